@@ -1,0 +1,90 @@
+"""A training log as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line worth quoting: 1-based number in the log file and its text (control characters kept)."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One line that reports a validation figure.
+
+    `label` is the text before the figures ("final_int6_sliding_window"), "" for the periodic `step` lines,
+    whose `step` is set. Losses in nats per token, `val_bpb` in bits per byte, `seconds` of wall clock.
+    """
+
+    line: int
+    label: str
+    val_bpb: float | None
+    val_loss: float | None
+    seconds: float | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one training log shows; None is "the log does not say".
+
+    `score` is the evaluation that the log reports as its result (`score_because` says how it was told from
+    the others); `implied_bytes` is val_loss / ln 2 * val_tokens / val_bpb of that evaluation: the number of
+    bytes the log divided by.
+    """
+
+    log: str  # path in the folder
+    index: int = 0  # several runs in one file: 0, 1, ...
+    first_line: int = 1
+    seed: int | None = None
+    steps: int | None = None
+    planned_steps: int | None = None
+    world_size: int | None = None
+    gpu: str | None = None
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)  # as dumped, names as in the log
+    hyperparameter_lines: Mapping[str, int] = field(default_factory=dict)
+    train_seconds: float | None = None
+    train_seconds_line: int | None = None
+    calibration_seconds: float | None = None
+    calibration_line: int | None = None
+    wallclock_cap_seconds: float | None = None
+    evaluations: tuple[Evaluation, ...] = ()
+    score: Evaluation | None = None
+    score_because: str = ""
+    eval_seconds: float | None = None  # of the pass that yields `score`
+    val_tokens: int | None = None
+    val_tokens_line: int | None = None
+    implied_bytes: float | None = None
+    artifact_bytes: int | None = None  # code + compressed model, as the log totals it
+    artifact_line: int | None = None
+    model_bytes: int | None = None
+    code_bytes: int | None = None
+    code_bytes_compressed: int | None = None
+    model_params: int | None = None
+    train_shards: int | None = None
+    tokenizer: str | None = None
+    dataset: str | None = None
+    adaptation: tuple[LogLine, ...] = ()  # TTT, SLOT, pre-quantization lines
+    ngram: tuple[LogLine, ...] = ()
+    ppm: tuple[LogLine, ...] = ()
+    gates: Mapping[str, int] = field(default_factory=dict)  # within_gate, word_gate, agree2plus
+    gates_line: int | None = None
+    byte_sidecar: bool | None = None
+    complete: bool = True  # False: cut off before any final evaluation
+    echoes_source: bool = False
+    content_digest: str = ""  # of the figures, to recognise copies of one log
+    problems: tuple[str, ...] = ()
+
+    @property
+    def val_bpb(self) -> float | None:
+        return self.score.val_bpb if self.score else None
+
+    @property
+    def val_loss(self) -> float | None:
+        return self.score.val_loss if self.score else None

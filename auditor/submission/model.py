@@ -1,0 +1,114 @@
+"""The submission as a value: one record folder and how it came to be chosen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+
+class SubmissionError(Exception):
+    """The submission could not be loaded at all; the message is one line for the user.
+
+    `usage` tells wrong input on the command line (exit status 2) from a source that
+    exists but cannot be judged (exit status 3).
+    """
+
+    def __init__(self, message: str, *, usage: bool = False) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+@dataclass(frozen=True)
+class SubmissionFile:
+    """One file of the record folder.
+
+    `path` is relative to the record folder, with forward slashes. `data` is None when the
+    content could not be read (`problem` says why: a symlink, an object missing from the clone,
+    larger than the reader's bound); `size` is None when even the size is unknown.
+    """
+
+    path: str
+    size: int | None
+    data: bytes | None
+    problem: str | None = None
+
+    @cached_property
+    def sha256(self) -> str | None:
+        return None if self.data is None else hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def text(self) -> str:
+        """The content as text: byte-order marks honoured (UTF-8, UTF-16), undecodable bytes replaced."""
+        return decode_text(self.data or b"")
+
+
+def decode_text(data: bytes) -> str:
+    """Bytes of unknown origin as text; never raises."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    if data.startswith(b"\xef\xbb\xbf"):
+        return data[3:].decode("utf-8", errors="replace")
+    # PowerShell redirection writes UTF-16 without a mark now and then: half of the bytes are NUL.
+    head = data[:512]
+    if len(head) > 8 and head[1::2].count(0) > len(head) // 4:
+        return data.decode("utf-16-le", errors="replace")
+    if len(head) > 8 and head[0::2].count(0) > len(head) // 4:
+        return data.decode("utf-16-be", errors="replace")
+    return data.decode("utf-8", errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that a pull request touches. `path` is relative to the repository root."""
+
+    path: str
+    status: Literal["added", "modified", "deleted", "renamed", "type-changed"]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One record folder, wherever it comes from.
+
+    `folder` is the path in the repository where known (`records/track_10min_16mb/NAME`), else the
+    folder's own name. `chosen_because` is empty when there was nothing to choose. `changes` is None
+    when the origin has no history (a plain folder).
+    """
+
+    origin: Literal["folder", "checkout", "pull-request"]
+    folder: str
+    files: tuple[SubmissionFile, ...]
+    pr: int | None = None
+    commit: str | None = None
+    base: str | None = None
+    title: str | None = None
+    authored: str | None = None  # ISO 8601 date of the head commit
+    track: str | None = None  # the folder under records/, e.g. track_10min_16mb
+    changes: tuple[Change, ...] | None = None
+    other_folders: tuple[str, ...] = ()
+    chosen_because: str = ""
+    edits_existing_folder: bool = False
+    problems: tuple[str, ...] = ()  # what was refused or could not be read, one sentence each
+
+    @cached_property
+    def by_path(self) -> Mapping[str, SubmissionFile]:
+        return {f.path: f for f in self.files}
+
+    def named(self, name: str) -> SubmissionFile | None:
+        """The file of that name (case-insensitive), the shallowest first."""
+        hits = [f for f in self.files if f.path.rsplit("/", 1)[-1].lower() == name.lower()]
+        return min(hits, key=lambda f: (f.path.count("/"), f.path), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record folder that could have been audited; used while choosing one."""
+
+    folder: str
+    added: bool
+    has_submission_json: bool
+    has_script: bool
+    has_log: bool = False
+    notes: tuple[str, ...] = field(default=())
