@@ -1,0 +1,74 @@
+"""What a rule is: metadata that becomes documentation, a check, and examples that are its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from auditor.claims import Claims
+from auditor.config import Configuration
+from auditor.findings import Outcome, Ruling
+from auditor.program import Program
+from auditor.runs import Run
+from auditor.source import Sources
+from auditor.submission import Submission
+
+Authority = Literal["README", "maintainer", "community", "disputed", "measured"]
+Evidence = Literal["code", "logs", "claims", "folder", "history"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a check may look at; values only, nothing is read from disk after this."""
+
+    submission: Submission
+    sources: Sources
+    claims: Claims
+    runs: tuple[Run, ...]  # every run of the folder
+    headline: tuple[Run, ...]  # the runs whose figures the claim stands on
+    configuration: Configuration
+    program: Program
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the rule comes from: a URL, who said it, and when (ISO date, "" for the README)."""
+
+    url: str
+    said: str
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A minimal submission folder and what the rule must say of it; every example runs as a test.
+
+    `files` maps paths to contents. `settings` are what-if values (`--set`).
+    """
+
+    name: str
+    kind: Literal["breaks", "legal", "inactive"]
+    files: Mapping[str, str | bytes]
+    expect: Outcome
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way to break the law.
+
+    `check` is pure: facts to ruling. It may raise; the judge turns that into an `error` outcome.
+    """
+
+    id: str
+    title: str
+    authority: Authority
+    evidence: tuple[Evidence, ...]
+    criterion: str
+    why: str
+    remedy: str
+    sources: tuple[Source, ...]
+    check: Callable[[Facts], Ruling]
+    examples: tuple[Example, ...] = ()
+    not_decidable: str = ""  # what this rule cannot see, and what would
