@@ -1,0 +1,350 @@
+"""Builders of minimal submission folders for the examples of the rules.
+
+`folder()` with no arguments is a complete, legal, three-seed record submission: every rule must find nothing in it.
+An example changes the one thing that it is about. The figures agree with each other: `val_loss`, `val_tokens`
+and `val_bpb` of a default log give the byte total of the full validation set, and submission.json claims the
+mean of the logs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from textwrap import dedent, indent
+
+VAL_TOKENS = 62_021_632
+VAL_BYTES = 151_080_891
+SEEDS = (42, 314, 999)
+TRACK = "track_10min_16mb"
+
+EVALUATION = '''
+def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device):
+    """Sliding windows: every token is scored once, with up to seq_len - stride tokens of context."""
+    model.eval()
+    seq_len, stride = args.seq_len, args.eval_stride
+    total = val_tokens.numel() - 1
+    loss_sum = torch.zeros((), device=device, dtype=torch.float64)
+    token_count = torch.zeros((), device=device, dtype=torch.float64)
+    byte_count = torch.zeros((), device=device, dtype=torch.float64)
+    with torch.inference_mode():
+        for start in range(0, total, stride):
+            begin = max(0, start + stride - seq_len)
+            end = min(start + stride, total)
+            x = val_tokens[begin:end].to(device=device, dtype=torch.int64)[None]
+            y = val_tokens[begin + 1:end + 1].to(device=device, dtype=torch.int64)[None]
+            logits = model.forward_logits(x)
+            nll = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")
+            scored = nll[start - begin:]
+            loss_sum += scored.double().sum()
+            token_count += scored.numel()
+            prev, tgt = x[0, start - begin:], y[0, start - begin:]
+            byte_count += (base_bytes[tgt] + (leading_space[tgt] & ~boundary[prev]).to(torch.int16)).double().sum()
+    val_loss = (loss_sum / token_count).item()
+    val_bpb = val_loss / math.log(2.0) * (token_count / byte_count).item()
+    model.train()
+    return val_loss, val_bpb
+'''
+
+SCORING = """
+val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device)
+"""
+
+TABLES = '''
+def build_byte_tables(tokenizer, vocab_size, device):
+    """Bytes of each piece, whether it starts with a space, and whether it is a boundary token."""
+    base_bytes = torch.zeros(vocab_size, dtype=torch.int16, device=device)
+    leading_space = torch.zeros(vocab_size, dtype=torch.bool, device=device)
+    boundary = torch.ones(vocab_size, dtype=torch.bool, device=device)
+    for i in range(tokenizer.vocab_size()):
+        if tokenizer.is_control(i) or tokenizer.is_unknown(i) or tokenizer.is_unused(i):
+            continue
+        boundary[i] = False
+        if tokenizer.is_byte(i):
+            base_bytes[i] = 1
+            continue
+        piece = tokenizer.id_to_piece(i)
+        if piece.startswith("\\u2581"):
+            leading_space[i] = True
+            piece = piece[1:]
+        base_bytes[i] = len(piece.encode("utf-8"))
+    return base_bytes, leading_space, boundary
+'''
+
+MODEL = '''
+class Block(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.proj = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x):
+        b, t, d = x.shape
+        q, k, v = (z.view(b, t, self.heads, -1).transpose(1, 2) for z in self.qkv(x).chunk(3, dim=-1))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return x + self.proj(y.transpose(1, 2).reshape(b, t, d))
+
+
+class GPT(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        self.tok_emb = nn.Embedding(args.vocab_size, args.model_dim)
+        self.blocks = nn.ModuleList([Block(args.model_dim, args.num_heads) for _ in range(args.num_layers)])
+
+    def forward_logits(self, input_ids):
+        x = self.tok_emb(input_ids)
+        for block in self.blocks:
+            x = block(x)
+        return F.linear(F.rms_norm(x, (x.size(-1),)), self.tok_emb.weight)
+
+    def forward(self, input_ids, target_ids):
+        logits = self.forward_logits(input_ids)
+        return F.cross_entropy(logits.float().flatten(0, 1), target_ids.flatten())
+'''
+
+TRAINING = """
+train_start = time.perf_counter()
+for step in range(args.iterations):
+    if time.perf_counter() - train_start > args.max_wallclock_seconds:
+        break
+    x, y = next_batch(train_files, step, args, device)
+    loss = model(x, y)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+print(f"stopping_early: wallclock_cap train_time:{1000 * (time.perf_counter() - train_start):.0f}ms step:{step}")
+"""
+
+SETTINGS = """
+data_path = os.environ.get("DATA_PATH", "./data/datasets/fineweb10B_sp1024")
+train_files = os.path.join(data_path, "fineweb_train_*.bin")
+val_files = os.path.join(data_path, "fineweb_val_*.bin")
+tokenizer_path = os.environ.get("TOKENIZER_PATH", "./data/tokenizers/fineweb_1024_bpe.model")
+seed = int(os.environ.get("SEED", 42))
+vocab_size = int(os.environ.get("VOCAB_SIZE", 1024))
+model_dim = int(os.environ.get("MODEL_DIM", 512))
+num_heads = int(os.environ.get("NUM_HEADS", 8))
+num_layers = int(os.environ.get("NUM_LAYERS", 9))
+iterations = int(os.environ.get("ITERATIONS", 20000))
+seq_len = int(os.environ.get("TRAIN_SEQ_LEN", 1024))
+eval_stride = int(os.environ.get("EVAL_STRIDE", 64))
+max_wallclock_seconds = float(os.environ.get("MAX_WALLCLOCK_SECONDS", 600.0))
+"""
+
+SERIALIZE = """
+quantized = {name: (tensor * 127).round().to(torch.int8) for name, tensor in model.state_dict().items()}
+buffer = io.BytesIO()
+torch.save(quantized, buffer)
+with open("final_model.ptz", "wb") as handle:
+    handle.write(zlib.compress(buffer.getvalue(), 9))
+"""
+
+_LOADERS = '''
+def load_shard(path):
+    """One .bin shard: a header of 256 int32, then uint16 tokens."""
+    return torch.from_numpy(np.fromfile(path, dtype="<u2", offset=1024).astype(np.int32))
+
+
+def load_validation_tokens(pattern):
+    files = sorted(glob.glob(pattern))
+    return torch.cat([load_shard(path) for path in files])
+
+
+def next_batch(files, step, args, device):
+    shard = load_shard(files[step % len(files)])
+    at = (step * args.seq_len) % (shard.numel() - args.seq_len - 1)
+    chunk = shard[at:at + args.seq_len + 1].to(device=device, dtype=torch.int64)
+    return chunk[:-1][None], chunk[1:][None]
+'''
+
+_IMPORTS = """
+import glob
+import io
+import math
+import os
+import time
+import zlib
+
+import numpy as np
+import sentencepiece as spm
+import torch
+import torch.nn.functional as F
+from torch import nn
+"""
+
+_SETUP = """
+args = Hyperparameters()
+device = torch.device("cuda")
+torch.manual_seed(args.seed)
+tokenizer = spm.SentencePieceProcessor(model_file=args.tokenizer_path)
+base_bytes, leading_space, boundary = build_byte_tables(tokenizer, args.vocab_size, device)
+val_tokens = load_validation_tokens(args.val_files)
+train_files = sorted(glob.glob(args.train_files))
+model = GPT(args).to(device)
+optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
+"""
+
+_RESULT = """
+print(f"final_int8_zlib_roundtrip_exact val_loss:{val_loss:.8f} val_bpb:{val_bpb:.8f}")
+"""
+
+
+def _code(text: str, prefix: str = "") -> str:
+    return indent(dedent(text).strip("\n"), prefix)
+
+
+def script(
+    evaluation: str = EVALUATION,
+    *,
+    imports: str = "",
+    settings: str = "",
+    helpers: str = "",
+    tables: str = TABLES,
+    model: str = MODEL,
+    before_training: str = "",
+    training: str = TRAINING,
+    after_training: str = "",
+    serialize: str = SERIALIZE,
+    scoring: str = SCORING,
+) -> str:
+    """A minimal train_gpt.py. Every argument is source code at indentation 0, put where its name says.
+
+    Names that the pieces of `main` can use: `args`, `device`, `model`, `optimizer`, `tokenizer`, `train_files`,
+    `val_tokens`, `base_bytes`, `leading_space`, `boundary`. `scoring` must set `val_loss` and `val_bpb`.
+    `settings` are lines added to the class `Hyperparameters`; `helpers` stand at module level before `main`.
+    """
+    main = [_SETUP, before_training, training, after_training, serialize, scoring, _RESULT]
+    parts = [
+        _code(_IMPORTS) + "\n" + _code(imports),
+        "class Hyperparameters:\n" + _code(SETTINGS, "    ") + "\n" + _code(settings, "    "),
+        _code(_LOADERS),
+        _code(tables),
+        _code(model),
+        _code(helpers),
+        _code(evaluation),
+        "def main():\n" + "\n".join(_code(part, "    ") for part in main if part.strip()),
+        'if __name__ == "__main__":\n    main()',
+    ]
+    return "\n\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+
+
+def log(
+    seed: int = 42,
+    val_bpb: float = 1.1,
+    *,
+    val_loss: float | None = None,
+    val_tokens: int | None = VAL_TOKENS,
+    train_seconds: float = 590.0,
+    calibration_seconds: float | None = None,
+    eval_seconds: float | None = 90.0,
+    artifact_bytes: int | None = 15_900_000,
+    code_bytes: int = 48_000,
+    steps: int = 6000,
+    world_size: int = 8,
+    gpu: str | None = "NVIDIA H100 80GB HBM3",
+    hyperparameters: Mapping[str, object] | None = None,
+    label: str = "final_int8_zlib_roundtrip",
+    exact: bool = True,
+    before: Sequence[str] = (),
+    lines: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> str:
+    """A train log in the challenge's grammar.
+
+    `val_loss` (nats per token) defaults to the one that makes the log divide by the full set's bytes.
+    `before` stands at the head, `lines` between training and the final evaluation, `after` at the end.
+    """
+    if val_loss is None:
+        val_loss = val_bpb * math.log(2.0) * VAL_BYTES / (val_tokens or VAL_TOKENS)
+    ms = round(train_seconds * 1000)
+    out: list[str] = [*before]
+    if hyperparameters is not None:
+        out.append("Hyperparameters:")
+        out += [f"  {name}: {value}" for name, value in sorted(hyperparameters.items())]
+    if gpu is not None:
+        out += [f"|   {i}  {gpu}          On  | 00000000:0{i}:00.0 Off |" for i in range(world_size)]
+    if val_tokens is not None:
+        out.append(
+            "val_loader:shards pattern=./data/datasets/fineweb10B_sp1024/fineweb_val_*.bin tokens:" + str(val_tokens)
+        )
+    out += [
+        "train_loader:dataset:fineweb10B_sp1024 train_shards:80",
+        "model_params:17059912",
+        f"world_size:{world_size} grad_accum_steps:{max(1, 8 // max(1, world_size))}",
+        "train_batch_tokens:524288 train_seq_len:1024 iterations:20000 warmup_steps:20 max_wallclock_seconds:600.000",
+        f"seed:{seed}",
+        f"step:{steps // 2}/20000 train_loss:{val_loss + 0.2:.4f} train_time:{ms // 2}ms step_avg:{ms / steps:.2f}ms",
+        f"step:{steps}/20000 val_loss:{val_loss + 0.01:.4f} val_bpb:{val_bpb + 0.006:.4f} train_time:{ms}ms "
+        f"step_avg:{ms / steps:.2f}ms",
+        f"stopping_early: wallclock_cap train_time:{ms}ms step:{steps}/20000",
+        "peak memory allocated: 10111 MiB reserved: 10302 MiB",
+    ]
+    if calibration_seconds is not None:
+        out.append(f"GPTQ: collected 66 Hessians in {calibration_seconds:.1f}s")
+    out += ["Serialized model: 66045335 bytes", f"Code size: {code_bytes} bytes"]
+    if artifact_bytes is not None:
+        out += [
+            f"Serialized model int8+zlib: {artifact_bytes - code_bytes} bytes",
+            f"Total submission size int8+zlib: {artifact_bytes} bytes",
+        ]
+    out += lines
+    took = "" if eval_seconds is None else f" eval_time:{eval_seconds * 1000:.0f}ms"
+    out.append(f"{label} val_loss:{val_loss:.4f} val_bpb:{val_bpb:.4f}{took}")
+    if exact:
+        out.append(f"{label}_exact val_loss:{val_loss:.8f} val_bpb:{val_bpb:.8f}")
+    return "\n".join([*out, *after]) + "\n"
+
+
+def seeds(val_bpb: Sequence[float] = (1.1001, 1.0998, 1.1004), **changes: object) -> dict[int, str]:
+    """Three logs; `changes` go to every `log()`."""
+    return {seed: log(seed, bpb, **changes) for seed, bpb in zip(SEEDS, val_bpb, strict=False)}  # type: ignore[arg-type]
+
+
+_build_script = script  # `folder` takes a finished script under the name `script`
+_BPB = re.compile(r"val_bpb:(\d+\.\d+)")
+
+
+def folder(
+    script: str | None = None,
+    logs: Mapping[int, str] | None = None,
+    *,
+    readme: str | None = None,
+    submission: Mapping[str, object] | None = None,
+    extra: Mapping[str, str | bytes] | None = None,
+    drop: Sequence[str] = (),
+) -> dict[str, str | bytes]:
+    """The files of a record folder; `drop` leaves some out, `extra` adds or replaces files.
+
+    submission.json claims what the logs say; `submission` adds or replaces keys of it (a None value removes one).
+    """
+    logs = seeds() if logs is None else logs
+    scores = {seed: float(_BPB.findall(text)[-1]) for seed, text in logs.items() if _BPB.search(text)}
+    mean = round(sum(scores.values()) / len(scores), 8) if scores else None
+    claim: dict[str, object] = {
+        "author": "Example Author",
+        "github_id": "example",
+        "name": "Example",
+        "date": "2026-04-10",
+        "track": TRACK,
+        "val_bpb": mean,
+        "seeds": list(scores),
+        "seed_results": {str(seed): {"val_bpb": bpb} for seed, bpb in scores.items()},
+        "hardware": "8xH100 80GB SXM",
+    }
+    claim = {key: value for key, value in {**claim, **(submission or {})}.items() if value is not None}
+    if readme is None:
+        rows = "\n".join(f"| {seed} | {bpb:.8f} |" for seed, bpb in scores.items())
+        readme = (
+            f"# Example\n\n| Seed | val_bpb |\n|---|---|\n{rows}\n\n"
+            "```bash\nSEED=42 torchrun --standalone --nproc_per_node=8 train_gpt.py\n```\n"
+        )
+    files: dict[str, str | bytes] = {
+        "train_gpt.py": _build_script() if script is None else script,
+        "README.md": readme,
+        "submission.json": json.dumps(claim, indent=2) + "\n",
+        **{f"train_seed{seed}.log": text for seed, text in logs.items()},
+        **(extra or {}),
+    }
+    return {path: data for path, data in files.items() if path not in drop}
