@@ -161,11 +161,13 @@ class Report:
     verdict_because: str
     outcomes: tuple[RuleOutcome, ...]
     findings: tuple[Finding, ...]
+    headline: tuple[Run, ...] = ()  # the runs whose figures the claim stands on
     caps: tuple[Cap, ...] = ()
     evaluation: str = ""  # one paragraph: how the score is made, read off the trace
     ruleset: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)  # rule id -> one line
     references: Mapping[str, str] = field(default_factory=dict)  # rule id -> URL of the ruling or README section
+    criteria: Mapping[str, str] = field(default_factory=dict)  # rule id -> what is tested
     canonical_bytes: float | None = None  # bytes of the full validation set, for the ledger
     significance: Mapping[str, Any] | None = None
     probe: Mapping[str, Any] | None = None

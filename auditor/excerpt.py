@@ -1,0 +1,65 @@
+"""The lines of a submission that a location points to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from auditor.findings import Location
+from auditor.source import Sources
+from auditor.submission import Submission
+
+LONGEST = 8  # lines of one finding that are quoted
+# What Python and every editor take for a line end; str.splitlines would also break at form feeds.
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One quoted line. `marked`: the finding is about it, as opposed to context."""
+
+    number: int
+    text: str
+    marked: bool
+
+
+def text_at(sources: Sources, submission: Submission, location: Location) -> str | None:
+    """The text that the location's lines are counted in: a decoded unit, else the file as shipped."""
+    for unit in sources.units:
+        if unit.path == location.path and unit.layer == location.layer:
+            return unit.text
+    if location.layer == 0:
+        shipped = submission.by_path.get(location.path)
+        if shipped is not None and shipped.data is not None:
+            return shipped.text
+    return None
+
+
+def quote(sources: Sources, submission: Submission, location: Location, context: int = 0) -> tuple[Line, ...]:
+    """The located lines and `context` lines around them; empty where the text is unknown."""
+    if location.line is None or location.line < 1:
+        return ()
+    text = text_at(sources, submission, location)
+    if text is None:
+        return ()
+    last = min(max(location.end_line or location.line, location.line), location.line + LONGEST - 1)
+    first_quoted = max(1, location.line - context)
+    lines = _lines(text, first_quoted, last + context)
+    return tuple(
+        Line(number, line, location.line <= number <= last) for number, line in enumerate(lines, start=first_quoted)
+    )
+
+
+def _lines(text: str, first: int, last: int) -> list[str]:
+    """Lines `first` to `last` (from 1) without splitting a long text as a whole."""
+    found: list[str] = []
+    number, start = 1, 0
+    for match in _NEWLINE.finditer(text):
+        if number >= first:
+            found.append(text[start : match.start()])
+        if number >= last:
+            return found
+        number, start = number + 1, match.end()
+    if number >= first and start < len(text):
+        found.append(text[start:])
+    return found

@@ -1,0 +1,240 @@
+"""What the reports for people have in common: selections, sums and wording of a Report. Decides nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auditor.findings import Cap, Finding, Location, Outcome, Report, RuleOutcome, Verdict
+from auditor.report.text import count, grouped
+from auditor.runs import Run
+from auditor.source import Sources
+
+DECIDING = (Outcome.VIOLATION, Outcome.DISPUTED)
+MEGABYTE = 1_000_000
+
+MEANING = {
+    Verdict.VIOLATION: "breaks a rule of the challenge",
+    Verdict.DISPUTED: "rests on a practice that is argued both ways, without a ruling",
+    Verdict.INCONCLUSIVE: "could not be judged",
+    Verdict.CLEAN: "nothing found that breaks a rule; see what was not checked",
+}
+_TALLY = (
+    (Outcome.VIOLATION, "violated"),
+    (Outcome.DISPUTED, "disputed"),
+    (Outcome.ERROR, "failed to run"),
+    (Outcome.WARNING, "warned"),
+    (Outcome.PASS, "passed"),
+    (Outcome.NOT_CHECKED, "not checked"),
+    (Outcome.NOT_APPLICABLE, "not applicable"),
+)
+
+
+def deciding(report: Report) -> tuple[Finding, ...]:
+    """The findings that the verdict rests on."""
+    return tuple(f for f in report.findings if f.active is not False and f.outcome in DECIDING)
+
+
+def warnings(report: Report) -> tuple[Finding, ...]:
+    return tuple(f for f in report.findings if f.active is not False and f.outcome not in DECIDING)
+
+
+def inactive(report: Report) -> tuple[Finding, ...]:
+    """What is in the code and does not run under this configuration."""
+    return tuple(f for f in report.findings if f.active is False)
+
+
+def bare_outcomes(report: Report) -> tuple[RuleOutcome, ...]:
+    """Outcomes worth reading that no active finding explains: errors, and rulings that point nowhere."""
+    explained = {f.rule for f in report.findings if f.active is not False}
+    wanted = (*DECIDING, Outcome.ERROR, Outcome.WARNING)
+    return tuple(o for o in report.outcomes if o.outcome in wanted and o.rule not in explained)
+
+
+def unchecked(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Reasons why rules were not checked, each with its rules; the most frequent reason first."""
+    groups: dict[str, list[str]] = {}
+    for row in report.outcomes:
+        if row.outcome is Outcome.NOT_CHECKED:
+            groups.setdefault(row.reason, []).append(row.rule)
+    return tuple((reason, tuple(rules)) for reason, rules in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0])))
+
+
+def tally(report: Report) -> str:
+    """`31 rules passed, 4 not checked, 9 not applicable`."""
+    parts = [(sum(row.outcome is outcome for row in report.outcomes), word) for outcome, word in _TALLY]
+    said = ", ".join(f"{number} {word}" for number, word in parts if number)
+    return f"{count(len(report.outcomes), 'rule')}: {said}" if said else "no rules were applied"
+
+
+def place(location: Location | None, sources: Sources) -> str:
+    """`train_gpt.py:120-124 (layer 1, lzma+base85)`; empty without a location."""
+    if location is None:
+        return ""
+    lines = ""
+    if location.line:
+        last = location.end_line
+        lines = f":{location.line}" + (f"-{last}" if last and last > location.line else "")
+    if location.layer == 0:
+        return location.path + lines
+    packing = next((u.packing for u in sources.units if (u.path, u.layer) == (location.path, location.layer)), "")
+    return f"{location.path}{lines} (layer {location.layer}{', ' + packing if packing else ''})"
+
+
+def certainty(finding: Finding) -> str:
+    """What is said of a finding whose code may or may not run."""
+    return "it could not be told whether this runs" if finding.active is None else ""
+
+
+def identity(report: Report) -> tuple[tuple[str, str], ...]:
+    """What was audited: (label, value) pairs, untrusted values included."""
+    submission, claims = report.submission, report.claims
+    pairs = [("folder", submission.folder or "unknown")]
+    if submission.pr is not None:
+        pairs.append(("pull request", f"#{submission.pr}"))
+    if submission.title:
+        pairs.append(("title", submission.title))
+    if submission.commit:
+        pairs.append(("commit", submission.commit))
+    if claims.val_bpb:
+        pairs.append(("claim", f"{claims.val_bpb.value:.5f} BPB ({claims.val_bpb.where})"))
+    if report.sources.entry:
+        code = f"{report.sources.entry.label}; {grouped(report.sources.code_bytes, 0, 'bytes')} of code"
+        files = [f.path for f in report.sources.files if f.role != "data"]
+        pairs.append(("program", code + (f" in {len(files)} files" if len(files) > 1 else "")))
+    if submission.chosen_because:
+        pairs.append(("chosen", submission.chosen_because))
+    if submission.other_folders:
+        pairs.append(("not audited", ", ".join(submission.other_folders[:4]) + _more(submission.other_folders, 4)))
+    return tuple(pairs)
+
+
+def _more(items: Sequence[object], shown: int) -> str:
+    return f" and {len(items) - shown} more" if len(items) > shown else ""
+
+
+def reading_problems(report: Report) -> tuple[str, ...]:
+    """What could not be read of the submission, whatever the reason."""
+    said = list(report.submission.problems)
+    said += [f"{f.path}: {f.problem}" for f in report.submission.files if f.problem]
+    for problem in report.sources.problems:
+        where = f"{problem.path}:{problem.line}" if problem.line else problem.path
+        said.append(f"{where}: {problem.message}")
+    said += report.claims.problems
+    for run in report.headline or report.runs:
+        said += [f"{run.log}: {problem}" for problem in run.problems]
+    return tuple(dict.fromkeys(said))
+
+
+def amount(cap: Cap) -> str:
+    """`15,989,311 of 16,000,000 bytes`."""
+    digits = 0 if cap.unit == "bytes" else 1
+    return f"{grouped(cap.used, digits)} of {grouped(cap.limit)} {cap.unit}"
+
+
+def headroom(cap: Cap) -> str:
+    """`10,689 left`, `12.3 over`, `unknown`."""
+    if cap.headroom is None:
+        return "unknown"
+    digits = 0 if cap.unit == "bytes" else 1
+    return f"{grouped(abs(cap.headroom), digits)} {'left' if cap.headroom >= 0 else 'over'}"
+
+
+def share(cap: Cap) -> float | None:
+    """Used fraction of the budget, 0 upwards."""
+    return None if cap.used is None or cap.limit <= 0 else cap.used / cap.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """One row of the seeds table, as text."""
+
+    seed: str
+    bpb: str
+    loss: str
+    steps: str
+    train: str
+    evaluation: str
+    artifact: str
+    implied: str
+    log: str
+
+
+SEED_HEADINGS = Seed("seed", "val_bpb", "val_loss", "steps", "train s", "eval s", "artifact", "divided by", "log")
+
+
+def shown_runs(report: Report) -> tuple[Run, ...]:
+    """The runs of the seeds table: those that the claim stands on, else all."""
+    return report.headline or report.runs
+
+
+def seeds(runs: Sequence[Run]) -> tuple[Seed, ...]:
+    return tuple(_seed(run) for run in runs)
+
+
+def _seed(run: Run) -> Seed:
+    train = "?"
+    if run.train_seconds is not None:
+        train = f"{run.train_seconds:.1f}"
+        train += f"+{run.calibration_seconds:.1f}" if run.calibration_seconds else ""
+    return Seed(
+        seed="?" if run.seed is None else str(run.seed),
+        bpb="?" if run.val_bpb is None else f"{run.val_bpb:.8f}",
+        loss="?" if run.val_loss is None else f"{run.val_loss:.8f}",
+        steps=grouped(run.steps),
+        train=train,
+        evaluation=grouped(run.eval_seconds, 1),
+        artifact=grouped(run.artifact_bytes),
+        implied="?" if run.implied_bytes is None else f"{run.implied_bytes / MEGABYTE:.2f} MB",
+        log=run.log + (f" [{run.index}]" if run.index else ""),
+    )
+
+
+def spread(runs: Sequence[Run]) -> tuple[float, float | None] | None:
+    """Mean and sample standard deviation (None for a single run) of the runs' bits per byte."""
+    values = [run.val_bpb for run in runs if run.val_bpb is not None]
+    if not values:
+        return None
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+
+
+def seeds_summary(report: Report) -> str:
+    """`mean 1.09244346, standard deviation 0.00043, 3 runs; claimed 1.09240`."""
+    runs = shown_runs(report)
+    known = spread(runs)
+    claim = report.claims.val_bpb
+    claimed = f"claimed {claim.value:.8f} ({claim.where})" if claim else "no claimed value was found"
+    if known is None:
+        return claimed
+    mean, deviation = known
+    said = f"mean {mean:.8f}"
+    said += f", standard deviation {deviation:.8f}" if deviation is not None else ""
+    return f"{said}, {count(sum(r.val_bpb is not None for r in runs), 'run')}; {claimed}"
+
+
+def ledger(report: Report) -> str:
+    """One sentence on the bytes that the logs divided by; empty where no log says."""
+    runs = [run for run in shown_runs(report) if run.implied_bytes is not None]
+    values = [run.implied_bytes for run in runs if run.implied_bytes is not None]
+    if not values:
+        return "No log prints val_loss, val_bpb and the number of tokens together: the bytes divided by are unknown."
+    low, high = min(values), max(values)
+    span = f"{low / MEGABYTE:.2f}" + (f" to {high / MEGABYTE:.2f}" if round(high - low, -4) else "")
+    said = f"The logs divided by {span} million bytes (val_loss / ln 2 x val_tokens / val_bpb)"
+    if not report.canonical_bytes:
+        return said + "."
+    worst = max(values, key=lambda v: abs(v - (report.canonical_bytes or v)))
+    off = (worst / report.canonical_bytes - 1) * 100
+    return f"{said}; the full validation set has {report.canonical_bytes / MEGABYTE:.2f} million ({off:+.2f} %)."
+
+
+def settings_of_interest(report: Report) -> tuple[tuple[str, str, str, str], ...]:
+    """(name, value, source, where) of every switch of the configuration, by name."""
+    return tuple(
+        (name, "unknown" if s.value is None else str(s.value), s.source, s.where)
+        for name, s in sorted(report.configuration.settings.items())
+    )
