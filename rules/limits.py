@@ -43,6 +43,9 @@ class Limits:
     canonical_bytes_sidecar: int
     canonical_bytes_raw: int
     ledger_tolerance: float
+    ledger_outlier: float
+    val_tokens_tolerance: float
+    partial_coverage: float
     double_space_ratio: float
     first_day_val_tokens: int
     first_day_bytes: int
