@@ -1,0 +1,83 @@
+"""Text to syntax tree, for untrusted text: bounded, quiet, and for newer grammar than the running Python has."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+MAX_TEXT = 2_000_000
+"""Characters of source that are parsed, long one-line literals not counted; the largest script seen has 333,753."""
+
+MAX_NESTING = 190
+"""Open brackets at once. CPython's own tokenizer gives up at 200; other parsers crash the process far beyond that."""
+
+_LONG_LITERAL = re.compile(r"\"[^\"\n]{1000,}\"|'[^'\n]{1000,}'")
+_NOT_BRACKETS = re.compile(r"[^()\[\]{}]+")
+
+
+class SyntaxProblem(Exception):
+    """The text is not Python that can be read; the message is one line. `line` is 1-based where known."""
+
+    def __init__(self, message: str, line: int | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def parse_python(text: str) -> ast.Module:
+    """Parse one module.
+
+    Grammar newer than the running Python (f-strings of PEP 701, type parameters and aliases of PEP 695) is
+    rewritten to what it can parse; positions stay lines of `text`.
+
+    Raises:
+        SyntaxProblem: the text is too large, binary, nested too deeply, or not Python.
+    """
+    nul = text.find("\0")
+    if nul >= 0:
+        raise SyntaxProblem("holds NUL bytes: binary data, not Python", text.count("\n", 0, nul) + 1)
+    if len(text) > MAX_TEXT and len(_LONG_LITERAL.sub("", text)) > MAX_TEXT:
+        raise SyntaxProblem(f"{len(text):,} characters of source, more than the {MAX_TEXT:,} that are read", None)
+    try:
+        return quiet_parse(text)
+    except SyntaxProblem as problem:
+        return _parse_newer(text, problem)
+
+
+def quiet_parse(text: str) -> ast.Module:
+    """`ast.parse` with every failure turned into a SyntaxProblem and no warnings about the text's escapes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        raise SyntaxProblem(f"not valid Python: {error.msg}", error.lineno) from None
+    except (RecursionError, MemoryError):
+        raise SyntaxProblem("nested too deeply to be parsed", None) from None
+    except ValueError as error:
+        raise SyntaxProblem(f"not valid Python: {error}", None) from None
+
+
+def _parse_newer(text: str, first: SyntaxProblem) -> ast.Module:
+    """What `ast` refused, read as newer grammar; the first problem is raised where that does not help."""
+    if first.line is None or _deepest_nesting(text) > MAX_NESTING:
+        raise first
+    from auditor.source.newer import NotNewer, parse_newer  # only the few that need it pay for it
+
+    try:
+        return parse_newer(text)
+    except NotNewer:
+        raise first from None
+
+
+def _deepest_nesting(text: str) -> int:
+    """An upper bound, as brackets in strings count too."""
+    depth = deepest = 0
+    for character in _NOT_BRACKETS.sub("", _LONG_LITERAL.sub("", text)):
+        if character in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif depth:
+            depth -= 1
+    return deepest
