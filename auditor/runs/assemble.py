@@ -1,0 +1,123 @@
+"""A finished draft as a `Run`."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from auditor.runs import sizes
+from auditor.runs.checks import contradictions
+from auditor.runs.draft import Draft, number, whole
+from auditor.runs.evaluations import join_exact
+from auditor.runs.model import Evaluation, Run
+from auditor.runs.score import choose_score, kind
+
+_NAME_SEED = re.compile(r"(?:seed|(?<![a-z0-9])sd|(?<![a-z0-9])s)[_\-=]?(\d{1,10})(?![0-9])", re.IGNORECASE)
+_BARE_SEED = re.compile(r"(?:log|run|train)?[_\-]?(\d{1,5})\.[a-z]{1,4}$", re.IGNORECASE)
+
+
+def seed_of_name(path: str) -> int | None:
+    """The seed that a file name spells: `train_seed42.log`, `logs/seed_1337/run.txt`, `log_s314.txt`."""
+    folder, _, name = path.rpartition("/")
+    for part in (name, folder.rpartition("/")[2]):
+        named = [m for m in _NAME_SEED.finditer(part) if m[0].lower().startswith("seed")] or [*_NAME_SEED.finditer(part)]
+        if named:
+            return int(named[-1][1])
+    bare = _BARE_SEED.match(name)
+    return int(bare[1]) if bare else None
+
+
+def implied_bytes(val_loss: float | None, val_tokens: int | None, val_bpb: float | None) -> float | None:
+    """The number of bytes that a log divided by: val_loss / ln 2 * val_tokens / val_bpb."""
+    if not val_loss or not val_tokens or not val_bpb:
+        return None
+    return val_loss / math.log(2) * val_tokens / val_bpb
+
+
+def setting(settings: Mapping[str, str], *names: str) -> str | None:
+    """The value under any of these names, whatever their case."""
+    for name in names:
+        for spelled in (name, name.upper()):
+            if spelled in settings:
+                return settings[spelled]
+    return None
+
+
+def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
+    evaluations = join_exact(draft.evaluations)
+    seed, seed_source = _seed(draft)
+    train_seconds, train_line = _train_seconds(draft)
+    total = sizes.artifact(draft)
+    world = setting(draft.settings, "world_size")
+    cap = setting(draft.settings, "max_wallclock_seconds", "max_wallclock")
+    calibration = sum(seconds for _, seconds in draft.calibrations.values()) if draft.calibrations else None
+    run = Run(
+        log=draft.log, index=index, first_line=draft.first_line, seed=seed, seed_source=seed_source,
+        steps=draft.steps, planned_steps=draft.planned_steps,
+        world_size=draft.world_size or (whole(world) if world else None), gpu=draft.gpu,
+        hyperparameters=draft.settings, hyperparameter_lines=draft.setting_lines,
+        train_seconds=train_seconds, train_seconds_line=train_line,
+        calibration_seconds=calibration,
+        calibration_line=max((line for line, _ in draft.calibrations.values()), default=None),
+        wallclock_cap_seconds=number(cap) if cap else None,
+        reserve_seconds=draft.reserve_seconds, effective_budget_seconds=draft.effective_budget_seconds,
+        step_average_ms=draft.step_average_ms,
+        evaluations=evaluations, total_eval_seconds=draft.total_eval_seconds,
+        val_tokens=draft.val_tokens, val_tokens_line=draft.val_tokens_line,
+        artifact_bytes=total[0] if total else None, artifact_line=total[1] if total else None,
+        raw_artifact_bytes=sizes.raw_total(draft), model_bytes=sizes.model_bytes(draft),
+        raw_model_bytes=sizes.raw_model_bytes(draft), code_bytes=sizes.code_bytes(draft),
+        code_bytes_compressed=draft.code.get("compressed"), code_bytes_uncompressed=draft.code.get("uncompressed"),
+        model_params=draft.model_params, train_shards=draft.train_shards,
+        tokenizer=draft.tokenizer or setting(draft.settings, "tokenizer_path"),
+        dataset=draft.dataset or setting(draft.settings, "data_path", "datasets_dir", "data_dir"),
+        adaptation=draft.adaptation.lines(), ngram=draft.ngram.lines(), ppm=draft.ppm.lines(),
+        gates=draft.gates, gates_line=draft.gates_line,
+        byte_sidecar=draft.byte_sidecar, byte_sidecar_line=draft.byte_sidecar_line,
+        evaluated_apart_from_line=draft.evaluated_apart_from_line,
+        complete=any(kind(e) in ("adaptive", "sliding", "plain") for e in evaluations),
+        echoes_source=echoes_source, content_digest=_digest(draft, evaluations),
+    )  # fmt: skip
+    score, because = choose_score(evaluations)
+    run = with_score(run, score, because, draft.adapt_seconds)
+    return replace(run, problems=contradictions(run, seed_of_name(draft.log)))
+
+
+def with_score(run: Run, score: Evaluation | None, because: str, fallback_seconds: float | None = None) -> Run:
+    """The run with another evaluation as its score, and everything that follows from it."""
+    seconds = score.seconds if score else None
+    if seconds is None and score is not None and score.step is None:
+        seconds = fallback_seconds if fallback_seconds is not None else run.total_eval_seconds
+    return replace(
+        run,
+        score=score,
+        score_because=because,
+        eval_seconds=seconds,
+        implied_bytes=implied_bytes(score.val_loss, run.val_tokens, score.val_bpb) if score else None,
+    )
+
+
+def _seed(draft: Draft) -> tuple[int | None, str]:
+    if draft.seed is not None:
+        return draft.seed, f"line {draft.seed_line}"
+    named = seed_of_name(draft.log)
+    return named, "" if named is None else "file name"
+
+
+def _train_seconds(draft: Draft) -> tuple[float | None, int | None]:
+    """The stopping line first, then the last step that tells milliseconds, then what is told in minutes."""
+    if draft.stop_seconds is not None:
+        return draft.stop_seconds, draft.stop_line
+    if draft.step_seconds is not None:
+        return draft.step_seconds, draft.step_line
+    return draft.coarse_seconds, draft.coarse_line
+
+
+def _digest(draft: Draft, evaluations: tuple[Evaluation, ...]) -> str:
+    """Over the figures: copies of a log agree, however they were renamed, trimmed or re-seeded."""
+    figures = [f"{e.label}|{e.val_bpb}|{e.val_loss}|{e.step}" for e in evaluations]
+    figures += [f"{draft.steps}", f"{draft.stop_seconds}", f"{sizes.artifact(draft)}"]
+    return hashlib.sha256("\n".join(figures).encode("utf-8", "surrogatepass")).hexdigest()[:16]

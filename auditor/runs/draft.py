@@ -1,0 +1,115 @@
+"""What has been read of one run so far; the only mutable value in this package."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from auditor.runs.model import Evaluation, LogLine
+
+KEPT_LINES = 40  # adaptation lines kept per kind: this many from the start and as many from the end
+
+_NUMBER = re.compile(r"-?\d[\d,_]{0,30}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
+
+
+def number(text: str) -> float | None:
+    """`15,987,206`, `1_000`, `2.5e-3` as a float; None where it is no finite number."""
+    match = _NUMBER.match(text.strip())
+    if match is None:
+        return None
+    try:
+        value = float(match.group().rstrip(",").replace(",", "").replace("_", ""))
+    except (ValueError, OverflowError):
+        return None
+    return value if abs(value) < 1e18 else None
+
+
+def whole(text: str) -> int | None:
+    value = number(text)
+    return None if value is None else int(value)
+
+
+@dataclass
+class Ends:
+    """The first and the last lines of a kind, however many there are."""
+
+    first: list[LogLine] = field(default_factory=list)
+    last: list[LogLine] = field(default_factory=list)
+    seen: int = 0
+
+    def add(self, number_: int, text: str) -> None:
+        self.seen += 1
+        entry = LogLine(number_, text[:400])
+        if len(self.first) < KEPT_LINES:
+            self.first.append(entry)
+            return
+        self.last.append(entry)
+        if len(self.last) > 2 * KEPT_LINES:
+            del self.last[:KEPT_LINES]
+
+    def lines(self) -> tuple[LogLine, ...]:
+        return (*self.first, *self.last[-KEPT_LINES:])
+
+
+@dataclass
+class Draft:
+    """Facts of one run while its lines go by. Units as in `Run`."""
+
+    log: str
+    first_line: int = 1
+    seed: int | None = None
+    seed_line: int | None = None
+    steps: int | None = None
+    planned_steps: int | None = None
+    training_lines: int = 0  # lines that report a training step
+    stop_seconds: float | None = None  # of a line that says that training stopped
+    stop_line: int | None = None
+    step_seconds: float | None = None  # of the last step line that tells the time
+    step_line: int | None = None
+    coarse_seconds: float | None = None  # told in minutes with one digit
+    coarse_line: int | None = None
+    step_average_ms: float | None = None
+    reserve_seconds: float | None = None
+    effective_budget_seconds: float | None = None
+    world_size: int | None = None
+    gpu: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    setting_lines: dict[str, int] = field(default_factory=dict)
+    in_dump: bool = False
+    calibrations: dict[str, tuple[int, float]] = field(default_factory=dict)  # kind -> line, seconds
+    evaluations: list[Evaluation] = field(default_factory=list)
+    seen_evaluations: set[tuple[str, float | None, float | None, int | None]] = field(default_factory=set)
+    total_eval_seconds: float | None = None
+    adapt_seconds: float | None = None
+    val_tokens: int | None = None
+    val_tokens_line: int | None = None
+    totals: dict[str, tuple[int, int]] = field(default_factory=dict)  # codec -> line, bytes
+    other_totals: list[tuple[int, int]] = field(default_factory=list)
+    models: dict[str, tuple[int, int]] = field(default_factory=dict)  # codec -> line, bytes
+    code: dict[str, int] = field(default_factory=dict)  # "", "compressed", "uncompressed" -> bytes
+    model_params: int | None = None
+    train_shards: int | None = None
+    tokenizer: str | None = None
+    dataset: str | None = None
+    adaptation: Ends = field(default_factory=Ends)
+    ngram: Ends = field(default_factory=Ends)
+    ppm: Ends = field(default_factory=Ends)
+    gates: dict[str, int] = field(default_factory=dict)
+    gates_line: int | None = None
+    byte_sidecar: bool | None = None
+    byte_sidecar_line: int | None = None
+    evaluated_apart_from_line: int | None = None
+
+    @property
+    def trained(self) -> bool:
+        return self.training_lines > 0 or self.stop_seconds is not None
+
+    @property
+    def finished(self) -> bool:
+        return any(e.step is None for e in self.evaluations)
+
+    def set(self, name: str, value: str, line: int) -> None:
+        """A hyperparameter; the first mention is the dump's, later ones are progress."""
+        if name not in self.settings and len(self.settings) < 3_000:
+            self.settings[name] = value
+            self.setting_lines[name] = line

@@ -1,0 +1,132 @@
+"""Lines that report a validation figure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from auditor.runs.draft import number
+from auditor.runs.model import Evaluation
+
+_KEY_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.-")
+_KEY_BOUND = 60  # characters of a figure's name that are looked at
+_VALUE = re.compile(r"[\"']?(?:\s{0,3}\([^()]{0,30}\))?[\"']?\s{0,3}[:=]?\s{0,16}\*{0,2}(\d{1,3}\.\d{1,20})(?![\d{])")
+_SECONDS = re.compile(
+    r"\b(?:eval_time(?:_s|_ms)?|ngram_eval_time|eval|elapsed|time|t)\s{0,2}[:=]\s{0,3}"
+    r"(\d{1,12}(?:\.\d{0,12})?)\s{0,2}(ms|s|m)?(?![\w.])"
+)
+_STEP = re.compile(r"(?:step[: ]\s{0,8})?(\d{1,9})/(\d{1,9})[ |]")
+_STEP_ONLY = re.compile(r"\s{0,8}step[: =]\s{0,8}(\d{1,9})\b")
+_PROGRESS = re.compile(
+    r"running_bpb|running_loss|chunk[: ]{0,2}\[?\d{1,9}/|\[\s{0,6}\d{1,9}(?:\.\d{1,3})?(?:%|/\d)|\(\d{1,3}(?:\.\d)?%\)"
+    r"|progress|epoch[: ]\s{0,3}\d{1,6}\s{0,2}/|\bdoc[: ]\s{0,3}\d{1,9}/|batch[: ]\s{0,3}\d{1,9}/|_search|temp_re"
+    r"|early.?stop|\bbest_|_tuner|ttp: b\d",
+    re.IGNORECASE,
+)
+_NOT_A_SCORE = re.compile(r"gain|gap|delta|improve|target|baseline|threshold|tolerance|recover(?:y|ed)", re.IGNORECASE)
+_PLAIN_KEYS = frozenset({"val_bpb", "bpb"})
+
+
+def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
+    """The evaluation that this line reports; None where it reports none or only progress within a pass.
+
+    `line` must be clean (see `auditor.runs.text.clean`): bounded in length.
+    """
+    found = _figure(line, "bpb")
+    if found is None:
+        return None
+    key, value, start = found
+    step = _STEP.match(line) or _STEP_ONLY.match(line)
+    if step is None and (_PROGRESS.search(line) or "{" in line[:start].rstrip('{ "')):
+        return None
+    loss = _figure(line, "val_loss") or _figure(line, "loss")
+    start = min(start, loss[2]) if loss else start
+    label = "" if step else _label(line[:start], key)
+    seconds = _seconds(line[start:], step is not None)
+    return Evaluation(line_number, label, value, loss[1] if loss else None, seconds, int(step[1]) if step else None)
+
+
+def _figure(line: str, name: str) -> tuple[str, float, int] | None:
+    """The figure whose key ends with `name`: key, value, start of the key. A plain key wins over a prefixed one."""
+    best: tuple[str, float, int] | None = None
+    lower = line.lower()
+    position = -1
+    for _ in range(24):
+        position = lower.find(name, position + 1)
+        if position < 0:
+            break
+        end = position + len(name)
+        match = _VALUE.match(line, end)
+        if match is None:
+            continue
+        start = position
+        while start > 0 and position - start < _KEY_BOUND and line[start - 1] in _KEY_CHARS:
+            start -= 1
+        key = lower[start:end]
+        value = number(match[1])
+        if value is None or _NOT_A_SCORE.search(key) or (name == "loss" and "train" in key):
+            continue
+        if best is None or (key in _PLAIN_KEYS and best[0] not in _PLAIN_KEYS):
+            best = (key, value, start)
+    return best
+
+
+def _label(before: str, key: str) -> str:
+    """The words before the figures; where there are none, what the figure's own name adds to "bpb"."""
+    label = before.split("{", 1)[0].strip(" \t:=|,-([\"'>*")
+    words = label.split()
+    while len(words) > 1 and ":" in words[-1] and words[-1][-1].isdigit():
+        words.pop()  # "stride:64" between the label and the figures
+    label = " ".join(words)
+    if key not in _PLAIN_KEYS:
+        own = key.removesuffix("bpb").strip("_-.").removesuffix("val").strip("_-.")
+        label = f"{label} {own}".strip()
+    return label[:100]
+
+
+def _seconds(after: str, is_step: bool) -> float | None:
+    if is_step:
+        return None  # train_time belongs to training
+    best: float | None = None
+    for match in _SECONDS.finditer(after):
+        value = number(match[1])
+        if value is None:
+            continue
+        unit = match[2] or ("ms" if "_ms" in match[0] else "s")
+        seconds = value / 1000 if unit == "ms" else value * 60 if unit == "m" else value
+        if match[0].startswith("eval_time"):
+            return seconds
+        best = seconds if best is None else best
+    return best
+
+
+def stem(label: str) -> str:
+    """`final_int6_sliding_window_exact` and `final_int6_sliding_window` are two prints of one pass."""
+    return label.replace("_exact", "").replace(" exact", "").rstrip(":_ ").lower()
+
+
+def is_exact(evaluation: Evaluation) -> bool:
+    return "exact" in evaluation.label.lower()
+
+
+def join_exact(evaluations: list[Evaluation]) -> tuple[Evaluation, ...]:
+    """Gives each line with more digits the time and the loss of the rounded line of the same pass before it."""
+    joined: list[Evaluation] = []
+    latest: dict[str, Evaluation] = {}
+    for entry in evaluations:
+        key = stem(entry.label)
+        partner = latest.get(key)
+        if entry.step is None and partner is not None and is_exact(entry) and _same_figure(entry, partner):
+            entry = replace(
+                entry,
+                seconds=partner.seconds if entry.seconds is None else entry.seconds,
+                val_loss=partner.val_loss if entry.val_loss is None else entry.val_loss,
+            )
+        if entry.step is None:
+            latest[key] = entry
+        joined.append(entry)
+    return tuple(joined)
+
+
+def _same_figure(left: Evaluation, right: Evaluation) -> bool:
+    return left.val_bpb is not None and right.val_bpb is not None and abs(left.val_bpb - right.val_bpb) < 6e-4

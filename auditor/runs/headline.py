@@ -1,0 +1,129 @@
+"""Which runs the claim stands on: folders hold superseded logs beside the headline ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from auditor.claims import Claims, SeedClaim
+from auditor.runs.assemble import with_score
+from auditor.runs.model import Evaluation, Run
+from auditor.runs.score import kind, prefer_exact, with_seconds
+
+# Claims are often printed with four decimals.
+TOLERANCE = 6e-5
+_MOST_RUNS = 24  # beyond this, subsets are not searched for the claimed mean
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    run: int
+    evaluation: Evaluation
+    distance: float
+    same_seed: bool
+
+
+def headline(runs: tuple[Run, ...], claims: Claims) -> tuple[Run, ...]:
+    """The runs whose figures are the claimed ones, each with the evaluation that bears the claim as its `score`.
+
+    Claimed seeds are matched first, then the claimed mean, then any single figure. Where nothing matches, every
+    complete run that is no copy of another one is returned. `headline_because` says which it was.
+    """
+    distinct = _without_copies(runs)
+    for seeds in (claims.seeds, claims.readme_seeds):
+        by_seed = _by_seed(distinct, [s for s in seeds if s.val_bpb is not None])
+        if by_seed:
+            return by_seed
+    for claim in (claims.val_bpb, claims.readme_val_bpb):
+        if claim is None:
+            continue
+        hits = _by_mean(distinct, claim.value, claim.where) or _by_figure(distinct, claim.value, claim.where)
+        if hits:
+            return hits
+    rest = tuple(r for r in distinct if r.complete) or tuple(distinct)
+    return tuple(replace(r, headline_because="no log shows a claimed figure: every complete run is taken") for r in rest)
+
+
+def _without_copies(runs: Sequence[Run]) -> list[Run]:
+    """One run per set of figures; the one that knows its seed, then the one with the dump, stands for the copies."""
+    best: dict[str, Run] = {}
+    for run in runs:
+        other = best.get(run.content_digest)
+        if other is None or _weight(run) > _weight(other):
+            best[run.content_digest] = run
+    return [run for run in runs if best[run.content_digest] is run]
+
+
+def _weight(run: Run) -> tuple[bool, bool, int]:
+    return (run.seed is not None, run.val_tokens is not None, len(run.hyperparameters))
+
+
+def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim]) -> tuple[Run, ...]:
+    chosen: dict[int, tuple[_Match, SeedClaim]] = {}
+    for claim in seeds:
+        matches = [m for m in _matches(runs, claim.val_bpb or 0.0, claim.seed) if m.run not in chosen]
+        own = [m for m in matches if m.same_seed] or matches
+        if own:
+            match = min(own, key=lambda m: (m.distance > 1e-9, kind(m.evaluation) == "step", m.distance, m.run))
+            chosen[match.run] = (match, claim)
+    result = []
+    for index in sorted(chosen):
+        match, claim = chosen[index]
+        what = f"seed {claim.seed}" if claim.seed is not None else "a seed"
+        result.append(_pointed(runs[index], match.evaluation, f"its figure is the one claimed for {what}", claim.where))
+    return tuple(result)
+
+
+def _matches(runs: list[Run], value: float, seed: int | None) -> list[_Match]:
+    found = []
+    for index, run in enumerate(runs):
+        hits = [e for e in run.evaluations if e.val_bpb is not None and abs(e.val_bpb - value) <= TOLERANCE]
+        hits = [e for e in hits if e.step is None] or hits
+        if hits:
+            nearest = min(hits, key=lambda e: (abs((e.val_bpb or 0.0) - value) > 1e-9, kind(e) == "diagnostic", -e.line))
+            same = seed is not None and run.seed == seed
+            found.append(_Match(index, nearest, abs((nearest.val_bpb or 0.0) - value), same))
+    return found
+
+
+def _by_mean(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:
+    """Runs with different seeds whose mean is the claimed figure."""
+    scored = [r for r in runs if r.complete and r.val_bpb is not None]
+    if not 2 <= len(scored) <= _MOST_RUNS:
+        return ()
+    sizes = [len(scored), *range(min(5, len(scored) - 1), 1, -1)]
+    for size in sizes:
+        fits = []
+        for group in combinations(scored, size):
+            seeds = {r.seed if r.seed is not None else r.log for r in group}
+            mean = sum(r.val_bpb or 0.0 for r in group) / size
+            if len(seeds) == size and abs(mean - value) <= TOLERANCE:
+                fits.append((abs(mean - value), group))
+        if fits:
+            group = min(fits, key=lambda fit: fit[0])[1]
+            because = f"the mean of these {size} runs is the figure claimed in {where}"
+            return tuple(replace(r, headline_because=because) for r in group)
+    return ()
+
+
+def _by_figure(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:
+    matches = _matches(runs, value, None)
+    final = [m for m in matches if m.evaluation.step is None] or matches
+    if not final:
+        return ()
+    match = min(final, key=lambda m: (m.distance, m.run))
+    return (_pointed(runs[match.run], match.evaluation, "its figure is the one claimed", where),)
+
+
+def _pointed(run: Run, evaluation: Evaluation, because: str, where: str) -> Run:
+    """The run with its score at the evaluation that bears the claim."""
+    reason = f"{because} in {where}"
+    if run.score is not None and run.score.val_bpb == evaluation.val_bpb:
+        return replace(run, headline_because=reason)
+    chosen = with_seconds(prefer_exact(evaluation, run.evaluations), run.evaluations)
+    if run.score is not None and chosen.val_bpb == run.score.val_bpb:
+        return replace(run, headline_because=reason)
+    label = f"`{chosen.label}`" if chosen.label else f"step {chosen.step}"
+    pointed = with_score(run, chosen, f"{label} on line {chosen.line} is the figure claimed in {where}")
+    return replace(pointed, headline_because=reason)

@@ -1,0 +1,162 @@
+"""From the files of a submission to its runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from auditor.runs import clock, sizes, surroundings
+from auditor.runs.assemble import assemble
+from auditor.runs.draft import Draft
+from auditor.runs.echo import echoed_ranges
+from auditor.runs.evaluations import parse_evaluation
+from auditor.runs.model import Run
+from auditor.runs.settings import MAX_DUMP, read_literal, read_setting
+from auditor.runs.text import cleaned, split_lines
+from auditor.submission import Submission
+
+# Never logs, whatever they hold. Everything else is judged by its content.
+_OTHER_KINDS = frozenset(
+    "py md json jsonl ipynb sh c cc cpp cu cuh h toml yaml yml csv tsv png jpg jpeg gif svg pdf html css js model vocab"
+    " npz npy xz gz zst br zip bin pt ptz pth safetensors db patch diff lock cfg ini pid".split()
+)
+_MARKERS = ("hyperparameters", "val_bpb:enabled", "train_loader:dataset", "running python", "warmup_step", "seed")
+_RUN_START = re.compile(
+    r"(?:[-=* ]{0,8}hyperparameters\b[-=*: ]{0,40}$|val_bpb:enabled|train_loader:dataset|running python \d"
+    r"|warmup_step: ?1/|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]\d|.{0,60}\bseed[ =:]\d{1,9}.{0,20}\bstart)",
+    re.IGNORECASE,
+)
+_DUMPS = ("Hyperparameters(", "Namespace(", "Config(", "Args(", "hparams")
+
+Reader = Callable[[Draft, int, str], None]
+
+
+def _without_number(reader: Callable[[Draft, str], None]) -> Reader:
+    return lambda draft, _number, line: reader(draft, line)
+
+
+def _read_evaluation(draft: Draft, number: int, line: str) -> None:
+    entry = parse_evaluation(number, line)
+    if entry is None:
+        return
+    key = (entry.label, entry.val_bpb, entry.val_loss, entry.step)
+    if key not in draft.seen_evaluations and len(draft.evaluations) < 5_000:
+        draft.seen_evaluations.add(key)  # ranks and tee print the same line again
+        draft.evaluations.append(entry)
+
+
+# A reader is only asked about lines that hold one of its words (lower case): the patterns are never tried on the rest.
+_READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
+    (("bpb",), _read_evaluation),
+    (("step",), clock.read_step),
+    (("stopping early", "training", "train "), clock.read_stop),
+    (("effective=", "reserving"), _without_number(clock.read_budget)),
+    (("hessian", "calib", "gptq:generated"), clock.read_calibration),
+    (("eval_time", "eval time", "ttt time"), _without_number(clock.read_eval_time)),
+    (("tokens",), clock.read_tokens),
+    (("size", "bytes", "serialized", "artifact", "total"), sizes.read_sizes),
+    (("gpu", "nvidia", "device", "world", "nproc", "h100"), _without_number(surroundings.read_device)),
+    (("param", "shards", "dataset", "tokenizer"), _without_number(surroundings.read_data)),
+    (("_gate", "agree2plus"), surroundings.read_gates),
+    (("sidecar",), surroundings.read_sidecar),
+    (("ttt", "slot", "gram", "ppm", "lora", "adapt"), surroundings.read_kinds),
+)
+
+
+def read_runs(submission: Submission) -> tuple[Run, ...]:
+    """Every run that the logs of the folder show, by path and position. Never raises on content."""
+    runs: list[Run] = []
+    for file in sorted(submission.files, key=lambda f: f.path):
+        if file.data and _may_be_log(file.path) and b"\0\0\0\0" not in file.data[:4096]:
+            runs.extend(read_log(file.path, file.text))
+    return tuple(runs)
+
+
+def _may_be_log(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1].lower()
+    return name.rsplit(".", 1)[-1] not in _OTHER_KINDS if "." in name else True
+
+
+def read_log(path: str, text: str) -> tuple[Run, ...]:
+    """The runs in one text; empty where it is no training log. Time is linear in its length."""
+    lines = split_lines(text)
+    echoes = echoed_ranges(lines)
+    drafts = [d for d in _joined(_drafts(path, lines, echoes)) if _shows_a_run(d)]
+    return tuple(assemble(draft, index, bool(echoes)) for index, draft in enumerate(drafts))
+
+
+def _drafts(path: str, lines: list[str], echoes: list[tuple[int, int]]) -> Iterator[Draft]:
+    draft = Draft(path)
+    starts = [begin for begin, _ in reversed(echoes)]
+    dumps = 0
+    for number, line in cleaned(lines, echoes, 0, len(lines)):
+        crossed = bool(starts) and number > starts[-1]
+        while starts and number > starts[-1]:
+            starts.pop()
+        lower = line.lower()
+        if (draft.trained or draft.finished) and (crossed or _starts_run(line, lower)):
+            yield draft
+            draft = Draft(path, first_line=number)
+        _dispatch(draft, number, line, lower)
+        if dumps < 60 and any(word in line for word in _DUMPS) or (line[:2] == '{"' and dumps < 60):
+            dumps += 1
+            read_literal(draft, number, lines[number - 1][:MAX_DUMP])
+    yield draft
+
+
+def _starts_run(line: str, lower: str) -> bool:
+    return any(marker in lower for marker in _MARKERS) and _RUN_START.match(line) is not None
+
+
+def _dispatch(draft: Draft, number: int, line: str, lower: str) -> None:
+    if read_setting(draft, number, line):
+        return
+    for words, reader in _READERS:
+        for word in words:
+            if word in lower:
+                reader(draft, number, line)
+                break
+
+
+def _joined(drafts: Iterator[Draft]) -> list[Draft]:
+    """Runs, with an evaluation that ran as a process of its own joined to the training before it."""
+    joined: list[Draft] = []
+    for draft in drafts:
+        before = joined[-1] if joined else None
+        if before is not None and before.trained and not draft.trained and draft.seed in (None, before.seed):
+            _append(before, draft)
+        else:
+            joined.append(draft)
+    return joined
+
+
+def _append(before: Draft, later: Draft) -> None:
+    if later.finished:
+        before.evaluated_apart_from_line = before.evaluated_apart_from_line or later.first_line
+    before.evaluations.extend(later.evaluations)
+    before.totals.update(later.totals)
+    before.models.update(later.models)
+    before.code.update(later.code)
+    before.other_totals.extend(later.other_totals)
+    for name, value in later.settings.items():
+        before.set(name, value, later.setting_lines[name])
+    for kept, added in ((before.adaptation, later.adaptation), (before.ngram, later.ngram), (before.ppm, later.ppm)):
+        for entry in added.lines():
+            kept.add(entry.number, entry.text)
+    before.val_tokens_line = before.val_tokens_line if before.val_tokens else later.val_tokens_line
+    before.val_tokens = before.val_tokens or later.val_tokens
+    before.total_eval_seconds = later.total_eval_seconds or before.total_eval_seconds
+    before.adapt_seconds = later.adapt_seconds or before.adapt_seconds
+    if later.gates:
+        before.gates, before.gates_line = later.gates, later.gates_line
+    if before.byte_sidecar is None:
+        before.byte_sidecar, before.byte_sidecar_line = later.byte_sidecar, later.byte_sidecar_line
+
+
+def _shows_a_run(draft: Draft) -> bool:
+    """A training log shows training, or a final evaluation with something of the run around it."""
+    if draft.training_lines > 1 or (draft.stop_seconds is not None and draft.evaluations):
+        return True
+    around = (draft.val_tokens, draft.model_params, draft.world_size, draft.totals, draft.code, len(draft.settings) > 4)
+    timed = any(e.seconds is not None for e in draft.evaluations)
+    return draft.finished and (timed or any(around))
