@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -27,17 +27,19 @@ class SubmissionFile:
 
     `path` is relative to the record folder, with forward slashes. `data` is None when the
     content could not be read (`problem` says why: a symlink, an object missing from the clone,
-    larger than the reader's bound); `size` is None when even the size is unknown.
+    larger than the reader's bound); `size` is None when even the size is unknown. `digest` is the
+    SHA-256 of content that was read but not kept (weights of tens of megabytes).
     """
 
     path: str
     size: int | None
     data: bytes | None
     problem: str | None = None
+    digest: str | None = None
 
     @cached_property
     def sha256(self) -> str | None:
-        return None if self.data is None else hashlib.sha256(self.data).hexdigest()
+        return self.digest if self.data is None else hashlib.sha256(self.data).hexdigest()
 
     @cached_property
     def text(self) -> str:
@@ -74,7 +76,11 @@ class Submission:
 
     `folder` is the path in the repository where known (`records/track_10min_16mb/NAME`), else the
     folder's own name. `chosen_because` is empty when there was nothing to choose. `changes` is None
-    when the origin has no history (a plain folder).
+    when the origin has no history (a plain folder). `commit` is the head, `base` the commit that it is
+    compared with, `landed_as` the commit of the main branch that brought it in (merge or squash).
+    `title` is the pull request's where a merge tells it, else the head commit's subject.
+    `edits_existing_folder` says that the change touches a record folder that the base already has,
+    the chosen one or another.
     """
 
     origin: Literal["folder", "checkout", "pull-request"]
@@ -91,6 +97,8 @@ class Submission:
     chosen_because: str = ""
     edits_existing_folder: bool = False
     problems: tuple[str, ...] = ()  # what was refused or could not be read, one sentence each
+    landed_as: str | None = None
+    notes: tuple[str, ...] = ()  # what a reader should know of the origin (uncommitted files)
 
     @cached_property
     def by_path(self) -> Mapping[str, SubmissionFile]:
@@ -104,11 +112,19 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A record folder that could have been audited; used while choosing one."""
+    """A record folder that could have been audited; used while choosing one.
+
+    `added`: the base does not have it. `figures` are the scores (bits per byte) that its submission.json
+    claims. `has_submission_json` is False for an empty one.
+    """
 
     folder: str
     added: bool
     has_submission_json: bool
     has_script: bool
     has_log: bool = False
-    notes: tuple[str, ...] = field(default=())
+    figures: tuple[float, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.folder.rsplit("/", 1)[-1]

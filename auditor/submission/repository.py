@@ -1,0 +1,141 @@
+"""A git repository as a store of objects and refs, read without obeying anything that its configuration says.
+
+A clone is untrusted: its configuration can name programs to run (filters, hooks, monitors, signature
+verifiers) and remotes to fetch missing objects from. Refs are therefore read with two commands that run
+nothing, and objects through a private git directory that borrows the clone's object store and has a
+configuration of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from auditor.submission.model import SubmissionError
+
+GIT_SECONDS = 120  # a git command that takes longer is stuck
+
+
+def _environment() -> dict[str, str]:
+    """The caller's environment without its GIT_* variables (a hook sets GIT_DIR), and with all that reaches out off."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    env |= {
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C",
+    }
+    return env
+
+
+def _git(arguments: list[str], env: Mapping[str, str]) -> bytes | None:
+    """Standard output of a git command, None when it fails. SubmissionError when git cannot be run."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise SubmissionError("git is needed to read a clone, and was not found") from None
+    except subprocess.TimeoutExpired:
+        raise SubmissionError(f"git did not answer within {GIT_SECONDS} s") from None
+    return done.stdout if done.returncode == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a repository keeps its parts. `bare`: it has no work tree."""
+
+    path: Path
+    objects: Path
+    shallow: Path
+    bare: bool
+    object_format: str  # "sha1" or "sha256"
+
+
+def locate(path: Path) -> Layout | None:
+    """The repository at exactly `path` (its work tree's root or its git directory); None when there is none."""
+    if not path.is_dir():
+        return None
+    path = path.resolve()
+    # The ceiling keeps git from adopting a repository that merely surrounds the path.
+    env = _environment() | {"GIT_CEILING_DIRECTORIES": str(path.parent)}
+    ask = ["--git-path", "objects", "--git-path", "shallow", "--is-bare-repository", "--show-object-format"]
+    out = _git(["-c", "safe.directory=*", "-C", str(path), "rev-parse", *ask], env)
+    if out is None:
+        return None
+    lines = os.fsdecode(out).splitlines()
+    if len(lines) != 4:
+        return None
+    return Layout(path, path / lines[0], path / lines[1], lines[2] == "true", lines[3])
+
+
+class Repository:
+    """An open repository: its refs, and git commands on its objects. Use as a context manager.
+
+    Raises SubmissionError (usage) when `path` is no git repository.
+    """
+
+    def __init__(self, path: Path) -> None:
+        layout = locate(path)
+        if layout is None:
+            reason = "is not a git repository" if path.exists() else "does not exist"
+            raise SubmissionError(f"{path} {reason}", usage=True)
+        self.layout = layout
+        self._scratch = tempfile.TemporaryDirectory(prefix="golf-audit-git-")
+        self._borrow(Path(self._scratch.name))
+
+    def _borrow(self, scratch: Path) -> None:
+        (scratch / "refs").mkdir()
+        (scratch / "objects").mkdir()
+        (scratch / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
+        config = "[core]\n\tbare = true\n\trepositoryformatversion = 1\n"
+        if self.layout.object_format != "sha1":
+            config += f"[extensions]\n\tobjectFormat = {self.layout.object_format}\n"
+        (scratch / "config").write_text(config, encoding="ascii")
+        if self.layout.shallow.is_file():
+            (scratch / "shallow").write_bytes(self.layout.shallow.read_bytes())
+        self.env = _environment() | {
+            "GIT_DIR": str(scratch),
+            "GIT_OBJECT_DIRECTORY": str(self.layout.objects),
+        }
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._scratch.cleanup()
+
+    def git(self, *arguments: str) -> bytes | None:
+        """Standard output of a git command on the objects; None when it fails."""
+        return _git(["--no-pager", *arguments], self.env)
+
+    def refs(self) -> dict[str, str]:
+        """Every ref's full name with its object id, and "HEAD" where it resolves."""
+        place = ["-c", "safe.directory=*", "-C", str(self.layout.path)]
+        env = _environment() | {"GIT_CEILING_DIRECTORIES": str(self.layout.path.parent)}
+        listing = _git([*place, "for-each-ref", "--format=%(objectname) %(refname)"], env) or b""
+        pairs = (line.split(" ", 1) for line in os.fsdecode(listing).splitlines())
+        refs = {name: oid for oid, name in pairs}
+        head = _git([*place, "rev-parse", "--verify", "--quiet", "HEAD"], env)
+        if head is not None:
+            refs["HEAD"] = head.decode("ascii", errors="replace").strip()
+        return refs

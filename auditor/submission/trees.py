@@ -1,0 +1,124 @@
+"""Directories in git: what differs between two of them, and what a folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from auditor.submission.bounds import Budget, printable, unsafe_name
+from auditor.submission.model import Change, SubmissionFile
+from auditor.submission.objects import SUBMODULE, SYMLINK, MissingObject, Objects, TreeEntry
+
+DEPTH = 64  # directory levels that a comparison follows
+CHANGES = 200_000  # paths that a comparison lists
+LINK_BYTES = 4096
+
+Status = Literal["added", "modified", "deleted", "type-changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The changes between two trees, sorted by path. `problems` are directories that could not be compared."""
+
+    changes: tuple[Change, ...]
+    problems: tuple[str, ...]
+
+
+def difference(objects: Objects, before: str | None, after: str) -> Difference:
+    """What the tree `after` changes in the tree `before` (None: empty). Renames are a deletion and an addition."""
+    found: list[Change] = []
+    problems: list[str] = []
+    waiting: list[tuple[str, str | None, str | None, int]] = [("", before, after, 0)]
+    while waiting and len(found) < CHANGES:
+        prefix, old_id, new_id, level = waiting.pop()
+        try:
+            old, new = _named(objects, old_id), _named(objects, new_id)
+        except MissingObject as error:
+            problems.append(f"{prefix or 'the root directory'} is {error}")
+            continue
+        for name in old.keys() | new.keys():
+            was, now = old.get(name), new.get(name)
+            if was is not None and now is not None and (was.oid, was.mode) == (now.oid, now.mode):
+                continue
+            path = prefix + printable(name)
+            files = [entry if entry is not None and not entry.is_directory else None for entry in (was, now)]
+            found.extend(_change(path, *files))
+            trees = [entry.oid if entry is not None and entry.is_directory else None for entry in (was, now)]
+            if trees != [None, None] and level < DEPTH:
+                waiting.append((path + "/", trees[0], trees[1], level + 1))
+    return Difference(tuple(sorted(found, key=lambda change: change.path)), tuple(problems))
+
+
+def _named(objects: Objects, oid: str | None) -> dict[bytes, TreeEntry]:
+    return {} if oid is None else {entry.name: entry for entry in objects.tree(oid)}
+
+
+def _change(path: str, was: TreeEntry | None, now: TreeEntry | None) -> Iterator[Change]:
+    if was is None and now is None:
+        return
+    status: Status = "modified"
+    if was is None:
+        status = "added"
+    elif now is None:
+        status = "deleted"
+    elif (was.mode >> 12) != (now.mode >> 12):
+        status = "type-changed"
+    yield Change(path, status)
+
+
+def entry_at(objects: Objects, tree: str | None, path: str) -> TreeEntry | None:
+    """The entry at a path of names (as `printable` shows them); None when it is not there or cannot be read."""
+    found: TreeEntry | None = None
+    oid = tree
+    for part in path.split("/"):
+        if oid is None:
+            return None
+        try:
+            found = next((entry for entry in objects.tree(oid) if printable(entry.name) == part), None)
+        except MissingObject:
+            return None
+        oid = found.oid if found is not None and found.is_directory else None
+        if found is None:
+            return None
+    return found
+
+
+def files_below(objects: Objects, tree: str, budget: Budget) -> tuple[list[SubmissionFile], list[str]]:
+    """Every file of a folder, recursively, sorted by path, and one sentence for each that was refused or not read."""
+    files: list[SubmissionFile] = []
+    problems: list[str] = []
+    waiting = [("", tree, 1)]
+    while waiting:
+        prefix, oid, level = waiting.pop()
+        try:
+            entries = objects.tree(oid)
+        except MissingObject as error:
+            problems.append(f"{prefix or 'the folder'}: {error}")
+            continue
+        for entry in entries:
+            path = prefix + printable(entry.name)
+            if entry.is_directory and not unsafe_name(entry.name):
+                if level < budget.bounds.depth:
+                    waiting.append((path + "/", entry.oid, level + 1))
+                else:
+                    problems.append(f"{path}: more than {budget.bounds.depth} levels of folders, not read")
+            elif len(files) >= budget.bounds.files:
+                problems.append(f"more than {budget.bounds.files:,} files: the others were not read")
+                waiting.clear()
+                break
+            else:
+                files.append(_file(objects, entry, path, budget))
+    problems.extend(f"{file.path}: {file.problem}" for file in files if file.problem)
+    return sorted(files, key=lambda file: file.path), sorted(problems)
+
+
+def _file(objects: Objects, entry: TreeEntry, path: str, budget: Budget) -> SubmissionFile:
+    if unsafe_name(entry.name):
+        return SubmissionFile(path, None, None, "its name leaves the folder: refused")
+    if entry.mode == SYMLINK:
+        target = printable(objects.bytes_of(entry.oid, LINK_BYTES) or b"an unknown place")
+        return SubmissionFile(path, None, None, f"a symbolic link to {target}: refused")
+    if entry.mode == SUBMODULE:
+        return SubmissionFile(path, None, None, "a submodule: its files are in another repository")
+    return objects.file(path, entry.oid, budget)
