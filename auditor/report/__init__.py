@@ -16,21 +16,21 @@ FORMATS: tuple[str, ...] = get_args(Format)
 def render(report: Report, form: Format, *, width: int = 80, colour: bool = False) -> str:
     """The report in one format, ending in a newline. `width` and `colour` concern the terminal alone."""
     if form == "terminal":
-        from auditor.report import terminal
+        from auditor.report.terminal import render as render_terminal
 
-        return terminal.render(report, width=width, colour=colour)
+        return render_terminal(report, width=width, colour=colour)
     if form == "markdown":
-        from auditor.report import markdown
+        from auditor.report.markdown import render as render_markdown
 
-        return markdown.render(report)
+        return render_markdown(report)
     if form == "sarif":
-        from auditor.report import sarif
+        from auditor.report.sarif import render as render_sarif
 
-        return sarif.render(report)
+        return render_sarif(report)
     if form == "html":
-        from auditor.report import html
+        from auditor.report.html import render as render_html
 
-        return html.render(report)
-    from auditor.report import json_
+        return render_html(report)
+    from auditor.report.json_ import render as render_json
 
-    return json_.render(report, lines=form == "jsonl")
+    return render_json(report, lines=form == "jsonl")

@@ -11,9 +11,7 @@ import re
 TAB = "    "
 _BACKTICKS = re.compile(r"`+")
 # Everything that Markdown, GitHub's math or raw HTML could take for markup.
-_MARKDOWN_SPECIAL = str.maketrans(
-    {c: f"\\{c}" for c in "\\`*_{}[]()#|~!$^+=-"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
-)
+_MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]#|~!$^"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 # GitHub links these after parsing, so a backslash does not help; an invisible space does.
 _REFERENCE = re.compile(r"@(?=\S)|#(?=\d)|\b[Gg][Hh]-(?=\d)|(?:https?|ftp|mailto|xmpp):(?=\S)|[Ww]{3}(?=\.)")
 _ZERO_WIDTH = "\u200b"

@@ -45,6 +45,14 @@ def inactive(report: Report) -> tuple[Finding, ...]:
     return tuple(f for f in report.findings if f.active is False)
 
 
+def because(report: Report) -> str:
+    """What the verdict rests on; where findings follow that say it, only which rules they are of."""
+    rules = list(dict.fromkeys(f.rule for f in deciding(report)))
+    if not rules:
+        return report.verdict_because
+    return f"Decided by {', '.join(rules)}."
+
+
 def bare_outcomes(report: Report) -> tuple[RuleOutcome, ...]:
     """Outcomes worth reading that no active finding explains: errors, and rulings that point nowhere."""
     explained = {f.rule for f in report.findings if f.active is not False}
@@ -98,7 +106,7 @@ def identity(report: Report) -> tuple[tuple[str, str], ...]:
     if submission.commit:
         pairs.append(("commit", submission.commit))
     if claims.val_bpb:
-        pairs.append(("claim", f"{claims.val_bpb.value:.5f} BPB ({claims.val_bpb.where})"))
+        pairs.append(("claim", f"{claims.val_bpb.value:.8g} BPB ({claims.val_bpb.where})"))
     if report.sources.entry:
         code = f"{report.sources.entry.label}; {grouped(report.sources.code_bytes, 0, 'bytes')} of code"
         files = [f.path for f in report.sources.files if f.role != "data"]

@@ -1,0 +1,220 @@
+"""The report as one self-contained page: no script, no request, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from importlib import resources
+
+from auditor import __version__
+from auditor.excerpt import quote
+from auditor.findings import Cap, Finding, Outcome, Report
+from auditor.report import view
+from auditor.report.plot import seeds_plot
+from auditor.report.text import clip, count, one_line
+from auditor.report.text import escape_html as esc
+
+_CODE_WIDTH = 240
+_NUMERIC = {"seed", "val_bpb", "val_loss", "steps", "train s", "eval s", "artifact", "divided by"}
+
+
+def render(report: Report) -> str:
+    """The whole page."""
+    style = resources.files("auditor.report").joinpath("style.css").read_text("utf-8")
+    title = one_line(f"golf-audit: {report.verdict}: {report.submission.folder}", 200)
+    body = "\n".join(part for part in _parts(report) if part)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{esc(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _parts(report: Report) -> Iterable[str]:
+    yield _verdict(report)
+    yield _identity(report)
+    findings = view.deciding(report)
+    yield _section("What decides it", [_finding(report, f) for f in findings] if findings else [])
+    yield _section("Said without a place in the code", [_bare(report)])
+    yield _section("Warnings", [_finding(report, f) for f in view.warnings(report)])
+    yield _section("How the score is made", [f"<p>{esc(report.evaluation)}</p>"] if report.evaluation else [])
+    yield _section("Budgets", [_cap(cap) for cap in report.caps if cap.used is not None])
+    yield _section("Seeds", _seeds(report))
+    inactive = [_finding(report, f) for f in view.inactive(report)]
+    yield _section("In the code, not active", _folded(count(len(inactive), "finding"), inactive))
+    yield _section("What was not checked", _unchecked(report))
+    yield _section("Configuration", _configuration(report))
+    yield _section("Rules", [_rules(report)])
+    ruleset = f", rules of {esc(report.ruleset)}" if report.ruleset else ""
+    yield f"<footer>golf-audit {__version__}{ruleset}. The submission was read, not run.</footer>"
+
+
+def _section(title: str, parts: Sequence[str]) -> str:
+    body = "\n".join(part for part in parts if part)
+    return f"<section>\n<h2>{esc(title)}</h2>\n{body}\n</section>" if body else ""
+
+
+def _verdict(report: Report) -> str:
+    verdict = report.verdict
+    return (
+        f'<header class="verdict {verdict}">\n<h1><span class="word">{verdict}</span>: '
+        f"{esc(view.MEANING[verdict])}</h1>\n<p>{esc(view.because(report))}</p>\n</header>"
+    )
+
+
+def _identity(report: Report) -> str:
+    rows = "".join(f"<dt>{esc(label)}</dt><dd>{esc(one_line(value))}</dd>\n" for label, value in view.identity(report))
+    return f"<dl>\n{rows}</dl>"
+
+
+def _link(report: Report, rule: str) -> str:
+    url = report.references.get(rule, "")
+    return f'<a href="{esc(url)}" rel="noreferrer">{esc(rule)}</a>' if url.startswith("https://") else esc(rule)
+
+
+def _finding(report: Report, finding: Finding) -> str:
+    tone = "not-checked" if finding.active is False else str(finding.outcome)
+    parts = [
+        f'<article class="{tone}">',
+        f'<h3><span class="tone">{finding.outcome}</span> {_link(report, finding.rule)}</h3>',
+        f"<p>{esc(one_line(finding.message, 1000))}</p>",
+    ]
+    where = view.place(finding.location, report.sources)
+    if where:
+        parts.append(f'<p class="soft"><code>{esc(where)}</code></p>')
+    if finding.active is not False or finding.trace:
+        parts += [_excerpt(report, finding), _trace(report, finding)]
+    if view.certainty(finding):
+        parts.append(f"<p>Note: {esc(view.certainty(finding))}.</p>")
+    if finding.remedy and finding.active is not False:
+        parts.append(f"<p><b>What to do:</b> {esc(one_line(finding.remedy, 1000))}</p>")
+    return "\n".join(part for part in [*parts, "</article>"] if part)
+
+
+def _excerpt(report: Report, finding: Finding) -> str:
+    rows: list[tuple[str, str, bool]] = []
+    if finding.location is not None:
+        lines = quote(report.sources, report.submission, finding.location, context=3)
+        rows = [(str(line.number), line.text, line.marked) for line in lines]
+    if not rows:
+        rows = [("", text, True) for text in finding.excerpt.splitlines()[:8]]
+    if not rows:
+        return ""
+    gutter = max(len(number) for number, _, _ in rows)
+    body = "".join(
+        f'<span{" class=marked" if marked else ""}><i style="width:{gutter}ch">{number}</i>'
+        f"{esc(clip(text.expandtabs(4), _CODE_WIDTH)) or ' '}</span>"
+        for number, text, marked in rows
+    )
+    return f"<pre>{body}</pre>"
+
+
+def _trace(report: Report, finding: Finding) -> str:
+    if not finding.trace:
+        return ""
+    steps = "\n".join(
+        f"<li><b>{esc(one_line(step.event, 60))}</b> {esc(one_line(step.text))} "
+        f'<code class="soft">{esc(view.place(step.location, report.sources))}</code></li>'
+        for step in finding.trace
+    )
+    return f'<ol class="trace">\n{steps}\n</ol>'
+
+
+def _bare(report: Report) -> str:
+    return "\n".join(
+        f'<p><span class="tone {row.outcome}">{row.outcome}</span> {_link(report, row.rule)}: '
+        f"{esc(one_line(row.reason))}</p>"
+        for row in view.bare_outcomes(report)
+    )
+
+
+def _cap(cap: Cap) -> str:
+    share = view.share(cap)
+    over = cap.headroom is not None and cap.headroom < 0
+    percent = 0.0 if share is None else share * 100
+    source = cap.where + (f"; {cap.note}" if cap.note else "")
+    return (
+        f'<div class="cap{" over" if over else ""}"><div class="row"><span><b>{esc(cap.name)}</b> '
+        f"{esc(view.amount(cap))}</span><span>{esc(view.headroom(cap))} ({percent:.2f} %)</span></div>"
+        f'<div class="bar" role="img" aria-label="{percent:.2f} % of the {esc(cap.name)} budget used">'
+        f'<div style="width:{min(percent, 100):.2f}%"></div></div>'
+        f'<div class="soft"><code>{esc(one_line(source))}</code></div></div>'
+    )
+
+
+def _seeds(report: Report) -> list[str]:
+    runs = view.shown_runs(report)
+    if not runs:
+        return []
+    headings = astuple(view.SEED_HEADINGS)
+    rows = [astuple(row) for row in view.seeds(runs)]
+    points = [("?" if r.seed is None else str(r.seed), r.val_bpb) for r in runs]
+    known = view.spread(runs)
+    claim = report.claims.val_bpb
+    plot = seeds_plot(
+        [(label, value) for label, value in points if value is not None],
+        known[0] if known else None,
+        claim.value if claim else None,
+    )
+    return [
+        f"<figure>{plot}</figure>" if plot else "",
+        _table(headings, rows, {i for i, heading in enumerate(headings) if heading in _NUMERIC}),
+        f"<p>{esc(view.seeds_summary(report))}</p>",
+        f"<p>{esc(view.ledger(report))}</p>",
+    ]
+
+
+def _unchecked(report: Report) -> list[str]:
+    rows = [(", ".join(rules), one_line(reason)) for reason, rules in view.unchecked(report)]
+    problems = "".join(f"<li>{esc(one_line(text))}</li>\n" for text in view.reading_problems(report))
+    return [
+        _table(("rules", "why"), rows) if rows else "",
+        f"<h3>Could not be read</h3>\n<ul>\n{problems}</ul>" if problems else "",
+    ]
+
+
+def _configuration(report: Report) -> list[str]:
+    rows = view.settings_of_interest(report)
+    if not rows:
+        return []
+    table = _table(("switch", "value", "source", "where"), [tuple(one_line(cell, 200) for cell in row) for row in rows])
+    conflicts = [
+        f"<p>{esc(one_line(c.name))}: <code>{esc(one_line(str(c.used.value)))}</code> ({esc(c.used.where)}) was used, "
+        f"<code>{esc(one_line(str(c.other.value)))}</code> ({esc(c.other.where)}) says otherwise.</p>"
+        for c in report.configuration.conflicts
+    ]
+    return [*conflicts, *_folded(count(len(rows), "switch", "switches"), [table])]
+
+
+def _rules(report: Report) -> str:
+    if not report.outcomes:
+        return ""
+    ordered = sorted(report.outcomes, key=lambda row: (row.outcome.rank, row.rule))
+    rows = "".join(
+        f'<tr><td>{_link(report, row.rule)}</td><td class="tone {row.outcome}">{row.outcome}</td>'
+        f"<td>{esc(one_line(row.reason))}</td></tr>\n"
+        for row in ordered
+        if row.outcome is not Outcome.NOT_APPLICABLE
+    )
+    others = ", ".join(_link(report, row.rule) for row in ordered if row.outcome is Outcome.NOT_APPLICABLE)
+    return (
+        f"<p>{esc(view.tally(report))}</p>\n"
+        f'<div class="scroll"><table><thead><tr><th>rule</th><th>outcome</th><th>why</th></tr></thead>\n'
+        f"<tbody>\n{rows}</tbody></table></div>" + (f"\n<p>Not applicable: {others}</p>" if others else "")
+    )
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Iterable[int] = ()) -> str:
+    right = set(numeric)
+
+    def cell(tag: str, position: int, text: str) -> str:
+        return f"<{tag}{' class=number' if position in right else ''}>{esc(text)}</{tag}>"
+
+    head = "".join(cell("th", i, text) for i, text in enumerate(headings))
+    body = "\n".join("<tr>" + "".join(cell("td", i, text) for i, text in enumerate(row)) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+
+
+def _folded(title: str, parts: Sequence[str]) -> list[str]:
+    return ["<details>", f"<summary>{esc(title)}</summary>", *parts, "</details>"] if parts else []
