@@ -1,0 +1,211 @@
+"""Documented run commands: code blocks of the README, launch scripts of the folder."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from auditor.claims.model import Command
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEFAULT = re.compile(r"\$\{([A-Za-z_]\w{0,80}):?[-=]([^{}$]{0,300})\}")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w{0,80})\}|\$([A-Za-z_]\w{0,80})")
+_PROCESSES = re.compile(r"--?nproc[-_]per[-_]node(?:=|\s{1,4})(\d{1,4})")
+_LOOP = re.compile(r"for\s{1,4}([A-Za-z_]\w{0,60})\s{1,4}in\s{1,4}([^;]{1,400});?\s{0,4}(?:do\b)?\s{0,4}(.{0,2000})$", re.DOTALL)
+_RUNNERS = frozenset({"torchrun", "python", "python3", "accelerate", "deepspeed", "bash", "sh", "uv", "modal", "mpirun"})
+# Scripts that prepare data are not the run.
+_PREPARATION = re.compile(
+    r"download|prepare|tokenize|retoken|cached_challenge|setup|install|build_|verify|check_|convert|data/|pip|parse"
+    r"|extract|summar|compare|upload",
+    re.IGNORECASE,
+)
+_SHELLS = frozenset({"", "bash", "sh", "shell", "console", "zsh", "text", "terminal"})
+_MAX_LINES = 5_000
+_OPTIONS_WITH_VALUE = frozenset({"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"})
+
+
+def read_readme_commands(text: str, path: str) -> list[Command]:
+    """Run commands in the fenced or indented code of a README; exports hold from their line on, to the block's end."""
+    commands: list[Command] = []
+    fence: str | None = None
+    block: list[tuple[int, str]] = []
+    for number, line in enumerate(text.split("\n")[:_MAX_LINES], 1):
+        stripped = line.strip()
+        mark = stripped[:3]
+        if fence is None and mark in ("```", "~~~"):
+            fence, block = (mark if stripped[3:].strip().lower().split(" ")[0] in _SHELLS else "skip" + mark), []
+        elif fence is not None and mark == fence[-3:]:
+            if not fence.startswith("skip"):
+                commands += _commands(block, path)
+            fence = None
+        elif fence is not None:
+            block.append((number, line))
+    if fence is not None and not fence.startswith("skip"):
+        commands += _commands(block, path)
+    return commands
+
+
+def read_launcher(text: str, path: str) -> list[Command]:
+    """Run commands of a shell script, with its exports and the defaults that it gives to variables."""
+    return _commands([(n, line) for n, line in enumerate(text.split("\n")[:_MAX_LINES], 1)], path)
+
+
+def _commands(lines: list[tuple[int, str]], path: str) -> list[Command]:
+    exported: dict[str, str] = {}
+    found: list[Command] = []
+    for number, line in _logical(lines):
+        for part in _statements(line):
+            command = _statement(part, exported, f"{path}:{number}")
+            if command is not None:
+                found.append(command)
+    return found
+
+
+def _logical(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Lines with their continuations, without comments and prompts; each under the number of its first line."""
+    joined: list[tuple[int, str]] = []
+    pending: list[str] = []
+    start = 0
+    for number, raw in lines:
+        line = raw.strip().rstrip("\r")
+        line = line.removeprefix("$ ").removeprefix("> ")
+        if line.startswith("#") and not pending:
+            continue
+        start = start if pending else number
+        if line.endswith("\\"):
+            pending.append(line[:-1])
+            continue
+        if pending and line.startswith("#"):
+            continue
+        if line or pending:
+            joined.append((start, " ".join([*pending, line])[:8_000]))
+        pending = []
+    if pending:
+        joined.append((start, " ".join(pending)[:8_000]))
+    return joined
+
+
+def _statements(line: str) -> list[str]:
+    """The line's statements: `a && b; c` are three; a loop's body stands for its first value."""
+    loop = _LOOP.match(line)
+    if loop:
+        first = loop[2].split()[0]
+        body = re.sub(r";?\s{0,4}done\b.{0,200}$", "", loop[3])
+        return [f"{loop[1]}={first}", *_statements(body)] if body else [f"{loop[1]}={first}"]
+    parts: list[str] = []
+    current: list[str] = []
+    quote = ""
+    index = 0
+    while index < len(line):
+        char = line[index]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in ";|&" and not (char == "&" and index and line[index - 1] in ">&"):
+            parts.append("".join(current))
+            current = []
+            index += 1 if line[index : index + 2] in ("&&", "||") else 0
+            if char == "|" and line[index] == "|" and parts[-1:] and line[index - 1] != "|":
+                break  # what a pipe feeds is no run
+            index += 1
+            continue
+        current.append(char)
+        index += 1
+    parts.append("".join(current))
+    return [p.strip() for p in parts if p.strip()]
+
+
+def _words(statement: str) -> list[str]:
+    try:
+        return shlex.split(statement, comments=True)
+    except ValueError:  # an open quote
+        return statement.split()
+
+
+def _statement(statement: str, exported: dict[str, str], where: str) -> Command | None:
+    words = _words(statement)
+    while words and words[0] in ("then", "do", "else", "time", "nohup", "exec", "sudo", "(", "{", "if", "!"):
+        words = words[1:]
+    if not words:
+        return None
+    if words[0] in ("export", "declare", "local", "readonly", ":"):
+        for word in words[1:]:
+            _assign(word, exported)
+        return None
+    prefix: dict[str, str] = {}
+    if words[0] == "env":
+        words = words[1:]
+    while words and _assignment(words[0]):
+        name, value = words[0].split("=", 1)
+        prefix[name] = _expand(value, {**exported, **prefix})
+        words = words[1:]
+        if words[:1] == ["env"]:
+            words = words[1:]
+    if not words:
+        exported.update(prefix)  # an assignment alone: later references see it
+        return None
+    return _run(words, {**exported, **prefix}, statement, where)
+
+
+def _assignment(word: str) -> bool:
+    name, sign, _ = word.partition("=")
+    return bool(sign) and _NAME.fullmatch(name) is not None
+
+
+def _assign(word: str, exported: dict[str, str]) -> None:
+    if _assignment(word):
+        name, value = word.split("=", 1)
+        exported[name] = _expand(value, exported)
+    elif word.startswith("${"):
+        match = _DEFAULT.match(word)
+        if match:
+            exported.setdefault(match[1], match[2])
+
+
+def _expand(value: str, known: dict[str, str]) -> str:
+    """References to variables that are known, and defaults of those that are not; the rest stays as written."""
+    value = value[:2_000]
+    value = _DEFAULT.sub(lambda m: known.get(m[1], m[2]), value)
+    return _REFERENCE.sub(lambda m: known.get(m[1] or m[2], m[0]), value)
+
+
+def _run(words: list[str], environment: dict[str, str], statement: str, where: str) -> Command | None:
+    """The command if it runs a training or evaluation script."""
+    runner = words[0].rsplit("/", 1)[-1]
+    if runner not in _RUNNERS and not re.fullmatch(r"python3\.\d{1,2}|\S{0,200}\.sh", words[0]):
+        return None
+    expanded = [_expand(w, environment) for w in words]
+    index = _script_index(expanded)
+    if index is None:
+        return None
+    script = expanded[index]
+    if script == "-m":
+        index += 1
+        script = expanded[index] if index < len(expanded) else ""
+        if script.startswith(("torch.distributed", "accelerate", "pip", "venv", "http")):
+            inner = _script_index(expanded[index + 1 :])
+            if inner is None:
+                return None
+            index += 1 + inner
+            script = expanded[index]
+    if not script or _PREPARATION.search(script):
+        return None
+    arguments = tuple(w for w in expanded[index + 1 :] if not re.match(r"\d?>|2>&1|tee$", w))
+    match = _PROCESSES.search(" ".join(expanded[:index]))
+    return Command(where, dict(environment), script, arguments, statement[:2_000], int(match[1]) if match else None)
+
+
+def _script_index(words: list[str]) -> int | None:
+    """Where the script stands: the first word that is one, or `-m`."""
+    skip = False
+    for index, word in enumerate(words):
+        if skip:
+            skip = False
+        elif word in _OPTIONS_WITH_VALUE:
+            skip = True
+        elif word == "-c":
+            return None
+        elif word == "-m" or word.endswith((".py", ".sh")):
+            return index
+    return None

@@ -1,0 +1,68 @@
+"""From the files of a submission to its claims."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from auditor.claims.commands import read_launcher, read_readme_commands
+from auditor.claims.model import Claim, Claims, Command
+from auditor.claims.readme import read_readme
+from auditor.claims.submission_json import read_submission_json
+from auditor.submission import Submission
+
+_NON_RECORD = re.compile(r"non[-_ ]?record", re.IGNORECASE)
+_TEXT_LIMIT = 2_000_000
+
+
+def read_claims(submission: Submission) -> Claims:
+    """What submission.json, the README and the launch scripts of the folder say. Never raises on content."""
+    claims = _from_json(submission)
+    readme = submission.named("README.md") or submission.named("README") or submission.named("readme.txt")
+    commands: list[Command] = []
+    if readme is not None and readme.data:
+        text = readme.text[:_TEXT_LIMIT]
+        rows, bpb, size = read_readme(text, readme.path)
+        claims = replace(claims, readme_seeds=rows, readme_val_bpb=bpb, readme_artifact_bytes=size)
+        commands += read_readme_commands(text, readme.path)
+    for file in sorted(submission.files, key=lambda f: (f.path.count("/"), f.path)):
+        if file.data and file.path.lower().endswith((".sh", ".bash")):
+            commands += read_launcher(file.text[:_TEXT_LIMIT], file.path)
+    track = claims.track or (Claim(submission.track, submission.folder) if submission.track else None)
+    first_lines = readme.text[:600] if readme is not None and readme.data else ""
+    return replace(
+        claims,
+        commands=tuple(commands),
+        track=track,
+        non_record=_non_record(submission, claims, first_lines, readme.path if readme else "README.md"),
+    )
+
+
+def _from_json(submission: Submission) -> Claims:
+    file = submission.named("submission.json")
+    if file is None:
+        return Claims(problems=("There is no submission.json.",))
+    if file.data is None:
+        return Claims(problems=(f"{file.path} could not be read ({file.problem or 'no content'}).",))
+    return read_submission_json(file.text, file.path)
+
+
+def _non_record(submission: Submission, claims: Claims, readme: str, readme_path: str) -> Claim[bool] | None:
+    """The folder's track first, then submission.json's words, the title, the README's head."""
+    if _NON_RECORD.search(submission.track or "") or "/track_non_record" in submission.folder:
+        return Claim(True, submission.folder)
+    fields = claims.raw
+    for key in ("track", "submission_type", "status", "type", "name", "title", "record", "category", "non_record"):
+        value = fields.get(key)
+        if (key == "non_record" and value is True) or (key == "record" and value is False):
+            return Claim(True, f"submission.json:{key}")
+        if isinstance(value, str) and _NON_RECORD.search(value):
+            return Claim(True, f"submission.json:{key}")
+    if submission.title and _NON_RECORD.search(submission.title):
+        return Claim(True, "title")
+    for number, line in enumerate(readme.splitlines(), 1):
+        if line.startswith(("#", "**")) and _NON_RECORD.search(line):
+            return Claim(True, f"{readme_path}:{number}")
+    if submission.track:
+        return Claim(False, submission.folder)
+    return None

@@ -1,0 +1,134 @@
+"""Per-seed figures of submission.json in their many shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from auditor.claims.model import SeedClaim
+from auditor.claims.values import to_bytes, to_float, to_seconds, to_seed
+
+Object = Mapping[str, object]
+
+# In the order in which they are believed: the figure that a seed reports stands before its parts.
+BPB_KEYS = (
+    "val_bpb", "val_bpb_exact", "final_val_bpb", "bpb", "final_bpb", "post_ttt_val_bpb", "ttt_val_bpb", "ttt_bpb",
+    "legal_ttt_bpb", "legal_ttt_val_bpb", "post_ttt_bpb", "ppm_mixer_val_bpb", "ngram_bpb", "slot_bpb",
+    "slot_val_bpb", "submission_bpb", "score", "sliding_val_bpb", "sliding_window_val_bpb", "sliding_bpb",
+    "sliding_window_bpb", "final_sliding_bpb", "sw_bpb", "mean_val_bpb", "mean_bpb", "mean", "value",
+    "variant_bpb", "roundtrip_val_bpb", "int8_bpb",
+)  # fmt: skip
+LOSS_KEYS = ("val_loss", "val_loss_exact", "final_val_loss", "mean_val_loss", "loss", "sliding_val_loss")
+ARTIFACT_KEYS = (
+    "artifact_bytes", "bytes_total", "total_bytes", "artifact_bytes_max", "total_size_bytes", "artifact_size_bytes",
+    "artifact_size", "submission_bytes", "total_submission_bytes", "bytes", "size_bytes", "total_artifact_bytes",
+    "artifact", "artifact_mb", "artifact_size_mb",
+)  # fmt: skip
+CODE_KEYS = ("bytes_code", "code_bytes", "code_size_bytes", "code_size", "code_bytes_compressed")
+STEP_KEYS = ("steps", "step_stop", "stop_step", "train_steps", "training_steps", "num_steps", "final_step", "step")
+TRAIN_KEYS = (
+    "train_wallclock_ms", "train_time_ms", "train_ms", "train_time_s", "train_seconds", "training_time_seconds",
+    "training_seconds", "train_s", "train_time_seconds", "train_time", "training_time_s", "train_loop_seconds",
+    "wallclock_seconds", "wallclock_s", "training_time", "train_time_sec",
+)  # fmt: skip
+EVAL_KEYS = (
+    "eval_time_ms", "eval_ms", "eval_time_s", "eval_seconds", "eval_time_seconds", "eval_s", "total_eval_time_s",
+    "eval_time", "ttt_time_seconds", "ttt_eval_time_s", "eval_time_sec", "eval_time_seconds_total", "ppm_eval_time_ms",
+)  # fmt: skip
+SEED_KEYS = ("seed", "SEED", "Seed", "random_seed", "seed_id")
+
+
+def pick(fields: Object, keys: tuple[str, ...]) -> tuple[str, object] | None:
+    """The first of these keys that holds something, whatever its case."""
+    lowered = {k.lower(): k for k in reversed(list(fields))}
+    for key in keys:
+        actual = lowered.get(key.lower())
+        if actual is not None and fields[actual] is not None:
+            return actual, fields[actual]
+    return None
+
+
+def seed_row(seed: int | None, fields: Object, where: str) -> SeedClaim | None:
+    """One seed's figures; None where the object holds none."""
+    bpb, loss = pick(fields, BPB_KEYS), pick(fields, LOSS_KEYS)
+    size, code = pick(fields, ARTIFACT_KEYS), pick(fields, CODE_KEYS)
+    steps, train, evaluation = pick(fields, STEP_KEYS), pick(fields, TRAIN_KEYS), pick(fields, EVAL_KEYS)
+    count = to_float(steps[1]) if steps else None
+    row = SeedClaim(
+        where=where,
+        seed=seed,
+        val_bpb=to_float(bpb[1]) if bpb else None,
+        val_loss=to_float(loss[1]) if loss else None,
+        artifact_bytes=to_bytes(size[1]) if size else None,
+        code_bytes=to_bytes(code[1]) if code else None,
+        steps=int(count) if count is not None else None,
+        train_seconds=to_seconds(train[1], train[0]) if train else None,
+        eval_seconds=to_seconds(evaluation[1], evaluation[0]) if evaluation else None,
+    )
+    return None if row == SeedClaim(where=where, seed=seed) else row
+
+
+def rows_of(value: object, where: str, figure: str = "val_bpb") -> list[SeedClaim]:
+    """Seed rows out of a dict keyed by seed, a list of objects, or a list of figures; [] where it is neither.
+
+    `figure` names what bare numbers are.
+    """
+    if isinstance(value, Mapping):
+        return _from_mapping(value, where, figure)
+    rows: list[SeedClaim] = []
+    if isinstance(value, list):
+        for index, entry in enumerate(value[:200]):
+            if isinstance(entry, Mapping):
+                found = pick(entry, SEED_KEYS)
+                row = seed_row(to_seed(found[1]) if found else None, entry, f"{where}[{index}]")
+                rows += [row] if row else []
+    return rows
+
+
+def _from_mapping(value: Object, where: str, figure: str) -> list[SeedClaim]:
+    rows: list[SeedClaim] = []
+    for key, entry in list(value.items())[:500]:
+        seed = to_seed(key)
+        place = f"{where}.{key}"
+        if isinstance(entry, Mapping):
+            inner = pick(entry, SEED_KEYS)
+            seed = to_seed(inner[1]) if inner and to_seed(inner[1]) is not None else seed
+            row = seed_row(seed, entry, place) if seed is not None else None
+            rows += [row] if row else []
+        elif seed is not None:
+            rows += _bare(seed, entry, place, figure)
+    return rows
+
+
+def _bare(seed: int, entry: object, where: str, figure: str) -> list[SeedClaim]:
+    if figure == "artifact_bytes":
+        size = to_bytes(entry)
+        return [] if size is None else [SeedClaim(where, seed, artifact_bytes=size)]
+    number = to_float(entry)
+    if number is None:
+        return []
+    if figure == "val_loss":
+        return [SeedClaim(where, seed, val_loss=number)]
+    if figure == "steps":
+        return [SeedClaim(where, seed, steps=int(number))]
+    if figure in ("train_seconds", "eval_seconds"):
+        seconds = to_seconds(entry, where.rsplit(".", 1)[0])
+        train = figure == "train_seconds"
+        return [SeedClaim(where, seed, train_seconds=seconds if train else None, eval_seconds=None if train else seconds)]
+    # Bits per byte of text lie below what eight bits can say.
+    return [SeedClaim(where, seed, val_bpb=number)] if 0 <= number < 20 else []
+
+
+def merge_rows(rows: list[SeedClaim]) -> tuple[SeedClaim, ...]:
+    """One row per seed: later rows fill in what the first ones do not say. Rows without a seed stay apart."""
+    merged: dict[object, SeedClaim] = {}
+    for index, row in enumerate(rows):
+        key: object = row.seed if row.seed is not None else ("unknown", index)
+        old = merged.get(key)
+        if old is None:
+            merged[key] = row
+            continue
+        names = ("val_bpb", "val_loss", "artifact_bytes", "code_bytes", "steps", "train_seconds", "eval_seconds")
+        gaps = {n: getattr(row, n) for n in names if getattr(old, n) is None}
+        merged[key] = replace(old, **gaps)
+    return tuple(merged.values())

@@ -1,0 +1,265 @@
+"""submission.json in all its forms, as claims."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from auditor.claims import seeds as S
+from auditor.claims.model import Claim, Claims, SeedClaim
+from auditor.claims.values import to_bytes, to_float, to_seconds, to_seed
+
+_TEXT_LIMIT = 400
+_PROBLEM_LIMIT = 12
+_BPB = (
+    "val_bpb", "mean_val_bpb", "val_bpb_mean", "val_bpb_exact", "val_bpb_3seed_mean", "three_seed_mean_bpb",
+    "mean_bpb", "final_val_bpb", "val_bpb_mean_3seed", "three_seed_mean_val_bpb", "bpb", "score", "final_bpb",
+    "bpb_mean", "val_bpb_avg", "mean_val_bpb_3seed", "seed_mean_bpb", "average_val_bpb", "best_val_bpb",
+)  # fmt: skip
+_STD = ("val_bpb_std", "std_val_bpb", "val_bpb_3seed_std", "three_seed_std_bpb", "std_bpb", "bpb_std", "std")
+_LOSS = ("val_loss", "mean_val_loss", "val_loss_mean", "val_loss_exact", "final_val_loss", "loss")
+_HARDWARE = ("hardware", "gpu", "gpus", "gpu_type", "platform", "compute", "device", "hw")
+_NAME = ("name", "submission_name", "title", "run_name")
+_DATE = ("date", "submission_date", "created", "date_submitted")
+_NESTED = ("results", "result", "metrics", "metadata", "summary", "final", "scores", "submission", "evaluation", "validation")
+# Where seeds stand; the figure that a bare number under such a key is.
+_SEED_KEYS = {
+    "seed_results": "val_bpb", "seeds": "val_bpb", "per_seed_results": "val_bpb", "per_seed": "val_bpb",
+    "val_bpb_seeds": "val_bpb", "results": "val_bpb", "seed_val_bpb": "val_bpb", "val_bpb_per_seed": "val_bpb",
+    "per_seed_val_bpb": "val_bpb", "per_seed_bpb": "val_bpb", "runs": "val_bpb", "seed_runs": "val_bpb",
+    "seed_bpb": "val_bpb", "seed_scores": "val_bpb", "three_seed_results": "val_bpb", "all_seeds": "val_bpb",
+    "results_per_seed": "val_bpb", "individual_seeds": "val_bpb", "val_bpb": "val_bpb", "val_loss": "val_loss",
+    "val_loss_seeds": "val_loss", "artifact_bytes": "artifact_bytes", "artifact_size_bytes": "artifact_bytes",
+    "bytes_total": "artifact_bytes", "artifact_bytes_per_seed": "artifact_bytes", "steps": "steps",
+    "eval_time_seconds": "eval_seconds", "train_time_seconds": "train_seconds", "eval_time_ms": "eval_seconds",
+    "train_time_ms": "train_seconds",
+}  # fmt: skip
+_FIGURE_WORDS = re.compile(r"bpb|val_loss|seed|bytes|artifact|_size|eval_time|train_time|wallclock", re.IGNORECASE)
+# Keys with such words describe something else than the result.
+_BESIDE = re.compile(
+    r"std|delta|baseline|pre_|pre-|quant|roundtrip|ema|gain|prior|previous|note|compare|improve|descript|lineage|"
+    r"comment|method|superseded|seedless|limit|cap|budget|reduction|all_runs|reference|headroom|margin|target|sota|"
+    r"under|_model|model_|base|gap|ablation|tokenizer|mask|enabled|prefix|seed_?\d|num_seeds|n_seeds|seed_count|"
+    r"three_seeds|stat|sigma|tagline|log|file|vs_|hash|sha|version|dim|vocab|layer|tests?$|source|context",
+    re.IGNORECASE,
+)
+_TRAILING_COMMA = re.compile(r",(\s{0,200}[}\]])")
+
+
+def read_submission_json(text: str, name: str = "submission.json") -> Claims:
+    """Claims of one file. Anything that is not understood becomes a sentence in `problems`; never raises."""
+    fields, problems = _parse(text, name)
+    if fields is None:
+        return Claims(problems=tuple(problems))
+    claims = _scalars(fields, name)
+    rows = _seed_rows(fields, name)
+    claims = replace(claims, seeds=rows, raw=fields)
+    if claims.artifact_bytes is None:
+        sizes = [(r.artifact_bytes, r.where) for r in rows if r.artifact_bytes is not None]
+        if sizes:
+            largest = max(sizes)
+            claims = replace(claims, artifact_bytes=Claim(largest[0], largest[1]))
+    return replace(claims, problems=(*problems, *_not_understood(fields, claims, name)))
+
+
+def _parse(text: str, name: str) -> tuple[Mapping[str, object] | None, list[str]]:
+    text = text.lstrip("\ufeff").strip().strip("\0")
+    if not text:
+        return None, [f"{name} is empty."]
+    problems: list[str] = []
+    try:
+        value = _loads(text)
+    except (ValueError, RecursionError) as error:
+        try:
+            value = _loads(_TRAILING_COMMA.sub(r"\1", text))
+            problems.append(f"{name} is not valid JSON (a trailing comma).")
+        except (ValueError, RecursionError):
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+            return None, [f"{name} is not valid JSON ({reason}{line})."]
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        problems.append(f"{name} is a list with one object.")
+        value = value[0]
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        problems.append(f"{name} is a list of {len(value)} objects, taken as the seeds.")
+        value = {"seed_results": value}
+    if not isinstance(value, dict):
+        return None, [f"{name} holds a {_kind(value)}, not an object."]
+    return value, problems
+
+
+def _loads(text: str) -> object:
+    return json.loads(text)
+
+
+def _kind(value: object) -> str:
+    return {list: "list", str: "string", bool: "boolean", type(None): "null"}.get(type(value), "number")
+
+
+def _text(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> Claim[str] | None:
+    found = S.pick(fields, keys)
+    if found is None or isinstance(found[1], Mapping):
+        return None
+    value = ", ".join(map(str, found[1])) if isinstance(found[1], list) else str(found[1])
+    return Claim(value[:_TEXT_LIMIT], f"{name}:{found[0]}")
+
+
+def _number(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> Claim[float] | None:
+    for key in keys:
+        found = S.pick(fields, (key,))
+        if found is None:
+            continue
+        where, value = f"{name}:{found[0]}", found[1]
+        if isinstance(value, Mapping):
+            inner = S.pick(value, ("mean", "value", "avg", "average", "final", "best", *keys))
+            where, value = (f"{where}.{inner[0]}", inner[1]) if inner else (where, None)
+        number = to_float(value)
+        if number is not None:
+            return Claim(number, where)
+    return None
+
+
+def _scalars(fields: Mapping[str, object], name: str) -> Claims:
+    bpb = _number(fields, _BPB, name)
+    loss = _number(fields, _LOSS, name)
+    for key in _NESTED:
+        inner = fields.get(key)
+        if isinstance(inner, Mapping):
+            bpb = bpb or _number(inner, _BPB, f"{name}:{key}")
+            loss = loss or _number(inner, _LOSS, f"{name}:{key}")
+    author = _text(fields, ("author", "authors", "github_id", "github", "submitter"), name)
+    return Claims(
+        author=author,
+        name=_text(fields, _NAME, name),
+        date=_text(fields, _DATE, name),
+        track=_text(fields, ("track", "category", "submission_track"), name),
+        hardware=_text(fields, _HARDWARE, name),
+        val_bpb=bpb,
+        val_bpb_std=_number(fields, _STD, name),
+        val_loss=loss,
+        artifact_bytes=_artifact(fields, name),
+        code_bytes=_bytes(fields, S.CODE_KEYS, name),
+        train_seconds=_seconds(fields, S.TRAIN_KEYS, name),
+        eval_seconds=_seconds(fields, S.EVAL_KEYS, name),
+    )
+
+
+def _bytes(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> Claim[int] | None:
+    found = S.pick(fields, keys)
+    size = to_bytes(found[1]) if found else None
+    return Claim(size, f"{name}:{found[0]}") if found and size is not None else None
+
+
+def _artifact(fields: Mapping[str, object], name: str) -> Claim[int] | None:
+    """The largest artifact that any of the usual keys claims."""
+    best: Claim[int] | None = None
+    for key in S.ARTIFACT_KEYS:
+        claim = _bytes(fields, (key,), name)
+        if claim and (best is None or claim.value > best.value):
+            best = claim
+    for key in _NESTED:
+        inner = fields.get(key)
+        if best is None and isinstance(inner, Mapping):
+            best = _bytes(inner, S.ARTIFACT_KEYS, f"{name}:{key}")
+    return best
+
+
+def _seconds(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> Claim[float] | None:
+    found = S.pick(fields, keys)
+    seconds = to_seconds(found[1], found[0]) if found else None
+    return Claim(seconds, f"{name}:{found[0]}") if found and seconds is not None else None
+
+
+def _seed_rows(fields: Mapping[str, object], name: str) -> tuple[SeedClaim, ...]:
+    rows: list[SeedClaim] = []
+    for level, place in ((fields, f"{name}:"), *((fields[k], f"{name}:{k}.") for k in _NESTED if k in fields)):
+        if not isinstance(level, Mapping):
+            continue
+        for key, figure in _SEED_KEYS.items():
+            if key in level:
+                rows += S.rows_of(level[key], f"{place}{key}", figure)
+        rows += [r for r in S.rows_of(_seed_named(level), place.rstrip(":."), "val_bpb") if r.val_bpb is not None]
+        rows += _parallel_lists(level, place)
+    rows = list(S.merge_rows(rows))
+    if not rows:
+        rows = _single_seed(fields, name) or _listed_seeds(fields, name)
+    return tuple(rows)
+
+
+def _seed_named(level: Mapping[str, object]) -> dict[str, object]:
+    """Keys such as `seed_42` or `1337` that hold a seed's object at the top level."""
+    named = re.compile(r"(?:seed[ _-]?)?\d{1,10}", re.IGNORECASE)
+    return {k: v for k, v in level.items() if named.fullmatch(k) and isinstance(v, Mapping | int | float)}
+
+
+def _parallel_lists(level: Mapping[str, object], place: str) -> list[SeedClaim]:
+    """`"seeds": [1, 2, 3]` beside `"seed_bpbs": [...]` of the same length."""
+    listed = S.pick(level, ("seeds", "seed_list"))
+    if listed is None or not isinstance(listed[1], list):
+        return []
+    seeds = [to_seed(s) for s in listed[1]]
+    rows: list[SeedClaim] = []
+    for key, value in level.items():
+        if key == listed[0] or not isinstance(value, list) or len(value) != len(seeds) or "bpb" not in key.lower():
+            continue
+        if _BESIDE.search(key):
+            continue
+        numbers = [to_float(v) for v in value]
+        rows += [
+            SeedClaim(f"{place}{key}[{i}]", seed, val_bpb=n)
+            for i, (seed, n) in enumerate(zip(seeds, numbers, strict=True))
+            if seed is not None and n is not None and 0 <= n < 20
+        ]
+    return rows
+
+
+def _single_seed(fields: Mapping[str, object], name: str) -> list[SeedClaim]:
+    found = S.pick(fields, S.SEED_KEYS)
+    seed = to_seed(found[1]) if found else None
+    if found is None or seed is None:
+        return []
+    row = S.seed_row(seed, fields, f"{name}:{found[0]}")
+    return [row] if row else []
+
+
+def _listed_seeds(fields: Mapping[str, object], name: str) -> list[SeedClaim]:
+    found = S.pick(fields, ("seeds", "seed_list", "random_seeds"))
+    if found is None or not isinstance(found[1], list):
+        return []
+    return [SeedClaim(f"{name}:{found[0]}[{i}]", to_seed(s)) for i, s in enumerate(found[1]) if to_seed(s) is not None]
+
+
+def _not_understood(fields: Mapping[str, object], claims: Claims, name: str) -> list[str]:
+    """Keys that speak of the result and that nothing above could read."""
+    sentences: list[str] = []
+    if claims.val_bpb is None and not any(r.val_bpb is not None for r in claims.seeds):
+        sentences.append(f"{name} claims no val_bpb.")
+    known = {k.lower() for k in (*_BPB, *_STD, *_LOSS, *S.ARTIFACT_KEYS, *S.CODE_KEYS, *S.TRAIN_KEYS, *S.EVAL_KEYS)}
+    read_from = {r.where.split(":", 1)[-1].split(".", 1)[0].split("[", 1)[0] for r in claims.seeds}
+    for key, value in fields.items():
+        lower = key.lower()
+        if value is None or value in ("", [], {}) or not _FIGURE_WORDS.search(key) or key in read_from:
+            continue
+        if lower in known:
+            understood = to_float(value) is not None or (isinstance(value, Mapping) and _has_number(value))
+        elif _BESIDE.search(key) or isinstance(value, str | bool | int | float):
+            continue
+        else:
+            understood = lower in _SEED_KEYS and isinstance(value, list) and all(to_seed(v) is not None for v in value)
+            understood = understood or (isinstance(value, Mapping) and "seed" not in lower)
+        if not understood:
+            sentences.append(f"{name}: the shape of the key {key[:60]!r} is not understood ({_shape(value)}).")
+    extra = len(sentences) - _PROBLEM_LIMIT
+    return sentences if extra <= 0 else [*sentences[:_PROBLEM_LIMIT], f"{name}: {extra} more keys are not understood."]
+
+
+def _has_number(value: Mapping[str, object]) -> bool:
+    return any(to_float(v) is not None for v in value.values())
+
+
+def _shape(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"an object with {len(value)} keys"
+    return f"a list of {len(value)}" if isinstance(value, list) else f"a {_kind(value)}"
