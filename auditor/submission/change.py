@@ -54,10 +54,11 @@ class ChangeSet:
         return Candidate(
             folder=folder,
             added=not self.existed(folder),
-            has_submission_json=has_content(claims),
+            has_submission_json=has_content(claims) or (not entries and f"{folder}/{CLAIMS_FILE}" in names),
             has_script=any(name.endswith(".py") for name in names),
             has_log=any(name.lower().endswith((".log", ".txt")) for name in names),
             figures=claimed_figures(claims),
+            on_main=entry_at(self.objects, self.span.main_tree, folder) is not None,
         )
 
     def last_touched(self, folders: Sequence[str]) -> str | None:
@@ -90,11 +91,11 @@ class ChangeSet:
             return ()
 
     def evidence(self) -> Evidence:
-        """What the commits say: the title where a merge tells it, else the head's subject stands for it."""
+        """What the commits say; subjects that merely name a branch are left out."""
         head = self.span.head.subject
         return Evidence(
-            title=self.span.title or (None if head.startswith(GENERIC) else head),
-            title_kind="title" if self.span.title else "head commit's subject",
+            title=self.span.title,
+            head_subject=None if head.startswith(GENERIC) else head,
             subjects=tuple(c.subject for c in self.span.own[:SUBJECTS] if not c.subject.startswith(GENERIC)),
             last_touched=self.last_touched,
         )

@@ -1,8 +1,8 @@
 """Which of several record folders a submission is, decided the way a reviewer would.
 
-Each test keeps the folders that it speaks for and hands them on; the first that leaves one folder decides,
-and its reason is told. The tests, in order: what can be run, the score in the title, the title's words, the only
-submission.json with content, the newest date in the folder's name, what the branch worked on last.
+Each test keeps the folders that it speaks for and hands them on; the test that leaves one folder decides, and
+its reason is told. A merged pull request's title is known, and outweighs dates; otherwise the head commit's
+subject stands for it, whose score is as good but whose words ("update README") are weaker than a date.
 """
 
 from __future__ import annotations
@@ -34,11 +34,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known besides the folders. `subjects`: of the branch's own commits, newest first. `last_touched`
-    gives, for the folders that are left, the one that the branch's newest commit to touch just one touched."""
+    """What is known besides the folders.
+
+    `title` is the pull request's, `head_subject` the head commit's, `subjects` those of the branch's own commits,
+    newest first. `last_touched` tells, of some folders, the one that the branch's newest commit to touch only one
+    of them touched.
+    """
 
     title: str | None = None
-    title_kind: str = "title"
+    head_subject: str | None = None
     subjects: tuple[str, ...] = ()
     last_touched: Callable[[Sequence[str]], str | None] = lambda folders: None
 
@@ -110,14 +114,12 @@ def date_of(name: str) -> tuple[int, int, int] | None:
     return (year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
-def _runnable(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
-    kept = [candidate for candidate in left if candidate.has_script]
-    return kept, "the only one with a script"
-
-
 def _title_figure(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
-    kept = _with_figure(left, evidence.title or "")
-    return kept, f"its score is the one in the {evidence.title_kind}"
+    return _with_figure(left, evidence.title or ""), "its score is the one in the title"
+
+
+def _head_figure(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
+    return _with_figure(left, evidence.head_subject or ""), "its score is the one in the head commit's subject"
 
 
 def _with_figure(left: Sequence[Candidate], title: str) -> list[Candidate]:
@@ -135,7 +137,11 @@ def _with_figure(left: Sequence[Candidate], title: str) -> list[Candidate]:
 
 
 def _title_words(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
-    return _with_words(left, evidence.title or ""), f"the {evidence.title_kind} names it"
+    return _with_words(left, evidence.title or ""), "the title names it"
+
+
+def _head_words(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
+    return _with_words(left, evidence.head_subject or ""), "the head commit's subject names it"
 
 
 def _with_words(left: Sequence[Candidate], title: str) -> list[Candidate]:
@@ -162,21 +168,31 @@ def _undated(name: str) -> str:
     return name[hit.end() :] if hit is not None else name
 
 
+def _runnable(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
+    return [candidate for candidate in left if candidate.has_script], "the only one with a script"
+
+
 def _only_claims(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
     kept = [candidate for candidate in left if candidate.has_submission_json]
-    reason = "the only one with a submission.json that says something"
-    return kept, reason
+    return kept, "the only one with a submission.json that says something"
 
 
 def _newest_date(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
+    """Keeps folders without a date too: they may be newer than any."""
     dates = {candidate.folder: date_of(candidate.name) for candidate in left}
     newest = max((date for date in dates.values() if date is not None), default=None)
     if newest is None:
         return [], ""
     text = "-".join(f"{part:02d}" for part in newest)
-    return [
-        candidate for candidate in left if dates[candidate.folder] == newest
-    ], f"its name has the newest date, {text}"
+    return [c for c in left if dates[c.folder] in (newest, None)], f"its name has the newest date, {text}"
+
+
+def _dated(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
+    return [candidate for candidate in left if date_of(candidate.name) is not None], "its name has a date"
+
+
+def _new_to_main(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
+    return [candidate for candidate in left if not candidate.on_main], "the only one that the main branch does not have"
 
 
 def _branch_subjects(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
@@ -193,11 +209,15 @@ def _last_touched(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequen
 
 
 TESTS: tuple[Test, ...] = (
-    _runnable,
+    _new_to_main,
     _title_figure,
+    _head_figure,
     _title_words,
-    _only_claims,
     _newest_date,
+    _head_words,
+    _runnable,
+    _only_claims,
     _branch_subjects,
     _last_touched,
+    _dated,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from auditor.submission.bounds import printable
@@ -24,7 +24,8 @@ class Span:
     """A pull request as two trees to compare, and the commits between them, newest first.
 
     `base` is None when the history does not reach the main branch; `tree` is then compared with its tip's.
-    `landed_as` and `title` are known for merged pull requests only.
+    `landed_as` and `title` are known for merged pull requests only, `main_tree` (the main branch's tip) is for
+    the others.
     """
 
     head: Commit
@@ -34,6 +35,7 @@ class Span:
     own: tuple[Commit, ...]
     landed_as: str | None = None
     title: str | None = None
+    main_tree: str | None = None
 
 
 class Mainline:
@@ -151,7 +153,7 @@ def span_of(objects: Objects, main: Mainline, number: int, head_id: str) -> Span
             f"pull request {number} adds nothing: its head {head_id[:9]} is a commit of the main branch"
         )
     span = branch_span(objects, main, head, main.ancestors(carrier.parents[0]))
-    return Span(span.head, span.tree, span.base, span.base_tree, span.own, carrier.oid)
+    return replace(span, landed_as=carrier.oid, main_tree=None)
 
 
 def branch_span(objects: Objects, main: Mainline, head: Commit, known: set[str]) -> Span:
@@ -164,10 +166,11 @@ def branch_span(objects: Objects, main: Mainline, head: Commit, known: set[str])
     if head.oid in known:
         reached.add(head.oid)
     base = _newest(main, reached)
-    if base is not None:
-        return Span(head, head.tree, base.oid, base.tree, own)
     tip = main.commits.get(main.tip or "")
-    return Span(head, head.tree, None, tip.tree if tip is not None else None, own)
+    main_tree = tip.tree if tip is not None else None
+    if base is None:
+        return Span(head, head.tree, None, main_tree, own, main_tree=main_tree)
+    return Span(head, head.tree, base.oid, base.tree, own, main_tree=main_tree)
 
 
 def branch_commits(objects: Objects, known: set[str], head: Commit) -> tuple[Commit, ...]:

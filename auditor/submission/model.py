@@ -114,8 +114,8 @@ class Submission:
 class Candidate:
     """A record folder that could have been audited; used while choosing one.
 
-    `added`: the base does not have it. `figures` are the scores (bits per byte) that its submission.json
-    claims. `has_submission_json` is False for an empty one.
+    `added`: the base does not have it; `on_main`: the main branch has come to have it by another way. `figures`
+    are the scores (bits per byte) that its submission.json claims. `has_submission_json` is False for an empty one.
     """
 
     folder: str
@@ -124,6 +124,7 @@ class Candidate:
     has_script: bool
     has_log: bool = False
     figures: tuple[float, ...] = ()
+    on_main: bool = False
 
     @property
     def name(self) -> str:
