@@ -11,8 +11,12 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT = re.compile(r"\$\{([A-Za-z_]\w{0,80}):?[-=]([^{}$]{0,300})\}")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w{0,80})\}|\$([A-Za-z_]\w{0,80})")
 _PROCESSES = re.compile(r"--?nproc[-_]per[-_]node(?:=|\s{1,4})(\d{1,4})")
-_LOOP = re.compile(r"for\s{1,4}([A-Za-z_]\w{0,60})\s{1,4}in\s{1,4}([^;]{1,400});?\s{0,4}(?:do\b)?\s{0,4}(.{0,2000})$", re.DOTALL)
-_RUNNERS = frozenset({"torchrun", "python", "python3", "accelerate", "deepspeed", "bash", "sh", "uv", "modal", "mpirun"})
+_LOOP = re.compile(
+    r"for\s{1,4}([A-Za-z_]\w{0,60})\s{1,4}in\s{1,4}([^;]{1,400});?\s{0,4}(?:do\b)?\s{0,4}(.{0,2000})$", re.DOTALL
+)
+_RUNNERS = frozenset(
+    {"torchrun", "python", "python3", "accelerate", "deepspeed", "bash", "sh", "uv", "modal", "mpirun"}
+)
 # Scripts that prepare data are not the run.
 _PREPARATION = re.compile(
     r"download|prepare|tokenize|retoken|cached_challenge|setup|install|build_|verify|check_|convert|data/|pip|parse"
@@ -21,7 +25,9 @@ _PREPARATION = re.compile(
 )
 _SHELLS = frozenset({"", "bash", "sh", "shell", "console", "zsh", "text", "terminal"})
 _MAX_LINES = 5_000
-_OPTIONS_WITH_VALUE = frozenset({"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"})
+_OPTIONS_WITH_VALUE = frozenset(
+    {"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"}
+)
 
 
 def read_readme_commands(text: str, path: str) -> list[Command]:

@@ -19,7 +19,7 @@ class Claim(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class SeedClaim:
-    """One seed's row in submission.json or in the README's table. Units: bits per byte, nats per token, bytes, seconds."""
+    """One seed's row in submission.json or in the README's table; bits per byte, nats per token, bytes, seconds."""
 
     where: str
     seed: int | None

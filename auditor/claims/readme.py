@@ -24,7 +24,7 @@ _LINE_LIMIT = 2_000
 
 
 def read_readme(text: str, path: str) -> tuple[tuple[SeedClaim, ...], Claim[float] | None, Claim[int] | None]:
-    """Rows of the first table of seeds with BPB, the first BPB of the prose, the largest size of that table or prose."""
+    """Rows of the tables of seeds, the first BPB of the prose, the largest size of those tables or else of the prose."""
     lines = [line[:_LINE_LIMIT] for line in text.split("\n")]
     rows = _seed_rows(lines, path)
     bpb = _headline(lines, path)
@@ -37,6 +37,8 @@ def read_readme(text: str, path: str) -> tuple[tuple[SeedClaim, ...], Claim[floa
 def _headline(lines: list[str], path: str) -> Claim[float] | None:
     for number, line in enumerate(lines[:60], 1):
         match = _HEADLINE.search(line) or _REVERSED.search(line)
+        if match and line[match.start(1) - 1] in "-+\u2212\u00b1" and match.start(1) > 0:
+            continue  # a difference
         if match and not line.lstrip().startswith(("|", ">", "```")):
             return Claim(float(match[1]), f"{path}:{number}")
     return None
@@ -83,15 +85,15 @@ def _tables(lines: list[str]) -> list[tuple[int, int]]:
     tables = []
     index = 0
     while index + 1 < len(lines):
-        if "|" in lines[index] and "-" in lines[index + 1] and "|" in lines[index + 1]:
-            if _SEPARATOR.match(lines[index + 1]):
-                end = index + 2
-                while end < len(lines) and "|" in lines[end]:
-                    end += 1
-                tables.append((index, end))
-                index = end
-                continue
-        index += 1
+        rule = lines[index + 1]
+        if "|" not in lines[index] or "|" not in rule or "-" not in rule or not _SEPARATOR.match(rule):
+            index += 1
+            continue
+        end = index + 2
+        while end < len(lines) and "|" in lines[end]:
+            end += 1
+        tables.append((index, end))
+        index = end
     return tables
 
 
@@ -118,10 +120,14 @@ def _roles(header: list[str], seed_column: int) -> dict[str, int]:
         if index == seed_column or not lower:
             continue
         if "bpb" in lower or lower in ("ttt", "sliding", "final", "score", "post-ttt", "legal ttt"):
-            bpb.append((0 if _BESIDE.search(lower) and "post-ttt" not in lower else 2 if _FINAL.search(lower) else 1, index))
+            bpb.append(
+                (0 if _BESIDE.search(lower) and "post-ttt" not in lower else 2 if _FINAL.search(lower) else 1, index)
+            )
         elif "loss" in lower and "val_loss" not in roles and "train" not in lower:
             roles["val_loss"] = index
-        elif re.search(r"artifact|total.*(?:bytes|size)|submission|\bsize|^bytes|^total$", lower) and "code" not in lower:
+        elif (
+            re.search(r"artifact|total.*(?:bytes|size)|submission|\bsize|^bytes|^total$", lower) and "code" not in lower
+        ):
             roles.setdefault("artifact_bytes", index)
         elif "code" in lower:
             roles.setdefault("code_bytes", index)
@@ -147,7 +153,12 @@ def _row(seed: int, cells: list[str], header: list[str], roles: dict[str, int], 
         return figure[0] if figure else None
 
     bpb, steps = number("val_bpb"), number("steps")
-    size, code, train, evaluation = cell("artifact_bytes"), cell("code_bytes"), cell("train_seconds"), cell("eval_seconds")
+    size, code, train, evaluation = (
+        cell("artifact_bytes"),
+        cell("code_bytes"),
+        cell("train_seconds"),
+        cell("eval_seconds"),
+    )
     artifact = to_bytes(size[0]) if size else None
     if artifact is not None and size is not None and artifact < 100_000 and "kb" in size[1].lower():
         artifact *= 1000

@@ -114,7 +114,9 @@ def _bare(seed: int, entry: object, where: str, figure: str) -> list[SeedClaim]:
     if figure in ("train_seconds", "eval_seconds"):
         seconds = to_seconds(entry, where.rsplit(".", 1)[0])
         train = figure == "train_seconds"
-        return [SeedClaim(where, seed, train_seconds=seconds if train else None, eval_seconds=None if train else seconds)]
+        return [
+            SeedClaim(where, seed, train_seconds=seconds if train else None, eval_seconds=None if train else seconds)
+        ]
     # Bits per byte of text lie below what eight bits can say.
     return [SeedClaim(where, seed, val_bpb=number)] if 0 <= number < 20 else []
 

@@ -23,19 +23,34 @@ _LOSS = ("val_loss", "mean_val_loss", "val_loss_mean", "val_loss_exact", "final_
 _HARDWARE = ("hardware", "gpu", "gpus", "gpu_type", "platform", "compute", "device", "hw")
 _NAME = ("name", "submission_name", "title", "run_name")
 _DATE = ("date", "submission_date", "created", "date_submitted")
-_NESTED = ("results", "result", "metrics", "metadata", "summary", "final", "scores", "submission", "evaluation", "validation")
+_NESTED = (
+    "results",
+    "result",
+    "metrics",
+    "metadata",
+    "summary",
+    "final",
+    "scores",
+    "submission",
+    "evaluation",
+    "validation",
+)
 # Where seeds stand; the figure that a bare number under such a key is.
 _SEED_KEYS = {
     "seed_results": "val_bpb", "seeds": "val_bpb", "per_seed_results": "val_bpb", "per_seed": "val_bpb",
-    "val_bpb_seeds": "val_bpb", "results": "val_bpb", "seed_val_bpb": "val_bpb", "val_bpb_per_seed": "val_bpb",
-    "per_seed_val_bpb": "val_bpb", "per_seed_bpb": "val_bpb", "runs": "val_bpb", "seed_runs": "val_bpb",
-    "seed_bpb": "val_bpb", "seed_scores": "val_bpb", "three_seed_results": "val_bpb", "all_seeds": "val_bpb",
-    "results_per_seed": "val_bpb", "individual_seeds": "val_bpb", "val_bpb": "val_bpb", "val_loss": "val_loss",
-    "val_loss_seeds": "val_loss", "artifact_bytes": "artifact_bytes", "artifact_size_bytes": "artifact_bytes",
-    "bytes_total": "artifact_bytes", "artifact_bytes_per_seed": "artifact_bytes", "steps": "steps",
-    "eval_time_seconds": "eval_seconds", "train_time_seconds": "train_seconds", "eval_time_ms": "eval_seconds",
-    "train_time_ms": "train_seconds",
+    "results": "val_bpb", "runs": "val_bpb", "seed_runs": "val_bpb", "seed_scores": "val_bpb",
+    "three_seed_results": "val_bpb", "all_seeds": "val_bpb", "results_per_seed": "val_bpb",
+    "individual_seeds": "val_bpb", "seed_details": "val_bpb",
 }  # fmt: skip
+# `val_bpb_by_seed`, `per_seed_artifact_bytes`, `eval_time_ms`: keys whose object may be keyed by seed.
+_FIGURES = (
+    (re.compile(r"eval_?(?:time|s\b|seconds|ms)", re.IGNORECASE), "eval_seconds"),
+    (re.compile(r"train(?:ing)?_?(?:time|s\b|seconds|ms|wallclock)", re.IGNORECASE), "train_seconds"),
+    (re.compile(r"artifact|bytes_total|total_bytes|submission_bytes", re.IGNORECASE), "artifact_bytes"),
+    (re.compile(r"loss", re.IGNORECASE), "val_loss"),
+    (re.compile(r"steps", re.IGNORECASE), "steps"),
+    (re.compile(r"bpb", re.IGNORECASE), "val_bpb"),
+)
 _FIGURE_WORDS = re.compile(r"bpb|val_loss|seed|bytes|artifact|_size|eval_time|train_time|wallclock", re.IGNORECASE)
 # Keys with such words describe something else than the result.
 _BESIDE = re.compile(
@@ -45,6 +60,7 @@ _BESIDE = re.compile(
     r"three_seeds|stat|sigma|tagline|log|file|vs_|hash|sha|version|dim|vocab|layer|tests?$|source|context",
     re.IGNORECASE,
 )
+_SEED_LISTS = ("seeds", "seed_list", "random_seeds", "seeds_tested", "seeds_run", "submittable_seeds", "seeds_used")
 _TRAILING_COMMA = re.compile(r",(\s{0,200}[}\]])")
 
 
@@ -177,15 +193,28 @@ def _seed_rows(fields: Mapping[str, object], name: str) -> tuple[SeedClaim, ...]
     for level, place in ((fields, f"{name}:"), *((fields[k], f"{name}:{k}.") for k in _NESTED if k in fields)):
         if not isinstance(level, Mapping):
             continue
-        for key, figure in _SEED_KEYS.items():
-            if key in level:
-                rows += S.rows_of(level[key], f"{place}{key}", figure)
+        for key, value in list(level.items())[:2_000]:
+            figure = _figure_by_seed(key, value)
+            if figure is not None:
+                rows += S.rows_of(value, f"{place}{key}", figure)
         rows += [r for r in S.rows_of(_seed_named(level), place.rstrip(":."), "val_bpb") if r.val_bpb is not None]
         rows += _parallel_lists(level, place)
     rows = list(S.merge_rows(rows))
     if not rows:
         rows = _single_seed(fields, name) or _listed_seeds(fields, name)
     return tuple(rows)
+
+
+def _figure_by_seed(key: str, value: object) -> str | None:
+    """What the numbers under this key are, if its object or list may hold one entry per seed."""
+    lower = key.lower()
+    if not isinstance(value, Mapping | list):
+        return None
+    if lower in _SEED_KEYS:
+        return _SEED_KEYS[lower]
+    if _BESIDE.search(lower):
+        return None
+    return next((figure for pattern, figure in _FIGURES if pattern.search(lower)), None)
 
 
 def _seed_named(level: Mapping[str, object]) -> dict[str, object]:
@@ -225,7 +254,7 @@ def _single_seed(fields: Mapping[str, object], name: str) -> list[SeedClaim]:
 
 
 def _listed_seeds(fields: Mapping[str, object], name: str) -> list[SeedClaim]:
-    found = S.pick(fields, ("seeds", "seed_list", "random_seeds"))
+    found = S.pick(fields, _SEED_LISTS)
     if found is None or not isinstance(found[1], list):
         return []
     return [SeedClaim(f"{name}:{found[0]}[{i}]", to_seed(s)) for i, s in enumerate(found[1]) if to_seed(s) is not None]
@@ -247,7 +276,8 @@ def _not_understood(fields: Mapping[str, object], claims: Claims, name: str) -> 
         elif _BESIDE.search(key) or isinstance(value, str | bool | int | float):
             continue
         else:
-            understood = lower in _SEED_KEYS and isinstance(value, list) and all(to_seed(v) is not None for v in value)
+            listed = _figure_by_seed(key, value) is not None or lower in _SEED_LISTS
+            understood = listed and isinstance(value, list) and all(to_seed(v) is not None for v in value)
             understood = understood or (isinstance(value, Mapping) and "seed" not in lower)
         if not understood:
             sentences.append(f"{name}: the shape of the key {key[:60]!r} is not understood ({_shape(value)}).")

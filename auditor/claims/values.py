@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-_FIGURE = re.compile(r"(?<![\w.])([-+\u2212]?\d{1,3}(?:[,_\u202f]\d{3}){1,5}(?:\.\d{1,12})?|[-+\u2212]?\d{1,15}(?:\.\d{1,18})?(?:[eE][-+]?\d{1,3})?)")
+_FIGURE = re.compile(
+    r"(?<![\w.])([-+\u2212]?\d{1,3}(?:[,_\u202f]\d{3}){1,5}(?:\.\d{1,12})?"
+    r"|[-+\u2212]?\d{1,15}(?:\.\d{1,18})?(?:[eE][-+]?\d{1,3})?)"
+)
 _UNIT = re.compile(r"\s{0,3}(MiB|MB|KiB|KB|kB|GB|bytes|byte|B|ms|seconds|secs|sec|s|minutes|min|m|h)?(?![A-Za-z])")
 _SCALE = {"mib": 1_048_576.0, "mb": 1e6, "kib": 1024.0, "kb": 1e3, "gb": 1e9}
 _TIME = {"ms": 0.001, "minutes": 60.0, "min": 60.0, "m": 60.0, "h": 3600.0}
@@ -97,4 +100,6 @@ def to_seed(value: object) -> int | None:
     return None
 
 
-_SEED = re.compile(r"(?:\w{0,24}[ _-])?(?:seed|s)?[ _:=#-]{0,3}(\d{1,10})(?:[ _(*\u2020\u2021].{0,40})?", re.IGNORECASE | re.DOTALL)
+_SEED = re.compile(
+    r"(?:\w{0,24}[ _-])?(?:seed|s)?[ _:=#-]{0,3}(\d{1,10})(?:[ _(*\u2020\u2021].{0,40})?", re.IGNORECASE | re.DOTALL
+)

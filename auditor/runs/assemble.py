@@ -15,19 +15,27 @@ from auditor.runs.evaluations import join_exact
 from auditor.runs.model import Evaluation, Run
 from auditor.runs.score import choose_score, kind
 
-_NAME_SEED = re.compile(r"(?:seed|(?<![a-z0-9])sd|(?<![a-z0-9])s)[_\-=]?(\d{1,10})(?![0-9])", re.IGNORECASE)
-_BARE_SEED = re.compile(r"(?:log|run|train)?[_\-]?(\d{1,5})\.[a-z]{1,4}$", re.IGNORECASE)
+_NAMED_SEED = re.compile(r"seed[_\-=]?(\d{1,10})(?!\d)", re.IGNORECASE)
+_SHORT_SEED = re.compile(r"(?<![a-z0-9])sd?[_\-=]?(\d{1,10})(?![\da-z])", re.IGNORECASE)
+# `train_1337.log`; a number below ten or with leading zeros counts files, not seeds.
+_BARE_SEED = re.compile(r"(?:\w{0,40}(?:log|run|train)_)?([1-9]\d{1,4})\.[a-z]{1,4}~?$", re.IGNORECASE)
 
 
-def seed_of_name(path: str) -> int | None:
-    """The seed that a file name spells: `train_seed42.log`, `logs/seed_1337/run.txt`, `log_s314.txt`."""
+def seed_of_name(path: str) -> tuple[int | None, bool]:
+    """The seed that a file name spells, and whether it says "seed".
+
+    `train_seed42.log`, `logs/seed_1337/run.txt`, `log_s314.txt`, `train_999.log`.
+    """
     folder, _, name = path.rpartition("/")
     for part in (name, folder.rpartition("/")[2]):
-        named = [m for m in _NAME_SEED.finditer(part) if m[0].lower().startswith("seed")] or [*_NAME_SEED.finditer(part)]
+        named = _NAMED_SEED.findall(part)
         if named:
-            return int(named[-1][1])
+            return int(named[-1]), True
+    short = _SHORT_SEED.findall(name)
+    if short:
+        return int(short[-1]), False
     bare = _BARE_SEED.match(name)
-    return int(bare[1]) if bare else None
+    return (int(bare[1]) if bare else None), False
 
 
 def implied_bytes(val_loss: float | None, val_tokens: int | None, val_bpb: float | None) -> float | None:
@@ -64,7 +72,7 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         calibration_line=max((line for line, _ in draft.calibrations.values()), default=None),
         wallclock_cap_seconds=number(cap) if cap else None,
         reserve_seconds=draft.reserve_seconds, effective_budget_seconds=draft.effective_budget_seconds,
-        step_average_ms=draft.step_average_ms,
+        step_average_ms=draft.step_average_ms, average_over=draft.average_over,
         evaluations=evaluations, total_eval_seconds=draft.total_eval_seconds,
         val_tokens=draft.val_tokens, val_tokens_line=draft.val_tokens_line,
         artifact_bytes=total[0] if total else None, artifact_line=total[1] if total else None,
@@ -83,7 +91,8 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
     )  # fmt: skip
     score, because = choose_score(evaluations)
     run = with_score(run, score, because, draft.adapt_seconds)
-    return replace(run, problems=contradictions(run, seed_of_name(draft.log)))
+    named, explicit = seed_of_name(draft.log)
+    return replace(run, problems=contradictions(run, named if explicit else None))
 
 
 def with_score(run: Run, score: Evaluation | None, because: str, fallback_seconds: float | None = None) -> Run:
@@ -103,7 +112,7 @@ def with_score(run: Run, score: Evaluation | None, because: str, fallback_second
 def _seed(draft: Draft) -> tuple[int | None, str]:
     if draft.seed is not None:
         return draft.seed, f"line {draft.seed_line}"
-    named = seed_of_name(draft.log)
+    named, _ = seed_of_name(draft.log)
     return named, "" if named is None else "file name"
 
 

@@ -47,14 +47,16 @@ def _budget(run: Run) -> str:
 
 
 def _step_time(run: Run) -> str:
-    if not run.steps or not run.step_average_ms or not run.train_seconds:
+    """Within one line: the steps, their average and the time that they took."""
+    if not run.step_average_ms or run.average_over is None:
         return ""
-    product = run.steps * run.step_average_ms / 1000
-    if abs(product - run.train_seconds) <= _STEP_TIME_TOLERANCE * run.train_seconds + 1:
+    steps, seconds = run.average_over
+    product = steps * run.step_average_ms / 1000
+    if abs(product - seconds) <= _STEP_TIME_TOLERANCE * seconds + 1:
         return ""
     return (
-        f"{run.steps} steps of {run.step_average_ms:g} ms make {product:.1f} s,"
-        f" but the log says that training took {run.train_seconds:.1f} s."
+        f"{steps} steps of {run.step_average_ms:g} ms make {product:.1f} s,"
+        f" but the same line says that they took {seconds:.1f} s."
     )
 
 

@@ -56,6 +56,8 @@ def read_step(draft: Draft, line_number: int, line: str) -> None:
     average = _AVERAGE.search(line)
     if average and count > 0:
         draft.step_average_ms = number(average[1])
+        seconds = _seconds(time[1], time[2]) if time else None
+        draft.average_over = (count, seconds) if seconds is not None else None
     if time:
         _train_time(draft, line_number, time, stopped="stopping_early" in line)
     elif bar:

@@ -69,6 +69,7 @@ class Draft:
     coarse_seconds: float | None = None  # told in minutes with one digit
     coarse_line: int | None = None
     step_average_ms: float | None = None
+    average_over: tuple[int, float] | None = None  # steps and seconds of the line that tells the average
     reserve_seconds: float | None = None
     effective_budget_seconds: float | None = None
     world_size: int | None = None

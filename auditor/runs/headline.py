@@ -8,11 +8,14 @@ from itertools import combinations
 
 from auditor.claims import Claims, SeedClaim
 from auditor.runs.assemble import with_score
+from auditor.runs.evaluations import stem
 from auditor.runs.model import Evaluation, Run
 from auditor.runs.score import kind, prefer_exact, with_seconds
 
 # Claims are often printed with four decimals.
 TOLERANCE = 6e-5
+# Seeds of one configuration lie closer together than this; most records' standard deviation is below 0.001.
+SEED_SPREAD = 0.005
 _MOST_RUNS = 24  # beyond this, subsets are not searched for the claimed mean
 
 
@@ -34,15 +37,17 @@ def headline(runs: tuple[Run, ...], claims: Claims) -> tuple[Run, ...]:
     for seeds in (claims.seeds, claims.readme_seeds):
         by_seed = _by_seed(distinct, [s for s in seeds if s.val_bpb is not None])
         if by_seed:
-            return by_seed
+            return _with_siblings(by_seed, distinct)
     for claim in (claims.val_bpb, claims.readme_val_bpb):
         if claim is None:
             continue
         hits = _by_mean(distinct, claim.value, claim.where) or _by_figure(distinct, claim.value, claim.where)
         if hits:
-            return hits
+            return _with_siblings(hits, distinct)
     rest = tuple(r for r in distinct if r.complete) or tuple(distinct)
-    return tuple(replace(r, headline_because="no log shows a claimed figure: every complete run is taken") for r in rest)
+    return tuple(
+        replace(r, headline_because="no log shows a claimed figure: every complete run is taken") for r in rest
+    )
 
 
 def _without_copies(runs: Sequence[Run]) -> list[Run]:
@@ -71,7 +76,10 @@ def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim]) -> tuple[Run, ...]:
     for index in sorted(chosen):
         match, claim = chosen[index]
         what = f"seed {claim.seed}" if claim.seed is not None else "a seed"
-        result.append(_pointed(runs[index], match.evaluation, f"its figure is the one claimed for {what}", claim.where))
+        run = _pointed(runs[index], match.evaluation, f"its figure is the one claimed for {what}", claim.where)
+        if run.seed is None and claim.seed is not None:
+            run = replace(run, seed=claim.seed, seed_source=f"{claim.where}, by the figure")
+        result.append(run)
     return tuple(result)
 
 
@@ -81,10 +89,30 @@ def _matches(runs: list[Run], value: float, seed: int | None) -> list[_Match]:
         hits = [e for e in run.evaluations if e.val_bpb is not None and abs(e.val_bpb - value) <= TOLERANCE]
         hits = [e for e in hits if e.step is None] or hits
         if hits:
-            nearest = min(hits, key=lambda e: (abs((e.val_bpb or 0.0) - value) > 1e-9, kind(e) == "diagnostic", -e.line))
+            nearest = min(
+                hits, key=lambda e: (abs((e.val_bpb or 0.0) - value) > 1e-9, kind(e) == "diagnostic", -e.line)
+            )
             same = seed is not None and run.seed == seed
             found.append(_Match(index, nearest, abs((nearest.val_bpb or 0.0) - value), same))
     return found
+
+
+def _with_siblings(chosen: tuple[Run, ...], runs: list[Run]) -> tuple[Run, ...]:
+    """Where the claim names one seed's figure only: the other seeds of what looks like the same configuration."""
+    first = chosen[0]
+    if len(chosen) > 1 or first.score is None or first.val_bpb is None or first.seed is None:
+        return chosen
+    seeds = {first.seed}
+    siblings = []
+    for run in runs:
+        same_pass = run.score is not None and stem(run.score.label) == stem(first.score.label)
+        if run.seed is None or run.seed in seeds or not run.complete or not same_pass or run.val_bpb is None:
+            continue
+        if run.model_params == first.model_params and abs(run.val_bpb - first.val_bpb) <= SEED_SPREAD:
+            seeds.add(run.seed)
+            siblings.append(replace(run, headline_because="another seed beside the one whose figure is claimed"))
+    order = {run.log: position for position, run in enumerate(runs)}
+    return tuple(sorted([first, *siblings], key=lambda r: (order[r.log], r.index)))
 
 
 def _by_mean(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:

@@ -58,6 +58,7 @@ class Run:
     reserve_seconds: float | None = None  # set aside from the cap for calibration, as the log announces it
     effective_budget_seconds: float | None = None  # the cap less the reserve, as the log announces it
     step_average_ms: float | None = None  # the last that is printed
+    average_over: tuple[int, float] | None = None  # steps and seconds of the line that prints it
     evaluations: tuple[Evaluation, ...] = ()
     score: Evaluation | None = None
     score_because: str = ""

@@ -16,10 +16,12 @@ from auditor.runs.text import cleaned, split_lines
 from auditor.submission import Submission
 
 # Never logs, whatever they hold. Everything else is judged by its content.
-_OTHER_KINDS = frozenset(
-    "py md json jsonl ipynb sh c cc cpp cu cuh h toml yaml yml csv tsv png jpg jpeg gif svg pdf html css js model vocab"
-    " npz npy xz gz zst br zip bin pt ptz pth safetensors db patch diff lock cfg ini pid".split()
-)
+_OTHER_KINDS = (
+    ".py", ".md", ".json", ".jsonl", ".ipynb", ".sh", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".toml", ".yaml",
+    ".yml", ".csv", ".tsv", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".html", ".css", ".js", ".model",
+    ".vocab", ".npz", ".npy", ".xz", ".gz", ".zst", ".br", ".zip", ".bin", ".pt", ".ptz", ".pth", ".safetensors",
+    ".db", ".patch", ".diff", ".lock", ".cfg", ".ini", ".pid",
+)  # fmt: skip
 _MARKERS = ("hyperparameters", "val_bpb:enabled", "train_loader:dataset", "running python", "warmup_step", "seed")
 _RUN_START = re.compile(
     r"(?:[-=* ]{0,8}hyperparameters\b[-=*: ]{0,40}$|val_bpb:enabled|train_loader:dataset|running python \d"
@@ -54,7 +56,7 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("hessian", "calib", "gptq:generated"), clock.read_calibration),
     (("eval_time", "eval time", "ttt time"), _without_number(clock.read_eval_time)),
     (("tokens",), clock.read_tokens),
-    (("size", "bytes", "serialized", "artifact", "total"), sizes.read_sizes),
+    (("size", "bytes", "serialized", "artifact", "total", "budget:"), sizes.read_sizes),
     (("gpu", "nvidia", "device", "world", "nproc", "h100"), _without_number(surroundings.read_device)),
     (("param", "shards", "dataset", "tokenizer"), _without_number(surroundings.read_data)),
     (("_gate", "agree2plus"), surroundings.read_gates),
@@ -73,8 +75,7 @@ def read_runs(submission: Submission) -> tuple[Run, ...]:
 
 
 def _may_be_log(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1].lower()
-    return name.rsplit(".", 1)[-1] not in _OTHER_KINDS if "." in name else True
+    return not path.lower().rstrip("~").endswith(_OTHER_KINDS)  # editors leave copies under NAME~
 
 
 def read_log(path: str, text: str) -> tuple[Run, ...]:
@@ -98,7 +99,7 @@ def _drafts(path: str, lines: list[str], echoes: list[tuple[int, int]]) -> Itera
             yield draft
             draft = Draft(path, first_line=number)
         _dispatch(draft, number, line, lower)
-        if dumps < 60 and any(word in line for word in _DUMPS) or (line[:2] == '{"' and dumps < 60):
+        if dumps < 60 and (line[:2] == '{"' or any(word in line for word in _DUMPS)):
             dumps += 1
             read_literal(draft, number, lines[number - 1][:MAX_DUMP])
     yield draft

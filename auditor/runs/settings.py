@@ -8,7 +8,9 @@ import re
 
 from auditor.runs.draft import Draft, whole
 
-_HEADER = re.compile(r"(?:[-=* ]{0,8})(?:hyper-?parameters|configuration|config|args|settings)\b[-=*: ]{0,40}$", re.IGNORECASE)
+_HEADER = re.compile(
+    r"(?:[-=* ]{0,8})(?:hyper-?parameters|configuration|config|args|settings)\b[-=*: ]{0,40}$", re.IGNORECASE
+)
 _ENTRY = re.compile(r"\s{1,12}([A-Za-z_][\w.]{0,80})\s{0,40}[:=]\s{0,40}(.{0,1200})$")
 _TOKEN = re.compile(r"([A-Za-z_][A-Za-z_0-9]{0,60})[:=](\S{1,200})$")
 _ASSIGNMENT = re.compile(r"\s{0,8}([A-Z][A-Z0-9_]{2,60})=(\S{0,300})\s{0,8}$")
@@ -16,7 +18,9 @@ _ENV_COMMENT = re.compile(r"# env:([A-Za-z_]\w{0,80})=(.{0,400})$")
 _SEED = re.compile(r"\bseed\s{0,2}[:=]\s{0,2}(\d{1,10})\b", re.IGNORECASE)
 _ITEM = re.compile(r"([A-Za-z_]\w{0,60})\s{0,2}=\s{0,2}('[^']{0,300}'|\"[^\"]{0,300}\"|[^,()\[\]{}]{1,300})")
 # First tokens of lines that tell what happens, not how it is configured.
-_EVENTS = frozenset({"start", "started", "done", "enabled", "disabled", "begin", "end", "finished", "complete", "applied"})
+_EVENTS = frozenset(
+    {"start", "started", "done", "enabled", "disabled", "begin", "end", "finished", "complete", "applied"}
+)
 MAX_DUMP = 20_000
 
 
@@ -59,7 +63,13 @@ def _tokens(draft: Draft, line_number: int, line: str) -> None:
         if match is None or "{" in word:
             return
         pairs.append((match[1], match[2].rstrip(",;")))
-    if pairs[0][1] in _EVENTS or pairs[0][0] in ("step", "warmup_step", "train_loader", "val_loader", "loop_warmup_step"):
+    if pairs[0][1] in _EVENTS or pairs[0][0] in (
+        "step",
+        "warmup_step",
+        "train_loader",
+        "val_loader",
+        "loop_warmup_step",
+    ):
         return
     for name, value in pairs:
         _take(draft, name, value, line_number)

@@ -9,8 +9,10 @@ from auditor.runs.draft import Draft, whole
 _BYTES = r"(\d[\d,_]{3,20})"
 _TOTAL = re.compile(r"total (?:\w{1,20} )?submission(?: size)?\s{0,3}([^:\n]{0,60}):\s{0,12}" + _BYTES, re.IGNORECASE)
 _OTHER_TOTAL = re.compile(
-    r"(?:total_artifact_bytes|artifact_bytes|total_bytes|total_size|\bartifact(?: size)?(?: \([^()]{0,20}\))?"
-    r"|\btotal(?: size)?(?: artifact)?|\bbudget)[\"']?\s{0,3}[:=]\s{0,12}" + _BYTES + r"(\s{0,2}(?:bytes|B)\b|/|\s{0,2}\(|,|$| )",
+    # Names that speak of bytes need no unit; "budget:15993853/16000000" has its total first.
+    r"(?:(?:total_artifact_bytes|artifact_bytes|total_bytes|total_size|\bartifact(?: size)?(?: \([^()]{0,20}\))?"
+    r"|(?<![_\w])budget)[\"']?\s{0,3}[:=]\s{0,12}" + _BYTES + r"(?![.\d])"
+    r"|\btotal(?: size)?(?: artifact)?\s{0,3}[:=]\s{0,12}" + _BYTES + r"\s{0,2}(?:bytes|B)\b)",
     re.IGNORECASE,
 )
 _MODEL = re.compile(r"serialized (?:model)?\s{0,3}([^:\n]{0,60}):\s{0,12}" + _BYTES + r"\s{0,2}bytes", re.IGNORECASE)
@@ -40,7 +42,7 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
             draft.code[(code[1] or "").strip("() ").lower()] = size
     if total is None:
         other = _OTHER_TOTAL.search(line) or _RESULT.search(line)
-        size = whole(other[1]) if other else None
+        size = whole(next(group for group in other.groups() if group)) if other else None
         if size is not None and size > 100_000:
             draft.other_totals.append((line_number, size))
             del draft.other_totals[:-50]
