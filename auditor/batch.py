@@ -10,6 +10,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -81,7 +82,8 @@ class _Pool(Generic[T]):
             if worker.position is None and queue:
                 worker.position, worker.task = queue.popleft()
                 worker.deadline = time.monotonic() + self._timeout
-                worker.connection.send(worker.task)
+                with suppress(OSError):  # a worker that died while idle: `collect` sees its closed pipe
+                    worker.connection.send(worker.task)
 
     def collect(self) -> dict[int, T]:
         """Wait for the next answers; {position: answer}."""

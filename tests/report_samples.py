@@ -6,13 +6,24 @@ from dataclasses import replace
 
 from auditor.claims import Claim, Claims
 from auditor.config import Configuration, Setting
-from auditor.findings import Finding, Location, Outcome, Report, Step, Verdict
+from auditor.findings import (
+    Finding,
+    Location,
+    Outcome,
+    Report,
+    Ruling,
+    Step,
+    Verdict,
+    found,
+    not_applicable,
+    not_checked,
+    passed,
+)
 from auditor.judge import Budgets, judge
 from auditor.program import Program
 from auditor.rule import Facts, Rule, Source
-from auditor.findings import Ruling, found, not_applicable, not_checked, passed
 from auditor.runs import Evaluation, Run
-from auditor.source import ProgramFile, Sources, SourceProblem, Unit
+from auditor.source import ProgramFile, SourceProblem, Sources, Unit
 from auditor.submission import Submission, SubmissionFile
 
 SCRIPT = """import torch

@@ -1,0 +1,179 @@
+"""The command line of golf-audit: its options, their help, and what is wrong usage."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auditor import __version__
+from auditor.report import FORMATS
+
+FAIL_ON = ("violation", "disputed", "warning", "never")
+MANY = ("terminal", "markdown", "jsonl")  # formats that hold several submissions
+TIMEOUT_SECONDS = 120.0
+
+_DESCRIPTION = """\
+Judge a submission to OpenAI's Parameter Golf: what its code does with the validation tokens, what its logs
+show, and whether its claims follow from them. The submission is read, never run."""
+
+_EPILOG = """\
+examples:
+  golf-audit records/track_10min_16mb/2026-04-05_MyRecord
+      audit a record folder
+  golf-audit --repo parameter-golf --pr 1395
+      audit a pull request, straight from the clone's refs/pull/1395/head; nothing is checked out
+  golf-audit --repo parameter-golf --pr 1395 --set TTT_ENABLED=1
+      what if that switch were on?
+  golf-audit --repo parameter-golf --pr 1394 1395 1412
+      a triage table, one line each
+  golf-audit MyRecord --format markdown -o review.md
+      a review comment
+  golf-audit --explain pre-quant-ttt
+      one rule: what it tests, why, who said so
+
+exit status, whatever the format:
+  0  nothing to fail on       1  a violation (see --fail-on)       2  wrong usage
+  3  could not be judged      4  the auditor itself failed"""
+
+
+class UsageError(Exception):
+    """Wrong usage; the message is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """A command line that has been understood."""
+
+    path: Path | None = None
+    repo: Path | None = None
+    prs: tuple[int, ...] = ()
+    folder: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    form: str = "terminal"
+    output: Path | None = None
+    fail_on: str = "violation"
+    jobs: int = 0
+    timeout: float = TIMEOUT_SECONDS
+    rules: bool = False
+    explain: str | None = None
+    debug: bool = False
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> object:  # type: ignore[override]
+        raise UsageError(message)
+
+
+def parser() -> argparse.ArgumentParser:
+    p = _Parser(
+        prog="golf-audit",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    where = p.add_argument_group("what to audit")
+    where.add_argument("path", nargs="?", metavar="PATH", help="a record folder, or a checkout of a pull request")
+    where.add_argument("--repo", metavar="CLONE", help="a clone, bare or not, that holds refs/pull/N/head")
+    where.add_argument("--pr", type=int, nargs="+", metavar="N", help="pull requests of that clone")
+    where.add_argument("--folder", metavar="FOLDER", help="the record folder, where several could be meant")
+    where.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what if this switch had that value; beats log, run command and default (repeatable)",
+    )
+    what = p.add_argument_group("what to print")
+    what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
+    what.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of to standard output")
+    what.add_argument("--fail-on", choices=FAIL_ON, default="violation", help="the least that gives exit status 1")
+    what.add_argument("--rules", action="store_true", help="list the rules and exit (terminal, markdown or json)")
+    what.add_argument("--explain", metavar="RULE", help="explain one rule and exit")
+    how = p.add_argument_group("how")
+    how.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="processes for many pull requests (default: cores)"
+    )
+    how.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help=f"for each of many pull requests (default: {TIMEOUT_SECONDS:g})",
+    )
+    how.add_argument("--debug", action="store_true", help="a traceback where the auditor itself fails")
+    p.add_argument("--version", action="version", version=f"golf-audit {__version__}")
+    return p
+
+
+def read(argv: Sequence[str]) -> Options:
+    """Raises UsageError; exits (SystemExit 0) for --help and --version."""
+    given = parser().parse_args(argv)
+    options = Options(
+        path=Path(given.path) if given.path is not None else None,
+        repo=Path(given.repo) if given.repo is not None else None,
+        prs=tuple(dict.fromkeys(given.pr or ())),
+        folder=given.folder,
+        settings=_settings(given.set),
+        form=given.format,
+        output=Path(given.output) if given.output is not None else None,
+        fail_on=given.fail_on,
+        jobs=given.jobs,
+        timeout=given.timeout,
+        rules=given.rules,
+        explain=given.explain,
+        debug=given.debug,
+    )
+    _check(options)
+    return options
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, str]:
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set wants NAME=VALUE, not {pair!r}")
+        settings[name.strip()] = value
+    return settings
+
+
+def _check(options: Options) -> None:
+    """Raises UsageError for options that do not go together."""
+    if options.output is not None and not options.output.parent.is_dir():
+        raise UsageError(f"there is no folder {str(options.output.parent)!r} to write to")
+    if options.rules or options.explain is not None:
+        _check_catalogue(options)
+        return
+    if options.path is None and options.repo is None:
+        raise UsageError("say what to audit: PATH, or --repo CLONE --pr N (see golf-audit --help)")
+    if options.path is not None and (options.repo is not None or options.prs):
+        raise UsageError("PATH and --repo/--pr exclude each other")
+    if options.repo is not None and not options.prs:
+        raise UsageError("--repo needs --pr N [N ...]")
+    if any(number < 1 for number in options.prs):
+        raise UsageError("--pr wants the number of a pull request, 1 or more")
+    if options.jobs < 0:
+        raise UsageError("--jobs wants a number of processes, 0 for one per core")
+    if not (options.timeout > 0 and math.isfinite(options.timeout)):
+        raise UsageError("--timeout wants a number of seconds above 0")
+    if len(options.prs) > 1:
+        if options.form not in MANY:
+            hint = "jsonl" if options.form == "json" else f"one of {', '.join(MANY)}"
+            raise UsageError(f"--format {options.form} holds one submission; for several pull requests use {hint}")
+        if options.folder is not None:
+            raise UsageError("--folder goes with one pull request")
+
+
+def _check_catalogue(options: Options) -> None:
+    what = "--rules" if options.rules else "--explain"
+    if options.rules and options.explain is not None:
+        raise UsageError("--rules and --explain exclude each other")
+    if options.path is not None or options.repo is not None or options.prs:
+        raise UsageError(f"{what} audits nothing; leave PATH, --repo and --pr out")
+    forms = ("terminal", "markdown", "json") if options.rules else ("terminal",)
+    if options.form not in forms:
+        raise UsageError(f"{what} has no --format {options.form}; it has {', '.join(forms)}")
