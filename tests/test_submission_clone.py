@@ -1,0 +1,436 @@
+"""Pull requests from the objects of small clones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from submission_repositories import TRACK, Repo, record
+
+from auditor.submission import Clone, Submission, SubmissionError
+from auditor.submission.bounds import Bounds
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    return Repo(tmp_path / "repo")
+
+
+Load = Callable[..., Submission]
+
+
+@pytest.fixture
+def load(repo: Repo) -> Load:
+    def loader(number: int, **options: str) -> Submission:
+        with Clone(repo.path) as clone:
+            return clone.load(number, **options)
+
+    return loader
+
+
+def paths(submission: Submission) -> list[str]:
+    return [file.path for file in submission.files]
+
+
+def test_open_pull_request(repo: Repo, load: Load) -> None:
+    base = repo.head()
+    head = repo.pull_request(7, record("2026-04-01_New"), "Record: new thing")
+    repo.commit("Main moves on", {"README.md": b"changed\n"})
+    found = load(7)
+    assert (found.origin, found.pr, found.folder, found.track) == (
+        "pull-request",
+        7,
+        f"{TRACK}/2026-04-01_New",
+        "track_10min_16mb",
+    )
+    assert paths(found) == ["README.md", "submission.json", "train_gpt.py"]
+    assert found.by_path["submission.json"].data == b'{"val_bpb": 1.2}\n'
+    assert (found.commit, found.base, found.title, found.landed_as) == (head, base, "Record: new thing", None)
+    assert found.authored is not None
+    assert found.authored.endswith("+01:00")
+    assert [change.status for change in found.changes or ()] == ["added"] * 3
+    assert (found.chosen_because, found.other_folders, found.edits_existing_folder, found.problems) == (
+        "",
+        (),
+        False,
+        (),
+    )
+
+
+def test_a_branch_that_merged_main_is_compared_with_the_newest_common_commit(repo: Repo, load: Load) -> None:
+    repo.branch("topic")
+    repo.commit("Add", record("2026-04-01_Mine"))
+    repo.git("checkout", "-q", "main")
+    base = repo.commit("Another record lands", record("2026-04-02_Theirs"))
+    repo.git("checkout", "-q", "topic")
+    repo.clock += 1
+    repo.git("merge", "-q", "-m", "Merge branch 'main'", "main")
+    repo.pull(8)
+    found = load(8)
+    assert found.base == base
+    assert found.folder == f"{TRACK}/2026-04-01_Mine"
+    assert {change.path.split("/")[2] for change in found.changes or ()} == {"2026-04-01_Mine"}
+
+
+def test_merged_pull_request_is_the_merge_against_its_first_parent(repo: Repo, load: Load) -> None:
+    head = repo.pull_request(9, record("2026-04-01_Merged"), "wip")
+    before = repo.commit("Main moves on", {"README.md": b"changed\n"})
+    merge = repo.merge(9, "Merge pull request #9 from someone/branch\n\nRecord: the real title\n")
+    repo.commit("Later", {"README.md": b"again\n"})
+    found = load(9)
+    assert (found.commit, found.base, found.landed_as) == (head, before, merge)
+    assert found.title == "Record: the real title"
+    assert {change.path.split("/")[2] for change in found.changes or ()} == {"2026-04-01_Merged"}
+
+
+def test_merge_commit_that_carries_the_title_in_its_subject(repo: Repo, load: Load) -> None:
+    repo.pull_request(9, record("2026-04-01_Merged"), "wip")
+    repo.merge(9, "Merge PR #9: Record: the real title")
+    assert load(9).title == "Record: the real title"
+
+
+def test_squash_merge_is_the_squash_against_its_parent(repo: Repo, load: Load) -> None:
+    head = repo.pull_request(10, record("2026-04-01_Squashed"), "wip")
+    before = repo.head()
+    squash = repo.squash(10, "Record: squashed (#10)")
+    repo.pull_request(11, record("2026-04-05_Next"))
+    found = load(10)
+    assert (found.commit, found.base, found.landed_as) == (head, before, squash)
+    assert found.title == "Record: squashed"
+    assert found.folder == f"{TRACK}/2026-04-01_Squashed"
+    assert load(11).folder == f"{TRACK}/2026-04-05_Next"
+
+
+def test_a_branch_continued_after_its_squash_is_still_what_landed(repo: Repo, load: Load) -> None:
+    repo.pull_request(10, record("2026-04-01_Squashed"), "wip")
+    repo.squash(10, "Record: squashed (#10)")
+    repo.git("checkout", "-q", "pr10")
+    repo.clock += 1
+    repo.git("merge", "-q", "-m", "Merge branch 'main'", "main")
+    repo.pull(10)
+    assert load(10).folder == f"{TRACK}/2026-04-01_Squashed"
+
+
+def test_a_mention_of_another_number_is_no_landing(repo: Repo, load: Load) -> None:
+    repo.pull_request(12, record("2026-04-01_Open"))
+    repo.commit("Fix what (#12) broke")
+    repo.commit('Revert "Add (#12)" (#13)')
+    assert load(12).landed_as is None
+
+
+def test_a_pull_request_contained_in_anothers_merge(repo: Repo, load: Load) -> None:
+    repo.branch("shared")
+    repo.commit("First", record("2026-04-01_First"))
+    repo.git("update-ref", "refs/pull/20/head", "HEAD")
+    repo.commit("Second", record("2026-04-02_Second"))
+    repo.pull(21)
+    merge = repo.merge(21, "Merge pull request #21 from someone/shared")
+    found = load(20)
+    assert found.folder == f"{TRACK}/2026-04-01_First"
+    assert found.other_folders == ()
+    assert found.landed_as == merge
+
+
+def test_a_head_on_the_main_branch_adds_nothing(repo: Repo, load: Load) -> None:
+    repo.commit("A record", record("2026-04-01_Other"))
+    repo.pull(22)
+    repo.commit("Later")
+    with pytest.raises(SubmissionError, match="pull request 22 adds nothing") as caught:
+        load(22)
+    assert not caught.value.usage
+
+
+def test_unrelated_history_is_compared_with_the_tip_of_main(repo: Repo, load: Load) -> None:
+    repo.git("checkout", "-q", "--orphan", "fresh")
+    repo.commit("All in one", record("2026-04-01_New"))
+    repo.pull(23)
+    found = load(23)
+    assert found.folder == f"{TRACK}/2026-04-01_New"
+    assert found.base is None
+    assert "shares no commit" in found.notes[0]
+
+
+def test_editing_an_existing_folder_says_so(repo: Repo, load: Load) -> None:
+    repo.pull_request(30, {f"{TRACK}/2026-03-17_Base/train_gpt.py": b"print(2)\n"})
+    found = load(30)
+    assert found.folder == f"{TRACK}/2026-03-17_Base"
+    assert found.edits_existing_folder
+    assert "edited" in found.chosen_because
+    assert [(c.path, c.status) for c in found.changes or ()] == [(f"{TRACK}/2026-03-17_Base/train_gpt.py", "modified")]
+    assert paths(found) == ["README.md", "submission.json", "train_gpt.py"]
+
+
+def test_an_added_folder_comes_before_an_edited_one(repo: Repo, load: Load) -> None:
+    repo.pull_request(31, {f"{TRACK}/2026-03-17_Base/README.md": None, **record("2026-01-01_New"), "notes.md": b"x"})
+    found = load(31)
+    assert found.folder == f"{TRACK}/2026-01-01_New"
+    assert found.edits_existing_folder
+    statuses = {change.path: change.status for change in found.changes or ()}
+    assert statuses[f"{TRACK}/2026-03-17_Base/README.md"] == "deleted"
+    assert statuses["notes.md"] == "added"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"train_gpt.py": b"print(3)\n"}, {f"{TRACK}/2026-03-17_Base/README.md": None}, {f"{TRACK}/notes.md": b"x"}],
+)
+def test_no_record_folder(repo: Repo, load: Load, files: dict[str, bytes | None]) -> None:
+    repo.pull_request(32, files)
+    with pytest.raises(SubmissionError, match="pull request 32 adds no record folder: it touches ") as caught:
+        load(32)
+    assert not caught.value.usage
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pull_request_without_changes(repo: Repo, load: Load) -> None:
+    repo.pull_request(33, {})
+    with pytest.raises(SubmissionError, match="it touches nothing"):
+        load(33)
+
+
+@pytest.mark.parametrize(
+    ("track", "name", "folder"),
+    [
+        ("submissions/me", "Mine", "submissions/me/Mine"),
+        ("golf/records/track_a", "Mine", "golf/records/track_a/Mine"),
+        ("records", "Mine", "records/Mine"),
+        ("records/mine", "Mine", "records/mine/Mine"),
+        (f"{TRACK}/2026-04-01_Outer", "run1", f"{TRACK}/2026-04-01_Outer"),
+    ],
+)
+def test_where_record_folders_sit(repo: Repo, load: Load, track: str, name: str, folder: str) -> None:
+    repo.pull_request(34, record(name, track=track))
+    found = load(34)
+    assert found.folder == folder
+    assert any(path.endswith("train_gpt.py") for path in paths(found))
+    assert ("no record folder" in found.chosen_because) == track.startswith("submissions")
+
+
+def test_several_folders_are_chosen_from_and_listed(repo: Repo, load: Load) -> None:
+    repo.pull_request(35, record("2026-04-01_Old", 1.3) | record("2026-04-09_New", 1.1), "update README")
+    found = load(35)
+    assert found.folder == f"{TRACK}/2026-04-09_New"
+    assert found.other_folders == (f"{TRACK}/2026-04-01_Old",)
+    assert "2026-04-09" in found.chosen_because
+    asked = load(35, folder="2026-04-01_Old")
+    assert (asked.folder, asked.other_folders) == (f"{TRACK}/2026-04-01_Old", (f"{TRACK}/2026-04-09_New",))
+    with pytest.raises(SubmissionError, match=r"2026-04-01_Old, .*2026-04-09_New") as caught:
+        load(35, folder="2026-04-03_Neither")
+    assert caught.value.usage
+
+
+def test_a_folder_that_main_has_by_now_is_not_the_submission(repo: Repo, load: Load) -> None:
+    repo.pull_request(36, record("2026-04-01_Mine") | record("2026-04-09_Copied"), "wip")
+    repo.commit("Landed by someone else", record("2026-04-09_Copied"))
+    found = load(36)
+    assert found.folder == f"{TRACK}/2026-04-01_Mine"
+    assert "main branch does not have" in found.chosen_because
+
+
+def test_the_commit_that_worked_on_a_folder_last_decides_last(repo: Repo, load: Load) -> None:
+    repo.branch("topic")
+    repo.commit("one", record("2026-04-01_Aa"))
+    repo.commit("two", record("2026-04-01_Bb"))
+    repo.commit("three", {f"{TRACK}/2026-04-01_Aa/README.md": b"more\n"})
+    repo.pull(37)
+    found = load(37)
+    assert found.folder == f"{TRACK}/2026-04-01_Aa"
+    assert "worked on it last" in found.chosen_because
+
+
+def test_links_and_submodules_are_refused(repo: Repo, load: Load, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret", encoding="ascii")
+    repo.branch("topic")
+    repo.write(record("2026-04-01_Links"))
+    os.symlink("/etc/passwd", repo.path / TRACK / "2026-04-01_Links" / "absolute.txt")
+    os.symlink("../../../train_gpt.py", repo.path / TRACK / "2026-04-01_Links" / "relative.py")
+    repo.commit("Add")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{TRACK}/2026-04-01_Links/module")
+    repo.git("commit", "-q", "-m", "module")
+    repo.pull(40)
+    found = load(40)
+    for name, word in (("absolute.txt", "symbolic link"), ("relative.py", "symbolic link"), ("module", "submodule")):
+        file = found.by_path[name]
+        assert file.data is None
+        assert word in (file.problem or "")
+    assert len(found.problems) == 3
+    assert "/etc/passwd" in found.problems[0]
+
+
+def test_a_missing_object_is_a_problem_of_its_file(repo: Repo, load: Load) -> None:
+    repo.pull_request(41, record("2026-04-01_Hole"))
+    blob = repo.head(f"refs/pull/41/head:{TRACK}/2026-04-01_Hole/train_gpt.py")
+    (repo.path / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    found = load(41)
+    file = found.by_path["train_gpt.py"]
+    assert (file.data, file.size, file.sha256) == (None, None, None)
+    assert found.problems == ("train_gpt.py: missing from this clone",)
+    assert found.by_path["README.md"].data == b"# 2026-04-01_Hole\n"
+
+
+def test_a_damaged_object_does_not_lose_the_rest(repo: Repo, load: Load) -> None:
+    repo.pull_request(42, record("2026-04-01_Rot"))
+    blob = repo.head(f"refs/pull/42/head:{TRACK}/2026-04-01_Rot/submission.json")
+    target = repo.path / ".git/objects" / blob[:2] / blob[2:]
+    target.chmod(0o644)
+    target.write_bytes(b"rotten")
+    found = load(42)
+    assert found.by_path["submission.json"].data is None
+    assert found.by_path["train_gpt.py"].data == b"print('2026-04-01_Rot')\n"
+
+
+def test_a_missing_head_is_an_error_of_one_line(repo: Repo, load: Load) -> None:
+    head = repo.pull_request(43, record("2026-04-01_Gone"))
+    repo.git("branch", "-D", "pr43")
+    (repo.path / ".git/objects" / head[:2] / head[2:]).unlink()
+    with pytest.raises(SubmissionError, match=r"the head of pull request 43 .* missing from this clone"):
+        load(43)
+
+
+def test_large_files(repo: Repo) -> None:
+    files = {
+        f"{TRACK}/2026-04-01_Big/{name}": b"x" * size
+        for name, size in (("a.log", 900), ("b.ptz", 900), ("c.log", 2000))
+    }
+    repo.pull_request(44, record("2026-04-01_Big") | files)
+    with Clone(repo.path, Bounds(file_bytes=1000, weight_bytes=800)) as clone:
+        found = clone.load(44).by_path
+        again = clone.load(44).by_path
+    assert found["a.log"].data == b"x" * 900
+    assert (found["b.ptz"].data, found["b.ptz"].size) == (None, 900)
+    assert found["b.ptz"].sha256 == hashlib.sha256(b"x" * 900).hexdigest()
+    assert (found["c.log"].data, found["c.log"].size, found["c.log"].sha256) == (None, 2000, None)
+    assert found["train_gpt.py"].data is not None  # read after the refused one
+    assert again == found
+
+
+def test_too_many_files_and_levels(repo: Repo) -> None:
+    deep = f"{TRACK}/2026-04-01_Deep/" + "d/" * 6 + "f.txt"
+    many = {f"{TRACK}/2026-04-02_Many/f{i:03}.txt": b"x" for i in range(30)}
+    repo.pull_request(45, record("2026-04-01_Deep") | {deep: b"x"})
+    repo.pull_request(46, record("2026-04-02_Many") | many)
+    with Clone(repo.path, Bounds(files=10, depth=3)) as clone:
+        assert any("more than 3 levels" in problem for problem in clone.load(45).problems)
+        found = clone.load(46)
+    assert len(found.files) == 10
+    assert any("more than 10 files" in problem for problem in found.problems)
+
+
+def test_file_names_of_any_bytes(repo: Repo, load: Load) -> None:
+    folder = f"{TRACK}/2026-04-01_Ünïcode \n\t"
+    repo.branch("topic")
+    repo.write({f"{folder}/train_gpt.py": b"1\n"})
+    with open(os.fsencode(repo.path / folder) + b"/\xff.txt", "wb") as file:
+        file.write(b"x")
+    repo.commit("Add")
+    repo.pull(47)
+    found = load(47)
+    assert found.folder == folder
+    assert paths(found) == ["\\xff.txt", "train_gpt.py"]
+    "".join(paths(found)).encode()
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_bare_or_not_and_the_list_of_pull_requests(repo: Repo, tmp_path: Path, bare: bool) -> None:
+    for number in (12, 3):
+        repo.pull_request(number, record(f"2026-04-{number:02}_X"))
+    repo.git("update-ref", "refs/pull/99/merge", "HEAD")
+    place = repo.bare(tmp_path / "mirror.git") if bare else repo.path
+    with Clone(place) as clone:
+        assert clone.pull_requests() == [3, 12]
+        assert clone.load(3).folder == f"{TRACK}/2026-04-03_X"
+        with pytest.raises(SubmissionError, match="no pull request 99 ") as caught:
+            clone.load(99)
+    assert caught.value.usage
+
+
+def test_heads_fetched_into_remote_refs_and_main_of_the_remote(repo: Repo, tmp_path: Path) -> None:
+    repo.pull_request(5, record("2026-04-05_X"))
+    repo.commit("Others land", record("2026-04-06_Theirs"))
+    other = tmp_path / "fork"
+    repo.git("clone", "-q", str(repo.path), str(other))
+    repo.git("-C", str(other), "fetch", "-q", "origin", "+refs/pull/*/head:refs/remotes/origin/pr/*")
+    repo.git("-C", str(other), "update-ref", "refs/heads/main", "refs/remotes/origin/main~1")
+    with Clone(other) as clone:
+        assert clone.pull_requests() == [5]
+        assert clone.load(5).folder == f"{TRACK}/2026-04-05_X"
+
+
+def test_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:
+    repo.commit("More history")
+    repo.pull_request(6, record("2026-04-06_X"))
+    place = tmp_path / "shallow"
+    repo.git("clone", "-q", "--depth", "1", f"file://{repo.path}", str(place))
+    repo.git("-C", str(place), "fetch", "-q", "--depth", "2", "origin", "refs/pull/6/head:refs/pull/6/head")
+    with Clone(place) as clone:
+        assert clone.load(6).folder == f"{TRACK}/2026-04-06_X"
+
+
+@pytest.mark.parametrize("kind", ["missing", "plain", "file", "inside"])
+def test_what_is_no_repository(repo: Repo, tmp_path: Path, kind: str) -> None:
+    place = {"missing": tmp_path / "no", "plain": tmp_path, "file": tmp_path / "f", "inside": repo.path / "records"}[
+        kind
+    ]
+    (tmp_path / "f").write_text("x", encoding="ascii")
+    with pytest.raises(SubmissionError) as caught:
+        Clone(place)
+    assert caught.value.usage
+    assert str(place) in str(caught.value)
+
+
+def test_a_repository_without_main(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "repo")
+    repo.pull_request(1, record("2026-04-06_X"))
+    repo.git("checkout", "-q", "--detach")
+    repo.git("branch", "-D", "main")
+    repo.git("symbolic-ref", "HEAD", "refs/heads/none")
+    with Clone(repo.path) as clone, pytest.raises(SubmissionError, match="no main branch"):
+        clone.load(1)
+
+
+def test_nothing_that_the_clone_configures_is_run(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promisor remote, hooks, a monitor, a filter and signature checks, each of which would leave a mark."""
+    repo.pull_request(50, record("2026-04-01_Trap"))
+    blob = repo.head(f"refs/pull/50/head:{TRACK}/2026-04-01_Trap/train_gpt.py")
+    (repo.path / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    mark = tmp_path / "mark"
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\necho ran >> {mark}\nexit 1\n", encoding="ascii")
+    trap.chmod(0o755)
+    settings = {
+        "core.fsmonitor": trap,
+        "core.hooksPath": tmp_path,
+        "core.alternateRefsCommand": trap,
+        "log.showSignature": "true",
+        "gpg.program": trap,
+        "extensions.partialClone": "origin",
+        "remote.origin.url": f"ext::{trap}",
+        "remote.origin.promisor": "true",
+        "protocol.ext.allow": "always",
+    }
+    for key, value in settings.items():
+        repo.git("config", key, str(value))
+    repo.git("config", "core.repositoryFormatVersion", "1")
+    repo.git("cat-file", "-e", blob, check=False)
+    assert mark.exists(), "the trap is set: plain git runs it"
+    mark.unlink()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    with Clone(repo.path) as clone:
+        assert clone.load(50).by_path["train_gpt.py"].problem == "missing from this clone"
+    assert not mark.exists()
+
+
+def test_a_clone_leaves_nothing_behind(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    repo.pull_request(1, record("2026-04-06_X"))
+    before = repo.git("status", "--porcelain"), repo.git("for-each-ref")
+    with Clone(repo.path) as clone:
+        clone.load(1)
+        assert list(scratch.iterdir())
+    assert not list(scratch.iterdir())
+    assert (repo.git("status", "--porcelain"), repo.git("for-each-ref")) == before
