@@ -1,0 +1,85 @@
+"""Which functions of a module score validation tokens, and which lines run after training. Structure, not names."""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property
+
+from rules._syntax import Function, calls, functions, last_name, line_of, own_nodes
+
+_NO_GRADIENT = {"no_grad", "inference_mode"}
+_LOSSES = {"cross_entropy", "log_softmax", "nll_loss", "logsumexp"}
+_DEPTH = 4
+
+
+class Phases:
+    """Phases of one module. `scoring`: functions that compute losses without gradients, and what they call."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.functions: dict[str, Function] = {f.name: f for f in functions(tree)}
+
+    @cached_property
+    def scoring(self) -> frozenset[str]:
+        roots = [name for name, f in self.functions.items() if _scores(f) and not _trains(f)]
+        return frozenset(self._reached_from(roots, _DEPTH))
+
+    def _reached_from(self, roots: list[str], depth: int) -> set[str]:
+        found = set(roots)
+        frontier = set(roots)
+        for _ in range(depth):
+            called = {last_name(c.func) for name in frontier for c in calls(self.functions[name])}
+            frontier = (called & self.functions.keys()) - found
+            found |= frontier
+        return found
+
+    @cached_property
+    def training_end(self) -> tuple[ast.AST, int] | None:
+        """(scope, line) behind the outermost training loop of the scope that trains and then evaluates."""
+        best: tuple[ast.AST, int] | None = None
+        for scope in (self.tree, *self.functions.values()):
+            for node in own_nodes(scope):
+                if isinstance(node, ast.For | ast.While) and self._is_training(node):
+                    end = getattr(node, "end_lineno", None) or node.lineno
+                    if best is None or end > best[1]:
+                        best = scope, end
+        return best
+
+    def _is_training(self, loop: ast.For | ast.While) -> bool:
+        called = {last_name(c.func) for c in calls(loop)}
+        watched = {"max_wallclock_seconds", "max_wallclock_ms", "iterations", "total_steps", "num_steps", "max_steps"}
+        mentioned = {n.attr for n in ast.walk(loop) if isinstance(n, ast.Attribute)}
+        mentioned |= {n.id for n in ast.walk(loop) if isinstance(n, ast.Name)}
+        return "step" in called and "backward" in called and bool(mentioned & watched)
+
+    def after_training(self, node: ast.AST) -> bool:
+        """Whether a node stands behind the training loop, in the scope that holds it."""
+        end = self.training_end
+        if end is None or line_of(node) <= end[1]:
+            return False
+        return any(n is node for n in own_nodes(end[0]))
+
+    def in_scoring(self, node: ast.AST) -> bool:
+        return any(
+            function.lineno <= line_of(node) <= (function.end_lineno or function.lineno)
+            for name, function in self.functions.items()
+            if name in self.scoring
+        )
+
+
+def _scores(function: Function) -> bool:
+    gradient_free = any(last_name(c.func) in _NO_GRADIENT for c in calls(function)) or any(
+        last_name(d) in _NO_GRADIENT for d in function.decorator_list
+    )
+    reads = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+    names = reads | {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+    names |= {n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute)}
+    losses = any(last_name(c.func) in _LOSSES for c in calls(function))
+    counts_bytes = any("byte" in n.lower() for n in names)
+    return gradient_free and (losses or counts_bytes) and any("val" in n.lower() or "byte" in n.lower() for n in names)
+
+
+def _trains(function: Function) -> bool:
+    """A main function, which scores and trains."""
+    called = {last_name(c.func) for c in calls(function)}
+    return "init_process_group" in called or {"backward", "state_dict"} <= called

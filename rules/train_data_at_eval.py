@@ -1,0 +1,107 @@
+"""Evaluation opens no training shard."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.rule import Example, Facts, Rule, Source
+from rules._examples import EVALUATION, folder, script
+from rules._origin import Origins
+from rules._phases import Phases
+from rules._syntax import calls, code_finding, last_name, line_of, own_nodes, python_units
+
+ID = "train-data-at-eval"
+
+_READS = {"glob", "open", "memmap", "fromfile", "load", "next_batch", "iglob", "load_data_shard"}
+
+
+def _loaded_back(phases: Phases) -> int | None:
+    """The line behind training where the quantized artifact is loaded back: what follows is evaluation."""
+    if phases.training_end is None:
+        return None
+    scope, end = phases.training_end
+    lines = [
+        line_of(n)
+        for n in own_nodes(scope)
+        if isinstance(n, ast.Call) and last_name(n.func) in {"load_state_dict", "deserialize"} and line_of(n) > end
+    ]
+    return max(lines, default=None)
+
+
+def _findings(facts: Facts) -> Iterator[Finding]:
+    for unit, tree in python_units(facts):
+        phases, origins = Phases(tree), Origins(tree)
+        loaded = _loaded_back(phases)
+        for call in calls(tree):
+            name = last_name(call.func)
+            scoring = name in _READS and phases.in_scoring(call)
+            behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
+            if not scoring and not (behind and (name in _READS or name in origins.functions)):
+                continue
+            sources = [origins.of(argument) for argument in (*call.args, *(k.value for k in call.keywords))]
+            if isinstance(call.func, ast.Attribute):
+                sources.append(origins.of(call.func.value))
+            if any("training" in kinds and "validation" not in kinds for kinds in sources):
+                message = f"{name} reads training shards during evaluation"
+                yield code_finding(facts, ID, Outcome.VIOLATION, unit, call, message)
+
+
+def check(facts: Facts) -> Ruling:
+    return found(list(_findings(facts)), "evaluation opens no training shard")
+
+
+_TUNES = """
+def touch_up(model, files, args, device):
+    x, y = next_batch(files, 0, args, device)
+    model(x, y).backward()
+"""
+_RELOAD = 'model.load_state_dict(torch.load("final_model.pt"))\n'
+_SCORE = "val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device)\n"
+_INSIDE = EVALUATION.replace(
+    "    model.eval()\n",
+    '    model.eval()\n    counts = np.bincount(np.fromfile(sorted(glob.glob(args.train_files))[0], dtype="<u2"))\n',
+    1,
+)
+
+RULE = Rule(
+    id=ID,
+    title="Evaluation opens no training shard",
+    authority="README",
+    evidence=("code",),
+    criterion="Once the artifact is loaded for evaluation, nothing reads fineweb_train_*.",
+    why="Training bits used during evaluation have to be paid for inside the 16 MB.",
+    remedy="Do it before the training time ends and keep the result in the artifact.",
+    sources=(
+        Source("https://github.com/openai/parameter-golf#faq", "no training-set access in evaluation"),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/576", "valerio-oai: calibration after pruning", "2026-03-24"
+        ),
+        Source("https://github.com/openai/parameter-golf/pull/593", "valerio-oai", "2026-03-24"),
+    ),
+    check=check,
+    examples=(
+        Example("counts of a training shard", "breaks", folder(script(_INSIDE)), Outcome.VIOLATION),
+        Example(
+            "tuned on training data after loading",
+            "breaks",
+            folder(script(helpers=_TUNES, scoring=_RELOAD + "touch_up(model, train_files, args, device)\n" + _SCORE)),
+            Outcome.VIOLATION,
+        ),
+        Example("loaded back and scored", "legal", folder(script(scoring=_RELOAD + _SCORE)), Outcome.PASS),
+        Example(
+            "training data before quantization",
+            "legal",
+            folder(script(helpers=_TUNES, after_training="touch_up(model, train_files, args, device)")),
+            Outcome.PASS,
+        ),
+        Example(
+            "a helper that nothing calls",
+            "inactive",
+            folder(script(helpers=_INSIDE.replace("def eval_val(", "def eval_counts("))),
+            Outcome.PASS,
+        ),
+    ),
+    not_decidable="shards opened under a name that the code computes",
+)
