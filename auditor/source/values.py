@@ -26,6 +26,10 @@ class Unknown:
     why: str
 
 
+class EnvironmentText(str):
+    """The default of an environment variable: good enough to find a file by, not to decide a condition by."""
+
+
 @dataclass(frozen=True)
 class Symbol:
     """Something of the standard library or of a third party, by its full name: `lzma.decompress`.

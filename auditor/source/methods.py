@@ -1,0 +1,162 @@
+"""Methods and operators on constants: the pure ones, with the size of the result known before it is made."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+from auditor.source import library
+from auditor.source.inflate import MAX_OUTPUT
+from auditor.source.values import CannotFold, Value
+
+_TEXT_METHODS = frozenset(
+    "encode hex strip lstrip rstrip split rsplit splitlines startswith endswith lower upper swapcase partition rpartition "
+    "find rfind index rindex count removeprefix removesuffix translate isdigit title capitalize isalpha isspace".split()
+)
+_LIST_METHODS = frozenset({"append", "extend", "insert", "reverse", "pop", "index", "count", "copy", "sort", "clear"})
+_DICT_METHODS = frozenset({"get", "items", "keys", "values", "update", "setdefault", "pop", "copy"})
+_SET_METHODS = frozenset({"add", "update", "discard", "copy"})
+_INT_METHODS = frozenset({"bit_length"})
+_PATH_METHODS = frozenset({"with_suffix", "with_name", "with_stem", "joinpath", "as_posix", "relative_to", "is_absolute"})
+_SIMPLE_FIELD = re.compile(r"\{\w*\}")
+_SIMPLE_PERCENT = re.compile(r"%[sdrx%]")
+
+
+def call_method(owner: Value, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`owner.name(...)` for a pure method of a constant; raises CannotFold for any other."""
+    if isinstance(owner, (str, bytes, bytearray)):
+        return _text_method(owner, name, args, kwargs)
+    if isinstance(owner, bool) or owner is None:
+        raise CannotFold(f"method {name} of a constant")
+    if isinstance(owner, int) and name == "to_bytes":
+        length = args[0] if args else kwargs.get("length", 1)
+        _check_size(length)
+        return owner.to_bytes(*args, **kwargs)
+    allowed = {list: _LIST_METHODS, dict: _DICT_METHODS, set: _SET_METHODS, int: _INT_METHODS}.get(type(owner))
+    if isinstance(owner, PurePosixPath):
+        allowed = _PATH_METHODS
+    if isinstance(owner, tuple):
+        allowed = frozenset({"index", "count"})
+    if allowed is None or name not in allowed:
+        raise CannotFold(f"method {name} of a {type(owner).__name__}")
+    return getattr(owner, name)(*args, **kwargs)
+
+
+def _text_method(owner: str | bytes | bytearray, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if name == "join":
+        parts = [str(p) if isinstance(p, PurePosixPath) else p for p in library.PURE["builtins.list"](args[0])]
+        _check_size(sum(map(len, parts)) + len(owner) * len(parts))
+        return owner.join(parts)  # type: ignore[arg-type]
+    if name == "replace":
+        growth = owner.count(args[0]) * max(0, len(args[1]) - len(args[0])) if args[0] else len(owner) * len(args[1])
+        _check_size(len(owner) + growth)
+        return owner.replace(*args)
+    if name == "format" and isinstance(owner, str):
+        if _SIMPLE_FIELD.sub("", owner.replace("{{", "").replace("}}", "")).count("{"):
+            raise CannotFold("a format with a specification")
+        texts = [_plain(a) for a in args]
+        named = {key: _plain(a) for key, a in kwargs.items()}
+        _check_size((len(owner) + 1) * (1 + max(map(len, [*texts, *named.values()]), default=0)) // 2)
+        return owner.format(*texts, **named)
+    if name in ("ljust", "rjust", "center", "zfill"):
+        _check_size(args[0])
+        return getattr(owner, name)(*args)
+    if "split" in name and len(owner) > library.MAX_ELEMENTS:
+        raise CannotFold("splitting a text that long")
+    if name not in _TEXT_METHODS or not hasattr(owner, name):
+        raise CannotFold(f"method {name} of text")
+    return getattr(owner, name)(*args, **kwargs)
+
+
+def _plain(value: Value) -> str:
+    """What a format field without a specification prints; its text has no attributes that could be followed."""
+    if isinstance(value, (str, int, float, PurePosixPath)):
+        return str(value)
+    raise CannotFold("formatting an object")
+
+
+def _check_size(size: Value) -> None:
+    if not isinstance(size, int) or size > MAX_OUTPUT:
+        raise CannotFold(f"a value of more than {MAX_OUTPUT:,} bytes")
+
+
+_SAFE_OPERATORS: Mapping[type[ast.operator], Callable[[Value, Value], Value]] = {
+    ast.Sub: operator.sub,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.RShift: operator.rshift,
+}
+_HEAVY_OPERATORS: Mapping[type[ast.operator], Callable[[Value, Value], Value]] = {
+    ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv,
+    ast.Div: operator.truediv,
+    ast.LShift: operator.lshift,
+    ast.Pow: operator.pow,
+}
+_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Value, Value], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+_SEQUENCES = (str, bytes, bytearray, list, tuple)
+
+
+def binary(kind: ast.operator, left: Value, right: Value) -> Value:
+    """`left <op> right` on constants."""
+    if isinstance(left, PurePosixPath) and isinstance(kind, ast.Div):
+        return left / right
+    if isinstance(kind, ast.Add):
+        if isinstance(left, _SEQUENCES):
+            _check_size(len(left) + len(right))
+        return _numbers_or(_SEQUENCES, operator.add, left, right)
+    if isinstance(kind, ast.Mult):
+        if isinstance(left, int) and isinstance(right, _SEQUENCES):
+            left, right = right, left
+        if isinstance(left, _SEQUENCES):
+            _check_size(len(left) * max(0, right))
+        elif isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > 100_000:
+            raise CannotFold("a product of huge numbers")
+        return _numbers_or(_SEQUENCES, operator.mul, left, right)
+    if isinstance(kind, ast.Mod) and isinstance(left, str):
+        return _percent(left, right)
+    if type(kind) in _SAFE_OPERATORS:
+        return _numbers_or((dict, set), _SAFE_OPERATORS[type(kind)], left, right)
+    if type(kind) in _HEAVY_OPERATORS and isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        if isinstance(kind, (ast.Pow, ast.LShift)) and (abs(right) > 4096 or abs(left) > 1 << 64):
+            raise CannotFold("a huge number")
+        return _HEAVY_OPERATORS[type(kind)](left, right)
+    raise CannotFold("an operator on values that are not constants")
+
+
+def _numbers_or(
+    kinds: tuple[type, ...], function: Callable[[Value, Value], Value], left: Value, right: Value
+) -> Value:
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return function(left, right)
+    if isinstance(left, kinds) and isinstance(right, kinds + (int,)):
+        return function(left, right)
+    raise CannotFold("an operator on values that are not constants")
+
+
+def _percent(template: str, values: Value) -> str:
+    items = values if isinstance(values, tuple) else (values,)
+    if _SIMPLE_PERCENT.sub("", template).count("%"):
+        raise CannotFold("a format with a specification")
+    texts = tuple(i if isinstance(i, int) else _plain(i) for i in items)
+    _check_size(len(template) + sum(len(str(t)) for t in texts))
+    return template % texts
+
+
+def compare(kind: ast.cmpop, left: Value, right: Value) -> bool:
+    return bool(_COMPARISONS[type(kind)](left, right))
