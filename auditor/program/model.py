@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from auditor.program.trace import Trace
 from auditor.source import Unit
+
+Lines = Mapping[tuple[str, int], Mapping[int, bool | None]]
 
 
 @dataclass(frozen=True)
 class Program:
     """What the program does under one configuration.
 
-    `lines` maps (path, layer) to {line: True (runs), None (may run)}; absent lines do not run.
+    `lines` maps (path, layer) to {line: True (runs), None (may run)}; absent lines do not run. `dormant` is the
+    trace when the branches that the configuration leaves out are entered too.
     """
 
-    lines: Mapping[tuple[str, int], Mapping[int, bool | None]] = field(default_factory=dict)
+    lines: Lines = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     followed: bool = True  # False: the scored code could not be followed
+    trace: Trace = field(default_factory=Trace)
+    dormant: Trace | None = None
+    dormant_lines: Lines = field(default_factory=dict)
+    steps: int = 0
 
     def reached(self, unit: Unit, line: int) -> bool | None:
         """Whether that line of that unit runs: True, False, or None where it cannot be told."""

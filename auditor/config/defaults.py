@@ -1,0 +1,143 @@
+"""Which switches a program has, read off its syntax: environment variables, options, constants, with their defaults."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from auditor.config.model import Scalar
+from auditor.source import Sources, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One switch of the program. `attribute` is the name under which the program keeps the value."""
+
+    name: str
+    kind: Literal["environment", "option", "constant"]
+    default: Scalar
+    where: str
+    attribute: str
+
+
+def switches(sources: Sources) -> tuple[Switch, ...]:
+    """Every switch of the program's Python units, in order of appearance; the first default of a name counts."""
+    found: dict[str, Switch] = {}
+    for unit in sources.units:
+        if unit.tree is not None:
+            for switch in _of_unit(unit, unit.tree):
+                found.setdefault(switch.name, switch)
+    return tuple(found.values())
+
+
+def _of_unit(unit: Unit, tree: ast.Module) -> Iterator[Switch]:
+    kept = _kept_names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _read(unit, node, kept)
+        elif isinstance(node, ast.Subscript):
+            name = _environ_key(node)
+            if name is not None:
+                yield Switch(name, "environment", None, f"{unit.path}:{node.lineno}", kept.get(id(node), name.lower()))
+    for scope in [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]:
+        for statement in scope.body:
+            yield from _constant(unit, statement)
+
+
+def _kept_names(tree: ast.Module) -> dict[int, str]:
+    """For every expression node, the name that the statement around it assigns."""
+    kept: dict[int, str] = {}
+    for node in ast.walk(tree):
+        target: ast.expr | None = None
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+        elif isinstance(node, ast.AnnAssign):
+            target = node.target
+        elif isinstance(node, ast.keyword) and node.arg:
+            for child in ast.walk(node.value):
+                kept.setdefault(id(child), node.arg)
+        if target is None or not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+            continue
+        name = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
+        if name:
+            for child in ast.walk(node.value):
+                kept.setdefault(id(child), name)
+    return kept
+
+
+def _read(unit: Unit, node: ast.Call, kept: dict[int, str]) -> Iterator[Switch]:
+    where = f"{unit.path}:{node.lineno}"
+    function = ast.unparse(node.func) if isinstance(node.func, (ast.Attribute, ast.Name)) else ""
+    if not node.args or not isinstance(node.args[0], ast.Constant) or not isinstance(node.args[0].value, str):
+        return
+    name = node.args[0].value
+    if function.endswith(("environ.get", "getenv")) or _is_helper(function, name):
+        default = literal(node.args[1]) if len(node.args) > 1 else None
+        for keyword in node.keywords:
+            if keyword.arg == "default":
+                default = literal(keyword.value)
+        yield Switch(name, "environment", default, where, kept.get(id(node), name.lower()))
+    elif function.endswith("add_argument") and name.startswith("-"):
+        flags = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        long = next((f for f in flags if f.startswith("--")), name)
+        options = {k.arg: k.value for k in node.keywords}
+        default = literal(options["default"]) if "default" in options else None
+        action = literal(options["action"]) if "action" in options else None
+        if action in ("store_true", "store_false") and default is None:
+            default = action == "store_false"
+        dest = literal(options["dest"]) if "dest" in options else None
+        yield Switch(f"--{long.lstrip('-')}", "option", default, where, str(dest or long.lstrip("-").replace("-", "_")))
+
+
+def _is_helper(function: str, name: str) -> bool:
+    """`env_int("TTT_EPOCHS", 3)`, `_e("TTT_LR", 1e-3)`: a short helper called with an upper-case name."""
+    return name.isupper() and len(name) > 2 and "." not in function and ("env" in function.lower() or len(function) <= 4)
+
+
+def _environ_key(node: ast.Subscript) -> str | None:
+    if isinstance(node.value, ast.Attribute) and node.value.attr == "environ" and isinstance(node.ctx, ast.Load):
+        key = node.slice
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            return key.value
+    return None
+
+
+def _constant(unit: Unit, statement: ast.stmt) -> Iterator[Switch]:
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
+        target, value = statement.targets[0].id, statement.value
+    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None:
+        target, value = statement.target.id, statement.value
+    else:
+        return
+    default = literal(value)
+    if default is not None and not (isinstance(default, str) and len(default) > 80):
+        yield Switch(target, "constant", default, f"{unit.path}:{statement.lineno}", target)
+
+
+def literal(node: ast.expr) -> Scalar:
+    """A scalar literal or an arithmetic expression over literals; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, (str, int, float, bool)) else None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = literal(node.operand)
+        return -value if isinstance(value, (int, float)) else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("str", "int", "float", "bool"):
+        return literal(node.args[0]) if len(node.args) == 1 else None
+    if isinstance(node, ast.BinOp):
+        left, right = literal(node.left), literal(node.right)
+        if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+            if isinstance(node.op, ast.Mult):
+                return left * right
+            if isinstance(node.op, ast.Add):
+                return left + right
+            if isinstance(node.op, ast.Sub):
+                return left - right
+            if isinstance(node.op, ast.Div) and right:
+                return left / right
+            if isinstance(node.op, ast.Pow) and abs(left) <= 10 and 0 <= right <= 30:
+                return float(left**right) if isinstance(left, float) else int(left**right)
+            if isinstance(node.op, ast.LShift) and isinstance(left, int) and isinstance(right, int) and 0 <= right < 40:
+                return left << right
+    return None

@@ -1,0 +1,179 @@
+"""Which value each switch has: default in the code < documented run command < log's dump < `--set`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from auditor.claims import Claims, Command
+from auditor.config.defaults import Switch, switches
+from auditor.config.model import Configuration, Conflict, Scalar, Setting
+from auditor.runs import Run
+from auditor.source import Sources
+
+_TRUE = frozenset({"true", "yes", "on"})
+_FALSE = frozenset({"false", "no", "off", "none"})
+
+
+def configure(sources: Sources, claims: Claims, runs: Sequence[Run], settings: Mapping[str, str]) -> Configuration:
+    """Resolve every switch of the program. `runs` are those that the claim stands on, the first speaks for all.
+
+    `settings` are the what-if values of `--set`; they may name the variable, the option or the attribute
+    under which the program keeps it.
+    """
+    resolver = _Resolver(switches(sources))
+    for command in _run_commands(sources, claims):
+        resolver.take_command(command)
+    for run in reversed(runs):
+        resolver.take_log(run)
+    resolver.take_machine(runs, claims)
+    resolver.take_settings(settings)
+    return resolver.configuration()
+
+
+class _Resolver:
+    def __init__(self, found: Sequence[Switch]) -> None:
+        self.switches = {s.name: s for s in found}
+        self.by_attribute: dict[str, Switch] = {}
+        for switch in found:
+            held = self.by_attribute.get(switch.attribute.lower())
+            if held is None or (held.kind == "constant" and switch.kind != "constant"):
+                self.by_attribute[switch.attribute.lower()] = switch
+        self.settings = {
+            s.name: Setting(s.name, s.default, "default", s.where) for s in found if s.kind != "constant"
+        }
+        self.conflicts: dict[str, Conflict] = {}
+        self.unknown: list[str] = []
+
+    def take_command(self, command: Command) -> None:
+        for name, value in command.environment.items():
+            if name in self.switches:
+                self._put(Setting(name, value, "command", command.where))
+        for name, value in _options(command.arguments):
+            if name in self.switches:
+                self._put(Setting(name, value, "command", command.where))
+
+    def take_log(self, run: Run) -> None:
+        for name, text in run.hyperparameters.items():
+            switch = self.by_attribute.get(name.lower()) or self.switches.get(name.upper()) or self.switches.get(name)
+            if switch is None:
+                continue
+            line = run.hyperparameter_lines.get(name)
+            where = f"{run.log}:{line}" if line else run.log
+            self._put(Setting(switch.name, like(switch.default, text), "log", where))
+        if run.seed is not None and "SEED" in self.switches:
+            self._put(Setting("SEED", run.seed, "log", run.log))
+
+    def take_machine(self, runs: Sequence[Run], claims: Claims) -> None:
+        """The process group of the run, seen from rank 0: it prints the score."""
+        ranks = next((r.world_size for r in runs if r.world_size), None)
+        where = next((r.log for r in runs if r.world_size), "")
+        if ranks is None:
+            processes = next((c.processes for c in claims.commands if c.processes), None)
+            where = next((c.where for c in claims.commands if c.processes), "the challenge's 8xH100")
+            ranks = processes or 8
+        for name, value in (("WORLD_SIZE", ranks), ("RANK", 0), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", ranks)):
+            self.settings[name] = Setting(name, value, "log" if runs else "default", where)
+
+    def take_settings(self, settings: Mapping[str, str]) -> None:
+        for name, text in settings.items():
+            switch = self.switches.get(name) or self.switches.get(name.upper()) or self.switches.get(f"--{name}")
+            switch = switch or self.by_attribute.get(name.lower())
+            if switch is None:
+                self.unknown.append(name)
+                self.settings[name] = Setting(name, text, "set", "--set")
+                continue
+            self.settings[switch.name] = Setting(switch.name, like(switch.default, text), "set", "--set")
+            self.conflicts.pop(switch.name, None)
+
+    def _put(self, setting: Setting) -> None:
+        held = self.settings.get(setting.name)
+        said = held is not None and held.source != "default"
+        if held is not None and said and not same(held.value, setting.value) and setting.name not in _PER_RUN:
+            self.conflicts.setdefault(setting.name, Conflict(setting.name, setting, held))
+        self.settings[setting.name] = setting
+
+    def configuration(self) -> Configuration:
+        environment: dict[str, Scalar] = {}
+        constants: dict[str, Scalar] = {}
+        for name, setting in self.settings.items():
+            switch = self.switches.get(name)
+            if setting.source == "default" and name in self.switches:
+                continue
+            if switch is not None and switch.kind == "constant":
+                constants[name] = setting.value
+            elif switch is not None and switch.kind == "option":
+                environment[name] = setting.value
+            else:
+                environment[name] = as_environment(switch.default if switch else None, setting.value)
+        ordered = dict(sorted(self.settings.items()))
+        conflicts = tuple(self.conflicts[name] for name in sorted(self.conflicts))
+        return Configuration(ordered, conflicts, environment, constants, tuple(self.unknown))
+
+
+_PER_RUN = frozenset({"SEED", "RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT", "--seed"})
+
+
+def _run_commands(sources: Sources, claims: Claims) -> Iterator[Command]:
+    """The documented command that runs the entry script: the first one, the earlier words winning over later ones."""
+    entry = sources.entry.path.rsplit("/", 1)[-1] if sources.entry else ""
+    fitting = [c for c in claims.commands if c.script and c.script.rsplit("/", 1)[-1] == entry]
+    if fitting:
+        yield fitting[0]
+
+
+def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for i, argument in enumerate(arguments):
+        if not argument.startswith("--"):
+            continue
+        name, eq, value = argument.partition("=")
+        if eq:
+            yield name, value
+        elif i + 1 < len(arguments) and not arguments[i + 1].startswith("--"):
+            yield name, arguments[i + 1]
+        else:
+            yield name, "True"
+
+
+def like(default: Scalar, text: str) -> Scalar:
+    """The text of a dump as a value of the default's type; the text itself where it does not convert."""
+    word = text.strip().strip("'\"")
+    if word.lower() in _TRUE | _FALSE and not isinstance(default, str):
+        return word.lower() in _TRUE
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    try:
+        return int(word)
+    except ValueError:
+        pass
+    try:
+        return float(word)
+    except ValueError:
+        return None if word == "None" else word
+
+
+def as_environment(default: Scalar, value: Scalar) -> Scalar:
+    """A value as the program would find it in its environment: a string it can convert as it converts its default."""
+    if isinstance(value, bool):
+        if isinstance(default, str) and default.lower() in _TRUE | _FALSE:
+            return str(value).lower() if default.islower() else str(value)
+        return "1" if value else "0"
+    return None if value is None else str(value)
+
+
+def same(a: Scalar, b: Scalar) -> bool:
+    """Whether two sources say the same: `1` and `True`, `0.50` and `0.5` are alike."""
+    return _canonical(a) == _canonical(b)
+
+
+def _canonical(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    text = str(value).strip().lower()
+    if text in ("true", "yes", "on"):
+        return "1"
+    if text in ("false", "no", "off"):
+        return "0"
+    try:
+        return repr(float(text))
+    except ValueError:
+        return text

@@ -1,0 +1,276 @@
+"""The state of one abstract run: loops, branches, pending gradients, what was reached, and the trace."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Mapping_
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from auditor.program.trace import (
+    Adapt,
+    Choice,
+    Event,
+    Loop,
+    Lookup,
+    Output,
+    Place,
+    ReportLine,
+    Scale,
+    Skip,
+    Trace,
+)
+from auditor.program.values import (
+    NONE,
+    VAL,
+    Class,
+    Frame,
+    Instance,
+    Mapping,
+    Sequence,
+    Tags,
+    Value,
+    deep_tags,
+)
+from auditor.source import Sources, Unit
+
+MAX_DEPTH = 48
+MAX_STEPS = 1_500_000
+
+
+class Budget(Exception):
+    """The abstract run was cut off: the program is larger than the interpreter's bound."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """A backward pass whose gradients no optimizer step has used up yet."""
+
+    tags: Tags
+    place: Place
+    deep: Tags
+
+
+class Machine:
+    """One abstract run. `environment` answers what a switch holds, None if it is not set anywhere."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        environment: Callable[[str, object], object],
+        *,
+        explore: bool = False,
+        overrides: Mapping_[str, object] | None = None,
+    ) -> None:
+        self.sources = sources
+        self.overrides = overrides or {}
+        self.environment = environment
+        self.explore = explore
+        self.trace = Trace()
+        self.loops: list[Loop] = []
+        self.calls: list[ast.AST] = []
+        self.functions: list[str] = []
+        self.unsure = 0  # depth of branches that hang on an unknown switch
+        self.dormant = 0  # depth of branches that do not run and are only explored
+        self.guards: list[frozenset[str]] = []
+        self.disk: Tags = NONE
+        self.pending: list[Pending] = []
+        self.stepped = False
+        self.tables: dict[int, Value] = {}
+        self.modules: dict[str, Frame] = {}
+        self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
+        self.problems: list[str] = []
+        self.instances: dict[int, Class] = {}
+        self._steps = 0
+        self._order = 0
+        self._numbers = 0
+        self._loop_instances = 0
+
+    # -- bookkeeping ---------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise Budget
+
+    @property
+    def steps(self) -> int:
+        return self._steps
+
+    def fresh_loop(self) -> int:
+        self._loop_instances += 1
+        return self._loop_instances
+
+    def reach(self, unit: Unit, node: ast.stmt) -> None:
+        lines = self.lines.setdefault((unit.path, unit.layer), {})
+        state: bool | None = None if self.unsure else True
+        for line in range(node.lineno, _head_end(node) + 1):
+            if lines.get(line) is not True:
+                lines[line] = state
+
+    def place(self, node: ast.AST, frame: Frame) -> Place:
+        line = getattr(node, "lineno", 1)
+        return Place(frame.unit, line, getattr(node, "end_lineno", line) or line, self.functions[-1] if self.functions else "")
+
+    @contextmanager
+    def branch(self, switches: frozenset[str], *, unsure: bool, dormant: bool) -> Iterator[None]:
+        self.guards.append(switches)
+        self.unsure += unsure
+        self.dormant += dormant
+        try:
+            yield
+        finally:
+            self.guards.pop()
+            self.unsure -= unsure
+            self.dormant -= dormant
+
+    @contextmanager
+    def iteration(self, instance: int, k: int, node: ast.AST) -> Iterator[None]:
+        self.loops.append(Loop(instance, k, getattr(node, "lineno", 0)))
+        try:
+            yield
+        finally:
+            self.loops.pop()
+
+    def _event(self, node: ast.AST, frame: Frame) -> dict[str, object]:
+        self._order += 1
+        self._numbers += 1
+        guards = frozenset().union(*self.guards) if self.guards else frozenset()
+        return {
+            "number": self._numbers,
+            "order": self._order,
+            "place": self.place(node, frame),
+            "loops": tuple(self.loops),
+            "certain": not self.unsure,
+            "guards": guards,
+        }
+
+    # -- events --------------------------------------------------------------------------------------
+
+    def output(self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool) -> Tags:
+        """A model's output for validation tokens; returns the tags of the resulting value."""
+        region = frozenset((t[1], t[2]) for t in data if t[0] == "dep")
+        adapted = frozenset(t[1] for t in data | state if t[0] == "adapted")
+        parents = frozenset(t[1] for t in data if t[0] == "out")
+        event = Output(
+            **self._event(node, frame),  # type: ignore[arg-type]
+            region=region,
+            state=adapted,
+            tags=data,
+            parents=parents,
+        )
+        event_tags = frozenset(t for t in data if t[0] != "out") | {("out", event.number)}
+        event_tags |= frozenset(t for t in state if t[0] == "adapted")
+        self.trace.outputs[event.number] = event
+        return event_tags | {("loss",)} if loss else event_tags
+
+    def adapt(
+        self, node: ast.AST, frame: Frame, pending: Pending, *, subject: str, name: str, shared_rows: bool
+    ) -> Adapt:
+        event = Adapt(
+            **self._event(node, frame),  # type: ignore[arg-type]
+            region=frozenset((t[1], t[2]) for t in pending.tags if t[0] == "dep"),
+            backward=pending.place,
+            outputs=frozenset(t[1] for t in pending.tags if t[0] == "out"),
+            tags=pending.tags,
+            subject=subject,
+            subject_name=name,
+            shared_rows=shared_rows,
+        )
+        self.trace.adapts[event.number] = event
+        return event
+
+    def lookup(self, node: ast.AST, frame: Frame, tags: Tags, *, hashed: bool) -> int:
+        event = Lookup(**self._event(node, frame), hashed=hashed, tags=tags)  # type: ignore[arg-type]
+        self.trace.lookups[event.number] = event
+        return event.number
+
+    def choice(self, node: ast.AST, frame: Frame, tags: Tags, text: str) -> int:
+        event = Choice(**self._event(node, frame), text=text, tags=tags)  # type: ignore[arg-type]
+        self.trace.choices[event.number] = event
+        return event.number
+
+    def scale(self, node: ast.AST, frame: Frame, tags: Tags, factor: float) -> int:
+        event = Scale(**self._event(node, frame), factor=factor, tags=tags)  # type: ignore[arg-type]
+        self.trace.scales[event.number] = event
+        return event.number
+
+    def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags) -> None:
+        outputs = frozenset(t[1] for t in tags if t[0] == "out")
+        self.trace.reports.append(
+            ReportLine(**self._event(node, frame), text=text, outputs=outputs, tags=tags)  # type: ignore[arg-type]
+        )
+
+    def skip(self, node: ast.AST, first: ast.AST, last: ast.AST, frame: Frame, switches: frozenset[str]) -> None:
+        end = getattr(last, "end_lineno", None) or getattr(last, "lineno", 1)
+        self.trace.skips.append(Skip(self.place(first, frame), end, switches))
+
+    # -- gradients -----------------------------------------------------------------------------------
+
+    def backward(self, node: ast.AST, frame: Frame, loss: Value) -> None:
+        if self.stepped:
+            self.pending.clear()
+            self.stepped = False
+        tags = deep_tags(loss)
+        self.pending.append(Pending(tags, self.place(node, frame), tags))
+
+    def validation_gradients(self) -> Pending | None:
+        """The pending backward pass over validation tokens, all of them joined."""
+        hits = [p for p in self.pending if VAL in p.tags]
+        if not hits:
+            return None
+        tags = frozenset().union(*(p.tags for p in hits))
+        return Pending(tags, hits[-1].place, tags)
+
+
+def event_key(event: Event) -> tuple[str, int, int]:
+    return event.place.key
+
+
+def _head_end(node: ast.stmt) -> int:
+    """The last line of a statement without its body: a compound statement is reached line by line."""
+    body = getattr(node, "body", None)
+    if isinstance(body, list) and body and isinstance(body[0], ast.stmt):
+        return max(node.lineno, body[0].lineno - 1)
+    return node.end_lineno or node.lineno
+
+
+def root(value: Value) -> Value:
+    """The value that a view looks into."""
+    for _ in range(16):
+        if value.base is None:
+            return value
+        value = value.base
+    return value
+
+
+def switches(tags: Tags) -> frozenset[str]:
+    return frozenset(t[1] for t in tags if t[0] == "cfg")
+
+
+def leaves(value: Value, depth: int = 4) -> Iterator[Value]:
+    """The values in a container, at any depth: parameters in lists, tuples and parameter groups."""
+    obj = value.obj
+    if depth and isinstance(obj, Sequence):
+        for item in obj.items:
+            yield from leaves(item, depth - 1)
+    elif depth and isinstance(obj, Mapping):
+        for key, item in obj.items.items():
+            if key in ("params", 0) or not isinstance(key, str):
+                yield from leaves(item, depth - 1)
+        if obj.other is not None:
+            yield from leaves(obj.other, depth - 1)
+    else:
+        yield value
+
+
+def module_parts(instance: Instance, depth: int = 4) -> Iterator[Instance]:
+    """A module and the modules in its attributes."""
+    yield instance
+    if depth == 0:
+        return
+    for attribute in list(instance.attributes.values()):
+        for leaf in leaves(attribute, 2):
+            if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and leaf.obj is not instance:
+                yield from module_parts(leaf.obj, depth - 1)

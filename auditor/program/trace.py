@@ -1,0 +1,173 @@
+"""The evaluation trace: the events that the law speaks of, in the order and loop nest in which they run.
+
+Every event has a place (unit and line), the loops around it with their abstract iteration, and whether it
+certainly runs. Regions of the validation stream are the set of loop iterations that the slice depends on:
+two slices with the same dependence are the same chunk, one that depends on an earlier iteration is an
+earlier chunk, and one that depends on no shared loop is the whole stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from auditor.findings import Location, Step
+from auditor.program.values import Tags
+from auditor.source import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    unit: Unit
+    line: int
+    end_line: int
+    function: str = ""
+
+    @property
+    def location(self) -> Location:
+        return Location(self.unit.path, self.line, self.end_line, self.unit.layer)
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        return (self.unit.path, self.unit.layer, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One abstract iteration (1: first, 2: any later) of one execution of a loop statement."""
+
+    instance: int
+    iteration: int
+    line: int
+
+
+@dataclass(eq=False, slots=True)
+class Event:
+    number: int
+    order: int
+    place: Place
+    loops: tuple[Loop, ...]
+    certain: bool  # False: under a condition that could not be decided
+    guards: frozenset[str]  # switches that decide whether it runs
+
+
+@dataclass(eq=False, slots=True)
+class Output(Event):
+    """A model's output (or a loss made from it) for validation tokens. `state`: adaptations that it depends on."""
+
+    region: frozenset[tuple[int, int]]
+    state: frozenset[int]
+    tags: Tags
+    accumulated: Place | None = None  # where it first enters an accumulator
+    parents: frozenset[int] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
+class Adapt(Event):
+    """Parameters change by a gradient of an objective over validation tokens."""
+
+    region: frozenset[tuple[int, int]]
+    backward: Place
+    outputs: frozenset[int]  # the outputs in the objective
+    tags: Tags  # of the objective
+    subject: str  # "module" | "tensor": what changes
+    subject_name: str = ""
+    shared_rows: bool = False  # one tensor serves every row of a batch
+    restored: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Lookup(Event):
+    """A count table is read with a key that holds the token being scored."""
+
+    hashed: bool
+    tags: Tags
+
+
+@dataclass(eq=False, slots=True)
+class Choice(Event):
+    """A minimum over losses of the same target."""
+
+    text: str
+    tags: Tags
+
+
+@dataclass(eq=False, slots=True)
+class Scale(Event):
+    """A loss is multiplied by a constant that is no unit conversion."""
+
+    factor: float
+    tags: Tags
+
+
+@dataclass(eq=False, slots=True)
+class ReportLine(Event):
+    """A figure is printed. `text` is the constant part of the line."""
+
+    text: str
+    outputs: frozenset[int]
+    tags: Tags
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A branch that does not run, with the switches that say so."""
+
+    place: Place
+    end_line: int
+    switches: frozenset[str]
+
+
+class Order(Enum):
+    """How an adaptation's tokens stand to a score that depends on it."""
+
+    EARLIER = "earlier"  # strictly earlier chunk: legal
+    SAME = "same"  # the very chunk that is scored
+    OTHER_PASS = "other pass"  # a whole pass over the stream before this score
+
+
+@dataclass
+class Trace:
+    outputs: dict[int, Output] = field(default_factory=dict)
+    adapts: dict[int, Adapt] = field(default_factory=dict)
+    lookups: dict[int, Lookup] = field(default_factory=dict)
+    choices: dict[int, Choice] = field(default_factory=dict)
+    scales: dict[int, Scale] = field(default_factory=dict)
+    reports: list[ReportLine] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+
+    def relation(self, adapt: Adapt, output: Output) -> Order:
+        """Compare the regions along the loops that both stand in, outermost first."""
+        mine = {loop.instance: loop.iteration for loop in adapt.loops}
+        for loop in output.loops:
+            if loop.instance not in mine:
+                continue
+            a = {i for inst, i in adapt.region if inst == loop.instance}
+            o = {i for inst, i in output.region if inst == loop.instance}
+            if not a and not o:
+                continue  # this loop repeats over the stream (epochs), it does not carry it
+            if a and o:
+                if max(a) < min(o):
+                    return Order.EARLIER
+                if mine[loop.instance] < loop.iteration and max(a) <= mine[loop.instance] and min(o) > max(a):
+                    return Order.EARLIER
+                continue
+            if a and not o and mine[loop.instance] < loop.iteration:
+                continue
+        shared = [loop for loop in output.loops if loop.instance in mine]
+        carries = any(inst == loop.instance for loop in shared for inst, _ in (*adapt.region, *output.region))
+        return Order.SAME if carries else Order.OTHER_PASS
+
+    def repeats(self, adapt: Adapt, output: Output) -> Loop | None:
+        """A loop around both that repeats over the same region (an epoch loop), if there is one."""
+        mine = {loop.instance for loop in adapt.loops}
+        carried = {inst for inst, _ in output.region} | {inst for inst, _ in adapt.region}
+        for loop in output.loops:
+            if loop.instance in mine and loop.instance not in carried:
+                return loop
+        return None
+
+
+def step(event: Event, what: str) -> Step:
+    names = {"Output": "Score", "Adapt": "Adapt", "Lookup": "Lookup", "ReportLine": "Report"}
+    return Step(names.get(type(event).__name__, type(event).__name__), what, event.place.location)

@@ -1,0 +1,268 @@
+"""Abstract values: what the interpreter knows of a Python value, and what it is made of.
+
+A value carries *tags*, facts about its origin that flow through every operation:
+
+- `("val",)`, `("train",)`: derived from validation or training tokens;
+- `("tgt",)`: the tokens that are predicted (the shifted slice), not only their context;
+- `("dep", loop, i)`: depends on the i-th abstract iteration of that loop, so a slice of the validation
+  stream knows which chunk it is;
+- `("out", n)`: made from output n of a model on validation tokens (`trace.Output`);
+- `("adapted", n)`: changed by adaptation n (`trace.Adapt`);
+- `("lookup", n)`: read from a table of counts with a key that holds the target (`trace.Lookup`);
+- `("cfg", NAME)`: computed from that switch of the configuration;
+- `("upto", s)`, `("from", s)`: a slice or mask that ends, or begins, at the expression s.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from auditor.source import Unit
+
+Tag = tuple[Any, ...]
+Tags = frozenset[Tag]
+NONE: Final[Tags] = frozenset()
+VAL: Final[Tag] = ("val",)
+TRAIN: Final[Tag] = ("train",)
+TARGET: Final[Tag] = ("tgt",)
+
+
+class _Unknown:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "?"
+
+
+UNKNOWN: Final = _Unknown()
+
+
+class Value:
+    """One abstract value. Identity matters: tensors are changed in place, and views write through to `base`."""
+
+    __slots__ = ("base", "const", "mutable", "obj", "tags")
+
+    def __init__(
+        self,
+        tags: Tags = NONE,
+        const: Any = UNKNOWN,
+        obj: Obj | None = None,
+        base: Value | None = None,
+        mutable: bool = False,
+    ) -> None:
+        self.tags = tags
+        self.const = const
+        self.obj = obj
+        self.base = base
+        self.mutable = mutable
+
+    @property
+    def known(self) -> bool:
+        return self.const is not UNKNOWN
+
+    def __repr__(self) -> str:
+        return f"<{self.const!r} {sorted(map(str, self.tags))} {self.obj!r}>"
+
+
+class Obj:
+    """Something on the abstract heap."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True, eq=False)
+class External(Obj):
+    """A name of a library: `torch.optim.AdamW`."""
+
+    dotted: str
+
+
+@dataclass(slots=True, eq=False)
+class Function(Obj):
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    unit: Unit
+    frame: Frame
+    owner: Class | None = None  # the class whose body defines it
+    name: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Bound(Obj):
+    """A method, or a library attribute, of a value."""
+
+    receiver: Value
+    name: str
+    function: Function | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Partial(Obj):
+    function: Value
+    args: list[Value]
+    kwargs: dict[str, Value]
+
+
+@dataclass(slots=True, eq=False)
+class Class(Obj):
+    name: str
+    bases: list[Value]
+    attributes: dict[str, Value]
+    unit: Unit
+    node: ast.ClassDef
+    dataclass: bool = False
+
+    def lookup(self, name: str, depth: int = 0) -> Value | None:
+        if name in self.attributes:
+            return self.attributes[name]
+        for base in self.bases:
+            if isinstance(base.obj, Class) and depth < 12:
+                hit = base.obj.lookup(name, depth + 1)
+                if hit is not None:
+                    return hit
+        return None
+
+    def inherits(self, *suffixes: str, depth: int = 0) -> bool:
+        """Whether a library base class with one of these dotted suffixes stands among the ancestors."""
+        for base in self.bases:
+            if isinstance(base.obj, External) and base.obj.dotted.endswith(suffixes):
+                return True
+            if isinstance(base.obj, Class) and depth < 12 and base.obj.inherits(*suffixes, depth=depth + 1):
+                return True
+        return False
+
+
+@dataclass(slots=True, eq=False)
+class Instance(Obj):
+    """An instance of a class of the program, or of a library's module or optimizer class.
+
+    `adapted` holds the numbers of the adaptations that changed its parameters.
+    """
+
+    cls: Class | None
+    attributes: dict[str, Value] = field(default_factory=dict)
+    kind: str = "object"  # object | module | optimizer | namespace | parser
+    adapted: set[int] = field(default_factory=set)
+    parameters: list[Value] = field(default_factory=list)  # of an optimizer
+    dotted: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Sequence(Obj):
+    """A list, tuple or set. When not `exact`, `items` stand for any number of elements."""
+
+    items: list[Value]
+    exact: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Mapping(Obj):
+    """A dict: known keys, and one value that stands for all the others."""
+
+    items: dict[Any, Value] = field(default_factory=dict)
+    other: Value | None = None
+
+
+@dataclass(slots=True, eq=False)
+class PyModule(Obj):
+    """A sibling module of the program."""
+
+    unit: Unit
+    frame: Frame
+
+
+class Frame:
+    """A scope: names to values, with its enclosing scope and the unit its code stands in."""
+
+    __slots__ = ("globals", "names", "nonlocal_names", "owner", "parent", "returns", "unit", "yields")
+
+    def __init__(self, unit: Unit, parent: Frame | None = None, globals_: Frame | None = None) -> None:
+        self.unit = unit
+        self.parent = parent
+        self.globals: Frame = globals_ or self
+        self.names: dict[str, Value] = {}
+        self.nonlocal_names: dict[str, Frame] = {}
+        self.returns: list[Value] = []
+        self.yields: list[Value] = []
+        self.owner: Class | None = None
+
+    def find(self, name: str) -> Value | None:
+        frame: Frame | None = self
+        while frame is not None:
+            hit = frame.names.get(name)
+            if hit is not None:
+                return hit
+            frame = frame.parent
+        return self.globals.names.get(name)
+
+
+def union(*values: Value) -> Tags:
+    tags = NONE
+    for value in values:
+        if value.tags:
+            tags = tags | value.tags if tags else value.tags
+    return tags
+
+
+def deep_tags(value: Value, depth: int = 3) -> Tags:
+    """The tags of a value and of what it holds: elements, attributes, adaptations of its parameters."""
+    tags = value.tags
+    if value.base is not None and isinstance(value.base.obj, Instance):
+        tags |= instance_state(value.base.obj)
+    obj = value.obj
+    if obj is None or depth == 0:
+        return tags
+    if isinstance(obj, Instance):
+        tags |= instance_state(obj)
+        if obj.kind in ("object", "namespace"):
+            for attribute in list(obj.attributes.values())[:64]:
+                tags |= deep_tags(attribute, depth - 1)
+    elif isinstance(obj, Sequence):
+        for item in obj.items[:32]:
+            tags |= deep_tags(item, depth - 1)
+    elif isinstance(obj, Mapping):
+        for item in list(obj.items.values())[:32]:
+            tags |= deep_tags(item, depth - 1)
+        if obj.other is not None:
+            tags |= deep_tags(obj.other, depth - 1)
+    elif isinstance(obj, Partial):
+        for item in (*obj.args, *obj.kwargs.values()):
+            tags |= deep_tags(item, depth - 1)
+    elif isinstance(obj, Bound):
+        tags |= deep_tags(obj.receiver, depth - 1)
+    return tags
+
+
+def instance_state(instance: Instance) -> Tags:
+    return frozenset(("adapted", n) for n in instance.adapted)
+
+
+def join(a: Value, b: Value) -> Value:
+    """The value that may be either."""
+    if a is b:
+        return a
+    if a.known and b.known and type(a.const) is type(b.const) and a.const == b.const:
+        return Value(a.tags | b.tags, a.const, a.obj or b.obj)
+    if isinstance(a.obj, Sequence) and isinstance(b.obj, Sequence):
+        if a.obj.exact and b.obj.exact and len(a.obj.items) == len(b.obj.items):
+            items = [join(x, y) for x, y in zip(a.obj.items, b.obj.items, strict=True)]
+            return Value(a.tags | b.tags, obj=Sequence(items))
+        return Value(a.tags | b.tags, obj=Sequence([*a.obj.items, *b.obj.items][:32], exact=False))
+    # The object decides more than None or an unknown does: keep whichever side has one.
+    obj = a.obj if a.obj is not None else b.obj
+    base = a.base or b.base
+    return Value(a.tags | b.tags, UNKNOWN, obj, base, a.mutable or b.mutable)
+
+
+def with_tags(value: Value, tags: Tags) -> Value:
+    """The same value with more tags; objects keep their identity, so a list stays the same list."""
+    if not tags or tags <= value.tags or isinstance(value.obj, (Instance, Function, Class, External, PyModule, Bound)):
+        return value
+    base = value if value.mutable and value.base is None else value.base
+    return Value(value.tags | tags, value.const, value.obj, base, value.mutable)
+
+
+def dependence(value: Value) -> Tags:
+    """The loop iterations that a value depends on; an element depends on them as its container does."""
+    return frozenset(t for t in value.tags if t[0] == "dep")
