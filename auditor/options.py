@@ -16,15 +16,17 @@ MANY = ("terminal", "markdown", "jsonl")  # formats that hold several submission
 TIMEOUT_SECONDS = 120.0
 
 _DESCRIPTION = """\
-Judge a submission to OpenAI's Parameter Golf: what its code does with the validation tokens, what its logs
-show, and whether its claims follow from them. The submission is read, never run."""
+Judge a submission to OpenAI's Parameter Golf: what its code does with the
+validation tokens, what its logs show, and whether its claims follow from them.
+The submission is read, never run."""
 
 _EPILOG = """\
 examples:
   golf-audit records/track_10min_16mb/2026-04-05_MyRecord
       audit a record folder
   golf-audit --repo parameter-golf --pr 1395
-      audit a pull request, straight from the clone's refs/pull/1395/head; nothing is checked out
+      audit a pull request, straight from refs/pull/1395/head of the clone
+      (git fetch origin '+refs/pull/*/head:refs/pull/*/head' gets them)
   golf-audit --repo parameter-golf --pr 1395 --set TTT_ENABLED=1
       what if that switch were on?
   golf-audit --repo parameter-golf --pr 1394 1395 1412
@@ -32,11 +34,11 @@ examples:
   golf-audit MyRecord --format markdown -o review.md
       a review comment
   golf-audit --explain pre-quant-ttt
-      one rule: what it tests, why, who said so
+      one rule: what it tests, why, and who said so
 
 exit status, whatever the format:
-  0  nothing to fail on       1  a violation (see --fail-on)       2  wrong usage
-  3  could not be judged      4  the auditor itself failed"""
+  0  nothing to fail on      1  a violation (see --fail-on)      2  wrong usage
+  3  could not be judged     4  the auditor itself failed"""
 
 
 class UsageError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import textwrap
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from auditor.report.text import one_line, plain
 from auditor.rule import Example, Rule
 
+_LONGEST_DIFFERENCE = 40  # lines
 _AUTHORITY = {
     "README": "the challenge's README",
     "maintainer": "a maintainer's ruling",
@@ -64,10 +66,10 @@ def explain(rule: Rule, *, width: int = 80) -> str:
         lines += [title, *_wrapped(text, width), ""]
     lines.append("Sources")
     lines += [f"  {plain(s.said)}{f', {s.date}' if s.date else ''}: {plain(s.url)}" for s in rule.sources]
-    for example in rule.examples:
-        lines += ["", f"Example ({example.kind}, comes out as {example.expect}): {plain(example.name)}"]
-        for path, text in _code(example):
-            lines += ["", f"  {plain(path)}", *(f"    {plain(line)}".rstrip() for line in text.splitlines())]
+    if rule.examples:
+        lines += ["", "Examples, which are its tests"]
+        lines += [f"  {example.kind}: {plain(example.name)} ({example.expect})" for example in rule.examples]
+        lines += _difference(rule.examples)
     return "\n".join(lines) + "\n"
 
 
@@ -75,13 +77,27 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(one_line(text, 4000), max(width, 40), initial_indent="  ", subsequent_indent="  ")
 
 
-def _code(example: Example) -> list[tuple[str, str]]:
-    """The Python and log files of an example: what shows the point; the rest is packaging."""
-    shown = []
-    for path, content in example.files.items():
-        if isinstance(content, str) and path.endswith(".py"):
-            shown.append((path, content))
-    return shown
+def _difference(examples: Sequence[Example]) -> list[str]:
+    """The shortest difference between an example that breaks the rule and a legal one, if it is short."""
+    best: list[str] = []
+    for breaking in (e for e in examples if e.kind == "breaks"):
+        for legal in (e for e in examples if e.kind == "legal"):
+            lines = _diff(breaking, legal)
+            if lines and (not best or len(lines) < len(best)):
+                best = lines
+    if not 0 < len(best) <= _LONGEST_DIFFERENCE:
+        return []
+    return ["", "The difference between breaking it (-) and keeping it (+)", *(f"  {plain(line)}" for line in best)]
+
+
+def _diff(breaking: Example, legal: Example) -> list[str]:
+    lines: list[str] = []
+    for path in sorted({*breaking.files, *legal.files}):
+        before, after = breaking.files.get(path, ""), legal.files.get(path, "")
+        if before == after or isinstance(before, bytes) or isinstance(after, bytes):
+            continue
+        lines += difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=2, lineterm="")
+    return lines
 
 
 def page(rules: Sequence[Rule], ruleset: str) -> str:
