@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from typing import Literal
 
 from auditor.claims import Claim, Claims
 from auditor.findings import Location, Outcome
 from auditor.rule import Facts, Source
 from auditor.runs import Run
+from rules._stated import times
 from rules.limits import LIMITS
 
 REPOSITORY = "https://github.com/openai/parameter-golf"
@@ -109,6 +111,24 @@ def claimed_at(claim: Claim[float] | Claim[int] | Claim[str] | Claim[bool]) -> L
     """`README.md:31` and `submission.json:val_bpb` as a location."""
     path, _, where = claim.where.partition(":")
     return Location(path, int(where) if where.isdecimal() else None)
+
+
+def most_claimed(facts: Facts, what: Literal["train_seconds", "eval_seconds", "artifact_bytes"]) -> Claim[float] | None:
+    """The largest figure that the submission states of itself, be it for the whole or for one seed."""
+    claims = facts.claims
+    stated: list[Claim[float]] = []
+    if what == "artifact_bytes":
+        whole = (claims.artifact_bytes, claims.readme_artifact_bytes)
+        stated += (Claim(float(claim.value), claim.where) for claim in whole if claim is not None)
+    else:
+        overall = claims.train_seconds if what == "train_seconds" else claims.eval_seconds
+        stated += (overall,) if overall is not None else ()
+        stated += times(claims.raw, "train" if what == "train_seconds" else "eval")
+    for row in (*claims.seeds, *claims.readme_seeds):
+        value = getattr(row, what)
+        if value is not None:
+            stated.append(Claim(float(value), row.where))
+    return max(stated, key=lambda claim: claim.value, default=None)
 
 
 def name(run: Run) -> str:

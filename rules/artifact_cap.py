@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
-from rules._evidence import claimed_at, name, place, pull, readme
+from rules._evidence import claimed_at, most_claimed, name, place, pull, readme
 from rules._examples import folder, log, script, seeds
 from rules.limits import LIMITS
 
@@ -19,16 +19,16 @@ def check(facts: Facts) -> Ruling:
         run, size = max(logged, key=lambda pair: pair[1])
         findings += _judge_log(facts, run, size)
         summary = f"the largest artifact is {size:,} bytes, {LIMITS.artifact_cap_bytes - size:,} below the cap"
-    claim = facts.claims.artifact_bytes or facts.claims.readme_artifact_bytes
+    claim, cap = most_claimed(facts, "artifact_bytes"), LIMITS.artifact_cap_bytes
     if claim is not None:
-        summary = summary if logged else f"claimed: {claim.value:,} bytes; no log says"
+        summary = summary if logged else f"claimed: {claim.value:,.0f} bytes; no log says"
         if claim.value > LIMITS.artifact_cap_bytes and not findings:
             outcome = Outcome.WARNING if logged else Outcome.VIOLATION
             findings.append(
                 Finding(
                     ID,
                     outcome,
-                    f"claims an artifact of {claim.value:,} bytes, {claim.value - LIMITS.artifact_cap_bytes:,} over "
+                    f"claims an artifact of {claim.value:,.0f} bytes, {claim.value - cap:,.0f} over "
                     f"the cap{'; the logs of the runs are within it' if logged else ''}{_mebibytes(claim.value)}",
                     claimed_at(claim),
                 )
@@ -73,7 +73,7 @@ def _judge_log(facts: Facts, run: Run, size: int) -> list[Finding]:
     return []
 
 
-def _mebibytes(size: int) -> str:
+def _mebibytes(size: float) -> str:
     return "; below 16 MiB, but the cap is decimal" if size <= LIMITS.mebibyte_cap_bytes else ""
 
 

@@ -15,11 +15,11 @@ def check(facts: Facts) -> Ruling:
     findings = []
     scored = [(run, run.score) for run in facts.headline if run.score is not None]
     figures = [(e.val_bpb, name(run), place(run, e.line)) for run, e in scored if e.val_bpb is not None]
-    claim = facts.claims.val_bpb or facts.claims.readme_val_bpb
-    if claim is not None:
+    claim = facts.claims.val_bpb
+    if claim is not None and claim.value > 0:  # an unfilled field is no claim
         figures.append((claim.value, "the claim", claimed_at(claim)))
     if not figures:
-        return not_checked("neither a log nor the claim states a final val_bpb")
+        return not_checked("neither a log nor submission.json states a final val_bpb")
     lowest, who, where = min(figures, key=lambda row: row[0])
     if lowest < LIMITS.bpb_floor:
         message = f"{who}: {lowest:.5f} bits per byte; no score below {LIMITS.bpb_floor} survived a review"

@@ -109,7 +109,7 @@ RULE = Rule(
     authority="maintainer",
     evidence=("logs",),
     criterion="The stop of the training loop plus the collection of Hessians on training data is at most 600 s; to "
-    "0.5 s is a warning, and in rows since 2026-04-23 up to the 6.5 s that were accepted.",
+    "0.5 s is a warning, and in rows since 2026-04-09 up to the 6.6 s that were accepted.",
     why="Reading training data is training, and training has 600 s; time that is not reserved is extra compute.",
     remedy="Reserve the calibration's time (`GPTQ_RESERVE_SECONDS` at least what the log measures), or calibrate on "
     "text that the model generates. Quantising and compressing afterwards are not counted.",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
-from rules._evidence import claimed_at, is_record, name, place, pull, readme, wrong_hardware
+from rules._evidence import claimed_at, is_record, most_claimed, name, place, pull, readme, wrong_hardware
 from rules._examples import folder, log, seeds
 from rules.limits import LIMITS
 
 ID = "eval-time-cap"
+
+_ADAPTS = re.compile(r"ttt|adapt", re.IGNORECASE)
 
 
 def check(facts: Facts) -> Ruling:
@@ -20,15 +25,34 @@ def check(facts: Facts) -> Ruling:
         for run, seconds in timed
         if seconds > cap
     ]
-    claim = facts.claims.eval_seconds
+    findings += [f for run in facts.headline if not findings and (f := _chained(run)) is not None]
+    claim = most_claimed(facts, "eval_seconds")
     if not findings and claim is not None and claim.value > cap:
         what = f"claims {claim.value:,.1f} s of evaluation"
-        findings.append(_over(facts, None, what, claim.value, claimed_at(claim)))
+        finding = _over(facts, None, what, claim.value, claimed_at(claim))
+        if timed:
+            finding = replace(finding, outcome=Outcome.WARNING, message=f"{finding.message}; the logs behind it do not")
+        findings.append(finding)
     if timed:
         return found(findings, f"the longest scoring pass took {max(s for _, s in timed):,.1f} s of {cap:.0f}")
     if claim is not None:
         return found(findings, f"claims {claim.value:,.1f} s of evaluation; no log says")
     return not_checked("no log or claim states how long the scoring pass took")
+
+
+def _chained(run: Run) -> Finding | None:
+    """A timed adaptation pass that ends before another pass gives the score: together they may be what it needs."""
+    if run.score is None or run.eval_seconds is None or _ADAPTS.search(run.score.label):
+        return None
+    before = [e.seconds for e in run.evaluations if e.line < run.score.line and _ADAPTS.search(e.label) and e.seconds]
+    total = max(before, default=0.0) + run.eval_seconds
+    if not before or total <= LIMITS.eval_cap_seconds:
+        return None
+    message = (
+        f"{name(run)} scored for {run.eval_seconds:,.1f} s after a pass of test-time training of {max(before):,.1f} s; "
+        f"if the score needs both, they take {total:,.1f} s, {total - LIMITS.eval_cap_seconds:,.1f} s past the cap"
+    )
+    return Finding(ID, Outcome.WARNING, message, place(run, run.score.line))
 
 
 def _line(run: Run) -> int | None:
@@ -73,6 +97,27 @@ RULE = Rule(
             "legal",
             folder(logs=seeds(eval_seconds=900.0, world_size=1), submission={"hardware": "1xH100"}),
             Outcome.WARNING,
+        ),
+        Example(
+            "test-time training first, then another pass that scores",
+            "breaks",
+            folder(
+                logs=seeds(
+                    eval_seconds=380.0,
+                    label="final_slot",
+                    lines=("final_ttt val_loss:1.9000 val_bpb:1.1250 eval_time:390000ms",),
+                )
+            ),
+            Outcome.WARNING,
+        ),
+        Example(
+            "a row of submission.json says so",
+            "breaks",
+            folder(
+                logs=seeds(eval_seconds=None),
+                submission={"ablations": {"stack": {"val_bpb": 1.1, "eval_time_s": 627.3}}},
+            ),
+            Outcome.VIOLATION,
         ),
         Example("599 s", "legal", folder(logs=seeds(eval_seconds=599.0)), Outcome.PASS),
     ),

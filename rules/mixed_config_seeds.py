@@ -31,26 +31,31 @@ _IDENTITY: tuple[tuple[str, Callable[[Run], object]], ...] = (
 
 def check(facts: Facts) -> Ruling:
     runs = distinct(facts.headline)
+    if facts.claims.val_bpb is None and facts.claims.readme_val_bpb is None:
+        return not_checked("no figure is claimed that the runs could be the mean of")
     if len(runs) < 2:
         return not_checked("fewer than two runs stand behind the claim; there is nothing to compare")
     base = runs[0]
-    findings = [finding for run in runs[1:] for finding in _compare(base, run)]
+    code = tuple(unit.text.lower() for unit in facts.sources.units)
+    findings = [finding for run in runs[1:] for finding in _compare(base, run, code)]
     return found(findings, f"{len(runs)} runs agree in every setting that their logs print")
 
 
-def _compare(base: Run, run: Run) -> list[Finding]:
+def _compare(base: Run, run: Run, code: tuple[str, ...]) -> list[Finding]:
     findings = []
     for what, read in _IDENTITY:
-        ours, theirs = read(base), read(run)
-        if ours is not None and theirs is not None and ours != theirs:
-            message = f"{name(run)} has {theirs} {what}, {name(base)} has {ours}"
-            findings.append(Finding(ID, Outcome.VIOLATION, message, place(run)))
+        of_base, of_run = read(base), read(run)
+        if of_base is not None and of_run is not None and of_base != of_run:
+            message = f"{name(run)} has {of_run} {what}, {name(base)} has {of_base}"
+            outcome = Outcome.WARNING if what == "training shards" else Outcome.VIOLATION
+            findings.append(Finding(ID, outcome, message, place(run)))
     changed = [
         key
         for key, value in run.hyperparameters.items()
         if key in base.hyperparameters
         and not _FREE.search(key)
         and "/" not in value
+        and _is_setting(key, code)
         and not _equal(base.hyperparameters[key], value)
     ]
     if changed:
@@ -60,11 +65,17 @@ def _compare(base: Run, run: Run) -> list[Finding]:
         message = f"{name(run)} ran with {shown}{more}, unlike {name(base)}"
         where = place(run, run.hyperparameter_lines.get(changed[0]))
         findings.append(Finding(ID, Outcome.VIOLATION, message, where))
-    code, other = base.code_bytes, run.code_bytes
-    if not findings and code is not None and other is not None and code != other:
-        message = f"{name(run)} counts {other:,} bytes of code, {name(base)} {code:,}: not one script"
+    ours, theirs = base.code_bytes, run.code_bytes
+    if not findings and ours is not None and theirs is not None and ours != theirs:
+        message = f"{name(run)} counts {theirs:,} bytes of code, {name(base)} {ours:,}: not one script"
         findings.append(Finding(ID, Outcome.WARNING, message, place(run)))
     return findings
+
+
+def _is_setting(key: str, code: tuple[str, ...]) -> bool:
+    """Whether the code names it in quotes, as it names what it reads from outside; logs also print what it computes."""
+    wanted = (f'"{key.lower()}"', f"'{key.lower()}'", f"--{key.lower()}", f"--{key.lower().replace('_', '-')}")
+    return any(form in text for text in code for form in wanted)
 
 
 def _equal(left: str, right: str) -> bool:
@@ -81,8 +92,8 @@ RULE = Rule(
     title="The seeds of one mean were run with different settings",
     authority="maintainer",
     evidence=("logs",),
-    criterion="The headline logs print the same settings, parameter count, validation tokens, training shards and "
-    "number of GPUs, apart from the seed, names and paths. Different code sizes alone are a warning.",
+    criterion="The headline logs print the same settings, parameter count, validation tokens and number of GPUs, apart "
+    "from the seed, names and paths. Different code sizes or numbers of training shards alone are a warning.",
     why="A mean over different configurations is the mean of nothing that could be reproduced.",
     remedy="Rerun the odd seed with the settings of the others, or report the configurations apart.",
     sources=(
@@ -92,13 +103,13 @@ RULE = Rule(
     check=check,
     examples=(
         Example(
-            "one seed with another learning rate",
+            "one seed with another layer",
             "breaks",
             folder(
                 logs={
-                    42: log(42, 1.1001, hyperparameters={"matrix_lr": 0.02, "seed": 42}),
-                    314: log(314, 1.0998, hyperparameters={"matrix_lr": 0.02, "seed": 314}),
-                    999: log(999, 1.1004, hyperparameters={"matrix_lr": 0.03, "seed": 999}),
+                    42: log(42, 1.1001, hyperparameters={"num_layers": 9, "seed": 42}),
+                    314: log(314, 1.0998, hyperparameters={"num_layers": 9, "seed": 314}),
+                    999: log(999, 1.1004, hyperparameters={"num_layers": 10, "seed": 999}),
                 }
             ),
             Outcome.VIOLATION,
@@ -116,11 +127,11 @@ RULE = Rule(
             Outcome.WARNING,
         ),
         Example(
-            "only seed and paths differ",
+            "only the seed, paths and computed figures differ",
             "legal",
             folder(
                 logs={
-                    seed: log(seed, bpb, hyperparameters={"seed": seed, "model_path": f"m{seed}.pt", "lr": 0.02})
+                    seed: log(seed, bpb, hyperparameters={"seed": seed, "model_path": f"m{seed}.pt", "step": seed})
                     for seed, bpb in zip((42, 314, 999), (1.1001, 1.0998, 1.1004), strict=True)
                 }
             ),

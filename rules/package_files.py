@@ -29,7 +29,11 @@ def _missing(facts: Facts) -> list[Finding]:
         else:
             findings.append(_refuse("the folder has no submission.json"))
     if not facts.runs:
-        findings.append(_refuse("the folder has no train log"))
+        logs = [f.path for f in facts.submission.files if f.path.lower().endswith(".log")]
+        if logs:
+            findings.append(_refuse(f"no file is the log of a run; {logs[0]} shows none", logs[0]))
+        else:
+            findings.append(_refuse("the folder has no train log"))
     if facts.sources.entry is None:
         empty = [f.path for f in facts.submission.files if f.path.endswith(".py") and f.size == 0]
         what = f"{empty[0]} is empty" if empty else "the folder has no training script"
@@ -65,7 +69,6 @@ def _beyond(facts: Facts) -> list[Finding]:
             findings.append(_warn(f"the pull request touches files outside its folder: {named}{more}"))
         elif not any(c.status == "added" for c in submission.changes):
             findings.append(_warn("the pull request adds no file"))
-    findings += [_warn(problem) for problem in submission.problems]
     return findings
 
 

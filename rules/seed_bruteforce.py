@@ -24,7 +24,7 @@ def check(facts: Facts) -> Ruling:
     if all((run.val_bpb or 0.0) > worst for run in left_out):
         message = (
             f"the claim rests on the {len(chosen)} best of {len(chosen) + len(left_out)} runs of one script; left "
-            f"out are seeds {listed(sorted(run.seed for run in left_out if run.seed is not None))}, each worse than "
+            f"out are seeds {listed(sorted({run.seed for run in left_out if run.seed is not None}))}, each worse than "
             f"{worst:.5f}"
         )
         return found([Finding(ID, Outcome.WARNING, message, place(left_out[0]))], "")

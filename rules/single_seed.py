@@ -50,7 +50,8 @@ def _copies(headline: tuple[Run, ...]) -> list[Finding]:
 def _too_few(facts: Facts, runs: tuple[Run, ...], count: int) -> Finding:
     wanted = LIMITS.record_seeds
     claimed = {seed.seed for seed in (*facts.claims.seeds, *facts.claims.readme_seeds) if seed.val_bpb is not None}
-    message = f"{len(runs)} logs show {count} seed{'s' if count != 1 else ''}; a record most often needs {wanted}"
+    logs = f"{len(runs)} logs show" if len(runs) != 1 else "one log shows"
+    message = f"{logs} {count} seed{'s' if count != 1 else ''}; a record most often needs {wanted}"
     if len(claimed) > count:
         message += f" ({len(claimed)} are claimed)"
     day = dated(facts)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
-from rules._evidence import PROCESS, claimed_at, is_record, name, over_time, place, pull, readme, wrong_hardware
+from rules._evidence import (
+    PROCESS,
+    claimed_at,
+    is_record,
+    most_claimed,
+    name,
+    over_time,
+    place,
+    pull,
+    readme,
+    wrong_hardware,
+)
 from rules._examples import folder, seeds
 from rules.limits import LIMITS
 
@@ -18,7 +29,7 @@ def check(facts: Facts) -> Ruling:
     if timed:
         longest = max(seconds for _, seconds in timed)
         return found(findings, f"the longest training took {longest:.3f} s of {LIMITS.train_cap_seconds:.0f}")
-    claim = facts.claims.train_seconds
+    claim = most_claimed(facts, "train_seconds")
     if claim is not None:
         outcome = over_time(claim.value, LIMITS.train_cap_seconds)
         if outcome is not None:
@@ -34,7 +45,7 @@ def check(facts: Facts) -> Ruling:
 
 def _judge(facts: Facts, run: Run, seconds: float) -> Finding | None:
     outcome = over_time(seconds, LIMITS.train_cap_seconds)
-    if outcome is None:
+    if outcome is None or (outcome is Outcome.WARNING and not is_record(facts)):
         return None
     message = f"{name(run)} trained for {seconds:,.3f} s{_excess(seconds)}"
     return _soften(facts, run, Finding(ID, outcome, message, place(run, run.train_seconds_line)))

@@ -50,7 +50,11 @@ def test_example(rule: Rule, example: Example) -> None:
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.id)
 def test_metadata_is_complete(rule: Rule) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.id)
-    assert rule.title and rule.criterion and rule.why and rule.remedy and rule.evidence
+    assert rule.title
+    assert rule.criterion
+    assert rule.why
+    assert rule.remedy
+    assert rule.evidence
     assert rule.sources, "a rule says where it comes from"
     for source in rule.sources:
         assert source.url.startswith("https://github.com/openai/parameter-golf")
@@ -93,7 +97,9 @@ def test_nothing_fires_on_the_plain_example() -> None:
 def test_limits_have_sources() -> None:
     for name, origin in LIMITS.origins.items():
         assert origin.url.startswith("https://github.com/openai/parameter-golf"), name
-        assert datetime.date.fromisoformat(origin.date) and origin.said and origin.unit
+        assert datetime.date.fromisoformat(origin.date)
+        assert origin.said
+        assert origin.unit
     assert LIMITS.artifact_cap_bytes == 16_000_000
     assert str(LIMITS.cutoff.date()) == "2026-05-02"
     assert LIMITS.source("gpus").startswith("README")
@@ -110,7 +116,8 @@ def test_records_are_complete_and_ordered() -> None:
     assert [r.date for r in rows] == sorted(r.date for r in rows)
     assert min(r.score for r in rows) == pytest.approx(LIMITS.lowest_accepted_bpb, abs=1e-4)
     for row in rows:
-        assert row.url.startswith("https://github.com/openai/parameter-golf") and row.seeds
+        assert row.url.startswith("https://github.com/openai/parameter-golf")
+        assert row.seeds
         for seed in row.seeds:
             assert 1.0 < seed.val_bpb < 1.3
 
@@ -119,14 +126,17 @@ def test_the_best_record_before_a_day() -> None:
     first = records.load()[0]
     assert records.best_before(first.date) is None
     later = records.best_before("2026-04-06")
-    assert later is not None and later.date < "2026-04-06"
+    assert later is not None
+    assert later.date < "2026-04-06"
     assert later.score == min(r.score for r in records.load() if r.date < "2026-04-06")
     other = records.best_before("2026-04-06", excluding_folder=later.folder)
-    assert other is not None and other != later
+    assert other is not None
+    assert other != later
 
 
 def test_past_rulings_name_rules() -> None:
     rulings = _rulings.load()
     assert rulings
     for ruling in rulings.values():
-        assert ruling.rules and ruling.by
+        assert ruling.rules
+        assert ruling.by
