@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from submission_repositories import TRACK, Repo, record
+from submission_repositories import DAY, TRACK, Repo, record
 
 from auditor.submission import Clone, Submission, SubmissionError
 from auditor.submission.bounds import Bounds
@@ -73,6 +73,18 @@ def test_a_branch_that_merged_main_is_compared_with_the_newest_common_commit(rep
     assert found.base == base
     assert found.folder == f"{TRACK}/2026-04-01_Mine"
     assert {change.path.split("/")[2] for change in found.changes or ()} == {"2026-04-01_Mine"}
+
+
+def test_the_newest_common_commit_is_told_by_history_not_by_dates(repo: Repo, load: Load) -> None:
+    repo.branch("topic")
+    repo.commit("Add", record("2026-04-01_Mine"))
+    repo.git("checkout", "-q", "main")
+    repo.clock -= 30 * DAY
+    base = repo.commit("Another record lands, by a clock that is behind", record("2026-04-02_Theirs"))
+    repo.git("checkout", "-q", "topic")
+    repo.git("merge", "-q", "-m", "Merge branch 'main'", "main")
+    repo.pull(8)
+    assert load(8).base == base
 
 
 def test_merged_pull_request_is_the_merge_against_its_first_parent(repo: Repo, load: Load) -> None:
@@ -272,13 +284,14 @@ def test_a_missing_object_is_a_problem_of_its_file(repo: Repo, load: Load) -> No
 
 
 def test_a_damaged_object_does_not_lose_the_rest(repo: Repo, load: Load) -> None:
-    repo.pull_request(42, record("2026-04-01_Rot"))
-    blob = repo.head(f"refs/pull/42/head:{TRACK}/2026-04-01_Rot/submission.json")
+    noise = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(256))
+    repo.pull_request(42, record("2026-04-01_Rot") | {f"{TRACK}/2026-04-01_Rot/a.log": noise})
+    blob = repo.head(f"refs/pull/42/head:{TRACK}/2026-04-01_Rot/a.log")
     target = repo.path / ".git/objects" / blob[:2] / blob[2:]
     target.chmod(0o644)
-    target.write_bytes(b"rotten")
+    target.write_bytes(target.read_bytes()[:2000])
     found = load(42)
-    assert found.by_path["submission.json"].data is None
+    assert found.by_path["a.log"].problem == "damaged in this clone"
     assert found.by_path["train_gpt.py"].data == b"print('2026-04-01_Rot')\n"
 
 

@@ -68,6 +68,10 @@ def test_a_tree_whose_names_leave_the_folder(repo: Repo, objects: Objects) -> No
     files, problems = files_below(objects, tree, Budget(Bounds()))
     assert [(file.path, file.data) for file in files] == [("..", None), ("../../etc", None), ("fine", b"golf\n")]
     assert len(problems) == 2
+    (repo.path / "raw").write_bytes(b"40000 ..\0" + bytes.fromhex(tree))
+    outer = repo.git("hash-object", "-t", "tree", "-w", "--literally", "raw")
+    files, _ = files_below(objects, outer, Budget(Bounds()))
+    assert [(file.path, file.data) for file in files] == [("..", None)]
 
 
 def test_kinds_are_checked(repo: Repo, objects: Objects) -> None:
@@ -85,6 +89,7 @@ def test_differences_are_those_of_git(repo: Repo, objects: Objects) -> None:
     repo.branch("topic")
     repo.write({"train_gpt.py": None, "README.md": b"other\n", "a/b/c": b"1", **record("2026-04-01_X")})
     os.symlink("README.md", repo.path / "train_gpt.py")
+    (repo.path / "records/track_10min_16mb/2026-03-17_Base/train_gpt.py").chmod(0o755)
     repo.commit("change")
     after = repo.head("HEAD^{tree}")
     words = {"A": "added", "M": "modified", "D": "deleted", "T": "type-changed"}
@@ -92,7 +97,7 @@ def test_differences_are_those_of_git(repo: Repo, objects: Objects) -> None:
         lines = repo.git("diff-tree", "-r", "--no-renames", "--name-status", old, new).splitlines()
         expected = sorted((path, words[letter]) for letter, path in (line.split("\t") for line in lines))
         assert [(change.path, change.status) for change in difference(objects, old, new).changes] == expected
-        assert len(expected) == 6
+        assert len(expected) == 7
     assert all(change.status == "added" for change in difference(objects, None, after).changes)
 
 
@@ -133,7 +138,7 @@ def test_real_pull_requests(number: int, folder: str, files: int, landed: bool) 
     assert len(found.files) == files
     assert (found.landed_as is not None) is landed
     assert all(file.data is not None and file.sha256 is not None for file in found.files)
-    assert seconds < 0.5
+    assert seconds < 1.0
 
 
 @pytest.mark.clone

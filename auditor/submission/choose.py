@@ -59,7 +59,7 @@ def choose(candidates: Sequence[Candidate], evidence: Evidence) -> Choice:
         if len(left) == 1:
             break
         kept, reason = test(left, evidence)
-        if kept and len(kept) < len(left):
+        if kept:
             left, because = sorted(kept, key=lambda candidate: candidate.folder), reason
     if len(left) > 1:
         because = "nothing else tells them apart: the last by name"
@@ -131,7 +131,7 @@ def _with_figure(left: Sequence[Candidate], title: str) -> list[Candidate]:
             if figure in candidate.name
             or any(figure in (f"{f:.{places}f}", f"{f:.10f}"[: places + 2]) for f in candidate.figures)
         ]
-        if kept and len(kept) < len(left):
+        if kept:
             return kept
     return []
 
