@@ -24,7 +24,7 @@ _LINE_LIMIT = 2_000
 
 
 def read_readme(text: str, path: str) -> tuple[tuple[SeedClaim, ...], Claim[float] | None, Claim[int] | None]:
-    """Rows of the tables of seeds, the first BPB of the prose, the largest size of those tables or else of the prose."""
+    """Rows of the tables of seeds, the first BPB of the prose, the largest size of either."""
     lines = [line[:_LINE_LIMIT] for line in text.split("\n")]
     rows = _seed_rows(lines, path)
     bpb = _headline(lines, path)

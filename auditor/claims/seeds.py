@@ -89,7 +89,7 @@ def _from_mapping(value: Object, where: str, figure: str) -> list[SeedClaim]:
     rows: list[SeedClaim] = []
     for key, entry in list(value.items())[:500]:
         seed = to_seed(key)
-        place = f"{where}.{key}"
+        place = f"{where}{key}" if where.endswith((":", ".")) else f"{where}.{key}"
         if isinstance(entry, Mapping):
             inner = pick(entry, SEED_KEYS)
             seed = to_seed(inner[1]) if inner and to_seed(inner[1]) is not None else seed

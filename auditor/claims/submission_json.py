@@ -56,7 +56,7 @@ _FIGURE_WORDS = re.compile(r"bpb|val_loss|seed|bytes|artifact|_size|eval_time|tr
 _BESIDE = re.compile(
     r"std|delta|baseline|pre_|pre-|quant|roundtrip|ema|gain|prior|previous|note|compare|improve|descript|lineage|"
     r"comment|method|superseded|seedless|limit|cap|budget|reduction|all_runs|reference|headroom|margin|target|sota|"
-    r"under|_model|model_|base|gap|ablation|tokenizer|mask|enabled|prefix|seed_?\d|num_seeds|n_seeds|seed_count|"
+    r"under|retract|invalid|project|_model|model_|base|gap|ablation|tokenizer|mask|enabled|prefix|seed_?\d|num_seeds|n_seeds|seed_count|"
     r"three_seeds|stat|sigma|tagline|log|file|vs_|hash|sha|version|dim|vocab|layer|tests?$|source|context",
     re.IGNORECASE,
 )
@@ -197,7 +197,7 @@ def _seed_rows(fields: Mapping[str, object], name: str) -> tuple[SeedClaim, ...]
             figure = _figure_by_seed(key, value)
             if figure is not None:
                 rows += S.rows_of(value, f"{place}{key}", figure)
-        rows += [r for r in S.rows_of(_seed_named(level), place.rstrip(":."), "val_bpb") if r.val_bpb is not None]
+        rows += [r for r in S.rows_of(_seed_named(level), place, "val_bpb") if r.val_bpb is not None]
         rows += _parallel_lists(level, place)
     rows = list(S.merge_rows(rows))
     if not rows:
@@ -266,18 +266,19 @@ def _not_understood(fields: Mapping[str, object], claims: Claims, name: str) -> 
     if claims.val_bpb is None and not any(r.val_bpb is not None for r in claims.seeds):
         sentences.append(f"{name} claims no val_bpb.")
     known = {k.lower() for k in (*_BPB, *_STD, *_LOSS, *S.ARTIFACT_KEYS, *S.CODE_KEYS, *S.TRAIN_KEYS, *S.EVAL_KEYS)}
-    read_from = {r.where.split(":", 1)[-1].split(".", 1)[0].split("[", 1)[0] for r in claims.seeds}
     for key, value in fields.items():
         lower = key.lower()
-        if value is None or value in ("", [], {}) or not _FIGURE_WORDS.search(key) or key in read_from:
+        if value is None or value in ("", [], {}) or not _FIGURE_WORDS.search(key):
             continue
         if lower in known:
             understood = to_float(value) is not None or (isinstance(value, Mapping) and _has_number(value))
         elif _BESIDE.search(key) or isinstance(value, str | bool | int | float):
             continue
         else:
-            listed = _figure_by_seed(key, value) is not None or lower in _SEED_LISTS
+            figure = _figure_by_seed(key, value)
+            listed = figure is not None or lower in _SEED_LISTS
             understood = listed and isinstance(value, list) and all(to_seed(v) is not None for v in value)
+            understood = understood or (figure is not None and bool(S.rows_of(value, key, figure)))
             understood = understood or (isinstance(value, Mapping) and "seed" not in lower)
         if not understood:
             sentences.append(f"{name}: the shape of the key {key[:60]!r} is not understood ({_shape(value)}).")

@@ -78,7 +78,7 @@ def to_seconds(value: object, key: str = "") -> float | None:
         if amount_or_none is None:
             return None
         amount = amount_or_none
-    if lower.endswith("ms") or "(ms)" in lower or " ms" in lower:
+    if lower.endswith("ms") or "_ms_" in lower or "(ms)" in lower or " ms" in lower:
         return amount / 1000
     if lower.endswith(("_min", "minutes", "_m")) or "(min" in lower:
         return amount * 60

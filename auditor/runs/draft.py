@@ -14,6 +14,14 @@ _NUMBER = re.compile(r"-?\d[\d,_]{0,30}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
 
 def number(text: str) -> float | None:
     """`15,987,206`, `1_000`, `2.5e-3` as a float; None where it is no finite number."""
+    try:
+        plain = float(text)  # most figures are plain
+    except ValueError:
+        return _separated(text)
+    return plain if abs(plain) < 1e18 else None
+
+
+def _separated(text: str) -> float | None:
     match = _NUMBER.match(text.strip())
     if match is None:
         return None

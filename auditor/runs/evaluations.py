@@ -32,6 +32,8 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
 
     `line` must be clean (see `auditor.runs.text.clean`): bounded in length.
     """
+    if "running_bpb" in line or "chunk [" in line:
+        return None  # the bulk of many logs
     found = _figure(line, "bpb")
     if found is None:
         return None

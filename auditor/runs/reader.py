@@ -22,7 +22,6 @@ _OTHER_KINDS = (
     ".vocab", ".npz", ".npy", ".xz", ".gz", ".zst", ".br", ".zip", ".bin", ".pt", ".ptz", ".pth", ".safetensors",
     ".db", ".patch", ".diff", ".lock", ".cfg", ".ini", ".pid",
 )  # fmt: skip
-_MARKERS = ("hyperparameters", "val_bpb:enabled", "train_loader:dataset", "running python", "warmup_step", "seed")
 _RUN_START = re.compile(
     r"(?:[-=* ]{0,8}hyperparameters\b[-=*: ]{0,40}$|val_bpb:enabled|train_loader:dataset|running python \d"
     r"|warmup_step: ?1/|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]\d|.{0,60}\bseed[ =:]\d{1,9}.{0,20}\bstart)",
@@ -50,7 +49,7 @@ def _read_evaluation(draft: Draft, number: int, line: str) -> None:
 # A reader is only asked about lines that hold one of its words (lower case): the patterns are never tried on the rest.
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("bpb",), _read_evaluation),
-    (("step",), clock.read_step),
+    (("step", "train_loss", "val_loss"), clock.read_step),
     (("stopping early", "training", "train "), clock.read_stop),
     (("effective=", "reserving"), _without_number(clock.read_budget)),
     (("hessian", "calib", "gptq:generated"), clock.read_calibration),
@@ -99,14 +98,23 @@ def _drafts(path: str, lines: list[str], echoes: list[tuple[int, int]]) -> Itera
             yield draft
             draft = Draft(path, first_line=number)
         _dispatch(draft, number, line, lower)
-        if dumps < 60 and (line[:2] == '{"' or any(word in line for word in _DUMPS)):
+        if dumps < 60 and (line[:2] == '{"' or (("(" in line or "{" in line) and any(word in line for word in _DUMPS))):
             dumps += 1
             read_literal(draft, number, lines[number - 1][:MAX_DUMP])
     yield draft
 
 
 def _starts_run(line: str, lower: str) -> bool:
-    return any(marker in lower for marker in _MARKERS) and _RUN_START.match(line) is not None
+    # Written out: this is asked of every line of a log.
+    marked = (
+        "seed" in lower
+        or "warmup_step" in lower
+        or "hyperparameters" in lower
+        or "val_bpb:enabled" in lower
+        or "train_loader:dataset" in lower
+        or "running python" in lower
+    )
+    return marked and _RUN_START.match(line) is not None
 
 
 def _dispatch(draft: Draft, number: int, line: str, lower: str) -> None:

@@ -1,0 +1,167 @@
+"""The README's table of seeds and the documented commands."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.claims import Claims, Command, read_claims
+from auditor.submission import Submission, SubmissionFile
+
+
+def read(**files: str) -> Claims:
+    names = {"readme": "README.md", "run": "run.sh"}
+    loaded = tuple(SubmissionFile(names[k], len(v), v.encode("utf-8", "surrogatepass")) for k, v in files.items())
+    return read_claims(Submission("folder", "x", loaded))
+
+
+def command(*lines: str) -> Command:
+    (only,) = read(readme="```bash\n" + "\n".join(lines) + "\n```\n").commands
+    return only
+
+
+def test_table_with_bold_figures_units_and_a_mean() -> None:
+    claims = read(
+        readme="""# val_bpb: **1.0565** (3 seeds)
+
+| Seed | Steps | Pre-TTT BPB | **Post-TTT BPB** | Eval time (s) | Artifact |
+|------|------:|-------------|------------------|---------------|----------|
+| 0    | 4,997 | 1.06105556  | **1.05679341**   | 567.1         | 15,942,822 B |
+| **42** | 5,001 | 1.06026908 | **1.05610947**  | 540.1         | 15.94 MB |
+| **Mean** | 4,994 | 1.0607 | **1.05650768** | 558 | 15,945,206 |
+"""
+    )
+    assert [(r.seed, r.val_bpb, r.steps, r.eval_seconds, r.artifact_bytes) for r in claims.readme_seeds] == [
+        (0, 1.05679341, 4997, 567.1, 15_942_822),
+        (42, 1.05610947, 5001, 540.1, 15_940_000),
+    ]
+    assert claims.readme_seeds[0].where == "README.md:5"
+    assert claims.readme_val_bpb is not None
+    assert (claims.readme_val_bpb.value, claims.readme_val_bpb.where) == (1.0565, "README.md:1")
+    assert claims.readme_artifact_bytes is not None
+    assert claims.readme_artifact_bytes.value == 15_942_822
+
+
+def test_seeds_as_columns() -> None:
+    rows = read(
+        readme="| metric | seed 1 | seed 2 | mean |\n|---|---|---|---|\n| val_bpb | 1.1 | 1.2 | 1.15 |\n"
+    ).readme_seeds
+    assert [(r.seed, r.val_bpb) for r in rows] == [(1, 1.1), (2, 1.2)]
+
+
+def test_second_table_fills_in_and_adds_no_seeds() -> None:
+    first = "| Seed | val_bpb |\n|---|---|\n| 1 | 1.1 |\n"
+    second = "\n| Seed | val_bpb | Artifact bytes | Train time (ms) |\n|---|---|---|---|\n"
+    second += "| 1 | 9.9 | 15,000,000 | 590,000 |\n| 5 | 1.4 | 1 | 1 |\n"
+    (row,) = read(readme=first + second).readme_seeds
+    assert (row.seed, row.val_bpb, row.artifact_bytes, row.train_seconds) == (1, 1.1, 15_000_000, 590.0)
+
+
+def test_other_tables_are_no_seed_tables() -> None:
+    assert read(readme="| Change | BPB |\n|---|---|\n| 42 | 1.1 |\n").readme_seeds == ()
+
+
+def test_a_difference_is_no_headline() -> None:
+    assert read(readme="improves val_bpb: -0.0029 over the last one\n").readme_val_bpb is None
+
+
+def test_prefixes_and_continuations() -> None:
+    found = command(
+        "SEED=42 TTT_ENABLED=1 \\", "  torchrun --standalone --nproc_per_node=8 train_gpt.py --x 1 2>&1 | tee a.log"
+    )
+    assert found.environment == {"SEED": "42", "TTT_ENABLED": "1"}
+    assert (found.script, found.processes, found.where) == ("train_gpt.py", 8, "README.md:2")
+    assert found.arguments == ("--x", "1")
+
+
+def test_exports_hold_for_what_follows() -> None:
+    found = command(
+        "export A=1 B='two words'", "# export C=3", "X=5", "env D=$X torchrun --nproc-per-node 4 train_gpt.py"
+    )
+    assert found.environment == {"A": "1", "B": "two words", "D": "5"} | {"X": "5"}
+    assert found.processes == 4
+
+
+def test_exports_end_with_their_block() -> None:
+    text = "```\nexport A=1\n```\n\n```\npython train_gpt.py\n```\n"
+    (found,) = read(readme=text).commands
+    assert found.environment == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "for SEED in 1 2 3; do SEED=$SEED torchrun --nproc_per_node=8 train_gpt.py; done",
+        "SEED=1 python3 -m torch.distributed.run --nproc_per_node=8 train_gpt.py",
+        "cd records && SEED=1 torchrun --nproc_per_node=8 train_gpt.py || SEED=1 torchrun --nproc_per_node=8 train_gpt.py",
+    ],
+)
+def test_forms(line: str) -> None:
+    found = read(readme=f"```sh\n{line}\n```\n").commands
+    assert found
+    assert (found[-1].script, found[-1].environment.get("SEED"), found[-1].processes) == ("train_gpt.py", "1", 8)
+
+
+def test_loop_over_lines() -> None:
+    found = command("for SEED in 42 314; do", "  SEED=$SEED torchrun --nproc_per_node=8 train_gpt.py", "done")
+    assert found.environment["SEED"] == "42"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python data/cached_challenge_fineweb.py --variant sp1024",
+        "python prepare_caseops_data.py",
+        "pip install -r requirements.txt",
+        "huggingface-cli download x",
+        "bash setup.sh",
+        "python -c 'import torch'",
+        "echo torchrun train_gpt.py",
+        "python -m venv .venv",
+    ],
+)
+def test_preparation_is_no_run(line: str) -> None:
+    assert read(readme=f"```bash\n{line}\n```\n").commands == ()
+
+
+def test_other_languages_are_no_commands() -> None:
+    assert read(readme="```python\npython train_gpt.py\n```\n").commands == ()
+
+
+def test_launcher() -> None:
+    script = '#!/bin/bash\nset -e\nexport TTT_ENABLED="${TTT_ENABLED:-1}"\nSEED=${1:-42}\n: "${ITER:=7}"\n'
+    script += "SEED=$SEED torchrun --nproc_per_node=8 train_gpt.py\n"
+    (found,) = read(run=script).commands
+    assert found.where == "run.sh:6"
+    assert found.environment["TTT_ENABLED"] == "1"
+    assert found.script == "train_gpt.py"
+    assert read(readme="```bash\nbash run.sh\n```").commands[0].script == "run.sh"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet=st.sampled_from("|-`\n $={}()'\"\\;&#SEEDbpb1.2torchrun.py export for in do"), max_size=200))
+def test_any_text(text: str) -> None:
+    read(readme="```\n" + text, run=text)
+    read(readme="| Seed | BPB |\n|---|---|\n" + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|" * 300_000,
+        "| a |\n|--|\n" * 30_000,
+        "```\n" + "A=1 " * 60_000 + "\n",
+        "```\n" + "${A:-" * 60_000,
+        "val_bpb " * 40_000,
+        "```\n" + "for x in " * 30_000,
+        "```\n" + "'" * 200_001,
+    ],
+    ids=["bars", "tables", "assignments", "references", "figures", "loops", "quotes"],
+)
+def test_time_is_linear(text: str) -> None:
+    start = time.perf_counter()
+    read(readme=text, run=text)
+    assert time.perf_counter() - start < 3.0

@@ -1,0 +1,77 @@
+"""Which runs a claim stands on, and which line of them."""
+
+from __future__ import annotations
+
+from auditor.claims import Claim, Claims, SeedClaim
+from auditor.runs import Run, headline, read_log
+
+
+def run(seed: int | None, bpb: float, name: str = "", sliding: float | None = None) -> Run:
+    lines = [f"seed:{seed}"] if seed is not None else []
+    lines += ["model_params:10", "step:1/9 train_loss:2 train_time:5ms", "step:2/9 train_loss:2 train_time:9ms"]
+    if sliding is not None:
+        lines.append(f"final_sliding_window_exact val_loss:2.1 val_bpb:{sliding:.8f}")
+    lines.append(f"final_int8_ttt_exact val_loss:2.0 val_bpb:{bpb:.8f}")
+    (read,) = read_log(name or f"logs/{seed}_{bpb}.txt", "\n".join(lines))
+    return read
+
+
+def seeds(*figures: tuple[int, float]) -> tuple[SeedClaim, ...]:
+    return tuple(SeedClaim(f"submission.json:seeds.{s}", s, val_bpb=b) for s, b in figures)
+
+
+def test_claimed_seeds_leave_superseded_logs_out() -> None:
+    runs = (run(1, 1.2), run(1, 1.1), run(2, 1.11), run(3, 1.3))
+    chosen = headline(runs, Claims(seeds=seeds((1, 1.1), (2, 1.11))))
+    assert [(r.seed, r.val_bpb) for r in chosen] == [(1, 1.1), (2, 1.11)]
+    assert "claimed for seed 1 in submission.json:seeds.1" in chosen[0].headline_because
+
+
+def test_score_moves_to_the_claimed_line() -> None:
+    (chosen,) = headline((run(1, 1.1, sliding=1.15),), Claims(seeds=seeds((1, 1.15))))
+    assert chosen.val_bpb == 1.15
+    assert chosen.score is not None
+    assert chosen.score.label == "final_sliding_window_exact"
+    assert "submission.json:seeds.1" in chosen.score_because
+
+
+def test_rounded_claims_match() -> None:
+    chosen = headline((run(1, 1.10004999), run(2, 1.2)), Claims(seeds=seeds((1, 1.1))))
+    assert [r.seed for r in chosen] == [1]
+
+
+def test_own_seed_wins_over_an_equal_figure() -> None:
+    chosen = headline((run(2, 1.1, "a.txt", sliding=1.3), run(1, 1.1, "b.txt")), Claims(seeds=seeds((1, 1.1))))
+    assert [r.log for r in chosen if "claimed for seed 1" in r.headline_because] == ["b.txt"]
+
+
+def test_mean() -> None:
+    runs = (run(1, 1.1), run(2, 1.2), run(3, 1.3), run(4, 1.9))
+    chosen = headline(runs, Claims(val_bpb=Claim(1.2, "submission.json:val_bpb")))
+    assert [r.seed for r in chosen] == [1, 2, 3]
+    assert "mean of these 3 runs" in chosen[0].headline_because
+
+
+def test_one_figure_brings_the_other_seeds_of_its_configuration() -> None:
+    runs = (run(1, 1.1), run(2, 1.101), run(3, 1.4))
+    chosen = headline(runs, Claims(val_bpb=Claim(1.1, "submission.json:val_bpb")))
+    assert [r.seed for r in chosen] == [1, 2]
+    assert "another seed" in chosen[1].headline_because
+
+
+def test_copies_count_once() -> None:
+    runs = (run(1, 1.1, "train_seed1.log"), run(1, 1.1, "copy.log"))
+    assert len(headline(runs, Claims())) == 1
+
+
+def test_nothing_matches() -> None:
+    chosen = headline((run(1, 1.1), run(2, 1.3)), Claims(val_bpb=Claim(0.5, "submission.json:val_bpb")))
+    assert len(chosen) == 2
+    assert "no log shows" in chosen[0].headline_because
+    assert headline((), Claims()) == ()
+
+
+def test_unknown_seed_is_told_by_the_figure() -> None:
+    (chosen,) = headline((run(None, 1.1, "train.log"),), Claims(seeds=seeds((7, 1.1))))
+    assert chosen.seed == 7
+    assert "by the figure" in chosen.seed_source

@@ -1,0 +1,336 @@
+"""One small fixture per family of logs."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditor.runs import Run, read_log, read_runs
+from auditor.submission import Submission, SubmissionFile
+
+MODERN = """\
+W0101 00:00:00.000000 1 torch/distributed/run.py:803] *****************************************
+Hyperparameters:
+  max_wallclock_seconds: 600.0
+  seed: 7
+  ttt_enabled: False
+  world_size: 8
+train_shards: 26
+val_tokens: 1000000
+model_params:1234567
+gptq:reserving 10s, effective=590000ms
+warmup_step: 1/20
+0/20000 val_loss: 8.3000 val_bpb: 3.6100
+1/20000 train_loss: 8.2000 train_time: 0.0m tok/s: 1
+500/20000 train_loss: 2.9000 train_time: 9.8m tok/s: 1
+501/20000 val_loss: 2.5000 val_bpb: 1.0874
+stopping_early: wallclock_cap train_time: 590078ms step: 501/20000
+pre-quantization post-ema val_loss:2.49000000 val_bpb:1.08300000 eval_time:2019ms
+Serialized model: 132406149 bytes
+Code size: 90,000 bytes
+GPTQ:collecting Hessians from calibration data...
+GPTQ:collected 66 Hessians in 9.8s
+Serialized model int6+brotli: 15800000 bytes
+Total submission size int6+brotli: 15890000 bytes
+final_int6_roundtrip val_loss:2.55000000 val_bpb:1.10910000 eval_time:8010ms
+final_int6_sliding_window val_loss:2.50000000 val_bpb:1.08740000 eval_time:75810ms
+"""
+
+BASELINE = """\
+logs/run.txt
+val_bpb:enabled tokenizer_kind=sentencepiece tokenizer_path=./data/tok.model
+train_loader:dataset:fineweb10B_sp1024 train_shards:80
+val_loader:shards pattern=./data/fineweb_val_*.bin tokens:62021632
+model_params:17059912
+world_size:8 grad_accum_steps:1
+train_batch_tokens:524288 train_seq_len:1024 iterations:20000 warmup_steps:20 max_wallclock_seconds:600.000
+seed:1337
+step:0/20000 val_loss:6.9 val_bpb:4.1 train_time:0ms step_avg:0.01ms
+step:1/20000 train_loss:6.9 train_time:40ms step_avg:40.00ms
+step:1000/20000 train_loss:2.4 train_time:43000ms step_avg:43.00ms
+step:13780/20000 val_loss:2.0606 val_bpb:1.2172 train_time:600038ms step_avg:43.54ms
+stopping_early: wallclock_cap train_time:600038ms step:13780/20000
+Serialized model: 67224983 bytes
+Code size: 47642 bytes
+Total submission size: 67272625 bytes
+Serialized model int8+zlib: 15815847 bytes (payload:17178912 raw_torch:17224025 payload_ratio:3.91x)
+Total submission size int8+zlib: 15863489 bytes
+final_int8_zlib_roundtrip val_loss:2.0727 val_bpb:1.2244 eval_time:1401ms
+final_int8_zlib_roundtrip_exact val_loss:2.07269931 val_bpb:1.22436570
+"""
+
+SOURCE = '''\
+"""A trainer whose samples of output must not be read:
+final_int6_sliding_window val_loss:1.0000 val_bpb:0.5000 eval_time:1ms
+"""
+from __future__ import annotations
+import os
+seed = 99
+def main():
+    log(f"final_int6_sliding_window val_loss:{v:.4f} val_bpb:{b:.4f}")
+    print("Total submission size int8+zlib: 1111111 bytes")
+    print("final val_loss:1.0000 val_bpb:0.6000")
+if __name__ == "__main__":
+    main()
+'''
+
+
+def one(text: str, path: str = "train.log") -> Run:
+    (run,) = read_log(path, text)
+    return run
+
+
+def test_modern_log() -> None:
+    run = one(MODERN)
+    assert (run.seed, run.seed_source) == (7, "line 4")
+    assert (run.steps, run.planned_steps, run.world_size) == (501, 20000, 8)
+    assert run.train_seconds == pytest.approx(590.078)
+    assert run.train_seconds_line == 16
+    assert (run.calibration_seconds, run.calibration_line) == (9.8, 21)
+    assert run.eval_seconds == pytest.approx(75.81)
+    assert (run.artifact_bytes, run.code_bytes, run.model_bytes) == (15_890_000, 90_000, 15_800_000)
+    assert (run.val_tokens, run.train_shards) == (1_000_000, 26)
+    assert run.score is not None
+    assert run.score.label == "final_int6_sliding_window"
+    assert run.implied_bytes == pytest.approx(2.5 / 0.69314718056 * 1e6 / 1.0874)
+    assert run.hyperparameters["ttt_enabled"] == "False"
+    assert run.hyperparameter_lines["ttt_enabled"] == 5
+    assert (run.reserve_seconds, run.effective_budget_seconds, run.wallclock_cap_seconds) == (10, 590, 600)
+    assert [e.label for e in run.evaluations if e.step is None] == [
+        "pre-quantization post-ema",
+        "final_int6_roundtrip",
+        "final_int6_sliding_window",
+    ]
+    assert run.problems == ()
+    assert run.complete
+
+
+def test_baseline_log_takes_the_packed_total_and_the_exact_line() -> None:
+    run = one(BASELINE)
+    assert run.artifact_bytes == 15_863_489
+    assert run.raw_artifact_bytes == 67_272_625
+    assert run.val_bpb == 1.22436570
+    assert run.eval_seconds == pytest.approx(1.401)
+    assert run.val_tokens == 62_021_632
+    assert run.hyperparameters["train_seq_len"] == "1024"
+    assert (run.seed, run.steps, run.world_size) == (1337, 13780, 8)
+    assert run.wallclock_cap_seconds == 600
+    assert run.dataset == "fineweb10B_sp1024"
+
+
+def test_smallest_of_several_codecs() -> None:
+    run = one(
+        BASELINE.replace("final_int8_zlib_roundtrip val", "Total submission size int6+zstd: 15000000 bytes\nfinal val")
+    )
+    assert run.artifact_bytes == 15_000_000
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda t: t.replace("\n", "\r\n").encode(),
+        lambda t: t.encode("utf-16"),
+        lambda t: t.encode("utf-16-le"),
+        lambda t: b"\xef\xbb\xbf" + t.encode(),
+        lambda t: t.encode() + b"\xff\xfe\x80 broken",
+    ],
+    ids=["crlf", "utf-16", "utf-16 without mark", "utf-8 mark", "invalid utf-8"],
+)
+def test_encodings(encode) -> None:  # type: ignore[no-untyped-def]
+    data = encode(MODERN)
+    (run,) = read_runs(Submission("folder", "x", (SubmissionFile("train.log", len(data), data),)))
+    assert (run.seed, run.val_bpb, run.artifact_bytes) == (7, 1.0874, 15_890_000)
+
+
+def test_echoed_source_is_not_read() -> None:
+    run = one(SOURCE + "=" * 100 + "\nRunning Python 3.12\n" + "=" * 100 + "\n" + BASELINE)
+    assert run.echoes_source
+    assert (run.val_bpb, run.artifact_bytes, run.seed) == (1.22436570, 15_863_489, 1337)
+    assert not any(e.val_bpb in (0.5, 0.6) for e in run.evaluations)
+
+
+def test_echoed_source_without_a_rule_after_it() -> None:
+    run = one(SOURCE + BASELINE)
+    assert run.echoes_source
+    assert (run.val_bpb, run.seed) == (1.22436570, 1337)
+
+
+def test_echo_after_the_dump() -> None:
+    dump, rest = MODERN.split("train_shards", 1)
+    run = one(dump + SOURCE + "=" * 100 + "\ntrain_shards" + rest)
+    assert (run.val_bpb, run.artifact_bytes) == (1.0874, 15_890_000)
+
+
+def test_ranks_print_the_same_lines() -> None:
+    lines = MODERN.splitlines()
+    text = "\n".join(f"[rank{r}]: {line}" for line in lines for r in range(4))
+    run = one(text)
+    assert run.val_bpb == 1.0874
+    assert run.calibration_seconds == 9.8
+    assert len([e for e in run.evaluations if e.step is None]) == 3
+
+
+def test_time_prefixes() -> None:
+    text = "".join(f"[2026-03-31 20:52:10,123] INFO: {line}\n" for line in BASELINE.splitlines())
+    run = one(text)
+    assert (run.seed, run.steps, run.val_bpb) == (1337, 13780, 1.22436570)
+
+
+def test_several_runs_in_one_file() -> None:
+    second = BASELINE.replace("seed:1337", "seed:42").replace("1.22436570", "1.22400000")
+    runs = read_log("train.log", BASELINE + second)
+    assert [(r.index, r.seed, r.val_bpb) for r in runs] == [(0, 1337, 1.22436570), (1, 42, 1.224)]
+    assert runs[1].first_line == len(BASELINE.splitlines()) + 2
+
+
+def test_evaluation_as_a_process_of_its_own_belongs_to_the_training_before_it() -> None:
+    later = "Hyperparameters:\n  seed: 7\n  ttt_enabled: True\nval_tokens: 1000000\n"
+    later += "quantized_ttt val_loss:2.48000000 val_bpb:1.07870000 eval_time:300000ms\n"
+    run = one(MODERN + later)
+    assert (run.val_bpb, run.train_seconds, run.steps) == (1.0787, 590.078, 501)
+    assert run.evaluated_apart_from_line == len(MODERN.splitlines()) + 1
+    assert run.hyperparameters["ttt_enabled"] == "False"
+
+
+def test_cut_off_log() -> None:
+    text = MODERN[: MODERN.index("stopping_early")]
+    run = one(text)
+    assert not run.complete
+    assert run.artifact_bytes is None
+    assert run.score is not None
+    assert run.score.step == 501
+    assert run.train_seconds == pytest.approx(588.0)
+
+
+def test_adaptation_lines_are_bounded_and_progress_is_no_evaluation() -> None:
+    progress = "".join(f"  ttt_chunk [{i}/900] bpb=1.{i:06d} time={i}.0s\n" for i in range(1, 901))
+    run = one(BASELINE + progress + "legal_ttt val_loss:2.0100 val_bpb:1.1900 eval_time:400000ms\n")
+    assert run.val_bpb == 1.19
+    assert len([e for e in run.evaluations if e.step is None]) == 3
+    assert 40 <= len(run.adaptation) <= 90
+    assert "[1/900]" in run.adaptation[0].text
+    assert run.adaptation[-1].text.startswith("legal_ttt")
+
+
+def test_gates_and_sidecar() -> None:
+    gates = "ngram_tilt:hints total=100 gated=30 token_gate=10 within_gate=15 word_gate=5 agree2plus=2\n"
+    run = one(MODERN + gates + "val_bytes sidecar: enabled\n")
+    assert (run.gates["within_gate"], run.gates["word_gate"], run.gates["agree2plus"]) == (15, 5, 2)
+    assert run.gates_line == len(MODERN.splitlines()) + 1
+    assert run.byte_sidecar is True
+    assert one(MODERN + "caseops sidecar: False\n").byte_sidecar is False
+
+
+def test_compressed_code_is_what_counts() -> None:
+    sizes = "Code size (uncompressed): 190000 bytes\nCode size (compressed): 37000 bytes"
+    run = one(MODERN.replace("Code size: 90,000 bytes", sizes).replace("15890000", "15837000"))
+    assert (run.code_bytes, run.code_bytes_compressed, run.code_bytes_uncompressed) == (37_000, 37_000, 190_000)
+    assert run.problems == ()
+
+
+def test_gpu_of_the_device_table() -> None:
+    table = "| GPU  Name                 Persistence-M | Bus-Id |\n|   0  NVIDIA H100 80GB HBM3          On  |   0 |\n"
+    run = one(BASELINE.replace("logs/run.txt\n", table))
+    assert run.gpu is not None
+    assert run.gpu.startswith("NVIDIA H100")
+
+
+def test_gated_delta_net_family() -> None:
+    lines = [
+        "=== Full Training ===",
+        "Seed: 999, Steps: 7000, Warmdown: 2100",
+        "World size: 8, Grad accum: 1",
+        "Validation tokens: 40,540,160",
+        "Total params: 33,909,825",
+        "step     1/7000 | loss 9.0038 | lr_mul 0.0500 | 3s",
+        "step  2300/7000 | loss 3.1991 | lr_mul 1.0000 | 592s",
+        "Stopping early at step 2333 (wallclock limit)",
+        "Training complete in 600s",
+        "EMA BPB (fp32):     1.001460",
+        "Quantized BPB:      1.020260",
+        "TTT BPB:          1.010565 (delta: -0.0092)",
+        "TTT eval time:    275.0s",
+        "final_int6_ttt_exact val_loss:3.07254215 val_bpb:1.01056452",
+    ]
+    run = one("\n".join(lines))
+    assert (run.seed, run.steps, run.planned_steps, run.world_size) == (999, 2333, 7000, 8)
+    assert (run.train_seconds, run.val_tokens, run.model_params) == (600.0, 40_540_160, 33_909_825)
+    assert run.val_bpb == 1.01056452
+    assert run.eval_seconds == 275.0
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        '{"seed": 5, "ttt_enabled": false}',
+        "Hyperparameters(seed=5, ttt_enabled=False)",
+        "hparams: {'seed': 5, 'ttt_enabled': False}",
+        "SEED=5\nTTT_ENABLED=0",
+        "# env:SEED=5\n# env:TTT_ENABLED=0",
+    ],
+)
+def test_other_dumps(dump: str) -> None:
+    run = one(dump + "\n" + BASELINE.replace("seed:1337\n", ""))
+    assert run.seed == 5
+    assert run.hyperparameters.get("ttt_enabled", run.hyperparameters.get("TTT_ENABLED")) in ("False", "0")
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("train_seed42.log", 42),
+        ("log_s314.txt", 314),
+        ("logs/seed_11/run.txt", 11),
+        ("train_999.log", 999),
+        ("run_001.txt", None),
+        ("train.log", None),
+        ("exp2_sp1024.txt", None),
+    ],
+)
+def test_seed_of_the_file_name(name: str, seed: int | None) -> None:
+    run = one(BASELINE.replace("seed:1337\n", ""), name)
+    assert run.seed == seed
+    assert run.seed_source == ("file name" if seed is not None else "")
+
+
+def test_files_that_are_no_logs() -> None:
+    files = {
+        "requirements.txt": "torch==2.5\nnumpy\n",
+        "notes.txt": "We reached val_bpb: 1.0800 with seed 42.\n",
+        "train_gpt.py": BASELINE,
+        "README.md": BASELINE,
+        "model.bin": MODERN,
+        "junk.log": "\0\0\0\0" + BASELINE,
+        "missing.log": None,
+    }
+    loaded = tuple(
+        SubmissionFile(path, None if text is None else len(text), None if text is None else text.encode())
+        for path, text in files.items()
+    )
+    assert read_runs(Submission("folder", "x", loaded)) == ()
+
+
+def test_copies_share_their_digest() -> None:
+    copy = one("# trimmed\n" + BASELINE.replace("logs/run.txt\n", "").replace("seed:1337", "seed:42"), "copy.log")
+    assert copy.content_digest == one(BASELINE).content_digest
+    assert one(BASELINE.replace("1.22436570", "1.22436571")).content_digest != copy.content_digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("effective=590000ms", "effective=1990000ms", "effective budget of 1990 s"),
+        ("Serialized model int6+brotli: 15800000", "Serialized model int6+brotli: 15700000", "are not the 15700000"),
+        ("val_loss:2.50000000 val_bpb:1.08740000", "val_loss:2.50000000 val_bpb:1.00740000", "Loss per bit"),
+        ("step: 501/20000", "step: 20501/20000", "20501 steps of 20000"),
+    ],
+)
+def test_contradictions(old: str, new: str, words: str) -> None:
+    assert old in MODERN
+    assert any(words in problem for problem in one(MODERN.replace(old, new)).problems)
+
+
+def test_contradiction_with_the_file_name_and_within_a_line() -> None:
+    assert any("file name says seed 8" in p for p in one(MODERN, "train_seed8.log").problems)
+    slow = BASELINE.replace("train_time:600038ms step_avg:43.54ms", "train_time:600038ms step_avg:63.54ms")
+    assert any("13780 steps of 63.54 ms" in p for p in one(slow).problems)
+    assert one(BASELINE).problems == ()
