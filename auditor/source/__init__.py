@@ -2,4 +2,6 @@
 
 from auditor.source.model import ProgramFile, SourceProblem, Sources, Unit
 
-__all__ = ["ProgramFile", "SourceProblem", "Sources", "Unit"]
+__all__ = ["ProgramFile", "SourceProblem", "Sources", "Unit", "decode"]
+
+from auditor.source.follow import decode

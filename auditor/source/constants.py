@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from auditor.source import library, methods
-from auditor.source.files import ROOT, Files, file_call, is_file_call
+from auditor.source.files import ROOT, Files
 from auditor.source.inflate import InflateError
 from auditor.source.values import (
     CannotFold,
@@ -39,12 +39,13 @@ MAX_DEPTH = 40
 """Calls of the program's own functions within each other."""
 
 _BUILTIN_NAMES = frozenset(
-    "exec eval compile open print len bytes bytearray str int list dict tuple set range zip map filter enumerate reversed "
-    "sorted chr ord getattr setattr globals locals vars memoryview bool min max sum any all __import__ type".split()
+    {"exec", "eval", "compile", "open", "print", "len", "bytes", "bytearray", "str", "int", "list", "dict", "tuple"}
+    | {"set", "range", "zip", "map", "enumerate", "reversed", "sorted", "chr", "ord", "getattr", "globals", "vars"}
+    | {"memoryview", "bool", "min", "max", "sum", "any", "all", "__import__"}
 )
 
 
-class Folder:
+class Constants:
     """Evaluates expressions of one source text in a scope; remembers where folded text came from."""
 
     def __init__(self, files: Files, path: str, scope: Scope | None = None) -> None:
@@ -125,8 +126,11 @@ class Folder:
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Value:
         owner = self.fold(node.value, scope)
         if isinstance(node.slice, ast.Slice):
-            parts = [None if p is None else self.fold(p, scope) for p in (node.slice.lower, node.slice.upper, node.slice.step)]
-            return self._from(owner, owner[slice(*parts)])
+            parts = [
+                None if p is None else self.fold(p, scope)
+                for p in (node.slice.lower, node.slice.upper, node.slice.step)
+            ]
+            return self.note(owner, owner[slice(*parts)])
         key = self.fold(node.slice, scope)
         if isinstance(owner, Symbol) and isinstance(key, str):
             return Symbol(f"builtins.{key}") if owner.name in ("builtins", "builtins.__dict__") else Symbol(key)
@@ -265,8 +269,6 @@ class Folder:
         elif isinstance(target, ast.Starred):
             self.bind(target.value, Unknown("a starred assignment"), scope)
 
-    # -- calls -------------------------------------------------------------------------------------------------------
-
     def _call(self, node: ast.Call, scope: Scope) -> Value:
         function = self.fold(node.func, scope)
         args: list[Value] = []
@@ -284,122 +286,12 @@ class Folder:
         return self.call(function, args, kwargs, node, scope)
 
     def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call, scope: Scope) -> Value:
-        """The value of a call. Subclasses see calls that execute something before this does."""
-        if isinstance(function, Closure):
-            return self.call_closure(function, args, kwargs)
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, Unknown):
-                raise CannotFold(value.why)
-        if isinstance(function, Method):
-            return self._call_method(function, args, kwargs)
-        if isinstance(function, Symbol):
-            return self._call_symbol(function, args, kwargs, scope)
-        raise CannotFold("a call of something that is not known")
-
-    def call_closure(self, function: Closure, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        if self.depth >= MAX_DEPTH:
-            raise CannotFold("functions that call each other too deeply")
-        names = self._bind_arguments(function, args, kwargs)
-        self.depth += 1
-        try:
-            if isinstance(function.node, ast.Lambda):
-                return self.fold(function.node.body, Scope(names, function.scope))
-            return self.run_function(function.node, Scope(names, function.scope))
-        finally:
-            self.depth -= 1
-
-    def run_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Value:
-        """What a function returns; the statements are the business of the subclass that knows them."""
-        raise CannotFold(f"a call of {node.name}")
-
-    def _bind_arguments(self, function: Closure, args: list[Value], kwargs: dict[str, Value]) -> dict[str, Value]:
-        spec = function.node.args
-        positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-        names: dict[str, Value] = {a: Unknown(f"the argument {a} is not known") for a in positional}
-        names.update({a.arg: Unknown(f"the argument {a.arg} is not known") for a in spec.kwonlyargs})
-        for name, default in zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True):
-            names[name] = self.known(default, function.scope)
-        for keyword, value in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-            if value is not None:
-                names[keyword.arg] = self.known(value, function.scope)
-        names.update(zip(positional, args, strict=False))
-        if spec.vararg is not None:
-            names[spec.vararg.arg] = tuple(args[len(positional) :])
-        names.update({k: v for k, v in kwargs.items() if k in names})
-        if spec.kwarg is not None:
-            names[spec.kwarg.arg] = {k: v for k, v in kwargs.items() if k not in names}
-        return names
-
-    def _call_method(self, function: Method, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        owner, name = function.owner, function.name
-        if is_file_call(owner, name):
-            result = file_call(self.files, owner, name, args, kwargs)
-            if isinstance(result, (str, bytes)):
-                self._note_file(owner, result)
-            return result
-        if name == "decode" and isinstance(owner, (bytes, bytearray)):
-            codec, result = library.decode(owner, *args, **kwargs)
-            return self._from(owner, result, codec)
-        if isinstance(owner, ModuleValue):
-            raise CannotFold(f"a call of {owner.name}.{name}")
-        return self._from(owner, methods.call_method(owner, name, args, kwargs))
-
-    def _call_symbol(self, function: Symbol, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
-        name = function.name
-        if name in library.CODECS:
-            display, decoder = library.CODECS[name]
-            data = args[0] if args else kwargs.pop(next(iter(kwargs)))
-            settings = {k: v for k, v in {**function.kwargs, **kwargs}.items() if k not in _IGNORED_SETTINGS}
-            more = [*function.args, *args[1:]] if "zstd" not in name.lower() else []
-            return self._from(data, decoder(data, *more, **({} if "zstd" in name.lower() else settings)), display)
-        if name == "codecs.decode":
-            codec, result = library.decode(*args, **kwargs)
-            return self._from(args[0], result, codec)
-        special = _SPECIAL.get(name)
-        if special is not None:
-            return special(self, args, kwargs, scope)
-        if is_file_call(function, name):
-            result = file_call(self.files, function, name, args, kwargs)
-            if isinstance(result, Handle) and result.path is not None:
-                self._note_file(result, result.data)
-            return result
-        if name in library.PURE:
-            result = library.PURE[name](*args, **kwargs)
-            return self._from(args[0], result) if args else result
-        if name in _OBJECTS:
-            return Symbol(f"{name}()", tuple(args), kwargs)
-        raise CannotFold(f"a call of {name.removeprefix('builtins.')}")
-
-    # -- functions that need more than their arguments ---------------------------------------------------------------
-
-    def _map(self, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
-        call = ast.Call(ast.Constant(None), [], [])
-        rows = zip(*(self.iterate(a) for a in args[1:]), strict=False)
-        return [self.call(args[0], list(row), {}, call, scope) for row in rows]
-
-    def _import(self, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
-        if not isinstance(args[0], str):
-            raise CannotFold("an import of a name that is not known")
-        return Symbol(args[0])
-
-    def _getattr(self, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
-        return self.attribute(args[0], str(args[1]))
-
-    def _globals(self, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
-        return scope.top if not args else self.attribute(args[0], "__dict__")
-
-    def _compile(self, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
-        source = args[0] if args else kwargs["source"]
-        return self._from(source, Code(library.as_text(source)))
-
-    def _environment(self, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> Value:
-        if len(args) < 2:
-            raise CannotFold(f"the environment variable {args[0]}")
-        return EnvironmentText(args[1]) if isinstance(args[1], str) else args[1]
+        """The value of a call; what can be called is the business of the subclass."""
+        raise CannotFold("a call")
 
     # -- origins -----------------------------------------------------------------------------------------------------
 
-    def _from(self, source: Value, result: Value, codec: str | None = None) -> Value:
+    def note(self, source: Value, result: Value, codec: str | None = None) -> Value:
         """Note that `result` was made of `source` (and by which codec); returns `result`."""
         if isinstance(source, Code):
             source = source.text
@@ -409,7 +301,9 @@ class Folder:
         if codec is None and origin == Origin():
             return result
         steps = ((codec,) if codec else ()) + origin.codecs
-        for item in result if isinstance(result, (list, tuple)) else result.values() if isinstance(result, dict) else [result]:
+        for item in (
+            result if isinstance(result, (list, tuple)) else result.values() if isinstance(result, dict) else [result]
+        ):
             value = item.text if isinstance(item, Code) else bytes(item) if isinstance(item, bytearray) else item
             if isinstance(value, (str, bytes)) and len(value) > 15:
                 self.origins.setdefault(value, Origin(origin.path, steps))
@@ -419,51 +313,28 @@ class Folder:
         value = bytes(value) if isinstance(value, (bytearray, memoryview)) else value
         return self.origins.get(value, Origin()) if isinstance(value, (str, bytes)) else Origin()
 
-    def _note_file(self, owner: Value, content: str | bytes) -> None:
-        path = owner.path if isinstance(owner, Handle) else str(owner)
-        shipped = self.files.shipped_path(path) if path is not None else None
-        if shipped is not None and content:
-            self.origins.setdefault(content, Origin(shipped))
-
 
 _NOT_COMPARED = (Symbol, Handle, Unknown, EnvironmentText)
-_IGNORED_SETTINGS = frozenset({"max_length", "bufsize", "memlimit", "max_output_size", "output_buffer_limit"})
-_OBJECTS = frozenset(
-    "lzma.LZMADecompressor zlib.decompressobj bz2.BZ2Decompressor brotli.Decompressor zstandard.ZstdDecompressor "
-    "zstd.ZstdDecompressor builtins.print os.getpid".split()
-)
-_Special = Callable[[Folder, list[Value], dict[str, Value], Scope], Value]
-_SPECIAL: dict[str, _Special] = {
-    "builtins.map": Folder._map,
-    "builtins.__import__": Folder._import,
-    "importlib.import_module": Folder._import,
-    "builtins.getattr": Folder._getattr,
-    "builtins.globals": Folder._globals,
-    "builtins.vars": Folder._globals,
-    "builtins.compile": Folder._compile,
-    "os.environ.get": Folder._environment,
-    "os.getenv": Folder._environment,
-}
-_EXPRESSIONS: dict[type[ast.expr], Callable[[Folder, Any, Scope], Value]] = {
-    ast.Constant: Folder._constant,
-    ast.Name: Folder._name,
-    ast.Attribute: Folder._attribute,
-    ast.Subscript: Folder._subscript,
-    ast.BinOp: Folder._binary,
-    ast.UnaryOp: Folder._unary,
-    ast.IfExp: Folder._condition,
-    ast.BoolOp: Folder._both,
-    ast.Compare: Folder._compare,
-    ast.List: Folder._sequence,
-    ast.Tuple: Folder._sequence,
-    ast.Set: Folder._sequence,
-    ast.Dict: Folder._dict,
-    ast.JoinedStr: Folder._joined,
-    ast.Lambda: Folder._lambda,
-    ast.NamedExpr: Folder._walrus,
-    ast.ListComp: Folder._comprehension,
-    ast.SetComp: Folder._comprehension,
-    ast.GeneratorExp: Folder._comprehension,
-    ast.DictComp: Folder._dict_comprehension,
-    ast.Call: Folder._call,
+_EXPRESSIONS: dict[type[ast.expr], Callable[[Constants, Any, Scope], Value]] = {
+    ast.Constant: Constants._constant,
+    ast.Name: Constants._name,
+    ast.Attribute: Constants._attribute,
+    ast.Subscript: Constants._subscript,
+    ast.BinOp: Constants._binary,
+    ast.UnaryOp: Constants._unary,
+    ast.IfExp: Constants._condition,
+    ast.BoolOp: Constants._both,
+    ast.Compare: Constants._compare,
+    ast.List: Constants._sequence,
+    ast.Tuple: Constants._sequence,
+    ast.Set: Constants._sequence,
+    ast.Dict: Constants._dict,
+    ast.JoinedStr: Constants._joined,
+    ast.Lambda: Constants._lambda,
+    ast.NamedExpr: Constants._walrus,
+    ast.ListComp: Constants._comprehension,
+    ast.SetComp: Constants._comprehension,
+    ast.GeneratorExp: Constants._comprehension,
+    ast.DictComp: Constants._dict_comprehension,
+    ast.Call: Constants._call,
 }

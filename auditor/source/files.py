@@ -121,7 +121,7 @@ def file_call(files: Files, owner: Value, name: str, args: list[Value], kwargs: 
     if name in ("io.BytesIO", "io.StringIO"):
         data = args[0] if args else b""
         return Handle(data.encode() if isinstance(data, str) else bytes(data), name == "io.StringIO")
-    module, function = name.rsplit(".", 1)
+    module = name.rpartition(".")[0]
     if module in _OPENERS:
         source = kwargs.get("fileobj", args[0] if args else kwargs.get("filename"))
         data = source.data if isinstance(source, Handle) else files.read(source)

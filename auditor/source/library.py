@@ -1,4 +1,4 @@
-"""The library functions that folding may evaluate: pure ones, on constants, within bounds. Everything else is unknown."""
+"""The library functions that folding may evaluate: pure ones, on constants, within bounds."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ _TEXT_CODECS = frozenset(
 
 
 def decode(data: Value, encoding: str = "utf-8", errors: str = "strict") -> tuple[str | None, Value]:
-    """`codecs.decode` for codecs that are known to be harmless: the codec's name where it is worth naming, the result."""
+    """`codecs.decode` for harmless codecs: the codec's name where it is worth naming, and the result."""
     name = encoding.lower().replace("-", "_").replace(" ", "_")
     if name in _NAMED_CODECS:
         display, function = _NAMED_CODECS[name]
@@ -172,7 +172,9 @@ PURE: Mapping[str, Callable[..., Value]] = {
     "builtins.bool": lambda value=False: bool(value),
     "builtins.any": lambda value: any(value),
     "builtins.all": lambda value: all(value),
-    "builtins.int.from_bytes": lambda data, byteorder="big", signed=False: int.from_bytes(data, byteorder, signed=signed),
+    "builtins.int.from_bytes": lambda data, byteorder="big", signed=False: int.from_bytes(
+        data, byteorder, signed=signed
+    ),
     "builtins.bytes.maketrans": bytes.maketrans,
     "builtins.str.maketrans": str.maketrans,
     "json.loads": _json,

@@ -13,14 +13,17 @@ from auditor.source.inflate import MAX_OUTPUT
 from auditor.source.values import CannotFold, Value
 
 _TEXT_METHODS = frozenset(
-    "encode hex strip lstrip rstrip split rsplit splitlines startswith endswith lower upper swapcase partition rpartition "
-    "find rfind index rindex count removeprefix removesuffix translate isdigit title capitalize isalpha isspace".split()
+    {"encode", "hex", "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "lower"}
+    | {"upper", "swapcase", "partition", "rpartition", "find", "rfind", "index", "rindex", "count", "removeprefix"}
+    | {"removesuffix", "translate", "isdigit", "title", "capitalize", "isalpha", "isspace"}
 )
 _LIST_METHODS = frozenset({"append", "extend", "insert", "reverse", "pop", "index", "count", "copy", "sort", "clear"})
 _DICT_METHODS = frozenset({"get", "items", "keys", "values", "update", "setdefault", "pop", "copy"})
 _SET_METHODS = frozenset({"add", "update", "discard", "copy"})
 _INT_METHODS = frozenset({"bit_length"})
-_PATH_METHODS = frozenset({"with_suffix", "with_name", "with_stem", "joinpath", "as_posix", "relative_to", "is_absolute"})
+_PATH_METHODS = frozenset(
+    {"with_suffix", "with_name", "with_stem", "joinpath", "as_posix", "relative_to", "is_absolute"}
+)
 _SIMPLE_FIELD = re.compile(r"\{\w*\}")
 _SIMPLE_PERCENT = re.compile(r"%[sdrx%]")
 
@@ -139,12 +142,10 @@ def binary(kind: ast.operator, left: Value, right: Value) -> Value:
     raise CannotFold("an operator on values that are not constants")
 
 
-def _numbers_or(
-    kinds: tuple[type, ...], function: Callable[[Value, Value], Value], left: Value, right: Value
-) -> Value:
+def _numbers_or(kinds: tuple[type, ...], function: Callable[[Value, Value], Value], left: Value, right: Value) -> Value:
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         return function(left, right)
-    if isinstance(left, kinds) and isinstance(right, kinds + (int,)):
+    if isinstance(left, kinds) and isinstance(right, (*kinds, int)):
         return function(left, right)
     raise CannotFold("an operator on values that are not constants")
 

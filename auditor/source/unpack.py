@@ -1,8 +1,8 @@
 """What a source text executes beyond itself: payloads that it unpacks, files that it runs or writes and then runs.
 
-The module's statements are walked in order with folded values (see `constants`). A call that executes something
-(`exec`, `runpy.run_path`, a loader's `exec_module`, a Python subprocess, ...) becomes an `Execution`. Both branches of a
-condition that is not known are walked, and functions that nothing was seen to call are walked with unknown arguments.
+The module's statements are walked in order with folded values (see `statements`). A call that executes something
+(`exec`, `runpy.run_path`, a loader's `exec_module`, a Python subprocess, ...) becomes an `Execution`. Functions that
+execute something and that nothing was seen to call are walked too, with unknown arguments.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from auditor.source import library
-from auditor.source.constants import Folder
 from auditor.source.files import Files
+from auditor.source.statements import Walker
 from auditor.source.syntax import SyntaxProblem, quiet_parse
 from auditor.source.values import (
     CannotFold,
@@ -33,20 +34,15 @@ from auditor.source.values import (
     Unknown,
     Value,
 )
+from auditor.source.walking import code_only, nodes, occurrences, spawns, statements
 
-_SKELETON = re.compile(
-    r"#[^\n]*|[rRbBuUfF]{0,2}(?:\"\"\"[^\"\\]*(?:(?:\\.|\"(?!\"\"))[^\"\\]*)*\"\"\"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
-    r"|\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"|'[^'\\\n]*(?:\\.[^'\\\n]*)*')",
-    re.DOTALL,
+# Names by which a program executes text or files; `x.eval()` and `x.exec()` are methods of something else.
+_SINK_WORDS = (
+    *("exec", "eval", "__import__", "builtins", "__builtins__", "runpy", "exec_module", "load_module", "import_module"),
+    *("FunctionType", "marshal", "meta_path", "spec_from_file_location"),
 )
-_SINK = re.compile(
-    r"(?<![\w.])(?:exec|eval)\b|__import__|\bbuiltins\b|__builtins__|\brunpy\b|\bexec_module\b|\bload_module\b"
-    r"|\bimport_module\b|\bFunctionType\b|\bmarshal\b|\bmeta_path\b|\bspec_from_file_location\b"
-)
-_SPAWN = re.compile(r"\bsubprocess\b|\bos\s*\.\s*(?:system|exec|popen|spawn)\w*|\bPopen\b")
 _PACKED = re.compile(r"b85decode|b64decode|a85decode|fromhex|unhexlify|b32decode")
 _MAX_ROUNDS = 64
-_MAX_LOOP = 100_000
 
 
 @dataclass(frozen=True)
@@ -82,38 +78,40 @@ class Unpacked:
 
 
 def may_execute(text: str) -> bool:
-    """Whether it is worth walking the text: its code, string literals and comments aside, names something that executes."""
-    if not _SINK.search(text) and not (_SPAWN.search(text) and _PACKED.search(text)):
-        return False
-    code = _SKELETON.sub('""', text)
-    return bool(_SINK.search(code) or (_SPAWN.search(code) and _PACKED.search(code)))
+    """Whether the text's code, its literals and comments aside, names something that executes."""
+    return _names_sink(text) and _names_sink(code_only(text))
 
 
-def unpack(tree: ast.Module, path: str, files: Files, scope: Scope | None = None) -> Unpacked:
-    """Walk a module that is shipped as, or unpacked from, the file `path` of the folder."""
-    return _Walker(files, path, tree, scope).walk()
+def _names_sink(text: str) -> bool:
+    return bool(_sink_positions(text)) or (spawns(text) and bool(_PACKED.search(text)))
 
 
-class _Return(Exception):
-    def __init__(self, value: Value) -> None:
-        self.value = value
+def _sink_positions(text: str) -> list[int]:
+    return [
+        at
+        for word in _SINK_WORDS
+        for at in occurrences(text, word)
+        if word not in ("exec", "eval") or text[at - 1 : at] != "."
+    ]
 
 
-class _LeaveLoop(Exception):
-    pass
+def unpack(tree: ast.Module, text: str, path: str, files: Files, scope: Scope | None = None) -> Unpacked:
+    """Walk a module, whose text is `text`, that is shipped as, or unpacked from, the file `path` of the folder."""
+    return _Unpacker(files, path, tree, text, scope).walk()
 
 
-class _Walker(Folder):
-    def __init__(self, files: Files, path: str, tree: ast.Module, scope: Scope | None) -> None:
-        super().__init__(files, path, scope)
+class _Unpacker(Walker):
+    def __init__(self, files: Files, path: str, tree: ast.Module, text: str, scope: Scope | None) -> None:
+        functions = [n for n in statements(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        super().__init__(files, path, scope, _executing(functions, text))
         self.tree = tree
+        self.functions = functions
         self.out = Unpacked([], [], [])
-        self.seen: set[int] = set()  # functions that were walked
-        self.busy: set[int] = set()
         self.reached = True
-        self.may_leave = False  # a way out of the loop that is walked was taken on a condition that is not known
-        self.functions = [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-        self.executing = _executing(self.functions)
+
+    def handler_matters(self, handler: ast.ExceptHandler) -> bool:
+        # A handler runs when something is missing that folding takes to be there: walk it for what it executes.
+        return any(_is_sink_name(n) for s in handler.body for n in nodes(s))
 
     def walk(self) -> Unpacked:
         try:
@@ -121,183 +119,10 @@ class _Walker(Folder):
             self.reached = False
             for node in self.functions:
                 if node.name in self.executing and id(node) not in self.seen:
-                    self._run(node, Scope(self._bind_arguments(Closure(node, self.scope), [], {}), self.scope))
+                    self.run(node, Scope(self._bind_arguments(Closure(node, self.scope), [], {}), self.scope))
         except (OutOfSteps, RecursionError):
             self.out.opaque.append(Opaque(1, "unpacking takes more steps than are followed", self.reached))
         return self.out
-
-    # -- statements --------------------------------------------------------------------------------------------------
-
-    def block(self, body: Iterable[ast.stmt], scope: Scope) -> None:
-        for statement in body:
-            self.steps += 1
-            handler = _STATEMENTS.get(type(statement))
-            if handler is not None:
-                try:
-                    handler(self, statement, scope)
-                except CannotFold:
-                    continue  # its effect is unknown; names that it assigns were set so by the handler
-
-    def _import_names(self, node: ast.Import, scope: Scope) -> None:
-        for alias in node.names:
-            name = alias.name if alias.asname else alias.name.partition(".")[0]
-            scope.names[alias.asname or name] = Symbol(name)
-
-    def _import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
-        for alias in node.names:
-            full = f"{node.module}.{alias.name}"
-            if alias.name != "*":
-                known = full in library.CONSTANTS
-                scope.names[alias.asname or alias.name] = library.CONSTANTS[full] if known else Symbol(full)
-            else:
-                prefix = f"{node.module}."
-                for name in (*library.CODECS, *library.CONSTANTS):
-                    if name.startswith(prefix) and "." not in name[len(prefix) :]:
-                        value = library.CONSTANTS.get(name, Symbol(name))
-                        scope.names[name[len(prefix) :]] = value
-
-    def _assign(self, node: ast.Assign, scope: Scope) -> None:
-        value = self.known(node.value, scope)
-        for target in node.targets:
-            self._store(target, value, scope)
-
-    def _annotated(self, node: ast.AnnAssign, scope: Scope) -> None:
-        if node.value is not None:
-            self._store(node.target, self.known(node.value, scope), scope)
-
-    def _augmented(self, node: ast.AugAssign, scope: Scope) -> None:
-        left = ast.copy_location(ast.BinOp(_as_load(node.target), node.op, node.value), node)
-        self._store(node.target, self.known(left, scope), scope)
-
-    def _store(self, target: ast.expr, value: Value, scope: Scope) -> None:
-        if isinstance(target, (ast.Subscript, ast.Attribute)):
-            owner = self.fold(target.value, scope)
-            if isinstance(owner, ModuleValue) and isinstance(target, ast.Attribute):
-                owner.attributes[target.attr] = value
-            elif isinstance(owner, (dict, list)) and isinstance(target, ast.Subscript):
-                owner[self.fold(target.slice, scope)] = value
-            elif isinstance(owner, Scope) and isinstance(target, ast.Subscript):
-                owner.names[str(self.fold(target.slice, scope))] = value
-            return
-        self.bind(target, value, scope)
-
-    def _expression(self, node: ast.Expr, scope: Scope) -> None:
-        if not isinstance(node.value, ast.Constant):
-            self.fold(node.value, scope)
-
-    def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-        scope.names[node.name] = Closure(node, scope)
-
-    def _define_class(self, node: ast.ClassDef, scope: Scope) -> None:
-        scope.names[node.name] = Unknown(f"the class {node.name} is not followed")
-
-    def _if(self, node: ast.If, scope: Scope) -> None:
-        try:
-            taken = self.truth(self.fold(node.test, scope))
-        except CannotFold as error:
-            self._both_ways([node.body, node.orelse], scope, str(error))
-            return
-        self.block(node.body if taken else node.orelse, scope)
-
-    def _both_ways(self, ways: list[list[ast.stmt]], scope: Scope, why: str) -> None:
-        """Walk alternatives from the same state; a name on whose value they differ is not known afterwards."""
-        before = dict(scope.names)
-        results: list[dict[str, Value]] = []
-        for way in ways:
-            scope.names = dict(before)
-            try:
-                self.block(way, scope)
-            except (_Return, _LeaveLoop):
-                self.may_leave = True
-                continue  # what follows is not reached this way
-            results.append(scope.names)
-        merged = dict(before)
-        for result in results:
-            merged.update({k: v for k, v in result.items() if isinstance(v, (Symbol, Closure)) or k not in before})
-        for name in merged:
-            if not all(name in r and _same(r[name], merged[name]) for r in results) and name in before:
-                merged[name] = Unknown(f"{name} depends on a condition: {why}")
-        scope.names = merged
-
-    def _for(self, node: ast.For, scope: Scope) -> None:
-        try:
-            items = self.iterate(self.fold(node.iter, scope))[:_MAX_LOOP]
-        except CannotFold as error:
-            self.bind(node.target, Unknown(str(error)), scope)
-            self._both_ways([node.body, []], scope, str(error))
-            return
-        for item in items:
-            self.bind(node.target, item, scope)
-            if not self._once(node.body, scope):
-                return
-        self.block(node.orelse, scope)
-
-    def _once(self, body: list[ast.stmt], scope: Scope) -> bool:
-        """One pass of a loop's body; False where the loop is left, or may be for a reason that is not known."""
-        outside, self.may_leave = self.may_leave, False
-        try:
-            self.block(body, scope)
-        except _LeaveLoop as leave:
-            return leave.args != ("break",)
-        finally:
-            left, self.may_leave = self.may_leave, outside
-        return not left
-
-    def _while(self, node: ast.While, scope: Scope) -> None:
-        for _ in range(_MAX_LOOP):
-            try:
-                if not self.truth(self.fold(node.test, scope)):
-                    return
-            except CannotFold as error:
-                self._both_ways([node.body, []], scope, str(error))
-                return
-            if not self._once(node.body, scope):
-                return
-
-    def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
-        for item in node.items:
-            value = self.known(item.context_expr, scope)
-            if item.optional_vars is not None:
-                self.bind(item.optional_vars, value, scope)
-        self.block(node.body, scope)
-
-    def _try(self, node: ast.Try, scope: Scope) -> None:
-        self.block([*node.body, *node.orelse, *node.finalbody], scope)
-        # A handler runs when something is missing here that folding takes to be there; walk it for what it executes.
-        for handler in node.handlers:
-            if any(_is_sink_name(n) for s in handler.body for n in ast.walk(s)):
-                self._both_ways([handler.body, []], scope, "an exception")
-
-    def _return(self, node: ast.Return, scope: Scope) -> None:
-        raise _Return(self.known(node.value, scope) if node.value is not None else None)
-
-    def _leave(self, node: ast.Break | ast.Continue, scope: Scope) -> None:
-        raise _LeaveLoop("break" if isinstance(node, ast.Break) else "continue")
-
-    # -- functions ---------------------------------------------------------------------------------------------------
-
-    def run_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Value:
-        if (node.name not in self.executing and len(node.body) > 40) or _is_generator(node):
-            raise CannotFold(f"a call of {node.name}")
-        value = self._run(node, scope)
-        if isinstance(value, Unknown):
-            raise CannotFold(value.why)
-        return value
-
-    def _run(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Value:
-        self.seen.add(id(node))
-        if id(node) in self.busy:
-            raise CannotFold(f"{node.name} calls itself")
-        self.busy.add(id(node))
-        try:
-            self.block(node.body, scope)
-        except _Return as result:
-            return result.value
-        except _LeaveLoop:
-            return None
-        finally:
-            self.busy.discard(id(node))
-        return None
 
     # -- calls that execute ------------------------------------------------------------------------------------------
 
@@ -424,78 +249,45 @@ class _Walker(Folder):
             self.out.opaque.append(Opaque(line, message, self.reached))
 
 
-def _as_load(target: ast.expr) -> ast.expr:
-    if isinstance(target, ast.Name):
-        return ast.copy_location(ast.Name(target.id, ast.Load()), target)
-    return target
-
-
-def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(isinstance(n, (ast.Yield, ast.YieldFrom, ast.Await)) for n in ast.walk(node))
-
-
-def _same(a: Value, b: Value) -> bool:
-    return a is b or (type(a) is type(b) and bool(a == b))
-
-
 def _is_sink_name(node: ast.AST) -> bool:
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
     return name in _SINK_NAMES
 
 
-def _executing(functions: list[ast.FunctionDef | ast.AsyncFunctionDef]) -> frozenset[str]:
-    """Names of the functions that execute something, themselves or through others."""
-    mentions: dict[str, set[str]] = {}
-    for function in functions:
-        names = mentions.setdefault(function.name, set())
-        for node in ast.walk(function):
-            if isinstance(node, ast.Name):
-                names.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                names.add(node.attr if node.attr != "eval" else "")
-    executing = {name for name, names in mentions.items() if names & _SINK_NAMES}
-    while True:
-        more = {name for name, names in mentions.items() if name not in executing and names & executing}
-        if not more:
-            return frozenset(executing)
-        executing |= more
+def _executing(functions: list[ast.FunctionDef | ast.AsyncFunctionDef], text: str) -> frozenset[str]:
+    """Names of the functions that execute something, themselves or through others; comments and literals count too."""
+    line_starts = [0, *(m.end() for m in re.finditer("\n", text))]
+    positions = _sink_positions(text)
+    if spawns(text):
+        positions += [at for word in ("subprocess", "os", "Popen") for at in occurrences(text, word)]
+    executing: set[str] = set()
+    while positions:
+        lines = sorted({bisect_right(line_starts, at) for at in positions})
+        found: set[str] = set()
+        for function in functions:
+            # The first line holds the function's own name.
+            at = bisect_right(lines, function.lineno - (function.body[0].lineno == function.lineno))
+            if at < len(lines) and lines[at] <= (function.end_lineno or function.lineno):
+                found.add(function.name)
+        positions = [at for name in found - executing for at in occurrences(text, name)]
+        executing |= found
+    return frozenset(executing)
 
 
 _SINK_NAMES = frozenset(
-    "exec eval __import__ builtins __builtins__ runpy run_path run_module exec_module load_module import_module FunctionType "
-    "marshal meta_path spec_from_file_location subprocess system execv execvp execl Popen".split()
+    {*_SINK_WORDS, "run_path", "run_module", "subprocess", "system", "execv", "execvp", "execl", "Popen"}
 )
 _SPAWNERS = ("subprocess.", "os.system", "os.exec", "os.popen", "os.spawn", "os.posix_spawn")
-_Sink = Callable[[_Walker, list[Value], dict[str, Value], int, Scope], Value]
+_Sink = Callable[[_Unpacker, list[Value], dict[str, Value], int, Scope], Value]
 _SINKS: dict[str, _Sink] = {
-    "builtins.exec": _Walker._exec,
-    "builtins.eval": _Walker._eval,
-    "runpy.run_path": _Walker._run_path,
-    "runpy.run_module": _Walker._run_module,
-    "importlib.import_module": _Walker._run_module,
-    "builtins.__import__": _Walker._run_module,
-    "marshal.loads": _Walker._unreadable,
-    "marshal.load": _Walker._unreadable,
-    "types.FunctionType": _Walker._unreadable,
-    "types.CodeType": _Walker._unreadable,
-}
-_STATEMENTS: dict[type[ast.stmt], Callable[[_Walker, Any, Scope], None]] = {
-    ast.Import: _Walker._import_names,
-    ast.ImportFrom: _Walker._import_from,
-    ast.Assign: _Walker._assign,
-    ast.AnnAssign: _Walker._annotated,
-    ast.AugAssign: _Walker._augmented,
-    ast.Expr: _Walker._expression,
-    ast.FunctionDef: _Walker._define,
-    ast.AsyncFunctionDef: _Walker._define,
-    ast.ClassDef: _Walker._define_class,
-    ast.If: _Walker._if,
-    ast.For: _Walker._for,
-    ast.While: _Walker._while,
-    ast.With: _Walker._with,
-    ast.AsyncWith: _Walker._with,
-    ast.Try: _Walker._try,
-    ast.Return: _Walker._return,
-    ast.Break: _Walker._leave,
-    ast.Continue: _Walker._leave,
+    "builtins.exec": _Unpacker._exec,
+    "builtins.eval": _Unpacker._eval,
+    "runpy.run_path": _Unpacker._run_path,
+    "runpy.run_module": _Unpacker._run_module,
+    "importlib.import_module": _Unpacker._run_module,
+    "builtins.__import__": _Unpacker._run_module,
+    "marshal.loads": _Unpacker._unreadable,
+    "marshal.load": _Unpacker._unreadable,
+    "types.FunctionType": _Unpacker._unreadable,
+    "types.CodeType": _Unpacker._unreadable,
 }

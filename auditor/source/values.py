@@ -34,7 +34,7 @@ class EnvironmentText(str):
 class Symbol:
     """Something of the standard library or of a third party, by its full name: `lzma.decompress`.
 
-    A call's result that is only good for its methods is a symbol too (`zlib.decompressobj()`), with the call's arguments.
+    A call's result that is only good for its methods is a symbol too (`zlib.decompressobj()`), with its arguments.
     """
 
     name: str

@@ -1,0 +1,64 @@
+"""Fast looks at a text and its tree: which statements there are, and whether a name occurs at all."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_SPAWNERS = ("subprocess", "os.system", "os.exec", "os.popen", "os.spawn", "os.posix_spawn", "Popen")
+_SKELETON = re.compile(
+    r"#[^\n]*|[rRbBuUfF]{0,2}(?:\"\"\"[^\"\\]*(?:(?:\\.|\"(?!\"\"))[^\"\\]*)*\"\"\"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
+    r"|\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"|'[^'\\\n]*(?:\\.[^'\\\n]*)*')",
+    re.DOTALL,
+)
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement (and handler, and match case), in the order of the text; expressions are not entered."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        for name in reversed(_BLOCKS):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                stack.extend(reversed(block))
+
+
+def nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node, in no order that means anything; several times as fast as `ast.walk`."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        for value in node.__dict__.values():
+            if isinstance(value, ast.AST):
+                stack.append(value)
+            elif isinstance(value, list):
+                stack.extend(item for item in value if isinstance(item, ast.AST))
+
+
+def occurrences(text: str, word: str) -> Iterator[int]:
+    """Where `word` stands as a name of its own."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not _in_name(text[at - 1 : at]) and not _in_name(text[end : end + 1]):
+            yield at
+        at = text.find(word, end)
+
+
+def _in_name(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def spawns(text: str) -> bool:
+    """Whether the text mentions a way of starting processes."""
+    return any(word in text for word in _SPAWNERS)
+
+
+def code_only(text: str) -> str:
+    """The text with its string literals emptied and its comments gone; approximate for f-strings within f-strings."""
+    return _SKELETON.sub('""', text)
