@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from textwrap import dedent, indent
 
 VAL_TOKENS = 62_021_632
@@ -191,6 +192,7 @@ print(f"final_int8_zlib_roundtrip_exact val_loss:{val_loss:.8f} val_bpb:{val_bpb
 """
 
 
+@cache  # most examples share most of the pieces
 def _code(text: str, prefix: str = "") -> str:
     return indent(dedent(text).strip("\n"), prefix)
 
