@@ -5,9 +5,10 @@ Modules are imported on demand, so that a machine-readable format never pays for
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from auditor.findings import Report
+if TYPE_CHECKING:
+    from auditor.findings import Report
 
 Format = Literal["terminal", "markdown", "json", "jsonl", "sarif", "html"]
 FORMATS: tuple[str, ...] = get_args(Format)

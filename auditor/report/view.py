@@ -173,8 +173,8 @@ SEED_HEADINGS = Seed("seed", "val_bpb", "val_loss", "steps", "train s", "eval s"
 
 
 def shown_runs(report: Report) -> tuple[Run, ...]:
-    """The runs of the seeds table: those that the claim stands on, else all."""
-    return report.headline or report.runs
+    """The runs of the seeds table by seed: those that the claim stands on, else all."""
+    return tuple(sorted(report.headline or report.runs, key=lambda run: (run.seed is None, run.seed or 0, run.log)))
 
 
 def seeds(runs: Sequence[Run]) -> tuple[Seed, ...]:
@@ -237,7 +237,8 @@ def ledger(report: Report) -> str:
         return said + "."
     worst = max(values, key=lambda v: abs(v - (report.canonical_bytes or v)))
     off = (worst / report.canonical_bytes - 1) * 100
-    return f"{said}; the full validation set has {report.canonical_bytes / MEGABYTE:.2f} million ({off:+.2f} %)."
+    difference = "no difference" if abs(off) < 0.005 else f"{off:+.2f} %"
+    return f"{said}; the full validation set has {report.canonical_bytes / MEGABYTE:.2f} million: {difference}."
 
 
 def settings_of_interest(report: Report) -> tuple[tuple[str, str, str, str], ...]:
