@@ -96,7 +96,7 @@ def test_exports_end_with_their_block() -> None:
     [
         "for SEED in 1 2 3; do SEED=$SEED torchrun --nproc_per_node=8 train_gpt.py; done",
         "SEED=1 python3 -m torch.distributed.run --nproc_per_node=8 train_gpt.py",
-        "cd records && SEED=1 torchrun --nproc_per_node=8 train_gpt.py || SEED=1 torchrun --nproc_per_node=8 train_gpt.py",
+        "cd records && SEED=1 torchrun --nproc_per_node=8 train_gpt.py || exit 1",
     ],
 )
 def test_forms(line: str) -> None:

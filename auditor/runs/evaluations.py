@@ -32,8 +32,8 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
 
     `line` must be clean (see `auditor.runs.text.clean`): bounded in length.
     """
-    if "running_bpb" in line or "chunk [" in line:
-        return None  # the bulk of many logs
+    if "running_bpb" in line:
+        return None  # progress
     found = _figure(line, "bpb")
     if found is None:
         return None

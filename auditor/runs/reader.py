@@ -118,6 +118,9 @@ def _starts_run(line: str, lower: str) -> bool:
 
 
 def _dispatch(draft: Draft, number: int, line: str, lower: str) -> None:
+    if "chunk [" in lower:  # progress of an adaptive pass, the bulk of many logs
+        surroundings.read_kinds(draft, number, line)
+        return
     if read_setting(draft, number, line):
         return
     for words, reader in _READERS:

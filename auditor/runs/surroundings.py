@@ -20,9 +20,8 @@ _DATASET = re.compile(r"train_loader:dataset:([^\s]{1,120})")
 _TOKENIZER = re.compile(r"tokenizer_path=([^\s]{1,300})")
 _GATE = re.compile(r"\b(total|gated|token_gate|within_gate|word_gate|agree2plus)\s{0,2}=\s{0,2}(\d{1,15})")
 _SIDECAR_OFF = re.compile(r"sidecar\w{0,20}\s{0,2}[:=]\s{0,2}(?:false|0|none|off|disabled|no)\b", re.IGNORECASE)
-_NGRAM = re.compile(r"n-?gram", re.IGNORECASE)
 _PPM = re.compile(r"\bppm", re.IGNORECASE)
-_ADAPTATION = re.compile(r"ttt|slot|prequant|lora|adapt", re.IGNORECASE)
+_ADAPTATION = ("ttt", "slot", "prequant", "lora", "adapt")
 
 
 def read_device(draft: Draft, line: str) -> None:
@@ -68,9 +67,10 @@ def read_sidecar(draft: Draft, line_number: int, line: str) -> None:
 
 def read_kinds(draft: Draft, line_number: int, line: str) -> None:
     """Keeps the lines of adaptation, n-gram and PPM code that ran."""
-    if _NGRAM.search(line):
+    lower = line.lower()
+    if "n-gram" in lower or "ngram" in lower:
         draft.ngram.add(line_number, line)
-    elif _PPM.search(line):
+    elif "ppm" in lower and _PPM.search(line):
         draft.ppm.add(line_number, line)
-    elif _ADAPTATION.search(line):
+    elif any(word in lower for word in _ADAPTATION):
         draft.adaptation.add(line_number, line)

@@ -35,7 +35,7 @@ def clean(line: str) -> str:
         line = line.rstrip("\r").rsplit("\r", 1)[-1]
     if "\x1b" in line:
         line = _ANSI.sub("", line)
-    if line[:1] in "[ 123456789":
+    if line[:1] in "[12" or line[:3].strip()[:1] == "[":  # a bracket, or the year
         match = _PREFIX.match(line)
         if match:
             line = line[match.end() :]
