@@ -581,6 +581,8 @@ def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
         scope = frame.nonlocal_names.get(target.id, frame)
         if (frame.owner is not None or frame is frame.globals) and target.id in m.overrides and value.obj is None:
             value = Value(value.tags | {("cfg", target.id)}, m.overrides[target.id])
+        if m.claims:
+            value = with_tags(value, m.claim_tags(frame, target.id))
         scope.names[target.id] = _named_value(target.id, value)
     elif isinstance(target, (ast.Tuple, ast.List)):
         _unpack(m, frame, target.elts, value)

@@ -180,6 +180,10 @@ def _library(
     if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
         return args[0] if args else Value(const=None)
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
+        gathered = args[0].obj
+        if isinstance(gathered, Sequence):  # every rank holds what this one sends
+            gathered.items = [args[1]]
+            gathered.exact = False
         ex.mutate(m, args[0], Value(deep_tags(args[1])))
         return Value(const=None)
     if dotted in ("collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"):
@@ -284,11 +288,18 @@ def _clone_instance(instance: Instance, depth: int) -> Instance:
     return Instance(instance.cls, attributes, instance.kind, set(instance.adapted), list(instance.parameters), instance.dotted)
 
 
+def _keep(m: Machine, tags: Tags) -> None:
+    """What is written to disk may be read back: the adaptations go with it."""
+    adapted = frozenset(t for t in tags if t[0] == "adapted")
+    m.disk |= adapted
+    m.trace.saved |= {t[1] for t in adapted}
+
+
 def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
     tags = NONE
     for value in (*args, *kwargs.values()):
         tags |= deep_tags(value)
-    m.disk |= frozenset(t for t in tags if t[0] == "adapted")
+    _keep(m, tags)
     keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
     text = " ".join([*keys, *(ex.text_of(a) for a in args if ex.text_of(a) != "{}")])
     if any(t[0] == "out" for t in tags):
@@ -578,7 +589,7 @@ def tensor_method(
         calls.accumulated(m, frame, node, source)
         return receiver
     if name in _SAVE and not isinstance(receiver.obj, External):
-        m.disk |= frozenset(t for v in inputs for t in deep_tags(v) if t[0] == "adapted")
+        _keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
         if any(t[0] == "out" for v in inputs for t in v.tags):
             report(m, frame, node, args, kwargs)
         return Value(const=None)

@@ -29,6 +29,7 @@ from auditor.program.values import (
     Instance,
     Mapping,
     Sequence,
+    Tag,
     Tags,
     Value,
     deep_tags,
@@ -69,10 +70,11 @@ class Machine:
         self.explore = explore
         self.trace = Trace()
         self.loops: list[Loop] = []
+        self.claims: list[tuple[Frame, frozenset[str], Tag]] = []
         self.calls: list[ast.AST] = []
         self.functions: list[str] = []
         self.unsure = 0  # depth of branches that hang on an unknown switch
-        self.dormant = 0  # depth of branches that do not run and are only explored
+        self.off: list[frozenset[str]] = []  # switches of the branches that do not run and are only explored
         self.guards: list[frozenset[str]] = []
         self.disk: Tags = NONE
         self.pending: list[Pending] = []
@@ -117,13 +119,15 @@ class Machine:
     def branch(self, switches: frozenset[str], *, unsure: bool, dormant: bool) -> Iterator[None]:
         self.guards.append(switches)
         self.unsure += unsure
-        self.dormant += dormant
+        if dormant:
+            self.off.append(switches or frozenset({"?"}))
         try:
             yield
         finally:
             self.guards.pop()
             self.unsure -= unsure
-            self.dormant -= dormant
+            if dormant:
+                self.off.pop()
 
     @contextmanager
     def iteration(self, instance: int, k: int, node: ast.AST) -> Iterator[None]:
@@ -132,6 +136,21 @@ class Machine:
             yield
         finally:
             self.loops.pop()
+
+    @contextmanager
+    def claiming(self, frame: Frame, names: frozenset[str], tag: Tag) -> Iterator[None]:
+        """While the loop's body runs, values assigned to these names belong to this iteration of the loop."""
+        if not names:
+            yield
+            return
+        self.claims.append((frame, names, tag))
+        try:
+            yield
+        finally:
+            self.claims.pop()
+
+    def claim_tags(self, frame: Frame, name: str) -> Tags:
+        return frozenset(tag for owner, names, tag in self.claims if owner is frame and name in names)
 
     def _event(self, node: ast.AST, frame: Frame) -> dict[str, object]:
         self._order += 1
@@ -144,6 +163,7 @@ class Machine:
             "loops": tuple(self.loops),
             "certain": not self.unsure,
             "guards": guards,
+            "off": frozenset().union(*self.off) if self.off else frozenset(),
         }
 
     # -- events --------------------------------------------------------------------------------------

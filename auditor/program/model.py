@@ -11,7 +11,7 @@ from auditor.source import Unit
 Lines = Mapping[tuple[str, int], Mapping[int, bool | None]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """What the program does under one configuration.
 

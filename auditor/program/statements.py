@@ -133,6 +133,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
 def _while(m: Machine, frame: Frame, node: ast.While) -> int:
     instance = m.fresh_loop()
     counters = _counters(node)
+    claims = _claims(node)
     completion = 0
     for k in (1, 2):
         test = evaluate(m, frame, node.test)
@@ -146,7 +147,8 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
                 if value is not None and not value.mutable and value.obj is None:
                     const = value.const if k == 1 else Value().const
                     frame.names[name] = Value(value.tags | {("dep", instance, k)}, const)
-            how = execute(m, frame, node.body)
+            with m.claiming(frame, claims, ("dep", instance, k)):
+                how = execute(m, frame, node.body)
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
             if how & BREAK:
@@ -170,6 +172,22 @@ def _counters(node: ast.While) -> list[str]:
             if any(isinstance(n, ast.Name) and n.id == target for n in ast.walk(child.value)):
                 names.append(target)
     return list(dict.fromkeys(names))
+
+
+def _claims(node: ast.While) -> frozenset[str]:
+    """Names that the loop takes from outside in each round and ends on: a batch claimed from a shared queue."""
+    tested: set[str] = set()
+    for child in ast.walk(node):
+        if isinstance(child, ast.If) and any(isinstance(n, ast.Break) for n in child.body):
+            tested |= {n.id for n in ast.walk(child.test) if isinstance(n, ast.Name)}
+    taken = {
+        target.id
+        for child in ast.walk(node)
+        if isinstance(child, ast.Assign) and isinstance(child.value, ast.Call)
+        for target in child.targets
+        if isinstance(target, ast.Name)
+    }
+    return frozenset(tested & taken)
 
 
 def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:

@@ -49,6 +49,14 @@ class Event:
     loops: tuple[Loop, ...]
     certain: bool  # False: under a condition that could not be decided
     guards: frozenset[str]  # switches that decide whether it runs
+    off: frozenset[str]  # switches that keep it from running; empty if it runs
+
+    @property
+    def active(self) -> bool | None:
+        """True: it runs, False: it is switched off, None: a switch that decides is not known."""
+        if self.off:
+            return False
+        return True if self.certain else None
 
 
 @dataclass(eq=False, slots=True)
@@ -135,6 +143,7 @@ class Trace:
     scales: dict[int, Scale] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
+    saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:
         """Compare the regions along the loops that both stand in, outermost first."""

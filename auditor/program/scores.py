@@ -1,0 +1,121 @@
+"""Which printed figure is the score, and what it depends on: the pairs of events that the rules judge."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from auditor.program.model import Program
+from auditor.program.trace import Adapt, Loop, Order, Output, ReportLine, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """A score that depends on an adaptation to validation tokens, and how the two stand to each other."""
+
+    adapt: Adapt
+    output: Output
+    report: ReportLine
+    order: Order
+    active: bool | None
+    context_only: bool  # the objective ends where the scored part of the window begins
+    repeats: Loop | None  # an epoch loop around both
+    scored_first: bool  # the adaptation's own tokens were scored before it
+    saved: bool  # the adaptation reached the score through a saved artifact
+
+
+def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
+    """The reports that print the score under `label`; without a match, every report of bits per byte."""
+    lines = [r for r in trace.reports if "bpb" in r.text.lower()]
+    lines = lines or [r for r in trace.reports if "loss" in r.text.lower()]
+    if label:
+        wanted = _normal(label)
+        exact = [r for r in lines if _normal(r.text).startswith(wanted) or wanted in _normal(r.text)]
+        if exact:
+            return exact
+        fitting = [r for r in lines if _pattern(r.text).match(label)]
+        if fitting:
+            return fitting
+    return lines
+
+
+def _normal(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """The label that a template prints: its text before the first figure, holes as wildcards."""
+    head = re.split(r"val_|loss|bpb", template, maxsplit=1)[0].strip()
+    parts = [re.escape(part) for part in head.split("{}")[:6]]
+    return re.compile(r"[^\s]*".join(parts) + r"\W*$" if any(parts) else r"(?!)")
+
+
+@lru_cache(maxsize=16)
+def dependences(program: Program, label: str | None) -> tuple[Dependence, ...]:
+    """Every pair of an adaptation and a score that depends on it: the active ones, then those switched off."""
+    found = list(_of_trace(program.trace, label, dormant=False))
+    if program.dormant is not None:
+        seen = {d.adapt.place.key for d in found}
+        extra = _of_trace(program.dormant, None, dormant=True)
+        found.extend(d for d in extra if d.adapt.place.key not in seen)
+    return tuple(found)
+
+
+def _of_trace(trace: Trace, label: str | None, *, dormant: bool) -> list[Dependence]:
+    found: dict[tuple[object, ...], Dependence] = {}
+    reported = {n for r in trace.reports if "bpb" in r.text.lower() for n in r.outputs}
+    for report in reports_of(trace, label):
+        for number in report.outputs:
+            output = trace.outputs[number]
+            for adapted in output.state:
+                adapt = trace.adapts[adapted]
+                off = adapt.off or output.off or report.off
+                if dormant != bool(off):
+                    continue
+                order = trace.relation(adapt, output)
+                key = (adapt.place.key, output.place.key, order)
+                if key not in found:
+                    found[key] = _dependence(trace, adapt, output, report, order, reported)
+    return list(found.values())
+
+
+def _dependence(
+    trace: Trace, adapt: Adapt, output: Output, report: ReportLine, order: Order, reported: set[int]
+) -> Dependence:
+    states = (adapt.active, output.active, report.active)
+    active = False if False in states else None if None in states else True
+    return Dependence(
+        adapt,
+        output,
+        report,
+        order,
+        active,
+        context_only=_context_only(adapt, report),
+        repeats=trace.repeats(adapt, output) if order is not Order.EARLIER else None,
+        scored_first=_scored_first(trace, adapt, reported),
+        saved=adapt.number in trace.saved,
+    )
+
+
+def _context_only(adapt: Adapt, report: ReportLine) -> bool:
+    """Whether the objective's slice ends where the scored slice begins."""
+    begins = {t[1] for t in report.tags if t[0] == "from"}
+    ends = {t[1] for t in adapt.tags if t[0] == "upto"}
+    if begins & {t[1] for t in adapt.tags if t[0] == "from"}:
+        return False
+    return bool(ends & begins) or any(re.search(r"ctx|context|prefix|scored?_start|\bs\b", end) for end in ends)
+
+
+def _scored_first(trace: Trace, adapt: Adapt, reported: set[int]) -> bool:
+    for number in reported:
+        output = trace.outputs[number]
+        if output.order > adapt.order or adapt.number in output.state:
+            continue
+        if number in adapt.outputs:
+            return True
+        mine = {loop.instance for loop in adapt.loops}
+        shared = {(loop.instance, loop.iteration) for loop in output.loops if loop.instance in mine}
+        if shared & output.region & adapt.region:
+            return True
+    return False
