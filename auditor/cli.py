@@ -121,12 +121,14 @@ def _catalogue(options: Options) -> int:
 
 def audit(submission: Submission, options: Options) -> Report:
     """Everything between a loaded submission and its report."""
+    from auditor.evaluation import how_scored
     from auditor.judge import judge
     from auditor.pipeline import gather
 
     rules, budgets = _law()
     facts = gather(submission, options.settings, strict=options.debug)
-    return judge(facts, rules, budgets, evaluation=str(getattr(facts.program, "evaluation", "")))
+    logged = () if options.settings else facts.headline  # under a what-if, the logs' score is another program's
+    return judge(facts, rules, budgets, evaluation=how_scored(facts.program, logged))
 
 
 def _single(options: Options) -> int:
@@ -250,7 +252,7 @@ def _answer(report: Report, options: Options, pr: int, status: int = NOT_JUDGED)
     claim = report.claims.val_bpb
     findings = view.deciding(report)
     rule = findings[0].rule if findings else ""
-    message = findings[0].message if findings else report.verdict_because
+    message = findings[0].message if findings else view.remark(report)
     row = (f"#{pr}", str(report.verdict), f"{claim.value:.4f}" if claim else "?", rule, message)
     return Answer(text, row, status)
 

@@ -53,6 +53,15 @@ def because(report: Report) -> str:
     return f"Decided by {', '.join(rules)}."
 
 
+def remark(report: Report) -> str:
+    """A few words for a row of the triage table in which no finding speaks."""
+    if report.verdict is not Verdict.CLEAN:
+        return report.verdict_because
+    warned = [row.rule for row in report.outcomes if row.outcome is Outcome.WARNING]
+    unchecked = sum(row.outcome is Outcome.NOT_CHECKED for row in report.outcomes)
+    return f"{unchecked} not checked" + (f"; warned: {', '.join(warned)}" if warned else "")
+
+
 def bare_outcomes(report: Report) -> tuple[RuleOutcome, ...]:
     """Outcomes worth reading that no active finding explains: errors, and rulings that point nowhere."""
     explained = {f.rule for f in report.findings if f.active is not False}

@@ -1,0 +1,86 @@
+"""How the score is made, in a paragraph: read off the evaluation trace for people, never parsed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from auditor.program.model import Program
+from auditor.program.trace import Order, Output, Place, ReportLine, Trace
+from auditor.runs import Run
+
+_LISTED = 4  # places of one kind that are named
+
+_ORDER = {
+    Order.EARLIER: "on tokens that were scored before",
+    Order.SAME: "on the very tokens that are scored after it",
+    Order.OTHER_PASS: "in a whole pass over the validation tokens before they are scored",
+}
+
+
+def how_scored(program: Program, headline: Sequence[Run]) -> str:
+    """Where the reported figure is printed, where its scores are taken, and what was adapted before.
+
+    Empty when the trace holds no score: then a rule or a problem says why.
+    """
+    trace = program.trace
+    line = _reported(trace, [run.score.label for run in headline if run.score and run.score.label])
+    if line is None:
+        return ""
+    scores = [trace.outputs[number] for number in sorted(line.outputs) if number in trace.outputs]
+    if not scores:
+        return ""
+    said = [f"{_name(line)} stands on scores taken {_at(score.place for score in scores)}{_summed(scores)}."]
+    said.append(_adapted(trace, scores))
+    if trace.lookups:
+        said.append(
+            f"Counts are looked up with the scored token in the key {_at(look.place for look in trace.lookups.values())}."
+        )
+    if any(not score.certain for score in scores):
+        said.append("Whether all of it runs could not be told.")
+    return " ".join(said)
+
+
+def _name(line: ReportLine) -> str:
+    """`The figure "final_sliding_window"`: the printed line's text up to the names of its values."""
+    words = [word for word in line.text.split("{", 1)[0].split() if not word.endswith((":", "="))]
+    return f'The figure "{" ".join(words)[:60]}"' if words else f"The figure printed {_at([line.place])}"
+
+
+def _reported(trace: Trace, labels: Sequence[str]) -> ReportLine | None:
+    """The printed line that the logs' score comes from, else the last that prints a score."""
+    scored = [line for line in trace.reports if line.outputs]
+    for line in reversed(scored):
+        if any(label in line.text for label in labels):
+            return line
+    return scored[-1] if scored else None
+
+
+def _summed(scores: Sequence[Output]) -> str:
+    places = [score.accumulated for score in scores if score.accumulated is not None]
+    return f", summed up {_at(places)}" if places else ""
+
+
+def _adapted(trace: Trace, scores: Sequence[Output]) -> str:
+    """What the scores depend on: adaptations of any earlier state, and how they stand to the scored tokens."""
+    orders: dict[Order, list[Place]] = {}
+    for score in scores:
+        for number in sorted(score.state):
+            adapt = trace.adapts.get(number)
+            if adapt is not None:
+                orders.setdefault(trace.relation(adapt, score), []).append(adapt.place)
+    if not orders:
+        return "Nothing that it depends on is trained on validation tokens."
+    parts = [f"{_at(places)} {_ORDER[order]}" for order, places in orders.items()]
+    return f"What it depends on is trained on validation tokens: {'; '.join(parts)}."
+
+
+def _at(places: Iterable[Place]) -> str:
+    """`at train_gpt.py:12 (evaluate) and train_gpt.py:40 (main)`."""
+    names: dict[str, None] = {}
+    for place in places:
+        where = f"{place.unit.path}:{place.line}" + (f" of layer {place.unit.layer}" if place.unit.layer else "")
+        names[where + (f" ({place.function})" if place.function else "")] = None
+    shown = list(names)[:_LISTED]
+    hidden = len(names) - len(shown)
+    last = f"{hidden} more" if hidden else shown.pop()
+    return f"at {', '.join(shown)} and {last}" if shown else f"at {last}"
