@@ -65,9 +65,9 @@ def _judge_log(facts: Facts, run: Run, size: int) -> list[Finding]:
         return [Finding(ID, Outcome.VIOLATION, message, where)]
     if as_shipped is not None and as_shipped > cap:
         message = (
-            f"{name(run)} totals {size:,} bytes with {counted:,} bytes of code, but the code as shipped weighs "
-            f"{shipped:,}: {as_shipped:,} bytes, {as_shipped - cap:,} over the cap. Rows accepted since "
-            f"{LIMITS.compressed_code_practice_date} count it compressed"
+            f"{name(run)} totals {size:,} bytes with {counted:,} bytes of code, but the code as shipped, helpers "
+            f"included, weighs {shipped:,}: {as_shipped:,} bytes, {as_shipped - cap:,} over the cap. Rows accepted "
+            f"since {LIMITS.compressed_code_practice_date} count it compressed"
         )
         return [Finding(ID, Outcome.WARNING, message, where)]
     return []

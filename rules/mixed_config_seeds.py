@@ -55,6 +55,7 @@ def _compare(base: Run, run: Run, code: tuple[str, ...]) -> list[Finding]:
         if key in base.hyperparameters
         and not _FREE.search(key)
         and "/" not in value
+        and len(key) > 2
         and _is_setting(key, code)
         and not _equal(base.hyperparameters[key], value)
     ]
