@@ -32,9 +32,8 @@ def how_scored(program: Program, headline: Sequence[Run]) -> str:
     said = [f"{_name(line)} stands on scores taken {_at(score.place for score in scores)}{_summed(scores)}."]
     said.append(_adapted(trace, scores))
     if trace.lookups:
-        said.append(
-            f"Counts are looked up with the scored token in the key {_at(look.place for look in trace.lookups.values())}."
-        )
+        keys = _at(look.place for look in trace.lookups.values())
+        said.append(f"Counts are looked up with the scored token in the key {keys}.")
     if any(not score.certain for score in scores):
         said.append("Whether all of it runs could not be told.")
     return " ".join(said)
