@@ -34,6 +34,9 @@ _NOT_DATA = (".md", ".log", ".txt", ".png", ".jpg", ".pid", ".pyc", ".gitignore"
 _READABLE = 5_000
 """Characters of code, literals aside, from which on a script is a program of its own and not just a wrapper."""
 
+_SMALL = 700
+"""Characters of code, literals aside, that a wrapper may have whatever it opens."""
+
 _OPENS = re.compile(
     r"decompress|b85|b64|a85|fromhex|unhexlify|marshal|pickle|\bchr\b|\bbytes\(|codecs|\.decode\(|urlopen|requests"
 )
@@ -190,6 +193,8 @@ class _Follower:
 
     def _decides(self, unit: Unit, opaque: Opaque, readable: bool, opened: bool) -> bool:
         """Whether the scored code may be what could not be opened."""
+        if opaque.imports:
+            return not readable and not opened and unit.path == self.entry.path
         if not readable:
             return opaque.reached or not opened
         lines = unit.text.split("\n")[max(0, opaque.line - 4) : opaque.line + 1]
@@ -284,7 +289,7 @@ def _file_of(unit: Unit) -> str:
 def _is_wrapper_of(unit: Unit, payload: str) -> bool:
     """Whether the unit's own code is only there to open that payload."""
     own = len(code_only(unit.text))
-    return own < len(payload) and (own < _READABLE or own * 4 < len(payload))
+    return own < _SMALL + len(payload) if own < _READABLE else own * 4 < len(payload)
 
 
 def _unused(submission: Submission, used: set[str]) -> tuple[str, ...]:

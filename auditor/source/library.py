@@ -19,7 +19,7 @@ from typing import Any
 from auditor.source import inflate
 from auditor.source.values import CannotFold, Code, EnvironmentText, ModuleValue, Value
 
-MAX_ELEMENTS = 4_000_000
+MAX_ELEMENTS = 2_000_000
 """Elements of a sequence that are taken apart one by one."""
 
 CONSTANTS: Mapping[str, Value] = {
@@ -125,7 +125,9 @@ def to_bytes(*args: Value) -> bytes:
 def to_str(*args: Value, **kwargs: Value) -> str:
     if len(args) > 1 or (args and isinstance(args[0], (bytes, bytearray)) and kwargs):
         return str(decode(*args, **kwargs)[1])
-    if args and isinstance(args[0], (str, int, float, bool, PurePosixPath, type(None))):
+    if not args:
+        return ""
+    if isinstance(args[0], (str, int, float, bool, PurePosixPath, type(None))):
         return str(args[0])
     raise CannotFold("the text of an object")
 

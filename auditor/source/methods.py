@@ -81,7 +81,9 @@ def _plain(value: Value) -> str:
     raise CannotFold("formatting an object")
 
 
-def _check_size(size: Value) -> None:
+def _check_size(size: Value, of: Value = "") -> None:
+    if isinstance(of, (list, tuple)) and size > library.MAX_ELEMENTS:
+        raise CannotFold(f"a sequence of more than {library.MAX_ELEMENTS:,} elements")
     if not isinstance(size, int) or size > MAX_OUTPUT:
         raise CannotFold(f"a value of more than {MAX_OUTPUT:,} bytes")
 
@@ -121,13 +123,13 @@ def binary(kind: ast.operator, left: Value, right: Value) -> Value:
         return left / right
     if isinstance(kind, ast.Add):
         if isinstance(left, _SEQUENCES):
-            _check_size(len(left) + len(right))
+            _check_size(len(left) + len(right), left)
         return _numbers_or(_SEQUENCES, operator.add, left, right)
     if isinstance(kind, ast.Mult):
         if isinstance(left, int) and isinstance(right, _SEQUENCES):
             left, right = right, left
         if isinstance(left, _SEQUENCES):
-            _check_size(len(left) * max(0, right))
+            _check_size(len(left) * max(0, right), left)
         elif isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > 100_000:
             raise CannotFold("a product of huge numbers")
         return _numbers_or(_SEQUENCES, operator.mul, left, right)

@@ -17,6 +17,9 @@ from auditor.source.values import CannotFold, Closure, ModuleValue, Scope, Symbo
 from auditor.source.walking import nodes
 
 _MAX_LOOP = 100_000
+_STILL = 4
+"""Turns of a `while` loop after which it is asked whether anything changes."""
+
 _LONG_FUNCTION = 40
 """Statements of a function from which on it is called only for what it executes, not for what it returns."""
 
@@ -157,7 +160,8 @@ class Walker(Folder):
         return not left
 
     def _while(self, node: ast.While, scope: Scope) -> None:
-        for _ in range(_MAX_LOOP):
+        for turn in range(_MAX_LOOP):
+            before = _snapshot(scope) if turn < _STILL else None
             try:
                 if not self.truth(self.fold(node.test, scope)):
                     return
@@ -166,6 +170,8 @@ class Walker(Folder):
                 return
             if not self._once(node.body, scope):
                 return
+            if before is not None and _unchanged(before, _snapshot(scope)):
+                return  # left by something that folding does not see: an exception, a return, another thread
 
     def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
         for item in node.items:
@@ -231,6 +237,17 @@ def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def _same(a: Value, b: Value) -> bool:
     return a is b or (type(a) is type(b) and bool(a == b))
+
+
+def _snapshot(scope: Scope) -> list[tuple[str, Value, int]]:
+    """Names, values, and the sizes of values that can grow in place."""
+    return [(k, v, len(v) if isinstance(v, (list, dict, set, bytearray)) else 0) for k, v in scope.names.items()]
+
+
+def _unchanged(before: list[tuple[str, Value, int]], after: list[tuple[str, Value, int]]) -> bool:
+    return len(before) == len(after) and all(
+        a[0] == b[0] and a[2] == b[2] and _same(a[1], b[1]) for a, b in zip(before, after, strict=True)
+    )
 
 
 _STATEMENTS: dict[type[ast.stmt], Callable[[Walker, Any, Scope], None]] = {

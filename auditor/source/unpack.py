@@ -68,6 +68,7 @@ class Opaque:
     line: int
     message: str
     reached: bool
+    imports: bool = False  # an import by a computed name: of this folder or of anything installed
 
 
 @dataclass
@@ -179,7 +180,7 @@ class _Unpacker(Walker):
         if args and isinstance(args[0], str):
             self.out.imports.append((args[0], line))
             return Symbol(args[0])
-        self._opaque(line, "import of a module whose name could not be folded")
+        self._opaque(line, "import of a module whose name could not be folded", imports=True)
         raise CannotFold("an import of a name that is not known")
 
     def _unreadable(self, args: list[Value], kwargs: dict[str, Value], line: int, scope: Scope) -> Value:
@@ -244,9 +245,9 @@ class _Unpacker(Walker):
         if not same and len(self.out.executions) < _MAX_ROUNDS:
             self.out.executions.append(entry)
 
-    def _opaque(self, line: int, message: str) -> None:
+    def _opaque(self, line: int, message: str, *, imports: bool = False) -> None:
         if not any(o.line == line for o in self.out.opaque):
-            self.out.opaque.append(Opaque(line, message, self.reached))
+            self.out.opaque.append(Opaque(line, message, self.reached, imports))
 
 
 def _is_sink_name(node: ast.AST) -> bool:
