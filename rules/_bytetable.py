@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from auditor.source import Unit
-from rules._syntax import functions, last_name, scopes
+from rules._syntax import functions, last_name, own_nodes
 
 SPACE = "▁"
 _STEPS = 4000  # statements and expressions worked out per sample
@@ -316,6 +317,17 @@ class _Loop:
         return _UNKNOWN
 
 
+def _holders(tree: ast.Module) -> list[ast.AST]:
+    """The functions that name pieces, and the module where its own statements do."""
+    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_piece_call(node)]
+    holders: list[ast.AST] = [
+        f for f in functions(tree) if any(f.lineno <= line <= (f.end_lineno or f.lineno) for line in lines)
+    ]
+    if any(isinstance(n, ast.Call) and _is_piece_call(n) for n in own_nodes(tree)):
+        holders.append(tree)
+    return holders
+
+
 def _loops(scope: ast.AST) -> Iterator[tuple[ast.For, dict[str, object]]]:
     """The loops over a vocabulary, with what is known of names at their start."""
     lists = {
@@ -325,7 +337,7 @@ def _loops(scope: ast.AST) -> Iterator[tuple[ast.For, dict[str, object]]]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(scope):
+    for node in own_nodes(scope):
         if not isinstance(node, ast.For):
             continue
         reads = any(_is_piece_call(n) for n in ast.walk(node))
@@ -412,15 +424,35 @@ def _tables_of_loop(
 
 def byte_tables(unit: Unit, tree: ast.Module) -> tuple[ByteTable, ...]:
     """The byte tables that a unit builds. A table is what holds 3 for the piece "cat" and 5 for "zebra"."""
-    helpers = {f.name: f for f in functions(tree) if isinstance(f, ast.FunctionDef)}
-    found: dict[tuple[int, str], ByteTable] = {}
-    if not any(_snake(n.attr) in _PIECE_CALLS for n in ast.walk(tree) if isinstance(n, ast.Attribute)):
+    # Several rules ask the same of the same program; the text decides, the tree is only its parse.
+    return _byte_tables(_Same(unit, tree))
+
+
+class _Same:
+    """A unit as a cache key: equal only to the same parse of it."""
+
+    def __init__(self, unit: Unit, tree: ast.Module) -> None:
+        self.unit, self.tree = unit, tree
+
+    def __hash__(self) -> int:
+        return id(self.tree)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.tree is self.tree
+
+
+@lru_cache(maxsize=32)
+def _byte_tables(key: _Same) -> tuple[ByteTable, ...]:
+    holders = _holders(key.tree)
+    if not holders:
         return ()
-    for scope in scopes(tree):
+    helpers = {f.name: f for f in functions(key.tree) if isinstance(f, ast.FunctionDef)}
+    found: dict[tuple[int, str], ByteTable] = {}
+    for scope in holders:
         for loop, known in _loops(scope):
-            for table in _tables_of_loop(unit, loop, known, _initial(scope), helpers):
+            for table in _tables_of_loop(key.unit, loop, known, _initial(scope), helpers):
                 found.setdefault((table.line, table.name), table)
-    return tuple(found[key] for key in sorted(found))
+    return tuple(found[name] for name in sorted(found))
 
 
 def adds_leading_space(tree: ast.Module) -> ast.AST | None:

@@ -63,13 +63,12 @@ def family(run: Run) -> str | None:
     told = [run.tokenizer or "", run.dataset or ""]
     told += [value for name, value in run.hyperparameters.items() if re.search(r"(?i)path|tokenizer|files|data", name)]
     text = " ".join(told).lower()
-    size = re.search(r"sp(1024|4096|8192)|(1024|4096|8192)_bpe", text)
-    if size is None:
-        vocabulary = {name.lower(): value for name, value in run.hyperparameters.items()}.get("vocab_size", "")
-        size = re.search(r"(1024|4096|8192)", vocabulary) if text.strip() else None
-    if size is None:
+    size = re.search(r"sp_?(1024|4096|8192)(?![0-9])|(?<![0-9])(1024|4096|8192)_bpe", text)
+    vocabulary = {name.lower(): value for name, value in run.hyperparameters.items()}.get("vocab_size", "").strip()
+    known = size[1] or size[2] if size else vocabulary if text.strip() and "sp" in text else ""
+    key = f"sp{known}"
+    if key not in LIMITS.bytes_per_token or (vocabulary and vocabulary != known):
         return None
-    key = f"sp{size[1] or size[0]}" if size.re.groups == 1 else f"sp{size[1] or size[2]}"
     return f"caseops_{key}" if "caseops" in text or "lossless_caps" in text else key
 
 
@@ -91,12 +90,15 @@ def full_bytes(run: Run) -> int:
 
 
 def deviation(implied: float, wanted: float) -> float:
-    """Relative; 0.0 within the spread of the ways to count the full set."""
+    """Relative; 0.0 within the spread of the ways to count the full set.
+
+    Fewer bytes than the set has make the score worse: there, only outliers count.
+    """
     ways = (wanted, LIMITS.canonical_bytes_sidecar, LIMITS.canonical_bytes_raw)
     if wanted == LIMITS.canonical_bytes and any(abs(implied / way - 1) <= LIMITS.ledger_tolerance for way in ways):
         return 0.0
     off = implied / wanted - 1
-    return 0.0 if abs(off) <= LIMITS.ledger_tolerance else off
+    return 0.0 if -LIMITS.ledger_outlier <= off <= LIMITS.ledger_tolerance else off
 
 
 def excess(run: Run) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from rules._syntax import Function, assignments, calls, functions, last_name, parents
@@ -22,12 +22,19 @@ _TRAINING = re.compile(r"fineweb_train_|(?<![a-z])train(?:_\*|_[0-9*{]|\*)|^trai
 _BLOB_CALLS = {"decompress", "frombuffer", "b85decode", "b64decode", "a85decode", "read_bytes", "unpackbits"}
 
 
+@lru_cache(maxsize=32)
+def origins_of(tree: ast.Module) -> Origins:
+    """The one `Origins` of a module: several rules ask it."""
+    return Origins(tree)
+
+
 class Origins:
     """Answers questions about one module."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self._left = 0
+        self._known: dict[ast.AST, frozenset[Kind]] = {}
 
     @cached_property
     def above(self) -> dict[ast.AST, ast.AST]:
@@ -85,8 +92,10 @@ class Origins:
 
     def of(self, node: ast.AST) -> frozenset[Kind]:
         """What the value of an expression is made of; empty where nothing is known of it."""
-        self._left = _BUDGET
-        return frozenset(self._of(node, self.scope_of(node), 0, set()))
+        if node not in self._known:
+            self._left = _BUDGET
+            self._known[node] = frozenset(self._of(node, self.scope_of(node), 0, set()))
+        return self._known[node]
 
     def _of(self, node: ast.AST, scope: ast.AST, depth: int, seen: set[tuple[str, int]]) -> set[Kind]:
         self._left -= 1

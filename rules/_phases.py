@@ -24,6 +24,18 @@ class Phases:
         roots = [name for name, f in self.functions.items() if _scores(f) and not _trains(f)]
         return frozenset(self._reached_from(roots, _DEPTH))
 
+    def called_after(self, line: int) -> frozenset[str]:
+        """The functions that the scope that trains calls behind a line, and what they call."""
+        if self.training_end is None:
+            return frozenset()
+        behind = [n for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line]
+        return frozenset(self._reached_from(list({last_name(c.func) for c in behind} & self.functions.keys()), _DEPTH))
+
+    def holder(self, node: ast.AST) -> str | None:
+        """The innermost function around a node."""
+        around = [f for f in self.functions.values() if f.lineno <= line_of(node) <= (f.end_lineno or f.lineno)]
+        return max(around, key=lambda f: f.lineno).name if around else None
+
     def _reached_from(self, roots: list[str], depth: int) -> set[str]:
         found = set(roots)
         frontier = set(roots)
@@ -60,11 +72,7 @@ class Phases:
         return any(n is node for n in own_nodes(end[0]))
 
     def in_scoring(self, node: ast.AST) -> bool:
-        return any(
-            function.lineno <= line_of(node) <= (function.end_lineno or function.lineno)
-            for name, function in self.functions.items()
-            if name in self.scoring
-        )
+        return self.holder(node) in self.scoring
 
 
 def _scores(function: Function) -> bool:

@@ -8,7 +8,7 @@ import re
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import folder, script
-from rules._origin import Origins
+from rules._origin import Origins, origins_of
 from rules._syntax import Function, calls, code_finding, functions, last_name, python_units
 
 ID = "calibration-on-val"
@@ -67,7 +67,7 @@ def check(facts: Facts) -> Ruling:
     findings: list[Finding] = []
     collectors = 0
     for unit, tree in python_units(facts):
-        origins = Origins(tree)
+        origins = origins_of(tree)
         for function in functions(tree):
             if not _collects(function):
                 continue

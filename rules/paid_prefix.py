@@ -10,7 +10,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script, seeds
 from rules._ledger import integer, judged, log_finding, log_lines
-from rules._origin import Origins
+from rules._origin import origins_of
 from rules._syntax import assignments, code_finding, last_name, python_units
 
 ID = "paid-prefix"
@@ -69,7 +69,7 @@ def _zeroed(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
 
 def _in_code(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
-        origins = Origins(tree)
+        origins = origins_of(tree)
         tables: dict[ast.AST, dict[str, ast.expr]] = {}
         told: set[int] = set()
         for place, mask in _zeroed(tree):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
@@ -164,9 +165,21 @@ def _constant_range(loop: ast.For, constants: dict[str, float]) -> float | None:
     return constants.get(bound.id) if isinstance(bound, ast.Name) else number(bound)
 
 
+def _record(facts: Facts) -> bool:
+    """Whether a figure is claimed as a record; elsewhere a part is only worth a warning."""
+    declared = facts.claims.non_record is not None and facts.claims.non_record.value
+    return (
+        bool(facts.headline)
+        and not declared
+        and "non_record" not in (facts.submission.track or facts.submission.folder)
+    )
+
+
 def check(facts: Facts) -> Ruling:
     runs = judged(facts)
     findings = [f for run in runs for f in (_of_set(run), _of_headline(facts, run)) if f]
+    if not _record(facts):
+        findings = [replace(f, outcome=Outcome.WARNING) for f in findings]
     findings += [*_of_claims(facts), *_of_code(facts)]
     known = any(canonical_tokens(run.val_tokens or 0) or first_day(run) or excess(run) == 0.0 for run in runs)
     unchecked = "" if known else "no log shows how many validation tokens were scored"

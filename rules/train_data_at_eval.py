@@ -8,44 +8,62 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script
-from rules._origin import Origins
+from rules._origin import Origins, origins_of
 from rules._phases import Phases
-from rules._syntax import calls, code_finding, last_name, line_of, own_nodes, python_units
+from rules._syntax import calls, code_finding, dotted, last_name, line_of, own_nodes, python_units
 
 ID = "train-data-at-eval"
 
-_READS = {"glob", "open", "memmap", "fromfile", "load", "next_batch", "iglob", "load_data_shard"}
+_READS = {"glob", "iglob", "open", "memmap", "fromfile", "next_batch", "load_data_shard", "load_shard"}
 
 
-def _loaded_back(phases: Phases) -> int | None:
-    """The line behind training where the quantized artifact is loaded back: what follows is evaluation."""
+def _loaded_back(phases: Phases, origins: Origins) -> int | None:
+    """The line behind training where the compressed artifact is loaded back: what follows is evaluation."""
     if phases.training_end is None:
         return None
     scope, end = phases.training_end
     lines = [
         line_of(n)
         for n in own_nodes(scope)
-        if isinstance(n, ast.Call) and last_name(n.func) in {"load_state_dict", "deserialize"} and line_of(n) > end
+        if isinstance(n, ast.Call)
+        and line_of(n) > end
+        and last_name(n.func) in {"load_state_dict", "deserialize"}
+        and (last_name(n.func) == "deserialize" or any("blob" in origins.of(a) or _from_disk(a) for a in n.args))
     ]
-    return max(lines, default=None)
+    return min(lines, default=None)
+
+
+def _from_disk(node: ast.expr) -> bool:
+    return any(dotted(c.func) == "torch.load" for c in calls(node))
 
 
 def _findings(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
-        phases, origins = Phases(tree), Origins(tree)
-        loaded = _loaded_back(phases)
+        phases, origins = Phases(tree), origins_of(tree)
+        loaded = _loaded_back(phases, origins)
+        late = phases.called_after(loaded) if loaded is not None else frozenset()
         for call in calls(tree):
             name = last_name(call.func)
-            scoring = name in _READS and phases.in_scoring(call)
-            behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
-            if not scoring and not (behind and (name in _READS or name in origins.functions)):
+            if name not in _READS:
                 continue
-            sources = [origins.of(argument) for argument in (*call.args, *(k.value for k in call.keywords))]
+            holder = phases.holder(call)
+            scoring = holder in phases.scoring
+            behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
+            if not (scoring or behind or holder in late):
+                continue
+            sources = [origins.of(argument) for argument in call.args]
             if isinstance(call.func, ast.Attribute):
                 sources.append(origins.of(call.func.value))
-            if any("training" in kinds and "validation" not in kinds for kinds in sources):
-                message = f"{name} reads training shards during evaluation"
+            if not any("training" in kinds and "validation" not in kinds for kinds in sources):
+                continue
+            if scoring:
+                message = f"'{holder}' scores validation tokens and reads training shards with {name}"
                 yield code_finding(facts, ID, Outcome.VIOLATION, unit, call, message)
+            else:
+                message = f"{name} reads training shards after the artifact was loaded back for evaluation"
+                yield code_finding(
+                    facts, ID, Outcome.DISPUTED, unit, call, f"{message}; ruled out in #576, left in #640"
+                )
 
 
 def check(facts: Facts) -> Ruling:
@@ -55,7 +73,7 @@ def check(facts: Facts) -> Ruling:
 _TUNES = """
 def touch_up(model, files, args, device):
     x, y = next_batch(files, 0, args, device)
-    model(x, y).backward()
+    (0.1 * model(x, y)).backward()
 """
 _RELOAD = 'model.load_state_dict(torch.load("final_model.pt"))\n'
 _SCORE = "val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device)\n"
@@ -87,7 +105,7 @@ RULE = Rule(
             "tuned on training data after loading",
             "breaks",
             folder(script(helpers=_TUNES, scoring=_RELOAD + "touch_up(model, train_files, args, device)\n" + _SCORE)),
-            Outcome.VIOLATION,
+            Outcome.DISPUTED,
         ),
         Example("loaded back and scored", "legal", folder(script(scoring=_RELOAD + _SCORE)), Outcome.PASS),
         Example(

@@ -10,7 +10,7 @@ from auditor.findings import Finding, Location, Outcome, Ruling, found, not_chec
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import folder, script, seeds
 from rules._ledger import judged, log_finding, log_lines
-from rules._origin import Origins
+from rules._origin import Origins, origins_of
 from rules._syntax import calls, code_finding, function_of, last_name, names, python_units
 
 ID = "val-in-training"
@@ -56,7 +56,7 @@ def _in_documents(facts: Facts) -> Iterator[Finding]:
 
 def _in_code(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
-        origins = Origins(tree)
+        origins = origins_of(tree)
         for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)):
             for call in _training_steps(loop, origins):
                 kinds = [origins.of(argument) for argument in call.args]
@@ -75,7 +75,12 @@ def _training_steps(loop: ast.For | ast.While, origins: Origins) -> Iterator[ast
     watched = names(loop) & {"max_wallclock_seconds", "max_wallclock_ms", "iterations"}
     if not watched or not any(last_name(c.func) == "backward" for c in own):
         return
-    losses = {last_name(c.func.value) for c in own if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"}
+    losses = {
+        name
+        for c in own
+        if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"
+        for name in (n.id for n in ast.walk(c.func.value) if isinstance(n, ast.Name))
+    }
     for node in ast.walk(loop):
         if (
             isinstance(node, ast.Assign)

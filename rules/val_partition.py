@@ -23,8 +23,9 @@ def _of_run(run: Run) -> Finding | None:
         )
         return log_finding(ID, Outcome.WARNING, run, run.val_tokens_line, message)
     known = LIMITS.canonical_val_tokens.get(family(run) or "")
-    if known and off != 0.0 and tokens not in LIMITS.split_10k_val_tokens:
-        message = f"{run.log} scores {tokens:,} tokens; the full set of its tokenizer has {known[0]:,}"
+    if tokens in LIMITS.split_10k_val_tokens or (known and off != 0.0):
+        full = f"{known[0]:,}" if known else "more"
+        message = f"{run.log} scores {tokens:,} tokens; the full set of its tokenizer has {full}"
         return log_finding(ID, Outcome.WARNING, run, run.val_tokens_line, message)
     return None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import folder, script
-from rules._origin import Origins
+from rules._origin import origins_of
 from rules._syntax import calls, code_finding, last_name, names, python_units
 
 ID = "vocab-clamp"
@@ -33,7 +33,7 @@ def _clamped(node: ast.AST) -> tuple[ast.expr, list[ast.expr]] | None:
 
 def _findings(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
-        origins = Origins(tree)
+        origins = origins_of(tree)
         for node in (n for n in ast.walk(tree) if isinstance(n, ast.Call | ast.BinOp)):
             clamped = _clamped(node)
             if clamped is None:
