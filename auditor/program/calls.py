@@ -410,7 +410,7 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
         return NONE
     hashed = ("hash",) in tags
     table = id(root(container)) in m.tables
-    if not table or ("bool",) in tags:
+    if not table:
         return NONE
     return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed))})
 

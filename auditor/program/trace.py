@@ -90,6 +90,7 @@ class Lookup(Event):
 
     hashed: bool
     tags: Tags
+    refilled: bool = False  # an earlier pass over the stream has filled the table
 
 
 @dataclass(eq=False, slots=True)
