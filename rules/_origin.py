@@ -11,7 +11,7 @@ import re
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from rules._syntax import Function, assignments, calls, functions, last_name, parents
+from rules._syntax import Function, assignments, calls, functions, last_name, own_nodes, parents
 
 Kind = Literal["validation", "training", "blob"]
 
@@ -76,10 +76,13 @@ class Origins:
         for target, value, _ in assignments(scope):
             for name in _targets(target):
                 found.setdefault(name, []).append(value)
-        for node in ast.walk(scope):
+        for node in own_nodes(scope):
             if isinstance(node, ast.For | ast.comprehension):
                 for name in _targets(node.target):
                     found.setdefault(name, []).append(node.iter)
+            elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+                for name in _targets(node.optional_vars):
+                    found.setdefault(name, []).append(node.context_expr)
             elif isinstance(node, ast.NamedExpr):
                 found.setdefault(node.target.id, []).append(node.value)
         return found
@@ -89,6 +92,11 @@ class Origins:
         while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
             current = self.above.get(current)
         return current or self.tree
+
+    def assigned(self, node: ast.expr) -> list[ast.expr]:
+        """The values that a name is assigned in its function; the expression itself where it is no such name."""
+        values = self._local.get(self.scope_of(node), {}).get(node.id, []) if isinstance(node, ast.Name) else []
+        return values or [node]
 
     def of(self, node: ast.AST) -> frozenset[Kind]:
         """What the value of an expression is made of; empty where nothing is known of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cached_property
 
 from rules._syntax import Function, calls, functions, last_name, line_of, own_nodes
@@ -10,6 +11,7 @@ from rules._syntax import Function, calls, functions, last_name, line_of, own_no
 _NO_GRADIENT = {"no_grad", "inference_mode"}
 _LOSSES = {"cross_entropy", "log_softmax", "nll_loss", "logsumexp"}
 _DEPTH = 4
+_NAMED = re.compile(r"(?i)hessian|calib")
 
 
 class Phases:
@@ -25,23 +27,31 @@ class Phases:
         return frozenset(self._reached_from(roots, _DEPTH))
 
     def called_after(self, line: int) -> frozenset[str]:
-        """The functions that the scope that trains calls behind a line, and what they call."""
+        """The functions that the scope that trains calls behind a line, and what they call; calibration excluded."""
         if self.training_end is None:
             return frozenset()
         behind = [n for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line]
-        return frozenset(self._reached_from(list({last_name(c.func) for c in behind} & self.functions.keys()), _DEPTH))
+        return frozenset(
+            self._reached_from(
+                list({last_name(c.func) for c in behind} & self.functions.keys()), _DEPTH, self.collectors
+            )
+        )
 
     def holder(self, node: ast.AST) -> str | None:
         """The innermost function around a node."""
         around = [f for f in self.functions.values() if f.lineno <= line_of(node) <= (f.end_lineno or f.lineno)]
         return max(around, key=lambda f: f.lineno).name if around else None
 
-    def _reached_from(self, roots: list[str], depth: int) -> set[str]:
-        found = set(roots)
-        frontier = set(roots)
+    @cached_property
+    def collectors(self) -> frozenset[str]:
+        return frozenset(name for name, f in self.functions.items() if collects_statistics(f))
+
+    def _reached_from(self, roots: list[str], depth: int, without: frozenset[str] = frozenset()) -> set[str]:
+        found = set(roots) - without
+        frontier = set(found)
         for _ in range(depth):
             called = {last_name(c.func) for name in frontier for c in calls(self.functions[name])}
-            frontier = (called & self.functions.keys()) - found
+            frontier = (called & self.functions.keys()) - found - without
             found |= frontier
         return found
 
@@ -91,3 +101,32 @@ def _trains(function: Function) -> bool:
     """A main function, which scores and trains."""
     called = {last_name(c.func) for c in calls(function)}
     return "init_process_group" in called or {"backward", "state_dict"} <= called
+
+
+def _gram(node: ast.AST) -> bool:
+    """`x.T @ x`, `x.t().matmul(x)`: the sum that a Hessian estimate is made of."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        left, right = ast.dump(node.left), ast.dump(node.right)
+        return left != right and (_plain(node.left) == right or _plain(node.right) == left)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"addmm_", "matmul"}:
+        return any(_plain(a) == ast.dump(b) for a in (*node.args, node.func.value) for b in node.args if a is not b)
+    return False
+
+
+def _plain(node: ast.expr) -> str:
+    """The expression that is transposed, dumped; "" where nothing is."""
+    if isinstance(node, ast.Attribute) and node.attr in {"T", "mT"}:
+        return ast.dump(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"t", "transpose"}:
+        return ast.dump(node.func.value)
+    return ""
+
+
+def collects_statistics(function: Function) -> bool:
+    """Whether a function sums activations for quantization: a Gram matrix, or hooks under such a name."""
+    if any(_gram(n) for n in ast.walk(function)):
+        hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
+        return hooked or bool(_NAMED.search(function.name))
+    return bool(_NAMED.search(function.name)) and any(
+        last_name(c.func).startswith("register_forward") for c in calls(function)
+    )

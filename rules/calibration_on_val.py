@@ -3,63 +3,37 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import folder, script
 from rules._origin import Origins, origins_of
-from rules._syntax import Function, calls, code_finding, functions, last_name, python_units
+from rules._phases import collects_statistics
+from rules._syntax import Function, calls, code_finding, functions, line_of, python_units
 
 ID = "calibration-on-val"
 
-_NAMED = re.compile(r"(?i)hessian|calib")
 
+def _fed_from_validation(origins: Origins, collector: Function) -> list[tuple[ast.AST, ast.AST]]:
+    """(what is passed, where) for the calls that pass validation tokens, and for the places inside that read them.
 
-def _gram(node: ast.AST) -> bool:
-    """`x.T @ x`, `x.t().matmul(x)`: the sum that a Hessian estimate is made of."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-        left, right = ast.dump(node.left), ast.dump(node.right)
-        return left != right and (_plain(node.left) == right or _plain(node.right) == left)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"addmm_", "matmul"}:
-        return any(_plain(a) == ast.dump(b) for a in (*node.args, node.func.value) for b in node.args if a is not b)
-    return False
-
-
-def _plain(node: ast.expr) -> str:
-    """The expression that is transposed, dumped; "" where nothing is."""
-    if isinstance(node, ast.Attribute) and node.attr in {"T", "mT"}:
-        return ast.dump(node.value)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"t", "transpose"}:
-        return ast.dump(node.func.value)
-    return ""
-
-
-def _collects(function: Function) -> bool:
-    if any(_gram(n) for n in ast.walk(function)):
-        hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
-        return hooked or bool(_NAMED.search(function.name))
-    return bool(_NAMED.search(function.name)) and any(
-        last_name(c.func).startswith("register_forward") for c in calls(function)
-    )
-
-
-def _fed_from_validation(origins: Origins, collector: Function) -> list[ast.AST]:
-    """The calls of a collector that pass validation tokens, and the places inside it that read them."""
+    Where a name is assigned in several branches, what is passed is the branch that reads validation tokens.
+    """
     parameters = [a.arg for a in (*collector.args.posonlyargs, *collector.args.args, *collector.args.kwonlyargs)]
-    places: list[ast.AST] = []
+    places: list[tuple[ast.AST, ast.AST]] = []
     for parameter in parameters:
         for argument in origins.arguments(collector, parameter):
-            kinds = origins.of(argument)
-            if "validation" in kinds and "training" not in kinds:
-                places.append(argument)
+            for value in origins.assigned(argument):
+                kinds = origins.of(value)
+                if "validation" in kinds and "training" not in kinds:
+                    places.append((value, argument))
     local = {id(n) for n in ast.walk(collector)}
     for call in calls(collector):
         reads_itself = [a for a in call.args if isinstance(a, ast.Attribute | ast.Constant | ast.BinOp)]
         for argument in reads_itself:
             kinds = origins.of(argument)
             if id(argument) in local and kinds == {"validation"}:
-                places.append(argument)
+                places.append((argument, argument))
     return places
 
 
@@ -69,12 +43,13 @@ def check(facts: Facts) -> Ruling:
     for unit, tree in python_units(facts):
         origins = origins_of(tree)
         for function in functions(tree):
-            if not _collects(function):
+            if not collects_statistics(function):
                 continue
             collectors += 1
-            for place in _fed_from_validation(origins, function):
+            for place, call in _fed_from_validation(origins, function):
+                runs = facts.program.reached(unit, line_of(call))
                 message = f"'{function.name}' collects its statistics from validation tokens before they are scored"
-                findings.append(code_finding(facts, ID, Outcome.VIOLATION, unit, place, message))
+                findings.append(code_finding(facts, ID, Outcome.VIOLATION, unit, place, message, also=runs))
     if not collectors:
         return not_applicable("nothing collects activation statistics")
     return found(findings, "calibration reads training data or the model's own samples")

@@ -168,8 +168,10 @@ def _constant_range(loop: ast.For, constants: dict[str, float]) -> float | None:
 def _record(facts: Facts) -> bool:
     """Whether a figure is claimed as a record; elsewhere a part is only worth a warning."""
     declared = facts.claims.non_record is not None and facts.claims.non_record.value
+    claimed = facts.claims.val_bpb is not None or facts.claims.readme_val_bpb is not None
     return (
-        bool(facts.headline)
+        claimed
+        and bool(facts.headline)
         and not declared
         and "non_record" not in (facts.submission.track or facts.submission.folder)
     )

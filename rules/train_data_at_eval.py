@@ -30,7 +30,7 @@ def _loaded_back(phases: Phases, origins: Origins) -> int | None:
         and last_name(n.func) in {"load_state_dict", "deserialize"}
         and (last_name(n.func) == "deserialize" or any("blob" in origins.of(a) or _from_disk(a) for a in n.args))
     ]
-    return min(lines, default=None)
+    return max(lines, default=None)
 
 
 def _from_disk(node: ast.expr) -> bool:
