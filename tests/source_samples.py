@@ -17,7 +17,11 @@ from auditor.claims import Claims, Command
 from auditor.source import Sources, decode
 from auditor.submission import Submission, SubmissionFile
 
-PROGRAM = "import os\nstride = int(os.environ.get('STRIDE', 64))\ndef evaluate(val_tokens):\n    return len(val_tokens) // stride\n"
+PROGRAM = """import os
+stride = int(os.environ.get('STRIDE', 64))
+def evaluate(val_tokens):
+    return len(val_tokens) // stride
+"""
 
 RAW = "format=lzma.FORMAT_RAW,filters=[{'id':lzma.FILTER_LZMA2}]"
 # By name: the function that packs, the expression that opens what stands for @, the name it is reported under.

@@ -36,13 +36,16 @@ def test_every_compressor_under_every_encoding(compressor: str, encoding: str) -
 
 
 PAYLOAD = packed(PROGRAM)
+MASKED = bytes(b ^ 90 for b in lzma.compress(PROGRAM.encode()))
+NOISE = "".join(map(chr, random.Random(7).choices(range(33, 126), k=5000)))
 LITERAL = repr(base64.b85encode(lzma.compress(PROGRAM.encode())))
 FORMS = {
     "alias": f"import lzma as L,base64 as B\nexec({PAYLOAD.replace('lzma', 'L').replace('base64', 'B')})",
     "from": f"from base64 import b85decode as d\nfrom lzma import decompress\n"
     f"exec({PAYLOAD.replace('lzma.', '').replace('base64.b85decode', 'd')})",
     "star": f"from lzma import *\nimport base64\nexec({PAYLOAD.replace('lzma.', '')})",
-    "dunder import": f"exec({PAYLOAD.replace('lzma.', '__import__(chr(108)+chr(122)+chr(109)+chr(97)).').replace('base64.', '__import__(str().join([chr(98),chr(97)])+chr(115)+chr(101)+str(64)).')})",
+    "dunder import": "z=__import__(chr(108)+'zma')\nb=__import__(str().join(['ba','se'])+str(64))\n"
+    f"exec({PAYLOAD.replace('lzma', 'z').replace('base64', 'b')})",
     "decode": f"{IMPORTS}exec({PAYLOAD}.decode('utf-8'))",
     "compile": f"{IMPORTS}S={PAYLOAD}\nS=S.decode()\nF=__file__+'.inner.py'\nexec(compile(S,F,'exec'))",
     "eval compile": f"{IMPORTS}eval(compile({PAYLOAD},'x','exec'))",
@@ -57,7 +60,7 @@ FORMS = {
     f"open(p,'wb').write({PAYLOAD})\nrunpy.run_path(p,run_name='__main__')",
     "runpy beside": f"{IMPORTS}import runpy\np=os.path.join(os.path.dirname(os.path.abspath(__file__)),'_t.py')\n"
     f"with open(p,'w') as f:f.write({PAYLOAD}.decode())\nsys.argv[0]=p;runpy.run_path(p,run_name='__main__')",
-    "named temporary": f"{IMPORTS}import runpy,tempfile\nf=tempfile.NamedTemporaryFile('wb',suffix='.py',delete=False)\n"
+    "named temporary": f"{IMPORTS}import runpy,tempfile as t\nf=t.NamedTemporaryFile('wb',suffix='.py',delete=False)\n"
     f"f.write({PAYLOAD})\nf.close()\nrunpy.run_path(f.name,run_name='__main__')",
     "pathlib": f"{IMPORTS}import runpy\nfrom pathlib import Path\np=Path('/tmp')/'t.py'\np.write_bytes({PAYLOAD})\n"
     "exec(p.read_text())",
@@ -68,14 +71,13 @@ FORMS = {
     "subprocess.run([sys.executable,'/tmp/t.py'],check=True)",
     "import hook": f"{IMPORTS}class L:\n    def create_module(self,s):return None\n    def exec_module(self,m):\n"
     f"        exec({PAYLOAD})\nsys.meta_path.insert(0,L())\nimport inner",
-    "xor": f"{IMPORTS}k=90\np=bytes(b^k for b in {bytes(b ^ 90 for b in lzma.compress(PROGRAM.encode()))!r})\n"
-    "exec(lzma.decompress(p))",
-    "xor loop": f"{IMPORTS}o=[]\nfor b in {bytes(b ^ 90 for b in lzma.compress(PROGRAM.encode()))!r}:\n    o.append(b^90)\n"
-    "exec(lzma.decompress(bytes(o)))",
+    "xor": f"{IMPORTS}k=90\np=bytes(b^k for b in {MASKED!r})\nexec(lzma.decompress(p))",
+    "xor loop": f"{IMPORTS}o=[]\nfor b in {MASKED!r}:\n    o.append(b^90)\nexec(lzma.decompress(bytes(o)))",
     "integers": f"{IMPORTS}exec(zlib.decompress(bytes({list(zlib.compress(PROGRAM.encode()))!r})))",
     "streaming": f"{IMPORTS}d=lzma.LZMADecompressor()\nexec(d.decompress(base64.b85decode({LITERAL})))",
     "codecs": f"import codecs\nexec(codecs.decode({PROGRAM.encode().hex().encode()!r},'hex'))",
-    "environment": f"{IMPORTS}os.environ.setdefault('STRIDE','64')\nif os.environ.get('QUIET'):\n    sys.stdout=None\nexec({PAYLOAD})",
+    "environment": f"{IMPORTS}os.environ.setdefault('STRIDE','64')\n"
+    f"if os.environ.get('QUIET'):\n    sys.stdout=None\nexec({PAYLOAD})",
 }
 
 
@@ -122,9 +124,9 @@ def test_any_text_under_any_nesting(text: str, layers: list[tuple[str, str]]) ->
 def test_a_bundle_of_several_files() -> None:
     names = ["_run.py", "train_gpt.py", "helper.py"]
     texts = ["from train_gpt import main\nmain()\n", PROGRAM + "import helper\ndef main():\n    pass\n", "K = 3\n"]
-    bundle = packed("\n# ---- file\n".join(texts), "raw")
+    bundle = packed("\n# -- file\n".join(texts), "raw")
     wrapper = (
-        f"{IMPORTS}import tempfile\nparts={bundle}.decode().split('\\n# ---- file\\n')\nd=tempfile.mkdtemp(prefix='x')\n"
+        f"{IMPORTS}import tempfile\nparts={bundle}.decode().split('\\n# -- file\\n')\nd=tempfile.mkdtemp(prefix='x')\n"
         f"for n,c in zip({names!r},parts):\n f=os.path.join(d,n);os.makedirs(os.path.dirname(f),exist_ok=True)\n"
         " open(f,'w').write(c)\nsys.path.insert(0,d)\nexec(open(os.path.join(d,'_run.py')).read())\n"
     )
@@ -184,7 +186,7 @@ UNKNOWN = {
     "damaged": f"{IMPORTS}exec(lzma.decompress(base64.b85decode('abcdefghij')))",
     "missing": "exec(open(__file__.replace('train_gpt.py','other.py')).read())",
     "not python": f"{IMPORTS}exec({packed('this is ( not Python')})",
-    "unseen": f"{IMPORTS}import helperlib\nhelperlib.go({packed(''.join(map(chr, random.Random(7).choices(range(33, 126), k=5000))))})",
+    "unseen": f"{IMPORTS}import helperlib\nhelperlib.go({packed(NOISE)})",
 }
 
 
@@ -198,7 +200,8 @@ def test_what_cannot_be_opened_is_decisive(form: str) -> None:
 @pytest.mark.parametrize("compressor", COMPRESSORS)
 def test_a_bomb_is_refused_quickly(compressor: str) -> None:
     compress, opens, _ = COMPRESSORS[compressor]
-    wrapper = f"{IMPORTS}exec({opens.replace('@', 'open(os.path.dirname(__file__) + chr(47) + chr(98), chr(114) + chr(98)).read()')})"
+    read = "open(os.path.join(os.path.dirname(__file__),'b'),'rb').read()"
+    wrapper = f"{IMPORTS}exec({opens.replace('@', read)})"
     bomb = compress(bytes(20_000_000))
     start = time.perf_counter()
     sources = decoded({"train_gpt.py": wrapper, "b": bomb})
