@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from rules._syntax import Function, calls, functions, last_name, line_of, own_nodes
 
@@ -12,6 +12,12 @@ _NO_GRADIENT = {"no_grad", "inference_mode"}
 _LOSSES = {"cross_entropy", "log_softmax", "nll_loss", "logsumexp"}
 _DEPTH = 4
 _NAMED = re.compile(r"(?i)hessian|calib")
+
+
+@lru_cache(maxsize=32)
+def phases_of(tree: ast.Module) -> Phases:
+    """The one `Phases` of a module: several rules ask it."""
+    return Phases(tree)
 
 
 class Phases:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script
-from rules._phases import Phases
+from rules._phases import phases_of
 from rules._syntax import calls, code_finding, dotted, last_name, python_units, strings
 
 ID = "network-at-eval"
@@ -57,7 +57,7 @@ def _outcome(kind: str, evaluating: bool) -> tuple[Outcome, str] | None:
 
 def _findings(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
-        phases = Phases(tree)
+        phases = phases_of(tree)
         for call in calls(tree):
             kind = _kind(call)
             if kind is None:

@@ -9,7 +9,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script
 from rules._origin import Origins, origins_of
-from rules._phases import Phases
+from rules._phases import Phases, phases_of
 from rules._syntax import calls, code_finding, dotted, last_name, line_of, own_nodes, python_units
 
 ID = "train-data-at-eval"
@@ -39,7 +39,7 @@ def _from_disk(node: ast.expr) -> bool:
 
 def _findings(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
-        phases, origins = Phases(tree), origins_of(tree)
+        phases, origins = phases_of(tree), origins_of(tree)
         loaded = _loaded_back(phases, origins)
         late = phases.called_after(loaded) if loaded is not None else frozenset()
         for call in calls(tree):
