@@ -130,9 +130,11 @@ def test_a_bundle_of_several_files() -> None:
         f"for n,c in zip({names!r},parts):\n f=os.path.join(d,n);os.makedirs(os.path.dirname(f),exist_ok=True)\n"
         " open(f,'w').write(c)\nsys.path.insert(0,d)\nexec(open(os.path.join(d,'_run.py')).read())\n"
     )
-    sources = decoded(wrapper)
+    # The copy of the helper that is shipped beside it is not what runs.
+    sources = decoded({"train_gpt.py": wrapper, "readable/helper.py": "K = 4\n"})
     assert not sources.problems
     assert {u.text for u in sources.units} == {wrapper, *texts}
+    assert sources.unused == ("readable/helper.py",)
     assert sources.modules["train_gpt"].text == texts[1]
     assert sources.modules["helper"].text == texts[2]
 

@@ -205,17 +205,18 @@ class _Follower:
     def _imports(self, unit: Unit, unpacked: Unpacked, depth: int) -> None:
         assert unit.tree is not None
         path = _file_of(unit)
+        written: set[str] = set()
+        if self.files.written:  # what a wrapper wrote comes first on the path: a shipped file of that name is a decoy
+            for imported in Tree(self.files.written).imports(unit.tree, unit.text, "", ""):
+                written.add(imported.name)
+                self._written(unit, imported.path, imported.name, depth)
         for imported in self.tree.imports(unit.tree, unit.text, path, unit.module):
-            if imported.path != path or unit.layer == 0:
+            if (imported.path != path or unit.layer == 0) and imported.name not in written:
                 self._shipped(imported.path, "module", imported.name, depth)
         for name, _ in unpacked.imports:
             found = self.tree.resolve(name, posixpath.dirname(path))
             if found is not None:
                 self._shipped(found, "module", name, depth)
-        if self.files.written:
-            written = Tree(self.files.written)
-            for imported in written.imports(unit.tree, unit.text, "", ""):
-                self._written(unit, imported.path, imported.name, depth)
 
     def _written(self, unit: Unit, path: str, module: str, depth: int) -> None:
         """A module that a wrapper wrote to a file and that the program imports."""
@@ -228,15 +229,18 @@ class _Follower:
 
     def _native(self, unit: Unit) -> None:
         """C, C++, CUDA and Metal sources: files of the folder, files that were written, and string literals."""
+        written: set[str] = set()
+        for path, data in self.files.written.items():
+            name = posixpath.basename(path)
+            if name.endswith(NATIVE_SUFFIXES) and name in unit.text:
+                written.add(name)
+                if path not in self.done:
+                    self.done.add(path)
+                    label = f"{_file_of(unit)}::{name}"
+                    self.units.append(Unit(label, data.decode("utf-8", "replace"), "c", unit.layer or 1, unit.packing))
         for path in self.native:
-            if posixpath.basename(path) in unit.text:
+            if posixpath.basename(path) in unit.text and posixpath.basename(path) not in written:
                 self._plain(path, "c", "helper-source")
-        for written, data in self.files.written.items():
-            name = posixpath.basename(written)
-            if name.endswith(NATIVE_SUFFIXES) and written not in self.done and name in unit.text:
-                self.done.add(written)
-                label = f"{_file_of(unit)}::{name}"
-                self.units.append(Unit(label, data.decode("utf-8", "replace"), "c", unit.layer or 1, unit.packing))
         if unit.tree is None or unit.language != "python":
             return
         for text, line in native_literals(unit.tree, unit.text):
