@@ -136,6 +136,7 @@ def events_of(trace: Trace, tag: str) -> dict[int, Event]:
         "lookup": dict(trace.lookups),
         "chosen": dict(trace.choices),
         "scaled": dict(trace.scales),
+        "stacked": dict(trace.stacks),
     }
     return table[tag]
 

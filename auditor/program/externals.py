@@ -251,7 +251,7 @@ def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     items = elements(args[0]) if not isinstance(args[0].obj, Sequence) else args[0].obj.items
     tags = union(*items, *args)
     if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(("loss",) in i.tags for i in items):
-        tags |= {("entropy-expert",)}
+        tags |= {("stacked", m.stack(node, frame, tags))}
     return Value(tags, mutable=True)
 
 

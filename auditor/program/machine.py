@@ -19,6 +19,7 @@ from auditor.program.trace import (
     ReportLine,
     Scale,
     Skip,
+    Stack,
     Trace,
 )
 from auditor.program.values import (
@@ -214,6 +215,11 @@ class Machine:
     def scale(self, node: ast.AST, frame: Frame, tags: Tags, factor: float) -> int:
         event = Scale(**self._event(node, frame), factor=factor, tags=tags)  # type: ignore[arg-type]
         self.trace.scales[event.number] = event
+        return event.number
+
+    def stack(self, node: ast.AST, frame: Frame, tags: Tags) -> int:
+        event = Stack(**self._event(node, frame), tags=tags)  # type: ignore[arg-type]
+        self.trace.stacks[event.number] = event
         return event.number
 
     def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags) -> None:

@@ -110,6 +110,13 @@ class Scale(Event):
 
 
 @dataclass(eq=False, slots=True)
+class Stack(Event):
+    """An entropy stands among losses, as if it were the loss of an expert."""
+
+    tags: Tags
+
+
+@dataclass(eq=False, slots=True)
 class ReportLine(Event):
     """A figure is printed. `text` is the constant part of the line."""
 
@@ -142,6 +149,7 @@ class Trace:
     lookups: dict[int, Lookup] = field(default_factory=dict)
     choices: dict[int, Choice] = field(default_factory=dict)
     scales: dict[int, Scale] = field(default_factory=dict)
+    stacks: dict[int, Stack] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
