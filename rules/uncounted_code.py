@@ -51,26 +51,6 @@ def _of_size(facts: Facts, run: Run) -> Finding | None:
     else:
         practice = "; accepted rows left helper modules out (#1514, #2135)" if others else ""
     message += _total(run, shipped - counted) + practice
-    where = f"{over:,} over the cap" if over > 0 else f"{-over:,} under the cap"
-    return f"; as shipped, {run.log} totals {total:,} bytes, {where}"
-
-
-def _of_size(facts: Facts, run: Run) -> Finding | None:
-    entry, others = _shipped(facts)
-    counted = run.code_bytes_compressed or run.code_bytes
-    shipped = entry + sum(size for _, size in others)
-    # Line endings alone make a difference of some bytes.
-    if counted is None or not entry or shipped - counted <= counted // 1000:
-        return None
-    named = ", ".join(f"{path} ({size:,} bytes)" for path, size in others[:4])
-    if others:
-        message = f"the logged code size of {counted:,} bytes leaves out code of the program: {named}"
-        if entry > counted:
-            message += f", and counts {entry:,} shipped bytes of the main script as less"
-    else:
-        message = f"the log counts {counted:,} bytes of code; the script ships with {shipped:,}"
-    practice = "accepted rows count code compressed and leave helper modules out" if entry > counted or others else ""
-    message += _total(run, shipped - counted) + (f"; {practice} (#1626, #1514, #2135)" if practice else "")
     where = (
         max(others, key=lambda o: o[1])[0] if others else next(f.path for f in facts.sources.files if f.role == "entry")
     )
