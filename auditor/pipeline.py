@@ -34,13 +34,13 @@ def gather(submission: Submission, settings: Mapping[str, str], *, strict: bool 
         runs=runs,
         headline=claimed,
         configuration=configuration,
-        program=_followed(sources, configuration, strict),
+        program=_followed(sources, configuration, claimed or runs, strict),
     )
 
 
-def _followed(sources: Sources, configuration: Configuration, strict: bool) -> Program:
+def _followed(sources: Sources, configuration: Configuration, runs: tuple[Run, ...], strict: bool) -> Program:
     try:
-        return analyse(sources, configuration)
+        return analyse(sources, configuration, runs)
     except Exception as error:
         if strict:
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from auditor.program import expressions as ex
@@ -82,7 +83,30 @@ def call(m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Va
         method = obj.cls.lookup("__call__") if obj.cls else None
         if method is not None and isinstance(method.obj, Function):
             return invoke(m, frame, node, method.obj, function, args, kwargs)
+    if obj is None and _NAMED_MODEL.search(_callee(node)):
+        return unknown_model(m, frame, node, function, args, kwargs)
     return externals.opaque(m, frame, node, function, args, kwargs)
+
+
+_NAMED_MODEL = re.compile(r"model|net\b|forward|fwd|logits|gpt", re.IGNORECASE)
+
+
+def _callee(node: ast.AST) -> str:
+    function = getattr(node, "func", None)
+    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def unknown_model(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    """A call that by its name applies a model, where the model itself could not be followed."""
+    result = externals.opaque(m, frame, node, receiver, args, kwargs)
+    inputs = [*args, *kwargs.values()]
+    if VAL not in union(*inputs) or any(_made(v) for v in inputs):
+        return result
+    tokens = sum(1 for v in inputs if VAL in v.tags)
+    state = frozenset(t for t in deep_tags(receiver) if t[0] == "adapted")
+    return Value(m.output(node, frame, externals.without_spans(result.tags), state, loss=tokens >= 2), mutable=True)
 
 
 def invoke(
@@ -399,6 +423,13 @@ def chooses(m: Machine, frame: Frame, node: ast.AST, candidates: list[Value], te
 def table_write(m: Machine, container: Value, index: Value) -> None:
     """A store under a key made of tokens makes a table of the container."""
     if VAL in index.tags or TRAIN in index.tags:
+        table = root(container)
+        m.tables[id(table)] = table
+
+
+def table_grows(m: Machine, container: Value, operand: Value) -> None:
+    """Adding a table of counts to something makes a table of it."""
+    if id(root(operand)) in m.tables or ("counts",) in operand.tags:
         table = root(container)
         m.tables[id(table)] = table
 

@@ -39,6 +39,7 @@ _VAL_NAME = re.compile(r"^(all_)?(val|valid|validation)_(tok|toks|tokens|ids|str
 _TARGET_NAME = re.compile(
     r"^(y|ys|yb|y_np|y_batch|y_cpu|tgt|tgts|targets?|labels?|nxt|gold)(_.*)?$|_(tgt|target|targets|labels|tgts)(_np|_ids)?$"
 )
+_TARGET_KEY = re.compile(r"^_?(full|ngram|joint|pair|tgt|target)_?(h|hs|hash|hashes|key|keys|idx|bucket|buckets)$")
 _VAL_PATH = re.compile(r"fineweb_?val|(^|[/_])val(id)?[_\-*0-9]*[^/]*\.(bin|npy|pt)|valid.*\.bin")
 _TRAIN_PATH = re.compile(r"fineweb_?train|(^|[/_])train[_\-*0-9]*[^/]*\.(bin|npy|pt)")
 _SHAPES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "itemsize", "nbytes", "requires_grad", "is_leaf"})
@@ -125,7 +126,8 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         if hit is not None:
             return hit
         if obj.kind == "module":
-            return value if name == "module" else Value(value.tags, base=value)
+            tags = value.tags | {("param",)} if name in ("weight", "bias") else value.tags
+            return value if name == "module" else Value(tags, base=value)
         return Value(value.tags, obj=Bound(value, name))
     if isinstance(obj, Class):
         hit = obj.lookup(name)
@@ -417,7 +419,8 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
         return _sequence_item(obj, container, index, index_node)
     if isinstance(container.const, str) and index.known and isinstance(index.const, int):
         return Value(container.tags)
-    tags = container.tags | index.tags | _span(index_node, index) | calls.table_read(m, frame, node, container, index)
+    tags = container.tags | (index.tags - {("bool",)}) | _span(index_node, index)
+    tags |= calls.table_read(m, frame, node, container, index)
     if VAL in tags and _shifted(index_node):
         tags |= {TARGET}
     elif _context_slice(index_node):
@@ -609,7 +612,7 @@ def _named_value(name: str, value: Value) -> Value:
         return value
     if _VAL_NAME.match(name) and TRAIN not in value.tags:
         value = with_tags(value, frozenset({VAL}))
-    if VAL in value.tags and ("out",) not in value.tags and _TARGET_NAME.search(name):
+    if VAL in value.tags and (_TARGET_NAME.search(name) or (("hash",) in value.tags and _TARGET_KEY.match(name))):
         value = with_tags(value, frozenset({TARGET}))
     return value
 
@@ -642,6 +645,17 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if isinstance(obj, External) and obj.dotted == "os.environ":
         return
     calls.table_write(m, container, index)
+    if isinstance(obj, (Mapping, Sequence)):
+        _put(container, index, value)
+    else:
+        added = deep_tags(value, 1) | index.tags | _span(target.slice, index)
+        if VAL not in value.tags:
+            added -= {VAL, TARGET}
+        mutate(m, container, Value(added))
+
+
+def _put(container: Value, index: Value, value: Value) -> None:
+    obj = container.obj
     if isinstance(obj, Mapping):
         store_key(container, index, value)
     elif isinstance(obj, Sequence):
@@ -650,11 +664,6 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         else:
             obj.items = [join(item, value) for item in obj.items[:8]] or [value]
         container.tags |= value.tags
-    else:
-        added = deep_tags(value, 1) | index.tags | _span(target.slice, index)
-        if VAL not in value.tags:
-            added -= {VAL, TARGET}
-        mutate(m, container, Value(added))
 
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
@@ -663,7 +672,13 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         container = evaluate(m, frame, node.target.value)
         index = _index(m, frame, node.target.slice)
         calls.table_write(m, container, index)
-        if isinstance(container.obj, Mapping):
+        if isinstance(container.obj, (Mapping, Sequence)) and VAL not in index.tags:
+            element = subscript(m, frame, node.target, container)
+            calls.table_grows(m, element, operand)
+            mutate(m, element, Value(operand.tags - {TARGET}))
+            if not element.mutable:
+                _put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable))
+        elif isinstance(container.obj, Mapping):
             store_key(container, index, Value(operand.tags, mutable=operand.mutable))
         else:
             mutate(m, container, Value(operand.tags | index.tags))
@@ -671,6 +686,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         return
     current = evaluate(m, frame, node.target)
     calls.accumulated(m, frame, node, operand)
+    calls.table_grows(m, current, operand)
     if current.mutable and not current.known:
         result = binary(m, frame, node, node.op, current, operand)
         mutate(m, current, Value(result.tags))
@@ -697,7 +713,8 @@ def mutate(m: Machine, value: Value, source: Value, *, replace: bool = False) ->
         if isinstance(seen.obj, Instance):
             if seen.obj.kind == "module":
                 adapted = {t[1] for t in tags if t[0] == "adapted"}
-                if replace and not m.unsure:
+                # Refilling a buffer leaves the parameters as they are.
+                if replace and not m.unsure and ("param",) in value.tags:
                     seen.obj.adapted = adapted
                 else:
                     seen.obj.adapted |= adapted

@@ -145,8 +145,8 @@ def _library(
             return args[0]
         return Value(union(*args), obj=Sequence(list(args)))
     if name in ("Parameter", "Buffer"):
-        made = Value(union(*args), mutable=True)
-        return made
+        kind = frozenset({("param",)}) if name == "Parameter" else NONE
+        return Value(union(*args) | kind, mutable=True)
     if name in _FRESH:
         return _fresh(name, args, kwargs)
     if name in _LOSS | _DISTRIBUTION | _PICK:
@@ -169,7 +169,7 @@ def _library(
         ex.mutate(m, args[0], Value(union(*args[1:]) - {TARGET}))
         return Value(const=None)
     if name == "bincount" and args:
-        made = Value(union(*args, *kwargs.values()) - {TARGET}, mutable=True)
+        made = Value((union(*args, *kwargs.values()) - {TARGET}) | {("counts",)}, mutable=True)
         calls.table_write(m, made, args[0])
         return made
     if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
@@ -311,8 +311,10 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     tags = NONE
     for value in args:
         tags |= deep_tags(value, 1)
+    text = " ".join(ex.text_of(a) for a in args)
+    m.printed(text)
     if any(t[0] == "out" for t in tags):
-        m.report(node, frame, " ".join(ex.text_of(a) for a in args), tags)
+        m.report(node, frame, text, tags)
 
 
 def _math(name: str, args: list[Value]) -> Value:
@@ -590,8 +592,7 @@ def tensor_method(
         return receiver
     if name in _SAVE and not isinstance(receiver.obj, External):
         _keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
-        if any(t[0] == "out" for v in inputs for t in v.tags):
-            report(m, frame, node, args, kwargs)
+        report(m, frame, node, args, kwargs)
         return Value(const=None)
     if name in _LOAD:
         return Value(receiver.tags | m.disk)
@@ -621,6 +622,8 @@ def tensor_method(
         return Value(receiver.tags | {("entropy",)} - {("loss",)}, mutable=True)
     if name == "step" and not args:
         return Value()
+    if is_forward(name) and inputs:
+        return calls.unknown_model(m, frame, node, receiver, args, kwargs)
     tags = receiver.tags
     for value in inputs:
         tags |= deep_tags(value)

@@ -39,6 +39,11 @@ from auditor.source import Sources, Unit
 
 MAX_DEPTH = 48
 MAX_STEPS = 1_500_000
+MIN_HEAD = 6  # characters of a printed line before its first figure that are enough to know it again
+
+
+Branch = tuple[str, int, int]
+"""An `if` statement: path, layer and line."""
 
 
 class Budget(Exception):
@@ -64,8 +69,10 @@ class Machine:
         *,
         explore: bool = False,
         overrides: Mapping_[str, object] | None = None,
+        forced: Mapping_[Branch, bool] | None = None,
     ) -> None:
         self.sources = sources
+        self.forced = forced or {}
         self.overrides = overrides or {}
         self.environment = environment
         self.explore = explore
@@ -75,7 +82,8 @@ class Machine:
         self.calls: list[ast.AST] = []
         self.functions: list[str] = []
         self.unsure = 0  # depth of branches that hang on an unknown switch
-        self.off: list[frozenset[str]] = []  # switches of the branches that do not run and are only explored
+        # The branches that do not run and are only explored: their switches, and the way they would have to go.
+        self.off: list[tuple[frozenset[str], Branch | None, bool]] = []
         self.guards: list[frozenset[str]] = []
         self.disk: Tags = NONE
         self.pending: list[Pending] = []
@@ -117,11 +125,13 @@ class Machine:
         return Place(frame.unit, line, getattr(node, "end_lineno", line) or line, self.functions[-1] if self.functions else "")
 
     @contextmanager
-    def branch(self, switches: frozenset[str], *, unsure: bool, dormant: bool) -> Iterator[None]:
+    def branch(
+        self, switches: frozenset[str], *, unsure: bool, dormant: bool, key: Branch | None = None, way: bool = True
+    ) -> Iterator[None]:
         self.guards.append(switches)
         self.unsure += unsure
         if dormant:
-            self.off.append(switches or frozenset({"?"}))
+            self.off.append((switches or frozenset({"?"}), key, way))
         try:
             yield
         finally:
@@ -164,7 +174,7 @@ class Machine:
             "loops": tuple(self.loops),
             "certain": not self.unsure,
             "guards": guards,
-            "off": frozenset().union(*self.off) if self.off else frozenset(),
+            "off": frozenset().union(*(names for names, _, _ in self.off)) if self.off else frozenset(),
         }
 
     # -- events --------------------------------------------------------------------------------------
@@ -227,6 +237,17 @@ class Machine:
         self.trace.reports.append(
             ReportLine(**self._event(node, frame), text=text, outputs=outputs, tags=tags)  # type: ignore[arg-type]
         )
+
+    def printed(self, text: str) -> None:
+        """A line that is printed, whatever is in it: a log that holds it proves that its branch ran."""
+        head = text.split("{}")[0].strip()
+        if len(head) < MIN_HEAD:
+            return
+        if not self.off:
+            self.trace.heads.add(head)
+        elif all(key is not None for _, key, _ in self.off):
+            ways = {key: way for _, key, way in self.off if key is not None}
+            self.trace.dormant_heads.setdefault(head, ways)
 
     def skip(self, node: ast.AST, first: ast.AST, last: ast.AST, frame: Frame, switches: frozenset[str]) -> None:
         end = getattr(last, "end_lineno", None) or getattr(last, "lineno", 1)

@@ -11,6 +11,18 @@ from auditor.source import Unit
 Lines = Mapping[tuple[str, int], Mapping[int, bool | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A branch that the configuration leaves out, and the printed line in a log that shows that it ran."""
+
+    path: str
+    layer: int
+    line: int
+    log: str
+    log_line: int
+    text: str
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """What the program does under one configuration.
@@ -26,6 +38,7 @@ class Program:
     dormant: Trace | None = None
     dormant_lines: Lines = field(default_factory=dict)
     steps: int = 0
+    proofs: tuple[Proof, ...] = ()  # branches taken because a log shows them
 
     def reached(self, unit: Unit, line: int) -> bool | None:
         """Whether that line of that unit runs: True, False, or None where it cannot be told."""

@@ -10,7 +10,7 @@ from typing import Any
 from auditor.program import calls
 from auditor.program.expressions import assign, augmented, evaluate, mutate, truth
 from auditor.program.iteration import iterations
-from auditor.program.machine import Machine, switches
+from auditor.program.machine import Branch, Machine, switches
 from auditor.program.values import NONE, Class, External, Frame, Function, PyModule, Value, join
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
@@ -69,14 +69,18 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     test = evaluate(m, frame, node.test)
     known = truth(m, frame, node.test, test)
     names = switches(test.tags)
-    if known is not None and not (m.explore and names):
+    key = (frame.unit.path, frame.unit.layer, node.lineno)
+    forced = m.forced.get(key)
+    if forced is not None:
+        known = forced
+    if known is not None and (forced is not None or not (m.explore and names)):
         taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
         if other:
             m.skip(node, other[0], other[-1], frame, names)
         with m.branch(names, unsure=False, dormant=False):
             return execute(m, frame, taken)
     unsure = known is None and any(t[0] == "unset" for t in test.tags)
-    return _both(m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known)
+    return _both(m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key)
 
 
 def _both(
@@ -88,14 +92,15 @@ def _both(
     *,
     unsure: bool,
     dead: bool | None,
+    key: Branch | None = None,
 ) -> int:
     """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
     before = dict(frame.names)
-    with m.branch(names, unsure=unsure, dormant=dead is True):
+    with m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True):
         first = execute(m, frame, body)
     after_body = frame.names
     frame.names = before
-    with m.branch(names, unsure=unsure, dormant=dead is False):
+    with m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False):
         second = execute(m, frame, orelse)
     if not first & NORMAL and not first & (BREAK | CONTINUE):
         return first | second

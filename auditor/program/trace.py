@@ -152,6 +152,8 @@ class Trace:
     stacks: dict[int, Stack] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
+    heads: set[str] = field(default_factory=set)  # constant beginnings of the lines that are printed
+    dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:
