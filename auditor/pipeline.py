@@ -9,7 +9,7 @@ from auditor.config import Configuration, configure
 from auditor.judge import describe
 from auditor.program import Program, analyse
 from auditor.rule import Facts
-from auditor.runs import read_runs
+from auditor.runs import Run, read_runs
 from auditor.runs.headline import headline
 from auditor.source import Sources, decode
 from auditor.submission import Submission

@@ -37,23 +37,23 @@ def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, devic
     return val_loss, val_bpb
 '''
 
-_SCORE = '''
+_SCORE = """
         with torch.no_grad():
             nll = F.cross_entropy(model.forward_logits(x).float().flatten(0, 1), y.flatten(), reduction="none")
         loss_sum += nll.double().sum()
         token_count += nll.numel()
         byte_count += (base_bytes[y] + (leading_space[y] & ~boundary[x]).to(torch.int16)).double().sum()
-'''
+"""
 
-_TRAIN = '''
+_TRAIN = """
         if args.ttt_enabled and end < total:
             for epoch in range(args.ttt_epochs):
                 tuner.zero_grad()
                 model(x, y).backward()
                 tuner.step()
-'''
+"""
 
-_EPOCHS = '''
+_EPOCHS = """
         for epoch in range(args.ttt_epochs):
             nll = F.cross_entropy(model.forward_logits(x).float().flatten(0, 1), y.flatten(), reduction="none")
             if epoch == {scored}:
@@ -63,7 +63,7 @@ _EPOCHS = '''
             tuner.zero_grad()
             nll.mean().backward()
             tuner.step()
-'''
+"""
 
 
 def _chunked(order: str, body: str, enabled: int = 1) -> str:

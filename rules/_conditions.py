@@ -7,7 +7,7 @@ The interpreter takes a model's forward pass as one step. What stands inside it 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -302,7 +302,8 @@ class Conditions:
             parameter = _parameter(scope, node.id)
             if parameter is not None:
                 passed = self.origins.arguments(scope, node.id)
-                return self._agreed([*values, *(passed or [parameter[1]])], depth, seen | {key})
+                given: list[ast.expr | None] = [*values, *(passed or [parameter[1]])]
+                return self._agreed(given, depth, seen | {key})
         if not values and scope is not self.origins.tree:
             values = list(self._locals(self.origins.tree).get(node.id, ()))
         if values:
@@ -322,7 +323,7 @@ class Conditions:
     def _local_cache(self) -> dict[ast.AST, dict[str, list[ast.expr]]]:
         return {}
 
-    def _agreed(self, nodes: list[ast.expr | None] | list[ast.expr], depth: int, seen: frozenset[str]) -> object:
+    def _agreed(self, nodes: Sequence[ast.expr | None], depth: int, seen: frozenset[str]) -> object:
         """The value that all of the expressions have, UNKNOWN where they differ."""
         values = [UNKNOWN if n is None else self.value(n, depth + 1, seen) for n in nodes[:8]]
         first = values[0] if values else UNKNOWN

@@ -67,7 +67,7 @@ def full_rows() -> str:
     return script(text, settings=NGRAM_SWITCH.format(default=2))
 
 
-_CACHE = '''
+_CACHE = """
 class Cache:
     def __init__(self, buckets):
         self.full = np.zeros(buckets)
@@ -81,7 +81,7 @@ class Cache:
 
     def learn(self, before, nxt):
         np.add.at(self.full, self.key(before, nxt), 1)
-'''
+"""
 
 _MODULE_MIX = """
             hits = cache.read(ctx, tgt)

@@ -16,6 +16,8 @@ def table_findings(facts: Facts, rule: str) -> list[Finding]:
         if isinstance(event, Lookup) and event.refilled:
             message = f"'{event.place.function}' scores the stream with counts that a whole pass over it has filled"
             found.append(
-                event_finding(facts, rule, Outcome.VIOLATION, event, report, message, "counts of tokens yet to be scored")
+                event_finding(
+                    facts, rule, Outcome.VIOLATION, event, report, message, "counts of tokens yet to be scored"
+                )
             )
     return found

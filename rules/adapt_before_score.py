@@ -57,9 +57,19 @@ RULE = Rule(
     why="A model that has trained on a token predicts it too well; the number is then no compression of unseen text.",
     remedy="Record the loss of a chunk first, under no_grad, and train on it only after that; skip the last chunk.",
     sources=(
-        Source("https://github.com/openai/parameter-golf/blob/main/README.md", "only tokens already evaluated", "2026-03-20"),
-        Source("https://github.com/openai/parameter-golf/issues/677", "0hq, valerio-oai: list of illegal submissions", "2026-03-25"),
-        Source("https://github.com/openai/parameter-golf/pull/549", "valerio-oai: score-first chunks look legal", "2026-03"),
+        Source(
+            "https://github.com/openai/parameter-golf/blob/main/README.md",
+            "only tokens already evaluated",
+            "2026-03-20",
+        ),
+        Source(
+            "https://github.com/openai/parameter-golf/issues/677",
+            "0hq, valerio-oai: list of illegal submissions",
+            "2026-03-25",
+        ),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/549", "valerio-oai: score-first chunks look legal", "2026-03"
+        ),
     ),  # fmt: skip
     check=check,
     examples=(

@@ -58,7 +58,11 @@ RULE = Rule(
     remedy="Fit it on training data and ship it in the artifact, or update it online after each chunk is scored.",
     sources=(
         Source("https://github.com/openai/parameter-golf/issues/1017", "conditions 1 and 3", "2026-03-28"),
-        Source("https://github.com/openai/parameter-golf/pull/1991", "cocohearts: tuning on validation outcomes", "2026-05-02"),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/1991",
+            "cocohearts: tuning on validation outcomes",
+            "2026-05-02",
+        ),
     ),  # fmt: skip
     check=check,
     examples=(

@@ -41,8 +41,14 @@ RULE = Rule(
     ),
     remedy="Look up by context alone, take a row over the whole vocabulary, normalize it, then pick the target.",
     sources=(
-        Source("https://github.com/openai/parameter-golf/pull/779", "valerio-oai: only the correct token is reweighted", "2026-03-27"),
-        Source("https://github.com/openai/parameter-golf/issues/677", "valerio-oai: hashed n-gram caches", "2026-03-27"),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/779",
+            "valerio-oai: only the correct token is reweighted",
+            "2026-03-27",
+        ),
+        Source(
+            "https://github.com/openai/parameter-golf/issues/677", "valerio-oai: hashed n-gram caches", "2026-03-27"
+        ),
     ),  # fmt: skip
     check=check,
     examples=(

@@ -18,15 +18,17 @@ def check(facts: Facts) -> Ruling:
     findings: list[Finding] = []
     for number, report, trace in reported(facts, "chosen"):
         event = trace.choices[number]
-        message = f"'{event.place.function or 'the script'}' keeps the lower of two losses of the same tokens ({event.text})"
+        message = (
+            f"'{event.place.function or 'the script'}' keeps the lower of two losses of the same tokens ({event.text})"
+        )
         findings.append(
             event_finding(facts, ID, Outcome.VIOLATION, event, report, message, "chosen by the realised token's loss")
         )
     return found(findings, "no loss is chosen because it is the lower one")
 
 
-_SECOND = "nll = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction=\"none\")"
-_OTHER = "other = F.cross_entropy(0.9 * logits.float().flatten(0, 1), y.flatten(), reduction=\"none\")"
+_SECOND = 'nll = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")'
+_OTHER = 'other = F.cross_entropy(0.9 * logits.float().flatten(0, 1), y.flatten(), reduction="none")'
 
 
 def _with(choice: str) -> str:
@@ -46,7 +48,11 @@ RULE = Rule(
     remedy="Choose by something known before the token: the model's entropy, its largest probability, the match length.",
     sources=(
         Source("https://github.com/openai/parameter-golf/pull/573", "valerio-oai: minimum over passes", "2026-03-24"),
-        Source("https://github.com/openai/parameter-golf/pull/659", "valerio-oai: the rule uses the ground truth", "2026-03-25"),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/659",
+            "valerio-oai: the rule uses the ground truth",
+            "2026-03-25",
+        ),
     ),  # fmt: skip
     check=check,
     examples=(

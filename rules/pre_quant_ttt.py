@@ -39,7 +39,10 @@ RULE = Rule(
     ),
     remedy="Score each chunk before it is trained on, or adapt on a held-out part of the training shards.",
     sources=(
-        Source("https://github.com/openai/parameter-golf/blob/main/README.md", "test-time training only on tokens already evaluated"),
+        Source(
+            "https://github.com/openai/parameter-golf/blob/main/README.md",
+            "test-time training only on tokens already evaluated",
+        ),
         Source("https://github.com/openai/parameter-golf/pull/1972", "cocohearts: score-after-adapt", "2026-05-02"),
         Source("https://github.com/openai/parameter-golf/issues/677", "0hq: list of illegal submissions", "2026-03-25"),
     ),  # fmt: skip

@@ -47,7 +47,7 @@ def _message(mix: Mix, packed: bool | None, facts: Facts, elsewhere: bool) -> st
         when = f" (a run of {day}, before the note)"
     accepted = "; merged as it is" if facts.submission.landed_as else ""
     return (
-        f"{what}; documents are packed into one row: a blocker by the note of {LIMITS.smear_ruling_date} on #1797{when},"
+        f"{what}; a row packs several documents: a blocker by the note of {LIMITS.smear_ruling_date} on #1797{when},"
         f" argued in issue #1988{accepted}"
     )
 

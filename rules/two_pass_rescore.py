@@ -51,7 +51,11 @@ RULE = Rule(
     remedy="Report the first, score-first pass; evaluate other modes from fresh weights.",
     sources=(
         Source("https://github.com/openai/parameter-golf/pull/846", "valerio-oai", "2026-03-27"),
-        Source("https://github.com/openai/parameter-golf/pull/991", "valerio-oai: TTT run twice, second pass reported", "2026-03-28"),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/991",
+            "valerio-oai: TTT run twice, second pass reported",
+            "2026-03-28",
+        ),
     ),  # fmt: skip
     check=check,
     examples=(

@@ -24,7 +24,9 @@ def check(facts: Facts) -> Ruling:
                 message = "a count of the realised token alone is mixed into its probability; the values over the vocabulary do not sum to one"
                 what = "count of the target alone"
             elif isinstance(event, Scale):
-                message = f"the reported loss is multiplied by {event.factor:g}: it is no negative log-probability any more"
+                message = (
+                    f"the reported loss is multiplied by {event.factor:g}: it is no negative log-probability any more"
+                )
                 what = "loss times a constant"
             else:
                 message = "an entropy is mixed in among losses as if it were the loss of an expert"
@@ -48,7 +50,11 @@ RULE = Rule(
     remedy="Mix full distributions, renormalize (a closed-form Z will do), then read the target off.",
     sources=(
         Source("https://github.com/openai/parameter-golf/pull/779", "valerio-oai", "2026-03-27"),
-        Source("https://github.com/openai/parameter-golf/pull/1185", "valerio-oai: compute it over the whole vocabulary", "2026-03-31"),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/1185",
+            "valerio-oai: compute it over the whole vocabulary",
+            "2026-03-31",
+        ),
         Source("https://github.com/openai/parameter-golf/issues/1017", "condition 2", "2026-03-28"),
     ),  # fmt: skip
     check=check,

@@ -93,7 +93,9 @@ def _read(unit: Unit, node: ast.Call, kept: dict[int, str]) -> Iterator[Switch]:
 
 def _is_helper(function: str, name: str) -> bool:
     """`env_int("TTT_EPOCHS", 3)`, `_e("TTT_LR", 1e-3)`: a short helper called with an upper-case name."""
-    return name.isupper() and len(name) > 2 and "." not in function and ("env" in function.lower() or len(function) <= 4)
+    return (
+        name.isupper() and len(name) > 2 and "." not in function and ("env" in function.lower() or len(function) <= 4)
+    )
 
 
 def _environ_key(node: ast.Subscript) -> str | None:
@@ -107,7 +109,9 @@ def _environ_key(node: ast.Subscript) -> str | None:
 def _constant(unit: Unit, statement: ast.stmt) -> Iterator[Switch]:
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         target, value = statement.targets[0].id, statement.value
-    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None:
+    elif (
+        isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None
+    ):
         target, value = statement.target.id, statement.value
     else:
         return
@@ -123,7 +127,11 @@ def literal(node: ast.expr) -> Scalar:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         value = literal(node.operand)
         return -value if isinstance(value, (int, float)) else None
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("str", "int", "float", "bool"):
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("str", "int", "float", "bool")
+    ):
         return literal(node.args[0]) if len(node.args) == 1 else None
     if isinstance(node, ast.BinOp):
         left, right = literal(node.left), literal(node.right)

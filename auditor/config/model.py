@@ -43,6 +43,7 @@ class Configuration:
     environment: Mapping[str, Scalar] = field(default_factory=dict)
     constants: Mapping[str, Scalar] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()  # `--set` names that the program does not read
+    unsettled: frozenset[str] = frozenset()  # switches that documented commands set in different ways
 
     def __call__(self, name: str, default: object) -> Scalar:
         """What the program sees when it reads `name`: None where nothing but the code's default says."""

@@ -21,8 +21,10 @@ def configure(sources: Sources, claims: Claims, runs: Sequence[Run], settings: M
     under which the program keeps it.
     """
     resolver = _Resolver(switches(sources))
-    for command in _run_commands(sources, claims):
+    commands = _run_commands(sources, claims)
+    for command in commands[:1]:
         resolver.take_command(command)
+    resolver.take_alternatives(commands[1:])
     for run in reversed(runs):
         resolver.take_log(run)
     resolver.take_machine(runs, claims)
@@ -38,10 +40,9 @@ class _Resolver:
             held = self.by_attribute.get(switch.attribute.lower())
             if held is None or (held.kind == "constant" and switch.kind != "constant"):
                 self.by_attribute[switch.attribute.lower()] = switch
-        self.settings = {
-            s.name: Setting(s.name, s.default, "default", s.where) for s in found if s.kind != "constant"
-        }
+        self.settings = {s.name: Setting(s.name, s.default, "default", s.where) for s in found if s.kind != "constant"}
         self.conflicts: dict[str, Conflict] = {}
+        self.open: dict[str, Conflict] = {}
         self.unknown: list[str] = []
 
     def take_command(self, command: Command) -> None:
@@ -51,6 +52,15 @@ class _Resolver:
         for name, value in _options(command.arguments):
             if name in self.switches:
                 self._put(Setting(name, value, "command", command.where))
+
+    def take_alternatives(self, commands: Sequence[Command]) -> None:
+        """Further documented commands: a switch that they set otherwise is open until a log or `--set` says."""
+        for command in commands:
+            for name, value in command.environment.items():
+                held = self.settings.get(name)
+                if held is None or held.source != "command" or name in _PER_RUN or same(held.value, value):
+                    continue
+                self.open.setdefault(name, Conflict(name, held, Setting(name, value, "command", command.where)))
 
     def take_log(self, run: Run) -> None:
         for name, text in run.hyperparameters.items():
@@ -105,20 +115,31 @@ class _Resolver:
                 environment[name] = setting.value
             else:
                 environment[name] = as_environment(switch.default if switch else None, setting.value)
+        unsettled = {n: c for n, c in self.open.items() if self.settings[n].source == "command"}
+        for name in unsettled:
+            environment.pop(name, None)
+            held = self.settings[name]
+            self.settings[name] = Setting(name, None, held.source, f"{held.where}, {unsettled[name].other.where}")
+        self.conflicts.update(unsettled)
         ordered = dict(sorted(self.settings.items()))
         conflicts = tuple(self.conflicts[name] for name in sorted(self.conflicts))
-        return Configuration(ordered, conflicts, environment, constants, tuple(self.unknown))
+        return Configuration(ordered, conflicts, environment, constants, tuple(self.unknown), frozenset(unsettled))
 
 
 _PER_RUN = frozenset({"SEED", "RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT", "--seed"})
 
 
-def _run_commands(sources: Sources, claims: Claims) -> Iterator[Command]:
-    """The documented command that runs the entry script: the first one, the earlier words winning over later ones."""
+def _run_commands(sources: Sources, claims: Claims) -> list[Command]:
+    """The documented commands that run the entry script, in order.
+
+    Where none names it, a command whose script is not in the folder is taken to mean it: scripts are renamed
+    when a folder is put together.
+    """
     entry = sources.entry.path.rsplit("/", 1)[-1] if sources.entry else ""
-    fitting = [c for c in claims.commands if c.script and c.script.rsplit("/", 1)[-1] == entry]
-    if fitting:
-        yield fitting[0]
+    named = [(c.script.rsplit("/", 1)[-1], c) for c in claims.commands if c.script]
+    fitting = [c for name, c in named if name == entry]
+    shipped = {u.path.rsplit("/", 1)[-1] for u in sources.units} | {p.rsplit("/", 1)[-1] for p in sources.unused}
+    return fitting or [c for name, c in named if name not in shipped and name.startswith("train")][:1]
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:

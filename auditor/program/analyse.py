@@ -50,7 +50,12 @@ def _run(
     sources: Sources, configuration: Configuration, *, explore: bool, forced: dict[Branch, bool] | None = None
 ) -> Machine:
     machine = Machine(
-        sources, configuration, explore=explore, overrides=configuration.constants, forced=forced
+        sources,
+        configuration,
+        explore=explore,
+        overrides=configuration.constants,
+        forced=forced,
+        unsettled=configuration.unsettled,
     )
     entry = sources.entry
     assert entry is not None

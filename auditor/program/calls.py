@@ -63,7 +63,9 @@ def _arguments(m: Machine, frame: Frame, node: ast.Call) -> Arguments:
     return args, kwargs
 
 
-def call(m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
+def call(
+    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
     obj = function.obj
     if isinstance(obj, Function):
         return invoke(m, frame, node, obj, None, args, kwargs)
@@ -93,7 +95,9 @@ _NAMED_MODEL = re.compile(r"model|net\b|forward|fwd|logits|gpt", re.IGNORECASE)
 
 def _callee(node: ast.AST) -> str:
     function = getattr(node, "func", None)
-    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    return (
+        function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    )
 
 
 def unknown_model(
@@ -169,7 +173,9 @@ def _forwards(function: Function, receiver: Value | None) -> bool:
 def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwargs: dict[str, Value]) -> None:
     spec = function.node.args
     positional = [*spec.posonlyargs, *spec.args]
-    defaults = dict(zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True))
+    defaults = dict(
+        zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True)
+    )
     for i, parameter in enumerate(positional):
         if i < len(args):
             value = args[i]
@@ -359,6 +365,8 @@ def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Va
         return Value(default.tags if default is not None else NONE)
     tags: Tags = frozenset({("cfg", key.const)})
     fallback = default.const if default is not None else None
+    if key.const in m.unsettled:
+        return Value(tags | {("unset", key.const)})
     value = m.environment(key.const, fallback)
     if value is not UNKNOWN and value is not None:
         made = ex.constant(value)
@@ -394,7 +402,9 @@ def gradient_tags(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Tags
     return frozenset({("grad", id(pending.place)), *(t for t in pending.tags if t[0] == "dep")})
 
 
-def arithmetic(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, tags: Tags) -> Tags:
+def arithmetic(
+    m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, tags: Tags
+) -> Tags:
     """A loss times a constant near one is no unit conversion: the scored value is no log-probability any more."""
     for loss, factor in ((left, right), (right, left)):
         if ("loss",) not in loss.tags or not isinstance(factor.const, float) or factor is loss:

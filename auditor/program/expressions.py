@@ -428,7 +428,9 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
     if isinstance(obj, Instance) and obj.cls is not None:
         method = obj.cls.lookup("__getitem__")
         if method is not None:
-            return calls.call(m, frame, node, Value(obj=Bound(container, "__getitem__", _function_of(method))), [index], {})
+            return calls.call(
+                m, frame, node, Value(obj=Bound(container, "__getitem__", _function_of(method))), [index], {}
+            )
     fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
     return Value(tags, base=None if fancy else container, mutable=container.mutable)
 
@@ -489,9 +491,12 @@ def _sequence_item(obj: Sequence, container: Value, index: Value, node: ast.expr
     items = obj.items
     if isinstance(node, ast.Slice):
         tags = index.tags
-        if not index.tags and obj.exact and all(
-            p is None or isinstance(p, ast.Constant) for p in (node.lower, node.upper)
-        ) and node.step is None:
+        if (
+            not index.tags
+            and obj.exact
+            and all(p is None or isinstance(p, ast.Constant) for p in (node.lower, node.upper))
+            and node.step is None
+        ):
             lower = node.lower.value if isinstance(node.lower, ast.Constant) else None
             upper = node.upper.value if isinstance(node.upper, ast.Constant) else None
             return Value(container.tags, obj=Sequence(items[lower:upper]))
@@ -626,7 +631,11 @@ def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> 
     elif isinstance(obj, Sequence) and obj.exact and starred is not None and len(obj.items) >= len(targets) - 1:
         tail = len(targets) - starred - 1
         middle = obj.items[starred : len(obj.items) - tail]
-        items = [*obj.items[:starred], Value(union(*middle), obj=Sequence(list(middle))), *obj.items[len(obj.items) - tail :]]
+        items = [
+            *obj.items[:starred],
+            Value(union(*middle), obj=Sequence(list(middle))),
+            *obj.items[len(obj.items) - tail :],
+        ]
     elif isinstance(obj, Sequence) and obj.items:
         one = obj.items[0]
         for item in obj.items[1:8]:

@@ -37,40 +37,180 @@ _LOSS = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss", "
 _DISTRIBUTION = frozenset({"log_softmax", "softmax", "logsumexp"})
 _PICK = frozenset({"gather", "take_along_dim", "take_along_axis"})
 _IDENTITY = frozenset(
-    {"compile", "DistributedDataParallel", "DDP", "DataParallel", "as_tensor", "from_numpy", "asarray", "ascontiguousarray",
-     "script", "no_grad", "inference_mode", "Path", "PurePath", "deterministic_algorithms", "wraps", "cast"}
+    {
+        "compile",
+        "DistributedDataParallel",
+        "DDP",
+        "DataParallel",
+        "as_tensor",
+        "from_numpy",
+        "asarray",
+        "ascontiguousarray",
+        "script",
+        "no_grad",
+        "inference_mode",
+        "Path",
+        "PurePath",
+        "deterministic_algorithms",
+        "wraps",
+        "cast",
+    }
 )
 _FRESH = frozenset(
-    {"zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "full_like", "randn", "rand", "randint",
-     "arange", "randn_like", "rand_like", "eye", "tensor", "new_zeros", "new_full", "new_empty", "new_ones"}
+    {
+        "zeros",
+        "ones",
+        "empty",
+        "full",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "randn",
+        "rand",
+        "randint",
+        "arange",
+        "randn_like",
+        "rand_like",
+        "eye",
+        "tensor",
+        "new_zeros",
+        "new_full",
+        "new_empty",
+        "new_ones",
+    }
 )
 _SIZES = frozenset({"numel", "size", "dim", "__len__", "element_size", "nelement", "stat"})
 _SELF = frozenset(
-    {"to", "cuda", "cpu", "bfloat16", "half", "float", "double", "train", "eval", "requires_grad_", "contiguous", "compile",
-     "apply", "share_memory_", "pin_memory"}
+    {
+        "to",
+        "cuda",
+        "cpu",
+        "bfloat16",
+        "half",
+        "float",
+        "double",
+        "train",
+        "eval",
+        "requires_grad_",
+        "contiguous",
+        "compile",
+        "apply",
+        "share_memory_",
+        "pin_memory",
+    }
 )
 _VIEW = frozenset(
-    {"view", "reshape", "flatten", "squeeze", "unsqueeze", "transpose", "permute", "narrow", "expand", "view_as", "select",
-     "chunk", "split", "unbind", "ravel", "t", "as_strided"}
+    {
+        "view",
+        "reshape",
+        "flatten",
+        "squeeze",
+        "unsqueeze",
+        "transpose",
+        "permute",
+        "narrow",
+        "expand",
+        "view_as",
+        "select",
+        "chunk",
+        "split",
+        "unbind",
+        "ravel",
+        "t",
+        "as_strided",
+    }
 )
-_RESET = frozenset({"zero_", "fill_", "normal_", "uniform_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_",
-                    "orthogonal_", "trunc_normal_", "constant_", "zeros_", "ones_", "set_", "clear"})
-_SAVE = frozenset({"save", "dump", "savez", "savez_compressed", "write", "write_bytes", "write_text", "tofile", "save_file"})
+_RESET = frozenset(
+    {
+        "zero_",
+        "fill_",
+        "normal_",
+        "uniform_",
+        "kaiming_uniform_",
+        "kaiming_normal_",
+        "xavier_uniform_",
+        "orthogonal_",
+        "trunc_normal_",
+        "constant_",
+        "zeros_",
+        "ones_",
+        "set_",
+        "clear",
+    }
+)
+_SAVE = frozenset(
+    {"save", "dump", "savez", "savez_compressed", "write", "write_bytes", "write_text", "tofile", "save_file"}
+)
 _LOAD = frozenset({"load", "read", "read_bytes", "load_file", "readinto"})
 _FROM_DISK = frozenset({"torch.load", "numpy.load", "pickle.load", "pickle.loads", "safetensors.torch.load_file"})
 _STRING = frozenset(
-    {"lower", "upper", "strip", "lstrip", "rstrip", "replace", "startswith", "endswith", "split", "title", "capitalize",
-     "removeprefix", "removesuffix", "isdigit", "casefold", "encode", "splitlines", "zfill", "count", "find"}
+    {
+        "lower",
+        "upper",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "replace",
+        "startswith",
+        "endswith",
+        "split",
+        "title",
+        "capitalize",
+        "removeprefix",
+        "removesuffix",
+        "isdigit",
+        "casefold",
+        "encode",
+        "splitlines",
+        "zfill",
+        "count",
+        "find",
+    }
 )
 _PRINTERS = frozenset({"builtins.print", "logging.info", "print", "tqdm.write", "rich.print", "sys.stdout.write"})
-_OPTIMIZERS = ("AdamW", "Adam", "SGD", "LBFGS", "RMSprop", "Adagrad", "NAdam", "RAdam", "Adadelta", "Adamax", "Muon", "Optimizer",
-               "AdamW8bit", "Adam8bit", "Lion", "Rprop", "FusedAdam", "ASGD", "Adafactor", "SparseAdam")
+_OPTIMIZERS = (
+    "AdamW",
+    "Adam",
+    "SGD",
+    "LBFGS",
+    "RMSprop",
+    "Adagrad",
+    "NAdam",
+    "RAdam",
+    "Adadelta",
+    "Adamax",
+    "Muon",
+    "Optimizer",
+    "AdamW8bit",
+    "Adam8bit",
+    "Lion",
+    "Rprop",
+    "FusedAdam",
+    "ASGD",
+    "Adafactor",
+    "SparseAdam",
+)
 
 
 def is_forward(name: str) -> bool:
     """Names of methods that compute with a module's weights."""
-    return name == "__call__" or name.startswith(("forward", "_forward", "compute_logits", "logits", "get_logits", "encode",
-                                                  "decode", "embed", "hidden", "run_blocks", "per_token", "token_loss"))
+    return name == "__call__" or name.startswith(
+        (
+            "forward",
+            "_forward",
+            "compute_logits",
+            "logits",
+            "get_logits",
+            "encode",
+            "decode",
+            "embed",
+            "hidden",
+            "run_blocks",
+            "per_token",
+            "token_loss",
+        )
+    )
 
 
 def is_method(name: str) -> bool:
@@ -84,7 +224,9 @@ def is_method(name: str) -> bool:
     }  # fmt: skip
 
 
-def opaque(m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
+def opaque(
+    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
     """A call that is not understood: its result may hold whatever its arguments hold."""
     tags = deep_tags(function, 2) if not isinstance(function.obj, External) else NONE
     for value in (*args, *kwargs.values()):
@@ -117,8 +259,12 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
         return Value(obj=Instance(None, dict(kwargs), kind="namespace"))
     if dotted in ("sys.exit", "os._exit", "exit", "quit", "builtins.exit"):
         return Value(obj=External("sys.exit()"))
-    if dotted in ("torch.cuda.is_available", "torch.distributed.is_available", "torch.distributed.is_initialized",
-                  "torch.cuda.is_bf16_supported"):
+    if dotted in (
+        "torch.cuda.is_available",
+        "torch.distributed.is_available",
+        "torch.distributed.is_initialized",
+        "torch.cuda.is_bf16_supported",
+    ):
         return Value(const=True)
     if dotted in ("torch.distributed.get_rank",):
         return Value(const=0)
@@ -195,6 +341,12 @@ def _library(
     if dotted.startswith(("torch.nn.", "nn.")) and name[:1].isupper():
         return Value(obj=Instance(None, kind="module", dotted=dotted))
     result = opaque(m, frame, node, Value(), args, kwargs)
+    target = kwargs.get("target")
+    if name in ("Thread", "Process") and target is not None and isinstance(target.obj, Function):
+        given = kwargs.get("args")
+        passed = given.obj.items if given is not None and isinstance(given.obj, Sequence) else []
+        calls.call(m, frame, node, target, passed, {})
+        return result
     callee = next((a for a in args if isinstance(a.obj, (Function, Class))), None)
     if name in ("submit", "map", "apply_async", "Thread", "checkpoint", "vmap", "run", "timeit") and callee is not None:
         rest = args[args.index(callee) + 1 :]
@@ -250,7 +402,9 @@ def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
 def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     items = elements(args[0]) if not isinstance(args[0].obj, Sequence) else args[0].obj.items
     tags = union(*items, *args)
-    if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(("loss",) in i.tags for i in items):
+    if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(
+        ("loss",) in i.tags for i in items
+    ):
         tags |= {("stacked", m.stack(node, frame, tags))}
     return Value(tags, mutable=True)
 
@@ -285,7 +439,9 @@ def _clone_instance(instance: Instance, depth: int) -> Instance:
         for name, attribute in attributes.items():
             if isinstance(attribute.obj, Instance) and attribute.obj is not instance:
                 attributes[name] = Value(attribute.tags, obj=_clone_instance(attribute.obj, depth - 1))
-    return Instance(instance.cls, attributes, instance.kind, set(instance.adapted), list(instance.parameters), instance.dotted)
+    return Instance(
+        instance.cls, attributes, instance.kind, set(instance.adapted), list(instance.parameters), instance.dotted
+    )
 
 
 def _keep(m: Machine, tags: Tags) -> None:
@@ -327,7 +483,9 @@ def _math(name: str, args: list[Value]) -> Value:
         return Value(union(*args))
 
 
-def _os(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value | None:
+def _os(
+    m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
     if dotted in ("os.environ.get", "os.getenv", "os.environ.pop", "os.environ.setdefault") and args:
         default = args[1] if len(args) > 1 else kwargs.get("default", Value(const=None))
         return calls.environment(m, frame, node, args[0], default)
@@ -523,7 +681,9 @@ def _mapping_method(
             pairs.append((Value(), mapping.other))
         exact = mapping.other is None
         if name == "items":
-            return Value(receiver.tags, obj=Sequence([Value(union(k, v), obj=Sequence([k, v])) for k, v in pairs], exact))
+            return Value(
+                receiver.tags, obj=Sequence([Value(union(k, v), obj=Sequence([k, v])) for k, v in pairs], exact)
+            )
         return Value(receiver.tags, obj=Sequence([k if name == "keys" else v for k, v in pairs], exact))
     if name == "update" and args:
         source = args[0]
@@ -601,8 +761,29 @@ def tensor_method(
     if name in ("index_select", "take", "lookup") and args:
         looked = calls.table_read(m, frame, node, receiver, args[-1])
         return Value(receiver.tags | union(*inputs) | looked, mutable=True)
-    if name in ("clone", "detach", "numpy", "cpu", "item", "tolist", "float", "double", "long", "int", "to", "type", "astype",
-                "half", "bfloat16", "cuda", "copy", "requires_grad_", "contiguous", "abs", "pin_memory"):
+    if name in (
+        "clone",
+        "detach",
+        "numpy",
+        "cpu",
+        "item",
+        "tolist",
+        "float",
+        "double",
+        "long",
+        "int",
+        "to",
+        "type",
+        "astype",
+        "half",
+        "bfloat16",
+        "cuda",
+        "copy",
+        "requires_grad_",
+        "contiguous",
+        "abs",
+        "pin_memory",
+    ):
         fresh = name in ("clone", "copy", "astype", "tolist", "item")
         tags = receiver.tags
         r = root(receiver)
@@ -641,7 +822,9 @@ def _entropy(node: ast.AST) -> bool:
     if not isinstance(inner, ast.BinOp) or not isinstance(inner.op, ast.Mult):
         return False
     text = ast.unparse(inner).lower()
-    return ("log" in text or "lp" in text) and ("exp" in text or "prob" in text or "p_" in text or text.startswith("p "))
+    return ("log" in text or "lp" in text) and (
+        "exp" in text or "prob" in text or "p_" in text or text.startswith("p ")
+    )
 
 
 # -- builtins --------------------------------------------------------------------------------------
@@ -654,8 +837,8 @@ def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
             return Value(tags, range(*[a.const for a in args]))
         except ValueError:
             return Value(tags)
-    first = Value(tags, args[0].const if len(args) > 1 else 0)
-    return Value(tags, obj=Sequence([first, Value(tags)], exact=False))
+    # The first element is not singled out: a cache is empty and a guard skips there, which is not the rule.
+    return Value(tags, obj=Sequence([Value(tags), Value(tags)], exact=False))
 
 
 def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -70,9 +70,11 @@ class Machine:
         explore: bool = False,
         overrides: Mapping_[str, object] | None = None,
         forced: Mapping_[Branch, bool] | None = None,
+        unsettled: frozenset[str] = frozenset(),
     ) -> None:
         self.sources = sources
         self.forced = forced or {}
+        self.unsettled = unsettled
         self.overrides = overrides or {}
         self.environment = environment
         self.explore = explore
@@ -122,7 +124,9 @@ class Machine:
 
     def place(self, node: ast.AST, frame: Frame) -> Place:
         line = getattr(node, "lineno", 1)
-        return Place(frame.unit, line, getattr(node, "end_lineno", line) or line, self.functions[-1] if self.functions else "")
+        return Place(
+            frame.unit, line, getattr(node, "end_lineno", line) or line, self.functions[-1] if self.functions else ""
+        )
 
     @contextmanager
     def branch(

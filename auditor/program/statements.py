@@ -80,7 +80,9 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
         with m.branch(names, unsure=False, dormant=False):
             return execute(m, frame, taken)
     unsure = known is None and any(t[0] == "unset" for t in test.tags)
-    return _both(m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key)
+    return _both(
+        m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
+    )
 
 
 def _both(
