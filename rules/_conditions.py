@@ -302,7 +302,8 @@ class Conditions:
             parameter = _parameter(scope, node.id)
             if parameter is not None:
                 passed = self.origins.arguments(scope, node.id)
-                given: list[ast.expr | None] = [*values, *(passed or [parameter[1]])]
+                given: list[ast.expr | None] = [*values]
+                given += passed or [parameter[1]]
                 return self._agreed(given, depth, seen | {key})
         if not values and scope is not self.origins.tree:
             values = list(self._locals(self.origins.tree).get(node.id, ()))
