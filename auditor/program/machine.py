@@ -12,8 +12,8 @@ from auditor.program.trace import (
     Adapt,
     Choice,
     Event,
-    Loop,
     Lookup,
+    Loop,
     Output,
     Place,
     ReportLine,
@@ -253,9 +253,8 @@ class Machine:
             ways = {key: way for _, key, way in self.off if key is not None}
             self.trace.dormant_heads.setdefault(head, ways)
 
-    def skip(self, node: ast.AST, first: ast.AST, last: ast.AST, frame: Frame, switches: frozenset[str]) -> None:
-        end = getattr(last, "end_lineno", None) or getattr(last, "lineno", 1)
-        self.trace.skips.append(Skip(self.place(first, frame), end, switches))
+    def skip(self, first: ast.stmt, last: ast.stmt, frame: Frame, switches: frozenset[str]) -> None:
+        self.trace.skips.append(Skip(self.place(first, frame), last.end_lineno or last.lineno, switches))
 
     # -- gradients -----------------------------------------------------------------------------------
 

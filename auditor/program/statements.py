@@ -1,4 +1,4 @@
-"""Abstract execution of statements: branches in three values, loops in two iterations, returns and exceptions joined."""
+"""Abstract execution of statements: three-valued branches, loops in two iterations, joined returns."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from auditor.program import calls
-from auditor.program.expressions import assign, augmented, evaluate, mutate, truth
+from auditor.program import assignment, calls, expressions, operators
 from auditor.program.iteration import iterations
 from auditor.program.machine import Branch, Machine, switches
-from auditor.program.values import NONE, Class, External, Frame, Function, PyModule, Value, join
+from auditor.program.values import Class, External, Frame, Function, PyModule, Value, join
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
 """How a block may complete; a block's completion is the union of the ways."""
+
 
 _TARGET_NAME = re.compile(r"^(y|ys|yb|tgt|tgts|targets?|labels?|nxt|gold)(_|$)|(^|_)(tgt|target|targets|labels)(_|$)")
 
@@ -37,37 +37,37 @@ def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
 
 
 def _expr(m: Machine, frame: Frame, node: ast.Expr) -> int:
-    value = evaluate(m, frame, node.value)
+    value = expressions.evaluate(m, frame, node.value)
     dotted = value.obj.dotted if isinstance(value.obj, External) else ""
     return RAISE if dotted in ("sys.exit()", "os._exit()") else NORMAL
 
 
 def _assign(m: Machine, frame: Frame, node: ast.Assign) -> int:
-    value = evaluate(m, frame, node.value)
+    value = expressions.evaluate(m, frame, node.value)
     for target in node.targets:
-        assign(m, frame, target, value)
+        assignment.assign(m, frame, target, value)
     return NORMAL
 
 
 def _annotated(m: Machine, frame: Frame, node: ast.AnnAssign) -> int:
     if node.value is not None:
-        assign(m, frame, node.target, evaluate(m, frame, node.value))
+        assignment.assign(m, frame, node.target, expressions.evaluate(m, frame, node.value))
     return NORMAL
 
 
 def _augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> int:
-    augmented(m, frame, node)
+    assignment.augmented(m, frame, node)
     return NORMAL
 
 
 def _return(m: Machine, frame: Frame, node: ast.Return) -> int:
-    frame.returns.append(evaluate(m, frame, node.value) if node.value is not None else Value(const=None))
+    frame.returns.append(expressions.evaluate(m, frame, node.value) if node.value is not None else Value(const=None))
     return RETURN
 
 
 def _if(m: Machine, frame: Frame, node: ast.If) -> int:
-    test = evaluate(m, frame, node.test)
-    known = truth(m, frame, node.test, test)
+    test = expressions.evaluate(m, frame, node.test)
+    known = operators.truth(m, frame, node.test, test)
     names = switches(test.tags)
     key = (frame.unit.path, frame.unit.layer, node.lineno)
     forced = m.forced.get(key)
@@ -76,7 +76,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     if known is not None and (forced is not None or not (m.explore and names)):
         taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
         if other:
-            m.skip(node, other[0], other[-1], frame, names)
+            m.skip(other[0], other[-1], frame, names)
         with m.branch(names, unsure=False, dormant=False):
             return execute(m, frame, taken)
     unsure = known is None and any(t[0] == "unset" for t in test.tags)
@@ -118,7 +118,7 @@ def _both(
 
 
 def _for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
-    iterable = evaluate(m, frame, node.iter)
+    iterable = expressions.evaluate(m, frame, node.iter)
     return _loop(m, frame, node, iterable)
 
 
@@ -126,7 +126,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
     completion = 0
     finished = True
     for element in iterations(m, node, iterable):
-        assign(m, frame, node.target, element)
+        assignment.assign(m, frame, node.target, element)
         how = execute(m, frame, node.body)
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
@@ -143,8 +143,8 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
     claims = _claims(node)
     completion = 0
     for k in (1, 2):
-        test = evaluate(m, frame, node.test)
-        known = truth(m, frame, node.test, test)
+        test = expressions.evaluate(m, frame, node.test)
+        known = operators.truth(m, frame, node.test, test)
         names = switches(test.tags)
         if known is False and not (m.explore and names):
             break
@@ -199,9 +199,9 @@ def _claims(node: ast.While) -> frozenset[str]:
 
 def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
     for item in node.items:
-        value = evaluate(m, frame, item.context_expr)
+        value = expressions.evaluate(m, frame, item.context_expr)
         if item.optional_vars is not None:
-            assign(m, frame, item.optional_vars, value)
+            assignment.assign(m, frame, item.optional_vars, value)
     return execute(m, frame, node.body)
 
 
@@ -241,7 +241,7 @@ def _function(m: Machine, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctio
 
 
 def _class(m: Machine, frame: Frame, node: ast.ClassDef) -> int:
-    cls = Class(node.name, [evaluate(m, frame, b) for b in node.bases], {}, frame.unit, node)
+    cls = Class(node.name, [expressions.evaluate(m, frame, b) for b in node.bases], {}, frame.unit, node)
     cls.dataclass = any("dataclass" in ast.unparse(d) for d in node.decorator_list)
     inner = Frame(frame.unit, frame, frame.globals)
     inner.owner = cls
@@ -309,12 +309,12 @@ def _delete(m: Machine, frame: Frame, node: ast.Delete) -> int:
 
 
 def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
-    subject = evaluate(m, frame, node.subject)
+    subject = expressions.evaluate(m, frame, node.subject)
     completion = NORMAL
     for case in node.cases:
         pattern = case.pattern
         if isinstance(pattern, ast.MatchValue) and subject.known:
-            value = evaluate(m, frame, pattern.value)
+            value = expressions.evaluate(m, frame, pattern.value)
             if value.known and value.const != subject.const:
                 continue
             if value.known:
@@ -350,5 +350,3 @@ _HANDLERS: dict[type[ast.stmt], Any] = {
     ast.Continue: lambda m, frame, node: CONTINUE,
     ast.Raise: lambda m, frame, node: RAISE,
 }
-
-__all__ = ["NONE", "NORMAL", "execute", "mutate"]

@@ -1,0 +1,221 @@
+"""Names of torch, numpy and the standard library, grouped by what they mean to the analysis."""
+
+from __future__ import annotations
+
+LOSS = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss", "linear_cross_entropy"})
+
+
+DISTRIBUTION = frozenset({"log_softmax", "softmax", "logsumexp"})
+
+
+PICK = frozenset({"gather", "take_along_dim", "take_along_axis"})
+
+
+IDENTITY = frozenset(
+    {
+        "compile",
+        "DistributedDataParallel",
+        "DDP",
+        "DataParallel",
+        "as_tensor",
+        "from_numpy",
+        "asarray",
+        "ascontiguousarray",
+        "script",
+        "no_grad",
+        "inference_mode",
+        "Path",
+        "PurePath",
+        "deterministic_algorithms",
+        "wraps",
+        "cast",
+    }
+)
+
+
+FRESH = frozenset(
+    {
+        "zeros",
+        "ones",
+        "empty",
+        "full",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "randn",
+        "rand",
+        "randint",
+        "arange",
+        "randn_like",
+        "rand_like",
+        "eye",
+        "tensor",
+        "new_zeros",
+        "new_full",
+        "new_empty",
+        "new_ones",
+    }
+)
+
+
+SIZES = frozenset({"numel", "size", "dim", "__len__", "element_size", "nelement", "stat"})
+
+
+SELF = frozenset(
+    {
+        "to",
+        "cuda",
+        "cpu",
+        "bfloat16",
+        "half",
+        "float",
+        "double",
+        "train",
+        "eval",
+        "requires_grad_",
+        "contiguous",
+        "compile",
+        "apply",
+        "share_memory_",
+        "pin_memory",
+    }
+)
+
+
+VIEW = frozenset(
+    {
+        "view",
+        "reshape",
+        "flatten",
+        "squeeze",
+        "unsqueeze",
+        "transpose",
+        "permute",
+        "narrow",
+        "expand",
+        "view_as",
+        "select",
+        "chunk",
+        "split",
+        "unbind",
+        "ravel",
+        "t",
+        "as_strided",
+    }
+)
+
+
+RESET = frozenset(
+    {
+        "zero_",
+        "fill_",
+        "normal_",
+        "uniform_",
+        "kaiming_uniform_",
+        "kaiming_normal_",
+        "xavier_uniform_",
+        "orthogonal_",
+        "trunc_normal_",
+        "constant_",
+        "zeros_",
+        "ones_",
+        "set_",
+        "clear",
+    }
+)
+
+
+SAVE = frozenset(
+    {"save", "dump", "savez", "savez_compressed", "write", "write_bytes", "write_text", "tofile", "save_file"}
+)
+
+
+LOAD = frozenset({"load", "read", "read_bytes", "load_file", "readinto"})
+
+
+FROM_DISK = frozenset({"torch.load", "numpy.load", "pickle.load", "pickle.loads", "safetensors.torch.load_file"})
+
+
+STRING = frozenset(
+    {
+        "lower",
+        "upper",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "replace",
+        "startswith",
+        "endswith",
+        "split",
+        "title",
+        "capitalize",
+        "removeprefix",
+        "removesuffix",
+        "isdigit",
+        "casefold",
+        "encode",
+        "splitlines",
+        "zfill",
+        "count",
+        "find",
+    }
+)
+
+
+PRINTERS = frozenset({"builtins.print", "logging.info", "print", "tqdm.write", "rich.print", "sys.stdout.write"})
+
+
+OPTIMIZERS = (
+    "AdamW",
+    "Adam",
+    "SGD",
+    "LBFGS",
+    "RMSprop",
+    "Adagrad",
+    "NAdam",
+    "RAdam",
+    "Adadelta",
+    "Adamax",
+    "Muon",
+    "Optimizer",
+    "AdamW8bit",
+    "Adam8bit",
+    "Lion",
+    "Rprop",
+    "FusedAdam",
+    "ASGD",
+    "Adafactor",
+    "SparseAdam",
+)
+
+
+def is_forward(name: str) -> bool:
+    """Names of methods that compute with a module's weights."""
+    return name == "__call__" or name.startswith(
+        (
+            "forward",
+            "_forward",
+            "compute_logits",
+            "logits",
+            "get_logits",
+            "encode",
+            "decode",
+            "embed",
+            "hidden",
+            "run_blocks",
+            "per_token",
+            "token_loss",
+        )
+    )
+
+
+def is_method(name: str) -> bool:
+    """Methods that torch gives to every module or optimizer."""
+    return name in SELF or name in {
+        "parameters", "named_parameters", "buffers", "named_buffers", "state_dict", "load_state_dict", "modules",
+        "named_modules", "children", "named_children", "zero_grad", "step", "add_param_group", "register_buffer",
+        "register_parameter", "register_forward_hook", "register_forward_pre_hook", "get_parameter", "add_argument",
+        "parse_args", "parse_known_args", "state", "add_mutually_exclusive_group", "add_argument_group", "append",
+        "extend", "items", "keys", "values", "type", "no_sync",
+    }  # fmt: skip
