@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from rules._examples import folder, script
 
-TTT_SWITCH = 'ttt_enabled = bool(int(os.environ.get("TTT_ENABLED", "{default}")))\nttt_epochs = int(os.environ.get("TTT_EPOCHS", 3))'
+TTT_SWITCH = """
+ttt_enabled = bool(int(os.environ.get("TTT_ENABLED", "{default}")))
+ttt_epochs = int(os.environ.get("TTT_EPOCHS", 3))
+"""
 
 ADAPT = '''
 def adapt(net, tokens, args, device):

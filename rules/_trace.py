@@ -75,7 +75,7 @@ def pair_finding(facts: Facts, rule: str, outcome: Outcome, pair: Dependence, me
         Step("Adapt", f"gradient of a loss over validation tokens: {line_of(facts, pair.adapt.backward)}",
              pair.adapt.backward.location),
         Step("Adapt", f"the parameters change: {line_of(facts, pair.adapt.place)}", pair.adapt.place.location),
-        Step("Score", f"model output for validation tokens: {line_of(facts, pair.output.place)}", pair.output.place.location),
+        Step("Score", f"model output on validation: {line_of(facts, pair.output.place)}", pair.output.place.location),
         Step("Score", f"enters the score: {line_of(facts, score)}", score.location),
         Step("Report", f"printed: {pair.report.text.strip()[:70]}", pair.report.place.location),
     ]  # fmt: skip

@@ -53,7 +53,7 @@ RULE = Rule(
             "valerio-oai: the rule uses the ground truth",
             "2026-03-25",
         ),
-    ),  # fmt: skip
+    ),
     check=check,
     examples=(
         Example("minimum of two losses", "breaks", folder(_with("nll = torch.minimum(nll, other)")), Outcome.VIOLATION),

@@ -32,7 +32,7 @@ RULE = Rule(
     title="No training on validation tokens before quantization",
     authority="maintainer",
     evidence=("code", "logs"),
-    criterion="No optimizer step consumes validation tokens ahead of the pass that scores them for the reported number.",
+    criterion="No optimizer step consumes validation tokens ahead of the pass that scores them for the report.",
     why=(
         "The README allows test-time training only on tokens that the model has already been evaluated on. Training "
         "on the stream first, then quantizing and scoring, is training on the test set."
@@ -45,7 +45,7 @@ RULE = Rule(
         ),
         Source("https://github.com/openai/parameter-golf/pull/1972", "cocohearts: score-after-adapt", "2026-05-02"),
         Source("https://github.com/openai/parameter-golf/issues/677", "0hq: list of illegal submissions", "2026-03-25"),
-    ),  # fmt: skip
+    ),
     check=check,
     examples=(
         Example("epochs over the stream before the artifact", "breaks", folder(_ACTIVE), Outcome.VIOLATION),

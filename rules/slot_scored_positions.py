@@ -31,7 +31,7 @@ RULE = Rule(
     title="SLOT does not optimize on the positions it scores",
     authority="disputed",
     evidence=("code",),
-    criterion="The mask of the objective and the mask of the score do not intersect, over all rows that share the delta.",
+    criterion="The masks of the objective and of the score do not intersect, over all rows that share the delta.",
     why=(
         "Flipping a target changes the score of other positions, and a delta fitted to its own targets predicts them "
         "too well. No maintainer has ruled (issue #1336); no such submission was accepted."

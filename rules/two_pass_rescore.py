@@ -27,11 +27,14 @@ def check(facts: Facts) -> Ruling:
 
 _CHUNKED = score_first()
 _SECOND = EVALUATION.replace("def eval_val(", "def eval_again(")
-_TWICE = _CHUNKED.replace(
-    "    print(f\"final",
-    "    print(f\"first_pass val_loss:{val_loss:.4f} val_bpb:{val_bpb:.4f}\")\n"
-    "    val_loss, val_bpb = eval_again(args, model, val_tokens, base_bytes, leading_space, boundary, device)\n    print(f\"final",
-).replace("def main():", _SECOND.strip("\n") + "\n\n\ndef main():")  # fmt: skip
+_PRINTED = '    print(f"final_int8'
+_AGAIN = """
+    print(f"first_pass val_loss:{val_loss:.4f} val_bpb:{val_bpb:.4f}")
+    val_loss, val_bpb = eval_again(args, model, val_tokens, base_bytes, leading_space, boundary, device)
+"""
+_TWICE = _CHUNKED.replace(_PRINTED, _AGAIN.lstrip("\n") + _PRINTED).replace(
+    "def main():", _SECOND.strip("\n") + "\n\n\ndef main():"
+)
 _BOTH = """
 val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device)
 print(f"roundtrip val_loss:{val_loss:.4f} val_bpb:{val_bpb:.4f}")
@@ -56,7 +59,7 @@ RULE = Rule(
             "valerio-oai: TTT run twice, second pass reported",
             "2026-03-28",
         ),
-    ),  # fmt: skip
+    ),
     check=check,
     examples=(
         Example("scored again with the adapted weights", "breaks", folder(_TWICE), Outcome.VIOLATION),

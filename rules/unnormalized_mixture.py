@@ -7,7 +7,7 @@ from auditor.program.trace import Lookup, Scale
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script
 from rules._ngram import full_rows, target_key
-from rules._trace import event_finding, reported, unreadable
+from rules._trace import event_finding, events_of, reported, unreadable
 
 ID = "unnormalized-mixture"
 
@@ -19,9 +19,12 @@ def check(facts: Facts) -> Ruling:
     findings: list[Finding] = []
     for tag in ("lookup", "scaled", "stacked"):
         for number, report, trace in reported(facts, tag):
-            event = {"lookup": trace.lookups, "scaled": trace.scales, "stacked": trace.stacks}[tag][number]
+            event = events_of(trace, tag)[number]
             if isinstance(event, Lookup):
-                message = "a count of the realised token alone is mixed into its probability; the values over the vocabulary do not sum to one"
+                message = (
+                    "a count of the realised token alone is mixed into its probability; "
+                    "the values over the vocabulary do not sum to one"
+                )
                 what = "count of the target alone"
             elif isinstance(event, Scale):
                 message = (
@@ -56,7 +59,7 @@ RULE = Rule(
             "2026-03-31",
         ),
         Source("https://github.com/openai/parameter-golf/issues/1017", "condition 2", "2026-03-28"),
-    ),  # fmt: skip
+    ),
     check=check,
     examples=(
         Example("count of the target alone", "breaks", folder(target_key()), Outcome.VIOLATION),
@@ -81,5 +84,5 @@ RULE = Rule(
         Example("a row over the vocabulary", "legal", folder(full_rows()), Outcome.PASS),
         Example("order 0", "inactive", folder(target_key(0)), Outcome.PASS),
     ),
-    not_decidable="the sum over the vocabulary itself; the behavioural probe computes it where it sees the distribution",
+    not_decidable="the sum over the vocabulary itself, which only a run can show",
 )
