@@ -67,6 +67,26 @@ def full_rows() -> str:
     return script(text, settings=NGRAM_SWITCH.format(default=2))
 
 
+_EXACT = """
+            seen = np.array([counts.get((int(c), int(t)), 0) for c, t in zip(ctx, tgt)])
+            total = np.array([totals.get(int(c), 0) for c in ctx])
+            p = {mixture}
+"""
+_EXACT_UPDATE = """
+        for c, t in zip(x[0].tolist(), y[0].tolist()):
+            counts[(c, t)] = counts.get((c, t), 0) + 1
+            totals[c] = totals.get(c, 0) + 1
+"""
+
+
+def exact(mixture: str) -> str:
+    """A script that mixes exact counts of pairs; `mixture` is an expression of `p`, `seen` and `total`."""
+    mix, update = _EXACT.format(mixture=mixture).strip("\n"), _EXACT_UPDATE.strip("\n")
+    text = _LOOP.format(what="exact pairs", size="1", mix=mix, update=update)
+    text = text.replace("    loss_sum, token", "    counts, totals = {}, {}\n    loss_sum, token", 1)
+    return script(text, settings=NGRAM_SWITCH.format(default=2))
+
+
 _CACHE = """
 class Cache:
     def __init__(self, buckets):

@@ -70,7 +70,7 @@ RULE = Rule(
         Source(
             "https://github.com/openai/parameter-golf/pull/549", "valerio-oai: score-first chunks look legal", "2026-03"
         ),
-    ),  # fmt: skip
+    ),
     check=check,
     examples=(
         Example("trained on, then scored, chunk by chunk", "breaks", folder(train_first()), Outcome.VIOLATION),

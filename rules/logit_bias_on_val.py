@@ -63,7 +63,7 @@ RULE = Rule(
             "cocohearts: tuning on validation outcomes",
             "2026-05-02",
         ),
-    ),  # fmt: skip
+    ),
     check=check,
     examples=(
         Example("fitted on the stream, then scored", "breaks", folder(_script("val_tokens")), Outcome.VIOLATION),

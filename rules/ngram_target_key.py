@@ -49,7 +49,7 @@ RULE = Rule(
         Source(
             "https://github.com/openai/parameter-golf/issues/677", "valerio-oai: hashed n-gram caches", "2026-03-27"
         ),
-    ),  # fmt: skip
+    ),
     check=check,
     examples=(
         Example("hash of context and target", "breaks", folder(target_key()), Outcome.VIOLATION),

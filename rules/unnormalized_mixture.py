@@ -6,7 +6,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.trace import Lookup, Scale
 from auditor.rule import Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script
-from rules._ngram import full_rows, target_key
+from rules._ngram import exact, full_rows, target_key
 from rules._trace import event_finding, events_of, reported, unreadable
 
 ID = "unnormalized-mixture"
@@ -20,6 +20,8 @@ def check(facts: Facts) -> Ruling:
     for tag in ("lookup", "scaled", "stacked"):
         for number, report, trace in reported(facts, tag):
             event = events_of(trace, tag)[number]
+            if isinstance(event, Lookup) and not event.hashed and not event.gated:
+                continue  # exact counts, smoothed over the whole vocabulary, are normalized
             if isinstance(event, Lookup):
                 message = (
                     "a count of the realised token alone is mixed into its probability; "
@@ -79,6 +81,18 @@ RULE = Rule(
             "a constant temperature on the logits",
             "legal",
             folder(script(EVALUATION.replace("logits.float().flatten", "(logits.float() / 0.98).flatten"))),
+            Outcome.PASS,
+        ),
+        Example(
+            "exact counts, used where the target was seen",
+            "breaks",
+            folder(exact("np.where(seen > 0, 0.8 * p + 0.2 * seen / np.maximum(total, 1), p)")),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "exact counts, smoothed over the vocabulary",
+            "legal",
+            folder(exact("0.8 * p + 0.2 * (seen + 1) / (total + args.vocab_size)")),
             Outcome.PASS,
         ),
         Example("a row over the vocabulary", "legal", folder(full_rows()), Outcome.PASS),

@@ -172,15 +172,13 @@ def chooses(m: Machine, frame: Frame, node: ast.AST, candidates: list[Value], te
 def table_write(m: Machine, container: Value, index: Value) -> None:
     """A store under a key made of tokens makes a table of the container."""
     if VAL in index.tags or TRAIN in index.tags:
-        table = root(container)
-        m.tables[id(table)] = table
+        m.mark_table(container)
 
 
 def table_grows(m: Machine, container: Value, operand: Value) -> None:
     """Adding a table of counts to something makes a table of it."""
-    if id(root(operand)) in m.tables or ("counts",) in operand.tags:
-        table = root(container)
-        m.tables[id(table)] = table
+    if m.is_table(operand) or ("counts",) in operand.tags:
+        m.mark_table(container)
 
 
 def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
@@ -189,10 +187,17 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
     if TARGET not in tags or VAL not in tags or any(t[0] in ("out", "lookup") for t in tags):
         return NONE
     hashed = ("hash",) in tags
-    table = id(root(container)) in m.tables
+    table = m.is_table(container)
     if not table:
         return NONE
     return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed))})
+
+
+def gated(m: Machine, tags: Tags) -> None:
+    """A count of the target is compared with something: whether it is mixed in depends on the target."""
+    for tag in tags:
+        if tag[0] == "lookup":
+            m.trace.lookups[tag[1]].gated = True
 
 
 def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:

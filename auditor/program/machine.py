@@ -90,7 +90,7 @@ class Machine:
         self.disk: Tags = NONE
         self.pending: list[Pending] = []
         self.stepped = False
-        self.tables: dict[int, Value] = {}
+        self._tables: dict[int, object] = {}
         self.modules: dict[str, Frame] = {}
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self.problems: list[str] = []
@@ -256,6 +256,16 @@ class Machine:
     def skip(self, first: ast.stmt, last: ast.stmt, frame: Frame, switches: frozenset[str]) -> None:
         self.trace.skips.append(Skip(self.place(first, frame), last.end_lineno or last.lineno, switches))
 
+    # -- count tables --------------------------------------------------------------------------------
+
+    def mark_table(self, container: Value) -> None:
+        """The container is stored into under keys made of tokens."""
+        table = _identity(container)
+        self._tables[id(table)] = table
+
+    def is_table(self, container: Value) -> bool:
+        return id(_identity(container)) in self._tables
+
     # -- gradients -----------------------------------------------------------------------------------
 
     def backward(self, node: ast.AST, frame: Frame, loss: Value) -> None:
@@ -293,6 +303,12 @@ def root(value: Value) -> Value:
             return value
         value = value.base
     return value
+
+
+def _identity(value: Value) -> object:
+    """What makes two values the same table: the dict itself, or the tensor that a view looks into."""
+    table = root(value)
+    return table.obj if isinstance(table.obj, (Mapping, Sequence)) else table
 
 
 def switches(tags: Tags) -> frozenset[str]:

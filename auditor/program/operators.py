@@ -167,6 +167,7 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = expressions.evaluate(m, frame, right_node)
         tags |= right.tags
+        effects.gated(m, left.tags | right.tags)
         one = _compare_one(m, op, left, right)
         if one is False:
             return Value(
