@@ -34,9 +34,13 @@ def analyse(sources: Sources, configuration: Configuration, runs: Sequence[Run] 
         if forced:
             active = _run(sources, configuration, explore=False, forced=forced)
             dormant = _run(sources, configuration, explore=True, forced=forced)
+    problems = list(active.problems)
+    if not any(report.outputs for report in active.trace.reports):
+        problems.append("no printed figure could be traced to a model's output for validation tokens")
     program = Program(
         lines=active.lines,
-        problems=tuple(active.problems),
+        problems=tuple(problems),
+        followed=not problems,
         trace=active.trace,
         steps=active.steps,
         proofs=proofs,

@@ -110,6 +110,7 @@ def invoke(
     finally:
         m.calls.pop()
         m.functions.pop()
+        m.leaves = None
         del m.loops[loops:]
     if inner.yields:
         return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=False))

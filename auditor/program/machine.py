@@ -88,6 +88,8 @@ class Machine:
         self.off: list[tuple[frozenset[str], Branch | None, bool]] = []
         self.guards: list[frozenset[str]] = []
         self.disk: Tags = NONE
+        # Set when the live branch of an explored condition leaves the block: what follows does not run.
+        self.leaves: tuple[frozenset[str], Branch | None, bool] | None = None
         self.pending: list[Pending] = []
         self.stepped = False
         self._tables: dict[int, object] = {}

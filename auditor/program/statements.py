@@ -21,12 +21,21 @@ _TARGET_NAME = re.compile(r"^(y|ys|yb|tgt|tgts|targets?|labels?|nxt|gold)(_|$)|(
 
 def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
     completion = 0
-    for statement in body:
-        how = _statement(m, frame, statement)
-        completion |= how & ~NORMAL
-        if not how & NORMAL:
-            return completion
-    return completion | NORMAL
+    off = len(m.off)
+    try:
+        for statement in body:
+            how = _statement(m, frame, statement)
+            completion |= how & ~NORMAL
+            if not how & NORMAL:
+                return completion
+            if m.leaves is not None:
+                m.off.append(m.leaves)
+                m.leaves = None
+        return completion | NORMAL
+    finally:
+        if len(m.off) > off:  # what comes after this block is left out as well
+            m.leaves = m.off[off]
+            del m.off[off:]
 
 
 def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
@@ -104,6 +113,8 @@ def _both(
     frame.names = before
     with m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False):
         second = execute(m, frame, orelse)
+    live, way = (first, False) if dead is False else (second, True)
+    m.leaves = (names or frozenset({"?"}), key, way) if dead is not None and not live & NORMAL else None
     if not first & NORMAL and not first & (BREAK | CONTINUE):
         return first | second
     if not second & NORMAL and not second & (BREAK | CONTINUE):
@@ -128,6 +139,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
     for element in iterations(m, node, iterable):
         assignment.assign(m, frame, node.target, element)
         how = execute(m, frame, node.body)
+        m.leaves = None
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
             finished = bool(how & BREAK)
