@@ -84,5 +84,5 @@ RULE = Rule(
         Example("switched off", "inactive", folder(train_first(enabled=0)), Outcome.PASS),
         Example("no adaptation", "legal", folder(), Outcome.PASS),
     ),
-    not_decidable="updates that no gradient makes; the behavioural probe sees those",
+    not_decidable="updates that no gradient makes, which only a run can show",
 )

@@ -10,7 +10,7 @@ from auditor.findings import Finding, Location, Outcome, Ruling, found, not_chec
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
 from rules._evidence import claimed_at, distinct, name, place, pull
-from rules._examples import folder, log, seeds
+from rules._examples import folder, log, script, seeds
 from rules.limits import LIMITS
 
 ID = "claim-mismatch"
@@ -19,6 +19,7 @@ _TITLE_BPB = re.compile(
     r"bpb\s{0,3}[:=]?\s{0,3}(\d\.\d{3,8})(?!\d)|(?<![\d.])(\d\.\d{3,8})\s{0,3}(?:val_?)?\s{0,3}bpb", re.IGNORECASE
 )
 _FIGURE = re.compile(r"(?<![\d.])\d{1,2}\.\d{3,20}(?![\d.])")
+_LISTED = 5  # contradicting switches that are listed
 _ROUNDING = 0.00006  # half a digit of a figure with four decimals
 
 
@@ -33,6 +34,7 @@ def check(facts: Facts) -> Ruling:
         findings += _against_words(facts, claim.value)
     findings += _seed_rows(facts.claims.seeds, scored)
     findings += _sizes(facts, scored)
+    findings += _settings(facts)
     if not scored and not findings:
         return not_checked("no log shows a final figure that the claim could be compared with")
     return found(findings, "the claim is the mean of what the logs show")
@@ -119,6 +121,26 @@ def _sizes(facts: Facts, scored: list[Run]) -> list[Finding]:
     return [Finding(ID, Outcome.WARNING, message, claimed_at(claim))]
 
 
+def _settings(facts: Facts) -> list[Finding]:
+    """Switches that the documented command and the log, or two documented commands, set in different ways."""
+    findings = []
+    for conflict in facts.configuration.conflicts:
+        used, other = conflict.used, conflict.other
+        if other.source != "command":
+            continue  # logs that differ from each other are another rule's
+        path, _, line = other.where.rpartition(":")
+        where = Location(path, int(line)) if line.isdigit() else Location(other.where)
+        if used.source == "command":
+            said = (
+                f"two documented commands set {used.name} to {used.value or other.value} and {other.value} "
+                f"({used.where}, {other.where}); no log says which ran"
+            )
+        else:
+            said = f"the documented command sets {used.name}={other.value}, the log ran with {used.value} ({used.where})"
+        findings.append(Finding(ID, Outcome.WARNING, said, where))
+    return findings[:_LISTED]
+
+
 RULE = Rule(
     id=ID,
     title="The claim is not what the logs show",
@@ -137,6 +159,16 @@ RULE = Rule(
     ),
     check=check,
     examples=(
+        Example(
+            "the documented command switches on what the log shows off",
+            "breaks",
+            folder(
+                script(settings='swa = int(os.environ.get("SWA_ENABLED", "0"))'),
+                logs=seeds(hyperparameters={"swa": 0}),
+                readme="```bash\nSWA_ENABLED=1 torchrun --nproc_per_node=8 train_gpt.py\n```\n",
+            ),
+            Outcome.WARNING,
+        ),
         Example("lower than any log", "breaks", folder(submission={"val_bpb": 1.09}), Outcome.VIOLATION),
         Example(
             "the best seed instead of the mean",

@@ -89,5 +89,5 @@ RULE = Rule(
             Outcome.PASS,
         ),
     ),
-    not_decidable="updates that no gradient makes; the behavioural probe sees those",
+    not_decidable="updates that no gradient makes, which only a run can show",
 )

@@ -41,8 +41,9 @@ def _of_unit(unit: Unit, tree: ast.Module) -> Iterator[Switch]:
             name = _environ_key(node)
             if name is not None:
                 yield Switch(name, "environment", None, f"{unit.path}:{node.lineno}", kept.get(id(node), name.lower()))
-    for scope in [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef))]:
-        for statement in scope.body:
+    bodies = [tree.body, *(n.body for n in tree.body if isinstance(n, ast.ClassDef))]
+    for body in bodies:
+        for statement in body:
             yield from _constant(unit, statement)
 
 

@@ -58,9 +58,9 @@ class _Resolver:
         for command in commands:
             for name, value in command.environment.items():
                 held = self.settings.get(name)
-                if held is None or held.source != "command" or name in _PER_RUN or same(held.value, value):
-                    continue
-                self.open.setdefault(name, Conflict(name, held, Setting(name, value, "command", command.where)))
+                other = Setting(name, value, "command", command.where)
+                if held is not None and held.source == "command" and _differ(held, other):
+                    self.open.setdefault(name, Conflict(name, held, other))
 
     def take_log(self, run: Run) -> None:
         for name, text in run.hyperparameters.items():
@@ -98,7 +98,7 @@ class _Resolver:
     def _put(self, setting: Setting) -> None:
         held = self.settings.get(setting.name)
         said = held is not None and held.source != "default"
-        if held is not None and said and not same(held.value, setting.value) and setting.name not in _PER_RUN:
+        if held is not None and said and _differ(held, setting):
             self.conflicts.setdefault(setting.name, Conflict(setting.name, setting, held))
         self.settings[setting.name] = setting
 
@@ -127,6 +127,14 @@ class _Resolver:
 
 
 _PER_RUN = frozenset({"SEED", "RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT", "--seed"})
+
+
+def _differ(held: Setting, other: Setting) -> bool:
+    """Whether two sources contradict each other: paths and what a shell fills in differ from machine to machine."""
+    values = (str(held.value), str(other.value))
+    if held.name in _PER_RUN or any(c in value for value in values for c in "/$"):
+        return False
+    return not same(held.value, other.value)
 
 
 def _run_commands(sources: Sources, claims: Claims) -> list[Command]:
@@ -187,13 +195,9 @@ def same(a: Scalar, b: Scalar) -> bool:
 
 
 def _canonical(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
     text = str(value).strip().lower()
-    if text in ("true", "yes", "on"):
-        return "1"
-    if text in ("false", "no", "off"):
-        return "0"
+    if text in _TRUE | _FALSE:
+        return repr(float(text in _TRUE))
     try:
         return repr(float(text))
     except ValueError:
