@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.source import Unit
+from auditor.source.index import of_type, own_nodes, walk
 from rules._pieces import PIECES, SAMPLES, Loop, Stop, is_piece_call
-from rules._syntax import functions, last_name, own_nodes
+from rules._syntax import functions, last_name
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ByteTable:
 
 def _holders(tree: ast.Module) -> list[ast.AST]:
     """The functions that name pieces, and the module where its own statements do."""
-    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and is_piece_call(node)]
+    lines = [node.lineno for node in of_type(tree, ast.Call) if is_piece_call(node)]
     holders: list[ast.AST] = [
         f for f in functions(tree) if any(f.lineno <= line <= (f.end_lineno or f.lineno) for line in lines)
     ]
@@ -51,16 +52,16 @@ def _loops(scope: ast.AST) -> Iterator[tuple[ast.For, dict[str, object]]]:
     """The loops over a vocabulary, with what is known of names at their start."""
     lists = {
         target.id
-        for node in ast.walk(scope)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.ListComp) and is_piece_call(node.value.elt)
+        for node in of_type(scope, ast.Assign)
+        if isinstance(node.value, ast.ListComp) and is_piece_call(node.value.elt)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
     for node in own_nodes(scope):
         if not isinstance(node, ast.For):
             continue
-        reads = any(is_piece_call(n) for n in ast.walk(node))
-        by_list = any(isinstance(n, ast.Name) and n.id in lists for n in ast.walk(node))
+        reads = any(is_piece_call(n) for n in of_type(node, ast.Call))
+        by_list = any(n.id in lists for n in of_type(node, ast.Name))
         if reads or by_list:
             yield node, dict.fromkeys(lists, PIECES)
 
@@ -68,8 +69,8 @@ def _loops(scope: ast.AST) -> Iterator[tuple[ast.For, dict[str, object]]]:
 def _initial(scope: ast.AST) -> dict[str, int]:
     """What a table holds where the loop stores nothing: 1 for `ones` and `[True] * n`, else 0."""
     found: dict[str, int] = {}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+    for node in of_type(scope, ast.Assign):
+        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             text = ast.dump(node.value)
             filled = "'ones'" in text or ("List(" in text and "value=True" in text)
             found[node.targets[0].id] = int(filled)
@@ -176,7 +177,7 @@ def _byte_tables(key: _Same) -> tuple[ByteTable, ...]:
 
 def adds_leading_space(tree: ast.Module) -> ast.AST | None:
     """The place that adds the leading-space byte at evaluation: `+ (space[target] & ~boundary[previous])`."""
-    for node in ast.walk(tree):
+    for node in of_type(tree, ast.BinOp, ast.AugAssign):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             added = [node.left, node.right]
         elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
@@ -204,7 +205,7 @@ def _is_space_mark(node: ast.expr) -> bool:
 def _negated_lookup(node: ast.expr) -> bool:
     negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not)
     if negated and isinstance(node, ast.UnaryOp):
-        return any(isinstance(n, ast.Subscript) for n in ast.walk(node.operand))
+        return any(isinstance(n, ast.Subscript) for n in walk(node.operand))
     if isinstance(node, ast.Call):
         return last_name(node.func) == "logical_not"
     return False

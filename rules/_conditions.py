@@ -14,6 +14,7 @@ from typing import Final
 from auditor.config.defaults import switches
 from auditor.rule import Facts
 from auditor.source import Unit
+from auditor.source.index import children, of_type, walk
 from rules._origin import Origins, origins_of
 from rules._syntax import Function, both, dotted, environment_default, last_name
 
@@ -134,7 +135,7 @@ class Conditions:
         for other in self.facts.sources.units:
             if other is self.unit or other.tree is None or name not in other.text:
                 continue
-            for node in ast.walk(other.tree):
+            for node in walk(other.tree):
                 if (isinstance(node, ast.Name) and node.id == name) or (
                     isinstance(node, ast.Attribute) and node.attr == name
                 ):
@@ -169,29 +170,28 @@ class Conditions:
     @cached_property
     def _mentions(self) -> dict[str, list[ast.AST]]:
         found: dict[str, list[ast.AST]] = {}
-        for node in ast.walk(self.origins.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        for node in of_type(self.origins.tree, ast.Name):
+            if isinstance(node.ctx, ast.Load):
                 found.setdefault(node.id, []).append(node)
         return found
 
     @cached_property
     def _attribute_uses(self) -> dict[str, list[ast.AST]]:
         found: dict[str, list[ast.AST]] = {}
-        for node in ast.walk(self.origins.tree):
-            if isinstance(node, ast.Attribute):
-                found.setdefault(node.attr, []).append(node)
+        for node in of_type(self.origins.tree, ast.Attribute):
+            found.setdefault(node.attr, []).append(node)
         return found
 
     @cached_property
     def _assigned(self) -> dict[str, list[ast.expr]]:
         """attribute name -> the values that `x.name = value` gives it."""
         found: dict[str, list[ast.expr]] = {}
-        for node in ast.walk(self.origins.tree):
+        for node in of_type(self.origins.tree, ast.Assign, ast.AnnAssign):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     if isinstance(target, ast.Attribute):
                         found.setdefault(target.attr, []).append(node.value)
-            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Attribute) and node.value is not None:
+            elif isinstance(node.target, ast.Attribute) and node.value is not None:
                 found.setdefault(node.target.attr, []).append(node.value)
         return found
 
@@ -370,7 +370,7 @@ def _parameter(function: Function, name: str) -> tuple[str, ast.expr | None] | N
 
 def _plain_assignments(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """(name, value) of the assignments to plain names in a scope, nested functions excluded."""
-    stack: list[ast.AST] = list(ast.iter_child_nodes(scope))
+    stack: list[ast.AST] = list(children(scope))
     while stack:
         node = stack.pop()
         if isinstance(node, _SCOPES):
@@ -381,7 +381,7 @@ def _plain_assignments(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
                     yield target.id, node.value
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             yield node.target.id, node.value
-        stack.extend(ast.iter_child_nodes(node))
+        stack.extend(children(node))
 
 
 def _plain(value: object) -> object:

@@ -11,7 +11,8 @@ import re
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from rules._syntax import Function, assignments, calls, functions, last_name, own_nodes, parents
+from auditor.source.index import children, of_type, own_nodes, parents
+from rules._syntax import Function, assignments, calls, functions, last_name
 
 Kind = Literal["validation", "training", "blob"]
 
@@ -55,12 +56,12 @@ class Origins:
     def _attributes(self) -> dict[str, list[ast.expr]]:
         """attribute name -> every value assigned to it, in a class body or as `x.name = value`."""
         found: dict[str, list[ast.expr]] = {}
-        for node in ast.walk(self.tree):
+        for node in of_type(self.tree, ast.ClassDef, ast.Assign):
             if isinstance(node, ast.ClassDef):
                 for target, value, _ in assignments(node):
                     if isinstance(target, ast.Name):
                         found.setdefault(target.id, []).append(value)
-            elif isinstance(node, ast.Assign):
+            else:
                 for target in node.targets:
                     if isinstance(target, ast.Attribute):
                         found.setdefault(target.attr, []).append(node.value)
@@ -122,7 +123,7 @@ class Origins:
         if isinstance(node, ast.Subscript):
             return self._of(node.value, scope, depth, seen)
         found: set[Kind] = set()
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 found |= self._of(child, scope, depth, seen)
         return found
@@ -187,8 +188,8 @@ class Origins:
         function = self.functions.get(name)
         if function is not None and ("()" + name, 0) not in seen:
             seen.add(("()" + name, 0))
-            for inner in ast.walk(function):
-                if isinstance(inner, ast.Return) and inner.value is not None:
+            for inner in of_type(function, ast.Return):
+                if inner.value is not None:
                     found |= self._of(inner.value, function, depth + 1, seen)
         return found
 

@@ -6,7 +6,8 @@ import ast
 import re
 from functools import cached_property, lru_cache
 
-from rules._syntax import Function, calls, functions, last_name, line_of, own_nodes
+from auditor.source.index import of_type, own_nodes
+from rules._syntax import Function, calls, functions, last_name, line_of
 
 _NO_GRADIENT = {"no_grad", "inference_mode"}
 _LOSSES = {"cross_entropy", "log_softmax", "nll_loss", "logsumexp"}
@@ -76,8 +77,8 @@ class Phases:
     def _is_training(self, loop: ast.For | ast.While) -> bool:
         called = {last_name(c.func) for c in calls(loop)}
         watched = {"max_wallclock_seconds", "max_wallclock_ms", "iterations", "total_steps", "num_steps", "max_steps"}
-        mentioned = {n.attr for n in ast.walk(loop) if isinstance(n, ast.Attribute)}
-        mentioned |= {n.id for n in ast.walk(loop) if isinstance(n, ast.Name)}
+        mentioned = {n.attr for n in of_type(loop, ast.Attribute)}
+        mentioned |= {n.id for n in of_type(loop, ast.Name)}
         return "step" in called and "backward" in called and bool(mentioned & watched)
 
     def after_training(self, node: ast.AST) -> bool:
@@ -96,8 +97,8 @@ def _scores(function: Function) -> bool:
         last_name(d) in _NO_GRADIENT for d in function.decorator_list
     )
     reads = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
-    names = reads | {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
-    names |= {n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute)}
+    names = reads | {n.id for n in of_type(function, ast.Name)}
+    names |= {n.attr for n in of_type(function, ast.Attribute)}
     losses = any(last_name(c.func) in _LOSSES for c in calls(function))
     counts_bytes = any("byte" in n.lower() for n in names)
     return gradient_free and (losses or counts_bytes) and any("val" in n.lower() or "byte" in n.lower() for n in names)
@@ -130,7 +131,7 @@ def _plain(node: ast.expr) -> str:
 
 def collects_statistics(function: Function) -> bool:
     """Whether a function sums activations for quantization: a Gram matrix, or hooks under such a name."""
-    if any(_gram(n) for n in ast.walk(function)):
+    if any(_gram(n) for n in of_type(function, ast.BinOp, ast.Call)):
         hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
         return hooked or bool(_NAMED.search(function.name))
     return bool(_NAMED.search(function.name)) and any(

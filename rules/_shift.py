@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.source.index import of_type, walk
 from rules._conditions import Conditions
 from rules._syntax import Function, both, functions, last_name, number
 
@@ -43,11 +44,11 @@ class _Finder:
         self.conditions = conditions
         self.function = function
         self.local: dict[str, list[tuple[ast.expr, ast.AST]]] = {}
-        for node in ast.walk(function):
+        for node in of_type(function, ast.Assign, ast.AugAssign, ast.AnnAssign):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._keep(target, node.value, node)
-            elif isinstance(node, ast.AugAssign | ast.AnnAssign) and node.value is not None:
+            elif node.value is not None:
                 self._keep(node.target, node.value, node)
 
     def _keep(self, target: ast.expr, value: ast.expr, statement: ast.AST) -> None:
@@ -58,11 +59,11 @@ class _Finder:
 
     def mixed(self) -> Iterator[ast.AST]:
         inside: set[int] = set()
-        for node in ast.walk(self.function):
+        for node in of_type(self.function, ast.BinOp, ast.AugAssign, ast.Call):
             if id(node) in inside:
                 continue
             if self._is_mix(node):
-                inside.update(id(n) for n in ast.walk(node))
+                inside.update(id(n) for n in walk(node))
                 yield node
 
     def _is_mix(self, node: ast.AST) -> bool:
@@ -79,7 +80,7 @@ class _Finder:
 
     def _weighted(self, node: ast.expr, leaves: list[ast.expr]) -> bool:
         """A sum with a product in it: a plain difference of neighbours mixes nothing in."""
-        if not any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult) for n in ast.walk(node)):
+        if not any(isinstance(n.op, ast.Mult) for n in of_type(node, ast.BinOp)):
             return False
         large = (number(leaf) for leaf in leaves)
         return not any(abs(n) > _LARGEST_WEIGHT for n in large if n is not None) and self._pair(leaves)
@@ -132,7 +133,7 @@ class _Finder:
 
     def _mask_in(self, node: ast.AST, streams: set[str], seen: set[str], depth: int) -> bool | None:
         best: bool | None = False
-        for inner in ast.walk(node):
+        for inner in walk(node):
             state: bool | None = False
             if _compares(inner) or (isinstance(inner, ast.Call) and last_name(inner.func) in _MASK_CALLS):
                 state = True
@@ -171,7 +172,7 @@ def _leaves(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _leaves_of(node: ast.AST) -> Iterator[ast.expr]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.expr):
             yield inner
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Location, Outcome
 from auditor.rule import Facts
 from auditor.source import Unit
+from auditor.source.index import of_type, own_nodes
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -22,20 +23,7 @@ def python_units(facts: Facts) -> Iterator[tuple[Unit, ast.Module]]:
 
 
 def functions(tree: ast.AST) -> Iterator[Function]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
-def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a scope without those of the functions and classes defined in it."""
-    stack: list[ast.AST] = [scope]
-    while stack:
-        node = stack.pop()
-        yield node
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-                stack.append(child)
+    return of_type(tree, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def scopes(tree: ast.Module) -> Iterator[ast.AST]:
@@ -65,20 +53,18 @@ def last_name(node: ast.AST) -> str:
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield node
+    return of_type(tree, ast.Call)
 
 
 def names(node: ast.AST) -> set[str]:
     """Every identifier in an expression, attributes included."""
-    found = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    return found | {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    found = {n.id for n in of_type(node, ast.Name)}
+    return found | {n.attr for n in of_type(node, ast.Attribute)}
 
 
 def strings(node: ast.AST) -> Iterator[str]:
-    for n in ast.walk(node):
-        if isinstance(n, ast.Constant) and isinstance(n.value, str):
+    for n in of_type(node, ast.Constant):
+        if isinstance(n.value, str):
             yield n.value
 
 
@@ -110,10 +96,6 @@ def environment_default(node: ast.AST) -> tuple[str, ast.expr | None] | None:
         if reads and call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
             return call.args[0].value, call.args[1] if len(call.args) > 1 else None
     return None
-
-
-def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
-    return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
 
 
 def statement_of(node: ast.AST, above: dict[ast.AST, ast.AST]) -> ast.stmt | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.source import Unit
+from auditor.source.index import of_type
 from rules._bytetable import adds_leading_space, byte_tables
 from rules._examples import EVALUATION, folder, script
 from rules._syntax import assignments, code_finding, environment_default, last_name, number, python_units, scopes
@@ -36,11 +37,11 @@ class _Constants:
 
     def __init__(self, tree: ast.Module) -> None:
         self._values: dict[str, list[ast.expr]] = {}
-        for node in ast.walk(tree):
+        for node in of_type(tree, ast.Assign, ast.AnnAssign):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._values.setdefault(last_name(target), []).append(node.value)
-            elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            elif node.value is not None:
                 self._values.setdefault(last_name(node.target), []).append(node.value)
 
     def of(self, node: ast.expr) -> float | None:
@@ -116,8 +117,8 @@ def _of_unit(facts: Facts, unit: Unit, tree: ast.Module, counted: bool) -> Itera
                 )
             else:
                 yield code_finding(facts, ID, Outcome.VIOLATION, unit, statement, message)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple | ast.BinOp) and not counted:
+    for node in of_type(tree, ast.Return):
+        if isinstance(node.value, ast.Tuple | ast.BinOp) and not counted:
             parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
             width = next((w for p in parts if (w := _constant_bytes(p, constants))), None)
             if width is not None and node.lineno not in told:

@@ -6,6 +6,7 @@ import ast
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.rule import Example, Facts, Rule, Source
+from auditor.source.index import walk
 from rules._examples import folder, script
 from rules._origin import Origins, origins_of
 from rules._phases import collects_statistics
@@ -27,7 +28,7 @@ def _fed_from_validation(origins: Origins, collector: Function) -> list[tuple[as
                 kinds = origins.of(value)
                 if "validation" in kinds and "training" not in kinds:
                     places.append((value, argument))
-    local = {id(n) for n in ast.walk(collector)}
+    local = {id(n) for n in walk(collector)}
     for call in calls(collector):
         reads_itself = [a for a in call.args if isinstance(a, ast.Attribute | ast.Constant | ast.BinOp)]
         for argument in reads_itself:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.rule import Example, Facts, Rule
+from auditor.source.index import of_type, walk
 from rules import _c
 from rules._evidence import name, place, pull
 from rules._examples import folder, log, script
@@ -77,19 +78,19 @@ def _looks_up(body: str, at: int) -> bool:
 
 def _in_python(tree: ast.Module) -> Iterator[ast.AST]:
     for function in functions(tree):
-        for loop in (n for n in ast.walk(function) if isinstance(n, ast.For)):
+        for loop in of_type(function, ast.For):
             yield from _in_loop(loop)
-        for call in (n for n in ast.walk(function) if isinstance(n, ast.Call)):
+        for call in of_type(function, ast.Call):
             if last_name(call.func) == "where" and len(call.args) == 3 and _tilted_by_target(call):
                 yield call
 
 
 def _in_loop(loop: ast.For) -> Iterator[ast.AST]:
     """Conditions on the class of the loop's own token under which a hint for that position is stored."""
-    own = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+    own = {n.id for n in of_type(loop.target, ast.Name)}
     current, classes = set(own), set[str]()
     for node in loop.body:
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if (
                 not isinstance(inner, ast.Assign)
                 or len(inner.targets) != 1
@@ -101,11 +102,11 @@ def _in_loop(loop: ast.For) -> Iterator[ast.AST]:
                 classes.add(target)
             elif _is_current(inner.value, current, own):
                 current.add(target)
-    for inner in (n for body in loop.body for n in ast.walk(body)):
+    for inner in (n for body in loop.body for n in walk(body)):
         if not isinstance(inner, ast.If):
             continue
         asks = bool(names(inner.test) & classes) or _class_lookup(inner.test, current)
-        if asks and any(_stores_at(n, own) for body in inner.body for n in ast.walk(body)):
+        if asks and any(_stores_at(n, own) for body in inner.body for n in walk(body)):
             yield inner
 
 
@@ -115,7 +116,7 @@ def _class_lookup(node: ast.AST, current: set[str]) -> bool:
         and bool(_CLASS.search(last_name(n.value)))
         and isinstance(n.slice, ast.Name)
         and n.slice.id in current
-        for n in ast.walk(node)
+        for n in walk(node)
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
+from auditor.source.index import of_type
 from rules._examples import EVALUATION, folder, script, seeds
 from rules._ledger import integer, judged, log_finding, log_lines
 from rules._origin import origins_of
@@ -53,7 +54,7 @@ def _matches(node: ast.expr, known: dict[str, ast.expr]) -> ast.Compare | None:
 
 def _zeroed(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
     """(statement, mask) of every place that multiplies or replaces values by a mask."""
-    for node in ast.walk(tree):
+    for node in of_type(tree, ast.AugAssign, ast.BinOp, ast.Call, ast.Assign):
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult):
             yield node, node.value
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
+from auditor.source.index import of_type
 from rules._examples import folder, script, seeds
 from rules._ledger import canonical_tokens, excess, family, first_day, integer, judged, log_finding, log_lines
 from rules._syntax import calls, code_finding, functions, last_name, number, python_units, strings
@@ -143,13 +144,13 @@ def _of_code(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
         constants = {
             target.id: value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign) and (value := number(node.value)) is not None
+            for node in of_type(tree, ast.Assign)
+            if (value := number(node.value)) is not None
             for target in node.targets
             if isinstance(target, ast.Name)
         }
         random_fetchers = {f.name for f in functions(tree) if any(last_name(c.func) == "randint" for c in calls(f))}
-        for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For)):
+        for loop in of_type(tree, ast.For):
             count = _constant_range(loop, constants)
             drawn = [c for c in calls(loop) if last_name(c.func) in random_fetchers and "val" in set(strings(c))]
             if count is not None and drawn:

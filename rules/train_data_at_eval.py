@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
+from auditor.source.index import own_nodes
 from rules._examples import EVALUATION, folder, script
 from rules._origin import Origins, origins_of
 from rules._phases import Phases, phases_of
-from rules._syntax import calls, code_finding, dotted, last_name, line_of, own_nodes, python_units
+from rules._syntax import calls, code_finding, dotted, last_name, line_of, python_units
 
 ID = "train-data-at-eval"
 

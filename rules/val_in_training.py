@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule, Source
+from auditor.source.index import of_type
 from rules._examples import folder, script, seeds
 from rules._ledger import judged, log_finding, log_lines
 from rules._origin import Origins, origins_of
@@ -57,7 +58,7 @@ def _in_documents(facts: Facts) -> Iterator[Finding]:
 def _in_code(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
         origins = origins_of(tree)
-        for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)):
+        for loop in of_type(tree, ast.For, ast.While):
             for call in _training_steps(loop, origins):
                 kinds = [origins.of(argument) for argument in call.args]
                 if any("validation" in k and "training" not in k for k in kinds):
@@ -79,12 +80,11 @@ def _training_steps(loop: ast.For | ast.While, origins: Origins) -> Iterator[ast
         name
         for c in own
         if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"
-        for name in (n.id for n in ast.walk(c.func.value) if isinstance(n, ast.Name))
+        for name in (n.id for n in of_type(c.func.value, ast.Name))
     }
-    for node in ast.walk(loop):
+    for node in of_type(loop, ast.Assign):
         if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Call)
+            isinstance(node.value, ast.Call)
             and function_of(node, origins.above) is function
         ):
             targets = {last_name(t) for t in node.targets}

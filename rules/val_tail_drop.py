@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
+from auditor.source.index import of_type, parents
 from rules._examples import EVALUATION, folder, script
-from rules._syntax import calls, code_finding, function_of, last_name, number, parents, python_units
+from rules._syntax import calls, code_finding, function_of, last_name, number, python_units
 
 ID = "val-tail-drop"
 
@@ -118,7 +119,7 @@ def _windows(node: ast.AST) -> tuple[ast.expr, ast.Call, list[ast.expr], list[as
 def _findings(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
         above: dict[ast.AST, ast.AST] = {}
-        for node in ast.walk(tree):
+        for node in of_type(tree, ast.comprehension, ast.For, ast.Call):
             found_here = _windows(node)
             if found_here is None:
                 continue

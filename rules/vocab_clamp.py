@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
+from auditor.source.index import of_type
 from rules._examples import folder, script
 from rules._origin import origins_of
 from rules._syntax import calls, code_finding, last_name, names, python_units
@@ -34,14 +35,14 @@ def _clamped(node: ast.AST) -> tuple[ast.expr, list[ast.expr]] | None:
 def _findings(facts: Facts) -> Iterator[Finding]:
     for unit, tree in python_units(facts):
         origins = origins_of(tree)
-        for node in (n for n in ast.walk(tree) if isinstance(n, ast.Call | ast.BinOp)):
+        for node in of_type(tree, ast.Call, ast.BinOp):
             clamped = _clamped(node)
             if clamped is None:
                 continue
             what, bounds = clamped
             bounded = any(_VOCABULARY.search(name) for bound in bounds for name in names(bound))
             mixed = any(_OTHER.search(name) for name in names(node)) or any(_hashes(c) for c in calls(what))
-            products = any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult | ast.BitXor) for n in ast.walk(what))
+            products = any(isinstance(n.op, ast.Mult | ast.BitXor) for n in of_type(what, ast.BinOp))
             if bounded and not mixed and not products and "validation" in origins.of(what):
                 message = "validation token ids are clamped to the model's vocabulary: another text is scored"
                 yield code_finding(facts, ID, Outcome.DISPUTED, unit, node, message)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from auditor.config.model import Scalar
 from auditor.source import Sources, Unit
+from auditor.source.index import of_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,10 @@ def switches(sources: Sources) -> tuple[Switch, ...]:
 
 def _of_unit(unit: Unit, tree: ast.Module) -> Iterator[Switch]:
     kept = _kept_names(tree)
-    for node in ast.walk(tree):
+    for node in of_type(tree, ast.Call, ast.Subscript):
         if isinstance(node, ast.Call):
             yield from _read(unit, node, kept)
-        elif isinstance(node, ast.Subscript):
+        else:
             name = _environ_key(node)
             if name is not None:
                 yield Switch(name, "environment", None, f"{unit.path}:{node.lineno}", kept.get(id(node), name.lower()))
@@ -48,31 +49,30 @@ def _of_unit(unit: Unit, tree: ast.Module) -> Iterator[Switch]:
 
 
 def _kept_names(tree: ast.Module) -> dict[int, str]:
-    """For every expression node, the name that the statement around it assigns."""
+    """For every call and subscript, the name that the outermost statement or keyword around it gives its value."""
     kept: dict[int, str] = {}
-    for node in ast.walk(tree):
-        target: ast.expr | None = None
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = node.targets[0]
-        elif isinstance(node, ast.AnnAssign):
-            target = node.target
-        elif isinstance(node, ast.keyword) and node.arg:
-            for child in ast.walk(node.value):
-                kept.setdefault(id(child), node.arg)
-        if target is None or not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
-            continue
-        name = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
-        if name:
-            for child in ast.walk(node.value):
+    for node in of_type(tree, ast.Assign, ast.AnnAssign, ast.keyword):
+        name = _name_kept(node)
+        if name and node.value is not None:
+            for child in of_type(node.value, ast.Call, ast.Subscript):
                 kept.setdefault(id(child), name)
     return kept
 
 
+def _name_kept(node: ast.Assign | ast.AnnAssign | ast.keyword) -> str:
+    if isinstance(node, ast.keyword):
+        return node.arg or ""
+    if isinstance(node, ast.Assign) and len(node.targets) != 1:
+        return ""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
+
+
 def _read(unit: Unit, node: ast.Call, kept: dict[int, str]) -> Iterator[Switch]:
     where = f"{unit.path}:{node.lineno}"
-    function = ast.unparse(node.func) if isinstance(node.func, (ast.Attribute, ast.Name)) else ""
     if not node.args or not isinstance(node.args[0], ast.Constant) or not isinstance(node.args[0].value, str):
         return
+    function = ast.unparse(node.func) if isinstance(node.func, (ast.Attribute, ast.Name)) else ""
     name = node.args[0].value
     if function.endswith(("environ.get", "getenv")) or _is_helper(function, name):
         default = literal(node.args[1]) if len(node.args) > 1 else None
