@@ -136,7 +136,7 @@ def _settings(facts: Facts) -> list[Finding]:
                 f"({used.where}, {other.where}); no log says which ran"
             )
         else:
-            said = f"the documented command sets {used.name}={other.value}, the log ran with {used.value} ({used.where})"
+            said = f"the documented command sets {used.name}={other.value}, the run had {used.value} ({used.where})"
         findings.append(Finding(ID, Outcome.WARNING, said, where))
     return findings[:_LISTED]
 

@@ -45,7 +45,7 @@ RULE = Rule(
     evidence=("code",),
     criterion="No minimum, where or comparison over candidate losses of the same target decides what is reported.",
     why="The choice uses the token that is to be predicted; a decoder could not make it.",
-    remedy="Choose by something known before the token: the model's entropy, its largest probability, the match length.",
+    remedy="Choose by something known before the token: the model's entropy, its top probability, the match length.",
     sources=(
         Source("https://github.com/openai/parameter-golf/pull/573", "valerio-oai: minimum over passes", "2026-03-24"),
         Source(

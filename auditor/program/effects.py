@@ -66,7 +66,7 @@ def forward(
         hit = model.obj.cls.lookup("forward")
         method = hit.obj if hit is not None and isinstance(hit.obj, Function) else None
     if method is not None:
-        _reach_function(m, method)
+        _reach_module(m, model.obj, method)
     inputs = [*args, *kwargs.values()]
     data, state = NONE, deep_tags(model)
     for value in inputs:
@@ -79,6 +79,8 @@ def forward(
         return Value(data | state, mutable=True)
     tokens = sum(1 for v in inputs if VAL in v.tags and ("out",) not in v.tags and not _made(v))
     tags = m.output(node, frame, library.without_spans(data), state, loss=tokens >= 2)
+    if tokens == 1 and TARGET in data:
+        m.trace.outputs[m.last].sees_target = True
     tags -= {TARGET}
     if tokens >= 2:
         tags |= {TARGET}
@@ -89,17 +91,33 @@ def _made(value: Value) -> bool:
     return any(t[0] == "out" for t in value.tags)
 
 
-def _reach_function(m: Machine, function: Function, depth: int = 6) -> None:
-    """Mark the lines of a method that is taken as one step, and of the modules' methods that it may call."""
-    unit = function.unit
-    lines = m.lines.setdefault((unit.path, unit.layer), {})
-    node = function.node
-    state: bool | None = None if m.unsure else True
-    if m.instances.get(id(node)) is not None and lines.get(node.lineno) is True:
-        return
-    for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-        if lines.get(line) is not True:
-            lines[line] = state
+def _reach_module(m: Machine, model: Instance, method: Function) -> None:
+    """Mark what a forward pass that is taken as one step may run.
+
+    These are the method, the functions that it calls by name, and the `forward` of every module inside the model.
+    """
+    waiting = [method]
+    for part in module_parts(model):
+        hit = part.cls.lookup("forward") if part.cls is not None else None
+        if hit is not None and isinstance(hit.obj, Function):
+            waiting.append(hit.obj)
+    while waiting:
+        function = waiting.pop()
+        if not m.first_reach(function.unit, function.node):
+            continue
+        for node in ast.walk(function.node):
+            if isinstance(node, ast.Call):
+                waiting.extend(_called(function, node))
+
+
+def _called(function: Function, node: ast.Call) -> list[Function]:
+    """The functions of the program that a call by name, or on `self`, leads to."""
+    value: Value | None = None
+    if isinstance(node.func, ast.Name):
+        value = function.frame.find(node.func.id)
+    elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and function.owner is not None:
+        value = function.owner.lookup(node.func.attr) if node.func.value.id == "self" else None
+    return [value.obj] if value is not None and isinstance(value.obj, Function) else []
 
 
 def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Value | None) -> Value:

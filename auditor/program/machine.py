@@ -25,7 +25,6 @@ from auditor.program.trace import (
 from auditor.program.values import (
     NONE,
     VAL,
-    Class,
     Frame,
     Instance,
     Mapping,
@@ -93,10 +92,10 @@ class Machine:
         self.pending: list[Pending] = []
         self.stepped = False
         self._tables: dict[int, object] = {}
+        self._marked: set[tuple[int, bool]] = set()
         self.modules: dict[str, Frame] = {}
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self.problems: list[str] = []
-        self.instances: dict[int, Class] = {}
         self._steps = 0
         self._order = 0
         self._numbers = 0
@@ -123,6 +122,19 @@ class Machine:
         for line in range(node.lineno, _head_end(node) + 1):
             if lines.get(line) is not True:
                 lines[line] = state
+
+    def first_reach(self, unit: Unit, function: ast.AST) -> bool:
+        """Mark all lines of a function that is not stepped through; False if that was done before."""
+        key = (id(function), bool(self.unsure))
+        if key in self._marked:
+            return False
+        self._marked.add(key)
+        lines = self.lines.setdefault((unit.path, unit.layer), {})
+        first, last = getattr(function, "lineno", 1), getattr(function, "end_lineno", 1)
+        for line in range(first, last + 1):
+            if lines.get(line) is not True:
+                lines[line] = None if self.unsure else True
+        return True
 
     def place(self, node: ast.AST, frame: Frame) -> Place:
         line = getattr(node, "lineno", 1)
@@ -168,6 +180,11 @@ class Machine:
 
     def claim_tags(self, frame: Frame, name: str) -> Tags:
         return frozenset(tag for owner, names, tag in self.claims if owner is frame and name in names)
+
+    @property
+    def last(self) -> int:
+        """The number of the latest event."""
+        return self._numbers
 
     def _event(self, node: ast.AST, frame: Frame) -> dict[str, object]:
         self._order += 1

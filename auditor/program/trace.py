@@ -66,6 +66,7 @@ class Output(Event):
     region: frozenset[tuple[int, int]]
     state: frozenset[int]
     tags: Tags
+    sees_target: bool = False  # logits computed from the very tokens that they predict
     accumulated: Place | None = None  # where it first enters an accumulator
     parents: frozenset[int] = frozenset()
 
