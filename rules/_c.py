@@ -37,19 +37,20 @@ def plain(text: str) -> str:
         at = end
 
 
-def matched(text: str, start: int) -> int:
-    """The index after the bracket that closes the one at `start`; the end of the text where none does."""
+def matched(text: str, start: int, limit: int | None = None) -> int:
+    """The index after the bracket that closes the one at `start`; the end of the text, or limit, where none does."""
     opener = text[start]
     closer = _CLOSERS[opener]
     depth = 0
-    for at in range(start, len(text)):
+    end = len(text) if limit is None else min(len(text), start + limit)
+    for at in range(start, end):
         if text[at] == opener:
             depth += 1
         elif text[at] == closer:
             depth -= 1
             if depth == 0:
                 return at + 1
-    return len(text)
+    return end
 
 
 def functions(text: str) -> Iterator[tuple[int, int]]:

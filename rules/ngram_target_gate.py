@@ -21,10 +21,11 @@ _COUNTERS = ("within_gate", "word_gate", "agree2plus")
 _CLASS = re.compile(r"(?i)bnd|bound|(^|_)ws(_|$)|has_ls|leading|word|starts?_|is_space|space_lut|punct")
 _EXPERT = re.compile(r"(?i)(^|_)(within|word)_(\w+_)?(boost|beta|bonus|weight|lambda|alpha)$")
 _MASTER = re.compile(r"(?i)(^|_)n_?gram(_\w+)?_(enabled?|on|active)$|^use_n_?gram|^n_?gram_(eval|tilt)$")
-_HINTS = r"\w*(?:hint|lookup|find_|predict|probe)\w*"
-_ASSIGNED = re.compile(r"(?:[\w:<>]+[\s*&]+)?(\w+)\s*=(?!=)\s*([^;{}]{1,200});")
+_HINTS = r"\b\w{0,60}(?:hint|lookup|find_|predict|probe)\w{0,60}"
+_ASSIGNED = re.compile(r"\b(\w{1,80})\s{0,20}=(?!=)\s{0,20}([^;{}]{1,200});")
+_CONDITION, _BLOCK = 500, 4000  # characters that are read of a condition or call, and of the block behind it
 _OF_CURRENT = re.compile(r"\[\s*(\w+)\s*\]")
-_OUTPUT = re.compile(r"\w+\s*\[\s*\w+\s*\]\s*=(?!=)|\bout_\w+\s*=(?!=)|\*\s*out\w*\s*=(?!=)")
+_OUTPUT = re.compile(r"\b\w{1,80}\s?\[\s?\w{1,80}\s?\]\s?=(?!=)|\bout_\w+\s*=(?!=)|\*\s*out\w*\s*=(?!=)")
 
 
 # --- C helpers -----------------------------------------------------------------------------------------------------
@@ -39,11 +40,11 @@ def _in_c(text: str) -> Iterator[int]:
             continue
         word = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(classes))) + r")\b")
         for match in re.finditer(r"\bif\s*\(", body):
-            close = _c.matched(body, match.end() - 1)
+            close = _c.matched(body, match.end() - 1, _CONDITION)
             if word.search(body, match.end(), close) and _looks_up(body, close):
                 yield start + match.start()
         for match in re.finditer(_HINTS + r"\s*\(", body):
-            close = _c.matched(body, match.end() - 1)
+            close = _c.matched(body, match.end() - 1, _CONDITION)
             if word.search(body, match.end(), close):
                 yield start + match.start()
 
@@ -66,7 +67,7 @@ def _classes_of_current(body: str) -> set[str]:
 
 def _looks_up(body: str, at: int) -> bool:
     """Whether the block after a condition reads a table and stores a hint."""
-    rest = body[at:].lstrip()
+    rest = body[at : at + _BLOCK].lstrip()
     if not rest.startswith("{"):
         return False
     block = rest[: _c.matched(rest, 0)]
