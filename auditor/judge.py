@@ -12,6 +12,7 @@ from auditor.excerpt import quote
 from auditor.findings import Cap, Finding, Outcome, Report, RuleOutcome, Ruling, Verdict
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
+from auditor.runs.unread import unread_logs
 from auditor.source import Sources
 from auditor.submission import Submission
 
@@ -151,6 +152,8 @@ def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome]) -> str:
     shipped = facts.submission.named("submission.json")
     if shipped is not None and not facts.claims.raw:
         return "the claim could not be read: submission.json holds no JSON object with a field in it"
+    for message in unread_logs(facts.submission):
+        return f"a log could not be read: {message}"
     for row in outcomes:
         if row.outcome is Outcome.ERROR:
             return f"the rule {row.rule} could not be applied: {row.reason}"

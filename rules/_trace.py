@@ -77,7 +77,7 @@ def pair_finding(facts: Facts, rule: str, outcome: Outcome, pair: Dependence, me
         Step("Adapt", f"the parameters change: {line_of(facts, pair.adapt.place)}", pair.adapt.place.location),
         Step("Score", f"model output on validation: {line_of(facts, pair.output.place)}", pair.output.place.location),
         Step("Score", f"enters the score: {line_of(facts, score)}", score.location),
-        Step("Report", f"printed: {pair.report.text.strip()[:70]}", pair.report.place.location),
+        Step("Report", f"printed: {shortened(pair.report.text, 70)}", pair.report.place.location),
     ]  # fmt: skip
     return Finding(
         rule,
@@ -96,7 +96,7 @@ def event_finding(
     """A finding about one event whose result is reported."""
     steps = (
         Step(type(event).__name__, f"{what}: {line_of(facts, event.place)}", event.place.location),
-        Step("Report", f"printed: {report.text.strip()[:70]}", report.place.location),
+        Step("Report", f"printed: {shortened(report.text, 70)}", report.place.location),
     )
     states = (event.active, report.active)
     active = False if False in states else None if None in states else True
@@ -141,9 +141,15 @@ def events_of(trace: Trace, tag: str) -> dict[int, Event]:
     return table[tag]
 
 
+def shortened(text: str, limit: int) -> str:
+    """The text on its own, or its start and an ellipsis."""
+    text = text.strip()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def line_of(facts: Facts, place: Place) -> str:
     lines = place.unit.text.splitlines()
-    return lines[place.line - 1].strip()[:90] if 0 < place.line <= len(lines) else ""
+    return shortened(lines[place.line - 1], 90) if 0 < place.line <= len(lines) else ""
 
 
 def excerpt_of(facts: Facts, location: Location) -> str:

@@ -9,7 +9,7 @@ from auditor.claims.commands import read_launcher, read_readme_commands
 from auditor.claims.model import Claim, Claims, Command
 from auditor.claims.readme import read_readme
 from auditor.claims.submission_json import read_submission_json
-from auditor.submission import Submission
+from auditor.submission import Submission, SubmissionFile
 
 _NON_RECORD = re.compile(r"non[-_ ]?record", re.IGNORECASE)
 _TEXT_LIMIT = 2_000_000
@@ -24,6 +24,7 @@ def read_claims(submission: Submission) -> Claims:
         text = readme.text[:_TEXT_LIMIT]
         rows, bpb, size = read_readme(text, readme.path)
         claims = replace(claims, readme_seeds=rows, readme_val_bpb=bpb, readme_artifact_bytes=size)
+        claims = replace(claims, problems=claims.problems + _undecodable(readme))
         commands += read_readme_commands(text, readme.path)
     for file in sorted(submission.files, key=lambda f: (f.path.count("/"), f.path)):
         if file.data and file.path.lower().endswith((".sh", ".bash")):
@@ -45,6 +46,12 @@ def _from_json(submission: Submission) -> Claims:
     if file.data is None:
         return Claims(problems=(f"{file.path} could not be read ({file.problem or 'no content'}).",))
     return read_submission_json(file.text, file.path)
+
+
+def _undecodable(file: SubmissionFile) -> tuple[str, ...]:
+    """What was replaced in a text whose bytes are no text."""
+    broken = "\ufffd" in file.text and "\ufffd".encode() not in (file.data or b"")
+    return (f"{file.path} is not valid UTF-8; the bytes that are none were replaced.",) if broken else ()
 
 
 def _non_record(submission: Submission, claims: Claims, readme: str, readme_path: str) -> Claim[bool] | None:

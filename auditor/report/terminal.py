@@ -124,7 +124,7 @@ class _Page:
             quote(self.report.sources, self.report.submission, finding.location, context=2) if finding.location else ()
         )
         if lines:
-            rows = [(str(line.number), line.text, line.marked) for line in lines]
+            rows = _trimmed([(str(line.number), line.text, line.marked) for line in lines])
         else:
             rows = [("", text, True) for text in finding.excerpt.splitlines()[:8]]
         if not rows:
@@ -145,11 +145,16 @@ class _Page:
         table = Table.grid(padding=(0, 1))
         table.add_column(justify="right", style="blue")
         table.add_column(style="cyan", no_wrap=True)
+        table.add_column(overflow="fold", style="dim", max_width=self.text_width // 3)
         table.add_column(overflow="fold")
-        table.add_column(overflow="fold", style="dim")
-        for number, step in enumerate(finding.trace[:_STEPS], start=1):
-            where = view.place(step.location, self.report.sources).split(" (", 1)[0]
-            table.add_row(str(number), _plain(step.event, 20), _plain(step.text, 300), _plain(where, 120))
+        steps = finding.trace[:_STEPS]
+        places = [one_line(view.place(step.location, self.report.sources).split(" (", 1)[0], 120) for step in steps]
+        widest = min(max(map(len, places)), self.text_width // 3)
+        room = self.text_width - widest - max(len(step.event) for step in steps) - 8
+        for number, (step, where) in enumerate(zip(steps, places, strict=True), start=1):
+            words, _, code = one_line(step.text, 300).partition(": ")
+            text = Text(words if not code else f"{words}:\n{clip(code, room)}")
+            table.add_row(str(number), _plain(step.event, 20), Text(where), text)
         self._show(Text("trace"), indent=2)
         self._show(table, indent=4)
         self._cut(len(finding.trace), "more events", shown=_STEPS)
@@ -272,6 +277,12 @@ def _plain(text: str, limit: int = 600) -> Text:
     return Text(one_line(text, limit))
 
 
+def _trimmed(rows: list[tuple[str, str, bool]]) -> list[tuple[str, str, bool]]:
+    """The rows without the blank ones of the context at either end."""
+    wanted = [number for number, (_, text, marked) in enumerate(rows) if marked or text.strip()]
+    return rows[wanted[0] : wanted[-1] + 1] if wanted else rows
+
+
 def _dedented(rows: list[tuple[str, str, bool]]) -> list[tuple[str, str, bool]]:
     """The rows without the white space that all of them start with."""
     texts = [text.expandtabs(4) for _, text, _ in rows]
@@ -285,7 +296,7 @@ def _bar(cap: Cap, over: bool, width: int) -> Text:
     share = view.share(cap)
     if share is None:
         return Text("")
-    full = min(round(share * width), width)
+    full = min(int(share * width), width)  # a full bar means a full budget
     style = "red" if over else "green"
     return Text.assemble(("█" * full, style), ("░" * (width - full), "dim"), f" {share * 100:.2f} %")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from auditor.findings import Cap, Finding, Location, Outcome, Report, RuleOutcome, Verdict
 from auditor.report.text import count, grouped
 from auditor.runs import Run
+from auditor.runs.unread import unread_logs
 from auditor.source import Sources
 
 DECIDING = (Outcome.VIOLATION, Outcome.DISPUTED)
@@ -139,6 +140,7 @@ def reading_problems(report: Report) -> tuple[str, ...]:
         where = f"{problem.path}:{problem.line}" if problem.line else problem.path
         said.append(f"{where}: {problem.message}")
     said += report.claims.problems
+    said += unread_logs(report.submission)
     for run in report.headline or report.runs:
         said += [f"{run.log}: {problem}" for problem in run.problems]
     return tuple(dict.fromkeys(said))

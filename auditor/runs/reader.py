@@ -13,7 +13,9 @@ from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.model import Run
 from auditor.runs.settings import MAX_DUMP, read_literal, read_setting
 from auditor.runs.text import cleaned, split_lines
+from auditor.runs.unread import MAX_LOG, is_binary
 from auditor.submission import Submission
+from auditor.submission.model import decode_text
 
 # Never logs, whatever they hold. Everything else is judged by its content.
 _OTHER_KINDS = (
@@ -68,8 +70,9 @@ def read_runs(submission: Submission) -> tuple[Run, ...]:
     """Every run that the logs of the folder show, by path and position. Never raises on content."""
     runs: list[Run] = []
     for file in sorted(submission.files, key=lambda f: f.path):
-        if file.data and _may_be_log(file.path) and b"\0\0\0\0" not in file.data[:4096]:
-            runs.extend(read_log(file.path, file.text))
+        if file.data and _may_be_log(file.path) and not is_binary(file.data):
+            text = file.text if len(file.data) <= MAX_LOG else decode_text(file.data[:MAX_LOG])
+            runs.extend(read_log(file.path, text))
     return tuple(runs)
 
 

@@ -17,7 +17,7 @@ from auditor.source.imports import (
     started_scripts,
 )
 from auditor.source.model import Language, ProgramFile, SourceProblem, Sources, Unit
-from auditor.source.syntax import SyntaxProblem, parse_python
+from auditor.source.syntax import SyntaxProblem, parse_python, python_text
 from auditor.source.unpack import Execution, Opaque, Unpacked, may_execute, unpack
 from auditor.source.values import Scope
 from auditor.source.walking import code_only
@@ -122,7 +122,13 @@ class _Follower:
             if role == "entry":
                 self._problem(path, None, f"no code: the script is empty ({len(file.data)} bytes)")
             return None
-        return self._python(_Text(path, file.text, 0, "", module, None, depth))
+        text = file.text
+        if "\0" not in text:  # binary data: the parser says so
+            try:
+                text = python_text(file.data)
+            except SyntaxProblem as problem:
+                self._problem(path, problem.line, problem.message)
+        return self._python(_Text(path, text, 0, "", module, None, depth))
 
     def _python(self, source: _Text) -> Unit | None:
         """Make the unit, follow what it executes and imports; returns the deepest unit of it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 import warnings
 
 MAX_TEXT = 2_000_000
@@ -11,6 +13,8 @@ MAX_TEXT = 2_000_000
 
 MAX_NESTING = 190
 """Open brackets at once. CPython's own tokenizer gives up at 200; other parsers crash the process far beyond that."""
+
+_ENCODINGS = ("utf-8", "utf-8-sig", "ascii", "us-ascii", "iso-8859-1", "latin-1", "cp1252", "windows-1252")
 
 _LONG_LITERAL = re.compile(r"\"[^\"\n]{1000,}\"|'[^'\n]{1000,}'")
 _NOT_BRACKETS = re.compile(r"[^()\[\]{}]+")
@@ -23,6 +27,25 @@ class SyntaxProblem(Exception):
         super().__init__(message)
         self.message = message
         self.line = line
+
+
+def python_text(data: bytes) -> str:
+    """A script's text as Python reads it: UTF-8, or what its first two lines declare (PEP 263).
+
+    Raises:
+        SyntaxProblem: Python refuses the bytes, or reads them by a codec that could hide the code from a reader.
+    """
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        raise SyntaxProblem(f"not text that Python reads: {error.msg}", None) from None
+    if encoding.lower() not in _ENCODINGS:
+        raise SyntaxProblem(f"declares the encoding {encoding!r}, which is not followed", None)
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SyntaxProblem(f"not valid {encoding}: Python itself refuses it", line) from None
 
 
 def parse_python(text: str) -> ast.Module:

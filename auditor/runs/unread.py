@@ -1,0 +1,41 @@
+"""Logs of the folder that no reader can take figures from: their runs are missing, not absent."""
+
+from __future__ import annotations
+
+from auditor.submission import Submission, SubmissionFile
+from auditor.submission.model import decode_text
+
+MAX_LOG = 32 * 1024 * 1024
+"""Bytes of a log that are read. The longest of 3,066 real logs has some 2 MB, with the whole source printed into it."""
+
+_HEAD = 65_536  # bytes that tell text from binary data
+_BINARY_SHARE = 0.1  # undecodable or control characters in text
+
+
+def unread_logs(submission: Submission) -> tuple[str, ...]:
+    """One message, `PATH: WHY`, for each file that is a log by its name and was not read, or only in part."""
+    said = ((file, _why(file)) for file in submission.files if _named_like_a_log(file.path))
+    return tuple(f"{file.path}: {why}" for file, why in said if why)
+
+
+def _named_like_a_log(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1].lower()
+    return name.endswith(".log") or (name.endswith(".txt") and any(word in name for word in ("log", "train", "seed")))
+
+
+def _why(file: SubmissionFile) -> str:
+    if file.data is None:
+        return file.problem or "no content"
+    if is_binary(file.data):
+        return "binary data, not a text: no figure of this log was read"
+    if len(file.data) > MAX_LOG:
+        return f"{len(file.data):,} bytes: only the first {MAX_LOG:,} were read"
+    return ""
+
+
+def is_binary(data: bytes) -> bool:
+    if b"\0\0\0\0" in data[:4096]:
+        return True
+    text = decode_text(data[:_HEAD])
+    strange = sum(ch == "\ufffd" or (ch < " " and ch not in "\t\n\r\x08\x0c\x1b") for ch in text)
+    return strange > _BINARY_SHARE * len(text)
