@@ -25,7 +25,7 @@ def gather(submission: Submission, settings: Mapping[str, str], *, strict: bool 
     claims = read_claims(submission)
     runs = read_runs(submission)
     claimed = headline(runs, claims)
-    sources = decode(submission, claims)
+    sources = decode(submission, claims, _folder_of(claimed))
     configuration = configure(sources, claims, claimed or runs, settings)
     return Facts(
         submission=submission,
@@ -36,6 +36,12 @@ def gather(submission: Submission, settings: Mapping[str, str], *, strict: bool 
         configuration=configuration,
         program=_followed(sources, configuration, claimed or runs, strict),
     )
+
+
+def _folder_of(runs: tuple[Run, ...]) -> str:
+    """The subfolder that all these logs stand in, "" where there is none or more than one."""
+    folders = {run.log.rpartition("/")[0] for run in runs}
+    return folders.pop() if len(folders) == 1 else ""
 
 
 def _followed(sources: Sources, configuration: Configuration, runs: tuple[Run, ...], strict: bool) -> Program:

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.program.scores import reports_of
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.source import Unit
 from rules._examples import EVALUATION, MODEL, folder, script
 from rules._syntax import calls, code_finding, last_name, python_units
-from rules._trace import event_finding, label, reports_of, unreadable
+from rules._trace import event_finding, label, unreadable
 
 ID = "future-dependence"
 _ATTENTION = frozenset({"scaled_dot_product_attention", "flash_attn_func", "flash_attn_varlen_func"})

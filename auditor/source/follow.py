@@ -57,13 +57,15 @@ class _Text:
     depth: int = 0
 
 
-def decode(submission: Submission, claims: Claims) -> Sources:
+def decode(submission: Submission, claims: Claims, near: str = "") -> Sources:
     """The program of a submission: every text of it, opened where it is packed, parsed where it is Python.
 
+    `near` is the subfolder that holds the logs of the score ("" for the record folder itself): a training script
+    beside them is the one that made them.
     Nothing of the submission is run. What can't be opened, read or parsed becomes a `SourceProblem`; this never raises
     for anything that a folder may hold.
     """
-    entry = choose_entry(submission, claims)
+    entry = choose_entry(submission, claims, near)
     if entry is None:
         path = submission.folder or "."
         problem = SourceProblem(path, None, "no code: the folder holds no Python file", True)
