@@ -37,11 +37,12 @@ def check(facts: Facts) -> Ruling:
         return not_checked("fewer than two runs stand behind the claim; there is nothing to compare")
     base = runs[0]
     code = tuple(unit.text.lower() for unit in facts.sources.units)
-    findings = [finding for run in runs[1:] for finding in _compare(base, run, code)]
+    findings = [finding for run in runs[1:] for finding in differences(base, run, code)]
     return found(findings, f"{len(runs)} runs agree in every setting that their logs print")
 
 
-def _compare(base: Run, run: Run, code: tuple[str, ...]) -> list[Finding]:
+def differences(base: Run, run: Run, code: tuple[str, ...]) -> list[Finding]:
+    """How two runs differ; `code` is the lower-case text of the scripts, which tells settings from computed figures."""
     findings = []
     for what, read in _IDENTITY:
         of_base, of_run = read(base), read(run)

@@ -64,3 +64,26 @@ def best_before(day: str, *, excluding_folder: str = "") -> Record | None:
     name = excluding_folder.rstrip("/").rsplit("/", 1)[-1]
     earlier = [r for r in load() if r.date < day[:10] and r.folder.rsplit("/", 1)[-1] != name]
     return min(earlier, key=lambda r: r.score, default=None)
+
+
+def accepted(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """One row for each folder of a pull request: where later commits brought other logs, those that give the score."""
+    rows: dict[tuple[int | None, str], Record] = {}
+    for record in records:
+        key = (record.pr, record.folder)
+        other = rows.get(key)
+        if other is None or abs(record.mean_bpb - record.score) < abs(other.mean_bpb - other.score):
+            rows[key] = record
+    return tuple(rows.values())
+
+
+def of_pull_request(number: int) -> tuple[Record, ...]:
+    """The accepted rows of a pull request, the best first; some hold two."""
+    return tuple(sorted((r for r in accepted(load()) if r.pr == number), key=lambda r: r.score))
+
+
+def standing_on(day: str, *, excluding_folder: str = "") -> Record | None:
+    """The best record of `day` (ISO) or earlier, None before the first."""
+    name = excluding_folder.rstrip("/").rsplit("/", 1)[-1]
+    known = [r for r in accepted(load()) if r.date <= day[:10] and r.folder.rsplit("/", 1)[-1] != name]
+    return min(known, key=lambda r: r.score, default=None)
