@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from auditor.source.index import of_type, walk
 from rules import _c
 from rules._origin import Origins, origins_of
 from rules._syntax import Function, functions, last_name, names, number
@@ -41,11 +42,13 @@ class Mixture:
 
 def in_python(tree: ast.Module) -> Iterator[Mixture]:
     """One for every mixing expression of a module's functions."""
+    if not any(_spreads(n) for n in of_type(tree, ast.BinOp)):
+        return  # as in most modules: no component can be made of what is not there
     origins = origins_of(tree)
     for function in functions(tree):
         flow = _Flow(origins, function)
-        for node in ast.walk(function):
-            if not isinstance(node, ast.BinOp) or origins.scope_of(node) is not function:
+        for node in of_type(function, ast.BinOp):
+            if origins.scope_of(node) is not function:
                 continue
             parts = _weighted(node) or flow.log_weighted(node)
             if parts is None:
@@ -90,7 +93,7 @@ class _Flow:
         self.origins = origins
         self.function = function
         self.values: dict[str, list[ast.expr]] = {}
-        for node in ast.walk(function):
+        for node in of_type(function, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Call):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._keep(target, node.value)
@@ -116,8 +119,10 @@ class _Flow:
 
     def log_weighted(self, node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
         """The same in logarithms: `max(a, c) + log1p(exp(-abs(a - c)))` with a = log(w) + x, c = log(1 - w) + y."""
-        inside = {last_name(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
-        if not isinstance(node.op, ast.Add) or "exp" not in inside or not inside & {"log1p", "log", "_ln", "ln"}:
+        if not isinstance(node.op, ast.Add):
+            return None
+        inside = {last_name(n.func) for n in of_type(node, ast.Call)}
+        if "exp" not in inside or not inside & {"log1p", "log", "_ln", "ln"}:
             return None
         components: list[ast.expr] = []
         weight: ast.expr | None = None
@@ -135,10 +140,10 @@ class _Flow:
         seen = set() if seen is None else seen
         if depth > _DEPTH:
             return None
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Div) and _is_spread(inner):
+        for inner in of_type(node, ast.BinOp):
+            if _spreads(inner):
                 return inner
-        fresh = sorted({n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - seen)
+        fresh = sorted({n.id for n in of_type(node, ast.Name)} - seen)
         seen.update(fresh)
         for name in fresh:
             for value in self.sources(name):
@@ -153,7 +158,7 @@ class _Flow:
         """Where the weight is chosen by comparing a component's own probability, and what that reads."""
         own = {n for c in components for n in self.aliases(c)}
         for condition in self.conditions(weight):
-            for compare in (n for n in ast.walk(condition) if isinstance(n, ast.Compare)):
+            for compare in of_type(condition, ast.Compare):
                 for side in (compare.left, *compare.comparators):
                     shared = self.aliases(side) & own
                     if shared:
@@ -165,7 +170,7 @@ class _Flow:
         seen = set() if seen is None else seen
         if depth > _DEPTH:
             return
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.IfExp):
                 yield inner.test
                 yield from self.conditions(inner.test, depth + 1, seen)
@@ -199,6 +204,10 @@ class _Flow:
 
 def _stores(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in {"append", "extend", "fill"} and bool(call.args)
+
+
+def _spreads(node: ast.BinOp) -> bool:
+    return isinstance(node.op, ast.Div) and _is_spread(node)
 
 
 def _is_spread(node: ast.BinOp) -> bool:

@@ -13,8 +13,8 @@ import json
 import lzma
 import math
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from textwrap import dedent, indent
 
 VAL_TOKENS = 62_021_632
@@ -310,20 +310,56 @@ _build_script = script  # `folder` takes a finished script under the name `scrip
 _BPB = re.compile(r"val_bpb:(\d+\.\d+)")
 
 
+class _Folder(Mapping[str, str | bytes]):
+    """A folder that is put together when it is first looked at: an audit imports the rules and needs no example."""
+
+    def __init__(self, build: Callable[[], dict[str, str | bytes]]) -> None:
+        self._build = build
+
+    @cached_property
+    def _files(self) -> dict[str, str | bytes]:
+        return self._build()
+
+    def __getitem__(self, path: str) -> str | bytes:
+        return self._files[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 def folder(
-    script: str | None = None,
+    script: str | Callable[[], str] | None = None,
     logs: Mapping[int, str] | None = None,
     *,
     readme: str | None = None,
     submission: Mapping[str, object] | None = None,
     extra: Mapping[str, str | bytes] | None = None,
     drop: Sequence[str] = (),
-) -> dict[str, str | bytes]:
+) -> Mapping[str, str | bytes]:
     """The files of a record folder; `drop` leaves some out, `extra` adds or replaces files.
 
     submission.json claims what the logs say; `submission` adds or replaces keys of it (a None value removes one).
+    A script that takes time to make, as a packed one does, is given as a function that makes it.
     """
-    logs = seeds() if logs is None else logs
+
+    def build() -> dict[str, str | bytes]:
+        code = script() if callable(script) else script
+        return _files(code, seeds() if logs is None else logs, readme, submission or {}, extra or {}, drop)
+
+    return _Folder(build)
+
+
+def _files(
+    script: str | None,
+    logs: Mapping[int, str],
+    readme: str | None,
+    submission: Mapping[str, object],
+    extra: Mapping[str, str | bytes],
+    drop: Sequence[str],
+) -> dict[str, str | bytes]:
     scores = {seed: float(_BPB.findall(text)[-1]) for seed, text in logs.items() if _BPB.search(text)}
     mean = round(sum(scores.values()) / len(scores), 8) if scores else None
     claim: dict[str, object] = {
@@ -337,7 +373,7 @@ def folder(
         "seed_results": {str(seed): {"val_bpb": bpb} for seed, bpb in scores.items()},
         "hardware": "8xH100 80GB SXM",
     }
-    claim = {key: value for key, value in {**claim, **(submission or {})}.items() if value is not None}
+    claim = {key: value for key, value in {**claim, **submission}.items() if value is not None}
     if readme is None:
         rows = "\n".join(f"| {seed} | {bpb:.8f} |" for seed, bpb in scores.items())
         readme = (
@@ -349,7 +385,7 @@ def folder(
         "README.md": readme,
         "submission.json": json.dumps(claim, indent=2) + "\n",
         **{f"train_seed{seed}.log": text for seed, text in logs.items()},
-        **(extra or {}),
+        **extra,
     }
     return {path: data for path, data in files.items() if path not in drop}
 

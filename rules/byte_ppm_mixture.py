@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, Step, found, passed
 from auditor.rule import Example, Facts, Rule
@@ -129,7 +130,7 @@ def _logs(figure: str) -> dict[int, str]:
     return {seed: log(seed, 1.1, lines=[f"ppm_mix bytes=151080891 mix_bpb={figure}"]) for seed in (42, 314, 999)}
 
 
-def _example(helper: str, on: str = "1", **changes: object) -> dict[str, str | bytes]:
+def _example(helper: str, on: str = "1", **changes: object) -> Mapping[str, str | bytes]:
     return folder(script(helpers=helper, settings=_SWITCH.format(on), scoring=_MIXED_SCORE), **changes)  # type: ignore[arg-type]
 
 
@@ -156,7 +157,7 @@ RULE = Rule(
         Example(
             "in a script that unpacks itself",
             "breaks",
-            folder(_packed(script(helpers=_PPM, settings=_SWITCH.format("1"), scoring=_MIXED_SCORE))),
+            folder(lambda: _packed(script(helpers=_PPM, settings=_SWITCH.format("1"), scoring=_MIXED_SCORE))),
             Outcome.VIOLATION,
         ),
         Example(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.source import Unit
+from auditor.source.index import of_type
 from rules._examples import folder
 from rules._lora import lora_per_document
 from rules._slot import PER_ROW, SHARED, slot
@@ -42,15 +43,15 @@ def check(facts: Facts) -> Ruling:
 
 def _kept_over_resets(facts: Facts, unit: Unit, tree: ast.Module) -> Iterator[tuple[ast.ClassDef, list[str]]]:
     """Classes of adapters with a reset that runs and leaves some of their parameters as they were."""
-    for cls in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
+    for cls in of_type(tree, ast.ClassDef):
         methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
         init, reset = methods.get("__init__"), methods.get("reset")
         if init is None or reset is None or facts.program.reached(unit, reset.body[0].lineno) is not True:
             continue
         parameters = [
             target.attr
-            for n in ast.walk(init)
-            if isinstance(n, ast.Assign) and "Parameter(" in ast.unparse(n.value)
+            for n in of_type(init, ast.Assign)
+            if "Parameter(" in ast.unparse(n.value)
             for target in n.targets
             if isinstance(target, ast.Attribute)
         ]
@@ -61,8 +62,8 @@ def _kept_over_resets(facts: Facts, unit: Unit, tree: ast.Module) -> Iterator[tu
 
 
 def _refills(reset: ast.FunctionDef) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(reset):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in _REFILLS:
+    for node in of_type(reset, ast.Call):
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in _REFILLS:
             continue
         for part in (node.func.value, *node.args[:1]):
             while isinstance(part, ast.Attribute) and part.attr == "data":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.rule import Example, Facts, Rule
@@ -294,7 +294,7 @@ def _gates(within: int, word: int) -> str:
     return f"ngram_tilt:hints total=62021632 token_gate=628130 within_gate={within} word_gate={word} agree2plus=0"
 
 
-def _files(source: str, boost: str = "0.75", gates: str = "", helper: str = "hints.c") -> dict[str, str | bytes]:
+def _files(source: str, boost: str = "0.75", gates: str = "", helper: str = "hints.c") -> Mapping[str, str | bytes]:
     load = _LOAD.replace("hints.c", helper)
     logs = {seed: log(seed, 1.1, lines=[gates] if gates else ()) for seed in (42, 314, 999)}
     code = script(settings=_BOOSTS.format(boost), before_training=load)

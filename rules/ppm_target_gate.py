@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from auditor.findings import Finding, Outcome, Ruling, Step, found, not_applicable
 from auditor.rule import Example, Facts, Rule
 from rules._evidence import pull
@@ -101,11 +103,11 @@ subprocess.run(["gcc", "-O3", "-shared", "-o", "mix.so", "mix.c"], check=True)
 """
 
 
-def _example(helper: str) -> dict[str, str | bytes]:
+def _example(helper: str) -> Mapping[str, str | bytes]:
     return folder(script(helpers=helper, settings=_SWITCH, scoring=_MIXED_SCORE))
 
 
-def _in_c(source: str) -> dict[str, str | bytes]:
+def _in_c(source: str) -> Mapping[str, str | bytes]:
     return folder(script(before_training=_LOAD), extra={"mix.c": source})
 
 

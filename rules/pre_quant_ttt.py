@@ -85,7 +85,7 @@ RULE = Rule(
             ),
             Outcome.VIOLATION,
         ),
-        Example("in a packed script", "breaks", folder(packed(_ACTIVE)), Outcome.VIOLATION),
+        Example("in a packed script", "breaks", folder(lambda: packed(_ACTIVE)), Outcome.VIOLATION),
         Example(
             "no code, but the logs show it",
             "breaks",
