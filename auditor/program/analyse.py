@@ -26,7 +26,7 @@ def analyse(sources: Sources, configuration: Configuration, runs: Sequence[Run] 
     if sources.entry is None or sources.entry.tree is None:
         return Program(followed=False, problems=("there is no code that could be read",))
     active = _run(sources, configuration, explore=False)
-    dormant = _run(sources, configuration, explore=True) if active.trace.skips else None
+    dormant = _run(sources, configuration, explore=True) if active.trace.switched else None
     proofs: tuple[Proof, ...] = ()
     what_if = any(s.source == "set" for s in configuration.settings.values())
     if dormant is not None and not what_if:

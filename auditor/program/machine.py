@@ -18,7 +18,6 @@ from auditor.program.trace import (
     Place,
     ReportLine,
     Scale,
-    Skip,
     Stack,
     Trace,
 )
@@ -271,9 +270,6 @@ class Machine:
         elif all(key is not None for _, key, _ in self.off):
             ways = {key: way for _, key, way in self.off if key is not None}
             self.trace.dormant_heads.setdefault(head, ways)
-
-    def skip(self, first: ast.stmt, last: ast.stmt, frame: Frame, switches: frozenset[str]) -> None:
-        self.trace.skips.append(Skip(self.place(first, frame), last.end_lineno or last.lineno, switches))
 
     # -- count tables --------------------------------------------------------------------------------
 

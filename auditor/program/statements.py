@@ -83,9 +83,8 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     if forced is not None:
         known = forced
     if known is not None and (forced is not None or not (m.explore and names)):
-        taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
-        if other:
-            m.skip(other[0], other[-1], frame, names)
+        taken = node.body if known else node.orelse
+        m.trace.switched |= bool(names)
         with m.branch(names, unsure=False, dormant=False):
             return execute(m, frame, taken)
     unsure = known is None and any(t[0] == "unset" for t in test.tags)

@@ -127,15 +127,6 @@ class ReportLine(Event):
     tags: Tags
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A branch that does not run, with the switches that say so."""
-
-    place: Place
-    end_line: int
-    switches: frozenset[str]
-
-
 class Order(Enum):
     """How an adaptation's tokens stand to a score that depends on it."""
 
@@ -153,7 +144,7 @@ class Trace:
     scales: dict[int, Scale] = field(default_factory=dict)
     stacks: dict[int, Stack] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
-    skips: list[Skip] = field(default_factory=list)
+    switched: bool = False  # a switch of the configuration has decided a branch
     heads: set[str] = field(default_factory=set)  # constant beginnings of the lines that are printed
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
