@@ -66,9 +66,9 @@ def _of_trace(trace: Trace, label: str | None, *, dormant: bool) -> list[Depende
     found: dict[tuple[object, ...], Dependence] = {}
     reported = {n for r in trace.reports if "bpb" in r.text.lower() for n in r.outputs}
     for report in reports_of(trace, label):
-        for number in report.outputs:
+        for number in sorted(report.outputs):
             output = trace.outputs[number]
-            for adapted in output.state:
+            for adapted in sorted(output.state):
                 adapt = trace.adapts[adapted]
                 off = adapt.off or output.off or report.off
                 if dormant != bool(off):
