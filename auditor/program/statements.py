@@ -11,6 +11,7 @@ from auditor.program import assignment, calls, expressions, operators
 from auditor.program.iteration import iterations
 from auditor.program.machine import Branch, Machine, switches
 from auditor.program.values import Class, External, Frame, Function, PyModule, Value, join
+from auditor.source.index import of_type
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
 """How a block may complete; a block's completion is the union of the ways."""
@@ -182,12 +183,13 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
 def _counters(node: ast.While) -> list[str]:
     """Names that the loop's body steps: they carry the loop, as the target of a `for` does."""
     names = []
-    for child in ast.walk(node):
-        if isinstance(child, ast.AugAssign) and isinstance(child.target, ast.Name):
-            names.append(child.target.id)
-        elif isinstance(child, ast.Assign) and isinstance(child.targets[0], ast.Name):
+    for child in of_type(node, ast.AugAssign, ast.Assign):
+        if isinstance(child, ast.AugAssign):
+            if isinstance(child.target, ast.Name):
+                names.append(child.target.id)
+        elif isinstance(child.targets[0], ast.Name):
             target = child.targets[0].id
-            if any(isinstance(n, ast.Name) and n.id == target for n in ast.walk(child.value)):
+            if any(n.id == target for n in of_type(child.value, ast.Name)):
                 names.append(target)
     return list(dict.fromkeys(names))
 
@@ -195,13 +197,13 @@ def _counters(node: ast.While) -> list[str]:
 def _claims(node: ast.While) -> frozenset[str]:
     """Names that the loop takes from outside in each round and ends on: a batch claimed from a shared queue."""
     tested: set[str] = set()
-    for child in ast.walk(node):
-        if isinstance(child, ast.If) and any(isinstance(n, ast.Break) for n in child.body):
-            tested |= {n.id for n in ast.walk(child.test) if isinstance(n, ast.Name)}
+    for child in of_type(node, ast.If):
+        if any(isinstance(n, ast.Break) for n in child.body):
+            tested |= {n.id for n in of_type(child.test, ast.Name)}
     taken = {
         target.id
-        for child in ast.walk(node)
-        if isinstance(child, ast.Assign) and isinstance(child.value, ast.Call)
+        for child in of_type(node, ast.Assign)
+        if isinstance(child.value, ast.Call)
         for target in child.targets
         if isinstance(target, ast.Name)
     }
