@@ -34,6 +34,10 @@ def how_scored(program: Program, headline: Sequence[Run]) -> str:
     if trace.lookups:
         keys = _at(look.place for look in trace.lookups.values())
         said.append(f"Counts are looked up with the scored token in the key {keys}.")
+    said += [
+        f"The branch at {proof.path}:{proof.line} is taken because {proof.log}:{proof.log_line} shows that it ran."
+        for proof in program.proofs[:_LISTED]
+    ]
     if any(not score.certain for score in scores):
         said.append("Whether all of it runs could not be told.")
     return " ".join(said)
