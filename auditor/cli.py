@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -127,6 +127,10 @@ def audit(submission: Submission, options: Options) -> Report:
 
     rules, budgets = _law()
     facts = gather(submission, options.settings, strict=options.debug)
+    if options.baseline is not None:
+        from auditor.stats_law import section
+
+        facts = replace(facts, significance=section(facts, options.baseline, options.repo))
     logged = () if options.settings else facts.headline  # under a what-if, the logs' score is another program's
     return judge(facts, rules, budgets, evaluation=how_scored(facts.program, logged))
 
@@ -206,6 +210,10 @@ def _many(options: Options) -> int:
     assert options.repo is not None
     with Clone(options.repo):  # a wrong path is one error, not one for every pull request
         pass
+    if options.baseline not in (None, "auto"):
+        from auditor.stats_law import source
+
+        source(cast("str", options.baseline), options.repo)
     _law()  # and so is a broken rule; forked workers have the modules loaded
     work = cast("Callable[[int], Answer]", partial(_one_of_many, options))
     broken = cast("Callable[[int, str], Answer]", partial(_broken, options))

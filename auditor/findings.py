@@ -11,6 +11,7 @@ from typing import Any
 from auditor.claims import Claims
 from auditor.config import Configuration
 from auditor.runs import Run
+from auditor.significance.model import Comparison
 from auditor.source import Sources
 from auditor.submission import Submission
 
@@ -169,7 +170,7 @@ class Report:
     references: Mapping[str, str] = field(default_factory=dict)  # rule id -> URL of the ruling or README section
     criteria: Mapping[str, str] = field(default_factory=dict)  # rule id -> what is tested
     canonical_bytes: float | None = None  # bytes of the full validation set, for the ledger
-    significance: Mapping[str, Any] | None = None
+    significance: Comparison | None = None  # against a baseline, where one was named
     probe: Mapping[str, Any] | None = None
 
     def with_findings(self, findings: tuple[Finding, ...]) -> Report:

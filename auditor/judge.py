@@ -60,6 +60,7 @@ def judge(facts: Facts, rules: Sequence[Rule], budgets: Budgets, *, evaluation: 
         findings=tuple(sorted(findings, key=_order)),
         caps=caps(facts.headline, facts.claims, budgets),
         evaluation=evaluation,
+        significance=facts.significance,
     )
 
 

@@ -57,6 +57,7 @@ class Options:
     form: str = "terminal"
     output: Path | None = None
     fail_on: str = "violation"
+    baseline: str | None = None
     jobs: int = 0
     timeout: float = TIMEOUT_SECONDS
     rules: bool = False
@@ -88,6 +89,11 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="what if this switch had that value; beats log, run command and default (repeatable)",
+    )
+    where.add_argument(
+        "--baseline",
+        metavar="SOURCE",
+        help="test significance against a record's pull request, a folder, figures, or auto: the record that stood",
     )
     what = p.add_argument_group("what to print")
     what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
@@ -123,6 +129,7 @@ def read(argv: Sequence[str]) -> Options:
         form=given.format,
         output=Path(given.output) if given.output is not None else None,
         fail_on=given.fail_on,
+        baseline=given.baseline,
         jobs=given.jobs,
         timeout=given.timeout,
         rules=given.rules,

@@ -11,6 +11,7 @@ from auditor.config import Configuration
 from auditor.findings import Outcome, Ruling
 from auditor.program import Program
 from auditor.runs import Run
+from auditor.significance.model import Comparison
 from auditor.source import Sources
 from auditor.submission import Submission
 
@@ -29,6 +30,7 @@ class Facts:
     headline: tuple[Run, ...]  # the runs whose figures the claim stands on
     configuration: Configuration
     program: Program
+    significance: Comparison | None = None  # against a baseline, where one was named
 
 
 @dataclass(frozen=True, slots=True)

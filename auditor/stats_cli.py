@@ -107,7 +107,7 @@ def _new_side(options: Options) -> tuple[Side, str]:
     from auditor.significance.inputs import from_values
 
     if options.values:
-        return from_values(options.values, "figures", options.bytes_per_token), ""
+        return from_values(options.values, "the given figures", options.bytes_per_token), ""
     from auditor.submission import Clone, load_path
 
     if options.pr is not None and options.repo is not None:

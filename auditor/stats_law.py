@@ -156,7 +156,7 @@ def source(text: str, repo: Path | None) -> tuple[Side, str]:
         return _pull_request(repo, int(text)), f"pull request {text} of the clone"
     values = _values(text)
     if values:
-        return from_values(values, text if len(values) == 1 else "figures"), "figures given on the command line"
+        return from_values(values, text if len(values) == 1 else "other figures"), "figures given on the command line"
     from auditor.submission import load_path
 
     return side_of(facts_of(load_path(Path(text)))), "the submission given with it"
@@ -183,13 +183,19 @@ def with_reproductions(side: Side, sources: Sequence[str], repo: Path | None) ->
     return pooled(side, [source(text, repo)[0] for text in sources], two_sided)
 
 
-def section(facts: Facts, baseline: str, repo: Path | None) -> Comparison:
-    """What golf-audit reports: the submission against a SOURCE, or with "auto" against the record that stood."""
+def section(facts: Facts, baseline: str, repo: Path | None) -> Comparison | None:
+    """What golf-audit reports: the submission against a SOURCE, or with "auto" against the record that stood.
+
+    None where no record stood yet. Raises UsageError or SubmissionError for a SOURCE that is none.
+    """
     new, day = side_of(facts), day_of(facts)
     if baseline == "auto":
-        if day is None:
-            raise UsageError("the submission bears no date: --baseline auto cannot tell which record stood then")
-        base, because = standing(day, inclusive=False, folder=facts.submission.folder)
+        last = date.fromisoformat(LIMITS.ruleset)
+        try:
+            base, because = standing(day or last, inclusive=day is None, folder=facts.submission.folder)
+        except UsageError:
+            return None
+        because += "" if day else " (the submission bears no date)"
     else:
         base, because = source(baseline, repo)
     as_of = day or date.fromisoformat(LIMITS.ruleset)

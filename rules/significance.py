@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked
+from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked, passed
 from auditor.rule import Example, Facts, Rule
+from auditor.significance.model import Comparison
 from rules._evidence import PROCESS, distinct, is_record, name, place, pull, readme
 from rules._examples import folder, log, seeds
 from rules.limits import LIMITS
@@ -16,6 +17,8 @@ ID = "significance"
 def check(facts: Facts) -> Ruling:
     if not is_record(facts):
         return not_applicable("not a record attempt")
+    if facts.significance is not None:
+        return _tested(facts.significance)
     runs = [run for run in facts.headline if run.val_bpb is not None]
     if not runs:
         return not_checked("no log shows a final figure; the figures of three seeds would decide")
@@ -33,6 +36,19 @@ def check(facts: Facts) -> Ruling:
         f"the seeds of the record that it has to beat would decide ({LIMITS.significance_nats} nats per token at p < "
         f"{LIMITS.significance_p}; since {LIMITS.progression_date} in practice p < {LIMITS.progression_p})"
     )
+
+
+def _tested(comparison: Comparison) -> Ruling:
+    """The ruling of a test against a baseline: by the bar that was applied on the submission's day."""
+    bar = comparison.deciding
+    against = f"against {comparison.base.name}"
+    if bar is None or bar.met is None:
+        why = bar.reason if bar is not None else f"no bar was applied on {comparison.as_of}"
+        return found([Finding(ID, Outcome.WARNING, f"{against} nothing can be tested: {why}")], "")
+    said = "; ".join(f"{b.bar.title} bar {'met' if b.met else 'not met'} ({b.reason})" for b in comparison.bars)
+    if bar.met:
+        return passed(f"{against}: {said}")
+    return found([Finding(ID, Outcome.WARNING, f"{against}: {said}")], "")
 
 
 RULE = Rule(
@@ -62,5 +78,5 @@ RULE = Rule(
             Outcome.NOT_APPLICABLE,
         ),
     ),
-    not_decidable="Which record it has to beat: the leaderboard at the time of the submission says so.",
+    not_decidable="Which record it has to beat: the leaderboard at the time of the submission says so; --baseline names it.",
 )

@@ -41,6 +41,10 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("How the score is made", [f"<p>{esc(report.evaluation)}</p>"] if report.evaluation else [])
     yield _section("Budgets", [_cap(cap) for cap in report.caps if cap.used is not None])
     yield _section("Seeds", _seeds(report))
+    if report.significance is not None:
+        from auditor.report.significance.html import part
+
+        yield _section("Significance", part(report.significance))
     inactive = [_finding(report, f) for f in view.inactive(report)]
     yield _section("In the code, not active", _folded(count(len(inactive), "finding"), inactive))
     yield _section("What was not checked", _unchecked(report))

@@ -26,6 +26,10 @@ def render(report: Report) -> str:
     lines += _warnings(report)
     lines += _evaluation(report)
     lines += _figures(report)
+    if report.significance is not None:
+        from auditor.report.significance.markdown import part
+
+        lines += part(report.significance)
     lines += _inactive(report)
     lines += _unchecked(report)
     lines += _foot(report)

@@ -185,6 +185,11 @@ class _Page:
         if runs:
             self._section("Byte ledger")
             self._show(_plain(view.ledger(self.report)), indent=2)
+        if self.report.significance is not None:
+            from auditor.report.significance.terminal import show_part
+
+            self._section("Significance", f"against {one_line(self.report.significance.base.name, 60)}")
+            show_part(self.console, self.report.significance)
 
     def _caps(self, caps: Sequence[Cap]) -> Table:
         table = Table.grid(padding=(0, 2))

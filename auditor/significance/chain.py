@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditor.significance import welch as tests
-from auditor.significance.compare import show_p
 from auditor.significance.model import Bar, Chain, ChainRow, Side, Welch
+from auditor.significance.probability import said_p
 from auditor.significance.units import in_nats, to_nats
 
 
@@ -83,7 +83,7 @@ def _keeps(tested: _Tested, bar: Bar, kept: Entry) -> tuple[bool, str]:
     if p is None:
         return False, f"against {kept.side.name}: not testable"
     how = "" if tested.how == "welch" else ", standard deviation from the bank"
-    return p < bar.alpha, f"against {kept.side.name}: p = {show_p(p)}{how}"
+    return p < bar.alpha, f"against {kept.side.name}: {said_p(p)}{how}"
 
 
 def _row(

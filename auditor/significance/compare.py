@@ -21,6 +21,7 @@ from auditor.significance.model import (
     Side,
     Unit,
 )
+from auditor.significance.probability import said_p
 from auditor.significance.units import in_nats, to_bpb, to_nats
 
 
@@ -154,16 +155,9 @@ def _bar(bar: Bar, units: _Units, terms: Terms, refused: str, new: Side) -> BarR
         done.append((known, test, tests.permutation(*sides, shift=margins[known])))
     decisive = next(test for known, test, _ in done if known == unit)
     met = decisive.p < bar.alpha
-    reason = f"p = {show_p(decisive.p)}, {'below' if met else 'not below'} {bar.alpha:g}"
+    reason = f"{said_p(decisive.p)}, {'below' if met else 'not below'} {bar.alpha:g}"
     power = _power(unit, units, margins[unit], bar, decisive.df, terms.bars)
     return replace(result, met=met, reason=reason, tests=tuple(done), power=power)
-
-
-def show_p(p: float) -> str:
-    """Three significant digits; neither 0 nor 1, which no test of finitely many seeds can say."""
-    if p < 1e-300:
-        return "< 1e-300"
-    return f"{p:.3g}" if p < 0.9995 else "> 0.999"
 
 
 def _known_sd(unit: Unit, units: _Units, margin: float, terms: Terms, new: Side) -> KnownSd | None:

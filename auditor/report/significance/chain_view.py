@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
-from auditor.report.significance.view import show_p
 from auditor.significance.model import Chain, ChainRow
+from auditor.significance.probability import show_p
 
 _MARK = "*"  # after a p of a test with a standard deviation from elsewhere
 
@@ -37,7 +37,7 @@ def sections(chain: Chain) -> tuple[Section, ...]:
     rows = tuple(_cells(chain, row) for row in chain.rows)
     links = tuple((name(row), row.url) for row in chain.rows)
     headings = (
-        "date", "record", "seeds", "BPB", "against", "gain, BPB", "gain, nats/token", "p", "p, margin",
+        "date", "record", "seeds", "BPB", "against", "gain, BPB", "gain, nats", "p", "p, margin",
         *(bar.short for bar in chain.bars), "kept",
     )  # fmt: skip
     text = frozenset({0, 1, 4, *range(9, len(headings))})
@@ -74,8 +74,9 @@ def _legend(chain: Chain) -> str:
     return (
         f"p: one-sided Welch test against the best record before; with margin: against {margin.margin_nats:g} nats per "
         f"token. {_MARK} a side has one seed: a z test with the standard deviation pooled over {records} records "
-        f"({sd:.6f} bits per byte, {df} degrees of freedom), which meets no bar. README, April: the bars. BPB: the mean of the folder's logs, "
-        "one figure for each seed. kept: would be a record had every record needed the README's bar."
+        f"({sd:.6f} bits per byte, {df} degrees of freedom), which meets no bar. "
+        "BPB: the mean of the folder's logs, one figure for each seed; nats: per token. "
+        "README, April: whether that bar is met. kept: would be a record had every record needed the README's bar."
     )
 
 

@@ -102,7 +102,8 @@ def _gain(c: Comparison, top: float) -> tuple[list[str], float]:
     parts.append(axes.text(x(0), top + 10, "no gain", "end" if bar else "middle"))
     if bar is not None:
         parts.append(axes.line(x(bar.margin), top + 18, x(bar.margin), y + 24, "disputed", width=2, dash="5 4"))
-        parts.append(axes.text(x(bar.margin) + 4, top + 10, f"{bar.bar.title} bar {bar.margin:g}", "start", "disputed"))
+        side = "end" if x(bar.margin) > (x.start + x.end) / 2 else "start"
+        parts.append(axes.text(x(bar.margin), top + 10, f"{bar.bar.title} bar {bar.margin:g}", side, "disputed"))
     parts.append(axes.line(x(low), y, x(high), y, "accent", width=3))
     parts += [axes.line(x(end), y - 6, x(end), y + 6, "accent", width=2) for end in (low, high)]
     parts.append(axes.diamond(x(gain), y, "accent"))
@@ -194,7 +195,7 @@ def frontier(c: Comparison) -> str:
         at, height = x(_days(base[0], first)), y(base[1])
         parts.append(axes.dot(at, height, "ink", radius=5, hollow=True))
         parts.append(
-            axes.text(at, height + 20, f"baseline {one_line(base[2], _NAME)}", _anchor(x, _days(base[0], first)), "ink")
+            axes.text(at, height - 12, f"baseline {one_line(base[2], _NAME)}", _anchor(x, _days(base[0], first)), "ink")
         )
     if mine is not None:
         at, height = x(_days(day, first)), y(mine)
@@ -215,10 +216,10 @@ def _days(day: str, first: date) -> float:
     return float((date.fromisoformat(day) - first).days)
 
 
-def _time_scales(days: list[str], values: list[float], first: date) -> tuple[Scale, Scale]:
+def _time_scales(days: list[str], values: list[float], first: date, margin: float = 0.08) -> tuple[Scale, Scale]:
     last = max(_days(d, first) for d in days)
     start = min(0.0, *(_days(d, first) for d in days))
-    return Scale(start - 1, last + 2, 70, _RIGHT), Scale(*axes.padded(values), 290, 40)
+    return Scale(start - 1, last + 2, 70, _RIGHT), Scale(*axes.padded(values, margin), 290, 40)
 
 
 def _steps(rows: list[tuple[str, float]], x: Scale, y: Scale, first: date) -> list[tuple[float, float]]:
@@ -247,7 +248,7 @@ def _chain(chain: Chain, rows: Sequence[ChainRow], name: str) -> str:
     first = date.fromisoformat(min(row.date for row in rows))
     best = rows[0].score
     drawn = [row.score for row in rows if whole or row.score <= best]  # a later row far above says nothing here
-    x, y = _time_scales([r.date for r in rows], drawn, first)
+    x, y = _time_scales([r.date for r in rows], drawn, first, 0.08 if whole else 0.2)
     parts = [axes.left_axis(y, 70, _RIGHT, "bits per byte"), axes.date_axis(x, first, 290, 40)]
     parts.append(axes.path(_steps([(r.date, r.score) for r in rows], x, y, first), "soft", width=1.5))
     kept = [r for r in chain.rows if r.kept]
@@ -259,7 +260,7 @@ def _chain(chain: Chain, rows: Sequence[ChainRow], name: str) -> str:
     final, last = chain.kept_final, min(chain.rows, key=lambda r: r.score)
     if not whole:
         parts.append(
-            axes.text(x.end, y(final.score) - 10, f"kept: {final.score:.4f} ({row_name(final)})", "end", "accent")
+            axes.text(x.end, y(final.score) - 32, f"kept: {final.score:.4f} ({row_name(final)})", "end", "accent")
         )
         parts.append(
             axes.text(x.end, y(last.score) + 16, f"as it was: {last.score:.4f} ({row_name(last)})", "end", "ink")

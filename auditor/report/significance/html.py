@@ -42,6 +42,16 @@ def render(answer: Comparison | Chain) -> str:
     return f"{head}<body>\n<main>\n{verdict}\n{body}\n{footer}\n</main>\n</body>\n</html>\n"
 
 
+def part(c: Comparison) -> list[str]:
+    """The pieces of the section in golf-audit's page."""
+    pieces = [f"<p><b>{esc(view.title(c))}</b></p>", f"<p>{esc(one_line(view.sentence(c), 1500))}</p>"]
+    for section in view.part(c):
+        chart = drawing(c)(section.chart) if section.chart else ""
+        pieces += [f"<h3>{esc(section.title)}</h3>", f"<figure>{chart}</figure>" if chart else ""]
+        pieces += [block(b) for b in section.blocks]
+    return pieces
+
+
 def drawing(c: Comparison) -> Draw:
     """The charts of a comparison by their names."""
     return lambda chart: charts.of_comparison(c, chart)

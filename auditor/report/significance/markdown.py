@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from auditor import __version__
 from auditor.report.significance import chain_view, view
 from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
@@ -25,10 +27,14 @@ def render(answer: Comparison | Chain) -> str:
 
 def part(c: Comparison) -> list[str]:
     """The lines of the section in golf-audit's review comment."""
-    lines = ["### Significance", "", f"**{view.title(c)}.** {escape_markdown(view.sentence(c), 1500)}", ""]
-    for section in view.sections(c):
-        if section.title in ("Bars", "About the evidence"):
-            lines += _blocks(section)
+    lines = [
+        "### Significance",
+        "",
+        f"**{escape_markdown(view.title(c))}.** {escape_markdown(view.sentence(c), 1500)}",
+        "",
+    ]
+    for section in view.part(c):
+        lines += _section(replace(section, folded=section.title == "Figures"), "####")
     return lines
 
 

@@ -16,6 +16,7 @@ from auditor.report.significance.blocks import Block, Items, Paragraph, Section,
 from auditor.report.text import one_line
 from auditor.significance.model import Chain, Comparison
 
+_NAME = 6  # columns that a name keeps in a dense table
 _NARROWEST, _WIDE, _WIDEST, _TEXT_WIDTH = 40, 120, 160, 100
 _BADGE = {
     "clean": "bold black on green",
@@ -50,6 +51,12 @@ def render(answer: Comparison | Chain, *, width: int = 80, colour: bool = False)
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
 
 
+def show_part(console: Console, c: Comparison) -> None:
+    """The section in golf-audit's report, without its heading."""
+    _paragraph(console, Text(one_line(view.sentence(c), 1500)), 2)
+    show(console, view.part(c))
+
+
 def show(console: Console, sections: tuple[Section, ...]) -> None:
     """Sections, each after an empty line."""
     for section in sections:
@@ -79,7 +86,9 @@ def _items(console: Console, block: Items) -> None:
 
 def _table(console: Console, block: Table) -> None:
     hidden = block.secondary if console.width < _WIDE else frozenset()
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    table = RichTable(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0) if block.dense else (0, 1), show_edge=False
+    )
     for index, heading in enumerate(block.headings):
         if index not in hidden:
             table.add_column(Text(heading), justify="left" if index in block.left else "right", **_set(block, index))
@@ -90,7 +99,9 @@ def _table(console: Console, block: Table) -> None:
 
 def _set(block: Table, index: int) -> dict[str, Any]:
     """How a column gives way where the table is too wide: in a dense one only the second, its name."""
-    return {"overflow": "fold", "no_wrap": block.dense and index != 1}
+    if block.dense and index == 1:
+        return {"overflow": "fold", "min_width": _NAME}
+    return {"overflow": "fold", "no_wrap": block.dense}
 
 
 def _paragraph(console: Console, text: Text, indent: int) -> None:

@@ -15,20 +15,11 @@ from auditor.significance.model import (
     Side,
     Summary,
 )
+from auditor.significance.probability import said_p, show_p
 
+_PART = ("Bars", "About the evidence", "Figures", "Second opinion: standard deviation from the records")
 WORDS = {True: "met", False: "not met", None: "cannot be tested"}
 _SHORT = {"bpb": "BPB", "nats": "nats/token"}
-
-
-def show_p(p: float | None) -> str:
-    """Three significant digits; a test of finitely many seeds says neither 0 nor 1."""
-    if p is None:
-        return "-"
-    if p < 1e-300:
-        return "< 1e-300"
-    if p > 0.9995:
-        return "> 0.999"
-    return f"{p:.3f}" if p >= 0.1 else f"{p:#.3g}" if p >= 0.0001 else f"{p:.2e}"
 
 
 def title(c: Comparison) -> str:
@@ -66,12 +57,13 @@ def sentence(c: Comparison) -> str:
     gain = measured.base.mean - measured.new.mean
     nats = c.in_unit("nats")
     also = f" ({abs(nats.base.mean - nats.new.mean):.5f} nats per token)" if nats else ""
-    verb = "beats" if gain > 0 else "is behind"
+    many = c.new.kind == "values"
+    verb = ("beat" if many else "beats") if gain > 0 else ("are behind" if many else "is behind")
     said = f"{c.new.name} {verb} {c.base.name} by {abs(gain):.8f} bits per byte{also}"
     if _refusals(c):
         return f"{said}, and nothing can be tested: {_refusals(c)}."
     bars = "; ".join(
-        f"{b.bar.title} bar {WORDS[b.met]}" + (f" (p = {show_p(b.p)})" if b.p is not None else "") for b in c.bars
+        f"{b.bar.title} bar {WORDS[b.met]}" + (f" ({said_p(b.p)})" if b.p is not None else "") for b in c.bars
     )
     return f"{said}. {bars}."
 
@@ -94,6 +86,11 @@ def sections(c: Comparison) -> tuple[Section, ...]:
         Section("Method", _method(c), folded=True),
     )
     return tuple(s for s in found if s.blocks)
+
+
+def part(c: Comparison) -> tuple[Section, ...]:
+    """What golf-audit shows of it, beside seeds and budgets; golf-stats has the rest."""
+    return tuple(s for s in sections(c) if s.title in _PART)
 
 
 def _bars(c: Comparison) -> tuple[Block, ...]:
@@ -234,7 +231,7 @@ def _equivalence(e: Equivalence) -> tuple[Block, ...]:
     said = "differ by less than" if e.equivalent else "were not shown to differ by less than"
     text = (
         f"The two {said} {e.margin:g} {unit}: difference {e.difference:+.6f}, {100 - 200 * e.alpha:g} % interval "
-        f"{e.low:+.6f} to {e.high:+.6f}; two one-sided tests ({e.how}), the larger p = {show_p(e.p)}, needed below "
+        f"{e.low:+.6f} to {e.high:+.6f}; two one-sided tests ({e.how}), the larger {said_p(e.p or 0.0)}, needed below "
         f"{e.alpha:g}."
     )
     return (Paragraph(text),)
