@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Make the pages that are made from data: docs/rules.md, and the report on README.md's first screen.
+
+The example's report is the one that `golf-audit examples/pre_quant_ttt` prints on 80 columns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+
+from auditor import cli
+from auditor.report.rules import page
+from rules import ALL
+from rules.limits import load
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "pre_quant_ttt"
+BEGIN, END = "<!-- report:begin -->", "<!-- report:end -->"
+
+
+def example_report() -> str:
+    """What the command prints where nobody looks at it on a terminal: 80 columns, no colour."""
+    out = io.StringIO()
+    kept = {name: os.environ.pop(name) for name in ("COLUMNS", "FORCE_COLOR") if name in os.environ}
+    try:
+        with contextlib.redirect_stdout(out):
+            status = cli.main([str(EXAMPLE)])
+    finally:
+        os.environ.update(kept)
+    if status != cli.FAILED:
+        raise RuntimeError(f"the audit of the example ended with status {status}")
+    return out.getvalue()
+
+
+def made() -> dict[Path, str]:
+    """Every made page with the text that it has to have."""
+    readme = ROOT / "README.md"
+    before, begin, rest = readme.read_text("utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise RuntimeError(f"README.md has no {BEGIN} ... {END}")
+    return {
+        ROOT / "docs" / "rules.md": page(ALL, load().ruleset),
+        readme: f"{before}{BEGIN}\n```text\n{example_report()}```\n{END}{after}",
+    }
+
+
+def main() -> int:
+    for path, text in made().items():
+        if path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            print(f"made {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
