@@ -36,7 +36,7 @@ def text_at(sources: Sources, submission: Submission, location: Location) -> str
 
 
 def quote(sources: Sources, submission: Submission, location: Location, context: int = 0) -> tuple[Line, ...]:
-    """The located lines and `context` lines around them; empty where the text is unknown."""
+    """The located lines and `context` lines around them, blank ones at the ends left out; empty where unknown."""
     if location.line is None or location.line < 1:
         return ()
     text = text_at(sources, submission, location)
@@ -45,9 +45,11 @@ def quote(sources: Sources, submission: Submission, location: Location, context:
     last = min(max(location.end_line or location.line, location.line), location.line + LONGEST - 1)
     first_quoted = max(1, location.line - context)
     lines = _lines(text, first_quoted, last + context)
-    return tuple(
+    quoted = [
         Line(number, line, location.line <= number <= last) for number, line in enumerate(lines, start=first_quoted)
-    )
+    ]
+    wanted = [index for index, line in enumerate(quoted) if line.marked or line.text.strip()]
+    return tuple(quoted[wanted[0] : wanted[-1] + 1]) if wanted else ()
 
 
 def _lines(text: str, first: int, last: int) -> list[str]:

@@ -8,7 +8,7 @@ from importlib import resources
 
 from auditor import __version__
 from auditor.excerpt import quote
-from auditor.findings import Cap, Finding, Outcome, Report
+from auditor.findings import Cap, Finding, Outcome, Report, Step
 from auditor.report import view
 from auditor.report.plot import seeds_plot
 from auditor.report.text import clip, count, one_line
@@ -117,12 +117,15 @@ def _excerpt(report: Report, finding: Finding) -> str:
 def _trace(report: Report, finding: Finding) -> str:
     if not finding.trace:
         return ""
-    steps = "\n".join(
-        f"<li><b>{esc(one_line(step.event, 60))}</b> {esc(one_line(step.text))} "
-        f'<code class="soft">{esc(view.place(step.location, report.sources))}</code></li>'
-        for step in finding.trace
-    )
+    steps = "\n".join(_step(report, step) for step in finding.trace)
     return f'<ol class="trace">\n{steps}\n</ol>'
+
+
+def _step(report: Report, step: Step) -> str:
+    words, code = view.step_parts(step)
+    said = esc(one_line(words)) + (f": <code>{esc(one_line(code))}</code>" if code else "")
+    where = esc(view.place(step.location, report.sources))
+    return f'<li><b>{esc(one_line(step.event, 60))}</b> {said} <code class="soft">{where}</code></li>'
 
 
 def _bare(report: Report) -> str:

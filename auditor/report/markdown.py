@@ -55,7 +55,9 @@ def _finding(report: Report, finding: Finding) -> list[str]:
         lines += ["How it comes about:", ""]
         for number, step in enumerate(finding.trace[:_STEPS], start=1):
             at = markdown_code(view.place(step.location, report.sources))
-            lines.append(f"{number}. **{escape_markdown(step.event, 40)}** {escape_markdown(step.text)}, {at}")
+            words, code = view.step_parts(step)
+            said = escape_markdown(words) + (f": {markdown_code(code)}" if code else "")
+            lines.append(f"{number}. **{escape_markdown(step.event, 40)}** {said}, {at}")
         if len(finding.trace) > _STEPS:
             lines.append(f"{_STEPS + 1}. and {len(finding.trace) - _STEPS} more events")
         lines.append("")

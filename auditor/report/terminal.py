@@ -124,7 +124,7 @@ class _Page:
             quote(self.report.sources, self.report.submission, finding.location, context=2) if finding.location else ()
         )
         if lines:
-            rows = _trimmed([(str(line.number), line.text, line.marked) for line in lines])
+            rows = [(str(line.number), line.text, line.marked) for line in lines]
         else:
             rows = [("", text, True) for text in finding.excerpt.splitlines()[:8]]
         if not rows:
@@ -152,8 +152,8 @@ class _Page:
         widest = min(max(map(len, places)), self.text_width // 3)
         room = self.text_width - widest - max(len(step.event) for step in steps) - 8
         for number, (step, where) in enumerate(zip(steps, places, strict=True), start=1):
-            words, _, code = one_line(step.text, 300).partition(": ")
-            text = Text(words if not code else f"{words}:\n{clip(code, room)}")
+            words, code = view.step_parts(step)
+            text = Text(one_line(words, 300) + (f":\n{clip(one_line(code, 300), room)}" if code else ""))
             table.add_row(str(number), _plain(step.event, 20), Text(where), text)
         self._show(Text("trace"), indent=2)
         self._show(table, indent=4)
@@ -280,12 +280,6 @@ class _Page:
 
 def _plain(text: str, limit: int = 600) -> Text:
     return Text(one_line(text, limit))
-
-
-def _trimmed(rows: list[tuple[str, str, bool]]) -> list[tuple[str, str, bool]]:
-    """The rows without the blank ones of the context at either end."""
-    wanted = [number for number, (_, text, marked) in enumerate(rows) if marked or text.strip()]
-    return rows[wanted[0] : wanted[-1] + 1] if wanted else rows
 
 
 def _dedented(rows: list[tuple[str, str, bool]]) -> list[tuple[str, str, bool]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auditor.findings import Cap, Finding, Location, Outcome, Report, RuleOutcome, Verdict
+from auditor.findings import Cap, Finding, Location, Outcome, Report, RuleOutcome, Step, Verdict
 from auditor.report.text import count, grouped
 from auditor.runs import Run
 from auditor.runs.unread import unread_logs
@@ -98,6 +98,12 @@ def place(location: Location | None, sources: Sources) -> str:
         return location.path + lines
     packing = next((u.packing for u in sources.units if (u.path, u.layer) == (location.path, location.layer)), "")
     return f"{location.path}{lines} (layer {location.layer}{', ' + packing if packing else ''})"
+
+
+def step_parts(step: Step) -> tuple[str, str]:
+    """What a step of a trace says, and the code or text that it quotes ("" where it quotes none)."""
+    words, _, quoted = step.text.partition(": ")
+    return words, quoted
 
 
 def certainty(finding: Finding) -> str:
