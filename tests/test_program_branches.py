@@ -7,13 +7,13 @@ import textwrap
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from program_samples import FINAL, HEAD, pairs, program, sources
 
 from auditor.claims import Claims, Command
 from auditor.config import configure
 from auditor.program import analyse
 from auditor.source.syntax import SyntaxProblem, parse_python
 from rules._adaptation import score_first
-from program_samples import FINAL, HEAD, pairs, program, sources
 
 GUARDS = {
     "an integer": ('int(os.environ.get("TTT", "0"))', "on", "1"),

@@ -8,6 +8,7 @@ from auditor.program import effects, expressions, library, methods, statements, 
 from auditor.program.iteration import elements
 from auditor.program.machine import MAX_DEPTH, Machine
 from auditor.program.values import (
+    VAL,
     Bound,
     Class,
     External,
@@ -119,7 +120,16 @@ def invoke(
     result = inner.returns[0]
     for value in inner.returns[1:]:
         result = _join_returns(result, value)
-    return result
+    return _without_local_spans(result)
+
+
+def _without_local_spans(result: Value) -> Value:
+    """Where tokens were cut inside a function is told in its own names, which mean nothing to the caller."""
+    tags = result.tags
+    if VAL not in tags or result.obj is not None or any(t[0] == "out" for t in tags):
+        return result
+    plain = frozenset(t for t in tags if t[0] not in ("from", "upto"))
+    return result if plain == tags else Value(plain, result.const, None, result.base, result.mutable)
 
 
 def _join_returns(a: Value, b: Value) -> Value:
@@ -234,11 +244,20 @@ def instance_attribute(
                     return invoke(m, frame, node, hit.obj, value, [], {})
                 if "staticmethod" in decorators:
                     return hit
+                if "classmethod" in decorators:
+                    return Value(obj=Bound(Value(obj=instance.cls), name, hit.obj))
                 return Value(obj=Bound(value, name, hit.obj))
             return hit
     if instance.kind in ("module", "optimizer") or instance.dotted:
         return Value(obj=Bound(value, name)) if vocabulary.is_method(name) else None
     return None
+
+
+def class_attribute(owner: Value, name: str, hit: Value) -> Value:
+    """An attribute read off a class: a classmethod is bound to the class."""
+    if isinstance(hit.obj, Function) and hit.obj.owner is not None and "classmethod" in _decorators(hit.obj):
+        return Value(obj=Bound(owner, name, hit.obj))
+    return hit
 
 
 def _decorators(function: Function) -> set[str]:

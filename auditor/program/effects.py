@@ -190,13 +190,13 @@ def chooses(m: Machine, frame: Frame, node: ast.AST, candidates: list[Value], te
 def table_write(m: Machine, container: Value, index: Value) -> None:
     """A store under a key made of tokens makes a table of the container."""
     if VAL in index.tags or TRAIN in index.tags:
-        m.mark_table(container)
+        m.mark_table(container, index.tags)
 
 
 def table_grows(m: Machine, container: Value, operand: Value) -> None:
     """Adding a table of counts to something makes a table of it."""
     if m.is_table(operand) or ("counts",) in operand.tags:
-        m.mark_table(container)
+        m.mark_table(container, library.without_spans(operand.tags))  # a histogram is cut to its buckets
 
 
 def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
@@ -208,7 +208,8 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
     table = m.is_table(container)
     if not table:
         return NONE
-    return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed))})
+    refilled = m.filled_by_another_pass(container, tags)
+    return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
 
 
 def gated(m: Machine, tags: Tags) -> None:

@@ -69,7 +69,7 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
     if isinstance(obj, Class):
         hit = obj.lookup(name)
         if hit is not None:
-            return hit
+            return calls.class_attribute(value, name, hit)
         return Value(const=obj.name) if name == "__name__" else Value(value.tags)
     if isinstance(obj, External):
         if obj.dotted == "math":

