@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.claims import Claims
 from auditor.config import Configuration
 from auditor.runs import Run
-from auditor.significance.model import Comparison
 from auditor.source import Sources
 from auditor.submission import Submission
+
+if TYPE_CHECKING:
+    from auditor.significance.model import Comparison
 
 
 class Outcome(StrEnum):

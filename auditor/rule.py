@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from auditor.claims import Claims
 from auditor.config import Configuration
 from auditor.findings import Outcome, Ruling
 from auditor.program import Program
 from auditor.runs import Run
-from auditor.significance.model import Comparison
 from auditor.source import Sources
 from auditor.submission import Submission
+
+if TYPE_CHECKING:
+    from auditor.significance.model import Comparison
 
 Authority = Literal["README", "maintainer", "community", "disputed", "measured"]
 Evidence = Literal["code", "logs", "claims", "folder", "history"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule
 from auditor.source import Unit
+from auditor.source.index import of_type, walk
 from rules._evidence import issue, pull
 from rules._examples import folder, script
 from rules._origin import Origins, origins_of
@@ -54,7 +55,7 @@ def _by_length(key: ast.expr) -> bool:
         return key.id == "len"
     if not isinstance(key, ast.Lambda) or isinstance(key.body, ast.Tuple):
         return False
-    for node in ast.walk(key.body):
+    for node in walk(key.body):
         if isinstance(node, ast.Call) and last_name(node.func) == "len":
             return True
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == 1:
@@ -88,7 +89,7 @@ def _trains(function: Function, after: int) -> bool:
 
 def _resets(function: Function) -> bool:
     """Whether a loop of the function resets, or builds anew, what it trains."""
-    for loop in (n for n in ast.walk(function) if isinstance(n, ast.For | ast.While)):
+    for loop in of_type(function, ast.For, ast.While):
         for call in calls(loop):
             name = last_name(call.func)
             if _RESETS.search(name) or (name[:1].isupper() and re.search(r"(?i)lora|adapter|ttt|delta", name)):
@@ -162,7 +163,7 @@ _SHUFFLED = _PLAIN + "\n    import random\n    random.shuffle(documents)"
 _FRESH = "with torch.no_grad():\n            lora.a.zero_()"
 
 
-def _example(order: str, reset: str) -> dict[str, str | bytes]:
+def _example(order: str, reset: str) -> Mapping[str, str | bytes]:
     return folder(script(_EVAL.replace("ORDER", order).replace("RESET", reset), helpers=_DOCUMENTS))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked
 from auditor.program.trace import Adapt, Trace, step
 from auditor.rule import Example, Facts, Rule
@@ -95,7 +97,7 @@ _TRAINING = _WARM.replace("SOURCE", "load_shard(train_files[0])")
 _SWITCHED = "if args.warm:\n" + "\n".join("    " + line for line in _WARM.replace("SOURCE", "val_tokens").split("\n"))
 
 
-def _example(warm: str, settings: str = "") -> dict[str, str | bytes]:
+def _example(warm: str, settings: str = "") -> Mapping[str, str | bytes]:
     return folder(script(_SCORE_FIRST, after_training=warm, settings=settings))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import Any
 
 from auditor.program.values import (
@@ -51,13 +52,14 @@ def text_of(value: Value) -> str:
 
 
 def constant(value: Any) -> Value:
-    tags = NONE
-    if isinstance(value, str) and len(value) < 300:
-        if _VAL_PATH.search(value) and "bytes" not in value:
-            tags = frozenset({VAL})
-        elif _TRAIN_PATH.search(value):
-            tags = frozenset({TRAIN})
-    return Value(tags, value)
+    return Value(_path_tags(value) if isinstance(value, str) and len(value) < 300 else NONE, value)
+
+
+@lru_cache(maxsize=2048)  # a loop's constants come by again and again
+def _path_tags(text: str) -> Tags:
+    if _VAL_PATH.search(text) and "bytes" not in text:
+        return frozenset({VAL})
+    return frozenset({TRAIN}) if _TRAIN_PATH.search(text) else NONE
 
 
 def shape_tags(tags: Tags) -> Tags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _SPAWNERS = ("subprocess", "os.system", "os.exec", "os.popen", "os.spawn", "os.posix_spawn", "Popen")
@@ -59,6 +60,7 @@ def spawns(text: str) -> bool:
     return any(word in text for word in _SPAWNERS)
 
 
+@lru_cache(maxsize=4)  # two questions are asked of each text, one after the other
 def code_only(text: str) -> str:
     """The text with its string literals emptied and its comments gone; approximate for f-strings within f-strings."""
     return _SKELETON.sub('""', text)
