@@ -126,7 +126,9 @@ def _both(
     with m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False):
         second = execute(m, frame, orelse)
     live, way = (first, False) if dead is False else (second, True)
-    m.leaves = (names or frozenset({"?"}), key, way) if dead is not None and not live & NORMAL else None
+    m.leaves = (
+        (names or frozenset({"?"}), key, way) if dead is not None and live != RAISE and not live & NORMAL else None
+    )
     if not first & NORMAL and not first & (BREAK | CONTINUE):
         return first | second
     if not second & NORMAL and not second & (BREAK | CONTINUE):
