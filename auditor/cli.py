@@ -210,10 +210,10 @@ def _many(options: Options) -> int:
     assert options.repo is not None
     with Clone(options.repo):  # a wrong path is one error, not one for every pull request
         pass
-    if options.baseline not in (None, "auto"):
+    if options.baseline is not None and options.baseline != "auto":
         from auditor.stats_law import source
 
-        source(cast("str", options.baseline), options.repo)
+        source(options.baseline, options.repo)
     _law()  # and so is a broken rule; forked workers have the modules loaded
     work = cast("Callable[[int], Answer]", partial(_one_of_many, options))
     broken = cast("Callable[[int, str], Answer]", partial(_broken, options))

@@ -78,5 +78,5 @@ RULE = Rule(
             Outcome.NOT_APPLICABLE,
         ),
     ),
-    not_decidable="Which record it has to beat: the leaderboard at the time of the submission says so; --baseline names it.",
+    not_decidable="Which record it has to beat: the leaderboard at the time of the submission says so.",
 )

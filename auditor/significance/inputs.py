@@ -63,7 +63,8 @@ def from_runs(
         remarks.append(Remark("mixed-settings", "refused", f"seeds of different configurations: {_list(odd)}"))
     elif of_code:
         logs = {r.log for r, _ in of_code}
-        text = f"not one script: {_list(said for _, said in of_code)}; tested with and without, the worse counts"
+        said = _list(said.removesuffix(": not one script") for _, said in of_code)
+        text = f"code or data differ between seeds: {said}; tested with and without, the worse counts"
         remarks.append(Remark("mixed-code", "changed", text))
         stricter = tuple(f for f in figures if f.log not in logs)
     claimed = claims.val_bpb or claims.readme_val_bpb
