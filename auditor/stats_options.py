@@ -160,8 +160,8 @@ def _check(options: Options) -> None:
     if options.bytes_per_token is not None:
         if not options.values:
             raise UsageError("--bytes-per-token goes with --values; logs tell their own")
-        if not (options.bytes_per_token > 0 and math.isfinite(options.bytes_per_token)):
-            raise UsageError("--bytes-per-token wants a number above 0")
+        if not 0.01 < options.bytes_per_token < 1000:
+            raise UsageError("--bytes-per-token wants a number such as 2.436")
     if options.margin is not None and not (options.reproduces and options.margin > 0 and math.isfinite(options.margin)):
         raise UsageError("--margin wants a number of nats per token above 0, and --reproduces")
     if not 0.5 < options.confidence < 1:

@@ -74,7 +74,7 @@ def test_zero_variance() -> None:
     assert untestable(answer(side(), typed))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 0.0])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 0.0, 1e308])
 def test_what_is_no_number(value: float) -> None:
     typed = from_values([1.1, value, 1.2], "typed")
     assert codes(typed)["not-a-number"] == "refused"

@@ -5,7 +5,6 @@ Refusals and corrections are decided here, before anything is tested; docs/stati
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ Differences = Callable[[Run, Run], Sequence[Difference]]
 
 _DIVERGED = re.compile(r"bpb\w{0,20}[\"']?\s{0,3}[:=]\s{0,3}[-+]?(?:nan|inf)\b", re.IGNORECASE)
 _LISTED = 4
+_MOST = 1e6  # bits per byte or nats per token; a byte has 8 bits
 
 
 def from_values(values: Sequence[float], name: str, ratio: float | None = None) -> Side:
@@ -86,10 +86,12 @@ def screened(side: Side, remarks: Iterable[Remark]) -> Side:
     remarks = list(remarks)
     figures, repeated = one_for_each_seed(side.figures)
     remarks += repeated
-    broken = [f for f in figures if not math.isfinite(f.val_bpb) or f.val_bpb <= 0]
-    losses = [f for f in figures if f.val_loss is not None and not math.isfinite(f.val_loss)]
+    broken = [f for f in figures if not 0 < f.val_bpb < _MOST]
+    losses = [f for f in figures if f.val_loss is not None and not 0 < f.val_loss < _MOST]
     if broken or losses:
-        text = f"{_list(f.label or repr(f.val_bpb) for f in broken or losses)}: not a number above 0"
+        text = (
+            f"{_list(f.label or repr(f.val_bpb) for f in broken or losses)}: not a number above 0 and below {_MOST:g}"
+        )
         remarks.append(Remark("not-a-number", "refused", text))
     elif not figures:
         remarks.append(Remark("no-figure", "refused", "no log shows a final figure"))

@@ -99,15 +99,17 @@ def bottom_axis(scale: Scale, top: float, bottom: float, unit: str) -> str:
     return "".join(parts)
 
 
-def left_axis(scale: Scale, left: float, right: float, unit: str, marks: Sequence[tuple[float, str]] = ()) -> str:
-    """Ticks and grid lines from `left` to `right`; the unit stands above the axis. `marks` replace the round ticks."""
+def left_axis(
+    scale: Scale, left: float, right: float, unit: str, marks: Sequence[tuple[float, str]] = (), above: float = 12
+) -> str:
+    """Ticks and grid lines from `left` to `right`; the unit stands `above` the axis; `marks` replace round ticks."""
     if not marks:
         values = ticks(scale.low, scale.high)
         marks = [(v, f"{v:.{decimals(values)}f}") for v in values]
     parts = [line(left, scale(v), right, scale(v)) for v, _ in marks]
     parts += [text(left - 8, scale(v) + 4, said, "end") for v, said in marks]
     parts.append(line(left, scale.start, left, scale.end, "soft"))
-    parts.append(text(left - 8, scale.end - 12, unit, "start" if left < 80 else "middle", colour="ink"))
+    parts.append(text(left - 8, scale.end - above, unit, "start" if left < 80 else "middle", colour="ink"))
     return "".join(parts)
 
 

@@ -138,9 +138,8 @@ def power(c: Comparison) -> str:
     right = max(b.power.curve[-1][0] for b in tested if b.power)
     x, y = Scale(0.0, right, 70, _RIGHT), Scale(0.0, 1.0, 250, 50)
     parts = [axes.bottom_axis(x, 50, 250, f"true gain over the baseline, {UNIT_NAMES[unit]}")]
-    parts.append(
-        axes.left_axis(y, 70, _RIGHT, "chance to pass", [(v / 100, f"{v} %") for v in (0, 20, 40, 60, 80, 100)])
-    )
+    marks = [(v / 100, f"{v} %") for v in (0, 20, 40, 60, 80, 100)]
+    parts.append(axes.left_axis(y, 70, _RIGHT, "chance to pass", marks, above=28))
     parts.append(axes.line(70, y(0.8), _RIGHT, y(0.8), "soft", dash="2 3"))
     for b, (colour, dash) in zip(tested, _CURVES, strict=False):
         assert b.power is not None

@@ -14,7 +14,7 @@ from auditor.significance.model import Chain, Comparison
 
 Draw = Callable[[str], str]
 _STYLE = """.scroll + .scroll { margin-top: 1.25rem; }
-.dense th, .dense td { padding-right: .7rem; } .dense td:first-child, .dense td:last-child { min-width: 0; }
+.dense th, .dense td { padding-right: .55rem; } .dense td:first-child, .dense td:last-child { min-width: 0; }
 .dense td { white-space: nowrap; }
 """
 
