@@ -14,7 +14,9 @@ SCORE_FIRST = "score-first"
 
 
 def label(facts: Facts) -> str | None:
-    """The name under which the logs print the score."""
+    """The name under which the logs print the score; None under a what-if, whose score is another line than theirs."""
+    if any(setting.source == "set" for setting in facts.configuration.settings.values()):
+        return None
     return next((run.score.label for run in facts.headline if run.score and run.score.label), None)
 
 
