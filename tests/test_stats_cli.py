@@ -173,6 +173,7 @@ def test_the_chain(capsys: pytest.CaptureFixture[str]) -> None:
     assert (by_number[1529]["before"], round(by_number[1529]["p"], 3)) == ("#1514", 0.001)
     assert (by_number[1769]["before"], round(by_number[1769]["p"], 3)) == ("#1736", 0.063)
     assert (by_number[2135]["before"], round(by_number[2135]["p"], 3)) == ("#2014", 0.014)
+    assert by_number[1019]["before"] == "#549"  # not the row between them, which was no record
     assert by_number[1514]["gain_nats"] == pytest.approx(0.00302, abs=5e-6)
     assert by_number[1019]["met"] == {"readme": True, "progression": True}
     assert by_number[1851]["met"] == {}  # one seed: neither met nor missed
