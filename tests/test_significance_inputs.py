@@ -166,6 +166,9 @@ def test_logs_left_out_of_the_claim_are_counted_in() -> None:
 def test_a_log_of_another_configuration_beside_the_claim_stays_out() -> None:
     other = examples.log(7, 1.1031, steps=5990, code_bytes=50_000)
     assert side(logs=examples.seeds(), extra={"ablation.log": other}).remarks == ()
+    lines = examples.log(7, 1.1031, steps=5990).splitlines(keepends=True)
+    unknown = "".join(line for line in lines if "size" not in line.lower() and "Serialized" not in line)
+    assert side(logs=examples.seeds(), extra={"ablation.log": unknown}).remarks == ()
 
 
 def test_claims_that_differ_from_the_logs_lose() -> None:
