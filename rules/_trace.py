@@ -115,10 +115,13 @@ def switched_off(facts: Facts, *events: Event) -> str:
     return f"; it does not run: {said}" if said else "; it does not run"
 
 
-def reported(facts: Facts, tag: str) -> list[tuple[int, ReportLine, Trace]]:
-    """The events of one kind that reach the score: (number, report, trace), the active ones first.
+def reported(
+    facts: Facts, tag: str, keep: Callable[[Event], bool] = lambda event: True
+) -> list[tuple[int, ReportLine, Trace]]:
+    """The events of one kind that reach the score: (number, report, trace), the active ones first, one for each place.
 
-    Events that run elsewhere in the program, but whose result never reaches the reported score, are left out.
+    Events that run elsewhere in the program, but whose result never reaches the reported score, are left out, and
+    so are those that `keep` turns down.
     """
     hits: dict[tuple[str, int, int], tuple[int, ReportLine, Trace]] = {}
     for trace, name in ((facts.program.trace, label(facts)), (facts.program.dormant, None)):
@@ -128,7 +131,7 @@ def reported(facts: Facts, tag: str) -> list[tuple[int, ReportLine, Trace]]:
             for t in sorted(t for t in report.tags if t[0] == tag):
                 event = events_of(trace, tag)[t[1]]
                 dormant = bool(event.off or report.off)
-                if dormant == (trace is facts.program.dormant):
+                if dormant == (trace is facts.program.dormant) and keep(event):
                     hits.setdefault(event.place.key, (t[1], report, trace))
     return list(hits.values())
 

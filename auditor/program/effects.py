@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from auditor.program import library, tokens
-from auditor.program.machine import Machine, leaves, module_parts, root
+from auditor.program.machine import Machine, root
 from auditor.program.values import (
     NONE,
     TARGET,
@@ -23,6 +23,8 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    leaves,
+    module_parts,
     union,
 )
 

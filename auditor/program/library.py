@@ -6,7 +6,7 @@ import ast
 
 from auditor.program import assignment, builtin, calls, effects, tokens, vocabulary
 from auditor.program.iteration import elements
-from auditor.program.machine import Machine, leaves, root
+from auditor.program.machine import Machine, root
 from auditor.program.values import (
     NONE,
     TARGET,
@@ -23,6 +23,7 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    leaves,
     union,
 )
 
@@ -232,20 +233,24 @@ def _autograd(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs
 
 
 def clone(value: Value) -> Value:
-    if not isinstance(value.obj, Instance):
-        return Value(value.tags, value.const, value.obj, mutable=value.mutable)
-    return Value(value.tags, obj=_clone_instance(value.obj, 4))
+    return _copy(value, 5)
 
 
-def _clone_instance(instance: Instance, depth: int) -> Instance:
-    attributes = dict(instance.attributes)
-    if depth:
-        for name, attribute in attributes.items():
-            if isinstance(attribute.obj, Instance) and attribute.obj is not instance:
-                attributes[name] = Value(attribute.tags, obj=_clone_instance(attribute.obj, depth - 1))
-    return Instance(
-        instance.cls, attributes, instance.kind, set(instance.adapted), list(instance.parameters), instance.dotted
-    )
+def _copy(value: Value, depth: int) -> Value:
+    """A deep copy: modules in attributes and lists get adaptations of their own; views point into the copy."""
+    obj = value.obj
+    if depth == 0 or obj is None:
+        return Value(value.tags, value.const, obj, mutable=value.mutable)
+    if isinstance(obj, Instance):
+        attributes = {
+            name: _copy(held, depth - 1) if isinstance(held.obj, (Instance, Sequence)) and held.obj is not obj else held
+            for name, held in obj.attributes.items()
+        }
+        made = Instance(obj.cls, attributes, obj.kind, set(obj.adapted), list(obj.parameters), obj.dotted)
+        return Value(value.tags, obj=made)
+    if isinstance(obj, Sequence):
+        return Value(value.tags, obj=Sequence([_copy(item, depth - 1) for item in obj.items], obj.exact))
+    return Value(value.tags, value.const, obj, mutable=value.mutable)
 
 
 def keep(m: Machine, tags: Tags) -> None:

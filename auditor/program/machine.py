@@ -25,7 +25,6 @@ from auditor.program.values import (
     NONE,
     VAL,
     Frame,
-    Instance,
     Mapping,
     Sequence,
     Tag,
@@ -344,30 +343,3 @@ def _identity(value: Value) -> object:
 
 def switches(tags: Tags) -> frozenset[str]:
     return frozenset(t[1] for t in tags if t[0] == "cfg")
-
-
-def leaves(value: Value, depth: int = 4) -> Iterator[Value]:
-    """The values in a container, at any depth: parameters in lists, tuples and parameter groups."""
-    obj = value.obj
-    if depth and isinstance(obj, Sequence):
-        for item in obj.items:
-            yield from leaves(item, depth - 1)
-    elif depth and isinstance(obj, Mapping):
-        for key, item in obj.items.items():
-            if key in ("params", 0) or not isinstance(key, str):
-                yield from leaves(item, depth - 1)
-        if obj.other is not None:
-            yield from leaves(obj.other, depth - 1)
-    else:
-        yield value
-
-
-def module_parts(instance: Instance, depth: int = 4) -> Iterator[Instance]:
-    """A module and the modules in its attributes."""
-    yield instance
-    if depth == 0:
-        return
-    for attribute in list(instance.attributes.values()):
-        for leaf in leaves(attribute, 2):
-            if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and leaf.obj is not instance:
-                yield from module_parts(leaf.obj, depth - 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.program import assignment, calls, effects, expressions, library, tokens, vocabulary
 from auditor.program.iteration import elements
-from auditor.program.machine import Machine, module_parts, root
+from auditor.program.machine import Machine, root
 from auditor.program.values import (
     NONE,
     TARGET,
@@ -24,6 +24,7 @@ from auditor.program.values import (
     Value,
     deep_tags,
     join,
+    module_parts,
     union,
 )
 

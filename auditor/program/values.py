@@ -16,6 +16,7 @@ A value carries *tags*, facts about its origin that flow through every operation
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -235,7 +236,13 @@ def deep_tags(value: Value, depth: int = 3) -> Tags:
 
 
 def instance_state(instance: Instance) -> Tags:
-    return frozenset(("adapted", n) for n in instance.adapted)
+    """The adaptations that an instance's parameters depend on, those of the modules inside it included."""
+    if instance.kind != "module":
+        return frozenset(("adapted", n) for n in instance.adapted)
+    numbers: set[int] = set()
+    for part in module_parts(instance):
+        numbers |= part.adapted
+    return frozenset(("adapted", n) for n in numbers)
 
 
 def join(a: Value, b: Value) -> Value:
@@ -266,3 +273,30 @@ def with_tags(value: Value, tags: Tags) -> Value:
 def dependence(value: Value) -> Tags:
     """The loop iterations that a value depends on; an element depends on them as its container does."""
     return frozenset(t for t in value.tags if t[0] == "dep")
+
+
+def leaves(value: Value, depth: int = 4) -> Iterator[Value]:
+    """The values in a container, at any depth: parameters in lists, tuples and parameter groups."""
+    obj = value.obj
+    if depth and isinstance(obj, Sequence):
+        for item in obj.items:
+            yield from leaves(item, depth - 1)
+    elif depth and isinstance(obj, Mapping):
+        for key, item in obj.items.items():
+            if key in ("params", 0) or not isinstance(key, str):
+                yield from leaves(item, depth - 1)
+        if obj.other is not None:
+            yield from leaves(obj.other, depth - 1)
+    else:
+        yield value
+
+
+def module_parts(instance: Instance, depth: int = 4) -> Iterator[Instance]:
+    """A module and the modules in its attributes."""
+    yield instance
+    if depth == 0:
+        return
+    for attribute in list(instance.attributes.values()):
+        for leaf in leaves(attribute, 2):
+            if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and leaf.obj is not instance:
+                yield from module_parts(leaf.obj, depth - 1)
