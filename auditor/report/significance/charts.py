@@ -58,7 +58,7 @@ def seeds(c: Comparison) -> str:
         (118, c.new, measured.new, "accent"),
     ):
         parts += _side(x, y, side, summary, colour, "baseline" if side is c.base else "new")
-    second, below = _gain(c, 200)
+    second, below = _gain(c, 216)
     title = "Seeds of both sides, bits per byte"
     return axes.frame("seeds", title, _seeds_said(c, measured, limit), below, [*parts, *second])
 
@@ -101,9 +101,9 @@ def _gain(c: Comparison, top: float) -> tuple[list[str], float]:
     parts.append(axes.line(x(0), top + 18, x(0), y + 24, "ink", width=1.5))
     parts.append(axes.text(x(0), top + 10, "no gain", "end" if bar else "middle"))
     if bar is not None:
-        parts.append(axes.line(x(bar.margin), top + 18, x(bar.margin), y + 24, "disputed", width=2, dash="5 4"))
+        parts.append(axes.line(x(bar.margin), top, x(bar.margin), y + 24, "disputed", width=2, dash="5 4"))
         side = "end" if x(bar.margin) > (x.start + x.end) / 2 else "start"
-        parts.append(axes.text(x(bar.margin), top + 10, f"{bar.bar.title} bar {bar.margin:g}", side, "disputed"))
+        parts.append(axes.text(x(bar.margin), top - 6, f"{bar.bar.title} bar {bar.margin:g}", side, "disputed"))
     parts.append(axes.line(x(low), y, x(high), y, "accent", width=3))
     parts += [axes.line(x(end), y - 6, x(end), y + 6, "accent", width=2) for end in (low, high)]
     parts.append(axes.diamond(x(gain), y, "accent"))
@@ -193,14 +193,15 @@ def frontier(c: Comparison) -> str:
     if base is not None:
         at, height = x(_days(base[0], first)), y(base[1])
         parts.append(axes.dot(at, height, "ink", radius=5, hollow=True))
-        parts.append(
-            axes.text(at, height - 12, f"baseline {one_line(base[2], _NAME)}", _anchor(x, _days(base[0], first)), "ink")
-        )
+        # The line of records falls to the right: below on the left and above on the right there is room.
+        side = "end" if at > x.start + 90 else "start"
+        parts.append(axes.text(at - 4, height + 20, f"baseline {one_line(base[2], _NAME)}", side, "ink"))
     if mine is not None:
         at, height = x(_days(day, first)), y(mine)
         parts.append(axes.diamond(at, height, "accent"))
         said = f"{one_line(c.new.name, _NAME)}: {mine:.5f}"
-        parts.append(axes.text(at, height - 12, said, _anchor(x, _days(day, first)), "accent"))
+        near_edge = at > x.end - 200
+        parts.append(axes.text(at, height - (26 if near_edge else 14), said, "end" if near_edge else "start", "accent"))
     best = min(c.frontier, key=lambda row: row[1])
     said = f"{len(c.frontier)} accepted records, down to {best[1]:.4f} of {best[0]}"
     said += f"; this submission of {day}: {mine:.5f}." if mine is not None else "."
@@ -215,7 +216,7 @@ def _days(day: str, first: date) -> float:
     return float((date.fromisoformat(day) - first).days)
 
 
-def _time_scales(days: list[str], values: list[float], first: date, margin: float = 0.08) -> tuple[Scale, Scale]:
+def _time_scales(days: list[str], values: list[float], first: date, margin: float = 0.12) -> tuple[Scale, Scale]:
     last = max(_days(d, first) for d in days)
     start = min(0.0, *(_days(d, first) for d in days))
     return Scale(start - 1, last + 2, 70, _RIGHT), Scale(*axes.padded(values, margin), 290, 40)
@@ -247,7 +248,7 @@ def _chain(chain: Chain, rows: Sequence[ChainRow], name: str) -> str:
     first = date.fromisoformat(min(row.date for row in rows))
     best = rows[0].score
     drawn = [row.score for row in rows if whole or row.score <= best]  # a later row far above says nothing here
-    x, y = _time_scales([r.date for r in rows], drawn, first, 0.08 if whole else 0.2)
+    x, y = _time_scales([r.date for r in rows], drawn, first, 0.12 if whole else 0.2)
     parts = [axes.left_axis(y, 70, _RIGHT, "bits per byte"), axes.date_axis(x, first, 290, 40)]
     parts.append(axes.path(_steps([(r.date, r.score) for r in rows], x, y, first), "soft", width=1.5))
     kept = [r for r in chain.rows if r.kept]

@@ -239,12 +239,12 @@ def _equivalence(e: Equivalence) -> tuple[Block, ...]:
 
 def _standing(c: Comparison) -> str:
     day = c.new.date or c.as_of
-    better = [row for row in c.frontier if row[0] <= day]
+    better = [row for row in c.frontier if row[0] <= day and row[2] != c.new.name]
     best = min((score for _, score, _ in better), default=None)
     measured = c.in_unit("bpb")
     if best is None or measured is None:
-        return f"No record was accepted by {day}."
-    return f"Best record accepted by {day}: {best:.4f} bits per byte; this one: {measured.new.mean:.5f}."
+        return f"No other record was accepted by {day}."
+    return f"Best other record accepted by {day}: {best:.4f} bits per byte; this one: {measured.new.mean:.5f}."
 
 
 def _seeds(c: Comparison) -> Table:
