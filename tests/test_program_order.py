@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from program_samples import FINAL, function, pairs, program
 
 from auditor.program.trace import Order
-from program_samples import FINAL, function, pairs, program
 
 FITTED = {
     "directly": f"fit(net, val, opt)\n{FINAL}",
