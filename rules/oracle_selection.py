@@ -63,6 +63,14 @@ RULE = Rule(
             folder(_with("nll = torch.where(other < nll, other, nll)")),
             Outcome.VIOLATION,
         ),
+        Example(
+            "the lower loss of each window is kept",
+            "breaks",
+            folder(
+                _with("nll, other = nll.sum(), other.sum()\n            if other < nll:\n                nll = other")
+            ),
+            Outcome.VIOLATION,
+        ),
         Example("gated by the largest probability", "legal", folder(_with(_GATE)), Outcome.PASS),
         Example(
             "switched off",

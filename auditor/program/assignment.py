@@ -17,6 +17,7 @@ from auditor.program.values import (
     Instance,
     Mapping,
     Sequence,
+    Tags,
     Value,
     deep_tags,
     dependence,
@@ -112,6 +113,15 @@ def _put(container: Value, index: Value, value: Value) -> None:
         else:
             obj.items = [join(item, value) for item in obj.items[:8]] or [value]
         container.tags |= value.tags
+
+
+def mark(m: Machine, frame: Frame, target: ast.expr, tags: Tags) -> None:
+    """Give what a name or element holds more tags."""
+    value = expressions.evaluate(m, frame, target)
+    if isinstance(target, ast.Name):
+        assign(m, frame, target, with_tags(value, tags))
+    else:
+        mutate(m, value, Value(tags))
 
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from auditor.program import assignment, calls, expressions, operators
+from auditor.program import assignment, calls, effects, expressions, operators
 from auditor.program.iteration import iterations
 from auditor.program.machine import Branch, Machine, switches
-from auditor.program.values import Class, External, Frame, Function, PyModule, Value, join
+from auditor.program.values import Class, External, Frame, Function, PyModule, Tags, Value, join
 from auditor.source.index import of_type
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
 """How a block may complete; a block's completion is the union of the ways."""
-
-
-_TARGET_NAME = re.compile(r"^(y|ys|yb|tgt|tgts|targets?|labels?|nxt|gold)(_|$)|(^|_)(tgt|target|targets|labels)(_|$)")
 
 
 def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
@@ -96,9 +92,32 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
             return NORMAL
         return how
     unsure = known is None and any(t[0] == "unset" for t in test.tags)
-    return _both(
+    chosen = _keeps_the_lower(m, frame, node, test) if known is None else None
+    how = _both(
         m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
     )
+    if chosen is not None:
+        target, tags = chosen
+        assignment.mark(m, frame, target, tags)
+    return how
+
+
+def _keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[ast.expr, Tags] | None:
+    """`if new < best: best = new` over losses of the current tokens: what is assigned, and the tag of the choice."""
+    if ("loss",) not in test.tags or not any(t[0] == "out" for t in test.tags):
+        return None
+    for part in node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]:
+        if not isinstance(part, ast.Compare) or not isinstance(part.ops[0], (ast.Lt, ast.Gt, ast.LtE, ast.GtE)):
+            continue
+        sides = {ast.unparse(part.left): part.left, ast.unparse(part.comparators[0]): part.comparators[0]}
+        for statement in node.body:
+            if not isinstance(statement, ast.Assign) or ast.unparse(statement.value) not in sides:
+                continue
+            if ast.unparse(statement.targets[0]) in sides:
+                values = [expressions.evaluate(m, frame, side) for side in sides.values()]
+                tags = effects.chooses(m, frame, node, values, ast.unparse(part))
+                return (statement.targets[0], tags) if tags else None
+    return None
 
 
 def _asks_whether_set(test: ast.expr) -> bool:
