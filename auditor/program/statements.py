@@ -97,27 +97,32 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
         m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
     )
     if chosen is not None:
-        target, tags = chosen
-        assignment.mark(m, frame, target, tags)
+        targets, tags = chosen
+        for target in targets:
+            assignment.mark(m, frame, target, tags)
     return how
 
 
-def _keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[ast.expr, Tags] | None:
-    """`if new < best: best = new` over losses of the current tokens: what is assigned, and the tag of the choice."""
+def _keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[list[ast.expr], Tags] | None:
+    """`if new < best: best = new` over losses of the current tokens: what the branch stores, and the choice's tag."""
     if ("loss",) not in test.tags or not any(t[0] == "out" for t in test.tags):
         return None
     for part in node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]:
         if not isinstance(part, ast.Compare) or not isinstance(part.ops[0], (ast.Lt, ast.Gt, ast.LtE, ast.GtE)):
             continue
         sides = {ast.unparse(part.left): part.left, ast.unparse(part.comparators[0]): part.comparators[0]}
-        for statement in node.body:
-            if not isinstance(statement, ast.Assign) or ast.unparse(statement.value) not in sides:
-                continue
-            if ast.unparse(statement.targets[0]) in sides:
-                values = [expressions.evaluate(m, frame, side) for side in sides.values()]
-                tags = effects.chooses(m, frame, node, values, ast.unparse(part))
-                return (statement.targets[0], tags) if tags else None
+        stores = [s for s in node.body if isinstance(s, ast.Assign)]
+        if any(ast.unparse(s.value) in sides for s in stores):
+            values = [expressions.evaluate(m, frame, side) for side in sides.values()]
+            tags = effects.chooses(m, frame, node, values, ast.unparse(part))
+            return ([*(s.targets[0] for s in stores), *_changed_in_place(node.body)], tags) if tags else None
     return None
+
+
+def _changed_in_place(body: Seq[ast.stmt]) -> list[ast.expr]:
+    """The receivers of calls such as `best.copy_(loss)`."""
+    called = [s.value for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]
+    return [c.func.value for c in called if isinstance(c.func, ast.Attribute) and c.func.attr.endswith("_")]
 
 
 def _asks_whether_set(test: ast.expr) -> bool:
