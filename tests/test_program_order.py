@@ -149,3 +149,12 @@ def test_the_headline_is_the_printed_line_with_the_logs_label() -> None:
 def test_without_a_printed_figure_the_program_is_not_followed() -> None:
     assert not program("score(net, val)").followed
     assert program(FINAL).followed
+
+
+def test_a_buffer_that_is_kept_over_the_chunks_does_not_blur_them() -> None:
+    body = (
+        "    x_buf.zero_()\n    x_buf[:] = x\n    y_buf[:] = y\n"
+        "    total += F.cross_entropy(net.forward_logits(x_buf), y_buf).detach()\n" + TRAIN
+    )
+    found = pairs("x_buf, y_buf = torch.zeros(8), torch.zeros(8)\n" + CHUNKS.format(body=body))
+    assert {d.order for d in found} == {Order.EARLIER}

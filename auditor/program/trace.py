@@ -151,22 +151,15 @@ class Trace:
 
     def relation(self, adapt: Adapt, output: Output) -> Order:
         """Compare the regions along the loops that both stand in, outermost first."""
-        mine = {loop.instance: loop.iteration for loop in adapt.loops}
+        mine = {loop.instance for loop in adapt.loops}
         for loop in output.loops:
             if loop.instance not in mine:
                 continue
             a = {i for inst, i in adapt.region if inst == loop.instance}
             o = {i for inst, i in output.region if inst == loop.instance}
-            if not a and not o:
-                continue  # this loop repeats over the stream (epochs), it does not carry it
-            if a and o:
-                if max(a) < min(o):
-                    return Order.EARLIER
-                if mine[loop.instance] < loop.iteration and max(a) <= mine[loop.instance] and min(o) > max(a):
-                    return Order.EARLIER
-                continue
-            if a and not o and mine[loop.instance] < loop.iteration:
-                continue
+            # Buffers and tables keep what earlier iterations put in: a region's own part is its latest one.
+            if a and o and max(a) < max(o):
+                return Order.EARLIER
         shared = [loop for loop in output.loops if loop.instance in mine]
         carries = any(inst == loop.instance for loop in shared for inst, _ in (*adapt.region, *output.region))
         return Order.SAME if carries else Order.OTHER_PASS
