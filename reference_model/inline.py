@@ -1,0 +1,445 @@
+"""Several modules of a package become one text: names are unified, docstrings and comments dropped.
+
+The work of `build.single_file`. Every name is resolved by scope (LibCST's ScopeProvider), never by text; where joining
+two modules would change what a name means, a definition is renamed, and where that is not enough the build is refused.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+from libcst.metadata import Assignment, GlobalScope, MetadataWrapper, Scope, ScopeProvider
+
+
+class BuildError(Exception):
+    """Source that cannot be joined without changing what it means; the message names module and reason."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A name that a module takes from another module of the package; `name` is None for the module itself."""
+
+    module: str
+    name: str | None
+
+
+@dataclass
+class Part:
+    """One module on its way into the file: what it defines, takes from the package and imports from elsewhere."""
+
+    name: str
+    wrapper: MetadataWrapper
+    scope: GlobalScope
+    scopes: tuple[Scope, ...]
+    defines: frozenset[str]
+    internal: dict[int, dict[str, Imported]]  # id of an import statement's node -> the names that it binds
+    renames: dict[str, str] = field(default_factory=dict)
+
+    needs: tuple[str, ...] = ()  # modules that must come before it
+    uses: tuple[str, ...] = ()  # modules that it imports when a function runs
+
+
+def read(name: str, text: str, package: str, modules: frozenset[str]) -> Part:
+    """The module `name` of `package`, whose other modules are `modules`."""
+    wrapper = MetadataWrapper(cst.parse_module(text))
+    found = wrapper.resolve(ScopeProvider)
+    scopes = tuple(dict.fromkeys(scope for scope in found.values() if scope is not None))
+    top = next(scope for scope in scopes if isinstance(scope, GlobalScope))
+    internal: dict[int, dict[str, Imported]] = {}
+    for node in _imports(wrapper.module):
+        if isinstance(node, cst.ImportFrom):
+            taken = _taken(name, node, package, modules)
+            if taken is not None:
+                internal[id(node)] = taken
+        elif any(_dotted(alias.name).split(".")[0] == package for alias in node.names):
+            raise BuildError(f"{name}: write 'from {package} import ...', not 'import {package}...'")
+    defined = {
+        assignment.name
+        for assignment in top.assignments
+        if isinstance(assignment, Assignment) and not isinstance(assignment.node, cst.Import | cst.ImportFrom)
+    }
+    part = Part(name, wrapper, top, scopes, frozenset(defined), internal)
+    part.needs, part.uses = _dependencies(part)
+    return part
+
+
+def _dependencies(part: Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Modules imported as the module itself is, and those imported later; not those for type checkers alone."""
+    now: set[str] = set()
+    later: set[str] = set()
+    for statement in part.wrapper.module.body:
+        if _for_type_checkers(statement):
+            continue
+        into = now if isinstance(statement, cst.SimpleStatementLine) else later
+        for node in _imports(statement):
+            into |= {taken.module for taken in part.internal.get(id(node), {}).values()}
+    return tuple(sorted(now)), tuple(sorted(later - now))
+
+
+def _for_type_checkers(statement: cst.BaseStatement) -> bool:
+    return isinstance(statement, cst.If) and _dotted(statement.test).endswith("TYPE_CHECKING")
+
+
+def join(parts: Sequence[Part], entry: str) -> str:
+    """The text of the one file. `parts` come in the order of their dependencies, `entry` is the module that is run."""
+    by_name = {part.name: part for part in parts}
+    _choose_names(parts)
+    outside = _Outside()
+    bodies = [(part.name, _body(part, by_name, outside, keep_guard=part.name == entry)) for part in parts]
+    bodies = _reachable(bodies)
+    used = {name for _, body in bodies for statement in body for name in _names(statement)}
+    lines = ["from __future__ import annotations", "", *outside.lines(used)]
+    for name, body in bodies:
+        if body:
+            lines += ["", "", f"# {name}.py", _written(body)]
+    return "\n".join(lines) + "\n"
+
+
+def _written(body: Sequence[Statement]) -> str:
+    """The statements' text, with two empty lines around definitions."""
+    text, before = "", False
+    for statement in body:
+        definition = isinstance(statement, cst.FunctionDef | cst.ClassDef)
+        code = cst.Module([]).code_for_node(statement.with_changes(leading_lines=[])).strip("\n")
+        text += ("\n\n\n" if definition or before else "\n") + code if text else code
+        before = definition
+    return text
+
+
+def _imports(module: cst.CSTNode) -> list[cst.Import | cst.ImportFrom]:
+    visitor = _Imports()
+    module.visit(visitor)
+    return visitor.found
+
+
+class _Imports(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.found: list[cst.Import | cst.ImportFrom] = []
+
+    def visit_Import(self, node: cst.Import) -> None:
+        self.found.append(node)
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        self.found.append(node)
+
+
+def _taken(part: str, node: cst.ImportFrom, package: str, modules: frozenset[str]) -> dict[str, Imported] | None:
+    """Bound name -> what it is, of an import from the package; None for any other import."""
+    path = _dotted(node.module) if node.module is not None else ""
+    if path.split(".")[0] != package:
+        return None
+    if isinstance(node.names, cst.ImportStar):
+        raise BuildError(f"{part}: a star import cannot be joined")
+    taken = {}
+    for alias in node.names:
+        name = _dotted(alias.name)
+        bound = cst.ensure_type(alias.asname.name, cst.Name).value if alias.asname else name
+        taken[bound] = Imported(name, None) if path == package else Imported(path.removeprefix(f"{package}."), name)
+        if taken[bound].module not in modules:
+            raise BuildError(f"{part}: {package} has no module {taken[bound].module!r}")
+    return taken
+
+
+def _dotted(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)
+
+
+# --- names ---------------------------------------------------------------------------------------------------------
+
+
+def _choose_names(parts: Sequence[Part]) -> None:
+    """A definition keeps its name unless two modules, an import or a builtin have it too."""
+    taken = {name for part in parts for name in _bound_outside(part)} | set(dir(builtins))
+    counts: dict[str, int] = {}
+    for part in parts:
+        for name in part.defines:
+            counts[name] = counts.get(name, 0) + 1
+    everything = taken | set(counts)
+    for part in parts:
+        for name in sorted(part.defines - {"__all__"}):
+            if counts[name] > 1 or name in taken:
+                new = f"{'_' if name.startswith('_') else ''}{part.name}_{name.lstrip('_')}"
+                if new in everything or keyword.iskeyword(new):
+                    raise BuildError(f"{part.name}: {name!r} stands in several modules, and {new!r} is taken")
+                part.renames[name] = new
+
+
+def _bound_outside(part: Part) -> Iterator[str]:
+    """Names that imports from outside the package bind at the module's top."""
+    for assignment in part.scope.assignments:
+        if isinstance(assignment, Assignment) and isinstance(assignment.node, cst.Import | cst.ImportFrom):
+            if id(assignment.node) not in part.internal:
+                yield assignment.name.split(".")[0]
+
+
+def _replacements(part: Part, by_name: Mapping[str, Part]) -> dict[int, str]:
+    """id of a Name or Attribute node -> the name that stands for it in the file."""
+    new: dict[int, str] = {}
+    for scope in part.scopes:
+        for assignment in scope.assignments:
+            if not isinstance(assignment, Assignment):
+                continue
+            taken = part.internal.get(id(assignment.node), {}).get(assignment.name)
+            if taken is not None:
+                _replace_taken(part, assignment, taken, by_name, new)
+            elif isinstance(scope, GlobalScope) and assignment.name in part.renames:
+                final = part.renames[assignment.name]
+                for access in assignment.references:
+                    _unshadowed(part, access.scope, final)
+                    new[id(access.node)] = final
+                new |= dict.fromkeys(_own_names(assignment), final)
+    return new
+
+
+def _replace_taken(
+    part: Part, assignment: Assignment, taken: Imported, by_name: Mapping[str, Part], new: dict[int, str]
+) -> None:
+    """Uses of a name that comes from another module of the package."""
+    other = by_name.get(taken.module)
+    if other is None:  # imported for type checkers alone
+        return
+    for access in assignment.references:
+        node: cst.CSTNode = access.node
+        name = taken.name
+        if name is None:
+            node = _attribute_of(part, node)
+            name = cst.ensure_type(node, cst.Attribute).attr.value
+        if name not in other.defines:
+            raise BuildError(f"{part.name}: {taken.module}.{name} is not defined in {taken.module} itself")
+        final = other.renames.get(name, name)
+        _unshadowed(part, access.scope, final, but=assignment.scope if final == assignment.name else None)
+        new[id(node)] = final
+
+
+def _attribute_of(part: Part, name: cst.CSTNode) -> cst.Attribute:
+    """The `module.name` that a use of a module's name belongs to."""
+    finder = _AttributeFinder(name)
+    part.wrapper.module.visit(finder)
+    if finder.found is None:
+        raise BuildError(f"{part.name}: a module of the package is used as a value; only module.name can be joined")
+    return finder.found
+
+
+class _AttributeFinder(cst.CSTVisitor):
+    def __init__(self, value: cst.CSTNode) -> None:
+        self.value = value
+        self.found: cst.Attribute | None = None
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        if node.value is self.value:
+            self.found = node
+
+
+def _unshadowed(part: Part, scope: Scope, final: str, but: Scope | None = None) -> None:
+    """Raises BuildError where a local name would capture the global one."""
+    while not isinstance(scope, GlobalScope):
+        if scope is not but and any(assignment.name == final for assignment in scope.assignments):
+            raise BuildError(f"{part.name}: a local name {final!r} hides the definition of that name; rename one")
+        scope = scope.parent
+
+
+def _own_names(assignment: Assignment) -> Iterator[int]:
+    """The nodes that write the name of a global definition."""
+    node = assignment.node
+    yield id(node.name) if isinstance(node, cst.FunctionDef | cst.ClassDef) else id(node)
+
+
+# --- statements ----------------------------------------------------------------------------------------------------
+
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+
+
+def _body(part: Part, by_name: Mapping[str, Part], outside: _Outside, *, keep_guard: bool) -> list[Statement]:
+    new = _replacements(part, by_name)
+    cleaned = part.wrapper.module.visit(_Cleaner(part, new))
+    kept: list[Statement] = []
+    for statement in cleaned.body:
+        if _for_type_checkers(statement):
+            continue
+        if isinstance(statement, cst.If) and "__name__" in _dotted(statement.test) and not keep_guard:
+            continue
+        if isinstance(statement, cst.SimpleStatementLine):
+            rest = [small for small in statement.body if not outside.take(part.name, small)]
+            if not rest or _binds(rest[0]) == {"__all__"}:
+                continue
+            statement = statement.with_changes(body=rest)
+        kept.append(statement)
+    return kept
+
+
+class _Outside:
+    """The imports from outside the package, merged: what each bound name stands for."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}  # bound name -> dotted path
+        self.plain: set[str] = set()  # import a.b: the path that is loaded
+        self.froms: dict[str, tuple[str, str]] = {}  # bound name -> (module, name) for a "from" import
+
+    def take(self, part: str, small: cst.BaseSmallStatement) -> bool:
+        """Whether the statement is an import, which is then kept here."""
+        if isinstance(small, cst.Import):
+            for alias in small.names:
+                path = _dotted(alias.name)
+                if alias.asname is None:
+                    self._bind(part, path.split(".")[0], path.split(".")[0])
+                    self.plain.add(path)
+                else:
+                    self._bind(part, cst.ensure_type(alias.asname.name, cst.Name).value, path)
+            return True
+        if isinstance(small, cst.ImportFrom):
+            module = _dotted(small.module) if small.module is not None else ""
+            if module == "__future__":
+                return True
+            if small.relative or isinstance(small.names, cst.ImportStar):
+                raise BuildError(f"{part}: relative and star imports cannot be joined")
+            for alias in small.names:
+                name = _dotted(alias.name)
+                bound = cst.ensure_type(alias.asname.name, cst.Name).value if alias.asname else name
+                self._bind(part, bound, f"{module}.{name}")
+                self.froms.setdefault(bound, (module, name))
+            return True
+        return False
+
+    def _bind(self, part: str, bound: str, path: str) -> None:
+        if self.names.setdefault(bound, path) != path:
+            raise BuildError(f"{part}: {bound!r} is {path} here and {self.names[bound]} in another module")
+
+    def lines(self, used: set[str]) -> list[str]:
+        """Import statements for the names that are used."""
+        plain = [f"import {path}" for path in sorted(self.plain) if path.split(".")[0] in used]
+        aliased, groups = [], {}
+        for bound in sorted(set(self.names) & used):
+            if bound in self.froms:
+                module, name = self.froms[bound]
+                groups.setdefault(module, []).append(name if name == bound else f"{name} as {bound}")
+            elif self.names[bound] != bound:
+                aliased.append(f"import {self.names[bound]} as {bound}")
+        return [*plain, *aliased, *(f"from {module} import {', '.join(groups[module])}" for module in sorted(groups))]
+
+
+class _Cleaner(cst.CSTTransformer):
+    """Drops docstrings, comments and the package's own imports, and writes the names that the file uses."""
+
+    def __init__(self, part: Part, new: Mapping[int, str]) -> None:
+        self.part = part
+        self.new = new
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        new = self.new.get(id(original_node))
+        return updated_node if new is None else updated_node.with_changes(value=new)
+
+    def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> cst.BaseExpression:
+        new = self.new.get(id(original_node))
+        return updated_node if new is None else cst.Name(new, lpar=updated_node.lpar, rpar=updated_node.rpar)
+
+    def leave_ImportFrom(
+        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
+    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+        return cst.RemoveFromParent() if id(original_node) in self.part.internal else updated_node
+
+    def visit_Global(self, node: cst.Global) -> None:
+        raise BuildError(f"{self.part.name}: a 'global' statement cannot be joined")
+
+    def leave_EmptyLine(self, original_node: cst.EmptyLine, updated_node: cst.EmptyLine) -> cst.RemovalSentinel:
+        return cst.RemoveFromParent()
+
+    def leave_TrailingWhitespace(
+        self, original_node: cst.TrailingWhitespace, updated_node: cst.TrailingWhitespace
+    ) -> cst.TrailingWhitespace:
+        return updated_node.with_changes(comment=None, whitespace=cst.SimpleWhitespace(""))
+
+    def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> cst.BaseSuite:
+        return updated_node.with_changes(body=_without_strings(updated_node.body) or [_PASS])
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
+        return updated_node.with_changes(body=_without_strings(updated_node.body))
+
+
+_PASS = cst.SimpleStatementLine([cst.Pass()])
+
+
+def _without_strings(body: Iterable[cst.BaseStatement]) -> list[cst.BaseStatement]:
+    """Statements without those that are nothing but a string, and one empty line before a definition."""
+    kept: list[cst.BaseStatement] = []
+    for statement in body:
+        if isinstance(statement, cst.SimpleStatementLine):
+            rest = [s for s in statement.body if not _is_string(s)]
+            if not rest:
+                continue
+            statement = statement.with_changes(body=rest)
+        if kept and isinstance(statement, cst.FunctionDef | cst.ClassDef):
+            statement = statement.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+        kept.append(statement)
+    return kept
+
+
+def _is_string(small: cst.BaseSmallStatement) -> bool:
+    return isinstance(small, cst.Expr) and isinstance(small.value, cst.SimpleString | cst.ConcatenatedString)
+
+
+# --- what is needed ------------------------------------------------------------------------------------------------
+
+
+def _reachable(bodies: list[tuple[str, list[Statement]]]) -> list[tuple[str, list[Statement]]]:
+    """Without the definitions that nothing needs which the entry runs. Other statements are all run, and kept."""
+    definitions: dict[str, list[Statement]] = {}
+    wanted: list[str] = []
+    for _, body in bodies:
+        for statement in body:
+            bound = _bound(statement)
+            for name in bound:
+                definitions.setdefault(name, []).append(statement)
+            if not bound:
+                wanted += _names(statement)
+    seen: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name not in seen:
+            seen.add(name)
+            wanted += (used for statement in definitions.get(name, ()) for used in _names(statement))
+    return [(name, [s for s in body if not _bound(s) or _bound(s) & seen]) for name, body in bodies]
+
+
+def _bound(statement: Statement) -> set[str]:
+    """The names that a definition or a plain assignment binds; none for any other statement."""
+    if isinstance(statement, cst.FunctionDef | cst.ClassDef):
+        return {statement.name.value}
+    if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
+        return _binds(statement.body[0])
+    return set()
+
+
+def _binds(small: cst.BaseSmallStatement) -> set[str]:
+    targets: list[cst.BaseExpression] = []
+    if isinstance(small, cst.Assign):
+        targets = [target.target for target in small.targets]
+    elif isinstance(small, cst.AnnAssign):
+        targets = [small.target]
+    names = [t.value for target in targets for t in _flat(target) if isinstance(t, cst.Name)]
+    return set(names) if len(names) == sum(1 for target in targets for _ in _flat(target)) else set()
+
+
+def _flat(target: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    if isinstance(target, cst.Tuple | cst.List):
+        for element in target.elements:
+            yield from _flat(element.value)
+    else:
+        yield target
+
+
+class _Names(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.found.add(node.value)
+
+
+def _names(node: cst.CSTNode) -> set[str]:
+    visitor = _Names()
+    node.visit(visitor)
+    return visitor.found
