@@ -1,0 +1,112 @@
+"""What a process runs on: its rank, its device, how ranks meet, and the precision of the forward pass."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One process of a run. `world` ranks share it, each with one device; rank 0 writes."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Adds the ranks' tensors, in place."""
+        if self.world > 1:
+            dist.all_reduce(tensor, op=dist.ReduceOp.SUM)
+        return tensor
+
+    def any(self, flag: bool) -> bool:
+        """Whether a rank says so. Every rank has to ask."""
+        if self.world == 1:
+            return flag
+        said = torch.tensor(int(flag), device=self.device)
+        dist.all_reduce(said, op=dist.ReduceOp.MAX)
+        return bool(said.item())
+
+    def wait(self) -> None:
+        """Returns when every rank has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def clock(self) -> float:
+        """Seconds on a monotonic clock, after all work given to the device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def autocast(self, precision: str) -> AbstractContextManager[object]:
+        """The forward pass's precision: bfloat16 autocast (Micikevicius et al. 2018), or none for float32."""
+        if precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(device_type=self.device.type, dtype=torch.bfloat16)
+
+    def peak_memory(self) -> tuple[int, int]:
+        """MiB allocated and reserved at most on the device; zeros on the CPU."""
+        if self.device.type != "cuda":
+            return 0, 0
+        return (torch.cuda.max_memory_allocated(self.device) >> 20, torch.cuda.max_memory_reserved(self.device) >> 20)
+
+
+@contextlib.contextmanager
+def runtime(environ: Mapping[str, str]) -> Iterator[Runtime]:
+    """The process's runtime by torchrun's variables (RANK, WORLD_SIZE, LOCAL_RANK): NCCL on GPUs, gloo on the CPU."""
+    distributed = "RANK" in environ and "WORLD_SIZE" in environ
+    rank, world = (int(environ["RANK"]), int(environ["WORLD_SIZE"])) if distributed else (0, 1)
+    use_gpu = torch.cuda.is_available()
+    device = torch.device("cuda", int(environ.get("LOCAL_RANK", "0"))) if use_gpu else torch.device("cpu")
+    if use_gpu:
+        torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")
+    if world > 1:
+        dist.init_process_group("nccl" if use_gpu else "gloo", device_id=device if use_gpu else None)
+    try:
+        yield Runtime(rank, world, device)
+    finally:
+        if world > 1:
+            dist.destroy_process_group()
+
+
+def seed_everything(seed: int) -> None:
+    """Python, NumPy and torch on every device."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def surroundings(run: Runtime) -> list[str]:
+    """What the log says of the machine: Python, PyTorch, device, driver."""
+    lines = [
+        f"Running Python {platform.python_version()} on {platform.system()} {platform.machine()}",
+        f"Running PyTorch {torch.__version__}",
+    ]
+    if run.device.type != "cuda":
+        return [*lines, f"device: CPU, {torch.get_num_threads()} threads, {os.cpu_count()} cores"]
+    lines.append(f"device: {torch.cuda.get_device_name(run.device)}, CUDA {torch.version.cuda}")
+    tool = shutil.which("nvidia-smi")
+    if tool:
+        query = [tool, "--query-gpu=index,name,driver_version,memory.total", "--format=csv,noheader"]
+        said = subprocess.run(query, capture_output=True, text=True, check=False, timeout=60).stdout
+        lines += [f"gpu {line.strip()}" for line in said.splitlines() if line.strip()]
+    return lines
