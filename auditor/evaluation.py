@@ -36,6 +36,9 @@ def how_scored(program: Program, headline: Sequence[Run]) -> str:
         said.append(f"Counts are looked up with the scored token in the key {keys}.")
     said += [
         f"The branch at {proof.path}:{proof.line} is taken because {proof.log}:{proof.log_line} shows that it ran."
+        if proof.log_line
+        else f"The branch at {proof.path}:{proof.line} is left out because {proof.log} has no line such as "
+        f'"{proof.text[:40]}".'
         for proof in program.proofs[:_LISTED]
     ]
     if any(not score.certain for score in scores):

@@ -145,3 +145,16 @@ def test_any_script_that_parses_is_analysed(dropped: list[int]) -> None:
         return
     found = sources(textwrap.dedent(text))
     assert analyse(found, configure(found, Claims(), (), {})).steps > 0
+
+
+def test_a_complete_log_without_its_lines_shows_that_a_branch_did_not_run() -> None:
+    body = f'if int(os.environ.get("TTT", "1")):\n    print(f"ttt:start epochs {{3}}")\n    fit(net, val, opt)\n{FINAL}'
+    # The score's line is there, the branch's is not.
+    assert {d.active for d in pairs(body, log=("other line",))} == {True}  # some adaptation line is there
+    assert [d.active for d in pairs(body)] == [False]
+    # A documented command that says so is believed against the log's silence, as is --set.
+    assert {d.active for d in pairs(body, {"TTT": "1"})} == {True}
+    # Lines that are printed through another function than the score's may go elsewhere.
+    elsewhere = body.replace('print(f"ttt', 'log_to_file(f"ttt')
+    helper = "def log_to_file(text):\n    print(text)\n"
+    assert {d.active for d in pairs(helper + elsewhere)} == {True}

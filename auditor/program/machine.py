@@ -16,6 +16,7 @@ from auditor.program.trace import (
     Loop,
     Output,
     Place,
+    Printed,
     ReportLine,
     Scale,
     Stack,
@@ -36,6 +37,7 @@ from auditor.source import Sources, Unit
 
 MAX_DEPTH = 48
 MAX_STEPS = 1_500_000
+MAX_PLACES = 8  # places of one printed line that are told apart
 MIN_HEAD = 6  # characters of a printed line before its first figure that are enough to know it again
 
 
@@ -84,6 +86,7 @@ class Machine:
         # The branches that do not run and are only explored: their switches, and the way they would have to go.
         self.off: list[tuple[frozenset[str], Branch | None, bool]] = []
         self.guards: list[frozenset[str]] = []
+        self.decided: list[tuple[Branch, bool, frozenset[str]]] = []  # branches around that switches have decided
         self.disk: Tags = NONE
         # Set when the live branch of an explored condition leaves the block: what follows does not run.
         self.leaves: tuple[frozenset[str], Branch | None, bool] | None = None
@@ -266,7 +269,10 @@ class Machine:
         if len(head) < MIN_HEAD:
             return
         if not self.off:
-            self.trace.heads.add(head)
+            channel = self.functions[-1] if self.functions and "log" in self.functions[-1].lower() else "print"
+            places = self.trace.heads.setdefault(head, [])
+            if len(places) < MAX_PLACES:
+                places.append(Printed(channel, tuple(self.decided)))
         elif all(key is not None for _, key, _ in self.off):
             ways = {key: way for _, key, way in self.off if key is not None}
             self.trace.dormant_heads.setdefault(head, ways)

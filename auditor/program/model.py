@@ -13,7 +13,7 @@ Lines = Mapping[tuple[str, int], Mapping[int, bool | None]]
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A branch that the configuration leaves out, and the printed line in a log that shows that it ran."""
+    """A branch that a log decides, by a line that it holds (`log_line`, from 1) or by one that it lacks (0)."""
 
     path: str
     layer: int
@@ -38,7 +38,7 @@ class Program:
     dormant: Trace | None = None
     dormant_lines: Lines = field(default_factory=dict)
     steps: int = 0
-    proofs: tuple[Proof, ...] = ()  # branches taken because a log shows them
+    proofs: tuple[Proof, ...] = ()  # branches that a log decides against the configuration
 
     def reached(self, unit: Unit, line: int) -> bool | None:
         """Whether that line of that unit runs: True, False, or None where it cannot be told."""

@@ -84,8 +84,10 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
         taken = node.body if known else node.orelse
         m.trace.switched |= bool(names)
         before = dict(frame.names)
+        m.decided.append((key, known, names))
         with m.branch(names, unsure=False, dormant=False):
             how = execute(m, frame, taken)
+        m.decided.pop()
         if how == RAISE:
             # A run that printed a score has passed its checks, whatever is known of the configuration here.
             frame.names = before

@@ -127,6 +127,14 @@ class ReportLine(Event):
     tags: Tags
 
 
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Where a line is printed: through which function, under which decisions of switches (outermost first)."""
+
+    channel: str
+    decisions: tuple[tuple[tuple[str, int, int], bool, frozenset[str]], ...]
+
+
 class Order(Enum):
     """How an adaptation's tokens stand to a score that depends on it."""
 
@@ -145,7 +153,7 @@ class Trace:
     stacks: dict[int, Stack] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
     switched: bool = False  # a switch of the configuration has decided a branch
-    heads: set[str] = field(default_factory=set)  # constant beginnings of the lines that are printed
+    heads: dict[str, list[Printed]] = field(default_factory=dict)  # by the constant beginning of the line
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from auditor.runs.draft import Draft, whole
 
@@ -65,12 +66,18 @@ def read_sidecar(draft: Draft, line_number: int, line: str) -> None:
         draft.byte_sidecar_line = line_number
 
 
-def read_kinds(draft: Draft, line_number: int, line: str) -> None:
-    """Keeps the lines of adaptation, n-gram and PPM code that ran."""
+def kind_of(line: str) -> Literal["adaptation", "ngram", "ppm"] | None:
+    """What sort of evaluation code prints such a line, if it is one of the three that a `Run` keeps apart."""
     lower = line.lower()
     if "n-gram" in lower or "ngram" in lower:
-        draft.ngram.add(line_number, line)
-    elif "ppm" in lower and _PPM.search(line):
-        draft.ppm.add(line_number, line)
-    elif any(word in lower for word in _ADAPTATION):
-        draft.adaptation.add(line_number, line)
+        return "ngram"
+    if "ppm" in lower and _PPM.search(line):
+        return "ppm"
+    return "adaptation" if any(word in lower for word in _ADAPTATION) else None
+
+
+def read_kinds(draft: Draft, line_number: int, line: str) -> None:
+    """Keeps the lines of adaptation, n-gram and PPM code that ran."""
+    kind = kind_of(line)
+    if kind is not None:
+        getattr(draft, kind).add(line_number, line)
