@@ -19,7 +19,7 @@ from auditor.runs import Run
 from auditor.runs.surroundings import kind_of
 
 _PROCESS = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"})
-_MIN_LABEL = 6  # characters of a label that are enough to know it again
+_MIN_LABEL = 4  # characters of a label that are enough to know it again: the whole label must agree
 
 
 def decided_by_logs(
