@@ -111,7 +111,11 @@ def switched_off(facts: Facts, *events: Event) -> str:
     names = [n for n in names if n in facts.configuration.settings] or names
     if not any(e.off for e in events):
         return ""
-    said = ", ".join(facts.configuration.describe(name) for name in names[:3])
+    silent = {name: proof.log for proof in facts.program.proofs if proof.log_line == 0 for name in proof.switches}
+    said = ", ".join(
+        f"{silent[name]} has none of its lines" if name in silent else facts.configuration.describe(name)
+        for name in names[:3]
+    )
     return f"; it does not run: {said}" if said else "; it does not run"
 
 

@@ -21,6 +21,7 @@ class Proof:
     log: str
     log_line: int
     text: str
+    switches: frozenset[str] = frozenset()  # whose default the log contradicts
 
 
 @dataclass(frozen=True, eq=False)

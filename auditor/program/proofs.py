@@ -57,7 +57,7 @@ def _missing(
     held = {head for head in active.heads if any(_prints(head, text, label) for _, text, label in lines)}
     channels = {place.channel for head in held for place in active.heads[head]}
     under: dict[Branch, set[str]] = {}  # every line that a branch prints
-    ways: dict[Branch, bool] = {}
+    ways: dict[Branch, tuple[bool, frozenset[str]]] = {}
     silent: dict[Branch, str] = {}  # a line of a kind of which the log has none
     for head, places in active.heads.items():
         kind = kind_of(head)
@@ -66,13 +66,14 @@ def _missing(
                 if not names or not _defaults(configuration, names):
                     continue
                 under.setdefault(branch, set()).add(head)
-                ways[branch] = way
+                ways[branch] = (way, names)
                 if kind is not None and not getattr(run, kind) and place.channel in channels:
                     silent.setdefault(branch, head)
     for branch, head in silent.items():
         if branch not in forced and not under[branch] & held:
-            forced[branch] = not ways[branch]
-            proofs[branch] = Proof(*branch, run.log, 0, head)
+            way, names = ways[branch]
+            forced[branch] = not way
+            proofs[branch] = Proof(*branch, run.log, 0, head, names)
 
 
 def _defaults(configuration: Configuration, names: frozenset[str]) -> bool:

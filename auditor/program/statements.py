@@ -80,7 +80,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     if forced is not None:
         known = forced
     explored = m.explore and names and not _asks_whether_set(node.test)
-    if known is not None and (forced is not None or not explored):
+    if known is not None and not explored:
         taken = node.body if known else node.orelse
         m.trace.switched |= bool(names)
         before = dict(frame.names)
