@@ -35,10 +35,10 @@ def rms_norm(x: Tensor) -> Tensor:
 class Linear(nn.Module):
     """``y = x W^T`` with W [outputs, inputs] stored in float32: orthogonal (Saxe et al. 2013), or zero, at first."""
 
-    def __init__(self, inputs: int, outputs: int, zero: bool = False, parts: tuple[int, ...] = ()) -> None:
+    def __init__(self, inputs: int, outputs: int, zero: bool = False, parts: list[int] | None = None) -> None:
         """``parts``: rows of the matrices that are stacked in W; each is orthogonal by itself. By default W is one."""
         super().__init__()
-        self.parts = parts or (outputs,)
+        self.parts = parts or [outputs]
         self.weight = nn.Parameter(torch.zeros(outputs, inputs))
         if not zero:
             for part in torch.split(self.weight.detach(), self.parts):
@@ -62,7 +62,7 @@ def rotate(x: Tensor, by: Rotation) -> Tensor:
     """Turns the pairs (i, i + rope_dims/2) of the leading rope_dims of x [B, T, heads, D]; the rest passes."""
     cos, sin = by[0].to(x.dtype), by[1].to(x.dtype)
     half = cos.size(-1)
-    a, b, rest = torch.split(x, (half, half, x.size(-1) - 2 * half), dim=-1)
+    a, b, rest = torch.split(x, [half, half, x.size(-1) - 2 * half], dim=-1)
     return torch.cat((a * cos + b * sin, b * cos - a * sin, rest), dim=-1)
 
 
@@ -83,20 +83,20 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig, exclusive: bool, attend: Attend) -> None:
         super().__init__()
-        self.widths = (config.model_dim, config.kv_dim, config.kv_dim)
         self.head_dim = config.head_dim
         self.exclusive = exclusive
         self.attend = attend
-        self.qkv = Linear(config.model_dim, sum(self.widths), parts=self.widths)
+        widths = [config.model_dim, config.kv_dim, config.kv_dim]
+        self.qkv = Linear(config.model_dim, sum(widths), parts=widths)
         self.out = Linear(config.model_dim, config.model_dim, zero=True)
         self.gain = nn.Parameter(torch.full((config.num_heads,), config.qk_gain_init))
 
     def forward(self, x: Tensor, turn: Rotation, extra_value: Tensor | None) -> Tensor:
         """``extra_value`` [B, T, G*D] is added to the values."""
-        q, k, v = torch.split(self.qkv(x), self.widths, dim=-1)
+        q, k, v = torch.split(self.qkv(x), self.qkv.parts, dim=-1)
         if extra_value is not None:
             v = v + extra_value
-        q, k, v = (part.unflatten(-1, (-1, self.head_dim)) for part in (q, k, v))
+        q, k, v = (part.view(*x.shape[:-1], -1, self.head_dim) for part in (q, k, v))
         q = rotate(rms_norm(q), turn) * self.gain.to(q.dtype)[:, None]
         k = rotate(rms_norm(k), turn)
         y = self.attend(q, k, v)
@@ -204,7 +204,7 @@ class GPT(nn.Module):
     """ids [B, T] -> logits [B, T, V]; the output embedding is the input embedding."""
 
     def __init__(self, config: ModelConfig, attend: Attend = sdpa) -> None:
-        """``attend``: the attention kernel (:func:`attention.backend` picks one). Draws torch's global random numbers."""
+        """``attend``: the kernel (:func:`attention.backend` picks one). Draws from torch's global generator."""
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.model_dim)
