@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from auditor.findings import Outcome, Ruling
+from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.scores import Dependence
 from auditor.program.trace import Order
 from auditor.rule import Example, Facts, Rule, Source
-from rules._adaptation import ADAPT, TTT_SWITCH, score_first, train_first
-from rules._examples import folder, script
-from rules._trace import SCORE_FIRST, judge_pairs, kind, pair_finding, pairs
+from rules._adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first, train_first
+from rules._examples import SCORING, folder, script, seeds
+from rules._log_epochs import epochs_finding, unexplained
+from rules._trace import SCORE_FIRST, judge_pairs, kind, pair_finding, pairs, unreadable
 
 ID = "adapt-before-score"
 
@@ -22,9 +23,9 @@ def _say(pair: Dependence) -> str:
     )
 
 
-def _legal(facts: Facts) -> list[object]:
+def _legal(facts: Facts) -> list[Finding]:
     """Score-first adaptation is legal: it is shown, as what was found, with outcome `pass`."""
-    shown: dict[tuple[str, int, int], object] = {}
+    shown: dict[tuple[str, int, int], Finding] = {}
     for pair in pairs(facts):
         if kind(pair) == SCORE_FIRST:
             message = (
@@ -35,8 +36,12 @@ def _legal(facts: Facts) -> list[object]:
 
 
 def check(facts: Facts) -> Ruling:
+    shown = [epochs_finding(facts, ID, epochs) for epochs in unexplained(facts) if not epochs.ahead_of_artifact]
+    missing = unreadable(facts)
+    if missing is not None:
+        return found(shown, "") if shown else missing
     otherwise = "every adaptation to validation tokens follows the score of those tokens, or there is none"
-    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, otherwise, _legal(facts))  # type: ignore[arg-type]
+    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, otherwise, [*_legal(facts), *shown])
 
 
 _TWO_PHASES = """
@@ -45,11 +50,19 @@ if args.ttt_enabled:
 val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device)
 """
 
+_EPOCH_LINES = ("ttt:start lr=0.001", "ttt_epoch 1/2 loss:2.9000", "ttt_epoch 2/2 loss:2.8000")
+_PRINTS = """            tuner.step()
+        print(f"ttt_epoch {epoch + 1}/{args.ttt_epochs} loss:{0.0:.4f}")
+"""
+_PRINTING = ADAPT.replace("            tuner.step()\n", _PRINTS)
+_ADAPTED_LAST = SCORING + PREPARE
+_AFTERWARDS = script(settings=TTT_SWITCH.format(default=1), helpers=_PRINTING, scoring=_ADAPTED_LAST)
+
 RULE = Rule(
     id=ID,
     title="A chunk is scored before it is trained on",
     authority="maintainer",
-    evidence=("code",),
+    evidence=("code", "logs"),
     criterion=(
         "For every scored token, its recorded loss is computed before any optimizer step whose batch contains it "
         "(condition 3 of issue #1017)."
@@ -79,6 +92,30 @@ RULE = Rule(
             "breaks",
             folder(script(settings=TTT_SWITCH.format(default=1), helpers=ADAPT, scoring=_TWO_PHASES)),
             Outcome.VIOLATION,
+        ),
+        Example(
+            "the log shows epochs ahead of the score that no code in the folder prints",
+            "breaks",
+            folder(logs=seeds(lines=_EPOCH_LINES)),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "the log shows epochs that only a function that nothing calls prints",
+            "breaks",
+            folder(script(helpers=_PRINTING), logs=seeds(lines=_EPOCH_LINES)),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "epochs that follow the score",
+            "legal",
+            folder(_AFTERWARDS, logs=seeds(after=_EPOCH_LINES)),
+            Outcome.PASS,
+        ),
+        Example(
+            "epochs that follow a score that the code does not make",
+            "legal",
+            folder(logs=seeds(after=_EPOCH_LINES)),
+            Outcome.PASS,
         ),
         Example("scored, then trained on", "legal", folder(score_first()), Outcome.PASS),
         Example("switched off", "inactive", folder(train_first(enabled=0)), Outcome.PASS),

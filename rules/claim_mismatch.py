@@ -11,6 +11,8 @@ from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
 from rules._evidence import claimed_at, distinct, name, place, pull
 from rules._examples import folder, log, script, seeds
+from rules._log_epochs import unexplained
+from rules._trace import shortened, unreadable
 from rules.limits import LIMITS
 
 ID = "claim-mismatch"
@@ -35,6 +37,7 @@ def check(facts: Facts) -> Ruling:
     findings += _seed_rows(facts.claims.seeds, scored)
     findings += _sizes(facts, scored)
     findings += _settings(facts)
+    findings += _code_of_another_run(facts)
     if not scored and not findings:
         return not_checked("no log shows a final figure that the claim could be compared with")
     return found(findings, "the claim is the mean of what the logs show")
@@ -141,6 +144,18 @@ def _settings(facts: Facts) -> list[Finding]:
     return findings[:_LISTED]
 
 
+def _code_of_another_run(facts: Facts) -> list[Finding]:
+    """Lines of a log that no code in the folder prints: the log is of another program."""
+    if unreadable(facts) is not None:
+        return []
+    findings = []
+    for epochs in unexplained(facts):
+        first = epochs.lines[0]
+        message = f"the log shows code running that the folder lacks: {shortened(first.text, 60)}"
+        findings.append(Finding(ID, Outcome.WARNING, message, place(epochs.run, first.number)))
+    return findings
+
+
 RULE = Rule(
     id=ID,
     title="The claim is not what the logs show",
@@ -182,13 +197,17 @@ RULE = Rule(
             folder(logs=seeds(artifact_bytes=15_990_000), submission={"artifact_bytes": 15_942_000}),
             Outcome.WARNING,
         ),
+        Example(
+            "the log shows code running that the folder lacks",
+            "breaks",
+            folder(logs=seeds(lines=("ttt:epoch 1/2 loss:2.9", "ttt:epoch 2/2 loss:2.8"))),
+            Outcome.WARNING,
+        ),
         Example("rounded to four digits", "legal", folder(submission={"val_bpb": 1.1001}), Outcome.PASS),
         Example(
             "nothing is claimed",
             "inactive",
-            folder(
-                logs={42: log(42, 1.1)}, readme="# Example\n", submission={"val_bpb": None, "seed_results": None}
-            ),
+            folder(logs={42: log(42, 1.1)}, readme="# Example\n", submission={"val_bpb": None, "seed_results": None}),
             Outcome.NOT_CHECKED,
         ),
     ),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
-from auditor.findings import Finding, Location, Outcome, Ruling, found
+from auditor.findings import Outcome, Ruling, found
 from auditor.program.scores import Dependence
 from auditor.rule import Example, Facts, Rule, Source
 from rules._adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first
 from rules._examples import folder, packed, script, seeds
+from rules._log_epochs import epochs_finding, unexplained
 from rules._trace import judge_pairs, unreadable
 
 ID = "pre-quant-ttt"
@@ -23,29 +21,12 @@ def _say(pair: Dependence) -> str:
 
 
 def check(facts: Facts) -> Ruling:
+    shown = [epochs_finding(facts, ID, epochs) for epochs in unexplained(facts) if epochs.ahead_of_artifact]
     missing = unreadable(facts)
     if missing is not None:
-        shown = list(_shown_by_logs(facts))
         return found(shown, "") if shown else missing
     otherwise = "no gradient over validation tokens reaches the saved artifact"
-    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, otherwise)
-
-
-def _shown_by_logs(facts: Facts) -> Iterator[Finding]:
-    """Epochs of test-time training between the end of training and the artifact, where there is no code to read."""
-    for run in facts.headline:
-        first, last = run.train_seconds_line or 0, run.artifact_line
-        epochs = [line for line in run.adaptation if last and first < line.number < last and _EPOCH.search(line.text)]
-        if epochs:
-            message = (
-                f"the log shows epochs of test-time training before the artifact is made, and the code is not here: "
-                f"{epochs[0].text.strip()[:60]}"
-            )
-            where = Location(run.log, epochs[0].number, epochs[-1].number)
-            yield Finding(ID, Outcome.DISPUTED, message, where, excerpt=epochs[0].text.strip()[:120])
-
-
-_EPOCH = re.compile(r"(?i)\bepoch\s*[:=]?\s*\d+\s*/\s*\d+")
+    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, otherwise, shown)
 
 
 _ACTIVE = script(settings=TTT_SWITCH.format(default=1), helpers=ADAPT, after_training=PREPARE)
@@ -94,6 +75,17 @@ RULE = Rule(
                     lines=("ttt_adapt:epoch 1/3 loss:2.9 time:14.2s", "Total submission size int8+zlib: 15900000 bytes")
                 ),
                 drop=("train_gpt.py",),
+            ),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "the log shows epochs that no code prints",
+            "breaks",
+            folder(
+                logs=seeds(
+                    lines=("ttt_epoch:1/2 loss:2.9", "ttt_epoch:2/2 loss:2.8", "Total submission size: 15900000 bytes"),
+                    artifact_bytes=None,
+                ),
             ),
             Outcome.DISPUTED,
         ),
