@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import builtins
 import keyword
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
-from libcst.metadata import Assignment, GlobalScope, MetadataWrapper, Scope, ScopeProvider
+from libcst.metadata import (
+    Assignment,
+    BaseAssignment,
+    GlobalScope,
+    ImportAssignment,
+    MetadataWrapper,
+    Scope,
+    ScopeProvider,
+)
 
 
 class BuildError(Exception):
@@ -60,7 +69,7 @@ def read(name: str, text: str, package: str, modules: frozenset[str]) -> Part:
     defined = {
         assignment.name
         for assignment in top.assignments
-        if isinstance(assignment, Assignment) and not isinstance(assignment.node, cst.Import | cst.ImportFrom)
+        if isinstance(assignment, Assignment) and not isinstance(assignment, ImportAssignment)
     }
     part = Part(name, wrapper, top, scopes, frozenset(defined), internal)
     part.needs, part.uses = _dependencies(part)
@@ -130,6 +139,10 @@ class _Imports(cst.CSTVisitor):
 def _taken(part: str, node: cst.ImportFrom, package: str, modules: frozenset[str]) -> dict[str, Imported] | None:
     """Bound name -> what it is, of an import from the package; None for any other import."""
     path = _dotted(node.module) if node.module is not None else ""
+    if len(node.relative) > 1:
+        raise BuildError(f"{part}: {package} has no parent package to import from")
+    if node.relative:
+        path = f"{package}.{path}".rstrip(".")
     if path.split(".")[0] != package:
         return None
     if isinstance(node.names, cst.ImportStar):
@@ -151,68 +164,101 @@ def _dotted(node: cst.CSTNode) -> str:
 # --- names ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Use:
+    """A node that stands for a global definition of a module of the package."""
+
+    node: int  # id of a Name or Attribute
+    module: str
+    name: str
+    written: str  # how the using module says it
+    scope: Scope | None  # None for the definition itself
+
+
 def _choose_names(parts: Sequence[Part]) -> None:
-    """A definition keeps its name unless two modules, an import or a builtin have it too."""
+    """A definition keeps its name unless two modules, an import or a builtin have it too, or a local name hides it."""
     taken = {name for part in parts for name in _bound_outside(part)} | set(dir(builtins))
-    counts: dict[str, int] = {}
-    for part in parts:
-        for name in part.defines:
-            counts[name] = counts.get(name, 0) + 1
-    everything = taken | set(counts)
+    counts = Counter(name for part in parts for name in part.defines)
+    by_name = {part.name: part for part in parts}
     for part in parts:
         for name in sorted(part.defines - {"__all__"}):
             if counts[name] > 1 or name in taken:
-                new = f"{'_' if name.startswith('_') else ''}{part.name}_{name.lstrip('_')}"
-                if new in everything or keyword.iskeyword(new):
-                    raise BuildError(f"{part.name}: {name!r} stands in several modules, and {new!r} is taken")
-                part.renames[name] = new
+                _rename(part, name, taken | set(counts))
+    uses = [(part, use) for part in parts for use in _uses(part, by_name)]
+    for _, use in uses:
+        other = by_name[use.module]
+        if use.name not in other.renames and _hidden(use, use.name):
+            _rename(other, use.name, taken | set(counts))
+    for part, use in uses:
+        final = by_name[use.module].renames.get(use.name, use.name)
+        if _hidden(use, final):
+            raise BuildError(f"{part.name}: a local name hides {final!r}, which is {use.module}.{use.name}")
+
+
+def _rename(part: Part, name: str, taken: set[str]) -> None:
+    new = f"{'_' if name.startswith('_') else ''}{part.name}_{name.lstrip('_')}"
+    if new in taken or keyword.iskeyword(new):
+        raise BuildError(f"{part.name}: {name!r} stands for several things, and {new!r} is taken")
+    part.renames[name] = new
 
 
 def _bound_outside(part: Part) -> Iterator[str]:
     """Names that imports from outside the package bind at the module's top."""
     for assignment in part.scope.assignments:
-        if isinstance(assignment, Assignment) and isinstance(assignment.node, cst.Import | cst.ImportFrom):
-            if id(assignment.node) not in part.internal:
-                yield assignment.name.split(".")[0]
+        if isinstance(assignment, ImportAssignment) and id(assignment.node) not in part.internal:
+            yield assignment.name.split(".")[0]
 
 
-def _replacements(part: Part, by_name: Mapping[str, Part]) -> dict[int, str]:
-    """id of a Name or Attribute node -> the name that stands for it in the file."""
-    new: dict[int, str] = {}
+def _uses(part: Part, by_name: Mapping[str, Part]) -> Iterator[_Use]:
+    """Every node of a module that stands for a definition of the package, its own or another module's."""
     for scope in part.scopes:
         for assignment in scope.assignments:
             if not isinstance(assignment, Assignment):
                 continue
             taken = part.internal.get(id(assignment.node), {}).get(assignment.name)
             if taken is not None:
-                _replace_taken(part, assignment, taken, by_name, new)
-            elif isinstance(scope, GlobalScope) and assignment.name in part.renames:
-                final = part.renames[assignment.name]
+                if taken.module in by_name:  # else it is imported for type checkers alone
+                    yield from _uses_of_taken(part, assignment, taken, by_name[taken.module])
+            elif isinstance(scope, GlobalScope) and assignment.name in part.defines:
+                yield _Use(_own_name(assignment), part.name, assignment.name, assignment.name, None)
                 for access in assignment.references:
-                    _unshadowed(part, access.scope, final)
-                    new[id(access.node)] = final
-                new |= dict.fromkeys(_own_names(assignment), final)
-    return new
+                    yield _Use(id(access.node), part.name, assignment.name, assignment.name, access.scope)
 
 
-def _replace_taken(
-    part: Part, assignment: Assignment, taken: Imported, by_name: Mapping[str, Part], new: dict[int, str]
-) -> None:
-    """Uses of a name that comes from another module of the package."""
-    other = by_name.get(taken.module)
-    if other is None:  # imported for type checkers alone
-        return
+def _uses_of_taken(part: Part, assignment: Assignment, taken: Imported, other: Part) -> Iterator[_Use]:
     for access in assignment.references:
-        node: cst.CSTNode = access.node
-        name = taken.name
+        node, name = access.node, taken.name
         if name is None:
             node = _attribute_of(part, node)
-            name = cst.ensure_type(node, cst.Attribute).attr.value
+            name = node.attr.value
         if name not in other.defines:
             raise BuildError(f"{part.name}: {taken.module}.{name} is not defined in {taken.module} itself")
-        final = other.renames.get(name, name)
-        _unshadowed(part, access.scope, final, but=assignment.scope if final == assignment.name else None)
-        new[id(node)] = final
+        yield _Use(id(node), taken.module, name, assignment.name, access.scope)
+
+
+def _hidden(use: _Use, final: str) -> bool:
+    """Whether, where the use stands, a local name captures `final`. The local import that is dropped does not."""
+    scope = use.scope
+    while scope is not None and not isinstance(scope, GlobalScope):
+        if any(a.name == final and not _is_import_of(a, use) for a in scope.assignments):
+            return True
+        scope = scope.parent
+    return False
+
+
+def _is_import_of(assignment: BaseAssignment, use: _Use) -> bool:
+    return isinstance(assignment, ImportAssignment) and assignment.name == use.written
+
+
+def _own_name(assignment: Assignment) -> int:
+    """The node that writes the name of a global definition."""
+    node = assignment.node
+    return id(node.name) if isinstance(node, cst.FunctionDef | cst.ClassDef) else id(node)
+
+
+def _replacements(part: Part, by_name: Mapping[str, Part]) -> dict[int, str]:
+    """id of a Name or Attribute node -> the name that stands for it in the file."""
+    return {use.node: by_name[use.module].renames.get(use.name, use.name) for use in _uses(part, by_name)}
 
 
 def _attribute_of(part: Part, name: cst.CSTNode) -> cst.Attribute:
@@ -232,20 +278,6 @@ class _AttributeFinder(cst.CSTVisitor):
     def visit_Attribute(self, node: cst.Attribute) -> None:
         if node.value is self.value:
             self.found = node
-
-
-def _unshadowed(part: Part, scope: Scope, final: str, but: Scope | None = None) -> None:
-    """Raises BuildError where a local name would capture the global one."""
-    while not isinstance(scope, GlobalScope):
-        if scope is not but and any(assignment.name == final for assignment in scope.assignments):
-            raise BuildError(f"{part.name}: a local name {final!r} hides the definition of that name; rename one")
-        scope = scope.parent
-
-
-def _own_names(assignment: Assignment) -> Iterator[int]:
-    """The nodes that write the name of a global definition."""
-    node = assignment.node
-    yield id(node.name) if isinstance(node, cst.FunctionDef | cst.ClassDef) else id(node)
 
 
 # --- statements ----------------------------------------------------------------------------------------------------
@@ -294,8 +326,8 @@ class _Outside:
             module = _dotted(small.module) if small.module is not None else ""
             if module == "__future__":
                 return True
-            if small.relative or isinstance(small.names, cst.ImportStar):
-                raise BuildError(f"{part}: relative and star imports cannot be joined")
+            if isinstance(small.names, cst.ImportStar):
+                raise BuildError(f"{part}: a star import cannot be joined")
             for alias in small.names:
                 name = _dotted(alias.name)
                 bound = cst.ensure_type(alias.asname.name, cst.Name).value if alias.asname else name
@@ -311,7 +343,8 @@ class _Outside:
     def lines(self, used: set[str]) -> list[str]:
         """Import statements for the names that are used."""
         plain = [f"import {path}" for path in sorted(self.plain) if path.split(".")[0] in used]
-        aliased, groups = [], {}
+        aliased: list[str] = []
+        groups: dict[str, list[str]] = {}
         for bound in sorted(set(self.names) & used):
             if bound in self.froms:
                 module, name = self.froms[bound]

@@ -1,0 +1,278 @@
+"""golf-reproduce: from a bare machine to an audited submission folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from reference_model import preflight
+from reference_model.options import Options, UsageError, read
+from reference_model.runner import Job, RunError, State, digest, locked, run_seeds, write_whole
+
+if TYPE_CHECKING:
+    from reference_model.config import RunConfig
+    from reference_model.display import Live, Plain
+    from reference_model.results import SeedResult
+
+OK, FAILED, USAGE, NOT_JUDGED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with _ended_politely():
+            options = read(arguments)
+            return _fetch(options) if options.command == "data" else _reproduce(options)
+    except UsageError as error:
+        return _say(str(error), USAGE)
+    except RunError as error:
+        return _say(str(error), FAILED)
+    except KeyboardInterrupt:
+        return _say("interrupted; the same command with --resume goes on with what is not finished", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return BROKEN
+    except SystemExit as leaving:  # argparse, after --help and --version
+        return leaving.code if isinstance(leaving.code, int) else OK
+
+
+def _say(message: str, status: int) -> int:
+    print(f"golf-reproduce: {message}", file=sys.stderr, flush=True)
+    return status
+
+
+@contextlib.contextmanager
+def _ended_politely() -> Iterator[None]:
+    """A request to end (SIGTERM, SIGHUP) ends the script's processes too, like an interrupt from the terminal."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    asked = [signal.SIGTERM, signal.SIGHUP]
+    try:
+        before = {number: signal.signal(number, interrupt) for number in asked}
+    except ValueError:  # not the main thread: whoever started it handles signals
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# --- data ----------------------------------------------------------------------------------------------------------
+
+
+def _fetch(options: Options) -> int:
+    from reference_model.download import DownloadError, fetch
+
+    try:
+        fetch(Path(options.data), print)
+    except DownloadError as error:
+        return _say(str(error), FAILED)
+    return OK
+
+
+# --- a run ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that has been looked at: what, where, on what."""
+
+    options: Options
+    config: RunConfig
+    state: State
+    script: str
+    hardware: str
+
+    @property
+    def folder(self) -> Path:
+        return self.options.out / self.state.folder
+
+    @property
+    def work(self) -> Path:
+        return self.options.out / "work"
+
+
+def _reproduce(options: Options) -> int:
+    config = _config(options)
+    checks = preflight.examine(config, options.out, options.nproc)
+    if not preflight.ready(checks):
+        return _not_ready(checks)
+    with locked(options.out / "work", lambda text: print(text, file=sys.stderr, flush=True)) as lock:
+        checks += _data(config)
+        if not preflight.ready(checks):
+            return _not_ready(checks)
+        _show(preflight.table(checks))
+        plan = _plan(options, config)
+        results = _run(plan, lock)
+    return _judged(plan, results)
+
+
+def _config(options: Options) -> RunConfig:
+    """The scale's configuration with the user's settings. Raises UsageError for a setting that is none."""
+    from reference_model.config import SCALES, RunConfig
+
+    base = SCALES[options.scale]()
+    names = {name.upper() for name in base.dump()}
+    for name in options.settings:
+        if name not in names or name in ("SEED", "SCALE", "DATA_DIR"):
+            raise UsageError(f"--set {name}: no setting of that name (the log of a run lists them all)")
+    folder = options.data if options.scale == "record" else options.out / "data"
+    try:
+        return RunConfig.from_environment(base, {**options.settings, "DATA_DIR": str(folder.absolute())})
+    except ValueError as error:
+        raise UsageError(f"--set {error}") from None
+
+
+def _data(config: RunConfig) -> list[preflight.Check]:
+    """The data's state; the small scale's is made first, where it is not there."""
+    checks = preflight.data(config)
+    if config.scale == "small" and not preflight.ready(checks):
+        from reference_model.text import prepare
+
+        prepare(config)
+        checks = preflight.data(config)
+    return checks
+
+
+def _show(renderable: object) -> None:
+    from rich.console import Console
+
+    console = Console()
+    (console if console.is_terminal else Console(width=110)).print(renderable)
+
+
+def _not_ready(checks: Sequence[preflight.Check]) -> int:
+    _show(preflight.table(checks))
+    missing = [check.what for check in checks if check.state == "missing"]
+    return _say(f"not started; missing: {', '.join(dict.fromkeys(missing))}", USAGE)
+
+
+def _plan(options: Options, config: RunConfig) -> Plan:
+    """What is to be run, taken up from the output folder with --resume. Writes script and state."""
+    from reference_model.build import BuildError, single_file
+    from reference_model.submission import folder_name
+
+    try:
+        script = single_file(options.pack)
+    except BuildError as error:
+        raise RunError(f"train_gpt.py cannot be built: {error}") from None
+    work = options.out / "work"
+    before = State.load(work)
+    if before is not None and not options.resume:
+        raise UsageError(f"{options.out} holds a run already: --resume goes on with it, --out DIR starts another")
+    day = datetime.now(UTC).date().isoformat() if before is None else before.date
+    nproc = options.nproc or (preflight.GPUS if config.scale == "record" else 1)
+    state = State(
+        script=digest(script.encode()),
+        scale=config.scale,
+        folder=folder_name(config, day, options.settings),
+        date=day,
+        nproc=nproc,
+        settings=dict(options.settings),
+        seeds=list(options.seeds),
+    )
+    if before is not None and before.finished:
+        state = _continued(before, state)
+    plan = Plan(options, config, state, script, _hardware(config, nproc))
+    write_whole(plan.folder / "train_gpt.py", script)
+    state.save(work)
+    return plan
+
+
+def _hardware(config: RunConfig, nproc: int) -> str:
+    return preflight.hardware(preflight.gpus() if config.scale == "record" else [], nproc)
+
+
+def _continued(before: State, now: State) -> State:
+    """The state of a run that goes on. Raises UsageError where finished seeds would not be of the same run."""
+    different = [
+        name for name in ("script", "scale", "nproc", "settings") if getattr(before, name) != getattr(now, name)
+    ]
+    if different:
+        done = ", ".join(before.finished)
+        raise UsageError(f"--resume: {' and '.join(different)} changed since seed {done} was run; --out starts another")
+    left_out = [seed for seed in before.finished if int(seed) not in now.seeds]
+    if left_out:
+        raise UsageError(f"--resume: seed {', '.join(left_out)} has been run and can't be left out")
+    return replace(now, finished=before.finished)
+
+
+def _run(plan: Plan, lock: int) -> list[SeedResult]:
+    """Runs the seeds and writes the submission."""
+    from reference_model import submission
+
+    job = Job(plan.folder / "train_gpt.py", plan.work, _environment(plan), plan.state.nproc, lock)
+    with _display(plan) as display:
+        results, _ = run_seeds(job, plan.state, display)
+    logs = {result.seed: job.log(result.seed).read_text("utf-8") for result in results}
+    options = plan.options
+    facts = submission.Facts(
+        config=plan.config,
+        day=plan.state.date,
+        nproc=plan.state.nproc,
+        hardware=plan.hardware,
+        settings=plan.state.settings,
+        versions=preflight.versions(),
+        author=options.author,
+        github_id=options.github_id,
+    )
+    submission.write(plan.folder, plan.script, logs, results, facts)
+    return results
+
+
+def _environment(plan: Plan, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The script's environment: ours, without stray variables that would change a setting, and with the settings."""
+    names = {name.upper() for name in plan.config.dump()}
+    kept = {name: value for name, value in (environ or os.environ).items() if name not in names}
+    return {
+        **kept,
+        **plan.state.settings,
+        "SCALE": plan.config.scale,
+        "DATA_DIR": plan.config.data.data_dir,
+    }
+
+
+def _display(plan: Plan) -> Live | Plain:
+    from reference_model.display import Live, Plain
+
+    budget = plan.config.train.budget_seconds
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        return Live(sys.stdout, budget, plan.options.seeds)
+    return Plain(sys.stdout, budget)
+
+
+# --- what came out -------------------------------------------------------------------------------------------------
+
+
+def _judged(plan: Plan, results: Sequence[SeedResult]) -> int:
+    """Shows figures, audit and statistics of the folder; the status is the gravest of caps and audit."""
+    from reference_model import verdict
+
+    print(verdict.figures(plan.config, results))
+    cap = plan.config.quant.artifact_limit_bytes
+    over = [result for result in results if result.artifact_bytes > cap]
+    status = verdict.audit(plan.folder)
+    verdict.statistics(plan.folder, plan.config.scale)
+    print(f"\nsubmission: {plan.folder}")
+    if over:
+        sizes = ", ".join(f"seed {r.seed}: {r.artifact_bytes:,} bytes" for r in over)
+        return _say(f"the artifact is larger than {cap:,} bytes ({sizes})", FAILED)
+    if status != OK:
+        return _say("the audit above does not let this pass", status)
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

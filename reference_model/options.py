@@ -1,0 +1,122 @@
+"""The command line of golf-reproduce."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SCALES = ("record", "small")
+SEEDS = (42, 314, 999)
+
+_DESCRIPTION = """\
+Reproduce the 1.0924 record of OpenAI's Parameter Golf with the reference model:
+check the machine, build the single-file train_gpt.py, run it for each seed, and
+hand back an audited submission folder."""
+
+_EPILOG = """\
+examples:
+  golf-reproduce --scale small
+      every part at a small size, on the CPU, on text that ships with Python
+  golf-reproduce data --data /data
+      download the shards and the tokenizer
+  golf-reproduce --seeds 42 314 999 --data /data --out rerun
+      the record, on 8xH100
+  golf-reproduce --seeds 42 314 999 --data /data --out rerun --resume
+      go on after a crash; finished seeds are not run again
+  golf-reproduce --scale small --set RECUR_LAYERS= --out without-recurrence
+      what does one part do to the score? (docs/record.md)
+
+exit status:
+  0  the folder is complete and passes its audit
+  1  a seed failed, a cap is exceeded, or the audit found a violation
+  2  wrong usage, or the machine lacks something
+  3  could not be judged      4  internal error      130  interrupted"""
+
+
+class UsageError(Exception):
+    """Wrong usage; the message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A command line that has been understood."""
+
+    command: str = "run"
+    seeds: tuple[int, ...] = SEEDS
+    nproc: int | None = None
+    data: Path = Path("data")
+    out: Path = Path("reproduction")
+    scale: str = "record"
+    resume: bool = False
+    pack: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    author: str = "golf-reproduce"
+    github_id: str = "golf-reproduce"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> object:  # type: ignore[override]
+        raise UsageError(message)
+
+
+def parser() -> argparse.ArgumentParser:
+    p = _Parser(
+        prog="golf-reproduce",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    p.add_argument("command", nargs="?", choices=("data",), help="data: download shards and tokenizer, run nothing")
+    p.add_argument("--seeds", type=int, nargs="+", metavar="N", help="default: 42 314 999")
+    p.add_argument("--scale", choices=SCALES, default="record", help="default: record, which wants 8xH100")
+    p.add_argument("--data", default="data", metavar="DIR", help="shards and tokenizer (default: data)")
+    p.add_argument("--out", default="reproduction", metavar="DIR", help="default: reproduction")
+    p.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    p.add_argument("--nproc", type=int, metavar="N", help="processes, one for each GPU (default: 8; small: 1)")
+    p.add_argument("--pack", action="store_true", help="build the self-extracting form of train_gpt.py")
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a setting of the run (repeatable); the folder then is no record attempt",
+    )
+    p.add_argument("--author", default="golf-reproduce", metavar="NAME", help="for submission.json")
+    p.add_argument("--github-id", default="golf-reproduce", metavar="ID", help="for submission.json")
+    return p
+
+
+def read(argv: Sequence[str]) -> Options:
+    """Raises UsageError; exits (SystemExit 0) for --help."""
+    given = parser().parse_args(argv)
+    seeds = tuple(dict.fromkeys(given.seeds or SEEDS))
+    if any(not 0 <= seed < 2**32 for seed in seeds):
+        raise UsageError("--seeds wants whole numbers from 0 to 4294967295")
+    if given.nproc is not None and given.nproc not in (1, 2, 4, 8):
+        raise UsageError("--nproc wants 1, 2, 4 or 8: a step's batch is cut into 8 pieces")
+    return Options(
+        command=given.command or "run",
+        seeds=seeds,
+        nproc=given.nproc,
+        data=Path(given.data),
+        out=Path(given.out),
+        scale=given.scale,
+        resume=given.resume,
+        pack=given.pack,
+        settings=_settings(given.set),
+        author=given.author,
+        github_id=given.github_id,
+    )
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, str]:
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set wants NAME=VALUE, not {pair!r}")
+        settings[name.strip()] = value
+    return settings
