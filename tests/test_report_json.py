@@ -9,6 +9,7 @@ import pytest
 import report_samples as samples
 
 from auditor.report import render
+from auditor.runs import Evaluation
 
 CONTRACT = ["schema", "tool", "submission", "verdict", "claims", "runs", "configuration", "outcomes", "findings"]
 CONTRACT += ["significance", "probe"]
@@ -38,6 +39,16 @@ def test_figures_keep_full_precision() -> None:
     assert [run["val_bpb"] for run in parsed()["runs"]] == [1.0927, 1.0926, 1.0919]
     assert parsed()["claims"]["val_bpb"] == {"value": 1.0924, "where": "submission.json:val_bpb"}
     assert parsed()["caps"][0]["headroom"] == 12_001
+
+
+def test_a_headline_run_is_told_by_its_log_and_shown_with_the_pass_that_bears_the_claim() -> None:
+    report = samples.violating()
+    bearing = Evaluation(70, "sliding", 1.1, 2.8)
+    pointed = replace(report.headline[0], score=bearing, headline_because="its figure is the one claimed")
+    first, *rest = parsed(replace(report, headline=(pointed,)))["runs"]
+    assert (first["log"], first["headline"], first["val_bpb"]) == (pointed.log, True, 1.1)
+    assert first["score"]["label"] == "sliding"
+    assert [run["headline"] for run in rest] == [False, False]
 
 
 def test_active_is_three_valued() -> None:

@@ -37,7 +37,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "verdict": str(report.verdict),
         "verdict_because": report.verdict_because,
         "claims": _claims(report.claims),
-        "runs": [_run(run, run in report.headline) for run in report.runs],
+        "runs": _runs(report),
         "configuration": {
             name: {"value": _plain(s.value), "source": s.source, "where": s.where}
             for name, s in sorted(report.configuration.settings.items())
@@ -100,6 +100,12 @@ def _command(command: Command) -> dict[str, Any]:
         "environment": dict(sorted(command.environment.items())),
         "arguments": list(command.arguments),
     }
+
+
+def _runs(report: Report) -> list[dict[str, Any]]:
+    """Every run; those that the claim stands on with the evaluation that bears it, which need not be the log's last."""
+    headline = {(run.log, run.index): run for run in report.headline}
+    return [_run(headline.get((run.log, run.index), run), (run.log, run.index) in headline) for run in report.runs]
 
 
 def _run(run: Run, headline: bool) -> dict[str, Any]:
