@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from auditor.claims import Claim, Claims, SeedClaim
 from auditor.runs import Run, headline, read_log
 
@@ -50,6 +54,34 @@ def test_mean() -> None:
     chosen = headline(runs, Claims(val_bpb=Claim(1.2, "submission.json:val_bpb")))
     assert [r.seed for r in chosen] == [1, 2, 3]
     assert "mean of these 3 runs" in chosen[0].headline_because
+
+
+def test_a_table_of_another_pass_does_not_stand_for_the_claimed_mean() -> None:
+    runs = (run(1, 1.1, sliding=1.16), run(2, 1.2, sliding=1.26))
+    rows = seeds((1, 1.16), (2, 1.26))
+    for claims in (Claims(seeds=rows), Claims(readme_seeds=rows)):
+        chosen = headline(runs, replace(claims, val_bpb=Claim(1.15, "submission.json:val_bpb")))
+        assert [r.val_bpb for r in chosen] == [1.1, 1.2]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        1.15004,  # the figure of one of the rows
+        1.2,  # the mean of the rows
+        1.15008,  # nothing else shows it either
+    ],
+)
+def test_a_table_that_bears_the_claim_or_has_no_rival_is_followed(claim: float) -> None:
+    runs = (run(1, 1.1, sliding=1.15), run(2, 1.2, sliding=1.25))
+    claims = Claims(val_bpb=Claim(claim, "submission.json:val_bpb"), readme_seeds=seeds((1, 1.15), (2, 1.25)))
+    assert [r.val_bpb for r in headline(runs, claims)] == [1.15, 1.25]
+
+
+def test_one_shipped_log_of_several_claimed_seeds_keeps_its_row() -> None:
+    claims = Claims(val_bpb=Claim(1.12, "submission.json:val_bpb"), seeds=seeds((1, 1.1), (2, 1.12001), (3, 1.13999)))
+    (chosen,) = headline((run(1, 1.05, sliding=1.1),), claims)
+    assert chosen.val_bpb == 1.1
 
 
 def test_one_figure_brings_the_other_seeds_of_its_configuration() -> None:

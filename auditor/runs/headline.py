@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from auditor.claims import Claims, SeedClaim
+from auditor.claims import Claim, Claims, SeedClaim
 from auditor.runs.assemble import with_score
 from auditor.runs.evaluations import stem
 from auditor.runs.model import Evaluation, Run
@@ -14,6 +14,8 @@ from auditor.runs.score import kind, prefer_exact, with_seconds
 
 # Claims are often printed with four decimals.
 TOLERANCE = 6e-5
+# Rows with four decimals round once more than their mean does.
+MEAN_TOLERANCE = 1.1e-4
 # Seeds of one configuration lie closer together than this; most records' standard deviation is below 0.001.
 SEED_SPREAD = 0.005
 _MOST_RUNS = 24  # beyond this, subsets are not searched for the claimed mean
@@ -30,24 +32,48 @@ class _Match:
 def headline(runs: tuple[Run, ...], claims: Claims) -> tuple[Run, ...]:
     """The runs whose figures are the claimed ones, each with the evaluation that bears the claim as its `score`.
 
-    Claimed seeds are matched first, then the claimed mean, then any single figure. Where nothing matches, every
-    complete run that is no copy of another one is returned. `headline_because` says which it was.
+    Claimed seeds that bear the claimed score are matched first, then that score as a mean, then as any single figure,
+    then seeds that do not bear it: tables show other passes beside the one that is claimed. Where nothing matches,
+    every complete run that is no copy of another one is returned. `headline_because` says which it was.
     """
     distinct = _without_copies(runs)
-    for seeds in (claims.seeds, claims.readme_seeds):
-        by_seed = _by_seed(distinct, [s for s in seeds if s.val_bpb is not None])
-        if by_seed:
-            return _with_siblings(by_seed, distinct)
-    for claim in (claims.val_bpb, claims.readme_val_bpb):
-        if claim is None:
-            continue
-        hits = _by_mean(distinct, claim.value, claim.where) or _by_figure(distinct, claim.value, claim.where)
-        if hits:
-            return _with_siblings(hits, distinct)
+    bearing, others = _by_tables(distinct, claims)
+    chosen = bearing or _by_claim(distinct, claims.val_bpb) or others or _by_claim(distinct, claims.readme_val_bpb)
+    if chosen:
+        return _with_siblings(chosen, distinct)
     rest = tuple(r for r in distinct if r.complete) or tuple(distinct)
     return tuple(
         replace(r, headline_because="no log shows a claimed figure: every complete run is taken") for r in rest
     )
+
+
+def _by_tables(runs: list[Run], claims: Claims) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """The runs of the first table of seeds that bears the claimed score, and those of the first that does not."""
+    bearing: list[tuple[Run, ...]] = []
+    others: list[tuple[Run, ...]] = []
+    for rows in (claims.seeds, claims.readme_seeds):
+        rows = tuple(row for row in rows if row.val_bpb is not None)
+        found = _by_seed(runs, rows)
+        if found:
+            agrees = claims.val_bpb is None or _bears(claims.val_bpb.value, found, rows)
+            (bearing if agrees else others).append(found)
+    return next(iter(bearing), ()), next(iter(others), ())
+
+
+def _bears(claim: float, found: Sequence[Run], rows: Sequence[SeedClaim]) -> bool:
+    """Whether the claim is the mean of the rows or of the runs found for them, or one of their figures."""
+    stated = [row.val_bpb for row in rows if row.val_bpb is not None]
+    shown = [run.val_bpb for run in found if run.val_bpb is not None]
+    means = [sum(figures) / len(figures) for figures in (stated, shown) if figures]
+    return any(abs(mean - claim) <= MEAN_TOLERANCE for mean in means) or any(
+        abs(figure - claim) <= TOLERANCE for figure in (*stated, *shown)
+    )
+
+
+def _by_claim(runs: list[Run], claim: Claim[float] | None) -> tuple[Run, ...]:
+    if claim is None:
+        return ()
+    return _by_mean(runs, claim.value, claim.where) or _by_figure(runs, claim.value, claim.where)
 
 
 def _without_copies(runs: Sequence[Run]) -> list[Run]:
