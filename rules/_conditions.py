@@ -16,6 +16,7 @@ from auditor.rule import Facts
 from auditor.source import Unit
 from auditor.source.index import children, of_type, walk
 from rules._origin import Origins, origins_of
+from rules._shape import of_shape_only
 from rules._syntax import Function, both, dotted, environment_default, last_name
 
 _DEPTH = 14
@@ -237,7 +238,9 @@ class Conditions:
         return -value if isinstance(node.op, ast.USub) and isinstance(value, int | float) else UNKNOWN
 
     def _bool(self, node: ast.BoolOp, depth: int, seen: frozenset[str]) -> object:
-        values = [self.value(v, depth + 1, seen) for v in node.values]
+        # What asks only for a tensor's shape tells one batch from another: the rest decides whether the branch runs.
+        rest = [v for v in node.values if not of_shape_only(v, self.origins.scope_of(v))]
+        values = [self.value(v, depth + 1, seen) for v in rest or node.values]
         decisive = isinstance(node.op, ast.Or)
         if any(v is not UNKNOWN and (v is OBJECT or bool(v)) is decisive for v in values):
             return decisive
