@@ -30,9 +30,13 @@ class Mix:
 
 
 def mixes(conditions: Conditions) -> Iterator[Mix]:
-    """Every mix in the methods of a unit's classes; one for a statement."""
+    """Every mix in the methods of a unit's modules; one for a statement.
+
+    A module is a class that inherits: what a plain class makes of neighbouring tokens is the key of a table.
+    """
     for function in functions(conditions.origins.tree):
-        if not isinstance(conditions.above.get(function), ast.ClassDef):
+        holder = conditions.above.get(function)
+        if not isinstance(holder, ast.ClassDef) or not holder.bases:
             continue
         finder = _Finder(conditions, function)
         for node in finder.mixed():

@@ -117,3 +117,36 @@ def test_hostile_texts_take_linear_time() -> None:
     facts = gather(loaded(folder(script(before_training=f"import subprocess\n{helper}"), extra={"hints.c": words})), {})
     assert ngram_target_gate.RULE.check(facts).outcome
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(("switch", "active"), [("1", True), ("0", False)])
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "self.on and x.dim() == 3 and x.size(1) > 1",
+        "x.shape[1] > 1 and self.on",
+        "self.on and not (x.ndim < 3 or x.numel() == 0)",
+        "rows > 1 and (self.on or length < 2)",
+    ],
+)
+def test_conditions_on_a_shape_leave_the_switch_to_decide(guard: str, switch: str, active: bool) -> None:
+    body = f"rows, length = x.shape[:2]\nif {guard}:\n    x = x + g * torch.roll(x, 1, dims=1)"
+    assert _active(body, {"ON": switch}) == [active]
+
+
+def test_a_condition_on_the_shape_and_on_what_is_not_known_stays_open() -> None:
+    assert _active("if x.size(1) > ids.limit:\n    x = x + g * torch.roll(x, 1, dims=1)", {}) == [None]
+
+
+def _active(body: str, settings: dict[str, str]) -> list[bool | None]:
+    model = _MODULE.format(body.replace("\n", "\n        ")) + "\n\nclass GPT(Net):\n    pass\n"
+    code = script(model=model, settings='on = bool(int(os.environ.get("ON", "1")))')
+    facts = gather(loaded(folder(code)), settings, strict=True)
+    return [mix.active for mix in mixes(conditions(facts, facts.sources.units[0]))]
+
+
+def test_a_key_of_neighbouring_tokens_is_no_gate() -> None:
+    """A table in a plain class numbers the pairs of neighbours; nothing of a model is mixed."""
+    table = "\n\nclass Pairs:\n    def count(self, t):\n        key = t[:-1] * self.size + t[1:]\n        return key\n"
+    facts = gather(loaded(folder(script(helpers=table))), {}, strict=True)
+    assert list(mixes(conditions(facts, facts.sources.units[0]))) == []
