@@ -98,14 +98,18 @@ def join(parts: Sequence[Part], entry: str) -> str:
     by_name = {part.name: part for part in parts}
     _choose_names(parts)
     outside = _Outside()
-    bodies = [(part.name, _body(part, by_name, outside, keep_guard=part.name == entry)) for part in parts]
-    bodies = _reachable(bodies)
+    bodies = [(f"{part.name}.py", _body(part, by_name, outside)) for part in parts]
+    main = [statement for name, body in bodies if name == f"{entry}.py" for statement in body if _is_guard(statement)]
+    bodies = [(name, [statement for statement in body if not _is_guard(statement)]) for name, body in bodies]
+    bodies = [(name, body) for name, body in _reachable([*bodies, ("main", main)]) if body]
     used = {name for _, body in bodies for statement in body for name in _names(statement)}
-    lines = ["from __future__ import annotations", "", *outside.lines(used)]
-    for name, body in bodies:
-        if body:
-            lines += ["", "", f"# {name}.py", _written(body)]
-    return "\n".join(lines) + "\n"
+    head = "\n".join(["from __future__ import annotations", "", *outside.lines(used)]).strip("\n")
+    return "\n\n\n".join([head, *(f"# {name}\n{_written(body)}" for name, body in bodies)]) + "\n"
+
+
+def _is_guard(statement: cst.BaseStatement) -> bool:
+    """Whether it is the `if __name__ == "__main__":` of a module."""
+    return isinstance(statement, cst.If) and "__name__" in _dotted(statement.test)
 
 
 def _written(body: Sequence[Statement]) -> str:
@@ -285,14 +289,12 @@ class _AttributeFinder(cst.CSTVisitor):
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
-def _body(part: Part, by_name: Mapping[str, Part], outside: _Outside, *, keep_guard: bool) -> list[Statement]:
+def _body(part: Part, by_name: Mapping[str, Part], outside: _Outside) -> list[Statement]:
     new = _replacements(part, by_name)
     cleaned = part.wrapper.module.visit(_Cleaner(part, new))
     kept: list[Statement] = []
     for statement in cleaned.body:
         if _for_type_checkers(statement):
-            continue
-        if isinstance(statement, cst.If) and "__name__" in _dotted(statement.test) and not keep_guard:
             continue
         if isinstance(statement, cst.SimpleStatementLine):
             rest = [small for small in statement.body if not outside.take(part.name, small)]
