@@ -20,7 +20,7 @@ def check(facts: Facts) -> Ruling:
     for tag in ("lookup", "scaled", "stacked"):
         for number, report, trace in reported(facts, tag):
             event = events_of(trace, tag)[number]
-            if isinstance(event, Lookup) and not event.hashed and not event.gated:
+            if isinstance(event, Lookup) and not event.hashed and ("gate", number) not in report.tags:
                 continue  # exact counts, smoothed over the whole vocabulary, are normalized
             if isinstance(event, Lookup):
                 message = (

@@ -8,6 +8,7 @@ from auditor.program import effects, expressions, indexing, operators, tokens
 from auditor.program.machine import Machine
 from auditor.program.values import (
     TARGET,
+    TRAIN,
     UNKNOWN,
     VAL,
     Class,
@@ -17,6 +18,7 @@ from auditor.program.values import (
     Instance,
     Mapping,
     Sequence,
+    Tag,
     Tags,
     Value,
     deep_tags,
@@ -32,9 +34,18 @@ def store_key(container: Value, key: Value, item: Value) -> None:
     mapping = container.obj
     if key.known and isinstance(key.const, (str, int, float, bool, type(None))):
         mapping.items[key.const] = item
+    elif (kind := kept_apart(key)) is not None:
+        held = mapping.items.get(kind)
+        mapping.items[kind] = item if held is None else join(held, item)
     else:
         mapping.other = item if mapping.other is None else join(mapping.other, item)
     container.tags |= item.tags
+
+
+def kept_apart(key: Value) -> Tag | None:
+    """Under which a cache holds what it read from a path: validation and training shards stay apart."""
+    kinds = [kind for kind in (VAL, TRAIN) if kind in key.tags]
+    return kinds[0] if len(kinds) == 1 and isinstance(key.obj, tokens.Text) else None
 
 
 def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
@@ -171,6 +182,8 @@ def mutate(m: Machine, value: Value, source: Value, *, replace: bool = False) ->
         if isinstance(seen.obj, Instance):
             if seen.obj.kind == "module":
                 adapted = {t[1] for t in tags if t[0] == "adapted"}
+                if m.selections and ("param",) in value.tags:
+                    adapted.add(effects.selected(m, seen))
                 # Refilling a buffer leaves the parameters as they are.
                 if replace and not m.unsure and ("param",) in value.tags:
                     seen.obj.adapted = adapted

@@ -238,7 +238,7 @@ def instance_attribute(
     if instance.cls is not None:
         hit = instance.cls.lookup(name)
         if hit is not None:
-            if isinstance(hit.obj, Function) and hit.obj.owner is not None:
+            if isinstance(hit.obj, Function):
                 decorators = _decorators(hit.obj)
                 if "property" in decorators or "cached_property" in decorators:
                     return invoke(m, frame, node, hit.obj, value, [], {})

@@ -9,6 +9,7 @@ from typing import Any
 from auditor.program import library, tokens
 from auditor.program.machine import Machine, root
 from auditor.program.values import (
+    HASHED_TARGET,
     NONE,
     TARGET,
     TRAIN,
@@ -206,7 +207,7 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
     tags = index.tags
     if TARGET not in tags or VAL not in tags or any(t[0] in ("out", "lookup") for t in tags):
         return NONE
-    hashed = ("hash",) in tags
+    hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target
     table = m.is_table(container)
     if not table:
         return NONE
@@ -214,11 +215,9 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
     return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
 
 
-def gated(m: Machine, tags: Tags) -> None:
-    """A count of the target is compared with something: whether it is mixed in depends on the target."""
-    for tag in tags:
-        if tag[0] == "lookup":
-            m.trace.lookups[tag[1]].gated = True
+def gates(tags: Tags) -> Tags:
+    """A count of the target is compared with something: what the comparison selects depends on the target."""
+    return frozenset(("gate", t[1]) for t in tags if t[0] == "lookup")
 
 
 def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
@@ -262,3 +261,12 @@ def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: li
     if not roots:  # an optimizer whose parameters could not be followed changes every module that the loss came from
         for number in event.outputs:
             m.trace.outputs[number].tags |= tag
+
+
+def selected(m: Machine, parameters: Value) -> int:
+    """Parameters are changed, or put back, because of a validation loss: the adaptation's number."""
+    pending = m.selections[-1]
+    frame = Frame(pending.place.unit)
+    name = parameters.obj.cls.name if isinstance(parameters.obj, Instance) and parameters.obj.cls else ""
+    node = ast.Pass(lineno=pending.place.line, end_lineno=pending.place.line, col_offset=0, end_col_offset=0)
+    return m.adapt(node, frame, pending, subject="module", name=name, shared_rows=False).number

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program import calls, effects, expressions, tokens
+from auditor.program import assignment, calls, effects, expressions, tokens
 from auditor.program.machine import Machine
 from auditor.program.values import (
+    SHIFTED,
     TARGET,
     VAL,
     Bound,
@@ -42,6 +43,8 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
         effects.table_read(m, frame, node, container, index)
         if index.known and index.const in obj.items:
             return obj.items[index.const]
+        if (kind := assignment.kept_apart(index)) in obj.items:
+            return obj.items[kind]
         if obj.other is not None:
             hit = obj.other
         else:
@@ -56,8 +59,8 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
         return Value(container.tags)
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index_node, index)
     tags |= effects.table_read(m, frame, node, container, index)
-    if VAL in tags and tokens.shifted(index_node):
-        tags |= {TARGET}
+    if VAL in container.tags and (tokens.shifted(index_node) or SHIFTED in index.tags):
+        tags = (tags | {TARGET}) - {SHIFTED}
     elif tokens.context_slice(index_node):
         tags -= {TARGET}
     if isinstance(obj, Instance) and obj.cls is not None:
@@ -66,6 +69,8 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
             return calls.call(
                 m, frame, node, Value(obj=Bound(container, "__getitem__", _function_of(method))), [index], {}
             )
+    if TARGET in index.tags and VAL in tags and any(t[0] == "out" for t in container.tags):
+        tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
     fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
     return Value(tags, base=None if fancy else container, mutable=container.mutable)
 
@@ -109,4 +114,6 @@ def _sequence_item(obj: Sequence, container: Value, index: Value, node: ast.expr
     hit = items[0]
     for item in items[1:16]:
         hit = join(hit, item)
+    if hit.obj is None and len(items) > 1:  # an unknown one of several tables: together they are one table
+        hit = Value(hit.tags, hit.const, base=container, mutable=True)
     return with_tags(hit, index.tags | dependence(container))

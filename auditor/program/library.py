@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from auditor.program import assignment, builtin, calls, effects, tokens, vocabulary
 from auditor.program.iteration import elements
 from auditor.program.machine import Machine, root
 from auditor.program.values import (
     NONE,
+    SHIFTED,
     TARGET,
     UNKNOWN,
     VAL,
@@ -23,8 +25,10 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    hashed,
     leaves,
     union,
+    with_tags,
 )
 
 
@@ -98,6 +102,8 @@ def _library(
         kind = frozenset({("param",)}) if name == "Parameter" else NONE
         return Value(union(*args) | kind, mutable=True)
     if name in vocabulary.FRESH:
+        if name == "arange" and _from_one_on(node):
+            args = [with_tags(arg, frozenset({SHIFTED})) for arg in args]
         return _fresh(name, args, kwargs)
     if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
         return scored(m, frame, node, name, [*args, *kwargs.values()])
@@ -125,8 +131,7 @@ def _library(
     if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
         return _stack(m, frame, node, args, kwargs)
     if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
-        tags = union(*args)
-        return Value(tags | {("hash",)} if VAL in tags else tags, mutable=True)
+        return Value(hashed(union(*args)), mutable=True)
     if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
         return args[0] if args else Value(const=None)
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
@@ -158,13 +163,19 @@ def _library(
     return result
 
 
+def _from_one_on(node: ast.AST) -> bool:
+    """`arange(a + 1, b + 1)`: positions of the tokens that are predicted from those at `a` to `b`."""
+    given = getattr(node, "args", [])
+    return len(given) >= 2 and all(re.search(r"\+ 1\b", ast.unparse(part)) for part in given[:2])
+
+
 def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """A new tensor: `tensor` holds its argument, `arange` depends on the loops that its bounds depend on."""
     tags = NONE
     if name == "tensor" and args:
         tags = deep_tags(args[0])
     elif name == "arange":
-        tags = frozenset(t for t in union(*args) if t[0] in ("dep", "cfg"))
+        tags = frozenset(t for t in union(*args) if t[0] in ("dep", "cfg", "shifted"))
     dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
     if name in ("zeros", "randn", "full", "empty", "rand") and len(dims) >= 2 and dims[0].const == 1:
         tags |= {("shared-rows",)}

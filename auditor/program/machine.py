@@ -91,6 +91,7 @@ class Machine:
         # Set when the live branch of an explored condition leaves the block: what follows does not run.
         self.leaves: tuple[frozenset[str], Branch | None, bool] | None = None
         self.pending: list[Pending] = []
+        self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
         # Count tables by identity, with the loops in which validation tokens were stored and their region.
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
@@ -182,6 +183,19 @@ class Machine:
 
     def claim_tags(self, frame: Frame, name: str) -> Tags:
         return frozenset(tag for owner, names, tag in self.claims if owner is frame and name in names)
+
+    @contextmanager
+    def selecting(self, test: Value, node: ast.AST, frame: Frame) -> Iterator[None]:
+        """While a branch runs that hangs on a validation loss: what it does to parameters is adaptation to it."""
+        loss = VAL in test.tags and ("loss",) in test.tags and any(t[0] == "out" for t in test.tags)
+        if not loss:
+            yield
+            return
+        self.selections.append(Pending(test.tags, self.place(node, frame), test.tags))
+        try:
+            yield
+        finally:
+            self.selections.pop()
 
     @property
     def last(self) -> int:

@@ -12,7 +12,6 @@ from auditor.program.values import (
     NONE,
     TARGET,
     UNKNOWN,
-    VAL,
     Bound,
     Class,
     External,
@@ -23,6 +22,7 @@ from auditor.program.values import (
     Sequence,
     Value,
     deep_tags,
+    hashed,
     join,
     module_parts,
     union,
@@ -196,6 +196,9 @@ def _mapping_method(
                 assignment.store_key(receiver, args[0], args[1])
         if args[0].known and args[0].const in mapping.items:
             return mapping.items[args[0].const]
+        kind = assignment.kept_apart(args[0])
+        if kind is not None:
+            return mapping.items.get(kind, args[1] if len(args) > 1 else Value(const=None))
         hit = mapping.other
         if hit is None:
             hit = args[1] if len(args) > 1 else Value(receiver.tags)
@@ -333,8 +336,8 @@ def tensor_method(
     tags = receiver.tags
     for value in inputs:
         tags |= deep_tags(value)
-    if name in ("__mod__", "remainder", "bitwise_xor", "bitwise_and") and VAL in tags:
-        tags |= {("hash",)}
+    if name in ("__mod__", "remainder", "bitwise_xor", "bitwise_and"):
+        tags = hashed(tags)
     return Value(tags, mutable=True)
 
 

@@ -10,6 +10,7 @@ from auditor.program import effects, expressions, tokens
 from auditor.program.machine import Machine, root
 from auditor.program.values import (
     NONE,
+    SHIFTED,
     UNKNOWN,
     VAL,
     Class,
@@ -21,6 +22,7 @@ from auditor.program.values import (
     Sequence,
     Tags,
     Value,
+    hashed,
     join,
     with_tags,
 )
@@ -74,7 +76,9 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     if isinstance(op, ast.Div) and _is_path(left):
         return Value(tags, obj=tokens.Text(f"{tokens.text_of(left)}/{tokens.text_of(right)}"))
     if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and ("bool",) not in tags:
-        tags |= {("hash",)}
+        tags = hashed(tags)
+    if isinstance(op, ast.Sub):
+        tags -= {SHIFTED}
     if isinstance(op, (ast.Mult, ast.Div)):
         tags = effects.arithmetic(m, frame, node, op, left, right, tags)
     if isinstance(op, (ast.Add, ast.Sub)) and not isinstance(left.obj, Instance):
@@ -167,7 +171,7 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = expressions.evaluate(m, frame, right_node)
         tags |= right.tags
-        effects.gated(m, left.tags | right.tags)
+        tags |= effects.gates(left.tags | right.tags)
         one = _compare_one(m, op, left, right)
         if one is False:
             return Value(

@@ -30,6 +30,9 @@ def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
     lines = [r for r in trace.reports if "bpb" in r.text.lower()]
     lines = lines or [r for r in trace.reports if "loss" in r.text.lower()]
     if label:
+        literal = [r for r in lines if re.match(re.escape(label) + r"(\W|$)", r.text.strip())]
+        if literal:
+            return literal
         wanted = _normal(label)
         exact = [r for r in lines if _normal(r.text).startswith(wanted) or wanted in _normal(r.text)]
         if exact:

@@ -9,7 +9,7 @@ from typing import Any
 from auditor.program import assignment, calls, effects, expressions, operators
 from auditor.program.iteration import iterations
 from auditor.program.machine import Branch, Machine, switches
-from auditor.program.values import Class, External, Frame, Function, PyModule, Tags, Value, join
+from auditor.program.values import Class, External, Frame, Function, PyModule, Tags, Value, join, with_tags
 from auditor.source.index import of_type
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
@@ -67,7 +67,8 @@ def _augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> int:
 
 
 def _return(m: Machine, frame: Frame, node: ast.Return) -> int:
-    frame.returns.append(expressions.evaluate(m, frame, node.value) if node.value is not None else Value(const=None))
+    value = expressions.evaluate(m, frame, node.value) if node.value is not None else Value(const=None)
+    frame.returns.append(with_tags(value, frame.gates))
     return RETURN
 
 
@@ -95,14 +96,30 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
         return how
     unsure = known is None and any(t[0] == "unset" for t in test.tags)
     chosen = _keeps_the_lower(m, frame, node, test) if known is None else None
-    how = _both(
-        m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
-    )
+    gates = frozenset(t for t in test.tags if t[0] == "gate") - frame.gates
+    frame.gates |= gates
+    with m.selecting(test, node, frame):
+        how = _both(
+            m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
+        )
+    frame.gates -= gates
+    if gates:
+        _select(m, frame, node, gates)
     if chosen is not None:
         targets, tags = chosen
         for target in targets:
             assignment.mark(m, frame, target, tags)
     return how
+
+
+def _select(m: Machine, frame: Frame, node: ast.If, gates: Tags) -> None:
+    """What either branch computes into a name depends on the condition; a constant there is a bound, not a choice."""
+    for statement in (*node.body, *node.orelse):
+        value = getattr(statement, "value", None)
+        if not isinstance(statement, (ast.Assign, ast.AugAssign)) or value is None or isinstance(value, ast.Constant):
+            continue
+        for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+            assignment.mark(m, frame, target, gates)
 
 
 def _keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[list[ast.expr], Tags] | None:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from auditor.program.values import (
+    HASH,
+    HASHED_TARGET,
     NONE,
     TARGET,
     TRAIN,
@@ -108,6 +110,8 @@ def named_value(name: str, value: Value) -> Value:
         return value
     if _VAL_NAME.match(name) and TRAIN not in value.tags:
         value = with_tags(value, frozenset({VAL}))
-    if VAL in value.tags and (_TARGET_NAME.search(name) or (("hash",) in value.tags and _TARGET_KEY.match(name))):
+    if VAL in value.tags and _TARGET_NAME.search(name):
         value = with_tags(value, frozenset({TARGET}))
+    elif VAL in value.tags and HASH in value.tags and _TARGET_KEY.match(name):
+        value = with_tags(value, frozenset({TARGET, HASHED_TARGET}))
     return value

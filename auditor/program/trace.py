@@ -91,7 +91,6 @@ class Lookup(Event):
 
     hashed: bool
     tags: Tags
-    gated: bool = False  # the count of the target decides whether it is used
     refilled: bool = False  # an earlier pass over the stream has filled the table
 
 

@@ -28,6 +28,9 @@ NONE: Final[Tags] = frozenset()
 VAL: Final[Tag] = ("val",)
 TRAIN: Final[Tag] = ("train",)
 TARGET: Final[Tag] = ("tgt",)
+HASH: Final[Tag] = ("hash",)
+HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being scored went into
+SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
 
 
 class _Unknown:
@@ -176,7 +179,7 @@ class PyModule(Obj):
 class Frame:
     """A scope: names to values, with its enclosing scope and the unit its code stands in."""
 
-    __slots__ = ("globals", "names", "nonlocal_names", "owner", "parent", "returns", "unit", "yields")
+    __slots__ = ("gates", "globals", "names", "nonlocal_names", "owner", "parent", "returns", "unit", "yields")
 
     def __init__(self, unit: Unit, parent: Frame | None = None, globals_: Frame | None = None) -> None:
         self.unit = unit
@@ -187,6 +190,7 @@ class Frame:
         self.returns: list[Value] = []
         self.yields: list[Value] = []
         self.owner: Class | None = None
+        self.gates: Tags = NONE  # of the conditions around the statement that runs
 
     def find(self, name: str) -> Value | None:
         frame: Frame | None = self
@@ -196,6 +200,13 @@ class Frame:
                 return hit
             frame = frame.parent
         return self.globals.names.get(name)
+
+
+def hashed(tags: Tags) -> Tags:
+    """The tags after an operation that hashes: tokens become a key, and a target in it can't be told apart."""
+    if VAL not in tags:
+        return tags
+    return tags | ({HASH, HASHED_TARGET} if TARGET in tags else {HASH})
 
 
 def union(*values: Value) -> Tags:
