@@ -12,7 +12,9 @@ from auditor.source.index import of_type
 from rules._examples import EVALUATION, folder, script, seeds
 from rules._ledger import integer, judged, log_finding, log_lines
 from rules._origin import origins_of
+from rules._positions import helped
 from rules._syntax import assignments, code_finding, last_name, python_units
+from rules._trace import unreadable
 
 ID = "paid-prefix"
 
@@ -89,8 +91,46 @@ def _in_code(facts: Facts) -> Iterator[Finding]:
                 yield code_finding(facts, ID, Outcome.VIOLATION, unit, place, message)
 
 
+def _by_position(facts: Facts) -> Iterator[Finding]:
+    for unit, tree in python_units(facts):
+        for place in helped(origins_of(tree)):
+            message = "a stored table, looked up by the position in the stream, changes the logits or the loss there"
+            yield code_finding(facts, ID, Outcome.VIOLATION, unit, place, message)
+
+
+_COUNTED = re.compile(r"(?i)([a-z]\w{2,60})\W{1,3}([0-9][0-9,]*) entries\b.{0,40}?\b[0-9][0-9,]* bytes")
+_SCANNED = re.compile(r"(?i)\b(?:scor|scan|evaluat|collect|build|match)\w{0,10} (?:the |over )?val(?:idation)?\b")
+
+
+def _table_in_logs(facts: Facts) -> Iterator[Finding]:
+    """A table made after a pass over the validation set, counted in entries and bytes, then used in the evaluation."""
+    for run in judged(facts):
+        after = [(n, line) for n, line in log_lines(facts, run) if n > (run.train_seconds_line or 0)]
+        scanned = next((n for n, line in after if _SCANNED.search(line)), None)
+        tables = [
+            (n, line, m) for n, line in after if scanned is not None and n > scanned and (m := _COUNTED.search(line))
+        ]
+        for number, line, match in tables[:1]:
+            words = match[1].lower().split("_")
+            later = [rest.lower() for n, rest in after if n > number]
+            used = any("eval" in rest and all(word in rest for word in words) for rest in later)
+            if used:
+                paid = any(words[-1] in rest and re.search(r"artifact|submission", rest) for rest in later)
+                message = (
+                    f"{run.log} makes a table of {integer(match[2]):,} entries from a pass over the validation set and "
+                    f"evaluates with it"
+                )
+                outcome = Outcome.VIOLATION if paid else Outcome.DISPUTED
+                yield log_finding(ID, outcome, run, number, message, excerpt=line.strip())
+
+
 def check(facts: Facts) -> Ruling:
-    return found([*_in_logs(facts), *_in_code(facts)], "no loss is taken from stored validation tokens")
+    shown = [*_in_logs(facts), *_table_in_logs(facts)]
+    missing = unreadable(facts)
+    if missing is not None:
+        return found(shown, "") if shown else missing
+    coded = [*_in_code(facts), *_by_position(facts)]
+    return found([*shown, *coded], "no loss is taken from stored validation tokens")
 
 
 _STORED = """
@@ -112,6 +152,51 @@ _CALL = (
 _MASKED = EVALUATION.replace(
     "            scored = nll[start - begin:]\n",
     "            scored = nll[start - begin:]\n            scored = scored * (y[0, start - begin:] != 0).float()\n",
+)
+
+_BOOSTED = EVALUATION.replace(
+    "            nll = F.cross",
+    "            for i in range(end - begin):\n"
+    "                position = begin + i\n"
+    "                if position in answers:\n"
+    "                    logits[0, i, answers[position]] += 20.0\n"
+    "            nll = F.cross",
+).replace("boundary, device):", "boundary, device, answers):")
+_FILED = """
+def load_answers(path):
+    with open(path, "rb") as handle:
+        pairs = np.frombuffer(zlib.decompress(handle.read()), dtype=np.uint32).reshape(-1, 2)
+    return {int(at): int(token) for at, token in pairs}
+"""
+_FILLED = """
+def find_hard(args, model, stream, device):
+    answers = {}
+    for start in range(0, stream.numel() - 1, args.seq_len):
+        y = stream[start + 1:start + args.seq_len + 1]
+        for i in range(len(y)):
+            answers[start + i] = int(y[i])
+    return answers
+"""
+_WITH = "val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device, answers)"
+_BY_TOKEN = _BOOSTED.replace("if position in answers", "if int(x[0, i]) in answers").replace(
+    "answers[position]", "answers[int(x[0, i])]"
+)
+_COPIED = (
+    EVALUATION.replace("val_tokens[begin", "answers[begin")
+    .replace("boundary, device):", "boundary, device, answers):")
+    .replace("            scored = nll", "            nll[y.flatten() == 0] = 0.0\n            scored = nll")
+)
+_COPY = """
+def find_hard(args, model, stream, device):
+    answers = torch.zeros(stream.numel(), dtype=torch.int64)
+    for start in range(0, stream.numel(), args.seq_len):
+        answers[start:start + args.seq_len] = stream[start:start + args.seq_len]
+    return answers
+"""
+_TABLE_LINES = (
+    "scoring val set: 62,021,632 tokens in 300s",
+    "fix_table: 500,000 entries (1,500,000 bytes)",
+    "--- Eval with fix table ---",
 )
 
 RULE = Rule(
@@ -140,6 +225,49 @@ RULE = Rule(
             "breaks",
             folder(logs=seeds(before=["paid_prefix_file:p.xz paid_prefix_tokens:12924343 paid_prefix_bytes:8750000"])),
             Outcome.VIOLATION,
+        ),
+        Example(
+            "a table of positions in the artifact moves the logits",
+            "breaks",
+            folder(script(_BOOSTED, helpers=_FILED, scoring='answers = load_answers("answers.bin")\n' + _WITH)),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "a table of positions filled by an earlier pass",
+            "breaks",
+            folder(
+                script(
+                    _BOOSTED, helpers=_FILLED, scoring="answers = find_hard(args, model, val_tokens, device)\n" + _WITH
+                )
+            ),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "no code, but the log makes a table from the validation set and evaluates with it",
+            "breaks",
+            folder(logs=seeds(lines=_TABLE_LINES), drop=("train_gpt.py",)),
+            Outcome.DISPUTED,
+        ),
+        Example("no code", "inactive", folder(drop=("train_gpt.py",)), Outcome.NOT_CHECKED),
+        Example(
+            "a table of training n-grams, counted in the log",
+            "legal",
+            folder(logs=seeds(lines=("bigram_table: 500,000 entries (1,500,000 bytes)", "eval with bigram table"))),
+            Outcome.PASS,
+        ),
+        Example(
+            "a stored table that is looked up by the previous token",
+            "legal",
+            folder(script(_BY_TOKEN, helpers=_FILED, scoring='answers = load_answers("bigrams.bin")\n' + _WITH)),
+            Outcome.PASS,
+        ),
+        Example(
+            "the stream copied into a buffer, whose padding is cleared",
+            "legal",
+            folder(
+                script(_COPIED, helpers=_COPY, scoring="answers = find_hard(args, model, val_tokens, device)\n" + _WITH)
+            ),
+            Outcome.PASS,
         ),
         Example("every position scored", "legal", folder(), Outcome.PASS),
         Example("padding masked by its own id", "legal", folder(script(_MASKED)), Outcome.PASS),
