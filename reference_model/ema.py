@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .config import TrainConfig
-from .schedule import ema_decay
+from reference_model.config import TrainConfig
+from reference_model.schedule import ema_decay
 
 
 class Ema:

@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .attention import Attend, sdpa
-from .config import ModelConfig
+from reference_model.attention import Attend, sdpa
+from reference_model.config import ModelConfig
 
 Rotation = tuple[Tensor, Tensor]
 """Cosines and sines, each [T, 1, rope_dims/2]."""

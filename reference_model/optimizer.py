@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .config import OptimizerConfig
-from .model import GPT, Linear
-from .muon import Matrix, Muon
-from .schedule import muon_momentum
+from reference_model.config import OptimizerConfig
+from reference_model.model import GPT, Linear
+from reference_model.muon import Matrix, Muon
+from reference_model.schedule import muon_momentum
 
 
 def split(model: GPT) -> tuple[list[Matrix], list[nn.Parameter], list[nn.Parameter]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .config import ModelConfig
+from reference_model.config import ModelConfig
 
 WHOLE: dict[str, tuple[str, ...]] = {
     "embedding.weight": ("tok_emb.weight",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .config import OptimizerConfig, TrainConfig
+from reference_model.config import OptimizerConfig, TrainConfig
 
 
 def progress(step: int, seconds: float, config: TrainConfig) -> float:
