@@ -1,4 +1,4 @@
-"""Several modules of a package become one text: names are unified, docstrings and comments dropped.
+"""Several modules of a package become one text: names are unified, docstrings, comments and functions' types dropped.
 
 The work of `build.single_file`. Every name is resolved by scope (LibCST's ScopeProvider), never by text; where joining
 two modules would change what a name means, a definition is renamed, and where that is not enough the build is refused.
@@ -117,7 +117,9 @@ def _written(body: Sequence[Statement]) -> str:
     text, before = "", False
     for statement in body:
         definition = isinstance(statement, cst.FunctionDef | cst.ClassDef)
-        code = cst.Module([]).code_for_node(statement.with_changes(leading_lines=[])).strip("\n")
+        code = (
+            cst.Module([], default_indent=_INDENT).code_for_node(statement.with_changes(leading_lines=[])).strip("\n")
+        )
         text += ("\n\n\n" if definition or before else "\n") + code if text else code
         before = definition
     return text
@@ -357,11 +359,49 @@ class _Outside:
 
 
 class _Cleaner(cst.CSTTransformer):
-    """Drops docstrings, comments and the package's own imports, and writes the names that the file uses."""
+    """Writes the names that the file uses, and drops what does not run: docstrings, comments, types of functions.
+
+    The types of a class's fields stay: dataclasses are made from them.
+    """
 
     def __init__(self, part: Part, new: Mapping[int, str]) -> None:
         self.part = part
         self.new = new
+        self.inside: list[cst.CSTNode] = []  # functions and classes around the node
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self.inside.append(node)
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        self.inside.pop()
+        return updated_node
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self.inside.append(node)
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
+        self.inside.pop()
+        return updated_node.with_changes(returns=None)
+
+    def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
+        if updated_node.default is None:
+            return updated_node.with_changes(annotation=None)
+        return updated_node.with_changes(annotation=None, equal=_NO_SPACES)
+
+    def leave_AnnAssign(
+        self, original_node: cst.AnnAssign, updated_node: cst.AnnAssign
+    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+        if self.inside and isinstance(self.inside[-1], cst.ClassDef):
+            return updated_node
+        if updated_node.value is None:
+            return cst.RemoveFromParent()
+        return cst.Assign([cst.AssignTarget(updated_node.target)], updated_node.value)
+
+    def leave_ParenthesizedWhitespace(
+        self, original_node: cst.ParenthesizedWhitespace, updated_node: cst.ParenthesizedWhitespace
+    ) -> cst.ParenthesizedWhitespace:
+        further = _INDENT if updated_node.last_line.value else ""
+        return updated_node.with_changes(last_line=cst.SimpleWhitespace(further))
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         new = self.new.get(id(original_node))
@@ -394,6 +434,8 @@ class _Cleaner(cst.CSTTransformer):
         return updated_node.with_changes(body=_without_strings(updated_node.body))
 
 
+_INDENT = "\t"  # a byte for each level
+_NO_SPACES = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 _PASS = cst.SimpleStatementLine([cst.Pass()])
 
 
