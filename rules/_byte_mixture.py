@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from auditor.source.index import of_type, walk
+from auditor.source.index import of_type, own_nodes, walk
 from rules import _c
 from rules._origin import Origins, origins_of
 from rules._syntax import Function, functions, last_name, names, number
@@ -93,7 +93,12 @@ class _Flow:
         self.origins = origins
         self.function = function
         self.values: dict[str, list[ast.expr]] = {}
-        for node in of_type(function, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Call):
+        closed_over: list[ast.AST] = []
+        outer = origins.scope_of(function)
+        while isinstance(outer, Function):
+            closed_over += own_nodes(outer)
+            outer = origins.scope_of(outer)
+        for node in (*of_type(function, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Call), *closed_over):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._keep(target, node.value)

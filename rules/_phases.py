@@ -98,7 +98,7 @@ def _scores(function: Function) -> bool:
     )
     reads = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
     names = reads | {n.id for n in of_type(function, ast.Name)}
-    names |= {n.attr for n in of_type(function, ast.Attribute)}
+    names |= {n.attr for n in of_type(function, ast.Attribute)} - {"eval"}  # a mode of the model, no stream
     losses = any(last_name(c.func) in _LOSSES for c in calls(function))
     counts_bytes = any("byte" in n.lower() for n in names)
     return gradient_free and (losses or counts_bytes) and any("val" in n.lower() or "byte" in n.lower() for n in names)

@@ -77,6 +77,11 @@ _LOGARITHMS = _PPM.replace(
     "        a = math.log(lam) + spread[i]\n        c = math.log(1.0 - lam) + math.log(p)\n"
     "        bits -= (max(a, c) + math.log1p(math.exp(-abs(a - c)))) / math.log(2.0)\n",
 )
+_CLOSURE = _PPM.replace(
+    "        mixed = lam * math.exp(spread[i]) + (1 - lam) * p\n",
+    "\n        def blend(i, p, lam):\n            return lam * math.exp(spread[i]) + (1 - lam) * p\n\n"
+    "        mixed = blend(i, p, lam)\n",
+)
 _CONDITIONAL = _PPM.replace(
     "            spread.append(-loss / len(piece))\n", "            spread.append(loss[len(spread)])\n"
 )
@@ -153,6 +158,7 @@ RULE = Rule(
     examples=(
         Example("spread and mixed", "breaks", _example(_PPM), Outcome.VIOLATION),
         Example("mixed in logarithms", "breaks", _example(_LOGARITHMS), Outcome.VIOLATION),
+        Example("mixed in a closure", "breaks", _example(_CLOSURE), Outcome.VIOLATION),
         Example("in a C text", "breaks", folder(script(helpers=_C_MIXER)), Outcome.VIOLATION),
         Example(
             "in a script that unpacks itself",
