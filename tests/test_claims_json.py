@@ -215,3 +215,24 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_any_json(value: object) -> None:
     read(json.dumps(value))
+
+
+def test_the_key_that_bears_the_claim_is_the_seeds_result() -> None:
+    seeds = {
+        "1": {"sliding_window_bpb": 1.15, "cached_sliding_bpb": 1.01, "note": "x"},
+        "2": {"sliding_window_bpb": 1.17, "cached_sliding_bpb": 1.03},
+    }
+    for claim, expected in ((1.02, [1.01, 1.03]), (1.16, [1.15, 1.17]), (1.5, [1.15, 1.17])):
+        claims = read({"val_bpb": claim, "seeds": seeds})
+        assert [row.val_bpb for row in claims.seeds] == expected
+    lists = {"val_bpb": 1.02, "seeds": [1, 2], "sliding_bpbs": [1.15, 1.17], "cached_bpbs": [1.01, 1.03]}
+    assert [row.val_bpb for row in read(lists).seeds] == [1.01, 1.03]
+    apart = {"val_bpb": 1.02, "seed_bpb": {"1": 1.15, "2": 1.17}, "seed_cached_bpb": {"1": 1.01, "2": 1.03}}
+    assert [row.val_bpb for row in read(apart).seeds] == [1.01, 1.03]
+
+
+def test_a_seed_with_only_an_unknown_figure_is_no_row_without_the_claim() -> None:
+    seeds = {"1": {"cached_sliding_bpb": 1.01}, "2": {"cached_sliding_bpb": 1.03}}
+    assert read({"val_bpb": 1.5, "results": seeds}).seeds == ()
+    found = read({"val_bpb": 1.02, "results": seeds}).seeds
+    assert [row.val_bpb for row in found] == [1.01, 1.03]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -13,7 +14,7 @@ from auditor.submission import Submission, SubmissionFile
 
 
 def read(**files: str) -> Claims:
-    names = {"readme": "README.md", "run": "run.sh"}
+    names = {"readme": "README.md", "run": "run.sh", "claims": "submission.json"}
     loaded = tuple(SubmissionFile(names[k], len(v), v.encode("utf-8", "surrogatepass")) for k, v in files.items())
     return read_claims(Submission("folder", "x", loaded))
 
@@ -58,6 +59,59 @@ def test_second_table_fills_in_and_adds_no_seeds() -> None:
     second += "| 1 | 9.9 | 15,000,000 | 590,000 |\n| 5 | 1.4 | 1 | 1 |\n"
     (row,) = read(readme=first + second).readme_seeds
     assert (row.seed, row.val_bpb, row.artifact_bytes, row.train_seconds) == (1, 1.1, 15_000_000, 590.0)
+
+
+COLUMNS = """
+| Seed | Sliding BPB | 9-gram BPB | Blend | Steps |
+|------|-------------|------------|-------|-------|
+| 1 | 1.1210 | 0.9631 | 1.0001 | 4,000 |
+| 2 | 1.1196 | 0.9620 | 1.0103 | 4,000 |
+| Mean | 1.1203 | 0.9625 | 1.0052 | |
+"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "figures"),
+    [
+        (1.1203, [1.1210, 1.1196]),
+        (0.9625, [0.9631, 0.9620]),
+        (1.0052, [1.0001, 1.0103]),  # a column need not be called BPB
+        (0.9631, [0.9631, 0.9620]),  # one seed's figure
+        (0.5, [0.9631, 0.9620]),  # the last that is named like a result
+    ],
+)
+def test_the_column_that_bears_the_claim_is_the_result(claim: float, figures: list[float]) -> None:
+    table = "\n".join(line.strip() for line in COLUMNS.splitlines())
+    for readme, shipped in ((table, json.dumps({"val_bpb": claim})), (f"val_bpb: {claim:.4f}\n{table}", "{}")):
+        rows = read(readme=readme, claims=shipped).readme_seeds
+        assert [row.val_bpb for row in rows] == figures
+        assert dict(rows[0].figures) == {"Sliding BPB": 1.1210, "9-gram BPB": 0.9631, "Blend": 1.0001}
+
+
+def test_a_bold_column_outweighs_names_but_not_a_bold_best_seed() -> None:
+    bold = "| Seed | Sliding BPB | Blended BPB |\n|--|--|--|\n| 1 | 1.12 | **0.96** |\n| 2 | 1.13 | **0.97** |\n"
+    assert [row.val_bpb for row in read(readme=bold).readme_seeds] == [0.96, 0.97]
+    best = "| Seed | Sliding BPB | Other BPB |\n|--|--|--|\n| 1 | 1.12 | **0.96** |\n| 2 | 1.13 | 0.97 |\n"
+    assert [row.val_bpb for row in read(readme=best).readme_seeds] == [1.12, 1.13]
+
+
+def test_a_column_without_the_name_is_no_result_on_its_own() -> None:
+    table = "| Seed | Entropy | Size |\n|--|--|--|\n| 1 | 1.1210 | 15.9 MB |\n"
+    (row,) = read(readme=table).readme_seeds
+    assert (row.val_bpb, row.artifact_bytes) == (None, 15_900_000)
+
+
+def test_the_claimed_column_may_stand_in_a_later_table() -> None:
+    first = "| Seed | val_bpb |\n|---|---|\n| 1 | 1.1 |\n| 2 | 1.2 |\n\n"
+    second = "| Seed | with cache, bpb |\n|---|---|\n| 1 | 1.01 |\n| 2 | 1.03 |\n"
+    rows = read(readme=first + second, claims='{"val_bpb": 1.02}').readme_seeds
+    assert [row.val_bpb for row in rows] == [1.01, 1.03]
+
+
+def test_rows_of_a_turned_table_are_columns() -> None:
+    table = "| metric | seed 1 | seed 2 |\n|--|--|--|\n| cached bpb | 1.01 | 1.03 |\n| val_bpb | 1.1 | 1.2 |\n"
+    rows = read(readme=table, claims='{"val_bpb": 1.02}').readme_seeds
+    assert [row.val_bpb for row in rows] == [1.01, 1.03]
 
 
 def test_other_tables_are_no_seed_tables() -> None:

@@ -19,7 +19,11 @@ class Claim(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class SeedClaim:
-    """One seed's row in submission.json or in the README's table; bits per byte, nats per token, bytes, seconds."""
+    """One seed's row in submission.json or in the README's table; bits per byte, nats per token, bytes, seconds.
+
+    `figures` are all of the row's BPB by column or key, the least likely result first; `val_bpb` is the one that is
+    taken for the result.
+    """
 
     where: str
     seed: int | None
@@ -30,6 +34,7 @@ class SeedClaim:
     steps: int | None = None
     train_seconds: float | None = None
     eval_seconds: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from auditor.claims.model import SeedClaim
+from auditor.claims.passes import says_nothing
 from auditor.claims.values import to_bytes, to_float, to_seconds, to_seed
 
 Object = Mapping[str, object]
@@ -49,7 +50,7 @@ def pick(fields: Object, keys: tuple[str, ...]) -> tuple[str, object] | None:
 
 
 def seed_row(seed: int | None, fields: Object, where: str) -> SeedClaim | None:
-    """One seed's figures; None where the object holds none."""
+    """One seed's figures; None where the object holds none. Its `val_bpb` is None where only `figures` are known."""
     bpb, loss = pick(fields, BPB_KEYS), pick(fields, LOSS_KEYS)
     size, code = pick(fields, ARTIFACT_KEYS), pick(fields, CODE_KEYS)
     steps, train, evaluation = pick(fields, STEP_KEYS), pick(fields, TRAIN_KEYS), pick(fields, EVAL_KEYS)
@@ -64,8 +65,21 @@ def seed_row(seed: int | None, fields: Object, where: str) -> SeedClaim | None:
         steps=int(count) if count is not None else None,
         train_seconds=to_seconds(train[1], train[0]) if train else None,
         eval_seconds=to_seconds(evaluation[1], evaluation[0]) if evaluation else None,
+        figures=_figures(fields),
     )
-    return None if row == SeedClaim(where=where, seed=seed) else row
+    return None if says_nothing(row) and not row.figures else row
+
+
+def _figures(fields: Object) -> dict[str, float]:
+    """Every BPB of one seed by its key, the most believed last."""
+    order = {key: -rank for rank, key in enumerate(BPB_KEYS)}
+    numbers = {
+        key: number
+        for key, value in list(fields.items())[:200]
+        if ("bpb" in key.lower() or key.lower() in order) and (number := to_float(value)) is not None
+    }
+    kept = {key[:60]: number for key, number in numbers.items() if 0 <= number < 20}
+    return dict(sorted(kept.items(), key=lambda pair: order.get(pair[0].lower(), -len(order))))
 
 
 def rows_of(value: object, where: str, figure: str = "val_bpb") -> list[SeedClaim]:
@@ -118,7 +132,9 @@ def _bare(seed: int, entry: object, where: str, figure: str) -> list[SeedClaim]:
             SeedClaim(where, seed, train_seconds=seconds if train else None, eval_seconds=None if train else seconds)
         ]
     # Bits per byte of text lie below what eight bits can say.
-    return [SeedClaim(where, seed, val_bpb=number)] if 0 <= number < 20 else []
+    if not 0 <= number < 20:
+        return []
+    return [SeedClaim(where, seed, val_bpb=number, figures={where.rpartition(".")[0]: number})]
 
 
 def merge_rows(rows: list[SeedClaim]) -> tuple[SeedClaim, ...]:
@@ -132,5 +148,5 @@ def merge_rows(rows: list[SeedClaim]) -> tuple[SeedClaim, ...]:
             continue
         names = ("val_bpb", "val_loss", "artifact_bytes", "code_bytes", "steps", "train_seconds", "eval_seconds")
         gaps = {n: getattr(row, n) for n in names if getattr(old, n) is None}
-        merged[key] = replace(old, **gaps)
+        merged[key] = replace(old, **gaps, figures={**row.figures, **old.figures})
     return tuple(merged.values())

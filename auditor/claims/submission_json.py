@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from auditor.claims import seeds as S
 from auditor.claims.model import Claim, Claims, SeedClaim
+from auditor.claims.passes import says_nothing, settle
 from auditor.claims.values import to_bytes, to_float, to_seconds, to_seed
 
 _TEXT_LIMIT = 400
@@ -70,7 +71,7 @@ def read_submission_json(text: str, name: str = "submission.json") -> Claims:
     if fields is None:
         return Claims(problems=tuple(problems))
     claims = _scalars(fields, name)
-    rows = _seed_rows(fields, name)
+    rows = _seed_rows(fields, name, [claims.val_bpb.value] if claims.val_bpb else [])
     claims = replace(claims, seeds=rows, raw=fields)
     if claims.artifact_bytes is None:
         sizes = [(r.artifact_bytes, r.where) for r in rows if r.artifact_bytes is not None]
@@ -188,7 +189,7 @@ def _seconds(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> 
     return Claim(seconds, f"{name}:{found[0]}") if found and seconds is not None else None
 
 
-def _seed_rows(fields: Mapping[str, object], name: str) -> tuple[SeedClaim, ...]:
+def _seed_rows(fields: Mapping[str, object], name: str, claims: list[float]) -> tuple[SeedClaim, ...]:
     rows: list[SeedClaim] = []
     for level, place in ((fields, f"{name}:"), *((fields[k], f"{name}:{k}.") for k in _NESTED if k in fields)):
         if not isinstance(level, Mapping):
@@ -197,9 +198,9 @@ def _seed_rows(fields: Mapping[str, object], name: str) -> tuple[SeedClaim, ...]
             figure = _figure_by_seed(key, value)
             if figure is not None:
                 rows += S.rows_of(value, f"{place}{key}", figure)
-        rows += [r for r in S.rows_of(_seed_named(level), place, "val_bpb") if r.val_bpb is not None]
+        rows += [r for r in S.rows_of(_seed_named(level), place, "val_bpb") if r.val_bpb is not None or r.figures]
         rows += _parallel_lists(level, place)
-    rows = list(S.merge_rows(rows))
+    rows = [row for row in settle(S.merge_rows(rows), claims) if not says_nothing(row)]
     if not rows:
         rows = _single_seed(fields, name) or _listed_seeds(fields, name)
     return tuple(rows)
@@ -237,7 +238,7 @@ def _parallel_lists(level: Mapping[str, object], place: str) -> list[SeedClaim]:
             continue
         numbers = [to_float(v) for v in value]
         rows += [
-            SeedClaim(f"{place}{key}[{i}]", seed, val_bpb=n)
+            SeedClaim(f"{place}{key}[{i}]", seed, val_bpb=n, figures={f"{place}{key}": n})
             for i, (seed, n) in enumerate(zip(seeds, numbers, strict=True))
             if seed is not None and n is not None and 0 <= n < 20
         ]

@@ -7,15 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from auditor.claims import Claim, Claims, SeedClaim
+from auditor.claims.passes import FIGURE_TOLERANCE, is_mean, is_one
 from auditor.runs.assemble import with_score
 from auditor.runs.evaluations import stem
 from auditor.runs.model import Evaluation, Run
 from auditor.runs.score import kind, prefer_exact, with_seconds
 
-# Claims are often printed with four decimals.
-TOLERANCE = 6e-5
-# Rows with four decimals round once more than their mean does.
-MEAN_TOLERANCE = 1.1e-4
 # Seeds of one configuration lie closer together than this; most records' standard deviation is below 0.001.
 SEED_SPREAD = 0.005
 _MOST_RUNS = 24  # beyond this, subsets are not searched for the claimed mean
@@ -64,10 +61,7 @@ def _bears(claim: float, found: Sequence[Run], rows: Sequence[SeedClaim]) -> boo
     """Whether the claim is the mean of the rows or of the runs found for them, or one of their figures."""
     stated = [row.val_bpb for row in rows if row.val_bpb is not None]
     shown = [run.val_bpb for run in found if run.val_bpb is not None]
-    means = [sum(figures) / len(figures) for figures in (stated, shown) if figures]
-    return any(abs(mean - claim) <= MEAN_TOLERANCE for mean in means) or any(
-        abs(figure - claim) <= TOLERANCE for figure in (*stated, *shown)
-    )
+    return is_mean(claim, stated) or is_mean(claim, shown) or is_one(claim, stated + shown)
 
 
 def _by_claim(runs: list[Run], claim: Claim[float] | None) -> tuple[Run, ...]:
@@ -112,7 +106,7 @@ def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim]) -> tuple[Run, ...]:
 def _matches(runs: list[Run], value: float, seed: int | None) -> list[_Match]:
     found = []
     for index, run in enumerate(runs):
-        hits = [e for e in run.evaluations if e.val_bpb is not None and abs(e.val_bpb - value) <= TOLERANCE]
+        hits = [e for e in run.evaluations if e.val_bpb is not None and abs(e.val_bpb - value) <= FIGURE_TOLERANCE]
         hits = [e for e in hits if e.step is None] or hits
         if hits:
             nearest = min(
@@ -152,7 +146,7 @@ def _by_mean(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:
         for group in combinations(scored, size):
             seeds = {r.seed if r.seed is not None else r.log for r in group}
             mean = sum(r.val_bpb or 0.0 for r in group) / size
-            if len(seeds) == size and abs(mean - value) <= TOLERANCE:
+            if len(seeds) == size and abs(mean - value) <= FIGURE_TOLERANCE:
                 fits.append((abs(mean - value), group))
         if fits:
             group = min(fits, key=lambda fit: fit[0])[1]

@@ -1,0 +1,215 @@
+"""The README's tables of seeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auditor.claims.model import SeedClaim
+from auditor.claims.passes import says_nothing, settle
+from auditor.claims.seeds import merge_rows
+from auditor.claims.values import first_figure, to_bytes, to_seconds, to_seed
+
+_SEPARATOR = re.compile(r"[\s|:-]{3,2000}$")
+_SEED_CELL = re.compile(r"(?:seed\s{0,2}[=:#]?\s{0,2})?(\d{1,10})(?:\s{0,2}[(\u2020\u2021*#].{0,60})?$", re.IGNORECASE)
+# Columns that hold a BPB which is not the seed's result.
+BESIDE = re.compile(
+    r"pre|quant|roundtrip|ema|delta|\u0394|gain|base|std|prior|sota|w/o|without|no ttt|before|gap|int6|fp|raw|vs|impro",
+    re.IGNORECASE,
+)
+_FINAL = re.compile(r"final|post.?ttt|ttt|sliding|slot|gram|ppm|score|submi|sw\b|exact|mean", re.IGNORECASE)
+_NAMED = ("ttt", "sliding", "final", "score", "post-ttt", "legal ttt")
+_BARE_BPB = re.compile(r"[0-7]\.\d{3,18}")
+_HIGHEST = 20.0  # a byte has eight bits; untrained models say more
+_NAME_LIMIT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One seed of a table: its raw cells, one for each heading."""
+
+    seed: int
+    cells: Sequence[str]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Which column says what; those that hold a BPB from the least to the most likely result.
+
+    Columns that are not called BPB, but look like it, come first and never count unless they bear the claim.
+    """
+
+    roles: dict[str, int]
+    bpb: tuple[int, ...]
+    unnamed: int
+
+
+def seed_rows(lines: list[str], path: str, claims: Sequence[float]) -> tuple[SeedClaim, ...]:
+    """The first table whose rows are seeds and hold BPB; later tables fill in sizes and times of the same seeds.
+
+    `claims` are the claimed scores in bits per byte: they tell which BPB column is the result.
+    """
+    rows: list[SeedClaim] = []
+    headed = False
+    for begin, end in _tables(lines):
+        header, seeds = _by_rows(lines, begin, end, path)
+        if not seeds:
+            header, seeds = _by_columns(lines, begin, end, path)
+        found = [row for row in settle(_claims(header, seeds), claims) if row.figures or not says_nothing(row)]
+        has_bpb = any(r.val_bpb is not None for r in found)
+        if has_bpb and headed:
+            known = {r.seed for r in rows}
+            found = [r for r in found if r.seed in known]
+        headed = headed or has_bpb
+        rows += found
+    merged = settle(merge_rows(rows), claims)
+    return tuple(r for r in merged if not says_nothing(r) and (r.val_bpb is not None or not headed))
+
+
+def plain(cell: str) -> str:
+    return cell.replace("*", "").replace("`", "").strip()
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of one line of a table, with their decoration."""
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _tables(lines: list[str]) -> list[tuple[int, int]]:
+    """Half-open line ranges of Markdown tables, header first."""
+    tables = []
+    index = 0
+    while index + 1 < len(lines):
+        rule = lines[index + 1]
+        if "|" not in lines[index] or "|" not in rule or "-" not in rule or not _SEPARATOR.match(rule):
+            index += 1
+            continue
+        end = index + 2
+        while end < len(lines) and "|" in lines[end]:
+            end += 1
+        tables.append((index, end))
+        index = end
+    return tables
+
+
+def _by_rows(lines: list[str], begin: int, end: int, path: str) -> tuple[list[str], list[_Row]]:
+    header = cells_of(lines[begin])
+    column = next((i for i, h in enumerate(header) if re.match(r"(?:random )?seeds?\b", plain(h), re.IGNORECASE)), None)
+    rows: list[_Row] = []
+    for index in range(begin + 2, end) if column is not None else ():
+        cells = cells_of(lines[index])
+        match = _SEED_CELL.match(plain(cells[column])) if column is not None and column < len(cells) else None
+        if match:
+            rows.append(_Row(int(match[1]), cells, f"{path}:{index + 1}"))
+    if column is not None:
+        header[column] = ""  # its numbers are no figures
+    return header, rows
+
+
+def _by_columns(lines: list[str], begin: int, end: int, path: str) -> tuple[list[str], list[_Row]]:
+    """A table whose columns are seeds, turned: `| metric | seed 42 | seed 1337 | mean |`."""
+    header = [plain(h) for h in cells_of(lines[begin])]
+    seeds = {i: to_seed(h) for i, h in enumerate(header) if re.match(r"seed[ _=:]{0,2}\d", h, re.IGNORECASE)}
+    if not seeds:
+        return [], []
+    body = [cells_of(lines[index]) for index in range(begin + 2, end)]
+    rows = [
+        _Row(seed, [cells[i] if i < len(cells) else "" for cells in body], f"{path}:{begin + 1}")
+        for i, seed in seeds.items()
+        if seed is not None
+    ]
+    return [cells[0] for cells in body], rows
+
+
+def _claims(header: list[str], rows: list[_Row]) -> list[SeedClaim]:
+    if not rows:
+        return []
+    columns = _columns(header, rows)
+    return [_claim(row, header, columns) for row in rows]
+
+
+def _columns(header: list[str], rows: list[_Row]) -> _Columns:
+    """Of several BPB columns a bold one is the likeliest, then one that is named like a result, then the last."""
+    roles: dict[str, int] = {}
+    named: list[tuple[tuple[bool, bool, bool], int]] = []
+    unnamed: list[int] = []
+    for index, heading in enumerate(header):
+        lower = plain(heading).lower()
+        role = _role(lower)
+        if role == "val_bpb":
+            beside = BESIDE.search(lower) is not None and "post-ttt" not in lower
+            rank = (not beside, _bold(heading, index, rows), _FINAL.search(lower) is not None)
+            named.append((rank, index))
+        elif role is not None:
+            roles.setdefault(role, index)
+        elif lower and all(index < len(r.cells) and _BARE_BPB.fullmatch(plain(r.cells[index])) for r in rows):
+            unnamed.append(index)
+    return _Columns(roles, (*unnamed, *(index for _, index in sorted(named))), len(unnamed))
+
+
+def _role(lower: str) -> str | None:
+    """What a column of this name holds, None where the name does not say."""
+    if "bpb" in lower or lower in _NAMED:
+        return "val_bpb"
+    if "loss" in lower:
+        return None if "train" in lower else "val_loss"
+    if re.search(r"artifact|total.*(?:bytes|size)|submission|\bsize|^bytes|^total$", lower) and "code" not in lower:
+        return "artifact_bytes"
+    if "code" in lower:
+        return "code_bytes"
+    if "step" in lower and not re.search(r"ms|avg|time|/", lower):
+        return "steps"
+    if "eval" in lower or "ttt time" in lower:
+        return "eval_seconds"
+    return "train_seconds" if re.search(r"train|wall|^time", lower) else None
+
+
+def _bold(heading: str, index: int, rows: list[_Row]) -> bool:
+    """Bold in the heading or in most rows; one bold cell marks the best seed."""
+    bold = sum(index < len(r.cells) and r.cells[index].startswith(("**", "__")) for r in rows)
+    return heading.startswith(("**", "__")) or (bold > 1 and 2 * bold > len(rows))
+
+
+def _claim(row: _Row, header: list[str], columns: _Columns) -> SeedClaim:
+    def cell(role: str) -> tuple[str, str] | None:
+        index = columns.roles.get(role)
+        if index is None or index >= len(row.cells) or not plain(row.cells[index]):
+            return None
+        return plain(row.cells[index]), plain(header[index])
+
+    def number(role: str) -> float | None:
+        text = cell(role)
+        figure = first_figure(text[0]) if text else None
+        return figure[0] if figure else None
+
+    figures = _figures(row, header, columns.bpb)
+    result = _figures(row, header, columns.bpb[-1:] if len(columns.bpb) > columns.unnamed else ())
+    size, code, steps = cell("artifact_bytes"), cell("code_bytes"), number("steps")
+    train, evaluation = cell("train_seconds"), cell("eval_seconds")
+    artifact = to_bytes(size[0]) if size else None
+    if artifact is not None and size is not None and artifact < 100_000 and "kb" in size[1].lower():
+        artifact *= 1000
+    return SeedClaim(
+        where=row.where,
+        seed=row.seed,
+        val_bpb=next(iter(result.values()), None),
+        val_loss=number("val_loss"),
+        artifact_bytes=artifact,
+        code_bytes=to_bytes(code[0]) if code else None,
+        steps=int(steps) if steps is not None else None,
+        train_seconds=to_seconds(*train) if train else None,
+        eval_seconds=to_seconds(*evaluation) if evaluation else None,
+        figures=figures,
+    )
+
+
+def _figures(row: _Row, header: list[str], columns: Sequence[int]) -> dict[str, float]:
+    """The BPB of these columns by their names."""
+    found: dict[str, float] = {}
+    for index in columns:
+        figure = first_figure(plain(row.cells[index])) if index < len(row.cells) else None
+        if figure is not None and 0 <= figure[0] < _HIGHEST:
+            found[plain(header[index])[:_NAME_LIMIT]] = figure[0]
+    return found
