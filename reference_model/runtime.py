@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class Runtime:
 
     rank: int = 0
     world: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def is_main(self) -> bool:
@@ -37,13 +37,23 @@ class Runtime:
             dist.all_reduce(tensor, op=dist.ReduceOp.SUM)
         return tensor
 
-    def any(self, flag: bool) -> bool:
-        """Whether a rank says so. Every rank has to ask."""
+    def mean(self, tensors: list[Tensor]) -> None:
+        """Replaces each tensor by its mean over the ranks; one transfer for each data type."""
         if self.world == 1:
-            return flag
-        said = torch.tensor(int(flag), device=self.device)
-        dist.all_reduce(said, op=dist.ReduceOp.MAX)
-        return bool(said.item())
+            return
+        for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
+            alike = [tensor for tensor in tensors if tensor.dtype == dtype]
+            flat = self.sum(torch.cat([tensor.flatten() for tensor in alike])) / self.world
+            parts = flat.split([tensor.numel() for tensor in alike])
+            torch._foreach_copy_(alike, [part.view_as(t) for part, t in zip(parts, alike, strict=True)])
+
+    def agree(self, value: float) -> float:
+        """Rank 0's value. Travels between the CPUs: no accelerator is waited for."""
+        if self.world == 1:
+            return value
+        said = torch.tensor(value, dtype=torch.float64)
+        dist.broadcast(said, src=0)
+        return float(said)
 
     def wait(self) -> None:
         """Returns when every rank has come here."""
@@ -80,7 +90,7 @@ def runtime(environ: Mapping[str, str]) -> Iterator[Runtime]:
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")
     if world > 1:
-        dist.init_process_group("nccl" if use_gpu else "gloo", device_id=device if use_gpu else None)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if use_gpu else "gloo", device_id=device if use_gpu else None)
     try:
         yield Runtime(rank, world, device)
     finally:

@@ -1,0 +1,102 @@
+"""The lines of a training log: the challenge's own grammar, which its logs share and golf-audit reads.
+
+A line is made here and nowhere else. Losses in nats per token with the bits per byte beside them, times in milliseconds
+or, where a step tells them, in minutes of training; sizes in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reference_model.config import RunConfig
+from reference_model.evaluation import Score
+
+Log = Callable[[str], None]
+"""Takes one line of the log."""
+
+_CODEC = "int6+brotli"
+
+
+def console(is_main: bool) -> Log:
+    """Prints, at once, and on one rank only."""
+
+    def write(line: str) -> None:
+        if is_main:
+            print(line, flush=True)
+
+    return write
+
+
+def hyperparameters(config: RunConfig, world: int) -> list[str]:
+    values = config.dump() | {
+        "world_size": str(world),
+        "grad_accum_steps": str(config.train.grad_accum_steps(world)),
+    }
+    return ["Hyperparameters:", *(f"  {name}: {value}" for name, value in sorted(values.items()))]
+
+
+def data(train_shards: int, val_tokens: int) -> list[str]:
+    """`val_tokens`: targets that are scored."""
+    return [f"train_shards: {train_shards}", f"val_tokens: {val_tokens}"]
+
+
+def parameters(count: int) -> str:
+    return f"model_params:{count}"
+
+
+def reserve(seconds: float, budget_seconds: float) -> str:
+    return f"gptq:reserving {seconds:.0f}s, effective={1000 * budget_seconds:.0f}ms"
+
+
+def warmup(step: int, steps: int) -> str:
+    return f"warmup_step: {step}/{steps}"
+
+
+def recurrence(step: int, layers: list[int]) -> str:
+    return f"recurrence:activated at step {step}, layers={layers}"
+
+
+def step(number: int, planned: int, loss: float, seconds: float, tokens: int) -> str:
+    """`tokens`: trained on since the start, over all ranks."""
+    rate = tokens / max(seconds, 1e-9)
+    return f"{number}/{planned} train_loss: {loss:.4f} train_time: {seconds / 60:.2f}m tok/s: {rate:.0f}"
+
+
+def validation(number: int, planned: int, score: Score) -> str:
+    return f"{number}/{planned} val_loss: {score.nats_per_token:.4f} val_bpb: {score.bits_per_byte:.4f}"
+
+
+def stopped(number: int, planned: int, seconds: float) -> str:
+    """The end of training, by the clock or with the last planned step."""
+    if number < planned:
+        return f"stopping_early: wallclock_cap train_time: {1000 * seconds:.0f}ms step: {number}/{planned}"
+    return f"training complete in {1000 * seconds:.0f}ms step: {number}/{planned}"
+
+
+def memory(allocated: int, reserved: int) -> str:
+    """MiB."""
+    return f"peak memory allocated: {allocated} MiB reserved: {reserved} MiB"
+
+
+def calibrated(hessians: int, batches: int, seconds: float) -> str:
+    return f"GPTQ:collected {hessians} Hessians from {batches} batches in {seconds:.1f}s"
+
+
+def evaluation(label: str, score: Score) -> str:
+    milliseconds = 1000 * score.seconds
+    return (
+        f"{label} val_loss:{score.nats_per_token:.8f} val_bpb:{score.bits_per_byte:.8f} eval_time:{milliseconds:.0f}ms"
+    )
+
+
+def raw_sizes(model_bytes: int, code_bytes: int) -> list[str]:
+    """Before compression."""
+    return [f"Serialized model: {model_bytes} bytes", f"Code size: {code_bytes} bytes"]
+
+
+def sizes(model_bytes: int, code_bytes: int) -> list[str]:
+    """The artifact: the compressed model, and what counts against the cap."""
+    return [
+        f"Serialized model {_CODEC}: {model_bytes} bytes",
+        f"Total submission size {_CODEC}: {model_bytes + code_bytes} bytes",
+    ]
