@@ -182,6 +182,15 @@ def test_several_runs_in_one_file() -> None:
     assert runs[1].first_line == len(BASELINE.splitlines()) + 2
 
 
+def test_runs_that_announce_their_seeds() -> None:
+    runs = [
+        f"#### STARTING TRAINING FOR SEED: {seed} ####\nStep 10 | loss 2.5 | 1s\nStep 20 | loss 2.4 | 2s\n"
+        f"final_int8_zlib_roundtrip val_loss:2.0 val_bpb:{bpb} eval_time:61514ms\n"
+        for seed, bpb in ((1337, 1.2), (42, 1.3))
+    ]
+    assert [(r.seed, r.val_bpb) for r in read_log("train.log", "".join(runs))] == [(1337, 1.2), (42, 1.3)]
+
+
 def test_evaluation_as_a_process_of_its_own_belongs_to_the_training_before_it() -> None:
     later = "Hyperparameters:\n  seed: 7\n  ttt_enabled: True\nval_tokens: 1000000\n"
     later += "quantized_ttt val_loss:2.48000000 val_bpb:1.07870000 eval_time:300000ms\n"

@@ -26,7 +26,7 @@ _OTHER_KINDS = (
 )  # fmt: skip
 _RUN_START = re.compile(
     r"(?:[-=* ]{0,8}hyperparameters\b[-=*: ]{0,40}$|val_bpb:enabled|train_loader:dataset|running python \d"
-    r"|warmup_step: ?1/|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]\d|.{0,60}\bseed[ =:]\d{1,9}.{0,20}\bstart)",
+    r"|warmup_step: ?1/|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]{1,3}\d|.{0,60}\bseed[ =:]{1,3}\d{1,9}.{0,20}\bstart)",
     re.IGNORECASE,
 )
 _DUMPS = ("Hyperparameters(", "Namespace(", "Config(", "Args(", "hparams")
