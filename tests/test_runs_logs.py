@@ -191,6 +191,20 @@ def test_runs_that_announce_their_seeds() -> None:
     assert [(r.seed, r.val_bpb) for r in read_log("train.log", "".join(runs))] == [(1337, 1.2), (42, 1.3)]
 
 
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        ("total_bytes=151080891", None),
+        ("val_tokens=62021632 total_bytes=151080891", None),
+        ("total_bytes=15900000 (artifact)", 15_900_000),
+        ("export model_bytes:15880000 total_bytes:15900000", 15_900_000),
+        ("total_bytes: 15900000 limit: 16000000", 15_900_000),
+    ],
+)
+def test_total_bytes_are_the_artifacts_where_the_line_speaks_of_it(line: str, size: int | None) -> None:
+    assert one(f"step:1/9 train_loss:2\nstep:2/9 train_loss:2\n{line}\nval_bpb:1.2\n").artifact_bytes == size
+
+
 def test_evaluation_as_a_process_of_its_own_belongs_to_the_training_before_it() -> None:
     later = "Hyperparameters:\n  seed: 7\n  ttt_enabled: True\nval_tokens: 1000000\n"
     later += "quantized_ttt val_loss:2.48000000 val_bpb:1.07870000 eval_time:300000ms\n"

@@ -18,6 +18,8 @@ _OTHER_TOTAL = re.compile(
 _MODEL = re.compile(r"serialized (?:model)?\s{0,3}([^:\n]{0,60}):\s{0,12}" + _BYTES + r"\s{0,2}bytes", re.IGNORECASE)
 _CODE = re.compile(r"\bcode(?: size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?\s{0,2}:\s{0,12}(\d[\d,_]{1,20})", re.IGNORECASE)
 _RESULT = re.compile(r"\bsize\s{0,2}=\s{0,2}(\d[\d,]{5,20})B\b")
+# "total_bytes" alone may be of anything: the validation text has bytes too.
+_OF_ARTIFACT = re.compile(r"artifact|submission|size|model|code|compress|payload|limit|budget|\bcap\b", re.IGNORECASE)
 _UNPACKED = ("raw", "fp32", "bf16", "uncompressed")
 
 
@@ -41,11 +43,17 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         if size is not None and size < 10_000_000:
             draft.code[(code[1] or "").strip("() ").lower()] = size
     if total is None:
-        other = _OTHER_TOTAL.search(line) or _RESULT.search(line)
-        size = whole(next(group for group in other.groups() if group)) if other else None
+        size = _other_total(line)
         if size is not None and size > 100_000:
             draft.other_totals.append((line_number, size))
             del draft.other_totals[:-50]
+
+
+def _other_total(line: str) -> int | None:
+    match = _OTHER_TOTAL.search(line) or _RESULT.search(line)
+    if match is None or (match[0].lower().startswith("total_bytes") and not _OF_ARTIFACT.search(line)):
+        return None
+    return whole(next(group for group in match.groups() if group))
 
 
 def _codec(text: str) -> str:
