@@ -19,9 +19,9 @@ from rules._origin import Origins, origins_of
 from rules._syntax import Function, functions, last_name, names, number
 
 _DEPTH = 8
-_WIDTH = re.compile(r"(?i)^(n_?b(ytes)?|num_?bytes|len(gth)?s?|\w*_lens?|\w*byte_?(len|count)s?|tok\w*_bytes|nbytes)$")
+WIDTH = re.compile(r"(?i)^(n_?b(ytes)?|num_?bytes|len(gth)?s?|\w*_lens?|\w*byte_?(len|count)s?|tok\w*_bytes|nbytes)$")
 _TOTAL = re.compile(r"(?i)total|sum|count$|^n$|all")
-_LOSS = re.compile(r"(?i)nll|log_?p|lp\b|lp_|_lp|loss|nv|log_?prob")
+LOSS = re.compile(r"(?i)nll|log_?p|lp\b|lp_|_lp|loss|nv|log_?prob")
 _WRAPPERS = frozenset(
     {"exp", "log", "log2", "float", "max", "min", "maximum", "minimum", "clip", "array", "asarray", "int"}
 )
@@ -35,6 +35,7 @@ class Mixture:
     spread: ast.AST | int  # where the log-probability is spread
     gate: ast.AST | int | None  # where the weight is chosen by a probability of the realised byte
     reads: str = ""  # what the gate reads
+    product: bool = False  # the byte model's probabilities are multiplied up to the token's instead
 
 
 # --- Python ----------------------------------------------------------------------------------------------------------
@@ -46,11 +47,11 @@ def in_python(tree: ast.Module) -> Iterator[Mixture]:
         return  # as in most modules: no component can be made of what is not there
     origins = origins_of(tree)
     for function in functions(tree):
-        flow = _Flow(origins, function)
+        flow = Flow(origins, function)
         for node in of_type(function, ast.BinOp):
             if origins.scope_of(node) is not function:
                 continue
-            parts = _weighted(node) or flow.log_weighted(node)
+            parts = weighted(node) or flow.log_weighted(node)
             if parts is None:
                 continue
             weight, components = parts
@@ -61,7 +62,7 @@ def in_python(tree: ast.Module) -> Iterator[Mixture]:
             yield Mixture(node, spread, gate, reads)
 
 
-def _weighted(node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
+def weighted(node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
     """(weight, components) of `w * a + (1 - w) * b`."""
     if not isinstance(node.op, ast.Add):
         return None
@@ -86,7 +87,7 @@ def _complement(node: ast.expr) -> str:
     return ""
 
 
-class _Flow:
+class Flow:
     """Assignments of one function, and where their values come from."""
 
     def __init__(self, origins: Origins, function: Function) -> None:
@@ -216,16 +217,16 @@ def _spreads(node: ast.BinOp) -> bool:
 
 
 def _is_spread(node: ast.BinOp) -> bool:
-    if any(_TOTAL.search(name) for name in names(node.left) | names(node.right) if not _LOSS.search(name)):
+    if any(_TOTAL.search(name) for name in names(node.left) | names(node.right) if not LOSS.search(name)):
         return False
     right = node.right
     widths = isinstance(right, ast.Call) and last_name(right.func) == "len"
-    widths = widths or bool(_WIDTH.search(last_name(right))) or (isinstance(right, ast.Call) and _width_call(right))
-    return widths and any(_LOSS.search(name) for name in names(node.left))
+    widths = widths or bool(WIDTH.search(last_name(right))) or (isinstance(right, ast.Call) and _width_call(right))
+    return widths and any(LOSS.search(name) for name in names(node.left))
 
 
 def _width_call(call: ast.Call) -> bool:
-    return last_name(call.func) in {"float", "max"} and any(_WIDTH.search(n) or n == "len" for n in names(call))
+    return last_name(call.func) in {"float", "max"} and any(WIDTH.search(n) or n == "len" for n in names(call))
 
 
 # --- C -------------------------------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ _C_COMPARED = re.compile(r"(-?\b\w+)\s*(?:>=|<=|>|<)(?![<>])\s*(-?\b\w+)")
 
 def in_c(text: str) -> Iterator[Mixture]:
     """The mixtures of a C text whose comments are blanked; `node`, `spread` and `gate` are line numbers."""
-    spread = next((m for m in _C_SPREAD.finditer(text) if _WIDTH.search(m[2])), None)
+    spread = next((m for m in _C_SPREAD.finditer(text) if WIDTH.search(m[2])), None)
     if spread is None:
         return
     at = _c.line_at(text, spread.start())

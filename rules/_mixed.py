@@ -12,6 +12,7 @@ from auditor.runs import LogLine, Run
 from auditor.source import Unit
 from rules import _c
 from rules._byte_mixture import Mixture, in_c, in_python
+from rules._byte_product import products
 from rules._syntax import both, line_of, python_units
 
 _FIGURE = re.compile(r"(?<![\w.])[01]\.\d{3,10}(?!\d)")
@@ -39,7 +40,7 @@ def mixtures(facts: Facts) -> Iterator[Placed]:
     """Every mixture of the program; what a headline log prints of one counts as running."""
     printed = any(True for _ in printed_lines(facts))
     for unit, tree in python_units(facts):
-        for mixture in in_python(tree):
+        for mixture in (*in_python(tree), *products(tree)):
             state = both(
                 facts.program.reached(unit, line_of(mixture.node)), facts.program.reached(unit, line_of(mixture.spread))
             )

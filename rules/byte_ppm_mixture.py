@@ -16,6 +16,16 @@ from rules._syntax import line_of, source_line
 ID = "byte-ppm-mixture"
 
 
+_SPREAD = (
+    "a token's log-probability is divided evenly among its bytes and mixed with a byte model's: the mixture is no "
+    "distribution over bytes or tokens"
+)
+_PRODUCT = (
+    "a token's probability is mixed with the product of a byte model's probabilities over its bytes: the products of "
+    "all tokens do not sum to one, the mixture is no distribution over tokens"
+)
+
+
 def check(facts: Facts) -> Ruling:
     scored = is_score(facts)
     # A mixture printed beside the claimed figure is no ground to refuse the figure.
@@ -23,22 +33,20 @@ def check(facts: Facts) -> Ruling:
     shown = next(printed_lines(facts), None)
     beside = "; the claimed figure is another one" if scored is False else ""
     logged = f" ({shown[0].log}:{shown[1].number} prints its figure)" if shown else ""
-    message = (
-        "a token's log-probability is divided evenly among its bytes and mixed with a byte model's: the mixture is no "
-        f"distribution over bytes or tokens{logged}{beside}"
-    )
     findings = []
     for placed in mixtures(facts):
         where = placed.location(placed.mixture.node)
+        product = placed.mixture.product
+        spread = "the byte model's are multiplied" if product else "the token's log-probability is spread"
         findings.append(
             Finding(
                 rule=ID,
                 outcome=outcome,
-                message=message,
+                message=f"{_PRODUCT if product else _SPREAD}{logged}{beside}",
                 location=where,
                 active=placed.active,
                 trace=(
-                    Step("Score", "the token's log-probability is spread", placed.location(placed.mixture.spread)),
+                    Step("Score", spread, placed.location(placed.mixture.spread)),
                     Step("Score", "mixed with the byte model", where),
                 ),
                 excerpt=source_line(placed.unit, line_of(placed.mixture.node)),
@@ -85,6 +93,30 @@ _CLOSURE = _PPM.replace(
 _CONDITIONAL = _PPM.replace(
     "            spread.append(-loss / len(piece))\n", "            spread.append(loss[len(spread)])\n"
 )
+_MULTIPLIED = '''
+def byte_mixture(targets, nll, pieces, lam=0.5):
+    """Bits per byte of a mixture for each token: the model's probability, and a PPM's of all the bytes at once."""
+    table, bits, history, width = {}, 0.0, b"", 0
+    for t, loss in zip(targets, nll):
+        from_ppm = 0.0
+        for b in pieces[t]:
+            counts = table.setdefault(history, {})
+            p = (counts.get(b, 0) + 1 / 256) / (sum(counts.values()) + 1)
+            from_ppm += math.log(p)
+            counts[b] = counts.get(b, 0) + 1
+            history = (history + bytes([b]))[-4:]
+        mixed = lam * math.exp(-loss) + (1 - lam) * math.exp(from_ppm)
+        bits -= math.log2(mixed)
+        width += len(pieces[t])
+    return bits / width
+'''
+_MULTIPLIED_IN_LOGARITHMS = _MULTIPLIED.replace(
+    "        mixed = lam * math.exp(-loss) + (1 - lam) * math.exp(from_ppm)\n        bits -= math.log2(mixed)\n",
+    "        a, c = math.log(lam) + -loss, math.log(1.0 - lam) + from_ppm\n"
+    "        bits -= (max(a, c) + math.log1p(math.exp(-abs(a - c)))) / math.log(2.0)\n",
+)
+_NORMALIZED = _MULTIPLIED.replace("math.exp(from_ppm)\n", "math.exp(from_ppm - whole(table, history, pieces))\n")
+_ORDERS = _MULTIPLIED.replace("for b in pieces[t]:", "for b in range(1, 5):")
 _WEIGHTS = '''
 def pack(raw):
     """PPM over the bytes of the weights: compresses the artifact, scores nothing."""
@@ -144,8 +176,10 @@ RULE = Rule(
     title="No mixture of a token model with a byte model that is not normalized",
     authority="maintainer",
     evidence=("code", "logs"),
-    criterion="No log-probability of a token, divided by its number of bytes, enters a mixture with a byte model's.",
-    why="p^(1/n) for each byte does not sum to 1 over bytes, nor over tokens: the score is no code length.",
+    criterion="No log-probability of a token, divided by its number of bytes, enters a mixture with a byte model's, "
+    "and none is mixed with the product of a byte model's probabilities over the token's bytes.",
+    why="p^(1/n) for each byte does not sum to 1 over bytes, nor over tokens, and neither do products of bytes over "
+    "the tokens of a vocabulary: the score is no code length.",
     remedy="Mix with the token model's conditional byte marginal (the sum of p over the tokens that go on with that "
     "byte), or score the token model alone.",
     sources=(
@@ -178,6 +212,10 @@ RULE = Rule(
             _example(_PPM, logs=_logs("0.99871"), submission={"val_bpb": 1.1}),
             Outcome.WARNING,
         ),
+        Example("a product over the token's bytes", "breaks", _example(_MULTIPLIED), Outcome.VIOLATION),
+        Example("a product, mixed in logarithms", "breaks", _example(_MULTIPLIED_IN_LOGARITHMS), Outcome.VIOLATION),
+        Example("a product over the vocabulary's sum", "legal", _example(_NORMALIZED), Outcome.PASS),
+        Example("a sum over orders of tokens", "legal", _example(_ORDERS), Outcome.PASS),
         Example("a conditional byte marginal", "legal", _example(_CONDITIONAL), Outcome.PASS),
         Example("PPM over the weights", "legal", folder(script(helpers=_WEIGHTS)), Outcome.PASS),
         Example("switched off", "inactive", _example(_PPM, "0"), Outcome.PASS),
