@@ -177,6 +177,14 @@ def _only_claims(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequenc
     return kept, "the only one with a submission.json that says something"
 
 
+def _documented(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
+    """Drops working folders: where another folder has claims and a log, one with neither is no submission."""
+    if not any(candidate.has_submission_json and candidate.has_log for candidate in left):
+        return [], ""
+    kept = [candidate for candidate in left if candidate.has_submission_json or candidate.has_log]
+    return kept, "the only one with claims or a log"
+
+
 def _newest_date(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
     """Keeps folders without a date too: they may be newer than any."""
     dates = {candidate.folder: date_of(candidate.name) for candidate in left}
@@ -213,6 +221,7 @@ TESTS: tuple[Test, ...] = (
     _title_figure,
     _head_figure,
     _title_words,
+    _documented,
     _newest_date,
     _head_words,
     _runnable,
