@@ -141,8 +141,9 @@ def test_exports_hold_for_what_follows() -> None:
 
 def test_exports_end_with_their_block() -> None:
     text = "```\nexport A=1\n```\n\n```\npython train_gpt.py\n```\n"
-    (found,) = read(readme=text).commands
-    assert found.environment == {}
+    block, found = read(readme=text).commands
+    assert (block.script, block.environment) == (None, {"A": "1"})
+    assert (found.script, found.environment) == ("train_gpt.py", {})
 
 
 @pytest.mark.parametrize(
@@ -179,6 +180,22 @@ def test_loop_over_lines() -> None:
 )
 def test_preparation_is_no_run(line: str) -> None:
     assert read(readme=f"```bash\n{line}\n```\n").commands == ()
+
+
+def test_a_block_of_assignments_is_a_configuration() -> None:
+    found = command("# the switches", "RUN_ID=x TTT_ENABLED=1 \\", 'LR=0.5 NAME="two words"', "export XSA=4")
+    assert (found.script, found.arguments, found.where) == (None, (), "README.md:3")
+    assert found.environment == {"RUN_ID": "x", "TTT_ENABLED": "1", "LR": "0.5", "NAME": "two words", "XSA": "4"}
+
+
+@pytest.mark.parametrize("line", ["val_bpb=1.2", "TTT_ENABLED = 1", "step 5 LOSS=2", "cd records", "export A"])
+def test_a_block_with_anything_else_is_none(line: str) -> None:
+    assert read(readme=f"```bash\nTTT_ENABLED=1\n{line}\n```\n").commands == ()
+
+
+def test_assignments_beside_a_command_stay_the_commands() -> None:
+    assert command("TTT_ENABLED=1", "torchrun train_gpt.py").script == "train_gpt.py"
+    assert read(run="TTT_ENABLED=1\n").commands == ()  # a file of settings that some other script reads
 
 
 def test_other_languages_are_no_commands() -> None:

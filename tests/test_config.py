@@ -36,7 +36,7 @@ parser.add_argument("--fast", action="store_true")
 
 
 def command(
-    where: str = "README.md:3", script: str = "train_gpt.py", arguments: tuple[str, ...] = (), **environment: str
+    where: str = "README.md:3", script: str | None = "train_gpt.py", arguments: tuple[str, ...] = (), **environment: str
 ) -> Command:
     return Command(where, environment, script, arguments, "")
 
@@ -107,6 +107,25 @@ def test_a_command_for_another_script_does_not_count() -> None:
     assert resolved(command(script="other.py", STEPS="5")).settings["STEPS"].source == "default"
     # Scripts are renamed when a folder is put together.
     assert resolved(command(script="train_v2.py", STEPS="5")).settings["STEPS"].source == "command"
+
+
+def test_documented_assignments_hold_where_no_run_command_sets_the_switch() -> None:
+    block = command("README.md:9", script=None, TTT_ENABLED="1", STEPS="7")
+    alone = resolved(block).settings["TTT_ENABLED"]
+    assert (alone.value, alone.source, alone.where) == ("1", "command", "README.md:9")
+    beside = resolved(block, command(TTT_ENABLED="0"))
+    assert [beside.settings[name].value for name in ("TTT_ENABLED", "STEPS")] == ["0", "7"]
+    assert not beside.conflicts
+    logged = resolved(block, dump={"ttt_enabled": "False"})
+    assert logged.settings["TTT_ENABLED"].value is False
+    assert [c.name for c in logged.conflicts] == ["TTT_ENABLED"]
+
+
+def test_blocks_of_assignments_add_up_and_open_what_they_set_in_two_ways() -> None:
+    found = resolved(command(script=None, STEPS="7"), command("README.md:9", script=None, STEPS="8", TTT_ENABLED="1"))
+    assert found.settings["TTT_ENABLED"].value == "1"
+    assert found.settings["STEPS"].value is None
+    assert found.settings["STEPS"].where == "README.md:3, README.md:9"
 
 
 def test_a_name_that_nothing_reads_is_told() -> None:

@@ -1,4 +1,7 @@
-"""Documented run commands: code blocks of the README, launch scripts of the folder."""
+"""Documented run commands: code blocks of the README, launch scripts of the folder.
+
+A block of the README that holds nothing but assignments documents a configuration: a command without a script.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ _PREPARATION = re.compile(
     r"|extract|summar|compare|upload",
     re.IGNORECASE,
 )
-_SHELLS = frozenset({"", "bash", "sh", "shell", "console", "zsh", "text", "terminal"})
+_SHELLS = frozenset({"", "bash", "sh", "shell", "console", "zsh", "text", "terminal", "env", "dotenv"})
+_SWITCH = re.compile(r"[A-Z][A-Z0-9_]{0,80}")
 _MAX_LINES = 5_000
 _OPTIONS_WITH_VALUE = frozenset(
     {"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"}
@@ -42,12 +46,12 @@ def read_readme_commands(text: str, path: str) -> list[Command]:
             fence, block = (mark if stripped[3:].strip().lower().split(" ")[0] in _SHELLS else "skip" + mark), []
         elif fence is not None and mark == fence[-3:]:
             if not fence.startswith("skip"):
-                commands += _commands(block, path)
+                commands += _commands(block, path) or _settings(block, path)
             fence = None
         elif fence is not None:
             block.append((number, line))
     if fence is not None and not fence.startswith("skip"):
-        commands += _commands(block, path)
+        commands += _commands(block, path) or _settings(block, path)
     return commands
 
 
@@ -65,6 +69,22 @@ def _commands(lines: list[tuple[int, str]], path: str) -> list[Command]:
             if command is not None:
                 found.append(command)
     return found
+
+
+def _settings(lines: list[tuple[int, str]], path: str) -> list[Command]:
+    """A block of assignments to switches alone; [] where anything else stands in it."""
+    logical = _logical(lines)
+    assigned: dict[str, str] = {}
+    for _, line in logical:
+        words = _words(line)
+        for word in words[1:] if words[:1] == ["export"] else words:
+            name, sign, _ = word.partition("=")
+            if not sign or not _SWITCH.fullmatch(name):
+                return []
+            _assign(word, assigned)
+    if not assigned:
+        return []
+    return [Command(f"{path}:{logical[0][0]}", assigned, None, (), " ".join(line for _, line in logical)[:2_000])]
 
 
 def _logical(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:

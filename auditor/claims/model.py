@@ -39,11 +39,14 @@ class SeedClaim:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A documented run command. `environment` holds NAME=VALUE prefixes and exports that apply to it."""
+    """A documented run command. `environment` holds NAME=VALUE prefixes and exports that apply to it.
+
+    Without a script it is a documented configuration: switches and their values, told apart from any command.
+    """
 
     where: str
     environment: Mapping[str, str]
-    script: str | None  # train_gpt.py
+    script: str | None  # train_gpt.py; None for a block of assignments
     arguments: tuple[str, ...]
     text: str
     processes: int | None = None  # --nproc_per_node

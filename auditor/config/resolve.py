@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from auditor.claims import Claims, Command
 from auditor.config.defaults import Switch, switches
@@ -25,6 +26,7 @@ def configure(sources: Sources, claims: Claims, runs: Sequence[Run], settings: M
     for command in commands[:1]:
         resolver.take_command(command)
     resolver.take_alternatives(commands[1:])
+    resolver.take_blocks([c for c in claims.commands if c.script is None])
     for run in reversed(runs):
         resolver.take_log(run)
     resolver.take_machine(runs, claims)
@@ -61,6 +63,17 @@ class _Resolver:
                 other = Setting(name, value, "command", command.where)
                 if held is not None and held.source == "command" and _differ(held, other):
                     self.open.setdefault(name, Conflict(name, held, other))
+
+    def take_blocks(self, blocks: Sequence[Command]) -> None:
+        """Documented assignments without a command: they hold where no run command sets the switch."""
+        told = {name for name, setting in self.settings.items() if setting.source == "command"}
+        for block in blocks:
+            new = {n: v for n, v in block.environment.items() if n not in told}
+            self.take_command(replace(block, environment={n: v for n, v in new.items() if not self._told(n)}))
+            self.take_alternatives([replace(block, environment=new)])
+
+    def _told(self, name: str) -> bool:
+        return name in self.settings and self.settings[name].source == "command"
 
     def take_log(self, run: Run) -> None:
         for name, text in run.hyperparameters.items():
