@@ -301,6 +301,20 @@ def test_an_unfilled_figure_is_no_low_score() -> None:
     assert bpb_floor.RULE.check(some_facts(claims=empty)).outcome is Outcome.NOT_CHECKED
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        Claims(readme_val_bpb=Claim(0.0, "README.md:1")),
+        Claims(readme_seeds=(SeedClaim("README.md:9", 42, val_bpb=0.0),)),
+        Claims(seeds=(SeedClaim("submission.json:seeds.42", 42, val_bpb=0.0),)),
+    ],
+)
+def test_a_zero_that_is_stated_twice_is_a_claim(again: Claims) -> None:
+    ruling = bpb_floor.RULE.check(some_facts(claims=replace(again, val_bpb=Claim(0.0, "submission.json:val_bpb"))))
+    assert ruling.outcome is Outcome.WARNING
+    assert "0.00000" in ruling.reason
+
+
 def test_seeds_on_other_validation_sets_are_no_sample() -> None:
     claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
     runs = [a_run(1, val_tokens=62_021_632), a_run(2, val_tokens=40_540_160)]
