@@ -8,6 +8,7 @@ from dataclasses import replace
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
+from auditor.runs.score import near
 from rules._evidence import claimed_at, is_record, most_claimed, name, place, pull, readme, wrong_hardware
 from rules._examples import folder, log, seeds
 from rules.limits import LIMITS
@@ -41,10 +42,15 @@ def check(facts: Facts) -> Ruling:
 
 
 def _chained(run: Run) -> Finding | None:
-    """A timed adaptation pass that ends before another pass gives the score: together they may be what it needs."""
-    if run.score is None or run.eval_seconds is None or _ADAPTS.search(run.score.label):
+    """A timed adaptation pass that ends before another pass gives the score: together they may be what it needs.
+
+    An adaptation pass with the figure of the score is the pass that yields it, printed under another name.
+    """
+    score = run.score
+    if score is None or run.eval_seconds is None or _ADAPTS.search(score.label):
         return None
-    before = [e.seconds for e in run.evaluations if e.line < run.score.line and _ADAPTS.search(e.label) and e.seconds]
+    adapted = [e for e in run.evaluations if e.line < score.line and _ADAPTS.search(e.label)]
+    before = [e.seconds for e in adapted if e.seconds and not near(e, score)]
     total = max(before, default=0.0) + run.eval_seconds
     if not before or total <= LIMITS.eval_cap_seconds:
         return None
@@ -52,7 +58,7 @@ def _chained(run: Run) -> Finding | None:
         f"{name(run)} scored for {run.eval_seconds:,.1f} s after a pass of test-time training of {max(before):,.1f} s; "
         f"if the score needs both, they take {total:,.1f} s, {total - LIMITS.eval_cap_seconds:,.1f} s past the cap"
     )
-    return Finding(ID, Outcome.WARNING, message, place(run, run.score.line))
+    return Finding(ID, Outcome.WARNING, message, place(run, score.line))
 
 
 def _line(run: Run) -> int | None:

@@ -315,6 +315,14 @@ def test_a_zero_that_is_stated_twice_is_a_claim(again: Claims) -> None:
     assert "0.00000" in ruling.reason
 
 
+@pytest.mark.parametrize(("adapted_bpb", "outcome"), [(1.100027, Outcome.PASS), (1.13, Outcome.WARNING)])
+def test_one_pass_under_two_names_counts_once(adapted_bpb: float, outcome: Outcome) -> None:
+    adapted = Evaluation(80, "ttt:done", adapted_bpb, None, seconds=565.2)
+    score = Evaluation(90, "final_roundtrip", 1.1, 1.86, seconds=565.651)
+    run = a_run(score=score, evaluations=(adapted, score), eval_seconds=565.651)
+    assert eval_time_cap.RULE.check(some_facts(run)).outcome is outcome
+
+
 def test_seeds_on_other_validation_sets_are_no_sample() -> None:
     claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
     runs = [a_run(1, val_tokens=62_021_632), a_run(2, val_tokens=40_540_160)]
