@@ -1,0 +1,311 @@
+"""Shards, the loader, the checks before a run, the text of the small scale, the downloader."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the trainer needs torch")
+pytest.importorskip("sentencepiece", reason="the trainer needs sentencepiece")
+
+import numpy as np  # noqa: E402
+
+from reference_model import download, text  # noqa: E402
+from reference_model.config import RunConfig, small  # noqa: E402
+from reference_model.data import Problem, Shard, ShardError, TrainLoader, check, load_validation, write_shard  # noqa: E402
+from reference_model.download import DownloadError, RemoteFile, fetch  # noqa: E402
+
+CPU = torch.device("cpu")
+SEQ = 16
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    config = small()
+    config = replace(config, data=replace(config.data, data_dir=str(tmp_path_factory.mktemp("data"))))
+    text.prepare(config)
+    return config
+
+
+def numbered(folder: Path, *sizes: int, micro_batches: int = 2, rows: int = 4) -> RunConfig:
+    """A configuration whose training shards hold each token id once, so that a sequence tells where it is from."""
+    config = small()
+    config = replace(
+        config,
+        data=replace(config.data, data_dir=str(folder)),
+        train=replace(
+            config.train, train_seq_len=SEQ, micro_batches=micro_batches, train_batch_tokens=micro_batches * rows * SEQ
+        ),
+    )
+    start = 0
+    for index, size in enumerate(sizes):
+        write_shard(Path(config.datasets_dir, f"fineweb_train_{index:06d}.bin"), np.arange(start, start + size))
+        start += size
+    return config
+
+
+def test_shard_round_trip(tmp_path: Path) -> None:
+    ids = [0, 1, 65535, 7]
+    shard = write_shard(tmp_path / "a" / "s.bin", ids)
+    assert Shard.open(shard.path) == shard
+    assert shard.read().tolist() == ids
+    header = np.fromfile(shard.path, dtype="<i4", count=256)
+    assert header[:3].tolist() == [20240520, 1, 4]
+    assert not header[3:].any()
+    assert shard.path.stat().st_size == 1024 + 8
+
+
+@pytest.mark.parametrize("ids", [[-1], [65536], [[1, 2]]])
+def test_shard_takes_uint16_only(tmp_path: Path, ids: object) -> None:
+    with pytest.raises(ValueError, match="0 to 65535"):
+        write_shard(tmp_path / "s.bin", ids)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data[:-1], "truncated: 1,043 bytes, but 10 tokens make 1,044"),
+        (lambda data: data + b"\0\0", "longer than its header says"),
+        (lambda data: data[:100], "its header alone has 1024"),
+        (lambda data: b"\1" + data[1:], "magic"),
+        (lambda data: data[:4] + b"\2" + data[5:], "version 2"),
+        (lambda data: data[:8] + b"\xff\xff\xff\xff" + data[12:], "longer"),
+    ],
+)
+def test_what_is_no_shard(tmp_path: Path, change, message: str) -> None:  # type: ignore[no-untyped-def]
+    path = write_shard(tmp_path / "s.bin", range(10)).path
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ShardError, match=message) as caught:
+        Shard.open(path)
+    assert str(path) in str(caught.value)
+
+
+def test_targets_are_the_inputs_shifted(tmp_path: Path) -> None:
+    loader = TrainLoader(numbered(tmp_path, 500, 300), 0, 1, CPU, 3)
+    inputs, targets = loader.next_batch()
+    loader.close()
+    assert inputs.shape == targets.shape == (4, SEQ)
+    assert inputs.dtype == targets.dtype == torch.int64
+    assert torch.equal(targets, inputs + 1)  # ids count up
+
+
+def test_a_pass_takes_every_sequence_once(tmp_path: Path) -> None:
+    loader = TrainLoader(numbered(tmp_path, 40 * SEQ + 1, 20 * SEQ + 1, 4 * SEQ + 1, rows=1), 0, 1, CPU, 5)
+    total = 64 - 3  # a phase costs a shard at most one sequence
+    seen = [token for _ in range(total) for token in loader.next_batch()[0].flatten().tolist()]
+    loader.close()
+    assert len(set(seen)) == len(seen) == total * SEQ
+    assert seen != sorted(seen)
+
+
+def test_shards_come_in_proportion_to_their_size(tmp_path: Path) -> None:
+    loader = TrainLoader(numbered(tmp_path, 30_000, 10_000, rows=100), 0, 1, CPU, 1)
+    starts = torch.cat([loader.next_batch()[0][:, 0] for _ in range(8)])
+    loader.close()
+    assert 0.65 < (starts < 30_000).float().mean().item() < 0.85  # 0.75 but for chance, at every point of the pass
+
+
+def test_passes_follow_each_other(tmp_path: Path) -> None:
+    loader = TrainLoader(numbered(tmp_path, 6 * SEQ + 1, rows=4), 0, 1, CPU, 1)
+    batches = [loader.next_batch()[0] for _ in range(20)]
+    loader.close()
+    assert len({tuple(row) for batch in batches for row in batch.tolist()}) > 6  # cut at another phase
+
+
+def test_same_seed_same_batches(tmp_path: Path) -> None:
+    config = numbered(tmp_path, 5_000)
+    first, again, other = (TrainLoader(config, 0, 1, CPU, seed) for seed in (1, 1, 2))
+    for _ in range(3):
+        batch = first.next_batch()[0]
+        assert torch.equal(batch, again.next_batch()[0])
+        assert not torch.equal(batch, other.next_batch()[0])
+    for loader in (first, again, other):
+        loader.close()
+
+
+def test_no_two_ranks_see_a_sequence(tmp_path: Path) -> None:
+    config = numbered(tmp_path, 9_000, micro_batches=2, rows=4)
+    ranks = [TrainLoader(config, rank, 2, CPU, 1) for rank in range(2)]
+    parts = [loader.next_batch()[0] for loader in ranks]
+    for loader in ranks:
+        loader.close()
+    assert parts[0].shape == (4, SEQ)
+    assert len({row[0] for part in parts for row in part.tolist()}) == 8
+
+
+def test_too_short_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(ShardError, match="no shard holds two sequences"):
+        TrainLoader(numbered(tmp_path, SEQ), 0, 1, CPU, 1)
+
+
+def test_validation_is_whole_and_in_order(tmp_path: Path) -> None:
+    config = numbered(tmp_path)
+    write_shard(Path(config.datasets_dir, "fineweb_val_000001.bin"), [5, 65535])
+    write_shard(Path(config.datasets_dir, "fineweb_val_000000.bin"), [1, 2, 3])
+    assert load_validation(config).tolist() == [1, 2, 3, 5, 65535]
+
+
+def test_check_finds_nothing_wrong_with_what_is_right(prepared: RunConfig) -> None:
+    assert check(prepared) == []
+
+
+def test_check_names_what_is_missing(tmp_path: Path) -> None:
+    config = replace(small(), data=replace(small().data, data_dir=str(tmp_path)))
+    found = {problem.where: problem.message for problem in check(config)}
+    assert set(found) == {config.tokenizer_path, config.train_files, config.val_files}
+    assert "golf-reproduce data" in found[config.train_files]
+
+
+def test_check_counts_the_validation_tokens(prepared: RunConfig) -> None:
+    scored = load_validation(prepared).numel() - 1
+    for expected, fine in ((scored, True), (scored - 2047, True), (scored - 2048, False), (scored + 1, False)):
+        config = replace(prepared, data=replace(prepared.data, expected_val_tokens=expected))
+        problems = check(config)
+        assert (problems == []) is fine
+        assert fine or problems == [Problem(config.val_files, problems[0].message)]
+        assert fine or f"{scored:,} tokens to score" in problems[0].message
+
+
+def test_check_names_another_vocabulary(prepared: RunConfig, tmp_path: Path) -> None:
+    config = replace(prepared, model=replace(prepared.model, vocab_size=512))
+    config = replace(config, data=replace(prepared.data, data_dir=str(tmp_path)))
+    for name in ("fineweb_train_000000.bin", "fineweb_val_000000.bin"):
+        source, target = Path(prepared.datasets_dir, name), Path(config.datasets_dir, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    Path(config.tokenizer_path).parent.mkdir(parents=True)
+    Path(config.tokenizer_path).write_bytes(Path(prepared.tokenizer_path).read_bytes())
+    messages = [problem.message for problem in check(config)]
+    assert any("a vocabulary of 1024, but the model's is 512" in message for message in messages)
+    assert sum("beyond the vocabulary of 512" in message for message in messages) == 2
+
+
+def test_check_names_broken_files(tmp_path: Path) -> None:
+    config = numbered(tmp_path, 500, 500)
+    broken = Path(config.datasets_dir, "fineweb_train_000001.bin")
+    broken.write_bytes(broken.read_bytes()[:-3])
+    Path(config.tokenizer_path).parent.mkdir(parents=True)
+    Path(config.tokenizer_path).write_bytes(b"not a model")
+    found = {problem.where: problem.message for problem in check(config)}
+    assert found[str(broken)].startswith("truncated")
+    assert found[config.tokenizer_path].startswith("no SentencePiece model")
+
+
+def test_text_is_the_same_every_time(prepared: RunConfig, tmp_path: Path) -> None:
+    config = replace(prepared, data=replace(prepared.data, data_dir=str(tmp_path)))
+    corpus = text.prepare(config)
+    files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    assert len(files) == 4
+    assert not [path for path in files if path.suffix == ".partial"]
+    for path in files:
+        assert (tmp_path / path).read_bytes() == Path(prepared.data.data_dir, path).read_bytes()
+    assert corpus.val_tokens == load_validation(config).numel()
+    assert corpus.train_tokens > 20 * corpus.val_tokens
+
+
+def test_text_to_validate_on_is_not_trained_on() -> None:
+    train, val = text.documents()
+    assert len(val) > 3
+    assert not set(train) & set(val)
+
+
+def test_no_text(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no Python sources"):
+        text.documents(tmp_path)
+
+
+class LocalHub:
+    """Stands in for the Hub. `broken`: how often a file comes short, or doesn't come at all, before it comes."""
+
+    def __init__(self, **broken: int) -> None:
+        shards = "datasets/datasets/fineweb10B_sp4096"
+        self.content = {
+            f"{shards}/fineweb_train_000000.bin": b"t" * 40,
+            f"{shards}/fineweb_val_000000.bin": b"v" * 30,
+            f"{shards}/notes.txt": b"",
+            "datasets/tokenizers/fineweb_4096_bpe.model": b"m" * 20,
+            "datasets/tokenizers/fineweb_8192_bpe.model": b"m" * 20,
+        }
+        self.short, self.failing = broken.get("short", 0), broken.get("failing", 0)
+        self.asked: list[str] = []
+
+    def files(self, folders):  # type: ignore[no-untyped-def]
+        listed = tuple(f"{folder}/" for folder in folders)
+        return [RemoteFile(path, len(data)) for path, data in self.content.items() if path.startswith(listed)]
+
+    def download(self, path: str, folder: Path) -> Path:
+        self.asked.append(path)
+        if self.failing:
+            self.failing -= 1
+            raise ConnectionError("reset by peer\nmore of it")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self.content[path][:5] if self.short else self.content[path])
+        self.short = max(0, self.short - 1)
+        return target
+
+
+def test_fetch_into_the_challenges_layout(tmp_path: Path) -> None:
+    hub, lines = LocalHub(), []
+    found = fetch(tmp_path / "new" / "data", lines.append, hub)
+    config = replace(small(), model=replace(small().model, vocab_size=4096))
+    config = replace(config, data=replace(config.data, data_dir=str(tmp_path / "new" / "data")))
+    assert [str(path) for path in found] == [
+        f"{config.datasets_dir}/fineweb_train_000000.bin", f"{config.datasets_dir}/fineweb_val_000000.bin",
+        config.tokenizer_path,
+    ]  # fmt: skip
+    assert [path.stat().st_size for path in found] == [40, 30, 20]
+    assert lines[0] == "3 files, 0 of them here already"
+    assert len(lines) == 4
+    assert not (tmp_path / "new" / "data" / ".download").exists()
+
+
+def test_fetch_goes_on_where_it_was(tmp_path: Path) -> None:
+    _, short, _ = fetch(tmp_path, lambda line: None, LocalHub())
+    short.write_bytes(b"v" * 12)
+    hub = LocalHub()
+    fetch(tmp_path, lambda line: None, hub)
+    assert hub.asked == [f"datasets/datasets/fineweb10B_sp4096/{short.name}"]
+    assert short.stat().st_size == 30
+
+
+@pytest.mark.parametrize("trouble", ["short", "failing"])
+def test_fetch_tries_again(tmp_path: Path, trouble: str) -> None:
+    assert len(fetch(tmp_path, lambda line: None, LocalHub(**{trouble: 2}))) == 3
+    with pytest.raises(DownloadError, match=r"5 bytes came of 40|reset by peer\.") as caught:
+        fetch(tmp_path / "other", lambda line: None, LocalHub(**{trouble: 3}))
+    assert "hf download kevclark/parameter-golf" in str(caught.value)
+    assert not list((tmp_path / "other").rglob("fineweb_train*"))
+
+
+def test_fetch_without_network(tmp_path: Path) -> None:
+    hub = LocalHub()
+    hub.files = lambda folders: (_ for _ in ()).throw(OSError("no route"))  # type: ignore[method-assign]
+    with pytest.raises(DownloadError, match="can't be listed: no route") as caught:
+        fetch(tmp_path, lambda line: None, hub)
+    assert "hf download" in str(caught.value)
+
+
+def test_fetch_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = LocalHub()
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: shutil_usage(1_000_000_050))
+    with pytest.raises(DownloadError, match="choose another folder"):
+        fetch(tmp_path / "a", lambda line: None, hub)
+    assert not hub.asked
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: shutil_usage(1_000_000_090))
+    assert len(fetch(tmp_path / "a", lambda line: None, hub)) == 3
+
+
+def shutil_usage(free: int):  # type: ignore[no-untyped-def]
+    return type("Usage", (), {"free": free})
+
+
+@pytest.mark.parametrize("gone", ["fineweb_val_000000.bin", "fineweb_4096_bpe.model"])
+def test_fetch_says_what_is_no_longer_published(tmp_path: Path, gone: str) -> None:
+    hub = LocalHub()
+    hub.content = {path: data for path, data in hub.content.items() if not path.endswith(gone)}
+    with pytest.raises(DownloadError, match="any more"):
+        fetch(tmp_path, lambda line: None, hub)
