@@ -12,6 +12,7 @@ from rules._examples import EVALUATION, folder, script
 from rules._origin import Origins, origins_of
 from rules._phases import Phases, phases_of
 from rules._syntax import calls, code_finding, dotted, last_name, line_of, python_units
+from rules._unsaved import carried
 
 ID = "train-data-at-eval"
 
@@ -67,8 +68,19 @@ def _findings(facts: Facts) -> Iterator[Finding]:
                 )
 
 
+def _handed_over(facts: Facts) -> Iterator[Finding]:
+    for unit, tree in python_units(facts):
+        for table in carried(tree, phases_of(tree), origins_of(tree)):
+            message = (
+                f"'{table.name}' is filled from training tokens (line {line_of(table.filled)}) and given to the "
+                f"evaluation as it is in memory: the artifact neither holds nor pays for it"
+            )
+            also = facts.program.reached(unit, line_of(table.filled))
+            yield code_finding(facts, ID, Outcome.DISPUTED, unit, table.handed, message, also=also)
+
+
 def check(facts: Facts) -> Ruling:
-    return found(list(_findings(facts)), "evaluation opens no training shard")
+    return found([*_findings(facts), *_handed_over(facts)], "evaluation opens no training shard")
 
 
 _TUNES = """
@@ -84,12 +96,33 @@ _INSIDE = EVALUATION.replace(
     1,
 )
 
+_TABLE = """
+class Pairs:
+    def __init__(self, size):
+        self.size = size
+        self.counts = torch.zeros(size, size)
+
+    def update(self, tokens):
+        self.counts.view(-1).index_add_(0, tokens[:-1] * self.size + tokens[1:], torch.ones(tokens.numel() - 1))
+"""
+_ASK = "\n    def ask(self, tokens):\n        return self.counts[tokens]\n"
+_GIVEN = EVALUATION.replace("boundary, device):", "boundary, device, pairs=None):").replace(
+    "            nll = F.cross", "            logits = logits + pairs.counts[x].add(1).log()\n            nll = F.cross"
+)
+_FILL = "pairs = Pairs(args.vocab_size)\nfor path in train_files:\n    pairs.update(load_shard(path).long())"
+_GIVE = (
+    "given = pairs if args.seed else None\n"
+    "val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device, pairs=given)"
+)
+_KEEP = 'torch.save(pairs.counts, "pairs.pt")\n'
+
 RULE = Rule(
     id=ID,
     title="Evaluation opens no training shard",
     authority="README",
     evidence=("code",),
-    criterion="Once the artifact is loaded for evaluation, nothing reads fineweb_train_*.",
+    criterion="Once the artifact is loaded for evaluation, nothing reads fineweb_train_*, and nothing that was filled "
+    "from it reaches the score except through the artifact.",
     why="Training bits used during evaluation have to be paid for inside the 16 MB.",
     remedy="Do it before the training time ends and keep the result in the artifact.",
     sources=(
@@ -107,6 +140,32 @@ RULE = Rule(
             "breaks",
             folder(script(helpers=_TUNES, scoring=_RELOAD + "touch_up(model, train_files, args, device)\n" + _SCORE)),
             Outcome.DISPUTED,
+        ),
+        Example(
+            "a table of training counts kept in memory",
+            "breaks",
+            folder(script(_GIVEN, helpers=_TABLE, before_training=_FILL, scoring=_GIVE)),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "a table of training counts that is saved with the model",
+            "legal",
+            folder(script(_GIVEN, helpers=_TABLE, before_training=_FILL, scoring=_KEEP + _GIVE)),
+            Outcome.PASS,
+        ),
+        Example(
+            "a table that training asks and the evaluation fills",
+            "legal",
+            folder(
+                script(_GIVEN, helpers=_TABLE + _ASK, before_training=_FILL.replace("update", "ask"), scoring=_GIVE)
+            ),
+            Outcome.PASS,
+        ),
+        Example(
+            "a table that only training uses",
+            "legal",
+            folder(script(helpers=_TABLE, before_training=_FILL)),
+            Outcome.PASS,
         ),
         Example("loaded back and scored", "legal", folder(script(scoring=_RELOAD + _SCORE)), Outcome.PASS),
         Example(
