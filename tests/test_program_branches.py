@@ -158,3 +158,13 @@ def test_a_complete_log_without_its_lines_shows_that_a_branch_did_not_run() -> N
     elsewhere = body.replace('print(f"ttt', 'log_to_file(f"ttt')
     helper = "def log_to_file(text):\n    print(text)\n"
     assert {d.active for d in pairs(helper + elsewhere)} == {True}
+
+
+def test_lines_of_a_program_that_was_not_followed_may_run() -> None:
+    spare = "if False:\n    spare = 1\n"
+    unit, line = sources("").entry, textwrap.dedent(HEAD).strip().count("\n") + 3
+    lost, known = program(spare + "score(net, val)"), program(spare + FINAL)
+    assert not lost.followed
+    assert lost.reached(unit, line) is None
+    assert known.reached(unit, line) is False
+    assert known.reached(unit, line + 1) is True

@@ -45,4 +45,5 @@ class Program:
         """Whether that line of that unit runs: True, False, or None where it cannot be told."""
         if unit.language != "python":
             return None
-        return self.lines.get((unit.path, unit.layer), {}).get(line, False)
+        unmet = False if self.followed else None  # where the way to the score was lost, any line may run
+        return self.lines.get((unit.path, unit.layer), {}).get(line, unmet)
