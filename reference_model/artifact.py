@@ -14,8 +14,8 @@ changed matrix is compressed again without the others, and the window need not b
 (Alted, "Why Modern CPUs Are Starving", 2010; as in Blosc and HDF5): all first bytes of an array's numbers, then all
 second ones, so that the exponents stand together. Brotli: Alakuijala and Szabadka, RFC 7932.
 
-Nothing is unpickled or executed on the way back: the header is checked, sizes are bounded before they are allocated, and
-a weight is int8 code x float16 scale in float32, which is exact, so that every platform restores the same bits.
+Nothing is unpickled or executed on the way back: the header is checked, sizes are bounded before they are allocated,
+and a weight is int8 code x float16 scale in float32, which is exact, so that every platform restores the same bits.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def assemble(
     if twice:
         raise ValueError(f"both quantized and plain: {', '.join(sorted(twice))}")
     scales = [matrix.scales.cpu().numpy().astype("<f2") for matrix in quantized.values()]
-    last = _compress(b"".join([_shuffle(np.concatenate(scales)) if scales else b"", *map(_plain_bytes, plain.values())]),
-                     quality)
+    rest = [_shuffle(np.concatenate(scales)) if scales else b"", *map(_plain_bytes, plain.values())]
+    last = _compress(b"".join(rest), quality)
     header = {
         "quantized": [[name, *matrix.codes.shape, matrix.bits] for name, matrix in quantized.items()],
         "plain": [[name, _stored_as(name, tensor), list(tensor.shape)] for name, tensor in plain.items()],
@@ -155,9 +155,11 @@ def _split(blob: bytes) -> tuple[dict[str, list[list]], list[bytes]]:  # type: i
 
 
 def _is_header(header: object) -> bool:
-    if not isinstance(header, dict) or not all(isinstance(header.get(k), list) for k in ("quantized", "plain", "packed")):
+    if not isinstance(header, dict):
         return False
-    quantized, plain, packed = header["quantized"], header["plain"], header["packed"]
+    quantized, plain, packed = (header.get(name) for name in ("quantized", "plain", "packed"))
+    if not (isinstance(quantized, list) and isinstance(plain, list) and isinstance(packed, list)):
+        return False
     if not all(isinstance(entry, list) and len(entry) == 4 and _are_counts(entry[1:]) for entry in quantized):
         return False
     if not all(isinstance(entry, list) and len(entry) == 3 and isinstance(entry[2], list) and _are_counts(entry[2])
@@ -203,8 +205,8 @@ def _unshuffle(data: memoryview, count: int, kind: str) -> NDArray[np.generic]:
 
 
 def _compress(data: bytes, quality: int) -> bytes:
-    """With the smallest window that holds all of it: a larger one only costs time."""
-    window = min(max(len(data).bit_length(), 10), 24)
+    """With the smallest window that holds all of it (to 16 bytes): a larger one only costs time."""
+    window = min(max((max(len(data), 1) - 1).bit_length(), 10), 24)
     packed: bytes = brotli.compress(data, quality=quality, lgwin=window)
     return packed
 

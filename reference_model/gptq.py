@@ -1,16 +1,16 @@
 """Post-training quantization: full-Hessian GPTQ for matrices, rounding to nearest for embedding tables.
 
 GPTQ (Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2022,
-arXiv:2210.17323) rounds a matrix column by column and lets the columns still to come make up for each column's error, so
-that the layer's *output* on calibration data changes least. It follows OBQ (Frantar and Alistarh, 2022, arXiv:2208.11580)
-and OBS (Hassibi and Stork, 1993). Columns go in order of falling Hessian diagonal ("act-order").
+arXiv:2210.17323) rounds a matrix column by column and lets the columns still to come make up for each column's error,
+so that the layer's *output* on calibration data changes least. It follows OBQ (Frantar and Alistarh, 2022,
+arXiv:2208.11580) and OBS (Hassibi and Stork, 1993). Columns go in order of falling Hessian diagonal ("act-order").
 
 What makes it fast here, with the same result as the column loop of the paper up to rounding:
 
 - One factorization instead of three: with J the reversal, H = U U^T for the upper triangle U = J chol(J H J) J, so that
   U^-1 is the upper Cholesky factor of H^-1, which the algorithm asks for.
-- Rows are independent given H. So every row of every clipping candidate is worked on at once, and a (row, scale) pair that
-  several candidates share is worked on once: most scales of a trained model sit at their floor.
+- Rows are independent given H. So every row of every clipping candidate is worked on at once, and a (row, scale) pair
+  that several candidates share is worked on once: most scales of a trained model sit at their floor.
 - In units of its scale a row needs no multiplication to be rounded; stored with columns leading, each is contiguous.
 - Updates are lazy on two levels: rank-1 within a few columns, matrix products beyond them.
 """
@@ -26,6 +26,7 @@ from torch import Tensor
 
 CLIP_QUANTILES = (0.999, 0.9995, 0.9999, 0.99999, 1.0)
 _INNER = 16  # columns between two matrix products inside a block
+_MOST_WORKERS = 8  # Python between the tensor operations leaves more of them waiting for each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ def quantize_together(
     squared = (scaled - codes).square_().sum(0)
     codes = codes[order.argsort()].t().to(torch.int8)
     sizes = [plan.row.numel() for plan in plans]
-    return [plan.best(*part, bits, columns)
-            for plan, *part in zip(plans, codes.split(sizes), squared.split(sizes), strict=True)]
+    return [plan.best(own_codes, own_squared, bits, columns) for plan, own_codes, own_squared
+            in zip(plans, codes.split(sizes), squared.split(sizes), strict=True)]
 
 
 def quantize_all(
@@ -86,9 +87,11 @@ def quantize_all(
 ) -> dict[str, Quantized]:
     """:func:`quantize` for every matrix by name, in the given order.
 
-    Matrices whose Hessian is one and the same tensor go through together. ``workers`` threads share the work;
-    ``progress(done, total)`` is called after each matrix group, from whichever thread finished it.
+    Matrices whose Hessian is one and the same tensor go through together. On the CPU up to ``workers`` threads share
+    the work; ``progress(done, total)`` is called after each group, from whichever thread finished it.
     """
+    on_cpu = all(weight.device.type == "cpu" for weight in weights.values())
+    workers = min(max(workers, 1), _MOST_WORKERS) if on_cpu else 1
     groups: dict[object, list[str]] = {}
     for name, weight in weights.items():
         found = hessians.get(name)
@@ -104,7 +107,7 @@ def quantize_all(
 
     # The widest first: no thread is left alone with one at the end.
     widest = sorted(groups.values(), key=lambda names: -sum(weights[n].numel() * weights[n].shape[1] for n in names))
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         found_all = {name: result for part in pool.map(work, widest) for name, result in part.items()}
     return {name: found_all[name] for name in weights}
 
@@ -124,7 +127,7 @@ def round_rows(weight: Tensor, bits: int = 8, quantile: float = 0.9999984) -> Qu
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The distinct (row, scale) pairs of a matrix over all clipping candidates, and where each candidate finds its own."""
+    """The distinct (row, scale) pairs of a matrix over all clipping candidates, and which are each candidate's."""
 
     row: Tensor  # int64 [pairs]
     scale: Tensor  # float16 [pairs]

@@ -17,9 +17,9 @@ def collect_hessians(
     """E[sum over a batch of x x^T], float32 [inputs, inputs], for each matrix of more than ``min_numel`` elements.
 
     By name in the state_dict. x are the inputs of the matrix's layer, in float32, over every position of ``batches`` of
-    ids [B, T] and, where recurrence is on, over every run of the layer. ``reduce`` adds a tensor over ``world`` ranks in
-    place (each with batches of its own) and returns it. Runs the model without gradients in evaluation mode, and leaves
-    its mode and hooks as they were. Raises ValueError where there is no batch.
+    ids [B, T] and, where recurrence is on, over every run of the layer. ``reduce`` adds a tensor over ``world`` ranks
+    in place (each with batches of its own) and returns it. Runs the model without gradients in evaluation mode, and
+    leaves its mode and hooks as they were. Raises ValueError where there is no batch.
 
     One pass over the batches; a Hessian costs 2 * inputs^2 operations per position, half of them wasted on symmetry.
     """

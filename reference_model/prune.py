@@ -3,9 +3,10 @@
 Zeroing a code of +/-1 changes its weight by the row's scale, so the rows with the smallest scales go first; among equal
 ones, the first in the model. A pruned row's codes are easier to predict, and the artifact shrinks.
 
-Brotli at the record's quality takes half a minute for the whole model, so its size is predicted instead of tried: by the
-entropy of each matrix's codes (Shannon, 1948) times what Brotli needs over it. That ratio is measured on a few matrices,
-whose streams are used later, then on all; only matrices that change are compressed again. Most runs compress once.
+Brotli at the record's quality takes half a minute for the whole model, so its size is predicted instead of tried: by
+the entropy of each matrix's codes (Shannon, 1948) times what Brotli needs over it. That ratio is measured on a few
+matrices, whose streams are used later, then on all; only matrices that change are compressed again. Most runs compress
+once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _SAMPLE = 12  # every so manyth matrix is compressed before the others, for the 
 _SLACK = 2000  # a result that leaves no more than limit/_SLACK bytes unused is taken
 _REHEARSALS = 2  # predictions that only the sample is compressed for
 _ROUNDS = 8
+_STRIDE = 1024  # rows between two sums that are kept
 _STREAM_BYTES = 60.0  # about what a stream costs beyond its codes: block and code tables
 
 
@@ -82,7 +84,7 @@ def fit(
     best: tuple[int, bytes, dict[str, Quantized]] | None = None
     count = search.predict()
     for attempt in count_from(1):
-        matrices = prune(quantized, count, bits)
+        matrices = _pruned(quantized, search.ranking, count)
         blob = search.pack(matrices, count)
         unused = limit_bytes - code_bytes - len(blob)
         if unused >= 0:
@@ -92,13 +94,11 @@ def fit(
             if count >= search.ranking.prunable:
                 raise DoesNotFit(search.refusal(len(blob)))
         count = search.predict()
-        if best is None:
-            above = search.ranking.prunable + 1
-        else:
-            above = best[0]
-            settled = best[0] <= below + 1 or (0 <= unused <= limit_bytes // _SLACK and count > 0)
-            if settled or attempt >= _ROUNDS:
+        if best is not None:
+            close = 0 <= unused <= limit_bytes // _SLACK and count > 0  # at 0, pruning may not be needed at all
+            if close or best[0] <= below + 1 or attempt >= _ROUNDS:
                 return Fitted(best[1], best[2], search.report(*best[:2]))
+        above = best[0] if best is not None else search.ranking.prunable + 1
         if not below < count < above:
             count = (below + above) // 2
     raise AssertionError("the bisection ends")
@@ -106,8 +106,7 @@ def fit(
 
 def prune(quantized: Mapping[str, Quantized], count: int, bits: int = 6) -> dict[str, Quantized]:
     """The ``count`` cheapest codes of +/-1 set to 0; matrices in which nothing changes are the same objects."""
-    ranking = _Ranking.of(quantized, bits)
-    return _pruned(quantized, ranking, ranking.counts(count))
+    return _pruned(quantized, _Ranking.of(quantized, bits), count)
 
 
 class _Search:
@@ -133,7 +132,7 @@ class _Search:
             len(self.streams[name][1]) for name in others)
         for _ in range(_REHEARSALS):  # the ratio of a pruned matrix is another one
             count = self.predict()
-            self._compress(prune(quantized, count, bits), prunable[::_SAMPLE])
+            self._compress(_pruned(quantized, self.ranking, count), prunable[::_SAMPLE])
             self._calibrate(count)
 
     def predict(self) -> int:
@@ -174,7 +173,8 @@ class _Search:
         changed = [name for name in names
                    if name not in self.streams or not torch.equal(self.streams[name][0], matrices[name].codes)]
         packed = pack_codes([matrices[name] for name in changed], self.quality)
-        self.streams.update((name, (matrices[name].codes, stream)) for name, stream in zip(changed, packed, strict=True))
+        for name, stream in zip(changed, packed, strict=True):
+            self.streams[name] = (matrices[name].codes, stream)
         self.compressions += len(changed)
 
     def _calibrate(self, count: int) -> None:
@@ -199,13 +199,21 @@ class _Entropy:
         first = np.cumsum([0, *(len(part) for part in rows)])
         every = np.concatenate([*rows, np.zeros((0, 2 * most), dtype=np.int64)])
         self.by_rank = every[first[ranking.matrix] + ranking.row]
+        self.marks = [np.zeros_like(self.whole)]  # what _STRIDE rows, twice as many, ... of the ranking hold, by matrix
+        for start in range(0, len(self.by_rank) - _STRIDE + 1, _STRIDE):
+            self.marks.append(self._plus_rows(self.marks[-1], start, start + _STRIDE))
+
+    def _plus_rows(self, histograms: NDArray[np.int64], start: int, stop: int) -> NDArray[np.int64]:
+        total = histograms.copy()
+        np.add.at(total, self.ranking.matrix[start:stop], self.by_rank[start:stop])
+        return total
 
     def bytes(self, count: int) -> NDArray[np.float64]:
         """[matrices]. Rows that lose codes and rows that don't have a code table each, as Brotli's blocks do."""
         ranking = self.ranking
         touched = int(np.searchsorted(ranking.ends, count)) + 1 if count else 0
-        losing = np.zeros_like(self.whole)
-        np.add.at(losing, ranking.matrix[:touched], self.by_rank[:touched])
+        mark = min(touched // _STRIDE, len(self.marks) - 1)
+        losing = self._plus_rows(self.marks[mark], mark * _STRIDE, touched)
         keeping = self.whole - losing
         gone = np.diff(np.minimum(ranking.ends, count), prepend=0)[:touched]
         ones = losing[:, [self.zero - 1, self.zero + 1]]
@@ -254,19 +262,17 @@ class _Ranking:
     def prunable(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
 
-    def counts(self, count: int) -> list[NDArray[np.int64]]:
-        """For each matrix, how many +/-1 each row loses when ``count`` are pruned in all, as pairs (row, codes) [rows touched, 2]."""
+    def losses(self, count: int) -> list[NDArray[np.int64]]:
+        """When ``count`` are pruned in all: for each matrix, the rows that lose codes and how many, [rows, 2]."""
         taken = np.minimum(self.ends, count)
         losses = np.diff(taken, prepend=0)
         touched = losses > 0
         return [np.stack([self.row, losses], 1)[touched & (self.matrix == index)] for index in range(len(self.names))]
 
 
-def _pruned(
-    quantized: Mapping[str, Quantized], ranking: _Ranking, counts: Sequence[NDArray[np.int64]]
-) -> dict[str, Quantized]:
+def _pruned(quantized: Mapping[str, Quantized], ranking: _Ranking, count: int) -> dict[str, Quantized]:
     result = dict(quantized)
-    for name, losses in zip(ranking.names, counts, strict=True):
+    for name, losses in zip(ranking.names, ranking.losses(count), strict=True):
         if not len(losses):
             continue
         codes = result[name].codes.clone()
