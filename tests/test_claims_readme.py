@@ -122,6 +122,52 @@ def test_a_difference_is_no_headline() -> None:
     assert read(readme="improves val_bpb: -0.0029 over the last one\n").readme_val_bpb is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "It beats the baseline by ~0.006 bpb at equal steps.",
+        "val_bpb std: 0.0131",
+        "0.0029 BPB better than before",
+        "bpb improvement of 0.0061",
+        "val_bpb \u00b1 0.0005",
+        "delta val_bpb: 0.0123",
+        "an improvement over val_bpb than 1.2244",
+    ],
+)
+def test_differences_spreads_and_rivals_are_no_headline(line: str) -> None:
+    assert read(readme=f"{line}\n").readme_val_bpb is None
+    after = read(readme=f"{line}\n\n**val_bpb: 1.1617** (worse than best)\n").readme_val_bpb
+    assert after is not None
+    assert (after.value, after.where) == (1.1617, "README.md:3")
+
+
+def test_a_figure_after_a_difference_on_one_line() -> None:
+    claim = read(readme="improves val_bpb by 0.0061 to val_bpb 1.1617\n").readme_val_bpb
+    assert claim is not None
+    assert claim.value == 1.1617
+
+
+def test_a_row_of_metrics_states_the_score_where_the_prose_does_not() -> None:
+    table = "| Metric | Value |\n|---|---|\n| pre-quant bpb | 1.15 |\n| val_bpb (int8+zlib) | **1.16166728** |\n"
+    claim = read(readme=table + "\nIt gains 0.006 bpb.\n").readme_val_bpb
+    assert claim is not None
+    assert (claim.value, claim.where) == (1.16166728, "README.md:4")
+    prose = read(readme=table + "\nval_bpb: 1.1700\n").readme_val_bpb
+    assert prose is not None
+    assert prose.value == 1.17
+
+
+def test_the_figure_that_submission_json_shares_is_the_headline() -> None:
+    text = "Earlier val_bpb: 1.2000\n\nval_bpb: 1.1617\n"
+    claim = read(readme=text, claims='{"val_bpb": 1.16168}').readme_val_bpb
+    assert claim is not None
+    assert (claim.value, claim.where) == (1.1617, "README.md:3")
+
+
+def test_a_size_is_not_the_tail_of_a_larger_one() -> None:
+    assert read(readme="Weights: 115.14 MB, 117,132,420 bytes\n").readme_artifact_bytes is None
+
+
 def test_prefixes_and_continuations() -> None:
     found = command(
         "SEED=42 TTT_ENABLED=1 \\", "  torchrun --standalone --nproc_per_node=8 train_gpt.py --x 1 2>&1 | tee a.log"

@@ -22,7 +22,7 @@ def read_claims(submission: Submission) -> Claims:
     commands: list[Command] = []
     if readme is not None and readme.data:
         text = readme.text[:_TEXT_LIMIT]
-        rows, bpb, size = read_readme(text, readme.path, claims.val_bpb.value if claims.val_bpb else None)
+        rows, bpb, size = read_readme(text, readme.path, claims)
         claims = replace(claims, readme_seeds=rows, readme_val_bpb=bpb, readme_artifact_bytes=size)
         claims = replace(claims, problems=claims.problems + _undecodable(readme))
         commands += read_readme_commands(text, readme.path)
