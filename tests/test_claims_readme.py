@@ -164,6 +164,28 @@ def test_the_figure_that_submission_json_shares_is_the_headline() -> None:
     assert (claim.value, claim.where) == (1.1617, "README.md:3")
 
 
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        ("| Artifact size | 18.1 MB (int8+zlib) |", 18_100_000),
+        ("| **Model size** | 17,132,420 bytes |", 17_132_420),
+        ("The submission size is 15.93 MB.", 15_930_000),
+        ("**Artifact:** ~15.9 MB", 15_900_000),
+        ("| Artifact limit | 16.0 MB |", None),
+        ("The artifact would be 18.1 MB without pruning", None),
+        ("model size uncompressed 67.2 MB", None),
+        ("| Step time | 18.1 MB |", None),
+    ],
+)
+def test_an_artifact_size_is_read_wherever_it_stands(line: str, size: int | None) -> None:
+    readme = "\n" * 100 + line + "\n"
+    claim = read(readme=readme, claims="{}").readme_artifact_bytes
+    assert (claim.value if claim else None) == size
+    if claim is not None:
+        assert claim.where == "README.md:101"
+        assert read(readme=readme, claims='{"bytes_total": 15900000}').readme_artifact_bytes is None
+
+
 def test_a_size_is_not_the_tail_of_a_larger_one() -> None:
     assert read(readme="Weights: 115.14 MB, 117,132,420 bytes\n").readme_artifact_bytes is None
 

@@ -32,6 +32,12 @@ _BARE = re.compile(r"~?(\d\.\d{3,12})")
 _SIZE = re.compile(
     r"(?<![\d.,])(?:(\d{1,2}[,_]\d{3}[,_]\d{3}|\d{7,9})\s{0,2}(?:bytes|B)\b|(\d{1,2}\.\d{1,4})\s{0,2}MB\b)"
 )
+_OF_ARTIFACT = re.compile(r"\bartifact\b|\bsubmission(?: size| bytes)|\bmodel size", re.IGNORECASE)
+_LINK = re.compile(r"(?: (?:size|bytes))?\W{0,6}(?:is|was|of|at|totals|weighs)?\W{0,6}(?:about )?", re.IGNORECASE)
+_OTHER_SIZE = re.compile(
+    r"limit|\bcaps?\b|budget|would|without|uncompressed|\braw\b|fp32|fp16|bf16|before|baseline|saved|\bif\b",
+    re.IGNORECASE,
+)
 _LINE_LIMIT = 2_000
 
 
@@ -49,7 +55,10 @@ def read_readme(
     sizes = [(r.artifact_bytes, r.where) for r in rows if r.artifact_bytes is not None]
     if sizes:
         return rows, bpb, Claim(*max(sizes))
-    return rows, bpb, _size(lines, path)
+    size = _size(lines, path)
+    if size is None and shipped.artifact_bytes is None:
+        size = _artifact(lines, path)
+    return rows, bpb, size
 
 
 def _headline(lines: list[str], path: str, claimed: list[float]) -> Claim[float] | None:
@@ -101,3 +110,22 @@ def _size(lines: list[str], path: str) -> Claim[int] | None:
 def _bytes(match: re.Match[str]) -> int | None:
     size = to_bytes(match[1] if match[1] else f"{match[2]} MB")
     return size if size is not None and 100_000 < size < 200_000_000 else None
+
+
+def _artifact(lines: list[str], path: str) -> Claim[int] | None:
+    """The first size anywhere that a row or a sentence gives to the artifact itself."""
+    for number, line in enumerate(lines, 1):
+        named = _OF_ARTIFACT.search(line)
+        if named is None or _OTHER_SIZE.search(line):
+            continue
+        if line.lstrip().startswith("|"):
+            cells = cells_of(line)
+            value = plain(cells[1]) if len(cells) > 1 and _OF_ARTIFACT.search(cells[0]) else ""
+            match = _SIZE.search(value)
+        else:
+            link = _LINK.match(line, named.end())
+            match = _SIZE.match(line, link.end() if link else named.end())
+        size = _bytes(match) if match else None
+        if size is not None:
+            return Claim(size, f"{path}:{number}")
+    return None
