@@ -17,9 +17,15 @@ TRACK = "records/track_10min_16mb"
 
 
 def folder(
-    name: str, *, figures: tuple[float, ...] = (), claims: bool = True, script: bool = True, log: bool = False
+    name: str,
+    *,
+    figures: tuple[float, ...] = (),
+    claims: bool = True,
+    script: bool = True,
+    log: bool = False,
+    readme: bool = False,
 ) -> Candidate:
-    return Candidate(f"{TRACK}/{name}", True, claims, script, log, figures=figures)
+    return Candidate(f"{TRACK}/{name}", True, claims, script, log, readme, figures)
 
 
 def pick(candidates: Sequence[Candidate], evidence: Evidence | None = None) -> tuple[str, str]:
@@ -74,8 +80,9 @@ def test_the_only_submission_json_with_content_and_the_only_script() -> None:
 
 def test_a_folder_with_neither_claims_nor_a_log_yields_to_one_with_both_before_dates_decide() -> None:
     name, because = pick([folder("2026-03-24_A", log=True), folder("2026-03-26_Sandbox", claims=False)])
-    assert (name, because) == ("2026-03-24_A", "one of 2 folders; the only one with claims or a log")
-    for newest in (folder("2026-03-26_B", log=True, claims=False), folder("2026-03-26_B")):
+    assert (name, because) == ("2026-03-24_A", "one of 2 folders; the only one with claims, a log or a README")
+    unfinished = [folder("2026-03-26_B", claims=False, log=True), folder("2026-03-26_B", claims=False, readme=True)]
+    for newest in (folder("2026-03-26_B"), *unfinished):
         assert pick([folder("2026-03-24_A", log=True), newest])[0] == "2026-03-26_B"
     assert pick([folder("2026-03-24_A"), folder("2026-03-26_B", claims=False)])[0] == "2026-03-26_B"
     titled = Evidence(title="Record: sandbox")

@@ -234,6 +234,23 @@ def test_several_folders_are_chosen_from_and_listed(repo: Repo, load: Load) -> N
     assert caught.value.usage
 
 
+@pytest.mark.parametrize(
+    ("log", "beside", "chosen"),
+    [
+        ("train_seed1.log", {}, "2026-04-01_Whole"),
+        ("requirements.txt", {}, "2026-04-09_Sandbox"),
+        ("train_seed1.log", {"README.md": b"# Sandbox\n"}, "2026-04-09_Sandbox"),
+    ],
+)
+def test_a_working_folder_is_not_the_submission_however_new(
+    repo: Repo, load: Load, log: str, beside: dict[str, bytes], chosen: str
+) -> None:
+    files = {**record("2026-04-01_Whole"), f"{TRACK}/2026-04-01_Whole/{log}": b"step:1\n"}
+    sandbox = {"train_gpt.py": b"print(2)\n", **beside}
+    repo.pull_request(7, files | {f"{TRACK}/2026-04-09_Sandbox/{name}": data for name, data in sandbox.items()}, "Work")
+    assert load(7).folder == f"{TRACK}/{chosen}"
+
+
 def test_a_folder_that_main_has_by_now_is_not_the_submission(repo: Repo, load: Load) -> None:
     repo.pull_request(36, record("2026-04-01_Mine") | record("2026-04-09_Copied"), "wip")
     repo.commit("Landed by someone else", record("2026-04-09_Copied"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditor.submission.bounds import printable
-from auditor.submission.choose import Choice, Evidence, choose, claimed_figures, has_content, named
+from auditor.submission.choose import Choice, Evidence, choose, claimed_figures, has_content, is_log, is_readme, named
 from auditor.submission.history import Span
 from auditor.submission.layout import CLAIMS_FILE, record_folder, summary, touched
 from auditor.submission.model import Candidate, Change, SubmissionError
@@ -56,7 +56,8 @@ class ChangeSet:
             added=not self.existed(folder),
             has_submission_json=has_content(claims) or (not entries and f"{folder}/{CLAIMS_FILE}" in names),
             has_script=any(name.endswith(".py") for name in names),
-            has_log=any(name.lower().endswith((".log", ".txt")) for name in names),
+            has_log=any(map(is_log, names)),
+            has_readme=any(map(is_readme, names)),
             figures=claimed_figures(claims),
             on_main=entry_at(self.objects, self.span.main_tree, folder) is not None,
         )

@@ -105,6 +105,16 @@ def has_content(data: bytes) -> bool:
     return b"".join(data.split()) not in EMPTY
 
 
+def is_log(path: str) -> bool:
+    """Whether a file's name may be a training log's; text files of requirements are none."""
+    name = path.rpartition("/")[2].lower()
+    return name.endswith((".log", ".txt")) and not name.startswith("requirements")
+
+
+def is_readme(path: str) -> bool:
+    return path.rpartition("/")[2].lower().startswith("readme")
+
+
 def date_of(name: str) -> tuple[int, int, int] | None:
     """Year, month and day at the start of a folder's name, whatever their separators."""
     hit = DATE.match(name)
@@ -178,11 +188,11 @@ def _only_claims(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequenc
 
 
 def _documented(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:
-    """Drops working folders: where another folder has claims and a log, one with neither is no submission."""
+    """Drops working folders: where another has claims and a log, one with neither, nor a README, is no submission."""
     if not any(candidate.has_submission_json and candidate.has_log for candidate in left):
         return [], ""
-    kept = [candidate for candidate in left if candidate.has_submission_json or candidate.has_log]
-    return kept, "the only one with claims or a log"
+    kept = [c for c in left if c.has_submission_json or c.has_log or c.has_readme]
+    return kept, "the only one with claims, a log or a README"
 
 
 def _newest_date(left: Sequence[Candidate], evidence: Evidence) -> tuple[Sequence[Candidate], str]:

@@ -116,6 +116,7 @@ class Candidate:
 
     `added`: the base does not have it; `on_main`: the main branch has come to have it by another way. `figures`
     are the scores (bits per byte) that its submission.json claims. `has_submission_json` is False for an empty one.
+    `has_log` goes by names: a text file that lists requirements is none.
     """
 
     folder: str
@@ -123,6 +124,7 @@ class Candidate:
     has_submission_json: bool
     has_script: bool
     has_log: bool = False
+    has_readme: bool = False
     figures: tuple[float, ...] = ()
     on_main: bool = False
 
