@@ -58,7 +58,8 @@ def flash_attention(flash: Callable[..., Any]) -> Attend:
 
 def _installed_flash() -> Callable[..., Any] | None:
     try:
-        return importlib.import_module("flash_attn_interface").flash_attn_func  # type: ignore[no-any-return]
+        found: Callable[..., Any] = importlib.import_module("flash_attn_interface").flash_attn_func
+        return found
     except (ImportError, AttributeError, OSError):  # OSError: built against another torch or CUDA
         return None
 
@@ -66,6 +67,7 @@ def _installed_flash() -> Callable[..., Any] | None:
 def _hub_flash() -> Callable[..., Any] | None:
     """The Hub's build through the ``kernels`` package, which loads it from its cache or downloads it."""
     try:
-        return importlib.import_module("kernels").get_kernel(HUB_KERNEL).flash_attn_func  # type: ignore[no-any-return]
+        found: Callable[..., Any] = importlib.import_module("kernels").get_kernel(HUB_KERNEL).flash_attn_func
+        return found
     except Exception:  # absent, offline, or no build for this torch: whatever it is, SDPA does the same
         return None
