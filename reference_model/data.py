@@ -139,15 +139,18 @@ class _Pass:
 class TrainLoader:
     """Endless batches of training sequences, the same for the same seed and shards.
 
-    Every rank draws the same sequences and takes its share, so that no two ranks see one of them. The next batch is
-    read by a thread while the current one is trained on. Paths decide nothing but the order of the shards.
+    Every rank draws the sequences of a whole optimizer step and takes its share: a step has the same sequences on any
+    number of ranks, each on one of them. The next batch is read by a thread while the current one is trained on. Paths
+    decide nothing but the order of the shards.
     """
 
     def __init__(self, config: RunConfig, rank: int, world: int, device: torch.device, seed: int) -> None:
         shards = [Shard.open(path) for path in find_shards(config.train_files)]
         self._seq_len = config.train.train_seq_len
         self._rows = config.train.train_batch_tokens // config.train.micro_batches // self._seq_len
+        self._step_rows = self._rows * config.train.micro_batches
         self._rank, self._world, self._device = rank, world, device
+        self._own: list[tuple[int, int]] = []  # what is left of this rank's share of a step
         self._rng = np.random.default_rng([seed, len(shards)])
         self._sizes = [shard.tokens for shard in shards]
         if not any(size > 2 * self._seq_len for size in self._sizes):
@@ -180,7 +183,9 @@ class TrainLoader:
         return found
 
     def _read(self) -> Tensor:
-        own = self._draw(self._rows * self._world)[self._rank :: self._world]
+        if not self._own:
+            self._own = self._draw(self._step_rows)[self._rank :: self._world]
+        own, self._own = self._own[: self._rows], self._own[self._rows :]
         batch = torch.empty((self._rows, self._seq_len + 1), dtype=torch.int64, pin_memory=self._device.type == "cuda")
         rows = batch.numpy()
         for row, (shard, start) in enumerate(own):

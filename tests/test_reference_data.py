@@ -126,14 +126,18 @@ def test_same_seed_same_batches(tmp_path: Path) -> None:
         loader.close()
 
 
-def test_no_two_ranks_see_a_sequence(tmp_path: Path) -> None:
-    config = numbered(tmp_path, 9_000, micro_batches=2, rows=4)
-    ranks = [TrainLoader(config, rank, 2, CPU, 1) for rank in range(2)]
-    parts = [loader.next_batch()[0] for loader in ranks]
-    for loader in ranks:
-        loader.close()
-    assert parts[0].shape == (4, SEQ)
-    assert len({row[0] for part in parts for row in part.tolist()}) == 8
+def test_a_step_is_the_same_on_any_number_of_ranks(tmp_path: Path) -> None:
+    config = numbered(tmp_path, 9_000, micro_batches=4, rows=3)
+    steps = []
+    for world in (1, 2, 4):
+        loaders = [TrainLoader(config, rank, world, CPU, 1) for rank in range(world)]
+        batches = [loader.next_batch()[0] for loader in loaders for _ in range(4 // world)]
+        for loader in loaders:
+            loader.close()
+        assert {batch.shape for batch in batches} == {(3, SEQ)}
+        steps.append(sorted(row[0] for batch in batches for row in batch.tolist()))
+    assert len(set(steps[0])) == 12  # no two ranks have the same sequence
+    assert steps[0] == steps[1] == steps[2]
 
 
 def test_too_short_to_train_on(tmp_path: Path) -> None:
