@@ -64,11 +64,11 @@ def main(script_folder: str, model_folder: str) -> None:
     )
     model = SimpleNamespace(state_dict=lambda: weights)
     code = (Path(script_folder) / "train_gpt.py").read_text(encoding="utf-8")
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     script.serialize(settings, model, code)
     whole = time.perf_counter() - started - spent["save"][0]  # of the unquantized model, which only the record writes
     parts = {"gptq": sum(spent["gptq"]), "brotli": sum(spent["brotli"])}
-    times = {**parts, "prune": whole - sum(parts.values()), "whole": whole, "passes": len(spent["brotli"])}
+    times = {**parts, "prune": whole - sum(parts.values()), "whole": whole, "cpu": time.process_time() - cpu}
     (folder / "times.json").write_text(json.dumps(times), encoding="utf-8")
     np.savez(folder / "codes.npz", **codes)
 

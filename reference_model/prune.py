@@ -130,6 +130,7 @@ class _Search:
         self._calibrate(0)
         self.fixed = len(assemble(quantized, plain, [b""] * len(quantized), quality)) + sum(
             len(self.streams[name][1]) for name in others)
+        self.unpruned = round(self._predicted(0) + self.fixed)
         for _ in range(_REHEARSALS):  # the ratio of a pruned matrix is another one
             count = self.predict()
             self._compress(_pruned(quantized, self.ranking, count), prunable[::_SAMPLE])
@@ -156,7 +157,7 @@ class _Search:
         return blob
 
     def report(self, count: int, blob: bytes) -> PruneReport:
-        unpruned = len(blob) if count == 0 else round(self._predicted(0) + self.fixed)
+        unpruned = len(blob) if count == 0 else self.unpruned
         return PruneReport(self.code_bytes, len(blob), self.limit_bytes, unpruned, count, self.ranking.prunable,
                            self.compressions, len(self.names))
 
