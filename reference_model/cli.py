@@ -237,6 +237,8 @@ def _environment(plan: Plan, environ: Mapping[str, str] | None = None) -> dict[s
     names = {name.upper() for name in plan.config.dump()}
     kept = {name: value for name, value in (environ or os.environ).items() if name not in names}
     return {
+        # Threads that spin while they wait slow each other down manyfold where others use the cores too.
+        "OMP_WAIT_POLICY": "PASSIVE",
         **kept,
         **plan.state.settings,
         "SCALE": plan.config.scale,

@@ -43,7 +43,7 @@ def audit(folder: Path) -> int:
 
 
 def statistics(folder: Path, scale: str) -> None:
-    """Prints two comparisons of the folder's seeds: with the record's own (equivalence), with the record before it."""
+    """Compares the folder's seeds with the record's own (equivalence) and, at its scale, with the record before it."""
     from auditor import stats_law
     from auditor.report.significance import render
     from auditor.significance.compare import compare
@@ -57,15 +57,19 @@ def statistics(folder: Path, scale: str) -> None:
             "\nThis scale scores another text with another model: what follows shows that the tests run; it neither "
             "confirms nor contradicts the record."
         )
-    prior, _ = stats_law.source(str(target.PRIOR), None)
-    same = f"the seeds of pull request {target.NAME[1:]}, which is to be reproduced"
-    before = f"the record that pull request {target.NAME[1:]} was made to beat"
-    answers = (
-        compare(new, _record(), terms, baseline_because=same, margin_nats=LIMITS.significance_nats),
-        compare(new, prior, terms, baseline_because=before, frontier=stats_law.frontier()),
-    )
+    number = target.NAME.removeprefix("#")
+    same = f"the seeds of pull request {number}, which is to be reproduced"
+    answers = {
+        "Is it the record?": compare(new, _record(), terms, baseline_because=same, margin_nats=LIMITS.significance_nats)
+    }
+    if scale == "record":
+        prior, _ = stats_law.source(str(target.PRIOR), None)
+        because = f"the record that pull request {number} was made to beat"
+        answers["Does it beat the record before?"] = compare(
+            new, prior, terms, baseline_because=because, frontier=stats_law.frontier()
+        )
     width = shutil.get_terminal_size((80, 24)).columns
-    for title, answer in zip(("Is it the record?", "Does it beat the record before?"), answers, strict=True):
+    for title, answer in answers.items():
         print(f"\n{title}\n")
         print(render(answer, "terminal", width=width, colour=sys.stdout.isatty()), end="", flush=True)
 
