@@ -1,0 +1,184 @@
+"""golf-reproduce from its command line: what it refuses, what it asks of the machine, the small scale end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reference_model import preflight
+from reference_model.cli import main
+from reference_model.config import record, small
+from reference_model.options import UsageError, read
+from reference_model.preflight import Gpu, examine, ready
+from reference_model.results import Evaluation, SeedResult
+from reference_model.submission import Facts, claims, command, folder_name, readme, requirements
+
+H100 = Gpu("NVIDIA H100 80GB HBM3", 81_559)
+
+
+def test_the_seeds_of_the_record_are_the_default() -> None:
+    options = read(["--scale", "small", "--seeds", "7", "7", "8", "--set", "ITERATIONS=5"])
+    assert (options.seeds, options.scale, options.settings) == ((7, 8), "small", {"ITERATIONS": "5"})
+    assert read([]).seeds == (42, 314, 999)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seeds", "-1"], "--seeds"),
+        (["--nproc", "3"], "--nproc wants 1, 2, 4 or 8"),
+        (["--set", "ITERATIONS"], "NAME=VALUE"),
+        (["--scale", "huge"], "invalid choice"),
+        (["fetch"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read(arguments)
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("setting", "said"), [("NO_SUCH=1", "no setting"), ("ITERATIONS=many", "ITERATIONS='many'"),
+                                               ("SEED=4", "no setting")])  # fmt: skip
+def test_settings_that_are_none_are_refused(
+    setting: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--scale", "small", "--out", str(tmp_path / "o"), "--set", setting]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+# --- the machine ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cards", "nproc", "state", "found"),
+    [
+        ([], None, "missing", "no NVIDIA GPU"),
+        ([H100] * 8, None, "there", "8x NVIDIA H100 80GB HBM3"),
+        ([H100] * 4, None, "missing", "4x NVIDIA H100 80GB HBM3"),
+        ([Gpu("NVIDIA A100", 81_000)] * 8, None, "missing", "8x NVIDIA A100"),
+        ([Gpu("NVIDIA A100", 81_000)] * 8, 8, "noted", "8x NVIDIA A100"),
+        ([H100] * 4, 4, "noted", "4x NVIDIA H100 80GB HBM3"),
+    ],
+)
+def test_the_record_wants_eight_h100(
+    cards: list[Gpu], nproc: int | None, state: str, found: str, tmp_path: Path
+) -> None:
+    check = next(c for c in examine(record(), tmp_path, nproc, cards) if c.what == "GPUs")
+    assert (check.state, check.found) == (state, found)
+
+
+def test_small_cards_are_noted_and_the_small_scale_needs_none(tmp_path: Path) -> None:
+    memory = {c.what: c.state for c in examine(record(), tmp_path, 8, [Gpu("NVIDIA H100", 40_000)] * 8)}
+    assert memory["GPU memory"] == "noted"
+    assert "GPUs" not in {c.what for c in examine(small(), tmp_path)}
+
+
+def test_what_is_missing_is_one_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(preflight, "gpus", list)
+    monkeypatch.setattr(preflight, "_version", lambda name: None if name == "brotli" else "1.0")
+    assert main(["--out", str(tmp_path / "o")]) == 2
+    shown = capsys.readouterr()
+    assert "MISSING" in shown.out
+    assert "pip install" in shown.out
+    assert "missing: brotli, GPUs" in shown.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_full_disk_and_memory_stop_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(preflight._ROOM, "small", (1e6, 1e6))
+    states = {c.what: c.state for c in examine(small(), tmp_path)}
+    assert (states["memory"], states["disk"]) == ("missing", "missing")
+    assert not ready(examine(small(), tmp_path))
+
+
+# --- the folder ----------------------------------------------------------------------------------------------------
+
+
+def _facts(**changes: object) -> Facts:
+    settings = dict(changes.get("settings", {}))  # type: ignore[call-overload]
+    return Facts(record(), "2026-04-06", 8, "8x NVIDIA H100 80GB HBM3", settings, {"torch": "2.9.1+cu128"}, "A", "a")
+
+
+def _result(seed: int, bpb: float) -> SeedResult:
+    return SeedResult(seed, (Evaluation("final", bpb * 2, bpb, 75.0),), 3.6, 5410, 590.0, 15_987_206 + seed, 59_000)
+
+
+def test_claims_are_means_and_the_largest_size() -> None:
+    said = claims([_result(42, 1.0927), _result(314, 1.0925)], _facts())
+    assert said["val_bpb"] == pytest.approx(1.0926)
+    assert said["bytes_total"] == 15_987_206 + 314
+    assert said["track"] == "track_10min_16mb"
+    assert "non_record" not in said
+    changed = claims([_result(42, 1.09)], _facts(settings={"RECUR_LAYERS": ""}))
+    assert (changed["track"], changed["non_record"]) == ("track_non_record_16mb", True)
+    assert "RECUR_LAYERS=" in readme([_result(42, 1.09)], _facts(settings={"RECUR_LAYERS": ""}))
+    assert requirements({"torch": "2.9.1+cu128", "brotli": "1.2.0"}) == "brotli==1.2.0\ntorch==2.9.1\n"
+    assert command(_facts(), 42) == "SEED=42 DATA_DIR=./data torchrun --standalone --nproc_per_node=8 train_gpt.py"
+
+
+def test_only_the_unchanged_record_scale_is_in_the_record_track() -> None:
+    assert folder_name(record(), "2026-04-06", {}) == "records/track_10min_16mb/2026-04-06_Reference_Record"
+    assert folder_name(record(), "2026-04-06", {"SEED": "1"}).startswith("records/track_non_record_16mb/")
+    assert folder_name(small(), "2026-04-06", {}) == "records/track_non_record_16mb/2026-04-06_Reference_Small"
+
+
+# --- end to end ----------------------------------------------------------------------------------------------------
+
+
+def _golf_reproduce(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reference_model.cli", "--scale", "small", *arguments]
+    # A stray variable of the shell must decide nothing.
+    environment = {**os.environ, "NUM_LAYERS": "1", "COLUMNS": "100"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=1500, env=environment)
+
+
+def test_the_small_scale_end_to_end(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs torch (the train extra)")
+    pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")
+    out = tmp_path / "out"
+    done = _golf_reproduce("--out", str(out), "--seeds", "42", "314", "999")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (out / "records" / "track_non_record_16mb").iterdir()
+    names = {"README.md", "submission.json", "requirements.txt", "train_gpt.py"}
+    assert {path.name for path in folder.iterdir()} == names | {f"train_seed{s}.log" for s in (42, 314, 999)}
+    assert re.search(r"^ CLEAN ", done.stdout, re.MULTILINE)
+    assert "Is it the record?" in done.stdout
+    assert "not equivalent" in done.stdout.lower() or "Equivalen" in done.stdout
+    said = json.loads((folder / "submission.json").read_text("utf-8"))
+    unigram = float(re.search(r"unigram model of the training text: ([0-9.]+)", done.stdout)[1])  # type: ignore[index]
+    untrained = float(re.search(r"untrained ([0-9.]+)", done.stdout)[1])  # type: ignore[index]
+    assert said["val_bpb"] < 0.8 * unigram < unigram < untrained
+    assert said["val_bpb_std"] > 0
+    assert "num_layers: 1\n" not in (folder / "train_seed42.log").read_text("utf-8")
+    again = _golf_reproduce("--out", str(out))
+    assert again.returncode == 2
+    assert "holds a run already" in again.stderr
+    resumed = _golf_reproduce("--out", str(out), "--resume")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert resumed.stdout.count("(finished before)") == 3
+    assert "started" not in resumed.stdout
+    other = _golf_reproduce("--out", str(out), "--resume", "--seeds", "42", "314")
+    assert other.returncode == 2
+    assert "can't be left out" in other.stderr
+
+
+def test_a_cap_that_cannot_be_kept_ends_with_the_figures(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs torch (the train extra)")
+    pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")
+    settings = ["ITERATIONS=1", "WARMUP_STEPS=0", "EVAL_STRIDE=256", "ARTIFACT_LIMIT_BYTES=80000"]
+    done = _golf_reproduce("--out", str(tmp_path), "--seeds", "42", *(a for s in settings for a in ("--set", s)))
+    assert done.returncode == 1
+    assert re.search(r"seed 42 ended with status 1.*DoesNotFit: .*80,000", done.stderr, re.DOTALL), done.stderr
