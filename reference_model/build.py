@@ -16,7 +16,7 @@ __all__ = ["ENTRY", "MOST_BYTES", "BuildError", "single_file"]
 
 ENTRY = "train"
 PACKAGE = "reference_model"
-MOST_BYTES = 76_000  # of the readable form
+MOST_BYTES = 80_000  # of the readable form; the packed one has about 28,000
 # Raw LZMA2 under base85 in a loader of one line: the packed form that accepted records have.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 

@@ -159,7 +159,7 @@ def test_what_cannot_be_joined_is_refused(text: str, said: str | None, tmp_path:
 
 def test_a_file_that_is_too_large_is_refused_with_both_sizes(tmp_path: Path) -> None:
     large = f"def main() -> object:\n    return {'x' * MOST_BYTES!r}"
-    with pytest.raises(BuildError, match=r"60,\d\d\d bytes.*60,000"):
+    with pytest.raises(BuildError, match=r"80,\d\d\d bytes.*80,000"):
         _joined(tmp_path, {"train": large + MAIN})
 
 
@@ -201,7 +201,9 @@ def _globals(code: types.CodeType) -> set[str]:
 
 
 class _Nameless(ast.NodeTransformer):
-    """What is left of a definition without docstrings, annotations, imports of the package, and names."""
+    """What is left of a definition without docstrings, types of functions, imports of the package, and names."""
+
+    in_function = False
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Name("_")
@@ -213,9 +215,12 @@ class _Nameless(ast.NodeTransformer):
     def visit_arg(self, node: ast.arg) -> ast.AST:
         return ast.arg(node.arg)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        node.annotation = ast.Name("_")
-        return self.generic_visit(node)
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        self.generic_visit(node)
+        if not self.in_function:
+            node.annotation = ast.Name("_")
+            return node
+        return None if node.value is None else ast.Assign([node.target], node.value)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
         return None if node.level or (node.module or "").startswith("reference_model") else node
@@ -226,7 +231,9 @@ class _Nameless(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        outside, self.in_function = self.in_function, True
         self.generic_visit(node)
+        self.in_function = outside
         node.body = node.body or [ast.Pass()]
         node.name = "_"
         return node
