@@ -23,14 +23,14 @@ HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(not CLONE, reason="GOLF_CLONE names no clone with pull-request heads")
 
 SMALL = {  # config.small() in the record's words
-    "VOCAB_SIZE": "1024", "NUM_LAYERS": "6", "MODEL_DIM": "128", "EMBEDDING_DIM": "128", "NUM_HEADS": "4",
+    "VOCAB_SIZE": "1024", "NUM_LAYERS": "6", "MODEL_DIM": "96", "EMBEDDING_DIM": "96", "NUM_HEADS": "4",
     "NUM_KV_HEADS": "2", "MLP_MULT": "3.0", "ROPE_DIMS": "8", "QK_GAIN_INIT": "3.0", "XSA_LAST_N": "6",
-    "RECUR_LAYERS": "2,3", "PARALLEL_START_LAYER": "4", "VE_LAYERS": "4,5", "VE_DIM": "32", "TRAIN_SEQ_LEN": "256",
+    "RECUR_LAYERS": "2,3", "PARALLEL_START_LAYER": "4", "VE_LAYERS": "4,5", "VE_DIM": "32", "TRAIN_SEQ_LEN": "128",
 }
 CASES = {
     "record": ({}, 2, 96, "fp32"),
     "record in bf16": ({}, 2, 256, "bf16"),
-    "small": (SMALL, 2, 256, "fp32"),
+    "small": (SMALL, 2, 128, "fp32"),
     "stretched": ({**SMALL, "TRAIN_SEQ_LEN": "64", "XSA_LAST_N": "2", "LN_SCALE": "0", "SKIP_GATES_ENABLED": "0",
                    "NUM_LAYERS": "7", "RECUR_LAYERS": "1,2,3"}, 2, 96, "fp32"),
 }
