@@ -242,6 +242,33 @@ def test_forged_artifacts_are_refused(blob: bytes) -> None:
         artifact.unpack(blob)
 
 
+def test_a_bomb_is_not_unpacked_beyond_what_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+
+    class Counting:
+        def __init__(self) -> None:
+            self.machine = brotli.Decompressor()
+            self.is_finished = self.machine.is_finished
+
+        def process(self, data: bytes, output_buffer_limit: int) -> Any:
+            nonlocal made
+            out = self.machine.process(data, output_buffer_limit=output_buffer_limit)
+            made += len(out)
+            return out
+
+    monkeypatch.setattr(artifact.brotli, "Decompressor", Counting)
+    with pytest.raises(artifact.ArtifactError):
+        artifact.unpack(forged(b'{"quantized":[],"plain":[],"packed":[%d]}' % len(BOMB), BOMB))
+    assert made < 1 << 23
+
+
+def test_a_whole_that_is_too_large_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = artifact.pack(sample(matrices=2), {})
+    monkeypatch.setattr(artifact, "MOST_UNPACKED", 5000)
+    with pytest.raises(artifact.ArtifactError, match="would unpack to"):
+        artifact.unpack(blob)
+
+
 def test_codes_beyond_their_bits_are_refused() -> None:
     quantized = sample(matrices=1)
     wide = {**quantized, "table": replace(quantized["table"], bits=6)}
