@@ -6,10 +6,10 @@ import ast
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from auditor.program import assignment, calls, effects, expressions, operators
+from auditor.program import assignment, calls, expressions, operators, selection
 from auditor.program.iteration import iterations
 from auditor.program.machine import Branch, Machine, switches
-from auditor.program.values import Class, External, Frame, Function, PyModule, Tags, Value, join, with_tags
+from auditor.program.values import Class, External, Frame, Function, PyModule, Value, join, with_tags
 from auditor.source.index import of_type
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
@@ -95,7 +95,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
             return NORMAL
         return how
     unsure = known is None and any(t[0] == "unset" for t in test.tags)
-    chosen = _keeps_the_lower(m, frame, node, test) if known is None else None
+    chosen = selection.keeps_the_lower(m, frame, node, test) if known is None else None
     gates = frozenset(t for t in test.tags if t[0] == "gate") - frame.gates
     frame.gates |= gates
     with m.selecting(test, node, frame):
@@ -104,44 +104,12 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
         )
     frame.gates -= gates
     if gates:
-        _select(m, frame, node, gates)
+        selection.depends(m, frame, node, gates)
     if chosen is not None:
         targets, tags = chosen
         for target in targets:
             assignment.mark(m, frame, target, tags)
     return how
-
-
-def _select(m: Machine, frame: Frame, node: ast.If, gates: Tags) -> None:
-    """What either branch computes into a name depends on the condition; a constant there is a bound, not a choice."""
-    for statement in (*node.body, *node.orelse):
-        value = getattr(statement, "value", None)
-        if not isinstance(statement, (ast.Assign, ast.AugAssign)) or value is None or isinstance(value, ast.Constant):
-            continue
-        for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
-            assignment.mark(m, frame, target, gates)
-
-
-def _keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[list[ast.expr], Tags] | None:
-    """`if new < best: best = new` over losses of the current tokens: what the branch stores, and the choice's tag."""
-    if ("loss",) not in test.tags or not any(t[0] == "out" for t in test.tags):
-        return None
-    for part in node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]:
-        if not isinstance(part, ast.Compare) or not isinstance(part.ops[0], (ast.Lt, ast.Gt, ast.LtE, ast.GtE)):
-            continue
-        sides = {ast.unparse(part.left): part.left, ast.unparse(part.comparators[0]): part.comparators[0]}
-        stores = [s for s in node.body if isinstance(s, ast.Assign)]
-        if any(ast.unparse(s.value) in sides for s in stores):
-            values = [expressions.evaluate(m, frame, side) for side in sides.values()]
-            tags = effects.chooses(m, frame, node, values, ast.unparse(part))
-            return ([*(s.targets[0] for s in stores), *_changed_in_place(node.body)], tags) if tags else None
-    return None
-
-
-def _changed_in_place(body: Seq[ast.stmt]) -> list[ast.expr]:
-    """The receivers of calls such as `best.copy_(loss)`."""
-    called = [s.value for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]
-    return [c.func.value for c in called if isinstance(c.func, ast.Attribute) and c.func.attr.endswith("_")]
 
 
 def _asks_whether_set(test: ast.expr) -> bool:
