@@ -178,7 +178,38 @@ def test_the_small_scale_end_to_end(tmp_path: Path) -> None:
 def test_a_cap_that_cannot_be_kept_ends_with_the_figures(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch (the train extra)")
     pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")
-    settings = ["ITERATIONS=1", "WARMUP_STEPS=0", "EVAL_STRIDE=256", "ARTIFACT_LIMIT_BYTES=80000"]
+    settings = ["ITERATIONS=1", "WARMUP_STEPS=0", "EVAL_STRIDE=128", "ARTIFACT_LIMIT_BYTES=80000"]
     done = _golf_reproduce("--out", str(tmp_path), "--seeds", "42", *(a for s in settings for a in ("--set", s)))
     assert done.returncode == 1
     assert re.search(r"seed 42 ended with status 1.*DoesNotFit: .*80,000", done.stderr, re.DOTALL), done.stderr
+
+
+_MEASURED = re.compile(r"train_time: .*|eval_time:.*|\bin [0-9.]+m?s\b.*|took [0-9.]+s|^(Code|Total submission) size.*")
+
+
+@pytest.mark.parametrize("pack", [False, True], ids=["readable", "packed"])
+def test_the_file_does_what_the_package_does(pack: bool, tmp_path: Path) -> None:
+    """The same log to the last digit, times and sizes of the code aside."""
+    pytest.importorskip("torch", reason="training needs torch (the train extra)")
+    pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")
+    from dataclasses import replace
+
+    from reference_model.build import single_file
+    from reference_model.text import prepare
+
+    config = small()
+    prepare(replace(config, data=replace(config.data, data_dir=str(tmp_path))))
+    script = tmp_path / "train_gpt.py"
+    script.write_text(single_file(pack), "utf-8")
+    settings = {"SCALE": "small", "DATA_DIR": str(tmp_path), "ITERATIONS": "2", "RECUR_START_STEP": "1"}
+    settings |= {"WARMUP_STEPS": "1", "EVAL_STRIDE": "128", "OMP_NUM_THREADS": "1", "MLP_MULT": "1"}
+    logs = []
+    for started in ([str(script)], ["-m", "reference_model.train"]):
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **settings}
+        done = subprocess.run(
+            [sys.executable, *started], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900
+        )
+        assert done.returncode == 0, done.stderr
+        logs.append([_MEASURED.sub("", line) for line in done.stdout.splitlines()])
+    assert logs[0] == logs[1]
+    assert any("final_int6_sliding_window val_loss:" in line for line in logs[0])
