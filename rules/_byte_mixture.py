@@ -22,6 +22,7 @@ _DEPTH = 8
 WIDTH = re.compile(r"(?i)^(n_?b(ytes)?|num_?bytes|len(gth)?s?|\w*_lens?|\w*byte_?(len|count)s?|tok\w*_bytes|nbytes)$")
 _TOTAL = re.compile(r"(?i)total|sum|count$|^n$|all")
 LOSS = re.compile(r"(?i)nll|log_?p|lp\b|lp_|_lp|loss|nv|log_?prob")
+_PROBABILITY = re.compile(r"(?i)(^|_)p(_|$)|prob")
 _WRAPPERS = frozenset(
     {"exp", "log", "log2", "float", "max", "min", "maximum", "minimum", "clip", "array", "asarray", "int"}
 )
@@ -119,10 +120,6 @@ class Flow:
         if name:
             self.values.setdefault(name, []).append(value)
 
-    def sources(self, name: str) -> list[ast.expr]:
-        """What a name is assigned here, and what is passed for it where it is a parameter."""
-        return [*self.values.get(name, ()), *self.origins.arguments(self.function, name)]
-
     def log_weighted(self, node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
         """The same in logarithms: `max(a, c) + log1p(exp(-abs(a - c)))` with a = log(w) + x, c = log(1 - w) + y."""
         if not isinstance(node.op, ast.Add):
@@ -141,22 +138,40 @@ class Flow:
                             weight = weight if _complement(log.args[0]) else log.args[0]
         return (weight, components) if weight is not None and len(components) > 1 else None
 
-    def spread_in(self, node: ast.AST, depth: int = 0, seen: set[str] | None = None) -> ast.AST | None:
-        """The division of a log-probability by a number of bytes that an expression is made of."""
+    def spread_in(self, node: ast.AST, depth: int = 0, seen: set[tuple[str, str]] | None = None) -> ast.AST | None:
+        """The division of a log-probability by a number of bytes (or that root of a probability) in an expression.
+
+        Names are followed to what they are assigned or passed, calls of the module's functions to what these return.
+        """
         seen = set() if seen is None else seen
         if depth > _DEPTH:
             return None
         for inner in of_type(node, ast.BinOp):
             if _spreads(inner):
                 return inner
-        fresh = sorted({n.id for n in of_type(node, ast.Name)} - seen)
-        seen.update(fresh)
-        for name in fresh:
-            for value in self.sources(name):
-                hit = self.spread_in(value, depth + 1, seen)
-                if hit is not None:
-                    return hit
-        return None
+        return next(
+            (hit for flow, value in self._made_of(node, seen) if (hit := flow.spread_in(value, depth + 1, seen))), None
+        )
+
+    def _made_of(self, node: ast.AST, seen: set[tuple[str, str]]) -> Iterator[tuple[Flow, ast.expr]]:
+        """The expressions behind an expression's names and calls, each with the function that it stands in."""
+        own = self.function.name
+        for name in sorted({n.id for n in of_type(node, ast.Name)}):
+            if (own, name) in seen:
+                continue
+            seen.add((own, name))
+            yield from ((self, value) for value in self.values.get(name, ()))
+            for passed in self.origins.arguments(self.function, name):
+                scope = self.origins.scope_of(passed)
+                yield (Flow(self.origins, scope) if isinstance(scope, Function) else self), passed
+        for call in of_type(node, ast.Call):
+            called = self.origins.functions.get(last_name(call.func))
+            if called is None or (called.name, "return") in seen:
+                continue
+            seen.add((called.name, "return"))
+            for statement in own_nodes(called):
+                if isinstance(statement, ast.Return) and statement.value is not None:
+                    yield Flow(self.origins, called), statement.value
 
     # --- gates ------------------------------------------------------------------------------------------------------
 
@@ -213,7 +228,20 @@ def _stores(call: ast.Call) -> bool:
 
 
 def _spreads(node: ast.BinOp) -> bool:
-    return isinstance(node.op, ast.Div) and _is_spread(node)
+    return (isinstance(node.op, ast.Div) and _is_spread(node)) or _is_root(node)
+
+
+def _is_root(node: ast.BinOp) -> bool:
+    """`p ** (1 / n)`: the same division, written for a probability; a temperature's sharpening is none."""
+    power = node.right
+    if not isinstance(node.op, ast.Pow) or not isinstance(power, ast.BinOp) or not isinstance(power.op, ast.Div):
+        return False
+    width = last_name(power.right)
+    return (
+        number(power.left) == 1
+        and bool(WIDTH.search(width) or width in {"L", "n"})
+        and any(_PROBABILITY.search(name) for name in names(node.left))
+    )
 
 
 def _is_spread(node: ast.BinOp) -> bool:

@@ -90,6 +90,17 @@ _CLOSURE = _PPM.replace(
     "\n        def blend(i, p, lam):\n            return lam * math.exp(spread[i]) + (1 - lam) * p\n\n"
     "        mixed = blend(i, p, lam)\n",
 )
+_ROOT = """
+def root(p_token, n):
+    return max(p_token, 1e-12) ** (1.0 / n)
+
+
+def blend(p_neural, p_bytes, lam):
+    return lam * p_neural + (1 - lam) * p_bytes
+
+""" + _PPM.replace("spread.append(-loss / len(piece))", "spread.append(root(math.exp(-loss), len(piece)))").replace(
+    "lam * math.exp(spread[i]) + (1 - lam) * p\n", "blend(spread[i], p, lam)\n"
+)
 _CONDITIONAL = _PPM.replace(
     "            spread.append(-loss / len(piece))\n", "            spread.append(loss[len(spread)])\n"
 )
@@ -193,6 +204,7 @@ RULE = Rule(
         Example("spread and mixed", "breaks", _example(_PPM), Outcome.VIOLATION),
         Example("mixed in logarithms", "breaks", _example(_LOGARITHMS), Outcome.VIOLATION),
         Example("mixed in a closure", "breaks", _example(_CLOSURE), Outcome.VIOLATION),
+        Example("the n-th root of its probability, through helpers", "breaks", _example(_ROOT), Outcome.VIOLATION),
         Example("in a C text", "breaks", folder(script(helpers=_C_MIXER)), Outcome.VIOLATION),
         Example(
             "in a script that unpacks itself",
