@@ -184,7 +184,9 @@ def test_a_cap_that_cannot_be_kept_ends_with_the_figures(tmp_path: Path) -> None
     assert re.search(r"seed 42 ended with status 1.*DoesNotFit: .*80,000", done.stderr, re.DOTALL), done.stderr
 
 
-_MEASURED = re.compile(r"train_time: .*|eval_time:.*|\bin [0-9.]+m?s\b.*|took [0-9.]+s|^(Code|Total submission) size.*")
+_MEASURED = re.compile(
+    r"train_time: .*|eval_time:.*|\bin [0-9.]+m?s\b.*|took [0-9.]+s|unpruned=[0-9.]+MB|^(Code|Total submission) size.*"
+)
 
 
 @pytest.mark.parametrize("pack", [False, True], ids=["readable", "packed"])
