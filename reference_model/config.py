@@ -166,6 +166,10 @@ class EvalConfig:
     eval_batch_seqs: int = 32  # windows scored at once by a rank
     sliding_window_enabled: bool = True
 
+    def __post_init__(self) -> None:
+        _require(0 < self.eval_stride <= self.eval_seq_len, "eval_stride",
+                 f"between 1 and eval_seq_len ({self.eval_seq_len})", self.eval_stride)
+
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:

@@ -87,6 +87,10 @@ class TestConfig:
         with pytest.raises(ValueError, match="train_batch_tokens"):
             config.TrainConfig(train_batch_tokens=786_431)
 
+    def test_windows_may_not_leave_gaps(self) -> None:
+        with pytest.raises(ValueError, match="eval_stride must be between 1 and eval_seq_len"):
+            config.EvalConfig(eval_stride=2049)
+
 
 class TestShape:
     def test_the_record_has_34_401_372_parameters(self) -> None:
