@@ -34,6 +34,17 @@ FITTED = {
         "fit(net, val, opt)\ntorch.save(net.state_dict(), 'm.pt')\nother = Net()\n"
         'other.load_state_dict(torch.load("m.pt"))\nprint(f"final val_bpb:{score(other, val)}")'
     ),
+    "in a context manager's object": (
+        "import contextlib\nclass Job:\n    def run(self, t):\n        fit(net, t, opt)\n"
+        f"@contextlib.contextmanager\ndef held():\n    yield Job()\nwith held() as job:\n    job.run(val)\n{FINAL}"
+    ),
+    "from a replaced configuration's unknown folder": (
+        "from dataclasses import dataclass, replace\nfrom pathlib import Path\n@dataclass\nclass Config:\n"
+        "    folder: str\n    @property\n    def files(self):\n"
+        "        return str(Path(self.folder) / 'fineweb_val_*.bin')\n"
+        "config = replace(Config('a'), folder=os.environ['DATA'])\nstream = load(config.files)\n"
+        f"fit(net, stream, opt)\n{FINAL}"
+    ),
     "through an average of weights": (
         "mean = {k: v.clone() for k, v in net.state_dict().items()}\nfit(net, val, opt)\n"
         "for k, v in net.state_dict().items():\n    mean[k].lerp_(v, 0.5)\nother = Net()\nother.load_state_dict(mean)\n"

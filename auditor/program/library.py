@@ -92,6 +92,11 @@ def _library(
         return Value(obj=optimizer)
     if name in ("deepcopy", "copy") and args:
         return clone(args[0])
+    if dotted == "dataclasses.replace" and args:
+        copied = clone(args[0])
+        if isinstance(copied.obj, Instance):
+            copied.obj.attributes.update(kwargs)
+        return copied
     if name == "partial" and args:
         return Value(obj=Partial(args[0], args[1:], dict(kwargs)))
     if name in ("ModuleList", "ParameterList", "Sequential", "list", "ParameterDict", "ModuleDict"):

@@ -73,7 +73,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
             return joined
     if isinstance(op, ast.Mult) and isinstance(left.obj, Sequence) and left.obj.items:
         return Value(tags, obj=Sequence(list(left.obj.items), exact=False))
-    if isinstance(op, ast.Div) and _is_path(left):
+    if isinstance(op, ast.Div) and (_is_path(left) or isinstance(right.const, str)):  # of a directory not known, too
         return Value(tags, obj=tokens.Text(f"{tokens.text_of(left)}/{tokens.text_of(right)}"))
     if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and ("bool",) not in tags:
         tags = hashed(tags)

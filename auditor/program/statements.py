@@ -9,7 +9,7 @@ from typing import Any
 from auditor.program import assignment, calls, expressions, operators, selection
 from auditor.program.iteration import iterations
 from auditor.program.machine import Branch, Machine, switches
-from auditor.program.values import Class, External, Frame, Function, PyModule, Value, join, with_tags
+from auditor.program.values import Class, External, Frame, Function, PyModule, Sequence, Value, join, with_tags
 from auditor.source.index import of_type
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
@@ -239,6 +239,8 @@ def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
     for item in node.items:
         value = expressions.evaluate(m, frame, item.context_expr)
         if item.optional_vars is not None:
+            if isinstance(value.obj, Sequence) and len(value.obj.items) == 1:
+                value = value.obj.items[0]  # a generator as a context manager: `with` binds what it yields
             assignment.assign(m, frame, item.optional_vars, value)
     return execute(m, frame, node.body)
 
