@@ -242,12 +242,13 @@ def small(seed: int = 42) -> RunConfig:
         OptimizerConfig(muon_momentum=0.95, muon_momentum_warmup_start=0.85, muon_momentum_warmup_steps=100,
                         muon_dtype="float32"),
         TrainConfig(
-            iterations=180, max_wallclock_seconds=0.0, gptq_reserve_seconds=0.0, warmup_steps=2,
-            train_batch_tokens=2048, train_seq_len=128, micro_batches=2, recur_start_step=90, ema_decay=0.95,
+            iterations=120, max_wallclock_seconds=0.0, gptq_reserve_seconds=0.0, warmup_steps=2,
+            train_batch_tokens=2048, train_seq_len=128, micro_batches=2, recur_start_step=60, ema_decay=0.95,
             val_loss_every=0, train_log_every=20, precision="float32", compile_model=False,
         ),
         DataConfig(expected_val_tokens=0),
-        QuantConfig(gptq_calibration_batches=4, gptq_block_size=64, quant_min_numel=2048),
+        # Below what an unpruned run weighs, with the code: pruning takes part.
+        QuantConfig(gptq_calibration_batches=4, gptq_block_size=64, quant_min_numel=2048, artifact_limit_bytes=360_000),
         EvalConfig(eval_seq_len=128, val_batch_tokens=8192, eval_batch_seqs=64),
         seed,
         "small",
