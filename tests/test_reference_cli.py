@@ -156,7 +156,7 @@ def test_the_small_scale_end_to_end(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == names | {f"train_seed{s}.log" for s in (42, 314, 999)}
     assert re.search(r"^ CLEAN ", done.stdout, re.MULTILINE)
     assert "Is it the record?" in done.stdout
-    assert "not equivalent" in done.stdout.lower() or "Equivalen" in done.stdout
+    assert "NOT SHOWN TO BE REPRODUCED" in done.stdout  # the small model is far from the record's score, and told so
     said = json.loads((folder / "submission.json").read_text("utf-8"))
     unigram = float(re.search(r"unigram model of the training text: ([0-9.]+)", done.stdout)[1])  # type: ignore[index]
     untrained = float(re.search(r"untrained ([0-9.]+)", done.stdout)[1])  # type: ignore[index]

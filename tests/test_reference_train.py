@@ -198,6 +198,7 @@ def launch(folder: Path, out: Path, world: int) -> list[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ranks}
     environment |= TINY | {"DATA_DIR": str(folder), "SCALE": "small", "ITERATIONS": "3", "RECUR_START_STEP": "2"}
     environment |= {"SLIDING_WINDOW_ENABLED": "0", "OMP_NUM_THREADS": "1", "MUON_BACKEND_STEPS": "2"}
+    environment["ARTIFACT_LIMIT_BYTES"] = "16000000"  # run as a package, all of its modules count as code
     environment["PYTHONPATH"] = str(Path(module.__file__).parents[1])
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={world}"] if world > 1 else []
     command = [sys.executable, *torchrun, "-m", "reference_model.train"]
