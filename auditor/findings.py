@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditor.claims import Claims
 from auditor.config import Configuration
@@ -15,6 +15,8 @@ from auditor.source import Sources
 from auditor.submission import Submission
 
 if TYPE_CHECKING:
+    from auditor.agreement import Agreement
+    from auditor.probe.model import Probe
     from auditor.significance.model import Comparison
 
 
@@ -173,7 +175,8 @@ class Report:
     criteria: Mapping[str, str] = field(default_factory=dict)  # rule id -> what is tested
     canonical_bytes: float | None = None  # bytes of the full validation set, for the ledger
     significance: Comparison | None = None  # against a baseline, where one was named
-    probe: Mapping[str, Any] | None = None
+    probe: Probe | None = None  # the submission run small, where that was asked for
+    agreement: tuple[Agreement, ...] = ()  # what the code says against what the probe saw
 
     def with_findings(self, findings: tuple[Finding, ...]) -> Report:
         return replace(self, findings=findings)

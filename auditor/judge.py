@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from auditor.agreement import weigh
 from auditor.claims import Claims
 from auditor.config import Configuration
 from auditor.excerpt import quote
@@ -42,8 +43,9 @@ def judge(facts: Facts, rules: Sequence[Rule], budgets: Budgets, *, evaluation: 
     """
     outcomes: list[RuleOutcome] = []
     findings: list[Finding] = []
+    rulings, agreement = weigh(facts, rules, {rule.id: _apply(rule, facts) for rule in rules})
     for rule in sorted(rules, key=lambda r: r.id):
-        ruling = _apply(rule, facts)
+        ruling = rulings[rule.id]
         outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason))
         findings += (_completed(finding, rule, facts) for finding in ruling.findings)
     verdict, because = _verdict(outcomes, not_judged_because(facts, outcomes))
@@ -61,6 +63,8 @@ def judge(facts: Facts, rules: Sequence[Rule], budgets: Budgets, *, evaluation: 
         caps=caps(facts.headline, facts.claims, budgets),
         evaluation=evaluation,
         significance=facts.significance,
+        probe=facts.probe,
+        agreement=agreement,
     )
 
 

@@ -15,6 +15,7 @@ from auditor.source import Sources
 from auditor.submission import Submission
 
 if TYPE_CHECKING:
+    from auditor.probe.model import Condition, Kind, Probe
     from auditor.significance.model import Comparison
 
 Authority = Literal["README", "maintainer", "community", "disputed", "measured"]
@@ -33,6 +34,7 @@ class Facts:
     configuration: Configuration
     program: Program
     significance: Comparison | None = None  # against a baseline, where one was named
+    probe: Probe | None = None  # the submission run small, where that was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,24 @@ class Example:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What running a submission shows of a rule.
+
+    `breaks`: the conditions of issue 1017 that a finding of the rule breaks, the one that names it first. A witness of
+    one of them that a measurement in `shown_by` took confirms the finding. `stands_for`: what the probe finds without a
+    finding from the code is filed under this rule; every condition and measurement has one rule that stands for it.
+    `blind`: why nothing follows for the rule where the measurements hold, "" where they speak against a finding.
+    `argued`: why a disputed finding stays one although a witness confirms it, "" where the witness settles it.
+    """
+
+    shown_by: tuple[Kind, ...]
+    breaks: tuple[Condition, ...] = ()
+    stands_for: tuple[Condition | Kind, ...] = ()
+    blind: str = ""
+    argued: str = ""
+
+
 @dataclass(frozen=True)
 class Rule:
     """One way to break the law.
@@ -75,4 +95,5 @@ class Rule:
     sources: tuple[Source, ...]
     check: Callable[[Facts], Ruling]
     examples: tuple[Example, ...] = ()
+    behaviour: Behaviour | None = None  # where a run can show it
     not_decidable: str = ""  # what this rule cannot see, and what would

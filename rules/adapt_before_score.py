@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.program.trace import Order
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first, train_first
 from rules._examples import SCORING, folder, script, seeds
 from rules._log_epochs import epochs_finding, unexplained
@@ -121,5 +122,6 @@ RULE = Rule(
         Example("switched off", "inactive", folder(train_first(enabled=0)), Outcome.PASS),
         Example("no adaptation", "legal", folder(), Outcome.PASS),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP), breaks=("C3", "C1"), stands_for=("C3",)),
     not_decidable="updates that no gradient makes, which only a run can show",
 )

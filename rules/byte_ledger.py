@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from auditor.findings import Finding, Outcome, Ruling, found
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.runs import Run
 from rules._examples import VAL_BYTES, VAL_TOKENS, folder, log, seeds
 from rules._ledger import bytes_per_token, denominators, excess, family, full_bytes, judged, log_finding
@@ -125,6 +126,11 @@ RULE = Rule(
             Outcome.PASS,
         ),
         Example("nothing to compute it from", "legal", folder(logs={42: "seed:42\n"}), Outcome.NOT_CHECKED),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.REPORTED_NUMBER,),
+        stands_for=(Kind.REPORTED_NUMBER,),
+        blind="the logs divided by the bytes of another stream",
     ),
     not_decidable="why the bytes differ; bytes-double-space, bytes-fallback-width and partial-val look for causes",
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.source.index import walk
 from rules._examples import folder, script
 from rules._origin import Origins, origins_of
@@ -151,5 +152,6 @@ RULE = Rule(
         ),
         Example("no calibration", "legal", folder(), Outcome.NOT_APPLICABLE),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP,), breaks=("C1", "C3")),
     not_decidable="calibration done by another program, before the folder was made",
 )

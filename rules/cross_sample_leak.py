@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.source import Unit
 from auditor.source.index import of_type
 from rules._examples import folder
@@ -96,5 +97,6 @@ RULE = Rule(
         Example("all factors are reset", "legal", folder(lora_per_document(warm=0)), Outcome.PASS),
         Example("no steps", "inactive", folder(slot(":s", SHARED)), Outcome.PASS, {"SLOT_STEPS": "0"}),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP), breaks=("C1", "C3")),
     not_decidable="the order in which several processes take documents from a queue",
 )

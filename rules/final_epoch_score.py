@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.findings import Outcome, Ruling
+from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._adaptation import epochs_scored_at, score_first
 from rules._examples import folder
 from rules._trace import judge_pairs
@@ -49,5 +50,6 @@ RULE = Rule(
         ),
         Example("scored, then several epochs", "legal", folder(score_first()), Outcome.PASS),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.SCORE_COUNT), breaks=("C3", "C1", "C4")),
     not_decidable="a loop whose number of rounds the configuration does not tell is taken to run more than once",
 )

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.probe.model import Kind
 from auditor.program.scores import reports_of
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.source import Unit
 from rules._examples import EVALUATION, MODEL, folder, script
 from rules._syntax import calls, code_finding, last_name, python_units
@@ -116,6 +117,12 @@ RULE = Rule(
             ),
             Outcome.PASS,
         ),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP),
+        breaks=("C1",),
+        stands_for=("C1",),
+        argued="the bound of a masked-diffusion model is another estimator, and no maintainer has ruled on it",
     ),
     not_decidable="leaks through compiled kernels or indices, which the flip test (change a token, run again) shows",
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.findings import Outcome, Ruling
+from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script
 from rules._trace import judge_pairs
 
@@ -70,5 +71,6 @@ RULE = Rule(
         Example("fitted on a training shard", "legal", folder(_script("load_shard(train_files[0])")), Outcome.PASS),
         Example("switched off", "inactive", folder(_script("val_tokens")), Outcome.PASS, {"BIAS_STEPS": "0"}),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP), breaks=("C3", "C1")),
     not_decidable="constants that were swept on validation outcomes before the script was written",
 )

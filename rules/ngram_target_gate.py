@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
-from auditor.rule import Example, Facts, Rule
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule
 from auditor.source.index import of_type, walk
 from rules import _c
 from rules._evidence import name, place, pull
@@ -360,6 +361,11 @@ RULE = Rule(
             {"NGRAM_TILT_ENABLED": "0"},
         ),
         Example("no hints", "legal", folder(), Outcome.NOT_APPLICABLE),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.TARGET_FLIP,),
+        breaks=("C1",),
+        blind="a gate on the target changes no other score, and compiled helpers are not run",
     ),
     not_decidable="a helper that is shipped as a binary only; the counters in the logs see those",
 )

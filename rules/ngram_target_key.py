@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.probe.model import Kind
 from auditor.program.trace import Lookup
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._examples import folder
 from rules._ngram import full_rows, in_a_module, target_key
 from rules._trace import event_finding, reported, unreadable
@@ -62,6 +63,11 @@ RULE = Rule(
         Example("a row over the vocabulary", "legal", folder(full_rows()), Outcome.PASS),
         Example("order 0", "inactive", folder(target_key(0)), Outcome.PASS),
         Example("no n-grams", "legal", folder(), Outcome.PASS),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.TARGET_FLIP,),
+        breaks=("C1",),
+        blind="a key of context and target changes no other score, and no row over the vocabulary is made",
     ),
     not_decidable="tables in compiled helpers, whose keys only a run can show",
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._adaptation import score_first
 from rules._examples import EVALUATION, folder, script
 from rules._trace import event_finding, reported, unreadable
@@ -79,6 +80,11 @@ RULE = Rule(
             Outcome.PASS,
         ),
         Example("score-first chunks", "legal", folder(score_first()), Outcome.PASS),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.TARGET_FLIP, Kind.FUTURE_FLIP, Kind.SCORE_COUNT),
+        breaks=("C4", "C1"),
+        blind="a choice by the token's own loss changes no other score",
     ),
     not_decidable="a choice among finished runs, which no folder shows",
 )

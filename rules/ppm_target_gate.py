@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, Step, found, not_applicable
-from auditor.rule import Example, Facts, Rule
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule
 from rules._evidence import pull
 from rules._examples import SCORING, folder, script
 from rules._mixed import is_score, mixtures
@@ -140,6 +141,11 @@ RULE = Rule(
             {"PPM_ENABLED": "0"},
         ),
         Example("no mixture", "legal", folder(), Outcome.NOT_APPLICABLE),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.TARGET_FLIP,),
+        breaks=("C1",),
+        blind="a weight chosen by the realised byte changes no other score",
     ),
     not_decidable="a gate computed in another file than the mixture",
 )

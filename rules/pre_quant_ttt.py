@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.findings import Outcome, Ruling, found
+from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first
 from rules._examples import folder, packed, script, seeds
 from rules._log_epochs import epochs_finding, unexplained
@@ -116,5 +117,6 @@ RULE = Rule(
             Outcome.PASS,
         ),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP), breaks=("C3", "C1")),
     not_decidable="updates that no gradient makes, which only a run can show",
 )

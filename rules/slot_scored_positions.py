@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.findings import Outcome, Ruling
+from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._examples import folder
 from rules._slot import PER_ROW, SHARED, slot
 from rules._trace import judge_pairs
@@ -49,5 +50,6 @@ RULE = Rule(
         Example("context only, one delta per row", "legal", folder(slot(":s", PER_ROW)), Outcome.PASS),
         Example("zero steps", "inactive", folder(slot("s:", PER_ROW)), Outcome.PASS, {"SLOT_STEPS": "0"}),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP), breaks=("C1", "C3")),
     not_decidable="a mask that the code computes from data",
 )

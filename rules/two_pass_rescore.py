@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.findings import Outcome, Ruling
+from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._adaptation import score_first
 from rules._examples import EVALUATION, folder, script
 from rules._rescore import table_findings
@@ -66,6 +67,11 @@ RULE = Rule(
         Example("two modes, no adaptation", "legal", folder(script(scoring=_BOTH)), Outcome.PASS),
         Example("one score-first pass", "legal", folder(_CHUNKED), Outcome.PASS),
         Example("the first pass does not adapt", "inactive", folder(_TWICE), Outcome.PASS, {"TTT_ENABLED": "0"}),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.SCORE_COUNT, Kind.FUTURE_FLIP, Kind.TARGET_FLIP),
+        breaks=("C4", "C1", "C3"),
+        stands_for=("C4",),
     ),
     not_decidable="a second pass in another process",
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.probe.model import Kind
 from auditor.program.trace import Lookup, Scale
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules._examples import EVALUATION, folder, script
 from rules._ngram import exact, full_rows, target_key
 from rules._trace import event_finding, events_of, reported, unreadable
@@ -97,6 +98,11 @@ RULE = Rule(
         ),
         Example("a row over the vocabulary", "legal", folder(full_rows()), Outcome.PASS),
         Example("order 0", "inactive", folder(target_key(0)), Outcome.PASS),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.NORMALIZATION,),
+        stands_for=(Kind.NORMALIZATION,),
+        blind="only rows that are read off a whole distribution are summed, a number made for the target alone is none",
     ),
     not_decidable="the sum over the vocabulary itself, which only a run can show",
 )

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
-from auditor.rule import Example, Facts, Rule, Source
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.source.index import of_type
 from rules._examples import folder, script, seeds
 from rules._ledger import judged, log_finding, log_lines
@@ -159,5 +160,6 @@ RULE = Rule(
         Example("training shards", "legal", folder(), Outcome.PASS),
         Example("evaluated during training", "legal", folder(script(training=_DURING)), Outcome.PASS),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP,), breaks=("C3", "C1")),
     not_decidable="what the shards hold; train-val-overlap looks for marks of an overlapping build",
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked
+from auditor.probe.model import Kind
 from auditor.program.trace import Adapt, Trace, step
-from auditor.rule import Example, Facts, Rule
+from auditor.rule import Behaviour, Example, Facts, Rule
 from rules._evidence import issue, pull
 from rules._examples import folder, script
 from rules._syntax import source_line
@@ -133,5 +134,6 @@ RULE = Rule(
         ),
         Example("nothing adapts", "legal", folder(), Outcome.NOT_APPLICABLE),
     ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP,), breaks=("C3", "C1")),
     not_decidable="whether the compiler's caches keep anything; steps whose effect stays are adapt-before-score",
 )
