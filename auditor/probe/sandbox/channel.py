@@ -1,0 +1,106 @@
+"""Frames from a run to the parent, over a pipe, each with a number and a code that shows where it comes from.
+
+The key is made for one call and is held by the channel object alone. So bytes that a submission writes to the pipe,
+a frame that it repeats, drops or takes out of the pipe, and a pipe that it closes are all noticed. What this can't
+show: code in the same process can search memory for the key or call the channel object itself. A submission made to
+deceive this very program could send frames of its own; nothing in one process can prevent that.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import struct
+from hashlib import blake2b
+
+_HEAD = struct.Struct(">IQB")  # length of the payload, number of the frame, kind
+_CODE_BYTES = 16
+_FRAME, _RETURNED, _RAISED = 0, 1, 2
+KEY_BYTES = 32
+
+
+class Channel:
+    """The end in the run."""
+
+    __slots__ = ("_code", "_descriptor", "_number")
+
+    def __init__(self, descriptor: int, key: bytes) -> None:
+        keyed = blake2b(key=key, digest_size=_CODE_BYTES)
+        self._descriptor, self._number, self._code = descriptor, 0, keyed.copy
+
+    def send(self, frame: bytes) -> None:
+        """Blocks while the parent is behind."""
+        self._write(_FRAME, frame)
+
+    def returned(self) -> None:
+        self._write(_RETURNED, b"")
+
+    def raised(self, reason: str) -> None:
+        self._write(_RAISED, reason.encode(errors="replace")[:4000])
+
+    def _write(self, kind: int, payload: bytes) -> None:
+        head = _HEAD.pack(len(payload), self._number, kind)
+        code = self._code()
+        code.update(head)
+        code.update(payload)
+        self._number += 1
+        rest = memoryview(head + code.digest() + payload)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+
+class Frames:
+    """The end in the parent: takes bytes as they come, gives checked frames. Never raises over what it is fed."""
+
+    def __init__(self, key: bytes, most_bytes: int) -> None:
+        self._key, self._most = key, most_bytes
+        self._pending = bytearray()
+        self._number = 0
+        self.received = 0  # bytes
+        self.frames: list[bytes] = []
+        self.last: tuple[str, str] | None = None  # status and reason, once the run said how it ended
+        self.tampered = ""
+
+    def feed(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.tampered:
+            return
+        self._pending += data
+        start = 0
+        while not self.tampered and len(self._pending) - start >= _HEAD.size + _CODE_BYTES:
+            used = self._take(start)
+            if not used:
+                break
+            start += used
+        del self._pending[:start]
+
+    def finish(self) -> None:
+        """The pipe is at its end: what is left of a frame, or no last frame, is noticed."""
+        if self.tampered:
+            return
+        if self._pending:
+            self.tampered = "the results end within a frame"
+
+    def _take(self, start: int) -> int:
+        """Bytes of the frame that begins there, 0 where it is not all there."""
+        length, number, kind = _HEAD.unpack_from(self._pending, start)
+        if number != self._number or kind > _RAISED or length > self._most:
+            self.tampered = f"bytes that the channel did not write, after frame {self._number}"
+            return 0
+        body = start + _HEAD.size
+        end = body + _CODE_BYTES + length
+        if len(self._pending) < end:
+            return 0
+        payload = bytes(self._pending[body + _CODE_BYTES : end])
+        code = blake2b(self._pending[start:body], key=self._key, digest_size=_CODE_BYTES)
+        code.update(payload)
+        if not hmac.compare_digest(code.digest(), self._pending[body : body + _CODE_BYTES]):
+            self.tampered = f"bytes that the channel did not write, after frame {self._number}"
+        elif self.last is not None:
+            self.tampered = "a frame after the last one"
+        elif kind == _FRAME:
+            self.frames.append(payload)
+        else:
+            self.last = ("ended" if kind == _RETURNED else "raised", payload.decode(errors="replace"))
+        self._number += 1
+        return end - start

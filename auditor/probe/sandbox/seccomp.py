@@ -1,0 +1,163 @@
+"""Which system calls a process may make: filters for the warden and for the run, as BPF programs.
+
+What is refused is listed, since what a numeric library needs is not known beforehand; but a call whose number is
+higher than those known when this was written is refused too, so that a newer kernel opens nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import platform
+import struct
+from collections.abc import Iterable
+
+from auditor.probe.sandbox.syscalls import NUMBERS
+from auditor.probe.sandbox.system import no_new_privileges, prctl
+
+_PR_SET_SECCOMP, _PR_GET_SECCOMP, _MODE_FILTER = 22, 21, 2
+_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
+_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of NUMBERS, AUDIT_ARCH
+_FIRST_UNKNOWN = 457  # statmount, Linux 6.8; x86-64's second set of calls (x32) begins far above
+_CLONE_THREAD = 0x00010000
+_TTY_REQUESTS = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into somebody's terminal
+
+_NAMESPACES = (
+    "mount umount2 pivot_root chroot unshare setns open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr"
+)
+_KERNEL = (
+    "bpf perf_event_open userfaultfd keyctl add_key request_key syslog acct swapon swapoff reboot kexec_load"
+    " kexec_file_load init_module finit_module delete_module quotactl quotactl_fd fanotify_init open_by_handle_at"
+    " lookup_dcookie nfsservctl iopl ioperm modify_ldt vhangup settimeofday clock_settime adjtimex clock_adjtime"
+    " sethostname setdomainname personality uselib ustat sysfs _sysctl"
+)
+_OTHERS = (
+    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp move_pages migrate_pages"
+    " pidfd_getfd"
+)
+_IPC = (
+    "shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl semget semop semctl semtimedop mq_open mq_unlink"
+    " mq_timedsend mq_timedreceive mq_notify mq_getsetattr"
+)
+_SOCKETS = "socket socketpair connect bind listen accept accept4"
+_TRAFFIC = (
+    "sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg getsockopt setsockopt shutdown getsockname getpeername"
+)
+_SIGNALS = "tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal setpriority ioprio_set"
+_ABSENT = "io_uring_setup io_uring_enter io_uring_register memfd_create memfd_secret"
+_ATTRIBUTES = (
+    "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat setxattr lsetxattr fsetxattr removexattr"
+    " lremovexattr fremovexattr utime utimes futimesat utimensat"
+)
+_WARDEN = f"{_NAMESPACES} {_KERNEL} {_OTHERS} {_IPC} {_SOCKETS} execve execveat"
+_RUN = f"{_WARDEN} {_TRAFFIC} {_SIGNALS} fork vfork"
+
+_Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
+
+
+def supported() -> bool:
+    """Whether the kernel has filters and this module knows the machine's calls."""
+    if platform.machine() not in _MACHINES:
+        return False
+    try:
+        prctl(_PR_GET_SECCOMP)
+        prctl(_PR_SET_SECCOMP, _MODE_FILTER, 0)  # no filter at that address: EFAULT where filters are known
+    except OSError as error:
+        return error.errno == errno.EFAULT
+    return False
+
+
+def confine_warden() -> None:
+    """No sockets, no program started, no namespace, no other process looked into. It may still fork."""
+    _install([*_head(), *_refuse(_WARDEN.split(), errno.EPERM), *_refuse(_ABSENT.split(), errno.ENOSYS), _allow()])
+
+
+def confine_run(own_pid: int, *, attributes: bool) -> None:
+    """The last layer: no second process, no signal to any other, nothing of sockets.
+
+    `attributes`: whether modes, owners and times of files may be changed. Landlock leaves that open, so where no mount
+    guards it, it is answered as done and not done.
+    """
+    program = [*_head(), *_refuse(_RUN.split(), errno.EPERM)]
+    program += _refuse([*_ABSENT.split(), "clone3", "pidfd_open"], errno.ENOSYS)
+    if not attributes:
+        program += _refuse(_ATTRIBUTES.split(), 0)
+    program += _unless_bit("clone", 0, _CLONE_THREAD)
+    for call in ("kill", "tgkill"):
+        program += _unless_equal(call, 0, (own_pid,))
+    for call in ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "setpgid"):
+        program += _unless_equal(call, 0, (0, own_pid))
+    # PR_SET_PDEATHSIG and PR_SET_DUMPABLE would let it outlive the warden or hide from the watcher; PR_SET_MM.
+    program += _if_equal("prctl", 0, (1, 4, 35))
+    program += _if_equal("ioctl", 1, _TTY_REQUESTS)
+    _install([*program, _allow()])
+
+
+def _number(call: str) -> int | None:
+    return NUMBERS[call][_MACHINES[platform.machine()][0]]
+
+
+def _head() -> list[_Instruction]:
+    _, architecture = _MACHINES[platform.machine()]
+    return [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_JUMP_EQUAL, 1, 0, architecture),
+        (_RETURN, 0, 0, _KILL),  # calls of another architecture have other numbers
+        (_LOAD, 0, 0, _NUMBER),
+        (_JUMP_GREATER_EQUAL, 0, 1, _FIRST_UNKNOWN),
+        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
+    ]
+
+
+def _refuse(calls: Iterable[str], code: int) -> list[_Instruction]:
+    program: list[_Instruction] = []
+    for number in {_number(call) for call in calls} - {None}:
+        assert number is not None
+        program += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | code)]
+    return program
+
+
+def _allow() -> _Instruction:
+    return (_RETURN, 0, 0, _ALLOW)
+
+
+def _conditional(call: str, argument: int, body: list[_Instruction]) -> list[_Instruction]:
+    """`body` with the low half of the argument loaded, where the call is this one. It ends in a return."""
+    number = _number(call)
+    if number is None:
+        return []
+    load = (_LOAD, 0, 0, _ARGUMENTS + 8 * argument)
+    return [(_JUMP_EQUAL, 0, 1 + len(body), number), load, *body]
+
+
+def _unless_bit(call: str, argument: int, bit: int) -> list[_Instruction]:
+    refuse = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
+    return _conditional(call, argument, [(_JUMP_ANY_BIT, 1, 0, bit), refuse, _allow()])
+
+
+def _unless_equal(call: str, argument: int, values: tuple[int, ...]) -> list[_Instruction]:
+    tests: list[_Instruction] = []
+    for value in values:
+        tests += [(_JUMP_EQUAL, 0, 1, value), _allow()]
+    return _conditional(call, argument, [*tests, (_RETURN, 0, 0, _ERRNO | errno.EPERM)])
+
+
+def _if_equal(call: str, argument: int, values: tuple[int, ...]) -> list[_Instruction]:
+    tests: list[_Instruction] = []
+    for value in values:
+        tests += [(_JUMP_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
+    return _conditional(call, argument, [*tests, _allow()])
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def _install(instructions: list[_Instruction]) -> None:
+    packed = b"".join(struct.pack("=HBBI", *i) for i in instructions)
+    buffer = ctypes.create_string_buffer(packed, len(packed))
+    program = _Program(len(instructions), ctypes.cast(buffer, ctypes.c_void_p))
+    no_new_privileges()
+    prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(program))

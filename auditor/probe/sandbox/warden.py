@@ -1,0 +1,214 @@
+"""The warden: a process that confines itself, imports what every run needs once, and forks a run per call.
+
+It is started by `jail` and talks to it over one socket: a message per request, descriptors along with it. It runs no
+code of a submission; the run takes a further layer before it does.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from auditor.probe.sandbox import landlock, seccomp
+from auditor.probe.sandbox.channel import Channel
+from auditor.probe.sandbox.model import CUT_OFF, Limits, Mechanism
+from auditor.probe.sandbox.system import die_with_parent, drop_capabilities, hide_memory
+
+_MESSAGE_BYTES = 1 << 17
+_SPARE_ADDRESSES = 4 << 30  # bytes of address space over the memory limit: allocators and threads reserve more than they use
+_DESCRIPTORS = 1024
+
+
+def main(descriptor: int) -> None:
+    control = socket.socket(fileno=descriptor)
+    setup = json.loads(control.recv(_MESSAGE_BYTES))
+    mechanisms = frozenset(Mechanism(m) for m in setup["mechanisms"])
+    try:
+        _confine(setup, mechanisms)
+        for module in setup["preload"]:
+            importlib.import_module(module)
+    except BaseException as error:
+        traceback.print_exc()
+        _answer(control, {"failed": f"{type(error).__name__}: {error}"[:2000]})
+        return
+    gc.collect()
+    gc.freeze()  # a collection in the run would copy every page
+    folder = os.open(setup["scratch"], os.O_RDONLY | os.O_DIRECTORY)  # with bubblewrap the parent has no path to it
+    _answer(control, {"ready": os.getpid()}, [folder, *_process_handle(os.getpid())])
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 8)
+        if not message:
+            return  # the parent has gone
+        _serve(control, setup, mechanisms, json.loads(message), descriptors)
+
+
+def _confine(setup: dict[str, Any], mechanisms: frozenset[Mechanism]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    _volunteer_for_memory_shortage()
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hide_memory(True)
+    drop_capabilities()
+    die_with_parent()
+    if Mechanism.LANDLOCK in mechanisms:
+        _restrict(setup)
+    if Mechanism.SECCOMP in mechanisms:
+        seccomp.confine_warden()
+
+
+def _restrict(setup: dict[str, Any]) -> None:
+    landlock.restrict(map(Path, setup["readable"]), map(Path, setup["writable"]))
+
+
+def _volunteer_for_memory_shortage() -> None:
+    try:
+        Path("/proc/self/oom_score_adj").write_text("500")
+    except OSError:
+        pass  # no /proc here
+
+
+def _process_handle(pid: int) -> list[int]:
+    try:
+        return [os.pidfd_open(pid)]
+    except (OSError, AttributeError):
+        return []  # before Linux 5.3, or refused by a container: the parent ends the whole jail instead
+
+
+def _answer(control: socket.socket, content: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    socket.send_fds(control, [json.dumps(content).encode()], descriptors or [])
+    for descriptor in descriptors or ():
+        os.close(descriptor)
+
+
+def _serve(
+    control: socket.socket,
+    setup: dict[str, Any],
+    mechanisms: frozenset[Mechanism],
+    request: dict[str, Any],
+    descriptors: list[int],
+) -> None:
+    request["addresses"] = _addresses()
+    _flush()
+    pid = os.fork()
+    if pid == 0:
+        _run(setup, mechanisms, request, descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    _answer(control, {"started": pid}, _process_handle(pid))
+    while True:
+        ended, status, usage = os.wait4(-1, 0)  # orphans of the namespace end up here as well
+        if ended == pid:
+            break
+    cpu = usage.ru_utime + usage.ru_stime
+    _answer(control, {"ended": status, "cpu": cpu, "peak": usage.ru_maxrss * 1024})
+
+
+def _run(
+    setup: dict[str, Any], mechanisms: frozenset[Mechanism], request: dict[str, Any], descriptors: list[int]
+) -> NoReturn:
+    """The run, from its fork to its end."""
+    status = 70
+    try:
+        argument, channel = _prepare(setup, mechanisms, request, descriptors)
+        status = _call(request["target"], argument, channel)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _prepare(
+    setup: dict[str, Any], mechanisms: frozenset[Mechanism], request: dict[str, Any], descriptors: list[int]
+) -> tuple[bytes, Channel]:
+    given, results, out, err = descriptors
+    os.setsid()
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    argument = os.pread(given, os.fstat(given).st_size, 0)
+    _close_all_but({0, 1, 2, results})
+    channel = Channel(results, bytes.fromhex(request.pop("key")))
+    os.chdir(setup["scratch"])
+    gc.unfreeze()
+    _limit(Limits(**request["limits"]), request["addresses"])
+    if Mechanism.LANDLOCK in mechanisms:
+        setup["readable"] = [p for p in setup["readable"] if p not in setup["warden_only"]]
+        _restrict(setup)  # a domain below the warden's: it may not signal or trace what is above
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] -- a run that is killed has said what it said
+    hide_memory(False)  # the watcher looks at the run's descriptors
+    die_with_parent()
+    if Mechanism.SECCOMP in mechanisms:
+        seccomp.confine_run(os.getpid(), attributes=Mechanism.BUBBLEWRAP in mechanisms)
+    return argument, channel
+
+
+def _close_all_but(kept: set[int]) -> None:
+    highest = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    start = 3
+    for descriptor in sorted(kept - {0, 1, 2}):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, highest)
+
+
+def _addresses() -> int:
+    """Bytes of address space in use."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return _SPARE_ADDRESSES  # no /proc here
+
+
+def _limit(limits: Limits, used_addresses: int) -> None:
+    seconds = max(1, round(limits.cpu_seconds))
+    addresses = used_addresses + limits.memory_bytes + _SPARE_ADDRESSES
+    for what, soft, hard in (
+        (resource.RLIMIT_CPU, seconds, seconds + 1),  # SIGXCPU, then SIGKILL where it is ignored
+        (resource.RLIMIT_AS, addresses, addresses),
+        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, _DESCRIPTORS, _DESCRIPTORS),
+        (resource.RLIMIT_MEMLOCK, 0, 0),
+        (resource.RLIMIT_MSGQUEUE, 0, 0),
+    ):
+        resource.setrlimit(what, (soft, hard))
+
+
+def _call(target: str, argument: bytes, channel: Channel) -> int:
+    try:
+        module, name = target.split(":")
+        function: Callable[[bytes, Channel], None] = getattr(importlib.import_module(module), name)
+        function(argument, channel)
+    except BaseException as error:
+        traceback.print_exc()
+        _flush()
+        return _last(channel, f"{type(error).__name__}: {error}")
+    _flush()
+    return _last(channel, None)
+
+
+def _last(channel: Channel, reason: str | None) -> int:
+    """Send the last frame; the exit status."""
+    try:
+        channel.returned() if reason is None else channel.raised(reason)
+    except OSError:
+        return CUT_OFF
+    return 0 if reason is None else 1
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed or replaced by the submission

@@ -1,0 +1,125 @@
+"""The watcher: what the kernel's limits don't bound by themselves, looked at from outside while a run goes on."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from auditor.probe.sandbox import scratch
+from auditor.probe.sandbox.model import GIB, MIB, Limits
+
+_PROC = Path("/proc")
+_SCRATCH_SECONDS = 0.1  # between two looks at the scratch folder
+
+
+def size(count: int) -> str:
+    """Bytes in words: 3 GiB, 512 MiB, 1000 bytes."""
+    for unit, name in ((GIB, "GiB"), (MIB, "MiB")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return f"{count} bytes"
+
+
+class Watch:
+    """One run's. `pid`, in this process's own numbers, is the run's; `family`: it may have started others.
+
+    `in_memory`: the scratch folder is the root of a file system whose size the kernel bounds.
+    """
+
+    def __init__(self, limits: Limits, folder: int, *, in_memory: bool, family: bool) -> None:
+        self._limits, self._folder, self._in_memory, self._family = limits, folder, in_memory, family
+        self._start = time.monotonic()
+        self._next_scratch = self._start
+        self.pid = 0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def breach(self) -> str:
+        """Which limit is exceeded, in words; "" where none is."""
+        limits = self._limits
+        if self.seconds > limits.wall_seconds:
+            return f"more than {limits.wall_seconds:g} s of wall clock"
+        if self.pid and (found := self._processes()):
+            return found
+        if time.monotonic() < self._next_scratch:
+            return ""
+        found = self._scratch()
+        self._next_scratch = time.monotonic() + _SCRATCH_SECONDS
+        return found
+
+    def _processes(self) -> str:
+        members = [self.pid, *descendants(self.pid)] if self._family else [self.pid]
+        memory = threads = 0
+        for pid in members:
+            found = _status(pid)
+            memory += 1024 * sum(found.get(k, 0) for k in ("RssAnon", "RssShmem", "VmSwap"))
+            threads += found.get("Threads", 0)
+        if memory > self._limits.memory_bytes:
+            return f"more than {size(self._limits.memory_bytes)} of memory"
+        if threads > self._limits.threads:
+            return f"more than {self._limits.threads} {'threads and processes' if self._family else 'threads'}"
+        return ""
+
+    def _scratch(self) -> str:
+        limits = self._limits
+        if self._in_memory:
+            files, used = scratch.free_files(self._folder)
+        else:
+            files, used = scratch.measure(self._folder, limits.files)
+            used += self._unlinked()
+        if files >= scratch.UNCOUNTABLE or used >= scratch.UNCOUNTABLE:
+            return "files on the disk that can't be counted"
+        if files > limits.files:
+            return f"more than {limits.files} files"
+        return f"more than {size(limits.disk_bytes)} on the disk" if used > limits.disk_bytes else ""
+
+    def _unlinked(self) -> int:
+        """Bytes of the run's open files that have no name any more."""
+        if not self.pid:
+            return 0
+        used = 0
+        try:
+            for name in os.listdir(f"/proc/{self.pid}/fd"):
+                with suppress(FileNotFoundError):
+                    found = os.stat(f"/proc/{self.pid}/fd/{name}")
+                    if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
+                        used += found.st_blocks * 512
+        except FileNotFoundError:
+            return used  # it has ended
+        except PermissionError:
+            return 0 if not _status(self.pid).get("RssAnon") else scratch.UNCOUNTABLE
+        return used
+
+
+def _status(pid: int) -> dict[str, int]:
+    """The numbers of /proc/PID/status: kilobytes and counts. Empty where the process has gone."""
+    found: dict[str, int] = {}
+    with suppress(OSError):
+        for line in (_PROC / str(pid) / "status").read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            words = value.split()
+            if words and words[0].isdigit():
+                found[name] = int(words[0])
+    return found
+
+
+def descendants(root: int) -> list[int]:
+    """Processes that the given one has started, and theirs."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir(_PROC):
+        if name.isdigit():
+            with suppress(OSError, IndexError, ValueError):
+                words = (_PROC / name / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                children.setdefault(int(words[1]), []).append(int(name))
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
