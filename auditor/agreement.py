@@ -118,7 +118,7 @@ def weigh(
         if rule in done:
             finding = _alone(facts, rule, case)
             done[rule] = _added(done[rule], finding)
-            rows.append(Agreement(rule, Stand.ALONE, _seen(case)))
+            rows.append(Agreement(rule, Stand.ALONE, _counted(case)))
     rows = [*_of_findings(probe, cases, rulings, behaviours, confirmed), *rows]
     touched = {c for c in (case.condition for case in cases) if c}
     clean, done = _of_conditions(probe, done, behaviours, touched)
@@ -273,14 +273,19 @@ def figures(before: float, after: float) -> tuple[str, str]:
 
 def _seen(case: _Case) -> str:
     """A case in one sentence: the first witness, and how many scores changed with it."""
-    measurement, witness = case.seen[0]
-    if witness is None:
-        return measurement.reason
-    counted = f"{measurement.changed:,} of {measurement.compared:,}"
-    if case.condition == "C4":
-        return f"{say(witness)}; {counted} positions enter the reported number more than once"
-    said = f"{say(witness)}; {counted} scores before the change are others"
+    witness = case.seen[0][1]
+    said = f"{say(witness)}; {_counted(case)}" if witness else _counted(case)
     return said + ("; an update with these tokens came before that score" if case.condition == "C3" else "")
+
+
+def _counted(case: _Case) -> str:
+    measurement = case.seen[0][0]
+    if case.condition is None:
+        return measurement.reason
+    counted = f"{case.condition}, {measurement.changed:,} of {measurement.compared:,}"
+    if case.condition == "C4":
+        return f"{counted} positions enter the reported number more than once"
+    return f"{counted} scores before the change are others"
 
 
 # --- agreement -----------------------------------------------------------------------------------------------------
@@ -298,7 +303,7 @@ def _of_findings(
     for rule, number, _ in _findings(rulings, behaviours):
         known = [case for case in cases if case.speaks_of(behaviours[rule]) and case.reported is not False]
         if (rule, number) in confirmed:
-            rows[rule] = Agreement(rule, Stand.CONFIRMED, "; ".join(_seen(case) for case in known))
+            rows[rule] = Agreement(rule, Stand.CONFIRMED, "; ".join(_counted(case) for case in known))
         elif rule not in rows and known:
             others = sorted({other for other, _ in confirmed})
             text = f"the run breaks its condition, which {' and '.join(others)} explains as well"
@@ -326,6 +331,11 @@ def _of_conditions(
     probe: Probe, rulings: dict[str, Ruling], behaviours: Mapping[str, Behaviour], touched: set[Condition]
 ) -> tuple[list[Agreement], dict[str, Ruling]]:
     """A row for each condition that neither the code nor the probe shows broken; and what it means for its rule."""
+    if probe.status != "ran":
+        note = "the probe did not run"
+        rows = [Agreement(", ".join(CONDITIONS), Stand.NOT_CHECKED, f"judged {_BY_CODE}; {note}")]
+        standing = [name for name, b in behaviours.items() if set(CONDITIONS) & set(b.stands_for)]
+        return rows, _noted(rulings, standing, f"; {_BY_CODE}: {note}")
     charged = {c for rule, _, _ in _findings(rulings, behaviours) for c in behaviours[rule].breaks} | touched
     rows, done = [], dict(rulings)
     for condition, words in CONDITIONS.items():
@@ -335,25 +345,27 @@ def _of_conditions(
         held = _held(probe, behaviours[rule].shown_by)
         ruling = done[rule]
         if held is None:
-            why = "the probe did not run" if probe.status != "ran" else "the probe could not measure it"
-            rows.append(Agreement(condition, Stand.NOT_CHECKED, f"{words}: {_BY_CODE}; {why}"))
+            why = "the probe could not measure it"
+            rows.append(Agreement(condition, Stand.NOT_CHECKED, f"{words}; judged {_BY_CODE}"))
             note = f"; {_BY_CODE}: {why}"
         else:
             judged = ruling.outcome in (Outcome.PASS, Outcome.WARNING)
             rows.append(Agreement(condition, Stand.CLEAN if judged else Stand.HELD, f"{words}: {held}"))
             note = f"; the probe saw none either: {held}"
-        if ruling.outcome is Outcome.PASS:
-            done[rule] = replace(ruling, reason=ruling.reason + note)
+        done = _noted(done, [rule], note)
     return rows, done
 
 
+def _noted(rulings: dict[str, Ruling], rules: Iterable[str], note: str) -> dict[str, Ruling]:
+    """What the probe adds to the reason of a pass."""
+    passed = {name: rulings[name] for name in rules if name in rulings and rulings[name].outcome is Outcome.PASS}
+    return rulings | {name: replace(ruling, reason=ruling.reason + note) for name, ruling in passed.items()}
+
+
 def _held(probe: Probe, kinds: Iterable[Kind]) -> str | None:
-    """What was compared, where the first of the measurements holds and no other is broken; None otherwise."""
-    measured = [m for kind in kinds if (m := probe.find(kind))]
-    if probe.status != "ran" or not measured or measured[0].holds is not Holds.YES:
+    """What was compared, where the first of the measurements holds; None otherwise."""
+    first = next((m for kind in kinds if (m := probe.find(kind))), None)
+    if first is None or first.holds is not Holds.YES or first.reported is False:
         return None
-    if measured[0].reported is False or any(m.holds is Holds.NO for m in measured):
-        return None
-    first = measured[0]
     unit = "positions" if first.kind is Kind.SCORE_COUNT else "scores"
     return f"{first.kind}, {first.compared:,} {unit}, {first.changed:,} changed"

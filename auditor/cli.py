@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, cast
 
 from auditor.options import Options, UsageError, read
+from auditor.output import Progress, colour, counted, output, width
 from auditor.report.text import one_line
 
 if TYPE_CHECKING:
     from auditor.findings import Report
     from auditor.judge import Budgets
+    from auditor.probe.model import Probe
     from auditor.report import Format
-    from auditor.rule import Rule
+    from auditor.report.terminal import Row
+    from auditor.rule import Facts, Rule
     from auditor.submission import Submission
 
 OK, FAILED, USAGE, NOT_JUDGED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # Of several submissions the most telling status counts, in this order.
 _PRECEDENCE = (FAILED, BROKEN, NOT_JUDGED, OK)
-_PROGRESS_EVERY = 50  # pull requests between two plain progress lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +62,8 @@ def _main(arguments: Sequence[str]) -> int:
         options = read(arguments)
         if options.rules or options.explain is not None:
             return _catalogue(options)
+        if options.smoke:
+            return _smoke(options)
         return _many(options) if len(options.prs) > 1 else _single(options)
     except UsageError as error:
         return _say(str(error), USAGE)
@@ -104,14 +107,14 @@ def _catalogue(options: Options) -> int:
             near = difflib.get_close_matches(options.explain, [r.id for r in rules], n=3)
             hint = f"; did you mean {' or '.join(near)}?" if near else "; golf-audit --rules lists them"
             raise UsageError(f"there is no rule {options.explain!r}{hint}")
-        text = catalogue.explain(rule, width=min(_width(), 100))
+        text = catalogue.explain(rule, width=min(width(), 100))
     elif options.form == "json":
         text = catalogue.listing_json(rules)
     elif options.form == "markdown":
         text = catalogue.page(rules, budgets.ruleset)
     else:
-        text = catalogue.listing(rules, width=_width())
-    with _output(options) as out:
+        text = catalogue.listing(rules, width=width())
+    with output(options) as out:
         out.write(text)
     return OK
 
@@ -131,25 +134,61 @@ def audit(submission: Submission, options: Options) -> Report:
         from auditor.stats_law import section
 
         facts = replace(facts, significance=section(facts, options.baseline, options.repo))
+    if options.probe:
+        facts = replace(facts, probe=_probe(facts, options))
     logged = () if options.settings else facts.headline  # under a what-if, the logs' score is another program's
     return judge(facts, rules, budgets, evaluation=how_scored(facts.program, logged))
+
+
+def _probe(facts: Facts, options: Options) -> Probe:
+    from auditor.running import probed
+
+    run = partial(probed, facts, unsafe=options.probe_unsafe, seconds=options.probe_limit, strict=options.debug)
+    if len(options.prs) > 1:  # several at a time: their lines would run into each other
+        return run(progress=None)
+    with Progress("probe") as progress:
+        return run(progress=progress)
 
 
 def _single(options: Options) -> int:
     from auditor.report import render
     from auditor.submission import SubmissionError
 
+    if options.probe:
+        _needs_torch()
     try:
         submission = _load(options)
     except SubmissionError as error:
         if options.form == "jsonl" and options.prs:  # a line for every pull request that was asked for
-            with _output(options) as out:
+            with output(options) as out:
                 out.write(render(_unloaded(options.prs[0], str(error)), "jsonl"))
         raise
     report = audit(submission, options)
-    with _output(options) as out:
-        out.write(render(report, cast("Format", options.form), width=_width(options), colour=_colour(options)))
+    with output(options) as out:
+        out.write(render(report, cast("Format", options.form), width=width(options), colour=colour(options)))
     return exit_status(report, options.fail_on)
+
+
+def _needs_torch() -> None:
+    """Raises UsageError where torch is missing."""
+    from auditor.running import INSTALL, ready
+
+    if not ready():
+        raise UsageError(INSTALL)
+
+
+def _smoke(options: Options) -> int:
+    from auditor.pipeline import gather
+    from auditor.report.smoke import render
+    from auditor.running import smoked
+
+    _needs_torch()
+    facts = gather(_load(options), options.settings, strict=options.debug)
+    with Progress("smoke") as progress:
+        result = smoked(facts, unsafe=options.probe_unsafe, progress=progress)
+    with output(options) as out:
+        out.write(render(facts, result, form=options.form, width=width(options)))
+    return OK if result.status == "ran" else NOT_JUDGED
 
 
 def _load(options: Options) -> Submission:
@@ -178,6 +217,8 @@ def exit_status(report: Report, fail_on: str) -> int:
         return FAILED
     if any(row.outcome is Outcome.ERROR for row in report.outcomes):
         return BROKEN
+    if report.probe is not None and not report.probe.decided:
+        return NOT_JUDGED  # it was asked for: what it did not look at is no pass
     return NOT_JUDGED if report.verdict is Verdict.INCONCLUSIVE else OK
 
 
@@ -199,7 +240,7 @@ class Answer:
     """What a worker sends back of one pull request: its text or its row of the triage table, and the status."""
 
     text: str
-    row: tuple[str, str, str, str, str]
+    row: Row
     status: int
 
 
@@ -214,15 +255,20 @@ def _many(options: Options) -> int:
         from auditor.stats_law import source
 
         source(options.baseline, options.repo)
+    if options.probe:
+        from auditor.running import INSTALL, ready
+
+        if not ready():  # the audits are worth having all the same; each says that its probe was not checked
+            _say(INSTALL, NOT_JUDGED)
     _law()  # and so is a broken rule; forked workers have the modules loaded
     work = cast("Callable[[int], Answer]", partial(_one_of_many, options))
     broken = cast("Callable[[int, str], Answer]", partial(_broken, options))
     jobs = options.jobs or os.cpu_count() or 1
-    answers = run_many(options.prs, work, broken, jobs=jobs, timeout=options.timeout)
+    answers = run_many(options.prs, work, broken, jobs=jobs, timeout=options.task_limit)
     rows, statuses = [], set()
-    with _output(options) as out:
+    with output(options) as out:
         for number, answer in enumerate(answers, start=1):
-            _progress(number, len(options.prs))
+            counted(number, len(options.prs))
             statuses.add(answer.status)
             rows.append(answer.row)
             out.write(answer.text)
@@ -230,7 +276,7 @@ def _many(options: Options) -> int:
         if options.form == "terminal":
             from auditor.report.terminal import render_table
 
-            out.write(render_table(rows, width=_width(options), colour=_colour(options)))
+            out.write(render_table(rows, width=width(options), colour=colour(options)))
     return next(status for status in _PRECEDENCE if status in statuses)
 
 
@@ -253,6 +299,8 @@ def _broken(options: Options, pr: int, reason: str) -> Answer:
 
 def _answer(report: Report, options: Options, pr: int, status: int = NOT_JUDGED) -> Answer:
     from auditor.report import render, view
+    from auditor.report.probe import mark
+    from auditor.report.terminal import Row
 
     text = "" if options.form == "terminal" else render(report, cast("Format", options.form))
     if options.form == "markdown":
@@ -261,49 +309,9 @@ def _answer(report: Report, options: Options, pr: int, status: int = NOT_JUDGED)
     findings = view.deciding(report)
     rule = findings[0].rule if findings else ""
     message = findings[0].message if findings else view.remark(report)
-    row = (f"#{pr}", str(report.verdict), f"{claim.value:.4f}" if claim else "?", rule, message)
+    bpb = f"{claim.value:.4f}" if claim else "?"
+    row = Row(f"#{pr}", str(report.verdict), bpb, rule, message, mark(report.probe))
     return Answer(text, row, status)
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done}/{total} audited", end="\n" if done == total else "", file=sys.stderr, flush=True)
-    elif done % _PROGRESS_EVERY == 0 and done < total:
-        print(f"golf-audit: {done}/{total} audited", file=sys.stderr, flush=True)
-
-
-# --- output --------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _output(options: Options) -> Iterator[TextIO]:
-    """Standard output or the file of -o. Raises UsageError where the file cannot be written."""
-    if options.output is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            out = stack.enter_context(options.output.open("w", encoding="utf-8", newline="\n"))
-        except OSError as error:
-            raise UsageError(f"cannot write {str(options.output)!r}: {error.strerror}") from error
-        yield out
-
-
-def _width(options: Options | None = None) -> int:
-    """Columns to write for; 80 where nobody looks at it on a terminal."""
-    if options is not None and options.output is not None:
-        return 80
-    return shutil.get_terminal_size((80, 24)).columns
-
-
-def _colour(options: Options) -> bool:
-    """NO_COLOR beats FORCE_COLOR beats whether standard output is a terminal."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-        return True
-    return options.output is None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ from auditor.report import FORMATS
 
 FAIL_ON = ("violation", "disputed", "warning", "never")
 MANY = ("terminal", "markdown", "jsonl")  # formats that hold several submissions
+SMOKE = ("terminal", "json")  # formats of --smoke
 TIMEOUT_SECONDS = 120.0
+PROBE_SECONDS = 120.0
 
 _DESCRIPTION = """\
 Judge a submission to OpenAI's Parameter Golf: what its code does with the
 validation tokens, what its logs show, and whether its claims follow from them.
-The submission is read, never run."""
+The submission is read. It is run for --probe and --smoke alone, in a sandbox."""
 
 _EPILOG = """\
 examples:
@@ -33,12 +35,19 @@ examples:
       a triage table, one line each
   golf-audit MyRecord --format markdown -o review.md
       a review comment
+  golf-audit MyRecord --probe
+      run it small on the CPU, in a sandbox: do later tokens change earlier scores?
+  golf-audit --repo parameter-golf --pr 1395 --set SLOT_ENABLED=1 --probe
+      the same with that switch on
+  golf-audit MyRecord --smoke
+      does it import, how large is the model, does one forward pass work?
   golf-audit --explain pre-quant-ttt
       one rule: what it tests, why, and who said so
 
 exit status, whatever the format:
   0  nothing to fail on      1  a violation (see --fail-on)      2  wrong usage
-  3  could not be judged     4  the auditor itself failed"""
+  3  could not be judged, or --probe or --smoke came to no result
+  4  the auditor itself failed"""
 
 
 class UsageError(Exception):
@@ -60,9 +69,23 @@ class Options:
     baseline: str | None = None
     jobs: int = 0
     timeout: float = TIMEOUT_SECONDS
+    probe: bool = False
+    smoke: bool = False
+    probe_unsafe: bool = False
+    probe_seconds: float | None = None  # None: not given, `PROBE_SECONDS`
     rules: bool = False
     explain: str | None = None
     debug: bool = False
+
+    @property
+    def probe_limit(self) -> float:
+        """Seconds that the probe of one submission may take."""
+        return PROBE_SECONDS if self.probe_seconds is None else self.probe_seconds
+
+    @property
+    def task_limit(self) -> float:
+        """Seconds that one of many pull requests may take in all: the probe's come on top of the audit's."""
+        return self.timeout + (self.probe_limit if self.probe else 0.0)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -95,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="test significance against a record's pull request, a folder, figures, or auto: the record that stood",
     )
+    _probe_options(p)
     what = p.add_argument_group("what to print")
     what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
     what.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of to standard output")
@@ -110,11 +134,26 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help=f"for each of many pull requests (default: {TIMEOUT_SECONDS:g})",
+        help=f"for each of many pull requests, its probe not counted (default: {TIMEOUT_SECONDS:g})",
     )
     how.add_argument("--debug", action="store_true", help="a traceback where the auditor itself fails")
     p.add_argument("--version", action="version", version=f"golf-audit {__version__}")
     return p
+
+
+def _probe_options(p: argparse.ArgumentParser) -> None:
+    ran = p.add_argument_group("running it (needs torch: pip install '.[probe]')")
+    ran.add_argument("--probe", action="store_true", help="run it small in a sandbox and compare scores before a flip")
+    ran.add_argument("--smoke", action="store_true", help="import it, build the model, one forward pass; then exit")
+    ran.add_argument(
+        "--probe-timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"for the probe of each submission (default: {PROBE_SECONDS:g})",
+    )
+    ran.add_argument(
+        "--probe-unsafe", action="store_true", help="run it even where this machine cannot confine it in full"
+    )
 
 
 def read(argv: Sequence[str]) -> Options:
@@ -132,6 +171,10 @@ def read(argv: Sequence[str]) -> Options:
         baseline=given.baseline,
         jobs=given.jobs,
         timeout=given.timeout,
+        probe=given.probe,
+        smoke=given.smoke,
+        probe_unsafe=given.probe_unsafe,
+        probe_seconds=given.probe_timeout,
         rules=given.rules,
         explain=given.explain,
         debug=given.debug,
@@ -157,6 +200,7 @@ def _check(options: Options) -> None:
     if options.rules or options.explain is not None:
         _check_catalogue(options)
         return
+    _check_probe(options)
     if options.path is None and options.repo is None:
         raise UsageError("say what to audit: PATH, or --repo CLONE --pr N (see golf-audit --help)")
     if options.path is not None and (options.repo is not None or options.prs):
@@ -177,12 +221,34 @@ def _check(options: Options) -> None:
             raise UsageError("--folder goes with one pull request")
 
 
+def _check_probe(options: Options) -> None:
+    if options.probe and options.smoke:
+        raise UsageError("--smoke prints a table of its own; --probe goes into a report: ask for one of them")
+    if options.probe_unsafe and not (options.probe or options.smoke):
+        raise UsageError("--probe-unsafe goes with --probe or --smoke; nothing is run without them")
+    if options.probe_seconds is not None:
+        if not options.probe:
+            raise UsageError("--probe-timeout goes with --probe")
+        if not (options.probe_seconds > 0 and math.isfinite(options.probe_seconds)):
+            raise UsageError("--probe-timeout wants a number of seconds above 0")
+    if not options.smoke:
+        return
+    if len(options.prs) > 1:
+        raise UsageError("--smoke looks at one submission; give one --pr")
+    if options.form not in SMOKE:
+        raise UsageError(f"--smoke has no --format {options.form}; it has {', '.join(SMOKE)}")
+    if options.baseline is not None:
+        raise UsageError("--smoke judges nothing; leave --baseline out")
+
+
 def _check_catalogue(options: Options) -> None:
     what = "--rules" if options.rules else "--explain"
     if options.rules and options.explain is not None:
         raise UsageError("--rules and --explain exclude each other")
     if options.path is not None or options.repo is not None or options.prs:
         raise UsageError(f"{what} audits nothing; leave PATH, --repo and --pr out")
+    if options.probe or options.smoke or options.probe_unsafe or options.probe_seconds is not None:
+        raise UsageError(f"{what} audits nothing; leave --probe and --smoke out")
     forms = ("terminal", "markdown", "json") if options.rules else ("terminal",)
     if options.form not in forms:
         raise UsageError(f"{what} has no --format {options.form}; it has {', '.join(forms)}")

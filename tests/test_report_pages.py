@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from auditor.report import render
 from auditor.report.plot import seeds_plot
-from auditor.report.terminal import render_table
+from auditor.report.terminal import Row, render_table
 
 EVERY = [samples.violating, samples.clean, samples.unreadable, samples.hostile]
 
@@ -62,7 +62,7 @@ def test_a_warning_is_no_part_of_what_decides() -> None:
 
 
 def test_the_triage_table_has_one_line_each() -> None:
-    rows = [("#1", "violation", "1.0800", "pre-quant-ttt", "m\x1b[2J " * 60), ("#22", "clean", "1.09", "", "fine")]
+    rows = [Row("#1", "violation", "1.08", "pre-quant-ttt", "m\x1b[2J " * 60), Row("#22", "clean", "1.09", "", "fine")]
     lines = render_table(rows, width=80).splitlines()
     assert len(lines) == 3
     assert all(len(line) <= 80 for line in lines)

@@ -39,6 +39,7 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("Said without a place in the code", [_bare(report)])
     yield _section("Warnings", [_finding(report, f) for f in view.warnings(report)])
     yield _section("How the score is made", [f"<p>{esc(report.evaluation)}</p>"] if report.evaluation else [])
+    yield _section("Probe", _probe(report))
     yield _section("Budgets", [_cap(cap) for cap in report.caps if cap.used is not None])
     yield _section("Seeds", _seeds(report))
     if report.significance is not None:
@@ -51,7 +52,7 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("Configuration", _configuration(report))
     yield _section("Rules", [_rules(report)])
     ruleset = f", rules of {esc(report.ruleset)}" if report.ruleset else ""
-    yield f"<footer>golf-audit {__version__}{ruleset}. The submission was read, not run.</footer>"
+    yield f"<footer>golf-audit {__version__}{ruleset}. {view.how(report).capitalize()}.</footer>"
 
 
 def _section(title: str, parts: Sequence[str]) -> str:
@@ -134,6 +135,22 @@ def _bare(report: Report) -> str:
         f"{esc(one_line(row.reason))}</p>"
         for row in view.bare_outcomes(report)
     )
+
+
+def _probe(report: Report) -> list[str]:
+    if report.probe is None:
+        return []
+    from auditor.report.probe import sections
+    from auditor.report.probe_plot import plots
+    from auditor.report.significance.html import block
+
+    measured, *others = sections(report)
+    first, *rest = [block(b) for b in measured.blocks]
+    parts = [first, *(f"<figure>{chart}</figure>" for chart in plots(report.probe)), *rest]
+    for other in others:
+        blocks = [block(b) for b in other.blocks]
+        parts += _folded(other.title, blocks) if other.folded else [f"<h3>{esc(other.title)}</h3>", *blocks]
+    return parts
 
 
 def _cap(cap: Cap) -> str:

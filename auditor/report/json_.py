@@ -14,6 +14,7 @@ from typing import Any
 from auditor import __version__
 from auditor.claims import Claim, Claims, Command, SeedClaim
 from auditor.findings import Cap, Finding, Location, Report, Step
+from auditor.report.probe_json import as_dict as as_probe
 from auditor.report.significance.json_ import as_dict as as_json
 from auditor.runs import Evaluation, Run
 from auditor.submission import Submission
@@ -53,7 +54,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "outcomes": [{"rule": o.rule, "outcome": str(o.outcome), "reason": o.reason} for o in report.outcomes],
         "findings": [_finding(f) for f in report.findings],
         "significance": as_json(report.significance) if report.significance else None,
-        "probe": _plain(report.probe),
+        "probe": as_probe(report.probe, report.agreement) if report.probe else None,
     }
 
 

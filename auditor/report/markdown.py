@@ -25,6 +25,7 @@ def render(report: Report) -> str:
     lines += _plain_outcomes(report)
     lines += _warnings(report)
     lines += _evaluation(report)
+    lines += _probe(report)
     lines += _figures(report)
     if report.significance is not None:
         from auditor.report.significance.markdown import part
@@ -115,6 +116,19 @@ def _evaluation(report: Report) -> list[str]:
     return ["### How the score is made", "", escape_markdown(report.evaluation, 2000), ""]
 
 
+def _probe(report: Report) -> list[str]:
+    if report.probe is None:
+        return []
+    from auditor.report.probe import sections
+    from auditor.report.significance.markdown import section_lines
+
+    first, *others = sections(report)
+    lines = section_lines(first, "###")
+    for other in others:
+        lines += section_lines(other, "####")
+    return lines
+
+
 def _figures(report: Report) -> list[str]:
     lines: list[str] = []
     caps = [cap for cap in report.caps if cap.used is not None]
@@ -163,7 +177,7 @@ def _unchecked(report: Report) -> list[str]:
 
 def _foot(report: Report) -> list[str]:
     ruleset = f", rules of {escape_markdown(report.ruleset)}" if report.ruleset else ""
-    return [f"{view.tally(report)}. Made by golf-audit {__version__}{ruleset}; the submission was not run."]
+    return [f"{view.tally(report)}. Made by golf-audit {__version__}{ruleset}; {view.how(report)}."]
 
 
 def _cut(lines: Sequence[str]) -> list[str]:

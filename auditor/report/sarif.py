@@ -14,6 +14,7 @@ from urllib.parse import quote as url_quote
 from auditor import __version__
 from auditor.findings import Finding, Location, Outcome, Report, Step, Verdict
 from auditor.report import view
+from auditor.report.probe import unchecked
 from auditor.report.text import one_line, plain
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -53,7 +54,21 @@ def _run(report: Report) -> dict[str, Any]:
             "pullRequest": submission.pr,
             "commit": submission.commit and plain(submission.commit),
             "outcomes": {row.rule: str(row.outcome) for row in report.outcomes},
+            "probe": _probe(report),
         },
+    }
+
+
+def _probe(report: Report) -> dict[str, Any] | None:
+    """What it came to; the witnesses are steps of the results that they stand behind."""
+    probe = report.probe
+    if probe is None:
+        return None
+    return {
+        "status": probe.status,
+        "outcome": str(probe.outcome),
+        "measurements": {str(m.kind): str(m.holds) for m in probe.measurements},
+        "agreement": {row.subject: str(row.stand) for row in report.agreement},
     }
 
 
@@ -110,6 +125,9 @@ def _invocation(report: Report, index: dict[str, int]) -> dict[str, Any]:
                     "associatedRule": {"id": row.rule, "index": index[row.rule]},
                 }
             )
+    if report.probe is not None:
+        for reason, what in unchecked(report.probe):
+            notes.append({"level": "warning", "message": {"text": plain(f"{what}: not-checked: {reason}")}})
     notes += [{"level": "warning", "message": {"text": plain(text)}} for text in view.reading_problems(report)]
     return {
         "executionSuccessful": not failed and report.verdict is not Verdict.INCONCLUSIVE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
+from typing import NamedTuple
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -170,6 +171,11 @@ class _Page:
         if self.report.evaluation:
             self._section("How the score is made")
             self._show(_plain(self.report.evaluation, 2000), indent=2)
+        if self.report.probe is not None:
+            from auditor.report.probe import sections
+            from auditor.report.significance.terminal import show
+
+            show(self.console, sections(self.report))
         if any(cap.used is not None for cap in self.report.caps):
             self._section("Budgets", "the largest of the runs that the claim stands on")
             self._show(self._caps(self.report.caps), indent=2)
@@ -304,11 +310,23 @@ def _source(cap: Cap) -> str:
     return cap.where + (f"; {cap.note}" if cap.note else "")
 
 
-def render_table(rows: Sequence[tuple[str, str, str, str, str]], *, width: int = 80, colour: bool = False) -> str:
-    """The triage table of many pull requests: (pull request, verdict, claimed bpb, deciding rule, message)."""
+class Row(NamedTuple):
+    """One line of the triage table. `probe` is what the probe came to, "" where none was asked for."""
+
+    pr: str
+    verdict: str
+    bpb: str
+    rule: str
+    message: str
+    probe: str = ""
+
+
+def render_table(rows: Sequence[Row], *, width: int = 80, colour: bool = False) -> str:
+    """The triage table of many pull requests; the column of the probe stands where there is one."""
     width = min(max(width, NARROWEST), 200)
     styles = {str(verdict): style.split(" on ")[-1] for verdict, style in _VERDICT.items()}
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
+    probed = max((len(row.probe) for row in rows), default=0)
     out = io.StringIO()
     console = Console(
         file=out,
@@ -321,13 +339,19 @@ def render_table(rows: Sequence[tuple[str, str, str, str, str]], *, width: int =
         legacy_windows=False,
     )
     for raw in rows:
-        row = tuple(one_line(cell) for cell in raw)
+        row = Row(*(one_line(cell) for cell in raw))
         start = "  ".join(
-            [row[0].rjust(widths[0]), row[1].ljust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3])]
+            [
+                row.pr.rjust(widths[0]),
+                row.verdict.ljust(widths[1]),
+                row.bpb.rjust(widths[2]),
+                *([row.probe.ljust(probed)] if probed else []),
+                row.rule.ljust(widths[3]),
+            ]
         )
         room = max(width - len(start) - 2, 12)
-        line = Text(f"{start}  {clip(row[4], room)}")
-        line.stylize(styles.get(row[1], ""), widths[0] + 2, widths[0] + 2 + len(row[1]))
+        line = Text(f"{start}  {clip(row.message, room)}")
+        line.stylize(styles.get(row.verdict, ""), widths[0] + 2, widths[0] + 2 + len(row.verdict))
         console.print(line, no_wrap=True, overflow="crop", crop=True)
     tally = {verdict: sum(row[1] == verdict for row in rows) for verdict in map(str, Verdict)}
     said = ", ".join(f"{number} {verdict}" for verdict, number in tally.items() if number)

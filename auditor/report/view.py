@@ -76,7 +76,29 @@ def unchecked(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
     for row in report.outcomes:
         if row.outcome is Outcome.NOT_CHECKED:
             groups.setdefault(row.reason, []).append(row.rule)
-    return tuple((reason, tuple(rules)) for reason, rules in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0])))
+    rows = [(reason, tuple(rules)) for reason, rules in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0]))]
+    return (*_of_probe(report), *rows)
+
+
+def _of_probe(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What a probe was asked to decide and did not; it comes first, since somebody asked for it."""
+    if report.probe is None:
+        return ()
+    from auditor.report.probe import unchecked as of_probe
+
+    groups: dict[str, list[str]] = {}
+    for reason, what in of_probe(report.probe):
+        groups.setdefault(reason, []).append(what)
+    return tuple((reason, tuple(what)) for reason, what in groups.items())
+
+
+def how(report: Report) -> str:
+    """Whether anything of the submission was executed."""
+    probe = report.probe
+    if probe is None or probe.status == "refused":
+        return "the submission was read, not run"
+    where = "with less isolation than it should have" if probe.isolation.missing else "in a sandbox"
+    return f"the submission was read, and run small {where} (--probe)"
 
 
 def tally(report: Report) -> str:

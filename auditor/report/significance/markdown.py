@@ -20,7 +20,7 @@ def render(answer: Comparison | Chain) -> str:
         title, sentence, sections = view.title(answer), view.sentence(answer), view.sections(answer)
     lines = [f"## golf-stats: {escape_markdown(title)}", "", escape_markdown(sentence, 1500), ""]
     for section in sections:
-        lines += _section(section, "###")
+        lines += section_lines(section, "###")
     lines.append(f"Made by golf-stats {__version__}.")
     return "\n".join(lines) + "\n"
 
@@ -34,11 +34,12 @@ def part(c: Comparison) -> list[str]:
         "",
     ]
     for section in view.part(c):
-        lines += _section(replace(section, folded=section.title == "Figures"), "####")
+        lines += section_lines(replace(section, folded=section.title == "Figures"), "####")
     return lines
 
 
-def _section(section: Section, mark: str) -> list[str]:
+def section_lines(section: Section, mark: str) -> list[str]:
+    """One section under a heading of that depth; also used by golf-audit's report."""
     if section.folded:
         return ["<details>", f"<summary>{section.title}</summary>", "", *_blocks(section), "</details>", ""]
     return [f"{mark} {section.title}", "", *_blocks(section)]
