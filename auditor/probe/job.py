@@ -1,0 +1,102 @@
+"""What the parent asks of one run, and what the run says of itself; both cross the pipe as JSON.
+
+Frames of the stage begin with `MARK`, all others are the recorder's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+MARK = b"stage "
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the entry script. Paths are absolute; `entry` and the keys of `modules` are relative to `root`.
+
+    `text` and `modules` (import name to text) are decoded source. `constants` are values to put in the place of the
+    literals that module and class level names are given. `clock` is how far one look at the clock moves it (seconds).
+    """
+
+    root: str
+    entry: str
+    text: str
+    scene: str  # a folder whose content is put into the working directory
+    argv: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Scalar] = field(default_factory=dict)
+    modules: dict[str, tuple[str, str]] = field(default_factory=dict)  # import name -> (path, text)
+    paths: dict[str, str] = field(default_factory=dict)  # absolute paths that the script names -> where they are
+    mode: Literal["run", "smoke"] = "run"
+    clock: float = 0.001
+    record: bool = True
+    validation_tokens: int = 0
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Job:
+        fields = json.loads(data)
+        fields["argv"] = tuple(fields["argv"])
+        fields["modules"] = {name: (path, text) for name, (path, text) in fields["modules"].items()}
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a script ended early: the exception, and the innermost line of the submission (relative path, line).
+
+    `frames` are all lines of the submission in the traceback, outermost first.
+    """
+
+    error: str
+    message: str
+    path: str = ""
+    line: int = 0
+    frames: tuple[tuple[str, int, str], ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.error}: {self.message}" if self.message else self.error
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one run said of itself. `failure` is None where the script ran to its end; `smoke` has its figures."""
+
+    ended: bool = False
+    failure: Failure | None = None
+    absent: tuple[str, ...] = ()
+    smoke: dict[str, float] = field(default_factory=dict)
+
+
+def encode(kind: str, **values: object) -> bytes:
+    """A frame of the stage."""
+    return MARK + json.dumps({"kind": kind, **values}, default=str).encode()
+
+
+def split(frames: Iterable[bytes]) -> tuple[Account, list[bytes]]:
+    """The stage's own account and the recorder's frames. Whatever else a frame of the stage holds is passed over."""
+    ended, failure, absent, smoke = False, None, [], {}
+    recorded: list[bytes] = []
+    for frame in frames:
+        if not frame.startswith(MARK):
+            recorded.append(frame)
+            continue
+        values = json.loads(frame[len(MARK) :])
+        kind = values.pop("kind", "")
+        if kind == "failure":
+            values["frames"] = tuple((str(p), int(n), str(f)) for p, n, f in values.get("frames", ()))
+            failure = Failure(**values)
+        elif kind == "absent":
+            absent.append(str(values["name"]))
+        elif kind == "smoke":
+            smoke = {str(k): float(v) for k, v in values["figures"].items()}
+        elif kind == "ended":
+            ended = True
+    return Account(ended, failure, tuple(dict.fromkeys(absent)), smoke), recorded

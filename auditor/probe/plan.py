@@ -1,0 +1,153 @@
+"""From facts to a job: which settings the script gets, and what it finds on disk."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field, replace
+
+from auditor.config.defaults import Switch, switches
+from auditor.probe.job import Job, Scalar
+from auditor.probe.model import Shrunk
+from auditor.probe.scene import Layout
+from auditor.probe.shrink import Measures, Scale, measures, shrunk, whole
+from auditor.rule import Facts
+from auditor.source.index import of_type
+
+_DATASET = re.compile(r"(?<![\w.-])fineweb10B_\w+$")
+_SIDECARS = re.compile(r"fineweb_val_bytes")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the submission is run. `overrides` are values that beat the shrinking, each with the error that asked for it."""
+
+    scale: Scale = field(default_factory=Scale)
+    overrides: tuple[tuple[str, str, str], ...] = ()  # name, value, why
+    data: tuple[str, ...] = ()  # further folders for shards, relative to the working directory
+    tokenizers: tuple[str, ...] = ()
+    files: tuple[tuple[str, bytes], ...] = ()
+    clock: float = 0.001
+    vocabulary: int | None = None
+
+    def with_override(self, name: str, value: str, why: str) -> Plan:
+        kept = tuple(o for o in self.overrides if o[0] != name)
+        return replace(self, overrides=(*kept, (name, value, why)))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A plan carried out: the job (without folders), what the scene has to hold, what was changed."""
+
+    job: Job
+    layout: Layout
+    changed: tuple[Shrunk, ...]
+
+
+def make(facts: Facts, plan: Plan) -> Made:
+    """The job and the scene for this plan. Raises ValueError where there is no entry script."""
+    entry = facts.sources.entry
+    if entry is None:
+        raise ValueError("no entry script was found")
+    found = switches(facts.sources)
+    values = _values(facts, found)
+    own = measures(values)
+    environment, constants, changed = _settings(facts, found, values, own, plan)
+    vocabulary = plan.vocabulary or whole(environment.get("VOCAB_SIZE")) or whole(values.get("VOCAB_SIZE")) or 1024
+    layout = _layout(facts, plan, vocabulary)
+    environment.update(_fixed(layout, environment))
+    modules = {name: (unit.path, unit.text) for name, unit in facts.sources.modules.items() if unit is not entry}
+    argv = tuple(
+        part for name, value in environment.items() if name.startswith("--") for part in _option(name, value)
+    )
+    job = Job(
+        root="", entry=entry.path, text=entry.text, scene="", argv=argv,
+        environment={n: v for n, v in environment.items() if not n.startswith("--")},
+        constants=constants, modules=modules, clock=plan.clock, validation_tokens=plan.scale.stream,
+    )  # fmt: skip
+    return Made(job, layout, tuple(changed))
+
+
+def _values(facts: Facts, found: tuple[Switch, ...]) -> dict[str, Scalar]:
+    """Every setting by upper-case name, as submitted."""
+    values: dict[str, Scalar] = {}
+    for switch in found:
+        key = switch.name.lstrip("-").replace("-", "_").upper()
+        setting = facts.configuration.settings.get(switch.name)
+        value = setting.value if setting is not None and setting.value is not None else switch.default
+        if values.get(key) is None:
+            values[key] = value
+    return values
+
+
+def _settings(
+    facts: Facts, found: tuple[Switch, ...], values: dict[str, Scalar], own: Measures, plan: Plan
+) -> tuple[dict[str, str], dict[str, Scalar], list[Shrunk]]:
+    """Environment, constants, and what is not as submitted."""
+    environment = {n: str(v) for n, v in facts.configuration.environment.items() if v is not None}
+    constants: dict[str, Scalar] = dict(facts.configuration.constants)
+    changed: list[Shrunk] = []
+    for switch in found:
+        key = switch.name.lstrip("-").replace("-", "_").upper()
+        value = values.get(key) if switch.kind != "constant" else constants.get(switch.name, switch.default)
+        new = shrunk(key, value, own, plan.scale)
+        if new is None:
+            continue
+        if switch.kind == "constant":
+            constants[switch.name] = new
+        else:
+            environment[switch.name] = str(new)
+        changed.append(Shrunk(switch.name, str(value), str(new)))
+    for name, text, why in plan.overrides:
+        kind = next((s.kind for s in found if s.name == name), "environment")
+        if kind == "constant":
+            constants[name] = whole(text) if whole(text) is not None else text
+        else:
+            environment[name] = text
+        changed = [c for c in changed if c.name != name]
+        changed.append(Shrunk(name, str(values.get(name.upper(), "")), text, why))
+    return environment, constants, changed
+
+
+def _option(name: str, value: str) -> tuple[str, ...]:
+    if value in ("True", "False"):
+        return (name,) if value == "True" else ()
+    return (name, value)
+
+
+def _layout(facts: Facts, plan: Plan, vocabulary: int) -> Layout:
+    """Where shards and tokenizers go: the challenge's own places, and the names that stand in the script."""
+    names = {f"fineweb10B_sp{vocabulary}"}
+    tokenizers = {f"fineweb_{vocabulary}_bpe.model"}
+    sidecars = False
+    for unit in facts.sources.units:
+        if unit.tree is None:
+            continue
+        for node in of_type(unit.tree, ast.Constant):
+            if not isinstance(node.value, str) or len(node.value) > 200:
+                continue
+            match = _DATASET.search(node.value.rstrip("/"))
+            if match and not match[0].endswith("sp"):
+                names.add(match[0])
+            if node.value.endswith((".model", ".json")) and "fineweb_" in node.value:
+                tokenizers.add(node.value.rpartition("/")[2])
+            sidecars = sidecars or bool(_SIDECARS.search(node.value))
+    data = tuple(sorted(f"data/datasets/{name}" for name in names)) + plan.data
+    places = tuple(sorted(f"data/tokenizers/{name}" for name in tokenizers)) + plan.tokenizers
+    return Layout(vocabulary, plan.scale.stream, data, places, sidecars, plan.files)
+
+
+def _fixed(layout: Layout, environment: dict[str, str]) -> dict[str, str]:
+    """What is the same for every submission: paths, a process group of one, nothing that leads outside."""
+    fixed = {
+        "DATA_PATH": f"./data/datasets/fineweb10B_sp{layout.vocabulary}",
+        "DATA_DIR": "./data/",
+        "TOKENIZER_PATH": f"./data/tokenizers/fineweb_{layout.vocabulary}_bpe.model",
+        "WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500",
+        "RUN_ID": "probe", "PATH": "/usr/bin:/bin", "HOME": ".", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
+        "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1", "USER": "probe",
+    }  # fmt: skip
+    if layout.vocabulary < 320:
+        fixed["TOKENIZER_PATH"] = layout.tokenizers[0]
+    return fixed

@@ -1,0 +1,106 @@
+"""Runs of one submission in one jail: folders on disk, a job in, an account and a recording out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+from auditor.probe.job import Account, Failure, split
+from auditor.probe.model import Isolation
+from auditor.probe.plan import Made
+from auditor.probe.sandbox import Jail, Limits, Policy
+from auditor.probe.scene import Streams, Workspace
+from auditor.submission import Submission
+
+_TARGET = "auditor.probe.stage.run:perform"
+_PRELOAD = ("auditor.probe.stage.preload",)
+_FRAME_BYTES = 600 << 20  # of one run's recording
+_LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the script
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what the stage said, what the recorder sent, and how long it took (seconds of wall clock)."""
+
+    account: Account
+    recorded: tuple[bytes, ...]
+    seconds: float
+    trouble: str = ""  # why the sandbox ended it, "" where it didn't
+    output: str = ""
+
+    @property
+    def error(self) -> str:
+        """One line on why it did not run to its end, "" where it did."""
+        if self.account.failure is not None:
+            return self.account.failure.sentence
+        return "" if self.account.ended and not self.trouble else self.trouble or "it ended without saying how"
+
+    @property
+    def failure(self) -> Failure | None:
+        return self.account.failure
+
+
+class Runner:
+    """A jail with the submission and the scenes in it. A context manager.
+
+    Raises sandbox.Refused where this machine can't confine a run.
+    """
+
+    def __init__(self, submission: Submission, *, unsafe: bool = False, memory_bytes: int = 4 << 30) -> None:
+        self._home = tempfile.TemporaryDirectory(prefix="golf-probe-")
+        base = Path(self._home.name).resolve()
+        self.root, self._scenes, scratch = base / "submission", base / "scenes", base / "scratch"
+        for folder in (self.root, self._scenes, scratch):
+            folder.mkdir()
+        lay_out(submission, self.root)
+        self._limits = Limits(memory_bytes=memory_bytes, frame_bytes=_FRAME_BYTES)
+        policy = Policy(scratch=scratch, readable=(self.root, self._scenes), preload=_PRELOAD, limits=self._limits)
+        try:
+            self._jail = Jail(policy, unsafe=unsafe)
+        except BaseException:
+            self._home.cleanup()
+            raise
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._jail.close()
+        self._home.cleanup()
+
+    @property
+    def isolation(self) -> Isolation:
+        return self._jail.isolation
+
+
+    def run(self, made: Made, workspace: Workspace, stream: str, seconds: float, record: bool = True) -> Run:
+        """One run on the stream of that name ("base", "future", "target"), of at most so many seconds."""
+        scene = self._scenes / stream
+        shutil.rmtree(scene, ignore_errors=True)
+        scene.mkdir()
+        workspace.write(scene, getattr(workspace.streams, stream))
+        job = replace(made.job, root=str(self.root), scene=str(scene), record=record)
+        limits = replace(self._limits, wall_seconds=seconds, cpu_seconds=seconds + 5)
+        ended = self._jail.call(_TARGET, job.to_bytes(), limits=limits)
+        trouble = ended.tampered or (ended.reason if ended.status != "ended" else "")
+        account, recorded = split(() if ended.tampered else ended.frames)
+        return Run(account, tuple(recorded), ended.seconds, trouble, ended.stdout + ended.stderr)
+
+
+def lay_out(submission: Submission, root: Path) -> None:
+    """The submission's files as they were shipped. Names that lead out of the folder are left out."""
+    for file in submission.files:
+        target = (root / file.path).resolve()
+        if file.data is None or len(file.data) > _LARGEST_FILE or not target.is_relative_to(root):
+            continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.data)
+        except OSError:
+            continue  # a name that this file system does not take

@@ -1,0 +1,6 @@
+"""What a run finds on disk: shards, tokenizer, sidecars and the submission's own files. Needs no torch."""
+
+from auditor.probe.scene.streams import Streams, flip
+from auditor.probe.scene.workspace import Layout, Workspace
+
+__all__ = ["Layout", "Streams", "Workspace", "flip"]

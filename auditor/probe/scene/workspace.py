@@ -1,0 +1,92 @@
+"""One folder per run: the working directory with the data where the script looks for it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from auditor.probe.scene.shards import write_shard
+from auditor.probe.scene.streams import Streams, Tokens, flip, join
+from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
+from auditor.probe.scene.text import documents
+
+TRAIN_SHARDS = 3
+TRAIN_TOKENS = 60_000  # of each training shard
+_BYTE_OFFSET = 4  # ids of the pure-byte vocabulary (260): four control ids, then the bytes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a script wants where. Paths are relative to the working directory.
+
+    `data`: folders that hold the shards; `tokenizers`: SentencePiece files; `sidecars`: byte counts of the validation
+    tokens beside the shards. `files` are further files with their content.
+    """
+
+    vocabulary: int
+    validation_tokens: int
+    data: tuple[str, ...]
+    tokenizers: tuple[str, ...]
+    sidecars: bool = False
+    files: tuple[tuple[str, bytes], ...] = ()
+
+
+@functools.lru_cache(maxsize=4)
+def _encoded(vocabulary: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Documents to train and to validate on, as ids."""
+    texts = documents()
+    val, train = texts[:400], texts[400:3400]
+    if vocabulary < SMALLEST:
+        as_bytes = [[b + _BYTE_OFFSET for b in text.encode() if b + _BYTE_OFFSET < vocabulary] for text in texts]
+        return as_bytes[400:1400], as_bytes[:400]
+    made = tokenizer(vocabulary)
+    return [made.encode(text) for text in train], [made.encode(text) for text in val]
+
+
+def streams_for(layout: Layout) -> Streams:
+    """The four streams of a layout; the null stream is the base."""
+    _, val = _encoded(layout.vocabulary)
+    base = join(val, layout.validation_tokens)
+    if layout.vocabulary < SMALLEST:
+        return flip(base, layout.vocabulary, (base >= _BYTE_OFFSET).astype(np.int32))
+    return flip(base, layout.vocabulary, tokenizer(layout.vocabulary).count(base))
+
+
+class Workspace:
+    """Writes the scene of each run into `folder`, which is emptied between runs by its owner."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.streams = streams_for(layout)
+
+    def write(self, folder: Path, stream: Tokens) -> None:
+        """Data, tokenizers and other files for one run on `stream`."""
+        train, _ = _encoded(self.layout.vocabulary)
+        for where in self.layout.data:
+            target = folder / where
+            for part in range(TRAIN_SHARDS):
+                write_shard(target / f"fineweb_train_{part:06d}.bin", join(train[part::TRAIN_SHARDS], TRAIN_TOKENS))
+            write_shard(target / "fineweb_val_000000.bin", stream)
+            if self.layout.sidecars:
+                counts = tokenizer(self.layout.vocabulary).count(stream)
+                write_shard(target / "fineweb_val_bytes_000000.bin", counts)
+        for name in self.layout.tokenizers:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._tokenizer_file(path))
+        for name, content in self.layout.files:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def _tokenizer_file(self, path: Path) -> bytes:
+        if path.suffix == ".json" or self.layout.vocabulary < SMALLEST:
+            size = self.layout.vocabulary
+            description = {"tokenizer_type": "pure_byte", "vocab_size": size, "byte_offset": _BYTE_OFFSET,
+                           "byte_count": 256, "bos_id": BOS}  # fmt: skip
+            return json.dumps(description).encode()
+        return tokenizer(self.layout.vocabulary).model

@@ -1,0 +1,114 @@
+"""torch.compile and its kin as identity: the program is what it is without them. Fused optimizers are plain ones."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Settings:
+    """`torch._dynamo.config`, `torch._inductor.config`: takes whatever is set, and answers with it."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = Settings()
+        self.__dict__[name] = value
+        return value
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __int__(self) -> int:
+        return 0
+
+    def patch(self, *args: Any, **options: Any) -> Any:
+        from auditor.probe.stage.cuda import _Context
+
+        return _Context()
+
+
+def same(target: Any = None, *args: Any, **options: Any) -> Any:
+    """torch.compile(f), torch.compile(f, ...), @torch.compile, @torch.compile(...): f."""
+    if target is None:
+        return same
+    if isinstance(target, nn.Module):
+        # As an attribute of the instance's dictionary it is no submodule: names of parameters stay as they are.
+        target.__dict__.setdefault("_orig_mod", target)
+    return target
+
+
+def _as_they_are(*names: str) -> dict[str, Callable[..., Any]]:
+    return dict.fromkeys(names, same)
+
+
+def _nothing(*args: Any, **options: Any) -> None:
+    return None
+
+
+def install() -> None:
+    """Replaces compilers, tracers and their settings."""
+    module: Any = torch
+    module.compile = same
+    module.jit.script = module.jit.script_if_tracing = module.jit.export = module.jit.ignore = same
+    module.jit.trace = lambda function, *args, **options: function
+    layer: Any = nn.Module
+    layer.compile = _nothing
+    compiler: Any = torch.compiler
+    for name in ("disable", "allow_in_graph", "set_stance", "wrap_numpy", "nested_compile_region"):
+        setattr(compiler, name, same)
+    for name in ("reset", "cudagraph_mark_step_begin"):
+        setattr(compiler, name, _nothing)
+    compiler.is_compiling = compiler.is_dynamo_compiling = lambda: False
+    dynamo: Any = torch._dynamo
+    dynamo.config = Settings()
+    for name in ("disable", "allow_in_graph", "disallow_in_graph", "run", "forbid_in_graph"):
+        setattr(dynamo, name, same)
+    for name in ("reset", "mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic", "graph_break"):
+        setattr(dynamo, name, _nothing)
+    dynamo.is_compiling = lambda: False
+    dynamo.optimize = lambda *args, **options: same
+    _inductor()
+    _optimizers()
+
+
+def _inductor() -> None:
+    import sys
+
+    inductor = types.ModuleType("torch._inductor")
+    settings: Any = Settings()
+    vars(inductor).update(config=settings, __path__=[])
+    sys.modules["torch._inductor"] = inductor
+    sys.modules["torch._inductor.config"] = settings
+    sys.modules["torch._dynamo.config"] = torch._dynamo.config  # type: ignore[assignment]
+    module: Any = torch
+    module._inductor = inductor
+
+
+def _optimizers() -> None:
+    """The same steps without the kernels of an accelerator."""
+    for name in ("Adam", "AdamW", "SGD", "NAdam", "RAdam", "Adagrad", "RMSprop", "Adamax", "Adadelta"):
+        kind: Any = getattr(torch.optim, name)
+        kind.__init__ = _plain(kind.__init__)
+
+
+def _plain(initialize: Callable[..., Any]) -> Callable[..., Any]:
+    taken = inspect.signature(initialize).parameters
+
+    @functools.wraps(initialize)
+    def call(self: Any, *args: Any, **options: Any) -> None:
+        for name in ("fused", "capturable"):
+            if name in taken:
+                options.pop(name, None)
+        initialize(self, *args, **options)
+
+    return call

@@ -1,0 +1,105 @@
+"""Autocast and gradient scaling. Everything is float32 here; what is left of float16 is cast where kinds meet.
+
+Outside autocast a script that multiplies a float16 by a float32 matrix fails, and so it does here.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+
+class _State:
+    depth = 0
+
+
+class Autocast:
+    """In place of torch.autocast: a context manager, and a decorator."""
+
+    def __init__(self, *args: Any, enabled: bool = True, **options: Any) -> None:
+        self._enabled = bool(enabled)
+
+    def __enter__(self) -> Autocast:
+        _State.depth += self._enabled
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _State.depth -= self._enabled
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return call
+
+
+class GradScaler:
+    """A scaler that scales by one."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        pass
+
+    def scale(self, loss: Any) -> Any:
+        return loss
+
+    def step(self, optimizer: Any, *args: Any, **options: Any) -> Any:
+        return optimizer.step(*args, **options)
+
+    def _nothing(self, *args: Any, **options: Any) -> None:
+        pass
+
+    update = unscale_ = load_state_dict = _nothing
+
+    def get_scale(self) -> float:
+        return 1.0
+
+    def is_enabled(self) -> bool:
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+
+def _cast(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`; under autocast floating arguments of different kinds become float32."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _State.depth:
+            kinds = {a.dtype for a in args if isinstance(a, torch.Tensor) and a.is_floating_point()}
+            if len(kinds) > 1 or torch.float16 in kinds:
+                args = tuple(
+                    a.float() if isinstance(a, torch.Tensor) and a.is_floating_point() else a for a in args
+                )
+        return function(*args, **kwargs)
+
+    return call
+
+
+def install() -> None:
+    """Replaces autocast and scalers, and wraps what autocast would cast for."""
+    module: Any = torch
+    amp: Any = torch.amp
+    cuda: Any = torch.cuda.amp
+    module.autocast = amp.autocast = amp.autocast_mode.autocast = Autocast
+    cuda.autocast = cuda.autocast_mode.autocast = Autocast
+    amp.GradScaler = amp.grad_scaler.GradScaler = cuda.GradScaler = cuda.grad_scaler.GradScaler = GradScaler
+    module.is_autocast_enabled = lambda *args: _State.depth > 0
+    module.get_autocast_dtype = lambda *args: torch.float32
+    module.get_autocast_gpu_dtype = module.get_autocast_dtype
+    module.is_autocast_cache_enabled = lambda: False
+    module.clear_autocast_cache = lambda: None
+    functional: Any = F
+    for name in ("linear", "conv1d", "scaled_dot_product_attention", "bilinear"):
+        setattr(functional, name, _cast(getattr(functional, name)))
+    for name in ("matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"):
+        setattr(module, name, _cast(getattr(module, name)))
+    tensor: Any = torch.Tensor
+    for name in ("matmul", "mm", "bmm", "__matmul__", "__rmatmul__"):
+        setattr(tensor, name, _cast(getattr(tensor, name)))

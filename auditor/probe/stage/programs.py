@@ -1,0 +1,94 @@
+"""Other programs that scripts call: answered from here, since none can be started in the sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+_NVIDIA_SMI = """\
+Wed Jan  1 00:00:00 2025
++-----------------------------------------------------------------------------------------+
+| NVIDIA-SMI 570.00                 Driver Version: 570.00         CUDA Version: 12.8     |
+|   0  NVIDIA H100 80GB HBM3          On  |   00000000:00:00.0 Off |                    0 |
++-----------------------------------------------------------------------------------------+
+"""
+_COMMIT = "0" * 40
+
+
+def answer(command: Any) -> tuple[int, str]:
+    """Exit status and output. Raises FileNotFoundError for a program that the stage does not have."""
+    words = command.split() if isinstance(command, str) else [os.fspath(word) for word in command]
+    words = [w.decode() if isinstance(w, bytes) else str(w) for w in words]
+    name = os.path.basename(words[0]) if words else ""
+    if name == "nvidia-smi":
+        return 0, "NVIDIA H100 80GB HBM3\n" if any("query" in w for w in words) else _NVIDIA_SMI
+    if name == "git":
+        return 0, f"{_COMMIT}\n" if "rev-parse" in words else ""
+    if "pip" in words or name in ("pip", "pip3", "uv"):
+        return 0, ""
+    raise FileNotFoundError(2, "No such file or directory", name)
+
+
+def _bytes_or_text(output: str, options: dict[str, Any]) -> Any:
+    text = options.get("text") or options.get("universal_newlines") or options.get("encoding")
+    return output if text else output.encode()
+
+
+def run(args: Any, *more: Any, **options: Any) -> subprocess.CompletedProcess[Any]:
+    """In place of subprocess.run."""
+    try:
+        status, output = answer(args)
+    except FileNotFoundError:
+        if not options.get("shell"):
+            raise
+        status, output = 127, ""
+    if status and options.get("check"):
+        raise subprocess.CalledProcessError(status, args)
+    return subprocess.CompletedProcess(args, status, _bytes_or_text(output, options), _bytes_or_text("", options))
+
+
+class Process:
+    """In place of subprocess.Popen: a program that has ended already."""
+
+    def __init__(self, args: Any, *more: Any, **options: Any) -> None:
+        self.args, self._options, self.pid = args, options, 0
+        self.returncode, output = answer(args)
+        self._output = _bytes_or_text(output, options)
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return cls
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def communicate(self, *args: Any, **options: Any) -> tuple[Any, Any]:
+        return self._output, self._output[:0]
+
+    def wait(self, timeout: float | None = None) -> int:
+        return self.returncode
+
+    def poll(self) -> int:
+        return self.returncode
+
+    def kill(self) -> None:
+        pass
+
+    terminate = kill
+
+
+def install() -> None:
+    """Replaces what `subprocess` and `os` start programs with."""
+    module: Any = subprocess
+    module.run = run
+    module.Popen = Process
+    module.call = lambda args, *more, **options: run(args, **options).returncode
+    module.check_call = lambda args, *more, **options: run(args, check=True, **options).returncode
+    module.check_output = lambda args, *more, **options: run(args, check=True, **options).stdout
+    module.getoutput = lambda command, **options: run(command, shell=True, text=True).stdout
+    module.getstatusoutput = lambda command, **options: (0, run(command, shell=True, text=True).stdout)
+    system: Any = os
+    system.system = lambda command: run(command, shell=True).returncode

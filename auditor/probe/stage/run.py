@@ -1,0 +1,113 @@
+"""One run of a submission in the sandboxed child: the stage is put up, the recorder goes in, the script is executed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from auditor.probe.job import Job, encode
+from auditor.probe.stage import source, world
+from auditor.probe.stage.output import Printed
+
+
+class Channel(Protocol):
+    """Where frames go."""
+
+    def send(self, frame: bytes) -> None: ...
+
+
+def perform(argument: bytes, channel: Channel) -> None:
+    """Runs the job and sends what is recorded; how it ended is the last frame of the stage."""
+    job = Job.from_bytes(argument)
+    asked: set[str] = set()
+
+    def note(name: str) -> None:
+        if name not in asked and _asked_by_submission(job.root):
+            asked.add(name)
+            channel.send(encode("absent", name=name))
+
+    world.install(job, note)
+    recorder, instrument = _recorder(job, channel)
+    out = _capture(recorder.printed)
+    try:
+        end = _execute(job, instrument)
+    finally:
+        out.finish()
+        recorder.close()
+    if end is None:
+        channel.send(encode("ended"))
+    else:
+        channel.send(_failure(end, job.root, out))
+
+
+class _NoRecorder:
+    def printed(self, line: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None]:
+    if not job.record:
+        return _NoRecorder(), None
+    from auditor.probe import record
+
+    recorder = record.install(channel, root=job.root, validation_size=job.validation_tokens)
+    return recorder, record.instrument
+
+
+def _capture(on_line: Callable[[str], None]) -> Printed:
+    out = Printed(sys.stdout, on_line)
+    errors: Any = Printed(sys.stderr, on_line)
+    sys.stdout, sys.stderr = out, errors  # type: ignore[assignment]
+    return out
+
+
+def _execute(job: Job, instrument: source.Instrument | None) -> BaseException | None:
+    """Runs the entry as `__main__`; what ended it early, None for its end."""
+    build = source.Builder(job.root, job.constants, instrument)
+    if job.modules:
+        sys.meta_path.insert(0, source.Units(job.root, job.modules, build))
+    module = source.main_module(str(Path(job.root, job.entry)))
+    try:
+        exec(build(job.entry, job.text), module.__dict__)
+    except SystemExit as leaving:
+        return None if leaving.code in (None, 0) else leaving
+    except BaseException as error:
+        return error
+    return None
+
+
+def _failure(error: BaseException, root: str, out: Printed) -> bytes:
+    where = [
+        (os.path.relpath(frame.filename, root), frame.lineno or 0, frame.name)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if _inside(frame.filename, root)
+    ]
+    path, line = where[-1][:2] if where else ("", 0)
+    message = " ".join(str(error).split())[:600]
+    if isinstance(error, SystemExit):
+        message = f"exit status {message}; last line printed: {out.last[-1] if out.last else ''}"
+    return encode("failure", error=type(error).__name__, message=message, path=path, line=line, frames=where)
+
+
+def _inside(filename: str, root: str) -> bool:
+    return filename.startswith(root.rstrip("/") + "/")
+
+
+def _asked_by_submission(root: str) -> bool:
+    """Whether the import under way was written in the submission, not in a library that it uses."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if _inside(name, root):
+            return True
+        if "importlib" not in name and not name.startswith("<frozen") and "auditor/probe/stage" not in name:
+            return False
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

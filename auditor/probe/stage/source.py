@@ -1,0 +1,108 @@
+"""The submission's source as it is run: constants rewritten, recorded, and found by imports as by tracebacks."""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import linecache
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from pathlib import Path
+from typing import Any
+
+from auditor.probe.job import Scalar
+
+Instrument = Callable[[ast.Module, str], ast.Module]
+
+
+class _Constants(ast.NodeTransformer):
+    """Puts values in the place of literals that module and class level names are given."""
+
+    def __init__(self, values: Mapping[str, Scalar]) -> None:
+        self._values = values
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        return node  # what a function gives its own names is no setting
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
+        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name) and _plain(node.value):
+            self._replace(node, node.targets[0].id)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        if isinstance(node.target, ast.Name) and node.value is not None and _plain(node.value):
+            self._replace(node, node.target.id)
+        return node
+
+    def _replace(self, node: ast.Assign | ast.AnnAssign, name: str) -> None:
+        if name in self._values:
+            node.value = ast.copy_location(ast.Constant(self._values[name]), node)
+
+
+def _plain(node: ast.expr) -> bool:
+    """A literal, or arithmetic on literals (`2048 * 48 * 8`, `-1`)."""
+    parts = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
+    return all(isinstance(part, parts) for part in ast.walk(node))
+
+
+def rewrite(tree: ast.Module, values: Mapping[str, Scalar]) -> ast.Module:
+    """`tree` with these values for its constants."""
+    return ast.fix_missing_locations(_Constants(values).visit(tree)) if values else tree
+
+
+class Units(MetaPathFinder, Loader):
+    """Finds the submission's own modules by import name; their text may have been unpacked."""
+
+    def __init__(self, root: str, modules: Mapping[str, tuple[str, str]], build: Callable[[str, str], Any]) -> None:
+        self._root, self._modules, self._build = root, modules, build
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in self._modules:
+            return None
+        file = self._modules[fullname][0]
+        spec = importlib.machinery.ModuleSpec(
+            fullname, self, origin=str(Path(self._root, file)), is_package=file.endswith("__init__.py")
+        )
+        spec.has_location = True
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations.append(str(Path(self._root, file).parent))
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
+        return None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        path, text = self._modules[module.__name__]
+        exec(self._build(path, text), module.__dict__)
+
+
+class Builder:
+    """Makes code of source text: path relative to the root and text in, code object out."""
+
+    def __init__(self, root: str, constants: Mapping[str, Scalar], instrument: Instrument | None) -> None:
+        self._root, self._constants, self._instrument = root, constants, instrument
+
+    def __call__(self, path: str, text: str) -> types.CodeType:
+        absolute = str(Path(self._root, path))
+        lines = text.splitlines(keepends=True)
+        linecache.cache[absolute] = (len(text), None, lines, absolute)
+        tree = rewrite(ast.parse(text, absolute), self._constants)
+        if self._instrument is not None:
+            tree = self._instrument(tree, path)
+        return compile(tree, absolute, "exec", dont_inherit=True)
+
+
+def main_module(path: str) -> types.ModuleType:
+    """A fresh `__main__` as the interpreter makes one for a script."""
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    module.__dict__.update(__builtins__=__builtins__, __spec__=None, __package__=None)
+    sys.modules["__main__"] = module
+    return module
