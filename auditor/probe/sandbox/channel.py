@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import os
 import struct
+import threading
 from hashlib import blake2b
 
 _HEAD = struct.Struct(">IQB")  # length of the payload, number of the frame, kind
@@ -22,14 +23,16 @@ KEY_BYTES = 32
 class Channel:
     """The end in the run."""
 
-    __slots__ = ("_code", "_descriptor", "_number")
+    __slots__ = ("_code", "_descriptor", "_lock", "_number", "_pipe")
 
     def __init__(self, descriptor: int, key: bytes) -> None:
         keyed = blake2b(key=key, digest_size=_CODE_BYTES)
         self._descriptor, self._number, self._code = descriptor, 0, keyed.copy
+        self._pipe = _identity(descriptor)
+        self._lock = threading.Lock()
 
     def send(self, frame: bytes) -> None:
-        """Blocks while the parent is behind."""
+        """Blocks while the parent is behind. OSError where the pipe has been closed or another file has its number."""
         self._write(_FRAME, frame)
 
     def returned(self) -> None:
@@ -39,14 +42,22 @@ class Channel:
         self._write(_RAISED, reason.encode(errors="replace")[:4000])
 
     def _write(self, kind: int, payload: bytes) -> None:
-        head = _HEAD.pack(len(payload), self._number, kind)
-        code = self._code()
-        code.update(head)
-        code.update(payload)
-        self._number += 1
-        rest = memoryview(head + code.digest() + payload)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        with self._lock:
+            if _identity(self._descriptor) != self._pipe:
+                raise OSError("the results' pipe is another file now")
+            head = _HEAD.pack(len(payload), self._number, kind)
+            code = self._code()
+            code.update(head)
+            code.update(payload)
+            self._number += 1
+            rest = memoryview(head + code.digest() + payload)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_dev, found.st_ino
 
 
 class Frames:
@@ -60,10 +71,12 @@ class Frames:
         self.frames: list[bytes] = []
         self.last: tuple[str, str] | None = None  # status and reason, once the run said how it ended
         self.tampered = ""
+        self.too_much = False
 
     def feed(self, data: bytes) -> None:
         self.received += len(data)
-        if self.tampered:
+        self.too_much = self.too_much or self.received > self._most
+        if self.tampered or self.too_much:
             return
         self._pending += data
         start = 0
@@ -75,18 +88,17 @@ class Frames:
         del self._pending[:start]
 
     def finish(self) -> None:
-        """The pipe is at its end: what is left of a frame, or no last frame, is noticed."""
-        if self.tampered:
-            return
-        if self._pending:
+        """A run that left by itself has written its last: half a frame is noticed."""
+        if self._pending and not self.tampered:
             self.tampered = "the results end within a frame"
 
     def _take(self, start: int) -> int:
         """Bytes of the frame that begins there, 0 where it is not all there."""
         length, number, kind = _HEAD.unpack_from(self._pending, start)
-        if number != self._number or kind > _RAISED or length > self._most:
+        if number != self._number or kind > _RAISED:
             self.tampered = f"bytes that the channel did not write, after frame {self._number}"
             return 0
+        self.too_much = length > self._most
         body = start + _HEAD.size
         end = body + _CODE_BYTES + length
         if len(self._pending) < end:
@@ -103,4 +115,4 @@ class Frames:
         else:
             self.last = ("ended" if kind == _RETURNED else "raised", payload.decode(errors="replace"))
         self._number += 1
-        return end - start
+        return int(end) - start

@@ -54,12 +54,14 @@ class Policy:
 
     `scratch` is an existing folder that can be written; it is emptied before every call and at the end. With
     bubblewrap a file system in memory lies over it, whose size is `limits.disk_bytes`, and nothing reaches the disk.
-    `preload`: modules that the warden imports once, for every call; they are trusted.
+    `preload`: modules that the warden imports once, for every call; they are trusted. They, and the targets of calls,
+    come from this package, from what is installed, or from the folders `search` (which are readable too).
     """
 
     scratch: Path
     readable: tuple[Path, ...] = ()
     preload: tuple[str, ...] = ()
+    search: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
 

@@ -38,8 +38,8 @@ def readable(given: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def search_path() -> list[str]:
-    """Where the warden looks for modules: the installed ones, and this package's parent for the package itself."""
-    return [*map(str, _packages()), str(PACKAGE.parent)]
+    """Where the warden looks for modules: this package's parent, for the package itself, then the installed ones."""
+    return [str(PACKAGE.parent), *map(str, _packages())]
 
 
 def _packages() -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -65,7 +66,8 @@ class Run:
                 self._open.add(mine)
                 os.set_blocking(mine, False)
                 self._selector.register(mine, selectors.EVENT_READ, name)
-            self._widen(theirs[1])
+            with suppress(OSError):  # more than this user may have
+                fcntl.fcntl(theirs[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             request = {"target": target, "key": self._key.hex(), "limits": asdict(self._limits)}
             with suppress(OSError):  # a warden that is gone: its closed socket says so in a moment
                 socket.send_fds(self._control, [json.dumps(request).encode()], theirs)
@@ -73,13 +75,6 @@ class Run:
             for descriptor in theirs:
                 os.close(descriptor)
         self._selector.register(self._control, selectors.EVENT_READ, "control")
-
-    @staticmethod
-    def _widen(pipe: int) -> None:
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def finish(self) -> Ended:
         gone = False
@@ -97,6 +92,8 @@ class Run:
                 if self._handle < 0:
                     break  # there is no way to end this run alone
         self._drain()
+        if self._status is not None and os.WIFEXITED(self._status):
+            self._frames.finish()
         self.intact = self._status is not None
         return self._ended()
 
@@ -113,7 +110,7 @@ class Run:
         content = json.loads(message)
         if "started" in content:
             self._handle = descriptors[0] if descriptors else -1
-            self._watch.pid = _pid(self._handle) if descriptors else 0
+            self._watch.pid = process_number(self._handle) if descriptors else 0
         if "ended" in content:
             self._status, self._cpu = content["ended"], content["cpu"]
         return True
@@ -140,7 +137,7 @@ class Run:
                 return f"more than {size(self._limits.output_bytes)} on {name}"
         if self._frames.tampered:
             return self._frames.tampered
-        if self._frames.received > self._limits.frame_bytes:
+        if self._frames.too_much:
             return f"more than {size(self._limits.frame_bytes)} of results"
         return ""
 
@@ -151,7 +148,6 @@ class Run:
                 for _ in range(2 * _PIPE_BYTES // 4096):
                     if not self._read(key.fd, key.data):
                         break
-        self._frames.finish()
 
     def _kill(self) -> None:
         if self._handle >= 0:
@@ -194,7 +190,7 @@ def _name(number: int) -> str:
     return str(number)
 
 
-def _pid(handle: int) -> int:
+def process_number(handle: int) -> int:
     """The number that this process's own /proc knows the process by; 0 where it has ended or is not seen."""
     with open(f"/proc/self/fdinfo/{handle}") as file:
         for line in file:

@@ -22,7 +22,13 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of NUMBERS, AUDIT_ARCH
 _FIRST_UNKNOWN = 457  # statmount, Linux 6.8; x86-64's second set of calls (x32) begins far above
 _CLONE_THREAD = 0x00010000
-_TTY_REQUESTS = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into somebody's terminal
+# TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX; others type into terminals or change a file's attributes.
+_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+# F_SETOWN, F_SETSIG, F_SETOWN_EX make the kernel send any signal to any process of the user, F_SETLEASE and F_NOTIFY
+# hold up or watch others at a file.
+_FCNTLS = (8, 10, 15, 1024, 1026)
+# PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_MM: outliving the warden, hiding from the watcher.
+_PRCTLS = (1, 4, 35)
 
 _NAMESPACES = (
     "mount umount2 pivot_root chroot unshare setns open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr"
@@ -31,7 +37,7 @@ _KERNEL = (
     "bpf perf_event_open userfaultfd keyctl add_key request_key syslog acct swapon swapoff reboot kexec_load"
     " kexec_file_load init_module finit_module delete_module quotactl quotactl_fd fanotify_init open_by_handle_at"
     " lookup_dcookie nfsservctl iopl ioperm modify_ldt vhangup settimeofday clock_settime adjtimex clock_adjtime"
-    " sethostname setdomainname personality uselib ustat sysfs _sysctl"
+    " sethostname setdomainname personality uselib ustat sysfs _sysctl inotify_init inotify_init1"
 )
 _OTHERS = (
     "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp move_pages migrate_pages"
@@ -42,9 +48,7 @@ _IPC = (
     " mq_timedsend mq_timedreceive mq_notify mq_getsetattr"
 )
 _SOCKETS = "socket socketpair connect bind listen accept accept4"
-_TRAFFIC = (
-    "sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg getsockopt setsockopt shutdown getsockname getpeername"
-)
+_TRAFFIC = "sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg getsockopt setsockopt shutdown getsockname getpeername"
 _SIGNALS = "tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal setpriority ioprio_set"
 _ABSENT = "io_uring_setup io_uring_enter io_uring_register memfd_create memfd_secret"
 _ATTRIBUTES = (
@@ -89,9 +93,9 @@ def confine_run(own_pid: int, *, attributes: bool) -> None:
         program += _unless_equal(call, 0, (own_pid,))
     for call in ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "setpgid"):
         program += _unless_equal(call, 0, (0, own_pid))
-    # PR_SET_PDEATHSIG and PR_SET_DUMPABLE would let it outlive the warden or hide from the watcher; PR_SET_MM.
-    program += _if_equal("prctl", 0, (1, 4, 35))
-    program += _if_equal("ioctl", 1, _TTY_REQUESTS)
+    program += _if_equal("prctl", 0, _PRCTLS)
+    program += _if_equal("fcntl", 1, _FCNTLS)
+    program += _unless_equal("ioctl", 1, _IOCTLS, errno.ENOTTY)
     _install([*program, _allow()])
 
 
@@ -137,11 +141,11 @@ def _unless_bit(call: str, argument: int, bit: int) -> list[_Instruction]:
     return _conditional(call, argument, [(_JUMP_ANY_BIT, 1, 0, bit), refuse, _allow()])
 
 
-def _unless_equal(call: str, argument: int, values: tuple[int, ...]) -> list[_Instruction]:
+def _unless_equal(call: str, argument: int, values: tuple[int, ...], code: int = errno.EPERM) -> list[_Instruction]:
     tests: list[_Instruction] = []
     for value in values:
         tests += [(_JUMP_EQUAL, 0, 1, value), _allow()]
-    return _conditional(call, argument, [*tests, (_RETURN, 0, 0, _ERRNO | errno.EPERM)])
+    return _conditional(call, argument, [*tests, (_RETURN, 0, 0, _ERRNO | code)])
 
 
 def _if_equal(call: str, argument: int, values: tuple[int, ...]) -> list[_Instruction]:

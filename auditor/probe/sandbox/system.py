@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from contextlib import suppress
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -56,10 +57,8 @@ def drop_capabilities() -> None:
             prctl(_PR_CAPBSET_DROP, capability)
         except OSError:
             break  # above the last one, or not allowed to: then there is none to drop
-    try:
+    with suppress(OSError):  # before Linux 4.3
         prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-    except OSError:
-        pass
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     data = (ctypes.c_uint32 * 6)()
     if _LIBC.capset(header, data) != 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +27,7 @@ from auditor.probe.sandbox.model import CUT_OFF, Limits, Mechanism
 from auditor.probe.sandbox.system import die_with_parent, drop_capabilities, hide_memory
 
 _MESSAGE_BYTES = 1 << 17
-_SPARE_ADDRESSES = 4 << 30  # bytes of address space over the memory limit: allocators and threads reserve more than they use
+_SPARE_ADDRESSES = 4 << 30  # bytes over the memory limit: allocators and threads reserve more than they use
 _DESCRIPTORS = 1024
 
 
@@ -46,10 +48,15 @@ def main(descriptor: int) -> None:
     folder = os.open(setup["scratch"], os.O_RDONLY | os.O_DIRECTORY)  # with bubblewrap the parent has no path to it
     _answer(control, {"ready": os.getpid()}, [folder, *_process_handle(os.getpid())])
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 8)
-        if not message:
+        request, descriptors = _request(control)
+        if request is None:
             return  # the parent has gone
-        _serve(control, setup, mechanisms, json.loads(message), descriptors)
+        _serve(control, setup, mechanisms, request, descriptors)
+
+
+def _request(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 8)
+    return (json.loads(message) if message else None), list(descriptors)
 
 
 def _confine(setup: dict[str, Any], mechanisms: frozenset[Mechanism]) -> None:
@@ -57,6 +64,7 @@ def _confine(setup: dict[str, Any], mechanisms: frozenset[Mechanism]) -> None:
     _volunteer_for_memory_shortage()
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
     hide_memory(True)
     drop_capabilities()
     die_with_parent()
@@ -71,10 +79,8 @@ def _restrict(setup: dict[str, Any]) -> None:
 
 
 def _volunteer_for_memory_shortage() -> None:
-    try:
+    with suppress(OSError):  # no /proc here
         Path("/proc/self/oom_score_adj").write_text("500")
-    except OSError:
-        pass  # no /proc here
 
 
 def _process_handle(pid: int) -> list[int]:
@@ -110,7 +116,7 @@ def _serve(
         if ended == pid:
             break
     cpu = usage.ru_utime + usage.ru_stime
-    _answer(control, {"ended": status, "cpu": cpu, "peak": usage.ru_maxrss * 1024})
+    _answer(control, {"ended": status, "cpu": cpu})
 
 
 def _run(
@@ -135,17 +141,17 @@ def _prepare(
     os.dup2(out, 1)
     os.dup2(err, 2)
     argument = os.pread(given, os.fstat(given).st_size, 0)
-    _close_all_but({0, 1, 2, results})
+    _close_all_but({results})
     channel = Channel(results, bytes.fromhex(request.pop("key")))
     os.chdir(setup["scratch"])
-    gc.unfreeze()
     _limit(Limits(**request["limits"]), request["addresses"])
     if Mechanism.LANDLOCK in mechanisms:
         setup["readable"] = [p for p in setup["readable"] if p not in setup["warden_only"]]
         _restrict(setup)  # a domain below the warden's: it may not signal or trace what is above
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] -- a run that is killed has said what it said
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)  # what a run said before it was killed is there
     hide_memory(False)  # the watcher looks at the run's descriptors
     die_with_parent()
     if Mechanism.SECCOMP in mechanisms:
@@ -154,12 +160,12 @@ def _prepare(
 
 
 def _close_all_but(kept: set[int]) -> None:
-    highest = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    """Of the descriptors above 2."""
     start = 3
-    for descriptor in sorted(kept - {0, 1, 2}):
+    for descriptor in sorted(kept):
         os.closerange(start, descriptor)
         start = descriptor + 1
-    os.closerange(start, highest)
+    os.closerange(start, _DESCRIPTORS)
 
 
 def _addresses() -> int:
@@ -177,7 +183,6 @@ def _limit(limits: Limits, used_addresses: int) -> None:
         (resource.RLIMIT_CPU, seconds, seconds + 1),  # SIGXCPU, then SIGKILL where it is ignored
         (resource.RLIMIT_AS, addresses, addresses),
         (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, _DESCRIPTORS, _DESCRIPTORS),
         (resource.RLIMIT_MEMLOCK, 0, 0),
         (resource.RLIMIT_MSGQUEUE, 0, 0),
     ):
@@ -208,7 +213,5 @@ def _last(channel: Channel, reason: str | None) -> int:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with suppress(OSError, ValueError, AttributeError):  # closed or replaced by the submission
             stream.flush()
-        except (OSError, ValueError, AttributeError):
-            pass  # closed or replaced by the submission

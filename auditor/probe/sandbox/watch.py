@@ -24,12 +24,16 @@ def size(count: int) -> str:
 
 
 class Watch:
-    """One run's. `pid`, in this process's own numbers, is the run's; `family`: it may have started others.
+    """One run's. `pid` is the run's, in this process's own numbers; 0 while it is not known.
 
-    `in_memory`: the scratch folder is the root of a file system whose size the kernel bounds.
+    `in_memory`: the scratch folder is the root of a file system whose size the kernel bounds. `family`: where the run
+    may have started others, or can't be told by its number, the process whose descendants are all watched, and those
+    of them that are not the run's; None elsewhere.
     """
 
-    def __init__(self, limits: Limits, folder: int, *, in_memory: bool, family: bool) -> None:
+    def __init__(
+        self, limits: Limits, folder: int, *, in_memory: bool, family: tuple[int, frozenset[int]] | None
+    ) -> None:
         self._limits, self._folder, self._in_memory, self._family = limits, folder, in_memory, family
         self._start = time.monotonic()
         self._next_scratch = self._start
@@ -44,7 +48,7 @@ class Watch:
         limits = self._limits
         if self.seconds > limits.wall_seconds:
             return f"more than {limits.wall_seconds:g} s of wall clock"
-        if self.pid and (found := self._processes()):
+        if found := self._processes():
             return found
         if time.monotonic() < self._next_scratch:
             return ""
@@ -53,7 +57,10 @@ class Watch:
         return found
 
     def _processes(self) -> str:
-        members = [self.pid, *descendants(self.pid)] if self._family else [self.pid]
+        members = [self.pid] if self.pid else []
+        if self._family is not None:
+            top, others = self._family
+            members = [pid for pid in descendants(top) if pid not in others]
         memory = threads = 0
         for pid in members:
             found = _status(pid)
@@ -62,7 +69,7 @@ class Watch:
         if memory > self._limits.memory_bytes:
             return f"more than {size(self._limits.memory_bytes)} of memory"
         if threads > self._limits.threads:
-            return f"more than {self._limits.threads} {'threads and processes' if self._family else 'threads'}"
+            return f"more than {self._limits.threads} {'threads' if self._family is None else 'threads and processes'}"
         return ""
 
     def _scratch(self) -> str:
