@@ -320,11 +320,12 @@ def _unconfirmed(probe: Probe, rule: str, behaviour: Behaviour) -> Agreement:
         return Agreement(rule, Stand.NOT_CHECKED, f"the measurements say nothing of it: {behaviour.blind}")
     measured = [m for kind in behaviour.shown_by if (m := probe.find(kind))]
     held = [m for m in measured if m.holds is Holds.YES and m.reported is not False]
-    if held:
+    if held and held[0] is measured[0]:  # the others alone see too little
         counted = "; ".join(f"{m.kind}: {m.compared:,} compared, none changed" for m in held)
         return Agreement(rule, Stand.NOT_CONFIRMED, f"{counted}; the finding stands on the code")
-    reasons = list(dict.fromkeys(m.reason for m in measured if m.reason))
-    return Agreement(rule, Stand.NOT_CHECKED, "; ".join(reasons) or "no measurement speaks of it")
+    aside = [f"{m.kind} is of no reported score" for m in measured if m.reported is False]
+    reasons = list(dict.fromkeys(m.reason for m in measured if m.holds is Holds.UNKNOWN and m.reason))
+    return Agreement(rule, Stand.NOT_CHECKED, "; ".join(aside + reasons) or "no measurement speaks of it")
 
 
 def _of_conditions(

@@ -10,7 +10,7 @@ from auditor.report.significance import axes
 from auditor.report.significance.axes import Scale
 
 _LEFT, _RIGHT = 96, axes.WIDTH - 24
-_TOP, _BOTTOM = 44, 164
+_TOP, _TALL, _FLAT = 52, 120, 34  # pixels: where a drawing begins, its height, and that of one without a change
 _FLOOR = 1e-7  # nats; what is smaller is drawn as nothing
 _TITLES = {
     Kind.FUTURE_FLIP: "Future flip: change of each score where the tokens after the line are others",
@@ -29,62 +29,62 @@ def _plot(m: Measurement, tokens: int) -> str:
     x = Scale(0, end, _LEFT, _RIGHT)
     values = [value for _, value in m.profile if math.isfinite(value)]
     noise = m.noise if m.noise is not None and math.isfinite(m.noise) else 0.0
-    top = max([*values, noise, _FLOOR * 100])
-    y = Scale(math.log10(_FLOOR), math.ceil(math.log10(top)), _BOTTOM, _TOP)
-    parts = [axes.left_axis(y, _LEFT, _RIGHT, "nats", _marks(y), above=14)]
+    top = max([*values, noise])
+    bottom = _TOP + (_TALL if top > _FLOOR else _FLAT)
+    y = Scale(math.log10(_FLOOR), math.ceil(math.log10(max(top, _FLOOR * 100))), bottom, _TOP)
+    parts = [axes.left_axis(y, _LEFT, _RIGHT, "nats", _marks(y, top), above=8)]
     if m.flipped is not None:
-        parts.append(_others(x, m))
-    parts += _bars(m, x, y, end)
+        parts.append(_others(x, m, bottom))
+    parts += _bars(m, x, y)
     if noise > _FLOOR:
         level = y(math.log10(noise))
         parts.append(axes.line(_LEFT, level, _RIGHT, level, "disputed", width=1.5, dash="5 4"))
-        parts.append(axes.text(_RIGHT, level - 5, "null run", "end", "disputed"))
-    parts += _positions(x, end)
+        parts.append(axes.text(_RIGHT, level - 5, "noise", "end", "disputed"))
+    parts += _positions(x, bottom)
     title = _TITLES[m.kind]
     return axes.frame(
-        f"probe-{m.kind}", title, _said(m), _BOTTOM + 44, [axes.text(8, 16, title, "start", "ink"), *parts]
+        f"probe-{m.kind}", title, _said(m), bottom + 44, [axes.text(8, 16, title, "start", "ink"), *parts]
     )
 
 
-def _marks(y: Scale) -> list[tuple[float, str]]:
-    powers = range(math.ceil(y.low) + 1, math.floor(y.high) + 1)
-    step = max(1, math.ceil(len(powers) / 4))
-    return [(y.low, "no change"), *((p, f"{10.0**p:g}") for p in reversed(powers[::-1][::step]))]
+def _marks(y: Scale, top: float) -> list[tuple[float, str]]:
+    """Every second power of ten, from the top down."""
+    powers = range(math.floor(y.high), math.ceil(y.low) + 1, -2) if top > _FLOOR else ()
+    return [(y.low, "no change"), *((p, f"{10.0**p:g}") for p in powers)]
 
 
-def _others(x: Scale, m: Measurement) -> str:
+def _others(x: Scale, m: Measurement, bottom: float) -> str:
     """The line at the first changed position; for the future flip the shade over what comes after it."""
     assert m.flipped is not None
     at = x(m.flipped)
     shade = ""
     if m.kind is Kind.FUTURE_FLIP:
-        size = f'width="{max(_RIGHT - at, 0):g}" height="{_BOTTOM - _TOP}"'
+        size = f'width="{max(_RIGHT - at, 0):g}" height="{bottom - _TOP:g}"'
         shade = f'<rect x="{at:g}" y="{_TOP}" {size} fill="var(--mark)" opacity="0.6"/>'
         shade += axes.text((at + _RIGHT) / 2, _TOP + 16, "other tokens")
-    return shade + axes.line(at, _TOP - 6, at, _BOTTOM, "accent", width=2)
+    return shade + axes.line(at, _TOP - 6, at, bottom, "accent", width=2)
 
 
-def _bars(m: Measurement, x: Scale, y: Scale, end: int) -> list[str]:
+def _bars(m: Measurement, x: Scale, y: Scale) -> list[str]:
     """One bar a bin; a bin without a change is a tick below the axis, so that what was compared can be seen."""
     colour = "violation" if m.holds is Holds.NO else "clean"
     steps = [after - before for (before, _), (after, _) in itertools.pairwise(m.profile)]
-    wide = max(x(min(steps, default=end // 10)) - _LEFT - 0.6, 1.0)
+    wide = max(x(min(steps, default=int(x.high) // 10)) - _LEFT - 0.6, 1.0)
     parts = []
     for position, value in m.profile:
         at = x(position)
-        parts.append(axes.line(at, _BOTTOM + 3, min(at + wide, _RIGHT), _BOTTOM + 3, "soft", width=3))
+        parts.append(axes.line(at, y.start + 3, min(at + wide, _RIGHT), y.start + 3, "soft", width=3))
         if math.isfinite(value) and value > _FLOOR:
             level = y(math.log10(value))
-            size = f'width="{wide:.1f}" height="{_BOTTOM - level:.1f}"'
+            size = f'width="{wide:.1f}" height="{y.start - level:.1f}"'
             parts.append(f'<rect x="{at:g}" y="{level:g}" {size} fill="var(--{colour})"/>')
     return parts
 
 
-def _positions(x: Scale, end: int) -> list[str]:
-    parts = [axes.line(_LEFT, _BOTTOM, _RIGHT, _BOTTOM, "soft")]
-    marks = [v for v in axes.ticks(0, end) if v <= end]
-    parts += [axes.text(x(v), _BOTTOM + 20, f"{v:,.0f}") for v in marks]
-    parts.append(axes.text((_LEFT + _RIGHT) / 2, _BOTTOM + 38, "position in the stream", colour="ink"))
+def _positions(x: Scale, bottom: float) -> list[str]:
+    parts = [axes.line(_LEFT, bottom, _RIGHT, bottom, "soft")]
+    parts += [axes.text(x(v), bottom + 20, f"{v:,.0f}") for v in axes.ticks(0, x.high)]
+    parts.append(axes.text((_LEFT + _RIGHT) / 2, bottom + 38, "position in the stream", colour="ink"))
     return parts
 
 

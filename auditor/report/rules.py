@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 
 from auditor.report.text import one_line, plain
-from auditor.rule import Example, Rule
+from auditor.rule import Behaviour, Example, Rule
 
 _LONGEST_DIFFERENCE = 40  # lines
 _AUTHORITY = {
@@ -59,6 +59,8 @@ def explain(rule: Rule, *, width: int = 80) -> str:
     blocks += [("What is tested", rule.criterion), ("Why", rule.why), ("What to do", rule.remedy)]
     if rule.not_decidable:
         blocks.append(("What it cannot see", rule.not_decidable))
+    if rule.behaviour:
+        blocks.append(("What --probe can show", _shown(rule.behaviour)))
     blocks.append(("Rests on", _AUTHORITY[rule.authority]))
     blocks.append(("Read off", ", ".join(rule.evidence)))
     lines: list[str] = []
@@ -71,6 +73,18 @@ def explain(rule: Rule, *, width: int = 80) -> str:
         lines += [f"  {example.kind}: {plain(example.name)} ({example.expect})" for example in rule.examples]
         lines += _difference(rule.examples)
     return "\n".join(lines) + "\n"
+
+
+def _shown(behaviour: Behaviour) -> str:
+    """What a run of the submission says of the rule."""
+    said = f"Read off {', '.join(behaviour.shown_by)}"
+    if behaviour.breaks:
+        conditions = " or ".join(c[1:] for c in behaviour.breaks)
+        said += f"; a witness of condition {conditions} confirms it"
+        said += f", and a dispute stays one: {behaviour.argued}" if behaviour.argued else ", and decides a dispute"
+    if behaviour.blind:
+        said += f"; where these hold nothing follows: {behaviour.blind}"
+    return said + "."
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -124,6 +138,8 @@ def _section(rule: Rule) -> list[str]:
     lines += ["", f"- **Tested:** {rule.criterion}", f"- **Why:** {rule.why}", f"- **What to do:** {rule.remedy}"]
     if rule.not_decidable:
         lines.append(f"- **What it cannot see:** {rule.not_decidable}")
+    if rule.behaviour:
+        lines.append(f"- **What --probe can show:** {_shown(rule.behaviour)}")
     lines.append(f"- **Rests on:** {_AUTHORITY[rule.authority]}")
     for source in rule.sources:
         dated = f", {source.date}" if source.date else ""
