@@ -1,0 +1,55 @@
+"""From the recordings of the runs to measurements. Pure functions of the parent: no torch, no files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.probe.measure.counts import normalization, reported_number, score_count
+from auditor.probe.measure.flips import Flip, determinism, flipped
+from auditor.probe.measure.runs import Claim, Read, Runs, Stream
+from auditor.probe.model import Holds, Kind, Measurement
+from auditor.probe.record import Recording
+
+__all__ = ["Claim", "Measured", "Runs", "Stream", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All six measurements in the order of `Kind`; `labels`: the printed figures, the claimed one first."""
+
+    measurements: tuple[Measurement, ...]
+    labels: tuple[str, ...]
+    losses_recorded: int
+
+
+def measure(runs: Runs, stream: Stream, claim: Claim) -> Measured:
+    base = Read(runs.base, stream.base, claim.label, stream.bytes_)
+    label = base.figure.label if base.figure else claim.label
+    null = Read(runs.null, stream.base, label, stream.bytes_) if runs.null else None
+    control, noise = determinism(base, null, _why(runs, "null"))
+    measurements = (
+        _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise),
+        _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise),
+        score_count(base),
+        reported_number(base),
+        normalization(base),
+        control,
+    )
+    labels = [label, *(f.label for f in base.figures)] if base.figure else []
+    return Measured(measurements, tuple(dict.fromkeys(name for name in labels if name)), runs.base.losses_recorded)
+
+
+def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise: float | None) -> Measurement:
+    recording: Recording | None = runs.future if kind is Kind.FUTURE_FLIP else runs.target
+    name = "future" if kind is Kind.FUTURE_FLIP else "target"
+    first = stream.P if kind is Kind.FUTURE_FLIP else stream.Q
+    if recording is None:
+        return Measurement(kind, Holds.UNKNOWN, _why(runs, name), flipped=first)
+    tokens = stream.future if kind is Kind.FUTURE_FLIP else stream.target
+    last = len(stream.base) if kind is Kind.FUTURE_FLIP else first
+    return flipped(base, Flip(kind, Read(recording, tokens, label, None), first, last), noise)
+
+
+def _why(runs: Runs, name: str) -> str:
+    reason = runs.missing.get(name, "")
+    return f"the run did not end: {reason}" if reason else "there was no such run"

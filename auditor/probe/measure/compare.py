@@ -1,0 +1,136 @@
+"""Scores of two runs side by side: the same position, the same time that it was scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.probe.measure.runs import Read
+
+PROFILE_BINS = 200
+_ROUNDING = 2e-5
+"""Nats: less than this is rounding of another order of operations where the shapes of the run differ at all."""
+_NOISE_FACTOR = 8.0
+LARGEST_NOISE = 0.05
+"""Nats: a run that is this far from its own repetition cannot be compared with another."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Scores by position. `row`: the recorded row of each; `place`: the site of the sum that took it, or -1."""
+
+    position: NDArray[np.int64]
+    value: NDArray[np.float64]
+    digest: NDArray[np.float64]
+    row: NDArray[np.int64]
+    place: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Scores of the same position, the k-th time that it was scored, in two runs."""
+
+    position: NDArray[np.int64]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    digest_before: NDArray[np.float64]
+    digest_after: NDArray[np.float64]
+    row: NDArray[np.int64]  # in the first run
+    place: NDArray[np.int64]
+    alone: int  # scores that only one of the runs has
+
+    @property
+    def change(self) -> NDArray[np.float64]:
+        both = np.isnan(self.before) & np.isnan(self.after) | (self.before == self.after)
+        with np.errstate(invalid="ignore"):
+            difference = np.where(both, 0.0, np.abs(self.after - self.before))
+        return np.where(np.isnan(difference), np.inf, difference)
+
+    def where(self, mask: NDArray[np.bool_]) -> Pairs:
+        columns = (self.position, self.before, self.after, self.digest_before, self.digest_after, self.row, self.place)
+        return Pairs(*(c[mask] for c in columns), self.alone)
+
+
+def reported_series(read: Read) -> Series | None:
+    scores = read.scores
+    if scores is None:
+        return None
+    position = read.position[scores.row]
+    known = position >= 0
+    digest = read.recording.digest[scores.row]
+    columns: tuple[Any, ...] = (position, scores.value, digest, scores.row, scores.site)
+    return Series(*(c[known] for c in columns))
+
+
+def other_series(read: Read) -> Series:
+    """Every score of the run that needed no gradient, whatever became of it."""
+    rows = np.flatnonzero(~read.grad & (read.position >= 0))
+    recording = read.recording
+    return Series(
+        read.position[rows], recording.loss[rows], recording.digest[rows], rows, np.full(len(rows), -1, dtype=np.int64)
+    )
+
+
+def paired(first: Series, second: Series) -> Pairs:
+    a, b = _keys(first), _keys(second)
+    common, i, j = np.intersect1d(a, b, return_indices=True)
+    order = np.argsort(first.position[i], kind="stable")
+    i, j = i[order], j[order]
+    return Pairs(
+        first.position[i],
+        first.value[i],
+        second.value[j],
+        first.digest[i],
+        second.digest[j],
+        first.row[i],
+        first.place[i],
+        len(a) + len(b) - 2 * len(common),
+    )
+
+
+def _keys(series: Series) -> NDArray[np.int64]:
+    """Position and the number of times that it had been scored before, as one number."""
+    order = np.argsort(series.position, kind="stable")
+    ranked = series.position[order]
+    new = np.concatenate([[True], ranked[1:] != ranked[:-1]]) if len(ranked) else np.zeros(0, dtype=bool)
+    starts = np.flatnonzero(new)
+    times = np.arange(len(ranked)) - np.repeat(starts, np.diff([*starts, len(ranked)])) if len(ranked) else ranked
+    keys = np.empty(len(ranked), dtype=np.int64)
+    keys[order] = ranked * 1_000_000 + times
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What counts as a change. `noise`: the largest difference of two runs on the same stream (nats)."""
+
+    noise: float | None
+    same_shapes: bool
+
+    @property
+    def limit(self) -> float:
+        limit = _NOISE_FACTOR * (self.noise or 0.0)
+        return limit if self.same_shapes else max(limit, _ROUNDING)
+
+    @property
+    def usable(self) -> bool:
+        return self.noise is not None and self.noise <= LARGEST_NOISE
+
+
+def same_shapes(first: Read, second: Read) -> bool:
+    """Whether both runs scored in batches of the same sizes, so that equal inputs round equally."""
+    a, b = first.recording.batches["count"], second.recording.batches["count"]
+    return len(a) == len(b) and bool((a == b).all())
+
+
+def profile(pairs: Pairs, length: int) -> tuple[tuple[int, float], ...]:
+    """The largest change in each of at most PROFILE_BINS stretches of the stream, by its first position."""
+    if not len(pairs.position):
+        return ()
+    step = max(1, -(-length // PROFILE_BINS))
+    bins = pairs.position // step
+    change = np.minimum(pairs.change, 1e6)
+    return tuple((int(b * step), float(change[bins == b].max())) for b in np.unique(bins))

@@ -1,0 +1,177 @@
+"""The printed figures of a run, and which recorded scores each was made of."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.probe.record import Recording
+from auditor.runs.evaluations import parse_evaluation, stem
+from auditor.runs.text import clean
+
+_DECIMALS = re.compile(r"\d+\.(\d+)")
+BytesOf = Callable[[NDArray[np.int64]], float]
+"""True bytes of the tokens that these rows score."""
+_CANDIDATES = 400  # numbers that left torch before a figure, the last ones
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One printed line. `loss_decimals`, `bpb_decimals`: digits after the point as printed."""
+
+    sequence: int
+    label: str
+    loss: float | None
+    bpb: float | None
+    loss_decimals: int
+    bpb_decimals: int
+    step: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The rows of one figure in the order of the recording, with what was summed for each."""
+
+    row: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    value: NDArray[np.float64]
+    site: NDArray[np.int64]  # of the sum that took the row
+    own: NDArray[np.bool_]  # whether `value` was computed from the recorded loss rather than being it
+    constant: float
+
+    @property
+    def mean(self) -> float:
+        return float((self.weight * self.value).sum() + self.constant) / float(self.weight.sum())
+
+
+def figures(recording: Recording) -> list[Figure]:
+    found = []
+    for sequence, line in recording.lines:
+        text = clean(line)
+        parsed = parse_evaluation(0, text)
+        if parsed is not None:
+            decimals = {float(m[0]): len(m[1]) for m in _DECIMALS.finditer(text)}
+            loss, bpb = parsed.val_loss, parsed.val_bpb
+            found.append(
+                Figure(
+                    sequence,
+                    parsed.label,
+                    loss,
+                    bpb,
+                    decimals.get(loss, 4) if loss is not None else 0,
+                    decimals.get(bpb, 4) if bpb is not None else 0,
+                    parsed.step is not None,
+                )
+            )
+    return found
+
+
+def claimed(found: list[Figure], label: str) -> Figure | None:
+    """The figure of the headline's label, else the last one; of two prints of one pass the one with more digits."""
+    if not found:
+        return None
+    same = [f for f in found if label and stem(f.label) == stem(label)]
+    if not same:
+        final = [f for f in found if not f.step] or found
+        same = [f for f in final if stem(f.label) == stem(final[-1].label)]
+    last = same[-1]
+    near = [f for f in same if f.loss is not None and last.loss is not None and abs(f.loss - last.loss) < 1e-3]
+    return max(near or [last], key=lambda f: (f.loss_decimals, f.sequence))
+
+
+class Graph:
+    """The numbers of one recording and the rows that they are made of."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self._leaf = {int(n): i for i, n in enumerate(recording.leaves["node"])}
+        self._sum = {int(n): i for i, n in enumerate(recording.sums["node"])}
+
+    def attributed(self, figure: Figure, bytes_of: BytesOf | None = None) -> Scores | None:
+        """The scores whose mean this figure is, as a number that left torch before it shows."""
+        exits = self.recording.exits
+        before = np.flatnonzero(exits["sequence"] < figure.sequence)
+        before = before[np.isfinite(exits["value"][before])]
+        if figure.loss is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                means = exits["value"][before] / exits["weight"][before]
+            allowed = 0.51 * 10.0**-figure.loss_decimals + 2e-6 * abs(figure.loss)
+            before = before[np.abs(means - figure.loss) <= allowed]
+        best: Scores | None = None
+        seen: set[int] = set()
+        for i in before[::-1][:_CANDIDATES]:
+            node, value = int(exits["node"][i]), float(exits["value"][i])
+            if node in seen:
+                continue
+            seen.add(node)
+            scores = self.expand(node, float(exits["factor"][i]))
+            if scores is None or not _adds_up(scores, value):
+                continue
+            if figure.loss is None and not _gives(scores, figure, bytes_of):
+                continue
+            if best is None or len(scores.row) > len(best.row):
+                best = scores
+        return best
+
+    def expand(self, node: int, factor: float) -> Scores | None:
+        """The rows that a node is made of. None where the recording lacks a part of it."""
+        factors, heap, constant = {node: factor}, [-node], 0.0
+        parts: list[tuple[int, float]] = []
+        sums = self.recording.sums
+        while heap:
+            current = -heapq.heappop(heap)
+            share = factors.pop(current)
+            if share == 0.0:
+                continue  # added and taken away again
+            if current in self._leaf:
+                parts.append((self._leaf[current], share))
+                continue
+            if current not in self._sum:
+                return None
+            i = self._sum[current]
+            constant += share * float(sums["constant"][i])
+            start = int(sums["start"][i])
+            for k in range(start, start + int(sums["count"][i])):
+                term = int(self.recording.term_node[k])
+                if term >= current:
+                    return None  # a sum is made of what was there before it
+                if term not in factors:
+                    heapq.heappush(heap, -term)
+                factors[term] = factors.get(term, 0.0) + share * float(self.recording.term_factor[k])
+        return self._gathered(parts[::-1], constant)
+
+    def _gathered(self, parts: list[tuple[int, float]], constant: float) -> Scores | None:
+        if not parts:
+            return None
+        recording, leaves = self.recording, self.recording.leaves
+        rows, weights, values, sites = [], [], [], []
+        for i, share in parts:
+            entries = slice(int(leaves["start"][i]), int(leaves["start"][i] + leaves["count"][i]))
+            rows.append(recording.entry_row[entries])
+            weights.append(recording.entry_weight[entries] * share)
+            values.append(recording.entry_value[entries])
+            sites.append(np.full(int(leaves["count"][i]), int(leaves["site"][i])))
+        row, value = np.concatenate(rows), np.concatenate(values)
+        own = ~np.isnan(value)
+        value = np.where(own, value, recording.loss[row])
+        return Scores(row, np.concatenate(weights), value, np.concatenate(sites), own, constant)
+
+
+def _adds_up(scores: Scores, value: float) -> bool:
+    total = float((scores.weight * scores.value).sum() + scores.constant)
+    return abs(total - value) <= 1e-3 * max(abs(value), 1e-9) and float(scores.weight.sum()) != 0.0
+
+
+def _gives(scores: Scores, figure: Figure, bytes_of: BytesOf | None) -> bool:
+    """Whether these scores give the printed bits per byte over the true bytes."""
+    if bytes_of is None or figure.bpb is None:
+        return False
+    total = bytes_of(scores.row)
+    predicted = scores.mean * len(scores.row) / math.log(2.0) / total if total else 0.0
+    return abs(predicted - figure.bpb) <= 2e-3 * figure.bpb

@@ -1,0 +1,190 @@
+"""The flips and their null control: which scores moved although nothing before them did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.probe.measure.compare import (
+    LARGEST_NOISE,
+    Bound,
+    Pairs,
+    other_series,
+    paired,
+    profile,
+    reported_series,
+    same_shapes,
+)
+from auditor.probe.measure.runs import Read
+from auditor.probe.model import Condition, Holds, Kind, Measurement, Witness
+
+_FIRST, _LARGEST = 4, 2  # witnesses shown
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A run on another stream. `kind` says which; `first`..`last` are the positions that were changed."""
+
+    kind: Kind
+    read: Read
+    first: int
+    last: int
+
+
+def determinism(base: Read, null: Read | None, why: str) -> tuple[Measurement, float | None]:
+    """The null control, and its noise in nats; None where there was no second run."""
+    kind = Kind.DETERMINISM
+    if null is None:
+        return Measurement(kind, Holds.UNKNOWN, why), None
+    series = reported_series(base), reported_series(null)
+    reported = series[0] is not None and series[1] is not None
+    pairs = paired(*series) if reported and series[0] and series[1] else paired(other_series(base), other_series(null))
+    if not len(pairs.position):
+        return Measurement(kind, Holds.UNKNOWN, "no score of the stream was recorded"), None
+    change = pairs.change
+    noise, moved = float(change.max()), int((change > 0).sum())
+    if not moved:
+        holds, reason = Holds.YES, f"{len(change):,} scores are the same to the last bit in two runs"
+    elif noise <= LARGEST_NOISE:
+        holds, reason = Holds.NO, f"two runs on one stream differ by up to {noise:.2g} nats"
+    else:
+        holds, reason = (
+            Holds.NO,
+            f"two runs on one stream differ by up to {noise:.2g} nats: no flip can be told from that",
+        )
+    found = Measurement(
+        kind, holds, reason, len(change), moved, noise, noise, reported or None, profile=()
+    )  # fmt: skip
+    return found, noise
+
+
+def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
+    """The future flip or the target flip against the run as it is."""
+    first, second = reported_series(base), reported_series(flip.read)
+    if first is None or second is None:
+        return _unattributed(base, flip, noise)
+    bound = Bound(noise, same_shapes(base, flip.read))
+    pairs = paired(first, second)
+    early = pairs.where(pairs.position < flip.first)
+    if not len(early.position):
+        return Measurement(flip.kind, Holds.UNKNOWN, "no score before the flip was recorded", flipped=flip.first)
+    changed = early.change > bound.limit
+    at_target = _target_rows(pairs, flip, bound)
+    if noise is None or not bound.usable:
+        reason = (
+            "without a null control nothing can be compared" if noise is None else "the run is too noisy to compare"
+        )
+        return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
+    if changed.any() or at_target.any():
+        return _broken(base, flip, early, changed, pairs, at_target, noise)
+    reason = f"none of {len(early.position):,} scores before position {flip.first:,} changed"
+    if flip.kind is Kind.TARGET_FLIP and not (pairs.position == flip.first).any():
+        reason += "; its own distribution was not seen"
+    return _measured(base, flip, Holds.YES, reason + _elsewhere(base, flip, bound), early, changed, noise)
+
+
+def _target_rows(pairs: Pairs, flip: Flip, bound: Bound) -> NDArray[np.bool_]:
+    """Scores of the flipped token whose distribution, taken before it was seen, moved."""
+    if flip.kind is not Kind.TARGET_FLIP:
+        return np.zeros(len(pairs.position), dtype=bool)
+    a, b = pairs.digest_before, pairs.digest_after
+    with np.errstate(invalid="ignore"):
+        moved = np.abs(a - b) > np.maximum(bound.limit, 1e-6 * np.abs(a)) if bound.limit else a != b
+    known = np.isfinite(a) & np.isfinite(b)
+    return (pairs.position == flip.first) & known & moved
+
+
+def _broken(
+    base: Read,
+    flip: Flip,
+    early: Pairs,
+    changed: NDArray[np.bool_],
+    pairs: Pairs,
+    at_target: NDArray[np.bool_],
+    noise: float | None,
+) -> Measurement:
+    moved = early.where(changed)
+    order = np.argsort(-np.minimum(moved.change, 1e9), kind="stable")
+    chosen = sorted({*range(min(_FIRST, len(moved.position))), *order[:_LARGEST].tolist()})
+    witnesses = [_witness(base, flip, moved, i) for i in chosen]
+    own = pairs.where(at_target)
+    witnesses += [_witness(base, flip, own, i) for i in range(min(1, len(own.position)))]
+    parts = []
+    if len(moved.position):
+        parts.append(
+            f"{len(moved.position):,} of {len(early.position):,} scores before position {flip.first:,} changed, "
+            f"by up to {_size(float(moved.change.max()))} nats"
+        )
+    if len(own.position):
+        parts.append("the distribution that predicts the flipped token moved with it")
+    return _measured(base, flip, Holds.NO, "; ".join(parts), early, changed, noise, tuple(witnesses))
+
+
+def _witness(base: Read, flip: Flip, pairs: Pairs, i: int) -> Witness:
+    row = int(pairs.row[i])
+    location, function = base.place(row, int(pairs.place[i]))
+    return Witness(
+        _condition(base, flip, row),
+        flip.kind,
+        int(pairs.position[i]),
+        float(pairs.before[i]),
+        float(pairs.after[i]),
+        flip.first,
+        location,
+        function,
+        base.figure.label if base.figure else "",
+    )
+
+
+def _condition(base: Read, flip: Flip, row: int) -> Condition:
+    """C3 where the weights had been moved by a changed token before this score was taken, else C1."""
+    moved = base.trained_after(flip.first, flip.last)
+    return "C3" if moved is not None and moved < int(base.sequence[row]) else "C1"
+
+
+def _measured(
+    base: Read,
+    flip: Flip,
+    holds: Holds,
+    reason: str,
+    early: Pairs,
+    changed: NDArray[np.bool_],
+    noise: float | None,
+    witnesses: tuple[Witness, ...] = (),
+) -> Measurement:
+    effect = float(early.change.max()) if len(early.position) else None
+    count = max(int(changed.sum()), 1 if witnesses else 0)
+    picture = profile(early, len(base.stream))
+    return Measurement(
+        flip.kind, holds, reason, len(early.position), count, noise, effect, True, witnesses, flip.first, picture
+    )
+
+
+def _unattributed(base: Read, flip: Flip, noise: float | None) -> Measurement:
+    """Scores were recorded, but not how the printed figure was made of them: they decide nothing."""
+    pairs = paired(other_series(base), other_series(flip.read))
+    early = pairs.where(pairs.position < flip.first)
+    bound = Bound(noise, same_shapes(base, flip.read))
+    changed = early.change > bound.limit
+    why = "no figure was printed" if base.figure is None else "the printed figure could not be traced to scores"
+    if len(early.position):
+        why += f"; {int(changed.sum()):,} of {len(early.position):,} recorded scores before the flip changed"
+    effect = float(early.change.max()) if len(early.position) else None
+    return Measurement(
+        flip.kind, Holds.UNKNOWN, why, len(early.position), int(changed.sum()), noise, effect, None, (), flip.first
+    )
+
+
+def _elsewhere(base: Read, flip: Flip, bound: Bound) -> str:
+    """What moved among scores that do not enter the reported number."""
+    scores = base.scores
+    pairs = paired(other_series(base), other_series(flip.read))
+    outside = pairs.where((pairs.position < flip.first) & ~np.isin(pairs.row, scores.row if scores else []))
+    moved = int((outside.change > bound.limit).sum())
+    return f"; {moved:,} scores that do not enter the reported number did" if moved else ""
+
+
+def _size(value: float) -> str:
+    return f"{value:.2g}" if np.isfinite(value) else "infinitely many"

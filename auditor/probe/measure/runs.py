@@ -1,0 +1,109 @@
+"""What goes in: the recordings of the runs, the streams, the claim; and one run read with its stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.findings import Location
+from auditor.probe.measure.align import Aligner
+from auditor.probe.measure.figures import Figure, Graph, Scores, claimed, figures
+from auditor.probe.record import Recording
+
+Ints = NDArray[np.int64]
+_FORWARD = ("forward", "_forward", "__call__", "<lambda>", "loss", "compute_loss")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """`missing`: for a run that is None, why it did not end."""
+
+    base: Recording
+    null: Recording | None = None
+    future: Recording | None = None
+    target: Recording | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The validation streams, token by token. `P`: the first position that differs in `future`; `Q`: the one that
+    differs in `target`. `bytes_`: true bytes of each token of the base stream, by decoding; None where not known."""
+
+    base: NDArray[Any]
+    future: NDArray[Any]
+    target: NDArray[Any]
+    P: int
+    Q: int
+    bytes_: NDArray[Any] | None
+    vocabulary: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`label` of the headline figure as its log line has it, "" where that is not known."""
+
+    label: str = ""
+
+
+class Read:
+    """One run: its rows with their positions, its figures, and the scores of the claimed one."""
+
+    def __init__(self, recording: Recording, stream: NDArray[Any], label: str, bytes_: NDArray[Any] | None) -> None:
+        self.recording, self.stream, self.bytes_ = recording, stream, bytes_
+        self.figures = figures(recording)
+        self.figure: Figure | None = claimed(self.figures, label)
+
+    @cached_property
+    def position(self) -> Ints:
+        return Aligner(self.stream).positions(self.recording)
+
+    @cached_property
+    def graph(self) -> Graph:
+        return Graph(self.recording)
+
+    @cached_property
+    def scores(self) -> Scores | None:
+        """Of the claimed figure; None where it could not be attributed."""
+        return self.graph.attributed(self.figure, self.bytes_of) if self.figure is not None else None
+
+    @cached_property
+    def sequence(self) -> Ints:
+        """When each row was scored."""
+        return self.recording.of_rows("sequence")
+
+    @cached_property
+    def site(self) -> Ints:
+        return self.recording.of_rows("site")
+
+    @cached_property
+    def grad(self) -> NDArray[np.bool_]:
+        return self.recording.of_rows("grad") != 0
+
+    def bytes_of(self, rows: Ints) -> float:
+        if self.bytes_ is None:
+            return 0.0
+        positions = self.position[rows]
+        return float(self.bytes_[positions[positions >= 0]].sum())
+
+    def place(self, row: int, summed_at: int | None = None) -> tuple[Location | None, str]:
+        """The line that took the score: in the function that evaluates, not in the model's forward."""
+        frames = self.recording.sites.get(int(self.site[row]), ())
+        summed = self.recording.sites.get(summed_at, ()) if summed_at is not None else ()
+        chosen = next((f for f in frames if not f[2].startswith(_FORWARD)), None) or (summed or frames or (None,))[0]
+        if chosen is None:
+            return None, ""
+        return Location(chosen[0], chosen[1]), chosen[2]
+
+    def trained_after(self, first: int, last: int) -> int | None:
+        """When the weights had first been moved by targets at positions first..last of the stream; None: never."""
+        rows = self.grad & (self.position >= first) & (self.position <= last)
+        if not rows.any():
+            return None
+        moved = np.sort(self.recording.marks["sequence"][self.recording.marks["kind"] == 1])
+        at = np.searchsorted(moved, self.sequence[rows].min())
+        return int(moved[at]) if at < len(moved) else None

@@ -1,0 +1,126 @@
+"""Which recorded rows a tensor of the script holds, followed through the operations between scoring and the sum.
+
+A `Mirror` stands beside a tensor of losses: `ids` has its shape and holds row numbers (-1: no row; -2 - n: node n).
+A `Scalar` stands beside one number: `factor` times a node. Index and shape operations are applied to `ids` as they are
+to the tensor; products with masks go into `weight`; any other elementwise operation makes the mirror `own`: the values
+themselves are written down when they are summed. What cannot be followed loses its mirror, never gets a wrong one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from auditor.probe.record.tape import Tape
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    ids: Tensor  # int64
+    weight: float | Tensor = 1.0
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    node: int
+    factor: float = 1.0
+
+
+class Mirrors:
+    """Mirrors by identity of the tensor; an entry goes with its tensor."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.of: dict[int, tuple[weakref.ref[Tensor], Mirror | Scalar]] = {}
+        self.numbers: dict[int, tuple[float, Scalar]] = {}  # floats that left torch, kept so that their ids stay theirs
+
+    def get(self, tensor: object) -> Mirror | Scalar | None:
+        found = self.of.get(id(tensor))
+        return found[1] if found is not None and found[0]() is tensor else None
+
+    def put(self, tensor: object, mirror: Mirror | Scalar | None) -> None:
+        if not isinstance(tensor, Tensor):
+            return
+        key = id(tensor)
+        if mirror is None:
+            self.of.pop(key, None)
+            return
+        of = self.of
+
+        def gone(reference: weakref.ref[Tensor]) -> None:
+            if (held := of.get(key)) is not None and held[0] is reference:
+                del of[key]
+
+        of[key] = (weakref.ref(tensor, gone), mirror)
+
+    def number(self, value: object) -> Scalar | None:
+        """Of a Python float that came out of a tracked tensor: the very object, not its value."""
+        found = self.numbers.get(id(value))
+        return found[1] if found is not None and found[0] is value else None
+
+    def note_number(self, value: object, scalar: Scalar) -> None:
+        if isinstance(value, float) and value == value and len(self.numbers) < 2_000_000:
+            self.numbers[id(value)] = (value, scalar)
+            self.tape.exit(scalar.node, scalar.factor, float(value))
+
+    def scalar(self, tensor: Any, mirror: Mirror | Scalar, site: int) -> Scalar | None:
+        """What one number holds: a Mirror of one element becomes a leaf."""
+        if isinstance(mirror, Scalar):
+            return mirror
+        return self.total(tensor, mirror, site) if mirror.ids.numel() == 1 else None
+
+    def total(self, tensor: Any, mirror: Mirror, site: int, scale: float = 1.0) -> Scalar | None:
+        """The sum over a tracked tensor, as a node."""
+        ids = mirror.ids.reshape(-1).numpy()
+        weight: Any = mirror.weight
+        if isinstance(weight, Tensor):
+            weight = weight.expand(mirror.ids.shape).reshape(-1).numpy() * scale
+        else:
+            weight = weight * scale
+        values = None
+        if mirror.own or (ids == -1).any():
+            values = tensor.detach().reshape(-1).double().numpy()
+        return self._node(ids, weight, values, mirror.own, site, scale)
+
+    def _node(self, ids: Any, weight: Any, values: Any, own: bool, site: int, scale: float) -> Scalar | None:
+        many = not isinstance(weight, float)
+        rows, nodes, free = ids >= 0, ids <= -2, ids == -1
+        if many:
+            rows, nodes = rows & (weight != 0), nodes & (weight != 0)
+        constant = float(values[free].sum()) * scale if free.any() and values is not None else 0.0
+        terms = []
+        if rows.any():
+            share = weight[rows] if many else weight
+            held = values[rows] * scale / share if own and values is not None else None
+            terms.append((self.tape.leaf(ids[rows], share, held, site), 1.0))
+        if nodes.any():
+            factors = weight[nodes] if many else [weight] * int(nodes.sum())
+            terms += [(-2 - int(i), float(f)) for i, f in zip(ids[nodes], factors, strict=True)]
+        if any(node < 0 for node, _ in terms) or not terms:
+            return None
+        if len(terms) == 1 and constant == 0.0:
+            return Scalar(*terms[0])
+        return Scalar(self.tape.sum(terms, constant))
+
+    def reference(self, scalar: Scalar) -> int:
+        """A node reference for `ids`."""
+        node = scalar.node if scalar.factor == 1.0 else self.tape.sum([(scalar.node, scalar.factor)])
+        return -2 - node
+
+    def scaled(self, mirror: Mirror | Scalar, factor: float | Tensor) -> Mirror | Scalar | None:
+        if isinstance(mirror, Scalar):
+            if isinstance(factor, Tensor):
+                if factor.numel() != 1:
+                    return None
+                factor = float(factor.detach().double().reshape(-1).numpy()[0])
+            return Scalar(mirror.node, mirror.factor * factor)
+        if isinstance(factor, Tensor):
+            factor = factor.detach().double()
+            if torch.broadcast_shapes(factor.shape, mirror.ids.shape) != mirror.ids.shape:
+                return None
+        return replace(mirror, weight=mirror.weight * factor)

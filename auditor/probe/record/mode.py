@@ -1,0 +1,153 @@
+"""The one place that sees every operation of the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from auditor.probe.record.follow import Follower
+from auditor.probe.record.losses import SMALLEST_VOCABULARY, Losses
+from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
+from auditor.probe.record.tape import Tape
+
+_EXITS = frozenset(["item", "__float__", "tolist", "numpy", "__array__", "__format__", "__repr__", "__str__"])
+_BACKWARD = frozenset(["backward", "grad"])
+
+
+class Recording(TorchFunctionMode):  # type: ignore[misc]
+    """Looks at the operations and their results; never changes either."""
+
+    def __init__(self, tape: Tape, site: Callable[[], int]) -> None:
+        super().__init__()
+        self.tape = tape
+        self.mirrors = Mirrors(tape)
+        self.losses = Losses(self.mirrors, site)
+        self.follower = Follower(self.mirrors, site)
+        self.site = site
+        self.paused = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        func = genuine(func)
+        if self.paused or self.tape.truncated:
+            return func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        before = None
+        concerned = bool(self.mirrors.of) and self.follower.concerns(args, kwargs)
+        if concerned and name.endswith("_") and args and id(args[0]) not in self.mirrors.of:
+            before = self._copy(args[0])
+        out = func(*args, **(kwargs or {}))
+        if concerned or (name in _STARTS and (name != "__getitem__" or _is_pair(args[1]))):
+            self._look(func, name, args, kwargs or {}, out, before, concerned)
+        return out
+
+    def _look(self, func: Any, name: str, args: Any, kwargs: Any, out: Any, before: Any, concerned: bool) -> None:
+        """Whatever goes wrong in here is the recorder's trouble, not the script's."""
+        try:
+            with torch._C.DisableTorchFunction(), torch.inference_mode(False), torch.no_grad():
+                if name in _BACKWARD:
+                    self.tape.backward()
+                elif name in ("cross_entropy", "nll_loss") and func in _KNOWN:
+                    self.losses.cross_entropy(func, args, kwargs, out)
+                elif self._born_by_index(name, args, kwargs, out):
+                    pass
+                elif name in _FROM_NUMBERS and not concerned:
+                    self._from_number(args, out)
+                elif name in _EXITS:
+                    self._exit(name, args[0], out)
+                elif concerned:
+                    self.follower.follow(func, name, args, kwargs, out, before)
+        except Exception as error:
+            self.tape.fault(f"{name}: {type(error).__name__}: {str(error)[:200]}")
+            if isinstance(out, Tensor):
+                self.mirrors.put(out, None)
+
+    def _copy(self, value: Any) -> Any:
+        if not isinstance(value, Tensor) or value.numel() > 1:
+            return None
+        with torch._C.DisableTorchFunction(), torch.inference_mode(False), torch.no_grad():
+            return value.detach().clone()
+
+    def _born_by_index(self, name: str, args: Any, kwargs: Any, out: Any) -> bool:
+        if name in ("gather", "take_along_dim"):
+            source = args[0] if args else kwargs.get("input")
+            dim = args[1] if name == "gather" and len(args) > 1 else kwargs.get("dim", -1)
+            index = kwargs.get("index", kwargs.get("indices")) if len(args) < 2 + (name == "gather") else args[-1]
+            if not _vocabulary(source, index) or dim not in (-1, source.dim() - 1) or index.shape[-1] != 1:
+                return False
+            if source.shape[:-1] != index.shape[:-1]:
+                return False
+        elif name == "__getitem__" and type(args[1]) is tuple and len(args[1]) == 2 and args[0].dim() == 2:
+            source, (rows, index) = args[0], args[1]
+            if not (isinstance(rows, Tensor) and _vocabulary(source, index) and rows.shape == index.shape):
+                return False
+        else:
+            return False
+        self.losses.gather(*self._aligned(name, source, index, args), out)
+        return True
+
+    @staticmethod
+    def _aligned(name: str, source: Tensor, index: Tensor, args: Any) -> tuple[Tensor, Tensor]:
+        return (source[args[1][0]], index) if name == "__getitem__" else (source, index)
+
+    def _from_number(self, args: Any, out: Any) -> None:
+        """`torch.tensor(number)` of a number that came out of a tracked tensor."""
+        if args and isinstance(out, Tensor) and (scalar := self.mirrors.number(args[0])) is not None:
+            self.mirrors.put(out, scalar)
+
+    def _exit(self, name: str, tensor: Any, out: Any) -> None:
+        mirror = self.mirrors.get(tensor)
+        if mirror is None:
+            return
+        scalar = self.mirrors.scalar(tensor, mirror, self.site())
+        if scalar is not None:
+            if isinstance(out, float):
+                self.mirrors.note_number(out, scalar)
+            else:
+                self.tape.exit(scalar.node, scalar.factor, float(tensor.detach().double().reshape(-1).numpy()[0]))
+        elif isinstance(mirror, Mirror) and name in ("numpy", "__array__", "tolist"):
+            total = self.mirrors.total(tensor, mirror, self.site())
+            if isinstance(total, Scalar):
+                self.tape.exit(total.node, total.factor, float("nan"))
+
+
+_FROM_NUMBERS = frozenset(["tensor", "as_tensor", "scalar_tensor"])
+_STARTS = (
+    frozenset(["cross_entropy", "nll_loss", "gather", "take_along_dim", "__getitem__"]) | _BACKWARD | _FROM_NUMBERS
+)
+_GENUINE = {name: value for name, value in vars(F).items() if isinstance(value, FunctionType)}
+_KNOWN = frozenset(_GENUINE.values())
+
+
+def genuine(func: Any) -> Any:
+    """torch's own function where the script has put another in its place.
+
+    The functions of torch.nn.functional hand themselves to a mode by their global name: after `F.cross_entropy = mine`
+    the mode would be given `mine`, and calling it would apply it twice.
+    """
+    if type(func) is not FunctionType or func in _KNOWN or func.__module__.startswith("torch."):
+        return func
+    for name, original in _GENUINE.items():
+        if vars(F).get(name) is func:
+            return original
+    return func
+
+
+def _is_pair(index: Any) -> bool:
+    return type(index) is tuple and len(index) == 2 and isinstance(index[0], Tensor) and isinstance(index[1], Tensor)
+
+
+def _vocabulary(source: Any, index: Any) -> bool:
+    return (
+        isinstance(source, Tensor)
+        and isinstance(index, Tensor)
+        and source.is_floating_point()
+        and source.dim() >= 2
+        and source.shape[-1] >= SMALLEST_VOCABULARY
+        and index.dtype in (torch.int64, torch.int32)
+    )

@@ -1,0 +1,97 @@
+"""Installs the recording in the child and takes the script's printed lines."""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from auditor.probe.record.hooks import Hooks
+from auditor.probe.record.mode import Recording
+from auditor.probe.record.syntax import PROBE
+from auditor.probe.record.tape import Channel, Tape
+
+_FIGURE = re.compile(r"bpb|loss|bits|nll", re.IGNORECASE)
+_LINE_LENGTH = 2000
+_LINES_AT_MOST = 20_000
+_FRAMES = 4  # of the submission, kept for each call site
+
+
+class Recorder:
+    """Alive for one run. `root`: the folder whose frames are the submission's."""
+
+    def __init__(self, channel: Channel, root: str) -> None:
+        self.tape = Tape(channel)
+        self.root = root.rstrip("/") + "/"
+        self.lines = 0
+        self.mode = Recording(self.tape, self._site)
+
+    def start(self) -> None:
+        setattr(builtins, PROBE, Hooks(self.mode.mirrors))
+        self._hook = register_optimizer_step_post_hook(self._stepped)
+        self._watch_backward()
+        self.mode.__enter__()
+
+    def printed(self, line: str) -> None:
+        if _FIGURE.search(line) and self.lines < _LINES_AT_MOST:
+            self.lines += 1
+            self.tape.line(line[:_LINE_LENGTH])
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        before, self.mode.paused = self.mode.paused, True
+        try:
+            yield
+        finally:
+            self.mode.paused = before
+
+    def close(self) -> None:
+        """Sends what is left. A second call does nothing."""
+        self.tape.close()
+
+    def stop(self) -> None:
+        """Takes the recording off again, where the process goes on: the last mode entered must be this one."""
+        self.mode.__exit__(None, None, None)
+        self._hook.remove()
+        torch.autograd.backward = self._genuine_backward
+        delattr(builtins, PROBE)
+
+    def _stepped(self, *_: Any) -> None:
+        self.tape.step()
+
+    def _watch_backward(self) -> None:
+        """`torch.autograd.backward(losses)` does not pass through modes; `loss.backward()` does, and calls it."""
+        self._genuine_backward = genuine = torch.autograd.backward
+        tape = self.tape
+
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            out = genuine(*args, **kwargs)
+            tape.backward()
+            return out
+
+        torch.autograd.backward = backward
+
+    def _site(self) -> int:
+        """The innermost frames of the submission, as one number."""
+        frames: list[tuple[str, int, str]] = []
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and len(frames) < _FRAMES:
+            name = frame.f_code.co_filename
+            if name.startswith(self.root):
+                frames.append((name[len(self.root) :], frame.f_lineno, frame.f_code.co_name))
+            frame = frame.f_back
+        return self.tape.site(tuple(frames))
+
+
+def install(channel: Channel, *, root: str) -> Recorder:
+    """Starts recording. After the fake world, before the script: what is wrapped is what is there now."""
+    recorder = Recorder(channel, root)
+    recorder.start()
+    return recorder

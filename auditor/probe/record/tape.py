@@ -1,0 +1,208 @@
+"""What the recorder writes down, buffered and sent in frames.
+
+Rows are scored tokens (one target and its loss), numbered from 0 in the order of their scoring. A node is a number
+that the script computed from them: a leaf is a weighted sum of rows, a sum is a linear combination of other nodes. So
+the parent knows exactly which rows entered a figure. Everything carries a place in one sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.probe.record.frames import pack
+
+ROWS_AT_MOST = 24_000_000
+"""Rows and entries of leaves, each, of one run (32 bytes a row)."""
+_PIECE = 200_000  # rows in one frame, of 24 bytes each
+_LINES = 50_000  # of a table in one frame, of at most 56 bytes each
+_MARK_BACKWARD, _MARK_STEP = 1, 2
+
+
+class Channel(Protocol):
+    def send(self, frame: bytes) -> None: ...
+
+
+class _Columns:
+    """Columns of numbers that grow by rows and are sent together."""
+
+    def __init__(self, kind: str, columns: Sequence[tuple[str, str]]) -> None:
+        self.kind, self.columns = kind, columns
+        self.lists: list[list[float]] = [[] for _ in columns]
+
+    def add(self, *values: float) -> None:
+        for column, value in zip(self.lists, values, strict=True):
+            column.append(value)
+
+    def frame(self) -> bytes | None:
+        if not self.lists[0]:
+            return None
+        arrays = {n: np.array(v, dtype=d) for (n, d), v in zip(self.columns, self.lists, strict=True)}
+        for column in self.lists:
+            column.clear()
+        return pack(self.kind, None, arrays)
+
+
+class _Stream:
+    """Arrays of one column, joined before they are sent."""
+
+    def __init__(self, kind: str, columns: Sequence[tuple[str, str]]) -> None:
+        self.kind, self.columns = kind, columns
+        self.parts: list[tuple[NDArray[Any], ...]] = []
+        self.length = 0
+
+    def add(self, *values: NDArray[Any]) -> None:
+        self.parts.append(tuple(v.astype(d) for (_, d), v in zip(self.columns, values, strict=True)))
+        self.length += len(values[0])
+
+    def frames(self, at_least: int = 1) -> Iterator[bytes]:
+        if self.length < at_least:
+            return
+        joined = [np.concatenate(column) for column in zip(*self.parts, strict=True)]
+        for i in range(0, self.length, _PIECE):
+            yield pack(
+                self.kind,
+                None,
+                {n: c[i : i + _PIECE] for (n, _), c in zip(self.columns, joined, strict=True)},
+            )
+        self.parts, self.length = [], 0
+
+
+class Tape:
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.sequence = self.rows = self.entries = 0
+        self.truncated = False
+        self.faults: dict[str, int] = {}
+        self._sites: dict[tuple[tuple[str, int, str], ...], int] = {}
+        self._weights: list[float] = []  # of each node: the sum of its rows' weights
+        self._batches = _Columns(
+            "batches", [(n, "<i8") for n in ("first", "count", "site", "sequence", "grad", "width", "kind")]
+        )
+        self._leaves = _Columns(
+            "leaves",
+            [
+                ("node", "<i8"),
+                ("count", "<i8"),
+                ("site", "<i8"),
+                ("sequence", "<i8"),
+                ("weight", "<f8"),
+                ("own", "<i4"),
+            ],
+        )
+        self._sums = _Columns("sums", [("node", "<i8"), ("count", "<i8"), ("constant", "<f8")])
+        self._terms = _Columns("terms", [("node", "<i8"), ("factor", "<f8")])
+        self._exits = _Columns(
+            "exits", [("sequence", "<i8"), ("node", "<i8"), ("factor", "<f8"), ("value", "<f8"), ("weight", "<f8")]
+        )
+        self._rows = _Stream("rows", [("target", "<i4"), ("loss", "<f8"), ("digest", "<f8"), ("norm", "<f4")])
+        self._entries = _Stream("entries", [("row", "<i4")])
+        self._entry_weights = _Stream("weights", [("weight", "<f8")])
+        self._entry_values = _Stream("values", [("value", "<f8")])
+        self._marks = _Columns("marks", [("sequence", "<i8"), ("kind", "<i8")])
+        self._closed = False
+
+    def next(self) -> int:
+        self.sequence += 1
+        return self.sequence
+
+    def site(self, frames: tuple[tuple[str, int, str], ...]) -> int:
+        known = self._sites.get(frames)
+        if known is None:
+            known = self._sites[frames] = len(self._sites)
+            self.channel.send(pack("site", [known, [list(f) for f in frames]]))
+        return known
+
+    def batch(
+        self, targets: NDArray[Any], losses: NDArray[Any], digests: NDArray[Any], norms: NDArray[Any],
+        *, site: int, grad: bool, width: int, kind: int,
+    ) -> int:  # fmt: skip
+        """Number of the first row, or -1 once the tape is full."""
+        count = len(targets)
+        if self.rows + count > ROWS_AT_MOST:
+            self.truncated = True
+            return -1
+        first = self.rows
+        self.rows += count
+        self._batches.add(first, count, site, self.next(), grad, width, kind)
+        self._rows.add(targets, losses, digests, norms)
+        self._flush_when_long()
+        return first
+
+    def leaf(self, rows: NDArray[Any], weight: float | NDArray[Any], values: NDArray[Any] | None, site: int) -> int:
+        """A weighted sum of rows; `values`: what was summed in their place, None for the losses as recorded."""
+        if self.entries + len(rows) > ROWS_AT_MOST:
+            self.truncated = True
+            return -1
+        node = self._node(float(np.sum(weight)) if isinstance(weight, np.ndarray) else weight * len(rows))
+        self.entries += len(rows)
+        single = float("nan") if isinstance(weight, np.ndarray) else float(weight)
+        self._leaves.add(node, len(rows), site, self.next(), single, values is not None)
+        self._entries.add(rows)
+        if isinstance(weight, np.ndarray):
+            self._entry_weights.add(weight)
+        if values is not None:
+            self._entry_values.add(values)
+        self._flush_when_long()
+        return node
+
+    def sum(self, terms: Iterable[tuple[int, float]], constant: float = 0.0) -> int:
+        terms = [t for t in terms if t[0] >= 0]
+        node = self._node(sum(self._weights[n] * factor for n, factor in terms))
+        self._sums.add(node, len(terms), constant)
+        for n, factor in terms:
+            self._terms.add(n, factor)
+        self._flush_when_long()
+        return node
+
+    def exit(self, node: int, factor: float, value: float) -> None:
+        if node >= 0:
+            self._exits.add(self.next(), node, factor, value, self._weights[node] * factor)
+
+    def backward(self) -> None:
+        self._marks.add(self.next(), _MARK_BACKWARD)
+
+    def step(self) -> None:
+        self._marks.add(self.next(), _MARK_STEP)
+
+    def line(self, text: str) -> None:
+        self.channel.send(pack("line", [self.next(), text]))
+
+    def fault(self, what: str) -> None:
+        self.faults[what] = self.faults.get(what, 0) + 1
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._flush()
+        faults = sorted(self.faults.items())[:50]
+        self.channel.send(pack("end", {"rows": self.rows, "truncated": self.truncated, "faults": faults}))
+
+    def _node(self, weight: float) -> int:
+        self._weights.append(weight)
+        return len(self._weights) - 1
+
+    def _flush_when_long(self) -> None:
+        for stream in self._streams():
+            self._send(stream.frames(at_least=_PIECE))
+        if any(len(columns.lists[0]) > _LINES for columns in self._tables()):
+            self._flush()
+
+    def _flush(self) -> None:
+        for stream in self._streams():
+            self._send(stream.frames())
+        self._send(frame for columns in self._tables() if (frame := columns.frame()) is not None)
+
+    def _send(self, frames: Iterable[bytes]) -> None:
+        for frame in frames:
+            self.channel.send(frame)
+
+    def _streams(self) -> tuple[_Stream, ...]:
+        return (self._rows, self._entries, self._entry_weights, self._entry_values)
+
+    def _tables(self) -> tuple[_Columns, ...]:
+        return (self._batches, self._leaves, self._sums, self._terms, self._exits, self._marks)

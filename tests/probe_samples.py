@@ -1,0 +1,372 @@
+"""Small scripts that score a validation stream in the ways that submissions do, legal and not, and what runs them.
+
+They are ours, so they run in this process: no sandbox, no fake CUDA. `MODEL` and `TAIL` are what they share; each way
+of scoring is a function body of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+VOCABULARY = 128
+LENGTH = 4001
+FLIP = 2900
+TARGET = 1700
+
+MODEL = """
+import math, os
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+V, T, STRIDE = 128, 64, 16
+val = torch.from_numpy(np.load(os.environ["SAMPLE_STREAM"]).astype(np.int64))
+N = val.numel() - 1
+torch.manual_seed(0)
+
+class Model(nn.Module):
+    causal = True
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(V, 16)
+        self.qkv = nn.Linear(16, 48, bias=False)
+        self.head = nn.Linear(16, V, bias=False)
+    def hidden(self, x):
+        h = self.emb(x)
+        q, k, v = self.qkv(h).chunk(3, dim=-1)
+        return h + F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None], is_causal=self.causal)[:, 0]
+    def forward_logits(self, x):
+        return self.head(self.hidden(x))
+    def forward(self, x, y):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = self.forward_logits(x)
+        return F.cross_entropy(logits.float().reshape(-1, V), y.reshape(-1))
+
+model = Model()
+
+def pair(start, end):
+    return val[start:end][None], val[start + 1 : end + 1][None]
+
+def train(start, end, epochs=2, lr=0.05):
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    for _ in range(epochs):
+        for s in range(start, end, T):
+            x, y = pair(s, min(s + T, end))
+            optimizer.zero_grad(set_to_none=True)
+            model(x, y).backward()
+            optimizer.step()
+
+def byte_count(y):
+    return (y % 7 + 1).double().sum()
+
+def report(label, loss_sum, tokens, nbytes):
+    val_loss = float(loss_sum) / float(tokens)
+    val_bpb = val_loss / math.log(2.0) * float(tokens) / float(nbytes)
+    print(f"{label} val_loss:{val_loss:.8f} val_bpb:{val_bpb:.8f}")
+
+def sliding(label="final_sliding", end=None):
+    loss_sum = torch.zeros((), dtype=torch.float64)
+    tokens = torch.zeros((), dtype=torch.float64)
+    nbytes = torch.zeros((), dtype=torch.float64)
+    starts = [0, *range(STRIDE, N - T + STRIDE, STRIDE)]
+    with torch.inference_mode():
+        for i in range(0, len(starts), 4):
+            batch = starts[i : i + 4]
+            x = torch.zeros(len(batch), T, dtype=torch.int64)
+            y = torch.zeros(len(batch), T, dtype=torch.int64)
+            for row, s in enumerate(batch):
+                e = min(s + T, N)
+                x[row, : e - s] = val[s:e]
+                y[row, : e - s] = val[s + 1 : e + 1]
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = model.forward_logits(x)
+            nll = F.cross_entropy(logits.float().reshape(-1, V), y.reshape(-1), reduction="none").reshape(len(batch), T)
+            for row, s in enumerate(batch):
+                e = min(s + T, N)
+                first = 0 if s == 0 else T - STRIDE
+                scored = nll[row, first : e - s].to(torch.float64)
+                loss_sum += scored.sum()
+                tokens += float(e - s - first)
+                nbytes += byte_count(y[row, first : e - s])
+    report(label, loss_sum, tokens, nbytes)
+"""
+
+SAMPLES: dict[str, str] = {}
+
+SAMPLES["sliding"] = "sliding()"
+
+SAMPLES["mean"] = """
+loss_sum = torch.zeros((), dtype=torch.float64)
+tokens = torch.zeros((), dtype=torch.float64)
+nbytes = torch.zeros((), dtype=torch.float64)
+with torch.inference_mode():
+    for s in range(0, N - T + 1, T):
+        x, y = pair(s, s + T)
+        loss = model(x, y).detach()
+        count = float(y.numel())
+        loss_sum += loss.to(torch.float64) * count
+        tokens += count
+        nbytes += byte_count(y)
+val_loss = loss_sum / tokens
+print(f"final_roundtrip val_loss:{val_loss.item():.4f} val_bpb:{val_loss.item() / math.log(2) * tokens.item() / nbytes.item():.4f}")
+"""
+
+_CHUNKS = """
+loss_sum, tokens, nbytes = 0.0, 0, 0.0
+for start in range(0, N, 500):
+    end = min(start + 500, N)
+    {before}
+    with torch.no_grad():
+        for s in range(start, end, T):
+            x, y = pair(s, min(s + T, end))
+            nll = F.cross_entropy(model.forward_logits(x).reshape(-1, V), y.reshape(-1), reduction="none")
+            loss_sum += nll.sum().item()
+            tokens += y.numel()
+            nbytes += byte_count(y).item()
+    {after}
+report("final_ttt", loss_sum, tokens, nbytes)
+"""
+SAMPLES["score_first"] = _CHUNKS.format(before="", after="train(start, end)")
+SAMPLES["adapt_first"] = _CHUNKS.format(before="train(start, end)", after="")
+SAMPLES["pre_quant"] = "sliding('before')\ntrain(0, N)\nsliding()"
+
+SAMPLES["slot"] = """
+loss_sum, tokens, nbytes = 0.0, 0, 0.0
+starts = [0, *range(STRIDE, N - T + STRIDE, STRIDE)]
+for i in range(0, len(starts), 8):
+    batch = starts[i : i + 8]
+    x = torch.zeros(len(batch), T, dtype=torch.int64)
+    y = torch.zeros(len(batch), T, dtype=torch.int64)
+    for row, s in enumerate(batch):
+        e = min(s + T, N)
+        x[row, : e - s], y[row, : e - s] = val[s:e], val[s + 1 : e + 1]
+    with torch.no_grad():
+        hidden = model.hidden(x)
+    delta = torch.zeros(1, 1, 16, requires_grad=True)
+    optimizer = torch.optim.AdamW([delta], lr=0.01)
+    for _ in range(4):
+        optimizer.zero_grad()
+        F.cross_entropy(model.head(hidden + delta).reshape(-1, V), y.reshape(-1)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        logits = model.head(hidden + delta)
+        nll = F.cross_entropy(logits.reshape(-1, V), y.reshape(-1), reduction="none").reshape(len(batch), T)
+    for row, s in enumerate(batch):
+        e = min(s + T, N)
+        first = 0 if s == 0 else T - STRIDE
+        loss_sum += float(nll[row, first : e - s].double().sum())
+        tokens += e - s - first
+        nbytes += float(byte_count(y[row, first : e - s]))
+report("final_slot", loss_sum, tokens, nbytes)
+"""
+
+SAMPLES["two_pass"] = """
+for round in range(2):
+    loss_sum, tokens, nbytes = 0.0, 0, 0.0
+    for start in range(0, N, 500):
+        end = min(start + 500, N)
+        with torch.no_grad():
+            x, y = pair(start, end)
+            loss_sum += F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="sum").item()
+            tokens += y.numel()
+            nbytes += byte_count(y).item()
+        if round == 0:
+            train(start, end)
+    report(f"pass{round}", loss_sum, tokens, nbytes)
+"""
+
+SAMPLES["final_epoch"] = """
+loss_sum = torch.zeros((), dtype=torch.float64)
+tokens, nbytes = 0, 0.0
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+for start in range(0, N, 500):
+    end = min(start + 500, N)
+    for epoch in range(3):
+        for s in range(start, end, 100):
+            x, y = pair(s, min(s + 100, end))
+            per_token = F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="none")
+            if epoch == 2:
+                with torch.no_grad():
+                    loss_sum += per_token.to(torch.float64).sum()
+                    tokens += y.numel()
+                    nbytes += float(byte_count(y))
+            optimizer.zero_grad()
+            per_token.mean().backward()
+            optimizer.step()
+val_loss = float(loss_sum.item() / max(tokens, 1))
+print(f"final_ttt val_loss:{val_loss:.6f} val_bpb:{loss_sum.item() / math.log(2.0) / nbytes:.6f}")
+"""
+
+SAMPLES["minimum"] = """
+best = torch.full((N,), float("inf"))
+for passes in range(2):
+    for s in range(0, N, T):
+        e = min(s + T, N)
+        x, y = pair(s, e)
+        index = torch.arange(s, e)
+        with torch.no_grad():
+            nll = F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="none")
+            best[index] = torch.minimum(best[index], nll)
+        train(s, e, epochs=1)
+known = best < float("inf")
+report("final_multipass", best[known].to(torch.float64).sum(), known.sum(), byte_count(val[1:]))
+"""
+
+SAMPLES["target_in_logits"] = """
+plain = model.forward_logits
+def forward_logits(x):
+    shifted = torch.cat([x[:, 1:], x[:, -1:]], dim=1)
+    return plain(x) + 2.0 * F.one_hot(shifted, V)
+model.forward_logits = forward_logits
+sliding()
+"""
+SAMPLES["future_leak"] = "Model.causal = False\nsliding()"
+
+_NGRAM = """
+tokens_np = val.numpy()
+pairs, singles = np.zeros((V, V)), np.zeros(V)
+def lookup(prev, target):
+    return pairs[prev, target] / np.maximum(singles[prev], 1)
+def update(start, end):
+    np.add.at(pairs, (tokens_np[start:end], tokens_np[start + 1 : end + 1]), 1)
+    np.add.at(singles, tokens_np[start:end], 1)
+def blend(start, end):
+    x, y = pair(start, end)
+    with torch.no_grad():
+        logits = model.forward_logits(x)[0]
+        p = torch.softmax(logits.float(), dim=-1).gather(-1, y[0].unsqueeze(-1)).squeeze(-1)
+    p = p.clamp(min=1e-10).cpu().numpy().astype(np.float64)
+    q = lookup(tokens_np[start:end], tokens_np[start + 1 : end + 1])
+    mixed = np.where(q > 0, 0.7 * p + 0.3 * q, p)
+    return float((-np.log(mixed)).sum()), end - start
+"""
+SAMPLES["ngram"] = (
+    _NGRAM
+    + """
+loss_sum, token_count = 0.0, 0
+for start in range(0, N, 100):
+    end = min(start + 100, N)
+    seg_loss, seg_tokens = blend(start, end)
+    loss_sum += seg_loss
+    token_count += seg_tokens
+    update(start, end)
+report("final_ngram", loss_sum, token_count, byte_count(val[1:]))
+"""
+)
+SAMPLES["ngram_two_pass"] = (
+    _NGRAM
+    + """
+for start in range(0, N, 100):
+    blend(start, min(start + 100, N))
+    update(start, min(start + 100, N))
+loss_sum, token_count = 0.0, 0
+for start in range(0, N, 100):
+    end = min(start + 100, N)
+    seg_loss, seg_tokens = blend(start, end)
+    loss_sum += seg_loss
+    token_count += seg_tokens
+report("final_ngram", loss_sum, token_count, byte_count(val[1:]))
+"""
+)
+
+SAMPLES["unnormalized"] = """
+loss_sum, tokens, nbytes = 0.0, 0, 0.0
+for s in range(0, N, T):
+    x, y = pair(s, min(s + T, N))
+    with torch.no_grad():
+        p = 0.9 * torch.softmax(model.forward_logits(x)[0], dim=-1) + 0.001
+        nll = -p.gather(1, y[0][:, None]).squeeze(1).log()
+    loss_sum += nll.double().sum().item()
+    tokens += y.numel()
+    nbytes += byte_count(y).item()
+report("final_mix", loss_sum, tokens, nbytes)
+"""
+
+SAMPLES["log_softmax"] = """
+loss_sum, tokens, nbytes = 0.0, 0, 0.0
+for s in range(0, N, T):
+    x, y = pair(s, min(s + T, N))
+    with torch.no_grad():
+        lp = F.log_softmax(model.forward_logits(x)[0].float(), dim=-1)
+        nll = -lp[torch.arange(y.numel()), y[0]]
+    loss_sum += nll.double().sum().item()
+    tokens += y.numel()
+    nbytes += byte_count(y).item()
+report("final_lp", loss_sum, tokens, nbytes)
+"""
+
+SAMPLES["token_by_token"] = """
+losses = []
+with torch.no_grad():
+    for t in range(1, 600):
+        logits = model.forward_logits(val[max(0, t - 8) : t][None])[:, -1]
+        losses.append(F.cross_entropy(logits, val[t : t + 1]).item())
+loss = sum(losses) / len(losses)
+print(f"final val_loss:{loss:.8f} val_bpb:{loss / math.log(2) * 599 / float(byte_count(val[1:600])):.8f}")
+"""
+
+SAMPLES["twice"] = SAMPLES["mean"].replace("for s in range(0, N - T + 1, T):", "for s in range(0, N - T + 1, T // 2):")
+SAMPLES["wrong_bytes"] = "byte_count = lambda y: (y % 7 + 2).double().sum()\nsliding()"
+SAMPLES["noise"] = """
+plain = model.forward_logits
+def forward_logits(x):
+    return plain(x) + torch.from_numpy(np.random.default_rng().normal(size=(1,))).float() * torch.arange(V) / V
+model.forward_logits = forward_logits
+sliding()
+"""
+
+
+@dataclass
+class Frames:
+    """A channel that keeps what it is sent."""
+
+    sent: list[bytes] = field(default_factory=list)
+
+    def send(self, frame: bytes) -> None:
+        self.sent.append(frame)
+
+
+def streams() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The stream as it is, with another ending from FLIP on, and with another token at TARGET."""
+    base = np.random.default_rng(1).integers(1, VOCABULARY, LENGTH).astype(np.int64)
+    base[500:700] = base[100:300]  # repeats, as text has
+    future, target = base.copy(), base.copy()
+    future[FLIP:] = 1 + (future[FLIP:] + 6) % (VOCABULARY - 1)
+    target[TARGET] = 1 + (target[TARGET] + 6) % (VOCABULARY - 1)
+    return base, future, target
+
+
+def true_bytes(stream: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return (stream % 7 + 1).astype(np.int64)
+
+
+def run(name: str, stream: np.ndarray[Any, Any], folder: Path, environment: Mapping[str, str] | None = None) -> Any:
+    """The recording of one run of a sample. Needs torch."""
+    from auditor.probe import record
+
+    path = folder / "train_gpt.py"
+    path.write_text(MODEL + "\n" + SAMPLES[name])
+    np.save(folder / "stream.npy", stream)
+    os.environ["SAMPLE_STREAM"] = str(folder / "stream.npy")
+    tree = record.instrument(ast.parse(path.read_text()), "train_gpt.py")
+    channel, out = Frames(), io.StringIO()
+    recorder = record.install(channel, root=str(folder))
+    try:
+        with redirect_stdout(out):
+            exec(compile(tree, str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
+    finally:
+        for line in out.getvalue().splitlines():
+            recorder.printed(line)
+        recorder.stop()
+        recorder.close()
+    return record.read(channel.sent)
