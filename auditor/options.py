@@ -36,7 +36,7 @@ examples:
   golf-audit MyRecord --format markdown -o review.md
       a review comment
   golf-audit MyRecord --probe
-      run it small on the CPU, in a sandbox: do later tokens change earlier scores?
+      run it small in a sandbox: do later tokens change earlier scores?
   golf-audit --repo parameter-golf --pr 1395 --set SLOT_ENABLED=1 --probe
       the same with that switch on
   golf-audit MyRecord --smoke
