@@ -255,6 +255,8 @@ def say(witness: Witness) -> str:
         return f"position {witness.position:,} is scored twice, with {before} and {after} nats"
     if witness.flipped is None:
         return f"the loss of position {witness.position:,} is {before} nats, and {after}"
+    if witness.position == witness.flipped:  # that its loss changes with the token is no news
+        return f"the distribution that predicts position {witness.position:,} changes with the token there"
     if witness.kind is Kind.TARGET_FLIP:
         change = f"the token at {witness.flipped:,} is another"
     else:
@@ -346,8 +348,9 @@ def _of_conditions(
         held = _held(probe, behaviours[rule].shown_by)
         ruling = done[rule]
         if held is None:
-            why = "the probe could not measure it"
-            rows.append(Agreement(condition, Stand.NOT_CHECKED, f"{words}; judged {_BY_CODE}"))
+            first = next((m for kind in behaviours[rule].shown_by if (m := probe.find(kind))), None)
+            why = first.reason if first and first.reason else "the probe could not measure it"
+            rows.append(Agreement(condition, Stand.NOT_CHECKED, f"{words}; judged {_BY_CODE}: {why}"))
             note = f"; {_BY_CODE}: {why}"
         else:
             judged = ruling.outcome in (Outcome.PASS, Outcome.WARNING)

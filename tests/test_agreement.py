@@ -243,6 +243,8 @@ def test_losses_are_told_apart() -> None:
     assert figures(3.1, 2.9) == ("3.1000", "2.9000")
     assert figures(3.1, 3.1 + 2e-9) == ("3.100000000", "3.100000002")
     assert figures(3.1, 3.1) == ("3.1000", "3.1000")
+    own = witness("C1", kind=Kind.TARGET_FLIP, position=9_001, flipped=9_001)
+    assert say(own) == "the distribution that predicts position 9,001 changes with the token there"
     assert say(witness(flipped=None)).endswith("3.1021 nats, and 2.9876")
 
 
