@@ -13,10 +13,8 @@ def main() -> int:
     found = available()
     lacking, facts = dict(found.lacking), dict(found.facts)
     for mechanism in Mechanism:
-        there = mechanism not in lacking
-        print(
-            f"{mechanism.value:<11} {'yes' if there else 'no '}  {facts.get(mechanism, '') if there else lacking[mechanism]}"
-        )
+        here, detail = ("no", lacking[mechanism]) if mechanism in lacking else ("yes", facts.get(mechanism, ""))
+        print(f"{mechanism.value:<11} {here:<3} {detail}")
     confined = isolation(found, unsafe=True)
     print()
     for what, how in confined.guards:

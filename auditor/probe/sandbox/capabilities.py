@@ -31,7 +31,7 @@ class Capabilities:
 
     def only(self, wanted: frozenset[Mechanism]) -> Capabilities:
         """As if nothing else were there."""
-        left_out = tuple((m, "left out") for m in Mechanism if m not in wanted and m in self.mechanisms)
+        left_out = tuple((m, f"{m.value} is left out") for m in Mechanism if m not in wanted and m in self.mechanisms)
         return Capabilities(self.mechanisms & wanted, (*self.lacking, *left_out), self.facts)
 
 

@@ -71,7 +71,8 @@ class Ended:
 
     `status`: "ended" where the function returned, "raised" where it raised or the process left by itself, "killed"
     where a limit or a signal ended it; `reason` says which, "" where it returned. `frames` are those that passed the
-    check of origin and order; `tampered` says what did not pass ("" where everything did): then none is to be trusted.
+    check of origin and order; `tampered` says what did not pass ("" where everything did): then none is to be trusted,
+    and `status` is not "ended".
     `seconds` of wall clock.
     """
 

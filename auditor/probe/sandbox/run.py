@@ -19,6 +19,7 @@ from auditor.probe.sandbox.model import CUT_OFF, Ended, Limits
 from auditor.probe.sandbox.watch import Watch, size
 
 _TICK = 0.02  # seconds between two looks of the watcher
+_CLOCKS_AGREE = 0.75  # the limit counts the ticks of the clock, what is reported was measured
 _END_SECONDS = 5.0  # that a killed run gets to be gone
 _READ_BYTES = 1 << 18
 _PIPE_BYTES = 1 << 20  # of the results; the kernel may give less
@@ -172,10 +173,13 @@ class Run:
             return "killed", "the sandbox's own process ended during the run"
         if os.WIFSIGNALED(self._status):
             number = os.WTERMSIG(self._status)
-            if number == signal.SIGXCPU or (number == signal.SIGKILL and self._cpu >= self._limits.cpu_seconds):
+            used_up = self._cpu > _CLOCKS_AGREE * self._limits.cpu_seconds
+            if number == signal.SIGXCPU or (number == signal.SIGKILL and used_up):
                 return "killed", f"more than {self._limits.cpu_seconds:g} s of processor time"
             return "killed", f"ended by signal {_name(number)}"
         code = os.waitstatus_to_exitcode(self._status)
+        if self._frames.tampered:
+            return "raised", self._frames.tampered
         if code == CUT_OFF:
             return "raised", "the results could not be sent to their end"
         if self._frames.last is None:

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 from auditor.probe.sandbox import landlock, seccomp
 from auditor.probe.sandbox.channel import Channel
 from auditor.probe.sandbox.model import CUT_OFF, Limits, Mechanism
-from auditor.probe.sandbox.system import die_with_parent, drop_capabilities, hide_memory
+from auditor.probe.sandbox.system import adopt_orphans, die_with_parent, drop_capabilities, hide_memory
 
 _MESSAGE_BYTES = 1 << 17
 _SPARE_ADDRESSES = 4 << 30  # bytes over the memory limit: allocators and threads reserve more than they use
@@ -66,6 +66,7 @@ def _confine(setup: dict[str, Any], mechanisms: frozenset[Mechanism]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
     hide_memory(True)
+    adopt_orphans()
     drop_capabilities()
     die_with_parent()
     if Mechanism.LANDLOCK in mechanisms:

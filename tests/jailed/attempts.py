@@ -1,0 +1,496 @@
+"""Code that runs in the jail and tries to get out. Every attempt sends JSON: {what was tried: "" or why it failed}."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import mmap
+import os
+import platform
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from auditor.probe.sandbox.syscalls import NUMBERS
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _tell(channel: Any, **tried: Callable[[], Any]) -> None:
+    said = {}
+    for name, attempt in tried.items():
+        try:
+            found = attempt()
+            said[name] = "" if found is None else f"got {found!r}"[:200]
+        except BaseException as error:
+            said[name] = f"failed: {type(error).__name__}: {error}"
+    channel.send(json.dumps(said).encode())
+
+
+def _call(name: str, *arguments: int) -> str:
+    """syscall(2), raising like Python's own."""
+    number = NUMBERS[name][platform.machine() == "aarch64"]
+    if number is None:
+        raise OSError("this processor has no such call")
+    answer = LIBC.syscall(*map(ctypes.c_long, (number, *arguments)))
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return str(answer)
+
+
+def hello(argument: bytes, channel: Any) -> None:
+    channel.send(argument)
+    print("said", len(argument), "bytes")
+
+
+def where(argument: bytes, channel: Any) -> None:
+    found = {"pid": os.getpid(), "parent": os.getppid(), "cwd": os.getcwd(), "environment": dict(os.environ)}
+    channel.send(json.dumps(found).encode())
+
+
+def fail(argument: bytes, channel: Any) -> None:
+    channel.send(b"one")
+    raise ValueError(argument.decode())
+
+
+def leave(argument: bytes, channel: Any) -> None:
+    channel.send(b"one")
+    os._exit(int(argument))
+
+
+# files
+
+
+def read(argument: bytes, channel: Any) -> None:
+    secret, home = json.loads(argument)
+
+    def by_link(make: Callable[[str, str], None]) -> str:
+        make(secret, f"link-{make.__name__}")
+        return Path(f"link-{make.__name__}").read_text()
+
+    _tell(
+        channel,
+        secret=lambda: Path(secret).read_text(),
+        symbolic=lambda: by_link(os.symlink),
+        hard=lambda: by_link(os.link),
+        from_parent=lambda: Path(f"/proc/{os.getppid()}/root{secret}").read_text(),
+        from_self=lambda: Path(f"/proc/self/root{secret}").read_text(),
+        shadow=lambda: Path("/etc/shadow").read_text(),
+        passwd=lambda: Path("/etc/passwd").read_text(),
+        host=lambda: Path("/etc/hostname").read_text(),
+        disk=lambda: os.open("/dev/vda", os.O_RDONLY),
+        memory=lambda: os.open("/dev/mem", os.O_RDONLY),
+        terminal=lambda: os.open("/dev/tty", os.O_RDWR),
+    )
+    try:
+        names = os.listdir(home)
+    except OSError:
+        names = []
+    channel.send(json.dumps(names).encode())
+
+
+def write(argument: bytes, channel: Any) -> None:
+    folder, package = map(Path, json.loads(argument))
+    inside = folder / "inside.txt"
+    _tell(
+        channel,
+        new=lambda: (folder / "new.txt").write_text("x"),
+        over=lambda: inside.write_text("x"),
+        cut=lambda: os.truncate(inside, 0),
+        cut_by_opening=lambda: _cut(inside),
+        remove=lambda: inside.unlink(),
+        rename=lambda: inside.rename(folder / "other.txt"),
+        take=lambda: inside.rename("taken.txt"),
+        put=lambda: (Path("mine.txt").write_text("x"), os.rename("mine.txt", folder / "mine.txt")),
+        folder=lambda: (folder / "below").mkdir(),
+        link=lambda: (folder / "link").symlink_to("/"),
+        pipe=lambda: os.mkfifo(folder / "pipe"),
+        code=lambda: (package / "evil.py").write_text("x"),
+        temporary=lambda: Path("/tmp/golf-audit-escaped").write_text("x"),
+        shared=lambda: Path("/dev/shm/golf-audit-escaped").write_text("x"),
+        device=lambda: os.mknod("device", 0o600 | 0o020000, os.makedev(1, 1)),
+    )
+    for change in (
+        lambda: os.chmod(inside, 0o777),
+        lambda: os.utime(inside, (1, 1)),
+        lambda: os.setxattr(inside, "user.x", b"y"),
+        lambda: _flags(inside),
+    ):
+        with suppress(OSError):  # what matters is whether it is changed afterwards
+            change()
+
+
+def _cut(path: Path) -> None:
+    os.close(os.open(path, os.O_RDONLY | os.O_TRUNC))
+
+
+def _flags(path: Path) -> None:
+    with open(path) as file:
+        fcntl.ioctl(file, 0x40086602, (0x80).to_bytes(8, "little"))  # FS_IOC_SETFLAGS: don't note the access time
+
+
+# network
+
+
+def network(argument: bytes, channel: Any) -> None:
+    port, path, abstract = json.loads(argument)
+
+    def connect(family: int, kind: int, address: Any) -> str:
+        with socket.socket(family, kind) as s:
+            s.settimeout(2)
+            s.connect(address)
+            s.send(b"escaped")
+        return "sent"
+
+    def datagram() -> str:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"escaped", ("198.51.100.7", 53))  # of TEST-NET-2
+        return "sent"
+
+    _tell(
+        channel,
+        tcp=lambda: connect(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", port)),
+        tcp6=lambda: connect(socket.AF_INET6, socket.SOCK_STREAM, ("::1", port)),
+        udp=datagram,
+        unix=lambda: connect(socket.AF_UNIX, socket.SOCK_STREAM, path),
+        abstract=lambda: connect(socket.AF_UNIX, socket.SOCK_STREAM, "\0" + abstract),
+        raw=lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+        packet=lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
+        name=lambda: socket.getaddrinfo("example.com", 443),
+    )
+    _tell(
+        channel,
+        inet=lambda: socket.socket(socket.AF_INET),
+        pair=lambda: socket.socketpair(),
+        netlink=lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
+        vsock=lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM),
+        crypto=lambda: socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET),
+    )
+
+
+# processes
+
+
+def processes(argument: bytes, channel: Any) -> None:
+    """Numbers of the processes that can be seen, and what can be had of one outside."""
+    outside = int(argument)
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        names = []
+    channel.send(json.dumps([int(n) for n in names if n.isdigit() and int(n) != os.getpid()]).encode())
+    _tell(
+        channel,
+        command=lambda: Path(f"/proc/{outside}/cmdline").read_text() if outside != os.getpid() else 1 / 0,
+        environment=lambda: Path(f"/proc/{os.getppid()}/environ").read_text(),
+        maps=lambda: Path(f"/proc/{os.getppid()}/maps").read_text(),
+        descriptor=lambda: os.open(f"/proc/{os.getppid()}/fd/1", os.O_RDONLY),
+    )
+
+
+def attack(argument: bytes, channel: Any) -> None:
+    """Every way to harm the warden, or the process whose number is given."""
+    outside, warden = int(argument), os.getppid()
+    _tell(
+        channel,
+        trace=lambda: _trace(warden),
+        memory=lambda: os.open(f"/proc/{warden}/mem", os.O_RDWR),
+        write=lambda: _remote("process_vm_writev", warden),
+        read=lambda: _remote("process_vm_readv", warden),
+        limits=lambda: _limit(warden),
+        trace_outside=lambda: _trace(outside),
+    )
+    said = {}
+    for name, harm in (
+        ("kill", lambda: os.kill(warden, signal.SIGKILL)),
+        ("stop", lambda: os.kill(warden, signal.SIGSTOP)),
+        ("interrupt", lambda: os.kill(warden, signal.SIGINT)),
+        ("outside", lambda: os.kill(outside, signal.SIGKILL) if outside != os.getpid() else 1 / 0),
+        ("everyone", lambda: os.kill(-1, signal.SIGCONT)),
+        ("thread", lambda: _call("tgkill", warden, warden, 9)),
+        ("handle", lambda: signal.pidfd_send_signal(os.pidfd_open(warden), signal.SIGKILL)),
+        ("owner", lambda: _by_owner(warden)),
+    ):
+        try:
+            harm()
+            said[name] = ""
+        except BaseException as error:
+            said[name] = f"failed: {error}"
+    channel.send(json.dumps(said).encode())
+
+
+def _trace(pid: int) -> str:
+    return _call("ptrace", 16, pid, 0, 0)  # PTRACE_ATTACH
+
+
+def _remote(call: str, pid: int) -> str:
+    buffer = ctypes.create_string_buffer(64)
+    mine = (ctypes.c_uint64 * 2)(ctypes.addressof(buffer), 8)
+    theirs = (ctypes.c_uint64 * 2)(id(LIBC), 8)  # a fork has the same objects at the same places
+    return _call(call, pid, ctypes.addressof(mine), 1, ctypes.addressof(theirs), 1, 0)
+
+
+def _limit(pid: int) -> str:
+    return _call(
+        "prlimit64", pid, 7, ctypes.addressof((ctypes.c_uint64 * 2)(0, 0)), 0
+    )  # prlimit64: no descriptors at all
+
+
+def _by_owner(pid: int) -> None:
+    """Have the kernel send SIGKILL when a pipe can be read."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(reading, 10, signal.SIGKILL)  # F_SETSIG
+    fcntl.fcntl(reading, fcntl.F_SETOWN, pid)
+    fcntl.fcntl(reading, fcntl.F_SETFL, os.O_ASYNC)
+    os.write(writing, b"x")
+
+
+def start(argument: bytes, channel: Any) -> None:
+    """Every way to start a process or a program."""
+
+    def fork(name: str, *arguments: int) -> str:
+        pid = _call(name, *arguments)
+        if pid == "0":
+            LIBC._exit(0)
+        return pid
+
+    def plain() -> str:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        return str(pid)
+
+    _tell(
+        channel,
+        fork=plain,
+        fork_call=lambda: fork("fork"),
+        clone=lambda: fork("clone", signal.SIGCHLD, 0, 0, 0, 0),
+        clone3=lambda: fork("clone3", ctypes.addressof((ctypes.c_uint64 * 8)(0, 0, 0, 0, 17)), 64),
+        spawn=lambda: os.posix_spawn("/bin/sh", ["sh", "-c", "true"], {}),
+        run=lambda: subprocess.run(["/bin/sh", "-c", "true"], check=True).returncode,
+        system=lambda: os.system("true") and 1 / 0,
+        watch=lambda: _call("inotify_init1", 0),
+        become=lambda: os.execv("/bin/true", ["true"]),
+    )
+
+
+def namespaces(argument: bytes, channel: Any) -> None:
+    buffer = ctypes.create_string_buffer(256)
+    address = ctypes.addressof(buffer)
+    _tell(
+        channel,
+        user=lambda: _call("unshare", 0x10000000),
+        mounts=lambda: _call("unshare", 0x00020000),
+        mount=lambda: _call("mount", address, address, address, 0, 0),
+        chroot=lambda: os.chroot("."),
+        filter=lambda: _call("bpf", 0, address, 64),
+        events=lambda: _call("perf_event_open", address, 0, -1, -1, 0),
+        trace=lambda: _call("ptrace", 16, 1, 0, 0),
+        module=lambda: _call("init_module", address, 1, address),
+        clock=lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
+        restart=lambda: _call("reboot", 0, 0, 0, 0),
+        identity=lambda: (os.setgroups([]), os.setuid(12345)),
+        open_more=lambda: _raise_limit(),
+    )
+
+
+def _raise_limit() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft + 1, hard + 1))
+
+
+def fork_for_ever(argument: bytes, channel: Any) -> None:
+    failed = 0
+    while failed < 1000:
+        try:
+            os.fork()
+        except OSError:
+            failed += 1
+    raise OSError("no process could be started")
+
+
+def threads_for_ever(argument: bytes, channel: Any) -> None:
+    while True:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+
+
+def orphan(argument: bytes, channel: Any) -> None:
+    """Leave a process in a session of its own behind."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            for descriptor in range(64):
+                with suppress(OSError):
+                    os.close(descriptor)
+            time.sleep(60)
+        os._exit(0)
+    time.sleep(0.2)
+    channel.send(b"left one behind")
+
+
+# time, memory, disk
+
+
+def sleep(argument: bytes, channel: Any) -> None:
+    channel.send(b"asleep")
+    print("good night")
+    time.sleep(60)
+
+
+def stop(argument: bytes, channel: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def spin(argument: bytes, channel: Any) -> None:
+    if argument == b"ignore":
+        signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+    while True:
+        pass
+
+
+def crash(argument: bytes, channel: Any) -> None:
+    ctypes.string_at(0)
+
+
+def fill_memory(argument: bytes, channel: Any) -> None:
+    held = []
+    while True:
+        if argument == b"shared":
+            held.append(mmap.mmap(-1, 1 << 22))
+            held[-1].write(b"x" * (1 << 22))
+        else:
+            held.append(bytearray(b"x") * (1 << 22))
+
+
+def memory_at_once(argument: bytes, channel: Any) -> None:
+    bytearray(1 << 40)
+
+
+def memory_file(argument: bytes, channel: Any) -> None:
+    os.memfd_create("x")
+
+
+def one_large_file(argument: bytes, channel: Any) -> None:
+    with open("large", "wb") as file:
+        while True:
+            file.write(b"x" * (1 << 20))
+
+
+def many_files(argument: bytes, channel: Any) -> None:
+    """Of the given size, until it is not possible any more."""
+    serial = 0
+    while True:
+        serial += 1
+        with open(f"file-{serial}", "wb") as file:
+            file.write(b"x" * int(argument))
+
+
+def nameless_files(argument: bytes, channel: Any) -> None:
+    held = []
+    while True:
+        held.append(open(f"file-{len(held)}", "wb"))  # noqa: SIM115
+        os.unlink(f"file-{len(held) - 1}")
+        held[-1].write(b"x" * (1 << 20))
+        held[-1].flush()
+
+
+def litter(argument: bytes, channel: Any) -> None:
+    """Leave behind what is hard to remove: depth, modes, links to elsewhere."""
+    os.symlink(argument.decode(), "outside")
+    os.mkfifo("pipe")
+    os.makedirs("a/b/c")
+    Path("a/b/file").write_text("x")
+    os.mkdir("shut", 0o000)
+    for _ in range(300):
+        os.mkdir("d" * 100)
+        os.chdir("d" * 100)
+    Path("deepest").write_text("x")
+
+
+def listing(argument: bytes, channel: Any) -> None:
+    channel.send(json.dumps(os.listdir(".")).encode())
+
+
+# results
+
+
+def _pipes() -> list[int]:
+    found = []
+    for descriptor in range(3, 1024):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            continue
+        found.append(descriptor)
+    return found
+
+
+def descriptors(argument: bytes, channel: Any) -> None:
+    """Those that can be used besides the three of every process, and what can be read from them."""
+    said = {}
+    for descriptor in _pipes():
+        try:
+            said[str(descriptor)] = os.read(descriptor, 64).decode(errors="replace")
+        except OSError as error:
+            said[str(descriptor)] = f"failed: {error}"
+    channel.send(json.dumps(said).encode())
+
+
+def forge(argument: bytes, channel: Any) -> None:
+    """Bytes in the form of a frame, with the next number, in every descriptor."""
+    channel.send(b"true")
+    for descriptor in _pipes():
+        os.write(descriptor, (4).to_bytes(4, "big") + (1).to_bytes(8, "big") + b"\0" + b"m" * 16 + b"fake")
+    channel.send(b"true")
+
+
+def replay(argument: bytes, channel: Any) -> None:
+    """A frame that the channel has written, taken from the pipe and put back twice."""
+    (descriptor,) = _pipes()
+    flags = os.O_RDONLY | os.O_NONBLOCK
+    theirs = os.open(f"/proc/self/fd/{descriptor}", flags)
+    channel.send(b"true" * 10)
+    for _ in range(200_000):
+        try:
+            taken = os.read(theirs, 1 << 16)
+        except BlockingIOError:
+            channel.send(b"true" * 10)  # the parent was faster
+            continue
+        if argument != b"steal":
+            os.write(descriptor, taken)
+            os.write(descriptor, taken)
+        break
+
+
+def shut(argument: bytes, channel: Any) -> None:
+    channel.send(b"one")
+    os.closerange(3, 1024)
+    if argument == b"replace":
+        for _ in range(8):
+            os.open("mine", os.O_CREAT | os.O_WRONLY)
+    with suppress(OSError):
+        channel.send(b"two")
+
+
+def flood(argument: bytes, channel: Any) -> None:
+    where, frames = argument.decode().split()
+    block = b"x" * (1 << 16)
+    for _ in range(int(frames)):
+        if where == "channel":
+            channel.send(block)
+        else:
+            os.write(int(where), block)
+
+
+def many_frames(argument: bytes, channel: Any) -> None:
+    for serial in range(int(argument)):
+        channel.send(serial.to_bytes(4, "big") * (serial % 1000))
