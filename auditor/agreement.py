@@ -108,11 +108,11 @@ def weigh(
     confirmed: dict[_Place, None] = {}
     rows: list[Agreement] = []
     for case in cases:
-        place = _best(case, rulings, behaviours)
-        if place is not None and case.reported is not False:
-            argued = behaviours[place[0]].argued
-            done[place[0]] = _with_witness(facts, done[place[0]], place[1], case, argued)
-            confirmed[place] = None
+        places = _best(case, rulings, behaviours)
+        if places and case.reported is not False:
+            for name, number in places:
+                done[name] = _with_witness(facts, done[name], number, case, behaviours[name].argued)
+            confirmed |= dict.fromkeys(places)
             continue
         rule = next((name for name, b in behaviours.items() if case.key in b.stands_for), None)
         if rule in done:
@@ -144,17 +144,24 @@ def _condition(key: Condition | Kind) -> Condition | None:
     return None if isinstance(key, Kind) else key
 
 
-def _best(case: _Case, rulings: Mapping[str, Ruling], behaviours: Mapping[str, Behaviour]) -> _Place | None:
-    """The one finding from the code that explains the case best: by the line that took the score, then by gravity.
+def _best(case: _Case, rulings: Mapping[str, Ruling], behaviours: Mapping[str, Behaviour]) -> list[_Place]:
+    """The finding from the code that explains the case best: by the line that took the score, then by gravity.
 
-    One, because a run that breaks a condition does not say which of two practices breaks it.
+    One, because a run that breaks a condition does not say which of two practices breaks it; with those that other
+    rules have of the same line, since these are the same practice under another name.
     """
     found = [
         ((not _at(finding, case), finding.outcome.rank, finding.active is None), (rule, number))
         for rule, number, finding in _findings(rulings, behaviours)
         if case.speaks_of(behaviours[rule])
     ]
-    return min(found, default=(None, None))[1]
+    if not found:
+        return []
+    best = min(found)[1]
+    same = rulings[best[0]].findings[best[1]].location
+    return [best] + [
+        p for _, p in sorted(found) if p != best and same and rulings[p[0]].findings[p[1]].location == same
+    ]
 
 
 def _findings(rulings: Mapping[str, Ruling], behaviours: Mapping[str, Behaviour]) -> Iterator[tuple[str, int, Finding]]:

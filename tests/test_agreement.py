@@ -98,9 +98,16 @@ def test_one_witness_confirms_one_finding_the_one_at_its_line() -> None:
         "slot-scored-positions": Stand.CONFIRMED,
         "C4": None,
     }
-    same = judged(broken(witness("C1")), TTT, slot())
-    assert the(same, "slot-scored-positions").outcome is Outcome.DISPUTED, "the graver one explains it"
-    assert stands(same)["pre-quant-ttt"] is Stand.CONFIRMED
+    graver = replace(TTT, location=Location("train_gpt.py", 7))
+    both = judged(broken(witness("C1")), graver, slot())
+    assert the(both, "slot-scored-positions").outcome is Outcome.DISPUTED, "the graver one explains it"
+    assert stands(both)["pre-quant-ttt"] is Stand.CONFIRMED
+
+
+def test_findings_of_one_line_are_one_practice_under_two_names() -> None:
+    report = judged(broken(witness("C1")), TTT, slot())
+    assert the(report, "slot-scored-positions").outcome is Outcome.VIOLATION
+    assert stands(report)["pre-quant-ttt"] is stands(report)["slot-scored-positions"] is Stand.CONFIRMED
 
 
 @pytest.mark.parametrize(
