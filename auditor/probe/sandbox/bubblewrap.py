@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -64,12 +65,8 @@ def command(readable: Iterable[Path], scratch: Path, scratch_bytes: int) -> list
 
 def _tried(prefix: tuple[str, ...]) -> str:
     """What bubblewrap says where it fails to start a program, "" where it starts one."""
-    root = ("--ro-bind", "/", "/") if "--dir" not in prefix else ()
-    mounts: list[str] = []
-    for path in ("/usr", "/lib", "/lib64", "/bin"):
-        if os.path.exists(path) and not root:
-            mounts += ["--ro-bind", path, path]
-    argv = [*prefix[:1], *root, *prefix[1:], *mounts, "--dev", "/dev", "/bin/true"]
+    program, *options = prefix
+    argv = [program, "--ro-bind", "/", "/", *options, "--dev", "/dev", shutil.which("true") or sys.executable]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError) as error:

@@ -18,7 +18,8 @@ class Jail:
     """A confined process that runs functions, each in a fork of its own. A context manager.
 
     `mechanisms`: those to use, of the ones that are there. With `unsafe`, what can't be guarded stays open and
-    `isolation` says so. A call whose end took the warden along starts another one the next time.
+    `isolation` says so. A call whose end took the warden along starts another one the next time. It lives as long as
+    the thread that started it, at most.
     """
 
     def __init__(

@@ -35,8 +35,7 @@ class Keeper:
         self._number = 0  # of the warden's process
         self._readable = places.readable((*policy.readable, *policy.search))
         self._scratch = policy.scratch.resolve()
-        if not self._scratch.is_dir():
-            raise Broken(f"the scratch folder {self._scratch} is not there")
+        self._check_scratch()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._said = open(os.memfd_create("said", os.MFD_CLOEXEC), "r+b", buffering=0)  # noqa: SIM115
         try:
@@ -44,12 +43,21 @@ class Keeper:
                 self._process = self._start(theirs.fileno())
         except BaseException:
             self._control.close()
+            self._said.close()
             raise
         try:
             self._greet()
         except BaseException:
             self.close()
             raise
+
+    def _check_scratch(self) -> None:
+        """It gets emptied, and what lies below it can be written: neither may hit anything of value."""
+        if not self._scratch.is_dir() or os.listdir(self._scratch):
+            raise Broken(f"the scratch folder {self._scratch} is not an empty folder")
+        for path in self._readable:
+            if path == self._scratch or self._scratch in path.parents:
+                raise Broken(f"{path} is to be read only and lies in the scratch folder {self._scratch}")
 
     def _start(self, control: int) -> subprocess.Popen[bytes]:
         before: list[str] = []
@@ -114,7 +122,6 @@ class Keeper:
         self._handle = descriptors.pop(0) if descriptors else -1
         self._number = process_number(self._handle) if self._handle >= 0 else self._first_process()
         self._control.setblocking(False)
-        scratch.empty(self._folder)
 
     def _first_process(self) -> int:
         below = descendants(self._process.pid)

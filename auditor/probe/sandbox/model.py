@@ -52,8 +52,8 @@ class Limits:
 class Policy:
     """What a jail may reach. Python's own folders, this package and the system's libraries are readable besides.
 
-    `scratch` is an existing folder that can be written; it is emptied before every call and at the end. With
-    bubblewrap a file system in memory lies over it, whose size is `limits.disk_bytes`, and nothing reaches the disk.
+    `scratch` is an empty folder that can be written; it is emptied again after every call. With bubblewrap a file
+    system in memory lies over it, whose size is `limits.disk_bytes`: nothing reaches the disk, or the parent.
     `preload`: modules that the warden imports once, for every call; they are trusted. They, and the targets of calls,
     come from this package, from what is installed, or from the folders `search` (which are readable too).
     """
