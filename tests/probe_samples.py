@@ -118,7 +118,8 @@ with torch.inference_mode():
         tokens += count
         nbytes += byte_count(y)
 val_loss = loss_sum / tokens
-print(f"final_roundtrip val_loss:{val_loss.item():.4f} val_bpb:{val_loss.item() / math.log(2) * tokens.item() / nbytes.item():.4f}")
+val_bpb = val_loss.item() / math.log(2) * tokens.item() / nbytes.item()
+print(f"final_roundtrip val_loss:{val_loss.item():.4f} val_bpb:{val_bpb:.4f}")
 """
 
 _CHUNKS = """

@@ -50,8 +50,16 @@ class Pairs:
         return np.where(np.isnan(difference), np.inf, difference)
 
     def where(self, mask: NDArray[np.bool_]) -> Pairs:
-        columns = (self.position, self.before, self.after, self.digest_before, self.digest_after, self.row, self.place)
-        return Pairs(*(c[mask] for c in columns), self.alone)
+        return Pairs(
+            self.position[mask],
+            self.before[mask],
+            self.after[mask],
+            self.digest_before[mask],
+            self.digest_after[mask],
+            self.row[mask],
+            self.place[mask],
+            self.alone,
+        )
 
 
 def reported_series(read: Read) -> Series | None:

@@ -38,9 +38,11 @@ def determinism(base: Read, null: Read | None, why: str) -> tuple[Measurement, f
     kind = Kind.DETERMINISM
     if null is None:
         return Measurement(kind, Holds.UNKNOWN, why), None
-    series = reported_series(base), reported_series(null)
-    reported = series[0] is not None and series[1] is not None
-    pairs = paired(*series) if reported and series[0] and series[1] else paired(other_series(base), other_series(null))
+    first, second = reported_series(base), reported_series(null)
+    reported = True if first is not None and second is not None else None
+    if first is None or second is None:
+        first, second = other_series(base), other_series(null)
+    pairs = paired(first, second)
     if not len(pairs.position):
         return Measurement(kind, Holds.UNKNOWN, "no score of the stream was recorded"), None
     change = pairs.change
@@ -54,9 +56,7 @@ def determinism(base: Read, null: Read | None, why: str) -> tuple[Measurement, f
             Holds.NO,
             f"two runs on one stream differ by up to {noise:.2g} nats: no flip can be told from that",
         )
-    found = Measurement(
-        kind, holds, reason, len(change), moved, noise, noise, reported or None, profile=()
-    )  # fmt: skip
+    found = Measurement(kind, holds, reason, len(change), moved, noise, noise, reported)
     return found, noise
 
 
@@ -93,7 +93,8 @@ def _target_rows(pairs: Pairs, flip: Flip, bound: Bound) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         moved = np.abs(a - b) > np.maximum(bound.limit, 1e-6 * np.abs(a)) if bound.limit else a != b
     known = np.isfinite(a) & np.isfinite(b)
-    return (pairs.position == flip.first) & known & moved
+    mask: NDArray[np.bool_] = (pairs.position == flip.first) & known & moved
+    return mask
 
 
 def _broken(

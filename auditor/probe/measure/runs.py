@@ -82,7 +82,8 @@ class Read:
 
     @cached_property
     def grad(self) -> NDArray[np.bool_]:
-        return self.recording.of_rows("grad") != 0
+        mask: NDArray[np.bool_] = self.recording.of_rows("grad") != 0
+        return mask
 
     def bytes_of(self, rows: Ints) -> float:
         if self.bytes_ is None:

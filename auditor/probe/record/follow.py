@@ -11,20 +11,30 @@ from torch import Tensor
 
 from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
 
-_SAME = frozenset(
-    ["to", "double", "float", "half", "bfloat16", "type", "type_as", "cpu", "cuda", "detach", "detach_", "clone", "contiguous", "requires_grad_", "pin_memory", "nan_to_num", "__get__", "data", "copy", "__deepcopy__", "lift_fresh", "alias", "positive", "__pos__", "resolve_neg", "resolve_conj"]
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SAME = _names(
+    "to double float half bfloat16 type type_as cpu cuda detach detach_ clone contiguous requires_grad_ "
+    "pin_memory nan_to_num __get__ data copy __deepcopy__ lift_fresh alias positive __pos__ resolve_neg "
+    "resolve_conj"
 )
-_SHAPE = frozenset(
-    ["view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "t", "narrow", "select", "index_select", "masked_select", "take", "__getitem__", "split", "chunk", "unbind", "flip", "roll", "movedim", "moveaxis", "swapaxes", "swapdims", "view_as", "reshape_as", "tensor_split", "diagonal", "ravel", "split_with_sizes", "squeeze_", "unsqueeze_", "expand", "expand_as", "repeat", "tile", "gather", "take_along_dim", "unfold", "broadcast_to", "atleast_1d", "atleast_2d"]
+_SHAPE = _names(
+    "view reshape flatten unflatten squeeze unsqueeze permute transpose t narrow select index_select "
+    "masked_select take __getitem__ split chunk unbind flip roll movedim moveaxis swapaxes swapdims view_as "
+    "reshape_as tensor_split diagonal ravel split_with_sizes squeeze_ unsqueeze_ expand expand_as repeat tile "
+    "gather take_along_dim unfold broadcast_to atleast_1d atleast_2d"
 )
-_JOIN = frozenset(["cat", "concat", "concatenate", "stack", "hstack", "vstack"])
-_SUM = frozenset(["sum", "nansum", "mean", "nanmean"])
-_TIMES = frozenset(["mul", "multiply", "__mul__", "__rmul__", "mul_", "__imul__", "multiply_"])
-_OVER = frozenset(["div", "divide", "true_divide", "__truediv__", "div_", "__itruediv__", "divide_", "__div__"])
-_PLUS = frozenset(["add", "__add__", "__radd__", "add_", "__iadd__"])
-_MINUS = frozenset(["sub", "subtract", "__sub__", "sub_", "__isub__"])
-_RESET = frozenset(["zero_", "fill_"])
-_INTO = frozenset(["__setitem__", "index_put_", "index_copy_", "scatter_", "masked_scatter_", "index_add_", "scatter_add_", "copy_"])
+_JOIN = _names("cat concat concatenate stack hstack vstack")
+_SUM = _names("sum nansum mean nanmean")
+_TIMES = _names("mul multiply __mul__ __rmul__ mul_ __imul__ multiply_")
+_OVER = _names("div divide true_divide __truediv__ div_ __itruediv__ divide_ __div__")
+_PLUS = _names("add __add__ __radd__ add_ __iadd__")
+_MINUS = _names("sub subtract __sub__ sub_ __isub__")
+_RESET = _names("zero_ fill_")
+_INTO = _names("__setitem__ index_put_ index_copy_ scatter_ masked_scatter_ index_add_ scatter_add_ copy_")
 
 
 def operands(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> list[Any]:
@@ -176,11 +186,8 @@ class Follower:
         if name in _OVER:
             factor = 1.0 / factor
         scaled = self.mirrors.scaled(mirror, factor)
-        fits = (
-            (isinstance(scaled, Scalar)
-            and out.numel() == 1)
-            or (isinstance(scaled, Mirror)
-            and scaled.ids.shape == out.shape)
+        fits = (isinstance(scaled, Scalar) and out.numel() == 1) or (
+            isinstance(scaled, Mirror) and scaled.ids.shape == out.shape
         )
         return scaled if fits else None
 

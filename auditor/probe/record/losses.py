@@ -30,7 +30,7 @@ class Losses:
 
     def cross_entropy(self, func: Any, args: Any, kwargs: dict[str, Any], out: Tensor) -> None:
         """Also `F.nll_loss`, which takes the same arguments but label smoothing."""
-        given = _bind(func, args, kwargs)
+        given = _bind(args, kwargs)
         logits, target = given["input"], given["target"]
         if target.is_floating_point() or logits.dim() == 0 or target.numel() == 0:
             return
@@ -111,12 +111,9 @@ class Losses:
         return torch.cat(parts).float().numpy()
 
 
-_ORDER = {
-    "cross_entropy": ["input", "target", "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing"],
-    "nll_loss": ["input", "target", "weight", "size_average", "ignore_index", "reduce", "reduction"],
-}
+_ARGUMENTS = ("input", "target", "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
+"""Of F.cross_entropy in their order; those of F.nll_loss are the same without the last."""
 
 
-def _bind(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    given = {"reduction": "mean", **dict(zip(_ORDER[func.__name__], args, strict=False)), **kwargs}
-    return given
+def _bind(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {"reduction": "mean", **dict(zip(_ARGUMENTS, args, strict=False)), **kwargs}

@@ -20,7 +20,7 @@ _EXITS = frozenset(["item", "__float__", "tolist", "numpy", "__array__", "__form
 _BACKWARD = frozenset(["backward", "grad"])
 
 
-class Recording(TorchFunctionMode):  # type: ignore[misc]
+class Recording(TorchFunctionMode):
     """Looks at the operations and their results; never changes either."""
 
     def __init__(self, tape: Tape, site: Callable[[], int]) -> None:

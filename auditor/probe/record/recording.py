@@ -97,7 +97,7 @@ def read(frames: Iterable[bytes]) -> Recording:
 
 
 def _table(frames: list[Frame], columns: tuple[tuple[str, type], ...]) -> dict[str, NDArray[Any]]:
-    table = {}
+    table: dict[str, NDArray[Any]] = {}
     for name, dtype in columns:
         held = [f.arrays[name] for f in frames if name in f.arrays]
         if len(held) != len(frames):

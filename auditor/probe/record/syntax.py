@@ -15,7 +15,8 @@ _SCORES = re.compile(
 
 def instrument(tree: ast.Module, path: str) -> ast.Module:
     """The module with its arithmetic on scores routed through `__golf_probe__`. `path` is for the caller's messages."""
-    return ast.fix_missing_locations(_Rewriter().visit(tree))
+    rewritten: ast.Module = ast.fix_missing_locations(_Rewriter().visit(tree))
+    return rewritten
 
 
 class _Rewriter(ast.NodeTransformer):
