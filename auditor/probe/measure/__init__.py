@@ -25,7 +25,7 @@ class Measured:
 def measure(runs: Runs, stream: Stream, claim: Claim) -> Measured:
     base = Read(runs.base, stream.base, claim.label, stream.bytes_)
     label = base.figure.label if base.figure else claim.label
-    null = Read(runs.null, stream.base, label, stream.bytes_) if runs.null else None
+    null = Read(runs.null, stream.base, label, stream.bytes_, base) if runs.null else None
     control, noise = determinism(base, null, _why(runs, "null"))
     measurements = (
         _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise),
@@ -47,7 +47,7 @@ def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise:
         return Measurement(kind, Holds.UNKNOWN, _why(runs, name), flipped=first)
     tokens = stream.future if kind is Kind.FUTURE_FLIP else stream.target
     last = len(stream.base) if kind is Kind.FUTURE_FLIP else first
-    return flipped(base, Flip(kind, Read(recording, tokens, label, None), first, last), noise)
+    return flipped(base, Flip(kind, Read(recording, tokens, label, None, base), first, last), noise)
 
 
 def _why(runs: Runs, name: str) -> str:

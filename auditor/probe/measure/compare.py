@@ -27,6 +27,7 @@ class Series:
     digest: NDArray[np.float64]
     row: NDArray[np.int64]
     place: NDArray[np.int64]
+    when: NDArray[np.int64]  # its value was settled
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Pairs:
     digest_after: NDArray[np.float64]
     row: NDArray[np.int64]  # in the first run
     place: NDArray[np.int64]
+    when: NDArray[np.int64]
     alone: int  # scores that only one of the runs has
 
     @property
@@ -58,6 +60,7 @@ class Pairs:
             self.digest_after[mask],
             self.row[mask],
             self.place[mask],
+            self.when[mask],
             self.alone,
         )
 
@@ -69,7 +72,8 @@ def reported_series(read: Read) -> Series | None:
     position = read.position[scores.row]
     known = position >= 0
     digest = read.recording.digest[scores.row]
-    columns: tuple[Any, ...] = (position, scores.value, digest, scores.row, scores.site)
+    when = np.where(scores.own, scores.taken, read.sequence[scores.row])
+    columns: tuple[Any, ...] = (position, scores.value, digest, scores.row, scores.site, when)
     return Series(*(c[known] for c in columns))
 
 
@@ -77,9 +81,9 @@ def other_series(read: Read) -> Series:
     """Every score of the run that needed no gradient, whatever became of it."""
     rows = np.flatnonzero(~read.grad & (read.position >= 0))
     recording = read.recording
-    return Series(
-        read.position[rows], recording.loss[rows], recording.digest[rows], rows, np.full(len(rows), -1, dtype=np.int64)
-    )
+    nowhere = np.full(len(rows), -1, dtype=np.int64)
+    position, when = read.position[rows], read.sequence[rows]
+    return Series(position, recording.loss[rows], recording.digest[rows], rows, nowhere, when)
 
 
 def paired(first: Series, second: Series) -> Pairs:
@@ -95,6 +99,7 @@ def paired(first: Series, second: Series) -> Pairs:
         second.digest[j],
         first.row[i],
         first.place[i],
+        first.when[i],
         len(a) + len(b) - 2 * len(common),
     )
 

@@ -6,7 +6,7 @@ import heapq
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,9 @@ class Scores:
     value: NDArray[np.float64]
     site: NDArray[np.int64]  # of the sum that took the row
     own: NDArray[np.bool_]  # whether `value` was computed from the recorded loss rather than being it
+    taken: NDArray[np.int64]  # when the sum took it, in the sequence of the recording
     constant: float
+    number: int = -1  # which of the numbers that left torch this is
 
     @property
     def mean(self) -> float:
@@ -110,7 +112,7 @@ class Graph:
             if node in seen:
                 continue
             seen.add(node)
-            scores = self.expand(node, float(exits["factor"][i]))
+            scores = self.number(int(i))
             if scores is None or not _adds_up(scores, value):
                 continue
             if figure.loss is None and not _gives(scores, figure, bytes_of):
@@ -118,6 +120,14 @@ class Graph:
             if best is None or len(scores.row) > len(best.row):
                 best = scores
         return best
+
+    def number(self, i: int) -> Scores | None:
+        """The rows of the i-th number that left torch."""
+        exits = self.recording.exits
+        if not 0 <= i < len(exits["node"]):
+            return None
+        scores = self.expand(int(exits["node"][i]), float(exits["factor"][i]))
+        return None if scores is None else replace(scores, number=i)
 
     def expand(self, node: int, factor: float) -> Scores | None:
         """The rows that a node is made of. None where the recording lacks a part of it."""
@@ -150,17 +160,18 @@ class Graph:
         if not parts:
             return None
         recording, leaves = self.recording, self.recording.leaves
-        rows, weights, values, sites = [], [], [], []
+        rows, weights, values, sites, taken = [], [], [], [], []
         for i, share in parts:
             entries = slice(int(leaves["start"][i]), int(leaves["start"][i] + leaves["count"][i]))
             rows.append(recording.entry_row[entries])
             weights.append(recording.entry_weight[entries] * share)
             values.append(recording.entry_value[entries])
             sites.append(np.full(int(leaves["count"][i]), int(leaves["site"][i])))
+            taken.append(np.full(int(leaves["count"][i]), int(leaves["sequence"][i])))
         row, value = np.concatenate(rows), np.concatenate(values)
         own = ~np.isnan(value)
         value = np.where(own, value, recording.loss[row])
-        return Scores(row, np.concatenate(weights), value, np.concatenate(sites), own, constant)
+        return Scores(row, np.concatenate(weights), value, np.concatenate(sites), own, np.concatenate(taken), constant)
 
 
 def _adds_up(scores: Scores, value: float) -> bool:

@@ -127,7 +127,7 @@ def _witness(base: Read, flip: Flip, pairs: Pairs, i: int) -> Witness:
     row = int(pairs.row[i])
     location, function = base.place(row, int(pairs.place[i]))
     return Witness(
-        _condition(base, flip, row),
+        _condition(base, flip, int(pairs.when[i])),
         flip.kind,
         int(pairs.position[i]),
         float(pairs.before[i]),
@@ -139,10 +139,10 @@ def _witness(base: Read, flip: Flip, pairs: Pairs, i: int) -> Witness:
     )
 
 
-def _condition(base: Read, flip: Flip, row: int) -> Condition:
+def _condition(base: Read, flip: Flip, when: int) -> Condition:
     """C3 where the weights had been moved by a changed token before this score was taken, else C1."""
     moved = base.trained_after(flip.first, flip.last)
-    return "C3" if moved is not None and moved < int(base.sequence[row]) else "C1"
+    return "C3" if moved is not None and moved < when else "C1"
 
 
 def _measured(

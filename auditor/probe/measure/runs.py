@@ -53,8 +53,16 @@ class Claim:
 class Read:
     """One run: its rows with their positions, its figures, and the scores of the claimed one."""
 
-    def __init__(self, recording: Recording, stream: NDArray[Any], label: str, bytes_: NDArray[Any] | None) -> None:
-        self.recording, self.stream, self.bytes_ = recording, stream, bytes_
+    def __init__(
+        self,
+        recording: Recording,
+        stream: NDArray[Any],
+        label: str,
+        bytes_: NDArray[Any] | None = None,
+        like: Read | None = None,
+    ) -> None:
+        """`like`: the run of the same script that this one is compared with."""
+        self.recording, self.stream, self.bytes_, self.like = recording, stream, bytes_, like
         self.figures = figures(recording)
         self.figure: Figure | None = claimed(self.figures, label)
 
@@ -69,7 +77,22 @@ class Read:
     @cached_property
     def scores(self) -> Scores | None:
         """Of the claimed figure; None where it could not be attributed."""
-        return self.graph.attributed(self.figure, self.bytes_of) if self.figure is not None else None
+        if self.figure is None:
+            return None
+        if self.like is not None and (same := self._same_number()) is not None:
+            return same
+        return self.graph.attributed(self.figure, self.bytes_of)
+
+    def _same_number(self) -> Scores | None:
+        """The number that the other run's figure came from, where both runs took the same course."""
+        other = self.like.scores if self.like is not None else None
+        if self.like is None or other is None:
+            return None
+        mine, theirs = self.recording.exits["node"], self.like.recording.exits["node"]
+        if len(mine) != len(theirs) or (mine != theirs).any():
+            return None
+        scores = self.graph.number(other.number)
+        return scores if scores is not None and len(scores.row) == len(other.row) else None
 
     @cached_property
     def sequence(self) -> Ints:

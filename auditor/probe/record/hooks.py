@@ -9,6 +9,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from auditor.probe.record.arrays import Arrays
 from auditor.probe.record.mirror import Mirrors, Scalar
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -28,20 +31,76 @@ _IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
 class Hooks:
     """The builtin `__golf_probe__`."""
 
-    def __init__(self, mirrors: Mirrors) -> None:
-        self.mirrors = mirrors
+    slice = slice
+
+    def __init__(self, mirrors: Mirrors, arrays: Arrays) -> None:
+        self.mirrors, self.arrays = mirrors, arrays
 
     def b(self, sign: str, left: Any, right: Any) -> Any:
         out = _BINARY[sign](left, right)
-        if isinstance(out, float):
+        if isinstance(out, float | np.floating):
             self._note(sign, left, right, out)
+        elif self.arrays.of and type(out) is np.ndarray:
+            self._look(sign, (left, right), out)
         return out
 
     def i(self, sign: str, left: Any, right: Any) -> Any:
         out = _IN_PLACE[sign](left, right)
-        if isinstance(out, float):
+        if isinstance(out, float | np.floating):
             self._note(sign, left, right, out)
+        elif self.arrays.of and type(out) is np.ndarray:
+            self._look(sign, (left, right), out)
         return out
+
+    def u(self, value: Any) -> Any:
+        """`-x`."""
+        out = -value
+        if isinstance(out, float | np.floating):
+            if (scalar := self.mirrors.number(value)) is not None:
+                self.mirrors.note_number(out, Scalar(scalar.node, -scalar.factor))
+        elif self.arrays.of and type(out) is np.ndarray:
+            self._look("-", (value,), out)
+        return out
+
+    def n(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """A function of numpy."""
+        out = function(*args, **kwargs)
+        if self.arrays.of:
+            self._look(getattr(function, "__name__", ""), args, out)
+        return out
+
+    def m(self, owner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        """A method of what may be an array."""
+        out = getattr(owner, name)(*args, **kwargs)
+        if type(owner) is np.ndarray and self.arrays.of:
+            self._look(name, (owner, *args), out)
+        return out
+
+    def g(self, owner: Any, index: Any) -> Any:
+        """`x[i]`."""
+        out = owner[index]
+        if type(owner) is np.ndarray and self.arrays.of:
+            try:
+                self.arrays.taken(owner, index, out)
+            except Exception as error:
+                self.mirrors.tape.fault(f"index: {type(error).__name__}: {str(error)[:200]}")
+        return out
+
+    def s(self, value: Any, owner: Any, index: Any) -> None:
+        """`x[i] = value`."""
+        owner[index] = value
+        if type(owner) is np.ndarray and self.arrays.of:
+            try:
+                self.arrays.stored(owner, index, value)
+            except Exception as error:
+                self.mirrors.tape.fault(f"store: {type(error).__name__}: {str(error)[:200]}")
+
+    def _look(self, name: str, args: tuple[Any, ...], out: Any) -> None:
+        """Whatever goes wrong in here is the recorder's trouble, not the script's."""
+        try:
+            self.arrays.called(name, args, out)
+        except Exception as error:
+            self.mirrors.tape.fault(f"{name}: {type(error).__name__}: {str(error)[:200]}")
 
     def f(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """`float(x)`, `sum(xs)`, `np.mean(xs)`, `np.sum(xs)` of numbers."""
@@ -49,15 +108,17 @@ class Hooks:
         if name in ("sum", "fsum") and args and hasattr(args[0], "__next__"):
             args = (list(args[0]), *args[1:])  # read once, either way
         out = function(*args, **kwargs)
-        if isinstance(out, float) and args and self.mirrors.numbers:
+        if isinstance(out, float | np.floating) and args and self.mirrors.numbers:
             if name in ("float", "float64"):
                 if (scalar := self.mirrors.number(args[0])) is not None:
                     self.mirrors.note_number(out, scalar)
             elif type(args[0]) in (list, tuple) and len(args) == 1 and not kwargs:
                 self._note_sum(name, args[0], out)
+        if self.arrays.of and args:
+            self._look(name, args, out)
         return out
 
-    def _note_sum(self, name: str, values: Any, out: float) -> None:
+    def _note_sum(self, name: str, values: Any, out: Any) -> None:
         if name not in ("sum", "fsum", "mean"):
             return
         share = 1.0 / len(values) if name == "mean" else 1.0
@@ -66,14 +127,14 @@ class Hooks:
             scalar = self.mirrors.number(value)
             if scalar is not None:
                 terms.append((scalar.node, scalar.factor * share))
-            elif isinstance(value, float | int):
+            elif isinstance(value, float | int | np.number):
                 constant += value * share
             else:
                 return
         if terms:
             self.mirrors.note_number(out, Scalar(self.mirrors.tape.sum(terms, constant)))
 
-    def _note(self, sign: str, left: Any, right: Any, out: float) -> None:
+    def _note(self, sign: str, left: Any, right: Any, out: Any) -> None:
         a, b = self.mirrors.number(left), self.mirrors.number(right)
         if a is None and b is None:
             return

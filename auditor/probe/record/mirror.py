@@ -12,6 +12,7 @@ import weakref
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +38,7 @@ class Mirrors:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.of: dict[int, tuple[weakref.ref[Tensor], Mirror | Scalar]] = {}
-        self.numbers: dict[int, tuple[float, Scalar]] = {}  # floats that left torch, kept so that their ids stay theirs
+        self.numbers: dict[int, tuple[Any, Scalar]] = {}  # floats that left torch, kept so that their ids stay theirs
 
     def get(self, tensor: object) -> Mirror | Scalar | None:
         found = self.of.get(id(tensor))
@@ -63,8 +64,8 @@ class Mirrors:
         found = self.numbers.get(id(value))
         return found[1] if found is not None and found[0] is value else None
 
-    def note_number(self, value: object, scalar: Scalar) -> None:
-        if isinstance(value, float) and value == value and len(self.numbers) < 2_000_000:
+    def note_number(self, value: Any, scalar: Scalar) -> None:
+        if isinstance(value, float | np.floating) and value == value and len(self.numbers) < 2_000_000:
             self.numbers[id(value)] = (value, scalar)
             self.tape.exit(scalar.node, scalar.factor, float(value))
 

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from auditor.probe.record.arrays import Arrays
 from auditor.probe.record.follow import Follower
 from auditor.probe.record.losses import SMALLEST_VOCABULARY, Losses
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
+from auditor.probe.record.mirror import Mirror, Mirrors
 from auditor.probe.record.tape import Tape
 
 _EXITS = frozenset(["item", "__float__", "tolist", "numpy", "__array__", "__format__", "__repr__", "__str__"])
@@ -28,6 +29,7 @@ class Recording(TorchFunctionMode):
         self.tape = tape
         self.mirrors = Mirrors(tape)
         self.losses = Losses(self.mirrors, site)
+        self.arrays = Arrays(self.mirrors, site)
         self.follower = Follower(self.mirrors, site)
         self.site = site
         self.paused = False
@@ -97,23 +99,27 @@ class Recording(TorchFunctionMode):
 
     def _from_number(self, args: Any, out: Any) -> None:
         """`torch.tensor(number)` of a number that came out of a tracked tensor."""
-        if args and isinstance(out, Tensor) and (scalar := self.mirrors.number(args[0])) is not None:
+        if not args or not isinstance(out, Tensor):
+            return
+        if (scalar := self.mirrors.number(args[0])) is not None:
             self.mirrors.put(out, scalar)
+        else:
+            self.arrays.entered_torch(args[0], out)
 
     def _exit(self, name: str, tensor: Any, out: Any) -> None:
         mirror = self.mirrors.get(tensor)
         if mirror is None:
             return
+        if isinstance(mirror, Mirror) and name in ("numpy", "__array__"):
+            self.arrays.left_torch(mirror, out)
+            return
         scalar = self.mirrors.scalar(tensor, mirror, self.site())
-        if scalar is not None:
-            if isinstance(out, float):
-                self.mirrors.note_number(out, scalar)
-            else:
-                self.tape.exit(scalar.node, scalar.factor, float(tensor.detach().double().reshape(-1).numpy()[0]))
-        elif isinstance(mirror, Mirror) and name in ("numpy", "__array__", "tolist"):
-            total = self.mirrors.total(tensor, mirror, self.site())
-            if isinstance(total, Scalar):
-                self.tape.exit(total.node, total.factor, float("nan"))
+        if scalar is None:
+            return
+        if isinstance(out, float):
+            self.mirrors.note_number(out, scalar)
+        else:
+            self.tape.exit(scalar.node, scalar.factor, float(tensor.detach().double().reshape(-1).numpy()[0]))
 
 
 _FROM_NUMBERS = frozenset(["tensor", "as_tensor", "scalar_tensor"])

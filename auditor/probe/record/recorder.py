@@ -34,7 +34,7 @@ class Recorder:
         self.mode = Recording(self.tape, self._site)
 
     def start(self) -> None:
-        setattr(builtins, PROBE, Hooks(self.mode.mirrors))
+        setattr(builtins, PROBE, Hooks(self.mode.mirrors, self.mode.arrays))
         self._hook = register_optimizer_step_post_hook(self._stepped)
         self._watch_backward()
         self.mode.__enter__()

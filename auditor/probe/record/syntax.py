@@ -7,10 +7,13 @@ import re
 
 PROBE = "__golf_probe__"
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_METHODS = frozenset(
+    ["astype", "copy", "sum", "mean", "clip", "reshape", "ravel", "flatten", "squeeze", "transpose", "dot", "take"]
+)
 _SCORES = re.compile(
     r"loss|nll|nats|bits|bpb|bpt|ent|(?:^|_)(?:ce|lp|logp|cl|tl|sum|total|acc|mean)(?:_|$|\d)|score|total|avg"
 )
-"""Names that scores go by. A name that is not among them costs the number its trace, nothing else."""
+"""Names that scores go by, outside of functions that use numpy. Another name costs the number its trace, no more."""
 
 
 def instrument(tree: ast.Module, path: str) -> ast.Module:
@@ -20,20 +23,64 @@ def instrument(tree: ast.Module, path: str) -> ast.Module:
 
 
 class _Rewriter(ast.NodeTransformer):
+    """`numpy`: whether the function at hand uses numpy, where any name may hold scores."""
+
+    def __init__(self) -> None:
+        self.numpy = False
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return node if _is_compiled(node) else self.generic_visit(node)
+        if _is_compiled(node):
+            return node
+        before, self.numpy = self.numpy, self.numpy or any(_is_numpy(part) for part in ast.walk(node))
+        node.body = [self.visit(statement) for statement in node.body]  # never decorators, defaults and annotations
+        self.numpy = before
+        return node
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        self.numpy = any(_is_numpy(part) for statement in node.body for part in _own(statement))
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        wanted = self.numpy or _is_score(node.left) or _is_score(node.right)
         self.generic_visit(node)
         sign = _SIGNS.get(type(node.op))
-        if sign is None or not (_is_score(node.left) or _is_score(node.right)):
+        if sign is None or not wanted:
             return node
         return ast.copy_location(_call("b", ast.Constant(sign), node.left, node.right), node)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        wanted = isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant)
+        wanted = wanted and (self.numpy or _is_score(node.operand))
         self.generic_visit(node)
+        return ast.copy_location(_call("u", node.operand), node) if wanted else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if not self.numpy or not isinstance(node.ctx, ast.Load) or not isinstance(node.value, ast.Name):
+            return node
+        index = _index(node.slice)
+        return node if index is None else ast.copy_location(_call("g", node.value, index), node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        target = node.targets[0]
+        if not self.numpy or len(node.targets) > 1 or not isinstance(target, ast.Subscript):
+            return node
+        index = _index(target.slice)
+        if index is None or not isinstance(target.value, ast.Name):
+            return node
+        return ast.copy_location(ast.Expr(_call("s", node.value, target.value, index)), node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        wanted = self.numpy or _is_score(node.target) or _is_score(node.value)
+        node.value = self.visit(node.value)
         sign = _SIGNS.get(type(node.op))
-        if sign is None or not _is_plain(node.target) or not (_is_score(node.target) or _is_score(node.value)):
+        if sign is None or not _is_plain(node.target) or not wanted:
             return node
         held = _load(node.target)
         value = ast.copy_location(_call("i", ast.Constant(sign), held, node.value), node)
@@ -41,22 +88,49 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if (
-            name not in ("float", "sum", "mean", "fsum", "float64")
-            or not node.args
-            or isinstance(node.args[0], ast.Starred)
-        ):
+        if not node.args and not isinstance(node.func, ast.Attribute):
             return node
-        if owner is not None and not (
-            isinstance(owner, ast.Name) and owner.id in ("np", "numpy", "math", "statistics")
-        ):
+        if isinstance(node.func, ast.Name):
+            known = node.func.id in ("float", "sum") and not isinstance(node.args[0], ast.Starred)
+            return _routed("f", node, node.func) if known else node
+        if not isinstance(node.func, ast.Attribute):
             return node
-        if owner is None and name not in ("float", "sum"):
-            return node
-        call = ast.Call(_attribute("f"), [node.func, *node.args], node.keywords)
-        return ast.copy_location(call, node)
+        owner, name = node.func.value, node.func.attr
+        if isinstance(owner, ast.Name) and owner.id in ("np", "numpy", "math", "statistics"):
+            if name in ("mean", "fsum", "sum", "float64") and node.args:
+                return _routed("f", node, node.func)
+            return _routed("n", node, node.func) if owner.id in ("np", "numpy") else node
+        if name == "from_numpy":
+            return _routed("n", node, node.func)
+        return _routed("m", node, owner, ast.Constant(name)) if self.numpy and name in _METHODS else node
+
+
+def _routed(method: str, node: ast.Call, *first: ast.expr) -> ast.AST:
+    return ast.copy_location(ast.Call(_attribute(method), [*first, *node.args], node.keywords), node)
+
+
+def _own(statement: ast.stmt) -> list[ast.AST]:
+    """The nodes of a statement of the module, those of functions and classes left out."""
+    return [] if isinstance(statement, ast.FunctionDef | ast.ClassDef) else list(ast.walk(statement))
+
+
+def _is_numpy(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr == "numpy"
+    return isinstance(node, ast.Name) and node.id in ("np", "numpy", "ndarray")
+
+
+def _index(node: ast.expr) -> ast.expr | None:
+    """An index as an expression of its own; None for what has none."""
+    if isinstance(node, ast.Slice):
+        parts = [ast.Constant(None) if p is None else p for p in (node.lower, node.upper, node.step)]
+        return ast.copy_location(ast.Call(_attribute("slice"), parts, []), node)
+    if isinstance(node, ast.Tuple):
+        elements = [_index(e) for e in node.elts]
+        if any(e is None or isinstance(e, ast.Starred) for e in elements):
+            return None
+        return ast.copy_location(ast.Tuple([e for e in elements if e is not None], ast.Load()), node)
+    return None if isinstance(node, ast.Starred) else node
 
 
 def _is_compiled(node: ast.FunctionDef) -> bool:
