@@ -31,7 +31,6 @@ from auditor.rule import Behaviour, Facts, Rule
 
 WITNESS = "Witness"  # the event of a step that the probe adds
 _DECIDING = (Outcome.VIOLATION, Outcome.DISPUTED)
-_STEPS = 3  # witnesses that a finding shows
 _BY_CODE = "from the code alone"
 CONDITIONS: Mapping[Condition, str] = {
     "C1": "a prediction depends on what comes before it alone",
@@ -236,7 +235,8 @@ def _steps(facts: Facts, case: _Case, otherwise: Location | None) -> tuple[Step,
     entry = facts.sources.entry
     default = otherwise or (Location(entry.path, None, None, entry.layer) if entry else None)
     steps = []
-    for measurement, witness in case.seen[:_STEPS]:
+    first = {measurement.kind: (measurement, witness) for measurement, witness in reversed(case.seen)}
+    for measurement, witness in reversed(first.values()):  # one of each measurement says more than three of one
         location = (witness.location if witness else None) or default
         if location is not None:
             text = say(witness) if witness else measurement.reason
@@ -322,9 +322,13 @@ def _of_findings(
     return list(rows.values())
 
 
+def _no_result(probe: Probe) -> str:
+    return "the probe did not run" if probe.status == "refused" else "the probe came to no result"
+
+
 def _unconfirmed(probe: Probe, rule: str, behaviour: Behaviour) -> Agreement:
     if probe.status != "ran":
-        return Agreement(rule, Stand.NOT_CHECKED, f"the probe did not run: {probe.reason}")
+        return Agreement(rule, Stand.NOT_CHECKED, _no_result(probe))
     if behaviour.blind:
         return Agreement(rule, Stand.NOT_CHECKED, f"the measurements say nothing of it: {behaviour.blind}")
     measured = [m for kind in behaviour.shown_by if (m := probe.find(kind))]
@@ -342,7 +346,7 @@ def _of_conditions(
 ) -> tuple[list[Agreement], dict[str, Ruling]]:
     """A row for each condition that neither the code nor the probe shows broken; and what it means for its rule."""
     if probe.status != "ran":
-        note = "the probe did not run"
+        note = _no_result(probe)
         rows = [Agreement(", ".join(CONDITIONS), Stand.NOT_CHECKED, f"judged {_BY_CODE}; {note}")]
         standing = [name for name, b in behaviours.items() if set(CONDITIONS) & set(b.stands_for)]
         return rows, _noted(rulings, standing, f"; {_BY_CODE}: {note}")
@@ -357,6 +361,8 @@ def _of_conditions(
         if held is None:
             first = next((m for kind in behaviours[rule].shown_by if (m := probe.find(kind))), None)
             why = first.reason if first and first.reason else "the probe could not measure it"
+            if first and first.holds is Holds.NO:
+                why += ", too few to be a second pass" if condition == "C4" else ", without a witness"
             rows.append(Agreement(condition, Stand.NOT_CHECKED, f"{words}; judged {_BY_CODE}: {why}"))
             note = f"; {_BY_CODE}: {why}"
         else:

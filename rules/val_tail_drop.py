@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
-from auditor.probe.model import Kind
-from auditor.rule import Behaviour, Example, Facts, Rule, Source
+from auditor.rule import Example, Facts, Rule, Source
 from auditor.source.index import of_type, parents
 from rules._examples import EVALUATION, folder, script
 from rules._syntax import calls, code_finding, function_of, last_name, number, python_units
@@ -192,10 +191,5 @@ RULE = Rule(
             folder(script(helpers=_DROPPED.replace("def eval_val(", "def eval_old("))),
             Outcome.PASS,
         ),
-    ),
-    behaviour=Behaviour(
-        shown_by=(Kind.SCORE_COUNT,),
-        stands_for=(Kind.SCORE_COUNT,),
-        blind="the probe's stream may end with a whole window",
     ),
 )

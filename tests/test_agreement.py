@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import get_args
 
@@ -210,6 +211,23 @@ def test_a_measurement_says_nothing_of_a_rule_that_it_cannot_show() -> None:
     assert stands(judged(having(*(unknown(k, "not seen") for k in Kind)), TTT))["pre-quant-ttt"] is Stand.NOT_CHECKED
 
 
+def test_positions_counted_twice_without_a_witness_are_only_shown() -> None:
+    said = "16 of 2,048 positions enter the reported number more than once"
+    report = judged(having(measurement(Kind.SCORE_COUNT, Holds.NO, reason=said)))
+    assert report.findings == ()
+    (row,) = [row for row in report.agreement if row.subject == "C4"]
+    assert (row.stand, row.text.endswith(f"{said}, too few to be a second pass")) == (Stand.NOT_CHECKED, True)
+
+
+def test_a_finding_shows_one_witness_of_each_measurement() -> None:
+    target = [witness("C3", position=p, kind=Kind.TARGET_FLIP, flipped=9_001) for p in (7, 8)]
+    probe = broken(witness(), witness(position=5_211))
+    both = replace(broken(*target, kind=Kind.TARGET_FLIP).measurements[1])
+    probe = replace(probe, measurements=(probe.measurements[0], both, *probe.measurements[2:]))
+    steps = [s.text for s in the(judged(probe, TTT), "pre-quant-ttt").trace if s.event == "Witness"]
+    assert [re.findall(r"position ([\d,]+)", text) for text in steps] == [["5,210"], ["7"]]
+
+
 def test_clean_by_both_is_said_with_what_was_compared() -> None:
     report = judged(holding())
     assert {row.subject: row.stand for row in report.agreement} == dict.fromkeys(CONDITIONS, Stand.CLEAN)
@@ -233,7 +251,8 @@ def test_a_probe_without_a_result_is_never_a_pass(probe: probes.Probe) -> None:
     report = judged(probe, TTT)
     assert (probe.outcome, probe.decided) == (Outcome.NOT_CHECKED, False)
     assert set(stands(report).values()) == {Stand.NOT_CHECKED}
-    assert reason(report, "future-dependence").endswith("; from the code alone: the probe did not run")
+    why = "the probe did not run" if probe.status == "refused" else "the probe came to no result"
+    assert reason(report, "future-dependence").endswith(f"; from the code alone: {why}")
     assert outcome(report, "pre-quant-ttt") is Outcome.VIOLATION
 
 
@@ -260,7 +279,6 @@ def test_every_condition_and_measurement_has_one_rule_that_stands_for_it() -> No
     assert sorted(map(str, {key for key, _ in standing})) == sorted(str(key) for key, _ in standing)
     assert {key for key, _ in standing} == {
         *get_args(Condition),
-        Kind.SCORE_COUNT,
         Kind.NORMALIZATION,
         Kind.REPORTED_NUMBER,
     }

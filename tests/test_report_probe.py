@@ -159,7 +159,7 @@ def test_more_than_fits_is_cut_and_said() -> None:
     changed = tuple(probes.Shrunk(f"A{n}", "9", "1") for n in range(20))
     probe = replace(broken(*many), attempts=(probes.Attempt(changed),))
     text = render(judged(probe), "terminal")
-    assert "2 more; --format json has them" in " ".join(text.split())
+    assert "4 more; --format json has them" in " ".join(text.split())
     assert "and 8 more" in text
 
 

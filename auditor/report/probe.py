@@ -13,7 +13,7 @@ from auditor.report.text import count
 
 TITLE = "Probe"
 _HEADINGS = ("measurement", "result", "compared", "changed", "noise", "effect", "reported")
-_WITNESSES, _SHRUNK, _ATTEMPTS, _NAMES = 3, 12, 6, 12  # rows of each before it is cut
+_SHRUNK, _ATTEMPTS, _NAMES = 12, 6, 12  # rows of each before it is cut
 
 
 def sections(report: Report) -> tuple[Section, ...]:
@@ -124,10 +124,11 @@ def amount(value: float | None) -> str:
 
 
 def _facts(report: Report, probe: Probe) -> Iterator[tuple[str, str]]:
-    for witness in probe.witnesses[:_WITNESSES]:
+    shown = [m.witnesses[0] for m in probe.measurements if m.witnesses]
+    for witness in shown:
         yield "witness", _witness(report, witness)
-    if len(probe.witnesses) > _WITNESSES:
-        yield "witnesses", f"{len(probe.witnesses) - _WITNESSES} more; --format json has them"
+    if len(probe.witnesses) > len(shown):
+        yield "witnesses", f"{len(probe.witnesses) - len(shown)} more; --format json has them"
     if probe.labels:
         yield "figures", ", ".join(f'"{name}"' for name in probe.labels[:_NAMES])
     ran = probe.status == "ran"
