@@ -155,7 +155,9 @@ def _prepare(
             stream.reconfigure(line_buffering=True)  # what a run said before it was killed is there
     hide_memory(False)  # the watcher looks at the run's descriptors
     die_with_parent()
-    if Mechanism.SECCOMP in mechanisms:
+    if Mechanism.SECCOMP not in mechanisms:
+        os.nice(10)  # it may fork: the watcher has to get its turn
+    else:
         seccomp.confine_run(os.getpid(), attributes=Mechanism.BUBBLEWRAP in mechanisms)
     return argument, channel
 

@@ -13,6 +13,7 @@ from auditor.probe.sandbox.model import GIB, MIB, Limits
 
 _PROC = Path("/proc")
 _SCRATCH_SECONDS = 0.1  # between two looks at the scratch folder
+_UNSEEN_LOOKS = 20
 
 
 def size(count: int) -> str:
@@ -37,6 +38,7 @@ class Watch:
         self._limits, self._folder, self._in_memory, self._family = limits, folder, in_memory, family
         self._start = time.monotonic()
         self._next_scratch = self._start
+        self._unseen = 0  # looks at its descriptors that were refused, one after the other
         self.pid = 0
 
     @property
@@ -99,7 +101,10 @@ class Watch:
         except FileNotFoundError:
             return used  # it has ended
         except PermissionError:
-            return 0 if not _status(self.pid).get("RssAnon") else scratch.UNCOUNTABLE
+            # It is hidden, like the warden, until it has prepared itself, and once more when it has ended.
+            self._unseen += 1
+            return 0 if self._unseen < _UNSEEN_LOOKS else scratch.UNCOUNTABLE
+        self._unseen = 0
         return used
 
 
