@@ -30,10 +30,12 @@ class Job:
     environment: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Scalar] = field(default_factory=dict)
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)  # import name -> (path, text)
-    paths: dict[str, str] = field(default_factory=dict)  # absolute paths that the script names -> where they are
+    paths: dict[str, str] = field(default_factory=dict)  # absolute paths that stand in the script -> where they are
+    writable: bool = False  # the script runs from a copy of its folder that it may write to
     mode: Literal["run", "smoke"] = "run"
     clock: float = 0.001
     record: bool = True
+    triton: bool = False  # kernels are interpreted; otherwise Triton is not there
     validation_tokens: int = 0
 
     def to_bytes(self) -> bytes:

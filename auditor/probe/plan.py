@@ -18,6 +18,11 @@ _DATASET = re.compile(r"(?<![\w.-])fineweb10B_\w+$")
 _SIDECARS = re.compile(r"fineweb_val_bytes")
 
 
+_ELSEWHERE = ("/content", "/data", "/dev/shm", "/home", "/kaggle", "/mnt", "/root", "/tmp", "/workspace")
+OUTSIDE = "./outside"
+"""Where absolute paths are kept: `/workspace/data` is `./outside/workspace/data`."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """How the submission is run. `overrides` are values that beat the shrinking, each with the error that asked for it."""
@@ -29,6 +34,9 @@ class Plan:
     files: tuple[tuple[str, bytes], ...] = ()
     clock: float = 0.001
     vocabulary: int | None = None
+    triton: bool = False
+    paths: tuple[str, ...] = ()  # absolute folders that the script names, kept below the working directory instead
+    writable: bool = False
 
     def with_override(self, name: str, value: str, why: str) -> Plan:
         kept = tuple(o for o in self.overrides if o[0] != name)
@@ -63,7 +71,8 @@ def make(facts: Facts, plan: Plan) -> Made:
     job = Job(
         root="", entry=entry.path, text=entry.text, scene="", argv=argv,
         environment={n: v for n, v in environment.items() if not n.startswith("--")},
-        constants=constants, modules=modules, clock=plan.clock, validation_tokens=plan.scale.stream,
+        constants=constants, modules=modules, clock=plan.clock, triton=plan.triton, writable=plan.writable,
+        paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
     return Made(job, layout, tuple(changed))
 
@@ -85,6 +94,7 @@ def _settings(
 ) -> tuple[dict[str, str], dict[str, Scalar], list[Shrunk]]:
     """Environment, constants, and what is not as submitted."""
     environment = {n: str(v) for n, v in facts.configuration.environment.items() if v is not None}
+    environment.update(_as_logged(facts, found))
     constants: dict[str, Scalar] = dict(facts.configuration.constants)
     changed: list[Shrunk] = []
     for switch in found:
@@ -107,6 +117,19 @@ def _settings(
         changed = [c for c in changed if c.name != name]
         changed.append(Shrunk(name, str(values.get(name.upper(), "")), text, why))
     return environment, constants, changed
+
+
+def _as_logged(facts: Facts, found: tuple[Switch, ...]) -> dict[str, str]:
+    """What the log prints, word for word, for switches whose default in the code is no literal: `none` may be a word."""
+    logged = {n.lower(): t for run in reversed(facts.headline) for n, t in run.hyperparameters.items()}
+    words = {"True": "1", "False": "0"}
+    taken: dict[str, str] = {}
+    for switch in found:
+        setting = facts.configuration.settings.get(switch.name)
+        text = logged.get(switch.attribute.lower(), "None").strip().strip("'\"")
+        if switch.kind == "environment" and switch.default is None and setting and setting.source == "log":
+            taken.update({switch.name: words.get(text, text)} if text != "None" else {})
+    return taken
 
 
 def _option(name: str, value: str) -> tuple[str, ...]:

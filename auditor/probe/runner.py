@@ -31,6 +31,7 @@ class Run:
     seconds: float
     trouble: str = ""  # why the sandbox ended it, "" where it didn't
     output: str = ""
+    cpu: float = 0.0  # seconds of processor time
 
     @property
     def error(self) -> str:
@@ -90,7 +91,7 @@ class Runner:
         ended = self._jail.call(_TARGET, job.to_bytes(), limits=limits)
         trouble = ended.tampered or (ended.reason if ended.status != "ended" else "")
         account, recorded = split(() if ended.tampered else ended.frames)
-        return Run(account, tuple(recorded), ended.seconds, trouble, ended.stdout + ended.stderr)
+        return Run(account, tuple(recorded), ended.seconds, trouble, ended.stdout + ended.stderr, ended.cpu_seconds)
 
 
 def lay_out(submission: Submission, root: Path) -> None:

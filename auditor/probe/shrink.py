@@ -23,7 +23,8 @@ class Scale:
     sequence: int = 64  # the longest of the submitted lengths becomes this
     head_width: int = 16
     heads: int = 4
-    steps: int = 3
+    steps: int = 2
+    warmup: int = 0  # steps whose effect is undone before training: they are there for compilers
     overlap: int = 4  # at most so many windows see a token
     chunk: int = 256
     rows: int = 8  # sequences or documents of a batch
@@ -76,7 +77,7 @@ def whole(value: Scalar) -> int | None:
         number = float(str(value).replace("_", ""))
     except ValueError:
         return None
-    return int(number) if number == int(number) and abs(number) < 1e15 else None
+    return int(number) if abs(number) < 1e15 and number == int(number) else None
 
 
 Rule = Callable[[int, Measures, Scale], int]
@@ -158,6 +159,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"(.*_)?SEQ(UENCE)?_LEN(GTH)?|YARN_MAX_LEN|CONTEXT_LEN(GTH)?|BLOCK_LEN|GPTQ_GEN_LEN|SEQ_LEN_START", _sequence),
     (r"(EVAL|SLOT|SW|SLIDING|SLIDING_EVAL|VAL_EVAL|SLIDING_WINDOW|TTT|NGRAM)_STRIDE|STRIDE", _stride),
     (r"ITERATIONS|(NUM|TOTAL|TRAIN)_ITERATIONS|(MAX|TRAIN|NUM|TOTAL)_STEPS|NUM_TRAIN_STEPS", _cap(lambda s: s.steps)),
+    (r"WARMUP_STEPS", _cap(lambda s: s.warmup)),
     (r"(.*_)?WARMUP_(STEPS|ITERS|CHUNKS)", _cap(lambda s: 1)),
     (r"(WARMDOWN|COOLDOWN|DECAY)_(ITERS|STEPS)", _cap(lambda s: 2)),
     (r".*(START_STEP|_AT_STEP|START_ITER)", _cap(lambda s: 1)),
@@ -181,6 +183,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"TTT_CHUNK_SIZE|CHUNK_SIZE", _cap(lambda s: max(8, s.sequence // 4))),
     (r".*(BATCH_SEQS|BATCH_SEQUENCES|EVAL_BATCH|TTT_BATCH_SIZE|SLIDING_BATCH_SIZE)", _cap(lambda s: s.rows)),
     (r".*CALIB(RATION)?_(BATCHES|SAMPLES|SEQS)|GPTQ_(NUM_SEQS|SAMPLES|BATCHES|NSAMPLES)", _cap(lambda s: 2)),
+    (r".*T_SAMPLES", _cap(lambda s: 4)),
     (r".*PREFIX_DOCS", _cap(lambda s: 6)),
     (r".*(MIN_DOC_LEN|FOCAL_TOKENS)", _along(4)),
     (r"(ATTN_|ATTENTION_|SLIDING_|SWA_|LOCAL_)?WINDOW(_SIZE)?|WINDOW_LEFT", _along(8)),

@@ -37,14 +37,33 @@ class Settings:
         return _Context()
 
 
+class Compiled(nn.Module):
+    """What torch.compile makes of a module: another one that holds it as `_orig_mod` and answers as it does."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._modules["_orig_mod"] = module
+        self.training = module.training
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self._modules["_orig_mod"](*args, **kwargs)  # type: ignore[misc]
+
+    def __getattr__(self, name: str) -> Any:
+        modules = self.__dict__["_modules"]
+        return modules["_orig_mod"] if name == "_orig_mod" else getattr(modules["_orig_mod"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "training" or "_orig_mod" not in self.__dict__.get("_modules", ()):
+            super().__setattr__(name, value)
+        else:
+            setattr(self._modules["_orig_mod"], name, value)
+
+
 def same(target: Any = None, *args: Any, **options: Any) -> Any:
     """torch.compile(f), torch.compile(f, ...), @torch.compile, @torch.compile(...): f."""
     if target is None:
         return same
-    if isinstance(target, nn.Module):
-        # As an attribute of the instance's dictionary it is no submodule: names of parameters stay as they are.
-        target.__dict__.setdefault("_orig_mod", target)
-    return target
+    return Compiled(target) if isinstance(target, nn.Module) else target
 
 
 def _as_they_are(*names: str) -> dict[str, Callable[..., Any]]:

@@ -82,6 +82,28 @@ def _cast(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+class InferenceMode(torch.no_grad):
+    """In place of torch.inference_mode: its tensors may be used in training later.
+
+    On a GPU caches that are filled in inference mode reach training as copies in bfloat16, which here are no copies.
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return cls()(mode) if callable(mode) else super().__new__(cls)
+
+    def __enter__(self) -> None:
+        self.prev = torch.is_grad_enabled()
+        if self._mode:
+            torch.set_grad_enabled(False)
+
+    def clone(self) -> InferenceMode:
+        return InferenceMode(self._mode)
+
+
 def install() -> None:
     """Replaces autocast and scalers, and wraps what autocast would cast for."""
     module: Any = torch
@@ -95,6 +117,7 @@ def install() -> None:
     module.get_autocast_gpu_dtype = module.get_autocast_dtype
     module.is_autocast_cache_enabled = lambda: False
     module.clear_autocast_cache = lambda: None
+    module.inference_mode = InferenceMode
     functional: Any = F
     for name in ("linear", "conv1d", "scaled_dot_product_attention", "bilinear"):
         setattr(functional, name, _cast(getattr(functional, name)))

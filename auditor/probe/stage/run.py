@@ -22,7 +22,7 @@ class Channel(Protocol):
 
 def perform(argument: bytes, channel: Channel) -> None:
     """Runs the job and sends what is recorded; how it ended is the last frame of the stage."""
-    job = Job.from_bytes(argument)
+    job = world.settled(Job.from_bytes(argument))
     asked: set[str] = set()
 
     def note(name: str) -> None:
@@ -57,7 +57,7 @@ def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None
         return _NoRecorder(), None
     from auditor.probe import record
 
-    recorder = record.install(channel, root=job.root, validation_size=job.validation_tokens)
+    recorder = record.install(channel, root=job.root)
     return recorder, record.instrument
 
 
@@ -70,7 +70,7 @@ def _capture(on_line: Callable[[str], None]) -> Printed:
 
 def _execute(job: Job, instrument: source.Instrument | None) -> BaseException | None:
     """Runs the entry as `__main__`; what ended it early, None for its end."""
-    build = source.Builder(job.root, job.constants, instrument)
+    build = source.Builder(job, instrument)
     if job.modules:
         sys.meta_path.insert(0, source.Units(job.root, job.modules, build))
     module = source.main_module(str(Path(job.root, job.entry)))

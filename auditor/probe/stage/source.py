@@ -12,7 +12,8 @@ from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
 from typing import Any
 
-from auditor.probe.job import Scalar
+from auditor.probe.job import Job, Scalar
+from auditor.source.syntax import parse_python
 
 Instrument = Callable[[ast.Module, str], ast.Module]
 
@@ -44,15 +45,34 @@ class _Constants(ast.NodeTransformer):
             node.value = ast.copy_location(ast.Constant(self._values[name]), node)
 
 
+class _Paths(ast.NodeTransformer):
+    """Puts other folders in the place of absolute ones, wherever a string begins with one."""
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = sorted(paths.items(), key=lambda pair: -len(pair[0]))
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        if isinstance(node.value, str) and node.value.startswith("/"):
+            for old, new in self._paths:
+                if node.value == old or node.value.startswith(old.rstrip("/") + "/"):
+                    node.value = new + node.value[len(old) :]
+                    break
+        return node
+
+
 def _plain(node: ast.expr) -> bool:
     """A literal, or arithmetic on literals (`2048 * 48 * 8`, `-1`)."""
     parts = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
     return all(isinstance(part, parts) for part in ast.walk(node))
 
 
-def rewrite(tree: ast.Module, values: Mapping[str, Scalar]) -> ast.Module:
-    """`tree` with these values for its constants."""
-    return ast.fix_missing_locations(_Constants(values).visit(tree)) if values else tree
+def rewrite(tree: ast.Module, values: Mapping[str, Scalar], paths: Mapping[str, str]) -> ast.Module:
+    """`tree` with these values for its constants, and these folders for the absolute ones that it names."""
+    if paths:
+        tree = _Paths(paths).visit(tree)
+    if values:
+        tree = _Constants(values).visit(tree)
+    return ast.fix_missing_locations(tree)
 
 
 class Units(MetaPathFinder, Loader):
@@ -86,14 +106,14 @@ class Units(MetaPathFinder, Loader):
 class Builder:
     """Makes code of source text: path relative to the root and text in, code object out."""
 
-    def __init__(self, root: str, constants: Mapping[str, Scalar], instrument: Instrument | None) -> None:
-        self._root, self._constants, self._instrument = root, constants, instrument
+    def __init__(self, job: Job, instrument: Instrument | None) -> None:
+        self._job, self._instrument = job, instrument
 
     def __call__(self, path: str, text: str) -> types.CodeType:
-        absolute = str(Path(self._root, path))
+        absolute = str(Path(self._job.root, path))
         lines = text.splitlines(keepends=True)
         linecache.cache[absolute] = (len(text), None, lines, absolute)
-        tree = rewrite(ast.parse(text, absolute), self._constants)
+        tree = rewrite(parse_python(text), self._job.constants, self._job.paths)
         if self._instrument is not None:
             tree = self._instrument(tree, path)
         return compile(tree, absolute, "exec", dont_inherit=True)

@@ -6,11 +6,25 @@ import os
 import random
 import shutil
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from auditor.probe.job import Job
+
+
+def settled(job: Job) -> Job:
+    """The job with its root where the script is run from: a copy in the working directory where it may write there.
+
+    Some scripts write to folders above their own: the copy lies as deep as in the challenge's repository.
+    """
+    if not job.writable:
+        return job
+    root = os.path.abspath("repository/records/track/submission")
+    shutil.copytree(job.root, root)
+    return replace(job, root=root)
 
 
 def install(job: Job, note: Callable[[str], None]) -> None:
@@ -37,11 +51,18 @@ def install(job: Job, note: Callable[[str], None]) -> None:
     groups.install()
     programs.install()
     absent.install(note)
+    if job.triton:
+        from auditor.probe.stage import triton
+
+        triton.install()
     _pools()
     clock.install(job.clock)
 
 
 def _process(job: Job) -> None:
+    for folder in ("tmp", *(new for old, new in job.paths.items())):
+        os.makedirs(folder, exist_ok=True)
+    tempfile.tempdir = os.path.abspath("tmp")
     os.environ.clear()
     os.environ.update(job.environment)
     if job.scene:
@@ -51,33 +72,6 @@ def _process(job: Job) -> None:
     cpu: Any = os
     cpu.cpu_count = lambda: 8
     sys.setrecursionlimit(10_000)
-    if job.paths:
-        _redirect_paths(job.paths)
-
-
-def _redirect_paths(paths: Mapping[str, str]) -> None:
-    """Absolute paths that stand in the script, and what they are here: for open, os.stat, listings and glob."""
-    import builtins
-    import io
-
-    longest = sorted(paths.items(), key=lambda pair: -len(pair[0]))
-
-    def there(path: Any) -> Any:
-        text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-        if isinstance(text, str) and text.startswith("/"):
-            for old, new in longest:
-                if text == old or text.startswith(old.rstrip("/") + "/"):
-                    return new + text[len(old.rstrip("/")) :] if text != old else new
-        return path
-
-    def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda path=".", *args, **options: function(there(path), *args, **options)
-
-    system: Any = os
-    for name in ("stat", "lstat", "listdir", "scandir", "open", "mkdir", "access"):
-        setattr(system, name, wrapped(getattr(os, name)))
-    opened: Any = wrapped(open)
-    builtins.open = io.open = opened
 
 
 def _pools() -> None:

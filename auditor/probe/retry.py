@@ -1,0 +1,70 @@
+"""What to change after a run that failed: the error says which setting, file or module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from auditor.probe.job import Failure
+from auditor.probe.plan import Plan
+
+_MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
+_NO_FILES = re.compile(r"(?:No files? (?:found )?(?:for|match\w*)[^:]*: *|No such file or directory: *)['\"]?([^'\"\s]+)")
+_DENIED = re.compile(r"\[Errno (?:2|13|30)\] [^:]*: '([^']+)'")
+_SHARD = re.compile(r"fineweb_(train|val)")
+
+Repair = Callable[[Plan, Failure], Plan | None]
+
+
+def adjusted(plan: Plan, failure: Failure) -> Plan | None:
+    """A plan that takes the error into account, None where nothing is known to help."""
+    for repair in (_module, _path, _read_only, _tokenizer):
+        found = repair(plan, failure)
+        if found is not None and found != plan:
+            return found
+    return None
+
+
+def _module(plan: Plan, failure: Failure) -> Plan | None:
+    """Triton is interpreted where a script can't do without."""
+    match = _MISSING_MODULE.search(failure.message)
+    if failure.error in ("ModuleNotFoundError", "ImportError", "NameError") and (
+        (match and match[1].split(".")[0] == "triton") or "triton" in failure.message
+    ):
+        return replace(plan, triton=True)
+    return None
+
+
+def _path(plan: Plan, failure: Failure) -> Plan | None:
+    """Shards or a tokenizer where the script looked for them, below the working directory or at an absolute path."""
+    match = _NO_FILES.search(failure.message)
+    if match is None:
+        return None
+    path = match[1].rstrip(".,;:)")
+    folder, _, name = path.rpartition("/")
+    if name.endswith((".model", ".json", ".vocab")):
+        return replace(plan, tokenizers=(*plan.tokenizers, path)) if path not in plan.tokenizers else None
+    if _SHARD.search(name) or name.endswith(".bin"):
+        return replace(plan, data=(*plan.data, folder)) if folder not in plan.data else None
+    return None
+
+
+def _read_only(plan: Plan, failure: Failure) -> Plan | None:
+    """A script that writes beside itself gets a copy of its folder; one that names absolute paths, a place for them."""
+    match = _DENIED.search(failure.message)
+    if failure.error not in ("OSError", "PermissionError", "FileNotFoundError") or match is None:
+        return None
+    path = match[1]
+    if path.startswith("/tmp/") or not path.startswith("/"):
+        return replace(plan, writable=True)
+    top = "/" + path.split("/")[1]
+    return replace(plan, paths=(*plan.paths, top)) if top not in plan.paths else None
+
+
+def _tokenizer(plan: Plan, failure: Failure) -> Plan | None:
+    """The vocabulary that the script says it wants."""
+    match = re.search(r"VOCAB_SIZE=(\d+) does not match tokenizer vocab_size=(\d+)", failure.message)
+    if match and match[1] != match[2]:
+        return replace(plan, vocabulary=int(match[1]))
+    return None

@@ -1,0 +1,59 @@
+"""Runs until one runs to its end: every try that fails says what the next one changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from auditor.findings import Location
+from auditor.probe.model import Attempt
+from auditor.probe.plan import Made, Plan, make
+from auditor.probe.retry import adjusted
+from auditor.probe.runner import Run, Runner
+from auditor.probe.scene import Workspace
+from auditor.rule import Facts
+
+MOST_TRIES = 6
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The last run of the base stream with how it was made; it ran to its end where `run.error` is empty."""
+
+    run: Run
+    made: Made
+    workspace: Workspace
+    attempts: tuple[Attempt, ...]
+
+
+def settle(
+    runner: Runner, facts: Facts, seconds: float, *, record: bool = True, progress: Callable[[str], None] | None = None
+) -> Settled:
+    """At most `MOST_TRIES` runs in at most so many seconds."""
+    plan, attempts = Plan(), []
+    deadline = time.monotonic() + seconds
+    while True:
+        if progress is not None:
+            progress(f"base run, attempt {len(attempts) + 1}")
+        made = make(facts, plan)
+        workspace = Workspace(made.layout)
+        left = max(1.0, deadline - time.monotonic())
+        run = runner.run(made, workspace, "base", left, record=record)
+        attempts.append(Attempt(made.changed, run.error, _location(facts, run)))
+        settled = Settled(run, made, workspace, tuple(attempts))
+        if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or time.monotonic() >= deadline:
+            return settled
+        following = adjusted(plan, run.failure)
+        if following is None:
+            return settled
+        plan = following
+
+
+def _location(facts: Facts, run: Run) -> Location | None:
+    """The innermost line of the submission in the traceback."""
+    failure = run.failure
+    if failure is None or not failure.path:
+        return None
+    unit = next((u for u in facts.sources.units if u.path == failure.path), None)
+    return Location(failure.path, failure.line, failure.line, unit.layer if unit else 0)
