@@ -31,6 +31,7 @@ from auditor.rule import Behaviour, Facts, Rule
 
 WITNESS = "Witness"  # the event of a step that the probe adds
 _DECIDING = (Outcome.VIOLATION, Outcome.DISPUTED)
+_CODE = 90  # characters of a line that a step quotes
 _BY_CODE = "from the code alone"
 CONDITIONS: Mapping[Condition, str] = {
     "C1": "a prediction depends on what comes before it alone",
@@ -249,7 +250,8 @@ def _steps(facts: Facts, case: _Case, otherwise: Location | None) -> tuple[Step,
 def _line(facts: Facts, location: Location) -> str:
     text = text_at(facts.sources, facts.submission, location)
     lines = text.splitlines() if text else []
-    return lines[location.line - 1].strip() if location.line and location.line <= len(lines) else ""
+    line = lines[location.line - 1].strip() if location.line and location.line <= len(lines) else ""
+    return line if len(line) <= _CODE else line[: _CODE - 1] + "…"
 
 
 # --- in words ------------------------------------------------------------------------------------------------------
