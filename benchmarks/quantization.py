@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def _hessian(columns: int) -> Tensor:
     return inputs.t() @ inputs / len(inputs)
 
 
-def run_ours(model: Model, code_bytes: int, limit: int) -> tuple[Times, dict[str, gptq.Quantized], prune.PruneReport]:
+def run_ours(model: Model, code_bytes: int, limit: int) -> tuple[Times, dict[str, gptq.Quantized], prune.Fitted]:
     """Everything from weights to the artifact's bytes, as a run does it."""
     started, cpu = time.perf_counter(), time.process_time()
     matrices = gptq.quantize_all(model.matrices, model.hessians, artifact.workers())
@@ -101,7 +102,7 @@ def run_ours(model: Model, code_bytes: int, limit: int) -> tuple[Times, dict[str
     packing = compressing.seconds
     times = Times(quantized_at - started, ended - quantized_at - packing, packing, ended - started,
                   time.process_time() - cpu, len(fitted.blob))
-    return times, {**tables, **matrices}, fitted.report
+    return times, {**tables, **matrices}, fitted
 
 
 class _Stopwatch:
@@ -133,6 +134,12 @@ def run_record(model: Model, source: str, folder: Path) -> tuple[Times, dict[str
     with np.load(folder / "codes.npz", allow_pickle=False) as arrays:
         codes = {name: arrays[name] for name in arrays.files}
     return Times(**times, artifact_bytes=(folder / "record.ptz").stat().st_size), codes, done.stdout.splitlines()
+
+
+def as_much_pruned(ours: dict[str, gptq.Quantized], log: Sequence[str]) -> int | None:
+    """Bytes of our artifact with as many values pruned as the record's log says; None where it says nothing."""
+    counts = [int(found[1]) for line in log if (found := re.search(r"selective_prune: pruning (\d+)/", line))]
+    return len(artifact.pack(prune.prune(ours, counts[0]), {})) if counts else None
 
 
 def differing(ours: dict[str, gptq.Quantized], theirs: dict[str, Codes]) -> tuple[int, int, int]:
@@ -175,15 +182,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     record: list[Times] = []
     notes: list[str] = []
     for turn in range(options.repeat):  # in turns, so that a busy machine slows both
-        times, quantized, report = run_ours(model, RECORD_CODE_BYTES, LIMIT)
+        times, quantized, fitted = run_ours(model, RECORD_CODE_BYTES, LIMIT)
         ours.append(times)
-        notes.append(str(report))
+        notes.append(f"ours: {fitted.unpruned_bytes:,} bytes before pruning, {len(fitted.blob):,} after; "
+                     f"{fitted.pruned:,} of {fitted.prunable:,} values pruned")
         print(f"ours, run {turn + 1}: {times.whole:.1f} s", file=sys.stderr)
         if source is not None:
             with tempfile.TemporaryDirectory() as folder:
                 times, codes, log = run_record(model, source, Path(folder))
             record.append(times)
             wrong, scales, count = differing(quantized, codes)
+            if turn == 0 and (alike := as_much_pruned(quantized, log)) is not None:
+                notes.append(f"ours: {alike:,} bytes with as many values pruned as the record's script prunes")
             notes += [f"{wrong:,} of {count:,} codes and {scales:,} scales differ before pruning", *log]
             print(f"record, run {turn + 1}: {times.whole:.1f} s", file=sys.stderr)
     print(f"{len(model.matrices)} matrices, torch {torch.__version__}, {torch.get_num_threads()} threads, "

@@ -66,7 +66,7 @@ class Ours:
         self.model = GPT(run.model, attention.backend(device)).to(device)
         compiled = run.train.compile_model
         self.loss = torch.compile(self.model, dynamic=False, fullgraph=True) if compiled else self.model
-        self.optimizers = optimizer.build(self.model, run.optimizer, world=1, fused=compiled)
+        self.optimizers = optimizer.Optimizers(self.model, run.optimizer, world=1, fused=compiled)
         self.ema = Ema(self.model, run.train)
 
     def set_recurrence(self, active: bool) -> None:
@@ -101,8 +101,8 @@ class Ours:
             return collect_hessians(self.model, batches, min_numel=self.run.quant.quant_min_numel)
 
     def gptq(self, hessians: dict[str, Tensor]) -> object:
-        found = {name: weight.detach().float().cpu() for name, weight, _ in self.model.quantizable()}
-        weights = {name: weight for name, weight in found.items() if name in hessians}
+        layers = self.model.quantizable()
+        weights = {name: layers[name].weight.detach().float().cpu() for name in hessians}
         quant = self.run.quant
         hessians = {name: hessian.cpu() for name, hessian in hessians.items()}
         return quantize_all(weights, hessians, os.cpu_count() or 1, quant.matrix_bits, quant.gptq_block_size,
@@ -280,7 +280,7 @@ def main(which: str, options: dict[str, Any]) -> None:
     x, y = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     found: dict[str, Any] = {"side": which, "tokens": x.numel(), "torch": torch.__version__, "device": where,
-                             "attention": attention.name(attention.backend(device))}
+                             "attention": attention.backend(device).__name__}
     for name, recurrent in (("before", False), ("after", True)):
         found[name] = measure_steps(side, x, y, recurrent, options["steps"], options["warm_up"])
     if options["rest"]:

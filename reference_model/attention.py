@@ -31,11 +31,6 @@ def backend(device: torch.device) -> Attend:
     return sdpa
 
 
-def name(attend: Attend) -> str:
-    """What to call a kernel in a log."""
-    return getattr(attend, "__name__", "unknown")
-
-
 def sdpa(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """torch's own kernels, which want heads before positions."""
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -50,16 +45,14 @@ def flash_attention(flash: Callable[..., Any]) -> Attend:
         if q.dtype not in (torch.bfloat16, torch.float16):
             return sdpa(q, k, v)
         out = flash(q, k, v, causal=True)
-        attended: Tensor = out[0] if isinstance(out, tuple) else out
-        return attended
+        return out[0] if isinstance(out, tuple) else out
 
     return flash_attention_3
 
 
 def _installed_flash() -> Callable[..., Any] | None:
     try:
-        found: Callable[..., Any] = importlib.import_module("flash_attn_interface").flash_attn_func
-        return found
+        return importlib.import_module("flash_attn_interface").flash_attn_func
     except (ImportError, AttributeError, OSError):  # OSError: built against another torch or CUDA
         return None
 
@@ -67,7 +60,6 @@ def _installed_flash() -> Callable[..., Any] | None:
 def _hub_flash() -> Callable[..., Any] | None:
     """The Hub's build through the ``kernels`` package, which loads it from its cache or downloads it."""
     try:
-        found: Callable[..., Any] = importlib.import_module("kernels").get_kernel(HUB_KERNEL).flash_attn_func
-        return found
+        return importlib.import_module("kernels").get_kernel(HUB_KERNEL).flash_attn_func
     except Exception:  # absent, offline, or no build for this torch: whatever it is, SDPA does the same
         return None

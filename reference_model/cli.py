@@ -122,6 +122,7 @@ def _reproduce(options: Options) -> int:
 def _config(options: Options) -> RunConfig:
     """The scale's configuration with the user's settings. Raises UsageError for a setting that is none."""
     from reference_model.config import SCALES, RunConfig
+    from reference_model.config_check import checked
 
     base = SCALES[options.scale]()
     names = {name.upper() for name in base.dump()}
@@ -130,7 +131,7 @@ def _config(options: Options) -> RunConfig:
             raise UsageError(f"--set {name}: no setting of that name (the log of a run lists them all)")
     folder = options.data if options.scale == "record" else options.out / "data"
     try:
-        return RunConfig.from_environment(base, {**options.settings, "DATA_DIR": str(folder.absolute())})
+        return checked(RunConfig.from_environment(base, {**options.settings, "DATA_DIR": str(folder.absolute())}))
     except ValueError as error:
         raise UsageError(f"--set {error}") from None
 

@@ -25,62 +25,50 @@ def compress(
     kept in float16.
     """
     started = time.perf_counter()
-    weights = {name: weight.detach() for name, weight, _ in model.quantizable() if _is_large(weight, config)}
-    matrices = {name for name, _, kind in model.quantizable() if kind == "matrix"} & weights.keys()
-    to_solve = {name: weight.float() for name, weight in weights.items() if name in matrices}
-    quantized = _matrices(model, to_solve, hessians, config)
-    for name in weights.keys() - matrices:
-        quantized[name] = round_rows(weights[name].float(), config.embed_bits, config.embed_clip_quantile)
-    plain = {name: tensor.half() for name, tensor in model.state_dict().items() if name not in weights}
-    log(f"GPTQ quantization: {len(matrices)} layers, {len(weights) - len(matrices)} tables rounded to int8")
+    large = {name: layer for name, layer in model.quantizable().items()
+             if layer.weight.numel() > config.quant_min_numel}
+    quantized = _matrices({n: layer for n, layer in large.items() if isinstance(layer, Linear)}, hessians, config)
+    log(f"GPTQ quantization: {len(quantized)} layers, {len(large) - len(quantized)} tables rounded to int8")
+    for name in large.keys() - quantized.keys():
+        table = large[name].weight.detach().float().cpu()
+        quantized[name] = round_rows(table, config.embed_bits, config.embed_clip_quantile)
     log(f"GPTQ quantization took {time.perf_counter() - started:.1f}s")
     started = time.perf_counter()
-    ordered = {name: _on_cpu(quantized[name]) for name in model.state_dict() if name in quantized}
+    stored = model.state_dict()
     fitted = fit(
-        ordered, {name: tensor.cpu() for name, tensor in plain.items()}, code_bytes, config.artifact_limit_bytes,
-        config.brotli_quality, config.matrix_bits,
+        {name: quantized[name] for name in stored if name in quantized},
+        {name: tensor.half().cpu() for name, tensor in stored.items() if name not in quantized},
+        code_bytes, config.artifact_limit_bytes, config.brotli_quality, config.matrix_bits,
     )  # fmt: skip
-    report = fitted.report
     log(
-        f"selective_prune: unpruned={(report.unpruned_bytes + code_bytes) / 1e6:.2f}MB "
+        f"selective_prune: unpruned={(fitted.unpruned_bytes + code_bytes) / 1e6:.2f}MB "
         f"target={config.artifact_limit_bytes / 1e6:.1f}MB"
     )
-    log(f"selective_prune: pruned {report.pruned}/{report.prunable} lowest-error +/-1 values")
+    log(f"selective_prune: pruned {fitted.pruned}/{fitted.prunable} lowest-error +/-1 values")
     log(f"selective_prune: pruned and compressed in {time.perf_counter() - started:.1f}s")
     return fitted
 
 
-def _is_large(weight: Tensor, config: QuantConfig) -> bool:
-    return weight.numel() > config.quant_min_numel
-
-
 def _matrices(
-    model: GPT, weights: Mapping[str, Tensor], hessians: Mapping[str, Tensor], config: QuantConfig
+    layers: Mapping[str, Linear], hessians: Mapping[str, Tensor], config: QuantConfig
 ) -> dict[str, Quantized]:
     """GPTQ of every matrix. Matrices that are stacked in one weight are clipped each by itself."""
-    parts: dict[str, list[str]] = {}
     pieces: dict[str, Tensor] = {}
     piece_hessians: dict[str, Tensor] = {}
-    for name, weight in weights.items():
-        layer = model.get_submodule(name.removesuffix(".weight"))
-        assert isinstance(layer, Linear)
-        parts[name] = [f"{name}/{index}" for index in range(len(layer.parts))]
-        pieces.update(zip(parts[name], weight.split(layer.parts), strict=True))
-        if name in hessians:
-            piece_hessians.update(dict.fromkeys(parts[name], hessians[name]))
+    for name, layer in layers.items():
+        for index, piece in enumerate(layer.weight.detach().float().split(layer.parts)):
+            pieces[f"{name}/{index}"] = piece
+            piece_hessians[f"{name}/{index}"] = hessians[name]
     found = quantize_all(
         pieces, piece_hessians, workers(), config.matrix_bits, config.gptq_block_size, config.gptq_damp,
         config.clip_quantiles,
     )  # fmt: skip
-    return {name: _stacked([found[piece] for piece in parts[name]]) for name in weights}
+    return {name: _stacked([found[f"{name}/{index}"] for index in range(len(layer.parts))])
+            for name, layer in layers.items()}
 
 
 def _stacked(pieces: list[Quantized]) -> Quantized:
-    rows = [len(piece.codes) for piece in pieces]
-    error = sum(piece.error * count for piece, count in zip(pieces, rows, strict=True)) / sum(rows)
+    """The matrices under each other, on the CPU."""
     codes, scales = torch.cat([piece.codes for piece in pieces]), torch.cat([piece.scales for piece in pieces])
-    return Quantized(codes, scales, pieces[0].bits, error)
-
-
-def _on_cpu(matrix: Quantized) -> Quantized:
-    return Quantized(matrix.codes.cpu(), matrix.scales.cpu(), matrix.bits, matrix.error)
+    error = sum(piece.error * len(piece.codes) for piece in pieces) / len(codes)
+    return Quantized(codes.cpu(), scales.cpu(), pieces[0].bits, error)

@@ -1,4 +1,4 @@
-"""Token shards in the challenge's format, the training loader over them, and what is wrong with them before a run.
+"""Token shards in the challenge's format, and the training loader over them.
 
 A shard is 256 little-endian int32 (magic 20240520, version 1, number of tokens, zeros), then the tokens as uint16: the
 format of llm.c (https://github.com/karpathy/llm.c), which the challenge's data came in.
@@ -10,7 +10,6 @@ import glob
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reference_model.bytes import TokenizerRefused, load_tokenizer
 from reference_model.config import RunConfig
 
 SHARD_MAGIC = 20240520
@@ -26,8 +24,6 @@ SHARD_VERSION = 1
 _HEADER_INTS = 256
 _HEADER_BYTES = _HEADER_INTS * 4
 _TOKEN_BYTES = 2
-_VAL_SEQUENCE = 2048  # expected_val_tokens is counted in whole sequences of this length
-_SAMPLED_TOKENS = 1 << 20  # of each training shard, to see whether its ids fit the vocabulary
 
 Tokens = npt.NDArray[np.uint16]
 
@@ -36,39 +32,22 @@ class ShardError(ValueError):
     """A file is no shard, or not a whole one. The message says which file, what it has and what it should have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A shard whose header and size agree."""
+def read_shard(path: Path) -> Tokens:
+    """The tokens, memory-mapped: nothing but the header is read before it is used.
 
-    path: Path
-    tokens: int
-
-    @staticmethod
-    def open(path: Path) -> Shard:
-        """Reads the header. Raises ShardError for anything but a whole shard, OSError where it can't be read."""
-        with path.open("rb") as file:
-            header = np.frombuffer(file.read(_HEADER_BYTES), dtype="<i4")
-        if header.size < _HEADER_INTS:
-            raise ShardError(f"{path}: {path.stat().st_size} bytes are no shard: its header alone has {_HEADER_BYTES}")
-        magic, version, count = (int(value) for value in header[:3])
-        if magic != SHARD_MAGIC or version != SHARD_VERSION:
-            raise ShardError(
-                f"{path}: header says magic {magic}, version {version}; a shard has {SHARD_MAGIC}, {SHARD_VERSION}"
-            )
-        size, expected = path.stat().st_size, _HEADER_BYTES + count * _TOKEN_BYTES
-        if count < 0 or size != expected:
-            what = "truncated" if size < expected else "longer than its header says"
-            raise ShardError(f"{path}: {what}: {size:,} bytes, but {count:,} tokens make {expected:,}")
-        return Shard(path, count)
-
-    def read(self) -> Tokens:
-        """The tokens, memory-mapped: nothing is read before it is used."""
-        if self.tokens == 0:
-            return np.empty(0, dtype=np.uint16)
-        return np.memmap(self.path, dtype="<u2", mode="r", offset=_HEADER_BYTES, shape=(self.tokens,))
+    Raises ShardError for anything but a whole shard, OSError where it can't be read.
+    """
+    size, header = path.stat().st_size, np.fromfile(path, dtype="<i4", count=_HEADER_INTS).tolist()
+    if len(header) < _HEADER_INTS or header[:2] != [SHARD_MAGIC, SHARD_VERSION]:
+        raise ShardError(f"{path}: no shard: magic and version are {header[:2]}, of {size:,} bytes")
+    expected = _HEADER_BYTES + header[2] * _TOKEN_BYTES
+    if size != expected:
+        what = "truncated" if size < expected else "longer than its header says"
+        raise ShardError(f"{path}: {what}: {size:,} bytes, but {header[2]:,} tokens make {expected:,}")
+    return np.memmap(path, dtype="<u2", mode="r")[_HEADER_BYTES // _TOKEN_BYTES :]
 
 
-def write_shard(path: Path, tokens: npt.ArrayLike) -> Shard:
+def write_shard(path: Path, tokens: npt.ArrayLike) -> None:
     """Writes tokens (integers below 65,536) as a shard; the file appears whole or not at all."""
     values = np.asarray(tokens)
     if values.ndim != 1 or (values.size and not 0 <= int(values.min()) <= int(values.max()) < 1 << 16):
@@ -81,12 +60,14 @@ def write_shard(path: Path, tokens: npt.ArrayLike) -> Shard:
         file.write(header.tobytes())
         file.write(values.astype("<u2").tobytes())
     os.replace(partial, path)
-    return Shard(path, int(values.size))
 
 
 def find_shards(pattern: str) -> list[Path]:
-    """Files that match, by name."""
-    return sorted(Path(name) for name in glob.glob(pattern))
+    """Files that match, by name. Raises FileNotFoundError where there is none."""
+    found = sorted(Path(name) for name in glob.glob(pattern))
+    if not found:
+        raise FileNotFoundError(f"{pattern}: no shard here")
+    return found
 
 
 def load_validation(config: RunConfig) -> Tensor:
@@ -94,14 +75,10 @@ def load_validation(config: RunConfig) -> Tensor:
 
     Nothing is cut off: every token but the first is scored. Raises ShardError or FileNotFoundError.
     """
-    paths = find_shards(config.val_files)
-    if not paths:
-        raise FileNotFoundError(f"no validation shard matches {config.val_files}")
-    parts = [Shard.open(path).read().astype(np.int32) for path in paths]
-    tokens = np.concatenate(parts)
-    if tokens.size < 2:
-        raise ShardError(f"{config.val_files}: {tokens.size} tokens leave nothing to score")
-    return torch.from_numpy(tokens)
+    tokens = np.concatenate([read_shard(path) for path in find_shards(config.val_files)])
+    if len(tokens) < 2:
+        raise ShardError(f"{config.val_files}: no token to score")
+    return torch.from_numpy(tokens.astype(np.int32))
 
 
 class _Pass:
@@ -145,19 +122,18 @@ class TrainLoader:
     """
 
     def __init__(self, config: RunConfig, rank: int, world: int, device: torch.device, seed: int) -> None:
-        shards = [Shard.open(path) for path in find_shards(config.train_files)]
+        self._tokens = [read_shard(path) for path in find_shards(config.train_files)]
         self._seq_len = config.train.train_seq_len
         self._rows = config.train.train_batch_tokens // config.train.micro_batches // self._seq_len
         self._step_rows = self._rows * config.train.micro_batches
         self._rank, self._world, self._device = rank, world, device
         self._own: list[tuple[int, int]] = []  # what is left of this rank's share of a step
-        self._rng = np.random.default_rng([seed, len(shards)])
-        self._sizes = [shard.tokens for shard in shards]
+        self._rng = np.random.default_rng([seed, len(self._tokens)])
+        self._sizes = [len(tokens) for tokens in self._tokens]
         if not any(size > 2 * self._seq_len for size in self._sizes):
             raise ShardError(f"{config.train_files}: no shard holds two sequences of {self._seq_len} tokens")
-        self._tokens = [shard.read() for shard in shards]
         self._pass = _Pass(self._sizes, self._seq_len, self._rng)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="train-loader")
+        self._thread = ThreadPoolExecutor(1)
         self._next: Future[Tensor] = self._thread.submit(self._read)
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
@@ -191,62 +167,3 @@ class TrainLoader:
         for row, (shard, start) in enumerate(own):
             rows[row] = self._tokens[shard][start : start + self._seq_len + 1]
         return batch
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that would end a run or spoil its figure: where it is, and what is wrong and wanted."""
-
-    where: str
-    message: str
-
-
-def check(config: RunConfig) -> list[Problem]:
-    """What is wrong with the data and the tokenizer of a run, before a second of an accelerator is spent on it."""
-    problems = _tokenizer_problems(config)
-    train, found = _open_all(config.train_files, "training")
-    problems += found
-    val, found = _open_all(config.val_files, "validation")
-    problems += found
-    for shard in train:
-        if shard.tokens <= 2 * config.train.train_seq_len:
-            problems.append(Problem(str(shard.path), f"{shard.tokens} tokens are too few for training sequences"))
-    for shard, limit in [*((s, _SAMPLED_TOKENS) for s in train), *((s, s.tokens) for s in val)]:
-        highest = int(shard.read()[:limit].max(initial=0))
-        if highest >= config.model.vocab_size:
-            message = f"holds id {highest}, beyond the vocabulary of {config.model.vocab_size}: another tokenizer's"
-            problems.append(Problem(str(shard.path), message))
-    return problems + (_val_problems(config, val) if val and not found else [])
-
-
-def _open_all(pattern: str, kind: str) -> tuple[list[Shard], list[Problem]]:
-    shards, problems = [], []
-    paths = find_shards(pattern)
-    if not paths:
-        problems.append(Problem(pattern, f"no {kind} shard here: `golf-reproduce data` fetches them"))
-    for path in paths:
-        try:
-            shards.append(Shard.open(path))
-        except (ShardError, OSError) as error:
-            problems.append(Problem(str(path), str(error).removeprefix(f"{path}: ")))
-    return shards, problems
-
-
-def _tokenizer_problems(config: RunConfig) -> list[Problem]:
-    path, wanted = config.tokenizer_path, config.model.vocab_size
-    try:
-        size = int(load_tokenizer(path).vocab_size())
-    except (TokenizerRefused, OSError) as error:
-        return [Problem(path, str(error).removeprefix(f"{path}: "))]
-    return [] if size == wanted else [Problem(path, f"a vocabulary of {size}, but the model's is {wanted}")]
-
-
-def _val_problems(config: RunConfig, shards: list[Shard]) -> list[Problem]:
-    """The number of validation tokens tells a part, or another split, from the challenge's 50,000 documents."""
-    expected, scored = config.data.expected_val_tokens, sum(shard.tokens for shard in shards) - 1
-    if scored < 1:
-        return [Problem(config.val_files, "no token to score")]
-    if expected and not expected <= scored < expected + _VAL_SEQUENCE:
-        message = f"{scored:,} tokens to score, but the full validation set has {expected:,} in whole sequences"
-        return [Problem(config.val_files, message)]
-    return []

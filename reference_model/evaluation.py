@@ -57,6 +57,7 @@ def sliding_windows(tokens: int, seq_len: int, stride: int) -> list[Window]:
 
     The first scores all its targets. The last is shorter where `tokens` is no whole number of strides.
     """
+    assert 0 < stride <= seq_len, "a longer stride leaves gaps"
     windows = [Window(0, min(seq_len, tokens), min(seq_len, tokens))]
     context = seq_len - stride
     for start in range(stride, tokens - context, stride):

@@ -17,7 +17,7 @@ What makes it fast here, with the same result as the column loop of the paper up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -83,12 +83,11 @@ def quantize_together(
 def quantize_all(
     weights: Mapping[str, Tensor], hessians: Mapping[str, Tensor], workers: int = 1, bits: int = 6, block: int = 128,
     damp: float = 0.01, quantiles: Sequence[float] = CLIP_QUANTILES,
-    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Quantized]:
     """:func:`quantize` for every matrix by name, in the given order.
 
     Matrices whose Hessian is one and the same tensor go through together. On the CPU up to ``workers`` threads share
-    the work; ``progress(done, total)`` is called after each group, from whichever thread finished it.
+    the work.
     """
     on_cpu = all(weight.device.type == "cpu" for weight in weights.values())
     workers = min(max(workers, 1), _MOST_WORKERS) if on_cpu else 1
@@ -96,13 +95,10 @@ def quantize_all(
     for name, weight in weights.items():
         found = hessians.get(name)
         groups.setdefault((id(found), weight.shape[1]) if found is not None else name, []).append(name)
-    done: list[str] = []
 
     def work(names: list[str]) -> dict[str, Quantized]:
         matrices = [weights[name] for name in names]
         results = quantize_together(matrices, hessians.get(names[0]), bits, block, damp, quantiles)
-        done.extend(names)
-        progress(len(done), len(weights))
         return dict(zip(names, results, strict=True))
 
     # The widest first: no thread is left alone with one at the end.

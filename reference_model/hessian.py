@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from .model import GPT
+from .model import GPT, Linear
 
 
 def collect_hessians(
@@ -24,8 +24,8 @@ def collect_hessians(
     One pass over the batches; a Hessian costs 2 * inputs^2 operations per position, half of them wasted on symmetry.
     """
     totals: dict[str, Tensor] = {}
-    layers = {name: model.get_submodule(name.removesuffix(".weight"))
-              for name, weight, kind in model.quantizable() if kind == "matrix" and weight.numel() > min_numel}
+    layers = {name: layer for name, layer in model.quantizable().items()
+              if isinstance(layer, Linear) and layer.weight.numel() > min_numel}
     hooks = [layer.register_forward_hook(_adder(totals, name)) for name, layer in layers.items()]
     was_training = model.training
     model.eval()

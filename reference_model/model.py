@@ -102,8 +102,7 @@ class Attention(nn.Module):
         y = self.attend(q, k, v)
         if self.exclusive:
             y = exclude_own_value(y, v)
-        mixed: Tensor = self.out(y.flatten(-2))
-        return mixed
+        return self.out(y.flatten(-2))
 
 
 class MLP(nn.Module):
@@ -116,8 +115,7 @@ class MLP(nn.Module):
         self.down = Linear(config.mlp_dim, config.model_dim, zero=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        narrow: Tensor = self.down(F.leaky_relu(self.up(x), self.negative_slope).square())
-        return narrow
+        return self.down(F.leaky_relu(self.up(x), self.negative_slope).square())
 
 
 class Block(nn.Module):
@@ -137,12 +135,11 @@ class Block(nn.Module):
         """x and the first hidden state ``first``, both [B, T, C], mixed by learned weights, plus attention to it."""
         mix = self.residual_mix.to(x.dtype)
         x = mix[0] * x + mix[1] * first
-        heard: Tensor = self.attention(rms_norm(x) * self.norm_scale, turn, extra_value)
+        heard = self.attention(rms_norm(x) * self.norm_scale, turn, extra_value)
         return x + self.attention_scale.to(x.dtype) * heard
 
     def think(self, x: Tensor) -> Tensor:
-        thought: Tensor = self.mlp(rms_norm(x) * self.norm_scale)
-        return x + self.mlp_scale.to(x.dtype) * thought
+        return x + self.mlp_scale.to(x.dtype) * self.mlp(rms_norm(x) * self.norm_scale)
 
 
 class ValueEmbedding(nn.Module):
@@ -211,13 +208,11 @@ class GPT(nn.Module):
         nn.init.normal_(self.embedding.weight, std=config.tied_embed_init_std)
         self.blocks = nn.ModuleList(Block(config, layer, attend) for layer in range(config.num_layers))
         self.skip_weights = nn.Parameter(torch.ones(skip_count(config), config.model_dim))
-        self.skip_gates = None
-        if config.skip_gates_enabled:
-            self.skip_gates = nn.Parameter(torch.zeros(skip_count(config), config.model_dim))
+        gates = torch.zeros(skip_count(config), config.model_dim)
+        self.skip_gates = nn.Parameter(gates) if config.skip_gates_enabled else None
         self.values = ValueEmbedding(config) if config.ve_layers else None
-        self.lane_merge = None
-        if 0 < config.parallel_start_layer < config.num_layers:
-            self.lane_merge = nn.Parameter(torch.tensor(0.5))
+        lanes = 0 < config.parallel_start_layer < config.num_layers
+        self.lane_merge = nn.Parameter(torch.tensor(0.5)) if lanes else None
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 module.to(getattr(torch, config.embed_dtype))
@@ -272,16 +267,10 @@ class GPT(nn.Module):
         share = self.lane_merge.to(x.dtype)
         return share * x + (1 - share) * lane
 
-    def quantizable(self) -> list[tuple[str, Tensor, str]]:
-        """(name in the state_dict, weight [rows, columns], kind) of all that has two dimensions and no scalar's role.
+    def quantizable(self) -> dict[str, Linear | nn.Embedding]:
+        """The layers whose weight has two dimensions and no scalar's role, by the weight's name in the state_dict.
 
-        Kind "matrix": ``model.get_submodule(name.removesuffix(".weight"))`` is the :class:`Linear` that it belongs to,
-        whose input calibration can hook. Kind "embedding": a table whose rows are tokens.
+        A :class:`Linear` has matrices, whose inputs calibration can hook; an embedding's rows are tokens.
         """
-        found: list[tuple[str, Tensor, str]] = []
-        for name, module in self.named_modules():
-            if isinstance(module, Linear):
-                found.append((f"{name}.weight", module.weight, "matrix"))
-            elif isinstance(module, nn.Embedding):
-                found.append((f"{name}.weight", module.weight, "embedding"))
-        return found
+        layers = self.named_modules()
+        return {f"{name}.weight": layer for name, layer in layers if isinstance(layer, Linear | nn.Embedding)}

@@ -21,7 +21,7 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 def orthogonalize(batch: Tensor, steps: int) -> Tensor:
     """batch [n, rows, columns], rows <= columns -> about U V^T of each, singular values in roughly 0.7..1.2."""
     a, b, c = NEWTON_SCHULZ
-    x: Tensor = batch / (batch.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = batch / (batch.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -31,12 +31,10 @@ def orthogonalize(batch: Tensor, steps: int) -> Tensor:
 def update_directions(batch: Tensor, steps: int, dtype: torch.dtype) -> Tensor:
     """The steps to take (for a learning rate of 1) along momenta ``batch`` [n, rows, columns], in ``dtype``."""
     rows, columns = batch.shape[-2:]
-    equal: Tensor = batch / batch.norm(dim=-1, keepdim=True).clamp_min(1e-7)
-    batch = equal.to(dtype)
+    batch = (batch / batch.norm(dim=-1, keepdim=True).clamp_min(1e-7)).to(dtype)
     if rows <= columns:
         return orthogonalize(batch, steps)
-    tall: Tensor = orthogonalize(batch.mT, steps).mT * (rows / columns) ** 0.5
-    return tall
+    return orthogonalize(batch.mT, steps).mT * (rows / columns) ** 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ def split(model: GPT) -> tuple[list[Matrix], list[nn.Parameter], list[nn.Paramet
     """All of a model's parameters as (matrices, embedding tables, everything else), each parameter in one of them."""
     matrices: list[Matrix] = []
     tables: list[nn.Parameter] = []
-    for module in model.modules():
-        if isinstance(module, Linear):
-            starts = [sum(module.parts[:index]) for index in range(len(module.parts))]
-            matrices += [Matrix(module.weight, *rows) for rows in zip(starts, module.parts, strict=True)]
-        elif isinstance(module, nn.Embedding):
-            tables += module.parameters()
+    for layer in model.quantizable().values():
+        if isinstance(layer, Linear):
+            starts = [sum(layer.parts[:index]) for index in range(len(layer.parts))]
+            matrices += [Matrix(layer.weight, *rows) for rows in zip(starts, layer.parts, strict=True)]
+        else:
+            tables += layer.parameters()
     taken = {id(matrix.parameter) for matrix in matrices} | {id(table) for table in tables}
     return matrices, tables, [parameter for parameter in model.parameters() if id(parameter) not in taken]
 
@@ -28,7 +28,11 @@ def split(model: GPT) -> tuple[list[Matrix], list[nn.Parameter], list[nn.Paramet
 class Optimizers:
     """Everything that changes weights. AdamW: Loshchilov & Hutter 2017, https://arxiv.org/abs/1711.05101."""
 
-    def __init__(self, model: GPT, config: OptimizerConfig, world: int, fused: bool) -> None:
+    def __init__(self, model: GPT, config: OptimizerConfig, world: int, fused: bool = False) -> None:
+        """``model`` must be on its device already. ``world``: ranks that hold the same model.
+
+        ``fused`` compiles Muon's arithmetic; the results are the same but for the rounding.
+        """
         matrices, tables, scalars = split(model)
         self.config = config
         self.parameters = list(model.parameters())
@@ -57,11 +61,3 @@ class Optimizers:
         """Forgets everything that was learned about the gradients, as after the warm-up steps."""
         self.adam.state.clear()
         self.muon.reset()
-
-
-def build(model: GPT, config: OptimizerConfig, world: int, fused: bool = False) -> Optimizers:
-    """The optimizers of ``model``, which must be on its device already. ``world``: ranks that hold the same model.
-
-    ``fused`` compiles Muon's arithmetic; the results are the same but for the rounding.
-    """
-    return Optimizers(model, config, world, fused)

@@ -65,7 +65,7 @@ def examine(config: RunConfig, out: Path, nproc: int | None = None, cards: Seque
 
 def data(config: RunConfig) -> list[Check]:
     """Shards and tokenizer of the run; needs torch, which `examine` looks for."""
-    from reference_model.data import check
+    from reference_model.data_check import check
 
     needed = f"shards and tokenizer for a vocabulary of {config.model.vocab_size} in {config.data.data_dir}"
     remedy = f"golf-reproduce data --data {config.data.data_dir}" if config.scale == "record" else ""

@@ -6,8 +6,6 @@ import contextlib
 import os
 import platform
 import random
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -73,10 +71,8 @@ class Runtime:
         return torch.autocast(device_type=self.device.type, dtype=torch.bfloat16)
 
     def peak_memory(self) -> tuple[int, int]:
-        """MiB allocated and reserved at most on the device; zeros on the CPU."""
-        if self.device.type != "cuda":
-            return 0, 0
-        return (torch.cuda.max_memory_allocated(self.device) >> 20, torch.cuda.max_memory_reserved(self.device) >> 20)
+        """MiB allocated and reserved at most on the GPU."""
+        return torch.cuda.max_memory_allocated(self.device) >> 20, torch.cuda.max_memory_reserved(self.device) >> 20
 
 
 @contextlib.contextmanager
@@ -106,7 +102,7 @@ def seed_everything(seed: int) -> None:
 
 
 def surroundings(run: Runtime) -> list[str]:
-    """What the log says of the machine: Python, PyTorch, device, driver."""
+    """What the log says of the machine: Python, PyTorch, devices."""
     lines = [
         f"Running Python {platform.python_version()} on {platform.system()} {platform.machine()}",
         f"Running PyTorch {torch.__version__}",
@@ -114,9 +110,5 @@ def surroundings(run: Runtime) -> list[str]:
     if run.device.type != "cuda":
         return [*lines, f"device: CPU, {torch.get_num_threads()} threads, {os.cpu_count()} cores"]
     lines.append(f"device: {torch.cuda.get_device_name(run.device)}, CUDA {torch.version.cuda}")
-    tool = shutil.which("nvidia-smi")
-    if tool:
-        query = [tool, "--query-gpu=index,name,driver_version,memory.total", "--format=csv,noheader"]
-        said = subprocess.run(query, capture_output=True, text=True, check=False, timeout=60).stdout
-        lines += [f"gpu {line.strip()}" for line in said.splitlines() if line.strip()]
-    return lines
+    cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    return [*lines, *(f"gpu {index}, {card.name}, {card.total_memory >> 20} MiB" for index, card in enumerate(cards))]

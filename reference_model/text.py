@@ -22,7 +22,7 @@ _LEFT_OUT = frozenset({"__pycache__", "dist-packages", "idlelib", "lib2to3", "si
 _LONGEST_FILE = 120_000  # bytes; longer sources are tables rather than text
 _VAL_EVERY = 16
 _TRAIN_BYTES = 6_000_000
-_VAL_BYTES = 60_000
+_VAL_BYTES = 48_000
 _TOKENIZER_BYTES = 1_000_000
 _SHARDS = 2
 

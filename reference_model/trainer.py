@@ -17,7 +17,7 @@ from reference_model.ema import Ema
 from reference_model.evaluation import Score
 from reference_model.log import Log
 from reference_model.model import GPT, route
-from reference_model.optimizer import build
+from reference_model.optimizer import Optimizers
 from reference_model.runtime import Runtime
 from reference_model.schedule import lr_scale, progress
 
@@ -44,7 +44,7 @@ class Trainer:
         self._loss: Callable[[Tensor, Tensor], Tensor] = self.model
         if compiled:
             self._loss = torch.compile(self.model, dynamic=False, fullgraph=True)
-        self.optimizers = build(self.model, config.optimizer, run.world, fused=compiled)
+        self.optimizers = Optimizers(self.model, config.optimizer, run.world, fused=compiled)
         self._accumulation = config.train.grad_accum_steps(run.world)
         self._loader = self._new_loader()
         self._last_step_done: torch.cuda.Event | None = None

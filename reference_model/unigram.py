@@ -9,14 +9,14 @@ import torch
 
 from reference_model.bytes import byte_table, load_tokenizer
 from reference_model.config import RunConfig
-from reference_model.data import Shard, find_shards, load_validation
+from reference_model.data import find_shards, load_validation, read_shard
 
 
 def unigram_bpb(config: RunConfig) -> float:
     """Bits per byte of the validation tokens by the training shards' counts, one added to each id's."""
     counts = np.ones(config.model.vocab_size, dtype=np.int64)
     for path in find_shards(config.train_files):
-        counts += np.bincount(Shard.open(path).read(), minlength=counts.size)
+        counts += np.bincount(read_shard(path), minlength=counts.size)
     tokens = load_validation(config).to(torch.int64)
     nats = -np.log(counts / counts.sum())[tokens[1:].numpy()].sum()
     size = byte_table(load_tokenizer(config.tokenizer_path)).count(tokens[:-1], tokens[1:]).sum()

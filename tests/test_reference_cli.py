@@ -162,7 +162,9 @@ def test_the_small_scale_end_to_end(tmp_path: Path) -> None:
     untrained = float(re.search(r"untrained ([0-9.]+)", done.stdout)[1])  # type: ignore[index]
     assert said["val_bpb"] < 0.8 * unigram < unigram < untrained
     assert said["val_bpb_std"] > 0
-    assert "num_layers: 1\n" not in (folder / "train_seed42.log").read_text("utf-8")
+    for log in folder.glob("train_seed*.log"):
+        assert "num_layers: 1\n" not in log.read_text("utf-8")
+        assert re.search(r"selective_prune: pruned [1-9]\d*/", log.read_text("utf-8")), "pruning takes part"
     again = _golf_reproduce("--out", str(out))
     assert again.returncode == 2
     assert "holds a run already" in again.stderr

@@ -14,7 +14,8 @@ import numpy as np  # noqa: E402
 
 from reference_model import download, text  # noqa: E402
 from reference_model.config import RunConfig, small  # noqa: E402
-from reference_model.data import Problem, Shard, ShardError, TrainLoader, check, load_validation, write_shard  # noqa: E402
+from reference_model.data import ShardError, TrainLoader, load_validation, read_shard, write_shard  # noqa: E402
+from reference_model.data_check import Problem, check  # noqa: E402
 from reference_model.download import DownloadError, RemoteFile, fetch  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -48,13 +49,15 @@ def numbered(folder: Path, *sizes: int, micro_batches: int = 2, rows: int = 4) -
 
 def test_shard_round_trip(tmp_path: Path) -> None:
     ids = [0, 1, 65535, 7]
-    shard = write_shard(tmp_path / "a" / "s.bin", ids)
-    assert Shard.open(shard.path) == shard
-    assert shard.read().tolist() == ids
-    header = np.fromfile(shard.path, dtype="<i4", count=256)
+    path = tmp_path / "a" / "s.bin"
+    write_shard(path, ids)
+    assert read_shard(path).tolist() == ids
+    header = np.fromfile(path, dtype="<i4", count=256)
     assert header[:3].tolist() == [20240520, 1, 4]
     assert not header[3:].any()
-    assert shard.path.stat().st_size == 1024 + 8
+    assert path.stat().st_size == 1024 + 8
+    write_shard(path, [])
+    assert read_shard(path).size == 0
 
 
 @pytest.mark.parametrize("ids", [[-1], [65536], [[1, 2]]])
@@ -69,17 +72,19 @@ def test_shard_takes_uint16_only(tmp_path: Path, ids: object) -> None:
     [
         (lambda data: data[:-1], "truncated: 1,043 bytes, but 10 tokens make 1,044"),
         (lambda data: data + b"\0\0", "longer than its header says"),
-        (lambda data: data[:100], "its header alone has 1024"),
+        (lambda data: data[:100], "no shard: .* of 100 bytes"),
+        (lambda data: b"", "no shard: .* of 0 bytes"),
         (lambda data: b"\1" + data[1:], "magic"),
-        (lambda data: data[:4] + b"\2" + data[5:], "version 2"),
+        (lambda data: data[:4] + b"\2" + data[5:], r"version are \[20240520, 2\]"),
         (lambda data: data[:8] + b"\xff\xff\xff\xff" + data[12:], "longer"),
     ],
 )
 def test_what_is_no_shard(tmp_path: Path, change, message: str) -> None:  # type: ignore[no-untyped-def]
-    path = write_shard(tmp_path / "s.bin", range(10)).path
+    path = tmp_path / "s.bin"
+    write_shard(path, range(10))
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(ShardError, match=message) as caught:
-        Shard.open(path)
+        read_shard(path)
     assert str(path) in str(caught.value)
 
 

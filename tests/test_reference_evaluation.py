@@ -160,6 +160,12 @@ def test_windows_by_hand() -> None:
     assert found == [(0, 6, 6), (2, 6, 2), (4, 6, 2), (6, 5, 1)]
 
 
+@pytest.mark.parametrize("stride", [0, 7])
+def test_windows_may_not_leave_gaps(stride: int) -> None:
+    with pytest.raises(AssertionError, match="leaves gaps"):
+        sliding_windows(11, 6, stride)
+
+
 # --- scores --------------------------------------------------------------------------------------------------------
 
 

@@ -131,7 +131,7 @@ class TestOptimizers:
 
     def test_matrices_follow_the_slow_reference(self) -> None:
         model = with_gradients()
-        built = optimizer.build(model, replace(PRECISE, grad_clip_norm=0.0), world=1)
+        built = optimizer.Optimizers(model, replace(PRECISE, grad_clip_norm=0.0), world=1)
         matrices, _, _ = optimizer.split(model)
         slow = [SlowMuon(matrix.weight) for matrix in matrices]
         for step in (0, 700, 2000):
@@ -145,7 +145,7 @@ class TestOptimizers:
 
     def test_the_rest_follows_adamw_as_published(self) -> None:
         model = with_gradients()
-        built = optimizer.build(model, replace(PRECISE, grad_clip_norm=0.0), world=1)
+        built = optimizer.Optimizers(model, replace(PRECISE, grad_clip_norm=0.0), world=1)
         _, tables, scalars = optimizer.split(model)
         rows = [(p, 0.03, 0.09) for p in tables] + [(p, 0.02, 0.02) for p in scalars]
         expected = [p.detach().double().clone() for p, _, _ in rows]
@@ -167,14 +167,14 @@ class TestOptimizers:
     def test_gradients_are_clipped_together(self) -> None:
         model = with_gradients()
         before = torch.cat([p.grad.flatten() for p in model.parameters()])
-        optimizer.build(model, PRECISE, world=1).step(1.0, 0)
+        optimizer.Optimizers(model, PRECISE, world=1).step(1.0, 0)
         after = torch.cat([p.grad.flatten() for p in model.parameters()])
         assert after.norm().item() == pytest.approx(0.3, rel=1e-4)
         assert torch.allclose(after / after.norm(), before / before.norm(), atol=1e-6)
 
     def test_reset_forgets_all(self) -> None:
         model, fresh = with_gradients(), with_gradients()
-        built, new = (optimizer.build(one, PRECISE, world=1) for one in (model, fresh))
+        built, new = (optimizer.Optimizers(one, PRECISE, world=1) for one in (model, fresh))
         for step in range(3):
             built.step(1.0, step)
         built.zero_grad()
@@ -212,7 +212,7 @@ class TestOptimizers:
 def moved(world: int) -> dict[str, Tensor]:
     """The weights after two steps with the same gradients on every rank."""
     model = with_gradients()
-    built = optimizer.build(model, PRECISE, world)
+    built = optimizer.Optimizers(model, PRECISE, world)
     for step in range(2):
         give_gradients(model, step)
         built.step(1.0, step)

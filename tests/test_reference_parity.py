@@ -109,7 +109,7 @@ class TestParity:
         settings = replace(config.record().optimizer, muon_dtype="bfloat16" if half else "float32")
         case.model.load_state_dict(case.translated(case.theirs["weights"]))
         case.model.set_recurrence(True)
-        built = optimizer.build(case.model, settings, world=1)
+        built = optimizer.Optimizers(case.model, settings, world=1)
         before = case.translated(case.theirs["weights"])
         for step, after in zip(record_oracle.STEPS, case.theirs["after"], strict=True):
             built.zero_grad()
