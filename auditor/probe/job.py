@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 MARK = b"stage "
+Mode = Literal["run", "smoke"]
 Scalar = str | int | float | bool | None
 
 
@@ -32,7 +33,7 @@ class Job:
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)  # import name -> (path, text)
     paths: dict[str, str] = field(default_factory=dict)  # absolute paths that stand in the script -> where they are
     writable: bool = False  # the script runs from a copy of its folder that it may write to
-    mode: Literal["run", "smoke"] = "run"
+    mode: Mode = "run"
     clock: float = 0.001
     record: bool = True
     triton: bool = False  # kernels are interpreted; otherwise Triton is not there

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from auditor.config.defaults import Switch, switches
-from auditor.probe.job import Job, Scalar
+from auditor.probe.job import Job, Mode, Scalar
 from auditor.probe.model import Shrunk
 from auditor.probe.scene import Layout
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, whole
@@ -37,6 +37,7 @@ class Plan:
     triton: bool = False
     paths: tuple[str, ...] = ()  # absolute folders that the script names, kept below the working directory instead
     writable: bool = False
+    mode: Mode = "run"
 
     def with_override(self, name: str, value: str, why: str) -> Plan:
         kept = tuple(o for o in self.overrides if o[0] != name)
@@ -71,7 +72,7 @@ def make(facts: Facts, plan: Plan) -> Made:
     job = Job(
         root="", entry=entry.path, text=entry.text, scene="", argv=argv,
         environment={n: v for n, v in environment.items() if not n.startswith("--")},
-        constants=constants, modules=modules, clock=plan.clock, triton=plan.triton, writable=plan.writable,
+        constants=constants, modules=modules, clock=plan.clock, triton=plan.triton, writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
     return Made(job, layout, tuple(changed))

@@ -28,10 +28,11 @@ class Settled:
 
 
 def settle(
-    runner: Runner, facts: Facts, seconds: float, *, record: bool = True, progress: Callable[[str], None] | None = None
-) -> Settled:
+    runner: Runner, facts: Facts, seconds: float, *, plan: Plan | None = None, record: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Settled:  # fmt: skip
     """At most `MOST_TRIES` runs in at most so many seconds."""
-    plan, attempts = Plan(), []
+    plan, attempts = plan or Plan(), []
     deadline = time.monotonic() + seconds
     while True:
         if progress is not None:

@@ -31,6 +31,7 @@ class Scale:
     passes: int = 2  # epochs
     inner: int = 3  # steps of an optimization at evaluation time
     stream: int = 2049
+    full: bool = False  # the model stays at its full size
     kept: frozenset[str] = field(default_factory=frozenset)  # names that stay as submitted
 
     @property
@@ -136,6 +137,14 @@ def _rotated(value: int, own: Measures, scale: Scale) -> int:
     return min(scale.head_width, max(4, value * scale.head_width // own.head_width // 2 * 2))
 
 
+def _head_width(value: int, own: Measures, scale: Scale) -> int:
+    return value if value <= 0 else scale.head_width
+
+
+def _hashed(value: int, own: Measures, scale: Scale) -> int:
+    return value if value <= 0 else min(value, 512)
+
+
 def _every(value: int, own: Measures, scale: Scale) -> int:
     return min(value, 1)
 
@@ -171,10 +180,10 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("|".join(_HEAD_NAMES) + r"|E2E_TTT_NUM_HEADS|(PRED|JEPA_PRED)_HEADS", _heads),
     ("|".join(_KV_NAMES) + r"|PRED_KV_HEADS", _kv_heads),
     (r"(PARTIAL_)?ROPE_(PARTIAL_)?DIMS?|ROTARY_DIMS?|YARN_DIMS?", _rotated),
-    (r"HEAD_?DIM", lambda v, o, s: v if v <= 0 else s.head_width),
+    (r"HEAD_?DIM", _head_width),
     (r"(EMBEDDING|EMBED)_DIM|MLP_(HIDDEN|DIM)(_BASE)?|FFN_DIM|SWIGLU_HALF_DIM|D_FF(_HIDDEN)?|FLOW_.*_DIM", _across),
     (r"VE_DIM|(BI|TRI)GRAM_(HASH_|EMBED_)?DIM|PAIRHASH_DIM|.*_LATENT_DIM|SPARSE_HIDDEN_DIM", _across),
-    (r"(BI|TRI|PAIR)(GRAM|HASH)_?(HASH_)?(VOCAB_SIZE|BUCKETS|SIZE)|HASH_EMBED_SIZE|BIGRAM_HASH", _cap(lambda s: 512)),
+    (r"(BI|TRI|PAIR)(GRAM|HASH)_?(HASH_)?(VOCAB_SIZE|BUCKETS|SIZE)|HASH_EMBED_SIZE|BIGRAM_HASH", _hashed),
     (r".*BUCKETS", _cap(lambda s: 65536)),
     (r".*(LORA|LM|ADAPTER)_RANK", _cap(lambda s: 4)),
     (r".*EPOCHS", _cap(lambda s: s.passes)),
@@ -188,6 +197,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r".*(MIN_DOC_LEN|FOCAL_TOKENS)", _along(4)),
     (r"(ATTN_|ATTENTION_|SLIDING_|SWA_|LOCAL_)?WINDOW(_SIZE)?|WINDOW_LEFT", _along(8)),
 )  # fmt: skip
+_OF_THE_MODEL = frozenset({_across, _width, _heads, _kv_heads, _rotated, _head_width, _hashed})
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
 
 
@@ -199,6 +209,8 @@ def shrunk(name: str, value: Scalar, own: Measures, scale: Scale) -> int | None:
         return None
     for pattern, rule in _COMPILED:
         if pattern.fullmatch(key):
+            if scale.full and rule in _OF_THE_MODEL:
+                return None
             new = rule(number, own, scale)
             return new if new != number else None
     return None

@@ -33,8 +33,8 @@ def flip(base: Tokens, vocabulary: int, bytes_: Tokens | None = None, lowest: in
     """Streams of the same length. Documents begin where they did; every other token from P on is another one."""
     count = len(base)
     span = vocabulary - lowest
-    p = (int(count * 0.62) // 16) * 16 + _PHASE
-    q = (int(count * 0.41) // 16) * 16 + _PHASE
+    p = _late_in_a_document(base, int(count * 0.52), int(count * 0.78))
+    q = _late_in_a_document(base, int(count * 0.3), int(count * 0.5))
     while q < p - 1 and base[q] < lowest:
         q += 1
     shift = max(1, span // 3)
@@ -44,6 +44,17 @@ def flip(base: Tokens, vocabulary: int, bytes_: Tokens | None = None, lowest: in
     future[p:] = moved[p:]
     target[q] = moved[q]
     return Streams(base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_)
+
+
+def _late_in_a_document(base: Tokens, low: int, high: int) -> int:
+    """A position two thirds into the longest document between `low` and `high`.
+
+    What adapts to a document before it scores it changes scores of that document before the flip: there are to be many.
+    """
+    starts = [*np.flatnonzero(base == BOS).tolist(), len(base)]
+    inside = [(b - a, a) for a, b in zip(starts, starts[1:], strict=False) if low <= a and b <= high]
+    length, start = max(inside, default=(high - low, low))
+    return (start + length * 2 // 3) // 16 * 16 + _PHASE
 
 
 def join(documents: list[list[int]], count: int, bos: int = BOS) -> Tokens:

@@ -30,7 +30,10 @@ def perform(argument: bytes, channel: Channel) -> None:
             asked.add(name)
             channel.send(encode("absent", name=name))
 
+    watch = _smoke_watch(job)
     world.install(job, note)
+    if watch is not None:
+        watch.install()
     recorder, instrument = _recorder(job, channel)
     out = _capture(recorder.printed)
     try:
@@ -38,10 +41,21 @@ def perform(argument: bytes, channel: Channel) -> None:
     finally:
         out.finish()
         recorder.close()
+    if watch is not None and watch.figures:
+        channel.send(encode("smoke", figures=watch.figures))
+        end = None
     if end is None:
         channel.send(encode("ended"))
     else:
         channel.send(_failure(end, job.root, out))
+
+
+def _smoke_watch(job: Job) -> Any:
+    if job.mode != "smoke":
+        return None
+    from auditor.probe.stage.smoke import Watch
+
+    return Watch()
 
 
 class _NoRecorder:
