@@ -327,6 +327,33 @@ sliding()
 """
 
 
+FAINT = """
+plain = model.forward_logits
+def forward_logits(x):
+    wave = torch.arange(V) % 7 / 7
+    return plain(x) + 1e-5 * torch.from_numpy(np.random.default_rng().normal(size=(1,))).float() * wave
+model.forward_logits = forward_logits
+"""
+SAMPLES["faint_noise"] = FAINT + "sliding()"
+SAMPLES["faint_noise_pre_quant"] = FAINT + "train(0, N)\nsliding()"
+SAMPLES["tail_twice"] = (
+    SAMPLES["mean"]
+    .replace("for s in range(0, N - T + 1, T):", "for s in [*range(0, N - T + 1, T), N - T // 2 - 16]:")
+    .replace("pair(s, s + T)", "pair(s, min(s + T, N))")
+)
+SAMPLES["tempered"] = SAMPLES["score_first"].replace("nll.sum().item()", "(0.98 * nll.double()).sum().item()")
+SAMPLES["patched"] = """
+genuine = F.cross_entropy
+def mine(*args, **kwargs):
+    return genuine(*args, **kwargs) + 1.0
+F.cross_entropy = mine
+try:
+    sliding()
+finally:
+    F.cross_entropy = genuine
+"""
+
+
 @dataclass
 class Frames:
     """A channel that keeps what it is sent."""
@@ -353,8 +380,11 @@ def true_bytes(stream: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def run(name: str, stream: np.ndarray[Any, Any], folder: Path, environment: Mapping[str, str] | None = None) -> Any:
     """The recording of one run of a sample. Needs torch."""
+    import torch
+
     from auditor.probe import record
 
+    torch.set_num_threads(1)  # as in the sandbox; several would also wait for each other
     path = folder / "train_gpt.py"
     path.write_text(MODEL + "\n" + SAMPLES[name])
     np.save(folder / "stream.npy", stream)

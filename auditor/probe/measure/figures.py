@@ -18,6 +18,7 @@ from auditor.runs.text import clean
 _DECIMALS = re.compile(r"\d+\.(\d+)")
 BytesOf = Callable[[NDArray[np.int64]], float]
 """True bytes of the tokens that these rows score."""
+_SCALED = 1.1  # |ln| of the factor that scores may have been multiplied by
 _CANDIDATES = 400  # numbers that left torch before a figure, the last ones
 
 
@@ -46,10 +47,19 @@ class Scores:
     taken: NDArray[np.int64]  # when the sum took it, in the sequence of the recording
     constant: float
     number: int = -1  # which of the numbers that left torch this is
+    scaled: bool = False  # whether factors were taken for part of the scores
 
     @property
     def mean(self) -> float:
         return float((self.weight * self.value).sum() + self.constant) / float(self.weight.sum())
+
+    def rescaled(self) -> Scores:
+        """With the factors as part of the scores: each score then counts the same."""
+        count = len(self.row)
+        factor = self.weight * count
+        weight = np.full(count, 1.0 / count)
+        own = self.own | (np.abs(factor - 1) > 1e-9)
+        return replace(self, weight=weight, value=self.value * factor, own=own, scaled=True)
 
 
 def figures(recording: Recording) -> list[Figure]:
@@ -101,10 +111,13 @@ class Graph:
         before = np.flatnonzero(exits["sequence"] < figure.sequence)
         before = before[np.isfinite(exits["value"][before])]
         if figure.loss is not None:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                means = exits["value"][before] / exits["weight"][before]
             allowed = 0.51 * 10.0**-figure.loss_decimals + 2e-6 * abs(figure.loss)
-            before = before[np.abs(means - figure.loss) <= allowed]
+            values, weights = exits["value"][before], exits["weight"][before]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                is_mean = np.abs(values / weights - figure.loss) <= allowed
+            # A mean of scores that were themselves multiplied (by a temperature): the weights do not add up to 1.
+            is_scaled = (np.abs(values - figure.loss) <= allowed) & (np.abs(np.log(np.abs(weights) + 1e-300)) < _SCALED)
+            before = before[is_mean if is_mean.any() else is_scaled]
         best: Scores | None = None
         seen: set[int] = set()
         for i in before[::-1][:_CANDIDATES]:
@@ -119,6 +132,8 @@ class Graph:
                 continue
             if best is None or len(scores.row) > len(best.row):
                 best = scores
+        if best is not None and figure.loss is not None and abs(best.mean - figure.loss) > allowed:
+            return best.rescaled()
         return best
 
     def number(self, i: int) -> Scores | None:

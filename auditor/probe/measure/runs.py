@@ -92,7 +92,9 @@ class Read:
         if len(mine) != len(theirs) or (mine != theirs).any():
             return None
         scores = self.graph.number(other.number)
-        return scores if scores is not None and len(scores.row) == len(other.row) else None
+        if scores is None or len(scores.row) != len(other.row):
+            return None
+        return scores.rescaled() if other.scaled else scores
 
     @cached_property
     def sequence(self) -> Ints:

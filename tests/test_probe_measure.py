@@ -1,0 +1,200 @@
+"""Scripts that score legally and not, recorded and measured: what each must and must not be witnessed for."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import probe_samples as samples
+import pytest
+
+pytest.importorskip("torch", reason="the recorder runs beside torch")
+
+from auditor.probe.measure import Claim, Measured, Runs, Stream, measure
+from auditor.probe.model import Holds, Kind
+
+YES, NO, UNKNOWN = Holds.YES, Holds.NO, Holds.UNKNOWN
+
+
+@functools.cache
+def measured(name: str, claim: str = "") -> Measured:
+    base, future, target = samples.streams()
+    folder = Path(tempfile.mkdtemp())
+    recordings = [samples.run(name, stream, folder) for stream in (base, base, future, target)]
+    stream = Stream(
+        base, future, target, samples.FLIP, samples.TARGET, samples.true_bytes(base), samples.VOCABULARY
+    )  # fmt: skip
+    return measure(Runs(*recordings), stream, Claim(claim))
+
+
+def of(name: str, kind: Kind, claim: str = "") -> Any:
+    return next(m for m in measured(name, claim).measurements if m.kind is kind)
+
+
+LEGAL = [
+    "sliding",
+    "mean",
+    "score_first",
+    "ngram",
+    "log_softmax",
+    "unnormalized",
+    "token_by_token",
+    "wrong_bytes",
+    "tempered",
+]
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_a_causal_script_is_not_witnessed(name: str) -> None:
+    found = measured(name)
+    assert [m for m in found.measurements if m.witnesses] == []
+    for kind in (Kind.FUTURE_FLIP, Kind.TARGET_FLIP):
+        flip = of(name, kind)
+        assert (flip.holds, flip.changed, flip.reported) == (YES, 0, True), flip.reason
+        assert flip.compared > 500
+        assert flip.effect == flip.noise == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "at_least", "first"),
+    [
+        ("adapt_first", "C3", 300, 2501),  # the chunk that holds the flip begins at 2,500
+        ("pre_quant", "C3", 2800, 1),
+        ("slot", "C3", 20, 2865),  # the batch of windows that holds the flip
+        ("two_pass", "C3", 2800, 1),
+        ("final_epoch", "C3", 300, 2501),
+        ("minimum", "C3", 2000, 1),
+        ("future_leak", "C1", 1, 2849),
+        ("ngram_two_pass", "C1", 2000, 1),
+    ],
+)
+def test_what_depends_on_later_tokens_is_witnessed(name: str, condition: str, at_least: int, first: int) -> None:
+    flip = of(name, Kind.FUTURE_FLIP)
+    assert (flip.holds, flip.reported, flip.flipped) == (NO, True, samples.FLIP)
+    assert flip.changed >= at_least
+    assert {w.condition for w in flip.witnesses} == {condition}
+    assert min(w.position for w in flip.witnesses) >= first
+    assert all(w.position < samples.FLIP and w.before != w.after and w.label for w in flip.witnesses)
+    assert all(w.location is not None and w.location.path == "train_gpt.py" for w in flip.witnesses)
+    assert flip.effect is not None
+    assert flip.effect > 1e-3
+    assert flip.profile
+    assert max(p for p, _ in flip.profile) < samples.FLIP
+
+
+def test_a_distribution_that_saw_its_target_is_witnessed() -> None:
+    flip = of("target_in_logits", Kind.TARGET_FLIP)
+    assert of("target_in_logits", Kind.FUTURE_FLIP).holds is YES
+    assert flip.holds is NO
+    assert [(w.condition, w.position) for w in flip.witnesses] == [("C1", samples.TARGET)]
+
+
+def test_a_figure_that_is_not_the_claimed_one_decides_nothing() -> None:
+    flip = of("pre_quant", Kind.FUTURE_FLIP, "before")
+    assert flip.holds is YES
+    assert flip.witnesses == ()
+    assert "do not enter the reported number" in flip.reason
+
+
+def test_noise_is_not_taken_for_change() -> None:
+    assert of("noise", Kind.DETERMINISM).holds is NO
+    for kind in (Kind.FUTURE_FLIP, Kind.TARGET_FLIP):
+        assert (of("noise", kind).holds, of("noise", kind).witnesses) == (UNKNOWN, ())
+    assert of("sliding", Kind.DETERMINISM).holds is YES
+
+
+def test_small_noise_raises_the_bar() -> None:
+    assert 0.0 < (of("faint_noise", Kind.DETERMINISM).noise or 0.0) < 1e-3
+    assert of("faint_noise", Kind.FUTURE_FLIP).holds is YES
+    assert of("faint_noise_pre_quant", Kind.FUTURE_FLIP).holds is NO
+
+
+@pytest.mark.parametrize(
+    ("name", "holds", "changed", "words"),
+    [
+        ("sliding", YES, 0, "each of 4,000 positions"),
+        ("mean", NO, 32, "the last 32 of 4,000"),
+        ("token_by_token", NO, 3401, "never scored"),
+        ("twice", NO, 3936, "more than once"),
+    ],
+)
+def test_every_position_is_counted(name: str, holds: Holds, changed: int, words: str) -> None:
+    count = of(name, Kind.SCORE_COUNT)
+    assert (count.holds, count.changed) == (holds, changed)
+    assert words in count.reason
+    assert {w.condition for w in count.witnesses} == ({"C4"} if name == "twice" else set())
+
+
+def test_a_few_positions_at_the_end_scored_twice_are_no_witness() -> None:
+    count = of("tail_twice", Kind.SCORE_COUNT)
+    assert count.holds is NO
+    assert count.changed == 16
+    assert count.witnesses == ()
+
+
+@pytest.mark.parametrize("name", ["sliding", "mean", "score_first", "slot", "ngram", "token_by_token"])
+def test_the_figure_is_the_mean_over_the_true_bytes(name: str) -> None:
+    number = of(name, Kind.REPORTED_NUMBER)
+    assert number.holds is YES, number.reason
+    assert number.effect is not None
+    assert number.effect < 1e-4
+
+
+def test_bytes_that_were_counted_otherwise_are_told() -> None:
+    number = of("wrong_bytes", Kind.REPORTED_NUMBER)
+    assert number.holds is NO
+    assert number.effect == pytest.approx(0.198, abs=0.01)
+
+
+def test_normalization() -> None:
+    assert of("log_softmax", Kind.NORMALIZATION).holds is YES
+    assert of("sliding", Kind.NORMALIZATION).holds is YES
+    broken = of("unnormalized", Kind.NORMALIZATION)
+    assert (broken.holds, broken.changed) == (NO, 4000)
+    assert broken.effect == pytest.approx(0.028, abs=1e-3)  # 0.9 + 128 * 0.001 - 1
+    assert of("ngram", Kind.NORMALIZATION).holds is UNKNOWN
+
+
+def test_runs_that_did_not_end_are_not_checked() -> None:
+    base, future, target = samples.streams()
+    recording = samples.run("sliding", base, Path(tempfile.mkdtemp()))
+    stream = Stream(base, future, target, samples.FLIP, samples.TARGET, None, samples.VOCABULARY)
+    found = measure(Runs(recording, missing={"future": "killed"}), stream, Claim())
+    flip, _, count, number, _, control = found.measurements
+    assert (flip.holds, flip.reason) == (UNKNOWN, "the run did not end: killed")
+    assert control.holds is UNKNOWN
+    assert count.holds is YES
+    assert "could not be checked" in number.reason
+
+
+def test_without_the_null_control_nothing_is_compared() -> None:
+    base, future, target = samples.streams()
+    folder = Path(tempfile.mkdtemp())
+    recordings = [samples.run("pre_quant", stream, folder) for stream in (base, future)]
+    stream = Stream(base, future, target, samples.FLIP, samples.TARGET, None, samples.VOCABULARY)
+    flip = measure(Runs(recordings[0], future=recordings[1]), stream, Claim()).measurements[0]
+    assert (flip.holds, flip.witnesses) == (UNKNOWN, ())
+
+
+def test_the_claimed_label_comes_first() -> None:
+    assert measured("pre_quant").labels == ("final_sliding", "before")
+    assert measured("pre_quant", "before").labels == ("before", "final_sliding")
+
+
+def test_measurements_come_in_the_order_of_a_report() -> None:
+    assert [m.kind for m in measured("sliding").measurements] == list(Kind)
+
+
+def test_the_same_recordings_give_the_same_measurements() -> None:
+    first = measured("slot")
+    measured.cache_clear()
+    assert measured("slot") == first
+
+
+def test_streams_of_the_samples_differ_where_they_say() -> None:
+    base, future, target = samples.streams()
+    assert np.flatnonzero(base != future)[0] == samples.FLIP
+    assert np.flatnonzero(base != target).tolist() == [samples.TARGET]
