@@ -18,6 +18,7 @@ _DATASET = re.compile(r"(?<![\w.-])fineweb10B_\w+$")
 _SIDECARS = re.compile(r"fineweb_val_bytes")
 
 
+_LARGE_VOCABULARY = 4000  # a row of logits costs as much as the model: fewer windows see each token
 _ELSEWHERE = ("/content", "/data", "/dev/shm", "/home", "/kaggle", "/mnt", "/root", "/tmp", "/workspace")
 OUTSIDE = "./outside"
 """Where absolute paths are kept: `/workspace/data` is `./outside/workspace/data`."""
@@ -61,8 +62,10 @@ def make(facts: Facts, plan: Plan) -> Made:
     found = switches(facts.sources)
     values = _values(facts, found)
     own = measures(values)
+    vocabulary = plan.vocabulary or whole(values.get("VOCAB_SIZE")) or 1024
+    if vocabulary >= _LARGE_VOCABULARY:
+        plan = replace(plan, scale=replace(plan.scale, overlap=min(2, plan.scale.overlap), stream=1537))
     environment, constants, changed = _settings(facts, found, values, own, plan)
-    vocabulary = plan.vocabulary or whole(environment.get("VOCAB_SIZE")) or whole(values.get("VOCAB_SIZE")) or 1024
     layout = _layout(facts, plan, vocabulary)
     environment.update(_fixed(layout, environment))
     modules = {name: (unit.path, unit.text) for name, unit in facts.sources.modules.items() if unit is not entry}

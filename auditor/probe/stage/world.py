@@ -42,7 +42,7 @@ def install(job: Job, note: Callable[[str], None]) -> None:
     torch.manual_seed(0)
     random.seed(0)
     numpy.random.seed(0)
-    from auditor.probe.stage import absent, clock, compiling, cuda, devices, groups, precision, programs
+    from auditor.probe.stage import absent, clock, compiling, cuda, devices, groups, packing, precision, programs
 
     devices.install()
     cuda.install()
@@ -50,6 +50,7 @@ def install(job: Job, note: Callable[[str], None]) -> None:
     compiling.install()
     groups.install()
     programs.install()
+    packing.install()
     absent.install(note)
     if job.triton:
         from auditor.probe.stage import triton
