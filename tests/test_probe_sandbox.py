@@ -398,9 +398,39 @@ def test_without_any_mechanism_it_is_refused(tmp_path: Path) -> None:
         Jail(Policy(tmp_path), mechanisms=())
     for what in ("files: ", "network: ", "processes: ", "bubblewrap", "Landlock", "seccomp"):
         assert what in str(refusal.value)
+    others = everything_below()  # of jails that other tests share
     with Jail(Policy(tmp_path, search=(ATTEMPTS,)), mechanisms=(), unsafe=True) as jail:
         assert jail.isolation.unsafe
         assert len(jail.isolation.missing) == 3
+        assert jail.call("attempts:hello", b"x").frames == (b"x",)
+        assert jail.call("attempts:orphan", b"").frames == (b"left one behind",)
+        limits = replace(LIMITS, wall_seconds=0.2)
+        assert jail.call("attempts:sleep", b"", limits=limits).reason == "more than 0.2 s of wall clock"
+        assert everything_below() > others
+    assert everything_below() <= others
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_where_the_kernel_has_no_handles_of_processes(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_unless(SETS[name])
+    real = socket.recv_fds
+
+    def without(control: socket.socket, size: int, most: int) -> tuple[bytes, list[int], int, object]:
+        message, descriptors, flags, address = real(control, size, most)
+        kept = descriptors[:1] if b"ready" in message else []  # the scratch folder
+        for descriptor in descriptors[len(kept) :]:
+            os.close(descriptor)
+        return message, kept, flags, address
+
+    monkeypatch.setattr(socket, "recv_fds", without)
+    limits = replace(LIMITS, memory_bytes=100 * MIB)
+    with Jail(Policy(tmp_path, search=(ATTEMPTS,), limits=limits), mechanisms=SETS[name]) as jail:
+        assert jail.call("attempts:hello", b"x").frames == (b"x",)
+        assert jail.call("attempts:fill_memory", b"").reason == "more than 100 MiB of memory"
+        ended = jail.call("attempts:sleep", b"", limits=replace(LIMITS, wall_seconds=0.3))
+        assert ended.reason == "more than 0.3 s of wall clock"
         assert jail.call("attempts:hello", b"x").frames == (b"x",)
 
 
@@ -412,6 +442,18 @@ def test_half_a_guard_is_refused(tmp_path: Path, mechanism: Mechanism, missing: 
     with pytest.raises(Refused) as refusal:
         Jail(Policy(tmp_path), mechanisms={mechanism})
     assert [w for w in ("files", "network", "processes") if f"{w}: " in str(refusal.value)] == list(missing)
+
+
+def test_what_scratch_may_not_be(tmp_path: Path) -> None:
+    skip_unless(SETS["no-bubblewrap"])
+    below = tmp_path / "below"
+    with pytest.raises(Broken, match="not an empty folder"):
+        Jail(Policy(below)).__enter__()
+    below.mkdir()
+    with pytest.raises(Broken, match="not an empty folder"):
+        Jail(Policy(tmp_path)).__enter__()
+    with pytest.raises(Broken, match="is to be read only and lies in"):
+        Jail(Policy(below, readable=(below,))).__enter__()
 
 
 def test_a_home_folder_is_never_readable(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def isolation(found: Capabilities, *, unsafe: bool) -> Isolation:
         if there:
             guards.append((what, ", ".join(there)))
             continue
-        why = "; ".join(reason for mechanism, reason in found.lacking if mechanism in ways)
+        why = "; ".join(dict.fromkeys(reason for mechanism, reason in found.lacking if mechanism in ways))
         missing.append(f"{what}: {why}")
     disk = "a file system in memory of a set size" if B in found.mechanisms else "limits of the kernel and a watcher"
     guards += [*_LIMITED, ("disk", disk)]

@@ -73,7 +73,7 @@ class Ended:
     where a limit or a signal ended it; `reason` says which, "" where it returned. `frames` are those that passed the
     check of origin and order; `tampered` says what did not pass ("" where everything did): then none is to be trusted,
     and `status` is not "ended".
-    `seconds` of wall clock.
+    `seconds` of wall clock. What a run raised, printed and sent are its own words: untrusted text.
     """
 
     status: Literal["ended", "raised", "killed"]
