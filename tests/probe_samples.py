@@ -280,6 +280,25 @@ report("final_ngram", loss_sum, token_count, byte_count(val[1:]))
 """
 )
 
+SAMPLES["ngram_into_tensor"] = (
+    _NGRAM
+    + """
+loss_sum, token_count = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+chunks = []
+for start in range(0, N, 100):
+    end = min(start + 100, N)
+    seg_loss, seg_tokens = blend(start, end)
+    chunks.append(seg_loss)
+    loss_sum += seg_loss
+    token_count += seg_tokens
+    update(start, end)
+again, _ = blend(0, 100)
+pair_of_sums = torch.tensor([loss_sum.item() - chunks[0] + again, token_count.item()], dtype=torch.float64)
+total, count = pair_of_sums.tolist()
+report("final_ngram", total, count, byte_count(val[1:]))
+"""
+)
+
 SAMPLES["unnormalized"] = """
 loss_sum, tokens, nbytes = 0.0, 0, 0.0
 for s in range(0, N, T):

@@ -54,9 +54,9 @@ class Follower:
 
     def concerns(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> bool:
         """Whether an operand has a mirror: the one question asked of every operation, so it is a quick one."""
-        of = self.mirrors.of
+        of, numbers = self.mirrors.of, self.mirrors.numbers
         for value in args:
-            if id(value) in of:
+            if id(value) in of or id(value) in numbers:
                 return True
             if type(value) in (list, tuple) and any(id(v) in of for v in value):
                 return True

@@ -51,7 +51,7 @@ def unpack(frame: bytes) -> Frame:
                 raise ValueError("a frame of the recording holds an unknown array")
             arrays[str(name)] = np.frombuffer(frame, dtype=dtype, count=count, offset=offset)
             offset += arrays[str(name)].nbytes
-    except (struct.error, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
+    except (struct.error, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("a frame of the recording cannot be read") from error
     if offset != len(frame) or not isinstance(kind, str):
         raise ValueError("a frame of the recording has the wrong length")

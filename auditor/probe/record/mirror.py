@@ -42,7 +42,9 @@ class Mirrors:
 
     def get(self, tensor: object) -> Mirror | Scalar | None:
         found = self.of.get(id(tensor))
-        return found[1] if found is not None and found[0]() is tensor else None
+        if found is not None:
+            return found[1] if found[0]() is tensor else None
+        return self.number(tensor) if self.numbers else None
 
     def put(self, tensor: object, mirror: Mirror | Scalar | None) -> None:
         if not isinstance(tensor, Tensor):

@@ -14,11 +14,11 @@ from torch.overrides import TorchFunctionMode
 from auditor.probe.record.arrays import Arrays
 from auditor.probe.record.follow import Follower
 from auditor.probe.record.losses import SMALLEST_VOCABULARY, Losses
-from auditor.probe.record.mirror import Mirror, Mirrors
+from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
 from auditor.probe.record.tape import Tape
 
 _EXITS = frozenset(["item", "__float__", "tolist", "numpy", "__array__", "__format__", "__repr__", "__str__"])
-_BACKWARD = frozenset(["backward", "grad"])
+_BACKWARD = frozenset(["grad"])  # `loss.backward()` ends in torch.autograd.backward, which the recorder watches
 
 
 class Recording(TorchFunctionMode):
@@ -40,7 +40,8 @@ class Recording(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
         before = None
-        concerned = bool(self.mirrors.of) and self.follower.concerns(args, kwargs)
+        known = self.mirrors.of or self.mirrors.numbers
+        concerned = bool(known) and self.follower.concerns(args, kwargs)
         if concerned and name.endswith("_") and args and id(args[0]) not in self.mirrors.of:
             before = self._copy(args[0])
         out = func(*args, **(kwargs or {}))
@@ -58,7 +59,7 @@ class Recording(TorchFunctionMode):
                     self.losses.cross_entropy(func, args, kwargs, out)
                 elif self._born_by_index(name, args, kwargs, out):
                     pass
-                elif name in _FROM_NUMBERS and not concerned:
+                elif name in _FROM_NUMBERS:
                     self._from_number(args, out)
                 elif name in _EXITS:
                     self._exit(name, args[0], out)
@@ -101,10 +102,16 @@ class Recording(TorchFunctionMode):
         """`torch.tensor(number)` of a number that came out of a tracked tensor."""
         if not args or not isinstance(out, Tensor):
             return
-        if (scalar := self.mirrors.number(args[0])) is not None:
-            self.mirrors.put(out, scalar)
+        given = args[0]
+        if isinstance(mirror := self.mirrors.get(given), Scalar):
+            self.mirrors.put(out, mirror)
+        elif type(given) in (list, tuple) and out.dim() == 1 and len(given) <= _FEW:
+            numbers = [self.mirrors.number(v) for v in given]
+            if any(numbers):
+                ids = [-1 if n is None else self.mirrors.reference(n) for n in numbers]
+                self.mirrors.put(out, Mirror(torch.tensor(ids, dtype=torch.int64)))
         else:
-            self.arrays.entered_torch(args[0], out)
+            self.arrays.entered_torch(given, out)
 
     def _exit(self, name: str, tensor: Any, out: Any) -> None:
         mirror = self.mirrors.get(tensor)
@@ -112,6 +119,14 @@ class Recording(TorchFunctionMode):
             return
         if isinstance(mirror, Mirror) and name in ("numpy", "__array__"):
             self.arrays.left_torch(mirror, out)
+            return
+        if isinstance(mirror, Mirror) and name == "tolist" and tensor.dim() == 1 and len(out) <= _FEW:
+            for i, number in enumerate(out):
+                element = self.mirrors.total(
+                    tensor[i], Mirror(mirror.ids[i], _at(mirror.weight, i), mirror.own), self.site()
+                )
+                if element is not None:
+                    self.mirrors.note_number(number, element)
             return
         scalar = self.mirrors.scalar(tensor, mirror, self.site())
         if scalar is None:
@@ -122,6 +137,11 @@ class Recording(TorchFunctionMode):
             self.tape.exit(scalar.node, scalar.factor, float(tensor.detach().double().reshape(-1).numpy()[0]))
 
 
+def _at(weight: float | Tensor, i: int) -> float | Tensor:
+    return weight[i] if isinstance(weight, Tensor) and weight.dim() else weight
+
+
+_FEW = 64  # figures that cross between torch and Python in one list
 _FROM_NUMBERS = frozenset(["tensor", "as_tensor", "scalar_tensor"])
 _STARTS = (
     frozenset(["cross_entropy", "nll_loss", "gather", "take_along_dim", "__getitem__"]) | _BACKWARD | _FROM_NUMBERS

@@ -67,7 +67,7 @@ class Recorder:
         self.tape.step()
 
     def _watch_backward(self) -> None:
-        """`torch.autograd.backward(losses)` does not pass through modes; `loss.backward()` does, and calls it."""
+        """`torch.autograd.backward(losses)` does not pass through modes, and `loss.backward()` ends in it."""
         self._genuine_backward = genuine = torch.autograd.backward
         tape = self.tape
 

@@ -61,7 +61,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
-        if not self.numpy or not isinstance(node.ctx, ast.Load) or not isinstance(node.value, ast.Name):
+        if not self.numpy or not isinstance(node.ctx, ast.Load):
             return node
         index = _index(node.slice)
         return node if index is None else ast.copy_location(_call("g", node.value, index), node)
@@ -72,7 +72,7 @@ class _Rewriter(ast.NodeTransformer):
         if not self.numpy or len(node.targets) > 1 or not isinstance(target, ast.Subscript):
             return node
         index = _index(target.slice)
-        if index is None or not isinstance(target.value, ast.Name):
+        if index is None:
             return node
         return ast.copy_location(ast.Expr(_call("s", node.value, target.value, index)), node)
 

@@ -1,0 +1,266 @@
+"""The recorder: it changes nothing, it follows what scripts do, and its reader trusts nothing."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import struct
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import probe_samples as samples
+import pytest
+
+from auditor.probe import record
+from auditor.probe.measure.align import Aligner
+from auditor.probe.measure.figures import claimed, figures
+from auditor.probe.record.frames import pack, unpack
+
+torch = pytest.importorskip("torch", reason="the recorder runs beside torch")
+
+
+def printed(name: str, folder: Path, *, instrumented: bool) -> str:
+    """What a sample prints by itself."""
+    base = samples.streams()[0]
+    path = folder / "train_gpt.py"
+    path.write_text(samples.MODEL + "\n" + samples.SAMPLES[name])
+    np.save(folder / "stream.npy", base)
+    tree = ast.parse(path.read_text())
+    out = io.StringIO()
+    recorder = record.install(samples.Frames(), root=str(folder)) if instrumented else None
+    code = compile(record.instrument(tree, "train_gpt.py") if instrumented else tree, str(path), "exec")
+    try:
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+            patch.setenv("SAMPLE_STREAM", str(folder / "stream.npy"))
+            exec(code, {"__name__": "__main__"})
+            print(torch.rand(3).tolist())  # the generator is where the script left it
+    finally:
+        if recorder is not None:
+            recorder.stop()
+            recorder.close()
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["score_first", "slot", "ngram_into_tensor", "final_epoch", "patched"])
+def test_a_recorded_run_prints_what_it_prints_alone(name: str, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    assert printed(name, tmp_path, instrumented=True) == printed(name, tmp_path, instrumented=False)
+
+
+def recorded(body: str, folder: Path) -> Any:
+    samples.SAMPLES["of this test"] = body
+    return samples.run("of this test", samples.streams()[0], folder)
+
+
+SUMS = {
+    "a mask": "(nll * (torch.arange(64) % 2).float()).sum().item()",
+    "a slice": "nll[32:].double().sum().item()",
+    "an index": "nll[torch.arange(0, 64, 2)].sum().item()",
+    "a boolean index": "nll[torch.arange(64) > 31].sum().item()",
+    "rows and their sum": "nll.reshape(2, 32).sum(dim=1)[1].item()",
+    "parts": "torch.cat([nll[:16], nll[48:]]).cpu().sum().item()",
+    "a mean times a count": "(nll[:32].mean() * 32).item()",
+    "a buffer": "buffer(nll).sum().item()",
+    "a stack of sums": "torch.stack([nll[:16].sum(), nll[16:32].sum()]).sum().item()",
+    "numpy": "float(np.where(np.arange(64) % 2 == 0, nll.numpy(), 0.0)[::2].sum())",
+    "masked_select": "nll.masked_select(torch.arange(64) < 32).sum().item()",
+    "chunks": "sum(c.sum().item() for c in nll.chunk(4)[:2])",
+    "ignored targets": "F.cross_entropy(logits, y[0].masked_fill(torch.arange(64) < 32, -100), reduction='sum').item()",
+    "channels second": "F.cross_entropy(logits[None].transpose(1, 2), y, reduction='none')[0, :32].sum().item()",
+    "log_softmax": "-F.nll_loss(F.log_softmax(logits, -1), y[0], reduction='none')[:32].neg().sum().item()",
+    "logsumexp": "(logits.logsumexp(-1) - logits.gather(1, y[0][:, None])[:, 0])[:32].sum().item()",
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_exactly_the_rows_of_a_sum_are_known(name: str, tmp_path: Path) -> None:
+    body = f"""
+def buffer(losses):
+    held = torch.zeros(100)
+    held[10:42] = losses[:32]
+    return held
+x, y = pair(0, 64)
+with torch.no_grad():
+    logits = model.forward_logits(x)[0]
+    nll = F.cross_entropy(logits, y[0], reduction="none")
+    loss_sum = {SUMS[name]}
+print(f"final val_loss:{{loss_sum / 32:.8f}} val_bpb:1.0")
+"""
+    recording = recorded(body, tmp_path)
+    from auditor.probe.measure.figures import Graph
+
+    assert recording.faults == ()
+    figure = claimed(figures(recording), "")
+    assert figure is not None
+    scores = Graph(recording).attributed(figure)
+    assert scores is not None
+    counted = scores.row[(scores.weight != 0) & (scores.value != 0)]
+    assert len(counted) == 32
+    assert scores.mean == pytest.approx(figure.loss, abs=1e-6)
+
+
+def test_a_sum_that_cannot_be_followed_is_not_attributed(tmp_path: Path) -> None:
+    recording = recorded(
+        """
+x, y = pair(0, 64)
+with torch.no_grad():
+    nll = F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="none")
+print(f"final val_loss:{sum(float(str(v)) for v in nll.double().sort().values.tolist()) / 64:.8f} val_bpb:1.0")
+""",
+        tmp_path,
+    )
+    from auditor.probe.measure.figures import Graph
+
+    figure = claimed(figures(recording), "")
+    assert figure is not None
+    assert Graph(recording).attributed(figure) is None
+
+
+def test_training_steps_are_noted_in_their_place(tmp_path: Path) -> None:
+    recording = samples.run("score_first", samples.streams()[0], tmp_path)
+    kinds = recording.marks["kind"]
+    assert (kinds == 2).sum() == (kinds == 1).sum() == (recording.batches["grad"] == 1).sum() == 128
+    assert recording.losses_recorded == 4000
+    assert recording.closed
+    assert not recording.truncated
+
+
+# --- where in the stream ---
+
+
+def positions(stream: Any, *calls: Any, width: int = 0) -> list[int]:
+    channel = samples.Frames()
+    from auditor.probe.record.tape import Tape
+
+    tape = Tape(channel)
+    for targets in calls:
+        n = len(targets)
+        tape.batch(
+            np.array(targets), np.zeros(n), np.zeros(n), np.zeros(n), site=0, grad=False, width=width, kind=0
+        )  # fmt: skip
+    tape.close()
+    found: list[int] = Aligner(np.array(stream)).positions(record.read(channel.sent)).tolist()
+    return found
+
+
+STREAM = np.random.default_rng(3).integers(1, 50, 400)
+
+
+def test_windows_in_one_row_are_told_apart() -> None:
+    windows = np.concatenate([STREAM[1:41], STREAM[21:61], STREAM[41:81]])
+    assert positions(STREAM, windows) == [*range(1, 41), *range(21, 61), *range(41, 81)]
+
+
+def test_padding_is_nowhere() -> None:
+    assert positions(STREAM, [*STREAM[5:35], *[0] * 30]) == [*range(5, 35), *[-1] * 30]
+
+
+def test_single_tokens_are_joined() -> None:
+    assert positions(STREAM, *[[t] for t in STREAM[1:60]]) == list(range(1, 60))
+
+
+def test_a_repeated_passage_is_taken_where_the_last_one_ended() -> None:
+    stream = np.concatenate([STREAM[:100], STREAM[:100], STREAM[:100]])
+    assert positions(stream, stream[1:50], stream[50:150], stream[150:300]) == list(range(1, 300))
+
+
+def test_other_text_is_nowhere() -> None:
+    assert set(positions(STREAM, np.random.default_rng(4).integers(1, 50, 300))) == {-1}
+
+
+# --- frames ---
+
+
+def test_frames_come_back_as_they_were_sent() -> None:
+    frame = unpack(pack("rows", {"a": 1}, {"x": np.arange(5, dtype="<i4"), "y": np.zeros(0)}))
+    assert (frame.kind, frame.data) == ("rows", {"a": 1})
+    assert frame.arrays["x"].tolist() == [0, 1, 2, 3, 4]
+
+
+GOOD = pack("rows", None, {"target": np.arange(5, dtype="<i4")})
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\xff\xff\xff\xff",
+        GOOD[:-1],
+        GOOD + b"x",
+        struct.pack("<I", 2) + b"{}",
+        struct.pack("<I", 4) + b"null",
+        struct.pack("<I", 40000) + b"[" * 40000,
+        pack("rows", None, {"target": np.arange(5, dtype="<i4")}).replace(b"<i4", b"|O8"),
+        GOOD,  # lacks the other columns
+        pack("leaves", None, {n: np.array([5]) for n in ("node", "count", "site", "sequence", "weight", "own")}),
+        pack("entries", None, {"row": np.array([7], dtype="<i4")}),
+        pack("site", [1]),
+        pack("line", "x"),
+    ],
+)
+def test_a_frame_that_lies_is_refused(frame: bytes) -> None:
+    with pytest.raises(ValueError, match="recording"):
+        record.read([frame])
+
+
+def test_an_empty_recording_can_be_read() -> None:
+    recording = record.read([])
+    assert recording.losses_recorded == 0
+    assert not recording.closed
+
+
+def test_a_node_made_of_later_ones_is_no_answer(tmp_path: Path) -> None:
+    from auditor.probe.measure.figures import Graph
+
+    sums = pack("sums", None, {"node": np.array([0]), "count": np.array([1]), "constant": np.zeros(1)})
+    terms = pack("terms", None, {"node": np.array([0]), "factor": np.ones(1)})
+    assert Graph(record.read([sums, terms])).expand(0, 1.0) is None
+
+
+# --- syntax ---
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "loss_sum = 1.5; loss_sum += 2.0; loss_sum -= 0.5; loss_sum *= 3; loss_sum /= 2; out = loss_sum",
+        "import numpy as np\nloss = np.arange(6.0)\nloss[1:3] = loss[2:4] + 1\nloss[0] += 5\nout = loss.tolist()",
+        "loss = {'a': [1.0, 2.0]}\nloss['a'][0] += 1\nk = iter([0, 1])\nloss['a'][next(k)] += 1\nout = loss",
+        "import numpy\nloss = numpy.ones((2, 3))\nout = loss[:, None].shape, loss[..., 0].sum(), -loss[0, 1:]",
+        "total_loss = sum(x * 2.0 for x in [1.0, 2.0]); out = float('3.5') + total_loss + float(1)",
+        "def f(loss: 'list[int]' = [1][0] + 1) -> 'dict[str, int]':\n    x: int = loss - 1\n    return -x\nout = f()",
+        "class A:\n    loss = 0\na = A()\na.loss += 2\nout = a.loss",
+        "import math\nloss = [0.5]\nout = math.fsum(loss) + sum(loss, 1.0) + sum(start=2, *[[1]])",
+    ],
+)
+def test_instrumented_code_computes_the_same(line: str, tmp_path: Path) -> None:
+    recorder = record.install(samples.Frames(), root=str(tmp_path))
+    results = []
+    try:
+        for tree in (ast.parse(line), record.instrument(ast.parse(line), "x.py")):
+            space: dict[str, Any] = {}
+            exec(compile(tree, str(tmp_path / "x.py"), "exec"), space)
+            results.append(repr(space["out"]))
+    finally:
+        recorder.stop()
+        recorder.close()
+    assert results[0] == results[1]
+    assert recorder.tape.faults == {}
+
+
+def test_kernels_are_left_as_they_are() -> None:
+    source = "@triton.jit\ndef kernel(loss):\n    loss = loss + 1\n    return loss[0]\n"
+    assert ast.dump(record.instrument(ast.parse(source), "x.py")) == ast.dump(ast.parse(source))
+
+
+def test_lines_stay() -> None:
+    tree = record.instrument(ast.parse("\n\nloss = 1.0\nloss += 2.0 * loss\n"), "x.py")
+    assert [node.lineno for node in tree.body] == [3, 4]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tempfile.mkdtemp())
