@@ -26,10 +26,10 @@ OUTSIDE = "./outside"
 
 @dataclass(frozen=True)
 class Plan:
-    """How the submission is run. `overrides` are values that beat the shrinking, each with the error that asked for it."""
+    """How the submission is run. `overrides` are values that beat the shrinking: name, value, why."""
 
     scale: Scale = field(default_factory=Scale)
-    overrides: tuple[tuple[str, str, str], ...] = ()  # name, value, why
+    overrides: tuple[tuple[str, str, str], ...] = ()
     data: tuple[str, ...] = ()  # further folders for shards, relative to the working directory
     tokenizers: tuple[str, ...] = ()
     files: tuple[tuple[str, bytes], ...] = ()
@@ -68,6 +68,8 @@ def make(facts: Facts, plan: Plan) -> Made:
     environment, constants, changed = _settings(facts, found, values, own, plan)
     layout = _layout(facts, plan, vocabulary)
     environment.update(_fixed(layout, environment))
+    environment = {name: OUTSIDE + value if value.startswith("/") else value for name, value in environment.items()}
+    environment["PATH"] = "/usr/bin:/bin"
     modules = {name: (unit.path, unit.text) for name, unit in facts.sources.modules.items() if unit is not entry}
     argv = tuple(
         part for name, value in environment.items() if name.startswith("--") for part in _option(name, value)
@@ -75,7 +77,8 @@ def make(facts: Facts, plan: Plan) -> Made:
     job = Job(
         root="", entry=entry.path, text=entry.text, scene="", argv=argv,
         environment={n: v for n, v in environment.items() if not n.startswith("--")},
-        constants=constants, modules=modules, clock=plan.clock, triton=plan.triton, writable=plan.writable, mode=plan.mode,
+        constants=constants, modules=modules, clock=plan.clock,
+        triton=plan.triton, writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
     return Made(job, layout, tuple(changed))
@@ -124,7 +127,7 @@ def _settings(
 
 
 def _as_logged(facts: Facts, found: tuple[Switch, ...]) -> dict[str, str]:
-    """What the log prints, word for word, for switches whose default in the code is no literal: `none` may be a word."""
+    """What the log prints, word for word, where the default in the code is no literal: `none` may be a word."""
     logged = {n.lower(): t for run in reversed(facts.headline) for n, t in run.hyperparameters.items()}
     words = {"True": "1", "False": "0"}
     taken: dict[str, str] = {}
@@ -172,7 +175,7 @@ def _fixed(layout: Layout, environment: dict[str, str]) -> dict[str, str]:
         "TOKENIZER_PATH": f"./data/tokenizers/fineweb_{layout.vocabulary}_bpe.model",
         "WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1",
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500",
-        "RUN_ID": "probe", "PATH": "/usr/bin:/bin", "HOME": ".", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
+        "RUN_ID": "probe", "HOME": ".", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
         "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1", "USER": "probe",
     }  # fmt: skip
     if layout.vocabulary < 320:

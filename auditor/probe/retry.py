@@ -10,7 +10,9 @@ from auditor.probe.job import Failure
 from auditor.probe.plan import Plan
 
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
-_NO_FILES = re.compile(r"(?:No files? (?:found )?(?:for|match\w*)[^:]*: *|No such file or directory: *)['\"]?([^'\"\s]+)")
+_NO_FILES = re.compile(
+    r"(?:No files? (?:found )?(?:for|match\w*)[^:]*: *|No such file or directory: *)['\"]?([^'\"\s]+)"
+)
 _DENIED = re.compile(r"\[Errno (?:2|13|30)\] [^:]*: '([^']+)'")
 _SHARD = re.compile(r"fineweb_(train|val)")
 

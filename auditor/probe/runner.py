@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from auditor.probe.job import Account, Failure, split
 from auditor.probe.model import Isolation
 from auditor.probe.plan import Made
 from auditor.probe.sandbox import Jail, Limits, Policy
-from auditor.probe.scene import Streams, Workspace
+from auditor.probe.scene import Workspace
 from auditor.submission import Submission
 
 _TARGET = "auditor.probe.stage.run:perform"

@@ -32,7 +32,7 @@ def settle(
     progress: Callable[[str], None] | None = None,
 ) -> Settled:  # fmt: skip
     """At most `MOST_TRIES` runs in at most so many seconds."""
-    plan, attempts = plan or Plan(), []
+    plan, attempts = plan or Plan(), list[Attempt]()
     deadline = time.monotonic() + seconds
     while True:
         if progress is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +53,7 @@ def _late_in_a_document(base: Tokens, low: int, high: int) -> int:
     What adapts to a document before it scores it changes scores of that document before the flip: there are to be many.
     """
     starts = [*np.flatnonzero(base == BOS).tolist(), len(base)]
-    inside = [(b - a, a) for a, b in zip(starts, starts[1:], strict=False) if low <= a and b <= high]
+    inside = [(b - a, a) for a, b in pairwise(starts) if low <= a and b <= high]
     length, start = max(inside, default=(high - low, low))
     return (start + length * 2 // 3) // 16 * 16 + _PHASE
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from auditor.probe.scene.shards import write_shard
 from auditor.probe.scene.streams import Streams, Tokens, flip, join
-from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
 from auditor.probe.scene.text import documents
+from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
 
 TRAIN_SHARDS = 3
 TRAIN_TOKENS = 60_000  # of each training shard

@@ -1,4 +1,4 @@
-"""Modules that are not installed: stand-ins where one is simple, ImportError for the rest, and a note of all of them."""
+"""Modules that are not installed: stand-ins where one is simple, ImportError for the rest, a note of them all."""
 
 from __future__ import annotations
 

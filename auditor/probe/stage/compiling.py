@@ -46,7 +46,8 @@ class Compiled(nn.Module):
         self.training = module.training
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self._modules["_orig_mod"](*args, **kwargs)  # type: ignore[misc]
+        module: Any = self._modules["_orig_mod"]
+        return module(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         modules = self.__dict__["_modules"]
@@ -108,7 +109,7 @@ def _inductor() -> None:
     vars(inductor).update(config=settings, __path__=[])
     sys.modules["torch._inductor"] = inductor
     sys.modules["torch._inductor.config"] = settings
-    sys.modules["torch._dynamo.config"] = torch._dynamo.config  # type: ignore[assignment]
+    sys.modules["torch._dynamo.config"] = torch._dynamo.config
     module: Any = torch
     module._inductor = inductor
 

@@ -68,13 +68,15 @@ def _factories() -> None:
         """A generator on the CPU, whatever device it is asked for on."""
 
         def __new__(cls, device: Any = None) -> Any:
-            return torch._C.Generator.__new__(cls, "cpu")
+            make: Any = torch._C.Generator.__new__
+            return make(cls, "cpu")
 
         def __init__(self, device: Any = None) -> None:
             pass
 
-    torch.Generator = Generator  # type: ignore[misc,assignment]
-    torch.set_default_device = lambda device: None  # type: ignore[assignment]
+    module: Any = torch
+    module.Generator = Generator
+    module.set_default_device = lambda device: None
 
 
 def _moves() -> None:
@@ -109,6 +111,7 @@ def _move(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _bfloat16() -> None:
     module: Any = torch
+    module.storage._storage_type_to_dtype_map()  # made once, while the two kinds are still two
     module.bfloat16 = torch.float32
     tensor: Any = torch.Tensor
     tensor.bfloat16 = tensor.float
@@ -127,4 +130,5 @@ def _loading() -> None:
         kwargs.setdefault("weights_only", False)
         return load(f, map_location="cpu", **kwargs)
 
-    torch.load = call
+    module: Any = torch
+    module.load = call

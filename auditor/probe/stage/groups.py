@@ -111,8 +111,7 @@ class Parallel(nn.Module):
 def install() -> None:
     """Replaces the functions of `torch.distributed` and the wrappers of `torch.nn.parallel`."""
     group: Any = dist
-    in_place = ("all_reduce", "broadcast", "reduce", "barrier", "monitored_barrier", "send", "recv", "all_reduce_coalesced")
-    for name in in_place:
+    for name in ("all_reduce", "broadcast", "reduce", "monitored_barrier", "send", "recv", "all_reduce_coalesced"):
         setattr(group, name, _in_place)
     group.barrier = lambda *args, **options: _done(options)
     group.all_gather = group.gather = _gather

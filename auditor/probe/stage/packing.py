@@ -51,9 +51,10 @@ def _brotli() -> None:
 
 def _zstandard() -> None:
     try:
-        import zstandard
+        import zstandard as module
     except ImportError:
         return
+    zstandard: Any = module
     compressor = zstandard.ZstdCompressor
 
     def quick(level: int = 3, *args: Any, **options: Any) -> Any:

@@ -12,7 +12,7 @@ import torch.nn.attention
 import torch.nn.attention.flex_attention
 import torch.nn.parallel
 import torch.optim
-import torch.utils.checkpoint  # noqa: F401
+import torch.utils.checkpoint
 import zstandard  # noqa: F401
 
 from auditor.probe import record  # noqa: F401

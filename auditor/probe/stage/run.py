@@ -78,7 +78,8 @@ def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None
 def _capture(on_line: Callable[[str], None]) -> Printed:
     out = Printed(sys.stdout, on_line)
     errors: Any = Printed(sys.stderr, on_line)
-    sys.stdout, sys.stderr = out, errors  # type: ignore[assignment]
+    system: Any = sys
+    system.stdout, system.stderr = out, errors
     return out
 
 

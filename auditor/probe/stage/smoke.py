@@ -96,7 +96,9 @@ class Watch:
 
 
 def _is_tokens(value: Any) -> bool:
-    return isinstance(value, Tensor) and not value.is_floating_point() and value.dtype != torch.bool and value.dim() >= 1
+    if not isinstance(value, Tensor) or value.dim() == 0:
+        return False
+    return not value.is_floating_point() and value.dtype != torch.bool
 
 
 def _takes_tokens(args: tuple[Any, ...]) -> bool:

@@ -169,7 +169,9 @@ class Kernel:
             _Program.rows = False
 
 
-_NOT_BY_ROWS = re.compile(r"\b(if|while)\b|None *[\],]|\b(dot|trans|reshape|permute|zeros|full|atomic_\w+|cumsum)\(|_scan|desc")
+_NOT_BY_ROWS = re.compile(
+    r"\b(if|while)\b|None *[\],]|\b(dot|trans|reshape|permute|zeros|full|atomic_\w+|cumsum)\(|_scan|desc"
+)
 
 
 def _is_by_rows(function: Callable[..., Any]) -> bool:
@@ -268,7 +270,7 @@ def language() -> dict[str, Any]:
                      "ceil", "maximum", "minimum", "tanh")
     }  # fmt: skip
     math_ = types.SimpleNamespace(**pointwise, max=pointwise["maximum"], min=pointwise["minimum"], pow=torch.pow)
-    reduced = {"sum": torch.sum, "max": torch.max, "min": torch.min}
+    reduced: dict[str, Callable[..., Any]] = {"sum": torch.sum, "max": torch.max, "min": torch.min}
     return {
         **kinds, **pointwise, **{name: _reduced(function) for name, function in reduced.items()},
         "int1": torch.bool, "constexpr": Constexpr, "tensor": Tensor, "dtype": torch.dtype, "math": math_,
@@ -295,7 +297,7 @@ def language() -> dict[str, Any]:
         "permute": lambda x, *order: x.permute(*order), "ravel": lambda x: x.reshape(-1),
         "join": lambda a, b: torch.stack((a, b), -1), "split": lambda x: (x[..., 0], x[..., 1]),
         "cast": lambda x, kind, **o: x.to(kind), "fma": lambda a, b, c: a * b + c,
-        "make_tensor_descriptor": lambda p, shape, strides, block_shape: Descriptor(p.memory, shape, strides, block_shape),
+        "make_tensor_descriptor": lambda p, *shapes, **named: Descriptor(p.memory, *shapes, **named),
         "extra": types.SimpleNamespace(cuda=types.SimpleNamespace(libdevice=math_), libdevice=math_),
     }  # fmt: skip
 
