@@ -28,6 +28,7 @@ def render(facts: Facts, smoke: Smoke, *, form: str, width: int = 80) -> str:
         lines += textwrap.wrap(
             one_line(value, 1000) or "-",
             max(min(width, 100), 40),
+            break_on_hyphens=False,
             initial_indent=start,
             subsequent_indent=" " * _LABEL,
         )
