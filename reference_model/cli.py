@@ -107,8 +107,8 @@ class Plan:
 def _reproduce(options: Options) -> int:
     config = _config(options)
     checks = preflight.examine(config, options.out, options.nproc)
-    if not preflight.ready(checks):
-        return _not_ready(checks)
+    if not preflight.ready(checks):  # the data of the small scale is made once the rest is there
+        return _not_ready(checks + (preflight.data(config) if config.scale == "record" else []))
     with locked(options.out / "work", lambda text: print(text, file=sys.stderr, flush=True)) as lock:
         checks += _data(config)
         if not preflight.ready(checks):

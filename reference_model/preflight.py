@@ -64,11 +64,13 @@ def examine(config: RunConfig, out: Path, nproc: int | None = None, cards: Seque
 
 
 def data(config: RunConfig) -> list[Check]:
-    """Shards and tokenizer of the run; needs torch, which `examine` looks for."""
-    from reference_model.data_check import check
-
+    """Shards and tokenizer of the run; where a package that reads them is missing, that is said instead."""
     needed = f"shards and tokenizer for a vocabulary of {config.model.vocab_size} in {config.data.data_dir}"
     remedy = f"golf-reproduce data --data {config.data.data_dir}" if config.scale == "record" else ""
+    try:
+        from reference_model.data_check import check
+    except ImportError as error:
+        return [Check("data", "missing", f"can't be looked at without {error.name}", needed, _INSTALL)]
     problems = [Check("data", "missing", f"{p.where}: {p.message}", needed, remedy) for p in check(config)]
     return problems or [Check("data", "there", "complete", needed)]
 

@@ -94,7 +94,15 @@ def test_what_is_missing_is_one_table(
     assert "MISSING" in shown.out
     assert "pip install" in shown.out
     assert "missing: brotli, GPUs" in shown.err
+    assert shown.err.endswith(", data\n")
     assert not (tmp_path / "o").exists()
+
+
+def test_data_that_cannot_be_looked_at_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "reference_model.data_check", None)
+    (check,) = preflight.data(record())
+    assert (check.what, check.state) == ("data", "missing")
+    assert check.remedy.startswith("pip install")
 
 
 def test_full_disk_and_memory_stop_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
