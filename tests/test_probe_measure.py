@@ -62,9 +62,9 @@ def test_a_causal_script_is_not_witnessed(name: str) -> None:
     ("name", "condition", "at_least", "first"),
     [
         ("adapt_first", "C3", 300, 2501),  # the chunk that holds the flip begins at 2,500
-        ("pre_quant", "C3", 2800, 1),
+        ("pre_quant", "C3", 2600, 1),
         ("slot", "C3", 20, 2865),  # the batch of windows that holds the flip
-        ("two_pass", "C3", 2800, 1),
+        ("two_pass", "C3", 2600, 1),
         ("final_epoch", "C3", 300, 2501),
         ("minimum", "C3", 2000, 1),
         ("future_leak", "C1", 1, 2849),
@@ -97,6 +97,21 @@ def test_a_figure_that_is_not_the_claimed_one_decides_nothing() -> None:
     assert flip.holds is YES
     assert flip.witnesses == ()
     assert "do not enter the reported number" in flip.reason
+
+
+def test_another_figure_than_the_claimed_one_is_no_pass_and_no_proof() -> None:
+    for kind in set(Kind) - {Kind.DETERMINISM}:
+        found = of("sliding", kind, "final_ngram")
+        assert (found.holds, found.reported) == (UNKNOWN, None)
+        assert "'final_ngram' was not printed" in found.reason
+    broken = of("pre_quant", Kind.FUTURE_FLIP, "final_ngram")
+    assert (broken.holds, broken.reported) == (NO, None)
+    assert "was not printed" in broken.reason
+
+
+def test_labels_that_name_another_compressor_are_the_same() -> None:
+    assert of("sliding", Kind.FUTURE_FLIP, "final_int6_zstd-22_sliding_exact").reported is True
+    assert of("sliding", Kind.FUTURE_FLIP, "final_ttt_sliding").reported is None
 
 
 def test_noise_is_not_taken_for_change() -> None:

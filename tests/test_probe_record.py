@@ -93,7 +93,7 @@ print(f"final val_loss:{{loss_sum / 32:.8f}} val_bpb:1.0")
     from auditor.probe.measure.figures import Graph
 
     assert recording.faults == ()
-    figure = claimed(figures(recording), "")
+    figure, _ = claimed(figures(recording), "")
     assert figure is not None
     scores = Graph(recording).attributed(figure)
     assert scores is not None
@@ -114,7 +114,7 @@ print(f"final val_loss:{sum(float(str(v)) for v in nll.double().sort().values.to
     )
     from auditor.probe.measure.figures import Graph
 
-    figure = claimed(figures(recording), "")
+    figure, _ = claimed(figures(recording), "")
     assert figure is not None
     assert Graph(recording).attributed(figure) is None
 
@@ -142,7 +142,7 @@ def positions(stream: Any, *calls: Any, width: int = 0) -> list[int]:
             np.array(targets), np.zeros(n), np.zeros(n), np.zeros(n), site=0, grad=False, width=width, kind=0
         )  # fmt: skip
     tape.close()
-    found: list[int] = Aligner(np.array(stream)).positions(record.read(channel.sent)).tolist()
+    found: list[int] = Aligner(np.array(stream)).positions(record.read(channel.sent)).position.tolist()
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
 from auditor.probe.measure.flips import Flip, determinism, flipped
@@ -27,7 +27,7 @@ def measure(runs: Runs, stream: Stream, claim: Claim) -> Measured:
     label = base.figure.label if base.figure else claim.label
     null = Read(runs.null, stream.base, label, stream.bytes_, base) if runs.null else None
     control, noise = determinism(base, null, _why(runs, "null"))
-    measurements = (
+    measurements: tuple[Measurement, ...] = (
         _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise),
         _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise),
         score_count(base),
@@ -35,8 +35,18 @@ def measure(runs: Runs, stream: Stream, claim: Claim) -> Measured:
         normalization(base),
         control,
     )
+    if base.figure is not None and not base.certain:
+        measurements = tuple(_other_figure(m, claim.label, label) for m in measurements)
     labels = [label, *(f.label for f in base.figures)] if base.figure else []
     return Measured(measurements, tuple(dict.fromkeys(name for name in labels if name)), runs.base.losses_recorded)
+
+
+def _other_figure(found: Measurement, claimed: str, printed: str) -> Measurement:
+    """What was measured on another figure than the claimed one is no answer, unless it is a witness."""
+    if found.kind is Kind.DETERMINISM or found.witnesses:
+        return found
+    reason = f"the claimed figure '{claimed}' was not printed; of '{printed}': {found.reason}"
+    return replace(found, holds=Holds.UNKNOWN, reason=reason)
 
 
 def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise: float | None) -> Measurement:

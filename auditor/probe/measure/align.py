@@ -6,6 +6,7 @@ targets are matched to the stream, the longest match first; what matches nowhere
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,14 @@ _CANDIDATES = 512
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`position` of each row's target, -1 where it is none of the stream; `sure`: it could be no other."""
+
+    position: Ints
+    sure: NDArray[np.bool_]
+
+
 class Aligner:
     """Positions of targets in one stream."""
 
@@ -29,38 +38,33 @@ class Aligner:
         codes = _codes(self.stream)
         self._order = np.argsort(codes, kind="stable")
         self._sorted = codes[self._order]
-        self._known: dict[tuple[bytes, int], Ints] = {}
+        self._known: dict[tuple[bytes, int], Found] = {}
 
-    def positions(self, recording: Recording) -> Ints:
-        """Position of every row's target, -1 where it is none of the stream."""
+    def positions(self, recording: Recording) -> Found:
         out = np.full(len(recording.target), -1, dtype=np.int64)
-        last: dict[int, int] = {}  # of each site: where in the stream its last unit began, and ended
-        ends: dict[int, int] = {}
+        sure = np.zeros(len(recording.target), dtype=bool)
+        ends: dict[int, int] = {}  # of each site: where in the stream its last unit ended
         for site, rows in _units(recording):
-            targets = recording.target[rows]
-            found = self._unit(targets, last.get(site, 0), ends.get(site, 1))
-            out[rows] = found
-            matched = found[found >= 0]
+            found = self._unit(recording.target[rows], ends.get(site, 1))
+            out[rows], sure[rows] = found.position, found.sure
+            matched = found.position[found.position >= 0]
             if len(matched):
-                last[site], ends[site] = int(matched[0]), int(matched[-1]) + 1
-        return out
+                ends[site] = int(matched[-1]) + 1
+        return Found(out, sure)
 
-    def _unit(self, targets: Ints, near: int, expected: int) -> Ints:
-        following = self.stream[expected : expected + len(targets)]
-        if len(following) == len(targets) and np.array_equal(following, targets):
-            return np.arange(expected, expected + len(targets))
-        key = (targets.tobytes(), near)
+    def _unit(self, targets: Ints, expected: int) -> Found:
+        if len(targets) < 2 * _GRAM:
+            return self._short(targets, expected)
+        key = (targets.tobytes(), expected)
         known = self._known.get(key)
         if known is None:
-            known = self._match(targets, near)
+            known = self._match(targets, expected)
             if len(self._known) < 200_000:
                 self._known[key] = known
         return known
 
-    def _match(self, targets: Ints, near: int) -> Ints:
-        out = np.full(len(targets), -1, dtype=np.int64)
-        if len(targets) < _GRAM:
-            return self._short(targets, near)
+    def _match(self, targets: Ints, near: int) -> Found:
+        out, sure = np.full(len(targets), -1, dtype=np.int64), np.zeros(len(targets), dtype=bool)
         codes = _codes(targets)
         low = np.searchsorted(self._sorted, codes, side="left")
         high = np.searchsorted(self._sorted, codes, side="right")
@@ -69,19 +73,23 @@ class Aligner:
         while True:
             at = np.searchsorted(starts, i)
             if at >= len(starts):
-                return out
+                return Found(out, sure)
             j = int(starts[at])
             candidates = self._order[low[j] : high[j]][:_CANDIDATES]
-            place, length = self._longest(targets[j:], candidates, near)
+            place, length, single = self._longest(targets[j:], candidates, near)
             if length < _GRAM:
                 i = j + 1
                 continue
             length = self._cut(targets, j, length, previous, starts, low)
             out[j : j + length] = np.arange(place, place + length)
-            i, near, previous = j + length, place, length
+            sure[j : j + length] = single
+            i, near, previous = j + length, place + length, length
 
-    def _longest(self, targets: Ints, candidates: Ints, near: int) -> tuple[int, int]:
-        """The candidate that agrees longest with the targets; of equals, the one nearest to `near`."""
+    def _longest(self, targets: Ints, candidates: Ints, near: int) -> tuple[int, int, bool]:
+        """The candidate that agrees longest with the targets, how long, and whether it is the only one.
+
+        Of equals it is the one nearest to `near`.
+        """
         alive, length, block = candidates, 0, 32
         while True:
             want = targets[length : length + block]
@@ -97,7 +105,7 @@ class Aligner:
             alive = alive[run == best]
             length += best
             if best < block:
-                return int(alive[np.argmin(np.abs(alive - near))]), length
+                return int(alive[np.argmin(np.abs(alive - near))]), length, len(alive) == 1
             block = min(block * 4, 4096)
 
     def _cut(self, targets: Ints, start: int, length: int, previous: int, starts: Ints, low: Ints) -> int:
@@ -111,15 +119,18 @@ class Aligner:
                 return shorter or length
         return length
 
-    def _short(self, targets: Ints, near: int) -> Ints:
-        """A few tokens: only where they stand in one place of the stream."""
+    def _short(self, targets: Ints, expected: int) -> Found:
+        """A few tokens: where the last ones of their site ended, or where alone in the stream they stand."""
         n = len(targets)
-        if n >= 4:
+        sure, nowhere = np.zeros(n, dtype=bool), np.full(n, -1, dtype=np.int64)
+        if np.array_equal(self.stream[expected : expected + n], targets):
+            return Found(np.arange(expected, expected + n), sure)
+        if 4 <= n <= len(self.stream):
             windows = np.lib.stride_tricks.sliding_window_view(self.stream, n)
             places = np.flatnonzero((windows == targets).all(axis=1))
             if len(places) == 1:
-                return np.arange(places[0], places[0] + n)
-        return np.full(n, -1, dtype=np.int64)
+                return Found(np.arange(places[0], places[0] + n), ~sure)
+        return Found(nowhere, sure)
 
 
 def _codes(tokens: Ints) -> NDArray[np.uint64]:

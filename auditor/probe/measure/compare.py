@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ class Series:
     row: NDArray[np.int64]
     place: NDArray[np.int64]
     when: NDArray[np.int64]  # its value was settled
+    sure: NDArray[np.bool_]  # its position could be no other
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,6 @@ class Pairs:
     row: NDArray[np.int64]  # in the first run
     place: NDArray[np.int64]
     when: NDArray[np.int64]
-    alone: int  # scores that only one of the runs has
 
     @property
     def change(self) -> NDArray[np.float64]:
@@ -61,7 +60,6 @@ class Pairs:
             self.row[mask],
             self.place[mask],
             self.when[mask],
-            self.alone,
         )
 
 
@@ -70,25 +68,32 @@ def reported_series(read: Read) -> Series | None:
     if scores is None:
         return None
     position = read.position[scores.row]
-    known = position >= 0
+    sure = (position >= 0) & read.sure[scores.row]
     digest = read.recording.digest[scores.row]
     when = np.where(scores.own, scores.taken, read.sequence[scores.row])
-    columns: tuple[Any, ...] = (position, scores.value, digest, scores.row, scores.site, when)
-    return Series(*(c[known] for c in columns))
+    return Series(position, scores.value, digest, scores.row, scores.site, when, sure)
 
 
 def other_series(read: Read) -> Series:
     """Every score of the run that needed no gradient, whatever became of it."""
-    rows = np.flatnonzero(~read.grad & (read.position >= 0))
+    rows = np.flatnonzero(~read.grad)
     recording = read.recording
     nowhere = np.full(len(rows), -1, dtype=np.int64)
     position, when = read.position[rows], read.sequence[rows]
-    return Series(position, recording.loss[rows], recording.digest[rows], rows, nowhere, when)
+    sure = (position >= 0) & read.sure[rows]
+    return Series(position, recording.loss[rows], recording.digest[rows], rows, nowhere, when, sure)
 
 
 def paired(first: Series, second: Series) -> Pairs:
-    a, b = _keys(first), _keys(second)
-    common, i, j = np.intersect1d(a, b, return_indices=True)
+    """Scores of one position in both runs. Where both took the same course the k-th score is the k-th score;
+    otherwise it is the k-th of its position."""
+    if np.array_equal(first.row, second.row):
+        i = j = np.flatnonzero(first.sure & second.sure & (first.position == second.position))
+    else:
+        a, b = _keys(first), _keys(second)
+        _, i, j = np.intersect1d(a, b, return_indices=True)
+        both = first.sure[i] & second.sure[j]
+        i, j = i[both], j[both]
     order = np.argsort(first.position[i], kind="stable")
     i, j = i[order], j[order]
     return Pairs(
@@ -100,7 +105,6 @@ def paired(first: Series, second: Series) -> Pairs:
         first.row[i],
         first.place[i],
         first.when[i],
-        len(a) + len(b) - 2 * len(common),
     )
 
 

@@ -27,11 +27,13 @@ def score_count(base: Read) -> Measurement:
     expected = len(base.stream) - 1
     if unknown > 0.01 * len(position):
         reason = f"{unknown:,} of {len(position):,} scores could not be matched to the stream"
-        return Measurement(kind, Holds.UNKNOWN, reason, expected, reported=True)
+        return Measurement(kind, Holds.UNKNOWN, reason, expected, reported=base.reported)
     if len(missing) and _repeats(base, times):
         missing = twice = missing[:0]
     if not len(missing) and not len(twice):
-        return Measurement(kind, Holds.YES, f"each of {expected:,} positions is scored once", expected, reported=True)
+        return Measurement(
+            kind, Holds.YES, f"each of {expected:,} positions is scored once", expected, reported=base.reported
+        )
     parts = []
     if len(missing):
         tail = missing[0] == expected - len(missing) + 1
@@ -42,7 +44,7 @@ def score_count(base: Read) -> Measurement:
     witnesses = _twice(base, position, twice) if len(twice) >= _TWICE_SHARE * expected and not unknown else ()
     reason = "; ".join(parts)
     changed = len(missing) + len(twice)
-    return Measurement(kind, Holds.NO, reason, expected, changed, reported=True, witnesses=witnesses)
+    return Measurement(kind, Holds.NO, reason, expected, changed, reported=base.reported, witnesses=witnesses)
 
 
 def _repeats(base: Read, times: NDArray[np.int64]) -> bool:
@@ -90,7 +92,7 @@ def reported_number(base: Read) -> Measurement:
             parts.append(f"val_bpb {figure.bpb} is their bits over the {int(total):,} bytes they decode to")
     elif holds is Holds.YES:
         parts.append("the bytes could not be checked")
-    return Measurement(kind, holds, "; ".join(parts), count, effect=max(effects, default=None), reported=True)
+    return Measurement(kind, holds, "; ".join(parts), count, effect=max(effects, default=None), reported=base.reported)
 
 
 def normalization(base: Read) -> Measurement:
@@ -111,13 +113,17 @@ def normalization(base: Read) -> Measurement:
     beyond = float((scores.own & changed).mean())
     if beyond > 0:
         reason = f"{beyond:.0%} of the scores were computed further after the distribution was read"
-        return Measurement(kind, Holds.UNKNOWN, reason, len(rows), reported=True)
+        return Measurement(kind, Holds.UNKNOWN, reason, len(rows), reported=base.reported)
     if not seen.all():
-        return Measurement(kind, Holds.UNKNOWN, "the distribution was not seen whole", len(rows), reported=True)
+        return Measurement(
+            kind, Holds.UNKNOWN, "the distribution was not seen whole", len(rows), reported=base.reported
+        )
     effect = float(norms.max())
     bad = int((norms > _UNNORMALIZED).sum())
     if bad:
         reason = f"{bad:,} of {len(rows):,} distributions do not sum to 1, by up to {effect:.2g}"
-        return Measurement(kind, Holds.NO, reason, len(rows), bad, effect=effect, reported=True)
+        return Measurement(kind, Holds.NO, reason, len(rows), bad, effect=effect, reported=base.reported)
     how = "cross_entropy normalizes them" if (kinds == 0).all() else "the probabilities over the vocabulary sum to 1"
-    return Measurement(kind, Holds.YES, f"{len(rows):,} distributions: {how}", len(rows), effect=effect, reported=True)
+    return Measurement(
+        kind, Holds.YES, f"{len(rows):,} distributions: {how}", len(rows), effect=effect, reported=base.reported
+    )

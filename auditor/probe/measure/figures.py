@@ -84,17 +84,27 @@ def figures(recording: Recording) -> list[Figure]:
     return found
 
 
-def claimed(found: list[Figure], label: str) -> Figure | None:
-    """The figure of the headline's label, else the last one; of two prints of one pass the one with more digits."""
+def claimed(found: list[Figure], label: str) -> tuple[Figure | None, bool]:
+    """The figure of the headline's label, and whether it is that; the last one where the label is not there.
+
+    Of two prints of one pass it is the one with more digits.
+    """
     if not found:
-        return None
+        return None, False
+    final = [f for f in found if not f.step] or found
     same = [f for f in found if label and stem(f.label) == stem(label)]
-    if not same:
-        final = [f for f in found if not f.step] or found
-        same = [f for f in final if stem(f.label) == stem(final[-1].label)]
+    same = same or [f for f in final if label and _words(f.label) and _words(f.label) == _words(label)]
+    certain = bool(same) or not label
+    same = same or [f for f in final if stem(f.label) == stem(final[-1].label)]
     last = same[-1]
     near = [f for f in same if f.loss is not None and last.loss is not None and abs(f.loss - last.loss) < 1e-3]
-    return max(near or [last], key=lambda f: (f.loss_decimals, f.sequence))
+    return max(near or [last], key=lambda f: (f.loss_decimals, f.sequence)), certain
+
+
+def _words(label: str) -> frozenset[str]:
+    """What a label says of the pass: `final_int6_zstd-22_roundtrip` and `final_int8_zlib_roundtrip` say the same."""
+    words = re.split(r"[^a-z]+", re.sub(r"int\d+|fp\d+", " ", label.lower()))
+    return frozenset(words) - {"", "final", "exact", "zlib", "zstd", "lzma", "brotli", "quant", "val"}
 
 
 class Graph:

@@ -39,7 +39,7 @@ def determinism(base: Read, null: Read | None, why: str) -> tuple[Measurement, f
     if null is None:
         return Measurement(kind, Holds.UNKNOWN, why), None
     first, second = reported_series(base), reported_series(null)
-    reported = True if first is not None and second is not None else None
+    reported = base.reported if first is not None and second is not None else None
     if first is None or second is None:
         first, second = other_series(base), other_series(null)
     pairs = paired(first, second)
@@ -120,7 +120,7 @@ def _broken(
         )
     if len(own.position):
         parts.append("the distribution that predicts the flipped token moved with it")
-    return _measured(base, flip, Holds.NO, "; ".join(parts), early, changed, noise, tuple(witnesses))
+    return _measured(base, flip, Holds.NO, "; ".join(parts) + _uncertain(base), early, changed, noise, tuple(witnesses))
 
 
 def _witness(base: Read, flip: Flip, pairs: Pairs, i: int) -> Witness:
@@ -159,7 +159,17 @@ def _measured(
     count = max(int(changed.sum()), 1 if witnesses else 0)
     picture = profile(early, len(base.stream))
     return Measurement(
-        flip.kind, holds, reason, len(early.position), count, noise, effect, True, witnesses, flip.first, picture
+        flip.kind,
+        holds,
+        reason,
+        len(early.position),
+        count,
+        noise,
+        effect,
+        base.reported,
+        witnesses,
+        flip.first,
+        picture,
     )
 
 
@@ -176,6 +186,12 @@ def _unattributed(base: Read, flip: Flip, noise: float | None) -> Measurement:
     return Measurement(
         flip.kind, Holds.UNKNOWN, why, len(early.position), int(changed.sum()), noise, effect, None, (), flip.first
     )
+
+
+def _uncertain(base: Read) -> str:
+    if base.certain or base.figure is None:
+        return ""
+    return f"; the claimed figure was not printed, these scores are those of '{base.figure.label}'"
 
 
 def _elsewhere(base: Read, flip: Flip, bound: Bound) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.findings import Location
-from auditor.probe.measure.align import Aligner
-from auditor.probe.measure.figures import Figure, Graph, Scores, claimed, figures
+from auditor.probe.measure.align import Aligner, Found
+from auditor.probe.measure.figures import Graph, Scores, claimed, figures
 from auditor.probe.record import Recording
 
 Ints = NDArray[np.int64]
@@ -64,11 +64,25 @@ class Read:
         """`like`: the run of the same script that this one is compared with."""
         self.recording, self.stream, self.bytes_, self.like = recording, stream, bytes_, like
         self.figures = figures(recording)
-        self.figure: Figure | None = claimed(self.figures, label)
+        self.figure, self.certain = claimed(self.figures, label)
+
+    @property
+    def reported(self) -> bool | None:
+        """Whether these are the scores of the claimed figure; None where that was not printed."""
+        return True if self.certain else None
 
     @cached_property
-    def position(self) -> Ints:
+    def _found(self) -> Found:
         return Aligner(self.stream).positions(self.recording)
+
+    @property
+    def position(self) -> Ints:
+        return self._found.position
+
+    @property
+    def sure(self) -> NDArray[np.bool_]:
+        """Rows whose position could be no other: the stream repeats itself here and there."""
+        return self._found.sure
 
     @cached_property
     def graph(self) -> Graph:
