@@ -128,14 +128,24 @@ class _Pool(Generic[T]):
 
 
 def _end(worker: _Worker) -> None:
+    """Asked first: what a task has on disk or has started, it can take away with it."""
     worker.connection.close()
-    worker.process.kill()
+    worker.process.terminate()
     worker.process.join(_GRACE)
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join(_GRACE)
+
+
+def _leave(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: leaving is not to be interrupted
+    raise SystemExit(1)
 
 
 def _serve(connection: Connection, work: Callable[[int], T]) -> None:
     """A worker's life: take a task, send (answer, None) or (None, reason)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    signal.signal(signal.SIGTERM, _leave)
     while True:
         try:
             task = connection.recv()

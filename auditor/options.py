@@ -16,6 +16,7 @@ MANY = ("terminal", "markdown", "jsonl")  # formats that hold several submission
 SMOKE = ("terminal", "json")  # formats of --smoke
 TIMEOUT_SECONDS = 120.0
 PROBE_SECONDS = 120.0
+PROBE_START_SECONDS = 60.0  # for the sandbox to start and to import torch, which the probe's own limit leaves out
 
 _DESCRIPTION = """\
 Judge a submission to OpenAI's Parameter Golf: what its code does with the
@@ -85,7 +86,7 @@ class Options:
     @property
     def task_limit(self) -> float:
         """Seconds that one of many pull requests may take in all: the probe's come on top of the audit's."""
-        return self.timeout + (self.probe_limit if self.probe else 0.0)
+        return self.timeout + (PROBE_START_SECONDS + self.probe_limit if self.probe else 0.0)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,33 @@ def test_answers_come_in_order_and_failures_stay_alone(jobs: int) -> None:
     assert answers[3].startswith("failed 4: the audit's process died")
     assert answers[4] == "failed 5: the audit took more than 1 s and was ended"
     assert answers[5].startswith("failed 6: the audit's process died")
+
+
+def _keeps_a_folder(task: int) -> str:
+    with tempfile.TemporaryDirectory(prefix=f"golf-batch-{os.getppid()}-"):
+        time.sleep(60)
+    return "never"
+
+
+def _holds_on(task: int) -> str:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(60)
+    return "never"
+
+
+def test_a_task_that_is_ended_takes_away_what_it_has_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    answers = list(run_many([1], _keeps_a_folder, _failed, jobs=1, timeout=0.5))
+    assert answers == ["failed 1: the audit took more than 0.5 s and was ended"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_that_does_not_leave_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.batch._GRACE", 0.2)
+    start = time.monotonic()
+    (answer,) = run_many([1], _holds_on, _failed, jobs=1, timeout=0.3)
+    assert answer.startswith("failed 1")
+    assert time.monotonic() - start < 10
 
 
 def test_no_task_is_no_answer() -> None:

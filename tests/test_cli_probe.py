@@ -101,8 +101,9 @@ def test_wrong_usage_is_one_line_and_status_2(
 def test_the_time_of_many_leaves_room_for_the_probe() -> None:
     given = ["--repo", "b", "--pr", "1", "2", "--timeout", "10"]
     assert options.read(given).task_limit == 10
-    assert options.read([*given, "--probe"]).task_limit == 10 + options.PROBE_SECONDS
-    assert options.read([*given, "--probe", "--probe-timeout", "7"]).task_limit == 17
+    start = options.PROBE_START_SECONDS
+    assert options.read([*given, "--probe"]).task_limit == 10 + start + options.PROBE_SECONDS
+    assert options.read([*given, "--probe", "--probe-timeout", "7"]).task_limit == 17 + start
 
 
 def test_help_names_the_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
