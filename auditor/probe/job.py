@@ -62,6 +62,7 @@ class Failure:
     path: str = ""
     line: int = 0
     frames: tuple[tuple[str, int, str], ...] = ()
+    source: str = ""  # the innermost line's text
 
     @property
     def sentence(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from auditor.probe.job import Failure
+from auditor.probe.model import Shrunk
 from auditor.probe.plan import Plan
 
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -16,19 +17,21 @@ _NO_FILES = re.compile(
 _DENIED = re.compile(r"\[Errno (?:2|13|30)\] [^:]*: '([^']+)'")
 _SHARD = re.compile(r"fineweb_(train|val)")
 
-Repair = Callable[[Plan, Failure], Plan | None]
+_STAYS_SMALL = frozenset({"ITERATIONS", "TRAIN_BATCH_TOKENS", "VAL_BATCH_SIZE", "VAL_BATCH_TOKENS"})
+
+Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
 
 
-def adjusted(plan: Plan, failure: Failure) -> Plan | None:
-    """A plan that takes the error into account, None where nothing is known to help."""
-    for repair in (_module, _path, _read_only, _tokenizer):
-        found = repair(plan, failure)
+def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """A plan that takes the error into account, None where nothing is known to help. `changed`: what was shrunk."""
+    for repair in (_module, _path, _read_only, _tokenizer, _named):
+        found = repair(plan, failure, changed)
         if found is not None and found != plan:
             return found
     return None
 
 
-def _module(plan: Plan, failure: Failure) -> Plan | None:
+def _module(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """Triton is interpreted where a script can't do without."""
     match = _MISSING_MODULE.search(failure.message)
     if failure.error in ("ModuleNotFoundError", "ImportError", "NameError") and (
@@ -38,7 +41,7 @@ def _module(plan: Plan, failure: Failure) -> Plan | None:
     return None
 
 
-def _path(plan: Plan, failure: Failure) -> Plan | None:
+def _path(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """Shards or a tokenizer where the script looked for them, below the working directory or at an absolute path."""
     match = _NO_FILES.search(failure.message)
     if match is None:
@@ -52,7 +55,7 @@ def _path(plan: Plan, failure: Failure) -> Plan | None:
     return None
 
 
-def _read_only(plan: Plan, failure: Failure) -> Plan | None:
+def _read_only(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A script that writes beside itself gets a copy of its folder; one that names absolute paths, a place for them."""
     match = _DENIED.search(failure.message)
     if failure.error not in ("OSError", "PermissionError", "FileNotFoundError") or match is None:
@@ -64,9 +67,22 @@ def _read_only(plan: Plan, failure: Failure) -> Plan | None:
     return replace(plan, paths=(*plan.paths, top)) if top not in plan.paths else None
 
 
-def _tokenizer(plan: Plan, failure: Failure) -> Plan | None:
+def _tokenizer(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """The vocabulary that the script says it wants."""
     match = re.search(r"VOCAB_SIZE=(\d+) does not match tokenizer vocab_size=(\d+)", failure.message)
     if match and match[1] != match[2]:
         return replace(plan, vocabulary=int(match[1]))
     return None
+
+
+def _named(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """Settings that the message or the failing line names stay as submitted."""
+    words = {word.upper() for word in re.findall(r"[A-Za-z_]\w+", f"{failure.message} {failure.source}")}
+    named = {_key(c.name) for c in changed if _key(c.name) in words} - _STAYS_SMALL - plan.scale.kept
+    if not named:
+        return None
+    return replace(plan, scale=replace(plan.scale, kept=plan.scale.kept | named))
+
+
+def _key(name: str) -> str:
+    return name.lstrip("-").replace("-", "_").upper()

@@ -45,7 +45,7 @@ def settle(
         settled = Settled(run, made, workspace, tuple(attempts))
         if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or time.monotonic() >= deadline:
             return settled
-        following = adjusted(plan, run.failure)
+        following = adjusted(plan, run.failure, made.changed)
         if following is None:
             return settled
         plan = following

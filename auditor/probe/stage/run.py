@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import traceback
@@ -105,10 +106,11 @@ def _failure(error: BaseException, root: str, out: Printed) -> bytes:
         if _inside(frame.filename, root)
     ]
     path, line = where[-1][:2] if where else ("", 0)
+    source = linecache.getline(os.path.join(root, path), line).strip()[:2_000] if where else ""
     message = " ".join(str(error).split())[:600]
     if isinstance(error, SystemExit):
         message = f"exit status {message}; last line printed: {out.last[-1] if out.last else ''}"
-    return encode("failure", error=type(error).__name__, message=message, path=path, line=line, frames=where)
+    return encode("failure", error=type(error).__name__, message=message, path=path, line=line, frames=where, source=source)
 
 
 def _inside(filename: str, root: str) -> bool:

@@ -29,7 +29,6 @@ def settled(job: Job) -> Job:
 
 def install(job: Job, note: Callable[[str], None]) -> None:
     """Environment, clock, programs and devices. `note` is told of modules that are not here."""
-    _process(job)
     import numpy
     import torch
     import torch._dynamo
@@ -38,6 +37,7 @@ def install(job: Job, note: Callable[[str], None]) -> None:
     import torch.nn.parallel
     import torch.optim
 
+    _process(job)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     random.seed(0)

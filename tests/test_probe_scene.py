@@ -1,0 +1,105 @@
+"""The scene on disk: tokens that scripts accept, and streams that differ where they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from auditor.probe.scene import Layout, Workspace, flip
+from auditor.probe.scene.streams import join
+from auditor.probe.scene.text import documents
+from auditor.probe.scene.tokenizer import BOS, NoTokenizer, tokenizer
+
+pytest.importorskip("sentencepiece", reason="tokenizers are trained with sentencepiece: pip install '.[probe]'")
+LAYOUT = Layout(1024, 2049, ("data/datasets/fineweb10B_sp1024",), ("data/tokenizers/fineweb_1024_bpe.model",), True)
+
+
+@pytest.fixture(scope="module")
+def workspace():
+    return Workspace(LAYOUT)
+
+
+def read_shard(path):
+    header = np.fromfile(path, dtype="<i4", count=256)
+    assert (header[0], header[1]) == (20240520, 1)
+    tokens = np.fromfile(path, dtype="<u2", offset=1024)
+    assert len(tokens) == header[2]
+    return tokens
+
+
+def test_shards_and_tokenizer_are_what_scripts_check_for(workspace, tmp_path):
+    import sentencepiece
+
+    workspace.write(tmp_path, workspace.streams.base)
+    folder = tmp_path / LAYOUT.data[0]
+    val = read_shard(folder / "fineweb_val_000000.bin")
+    assert val.tolist() == workspace.streams.base.tolist()
+    assert val[0] == BOS
+    assert (val == BOS).sum() > 5
+    assert val.max() < 1024
+    assert len(list(folder.glob("fineweb_train_*.bin"))) == 3
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / LAYOUT.tokenizers[0]))
+    assert processor.vocab_size() == 1024
+    assert (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id()) == (0, 1, 2, 3)
+    assert processor.piece_to_id("\u2581") != processor.unk_id()
+    assert processor.is_byte(4)
+
+
+def test_sidecars_count_what_the_tokens_decode_to(workspace, tmp_path):
+    workspace.write(tmp_path, workspace.streams.base)
+    counts = read_shard(tmp_path / LAYOUT.data[0] / "fineweb_val_bytes_000000.bin")
+    base = workspace.streams.base
+    starts = [*np.flatnonzero(base == BOS).tolist(), len(base)]
+    made = tokenizer(1024)
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_proto=made.model)
+    start, end = starts[1], starts[2]
+    text = processor.decode([int(t) for t in base[start + 1 : end]])
+    assert counts[start:end].sum() == len(text.encode())
+    assert workspace.streams.bytes_ is not None
+    assert workspace.streams.bytes_.tolist() == counts.tolist()
+
+
+def test_streams_differ_exactly_where_they_say(workspace):
+    s = workspace.streams
+    assert np.flatnonzero(s.target != s.base).tolist() == [s.Q]
+    assert np.array_equal(s.future[: s.P], s.base[: s.P])
+    later = s.base[s.P :]
+    assert np.array_equal(s.future[s.P :] != later, later >= 4)
+    assert s.Q < s.P
+    assert len(s.base) // 2 < s.P
+    assert s.P % 16 == 7
+    assert s.Q % 16 == 7
+
+
+@pytest.mark.parametrize("vocabulary", [260, 1024, 8192])
+@pytest.mark.parametrize("count", [513, 2049])
+def test_flipped_tokens_stay_in_the_vocabulary(vocabulary, count):
+    rng = np.random.default_rng(0)
+    base = join([rng.integers(4, vocabulary, size).tolist() for size in (40, 200, 90)], count)
+    s = flip(base, vocabulary)
+    for stream in (s.future, s.target):
+        assert stream.min() >= 0
+        assert stream.max() < vocabulary
+    assert (s.future[s.P :] != base[s.P :]).sum() > 50
+    assert (s.target != base).sum() == 1
+
+
+def test_bytes_are_tokens_of_the_small_vocabulary(tmp_path):
+    layout = Layout(260, 1025, ("d",), ("t/fineweb_pure_byte_260.json",))
+    made = Workspace(layout)
+    made.write(tmp_path, made.streams.base)
+    assert made.streams.base.max() < 260
+    assert (tmp_path / "t/fineweb_pure_byte_260.json").read_text().startswith("{")
+
+
+def test_a_vocabulary_without_room_for_pieces_is_refused():
+    with pytest.raises(NoTokenizer, match="no room"):
+        tokenizer(300)
+
+
+def test_text_is_the_same_each_time_and_needs_sources(tmp_path):
+    assert documents() == documents()
+    with pytest.raises(FileNotFoundError, match="no Python sources"):
+        documents(tmp_path)
