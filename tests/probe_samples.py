@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 VOCABULARY = 128
-LENGTH = 4001
-FLIP = 2900
-TARGET = 1700
+LENGTH = 2001
+FLIP = 1400
+TARGET = 850
 
 MODEL = """
 import math, os

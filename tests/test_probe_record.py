@@ -122,8 +122,8 @@ print(f"final val_loss:{sum(float(str(v)) for v in nll.double().sort().values.to
 def test_training_steps_are_noted_in_their_place(tmp_path: Path) -> None:
     recording = samples.run("score_first", samples.streams()[0], tmp_path)
     kinds = recording.marks["kind"]
-    assert (kinds == 2).sum() == (kinds == 1).sum() == (recording.batches["grad"] == 1).sum() == 128
-    assert recording.losses_recorded == 4000
+    assert (kinds == 2).sum() == (kinds == 1).sum() == (recording.batches["grad"] == 1).sum() == 64
+    assert recording.losses_recorded == 2000
     assert recording.closed
     assert not recording.truncated
 
