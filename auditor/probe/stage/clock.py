@@ -1,7 +1,7 @@
 """A clock that moves by a fixed step each time that it is looked at: runs are the same on any machine.
 
-Wall-clock caps, schedules by elapsed time and logged durations then depend on the program alone. Only the main thread
-moves it: how often others look is a matter of chance.
+Wall-clock caps, schedules by elapsed time and logged durations then depend on the program alone. The main thread's
+clock knows nothing of the others': how often they look is a matter of chance.
 """
 
 from __future__ import annotations
@@ -22,17 +22,24 @@ class Clock:
         self._looks = 0
         self._slept = 0.0
         self._main = threading.get_ident()
+        self._own = threading.local()  # what another thread is ahead of the main one, seconds
         self._rest = time.sleep
 
     def elapsed(self) -> float:
-        if threading.get_ident() == self._main:
-            self._looks += 1
-        return self._looks * self._step + self._slept
+        self._move(self._step, 1)
+        return self._looks * self._step + self._slept + getattr(self._own, "ahead", 0.0)
 
     def sleep(self, seconds: float) -> None:
-        if threading.get_ident() == self._main:
-            self._slept += max(0.0, float(seconds))
+        self._move(max(0.0, float(seconds)), 0)
         self._rest(_REST)
+
+    def _move(self, seconds: float, looks: int) -> None:
+        if threading.get_ident() != self._main:
+            self._own.ahead = getattr(self._own, "ahead", 0.0) + seconds
+        elif looks:
+            self._looks += looks
+        else:
+            self._slept += seconds
 
 
 def install(step: float) -> Clock:
