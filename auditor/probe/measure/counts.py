@@ -19,7 +19,7 @@ _BPB_TOLERANCE = 5e-4  # relative; counting one byte too many per document is ab
 def score_count(base: Read) -> Measurement:
     kind, scores = Kind.SCORE_COUNT, base.scores
     if scores is None:
-        return Measurement(kind, Holds.UNKNOWN, "the printed figure could not be traced to scores")
+        return Measurement(kind, Holds.UNKNOWN, base.untraced)
     position = base.position[scores.row]
     unknown = int((position < 0).sum())
     times = np.bincount(position[position >= 0], minlength=len(base.stream))[1:]
@@ -69,10 +69,8 @@ def _twice(base: Read, position: NDArray[np.int64], twice: NDArray[np.int64]) ->
 
 def reported_number(base: Read) -> Measurement:
     kind, scores, figure = Kind.REPORTED_NUMBER, base.scores, base.figure
-    if figure is None:
-        return Measurement(kind, Holds.UNKNOWN, "no validation figure was printed")
-    if scores is None:
-        return Measurement(kind, Holds.UNKNOWN, "the printed figure could not be traced to scores")
+    if scores is None or figure is None:
+        return Measurement(kind, Holds.UNKNOWN, base.untraced)
     count = len(scores.row)
     effects, parts = [], []
     if figure.loss is not None:
@@ -99,7 +97,7 @@ def normalization(base: Read) -> Measurement:
     """Of the scores of the reported number whose whole distribution was seen."""
     kind, scores, recording = Kind.NORMALIZATION, base.scores, base.recording
     if scores is None:
-        return Measurement(kind, Holds.UNKNOWN, "the printed figure could not be traced to scores")
+        return Measurement(kind, Holds.UNKNOWN, base.untraced)
     rows = np.unique(scores.row)
     kinds = recording.of_rows("kind")[rows]
     norms = recording.norm[rows]

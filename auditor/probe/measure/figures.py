@@ -104,7 +104,16 @@ def claimed(found: list[Figure], label: str) -> tuple[Figure | None, bool]:
 def _words(label: str) -> frozenset[str]:
     """What a label says of the pass: `final_int6_zstd-22_roundtrip` and `final_int8_zlib_roundtrip` say the same."""
     words = re.split(r"[^a-z]+", re.sub(r"int\d+|fp\d+", " ", label.lower()))
-    return frozenset(words) - {"", "final", "exact", "zlib", "zstd", "lzma", "brotli", "quant", "val"}
+    return frozenset(w for w in words if len(w) > 1) - {
+        "final",
+        "exact",
+        "zlib",
+        "zstd",
+        "lzma",
+        "brotli",
+        "quant",
+        "val",
+    }
 
 
 class Graph:

@@ -179,7 +179,7 @@ def _unattributed(base: Read, flip: Flip, noise: float | None) -> Measurement:
     early = pairs.where(pairs.position < flip.first)
     bound = Bound(noise, same_shapes(base, flip.read))
     changed = early.change > bound.limit
-    why = "no figure was printed" if base.figure is None else "the printed figure could not be traced to scores"
+    why = base.untraced
     if len(early.position):
         why += f"; {int(changed.sum()):,} of {len(early.position):,} recorded scores before the flip changed"
     effect = float(early.change.max()) if len(early.position) else None

@@ -97,6 +97,14 @@ class Read:
             return same
         return self.graph.attributed(self.figure, self.bytes_of)
 
+    @property
+    def untraced(self) -> str:
+        """Why there are no scores."""
+        if self.figure is None:
+            return "no validation figure was printed"
+        cut = " (the recording was cut at its limit)" if self.recording.truncated else ""
+        return f"the printed figure could not be traced to scores{cut}"
+
     def _same_number(self) -> Scores | None:
         """The number that the other run's figure came from, where both runs took the same course."""
         other = self.like.scores if self.like is not None else None

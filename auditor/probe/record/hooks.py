@@ -26,6 +26,7 @@ _IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
     "*": operator.imul,
     "/": operator.itruediv,
 }
+_FLOATS = frozenset([float, np.float64, np.float32])
 
 
 class Hooks:
@@ -34,28 +35,32 @@ class Hooks:
     slice = slice
 
     def __init__(self, mirrors: Mirrors, arrays: Arrays) -> None:
-        self.mirrors, self.arrays = mirrors, arrays
+        self.mirrors, self.arrays, self._numbers = mirrors, arrays, mirrors.numbers
 
     def b(self, sign: str, left: Any, right: Any) -> Any:
         out = _BINARY[sign](left, right)
-        if isinstance(out, float | np.floating):
-            self._note(sign, left, right, out)
-        elif self.arrays.of and type(out) is np.ndarray:
+        kind = type(out)
+        if kind in _FLOATS:
+            if id(left) in self._numbers or id(right) in self._numbers:
+                self._note(sign, left, right, out)
+        elif kind is np.ndarray and self.arrays.of:
             self._look(sign, (left, right), out)
         return out
 
     def i(self, sign: str, left: Any, right: Any) -> Any:
         out = _IN_PLACE[sign](left, right)
-        if isinstance(out, float | np.floating):
-            self._note(sign, left, right, out)
-        elif self.arrays.of and type(out) is np.ndarray:
+        kind = type(out)
+        if kind in _FLOATS:
+            if id(left) in self._numbers or id(right) in self._numbers:
+                self._note(sign, left, right, out)
+        elif kind is np.ndarray and self.arrays.of:
             self._look(sign, (left, right), out)
         return out
 
     def u(self, value: Any) -> Any:
         """`-x`."""
         out = -value
-        if isinstance(out, float | np.floating):
+        if type(out) in _FLOATS:
             if (scalar := self.mirrors.number(value)) is not None:
                 self.mirrors.note_number(out, Scalar(scalar.node, -scalar.factor))
         elif self.arrays.of and type(out) is np.ndarray:
@@ -108,7 +113,7 @@ class Hooks:
         if name in ("sum", "fsum") and args and hasattr(args[0], "__next__"):
             args = (list(args[0]), *args[1:])  # read once, either way
         out = function(*args, **kwargs)
-        if isinstance(out, float | np.floating) and args and self.mirrors.numbers:
+        if type(out) in _FLOATS and args and self._numbers:
             if name in ("float", "float64"):
                 if (scalar := self.mirrors.number(args[0])) is not None:
                     self.mirrors.note_number(out, scalar)
