@@ -360,6 +360,22 @@ SAMPLES["tail_twice"] = (
     .replace("for s in range(0, N - T + 1, T):", "for s in [*range(0, N - T + 1, T), N - T // 2 - 16]:")
     .replace("pair(s, s + T)", "pair(s, min(s + T, N))")
 )
+SAMPLES["alike"] = """
+def printed(label, shift):
+    losses = []
+    with torch.no_grad():
+        for s in range(0, N - T + 1, T):
+            x, y = pair(s, s + T)
+            losses.append((model(x, y) + shift).item())
+    value = sum(losses) / len(losses)
+    return f"{label} val_loss:{value:.2f} val_bpb:{value / math.log(2) * N / float(byte_count(val[1:])):.2f}"
+first, second = printed("first", 0.0), printed("second", 0.0001)
+third = str(printed("third", 0.0002))
+print(first)
+print(second)
+print(f"step 1/2 train_loss: 3.0 val_loss:9.00 val_bpb:9.00")
+print(third)
+"""
 SAMPLES["tempered"] = SAMPLES["score_first"].replace("nll.sum().item()", "(0.98 * nll.double()).sum().item()")
 SAMPLES["patched"] = """
 genuine = F.cross_entropy

@@ -109,6 +109,10 @@ def test_another_figure_than_the_claimed_one_is_no_pass_and_no_proof() -> None:
     assert "was not printed" in broken.reason
 
 
+def test_passes_that_print_the_same_few_digits_are_not_told_apart() -> None:
+    assert "could not be traced" in of("alike", Kind.FUTURE_FLIP).reason
+
+
 def test_labels_that_name_another_compressor_are_the_same() -> None:
     assert of("sliding", Kind.FUTURE_FLIP, "final_int6_zstd-22_sliding_exact").reported is True
     assert of("sliding", Kind.FUTURE_FLIP, "final_ttt_sliding").reported is None

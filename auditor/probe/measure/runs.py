@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from auditor.findings import Location
 from auditor.probe.measure.align import Aligner, Found
-from auditor.probe.measure.figures import Graph, Scores, claimed, figures
+from auditor.probe.measure.figures import Figure, Graph, Scores, claimed, figures
 from auditor.probe.record import Recording
 
 Ints = NDArray[np.int64]
@@ -95,7 +95,19 @@ class Read:
             return None
         if self.like is not None and (same := self._same_number()) is not None:
             return same
-        return self.graph.attributed(self.figure, self.bytes_of)
+        return self.graph.attributed(self.figure, self.bytes_of, self._printed_before(self.figure))
+
+    def _printed_before(self, figure: Figure) -> int:
+        """When the last figure of another pass was printed before this one; 0: there was none."""
+        same = figure.allowed
+        others = [
+            f.sequence
+            for f in self.figures
+            if f.sequence < figure.sequence
+            and (f.loss is None or figure.loss is None or abs(f.loss - figure.loss) > same + f.allowed)
+            and (f.bpb != figure.bpb)
+        ]
+        return max(others, default=0)
 
     @property
     def untraced(self) -> str:
