@@ -1,185 +1,269 @@
 #!/usr/bin/env python3
-"""How far the probe reaches: run labelled pull requests on the CPU and compare what was witnessed with the labels.
+"""How far the probe reaches: run it on labelled pull requests, count what ran, what it saw and how long it took.
 
-    python benchmarks/probe.py labels.jsonl --repo CLONE -o probes.jsonl            all of them, one after the other
-    python benchmarks/probe.py labels.jsonl --repo CLONE -o probes.jsonl --pr 1395 1394 --jobs 2
-    python benchmarks/probe.py labels.jsonl -o probes.jsonl                         the tables of what is there
-    python benchmarks/probe.py labels.jsonl -o probes.jsonl --write docs/probe.md   put them between its reach markers
+    python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl [--jobs 2] [--timeout 120] [--pr N N ...]
+    python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl --again failed     those that did not run, once more
+    python benchmarks/probe.py --from reach.jsonl labels.jsonl [--write docs/probe.md]    the tables alone
 
-Pull requests that the file has already are left out, so that a run can be continued. Seconds are of wall clock and of
-processor time for the whole probe: the sandbox, torch's import and about four runs.
+Each pull request is one `golf-audit --probe` of its own, so that its time and its processor time are its own: with
+more than one job, or on a busy machine, the processor time is the figure to quote. What stands in the output file
+already is not run again. A label is one JSON object a line, as for benchmarks/labels.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import json
-import resource
+import os
+import re
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from labels import read_lines
-
 BEGIN, END = "<!-- reach:begin -->", "<!-- reach:end -->"
-CAUSALITY = frozenset(
+CAUSAL = frozenset(
     {"pre-quant-ttt", "adapt-before-score", "slot-scored-positions", "two-pass-rescore", "final-epoch-score"}
 )
-"""The labels of broken causality that a probe is to witness."""
+"""The labels that a flipped token or a count of scores can show."""
+_GRACE_SECONDS = 60.0  # for the audit around the probe
 
-Row = Mapping[str, Any]
+Label = Mapping[str, Any]
+Row = dict[str, Any]
 
 
-def probed(repo: Path, pr: int, seconds: float) -> dict[str, Any]:
-    """One pull request: what its probe came to. Never raises."""
-    from auditor.judge import describe
-    from auditor.pipeline import gather
-    from auditor.probe.run import probe
-    from auditor.submission import Clone
+# --- running -------------------------------------------------------------------------------------------------------
 
-    row: dict[str, Any] = {"pr": pr, "status": "failed", "reason": "", "seconds": 0.0}
-    before = _cpu()
+
+def audit(clone: str, pr: int, timeout: float) -> Row:
+    """One pull request: the probe's part of its report, and what it took."""
+    command = [sys.executable, "-m", "auditor.cli", "--repo", clone, "--pr", str(pr), "--format", "json", "--probe",
+               "--probe-timeout", f"{timeout:g}", "--fail-on", "never"]  # fmt: skip
+    start = time.monotonic()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+        usage = _wait(process, start + timeout + _GRACE_SECONDS)
+        out.seek(0)
+        err.seek(0)
+        text, said = out.read(), err.read().decode(errors="replace")
+    row: Row = {"pr": pr, "seconds": round(time.monotonic() - start, 2), "cpu": round(usage, 2)}
     try:
-        with Clone(repo) as clone:
-            facts = gather(clone.load(pr), {})
-        start = time.perf_counter()
-        before = _cpu()
-        result = probe(facts, seconds=seconds)
-        row["seconds"] = round(time.perf_counter() - start, 1)
-        row.update(
-            status=result.status, reason=result.reason, outcome=str(result.outcome), decided=result.decided,
-            tries=[{"error": a.error, "line": _line(a.location)} for a in result.attempts],
-            absent=list(result.absent), labels=list(result.labels), losses=result.losses_recorded,
-            measurements=[
-                {"kind": str(m.kind), "holds": str(m.holds), "reported": m.reported, "reason": m.reason,
-                 "compared": m.compared, "changed": m.changed, "effect": m.effect,
-                 "conditions": sorted({w.condition for w in m.witnesses})}
-                for m in result.measurements
-            ],
-        )  # fmt: skip
-    except Exception as error:
-        row["reason"] = describe(error)
-    row["cpu"] = round(_cpu() - before, 1)
-    return row
+        report = json.loads(text)
+    except ValueError:
+        return row | {"status": "no report", "reason": said.strip()[-300:]}
+    return row | _of_report(report)
 
 
-def _cpu() -> float:
-    """Processor time of this process and of the ones it has ended, seconds."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(u.ru_utime + u.ru_stime for u in used)
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> float:
+    """Seconds of processor time of the process and all that it waited for."""
+    while True:
+        pid, _, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = 0  # it has been waited for
+            return float(usage.ru_utime + usage.ru_stime)
+        if time.monotonic() > deadline:
+            process.kill()
+        time.sleep(0.05)
 
 
-def _line(location: Any) -> str:
-    return f"{location.path}:{location.line}" if location is not None else ""
+def _of_report(report: Mapping[str, Any]) -> Row:
+    probe = report["probe"]
+    if probe is None:  # nothing was loaded
+        return {"status": "no probe", "reason": report["verdict_because"], "verdict": report["verdict"]}
+    return {
+        "status": probe["status"],
+        "reason": probe["reason"],
+        "verdict": report["verdict"],
+        "outcome": probe["outcome"],
+        "witnessed": [m["kind"] for m in probe["measurements"] if m["witnesses"] and m["reported"] is not False],
+        "measurements": {
+            m["kind"]: {k: m[k] for k in ("holds", "reason", "compared", "changed", "noise", "effect", "reported")}
+            for m in probe["measurements"]
+        },
+        "agreement": [(a["subject"], a["stand"]) for a in probe["agreement"]],
+        "absent": probe["absent"],
+        "attempts": len(probe["attempts"]),
+        "losses": probe["losses_recorded"],
+    }
 
 
-def run(options: argparse.Namespace, prs: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Rows as they come, each from a process of its own kind: one that ends badly takes no other along."""
-    if options.jobs == 1:
-        for pr in prs:
-            yield probed(options.repo, pr, options.seconds)
-        return
-    with ProcessPoolExecutor(options.jobs) as pool:
-        waiting = [pool.submit(probed, options.repo, pr, options.seconds) for pr in prs]
+def run_all(clone: str, prs: Sequence[int], output: Path, jobs: int, timeout: float) -> None:
+    """Adds a line to `output` for each pull request, as it ends."""
+    done = 0
+    with ThreadPoolExecutor(jobs) as pool, output.open("a", encoding="utf-8") as out:
+        waiting = {pool.submit(audit, clone, pr, timeout): pr for pr in prs}
         for future in as_completed(waiting):
-            yield future.result()
+            row = future.result()
+            out.write(json.dumps(row) + "\n")
+            out.flush()
+            done += 1
+            said = ", ".join(row.get("witnessed", ())) or row["reason"][:90]
+            print(f"{done}/{len(prs)}  #{row['pr']}  {row['status']}  {row['cpu']:.1f} s  {said}", file=sys.stderr)
 
 
-def conditions(row: Row, *, reported: bool) -> set[str]:
-    """Conditions that were witnessed; with `reported` only where the score is known to enter the printed figure."""
-    found = row.get("measurements", ())
-    return {c for m in found for c in m["conditions"] if m["reported"] or not reported}
+# --- tables --------------------------------------------------------------------------------------------------------
 
 
-def tables(labels: Sequence[Row], rows: Mapping[int, Row]) -> str:
-    """The Markdown between the markers."""
-    seen = [(label, rows[label["pr"]]) for label in labels if label["pr"] in rows]
-    ran = [(label, row) for label, row in seen if row["status"] == "ran"]
-    seconds = [row["seconds"] for _, row in seen] or [0.0]
-    processor = [row["cpu"] for _, row in seen] or [0.0]
-    clean = [row for label, row in ran if label["expect"] == "clean"]
-    broken = [row for label, row in ran if set(label.get("rules", ())) & CAUSALITY and label["expect"] == "violation"]
-    called = sum(row["outcome"] == "violation" for row in clean)
-    lines = [
-        "| labelled pull requests | |",
-        "|---|---:|",
-        f"| ran to their end | {len(ran)} of {len(seen)} ({_share(len(ran), len(seen))}) |",
-        f"| with a result on the future flip | {sum(bool(row.get('decided')) for _, row in ran)} |",
-        f"| seconds of wall clock, median and longest | {statistics.median(seconds):.1f}, {max(seconds):.1f} |",
-        f"| seconds of processor time, median and longest | {statistics.median(processor):.1f}, {max(processor):.1f} |",
-        f"| labelled clean: called a violation | {called} of {len(clean)} |",
-        f"| labelled causality violations: witnessed | "
-        f"{sum(bool(conditions(row, reported=False)) for row in broken)} of {len(broken)} |",
-        "",
-        "Why the others did not run:",
-        "",
-        *_reasons(row for _, row in seen if row["status"] != "ran"),
+def read_rows(path: Path) -> dict[int, Row]:
+    """The last line of each pull request."""
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return {row["pr"]: row for row in rows}
+
+
+def read_labels(path: Path) -> dict[int, Label]:
+    labels = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return {label["pr"]: label for label in labels}
+
+
+def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
+    """Markdown: the figures, the causality labels that were not witnessed, the reasons for what did not run."""
+    known = {pr: row for pr, row in rows.items() if pr in labels}
+    ran = {pr: row for pr, row in known.items() if row["status"] == "ran"}
+    clean = {pr for pr in ran if labels[pr]["scope"] == "evaluation" and labels[pr]["expect"] == "clean"}
+    causal = {pr for pr in ran if CAUSAL & set(labels[pr]["rules"])}
+    seen = {pr for pr in causal if ran[pr]["witnessed"]}
+    false = sorted(pr for pr in clean if ran[pr]["witnessed"])
+    head = [
+        ("labelled pull requests", f"{len(known)}"),
+        ("ran to a result", f"{len(ran)} ({_share(len(ran), len(known))})"),
+        ("labelled clean, ran", f"{len(clean)}"),
+        ("of these called a violation by the probe", f"{len(false)}" + (f" ({_numbers(false)})" if false else "")),
+        ("labelled with a causality violation, ran", f"{len(causal)}"),
+        ("of these witnessed", f"{len(seen)} ({_share(len(seen), len(causal))})"),
+        *_times("processor time of an audit with the probe, ran", [row["cpu"] for row in ran.values()]),
+        *_times("processor time, did not run", [r["cpu"] for pr, r in known.items() if pr not in ran]),
     ]
-    return "\n".join(lines)
+    parts = [_table(("", ""), head), _by_rule(ran, labels), _by_kind(ran, clean)]
+    unseen = sorted(causal - seen)
+    if unseen:
+        reasons = [(f"#{pr}", ", ".join(sorted(CAUSAL & set(labels[pr]["rules"]))), _why(ran[pr])) for pr in unseen]
+        parts.append("Causality labels that ran and were not witnessed:\n\n" + _table(("", "label", "why"), reasons))
+    failed = [row for pr, row in known.items() if pr not in ran]
+    if failed:
+        parts.append("What did not run, and why:\n\n" + _failures(failed))
+    return "\n\n".join(parts) + "\n"
+
+
+def _by_rule(ran: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
+    rows = []
+    for rule in sorted({rule for pr in ran for rule in labels[pr]["rules"]}):
+        prs = [pr for pr in ran if rule in labels[pr]["rules"] and labels[pr]["scope"] == "evaluation"]
+        if prs:
+            rows.append((f"`{rule}`", str(len(prs)), str(sum(bool(ran[pr]["witnessed"]) for pr in prs))))
+    return _table(("label", "ran", "witnessed"), rows)
+
+
+def _by_kind(ran: Mapping[int, Row], clean: Iterable[int]) -> str:
+    kinds = list(dict.fromkeys(kind for row in ran.values() for kind in row["measurements"]))
+    rows = []
+    for kind in kinds:
+        everywhere = collections.Counter(row["measurements"][kind]["holds"] for row in ran.values())
+        on_clean = collections.Counter(ran[pr]["measurements"][kind]["holds"] for pr in clean)
+        rows.append((f"`{kind}`", *(f"{everywhere[h]} ({on_clean[h]})" for h in ("holds", "broken", "not-checked"))))
+    return _table(("measurement (on clean labels)", "holds", "broken", "not checked"), rows)
+
+
+def _why(row: Row) -> str:
+    """Why nothing was seen: the future flip's own reason, and whether another rule than these would show it."""
+    found = row["measurements"].get("future-flip", {})
+    return f"{found.get('holds', '?')}: {_plain(found.get('reason', ''))}"
+
+
+def _failures(rows: Iterable[Row]) -> str:
+    groups: dict[str, list[int]] = collections.defaultdict(list)
+    for row in rows:
+        groups[_kind_of_failure(row)].append(row["pr"])
+    ordered = sorted(groups.items(), key=lambda g: (-len(g[1]), g[0]))
+    return _table(("reason", "pull requests"), [(reason, _numbers(sorted(prs))) for reason, prs in ordered])
+
+
+def _kind_of_failure(row: Row) -> str:
+    """The reason without the place in the script and its figures: what several have in common."""
+    text = _plain(row["reason"]).removeprefix("it did not run to its end: ")
+    return re.sub(r"\d[\d,.]*", "N", re.sub(r" \([^()]*:\d+\)$", "", text))[:110] or row["status"]
+
+
+def _plain(text: str) -> str:
+    """Untrusted text for a Markdown table."""
+    return re.sub(r"[|`<>@\[\]\n\r*_]", " ", text)[:160].strip()
+
+
+def _times(name: str, values: list[float]) -> list[tuple[str, str]]:
+    if not values:
+        return []
+    return [(f"{name}: median, largest", f"{statistics.median(values):.1f} s, {max(values):.1f} s")]
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}" if whole else "none"
+    return f"{100 * part / whole:.1f} %" if whole else "none"
 
 
-def _reasons(rows: Iterable[Row]) -> Iterator[str]:
-    """Reasons with the pull requests that they held for, the most frequent first."""
-    found: dict[str, list[int]] = {}
-    for row in rows:
-        reason = " ".join(str(row["reason"]).removeprefix("it did not run to its end: ").split())[:110]
-        found.setdefault(reason, []).append(row["pr"])
-    for reason, prs in sorted(found.items(), key=lambda item: (-len(item[1]), item[1])):
-        yield f"- `{reason.replace('`', chr(39))}`: " + ", ".join(f"#{pr}" for pr in sorted(prs))
+def _numbers(prs: Iterable[int]) -> str:
+    return ", ".join(f"#{pr}" for pr in prs)
 
 
-def say(row: Row) -> None:
-    """One line for a terminal."""
-    witnessed = ",".join(sorted(conditions(row, reported=False)))
-    tail = f"witness {witnessed}" if witnessed else row["reason"][:150]
-    print(f"#{row['pr']:<6}{row['status']:<9}{row['seconds']:>7.1f} s {row['cpu']:>6.1f} s cpu  {tail}", flush=True)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    align = ["---", *("---:" if len(head) != 3 or head[1] != "label" else "---" for _ in head[1:])]
+    lines = ["| " + " | ".join(head) + " |", "|" + "|".join(align) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def write(page: Path, text: str) -> None:
+    """Put the tables between the page's markers."""
+    before, begin, rest = page.read_text("utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{page} has no {BEGIN} ... {END}")
+    page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", "utf-8")
+
+
+# --- command line --------------------------------------------------------------------------------------------------
+
+
+AGAIN: Mapping[str, Callable[[Row, Label], bool]] = {
+    "failed": lambda row, label: row["status"] != "ran",
+    "unseen": lambda row, label: bool(CAUSAL & set(label["rules"])) and not row.get("witnessed"),
+    "false": lambda row, label: label["expect"] == "clean" and bool(row.get("witnessed")),
+    "all": lambda row, label: True,
+}
+"""Which of the pull requests that have a line are run once more."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clone", nargs="?", default=os.environ.get("GOLF_CLONE", ""))
     parser.add_argument("labels", type=Path)
-    parser.add_argument("--repo", type=Path, help="a clone with pull-request heads; without it nothing is run")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="JSON lines, one for each pull request")
-    parser.add_argument("--pr", type=int, nargs="*", help="these alone")
-    parser.add_argument("--limit", type=int, help="at most so many")
+    parser.add_argument("-o", "--output", type=Path, default=Path("reach.jsonl"), help="a line for each pull request")
+    parser.add_argument("--from", dest="results", type=Path, help="run nothing, take these lines")
+    parser.add_argument("--pr", type=int, nargs="+", default=(), metavar="N", help="only these")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="run at most so many")
+    parser.add_argument("--again", choices=AGAIN, help="run these once more")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=120.0, help="for the probe of each (default: 120)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables between its reach markers")
-    given = parser.parse_args(argv)
-    labels = read_lines(given.labels)
-    rows = {row["pr"]: row for row in (read_lines(given.output) if given.output.exists() else ())}
-    if given.repo is not None:
-        wanted = given.pr or [label["pr"] for label in labels]
-        missing = [pr for pr in wanted if pr not in rows][: given.limit]
-        with given.output.open("a", encoding="utf-8") as out:
-            for row in run(given, missing):
-                rows[row["pr"]] = row
-                out.write(json.dumps(row) + "\n")
-                out.flush()
-                say(row)
-    text = tables(labels, rows)
-    print(f"\n{text}\n\n{dict(Counter(row['status'] for row in rows.values()))}")
-    return _write(given.write, text) if given.write is not None else 0
-
-
-def _write(path: Path, text: str) -> int:
-    before, begin, rest = path.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        print(f"{path}: no {BEGIN} ... {END}", file=sys.stderr)
-        return 2
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", "utf-8")
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds for the runs of one (default: 120)")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between the markers of that page")
+    options = parser.parse_args(argv)
+    labels = read_labels(options.labels)
+    path: Path = options.results or options.output
+    if options.results is None:
+        if not options.clone:
+            parser.error("CLONE or GOLF_CLONE says where the pull requests are")
+        rows = read_rows(path) if path.exists() else {}
+        wanted = [pr for pr in (options.pr or labels) if pr in labels]
+        again = AGAIN.get(options.again)
+        todo = [pr for pr in wanted if pr not in rows or (again and again(rows[pr], labels[pr]))]
+        run_all(options.clone, todo[: options.limit or None], path, options.jobs, options.timeout)
+    text = tables(read_rows(path), labels)
+    print(text, end="")
+    if options.write:
+        write(options.write, text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
