@@ -192,6 +192,8 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"TTT_CHUNK_SIZE|CHUNK_SIZE", _cap(lambda s: max(8, s.sequence // 4))),
     (r".*(BATCH_SEQS|BATCH_SEQUENCES|EVAL_BATCH|TTT_BATCH_SIZE|SLIDING_BATCH_SIZE)", _cap(lambda s: s.rows)),
     (r".*CALIB(RATION)?_(BATCHES|SAMPLES|SEQS)|GPTQ_(NUM_SEQS|SAMPLES|BATCHES|NSAMPLES)", _cap(lambda s: 2)),
+    (r"(NUM|N)_?(CALIB_|GPTQ_)?(SEQS|SEQUENCES|SAMPLES|BATCHES)|(GPTQ_|CALIB_)?NSAMPLES", _cap(lambda s: 2)),
+    (r"(.*_)?GEN_LEN", _sequence),
     (r".*T_SAMPLES", _cap(lambda s: 4)),
     (r".*PREFIX_DOCS", _cap(lambda s: 6)),
     (r".*(MIN_DOC_LEN|FOCAL_TOKENS)", _along(4)),
