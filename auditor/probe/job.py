@@ -5,12 +5,15 @@ Frames of the stage begin with `MARK`, all others are the recorder's.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 MARK = b"stage "
+LIBRARIES = ".libraries"
+"""Where compiled helpers lie below the working directory, named by what was wanted."""
 Mode = Literal["run", "smoke"]
 Scalar = str | int | float | bool | None
 
@@ -30,6 +33,8 @@ class Job:
     argv: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Scalar] = field(default_factory=dict)
+    arguments: dict[str, int] = field(default_factory=dict)  # `name=value` in the code -> its value in the run
+    branches: dict[str, bool] = field(default_factory=dict)  # `path:line` of an `if` -> the way that the log shows
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)  # import name -> (path, text)
     paths: dict[str, str] = field(default_factory=dict)  # absolute paths that stand in the script -> where they are
     writable: bool = False  # the script runs from a copy of its folder that it may write to
@@ -48,6 +53,19 @@ class Job:
         fields["argv"] = tuple(fields["argv"])
         fields["modules"] = {name: (path, text) for name, (path, text) in fields["modules"].items()}
         return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A shared library that the script wanted compiled: the source ("c" or "c++") and the compiler's options."""
+
+    language: str
+    source: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256("\0".join((self.language, self.source, *self.options)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -77,6 +95,7 @@ class Account:
     failure: Failure | None = None
     absent: tuple[str, ...] = ()
     smoke: dict[str, float] = field(default_factory=dict)
+    wanted: tuple[Wanted, ...] = ()
 
 
 def encode(kind: str, **values: object) -> bytes:
@@ -87,6 +106,7 @@ def encode(kind: str, **values: object) -> bytes:
 def split(frames: Iterable[bytes]) -> tuple[Account, list[bytes]]:
     """The stage's own account and the recorder's frames. Whatever else a frame of the stage holds is passed over."""
     ended, failure, absent, smoke = False, None, [], {}
+    wanted: list[Wanted] = []
     recorded: list[bytes] = []
     for frame in frames:
         if not frame.startswith(MARK):
@@ -101,6 +121,8 @@ def split(frames: Iterable[bytes]) -> tuple[Account, list[bytes]]:
             absent.append(str(values["name"]))
         elif kind == "smoke":
             smoke = {str(k): float(v) for k, v in values["figures"].items()}
+        elif kind == "compile":
+            wanted.append(Wanted(str(values["language"]), str(values["source"]), tuple(map(str, values["options"]))))
         elif kind == "ended":
             ended = True
-    return Account(ended, failure, tuple(dict.fromkeys(absent)), smoke), recorded
+    return Account(ended, failure, tuple(dict.fromkeys(absent)), smoke, tuple(wanted)), recorded

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field, replace
 
 from auditor.config.defaults import Switch, switches
-from auditor.probe.job import Job, Mode, Scalar
+from auditor.probe.arguments import arguments
+from auditor.probe.job import LIBRARIES, Job, Mode, Scalar
 from auditor.probe.model import Shrunk
 from auditor.probe.scene import Layout
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, whole
@@ -39,6 +40,7 @@ class Plan:
     paths: tuple[str, ...] = ()  # absolute folders that the script names, kept below the working directory instead
     writable: bool = False
     mode: Mode = "run"
+    libraries: tuple[tuple[str, bytes], ...] = ()  # compiled helpers by the key of what was wanted
 
     def with_override(self, name: str, value: str, why: str) -> Plan:
         kept = tuple(o for o in self.overrides if o[0] != name)
@@ -66,18 +68,19 @@ def make(facts: Facts, plan: Plan) -> Made:
     if vocabulary >= _LARGE_VOCABULARY:
         plan = replace(plan, scale=replace(plan.scale, overlap=min(2, plan.scale.overlap), stream=1537))
     environment, constants, changed = _settings(facts, found, values, own, plan)
+    trees = [unit.tree for unit in facts.sources.units if unit.tree is not None]
+    given = arguments(trees, own, plan.scale)
+    changed += [Shrunk(f"{at.partition('=')[0]}=", at.partition("=")[2], str(new)) for at, new in given.items()]
     layout = _layout(facts, plan, vocabulary)
     environment.update(_fixed(layout, environment))
     environment = {name: OUTSIDE + value if value.startswith("/") else value for name, value in environment.items()}
     environment["PATH"] = "/usr/bin:/bin"
     modules = {name: (unit.path, unit.text) for name, unit in facts.sources.modules.items() if unit is not entry}
-    argv = tuple(
-        part for name, value in environment.items() if name.startswith("--") for part in _option(name, value)
-    )
+    argv = tuple(part for name, value in environment.items() if name.startswith("--") for part in _option(name, value))
     job = Job(
         root="", entry=entry.path, text=entry.text, scene="", argv=argv,
         environment={n: v for n, v in environment.items() if not n.startswith("--")},
-        constants=constants, modules=modules, clock=plan.clock,
+        constants=constants, arguments=given, branches=_branches(facts), modules=modules, clock=plan.clock,
         triton=plan.triton, writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
@@ -101,6 +104,7 @@ def _settings(
 ) -> tuple[dict[str, str], dict[str, Scalar], list[Shrunk]]:
     """Environment, constants, and what is not as submitted."""
     environment = {n: str(v) for n, v in facts.configuration.environment.items() if v is not None}
+    environment = {n: v for n, v in environment.items() if "$" not in v}  # what a shell would have filled in
     environment.update(_as_logged(facts, found))
     constants: dict[str, Scalar] = dict(facts.configuration.constants)
     changed: list[Shrunk] = []
@@ -124,6 +128,11 @@ def _settings(
         changed = [c for c in changed if c.name != name]
         changed.append(Shrunk(name, str(values.get(name.upper(), "")), text, why))
     return environment, constants, changed
+
+
+def _branches(facts: Facts) -> dict[str, bool]:
+    """Branches that the log decides: a run took them although the code's default is another."""
+    return {f"{proof.path}:{proof.line}": proof.way for proof in facts.program.proofs}
 
 
 def _as_logged(facts: Facts, found: tuple[Switch, ...]) -> dict[str, str]:
@@ -164,7 +173,8 @@ def _layout(facts: Facts, plan: Plan, vocabulary: int) -> Layout:
             sidecars = sidecars or bool(_SIDECARS.search(node.value))
     data = tuple(sorted(f"data/datasets/{name}" for name in names)) + plan.data
     places = tuple(sorted(f"data/tokenizers/{name}" for name in tokenizers)) + plan.tokenizers
-    return Layout(vocabulary, plan.scale.stream, data, places, sidecars, plan.files)
+    libraries = tuple((f"{LIBRARIES}/{key}.so", library) for key, library in plan.libraries)
+    return Layout(vocabulary, plan.scale.stream, data, places, sidecars, (*plan.files, *libraries))
 
 
 def _fixed(layout: Layout, environment: dict[str, str]) -> dict[str, str]:

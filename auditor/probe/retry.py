@@ -58,6 +58,8 @@ def _path(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | Non
 def _read_only(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A script that writes beside itself gets a copy of its folder; one that names absolute paths, a place for them."""
     match = _DENIED.search(failure.message)
+    if match is None and "Read-only file system" in failure.message:
+        return replace(plan, writable=True)
     if failure.error not in ("OSError", "PermissionError", "FileNotFoundError") or match is None:
         return None
     path = match[1]

@@ -12,7 +12,7 @@ from auditor.probe.model import Attempt, Isolation, Measurement, Probe, Witness
 from auditor.probe.record import Recording, read
 from auditor.probe.runner import Run, Runner
 from auditor.probe.sandbox import Broken, Refused
-from auditor.probe.settle import Settled, settle
+from auditor.probe.settle import Settled, layer_of, settle
 from auditor.rule import Facts
 
 Progress = Callable[[str], None]
@@ -108,7 +108,7 @@ def _placed(facts: Facts, measurement: Measurement) -> Measurement:
 
 def _of_unit(facts: Facts, witness: Witness) -> Witness:
     place = witness.location
-    unit = next((u for u in facts.sources.units if place is not None and u.path == place.path), None)
-    if place is None or unit is None:
+    if place is None:
         return witness
-    return replace(witness, location=Location(place.path, place.line, place.end_line, unit.layer))
+    layer = layer_of(facts, place.path)
+    return replace(witness, location=Location(place.path, place.line, place.end_line, layer))

@@ -79,7 +79,6 @@ class Runner:
     def isolation(self) -> Isolation:
         return self._jail.isolation
 
-
     def run(self, made: Made, workspace: Workspace, stream: str, seconds: float, record: bool = True) -> Run:
         """One run on the stream of that name ("base", "future", "target"), of at most so many seconds."""
         scene = self._scenes / stream

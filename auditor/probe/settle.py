@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditor.findings import Location
 from auditor.probe.model import Attempt
+from auditor.probe.native import build
 from auditor.probe.plan import Made, Plan, make
 from auditor.probe.retry import adjusted
 from auditor.probe.runner import Run, Runner
@@ -45,10 +46,18 @@ def settle(
         settled = Settled(run, made, workspace, tuple(attempts))
         if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or time.monotonic() >= deadline:
             return settled
-        following = adjusted(plan, run.failure, made.changed)
+        following = _compiled(plan, run) or adjusted(plan, run.failure, made.changed)
         if following is None:
             return settled
         plan = following
+
+
+def _compiled(plan: Plan, run: Run) -> Plan | None:
+    """The plan with the helpers that the run wanted compiled, None where there are none that could be."""
+    have = {key for key, _ in plan.libraries}
+    made = [build(wanted) for wanted in run.account.wanted if wanted.key not in have]
+    built = tuple((b.key, b.library) for b in made if b is not None)
+    return replace(plan, libraries=(*plan.libraries, *built)) if built else None
 
 
 def _location(facts: Facts, run: Run) -> Location | None:
@@ -56,5 +65,9 @@ def _location(facts: Facts, run: Run) -> Location | None:
     failure = run.failure
     if failure is None or not failure.path:
         return None
-    unit = next((u for u in facts.sources.units if u.path == failure.path), None)
-    return Location(failure.path, failure.line, failure.line, unit.layer if unit else 0)
+    return Location(failure.path, failure.line, failure.line, layer_of(facts, failure.path))
+
+
+def layer_of(facts: Facts, path: str) -> int:
+    """How often the text of that path that runs was unpacked: a wrapper has the same path as what is in it."""
+    return max((unit.layer for unit in facts.sources.units if unit.path == path), default=0)

@@ -74,9 +74,7 @@ def _cast(function: Callable[..., Any]) -> Callable[..., Any]:
         if _State.depth:
             kinds = {a.dtype for a in args if isinstance(a, torch.Tensor) and a.is_floating_point()}
             if len(kinds) > 1 or torch.float16 in kinds:
-                args = tuple(
-                    a.float() if isinstance(a, torch.Tensor) and a.is_floating_point() else a for a in args
-                )
+                args = tuple(a.float() if isinstance(a, torch.Tensor) and a.is_floating_point() else a for a in args)
         return function(*args, **kwargs)
 
     return call

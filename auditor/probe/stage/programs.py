@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from auditor.probe.job import LIBRARIES, Wanted
 
 _NVIDIA_SMI = """\
 Wed Jan  1 00:00:00 2025
@@ -15,6 +18,7 @@ Wed Jan  1 00:00:00 2025
 |   0  NVIDIA H100 80GB HBM3          On  |   00000000:00:00.0 Off |                    0 |
 +-----------------------------------------------------------------------------------------+
 """
+_COMPILERS = frozenset({"cc", "gcc", "g++", "c++", "clang", "clang++"})
 _COMMIT = "0" * 40
 
 
@@ -29,6 +33,8 @@ def answer(command: Any, options: Mapping[str, Any]) -> tuple[int, str]:
         return 0, f"{_COMMIT}\n" if "rev-parse" in words else ""
     if name == "pyminify":
         return 0, _source(words, options)
+    if name in _COMPILERS:
+        return _compiled(words, options)
     if name == "lrzip":
         _repack(words)
         return 0, ""
@@ -45,6 +51,30 @@ def _source(words: list[str], options: Mapping[str, Any]) -> str:
         with open(files[0], encoding="utf-8") as file:
             return file.read()
     return given if isinstance(given, str) else given.decode("utf-8", "replace")
+
+
+class _Compile:
+    """Who is told what was to be compiled."""
+
+    ask: Callable[[Wanted], None] | None = None
+    home = "."
+
+
+def _compiled(words: list[str], options: Mapping[str, Any]) -> tuple[int, str]:
+    """The shared library that was made of this source before the run; the source is asked for where there is none."""
+    flags = tuple(word for word in words[1:] if word.startswith("-") and len(word) > 2)
+    out = words[words.index("-o") + 1] if "-o" in words[:-1] else ""
+    files = [word for word in words[1:] if word.endswith((".c", ".cc", ".cpp", ".cxx")) and os.path.isfile(word)]
+    source = _source([words[0], *files], options)
+    is_cpp = words[0].endswith("++") or bool(files and not files[0].endswith(".c"))
+    wanted = Wanted("c++" if is_cpp else "c", source, flags)
+    made = os.path.join(_Compile.home, LIBRARIES, f"{wanted.key}.so")
+    if out and os.path.exists(made):
+        shutil.copyfile(made, out)
+        return 0, ""
+    if source and "-shared" in flags and _Compile.ask is not None:
+        _Compile.ask(wanted)
+    raise FileNotFoundError(2, "No such file or directory", words[0])
 
 
 def _repack(words: list[str]) -> None:
@@ -110,8 +140,9 @@ def _leave(status: int = 0) -> None:
     raise SystemExit(status)
 
 
-def install() -> None:
-    """Replaces what `subprocess` and `os` start programs with."""
+def install(ask: Callable[[Wanted], None]) -> None:
+    """Replaces what `subprocess` and `os` start programs with. `ask` is told of libraries to compile."""
+    _Compile.ask, _Compile.home = ask, os.getcwd()
     module: Any = subprocess
     module.run = run
     module.Popen = Process

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from auditor.probe.job import Job, encode
+from auditor.probe.job import Job, Wanted, encode
 from auditor.probe.stage import source, world
 from auditor.probe.stage.output import Printed
 
@@ -32,7 +32,10 @@ def perform(argument: bytes, channel: Channel) -> None:
             channel.send(encode("absent", name=name))
 
     watch = _smoke_watch(job)
-    world.install(job, note)
+    def ask(wanted: Wanted) -> None:
+        channel.send(encode("compile", language=wanted.language, source=wanted.source, options=wanted.options))
+
+    world.install(job, note, ask)
     if watch is not None:
         watch.install()
     recorder, instrument = _recorder(job, channel)
@@ -110,7 +113,9 @@ def _failure(error: BaseException, root: str, out: Printed) -> bytes:
     message = " ".join(str(error).split())[:600]
     if isinstance(error, SystemExit):
         message = f"exit status {message}; last line printed: {out.last[-1] if out.last else ''}"
-    return encode("failure", error=type(error).__name__, message=message, path=path, line=line, frames=where, source=source)
+    return encode(
+        "failure", error=type(error).__name__, message=message, path=path, line=line, frames=where, source=source
+    )
 
 
 def _inside(filename: str, root: str) -> bool:

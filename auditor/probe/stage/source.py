@@ -12,6 +12,7 @@ from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
 from typing import Any
 
+from auditor.probe.arguments import Rewrite
 from auditor.probe.job import Job, Scalar
 from auditor.source.syntax import parse_python
 
@@ -60,18 +61,35 @@ class _Paths(ast.NodeTransformer):
         return node
 
 
+class _Branches(ast.NodeTransformer):
+    """Takes branches the way that the log shows, whatever their condition says."""
+
+    def __init__(self, path: str, branches: Mapping[str, bool]) -> None:
+        self._path, self._branches = path, branches
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        way = self._branches.get(f"{self._path}:{node.lineno}")
+        if way is not None:
+            node.test = ast.copy_location(ast.Constant(way), node.test)
+        return self.generic_visit(node)
+
+
 def _plain(node: ast.expr) -> bool:
     """A literal, or arithmetic on literals (`2048 * 48 * 8`, `-1`)."""
     parts = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
     return all(isinstance(part, parts) for part in ast.walk(node))
 
 
-def rewrite(tree: ast.Module, values: Mapping[str, Scalar], paths: Mapping[str, str]) -> ast.Module:
-    """`tree` with these values for its constants, and these folders for the absolute ones that it names."""
+def rewrite(
+    tree: ast.Module, values: Mapping[str, Scalar], paths: Mapping[str, str], given: Mapping[str, int]
+) -> ast.Module:
+    """`tree` with these values for its constants and arguments, and these folders for the absolute ones it names."""
     if paths:
         tree = _Paths(paths).visit(tree)
     if values:
         tree = _Constants(values).visit(tree)
+    if given:
+        tree = Rewrite(given).visit(tree)
     return ast.fix_missing_locations(tree)
 
 
@@ -113,7 +131,8 @@ class Builder:
         absolute = str(Path(self._job.root, path))
         lines = text.splitlines(keepends=True)
         linecache.cache[absolute] = (len(text), None, lines, absolute)
-        tree = rewrite(parse_python(text), self._job.constants, self._job.paths)
+        tree = rewrite(parse_python(text), self._job.constants, self._job.paths, self._job.arguments)
+        tree = _Branches(path, self._job.branches).visit(tree) if self._job.branches else tree
         if self._instrument is not None:
             tree = self._instrument(tree, path)
         return compile(tree, absolute, "exec", dont_inherit=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from auditor.probe.job import Job
+from auditor.probe.job import Job, Wanted
 
 
 def settled(job: Job) -> Job:
@@ -27,8 +27,8 @@ def settled(job: Job) -> Job:
     return replace(job, root=root)
 
 
-def install(job: Job, note: Callable[[str], None]) -> None:
-    """Environment, clock, programs and devices. `note` is told of modules that are not here."""
+def install(job: Job, note: Callable[[str], None], ask: Callable[[Wanted], None]) -> None:
+    """Environment, clock, programs and devices. `note` is told of modules, `ask` of libraries that are not here."""
     import numpy
     import torch
     import torch._dynamo
@@ -49,7 +49,7 @@ def install(job: Job, note: Callable[[str], None]) -> None:
     precision.install()
     compiling.install()
     groups.install()
-    programs.install()
+    programs.install(ask)
     packing.install()
     absent.install(note)
     if job.triton:
