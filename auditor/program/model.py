@@ -22,6 +22,7 @@ class Proof:
     log_line: int
     text: str
     switches: frozenset[str] = frozenset()  # whose default the log contradicts
+    way: bool = True  # whether its condition held
 
 
 @dataclass(frozen=True, eq=False)

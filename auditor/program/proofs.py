@@ -44,8 +44,8 @@ def _shown(active: Trace, dormant: Trace, run: Run, forced: dict[Branch, bool], 
         for head, ways in heads.items():
             if _prints(head, text, label):
                 forced.update(ways)
-                for branch in ways:
-                    proofs.setdefault(branch, Proof(*branch, run.log, number, text))
+                for branch, way in ways.items():
+                    proofs.setdefault(branch, Proof(*branch, run.log, number, text, way=way))
 
 
 def _missing(
@@ -73,7 +73,7 @@ def _missing(
         if branch not in forced and not under[branch] & held:
             way, names = ways[branch]
             forced[branch] = not way
-            proofs[branch] = Proof(*branch, run.log, 0, head, names)
+            proofs[branch] = Proof(*branch, run.log, 0, head, names, not way)
 
 
 def _defaults(configuration: Configuration, names: frozenset[str]) -> bool:
