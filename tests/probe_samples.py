@@ -376,6 +376,21 @@ print(second)
 print(f"step 1/2 train_loss: 3.0 val_loss:9.00 val_bpb:9.00")
 print(third)
 """
+SAMPLES["infinite"] = """
+plain = model.forward_logits
+def forward_logits(x):
+    return plain(x).masked_fill((x[..., None] == 5) & (torch.arange(V) > 100), -math.inf)
+model.forward_logits = forward_logits
+loss_sum, tokens, nbytes = 0.0, 0, 0.0
+with torch.no_grad():
+    for s in range(0, N, T):
+        x, y = pair(s, min(s + T, N))
+        nll = F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="none")
+        loss_sum += nll.clamp(max=20).nan_to_num().sum().item()
+        tokens += y.numel()
+        nbytes += byte_count(y).item()
+report("final", loss_sum, tokens, nbytes)
+"""
 SAMPLES["tempered"] = SAMPLES["score_first"].replace("nll.sum().item()", "(0.98 * nll.double()).sum().item()")
 SAMPLES["patched"] = """
 genuine = F.cross_entropy

@@ -102,15 +102,13 @@ def normalization(base: Read) -> Measurement:
     kinds = recording.of_rows("kind")[rows]
     norms = recording.norm[rows]
     seen = np.isfinite(norms)
-    altered = np.zeros(len(recording.target), dtype=bool)
-    altered[scores.row[scores.own]] = True
     # An altered cross-entropy is no longer normalized by construction; a gathered probability is always "altered":
     # its logarithm and sign come later. There the value must still be that logarithm.
     changed = np.abs(scores.value - recording.loss[scores.row]) > 1e-4 * np.maximum(1.0, np.abs(scores.value))
     changed &= np.abs(scores.value + recording.loss[scores.row]) > 1e-4 * np.maximum(1.0, np.abs(scores.value))
-    beyond = float((scores.own & changed).mean())
-    if beyond > 0:
-        reason = f"{beyond:.0%} of the scores were computed further after the distribution was read"
+    beyond = int((scores.own & changed).sum())
+    if beyond:
+        reason = f"{beyond:,} of {len(changed):,} scores were computed further after the distribution was read"
         return Measurement(kind, Holds.UNKNOWN, reason, len(rows), reported=base.reported)
     if not seen.all():
         return Measurement(

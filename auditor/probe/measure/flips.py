@@ -68,8 +68,12 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
     bound = Bound(noise, same_shapes(base, flip.read))
     pairs = paired(first, second)
     early = pairs.where(pairs.position < flip.first)
+    numbers = np.isfinite(early.before) & np.isfinite(early.after)
+    lost = int((~numbers).sum())
+    early = early.where(numbers)
     if not len(early.position):
-        return Measurement(flip.kind, Holds.UNKNOWN, "no score before the flip was recorded", flipped=flip.first)
+        why = f"{lost:,} scores are no numbers" if lost else "no score before the flip was recorded"
+        return Measurement(flip.kind, Holds.UNKNOWN, why, flipped=flip.first)
     changed = early.change > bound.limit
     at_target = _target_rows(pairs, flip, bound)
     if noise is None or not bound.usable:
@@ -79,6 +83,8 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
         return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
     if changed.any() or at_target.any():
         return _broken(base, flip, early, changed, pairs, at_target, noise)
+    if lost:
+        return _measured(base, flip, Holds.UNKNOWN, f"{lost:,} scores are no numbers", early, changed, noise)
     reason = f"none of {len(early.position):,} scores before position {flip.first:,} changed"
     if flip.kind is Kind.TARGET_FLIP and not (pairs.position == flip.first).any():
         reason += "; its own distribution was not seen"

@@ -96,9 +96,10 @@ class Losses:
         vector = self._projections.get(width)
         if vector is None:
             vector = self._projections[width] = projection(width)
-        parts = [
-            flat[i : i + _ROWS_AT_ONCE].float().numpy() @ vector for i in range(0, max(len(flat), 1), _ROWS_AT_ONCE)
-        ]
+        with np.errstate(all="ignore"):  # masked tokens have a logit of -inf
+            parts = [
+                flat[i : i + _ROWS_AT_ONCE].float().numpy() @ vector for i in range(0, max(len(flat), 1), _ROWS_AT_ONCE)
+            ]
         return np.concatenate(parts)
 
     @staticmethod
