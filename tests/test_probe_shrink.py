@@ -167,7 +167,7 @@ def test_the_same_repair_is_not_tried_twice():
 
 
 def test_a_job_crosses_the_pipe_unchanged():
-    job = Job("/root", "a.py", "print(1)", "/scene", ("--x", "1"), {"A": "1"}, {"B": 2}, {"m": ("m.py", "y = 1")})
+    job = Job("/root", "a.py", "print(1)", "/scene", ("--x", "1"), {"A": "1"}, {"B": 2}, modules={"m": ("m.py", "y = 1")})
     assert Job.from_bytes(job.to_bytes()) == job
 
 
