@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,20 @@ def test_text_is_the_same_each_time_and_needs_sources(tmp_path):
     assert documents() == documents()
     with pytest.raises(FileNotFoundError, match="no Python sources"):
         documents(tmp_path)
+
+
+def test_nothing_is_written_outside_of_the_folder(workspace, tmp_path):
+    """The names may come from an error message of the submission, and this process is not confined."""
+    outside = tmp_path / "home"
+    folder = tmp_path / "a" / "scene"
+    folder.mkdir(parents=True)
+    layout = replace(
+        LAYOUT,
+        data=("inside", "../data", str(outside / "data"), "x/../../data"),
+        tokenizers=("../settings.json", str(outside / "settings.json")),
+        files=(("../../evil.so", b"x"), (str(outside / "evil.so"), b"x"), ("inside/good.so", b"x")),
+    )
+    found = Workspace(layout)
+    found.write(folder, found.streams.base)
+    assert {p.parent for p in tmp_path.rglob("*") if p.is_file()} == {folder / "inside"}
+    assert (folder / "inside" / "good.so").read_bytes() == b"x"

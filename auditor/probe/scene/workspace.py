@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +23,7 @@ _BYTE_OFFSET = 4  # ids of the pure-byte vocabulary (260): four control ids, the
 
 @dataclass(frozen=True)
 class Layout:
-    """What a script wants where. Paths are relative to the working directory.
+    """What a script wants where. Paths are relative to the working directory; what leads out of it is left out.
 
     `data`: folders that hold the shards; `tokenizers`: SentencePiece files; `sidecars`: byte counts of the validation
     tokens beside the shards. `files` are further files with their content.
@@ -66,22 +68,18 @@ class Workspace:
     def write(self, folder: Path, stream: Tokens) -> None:
         """Data, tokenizers and other files for one run on `stream`."""
         train, _ = _encoded(self.layout.vocabulary)
-        for where in self.layout.data:
-            target = folder / where
+        for target in _below(folder, self.layout.data):
             for part in range(TRAIN_SHARDS):
                 write_shard(target / f"fineweb_train_{part:06d}.bin", join(train[part::TRAIN_SHARDS], TRAIN_TOKENS))
             write_shard(target / "fineweb_val_000000.bin", stream)
             if self.layout.sidecars:
                 counts = tokenizer(self.layout.vocabulary).count(stream)
                 write_shard(target / "fineweb_val_bytes_000000.bin", counts)
-        for name in self.layout.tokenizers:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._tokenizer_file(path))
+        for path in _below(folder, self.layout.tokenizers):
+            _put(path, self._tokenizer_file(path))
         for name, content in self.layout.files:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            for path in _below(folder, [name]):
+                _put(path, content)
 
     def _tokenizer_file(self, path: Path) -> bytes:
         if path.suffix == ".json" or self.layout.vocabulary < SMALLEST:
@@ -90,3 +88,16 @@ class Workspace:
                            "byte_count": 256, "bos_id": BOS}  # fmt: skip
             return json.dumps(description).encode()
         return tokenizer(self.layout.vocabulary).model
+
+
+def _below(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Paths in `folder`. This process is not confined and the names may be the submission's own: none leads out."""
+    for name in names:
+        path = Path(os.path.normpath(folder / name))
+        if path.is_relative_to(folder):
+            yield path
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
