@@ -11,7 +11,7 @@ from auditor.probe.job import Failure, Job, encode, split
 from auditor.probe.model import Shrunk
 from auditor.probe.plan import OUTSIDE, Plan, make
 from auditor.probe.retry import adjusted
-from auditor.probe.shrink import Measures, Scale, measures, shrunk
+from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list
 from auditor.submission import load_path
 
 SUBMITTED = Measures(sequence=2048, width=512, heads=8, kv_heads=4)
@@ -90,6 +90,20 @@ def test_key_heads_divide_the_heads(heads, kv):
     own = measures({"NUM_HEADS": heads, "NUM_KV_HEADS": kv, "MODEL_DIM": 64 * heads})
     few = shrunk("NUM_KV_HEADS", kv, own, Scale()) or kv
     assert Scale().heads % few == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("CURRICULUM_SEQ_LENS", "256,512,2048", "16,16,64"),
+        ("SEQ_LENS_PER_GPU", "2048,4096", "64"),
+        ("VE_LAYERS", "9,10", None),
+        ("SEQ_LENS", "short,long", None),
+        ("SEQ_LENS", 2048, None),
+    ],
+)
+def test_lists_of_lengths_are_shrunk(name, value, expected):
+    assert shrunk_list(name, value, SUBMITTED, Scale()) == expected
 
 
 def test_the_longest_sequence_sets_the_ratio():

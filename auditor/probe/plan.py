@@ -11,7 +11,7 @@ from auditor.probe.arguments import arguments
 from auditor.probe.job import LIBRARIES, Job, Mode, Scalar
 from auditor.probe.model import Shrunk
 from auditor.probe.scene import Layout
-from auditor.probe.shrink import Measures, Scale, measures, shrunk, whole
+from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list, whole
 from auditor.rule import Facts
 from auditor.source.index import of_type
 
@@ -111,7 +111,9 @@ def _settings(
     for switch in found:
         key = switch.name.lstrip("-").replace("-", "_").upper()
         value = values.get(key) if switch.kind != "constant" else constants.get(switch.name, switch.default)
-        new = shrunk(key, value, own, plan.scale)
+        new: Scalar = shrunk(key, value, own, plan.scale)
+        if new is None:
+            new = shrunk_list(key, value, own, plan.scale)
         if new is None:
             continue
         if switch.kind == "constant":

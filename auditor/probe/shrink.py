@@ -164,7 +164,7 @@ def _val_batch(value: int, own: Measures, scale: Scale) -> int:
 RULES: tuple[tuple[str, Rule], ...] = (
     (r"MUON_MOMENTUM_WARMUP_STEPS|MUON_(BACKEND|NS)_STEPS|TTT_(MUON_)?NS_STEPS|GRAD_ACCUM_STEPS", lambda v, o, s: v),
     (r"MAX_WALLCLOCK_SECONDS|TRAIN_SECONDS", _never),
-    (r"CURRICULUM_.*|.*(GATE_WINDOW|GATE_WIDTH|_SCALE|_LR|_FRAC|_WEIGHT|_SECONDS|_BYTES)", lambda v, o, s: v),
+    (r".*(GATE_WINDOW|GATE_WIDTH|_SCALE|_LR|_FRAC|_WEIGHT|_SECONDS|_BYTES)", lambda v, o, s: v),
     (r"(.*_)?SEQ(UENCE)?_LEN(GTH)?|YARN_MAX_LEN|CONTEXT_LEN(GTH)?|BLOCK_LEN|GPTQ_GEN_LEN|SEQ_LEN_START", _sequence),
     (r"(EVAL|SLOT|SW|SLIDING|SLIDING_EVAL|VAL_EVAL|SLIDING_WINDOW|TTT|NGRAM)_STRIDE|STRIDE", _stride),
     (r"ITERATIONS|(NUM|TOTAL|TRAIN)_ITERATIONS|(MAX|TRAIN|NUM|TOTAL)_STEPS|NUM_TRAIN_STEPS", _cap(lambda s: s.steps)),
@@ -201,6 +201,16 @@ RULES: tuple[tuple[str, Rule], ...] = (
 )  # fmt: skip
 _OF_THE_MODEL = frozenset({_across, _width, _heads, _kv_heads, _rotated, _head_width, _hashed})
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
+
+
+def shrunk_list(name: str, value: Scalar, own: Measures, scale: Scale) -> str | None:
+    """The smaller values of a setting that lists lengths: `256,512,1024`. None where it stays."""
+    numbers = [whole(part) for part in value.split(",")] if isinstance(value, str) and "," in value else []
+    if not re.fullmatch(r"(.*_)?SEQ_LENS(_.*)?", name.upper()) or None in numbers or not numbers:
+        return None
+    if re.search("PER_(GPU|RANK|DEVICE)", name.upper()):
+        numbers = numbers[:1]  # the probe's process group has one member
+    return ",".join(str(_sequence(number, own, scale)) for number in numbers if number is not None)
 
 
 def shrunk(name: str, value: Scalar, own: Measures, scale: Scale) -> int | None:

@@ -80,6 +80,20 @@ def _cast(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _grouped(attend: Callable[..., Any]) -> Callable[..., Any]:
+    """Attention that takes fewer heads of keys or of values, told so or not, as kernels of a GPU do."""
+
+    @functools.wraps(attend)
+    def call(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        heads = query.size(-3) if query.dim() >= 4 else 0
+        if heads and not kwargs.get("enable_gqa"):
+            key, value = (x.repeat_interleave(heads // x.size(-3), -3) if 0 < x.size(-3) < heads else x
+                          for x in (key, value))  # fmt: skip
+        return attend(query, key, value, *args, **kwargs)
+
+    return call
+
+
 class InferenceMode(torch.no_grad):
     """In place of torch.inference_mode: its tensors may be used in training later.
 
@@ -117,8 +131,9 @@ def install() -> None:
     module.clear_autocast_cache = lambda: None
     module.inference_mode = InferenceMode
     functional: Any = F
-    for name in ("linear", "conv1d", "scaled_dot_product_attention", "bilinear"):
+    for name in ("linear", "conv1d", "bilinear"):
         setattr(functional, name, _cast(getattr(functional, name)))
+    functional.scaled_dot_product_attention = _grouped(_cast(functional.scaled_dot_product_attention))
     for name in ("matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"):
         setattr(module, name, _cast(getattr(module, name)))
     tensor: Any = torch.Tensor
