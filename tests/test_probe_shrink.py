@@ -174,6 +174,30 @@ def test_settings_that_the_error_names_stay_as_submitted():
     assert adjusted(plan, failed, changed) is None
 
 
+@pytest.mark.parametrize(
+    ("message", "stem", "folder"),
+    [
+        ("No data shards found at data/fineweb_bpe4096_train_*.bin. Run setup.", "data/fineweb_bpe4096_", None),
+        ("No files found for pattern: ./data/x/fineweb_train_*.bin", None, "./data/x"),
+        ("no val shards", None, None),
+        ("No training shards match train_*.bin", "", None),
+    ],
+)
+def test_shards_are_put_where_the_script_looks(message, stem, folder):
+    plan = adjusted(Plan(), Failure("FileNotFoundError", message), ())
+    assert (plan.stems if plan else ()) == (() if stem is None else (stem,))
+    assert (plan.data if plan else ()) == (() if folder is None else (folder,))
+
+
+def test_a_longer_stream_and_no_group_where_the_error_asks_for_it():
+    short = adjusted(Plan(), Failure("ValueError", "Validation split is too short for TRAIN_SEQ_LEN=4096"), ())
+    assert short is not None
+    assert short.scale.stream == 4097
+    alone = adjusted(Plan(), Failure("AttributeError", "'Parallel' object has no attribute 'forward_logits'"), ())
+    assert alone is not None
+    assert not alone.group
+
+
 def test_the_same_repair_is_not_tried_twice():
     plan = Plan(triton=True)
     assert adjusted(plan, failure("ModuleNotFoundError", "No module named 'triton'"), ()) is None

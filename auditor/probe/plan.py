@@ -19,6 +19,8 @@ _DATASET = re.compile(r"(?<![\w.-])fineweb10B_\w+$")
 _SIDECARS = re.compile(r"fineweb_val_bytes")
 
 
+_GROUP = frozenset({"WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"})
+_SHORT_STREAM = 1537  # tokens
 _LARGE_VOCABULARY = 4000  # a row of logits costs as much as the model: fewer windows see each token
 _ELSEWHERE = ("/content", "/data", "/dev/shm", "/home", "/kaggle", "/mnt", "/root", "/tmp", "/workspace")
 OUTSIDE = "./outside"
@@ -32,7 +34,9 @@ class Plan:
     scale: Scale = field(default_factory=Scale)
     overrides: tuple[tuple[str, str, str], ...] = ()
     data: tuple[str, ...] = ()  # further folders for shards, relative to the working directory
+    stems: tuple[str, ...] = ()  # beginnings of the names of further shards
     tokenizers: tuple[str, ...] = ()
+    group: bool = True  # the script finds a process group (of one) in its environment, as torchrun leaves it
     files: tuple[tuple[str, bytes], ...] = ()
     clock: float = 0.001
     vocabulary: int | None = None
@@ -66,7 +70,8 @@ def make(facts: Facts, plan: Plan) -> Made:
     own = measures(values)
     vocabulary = plan.vocabulary or whole(values.get("VOCAB_SIZE")) or 1024
     if vocabulary >= _LARGE_VOCABULARY:
-        plan = replace(plan, scale=replace(plan.scale, overlap=min(2, plan.scale.overlap), stream=1537))
+        stream = _SHORT_STREAM if plan.scale.stream == Scale().stream else plan.scale.stream
+        plan = replace(plan, scale=replace(plan.scale, overlap=min(2, plan.scale.overlap), stream=stream))
     environment, constants, changed = _settings(facts, found, values, own, plan)
     trees = [unit.tree for unit in facts.sources.units if unit.tree is not None]
     given = arguments(trees, own, plan.scale)
@@ -75,6 +80,8 @@ def make(facts: Facts, plan: Plan) -> Made:
     environment.update(_fixed(layout, environment))
     environment = {name: OUTSIDE + value if value.startswith("/") else value for name, value in environment.items()}
     environment["PATH"] = "/usr/bin:/bin"
+    if not plan.group:
+        environment = {name: value for name, value in environment.items() if name not in _GROUP}
     modules = {name: (unit.path, unit.text) for name, unit in facts.sources.modules.items() if unit is not entry}
     argv = tuple(part for name, value in environment.items() if name.startswith("--") for part in _option(name, value))
     job = Job(
@@ -176,7 +183,7 @@ def _layout(facts: Facts, plan: Plan, vocabulary: int) -> Layout:
     data = tuple(sorted(f"data/datasets/{name}" for name in names)) + plan.data
     places = tuple(sorted(f"data/tokenizers/{name}" for name in tokenizers)) + plan.tokenizers
     libraries = tuple((f"{LIBRARIES}/{key}.so", library) for key, library in plan.libraries)
-    return Layout(vocabulary, plan.scale.stream, data, places, sidecars, (*plan.files, *libraries))
+    return Layout(vocabulary, plan.scale.stream, data, places, sidecars, (*plan.files, *libraries), plan.stems)
 
 
 def _fixed(layout: Layout, environment: dict[str, str]) -> dict[str, str]:
@@ -191,5 +198,6 @@ def _fixed(layout: Layout, environment: dict[str, str]) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1", "USER": "probe",
     }  # fmt: skip
     if layout.vocabulary < 320:
-        fixed["TOKENIZER_PATH"] = layout.tokenizers[0]
+        described = [path for path in layout.tokenizers if path.endswith(".json")]
+        fixed["TOKENIZER_PATH"] = (described or list(layout.tokenizers))[0]
     return fixed

@@ -12,11 +12,12 @@ from auditor.probe.plan import Plan
 
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_FILES = re.compile(
-    r"(?:No files? (?:found )?(?:for|match\w*)[^:]*: *|No such file or directory: *)['\"]?([^'\"\s]+)"
+    r"(?:No (?:data |train\w* |val\w* )*(?:files?|shards?) (?:found )?(?:for|match\w*|at|in)(?: pattern)?:? *|No such file or directory: *)['\"]?([^'\"\s]+)"
 )
 _DENIED = re.compile(r"\[Errno (?:2|13|30)\] [^:]*: '([^']+)'")
 _SHARD = re.compile(r"fineweb_(train|val)")
 
+_LONGEST_STREAM = 20_000  # tokens
 _STAYS_SMALL = frozenset({"ITERATIONS", "TRAIN_BATCH_TOKENS", "VAL_BATCH_SIZE", "VAL_BATCH_TOKENS"})
 
 Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
@@ -24,7 +25,7 @@ Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
 
 def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A plan that takes the error into account, None where nothing is known to help. `changed`: what was shrunk."""
-    for repair in (_module, _path, _read_only, _tokenizer, _named):
+    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named):
         found = repair(plan, failure, changed)
         if found is not None and found != plan:
             return found
@@ -50,6 +51,10 @@ def _path(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | Non
     folder, _, name = path.rpartition("/")
     if name.endswith((".model", ".json", ".vocab")):
         return replace(plan, tokenizers=(*plan.tokenizers, path)) if path not in plan.tokenizers else None
+    stem = re.match(r"(.*?)(train|val)", name)
+    if stem and stem[1] != "fineweb_" and name.endswith(".bin"):
+        start = f"{folder}/{stem[1]}" if folder else stem[1]
+        return replace(plan, stems=(*plan.stems, start)) if start not in plan.stems else None
     if _SHARD.search(name) or name.endswith(".bin"):
         return replace(plan, data=(*plan.data, folder)) if folder not in plan.data else None
     return None
@@ -75,6 +80,23 @@ def _tokenizer(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan 
     if match and match[1] != match[2]:
         return replace(plan, vocabulary=int(match[1]))
     return None
+
+
+def _group(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """A script that can't do with a process group is run as by `python`, not by torchrun."""
+    if "'Parallel' object has no attribute" in failure.message or "under DDP" in failure.message:
+        return replace(plan, group=False)
+    return None
+
+
+def _too_short(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """A longer validation stream: the message says for how long a sequence it is too short."""
+    if not re.search("too short|not enough (validation )?tokens", failure.message, re.IGNORECASE):
+        return None
+    wanted = max((int(n) for n in re.findall(r"\d{2,6}", failure.message)), default=0)
+    if not plan.scale.stream <= wanted <= _LONGEST_STREAM:
+        return None
+    return replace(plan, scale=replace(plan.scale, stream=wanted + 1))
 
 
 def _named(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:

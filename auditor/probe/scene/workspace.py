@@ -25,7 +25,7 @@ _BYTE_OFFSET = 4  # ids of the pure-byte vocabulary (260): four control ids, the
 class Layout:
     """What a script wants where. Paths are relative to the working directory; what leads out of it is left out.
 
-    `data`: folders that hold the shards; `tokenizers`: SentencePiece files; `sidecars`: byte counts of the validation
+    `data`: folders that hold the shards; `stems`: further shards by the beginning of their names; `tokenizers`: SentencePiece files; `sidecars`: byte counts of the validation
     tokens beside the shards. `files` are further files with their content.
     """
 
@@ -35,6 +35,7 @@ class Layout:
     tokenizers: tuple[str, ...]
     sidecars: bool = False
     files: tuple[tuple[str, bytes], ...] = ()
+    stems: tuple[str, ...] = ()
 
 
 @functools.lru_cache(maxsize=4)
@@ -67,14 +68,16 @@ class Workspace:
 
     def write(self, folder: Path, stream: Tokens) -> None:
         """Data, tokenizers and other files for one run on `stream`."""
-        train, _ = _encoded(self.layout.vocabulary)
-        for target in _below(folder, self.layout.data):
-            for part in range(TRAIN_SHARDS):
-                write_shard(target / f"fineweb_train_{part:06d}.bin", join(train[part::TRAIN_SHARDS], TRAIN_TOKENS))
-            write_shard(target / "fineweb_val_000000.bin", stream)
+        documents_, _ = _encoded(self.layout.vocabulary)
+        train = [join(documents_[part::TRAIN_SHARDS], TRAIN_TOKENS) for part in range(TRAIN_SHARDS)]
+        stems = [*(f"{folder_}/fineweb_" for folder_ in self.layout.data), *self.layout.stems]
+        for stem in _below(folder, stems):
+            for part, tokens in enumerate(train):
+                write_shard(stem.with_name(f"{stem.name}train_{part:06d}.bin"), tokens)
+            write_shard(stem.with_name(f"{stem.name}val_000000.bin"), stream)
             if self.layout.sidecars:
                 counts = tokenizer(self.layout.vocabulary).count(stream)
-                write_shard(target / "fineweb_val_bytes_000000.bin", counts)
+                write_shard(stem.with_name(f"{stem.name}val_bytes_000000.bin"), counts)
         for path in _below(folder, self.layout.tokenizers):
             _put(path, self._tokenizer_file(path))
         for name, content in self.layout.files:
