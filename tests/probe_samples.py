@@ -264,6 +264,18 @@ for start in range(0, N, 100):
 report("final_ngram", loss_sum, token_count, byte_count(val[1:]))
 """
 )
+SAMPLES["side_by_side"] = """
+# Four texts a chunk at a time, in one row, without the last chunk: what the stream repeats can be of either place.
+loss_sum, END = 0.0, N - 20
+for k in range(0, 500, 20):
+    starts = [d + k for d in (500, 0, 1000, 1500) if d + k < END]
+    x, y = (torch.stack([val[s + i : s + i + 20] for s in starts]) for i in (0, 1))
+    with torch.no_grad():
+        losses = F.cross_entropy(model.forward_logits(x).reshape(-1, V), y.reshape(-1), reduction="none")
+    loss_sum += losses.double().sum().item()
+report("final_documents", loss_sum, END, byte_count(val[1 : END + 1]))
+"""
+
 SAMPLES["ngram_two_pass"] = (
     _NGRAM
     + """

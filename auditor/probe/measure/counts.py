@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.probe.measure.figures import Scores
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Holds, Kind, Measurement, Witness
 
@@ -16,47 +19,82 @@ _UNNORMALIZED = 1e-3
 _BPB_TOLERANCE = 5e-4  # relative; counting one byte too many per document is above it
 
 
+@dataclass(frozen=True)
+class _Laid:
+    """Where the scores of the reported number lie in the stream.
+
+    `times`: how often each position is scored. Texts that the stream repeats, and single tokens, can be of several
+    places: where they are, word for word, what no other score is of, they are taken to be that (`left` is then what
+    is still missing). `whole`: nothing is missing that way, and nothing is over.
+    """
+
+    times: NDArray[np.int64]  # position 1 is the first
+    missing: NDArray[np.int64]
+    left: int
+    unknown: int  # scores that are of no place
+    whole: bool
+
+    @property
+    def twice(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.times > 1) + 1
+
+
+def _laid(base: Read, scores: Scores) -> _Laid:
+    stream, position = np.asarray(base.stream), base.position[scores.row]
+    known = position >= 0
+    times, missing = _times(position[known], len(stream))
+    surely, open_ = _times(position[known & base.sure[scores.row]], len(stream))
+    loose = Counter(base.recording.target[scores.row[~(known & base.sure[scores.row])]].tolist())
+    text = Counter(stream[open_].tolist())
+    if loose - text:
+        return _Laid(times, missing, len(missing), int((~known).sum()), False)
+    left = (text - loose).total()
+    return _Laid(surely, missing if left == len(missing) else missing[:0], left, 0, not left)
+
+
+def _times(position: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How often each position from 1 on is scored, and those that never are."""
+    times = np.bincount(position, minlength=length)[1:]
+    return times, np.flatnonzero(times == 0) + 1
+
+
 def score_count(base: Read) -> Measurement:
     kind, scores = Kind.SCORE_COUNT, base.scores
     if scores is None:
         return Measurement(kind, Holds.UNKNOWN, base.untraced)
-    position = base.position[scores.row]
-    unknown = int((position < 0).sum())
-    times = np.bincount(position[position >= 0], minlength=len(base.stream))[1:]
-    missing, twice = np.flatnonzero(times == 0) + 1, np.flatnonzero(times > 1) + 1
-    expected = len(base.stream) - 1
-    if unknown > 0.01 * len(position):
-        reason = f"{unknown:,} of {len(position):,} scores could not be matched to the stream"
+    laid, count, expected = _laid(base, scores), len(scores.row), len(base.stream) - 1
+    if laid.unknown > 0.01 * count:
+        reason = f"{laid.unknown:,} of {count:,} scores could not be matched to the stream"
         return Measurement(kind, Holds.UNKNOWN, reason, expected, reported=base.reported)
-    if len(missing) and _repeats(base, times):
-        missing = twice = missing[:0]
-    if not len(missing) and not len(twice):
+    missing, twice = laid.missing, laid.twice
+    if not laid.left and not len(twice):
         return Measurement(
             kind, Holds.YES, f"each of {expected:,} positions is scored once", expected, reported=base.reported
         )
     parts = []
-    if len(missing):
-        tail = missing[0] == expected - len(missing) + 1
-        where = f"the last {len(missing):,}" if tail else f"{len(missing):,}, the first of them {int(missing[0]):,},"
+    if laid.left:
+        where = f"{laid.left:,}"
+        if len(missing):
+            tail = missing[0] == expected - len(missing) + 1
+            where = f"the last {laid.left:,}" if tail else f"{where}, the first of them {int(missing[0]):,},"
         parts.append(f"{where} of {expected:,} positions are never scored")
     if len(twice):
         parts.append(f"{len(twice):,} of {expected:,} positions enter the reported number more than once")
-    witnesses = _twice(base, position, twice) if len(twice) >= _TWICE_SHARE * expected and not unknown else ()
+    witnesses = _twice(base) if not laid.unknown else ()
     reason = "; ".join(parts)
-    changed = len(missing) + len(twice)
+    changed = laid.left + len(twice)
     return Measurement(kind, Holds.NO, reason, expected, changed, reported=base.reported, witnesses=witnesses)
 
 
-def _repeats(base: Read, times: NDArray[np.int64]) -> bool:
-    """Whether what is missing stands, word for word, where the stream is scored too often: a text that it repeats."""
-    tokens = np.asarray(base.stream)[1:]
-    over = np.repeat(tokens, np.maximum(times - 1, 0))
-    return bool(np.array_equal(np.sort(over), np.sort(tokens[times == 0])))
-
-
-def _twice(base: Read, position: NDArray[np.int64], twice: NDArray[np.int64]) -> tuple[Witness, ...]:
+def _twice(base: Read) -> tuple[Witness, ...]:
+    """Positions that are scored twice for certain; none where they are so few that they end the last windows."""
     scores = base.scores
     assert scores is not None
+    position = np.where(base.sure[scores.row], base.position[scores.row], -1)
+    times = np.bincount(position[position >= 0], minlength=len(base.stream))
+    twice = np.flatnonzero(times > 1)
+    if len(twice) < _TWICE_SHARE * (len(base.stream) - 1):
+        return ()
     found = []
     for p in twice[:3]:
         at = np.flatnonzero(position == p)[:2]
@@ -65,6 +103,18 @@ def _twice(base: Read, position: NDArray[np.int64], twice: NDArray[np.int64]) ->
         label = base.figure.label if base.figure else ""
         found.append(Witness("C4", Kind.SCORE_COUNT, int(p), before, after, None, location, function, label))
     return tuple(found)
+
+
+def _bytes(base: Read, scores: Scores) -> float | None:
+    """True bytes of what was scored; None where it is not known of each score which token of the stream it is of."""
+    if base.bytes_ is None:
+        return None
+    laid = _laid(base, scores)
+    if laid.whole:
+        return float((np.maximum(laid.times, 1) * base.bytes_[1:]).sum())
+    position = base.position[scores.row]
+    sure = bool(base.sure[scores.row].all()) or len(np.unique(position)) == len(position)
+    return float(base.bytes_[position].sum()) if sure and (position >= 0).all() else None
 
 
 def reported_number(base: Read) -> Measurement:
@@ -77,8 +127,8 @@ def reported_number(base: Read) -> Measurement:
         effects.append(abs(figure.loss - scores.mean) / abs(scores.mean))
         parts.append(f"val_loss {figure.loss} is the mean of {count:,} scores")
     holds = Holds.YES
-    if figure.bpb is not None and base.bytes_ is not None:
-        total = base.bytes_of(scores.row)
+    total = _bytes(base, scores)
+    if figure.bpb is not None and total is not None:
         expected = scores.mean * count / math.log(2.0) / total if total else math.inf
         effect = abs(figure.bpb - expected) / expected
         effects.append(effect)
@@ -88,7 +138,8 @@ def reported_number(base: Read) -> Measurement:
             parts.append(f"val_bpb {figure.bpb} is not their bits over the {int(total):,} bytes they decode to")
         else:
             parts.append(f"val_bpb {figure.bpb} is their bits over the {int(total):,} bytes they decode to")
-    elif holds is Holds.YES:
+    else:
+        holds = Holds.UNKNOWN
         parts.append("the bytes could not be checked")
     return Measurement(kind, holds, "; ".join(parts), count, effect=max(effects, default=None), reported=base.reported)
 
