@@ -70,7 +70,7 @@ class Workspace:
         """Data, tokenizers and other files for one run on `stream`."""
         documents_, _ = _encoded(self.layout.vocabulary)
         train = [join(documents_[part::TRAIN_SHARDS], TRAIN_TOKENS) for part in range(TRAIN_SHARDS)]
-        stems = [*(f"{folder_}/fineweb_" for folder_ in self.layout.data), *self.layout.stems]
+        stems = [*(os.path.join(where, "fineweb_") for where in self.layout.data), *self.layout.stems]
         for stem in _below(folder, stems):
             for part, tokens in enumerate(train):
                 write_shard(stem.with_name(f"{stem.name}train_{part:06d}.bin"), tokens)
@@ -97,7 +97,7 @@ def _below(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     """Paths in `folder`. This process is not confined and the names may be the submission's own: none leads out."""
     for name in names:
         path = Path(os.path.normpath(folder / name))
-        if path.is_relative_to(folder):
+        if path != folder and path.is_relative_to(folder):
             yield path
 
 
