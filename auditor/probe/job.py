@@ -9,11 +9,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 MARK = b"stage "
 LIBRARIES = ".libraries"
 """Where compiled helpers lie below the working directory, named by what was wanted."""
+_LONGEST, _MOST_FRAMES = 2_000, 1_000  # characters of a text, lines of a traceback
 Mode = Literal["run", "smoke"]
 Scalar = str | int | float | bool | None
 
@@ -89,13 +90,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class Account:
-    """What one run said of itself. `failure` is None where the script ran to its end; `smoke` has its figures."""
+    """What one run said of itself. `failure` is None where the script ran to its end; `smoke` has its figures.
+
+    `imported`: seconds that the libraries of the script took to import, where the run began in a cold interpreter.
+    """
 
     ended: bool = False
     failure: Failure | None = None
     absent: tuple[str, ...] = ()
     smoke: dict[str, float] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
+    imported: float = 0.0
 
 
 def encode(kind: str, **values: object) -> bytes:
@@ -105,7 +110,7 @@ def encode(kind: str, **values: object) -> bytes:
 
 def split(frames: Iterable[bytes]) -> tuple[Account, list[bytes]]:
     """The stage's own account and the recorder's frames. Whatever else a frame of the stage holds is passed over."""
-    ended, failure, absent, smoke = False, None, [], {}
+    ended, failure, absent, smoke, imported = False, None, [], {}, 0.0
     wanted: list[Wanted] = []
     recorded: list[bytes] = []
     for frame in frames:
@@ -115,14 +120,22 @@ def split(frames: Iterable[bytes]) -> tuple[Account, list[bytes]]:
         values = json.loads(frame[len(MARK) :])
         kind = values.pop("kind", "")
         if kind == "failure":
-            values["frames"] = tuple((str(p), int(n), str(f)) for p, n, f in values.get("frames", ()))
-            failure = Failure(**values)
+            failure = _failure(values)
         elif kind == "absent":
             absent.append(str(values["name"]))
         elif kind == "smoke":
             smoke = {str(k): float(v) for k, v in values["figures"].items()}
         elif kind == "compile":
             wanted.append(Wanted(str(values["language"]), str(values["source"]), tuple(map(str, values["options"]))))
+        elif kind == "imported":
+            imported = float(values["seconds"])
         elif kind == "ended":
             ended = True
-    return Account(ended, failure, tuple(dict.fromkeys(absent)), smoke, tuple(wanted)), recorded
+    return Account(ended, failure, tuple(dict.fromkeys(absent)), smoke, tuple(wanted), imported), recorded
+
+
+def _failure(values: dict[str, Any]) -> Failure:
+    """In bounds: the sender runs the submission."""
+    frames = tuple((str(path), int(line), str(name)) for path, line, name in values.get("frames", ())[:_MOST_FRAMES])
+    error, message, path, source = (str(values.get(k, ""))[:_LONGEST] for k in ("error", "message", "path", "source"))
+    return Failure(error, message, path, int(values.get("line", 0)), frames, source)

@@ -45,8 +45,10 @@ def build(wanted: Wanted) -> Built | None:
         environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(Path(scratch).resolve()), "LC_ALL": "C"}
         try:
             done = subprocess.run(
-                command, input=wanted.source.encode(), capture_output=True, timeout=_SECONDS, env=environment, cwd="/"
-            )
+                command, input=wanted.source.encode(errors="replace"), stdout=subprocess.PIPE, timeout=_SECONDS,
+                stderr=subprocess.DEVNULL,  # what a compiler can say of a hostile source has no end
+                env=environment, cwd="/",
+            )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return None
     return Built(wanted.key, done.stdout) if done.returncode == 0 and done.stdout else None

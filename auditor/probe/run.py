@@ -27,7 +27,7 @@ def probe(facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progres
     start = time.monotonic()
     try:
         with Runner(facts.submission, unsafe=unsafe) as runner:
-            settled = settle(runner, facts, seconds * _SHARE, progress=progress)
+            settled = settle(runner, facts, seconds * _SHARE, what="base run", progress=progress)
             return _probed(runner, facts, settled, start + seconds, progress)
     except Refused as error:
         return Probe("refused", str(error))

@@ -16,7 +16,7 @@ from auditor.probe.sandbox import Jail, Limits, Policy
 from auditor.probe.scene import Workspace
 from auditor.submission import Submission
 
-_TARGET = "auditor.probe.stage.run:perform"
+_TARGET, _COLD = "auditor.probe.stage.run:perform", "auditor.probe.cold:perform"
 _PRELOAD = ("auditor.probe.stage.preload",)
 _FRAME_BYTES = 600 << 20  # of one run's recording
 _LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the script
@@ -24,14 +24,11 @@ _LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what the stage said, what the recorder sent, and how long it took (seconds of wall clock)."""
+    """One run: what the stage said and what the recorder sent."""
 
     account: Account
     recorded: tuple[bytes, ...]
-    seconds: float
     trouble: str = ""  # why the sandbox ended it, "" where it didn't
-    output: str = ""
-    cpu: float = 0.0  # seconds of processor time
 
     @property
     def error(self) -> str:
@@ -48,18 +45,25 @@ class Run:
 class Runner:
     """A jail with the submission and the scenes in it. A context manager.
 
+    `warm`: what every run needs is imported once, before the first one.
     Raises sandbox.Refused where this machine can't confine a run.
     """
 
-    def __init__(self, submission: Submission, *, unsafe: bool = False, memory_bytes: int = 4 << 30) -> None:
+    def __init__(
+        self, submission: Submission, *, unsafe: bool = False, warm: bool = True, memory_bytes: int = 4 << 30
+    ) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="golf-probe-")
         base = Path(self._home.name).resolve()
         self.root, self._scenes, scratch = base / "submission", base / "scenes", base / "scratch"
+        self._own = re.compile(re.escape(str(base)) + r"(/submission|/scratch)?(?![\w-])")
         for folder in (self.root, self._scenes, scratch):
             folder.mkdir()
         lay_out(submission, self.root)
+        self._target = _TARGET if warm else _COLD
         self._limits = Limits(memory_bytes=memory_bytes, frame_bytes=_FRAME_BYTES)
-        policy = Policy(scratch=scratch, readable=(self.root, self._scenes), preload=_PRELOAD, limits=self._limits)
+        policy = Policy(
+            scratch=scratch, readable=(self.root, self._scenes), preload=_PRELOAD if warm else (), limits=self._limits
+        )
         try:
             self._jail = Jail(policy, unsafe=unsafe)
         except BaseException:
@@ -87,10 +91,18 @@ class Runner:
         workspace.write(scene, getattr(workspace.streams, stream))
         job = replace(made.job, root=str(self.root), scene=str(scene), record=record)
         limits = replace(self._limits, wall_seconds=seconds, cpu_seconds=seconds + 5)
-        ended = self._jail.call(_TARGET, job.to_bytes(), limits=limits)
+        ended = self._jail.call(self._target, job.to_bytes(), limits=limits)
         trouble = ended.tampered or (_trouble(ended.reason) if ended.status != "ended" else "")
         account, recorded = split(() if ended.tampered else ended.frames)
-        return Run(account, tuple(recorded), ended.seconds, trouble, ended.stdout + ended.stderr, ended.cpu_seconds)
+        if account.failure is not None:
+            message, source = self._plain(account.failure.message), self._plain(account.failure.source)
+            account = replace(account, failure=replace(account.failure, message=message, source=source))
+        return Run(account, tuple(recorded), self._plain(trouble))
+
+    def _plain(self, text: str) -> str:
+        """Without the names of this jail's folders, which are other ones each time: both the submission's and the
+        working directory are `.` in a report."""
+        return self._own.sub(".", text)
 
 
 def _trouble(reason: str) -> str:

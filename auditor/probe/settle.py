@@ -16,6 +16,7 @@ from auditor.probe.scene import Workspace
 from auditor.rule import Facts
 
 MOST_TRIES = 6
+_MOST_BUILDS = 4  # helpers that are compiled for one submission: each takes time outside of the sandbox's limits
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,15 @@ class Settled:
 
 
 def settle(
-    runner: Runner, facts: Facts, seconds: float, *, plan: Plan | None = None, record: bool = True,
+    runner: Runner, facts: Facts, seconds: float, *, what: str, plan: Plan | None = None, record: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Settled:  # fmt: skip
-    """At most `MOST_TRIES` runs in at most so many seconds."""
+    """At most `MOST_TRIES` runs in at most so many seconds. `what` names them to whoever is waiting."""
     plan, attempts = plan or Plan(), list[Attempt]()
     deadline = time.monotonic() + seconds
     while True:
         if progress is not None:
-            progress(f"base run, attempt {len(attempts) + 1}")
+            progress(f"{what}, attempt {len(attempts) + 1}" if attempts else what)
         made = make(facts, plan)
         workspace = Workspace(made.layout)
         left = max(1.0, deadline - time.monotonic())
@@ -55,7 +56,8 @@ def settle(
 def _compiled(plan: Plan, run: Run) -> Plan | None:
     """The plan with the helpers that the run wanted compiled, None where there are none that could be."""
     have = {key for key, _ in plan.libraries}
-    made = [build(wanted) for wanted in run.account.wanted if wanted.key not in have]
+    missing = [wanted for wanted in dict.fromkeys(run.account.wanted) if wanted.key not in have]
+    made = [build(wanted) for wanted in missing[: _MOST_BUILDS - len(have)]]
     built = tuple((b.key, b.library) for b in made if b is not None)
     return replace(plan, libraries=(*plan.libraries, *built)) if built else None
 

@@ -20,9 +20,10 @@ def smoke(
     if facts.sources.entry is None:
         return Smoke("failed", "no script was found that could be run")
     try:
-        with Runner(facts.submission, unsafe=unsafe) as runner:
+        with Runner(facts.submission, unsafe=unsafe, warm=False) as runner:
             plan = Plan(scale=Scale(full=True), mode="smoke")
-            settled = settle(runner, facts, seconds, plan=plan, record=False, progress=progress)
+            what = "imports, model and one forward pass"
+            settled = settle(runner, facts, seconds, what=what, plan=plan, record=False, progress=progress)
             return _smoked(facts, runner, settled)
     except Refused as error:
         return Smoke("refused", str(error))
@@ -40,7 +41,8 @@ def _smoked(facts: Facts, runner: Runner, settled: Settled) -> Smoke:
     def count(name: str) -> int | None:
         return int(found[name]) if name in found else None
 
+    seconds = account.imported + found.get("import_seconds", 0.0)  # libraries, and what the script imports besides
     return Smoke(
-        "ran", "", runner.isolation, found.get("import_seconds"), count("width"), count("layers"),
+        "ran", "", runner.isolation, seconds, count("width"), count("layers"),
         count("vocabulary"), count("parameters"), code, found.get("loss"), account.absent,
     )  # fmt: skip
