@@ -276,6 +276,18 @@ for k in range(0, 500, 20):
 report("final_documents", loss_sum, END, byte_count(val[1 : END + 1]))
 """
 
+SAMPLES["scattered"] = """
+# Most tokens one by one in no order: nothing tells which of the stream's equal tokens each is.
+order = np.random.default_rng(0).permutation(np.arange(200, N))
+loss_sum = 0.0
+for part in (np.arange(200), *np.split(order, len(order))):
+    x, y = val[part][None], val[part + 1][None]
+    with torch.no_grad():
+        losses = F.cross_entropy(model.forward_logits(x).reshape(-1, V), y.reshape(-1), reduction="none")
+    loss_sum += losses.double().sum().item()
+report("final_scattered", loss_sum, N, byte_count(val[1:]))
+"""
+
 SAMPLES["ngram_two_pass"] = (
     _NGRAM
     + """

@@ -191,6 +191,15 @@ def test_runs_that_did_not_end_are_not_checked() -> None:
     assert "could not be checked" in number.reason
 
 
+def test_a_few_scores_that_do_not_change_say_nothing_of_the_others() -> None:
+    for kind in (Kind.FUTURE_FLIP, Kind.TARGET_FLIP):
+        flip = of("scattered", kind)
+        assert flip.holds is UNKNOWN
+        assert flip.compared > 0
+        assert "of 2,000 scores alone" in flip.reason
+    assert of("scattered", Kind.SCORE_COUNT).holds is not NO
+
+
 def test_without_the_null_control_nothing_is_compared() -> None:
     base, future, target = samples.streams()
     folder = Path(tempfile.mkdtemp())

@@ -21,6 +21,8 @@ from auditor.probe.measure.runs import Read
 from auditor.probe.model import Condition, Holds, Kind, Measurement, Witness
 
 _FIRST, _LARGEST = 4, 2  # witnesses shown
+_LEAST_PLACED = 0.5
+"""Of the scores of the reported number: that fewer did not change says nothing of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
         return _broken(base, flip, early, changed, pairs, at_target, noise)
     if lost:
         return _measured(base, flip, Holds.UNKNOWN, f"{lost:,} scores are no numbers", early, changed, noise)
+    placed = int(first.sure.sum())
+    if placed < _LEAST_PLACED * len(first.sure):
+        reason = f"of {placed:,} of {len(first.sure):,} scores alone it is known which position they are of"
+        return _measured(base, flip, Holds.UNKNOWN, f"{reason}; none of them changed", early, changed, noise)
     reason = f"none of {len(early.position):,} scores before position {flip.first:,} changed"
     if flip.kind is Kind.TARGET_FLIP and not (pairs.position == flip.first).any():
         reason += "; its own distribution was not seen"
