@@ -25,8 +25,8 @@ _BYTE_OFFSET = 4  # ids of the pure-byte vocabulary (260): four control ids, the
 class Layout:
     """What a script wants where. Paths are relative to the working directory; what leads out of it is left out.
 
-    `data`: folders that hold the shards; `stems`: further shards by the beginning of their names; `tokenizers`: SentencePiece files; `sidecars`: byte counts of the validation
-    tokens beside the shards. `files` are further files with their content.
+    `data`: folders that hold the shards; `stems`: further shards by the beginning of their names; `tokenizers`:
+    SentencePiece files; `sidecars`: byte counts of the validation tokens beside the shards. `files` are further files with their content.
     """
 
     vocabulary: int
