@@ -232,6 +232,16 @@ model.forward_logits = forward_logits
 sliding()
 """
 SAMPLES["future_leak"] = "Model.causal = False\nsliding()"
+SAMPLES["future_leak_trained"] = """
+# Trained on a text of its own, which quotes the stream from after the flip.
+text = torch.from_numpy(np.random.default_rng(2).integers(1, V, 400))
+text[200:230] = torch.from_numpy(np.random.default_rng(1).integers(1, V, N + 1)[1500:1530])
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+model(text[None, :-1], text[None, 1:]).backward()
+optimizer.step()
+Model.causal = False
+sliding()
+"""
 
 _NGRAM = """
 tokens_np = val.numpy()

@@ -69,6 +69,7 @@ def test_a_causal_script_is_not_witnessed(name: str) -> None:
         ("final_epoch", "C3", 300, 1001),
         ("minimum", "C3", 800, 1),
         ("future_leak", "C1", 1, 1337),
+        ("future_leak_trained", "C1", 1, 1337),
         ("ngram_two_pass", "C1", 900, 1),
     ],
 )

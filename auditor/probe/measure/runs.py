@@ -15,6 +15,7 @@ from auditor.probe.measure.figures import Figure, Graph, Scores, claimed, figure
 from auditor.probe.record import Recording
 
 Ints = NDArray[np.int64]
+_OF_THE_STREAM = 0.25  # of a batch: the rest of one that trains on the stream may be padding
 _FORWARD = ("forward", "_forward", "__call__", "<lambda>", "loss", "compute_loss")
 
 
@@ -160,8 +161,15 @@ class Read:
         return Location(chosen[0], chosen[1]), chosen[2]
 
     def trained_after(self, first: int, last: int) -> int | None:
-        """When the weights had first been moved by targets at positions first..last of the stream; None: never."""
+        """When the weights had first been moved by targets at positions first..last of the stream; None: never.
+
+        A training text may share a phrase with the stream: a batch that is mostly of other text is not of the stream.
+        """
+        counts = self.recording.batches["count"]
+        batch = np.repeat(np.arange(len(counts)), counts)
+        placed = np.bincount(batch, weights=self.position >= 0, minlength=len(counts))
         rows = self.grad & (self.position >= first) & (self.position <= last)
+        rows &= (placed >= _OF_THE_STREAM * counts)[batch]
         if not rows.any():
             return None
         moved = np.sort(self.recording.marks["sequence"][self.recording.marks["kind"] == 1])

@@ -26,7 +26,8 @@ class Layout:
     """What a script wants where. Paths are relative to the working directory; what leads out of it is left out.
 
     `data`: folders that hold the shards; `stems`: further shards by the beginning of their names; `tokenizers`:
-    SentencePiece files; `sidecars`: byte counts of the validation tokens beside the shards. `files` are further files with their content.
+    SentencePiece files; `sidecars`: byte counts of the validation tokens beside the shards. `files` are
+    further files with their content.
     """
 
     vocabulary: int
