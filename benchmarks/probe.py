@@ -125,13 +125,15 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
     """Markdown: the figures, the causality labels that were not witnessed, the reasons for what did not run."""
     known = {pr: row for pr, row in rows.items() if pr in labels}
     ran = {pr: row for pr, row in known.items() if row["status"] == "ran"}
+    decided = [pr for pr, row in ran.items() if row["outcome"] != "not-checked"]
     clean = {pr for pr in ran if labels[pr]["scope"] == "evaluation" and labels[pr]["expect"] == "clean"}
     causal = {pr for pr in ran if CAUSAL & set(labels[pr]["rules"])}
     seen = {pr for pr in causal if ran[pr]["witnessed"]}
     false = sorted(pr for pr in clean if ran[pr]["witnessed"])
     head = [
         ("labelled pull requests", f"{len(known)}"),
-        ("ran to a result", f"{len(ran)} ({_share(len(ran), len(known))})"),
+        ("ran to its end", f"{len(ran)} ({_share(len(ran), len(known))})"),
+        ("came to a result", f"{len(decided)} ({_share(len(decided), len(known))})"),
         ("labelled clean, ran", f"{len(clean)}"),
         ("of these called a violation by the probe", f"{len(false)}" + (f" ({_numbers(false)})" if false else "")),
         ("labelled with a causality violation, ran", f"{len(causal)}"),
