@@ -180,6 +180,7 @@ def test_frames_come_back_as_they_were_sent() -> None:
     assert frame.arrays["x"].tolist() == [0, 1, 2, 3, 4]
 
 
+BATCH = ("first", "count", "site", "sequence", "grad", "width", "kind")
 GOOD = pack("rows", None, {"target": np.arange(5, dtype="<i4")})
 
 
@@ -196,6 +197,8 @@ GOOD = pack("rows", None, {"target": np.arange(5, dtype="<i4")})
         pack("rows", None, {"target": np.arange(5, dtype="<i4")}).replace(b"<i4", b"|O8"),
         GOOD,  # lacks the other columns
         pack("leaves", None, {n: np.array([5]) for n in ("node", "count", "site", "sequence", "weight", "own")}),
+        pack("leaves", None, {n: np.array([1 << 50]) for n in ("node", "count", "site", "sequence", "weight", "own")}),
+        pack("batches", None, {n: np.array([1 << 50]) for n in BATCH}),
         pack("entries", None, {"row": np.array([7], dtype="<i4")}),
         pack("site", [1]),
         pack("line", "x"),

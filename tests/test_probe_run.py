@@ -12,11 +12,13 @@ pytest.importorskip("torch", reason="a submission is run with torch: pip install
 pytest.importorskip("sentencepiece", reason="tokenizers are trained with sentencepiece: pip install '.[probe]'")
 
 from auditor.pipeline import gather
+from auditor.probe import settle
 from auditor.probe.cold import libraries
 from auditor.probe.model import Holds, Kind, Probe
 from auditor.probe.run import probe
 from auditor.probe.sandbox import Refused, available
 from auditor.probe.sandbox.capabilities import isolation
+from auditor.probe.scene import Layout, NoTokenizer, Workspace
 from auditor.probe.smoke import smoke
 from auditor.rule import Facts
 from auditor.submission import load_path
@@ -130,3 +132,13 @@ def test_a_reason_names_no_folder_of_this_one_run(tmp_path: Path) -> None:
     assert found[0].status == "failed"
     assert found[0].reason == "RuntimeError: ./train_gpt.py . ./logs ."
     assert found[0] == found[1]
+
+
+def test_a_vocabulary_without_a_tokenizer_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(layout: Layout) -> Workspace:
+        raise NoTokenizer("no tokenizer of 9 pieces")
+
+    monkeypatch.setattr(settle, "Workspace", none)
+    facts = submission(tmp_path, MODEL)
+    for found in (probe(facts), smoke(facts)):
+        assert (found.status, found.reason) == ("failed", "no tokenizer of 9 pieces")

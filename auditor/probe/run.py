@@ -12,6 +12,7 @@ from auditor.probe.model import Attempt, Isolation, Measurement, Probe, Witness
 from auditor.probe.record import Recording, read
 from auditor.probe.runner import Run, Runner
 from auditor.probe.sandbox import Broken, Refused
+from auditor.probe.scene import NoTokenizer
 from auditor.probe.settle import Settled, layer_of, settle
 from auditor.rule import Facts
 
@@ -31,6 +32,8 @@ def probe(facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progres
             return _probed(runner, facts, settled, start + seconds, progress)
     except Refused as error:
         return Probe("refused", str(error))
+    except NoTokenizer as error:
+        return Probe("failed", str(error))
     except Broken as error:
         return Probe("failed", f"the sandbox did not start: {error}")
 

@@ -8,6 +8,7 @@ from auditor.probe.model import Smoke
 from auditor.probe.plan import Plan
 from auditor.probe.runner import Runner
 from auditor.probe.sandbox import Broken, Refused
+from auditor.probe.scene import NoTokenizer
 from auditor.probe.settle import Settled, settle
 from auditor.probe.shrink import Scale
 from auditor.rule import Facts
@@ -27,6 +28,8 @@ def smoke(
             return _smoked(facts, runner, settled)
     except Refused as error:
         return Smoke("refused", str(error))
+    except NoTokenizer as error:
+        return Smoke("failed", str(error))
     except Broken as error:
         return Smoke("failed", f"the sandbox did not start: {error}")
 

@@ -119,14 +119,16 @@ def _assemble(
     rows, batches, leaves, sums = (tables[k] for k in ("rows", "batches", "leaves", "sums"))
     count, entries = len(rows["target"]), tables["entries"]["row"]
     known = int(batches["count"].sum())
-    if known != count and closed:
+    if known != count:
         raise ValueError("a recording's batches do not add up to its rows")
     if len(entries) and (entries.min() < 0 or entries.max() >= max(count, 1)):
         raise ValueError("a recording refers to a row that it does not hold")
     leaves["start"], sums["start"] = _starts(leaves["count"]), _starts(sums["count"])
+    if int(leaves["count"].sum()) != len(entries) or any((t["count"] < 0).any() for t in (batches, leaves, sums)):
+        raise ValueError("a recording's leaves do not add up to its entries")
     many = np.repeat(np.isnan(leaves["weight"]), leaves["count"])
     own = np.repeat(leaves["own"] != 0, leaves["count"])
-    if int(leaves["count"].sum()) != len(entries) or many.sum() != len(tables["weights"]["weight"]):
+    if many.sum() != len(tables["weights"]["weight"]):
         raise ValueError("a recording's leaves do not add up to its entries")
     if own.sum() != len(tables["values"]["value"]) or int(sums["count"].sum()) != len(tables["terms"]["node"]):
         raise ValueError("a recording's sums do not add up to their terms")
