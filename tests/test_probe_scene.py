@@ -115,13 +115,14 @@ def test_nothing_is_written_outside_of_the_folder(workspace, tmp_path):
     layout = replace(
         LAYOUT,
         data=("inside", "", "../data", str(outside / "data"), "x/../../data"),
-        stems=(".", "inside/..", "../x_", "inside/x_"),
+        stems=("../x_", "..", "inside/x_", "plain/"),
         tokenizers=("../settings.json", str(outside / "settings.json")),
         files=(("../../evil.so", b"x"), (str(outside / "evil.so"), b"x"), ("inside/good.so", b"x")),
     )
     found = Workspace(layout)
     found.write(folder, found.streams.base)
-    assert {p.parent for p in tmp_path.rglob("*") if p.is_file()} == {folder, folder / "inside"}
+    assert {p.parent for p in tmp_path.rglob("*") if p.is_file()} == {folder, folder / "inside", folder / "plain"}
+    assert (folder / "plain" / "train_000000.bin").exists()
     assert (folder / "fineweb_val_000000.bin").exists()
     assert (folder / "inside" / "x_val_000000.bin").exists()
     assert (folder / "inside" / "good.so").read_bytes() == b"x"

@@ -71,14 +71,15 @@ class Workspace:
         """Data, tokenizers and other files for one run on `stream`."""
         documents_, _ = _encoded(self.layout.vocabulary)
         train = [join(documents_[part::TRAIN_SHARDS], TRAIN_TOKENS) for part in range(TRAIN_SHARDS)]
-        stems = [*(os.path.join(where, "fineweb_") for where in self.layout.data), *self.layout.stems]
-        for stem in _below(folder, stems):
-            for part, tokens in enumerate(train):
-                write_shard(stem.with_name(f"{stem.name}train_{part:06d}.bin"), tokens)
-            write_shard(stem.with_name(f"{stem.name}val_000000.bin"), stream)
-            if self.layout.sidecars:
-                counts = tokenizer(self.layout.vocabulary).count(stream)
-                write_shard(stem.with_name(f"{stem.name}val_bytes_000000.bin"), counts)
+        for beginning in (*(os.path.join(where, "fineweb_") for where in self.layout.data), *self.layout.stems):
+            where, name = os.path.split(beginning)
+            for target in _below(folder, [where]):
+                for part, tokens in enumerate(train):
+                    write_shard(target / f"{name}train_{part:06d}.bin", tokens)
+                write_shard(target / f"{name}val_000000.bin", stream)
+                if self.layout.sidecars:
+                    counts = tokenizer(self.layout.vocabulary).count(stream)
+                    write_shard(target / f"{name}val_bytes_000000.bin", counts)
         for path in _below(folder, self.layout.tokenizers):
             _put(path, self._tokenizer_file(path))
         for name, content in self.layout.files:
@@ -98,7 +99,7 @@ def _below(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     """Paths in `folder`. This process is not confined and the names may be the submission's own: none leads out."""
     for name in names:
         path = Path(os.path.normpath(folder / name))
-        if path != folder and path.is_relative_to(folder):
+        if path.is_relative_to(folder):
             yield path
 
 
