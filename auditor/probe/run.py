@@ -94,14 +94,15 @@ def _measure(facts: Facts, settled: Settled, runs: Runs) -> Measured:
         streams.base, streams.future, streams.target, streams.P, streams.Q, streams.bytes_,
         settled.made.layout.vocabulary,
     )  # fmt: skip
-    return measure(runs, stream, Claim(_claimed(facts)))
+    return measure(runs, stream, _claimed(facts))
 
 
-def _claimed(facts: Facts) -> str:
-    """The label of the headline figure; "" under what-if values: the figure that they lead to is the last one."""
+def _claimed(facts: Facts) -> Claim:
+    """The headline's figure; under what-if values it is the last one, the figure that they lead to."""
     if any(setting.source == "set" for setting in facts.configuration.settings.values()):
-        return ""
-    return next((run.score.label for run in facts.headline if run.score is not None), "")
+        return Claim()
+    label = next((run.score.label for run in facts.headline if run.score is not None), "")
+    return Claim(label, assumed=not label)
 
 
 def _placed(facts: Facts, measurement: Measurement) -> Measurement:

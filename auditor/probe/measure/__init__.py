@@ -37,6 +37,8 @@ def measure(runs: Runs, stream: Stream, claim: Claim) -> Measured:
     )
     if base.figure is not None and not base.certain:
         measurements = tuple(_other_figure(m, claim.label, label) for m in measurements)
+    if claim.assumed:
+        measurements = tuple(_assumed(m, label) for m in measurements)
     labels = [label, *(f.label for f in base.figures)] if base.figure else []
     return Measured(measurements, tuple(dict.fromkeys(name for name in labels if name)), runs.base.losses_recorded)
 
@@ -47,6 +49,12 @@ def _other_figure(found: Measurement, claimed: str, printed: str) -> Measurement
         return found
     reason = f"the claimed figure '{claimed}' was not printed; of '{printed}': {found.reason}"
     return replace(found, holds=Holds.UNKNOWN, reason=reason)
+
+
+def _assumed(found: Measurement, printed: str) -> Measurement:
+    """A diagnostic may be printed last: what it shows is no more than a hint."""
+    said = f"; no log says which figure is claimed, '{printed}' was the last" if found.witnesses else ""
+    return replace(found, reason=found.reason + said, reported=None)
 
 
 def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise: float | None) -> Measurement:

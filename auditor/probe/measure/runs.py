@@ -46,9 +46,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`label` of the headline figure as its log line has it, "" where that is not known."""
+    """`label` of the headline figure as its log line has it, "" where that is not known: the last one is taken.
+
+    `assumed`: that the last one is the claimed one is likely (no log says which it is), but not known.
+    """
 
     label: str = ""
+    assumed: bool = False
 
 
 class Read:
