@@ -38,7 +38,7 @@ def test_shards_and_tokenizer_are_what_scripts_check_for(workspace, tmp_path):
     assert val.tolist() == workspace.streams.base.tolist()
     assert val[0] == BOS
     assert (val == BOS).sum() > 5
-    assert val.max() < 1024
+    assert val.max() == 1023  # scripts may take the highest id for the size of the vocabulary
     assert len(list(folder.glob("fineweb_train_*.bin"))) == 3
     processor = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / LAYOUT.tokenizers[0]))
     assert processor.vocab_size() == 1024

@@ -18,6 +18,7 @@ from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
 
 TRAIN_SHARDS = 3
 TRAIN_TOKENS = 60_000  # of each training shard
+_HIGHEST_AT = 5  # in the first document
 _BYTE_OFFSET = 4  # ids of the pure-byte vocabulary (260): four control ids, then the bytes
 
 
@@ -55,6 +56,7 @@ def streams_for(layout: Layout) -> Streams:
     """The four streams of a layout; the null stream is the base."""
     _, val = _encoded(layout.vocabulary)
     base = join(val, layout.validation_tokens)
+    base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
     if layout.vocabulary < SMALLEST:
         return flip(base, layout.vocabulary, (base >= _BYTE_OFFSET).astype(np.int32))
     return flip(base, layout.vocabulary, tokenizer(layout.vocabulary).count(base))

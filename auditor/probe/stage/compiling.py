@@ -31,6 +31,20 @@ class Settings:
     def __int__(self) -> int:
         return 0
 
+    __index__ = __int__
+
+    def __lt__(self, other: Any) -> bool:
+        return int(self) < other
+
+    def __gt__(self, other: Any) -> bool:
+        return int(self) > other
+
+    def __le__(self, other: Any) -> bool:
+        return int(self) <= other
+
+    def __ge__(self, other: Any) -> bool:
+        return int(self) >= other
+
     def patch(self, *args: Any, **options: Any) -> Any:
         from auditor.probe.stage.cuda import _Context
 
