@@ -198,6 +198,13 @@ def test_a_longer_stream_and_no_group_where_the_error_asks_for_it():
     assert not alone.group
 
 
+def test_names_that_are_set_beside_warm_up_steps_get_one():
+    plan = adjusted(Plan(), Failure("UnboundLocalError", "cannot access local variable 'ema_state'"), ())
+    assert plan is not None
+    assert plan.scale.warmup == 1
+    assert adjusted(plan, Failure("UnboundLocalError", "cannot access local variable 'ema_state'"), ()) is None
+
+
 def test_the_same_repair_is_not_tried_twice():
     plan = Plan(triton=True)
     assert adjusted(plan, failure("ModuleNotFoundError", "No module named 'triton'"), ()) is None
@@ -205,7 +212,8 @@ def test_the_same_repair_is_not_tried_twice():
 
 
 def test_a_job_crosses_the_pipe_unchanged():
-    job = Job("/root", "a.py", "print(1)", "/scene", ("--x", "1"), {"A": "1"}, {"B": 2}, modules={"m": ("m.py", "y = 1")})
+    modules = {"m": ("m.py", "y = 1")}
+    job = Job("/root", "a.py", "print(1)", "/scene", ("--x", "1"), {"A": "1"}, {"B": 2}, modules=modules)
     assert Job.from_bytes(job.to_bytes()) == job
 
 

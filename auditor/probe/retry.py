@@ -12,7 +12,8 @@ from auditor.probe.plan import Plan
 
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_FILES = re.compile(
-    r"(?:No (?:data |train\w* |val\w* )*(?:files?|shards?) (?:found )?(?:for|match\w*|at|in)(?: pattern)?:? *|No such file or directory: *)['\"]?([^'\"\s]+)"
+    r"(?:No (?:data |train\w* |val\w* )*(?:files?|shards?) (?:found )?(?:for|match\w*|at|in)(?: pattern)?:? *"
+    r"|No such file or directory: *)['\"]?([^'\"\s]+)"
 )
 _DENIED = re.compile(r"\[Errno (?:2|13|30)\] [^:]*: '([^']+)'")
 _SHARD = re.compile(r"fineweb_(train|val)")
@@ -25,7 +26,7 @@ Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
 
 def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A plan that takes the error into account, None where nothing is known to help. `changed`: what was shrunk."""
-    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named):
+    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named, _warmup):
         found = repair(plan, failure, changed)
         if found is not None and found != plan:
             return found
@@ -110,3 +111,10 @@ def _named(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | No
 
 def _key(name: str) -> str:
     return name.lstrip("-").replace("-", "_").upper()
+
+
+def _warmup(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """One step to warm up, where names are given their values beside such steps."""
+    if failure.error not in ("UnboundLocalError", "NameError") or plan.scale.warmup:
+        return None
+    return replace(plan, scale=replace(plan.scale, warmup=1))
