@@ -46,6 +46,10 @@ def _module(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | N
 def _path(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """Shards or a tokenizer where the script looked for them, below the working directory or at an absolute path."""
     match = _NO_FILES.search(failure.message)
+    absent = re.search(r"Parent directory (\S+) does not exist", failure.message)
+    if absent is not None:
+        place = (f"{absent[1]}/.keep", b"")
+        return replace(plan, files=(*plan.files, place)) if place not in plan.files else None
     if match is None:
         return None
     path = match[1].rstrip(".,;:)")

@@ -194,7 +194,6 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r".*CALIB(RATION)?_(BATCHES|SAMPLES|SEQS)|GPTQ_(NUM_SEQS|SAMPLES|BATCHES|NSAMPLES)", _cap(lambda s: 2)),
     (r"(NUM|N)_?(CALIB_|GPTQ_)?(SEQS|SEQUENCES|SAMPLES|BATCHES)|(GPTQ_|CALIB_)?NSAMPLES", _cap(lambda s: 2)),
     (r"(.*_)?GEN_LEN", _sequence),
-    (r".*GROUP_SIZE", _cap(lambda s: s.head_width)),
     (r".*T_SAMPLES", _cap(lambda s: 4)),
     (r".*PREFIX_DOCS", _cap(lambda s: 6)),
     (r".*(MIN_DOC_LEN|FOCAL_TOKENS)", _along(4)),

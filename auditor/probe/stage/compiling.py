@@ -113,6 +113,7 @@ def install() -> None:
     dynamo.optimize = lambda *args, **options: same
     _inductor()
     _optimizers()
+    _scans()
 
 
 def _inductor() -> None:
@@ -126,6 +127,20 @@ def _inductor() -> None:
     sys.modules["torch._dynamo.config"] = torch._dynamo.config
     module: Any = torch
     module._inductor = inductor
+
+
+def _scans() -> None:
+    """Scans in the way that works on any device."""
+    import importlib
+
+    place: Any = importlib.import_module("torch._higher_order_ops.associative_scan")
+    scan = place.associative_scan
+
+    @functools.wraps(scan)
+    def call(combine: Any, xs: Any, dim: int, *args: Any, **options: Any) -> Any:
+        return scan(combine, xs, dim, reverse=options.get("reverse", False), combine_mode="generic")
+
+    place.associative_scan = call
 
 
 def _optimizers() -> None:
