@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from auditor.pipeline import gather
+from auditor.probe.arguments import arguments
 from auditor.probe.job import Failure, Job, encode, split
 from auditor.probe.model import Shrunk
 from auditor.probe.plan import OUTSIDE, Plan, make
@@ -226,3 +228,9 @@ def test_frames_of_the_stage_are_told_from_recordings():
     assert account.failure.sentence == "E: m"
     assert not account.ended
     assert recorded == [frames[1]]
+
+
+def test_sizes_that_stand_as_arguments_shrink_by_their_names():
+    code = "def calibrate(model, num_seqs=64, *, seq_len=2048, rank=8): ...\ncalibrate(m, num_seqs=n, seq_len=1024)\n"
+    own = Measures(sequence=2048)
+    assert arguments([ast.parse(code)], own, Scale()) == {"num_seqs=64": 2, "seq_len=2048": 64, "seq_len=1024": 32}

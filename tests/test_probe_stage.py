@@ -210,6 +210,31 @@ def test_leaving_early(tmp_path, code, ended):
     assert ended or "last words" in str(account.failure)
 
 
+def test_branches_go_the_way_that_the_log_shows_but_sizes_stay(tmp_path):
+    script = """
+TTT, EPOCHS, STRIDE = False, 3, 0
+if TTT:
+    print("adapts")
+if TTT and EPOCHS > 1:
+    print("again")
+if STRIDE > 0:
+    print("slides")
+if not TTT or STRIDE > 0:
+    print("plain")
+def calibrate(num_seqs=64, seq_len=2048, rows=64):
+    return num_seqs, seq_len, rows
+print(*calibrate(), *calibrate(num_seqs=32))
+"""
+    account, output = on_stage(
+        tmp_path,
+        script,
+        branches={f"train_gpt.py:{line}": way for line, way in ((3, True), (5, True), (7, True), (9, False))},
+        arguments={"num_seqs=64": 2, "seq_len=2048": 64},
+    )
+    assert account.failure is None, account.failure
+    assert output.split() == ["adapts", "again", "2", "64", "64", "32", "64", "64"]
+
+
 def test_constants_and_paths_are_rewritten_and_siblings_imported(tmp_path):
     script = """
 import json

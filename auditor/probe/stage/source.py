@@ -62,7 +62,10 @@ class _Paths(ast.NodeTransformer):
 
 
 class _Branches(ast.NodeTransformer):
-    """Takes branches the way that the log shows, whatever their condition says."""
+    """Takes branches the way that the log shows, whatever their switches say.
+
+    A comparison of sizes stays as it is: a stride of 0 that is taken for a positive one makes a loop without end.
+    """
 
     def __init__(self, path: str, branches: Mapping[str, bool]) -> None:
         self._path, self._branches = path, branches
@@ -70,8 +73,17 @@ class _Branches(ast.NodeTransformer):
     def visit_If(self, node: ast.If) -> ast.AST:
         way = self._branches.get(f"{self._path}:{node.lineno}")
         if way is not None:
-            node.test = ast.copy_location(ast.Constant(way), node.test)
+            node.test = _forced(node.test, way)
         return self.generic_visit(node)
+
+
+def _forced(test: ast.expr, way: bool) -> ast.expr:
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And if way else ast.Or):
+        test.values = [_forced(value, way) for value in test.values]
+        return test
+    if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Gt | ast.GtE | ast.Lt | ast.LtE):
+        return test
+    return ast.copy_location(ast.Constant(way), test)
 
 
 def _plain(node: ast.expr) -> bool:
