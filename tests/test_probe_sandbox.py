@@ -245,7 +245,7 @@ def test_no_namespace_mount_or_kernel_interface(cell: Cell) -> None:
 def test_forking_without_end(cell: Cell) -> None:
     assert cell.works()
     before = everything_below()
-    ended = cell.run("fork_for_ever")
+    ended = cell.run("fork_for_ever", memory_bytes=4096 * MIB)  # each of them counts what it shares, too
     if cell.filtered:
         assert (ended.status, ended.reason) == ("raised", "OSError: no more processes")
     else:

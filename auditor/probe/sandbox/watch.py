@@ -68,10 +68,10 @@ class Watch:
             found = _status(pid)
             memory += 1024 * sum(found.get(k, 0) for k in ("RssAnon", "RssShmem", "VmSwap"))
             threads += found.get("Threads", 0)
-        if memory > self._limits.memory_bytes:
-            return f"more than {size(self._limits.memory_bytes)} of memory"
         if threads > self._limits.threads:
             return f"more than {self._limits.threads} {'threads' if self._family is None else 'threads and processes'}"
+        if memory > self._limits.memory_bytes:
+            return f"more than {size(self._limits.memory_bytes)} of memory"
         return ""
 
     def _scratch(self) -> str:
