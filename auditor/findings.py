@@ -1,23 +1,10 @@
-"""The vocabulary of judgement: outcomes, findings, verdicts, and the report as a value."""
+"""The words of judgement: outcomes, findings with their places, and what one rule says."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-from auditor.claims import Claims
-from auditor.config import Configuration
-from auditor.runs import Run
-from auditor.source import Sources
-from auditor.submission import Submission
-
-if TYPE_CHECKING:
-    from auditor.agreement import Agreement
-    from auditor.probe.model import Probe
-    from auditor.significance.model import Comparison
 
 
 class Outcome(StrEnum):
@@ -35,13 +22,6 @@ class Outcome(StrEnum):
     def rank(self) -> int:
         """0 is the most severe."""
         return list(Outcome).index(self)
-
-
-class Verdict(StrEnum):
-    VIOLATION = "violation"
-    DISPUTED = "disputed"
-    INCONCLUSIVE = "inconclusive"
-    CLEAN = "clean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,57 +106,3 @@ def found(findings: tuple[Finding, ...] | list[Finding], otherwise: str, *, unch
     if findings:
         return Ruling(Outcome.PASS, f"present in the code, not active: {findings[0].message}", findings)
     return Ruling(Outcome.PASS, otherwise)
-
-
-@dataclass(frozen=True, slots=True)
-class RuleOutcome:
-    """One row of the report's table of rules; every rule has one."""
-
-    rule: str
-    outcome: Outcome
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """A budget and what was used of it. `used` is None where nothing says."""
-
-    name: str  # "artifact", "training", "evaluation"
-    used: float | None
-    limit: float
-    unit: str  # "bytes", "seconds"
-    where: str  # log or file that says so
-    note: str = ""
-
-    @property
-    def headroom(self) -> float | None:
-        return None if self.used is None else self.limit - self.used
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything the renderers need; they decide nothing."""
-
-    submission: Submission
-    claims: Claims
-    runs: tuple[Run, ...]
-    sources: Sources
-    configuration: Configuration
-    verdict: Verdict
-    verdict_because: str
-    outcomes: tuple[RuleOutcome, ...]
-    findings: tuple[Finding, ...]
-    headline: tuple[Run, ...] = ()  # the runs whose figures the claim stands on
-    caps: tuple[Cap, ...] = ()
-    evaluation: str = ""  # one paragraph: how the score is made, read off the trace
-    ruleset: str = ""
-    titles: Mapping[str, str] = field(default_factory=dict)  # rule id -> one line
-    references: Mapping[str, str] = field(default_factory=dict)  # rule id -> URL of the ruling or README section
-    criteria: Mapping[str, str] = field(default_factory=dict)  # rule id -> what is tested
-    canonical_bytes: float | None = None  # bytes of the full validation set, for the ledger
-    significance: Comparison | None = None  # against a baseline, where one was named
-    probe: Probe | None = None  # the submission run small, where that was asked for
-    agreement: tuple[Agreement, ...] = ()  # what the code says against what the probe saw
-
-    def with_findings(self, findings: tuple[Finding, ...]) -> Report:
-        return replace(self, findings=findings)

@@ -31,11 +31,11 @@ R = TypeVar("R")
 
 # What the pipeline calls, by stage: (module that calls it, name there).
 _STAGES = {
-    "claims": ("auditor.pipeline", "read_claims"),
-    "runs": ("auditor.pipeline", "read_runs"),
-    "decode": ("auditor.pipeline", "decode"),
-    "configure": ("auditor.pipeline", "configure"),
-    "analyse": ("auditor.pipeline", "analyse"),
+    "claims": ("auditor.judgement.gather", "read_claims"),
+    "runs": ("auditor.judgement.gather", "read_runs"),
+    "decode": ("auditor.judgement.gather", "decode"),
+    "configure": ("auditor.judgement.gather", "configure"),
+    "analyse": ("auditor.judgement.gather", "analyse"),
 }
 
 
@@ -73,7 +73,7 @@ def targets(options: argparse.Namespace) -> list[Target]:
 
 def command(target: Target, form: str) -> Timing:
     """Run golf-audit once in a process of its own. Raises RuntimeError where it fails (status 2 or 4)."""
-    arguments = [sys.executable, "-m", "auditor.cli", *target.arguments, "--format", form]
+    arguments = [sys.executable, "-m", "auditor.commands.audit", *target.arguments, "--format", form]
     before, start = os.times(), time.perf_counter()
     done = subprocess.run(
         arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
@@ -98,8 +98,8 @@ def report(name: str, timings: Sequence[Timing]) -> str:
 
 def stages(target: Target) -> dict[str, float]:
     """Seconds of every stage and rule of one audit in this process, the imports beforehand not counted."""
-    from auditor import cli
-    from auditor.options import read
+    from auditor.commands import audit as cli
+    from auditor.commands.options import read
     from auditor.report import render
 
     spent: dict[str, float] = defaultdict(float)

@@ -43,8 +43,8 @@ Row = dict[str, Any]
 
 def audit(clone: str, pr: int, timeout: float) -> Row:
     """One pull request: the probe's part of its report, and what it took."""
-    command = [sys.executable, "-m", "auditor.cli", "--repo", clone, "--pr", str(pr), "--format", "json", "--probe",
-               "--probe-timeout", f"{timeout:g}", "--fail-on", "never"]  # fmt: skip
+    command = [sys.executable, "-m", "auditor.commands.audit", "--repo", clone, "--pr", str(pr), "--format", "json"]
+    command += ["--probe", "--probe-timeout", f"{timeout:g}", "--fail-on", "never"]
     start = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)

@@ -36,7 +36,7 @@ def figures(config: RunConfig, results: Sequence[SeedResult]) -> str:
 
 def audit(folder: Path) -> int:
     """Prints golf-audit's report of the folder and returns its exit status."""
-    from auditor.cli import main
+    from auditor.commands.audit import main
 
     print(f"\n$ golf-audit {folder}", flush=True)
     return main([str(folder)])
@@ -44,11 +44,11 @@ def audit(folder: Path) -> int:
 
 def statistics(folder: Path, scale: str) -> None:
     """Compares the folder's seeds with the record's own (equivalence) and, at its scale, with the record before it."""
-    from auditor import stats_law
+    from auditor.commands import stats_law
     from auditor.report.significance import render
     from auditor.significance.compare import compare
     from auditor.submission import load_path
-    from rules.limits import LIMITS
+    from rules.law.limits import LIMITS
 
     new = stats_law.side_of(stats_law.facts_of(load_path(folder)))
     terms = stats_law.terms(date.fromisoformat(target.DATE))

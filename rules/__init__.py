@@ -1,4 +1,7 @@
-"""What the law is: one rule, one file. `ALL` is found by looking at the package, so a new file is a new rule."""
+"""What the law is: one rule, one file, in a folder by what the law speaks of.
+
+`ALL` is found by looking at the packages, so a new file is a new rule.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ if TYPE_CHECKING:
 
     ALL: tuple[Rule, ...]
 
-# Modules of the package that hold no rule; the others, and those that start with "_", do.
-_NOT_RULES = frozenset({"limits", "records"})
+# The folders that hold rules. Modules in them that start with "_" hold none.
+FOLDERS = ("order", "distribution", "data", "bytes", "budgets", "evidence")
 
 
 @cache
@@ -22,15 +25,17 @@ def load() -> tuple[Rule, ...]:
     from auditor.rule import Rule
 
     found: dict[str, Rule] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if module.name.startswith("_") or module.name in _NOT_RULES:
-            continue
-        rule = getattr(importlib.import_module(f"{__name__}.{module.name}"), "RULE", None)
-        if not isinstance(rule, Rule):
-            raise TypeError(f"rules/{module.name}.py holds no RULE")
-        if rule.id in found:
-            raise ValueError(f"rule id used twice: {rule.id}")
-        found[rule.id] = rule
+    for folder in FOLDERS:
+        package = importlib.import_module(f"{__name__}.{folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            if module.name.startswith("_"):
+                continue
+            rule = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "RULE", None)
+            if not isinstance(rule, Rule):
+                raise TypeError(f"rules/{folder}/{module.name}.py holds no RULE")
+            if rule.id in found:
+                raise ValueError(f"rule id used twice: {rule.id}")
+            found[rule.id] = rule
     return tuple(found[key] for key in sorted(found))
 
 

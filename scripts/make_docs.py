@@ -11,10 +11,10 @@ import io
 import os
 from pathlib import Path
 
-from auditor import cli
+from auditor.commands import audit as cli
 from auditor.report.rules import page
 from rules import ALL
-from rules.limits import load
+from rules.law.limits import load
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "pre_quant_ttt"

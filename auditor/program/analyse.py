@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.config import Configuration
-from auditor.program import statements
-from auditor.program.machine import Branch, Budget, Machine
+from auditor.program.interpreter import statements
+from auditor.program.interpreter.machine import Branch, Budget, Machine
 from auditor.program.model import Program, Proof
 from auditor.program.proofs import decided_by_logs
 from auditor.program.values import Frame

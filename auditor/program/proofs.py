@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from auditor.config import Configuration
-from auditor.program.machine import Branch
+from auditor.program.interpreter.machine import Branch
 from auditor.program.model import Proof
 from auditor.program.trace import Trace
 from auditor.runs import Run

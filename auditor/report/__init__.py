@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from auditor.findings import Report
+    from auditor.judgement.model import Report
 
 Format = Literal["terminal", "markdown", "json", "jsonl", "sarif", "html"]
 FORMATS: tuple[str, ...] = get_args(Format)

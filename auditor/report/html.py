@@ -7,12 +7,13 @@ from dataclasses import astuple
 from importlib import resources
 
 from auditor import __version__
-from auditor.excerpt import quote
-from auditor.findings import Cap, Finding, Outcome, Report, Step
+from auditor.findings import Finding, Outcome, Step
+from auditor.judgement.model import Cap, Report
 from auditor.report import view
 from auditor.report.plot import seeds_plot
 from auditor.report.text import clip, count, one_line
 from auditor.report.text import escape_html as esc
+from auditor.source.excerpt import quote
 
 _CODE_WIDTH = 240
 _NUMERIC = {"seed", "val_bpb", "val_loss", "steps", "train s", "eval s", "artifact", "divided by"}

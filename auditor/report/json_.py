@@ -13,7 +13,8 @@ from typing import Any
 
 from auditor import __version__
 from auditor.claims import Claim, Claims, Command, SeedClaim
-from auditor.findings import Cap, Finding, Location, Report, Step
+from auditor.findings import Finding, Location, Step
+from auditor.judgement.model import Cap, Report
 from auditor.report.probe_json import as_dict as as_probe
 from auditor.report.significance.json_ import as_dict as as_json
 from auditor.runs import Evaluation, Run

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from auditor import __version__
-from auditor.excerpt import quote
-from auditor.findings import Finding, Outcome, Report
+from auditor.findings import Finding, Outcome
+from auditor.judgement.model import Report
 from auditor.report import view
 from auditor.report.text import clip, escape_markdown, markdown_block, markdown_code
+from auditor.source.excerpt import quote
 
 _LISTED = 25
 _STEPS = 12

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from auditor.agreement import say
-from auditor.findings import Report
+from auditor.judgement.agreement import say
+from auditor.judgement.model import Report
 from auditor.probe.model import Attempt, Holds, Isolation, Measurement, Probe, Shrunk, Witness
 from auditor.report import view
 from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from auditor.agreement import Agreement
 from auditor.findings import Location
+from auditor.judgement.agreement import Agreement
 from auditor.probe.model import Attempt, Measurement, Probe, Witness
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote as url_quote
 
 from auditor import __version__
-from auditor.findings import Finding, Location, Outcome, Report, Step, Verdict
+from auditor.findings import Finding, Location, Outcome, Step
+from auditor.judgement.model import Report, Verdict
 from auditor.report import view
 from auditor.report.probe import unchecked
 from auditor.report.text import one_line, plain

@@ -16,10 +16,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from auditor.excerpt import quote
-from auditor.findings import Cap, Finding, Outcome, Report, Verdict
+from auditor.findings import Finding, Outcome
+from auditor.judgement.model import Cap, Report, Verdict
 from auditor.report import view
 from auditor.report.text import clip, count, one_line, plain
+from auditor.source.excerpt import quote
 
 NARROWEST, WIDEST = 40, 140
 TEXT_WIDTH = 100  # running text is wrapped here even on a wider terminal

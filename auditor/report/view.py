@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auditor.findings import Cap, Finding, Location, Outcome, Report, RuleOutcome, Step, Verdict
+from auditor.findings import Finding, Location, Outcome, Step
+from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
 from auditor.report.text import count, grouped
 from auditor.runs import Run
 from auditor.runs.unread import unread_logs

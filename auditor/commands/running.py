@@ -1,0 +1,42 @@
+"""The two options that run a submission, seen from the command line: is torch there, what became of it.
+
+Nothing of `auditor.probe` but its values is imported unless one of them was asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+from auditor.judgement.judge import describe
+from auditor.probe.model import Probe, Smoke
+from auditor.rule import Facts
+
+INSTALL = "running a submission needs torch, which is not installed: pip install '.[probe]'"
+
+
+def ready() -> bool:
+    """Whether torch could be imported; it is not."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def probed(
+    facts: Facts, *, unsafe: bool, seconds: float, strict: bool, progress: Callable[[str], None] | None
+) -> Probe:
+    """The probe of a submission, whatever happens: where it breaks off, one that has no result and says why."""
+    if not ready():
+        return Probe("refused", INSTALL)
+    try:
+        from auditor.probe.run import probe
+
+        return probe(facts, unsafe=unsafe, seconds=seconds, progress=progress)
+    except Exception as error:
+        if strict:
+            raise
+        return Probe("failed", f"the probe itself failed: {describe(error)}")
+
+
+def smoked(facts: Facts, *, unsafe: bool, progress: Callable[[str], None] | None) -> Smoke:
+    from auditor.probe.smoke import smoke
+
+    return smoke(facts, unsafe=unsafe, progress=progress)

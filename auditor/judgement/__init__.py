@@ -1,0 +1,1 @@
+"""From facts to a report: gather, judge, weigh against the probe. All values."""

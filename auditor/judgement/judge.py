@@ -1,0 +1,226 @@
+"""Facts and rules become a report: every rule has an outcome, the most severe one decides. Pure."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from auditor.claims import Claims
+from auditor.config import Configuration
+from auditor.findings import Finding, Outcome, Ruling
+from auditor.judgement.agreement import weigh
+from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
+from auditor.rule import Facts, Rule
+from auditor.runs import Run
+from auditor.runs.unread import unread_logs
+from auditor.source import Sources
+from auditor.source.excerpt import quote
+from auditor.submission import Submission
+
+_DECIDING = {Outcome.VIOLATION: Verdict.VIOLATION, Outcome.DISPUTED: Verdict.DISPUTED}
+_ACTIVITY = {True: 0, None: 1, False: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The numbers of the challenge that a report is measured against; they come with the rules.
+
+    `validation_bytes` is the size of the whole validation set, None where not known. `ruleset` is the ISO
+    date of the rules.
+    """
+
+    artifact_bytes: int
+    train_seconds: float
+    eval_seconds: float
+    validation_bytes: float | None = None
+    ruleset: str = ""
+
+
+def judge(facts: Facts, rules: Sequence[Rule], budgets: Budgets, *, evaluation: str = "") -> Report:
+    """Run every rule over the facts. A rule that raises gets the outcome `error`; the others are not affected.
+
+    `evaluation` is the paragraph that says how the score is made.
+    """
+    outcomes: list[RuleOutcome] = []
+    findings: list[Finding] = []
+    rulings, agreement = weigh(facts, rules, {rule.id: _apply(rule, facts) for rule in rules})
+    for rule in sorted(rules, key=lambda r: r.id):
+        ruling = rulings[rule.id]
+        outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason))
+        findings += (_completed(finding, rule, facts) for finding in ruling.findings)
+    verdict, because = _verdict(outcomes, not_judged_because(facts, outcomes))
+    return replace(
+        _frame(facts.submission, rules, budgets),
+        claims=facts.claims,
+        runs=facts.runs,
+        headline=facts.headline,
+        sources=facts.sources,
+        configuration=facts.configuration,
+        verdict=verdict,
+        verdict_because=because,
+        outcomes=tuple(outcomes),
+        findings=tuple(sorted(findings, key=_order)),
+        caps=caps(facts.headline, facts.claims, budgets),
+        evaluation=evaluation,
+        significance=facts.significance,
+        probe=facts.probe,
+        agreement=agreement,
+    )
+
+
+def unloaded(submission: Submission, reason: str, rules: Sequence[Rule], budgets: Budgets) -> Report:
+    """The report of a submission that could not be loaded or whose audit broke off: nothing was checked."""
+    outcomes = tuple(RuleOutcome(rule.id, Outcome.NOT_CHECKED, reason) for rule in sorted(rules, key=lambda r: r.id))
+    return replace(_frame(submission, rules, budgets), verdict_because=reason, outcomes=outcomes)
+
+
+def _frame(submission: Submission, rules: Sequence[Rule], budgets: Budgets) -> Report:
+    """A report without results."""
+    return Report(
+        submission=submission,
+        claims=Claims(),
+        runs=(),
+        sources=Sources(None, (), ()),
+        configuration=Configuration(),
+        verdict=Verdict.INCONCLUSIVE,
+        verdict_because="",
+        outcomes=(),
+        findings=(),
+        ruleset=budgets.ruleset,
+        titles={rule.id: rule.title for rule in rules},
+        references={rule.id: rule.sources[0].url for rule in rules if rule.sources},
+        criteria={rule.id: rule.criterion for rule in rules},
+        canonical_bytes=budgets.validation_bytes,
+    )
+
+
+def _apply(rule: Rule, facts: Facts) -> Ruling:
+    try:
+        ruling = rule.check(facts)
+        if not isinstance(ruling, Ruling):
+            raise TypeError(f"the check returned {type(ruling).__name__}, not a Ruling")
+    except Exception as error:
+        return Ruling(Outcome.ERROR, f"the rule failed: {describe(error)}")
+    return ruling
+
+
+def describe(error: BaseException) -> str:
+    """An exception on one line, with the module and line that raised it; no path of the machine."""
+    said = " ".join(str(error).split())[:300]
+    frames = list(traceback.walk_tb(error.__traceback__))
+    where = f" ({frames[-1][0].f_globals.get('__name__', '?')}:{frames[-1][1]})" if frames else ""
+    return f"{type(error).__name__}{': ' if said else ''}{said}{where}"
+
+
+def _completed(finding: Finding, rule: Rule, facts: Facts) -> Finding:
+    """The finding with its rule's remedy and the lines that it points to, where it brought none."""
+    excerpt = finding.excerpt
+    if not excerpt and finding.location is not None:
+        excerpt = "\n".join(line.text for line in quote(facts.sources, facts.submission, finding.location))
+    return replace(finding, excerpt=excerpt, remedy=finding.remedy or rule.remedy)
+
+
+def _order(finding: Finding) -> tuple[int, int, str, str, int, int, str]:
+    """Active findings first, then by severity, rule and place."""
+    at = finding.location
+    place = (at.path, at.layer, at.line or 0) if at else ("", 0, 0)
+    return (_ACTIVITY[finding.active], finding.outcome.rank, finding.rule, *place, finding.message)
+
+
+def _verdict(outcomes: Sequence[RuleOutcome], not_judged: str) -> tuple[Verdict, str]:
+    """The verdict and one sentence that says what it rests on."""
+    for outcome, verdict in _DECIDING.items():
+        hits = [o for o in outcomes if o.outcome is outcome]
+        if hits:
+            others = f" (and {', '.join(o.rule for o in hits[1:])})" if len(hits) > 1 else ""
+            return verdict, f"{hits[0].rule}: {hits[0].reason}{others}"
+    if not_judged:
+        return Verdict.INCONCLUSIVE, not_judged
+    unchecked = sum(o.outcome is Outcome.NOT_CHECKED for o in outcomes)
+    warned = sum(o.outcome is Outcome.WARNING for o in outcomes)
+    tail = f"; {unchecked} could not be checked" if unchecked else ""
+    tail += f"; {warned} warned" if warned else ""
+    return Verdict.CLEAN, f"none of the {len(outcomes)} rules found a violation or a disputed practice{tail}"
+
+
+def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome]) -> str:
+    """Why a report without findings must not be called clean; empty when it may be."""
+    sources, program = facts.sources, facts.program
+    for problem in sources.problems:
+        if problem.decisive:
+            place = f"{problem.path}:{problem.line}" if problem.line else problem.path
+            return f"the scored code could not be read: {place}: {problem.message}"
+    if sources.entry is None:
+        return f"the scored code could not be read: {sources.entry_because or 'no training script was found'}"
+    if not program.followed:
+        return f"the scored code could not be followed: {'; '.join(program.problems[:1]) or 'no reason given'}"
+    shipped = facts.submission.named("submission.json")
+    if shipped is not None and not facts.claims.raw:
+        return "the claim could not be read: submission.json holds no JSON object with a field in it"
+    for message in unread_logs(facts.submission):
+        return f"a log could not be read: {message}"
+    for row in outcomes:
+        if row.outcome is Outcome.ERROR:
+            return f"the rule {row.rule} could not be applied: {row.reason}"
+    return ""
+
+
+def caps(headline: Sequence[Run], claims: Claims, budgets: Budgets) -> tuple[Cap, ...]:
+    """The three budgets against the largest figure of the headline runs, or against the claim where no log says."""
+    return (
+        _artifact(headline, claims, budgets.artifact_bytes),
+        _training(headline, claims, budgets.train_seconds),
+        _evaluation(headline, claims, budgets.eval_seconds),
+    )
+
+
+def _largest(headline: Sequence[Run], used: Callable[[Run], float | None]) -> tuple[Run, float] | None:
+    known = [(run, value) for run in headline if (value := used(run)) is not None]
+    return max(known, key=lambda pair: pair[1], default=None)
+
+
+def _place(run: Run, line: int | None) -> str:
+    return f"{run.log}:{line}" if line else run.log
+
+
+def _artifact(headline: Sequence[Run], claims: Claims, limit: float) -> Cap:
+    top = _largest(headline, lambda run: run.artifact_bytes)
+    if top:
+        run, used = top
+        note = f"code {run.code_bytes:,} bytes" if run.code_bytes is not None else ""
+        return Cap("artifact", used, limit, "bytes", _place(run, run.artifact_line), note)
+    claim = claims.artifact_bytes or claims.readme_artifact_bytes
+    if claim:
+        return Cap("artifact", claim.value, limit, "bytes", claim.where, "claimed; no log says")
+    return Cap("artifact", None, limit, "bytes", "", "no log or claim says")
+
+
+def _training(headline: Sequence[Run], claims: Claims, limit: float) -> Cap:
+    def used(run: Run) -> float | None:
+        return None if run.train_seconds is None else run.train_seconds + (run.calibration_seconds or 0)
+
+    top = _largest(headline, used)
+    if top:
+        run, total = top
+        note = ""
+        if run.calibration_seconds is not None and run.train_seconds is not None:
+            note = f"{run.train_seconds:.1f} s of training + {run.calibration_seconds:.1f} s of calibration"
+        return Cap("training", total, limit, "seconds", _place(run, run.train_seconds_line), note)
+    if claims.train_seconds:
+        return Cap(
+            "training", claims.train_seconds.value, limit, "seconds", claims.train_seconds.where, "claimed; no log says"
+        )
+    return Cap("training", None, limit, "seconds", "", "no log or claim says")
+
+
+def _evaluation(headline: Sequence[Run], claims: Claims, limit: float) -> Cap:
+    top = _largest(headline, lambda run: run.eval_seconds)
+    if top:
+        run, used = top
+        return Cap("evaluation", used, limit, "seconds", _place(run, run.score.line if run.score else None))
+    if claims.eval_seconds:
+        return Cap(
+            "evaluation", claims.eval_seconds.value, limit, "seconds", claims.eval_seconds.where, "claimed; no log says"
+        )
+    return Cap("evaluation", None, limit, "seconds", "", "no log or claim says")

@@ -1,0 +1,78 @@
+"""What a judgement comes to: the verdict, a row for every rule, the budgets, and the report as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from auditor.claims import Claims
+from auditor.config import Configuration
+from auditor.findings import Finding, Outcome
+from auditor.judgement.agreement import Agreement
+from auditor.probe.model import Probe
+from auditor.runs import Run
+from auditor.significance.model import Comparison
+from auditor.source import Sources
+from auditor.submission import Submission
+
+
+class Verdict(StrEnum):
+    VIOLATION = "violation"
+    DISPUTED = "disputed"
+    INCONCLUSIVE = "inconclusive"
+    CLEAN = "clean"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOutcome:
+    """One row of the report's table of rules; every rule has one."""
+
+    rule: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A budget and what was used of it. `used` is None where nothing says."""
+
+    name: str  # "artifact", "training", "evaluation"
+    used: float | None
+    limit: float
+    unit: str  # "bytes", "seconds"
+    where: str  # log or file that says so
+    note: str = ""
+
+    @property
+    def headroom(self) -> float | None:
+        return None if self.used is None else self.limit - self.used
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the renderers need; they decide nothing."""
+
+    submission: Submission
+    claims: Claims
+    runs: tuple[Run, ...]
+    sources: Sources
+    configuration: Configuration
+    verdict: Verdict
+    verdict_because: str
+    outcomes: tuple[RuleOutcome, ...]
+    findings: tuple[Finding, ...]
+    headline: tuple[Run, ...] = ()  # the runs whose figures the claim stands on
+    caps: tuple[Cap, ...] = ()
+    evaluation: str = ""  # one paragraph: how the score is made, read off the trace
+    ruleset: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)  # rule id -> one line
+    references: Mapping[str, str] = field(default_factory=dict)  # rule id -> URL of the ruling or README section
+    criteria: Mapping[str, str] = field(default_factory=dict)  # rule id -> what is tested
+    canonical_bytes: float | None = None  # bytes of the full validation set, for the ledger
+    significance: Comparison | None = None  # against a baseline, where one was named
+    probe: Probe | None = None  # the submission run small, where that was asked for
+    agreement: tuple[Agreement, ...] = ()  # what the code says against what the probe saw
+
+    def with_findings(self, findings: tuple[Finding, ...]) -> Report:
+        return replace(self, findings=findings)

@@ -1,0 +1,199 @@
+"""Assignment, augmented assignment, and changes in place."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program.interpreter import effects, expressions, indexing, operators, tokens
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import (
+    TARGET,
+    TRAIN,
+    UNKNOWN,
+    VAL,
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Tag,
+    Tags,
+    Value,
+    deep_tags,
+    dependence,
+    join,
+    union,
+    with_tags,
+)
+
+
+def store_key(container: Value, key: Value, item: Value) -> None:
+    assert isinstance(container.obj, Mapping)
+    mapping = container.obj
+    if key.known and isinstance(key.const, (str, int, float, bool, type(None))):
+        mapping.items[key.const] = item
+    elif (kind := kept_apart(key)) is not None:
+        held = mapping.items.get(kind)
+        mapping.items[kind] = item if held is None else join(held, item)
+    else:
+        mapping.other = item if mapping.other is None else join(mapping.other, item)
+    container.tags |= item.tags
+
+
+def kept_apart(key: Value) -> Tag | None:
+    """Under which a cache holds what it read from a path: validation and training shards stay apart."""
+    kinds = [kind for kind in (VAL, TRAIN) if kind in key.tags]
+    return kinds[0] if len(kinds) == 1 and isinstance(key.obj, tokens.Text) else None
+
+
+def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
+    if isinstance(target, ast.Name):
+        scope = frame.nonlocal_names.get(target.id, frame)
+        if (frame.owner is not None or frame is frame.globals) and target.id in m.overrides and value.obj is None:
+            value = Value(value.tags | {("cfg", target.id)}, m.overrides[target.id])
+        if m.claims:
+            value = with_tags(value, m.claim_tags(frame, target.id))
+        scope.names[target.id] = tokens.named_value(target.id, value)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        _unpack(m, frame, target.elts, value)
+    elif isinstance(target, ast.Starred):
+        assign(m, frame, target.value, value)
+    elif isinstance(target, ast.Attribute):
+        owner = expressions.evaluate(m, frame, target.value)
+        value = tokens.named_value(target.attr, value)
+        if isinstance(owner.obj, (Instance, Class)):
+            owner.obj.attributes[target.attr] = value
+        elif target.attr == "data":
+            mutate(m, owner, value, replace=True)
+        elif owner.obj is not None and hasattr(owner.obj, "frame") and not isinstance(owner.obj, Function):
+            owner.obj.frame.names[target.attr] = value
+    elif isinstance(target, ast.Subscript):
+        _store(m, frame, target, value)
+
+
+def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> None:
+    obj = value.obj
+    items: list[Value]
+    starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+    if isinstance(obj, Sequence) and obj.exact and starred is None and len(obj.items) == len(targets):
+        items = [with_tags(item, dependence(value)) for item in obj.items]
+    elif isinstance(obj, Sequence) and obj.exact and starred is not None and len(obj.items) >= len(targets) - 1:
+        tail = len(targets) - starred - 1
+        middle = obj.items[starred : len(obj.items) - tail]
+        items = [
+            *obj.items[:starred],
+            Value(union(*middle), obj=Sequence(list(middle))),
+            *obj.items[len(obj.items) - tail :],
+        ]
+    elif isinstance(obj, Sequence) and obj.items:
+        one = obj.items[0]
+        for item in obj.items[1:8]:
+            one = join(one, item)
+        items = [with_tags(one, value.tags)] * len(targets)
+    else:
+        items = [Value(value.tags, base=value.base, mutable=value.mutable) for _ in targets]
+    for target, item in zip(targets, items, strict=False):
+        assign(m, frame, target, item)
+
+
+def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> None:
+    container = expressions.evaluate(m, frame, target.value)
+    index = indexing.index_value(m, frame, target.slice)
+    obj = container.obj
+    if isinstance(obj, External) and obj.dotted == "os.environ":
+        return
+    effects.table_write(m, container, index)
+    if isinstance(obj, (Mapping, Sequence)):
+        _put(container, index, value)
+    else:
+        added = deep_tags(value, 1) | index.tags | tokens.span(target.slice, index)
+        if VAL not in value.tags:
+            added -= {VAL, TARGET}
+        mutate(m, container, Value(added))
+
+
+def _put(container: Value, index: Value, value: Value) -> None:
+    obj = container.obj
+    if isinstance(obj, Mapping):
+        store_key(container, index, value)
+    elif isinstance(obj, Sequence):
+        if isinstance(index.const, int) and obj.exact and -len(obj.items) <= index.const < len(obj.items):
+            obj.items[index.const] = value
+        else:
+            obj.items = [join(item, value) for item in obj.items[:8]] or [value]
+        container.tags |= value.tags
+
+
+def mark(m: Machine, frame: Frame, target: ast.expr, tags: Tags) -> None:
+    """Give what a name or element holds more tags."""
+    value = expressions.evaluate(m, frame, target)
+    if isinstance(target, ast.Name):
+        assign(m, frame, target, with_tags(value, tags))
+    else:
+        mutate(m, value, Value(tags))
+
+
+def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
+    operand = expressions.evaluate(m, frame, node.value)
+    if isinstance(node.target, ast.Subscript):
+        container = expressions.evaluate(m, frame, node.target.value)
+        index = indexing.index_value(m, frame, node.target.slice)
+        effects.table_write(m, container, index)
+        if isinstance(container.obj, (Mapping, Sequence)) and VAL not in index.tags:
+            element = indexing.subscript(m, frame, node.target, container)
+            effects.table_grows(m, element, operand)
+            mutate(m, element, Value(operand.tags - {TARGET}))
+            if not element.mutable:
+                _put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable))
+        elif isinstance(container.obj, Mapping):
+            store_key(container, index, Value(operand.tags, mutable=operand.mutable))
+        else:
+            mutate(m, container, Value(operand.tags | index.tags))
+        effects.accumulated(m, frame, node, operand)
+        return
+    current = expressions.evaluate(m, frame, node.target)
+    effects.accumulated(m, frame, node, operand)
+    effects.table_grows(m, current, operand)
+    if current.mutable and not current.known:
+        result = operators.binary(m, frame, node, node.op, current, operand)
+        mutate(m, current, Value(result.tags))
+        return
+    if isinstance(current.obj, Sequence) and isinstance(operand.obj, Sequence):
+        current.obj.items.extend(operand.obj.items[:16])
+        current.obj.items[:] = current.obj.items[:64]
+        current.obj.exact = current.obj.exact and operand.obj.exact
+        current.tags |= operand.tags
+        return
+    result = operators.binary(m, frame, node, node.op, current, operand)
+    if VAL in operand.tags or operand.mutable:
+        result.mutable = True
+    assign(m, frame, node.target, result)
+
+
+def mutate(m: Machine, value: Value, source: Value, *, replace: bool = False) -> None:
+    """Change a value in place: views write through, and a module's parameters take the source's adaptations."""
+    tags = deep_tags(source, 1)
+    seen: Value | None = value
+    for _ in range(16):
+        if seen is None:
+            return
+        if isinstance(seen.obj, Instance):
+            if seen.obj.kind == "module":
+                adapted = {t[1] for t in tags if t[0] == "adapted"}
+                if m.selections and ("param",) in value.tags:
+                    adapted.add(effects.selected(m, seen))
+                # Refilling a buffer leaves the parameters as they are.
+                if replace and not m.unsure and ("param",) in value.tags:
+                    seen.obj.adapted = adapted
+                else:
+                    seen.obj.adapted |= adapted
+            return
+        if replace and seen is value and not m.unsure:
+            keep = frozenset(t for t in seen.tags if t[0] in ("cfg", "param"))
+            seen.tags = keep | tags
+        else:
+            seen.tags |= tags
+        seen.const = UNKNOWN
+        seen = seen.base

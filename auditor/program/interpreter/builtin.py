@@ -1,0 +1,218 @@
+"""Python's built-in functions on abstract values."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from auditor.program.interpreter import calls, effects, expressions, operators, tokens
+from auditor.program.interpreter.iteration import elements
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import (
+    UNKNOWN,
+    Class,
+    Frame,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    deep_tags,
+    union,
+)
+
+
+def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    tags = union(*args)
+    if args and all(isinstance(a.const, int) and not isinstance(a.const, bool) for a in args):
+        try:
+            return Value(tags, range(*[a.const for a in args]))
+        except ValueError:
+            return Value(tags)
+    # The first element is not singled out: a cache is empty and a guard skips there, which is not the rule.
+    return Value(tags, obj=Sequence([Value(tags), Value(tags)], exact=False))
+
+
+def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    value = args[0] if args else Value()
+    tags = frozenset(t for t in value.tags if t[0] in ("dep", "cfg"))
+    if isinstance(value.obj, Sequence) and value.obj.exact:
+        return Value(tags, len(value.obj.items))
+    if value.known and isinstance(value.const, (str, tuple, list, range, bytes)):
+        return Value(tags, len(value.const))
+    return Value(tags)
+
+
+def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
+    def convert(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        if not args:
+            return Value(const={int: 0, float: 0.0, str: "", bool: False}.get(kind))  # type: ignore[call-overload]
+        value = args[0]
+        if value.known and isinstance(value.const, (str, int, float, bool)):
+            try:
+                return Value(value.tags, kind(value.const))
+            except (ValueError, TypeError, OverflowError):
+                return Value(value.tags)
+        if kind is str:
+            return Value(value.tags, obj=tokens.Text(tokens.text_of(value)))
+        if kind is bool:
+            known = operators.truth(m, frame, ast.Constant(None), value)
+            return Value(value.tags, UNKNOWN if known is None else known)
+        return Value(value.tags)
+
+    return convert
+
+
+def _enumerate(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    items = elements(args[0]) if args else []
+    exact = bool(args) and isinstance(args[0].obj, Sequence) and args[0].obj.exact and len(args[0].obj.items) <= 4
+    pairs = []
+    for i, item in enumerate(items):
+        count = Value(const=i) if exact or i == 0 else Value()
+        pairs.append(Value(item.tags, obj=Sequence([count, item])))
+    return Value(union(*items), obj=Sequence(pairs, exact))
+
+
+def _zip(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    columns = [elements(a) for a in args]
+    if not columns or not all(columns):
+        return Value(obj=Sequence([]))
+    n = min(len(c) for c in columns)
+    exact = all(isinstance(a.obj, Sequence) and a.obj.exact for a in args)
+    rows = [Value(union(*[c[i] for c in columns]), obj=Sequence([c[i] for c in columns])) for i in range(n)]
+    return Value(union(*args), obj=Sequence(rows, exact))
+
+
+def _map(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) < 2:
+        return Value()
+    items = [calls.call(m, frame, node, args[0], [item], {}) for item in elements(args[1])]
+    return Value(union(*items), obj=Sequence(items, exact=False))
+
+
+def _list(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if not args:
+        return Value(obj=Sequence([]))
+    value = args[0]
+    if isinstance(value.obj, Sequence):
+        return Value(value.tags, obj=Sequence(list(value.obj.items), value.obj.exact))
+    items = elements(value)
+    exact = value.known and isinstance(value.const, (tuple, list, str)) and len(value.const) <= 4
+    return Value(value.tags, obj=Sequence(items, exact))
+
+
+def _dict(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    mapping = Mapping(dict(kwargs))
+    if args and isinstance(args[0].obj, Mapping):
+        mapping.items = {**args[0].obj.items, **kwargs}
+        mapping.other = args[0].obj.other
+    return Value(union(*args, *kwargs.values()), obj=mapping)
+
+
+def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
+    def extreme(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        candidates = elements(args[0]) if len(args) == 1 else args
+        tags = union(*candidates)
+        if candidates and all(isinstance(c.const, (int, float)) for c in candidates) and len(args) > 1:
+            return Value(tags, function(c.const for c in candidates))
+        if text == "min":
+            tags |= effects.chooses(m, frame, node, candidates, "min")
+        return Value(tags)
+
+    return extreme
+
+
+def _getattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) >= 2 and isinstance(args[1].const, str):
+        value = args[0]
+        if isinstance(value.obj, Instance) and len(args) > 2:
+            hit = calls.instance_attribute(m, frame, node, value, value.obj, args[1].const)
+            return hit if hit is not None else args[2]
+        return expressions.attribute(m, frame, node, value, args[1].const)
+    return Value(union(*args))
+
+
+def _hasattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) == 2 and isinstance(args[0].obj, Instance) and isinstance(args[1].const, str):
+        instance = args[0].obj
+        if args[1].const in instance.attributes or (instance.cls and instance.cls.lookup(args[1].const)):
+            return Value(const=True)
+        return Value(const=False) if instance.kind == "object" else Value()
+    return Value()
+
+
+def _setattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) == 3 and isinstance(args[1].const, str) and isinstance(args[0].obj, (Instance, Class)):
+        args[0].obj.attributes[args[1].const] = args[2]
+    return Value(const=None)
+
+
+def _open(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return Value(union(*args), mutable=True)
+
+
+def _isinstance(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return Value()
+
+
+def _sum(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return Value(union(*[Value(deep_tags(a, 2)) for a in args]), mutable=True)
+
+
+def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if not args:
+        return Value()
+    items = elements(args[0])
+    return items[0] if items else Value(args[0].tags)
+
+
+def _vars(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if args and isinstance(args[0].obj, (Instance, Class)):
+        return Value(obj=Mapping(dict(args[0].obj.attributes)))
+    return Value(obj=Mapping(other=Value()))
+
+
+def _dataclass(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    factory = kwargs.get("default_factory")
+    if factory is not None:
+        return calls.call(m, frame, node, factory, [], {})
+    return kwargs.get("default", Value())
+
+
+def _type(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) == 1 and isinstance(args[0].obj, Instance) and args[0].obj.cls is not None:
+        return Value(obj=args[0].obj.cls)
+    return Value()
+
+
+BUILTINS: dict[str, Callable[..., Value]] = {
+    "builtins.range": _range,
+    "builtins.len": _len,
+    "builtins.int": _convert(int),
+    "builtins.float": _convert(float),
+    "builtins.str": _convert(str),
+    "builtins.bool": _convert(bool),
+    "builtins.enumerate": _enumerate,
+    "builtins.zip": _zip,
+    "builtins.map": _map,
+    "builtins.list": _list,
+    "builtins.tuple": _list,
+    "builtins.sorted": _list,
+    "builtins.reversed": _list,
+    "builtins.set": _list,
+    "builtins.iter": _list,
+    "tqdm.tqdm": _list,
+    "builtins.dict": _dict,
+    "builtins.min": _extreme(min, "min"),
+    "builtins.max": _extreme(max, "max"),
+    "builtins.sum": _sum,
+    "builtins.getattr": _getattr,
+    "builtins.hasattr": _hasattr,
+    "builtins.setattr": _setattr,
+    "builtins.open": _open,
+    "builtins.isinstance": _isinstance,
+    "builtins.next": _first,
+    "builtins.vars": _vars,
+    "builtins.type": _type,
+    "dataclasses.field": _dataclass,
+}

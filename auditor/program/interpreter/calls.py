@@ -1,0 +1,291 @@
+"""Calls of functions and classes of the program."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program import vocabulary
+from auditor.program.interpreter import effects, expressions, library, methods, statements, tokens
+from auditor.program.interpreter.iteration import elements
+from auditor.program.interpreter.machine import MAX_DEPTH, Machine
+from auditor.program.values import (
+    VAL,
+    Bound,
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Partial,
+    PyModule,
+    Sequence,
+    Value,
+    join,
+    union,
+    with_tags,
+)
+
+Arguments = tuple[list[Value], dict[str, Value]]
+
+
+def call_node(m: Machine, frame: Frame, node: ast.Call) -> Value:
+    if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.find("super") is None:
+        return _super(frame)
+    function = expressions.evaluate(m, frame, node.func)
+    args, kwargs = _arguments(m, frame, node)
+    return call(m, frame, node, function, args, kwargs)
+
+
+def _arguments(m: Machine, frame: Frame, node: ast.Call) -> Arguments:
+    args: list[Value] = []
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            value = expressions.evaluate(m, frame, argument.value)
+            args.extend(value.obj.items if isinstance(value.obj, Sequence) else elements(value)[:1])
+        else:
+            args.append(expressions.evaluate(m, frame, argument))
+    kwargs: dict[str, Value] = {}
+    for keyword in node.keywords:
+        value = expressions.evaluate(m, frame, keyword.value)
+        if keyword.arg is not None:
+            kwargs[keyword.arg] = value
+        elif isinstance(value.obj, Mapping):
+            kwargs.update({str(k): v for k, v in value.obj.items.items()})
+    return args, kwargs
+
+
+def call(
+    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    obj = function.obj
+    if isinstance(obj, Function):
+        return invoke(m, frame, node, obj, None, args, kwargs)
+    if isinstance(obj, Bound):
+        if obj.function is not None:
+            return invoke(m, frame, node, obj.function, obj.receiver, args, kwargs)
+        return methods.method(m, frame, node, obj.receiver, obj.name, args, kwargs)
+    if isinstance(obj, Class):
+        return instantiate(m, frame, node, function, obj, args, kwargs)
+    if isinstance(obj, External):
+        return library.call(m, frame, node, obj.dotted, args, kwargs)
+    if isinstance(obj, Partial):
+        return call(m, frame, node, obj.function, [*obj.args, *args], {**obj.kwargs, **kwargs})
+    if isinstance(obj, Instance):
+        if obj.kind == "module":
+            return effects.forward(m, frame, node, function, "__call__", args, kwargs)
+        method = obj.cls.lookup("__call__") if obj.cls else None
+        if method is not None and isinstance(method.obj, Function):
+            return invoke(m, frame, node, method.obj, function, args, kwargs)
+    if obj is None and effects.NAMED_MODEL.search(effects.callee(node)):
+        return effects.unknown_model(m, frame, node, function, args, kwargs)
+    return library.opaque(m, frame, node, function, args, kwargs)
+
+
+def invoke(
+    m: Machine,
+    frame: Frame,
+    node: ast.AST,
+    function: Function,
+    receiver: Value | None,
+    args: list[Value],
+    kwargs: dict[str, Value],
+) -> Value:
+    """Run a function of the program on abstract arguments; recursion and great depth give an opaque value."""
+    if receiver is not None:
+        args = [receiver, *args]
+    if len(m.calls) >= MAX_DEPTH or m.calls.count(function.node) >= 2:
+        return library.opaque(m, frame, node, Value(), args, kwargs)
+    if _forwards(function, receiver):
+        assert receiver is not None
+        return effects.forward(m, frame, node, receiver, function.name, args[1:], kwargs, function)
+    inner = Frame(function.unit, function.frame, function.frame.globals)
+    inner.owner = function.owner
+    _bind(m, function, inner, args, kwargs)
+    m.calls.append(function.node)
+    m.functions.append(function.name)
+    loops = len(m.loops)
+    try:
+        if isinstance(function.node, ast.Lambda):
+            return expressions.evaluate(m, inner, function.node.body)
+        statements.execute(m, inner, function.node.body)
+    finally:
+        m.calls.pop()
+        m.functions.pop()
+        m.leaves = None
+        del m.loops[loops:]
+    if inner.yields:
+        return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=False))
+    if not inner.returns:
+        return Value(const=None)
+    result = inner.returns[0]
+    for value in inner.returns[1:]:
+        result = _join_returns(result, value)
+    return _without_local_spans(result)
+
+
+def _without_local_spans(result: Value) -> Value:
+    """Where tokens were cut inside a function is told in its own names, which mean nothing to the caller."""
+    tags = result.tags
+    if VAL not in tags or result.obj is not None or any(t[0] == "out" for t in tags):
+        return result
+    plain = frozenset(t for t in tags if t[0] not in ("from", "upto"))
+    return result if plain == tags else Value(plain, result.const, None, result.base, result.mutable)
+
+
+def _join_returns(a: Value, b: Value) -> Value:
+    # An early `return None` beside the real result must not hide the result's object.
+    if a.known and a.const is None:
+        return with_tags(b, a.tags)
+    if b.known and b.const is None:
+        return with_tags(a, b.tags)
+    return join(a, b)
+
+
+def _forwards(function: Function, receiver: Value | None) -> bool:
+    """Methods that compute with a module's weights are taken as one step: a model's output."""
+    if receiver is None or not isinstance(receiver.obj, Instance) or receiver.obj.kind != "module":
+        return False
+    return vocabulary.is_forward(function.name) and not receiver.obj.attributes.get("__inline__")
+
+
+def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwargs: dict[str, Value]) -> None:
+    spec = function.node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults = dict(
+        zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True)
+    )
+    for i, parameter in enumerate(positional):
+        if i < len(args):
+            value = args[i]
+        elif parameter.arg in kwargs:
+            value = kwargs[parameter.arg]
+        elif parameter.arg in defaults:
+            value = expressions.evaluate(m, function.frame, defaults[parameter.arg])
+        else:
+            value = Value()
+        frame.names[parameter.arg] = tokens.named_value(parameter.arg, value)
+    for parameter, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        if parameter.arg in kwargs:
+            value = kwargs[parameter.arg]
+        else:
+            value = expressions.evaluate(m, function.frame, default) if default is not None else Value()
+        frame.names[parameter.arg] = tokens.named_value(parameter.arg, value)
+    if spec.vararg:
+        rest = args[len(positional) :]
+        frame.names[spec.vararg.arg] = Value(union(*rest), obj=Sequence(list(rest)))
+    if spec.kwarg:
+        known = {p.arg for p in (*positional, *spec.kwonlyargs)}
+        extra = {k: v for k, v in kwargs.items() if k not in known}
+        frame.names[spec.kwarg.arg] = Value(union(*extra.values()), obj=Mapping(dict(extra)))
+
+
+def instantiate(
+    m: Machine, frame: Frame, node: ast.AST, cls_value: Value, cls: Class, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    kind = "object"
+    if cls.inherits("nn.Module", "Module", "LightningModule"):
+        kind = "module"
+    elif cls.inherits("Optimizer"):
+        kind = "optimizer"
+    elif cls.inherits("autograd.Function"):
+        return Value(union(*args))
+    instance = Instance(cls, kind=kind)
+    value = Value(obj=instance)
+    if kind == "optimizer":
+        instance.parameters = list(args[:1]) or [kwargs["params"]] if (args or "params" in kwargs) else []
+        instance.dotted = cls.name
+        return value
+    init = cls.lookup("__init__")
+    if init is not None and isinstance(init.obj, Function):
+        invoke(m, frame, node, init.obj, value, args, kwargs)
+    else:
+        _bind_fields(cls, instance, args, kwargs)
+    post = cls.lookup("__post_init__")
+    if post is not None and isinstance(post.obj, Function):
+        invoke(m, frame, node, post.obj, value, [], {})
+    return value
+
+
+def _bind_fields(cls: Class, instance: Instance, args: list[Value], kwargs: dict[str, Value]) -> None:
+    names = [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    instance.attributes.update(zip(names, args, strict=False))
+    instance.attributes.update(kwargs)
+
+
+def _super(frame: Frame) -> Value:
+    scope: Frame | None = frame
+    while scope is not None and scope.owner is None:
+        scope = scope.parent
+    owner = scope.owner if scope is not None else None
+    receiver = next(iter(frame.names.values()), Value())
+    if owner is not None:
+        for base in owner.bases:
+            if isinstance(base.obj, Class):
+                return Value(obj=Bound(receiver, "super", None), base=base)
+    return Value(obj=Bound(receiver, "super", None))
+
+
+def instance_attribute(
+    m: Machine, frame: Frame, node: ast.AST, value: Value, instance: Instance, name: str
+) -> Value | None:
+    """An attribute of an instance, None if the program does not define it."""
+    hit = instance.attributes.get(name)
+    if hit is not None:
+        if instance.kind == "module" and hit.mutable and hit.obj is None and hit.base is None:
+            # A parameter or buffer: changes to it are changes to the module.
+            return Value(hit.tags, hit.const, None, base=value, mutable=True)
+        return hit
+    if instance.cls is not None:
+        hit = instance.cls.lookup(name)
+        if hit is not None:
+            if isinstance(hit.obj, Function):
+                decorators = _decorators(hit.obj)
+                if "property" in decorators or "cached_property" in decorators:
+                    return invoke(m, frame, node, hit.obj, value, [], {})
+                if "staticmethod" in decorators:
+                    return hit
+                if "classmethod" in decorators:
+                    return Value(obj=Bound(Value(obj=instance.cls), name, hit.obj))
+                return Value(obj=Bound(value, name, hit.obj))
+            return hit
+    if instance.kind in ("module", "optimizer") or instance.dotted:
+        return Value(obj=Bound(value, name)) if vocabulary.is_method(name) else None
+    return None
+
+
+def class_attribute(owner: Value, name: str, hit: Value) -> Value:
+    """An attribute read off a class: a classmethod is bound to the class."""
+    if isinstance(hit.obj, Function) and hit.obj.owner is not None and "classmethod" in _decorators(hit.obj):
+        return Value(obj=Bound(owner, name, hit.obj))
+    return hit
+
+
+def _decorators(function: Function) -> set[str]:
+    if isinstance(function.node, ast.Lambda):
+        return set()
+    return {ast.unparse(d).rsplit(".", 1)[-1] for d in function.node.decorator_list}
+
+
+def decorate(m: Machine, frame: Frame, decorator: ast.expr, value: Value) -> Value:
+    """Apply a decorator of the program; those of libraries leave a function what it is."""
+    if isinstance(decorator, ast.Name):
+        hit = frame.find(decorator.id)
+        if hit is not None and isinstance(hit.obj, Function):
+            result = call(m, frame, decorator, hit, [value], {})
+            return result if isinstance(result.obj, (Function, Partial)) else value
+    return value
+
+
+def import_unit(m: Machine, name: str) -> PyModule | None:
+    """A sibling module of the program, run once."""
+    unit = m.sources.modules.get(name)
+    if unit is None or unit.tree is None:
+        return None
+    key = f"{unit.path}:{unit.layer}"
+    if key in m.modules:
+        return PyModule(unit, m.modules[key])
+    frame = Frame(unit)
+    m.modules[key] = frame
+    statements.execute(m, frame, unit.tree.body)
+    return PyModule(unit, frame)

@@ -1,0 +1,272 @@
+"""What a call or an operation means to the trace: outputs, adaptations, look-ups, choices."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from auditor.program.interpreter import library, tokens
+from auditor.program.interpreter.machine import Machine, root
+from auditor.program.values import (
+    HASHED_TARGET,
+    NONE,
+    TARGET,
+    TRAIN,
+    UNKNOWN,
+    VAL,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Tags,
+    Value,
+    deep_tags,
+    leaves,
+    module_parts,
+    union,
+)
+
+NAMED_MODEL = re.compile(r"model|net\b|forward|fwd|logits|gpt", re.IGNORECASE)
+
+
+def callee(node: ast.AST) -> str:
+    function = getattr(node, "func", None)
+    return (
+        function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    )
+
+
+def unknown_model(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    """A call that by its name applies a model, where the model itself could not be followed."""
+    result = library.opaque(m, frame, node, receiver, args, kwargs)
+    inputs = [*args, *kwargs.values()]
+    if VAL not in union(*inputs) or any(_made(v) for v in inputs):
+        return result
+    tokens = sum(1 for v in inputs if VAL in v.tags)
+    state = frozenset(t for t in deep_tags(receiver) if t[0] == "adapted")
+    return Value(m.output(node, frame, library.without_spans(result.tags), state, loss=tokens >= 2), mutable=True)
+
+
+def forward(
+    m: Machine,
+    frame: Frame,
+    node: ast.AST,
+    model: Value,
+    name: str,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    function: Function | None = None,
+) -> Value:
+    """A module applied to data. With validation tokens among them, this is an output of the trace."""
+    assert isinstance(model.obj, Instance)
+    method = function
+    if method is None and model.obj.cls is not None:
+        hit = model.obj.cls.lookup("forward")
+        method = hit.obj if hit is not None and isinstance(hit.obj, Function) else None
+    if method is not None:
+        _reach_module(m, model.obj, method)
+    inputs = [*args, *kwargs.values()]
+    data, state = NONE, deep_tags(model)
+    for value in inputs:
+        tags = deep_tags(value)
+        if isinstance(value.obj, Instance):
+            state |= frozenset(t for t in tags if t[0] == "adapted")
+        else:
+            data |= tags
+    if VAL not in data:
+        return Value(data | state, mutable=True)
+    tokens = sum(1 for v in inputs if VAL in v.tags and ("out",) not in v.tags and not _made(v))
+    tags = m.output(node, frame, library.without_spans(data), state, loss=tokens >= 2)
+    if tokens == 1 and TARGET in data:
+        m.trace.outputs[m.last].sees_target = True
+    tags -= {TARGET}
+    if tokens >= 2:
+        tags |= {TARGET}
+    return Value(tags, mutable=True)
+
+
+def _made(value: Value) -> bool:
+    return any(t[0] == "out" for t in value.tags)
+
+
+def _reach_module(m: Machine, model: Instance, method: Function) -> None:
+    """Mark what a forward pass that is taken as one step may run.
+
+    These are the method, the functions that it calls by name, and the `forward` of every module inside the model.
+    """
+    waiting = [method]
+    for part in module_parts(model):
+        hit = part.cls.lookup("forward") if part.cls is not None else None
+        if hit is not None and isinstance(hit.obj, Function):
+            waiting.append(hit.obj)
+    while waiting:
+        function = waiting.pop()
+        if not m.first_reach(function.unit, function.node):
+            continue
+        for node in ast.walk(function.node):
+            if isinstance(node, ast.Call):
+                waiting.extend(_called(function, node))
+
+
+def _called(function: Function, node: ast.Call) -> list[Function]:
+    """The functions of the program that a call by name, or on `self`, leads to."""
+    value: Value | None = None
+    if isinstance(node.func, ast.Name):
+        value = function.frame.find(node.func.id)
+    elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and function.owner is not None:
+        value = function.owner.lookup(node.func.attr) if node.func.value.id == "self" else None
+    return [value.obj] if value is not None and isinstance(value.obj, Function) else []
+
+
+def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Value | None) -> Value:
+    """`os.environ[key]`: the configured value, else the default, tagged with the switch's name."""
+    if not isinstance(key.const, str):
+        return Value(default.tags if default is not None else NONE)
+    tags: Tags = frozenset({("cfg", key.const)})
+    fallback = default.const if default is not None else None
+    if key.const in m.unsettled:
+        return Value(tags | {("unset", key.const)})
+    value = m.environment(key.const, fallback)
+    if value is not UNKNOWN and value is not None:
+        made = tokens.constant(value)
+        return Value(made.tags | tags, value)
+    if default is not None:
+        known = default.known or default.obj is not None
+        return Value(default.tags | (tags if known else tags | {("unset", key.const)}), default.const, default.obj)
+    return Value(tags | {("unset", key.const)})
+
+
+def contains(m: Machine, item: Value, container: Value) -> bool | None:
+    if isinstance(container.obj, External) and container.obj.dotted == "os.environ" and isinstance(item.const, str):
+        return m.environment(item.const, None) is not None
+    if item.known and isinstance(container.obj, Sequence) and container.obj.exact:
+        if any(i.known and i.const == item.const for i in container.obj.items):
+            return True
+        return False if all(i.known for i in container.obj.items) else None
+    if item.known and isinstance(container.obj, Mapping) and container.obj.other is None:
+        return item.const in container.obj.items
+    if item.known and container.known:
+        try:
+            return item.const in container.const
+        except TypeError:
+            return None
+    return None
+
+
+def gradient_tags(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Tags:
+    """`p.grad` after a backward pass over validation tokens: whatever it changes is adapted."""
+    pending = m.validation_gradients()
+    if pending is None:
+        return NONE
+    return frozenset({("grad", id(pending.place)), *(t for t in pending.tags if t[0] == "dep")})
+
+
+def arithmetic(
+    m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, tags: Tags
+) -> Tags:
+    """A loss times a constant near one is no unit conversion: the scored value is no log-probability any more."""
+    for loss, factor in ((left, right), (right, left)):
+        if ("loss",) not in loss.tags or not isinstance(factor.const, float) or factor is loss:
+            continue
+        if isinstance(op, ast.Div) and factor is left:
+            continue
+        if 0.8 < factor.const < 1.25 and factor.const != 1.0:
+            return tags | {("scaled", m.scale(node, frame, tags, factor.const))}
+    return tags
+
+
+def chooses(m: Machine, frame: Frame, node: ast.AST, candidates: list[Value], text: str) -> Tags:
+    """A minimum over losses of tokens of the current chunk: the tags that mark the result."""
+    losses = [c for c in candidates if _made(c) and VAL in c.tags]
+    active = {loop.instance for loop in m.loops}
+    in_stream = any(t[0] == "dep" and t[1] in active for c in losses for t in c.tags)
+    if len(losses) < 2 or not in_stream or not any(("loss",) in c.tags for c in losses):
+        return NONE
+    return frozenset({("chosen", m.choice(node, frame, union(*losses), text))})
+
+
+def table_write(m: Machine, container: Value, index: Value) -> None:
+    """A store under a key made of tokens makes a table of the container."""
+    if VAL in index.tags or TRAIN in index.tags:
+        m.mark_table(container, index.tags)
+
+
+def table_grows(m: Machine, container: Value, operand: Value) -> None:
+    """Adding a table of counts to something makes a table of it."""
+    if m.is_table(operand) or ("counts",) in operand.tags:
+        m.mark_table(container, library.without_spans(operand.tags))  # a histogram is cut to its buckets
+
+
+def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
+    """A read with a key that holds the token being scored; the tag that marks what was read."""
+    tags = index.tags
+    if TARGET not in tags or VAL not in tags or any(t[0] in ("out", "lookup") for t in tags):
+        return NONE
+    hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target
+    table = m.is_table(container)
+    if not table:
+        return NONE
+    refilled = m.filled_by_another_pass(container, tags)
+    return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
+
+
+def gates(tags: Tags) -> Tags:
+    """A count of the target is compared with something: what the comparison selects depends on the target."""
+    return frozenset(("gate", t[1]) for t in tags if t[0] == "lookup")
+
+
+def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
+    """Remember where an output first enters a sum: that line is shown as the score."""
+    for tag in value.tags:
+        if tag[0] == "out":
+            event = m.trace.outputs[tag[1]]
+            if event.accumulated is None:
+                event.accumulated = m.place(node, frame)
+
+
+def optimizer_step(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance) -> None:
+    """`optimizer.step()` after a backward pass over validation tokens: the parameters are adapted."""
+    pending = m.validation_gradients()
+    m.stepped = True
+    if pending is None:
+        return
+    roots: list[Value] = []
+    for value in optimizer.parameters:
+        for leaf in leaves(value):
+            r = root(leaf)
+            if all(r is not other for other in roots):
+                roots.append(r)
+    adapt_roots(m, frame, node, pending, roots)
+
+
+def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value]) -> None:
+    modules = [r for r in roots if isinstance(r.obj, Instance)]
+    subject = "module" if modules or not roots else "tensor"
+    first = roots[0] if roots else Value()
+    name = first.obj.cls.name if isinstance(first.obj, Instance) and first.obj.cls else ""
+    shared = any(("shared-rows",) in r.tags for r in roots)
+    event = m.adapt(node, frame, pending, subject=subject, name=name, shared_rows=shared)
+    tag = frozenset({("adapted", event.number)})
+    for r in roots:
+        if isinstance(r.obj, Instance):
+            for part in module_parts(r.obj):
+                part.adapted.add(event.number)
+        else:
+            r.tags |= tag
+    if not roots:  # an optimizer whose parameters could not be followed changes every module that the loss came from
+        for number in event.outputs:
+            m.trace.outputs[number].tags |= tag
+
+
+def selected(m: Machine, parameters: Value) -> int:
+    """Parameters are changed, or put back, because of a validation loss: the adaptation's number."""
+    pending = m.selections[-1]
+    frame = Frame(pending.place.unit)
+    name = parameters.obj.cls.name if isinstance(parameters.obj, Instance) and parameters.obj.cls else ""
+    node = ast.Pass(lineno=pending.place.line, end_lineno=pending.place.line, col_offset=0, end_col_offset=0)
+    return m.adapt(node, frame, pending, subject="module", name=name, shared_rows=False).number

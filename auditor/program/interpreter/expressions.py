@@ -1,0 +1,241 @@
+"""Abstract evaluation of expressions."""
+
+from __future__ import annotations
+
+import ast
+import math
+from typing import Any
+
+from auditor.program.interpreter import assignment, calls, effects, indexing, operators, tokens
+from auditor.program.interpreter.iteration import elements, iterations
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import (
+    NONE,
+    UNKNOWN,
+    Bound,
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    deep_tags,
+    union,
+)
+
+_SHAPES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "itemsize", "nbytes", "requires_grad", "is_leaf"})
+
+
+_VIEWS = frozenset({"T", "mT", "H", "real", "flat"})
+
+
+def evaluate(m: Machine, frame: Frame, node: ast.expr) -> Value:
+    m.tick()
+    handler = _HANDLERS.get(type(node))
+    return Value() if handler is None else handler(m, frame, node)
+
+
+def _constant(m: Machine, frame: Frame, node: ast.Constant) -> Value:
+    return tokens.constant(node.value)
+
+
+def _name(m: Machine, frame: Frame, node: ast.Name) -> Value:
+    hit = frame.find(node.id)
+    if hit is not None:
+        return hit
+    if node.id == "__name__":
+        return Value(const="__main__" if frame.unit is m.sources.entry else frame.unit.module)
+    if node.id == "__file__":
+        return Value(const=frame.unit.path)
+    return Value(obj=External(f"builtins.{node.id}"))
+
+
+def _attribute(m: Machine, frame: Frame, node: ast.Attribute) -> Value:
+    return attribute(m, frame, node, evaluate(m, frame, node.value), node.attr)
+
+
+def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
+    obj = value.obj
+    if isinstance(obj, Instance):
+        hit = calls.instance_attribute(m, frame, node, value, obj, name)
+        if hit is not None:
+            return hit
+        if obj.kind == "module":
+            tags = value.tags | {("param",)} if name in ("weight", "bias") else value.tags
+            return value if name == "module" else Value(tags, base=value)
+        return Value(value.tags, obj=Bound(value, name))
+    if isinstance(obj, Class):
+        hit = obj.lookup(name)
+        if hit is not None:
+            return calls.class_attribute(value, name, hit)
+        return Value(const=obj.name) if name == "__name__" else Value(value.tags)
+    if isinstance(obj, External):
+        if obj.dotted == "math":
+            const = getattr(math, name, UNKNOWN)
+            if isinstance(const, float):
+                return Value(const=const)
+        if obj.dotted == "os" and name == "environ":
+            return Value(obj=External("os.environ"))
+        return Value(value.tags, obj=External(f"{obj.dotted}.{name}"))
+    if obj is not None and hasattr(obj, "frame") and not isinstance(obj, Function):
+        hit = obj.frame.names.get(name)
+        return hit if hit is not None else Value()
+    if name in _SHAPES:
+        return Value(tokens.shape_tags(value.tags))
+    if name == "grad":
+        return Value(value.tags | effects.gradient_tags(m, frame, node, value), base=value.base or value)
+    if name == "data":
+        return value
+    if name in _VIEWS:
+        return Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
+    return Value(value.tags, obj=Bound(value, name), base=value.base)
+
+
+def _sequence(m: Machine, frame: Frame, node: ast.Tuple | ast.List | ast.Set) -> Value:
+    items: list[Value] = []
+    exact = True
+    for element in node.elts:
+        if isinstance(element, ast.Starred):
+            inner = evaluate(m, frame, element.value)
+            exact = exact and isinstance(inner.obj, Sequence) and inner.obj.exact
+            items.extend(elements(inner) if not isinstance(inner.obj, Sequence) else inner.obj.items)
+        else:
+            items.append(evaluate(m, frame, element))
+    return Value(obj=Sequence(items, exact), tags=union(*items) if len(items) <= 64 else NONE)
+
+
+def _dict(m: Machine, frame: Frame, node: ast.Dict) -> Value:
+    mapping = Mapping()
+    value = Value(obj=mapping)
+    for key, item in zip(node.keys, node.values, strict=True):
+        content = evaluate(m, frame, item)
+        if key is None:
+            if isinstance(content.obj, Mapping):
+                mapping.items.update(content.obj.items)
+            mapping.other = content.obj.other if isinstance(content.obj, Mapping) else content
+            continue
+        assignment.store_key(value, evaluate(m, frame, key), content)
+    return value
+
+
+def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
+    parts: list[str] = []
+    tags = NONE
+    exact = True
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            parts.append(str(part.value))
+            continue
+        value = evaluate(m, frame, part.value) if isinstance(part, ast.FormattedValue) else Value()
+        tags |= deep_tags(value, 1)
+        if isinstance(value.const, (str, int)) and not getattr(part, "format_spec", None):
+            parts.append(str(value.const))
+        else:
+            parts.append(tokens.text_of(value) if isinstance(value.obj, tokens.Text) else "{}")
+            exact = False
+    text = "".join(parts)
+    own = tokens.constant(text).tags
+    return Value(tags | own, text) if exact else Value(tags | own, obj=tokens.Text(text))
+
+
+def _comprehension(m: Machine, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
+    items, exact = _generate(m, frame, node, node.generators, [node.elt])
+    return Value(union(*[i[0] for i in items]), obj=Sequence([i[0] for i in items], exact))
+
+
+def _dict_comprehension(m: Machine, frame: Frame, node: ast.DictComp) -> Value:
+    items, _ = _generate(m, frame, node, node.generators, [node.key, node.value])
+    value = Value(obj=Mapping())
+    for key, item in items:
+        assignment.store_key(value, key, item)
+    return value
+
+
+def _generate(
+    m: Machine, frame: Frame, node: ast.expr, generators: list[ast.comprehension], parts: list[ast.expr]
+) -> tuple[list[tuple[Value, ...]], bool]:
+    scope = Frame(frame.unit, frame, frame.globals)
+    scope.owner = frame.owner
+    found: list[tuple[Value, ...]] = []
+    exact = True
+
+    def run(i: int) -> None:
+        nonlocal exact
+        if i == len(generators):
+            found.append(tuple(evaluate(m, scope, part) for part in parts))
+            return
+        generator = generators[i]
+        iterable = evaluate(m, scope, generator.iter)
+        known = isinstance(iterable.obj, Sequence) and iterable.obj.exact and len(iterable.obj.items) <= 4
+        exact = exact and known and not generator.ifs
+        count = len(elements(iterable))
+        for n, element in enumerate(iterations(m, node, iterable), start=1):
+            if not known and n < count:
+                continue  # the general element stands for all of them
+            assignment.assign(m, scope, generator.target, element)
+            if all(operators.truth(m, scope, test, evaluate(m, scope, test)) is not False for test in generator.ifs):
+                run(i + 1)
+
+    run(0)
+    return found, exact
+
+
+def _lambda(m: Machine, frame: Frame, node: ast.Lambda) -> Value:
+    return Value(obj=Function(node, frame.unit, frame, None, "<lambda>"))
+
+
+def _named(m: Machine, frame: Frame, node: ast.NamedExpr) -> Value:
+    value = evaluate(m, frame, node.value)
+    assignment.assign(m, frame, node.target, value)
+    return value
+
+
+def _yield(m: Machine, frame: Frame, node: ast.Yield | ast.YieldFrom) -> Value:
+    value = evaluate(m, frame, node.value) if node.value is not None else Value(const=None)
+    scope = frame
+    if isinstance(node, ast.YieldFrom):
+        scope.yields.extend(elements(value))
+    else:
+        scope.yields.append(value)
+    return Value()
+
+
+def _wrapped(m: Machine, frame: Frame, node: Any) -> Value:
+    return evaluate(m, frame, node.value)
+
+
+def _call(m: Machine, frame: Frame, node: ast.Call) -> Value:
+    return calls.call_node(m, frame, node)
+
+
+_HANDLERS: dict[type[ast.expr], Any] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.BinOp: operators.binary_expression,
+    ast.UnaryOp: operators.unary,
+    ast.BoolOp: operators.boolean,
+    ast.Compare: operators.compare,
+    ast.IfExp: operators.if_expression,
+    ast.Tuple: _sequence,
+    ast.List: _sequence,
+    ast.Set: _sequence,
+    ast.Dict: _dict,
+    ast.JoinedStr: _joined,
+    ast.FormattedValue: _wrapped,
+    ast.Subscript: indexing.subscript_expression,
+    ast.ListComp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.DictComp: _dict_comprehension,
+    ast.Lambda: _lambda,
+    ast.NamedExpr: _named,
+    ast.Yield: _yield,
+    ast.YieldFrom: _yield,
+    ast.Await: _wrapped,
+    ast.Starred: _wrapped,
+    ast.Call: _call,
+    ast.Slice: indexing.index_value,
+}

@@ -1,0 +1,119 @@
+"""Reading an element or a slice: elements of containers, look-ups in count tables, the shifted slice of targets."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program.interpreter import assignment, calls, effects, expressions, tokens
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import (
+    SHIFTED,
+    TARGET,
+    VAL,
+    Bound,
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    dependence,
+    join,
+    union,
+    with_tags,
+)
+
+
+def subscript_expression(m: Machine, frame: Frame, node: ast.Subscript) -> Value:
+    container = expressions.evaluate(m, frame, node.value)
+    return subscript(m, frame, node, container)
+
+
+def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -> Value:
+    obj = container.obj
+    index_node = node.slice
+    if isinstance(obj, (Function, Class)) or (isinstance(obj, External) and obj.dotted != "os.environ"):
+        return container  # a generic alias: list[int]
+    if isinstance(obj, External):
+        return effects.environment(m, frame, node, expressions.evaluate(m, frame, index_node), None)
+    index = index_value(m, frame, index_node)
+    if isinstance(obj, Mapping):
+        effects.table_read(m, frame, node, container, index)
+        if index.known and index.const in obj.items:
+            return obj.items[index.const]
+        if (kind := assignment.kept_apart(index)) in obj.items:
+            return obj.items[kind]
+        if obj.other is not None:
+            hit = obj.other
+        else:
+            hit = Value(container.tags)
+            for item in list(obj.items.values())[:16]:
+                hit = join(hit, item) if hit.obj is not None else with_tags(item, container.tags)
+        looked = effects.table_read(m, frame, node, container, index)
+        return Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit
+    if isinstance(obj, Sequence):
+        return _sequence_item(obj, container, index, index_node)
+    if isinstance(container.const, str) and index.known and isinstance(index.const, int):
+        return Value(container.tags)
+    tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index_node, index)
+    tags |= effects.table_read(m, frame, node, container, index)
+    if VAL in container.tags and (tokens.shifted(index_node) or SHIFTED in index.tags):
+        tags = (tags | {TARGET}) - {SHIFTED}
+    elif tokens.context_slice(index_node):
+        tags -= {TARGET}
+    if isinstance(obj, Instance) and obj.cls is not None:
+        method = obj.cls.lookup("__getitem__")
+        if method is not None:
+            return calls.call(
+                m, frame, node, Value(obj=Bound(container, "__getitem__", _function_of(method))), [index], {}
+            )
+    if TARGET in index.tags and VAL in tags and any(t[0] == "out" for t in container.tags):
+        tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
+    fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
+    return Value(tags, base=None if fancy else container, mutable=container.mutable)
+
+
+def _function_of(value: Value) -> Function | None:
+    return value.obj if isinstance(value.obj, Function) else None
+
+
+def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
+    if isinstance(node, ast.Slice):
+        parts = [expressions.evaluate(m, frame, p) for p in (node.lower, node.upper, node.step) if p is not None]
+        return Value(union(*parts))
+    if isinstance(node, ast.Tuple):
+        parts = [index_value(m, frame, p) for p in node.elts]
+        tags = union(*parts)
+        for i, part in enumerate(node.elts):
+            tags |= tokens.span(part, parts[i])
+        return Value(tags)
+    return expressions.evaluate(m, frame, node)
+
+
+def _sequence_item(obj: Sequence, container: Value, index: Value, node: ast.expr) -> Value:
+    items = obj.items
+    if isinstance(node, ast.Slice):
+        tags = index.tags
+        if (
+            not index.tags
+            and obj.exact
+            and all(p is None or isinstance(p, ast.Constant) for p in (node.lower, node.upper))
+            and node.step is None
+        ):
+            lower = node.lower.value if isinstance(node.lower, ast.Constant) else None
+            upper = node.upper.value if isinstance(node.upper, ast.Constant) else None
+            if isinstance(lower, int | None) and isinstance(upper, int | None):
+                return Value(container.tags, obj=Sequence(items[lower:upper]))
+        return Value(container.tags | tags, obj=Sequence([with_tags(i, tags) for i in items], exact=False))
+    if isinstance(index.const, int) and obj.exact and -len(items) <= index.const < len(items):
+        return with_tags(items[index.const], dependence(container))
+    if not items:
+        return Value(container.tags | index.tags)
+    hit = items[0]
+    for item in items[1:16]:
+        hit = join(hit, item)
+    if hit.obj is None and len(items) > 1:  # an unknown one of several tables: together they are one table
+        hit = Value(hit.tags, hit.const, base=container, mutable=True)
+    return with_tags(hit, index.tags | dependence(container))

@@ -1,0 +1,60 @@
+"""What a loop runs over: the abstract elements of an iterable, one for each abstract iteration."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import Instance, Mapping, Sequence, Value, deep_tags, dependence, join, with_tags
+
+UNROLL = 4
+"""Lists of constants up to this length are run through one by one; longer ones in two iterations."""
+
+
+def elements(value: Value) -> list[Value]:
+    """The elements of an iterable: all of them if they are known, else up to two that stand for the rest.
+
+    An empty list means that the iterable is known to be empty.
+    """
+    obj = value.obj
+    if isinstance(obj, Sequence):
+        if not obj.exact and obj.items:
+            return [with_tags(item, dependence(value)) for item in _two(obj.items)]
+        if not obj.items:
+            return [] if obj.exact else [Value(value.tags), Value(value.tags)]
+        return list(obj.items) if len(obj.items) <= UNROLL else _two(obj.items)
+    if isinstance(obj, Mapping):
+        keys = [Value(value.tags, key) for key in obj.items]
+        if obj.other is not None or not keys:
+            keys = [*keys[:2], Value(value.tags), Value(value.tags)] if obj.other is not None else keys
+        return keys if len(keys) <= UNROLL else [keys[0], Value(value.tags)]
+    if value.known and isinstance(value.const, (str, bytes, tuple, list, range)):
+        n = len(value.const)
+        if n == 0:
+            return []
+        if n <= UNROLL and not isinstance(value.const, range):
+            return [Value(value.tags, item) for item in value.const]
+        first, last = Value(value.tags, value.const[0]), Value(value.tags, value.const[-1])
+        return [first] if n == 1 else [first, last]
+    if isinstance(obj, Instance):
+        tags = deep_tags(value)
+        return [Value(tags, base=value), Value(tags, base=value)]
+    tags = value.tags
+    return [Value(tags, base=value.base, mutable=value.mutable), Value(tags, base=value.base, mutable=value.mutable)]
+
+
+def _two(items: list[Value]) -> list[Value]:
+    """The first element, and one that stands for all the others."""
+    rest = items[-1]
+    for item in items[1:-1][:16]:
+        rest = join(item, rest)
+    return [items[0], rest]
+
+
+def iterations(m: Machine, node: ast.AST, iterable: Value) -> Iterator[Value]:
+    """Run through the elements inside the loop's context; each carries which iteration it belongs to."""
+    instance = m.fresh_loop()
+    for k, element in enumerate(elements(iterable), start=1):
+        with m.iteration(instance, k, node):
+            yield with_tags(element, frozenset({("dep", instance, k)}))

@@ -1,0 +1,327 @@
+"""What library functions mean: torch, numpy, and the standard library."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from auditor.program import vocabulary
+from auditor.program.interpreter import assignment, builtin, calls, effects, tokens
+from auditor.program.interpreter.iteration import elements
+from auditor.program.interpreter.machine import Machine, root
+from auditor.program.values import (
+    NONE,
+    SHIFTED,
+    TARGET,
+    UNKNOWN,
+    VAL,
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Partial,
+    Sequence,
+    Tags,
+    Value,
+    deep_tags,
+    hashed,
+    leaves,
+    union,
+    with_tags,
+)
+
+
+def opaque(
+    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    """A call that is not understood: its result may hold whatever its arguments hold."""
+    tags = deep_tags(function, 2) if not isinstance(function.obj, External) else NONE
+    for value in (*args, *kwargs.values()):
+        tags |= deep_tags(value)
+    return Value(tags, mutable=True)
+
+
+def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    name = dotted.rsplit(".", 1)[-1]
+    handler = builtin.BUILTINS.get(dotted)
+    if handler is not None:
+        return handler(m, frame, node, args, kwargs)
+    if dotted.startswith("os."):
+        hit = _os(m, frame, node, dotted, args, kwargs)
+        if hit is not None:
+            return hit
+    if dotted in vocabulary.PRINTERS or dotted.startswith("logging."):
+        report(m, frame, node, args, kwargs)
+        return Value(const=None)
+    if name in ("info", "warning", "debug") and args:
+        report(m, frame, node, args, kwargs)
+    if dotted in vocabulary.FROM_DISK:
+        return Value(m.disk | union(*args, *kwargs.values()), mutable=True)
+    if name in vocabulary.SAVE and args:
+        _save(m, frame, node, args, kwargs)
+        return Value(deep_tags(args[0]))
+    if dotted == "argparse.ArgumentParser":
+        return Value(obj=Instance(None, kind="parser", dotted=dotted))
+    if dotted.endswith("Namespace") and dotted.startswith(("argparse", "types")):
+        return Value(obj=Instance(None, dict(kwargs), kind="namespace"))
+    if dotted in ("sys.exit", "os._exit", "exit", "quit", "builtins.exit"):
+        return Value(obj=External("sys.exit()"))
+    if dotted in (
+        "torch.cuda.is_available",
+        "torch.distributed.is_available",
+        "torch.distributed.is_initialized",
+        "torch.cuda.is_bf16_supported",
+    ):
+        return Value(const=True)
+    if dotted in ("torch.distributed.get_rank",):
+        return Value(const=0)
+    if dotted.startswith("math.") and all(isinstance(a.const, (int, float)) for a in args) and args:
+        return _math(name, args)
+    return _library(m, frame, node, dotted, name, args, kwargs)
+
+
+def _library(
+    m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    if name in vocabulary.IDENTITY:
+        return args[0] if args else Value(obj=External(dotted))
+    if name.endswith(vocabulary.OPTIMIZERS) and not dotted.startswith("torch.optim.lr_scheduler"):
+        optimizer = Instance(None, kind="optimizer", dotted=dotted)
+        optimizer.parameters = list(args[:1]) or list(kwargs.values())[:1]
+        return Value(obj=optimizer)
+    if name in ("deepcopy", "copy") and args:
+        return clone(args[0])
+    if dotted == "dataclasses.replace" and args:
+        copied = clone(args[0])
+        if isinstance(copied.obj, Instance):
+            copied.obj.attributes.update(kwargs)
+        return copied
+    if name == "partial" and args:
+        return Value(obj=Partial(args[0], args[1:], dict(kwargs)))
+    if name in ("ModuleList", "ParameterList", "Sequential", "list", "ParameterDict", "ModuleDict"):
+        if len(args) == 1 and args[0].obj is not None:
+            return args[0]
+        return Value(union(*args), obj=Sequence(list(args)))
+    if name in ("Parameter", "Buffer"):
+        kind = frozenset({("param",)}) if name == "Parameter" else NONE
+        return Value(union(*args) | kind, mutable=True)
+    if name in vocabulary.FRESH:
+        if name == "arange" and _from_one_on(node):
+            args = [with_tags(arg, frozenset({SHIFTED})) for arg in args]
+        return _fresh(name, args, kwargs)
+    if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
+        return scored(m, frame, node, name, [*args, *kwargs.values()])
+    if name in ("minimum", "amin", "fmin"):
+        tags = union(*args) | effects.chooses(m, frame, node, args, name)
+        return Value(tags, mutable=True)
+    if name == "where" and len(args) == 3:
+        return _where(m, frame, node, args)
+    if dotted.startswith(("torch.nn.init.", "nn.init.")) and args:
+        assignment.mutate(m, args[0], Value(), replace=True)
+        return args[0]
+    if dotted.endswith("autograd.grad") and args:
+        return _autograd(m, frame, node, args, kwargs)
+    if dotted.endswith("autograd.backward") and args:
+        m.backward(node, frame, args[0])
+        return Value(const=None)
+    if dotted.endswith((".add.at", ".maximum.at")) and len(args) >= 2:
+        effects.table_write(m, args[0], args[1])
+        assignment.mutate(m, args[0], Value(union(*args[1:]) - {TARGET}))
+        return Value(const=None)
+    if name == "bincount" and args:
+        made = Value((union(*args, *kwargs.values()) - {TARGET}) | {("counts",)}, mutable=True)
+        effects.table_write(m, made, args[0])
+        return made
+    if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
+        return _stack(m, frame, node, args, kwargs)
+    if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
+        return Value(hashed(union(*args)), mutable=True)
+    if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
+        return args[0] if args else Value(const=None)
+    if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
+        gathered = args[0].obj
+        if isinstance(gathered, Sequence):  # every rank holds what this one sends
+            gathered.items = [args[1]]
+            gathered.exact = False
+        assignment.mutate(m, args[0], Value(deep_tags(args[1])))
+        return Value(const=None)
+    if dotted in ("collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"):
+        return Value(obj=Mapping())
+    if dotted.startswith("collections.deque"):
+        return Value(obj=Sequence([], exact=False))
+    if name == "Module" and "nn" in dotted:
+        return Value(obj=Instance(None, kind="module", dotted=dotted))
+    if dotted.startswith(("torch.nn.", "nn.")) and name[:1].isupper():
+        return Value(obj=Instance(None, kind="module", dotted=dotted))
+    result = opaque(m, frame, node, Value(), args, kwargs)
+    target = kwargs.get("target")
+    if name in ("Thread", "Process") and target is not None and isinstance(target.obj, Function):
+        given = kwargs.get("args")
+        passed = given.obj.items if given is not None and isinstance(given.obj, Sequence) else []
+        calls.call(m, frame, node, target, passed, {})
+        return result
+    callee = next((a for a in args if isinstance(a.obj, (Function, Class))), None)
+    if name in ("submit", "map", "apply_async", "Thread", "checkpoint", "vmap", "run", "timeit") and callee is not None:
+        rest = args[args.index(callee) + 1 :]
+        return calls.call(m, frame, node, callee, rest, {})
+    return result
+
+
+def _from_one_on(node: ast.AST) -> bool:
+    """`arange(a + 1, b + 1)`: positions of the tokens that are predicted from those at `a` to `b`."""
+    given = getattr(node, "args", [])
+    return len(given) >= 2 and all(re.search(r"\+ 1\b", ast.unparse(part)) for part in given[:2])
+
+
+def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """A new tensor: `tensor` holds its argument, `arange` depends on the loops that its bounds depend on."""
+    tags = NONE
+    if name == "tensor" and args:
+        tags = deep_tags(args[0])
+    elif name == "arange":
+        tags = frozenset(t for t in union(*args) if t[0] in ("dep", "cfg", "shifted"))
+    dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
+    if name in ("zeros", "randn", "full", "empty", "rand") and len(dims) >= 2 and dims[0].const == 1:
+        tags |= {("shared-rows",)}
+    return Value(tags, mutable=True)
+
+
+def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Value]) -> Value:
+    tags = NONE
+    for value in values:
+        own = deep_tags(value, 2)
+        if not any(t[0] == "out" for t in own):
+            own = without_spans(own)
+        tags |= own
+        r = root(value)
+        if r is not value and not isinstance(r.obj, Instance):
+            tags |= frozenset(t for t in r.tags if t[0] == "adapted")
+    made = any(t[0] == "out" for t in tags)
+    if VAL not in tags or not (made or name in vocabulary.LOSS):
+        return Value(tags, mutable=True)
+    loss = name in vocabulary.LOSS or (name in vocabulary.PICK and TARGET in tags)
+    return Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
+
+
+def without_spans(tags: Tags) -> Tags:
+    """Where a model's input was cut says nothing of which of its outputs are scored."""
+    return frozenset(t for t in tags if t[0] not in ("from", "upto"))
+
+
+def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
+    tags = union(*args)
+    condition = getattr(node, "args", [None])[0]
+    if isinstance(condition, ast.Compare) and isinstance(condition.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE)):
+        picked = {ast.unparse(a) for a in getattr(node, "args", [])[1:]}
+        compared = {ast.unparse(condition.left), ast.unparse(condition.comparators[0])}
+        if picked == compared:
+            tags |= effects.chooses(m, frame, node, args[1:], "where")
+    return Value(tags, mutable=True)
+
+
+def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    items = elements(args[0]) if not isinstance(args[0].obj, Sequence) else args[0].obj.items
+    tags = union(*items, *args)
+    if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(
+        ("loss",) in i.tags for i in items
+    ):
+        tags |= {("stacked", m.stack(node, frame, tags))}
+    return Value(tags, mutable=True)
+
+
+def _autograd(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    tags = deep_tags(args[0])
+    if VAL not in tags:
+        return Value(tags, mutable=True)
+    m.backward(node, frame, args[0])
+    pending = m.validation_gradients()
+    assert pending is not None
+    inputs = args[1] if len(args) > 1 else kwargs.get("inputs", Value())
+    roots = [root(leaf) for leaf in leaves(inputs)]
+    tensors = [r for r in roots if not isinstance(r.obj, Instance)]
+    event = m.adapt(
+        node, frame, pending, subject="tensor" if tensors or not roots else "module", name="",
+        shared_rows=any(("shared-rows",) in r.tags for r in roots),
+    )  # fmt: skip
+    keep = frozenset(t for t in tags if t[0] in ("dep", "val"))
+    return Value(keep | {("adapted", event.number)}, mutable=True)
+
+
+def clone(value: Value) -> Value:
+    return _copy(value, 5)
+
+
+def _copy(value: Value, depth: int) -> Value:
+    """A deep copy: modules in attributes and lists get adaptations of their own; views point into the copy."""
+    obj = value.obj
+    if depth == 0 or obj is None:
+        return Value(value.tags, value.const, obj, mutable=value.mutable)
+    if isinstance(obj, Instance):
+        attributes = {
+            name: _copy(held, depth - 1) if isinstance(held.obj, (Instance, Sequence)) and held.obj is not obj else held
+            for name, held in obj.attributes.items()
+        }
+        made = Instance(obj.cls, attributes, obj.kind, set(obj.adapted), list(obj.parameters), obj.dotted)
+        return Value(value.tags, obj=made)
+    if isinstance(obj, Sequence):
+        return Value(value.tags, obj=Sequence([_copy(item, depth - 1) for item in obj.items], obj.exact))
+    return Value(value.tags, value.const, obj, mutable=value.mutable)
+
+
+def keep(m: Machine, tags: Tags) -> None:
+    """What is written to disk may be read back: the adaptations go with it."""
+    adapted = frozenset(t for t in tags if t[0] == "adapted")
+    m.disk |= adapted
+    m.trace.saved |= {t[1] for t in adapted}
+
+
+def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
+    tags = NONE
+    for value in (*args, *kwargs.values()):
+        tags |= deep_tags(value)
+    keep(m, tags)
+    keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
+    text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
+    if any(t[0] == "out" for t in tags):
+        m.report(node, frame, text, tags)
+
+
+def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
+    """A printed line: a report if a figure in it was made from a model's output on validation tokens."""
+    tags = NONE
+    for value in args:
+        tags |= deep_tags(value, 1)
+    text = " ".join(tokens.text_of(a) for a in args)
+    m.printed(text)
+    if any(t[0] == "out" for t in tags):
+        m.report(node, frame, text, tags)
+
+
+def _math(name: str, args: list[Value]) -> Value:
+    import math
+
+    function = getattr(math, name, None)
+    try:
+        return Value(union(*args), function(*[a.const for a in args]) if function else UNKNOWN)
+    except (ValueError, TypeError, OverflowError):
+        return Value(union(*args))
+
+
+def _os(
+    m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    if dotted in ("os.environ.get", "os.getenv", "os.environ.pop", "os.environ.setdefault") and args:
+        default = args[1] if len(args) > 1 else kwargs.get("default", Value(const=None))
+        return effects.environment(m, frame, node, args[0], default)
+    if dotted == "os.path.join":
+        parts = [tokens.text_of(a) for a in args]
+        tags = union(*args)
+        text = "/".join(parts)
+        own = tokens.constant(text).tags
+        known = all(isinstance(a.const, str) for a in args)
+        return Value(tags | own, text) if known else Value(tags | own, obj=tokens.Text(text))
+    if dotted.startswith("os.path.") and dotted.rsplit(".", 1)[1] in ("exists", "isfile", "isdir", "getsize"):
+        return Value(frozenset(t for t in union(*args) if t[0] == "cfg"))
+    return None

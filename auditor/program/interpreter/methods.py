@@ -1,0 +1,356 @@
+"""Methods of abstract objects: modules, optimizers, containers, strings, tensors."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from auditor.program import vocabulary
+from auditor.program.interpreter import assignment, calls, effects, expressions, library, tokens
+from auditor.program.interpreter.iteration import elements
+from auditor.program.interpreter.machine import Machine, root
+from auditor.program.values import (
+    NONE,
+    TARGET,
+    UNKNOWN,
+    Bound,
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    deep_tags,
+    hashed,
+    join,
+    module_parts,
+    union,
+)
+
+
+def method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    obj = receiver.obj
+    if isinstance(receiver.obj, Bound) and receiver.obj.name == "super":
+        return _super_call(m, frame, node, receiver, name, args, kwargs)
+    if isinstance(obj, Instance):
+        return _instance_method(m, frame, node, receiver, obj, name, args, kwargs)
+    if isinstance(obj, Sequence):
+        return _sequence_method(m, frame, node, receiver, obj, name, args)
+    if isinstance(obj, Mapping):
+        return _mapping_method(m, frame, node, receiver, obj, name, args)
+    if isinstance(receiver.const, str):
+        return _string_method(receiver, name, args)
+    if isinstance(obj, External):
+        return library.call(m, frame, node, f"{obj.dotted}.{name}", args, kwargs)
+    return tensor_method(m, frame, node, receiver, name, args, kwargs)
+
+
+def _super_call(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    assert isinstance(receiver.obj, Bound)
+    parent = receiver.base
+    if parent is not None and isinstance(parent.obj, Class):
+        hit = parent.obj.lookup(name)
+        if hit is not None and isinstance(hit.obj, Function):
+            return calls.invoke(m, frame, node, hit.obj, receiver.obj.receiver, args, kwargs)
+    if name == "__init__":
+        return Value(const=None)
+    return library.opaque(m, frame, node, receiver.obj.receiver, args, kwargs)
+
+
+def _instance_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, instance: Instance, name: str, args: list[Value],
+    kwargs: dict[str, Value],
+) -> Value:  # fmt: skip
+    if instance.kind == "optimizer":
+        return _optimizer_method(m, frame, node, receiver, instance, name, args, kwargs)
+    if instance.kind == "parser":
+        return _parser_method(m, frame, node, receiver, instance, name, args, kwargs)
+    if instance.kind != "module":
+        return library.opaque(m, frame, node, receiver, args, kwargs)
+    if name in vocabulary.SELF:
+        return receiver
+    if name in ("parameters", "buffers"):
+        one = Value(frozenset({("param",)}), base=receiver, mutable=True)
+        return Value(obj=Sequence([one], exact=False))
+    if name in ("named_parameters", "named_buffers"):
+        one = Value(frozenset({("param",)}), base=receiver, mutable=True)
+        return Value(obj=Sequence([Value(obj=Sequence([Value(), one]))], exact=False))
+    if name in ("modules", "children"):
+        return Value(obj=Sequence([receiver], exact=False))
+    if name in ("named_modules", "named_children"):
+        return Value(obj=Sequence([Value(obj=Sequence([Value(), receiver]))], exact=False))
+    if name == "state_dict":
+        one = Value(deep_tags(receiver), mutable=True)
+        return Value(deep_tags(receiver), obj=Mapping(other=one))
+    if name == "load_state_dict" and args:
+        _load_state(m, instance, args[0])
+        return Value(const=None)
+    if name in ("zero_grad", "register_buffer", "register_parameter"):
+        if name == "zero_grad":
+            m.pending.clear()
+        elif len(args) >= 2 and isinstance(args[0].const, str):
+            instance.attributes[args[0].const] = args[1]
+        return Value(const=None)
+    if vocabulary.is_forward(name):
+        return effects.forward(m, frame, node, receiver, name, args, kwargs)
+    return library.opaque(m, frame, node, receiver, args, kwargs)
+
+
+def _load_state(m: Machine, instance: Instance, source: Value) -> None:
+    adapted = {t[1] for t in deep_tags(source) if t[0] == "adapted"}
+    for part in module_parts(instance):
+        if m.unsure:
+            part.adapted |= adapted
+        else:
+            part.adapted = set(adapted)
+
+
+def _optimizer_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, optimizer: Instance, name: str, args: list[Value],
+    kwargs: dict[str, Value],
+) -> Value:  # fmt: skip
+    if name == "step":
+        closure = args[0] if args else kwargs.get("closure")
+        if closure is not None and isinstance(closure.obj, Function):
+            calls.call(m, frame, node, closure, [], {})
+        effects.optimizer_step(m, frame, node, optimizer)
+        return Value()
+    if name == "zero_grad":
+        m.pending.clear()
+        m.stepped = False
+        return Value(const=None)
+    if name == "add_param_group" and args:
+        optimizer.parameters.append(args[0])
+    return Value()
+
+
+def _parser_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, parser: Instance, name: str, args: list[Value],
+    kwargs: dict[str, Value],
+) -> Value:  # fmt: skip
+    if name == "add_argument":
+        flags = [a.const for a in args if isinstance(a.const, str)]
+        if flags:
+            long = next((f for f in flags if f.startswith("--")), flags[0]).lstrip("-")
+            dest = kwargs["dest"].const if "dest" in kwargs else long.replace("-", "_")
+            action = kwargs["action"].const if "action" in kwargs else None
+            default = kwargs.get("default", Value(const={"store_true": False, "store_false": True}.get(str(action))))
+            configured = m.environment(f"--{long}", default.const)
+            tags = default.tags | {("cfg", f"--{long}")}
+            value = default.const if configured is None or configured is UNKNOWN else configured
+            parser.attributes[str(dest)] = Value(tags, value, default.obj)
+        return Value()
+    if name in ("add_argument_group", "add_mutually_exclusive_group"):
+        return receiver
+    if name in ("parse_args", "parse_known_args"):
+        namespace = Value(obj=Instance(None, dict(parser.attributes), kind="namespace"))
+        return namespace if name == "parse_args" else Value(obj=Sequence([namespace, Value()]))
+    return Value()
+
+
+def _sequence_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, seq: Sequence, name: str, args: list[Value]
+) -> Value:
+    if name in ("append", "add", "appendleft", "insert") and args:
+        effects.accumulated(m, frame, node, args[-1])
+        if m.loops:
+            seq.exact = False
+        if len(seq.items) < 32:
+            seq.items.append(args[-1])
+        else:
+            seq.items[-1] = join(seq.items[-1], args[-1])
+        receiver.tags |= deep_tags(args[-1], 1)
+    elif name in ("extend", "update") and args:
+        items = args[0].obj.items if isinstance(args[0].obj, Sequence) else elements(args[0])
+        seq.items.extend(items[:16])
+        del seq.items[64:]
+        seq.exact = False
+        receiver.tags |= deep_tags(args[0], 1)
+    elif name in ("pop", "popleft") and seq.items:
+        return seq.items[-1] if name == "pop" else seq.items[0]
+    elif name == "clear":
+        seq.items.clear()
+        receiver.tags = frozenset(t for t in receiver.tags if t[0] == "cfg")
+        seq.exact = not m.unsure
+    elif name == "copy":
+        return Value(receiver.tags, obj=Sequence(list(seq.items), seq.exact))
+    elif name in ("zero_grad", "step"):
+        for item in list(seq.items):
+            calls.call(m, frame, node, expressions.attribute(m, frame, node, item, name), args, {})
+    return Value(receiver.tags if name not in ("append", "sort", "extend", "insert", "clear", "reverse") else NONE)
+
+
+def _mapping_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, mapping: Mapping, name: str, args: list[Value]
+) -> Value:
+    if name in ("get", "pop", "setdefault") and args:
+        looked = effects.table_read(m, frame, node, receiver, args[0])
+        if name == "setdefault" and len(args) > 1:
+            effects.table_write(m, receiver, args[0])
+            if not (args[0].known and args[0].const in mapping.items):
+                assignment.store_key(receiver, args[0], args[1])
+        if args[0].known and args[0].const in mapping.items:
+            return mapping.items[args[0].const]
+        kind = assignment.kept_apart(args[0])
+        if kind is not None:
+            return mapping.items.get(kind, args[1] if len(args) > 1 else Value(const=None))
+        hit = mapping.other
+        if hit is None:
+            hit = args[1] if len(args) > 1 else Value(receiver.tags)
+        return Value(hit.tags | looked | args[0].tags, base=hit) if looked else hit
+    if name in ("items", "keys", "values"):
+        pairs = [(Value(const=k), v) for k, v in list(mapping.items.items())[:32]]
+        if mapping.other is not None:
+            pairs.append((Value(), mapping.other))
+        exact = mapping.other is None
+        if name == "items":
+            return Value(
+                receiver.tags, obj=Sequence([Value(union(k, v), obj=Sequence([k, v])) for k, v in pairs], exact)
+            )
+        return Value(receiver.tags, obj=Sequence([k if name == "keys" else v for k, v in pairs], exact))
+    if name == "update" and args:
+        source = args[0]
+        if isinstance(source.obj, Mapping):
+            mapping.items.update(source.obj.items)
+            if source.obj.other is not None:
+                mapping.other = source.obj.other if mapping.other is None else join(mapping.other, source.obj.other)
+        else:
+            effects.table_write(m, receiver, source)
+        receiver.tags |= deep_tags(source, 1)
+    if name == "copy":
+        return Value(receiver.tags, obj=Mapping(dict(mapping.items), mapping.other))
+    if name == "clear" and not m.unsure:
+        mapping.items.clear()
+        mapping.other = None
+        receiver.tags = NONE
+    return Value(deep_tags(receiver, 2))
+
+
+def _string_method(receiver: Value, name: str, args: list[Value]) -> Value:
+    text = receiver.const
+    if name == "join" and args and isinstance(args[0].obj, Sequence) and args[0].obj.exact:
+        parts = [i.const for i in args[0].obj.items]
+        if all(isinstance(p, str) for p in parts):
+            return Value(receiver.tags | args[0].tags, text.join(parts))
+    if name == "format":
+        return Value(receiver.tags | union(*args), obj=tokens.Text(text))
+    if name in vocabulary.STRING and all(isinstance(a.const, (str, int, tuple)) for a in args):
+        try:
+            result: Any = getattr(text, name)(*[a.const for a in args])
+        except (TypeError, ValueError, UnicodeError):
+            return Value(receiver.tags)
+        if isinstance(result, list):
+            return Value(receiver.tags, obj=Sequence([Value(receiver.tags, r) for r in result[:64]]))
+        return Value(receiver.tags, result)
+    return Value(receiver.tags | union(*args))
+
+
+def tensor_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    inputs = [*args, *kwargs.values()]
+    if name == "backward":
+        m.backward(node, frame, receiver)
+        return Value(const=None)
+    if name in vocabulary.SIZES:
+        return Value(frozenset(t for t in receiver.tags if t[0] in ("dep", "cfg")))
+    if name == "copy_" and args:
+        assignment.mutate(m, receiver, args[0], replace=True)
+        return receiver
+    if name in vocabulary.RESET:
+        assignment.mutate(m, receiver, Value(), replace=True)
+        return receiver
+    if name in ("scatter_add_", "index_add_", "index_put_", "scatter_", "index_copy_", "index_fill_") and args:
+        for value in inputs[:3]:
+            effects.table_write(m, receiver, value)
+        assignment.mutate(m, receiver, Value(union(*inputs) - {TARGET}))
+        return receiver
+    if name.endswith("_") and not name.endswith("__"):
+        gradients = [i for i in inputs if any(t[0] == "grad" for t in i.tags)]
+        if gradients and (pending := m.validation_gradients()) is not None:
+            effects.adapt_roots(m, frame, node, pending, [root(receiver)])
+        source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
+        assignment.mutate(m, receiver, source)
+        effects.accumulated(m, frame, node, source)
+        return receiver
+    if name in vocabulary.SAVE and not isinstance(receiver.obj, External):
+        library.keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
+        library.report(m, frame, node, args, kwargs)
+        return Value(const=None)
+    if name in vocabulary.LOAD:
+        return Value(receiver.tags | m.disk)
+    if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
+        return library.scored(m, frame, node, name, [receiver, *inputs])
+    if name in ("index_select", "take", "lookup") and args:
+        looked = effects.table_read(m, frame, node, receiver, args[-1])
+        return Value(receiver.tags | union(*inputs) | looked, mutable=True)
+    if name in (
+        "clone",
+        "detach",
+        "numpy",
+        "cpu",
+        "item",
+        "tolist",
+        "float",
+        "double",
+        "long",
+        "int",
+        "to",
+        "type",
+        "astype",
+        "half",
+        "bfloat16",
+        "cuda",
+        "copy",
+        "requires_grad_",
+        "contiguous",
+        "abs",
+        "pin_memory",
+    ):
+        fresh = name in ("clone", "copy", "astype", "tolist", "item")
+        tags = receiver.tags
+        r = root(receiver)
+        if isinstance(r.obj, Instance):
+            tags |= deep_tags(r)
+        keep = receiver.base if receiver.base is not None else receiver
+        if name == "requires_grad_":
+            return receiver
+        return Value(tags, receiver.const, receiver.obj, base=None if fresh else keep, mutable=True)
+    if name in vocabulary.VIEW:
+        return Value(receiver.tags, base=receiver, mutable=True)
+    if name in ("minimum", "min", "amin"):
+        tags = receiver.tags | union(*inputs)
+        tags |= effects.chooses(m, frame, node, [receiver, *args], name)
+        return Value(tags, mutable=True)
+    if name == "sum" and _entropy(node):
+        return Value(receiver.tags | {("entropy",)} - {("loss",)}, mutable=True)
+    if name == "step" and not args:
+        return Value()
+    if vocabulary.is_forward(name) and inputs:
+        return effects.unknown_model(m, frame, node, receiver, args, kwargs)
+    tags = receiver.tags
+    for value in inputs:
+        tags |= deep_tags(value)
+    if name in ("__mod__", "remainder", "bitwise_xor", "bitwise_and"):
+        tags = hashed(tags)
+    return Value(tags, mutable=True)
+
+
+def _entropy(node: ast.AST) -> bool:
+    """`(p * p.log()).sum(-1)`: an entropy, whatever its factors are called."""
+    function = getattr(node, "func", None)
+    inner = getattr(function, "value", None)
+    if isinstance(inner, ast.UnaryOp):
+        inner = inner.operand
+    if not isinstance(inner, ast.BinOp) or not isinstance(inner.op, ast.Mult):
+        return False
+    text = ast.unparse(inner).lower()
+    return ("log" in text or "lp" in text) and (
+        "exp" in text or "prob" in text or "p_" in text or text.startswith("p ")
+    )

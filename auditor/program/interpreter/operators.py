@@ -1,0 +1,231 @@
+"""Operators and conditions: constants are folded, tags are joined, truth has three values."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from typing import Any
+
+from auditor.program.interpreter import effects, expressions, tokens
+from auditor.program.interpreter.machine import Machine, root
+from auditor.program.values import (
+    NONE,
+    SHIFTED,
+    UNKNOWN,
+    VAL,
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Tags,
+    Value,
+    hashed,
+    join,
+    with_tags,
+)
+
+_BINARY: dict[type[ast.operator], Any] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.BitAnd: operator.and_,
+}
+
+
+_COMPARE: dict[type[ast.cmpop], Any] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+_BIG = 10**18
+
+
+def binary_expression(m: Machine, frame: Frame, node: ast.BinOp) -> Value:
+    left, right = expressions.evaluate(m, frame, node.left), expressions.evaluate(m, frame, node.right)
+    return binary(m, frame, node, node.op, left, right)
+
+
+def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
+    tags = left.tags | right.tags
+    if left.known and right.known:
+        folded = _fold(op, left.const, right.const)
+        if folded is not UNKNOWN:
+            value = tokens.constant(folded)
+            return Value(value.tags | tags, folded)
+    if isinstance(op, ast.Add):
+        joined = _concatenate(left, right, tags)
+        if joined is not None:
+            return joined
+    if isinstance(op, ast.Mult) and isinstance(left.obj, Sequence) and left.obj.items:
+        return Value(tags, obj=Sequence(list(left.obj.items), exact=False))
+    if isinstance(op, ast.Div) and (_is_path(left) or isinstance(right.const, str)):  # of a directory not known, too
+        return Value(tags, obj=tokens.Text(f"{tokens.text_of(left)}/{tokens.text_of(right)}"))
+    if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and ("bool",) not in tags:
+        tags = hashed(tags)
+    if isinstance(op, ast.Sub):
+        tags -= {SHIFTED}
+    if isinstance(op, (ast.Mult, ast.Div)):
+        tags = effects.arithmetic(m, frame, node, op, left, right, tags)
+    if isinstance(op, (ast.Add, ast.Sub)) and not isinstance(left.obj, Instance):
+        for side in (left, right):  # the state of a tensor that is optimized goes into the sum
+            r = root(side)
+            if r is not side:
+                tags |= frozenset(t for t in r.tags if t[0] == "adapted")
+    return Value(tags, mutable=left.mutable or right.mutable)
+
+
+def _is_path(value: Value) -> bool:
+    return isinstance(value.const, str) or isinstance(value.obj, tokens.Text)
+
+
+def _fold(op: ast.operator, a: Any, b: Any) -> Any:
+    numbers = isinstance(a, (int, float)) and isinstance(b, (int, float))
+    if isinstance(op, ast.Pow):
+        return a**b if numbers and abs(a) < 1e6 and 0 <= b <= 16 else UNKNOWN
+    if isinstance(op, ast.LShift) and not (isinstance(b, int) and 0 <= b < 64):
+        return UNKNOWN
+    if isinstance(op, ast.Div) and isinstance(a, str) and isinstance(b, str):
+        return f"{a.rstrip('/')}/{b}"
+    text = isinstance(a, str) and isinstance(b, str) and isinstance(op, ast.Add)
+    if not numbers and not text:
+        return UNKNOWN
+    function = _BINARY.get(type(op))
+    if function is None:
+        return UNKNOWN
+    try:
+        result = function(a, b)
+    except (ArithmeticError, ValueError, TypeError):
+        return UNKNOWN
+    if isinstance(result, int) and abs(result) > _BIG:
+        return UNKNOWN
+    return result
+
+
+def _concatenate(left: Value, right: Value, tags: Tags) -> Value | None:
+    if isinstance(left.obj, Sequence) and isinstance(right.obj, Sequence):
+        exact = left.obj.exact and right.obj.exact
+        return Value(tags, obj=Sequence([*left.obj.items, *right.obj.items][:64], exact))
+    if _is_path(left) and _is_path(right):
+        return Value(tags, obj=tokens.Text(tokens.text_of(left) + tokens.text_of(right)))
+    return None
+
+
+def unary(m: Machine, frame: Frame, node: ast.UnaryOp) -> Value:
+    value = expressions.evaluate(m, frame, node.operand)
+    if isinstance(node.op, ast.Not):
+        known = truth(m, frame, node.operand, value)
+        return Value(value.tags, UNKNOWN if known is None else not known)
+    if isinstance(value.const, (int, float)):
+        if isinstance(node.op, ast.USub):
+            return Value(value.tags, -value.const)
+        if isinstance(node.op, ast.Invert) and isinstance(value.const, int):
+            return Value(value.tags, ~value.const)
+        return value
+    return Value(value.tags)
+
+
+def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
+    stop = isinstance(node.op, ast.Or)
+    tags = NONE
+    last: Value | None = None
+    unknown = False
+    for operand in node.values:
+        value = expressions.evaluate(m, frame, operand)
+        known = truth(m, frame, operand, value)
+        if known is stop:
+            if unknown and last is not None:
+                return Value(tags | value.tags, UNKNOWN, join(last, value).obj)
+            # Only what decides counts: a switch that is off makes the rest irrelevant.
+            return with_tags(value, tags if not unknown else NONE)
+        if known is None:
+            unknown = True
+            last = value if last is None else join(last, value)
+        elif last is None or not unknown:
+            last = value
+        tags |= value.tags
+    assert last is not None
+    if not unknown:
+        return with_tags(last, tags)
+    return Value(tags, UNKNOWN, last.obj, last.base, last.mutable)
+
+
+def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
+    left = expressions.evaluate(m, frame, node.left)
+    tags = left.tags
+    verdict: bool | None = True
+    for op, right_node in zip(node.ops, node.comparators, strict=True):
+        right = expressions.evaluate(m, frame, right_node)
+        tags |= right.tags
+        tags |= effects.gates(left.tags | right.tags)
+        one = _compare_one(m, op, left, right)
+        if one is False:
+            return Value(
+                tokens.shape_tags(left.tags | right.tags) if isinstance(op, (ast.Is, ast.IsNot)) else tags, False
+            )
+        if one is None:
+            verdict = None
+        left = right
+    return Value(tags | {("bool",)}, UNKNOWN if verdict is None else True)
+
+
+def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool | None:
+    if isinstance(op, (ast.In, ast.NotIn)):
+        found = effects.contains(m, left, right)
+        return found if found is None or isinstance(op, ast.In) else not found
+    if isinstance(op, (ast.Is, ast.IsNot)):
+        same: bool | None = None
+        if left.known and right.known:
+            same = left.const is right.const
+        elif right.known and right.const is None and (left.obj is not None or left.mutable):
+            same = False
+        return same if same is None or isinstance(op, ast.Is) else not same
+    if left.known and right.known:
+        try:
+            return bool(_COMPARE[type(op)](left.const, right.const))
+        except (TypeError, KeyError):
+            return None
+    return None
+
+
+def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None:
+    """Whether the value counts as true; None if that is not known."""
+    if value.known:
+        return bool(value.const)
+    obj = value.obj
+    if isinstance(obj, Sequence):
+        return bool(obj.items) if obj.exact else None
+    if isinstance(obj, Mapping):
+        return True if obj.items else None
+    if isinstance(obj, (Function, Class, Instance, External)):
+        return None if isinstance(obj, External) and obj.dotted.endswith("()") else True
+    return None
+
+
+def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
+    test = expressions.evaluate(m, frame, node.test)
+    known = truth(m, frame, node.test, test)
+    names = frozenset(t for t in test.tags if t[0] == "cfg")
+    if known is not None:
+        taken = expressions.evaluate(m, frame, node.body if known else node.orelse)
+        if not (m.explore and names):
+            return with_tags(taken, names)
+        with m.branch(frozenset(), unsure=False, dormant=True):
+            other = expressions.evaluate(m, frame, node.orelse if known else node.body)
+        return join(taken, other) if taken.known and taken.const is None else with_tags(taken, names)
+    body, orelse = expressions.evaluate(m, frame, node.body), expressions.evaluate(m, frame, node.orelse)
+    return with_tags(join(body, orelse), names)

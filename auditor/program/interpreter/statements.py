@@ -1,0 +1,392 @@
+"""Abstract execution of statements: three-valued branches, loops in two iterations, joined returns."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence as Seq
+from typing import Any
+
+from auditor.program.interpreter import assignment, calls, expressions, operators, selection
+from auditor.program.interpreter.iteration import iterations
+from auditor.program.interpreter.machine import Branch, Machine, switches
+from auditor.program.values import Class, External, Frame, Function, PyModule, Sequence, Value, join, with_tags
+from auditor.source.index import of_type
+
+NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
+"""How a block may complete; a block's completion is the union of the ways."""
+
+
+def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
+    completion = 0
+    off = len(m.off)
+    try:
+        for statement in body:
+            how = _statement(m, frame, statement)
+            completion |= how & ~NORMAL
+            if not how & NORMAL:
+                return completion
+            if m.leaves is not None:
+                m.off.append(m.leaves)
+                m.leaves = None
+        return completion | NORMAL
+    finally:
+        if len(m.off) > off:  # what comes after this block is left out as well
+            m.leaves = m.off[off]
+            del m.off[off:]
+
+
+def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
+    m.tick()
+    m.reach(frame.unit, node)
+    handler = _HANDLERS.get(type(node))
+    return NORMAL if handler is None else int(handler(m, frame, node))
+
+
+def _expr(m: Machine, frame: Frame, node: ast.Expr) -> int:
+    value = expressions.evaluate(m, frame, node.value)
+    dotted = value.obj.dotted if isinstance(value.obj, External) else ""
+    return RAISE if dotted in ("sys.exit()", "os._exit()") else NORMAL
+
+
+def _assign(m: Machine, frame: Frame, node: ast.Assign) -> int:
+    value = expressions.evaluate(m, frame, node.value)
+    for target in node.targets:
+        assignment.assign(m, frame, target, value)
+    return NORMAL
+
+
+def _annotated(m: Machine, frame: Frame, node: ast.AnnAssign) -> int:
+    if node.value is not None:
+        assignment.assign(m, frame, node.target, expressions.evaluate(m, frame, node.value))
+    return NORMAL
+
+
+def _augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> int:
+    assignment.augmented(m, frame, node)
+    return NORMAL
+
+
+def _return(m: Machine, frame: Frame, node: ast.Return) -> int:
+    value = expressions.evaluate(m, frame, node.value) if node.value is not None else Value(const=None)
+    frame.returns.append(with_tags(value, frame.gates))
+    return RETURN
+
+
+def _if(m: Machine, frame: Frame, node: ast.If) -> int:
+    test = expressions.evaluate(m, frame, node.test)
+    known = operators.truth(m, frame, node.test, test)
+    names = switches(test.tags)
+    key = (frame.unit.path, frame.unit.layer, node.lineno)
+    forced = m.forced.get(key)
+    if forced is not None:
+        known = forced
+    explored = m.explore and names and not _asks_whether_set(node.test)
+    if known is not None and not explored:
+        taken = node.body if known else node.orelse
+        m.trace.switched |= bool(names)
+        before = dict(frame.names)
+        m.decided.append((key, known, names))
+        with m.branch(names, unsure=False, dormant=False):
+            how = execute(m, frame, taken)
+        m.decided.pop()
+        if how == RAISE:
+            # A run that printed a score has passed its checks, whatever is known of the configuration here.
+            frame.names = before
+            return NORMAL
+        return how
+    unsure = known is None and any(t[0] == "unset" for t in test.tags)
+    chosen = selection.keeps_the_lower(m, frame, node, test) if known is None else None
+    gates = frozenset(t for t in test.tags if t[0] == "gate") - frame.gates
+    frame.gates |= gates
+    with m.selecting(test, node, frame):
+        how = _both(
+            m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
+        )
+    frame.gates -= gates
+    if gates:
+        selection.depends(m, frame, node, gates)
+    if chosen is not None:
+        targets, tags = chosen
+        for target in targets:
+            assignment.mark(m, frame, target, tags)
+    return how
+
+
+def _asks_whether_set(test: ast.expr) -> bool:
+    """`raw is None`, `"TTT" in os.environ`: how a switch is read, not a way that the program may take."""
+    return isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Is, ast.IsNot, ast.In, ast.NotIn))
+
+
+def _both(
+    m: Machine,
+    frame: Frame,
+    body: Seq[ast.stmt],
+    orelse: Seq[ast.stmt],
+    names: frozenset[str],
+    *,
+    unsure: bool,
+    dead: bool | None,
+    key: Branch | None = None,
+) -> int:
+    """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
+    before = dict(frame.names)
+    with m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True):
+        first = execute(m, frame, body)
+    after_body = frame.names
+    frame.names = before
+    with m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False):
+        second = execute(m, frame, orelse)
+    live, way = (first, False) if dead is False else (second, True)
+    m.leaves = (
+        (names or frozenset({"?"}), key, way) if dead is not None and live != RAISE and not live & NORMAL else None
+    )
+    if not first & NORMAL and not first & (BREAK | CONTINUE):
+        return first | second
+    if not second & NORMAL and not second & (BREAK | CONTINUE):
+        frame.names = after_body
+        return first | second
+    merged = dict(frame.names)
+    for name, value in after_body.items():
+        other = frame.names.get(name)
+        merged[name] = value if other is None else join(value, other)
+    frame.names = merged
+    return first | second
+
+
+def _for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
+    iterable = expressions.evaluate(m, frame, node.iter)
+    return _loop(m, frame, node, iterable)
+
+
+def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
+    completion = 0
+    finished = True
+    for element in iterations(m, node, iterable):
+        assignment.assign(m, frame, node.target, element)
+        how = execute(m, frame, node.body)
+        m.leaves = None
+        completion |= how & (RETURN | RAISE)
+        if not how & (NORMAL | CONTINUE):
+            finished = bool(how & BREAK)
+            break
+    if finished and node.orelse:
+        return completion | execute(m, frame, node.orelse)
+    return completion | (NORMAL if finished else 0)
+
+
+def _while(m: Machine, frame: Frame, node: ast.While) -> int:
+    instance = m.fresh_loop()
+    counters = _counters(node)
+    claims = _claims(node)
+    completion = 0
+    for k in (1, 2):
+        test = expressions.evaluate(m, frame, node.test)
+        known = operators.truth(m, frame, node.test, test)
+        names = switches(test.tags)
+        if known is False and not (m.explore and names):
+            break
+        with m.iteration(instance, k, node), m.branch(names, unsure=False, dormant=known is False):
+            for name in counters:
+                value = frame.find(name)
+                if value is not None and not value.mutable and value.obj is None:
+                    const = value.const if k == 1 else Value().const
+                    frame.names[name] = Value(value.tags | {("dep", instance, k)}, const)
+            with m.claiming(frame, claims, ("dep", instance, k)):
+                how = execute(m, frame, node.body)
+        completion |= how & (RETURN | RAISE)
+        if not how & (NORMAL | CONTINUE):
+            if how & BREAK:
+                break
+            return completion
+    for name in counters:  # whatever the count was, it is not the constant of the first rounds
+        value = frame.names.get(name)
+        if value is not None and value.known:
+            frame.names[name] = Value(value.tags)
+    return completion | NORMAL
+
+
+def _counters(node: ast.While) -> list[str]:
+    """Names that the loop's body steps: they carry the loop, as the target of a `for` does."""
+    names = []
+    for child in of_type(node, ast.AugAssign, ast.Assign):
+        if isinstance(child, ast.AugAssign):
+            if isinstance(child.target, ast.Name):
+                names.append(child.target.id)
+        elif isinstance(child.targets[0], ast.Name):
+            target = child.targets[0].id
+            if any(n.id == target for n in of_type(child.value, ast.Name)):
+                names.append(target)
+    return list(dict.fromkeys(names))
+
+
+def _claims(node: ast.While) -> frozenset[str]:
+    """Names that the loop takes from outside in each round and ends on: a batch claimed from a shared queue."""
+    tested: set[str] = set()
+    for child in of_type(node, ast.If):
+        if any(isinstance(n, ast.Break) for n in child.body):
+            tested |= {n.id for n in of_type(child.test, ast.Name)}
+    taken = {
+        target.id
+        for child in of_type(node, ast.Assign)
+        if isinstance(child.value, ast.Call)
+        for target in child.targets
+        if isinstance(target, ast.Name)
+    }
+    return frozenset(tested & taken)
+
+
+def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
+    for item in node.items:
+        value = expressions.evaluate(m, frame, item.context_expr)
+        if item.optional_vars is not None:
+            if isinstance(value.obj, Sequence) and len(value.obj.items) == 1:
+                value = value.obj.items[0]  # a generator as a context manager: `with` binds what it yields
+            assignment.assign(m, frame, item.optional_vars, value)
+    return execute(m, frame, node.body)
+
+
+def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
+    before = dict(frame.names)
+    completion = execute(m, frame, node.body)
+    if completion & NORMAL and node.orelse:
+        completion = (completion & ~NORMAL) | execute(m, frame, node.orelse)
+    after = frame.names
+    for handler in node.handlers:
+        frame.names = {**before}
+        if handler.name:
+            frame.names[handler.name] = Value()
+        how = execute(m, frame, handler.body)
+        completion |= how
+        if how & NORMAL:
+            for name, value in frame.names.items():
+                other = after.get(name)
+                after[name] = value if other is None else join(other, value)
+    frame.names = after
+    if node.handlers:
+        completion |= 0 if completion & NORMAL else completion
+    if node.finalbody:
+        how = execute(m, frame, node.finalbody)
+        if not how & NORMAL:
+            return how
+    return completion
+
+
+def _function(m: Machine, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    function = Function(node, frame.unit, frame, frame.owner, node.name)
+    value = Value(obj=function)
+    for decorator in reversed(node.decorator_list):
+        value = calls.decorate(m, frame, decorator, value)
+    frame.names[node.name] = value
+    return NORMAL
+
+
+def _class(m: Machine, frame: Frame, node: ast.ClassDef) -> int:
+    cls = Class(node.name, [expressions.evaluate(m, frame, b) for b in node.bases], {}, frame.unit, node)
+    cls.dataclass = any("dataclass" in ast.unparse(d) for d in node.decorator_list)
+    inner = Frame(frame.unit, frame, frame.globals)
+    inner.owner = cls
+    frame.names[node.name] = Value(obj=cls)
+    execute(m, inner, node.body)
+    cls.attributes.update(inner.names)
+    return NORMAL
+
+
+def _import(m: Machine, frame: Frame, node: ast.Import) -> int:
+    for alias in node.names:
+        sibling = calls.import_unit(m, alias.name)
+        if sibling is not None:
+            value = Value(obj=sibling)
+        elif alias.asname:
+            value = Value(obj=External(alias.name))
+        else:
+            value = Value(obj=External(alias.name.split(".")[0]))
+        frame.names[alias.asname or alias.name.split(".")[0]] = value
+    return NORMAL
+
+
+def _import_from(m: Machine, frame: Frame, node: ast.ImportFrom) -> int:
+    name = node.module or ""
+    sibling = calls.import_unit(m, name) if name or node.level else None
+    for alias in node.names:
+        inner = sibling
+        if sibling is None and node.level:
+            inner = calls.import_unit(m, alias.name)
+            if inner is not None:
+                frame.names[alias.asname or alias.name] = Value(obj=inner)
+                continue
+        if isinstance(inner, PyModule):
+            if alias.name == "*":
+                frame.names.update({k: v for k, v in inner.frame.names.items() if not k.startswith("_")})
+                continue
+            value = inner.frame.names.get(alias.name)
+            frame.names[alias.asname or alias.name] = value if value is not None else Value()
+        else:
+            frame.names[alias.asname or alias.name] = Value(obj=External(f"{name}.{alias.name}"))
+    return NORMAL
+
+
+def _global(m: Machine, frame: Frame, node: ast.Global) -> int:
+    for name in node.names:
+        frame.nonlocal_names[name] = frame.globals
+    return NORMAL
+
+
+def _nonlocal(m: Machine, frame: Frame, node: ast.Nonlocal) -> int:
+    for name in node.names:
+        scope = frame.parent
+        while scope is not None and name not in scope.names:
+            scope = scope.parent
+        if scope is not None:
+            frame.nonlocal_names[name] = scope
+    return NORMAL
+
+
+def _delete(m: Machine, frame: Frame, node: ast.Delete) -> int:
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            frame.names.pop(target.id, None)
+    return NORMAL
+
+
+def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
+    subject = expressions.evaluate(m, frame, node.subject)
+    completion = NORMAL
+    for case in node.cases:
+        pattern = case.pattern
+        if isinstance(pattern, ast.MatchValue) and subject.known:
+            value = expressions.evaluate(m, frame, pattern.value)
+            if value.known and value.const != subject.const:
+                continue
+            if value.known:
+                return execute(m, frame, case.body)
+        completion |= _both(m, frame, case.body, [], switches(subject.tags), unsure=not subject.known, dead=None)
+    return completion
+
+
+_HANDLERS: dict[type[ast.stmt], Any] = {
+    ast.Expr: _expr,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Return: _return,
+    ast.If: _if,
+    ast.For: _for,
+    ast.AsyncFor: _for,
+    ast.While: _while,
+    ast.With: _with,
+    ast.AsyncWith: _with,
+    ast.Try: _try,
+    ast.TryStar: _try,
+    ast.FunctionDef: _function,
+    ast.AsyncFunctionDef: _function,
+    ast.ClassDef: _class,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.Global: _global,
+    ast.Nonlocal: _nonlocal,
+    ast.Delete: _delete,
+    ast.Match: _match,
+    ast.Break: lambda m, frame, node: BREAK,
+    ast.Continue: lambda m, frame, node: CONTINUE,
+    ast.Raise: lambda m, frame, node: RAISE,
+}

@@ -1,0 +1,315 @@
+"""Finds mixtures of a token model with a byte model in which the token's log-probability is spread over its bytes.
+
+In Python the weight, the two components and what they are made of are followed through the assignments of one
+function (list appends and stores into arrays included) and from parameters to arguments. C texts are read likewise,
+assignment by assignment.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from auditor.source.index import of_type, own_nodes, walk
+from rules.analysis import c as _c
+from rules.analysis.origin import Origins, origins_of
+from rules.analysis.syntax import Function, functions, last_name, names, number
+
+_DEPTH = 8
+WIDTH = re.compile(r"(?i)^(n_?b(ytes)?|num_?bytes|len(gth)?s?|\w*_lens?|\w*byte_?(len|count)s?|tok\w*_bytes|nbytes)$")
+_TOTAL = re.compile(r"(?i)total|sum|count$|^n$|all")
+LOSS = re.compile(r"(?i)nll|log_?p|lp\b|lp_|_lp|loss|nv|log_?prob")
+_PROBABILITY = re.compile(r"(?i)(^|_)p(_|$)|prob")
+_WRAPPERS = frozenset(
+    {"exp", "log", "log2", "float", "max", "min", "maximum", "minimum", "clip", "array", "asarray", "int"}
+)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture into which a spread log-probability flows. `gate`: the condition of its weight reads a component."""
+
+    node: ast.AST | int  # where the mixture is: a node, or a line of a C text
+    spread: ast.AST | int  # where the log-probability is spread
+    gate: ast.AST | int | None  # where the weight is chosen by a probability of the realised byte
+    reads: str = ""  # what the gate reads
+    product: bool = False  # the byte model's probabilities are multiplied up to the token's instead
+
+
+# --- Python ----------------------------------------------------------------------------------------------------------
+
+
+def in_python(tree: ast.Module) -> Iterator[Mixture]:
+    """One for every mixing expression of a module's functions."""
+    if not any(_spreads(n) for n in of_type(tree, ast.BinOp)):
+        return  # as in most modules: no component can be made of what is not there
+    origins = origins_of(tree)
+    for function in functions(tree):
+        flow = Flow(origins, function)
+        for node in of_type(function, ast.BinOp):
+            if origins.scope_of(node) is not function:
+                continue
+            parts = weighted(node) or flow.log_weighted(node)
+            if parts is None:
+                continue
+            weight, components = parts
+            spread = next((s for c in components if (s := flow.spread_in(c)) is not None), None)
+            if spread is None:
+                continue
+            gate, reads = flow.gate_of(weight, components)
+            yield Mixture(node, spread, gate, reads)
+
+
+def weighted(node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
+    """(weight, components) of `w * a + (1 - w) * b`."""
+    if not isinstance(node.op, ast.Add):
+        return None
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        for weight, first in _factors(one):
+            for rest, second in _factors(other):
+                if _complement(rest) == ast.unparse(weight):
+                    return weight, [first, second]
+    return None
+
+
+def _factors(node: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        yield node.left, node.right
+        yield node.right, node.left
+
+
+def _complement(node: ast.expr) -> str:
+    """`w` of `1 - w`."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and number(node.left) == 1:
+        return ast.unparse(node.right)
+    return ""
+
+
+class Flow:
+    """Assignments of one function, and where their values come from."""
+
+    def __init__(self, origins: Origins, function: Function) -> None:
+        self.origins = origins
+        self.function = function
+        self.values: dict[str, list[ast.expr]] = {}
+        closed_over: list[ast.AST] = []
+        outer = origins.scope_of(function)
+        while isinstance(outer, Function):
+            closed_over += own_nodes(outer)
+            outer = origins.scope_of(outer)
+        for node in (*of_type(function, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Call), *closed_over):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    self._keep(target, node.value)
+            elif isinstance(node, ast.AnnAssign | ast.AugAssign) and node.value is not None:
+                self._keep(node.target, node.value)
+            elif isinstance(node, ast.Call) and _stores(node):
+                self._keep(cast(ast.Attribute, node.func).value, node.args[0])
+
+    def _keep(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for one, other in zip(target.elts, value.elts, strict=True):
+                self._keep(one, other)
+            return
+        if isinstance(target, ast.Tuple | ast.List):
+            return
+        name = last_name(target)
+        if name:
+            self.values.setdefault(name, []).append(value)
+
+    def log_weighted(self, node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
+        """The same in logarithms: `max(a, c) + log1p(exp(-abs(a - c)))` with a = log(w) + x, c = log(1 - w) + y."""
+        if not isinstance(node.op, ast.Add):
+            return None
+        inside = {last_name(n.func) for n in of_type(node, ast.Call)}
+        if "exp" not in inside or not inside & {"log1p", "log", "_ln", "ln"}:
+            return None
+        components: list[ast.expr] = []
+        weight: ast.expr | None = None
+        for name in sorted(names(node)):
+            for value in self.values.get(name, ()):
+                if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+                    for log, rest in ((value.left, value.right), (value.right, value.left)):
+                        if isinstance(log, ast.Call) and log.args and last_name(log.func) in {"log", "_ln", "ln"}:
+                            components.append(rest)
+                            weight = weight if _complement(log.args[0]) else log.args[0]
+        return (weight, components) if weight is not None and len(components) > 1 else None
+
+    def spread_in(self, node: ast.AST, depth: int = 0, seen: set[tuple[str, str]] | None = None) -> ast.AST | None:
+        """The division of a log-probability by a number of bytes (or that root of a probability) in an expression.
+
+        Names are followed to what they are assigned or passed, calls of the module's functions to what these return.
+        """
+        seen = set() if seen is None else seen
+        if depth > _DEPTH:
+            return None
+        for inner in of_type(node, ast.BinOp):
+            if _spreads(inner):
+                return inner
+        return next(
+            (hit for flow, value in self._made_of(node, seen) if (hit := flow.spread_in(value, depth + 1, seen))), None
+        )
+
+    def _made_of(self, node: ast.AST, seen: set[tuple[str, str]]) -> Iterator[tuple[Flow, ast.expr]]:
+        """The expressions behind an expression's names and calls, each with the function that it stands in."""
+        own = self.function.name
+        for name in sorted({n.id for n in of_type(node, ast.Name)}):
+            if (own, name) in seen:
+                continue
+            seen.add((own, name))
+            yield from ((self, value) for value in self.values.get(name, ()))
+            for passed in self.origins.arguments(self.function, name):
+                scope = self.origins.scope_of(passed)
+                yield (Flow(self.origins, scope) if isinstance(scope, Function) else self), passed
+        for call in of_type(node, ast.Call):
+            called = self.origins.functions.get(last_name(call.func))
+            if called is None or (called.name, "return") in seen:
+                continue
+            seen.add((called.name, "return"))
+            for statement in own_nodes(called):
+                if isinstance(statement, ast.Return) and statement.value is not None:
+                    yield Flow(self.origins, called), statement.value
+
+    # --- gates ------------------------------------------------------------------------------------------------------
+
+    def gate_of(self, weight: ast.expr, components: list[ast.expr]) -> tuple[ast.AST | None, str]:
+        """Where the weight is chosen by comparing a component's own probability, and what that reads."""
+        own = {n for c in components for n in self.aliases(c)}
+        for condition in self.conditions(weight):
+            for compare in of_type(condition, ast.Compare):
+                for side in (compare.left, *compare.comparators):
+                    shared = self.aliases(side) & own
+                    if shared:
+                        return compare, min(shared)
+        return None, ""
+
+    def conditions(self, node: ast.expr, depth: int = 0, seen: set[str] | None = None) -> Iterator[ast.expr]:
+        """The conditions that an expression's value depends on, through the names in it."""
+        seen = set() if seen is None else seen
+        if depth > _DEPTH:
+            return
+        for inner in walk(node):
+            if isinstance(inner, ast.IfExp):
+                yield inner.test
+                yield from self.conditions(inner.test, depth + 1, seen)
+            elif isinstance(inner, ast.Call) and last_name(inner.func) == "where" and inner.args:
+                yield inner.args[0]
+                yield from self.conditions(inner.args[0], depth + 1, seen)
+            elif isinstance(inner, ast.Name) and inner.id not in seen:
+                seen.add(inner.id)
+                for value in self.values.get(inner.id, ()):
+                    if depth and isinstance(value, ast.Compare | ast.BoolOp | ast.UnaryOp):
+                        yield value
+                    yield from self.conditions(value, depth + 1, seen)
+
+    def aliases(self, node: ast.expr, seen: set[str] | None = None) -> set[str]:
+        """The names that stand for an expression's value, under exp, log, float and indexing."""
+        seen = set() if seen is None else seen
+        if isinstance(node, ast.Subscript):
+            return self.aliases(node.value, seen)
+        if isinstance(node, ast.UnaryOp):
+            return self.aliases(node.operand, seen)
+        if isinstance(node, ast.Call) and last_name(node.func).lstrip("_") in _WRAPPERS | {"ln", "log_"} and node.args:
+            return {a for argument in node.args for a in self.aliases(argument, seen)}
+        if not isinstance(node, ast.Name) or node.id in seen:
+            return set()
+        seen.add(node.id)
+        found = {node.id}
+        for value in self.values.get(node.id, ()):
+            found |= self.aliases(value, seen)
+        return found
+
+
+def _stores(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in {"append", "extend", "fill"} and bool(call.args)
+
+
+def _spreads(node: ast.BinOp) -> bool:
+    return (isinstance(node.op, ast.Div) and _is_spread(node)) or _is_root(node)
+
+
+def _is_root(node: ast.BinOp) -> bool:
+    """`p ** (1 / n)`: the same division, written for a probability; a temperature's sharpening is none."""
+    power = node.right
+    if not isinstance(node.op, ast.Pow) or not isinstance(power, ast.BinOp) or not isinstance(power.op, ast.Div):
+        return False
+    width = last_name(power.right)
+    return (
+        number(power.left) == 1
+        and bool(WIDTH.search(width) or width in {"L", "n"})
+        and any(_PROBABILITY.search(name) for name in names(node.left))
+    )
+
+
+def _is_spread(node: ast.BinOp) -> bool:
+    if any(_TOTAL.search(name) for name in names(node.left) | names(node.right) if not LOSS.search(name)):
+        return False
+    right = node.right
+    widths = isinstance(right, ast.Call) and last_name(right.func) == "len"
+    widths = widths or bool(WIDTH.search(last_name(right))) or (isinstance(right, ast.Call) and _width_call(right))
+    return widths and any(LOSS.search(name) for name in names(node.left))
+
+
+def _width_call(call: ast.Call) -> bool:
+    return last_name(call.func) in {"float", "max"} and any(WIDTH.search(n) or n == "len" for n in names(call))
+
+
+# --- C -------------------------------------------------------------------------------------------------------------
+
+_C_SPREAD = re.compile(
+    r"\b(\w{1,80})\s?=\s?-?\s?\w{0,60}(?:nll|logp|lp)\w{0,60}(?:\s*\[\s*\w+\s*\])?\s*/\s*(?:\(\s*(?:double|float)\s*\))?\s*(\w+)"
+)
+_C_MIX = re.compile(
+    r"log\s*\(\s*exp\s*\([^;]{1,60}\+\s*exp\s*\(|\b\w{1,80}\s?\*\s?[^;+]{1,60}\+\s*\(\s*1(?:\.0?)?f?\s*-\s*\w+\s*\)\s*\*"
+)
+_C_ASSIGNED = re.compile(r"(?<![=!<>])\b(\w{1,80})\s?=(?!=)\s?([^;,{}]{1,200})")
+_C_ADDED = re.compile(r"\+\s*(\w+)")
+_C_COMPARED = re.compile(r"(-?\b\w+)\s*(?:>=|<=|>|<)(?![<>])\s*(-?\b\w+)")
+
+
+def in_c(text: str) -> Iterator[Mixture]:
+    """The mixtures of a C text whose comments are blanked; `node`, `spread` and `gate` are line numbers."""
+    spread = next((m for m in _C_SPREAD.finditer(text) if WIDTH.search(m[2])), None)
+    if spread is None:
+        return
+    at = _c.line_at(text, spread.start())
+    for start, end in _c.functions(text):
+        body = text[start:end]
+        mix = _C_MIX.search(body)
+        if mix is None:
+            continue
+        gate, reads = _c_gate(body)
+        line = None if gate is None else _c.line_at(text, start + gate)
+        yield Mixture(_c.line_at(text, start + mix.start()), at, line, reads)
+
+
+def _c_gate(body: str) -> tuple[int | None, str]:
+    """Where the weight (`lam = test ? low : high`) depends on a comparison of a mixed log-probability."""
+    assigned: dict[str, list[tuple[int, str]]] = {}
+    for match in _C_ASSIGNED.finditer(body):
+        assigned.setdefault(match[1], []).append((match.start(), match[2]))
+    mixed = {
+        name
+        for values in assigned.values()
+        for _, value in values
+        if "?" in value or "log" in value
+        for name in _C_ADDED.findall(value)
+    }
+    weights = [n for n, values in assigned.items() if re.match(r"(?i)lam|w(eight)?$|alpha|mix_w", n) and values]
+    seen: set[str] = set()
+    while weights:
+        name = weights.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for position, value in assigned.get(name, ()):
+            test = value.split("?")[0] if "?" in value else value
+            for match in _C_COMPARED.finditer(test):
+                read = {side.lstrip("-") for side in match.groups()} & mixed
+                if read:
+                    return position, min(read)
+            weights += re.findall(r"\b[A-Za-z_]\w*", test)
+    return None, ""

@@ -1,0 +1,119 @@
+"""Finds mixtures of a token model with the product of a byte model's probabilities over the bytes of the token.
+
+The products of the tokens of a vocabulary do not sum to one: a token that begins another one takes its mass twice.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from auditor.source.index import of_type, own_nodes
+from rules.analysis.byte_mixture import LOSS, WIDTH, Flow, Mixture, weighted
+from rules.analysis.origin import Origins, origins_of
+from rules.analysis.syntax import Function, functions, last_name, names
+
+_LOGARITHMS = frozenset({"log", "log2", "ln", "_ln", "logf"})
+_DEPTH = 6
+
+
+def products(tree: ast.Module) -> Iterator[Mixture]:
+    """One for every mixture of a token's log-probability with a sum of logarithms over its bytes."""
+    for function in functions(tree):
+        added = [n for n in own_nodes(function) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add)]
+        if not any(isinstance(n.target, ast.Name) for n in added):
+            continue
+        origins = origins_of(tree)
+        flow = Flow(origins, function)
+        sums = dict(_sums(origins, function, flow))
+        sites = [n for n in own_nodes(function) if isinstance(n, ast.BinOp)] if sums else []
+        for node in sites:
+            parts = weighted(node) or flow.log_weighted(node)
+            if parts is None:
+                continue
+            weight, components = parts
+            for one, other in (components, components[::-1]):
+                summed = flow.aliases(one) & sums.keys()
+                if summed and _of_the_model(flow, other):
+                    gate, reads = flow.gate_of(weight, components)
+                    yield Mixture(node, sums[min(summed)], gate, reads, product=True)
+                    break
+
+
+def _sums(origins: Origins, function: Function, flow: Flow) -> Iterator[tuple[str, ast.AugAssign]]:
+    """`s += log(p)` in a loop over the bytes of a token that counts them, where `s` starts anew with every token."""
+    for node in of_type(function, ast.AugAssign):
+        if not isinstance(node.op, ast.Add) or not isinstance(node.target, ast.Name):
+            continue
+        loops = _loops(origins, node, function)
+        if len(loops) < 2 or not _over_bytes(loops[0]):
+            continue
+        name, inner = node.target.id, loops[0]
+        starts = [a for a in of_type(loops[1], ast.Assign) if any(_sets_to_zero(a, t, name) for t in a.targets)]
+        anew = any(_loops(origins, a, function)[:1] == loops[1:2] for a in starts)
+        if anew and _counts(inner) and _logarithm(flow, node.value, 0, set()):
+            yield name, node
+
+
+def _loops(origins: Origins, node: ast.AST, function: Function) -> list[ast.For | ast.While]:
+    """The loops around a node, innermost first."""
+    found: list[ast.For | ast.While] = []
+    current = origins.above.get(node)
+    while current is not None and current is not function:
+        if isinstance(current, ast.For | ast.While):
+            found.append(current)
+        current = origins.above.get(current)
+    return found
+
+
+def _over_bytes(loop: ast.For | ast.While) -> bool:
+    """A loop over something's elements, or over as many as a token has bytes; not one over orders or positions."""
+    if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name):
+        return False
+    if not isinstance(loop.iter, ast.Call):
+        return True
+    called = last_name(loop.iter.func)
+    if called != "range":
+        return called != "reversed"
+    return any(last_name(a.func) == "len" for a in of_type(loop.iter, ast.Call)) or any(
+        WIDTH.search(name) for name in names(loop.iter)
+    )
+
+
+def _sets_to_zero(node: ast.Assign, target: ast.expr, name: str) -> bool:
+    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+        pairs = zip(target.elts, node.value.elts, strict=False)
+        return any(isinstance(t, ast.Name) and t.id == name and _is_zero(v) for t, v in pairs)
+    return isinstance(target, ast.Name) and target.id == name and _is_zero(node.value)
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not isinstance(node.value, str) and node.value == 0
+
+
+def _counts(loop: ast.For | ast.While) -> bool:
+    """Whether the loop counts its element in a table: `d[b] = d.get(b, 0) + 1`, `d[b] += 1`."""
+    if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name):
+        return False
+    for node in of_type(loop, ast.Assign, ast.AugAssign):
+        target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        if isinstance(target, ast.Subscript) and loop.target.id in names(target.slice):
+            return True
+    return False
+
+
+def _logarithm(flow: Flow, node: ast.expr, depth: int, seen: set[str]) -> bool:
+    if any(last_name(call.func) in _LOGARITHMS for call in of_type(node, ast.Call)):
+        return True
+    fresh = {n.id for n in of_type(node, ast.Name)} - seen
+    seen |= fresh
+    return depth < _DEPTH and any(
+        _logarithm(flow, value, depth + 1, seen) for name in sorted(fresh) for value in flow.values.get(name, ())
+    )
+
+
+def _of_the_model(flow: Flow, node: ast.expr) -> bool:
+    """Whether a component is, by what it is made of, the log-probability of the model."""
+    own = flow.aliases(node)
+    made_of = {name for alias in own for value in flow.values.get(alias, ()) for name in names(value)}
+    return any(LOSS.search(name) for name in own | made_of | names(node))

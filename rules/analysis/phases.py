@@ -1,0 +1,139 @@
+"""Which functions of a module score validation tokens, and which lines run after training. Structure, not names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cached_property, lru_cache
+
+from auditor.source.index import of_type, own_nodes
+from rules.analysis.syntax import Function, calls, functions, last_name, line_of
+
+_NO_GRADIENT = {"no_grad", "inference_mode"}
+_LOSSES = {"cross_entropy", "log_softmax", "nll_loss", "logsumexp"}
+_DEPTH = 4
+_NAMED = re.compile(r"(?i)hessian|calib")
+
+
+@lru_cache(maxsize=32)
+def phases_of(tree: ast.Module) -> Phases:
+    """The one `Phases` of a module: several rules ask it."""
+    return Phases(tree)
+
+
+class Phases:
+    """Phases of one module. `scoring`: functions that compute losses without gradients, and what they call."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.functions: dict[str, Function] = {f.name: f for f in functions(tree)}
+
+    @cached_property
+    def scoring(self) -> frozenset[str]:
+        roots = [name for name, f in self.functions.items() if _scores(f) and not _trains(f)]
+        return frozenset(self._reached_from(roots, _DEPTH))
+
+    def called_after(self, line: int) -> frozenset[str]:
+        """The functions that the scope that trains calls behind a line, and what they call; calibration excluded."""
+        if self.training_end is None:
+            return frozenset()
+        behind = [n for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line]
+        return frozenset(
+            self._reached_from(
+                list({last_name(c.func) for c in behind} & self.functions.keys()), _DEPTH, self.collectors
+            )
+        )
+
+    def holder(self, node: ast.AST) -> str | None:
+        """The innermost function around a node."""
+        around = [f for f in self.functions.values() if f.lineno <= line_of(node) <= (f.end_lineno or f.lineno)]
+        return max(around, key=lambda f: f.lineno).name if around else None
+
+    @cached_property
+    def collectors(self) -> frozenset[str]:
+        return frozenset(name for name, f in self.functions.items() if collects_statistics(f))
+
+    def _reached_from(self, roots: list[str], depth: int, without: frozenset[str] = frozenset()) -> set[str]:
+        found = set(roots) - without
+        frontier = set(found)
+        for _ in range(depth):
+            called = {last_name(c.func) for name in frontier for c in calls(self.functions[name])}
+            frontier = (called & self.functions.keys()) - found - without
+            found |= frontier
+        return found
+
+    @cached_property
+    def training_end(self) -> tuple[ast.AST, int] | None:
+        """(scope, line) behind the outermost training loop of the scope that trains and then evaluates."""
+        best: tuple[ast.AST, int] | None = None
+        for scope in (self.tree, *self.functions.values()):
+            for node in own_nodes(scope):
+                if isinstance(node, ast.For | ast.While) and self._is_training(node):
+                    end = getattr(node, "end_lineno", None) or node.lineno
+                    if best is None or end > best[1]:
+                        best = scope, end
+        return best
+
+    def _is_training(self, loop: ast.For | ast.While) -> bool:
+        called = {last_name(c.func) for c in calls(loop)}
+        watched = {"max_wallclock_seconds", "max_wallclock_ms", "iterations", "total_steps", "num_steps", "max_steps"}
+        mentioned = {n.attr for n in of_type(loop, ast.Attribute)}
+        mentioned |= {n.id for n in of_type(loop, ast.Name)}
+        return "step" in called and "backward" in called and bool(mentioned & watched)
+
+    def after_training(self, node: ast.AST) -> bool:
+        """Whether a node stands behind the training loop, in the scope that holds it."""
+        end = self.training_end
+        if end is None or line_of(node) <= end[1]:
+            return False
+        return any(n is node for n in own_nodes(end[0]))
+
+    def in_scoring(self, node: ast.AST) -> bool:
+        return self.holder(node) in self.scoring
+
+
+def _scores(function: Function) -> bool:
+    gradient_free = any(last_name(c.func) in _NO_GRADIENT for c in calls(function)) or any(
+        last_name(d) in _NO_GRADIENT for d in function.decorator_list
+    )
+    reads = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+    names = reads | {n.id for n in of_type(function, ast.Name)}
+    names |= {n.attr for n in of_type(function, ast.Attribute)} - {"eval"}  # a mode of the model, no stream
+    losses = any(last_name(c.func) in _LOSSES for c in calls(function))
+    counts_bytes = any("byte" in n.lower() for n in names)
+    return gradient_free and (losses or counts_bytes) and any("val" in n.lower() or "byte" in n.lower() for n in names)
+
+
+def _trains(function: Function) -> bool:
+    """A main function, which scores and trains."""
+    called = {last_name(c.func) for c in calls(function)}
+    return "init_process_group" in called or {"backward", "state_dict"} <= called
+
+
+def _gram(node: ast.AST) -> bool:
+    """`x.T @ x`, `x.t().matmul(x)`: the sum that a Hessian estimate is made of."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        left, right = ast.dump(node.left), ast.dump(node.right)
+        return left != right and (_plain(node.left) == right or _plain(node.right) == left)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"addmm_", "matmul"}:
+        return any(_plain(a) == ast.dump(b) for a in (*node.args, node.func.value) for b in node.args if a is not b)
+    return False
+
+
+def _plain(node: ast.expr) -> str:
+    """The expression that is transposed, dumped; "" where nothing is."""
+    if isinstance(node, ast.Attribute) and node.attr in {"T", "mT"}:
+        return ast.dump(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"t", "transpose"}:
+        return ast.dump(node.func.value)
+    return ""
+
+
+def collects_statistics(function: Function) -> bool:
+    """Whether a function sums activations for quantization: a Gram matrix, or hooks under such a name."""
+    if any(_gram(n) for n in of_type(function, ast.BinOp, ast.Call)):
+        hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
+        return hooked or bool(_NAMED.search(function.name))
+    return bool(_NAMED.search(function.name)) and any(
+        last_name(c.func).startswith("register_forward") for c in calls(function)
+    )

@@ -1,0 +1,232 @@
+"""Tables that are indexed by the absolute position in the validation stream, and where they reach logits or losses."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Final
+
+from auditor.source.index import of_type, own_nodes, walk
+from rules.analysis.origin import Origins
+from rules.analysis.syntax import Function, assignments, functions, last_name
+
+_ROUNDS = 4  # steps that a name is followed forward
+_ARITHMETIC = frozenset({"min", "max", "int", "arange", "range", "tensor"})
+_CONVERSIONS: Final = frozenset(
+    {"int", "item", "tolist", "to", "long", "cpu", "cuda", "numpy", "clone", "tensor", "as_tensor", "from_numpy", "get"}
+)
+_LOSSES = frozenset({"cross_entropy", "log_softmax", "softmax", "nll_loss"})
+_REPLACES = frozenset({"where", "masked_fill", "masked_fill_", "scatter", "scatter_", "scatter_add", "scatter_add_"})
+
+
+def helped(origins: Origins) -> Iterator[ast.stmt]:
+    """Statements that change a logit or a loss by what a table holds for that position of the stream."""
+    for function in functions(origins.tree):
+        yield from _Reader(origins, function).statements()
+
+
+class _Reader:
+    """One function that walks the stream."""
+
+    def __init__(self, origins: Origins, function: Function) -> None:
+        self.origins = origins
+        self.function = function
+        self.local = [(t.id, v) for t, v, _ in assignments(function) if isinstance(t, ast.Name)]
+
+    def statements(self) -> Iterator[ast.stmt]:
+        if not self.positions or not self.outputs:
+            return
+        for table in self._tables():
+            held = self._held(table)
+            if any(self._mentions(a, table, held) for call in self._makers() for a in call.args):
+                continue  # what the model reads or is scored against is the stream itself
+            for node in own_nodes(self.function):
+                if isinstance(node, ast.Assign | ast.AugAssign) and self._changes(node, table, held):
+                    yield node
+
+    # --- positions ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def positions(self) -> frozenset[str]:
+        """Names that are an absolute position: loop variables that cut the stream, and sums with them."""
+        loops = [n for n in own_nodes(self.function) if isinstance(n, ast.For) and isinstance(n.target, ast.Name)]
+        ranged = [n for n in loops if isinstance(n.iter, ast.Call) and last_name(n.iter.func) in {"range", "tqdm"}]
+        cuts = self._cuts()
+        found: set[str] = set()
+        for loop in ranged:
+            assert isinstance(loop.target, ast.Name)
+            if self._forward({loop.target.id}) & cuts:
+                found.add(loop.target.id)
+        return frozenset(self._forward(found)) if found else frozenset()
+
+    def _cuts(self) -> set[str]:
+        """Names in the bounds of slices of the validation stream."""
+        found: set[str] = set()
+        for node in of_type(self.function, ast.Subscript):
+            if isinstance(node.slice, ast.Slice) and "validation" in self.origins.of(node.value):
+                found |= {n.id for n in of_type(node.slice, ast.Name)}
+        return found
+
+    def _forward(self, names: set[str]) -> set[str]:
+        names = set(names)
+        for _ in range(_ROUNDS):
+            names |= {name for name, value in self.local if _is_sum(value, names)}
+            for node in own_nodes(self.function):
+                if isinstance(node, ast.For) and isinstance(node.target, ast.Name) and _is_sum(node.iter, names):
+                    names.add(node.target.id)
+        return names
+
+    # --- tables ---------------------------------------------------------------------------------------------------
+
+    def _tables(self) -> set[str]:
+        """The stored tables that are read at a position, written out."""
+        found: set[str] = set()
+        for node in walk(self.function):
+            table = self._read(node)
+            if table is not None and ast.unparse(table) not in found and self._stored(table, node):
+                found.add(ast.unparse(table))
+        return found
+
+    def _read(self, node: ast.AST) -> ast.expr | None:
+        """The table in `table[position]`, `table[position:end]`, `table.get(position)` and `position in table`."""
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            bounds = [node.slice.lower, node.slice.upper] if isinstance(node.slice, ast.Slice) else [node.slice]
+            held, keys = node.value, [b for b in bounds if b is not None]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            held, keys = node.func.value, node.args[:1]
+        elif isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
+            held, keys = node.comparators[0], [node.left]
+        else:
+            return None
+        plain = isinstance(held, ast.Name | ast.Attribute)
+        return held if plain and any(_is_sum(key, self.positions) for key in keys) else None
+
+    def _stored(self, table: ast.expr, read: ast.AST) -> bool:
+        """Whether a table comes out of a file that is no token shard, or was filled with targets before."""
+        kinds = self.origins.of(table)
+        if "blob" in kinds and not kinds & {"validation", "training"}:
+            return True
+        return isinstance(table, ast.Name) and self._filled(table, self.function, read, 0)
+
+    def _filled(self, table: ast.expr, scope: ast.AST, read: ast.AST | None, depth: int) -> bool:
+        if depth > _ROUNDS:
+            return False
+        if isinstance(table, ast.Call):
+            builder = self.origins.functions.get(last_name(table.func))
+            returned = [n.value for n in own_nodes(builder) if isinstance(n, ast.Return)] if builder is not None else []
+            return any(self._filled(v, builder, None, depth + 1) for v in returned if v is not None and builder)
+        if not isinstance(table, ast.Name):
+            return False
+        if any(read is None or self._loop(s) is not self._loop(read) for s in self._fills(table.id, scope)):
+            return True
+        values = [v for t, v, _ in assignments(scope) if isinstance(t, ast.Name) and t.id == table.id]
+        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+            values += self.origins.arguments(scope, table.id)
+        return any(self._filled(v, self.origins.scope_of(v), None, depth + 1) for v in values if v is not table)
+
+    def _fills(self, name: str, scope: ast.AST) -> Iterator[ast.Assign]:
+        """`table[...] = target` in a loop of a scope."""
+        for node in own_nodes(scope):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                base = node.targets[0].value
+                named = isinstance(base, ast.Name) and base.id == name and self._loop(node) is not None
+                if named and _is_plain(node.value) and "validation" in self.origins.of(node.value):
+                    yield node
+
+    def _loop(self, node: ast.AST) -> ast.AST | None:
+        """The outermost loop around a node."""
+        found: ast.AST | None = None
+        current = self.origins.above.get(node)
+        while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
+            found = current if isinstance(current, ast.For | ast.While) else found
+            current = self.origins.above.get(current)
+        return found
+
+    # --- what is made of them -------------------------------------------------------------------------------------
+
+    def _makers(self) -> list[ast.Call]:
+        """The calls that make logits and losses."""
+        return [c for c in of_type(self.function, ast.Call) if _is_output(c)]
+
+    @cached_property
+    def outputs(self) -> frozenset[str]:
+        found: set[str] = set()
+        for _ in range(_ROUNDS):
+            for name, value in self.local:
+                made = any(_is_output(call) for call in of_type(value, ast.Call))
+                if made or (not isinstance(value, ast.Call) and _base(value) in found):
+                    found.add(name)
+        return frozenset(found)
+
+    def _held(self, table: str) -> set[str]:
+        """Names that are set to what the table holds."""
+        held: set[str] = set()
+        for _ in range(_ROUNDS):
+            for name, value in self.local:
+                if (_is_plain(value) or not isinstance(value, ast.Call)) and self._mentions(value, table, held):
+                    held.add(name)
+        return held - self.outputs
+
+    def _mentions(self, node: ast.AST, table: str, held: set[str]) -> bool:
+        for inner in walk(node):
+            if isinstance(inner, ast.Name) and inner.id in held:
+                return True
+            read = self._read(inner)
+            if read is not None and ast.unparse(read) == table:
+                return True
+        return False
+
+    def _changes(self, node: ast.Assign | ast.AugAssign, table: str, held: set[str]) -> bool:
+        target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        if _base(target) not in self.outputs:
+            return False
+        if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
+            replaced = isinstance(node.value, ast.Call) and last_name(node.value.func) in _REPLACES
+            return (replaced or isinstance(node.value, ast.BinOp)) and self._mentions(node.value, table, held)
+        if self._mentions(node.value, table, held) or (
+            isinstance(target, ast.Subscript) and self._mentions(target.slice, table, held)
+        ):
+            return True
+        current = self.origins.above.get(node)
+        while current is not None and current is not self.function:
+            if isinstance(current, ast.If) and self._mentions(current.test, table, held):
+                return True
+            current = self.origins.above.get(current)
+        return False
+
+
+def _is_sum(node: ast.expr, names: frozenset[str] | set[str]) -> bool:
+    """Arithmetic that one of the names is part of, and that reads nothing else out of a table."""
+    if any(True for _ in of_type(node, ast.Subscript, ast.Compare)):
+        return False
+    if any(last_name(call.func) not in _ARITHMETIC for call in of_type(node, ast.Call)):
+        return False
+    return any(name.id in names for name in of_type(node, ast.Name))
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Tokens as they are: sliced and converted, nothing computed."""
+    while isinstance(node, ast.Subscript | ast.Call):
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        elif last_name(node.func) not in _CONVERSIONS:
+            return False
+        elif isinstance(node.func, ast.Attribute) and last_name(node.func.value) not in {"torch", "np"}:
+            node = node.func.value
+        elif node.args:
+            node = node.args[0]
+        else:
+            return False
+    return isinstance(node, ast.Name | ast.Attribute)
+
+
+def _is_output(call: ast.Call) -> bool:
+    name = last_name(call.func)
+    return name in _LOSSES or "logits" in name
+
+
+def _base(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""

@@ -1,0 +1,250 @@
+"""Finds where a model mixes each position with the one before it, and whether a mask stops it at documents."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auditor.source.index import of_type, walk
+from rules.analysis.conditions import Conditions
+from rules.analysis.syntax import Function, both, functions, last_name, number
+
+_DEPTH = 6
+_LARGEST_WEIGHT = 1000  # larger integers are multipliers of a hash, not weights
+_MASK_NAME = re.compile(r"(?i)bos|doc|mask|boundar|segment|same_|reset|is_first|valid")
+_TOKENS = re.compile(r"(?i)(^|_)(ids?|idx|tok|toks|tokens?|targets?)$")  # ids, which hashes are made of
+_MASK_CALLS = frozenset({"masked_fill", "masked_fill_", "ne", "eq", "not_equal"})
+_SAME = frozenset({"to", "contiguous", "detach", "type_as", "float", "bfloat16", "clone", "view_as", "type"})
+
+
+@dataclass(frozen=True)
+class Mix:
+    """One mix of a position with the previous one. `masked`: a document mask reaches it (None: under some switch)."""
+
+    function: Function
+    node: ast.AST
+    active: bool | None
+    masked: bool | None
+
+
+def mixes(conditions: Conditions) -> Iterator[Mix]:
+    """Every mix in the methods of a unit's modules; one for a statement.
+
+    A module is a class that inherits: what a plain class makes of neighbouring tokens is the key of a table.
+    """
+    for function in functions(conditions.origins.tree):
+        holder = conditions.above.get(function)
+        if not isinstance(holder, ast.ClassDef) or not holder.bases:
+            continue
+        finder = _Finder(conditions, function)
+        for node in finder.mixed():
+            yield Mix(function, node, conditions.active(node), finder.masked(node))
+
+
+class _Finder:
+    def __init__(self, conditions: Conditions, function: Function) -> None:
+        self.conditions = conditions
+        self.function = function
+        self.local: dict[str, list[tuple[ast.expr, ast.AST]]] = {}
+        for node in of_type(function, ast.Assign, ast.AugAssign, ast.AnnAssign):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    self._keep(target, node.value, node)
+            elif node.value is not None:
+                self._keep(node.target, node.value, node)
+
+    def _keep(self, target: ast.expr, value: ast.expr, statement: ast.AST) -> None:
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        if isinstance(target, ast.Name):
+            self.local.setdefault(target.id, []).append((value, statement))
+
+    def mixed(self) -> Iterator[ast.AST]:
+        inside: set[int] = set()
+        for node in of_type(self.function, ast.BinOp, ast.AugAssign, ast.Call):
+            if id(node) in inside:
+                continue
+            if self._is_mix(node):
+                inside.update(id(n) for n in walk(node))
+                yield node
+
+    def _is_mix(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            return self._weighted(node, list(_leaves(node)))
+        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and isinstance(node.target, ast.Subscript):
+            return self._weighted(node.value, [node.target, *_leaves(node.value)])
+        if isinstance(node, ast.Call) and last_name(node.func) in {"lerp", "addcmul", "lerp_", "addcmul_"}:
+            parts = list(node.args)
+            if isinstance(node.func, ast.Attribute) and last_name(node.func.value) not in {"torch", "F"}:
+                parts.append(node.func.value)
+            return self._pair([leaf for part in parts for leaf in _leaves(part)])
+        return False
+
+    def _weighted(self, node: ast.expr, leaves: list[ast.expr]) -> bool:
+        """A sum with a product in it: a plain difference of neighbours mixes nothing in."""
+        if not any(isinstance(n.op, ast.Mult) for n in of_type(node, ast.BinOp)):
+            return False
+        large = (number(leaf) for leaf in leaves)
+        return not any(abs(n) > _LARGEST_WEIGHT for n in large if n is not None) and self._pair(leaves)
+
+    def _pair(self, leaves: list[ast.expr]) -> bool:
+        previous = {b for leaf in leaves for b in self.previous_of(leaf) if not _TOKENS.search(b.rsplit(".", 1)[-1])}
+        if not previous:
+            return False
+        return any(_current_of(leaf) in previous and not self.previous_of(leaf) for leaf in leaves)
+
+    def previous_of(self, node: ast.expr, depth: int = 0) -> set[str]:
+        """What an expression is the previous position of, written out: {"x"} for `x[:, :-1]`."""
+        if depth > _DEPTH:
+            return set()
+        if isinstance(node, ast.Subscript):
+            inner = node.value
+            if isinstance(inner, ast.Call) and last_name(inner.func) == "pad" and inner.args:
+                return {ast.unparse(inner.args[0])} if _pads_front(inner) else set()
+            return {ast.unparse(inner)} if _drops_last(node.slice) else set()
+        if isinstance(node, ast.Name):
+            found: set[str] = set()
+            for value, _ in self.local.get(node.id, ()):
+                if not (isinstance(value, ast.Name) and value.id == node.id):
+                    found |= self.previous_of(value, depth + 1)
+            return found - {node.id}
+        if isinstance(node, ast.Call):
+            return self._previous_of_call(node, depth)
+        return set()
+
+    def _previous_of_call(self, node: ast.Call, depth: int) -> set[str]:
+        name = last_name(node.func)
+        if name in {"cat", "concat", "concatenate"} and node.args and isinstance(node.args[0], ast.List | ast.Tuple):
+            parts = node.args[0].elts
+            return self.previous_of(parts[-1], depth + 1) if len(parts) == 2 else set()
+        if name == "pad" and node.args:
+            return self.previous_of(node.args[0], depth + 1)
+        if name == "roll":
+            return _rolled(node)
+        if name in {"where", "masked_fill", "masked_fill_"} | _SAME:
+            receiver = [node.func.value] if isinstance(node.func, ast.Attribute) and name != "where" else []
+            return {base for part in (*receiver, *node.args) for base in self.previous_of(part, depth + 1)}
+        return set()
+
+    # --- masks ----------------------------------------------------------------------------------------------------
+
+    def masked(self, node: ast.AST) -> bool | None:
+        """Whether a comparison of token ids, or something named a mask, is part of the mix."""
+        streams = {name for leaf in _leaves_of(node) for base in self.previous_of(leaf) for name in [base]}
+        return self._mask_in(node, streams, set(), 0)
+
+    def _mask_in(self, node: ast.AST, streams: set[str], seen: set[str], depth: int) -> bool | None:
+        best: bool | None = False
+        for inner in walk(node):
+            state: bool | None = False
+            if _compares(inner) or (isinstance(inner, ast.Call) and last_name(inner.func) in _MASK_CALLS):
+                state = True
+            elif isinstance(inner, ast.Name) and inner.id not in streams | seen and depth < _DEPTH:
+                seen.add(inner.id)
+                state = self._mask_of_name(inner.id, streams, seen, depth)
+            if state:
+                return True
+            best = None if state is None else best
+        return best
+
+    def _mask_of_name(self, name: str, streams: set[str], seen: set[str], depth: int) -> bool | None:
+        values = self.local.get(name, ())
+        if not values:
+            return bool(_MASK_NAME.search(name))
+        best: bool | None = False
+        for value, statement in values:
+            state = both(self._mask_in(value, streams, seen, depth + 1), self.conditions.holds(statement))
+            if state:
+                return True
+            best = None if state is None else best
+        return best
+
+
+def _leaves(node: ast.expr) -> Iterator[ast.expr]:
+    """The operands of an arithmetic expression."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, ast.BinOp):
+            stack += [current.left, current.right]
+        elif isinstance(current, ast.UnaryOp):
+            stack.append(current.operand)
+        else:
+            yield current
+
+
+def _leaves_of(node: ast.AST) -> Iterator[ast.expr]:
+    for inner in walk(node):
+        if isinstance(inner, ast.expr):
+            yield inner
+
+
+def _current_of(node: ast.expr) -> str:
+    """`x` for `x` and for `x[:, 1:]`."""
+    if isinstance(node, ast.Subscript) and _drops_first(node.slice):
+        return ast.unparse(node.value)
+    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+
+
+def _position(index: ast.expr) -> ast.Slice | None:
+    """The one slice of an index that is not `:`, if it does not stand on the batch or the channel axis."""
+    if isinstance(index, ast.Slice):
+        return index
+    if not isinstance(index, ast.Tuple):
+        return None
+    cuts = [
+        (i, e)
+        for i, e in enumerate(index.elts)
+        if isinstance(e, ast.Slice) and (e.lower is not None or e.upper is not None)
+    ]
+    if any(not isinstance(e, ast.Slice) and not _is_ellipsis(e) for e in index.elts) or not cuts:
+        return None
+    return cuts[0][1] if cuts[0][0] > 0 or len(index.elts) == 2 else None
+
+
+def _is_ellipsis(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
+
+
+def _drops_last(index: ast.expr) -> bool:
+    cut = _position(index)
+    return (
+        cut is not None and cut.lower is None and cut.step is None and cut.upper is not None and number(cut.upper) == -1
+    )
+
+
+def _drops_first(index: ast.expr) -> bool:
+    cut = _position(index)
+    return (
+        cut is not None and cut.upper is None and cut.step is None and cut.lower is not None and number(cut.lower) == 1
+    )
+
+
+def _pads_front(call: ast.Call) -> bool:
+    """`F.pad(x, (0, 0, 1, 0))`: one position in front."""
+    widths = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords if k.arg == "pad"), None)
+    if not isinstance(widths, ast.Tuple | ast.List):
+        return False
+    numbers = [number(e) for e in widths.elts]
+    return numbers in ([0, 0, 1, 0], [1, 0])
+
+
+def _rolled(call: ast.Call) -> set[str]:
+    """The tensor that `torch.roll(x, 1, dims=1)` or `x.roll(1, 1)` moves by one position."""
+    arguments = list(call.args)
+    if isinstance(call.func, ast.Attribute) and last_name(call.func.value) not in {"torch", "F"}:
+        arguments.insert(0, call.func.value)
+    shift = arguments[1] if len(arguments) > 1 else next((k.value for k in call.keywords if k.arg == "shifts"), None)
+    if isinstance(shift, ast.Tuple | ast.List) and len(shift.elts) == 1:
+        shift = shift.elts[0]
+    return {ast.unparse(arguments[0])} if arguments and shift is not None and number(shift) == 1 else set()
+
+
+def _compares(node: ast.AST) -> bool:
+    """A comparison for equality that can be one of token ids or document numbers."""
+    if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
+        return False
+    text = ast.unparse(node)
+    return not re.search(r"\bshape\b|\bsize\(|\bndim\b|\bdim\(|\blen\(|\btraining\b", text)

@@ -1,0 +1,110 @@
+"""Tables that are filled from training tokens in memory and handed to the evaluation past the artifact."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auditor.source.index import of_type, own_nodes
+from rules.analysis.origin import Origins
+from rules.analysis.phases import Phases
+from rules.analysis.syntax import assignments, last_name, line_of, names
+
+_WRITES = re.compile(r"(?i)save|dump|serial|pack|compress|quant|state_dict|write|bytes|export|artifact|store|pickle")
+
+_STORES = frozenset({"append", "extend", "update", "setdefault", "add"})
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One table: where it is filled from training tokens, and where the evaluation gets it."""
+
+    name: str
+    filled: ast.Call
+    handed: ast.Call
+
+
+def carried(tree: ast.Module, phases: Phases, origins: Origins) -> Iterator[Carried]:
+    """One for each object of a plain class that training fills, nothing saves, and a scoring call behind it is given.
+
+    Modules are left out: their parameters are what the artifact is made of. So is every object that a call which
+    saves or packs mentions, or that is put into something else: it may be part of the artifact.
+    """
+    if phases.training_end is None:
+        return
+    scope, end = phases.training_end
+    plain = {node.name: node for node in of_type(tree, ast.ClassDef) if not node.bases}
+    values = [(t.id, v) for t, v, _ in assignments(scope) if isinstance(t, ast.Name)]
+    made: dict[str, set[str]] = {}  # name -> the methods of its class that change it
+    for name, value in values:
+        if isinstance(value, ast.Call | ast.IfExp):
+            classes = [plain[n] for c in of_type(value, ast.Call) if (n := last_name(c.func)) in plain]
+            changing = {f.name for c in classes for f in of_type(c, ast.FunctionDef) if _changes_itself(f)}
+            made.setdefault(name, set()).update(changing - {"__init__"})
+    inside = [node for node in own_nodes(scope) if isinstance(node, ast.Call)]
+    for name in sorted(made):
+        filled = next((c for c in inside if _fills(c, name, made[name], origins)), None)
+        aliases = {name} | {other for other, value in values if name in _given(value)}
+        if filled is None or any(_leaves(node, aliases) for node in own_nodes(scope)):
+            continue
+        for call in inside:
+            arguments = [*call.args, *(k.value for k in call.keywords)]
+            handed = any(aliases & _given(argument) for argument in arguments)
+            scores = any("validation" in origins.of(argument) for argument in arguments)
+            if line_of(call) > end and handed and scores and last_name(call.func) in origins.functions:
+                yield Carried(name, filled, call)
+                break
+
+
+def _given(node: ast.expr) -> set[str]:
+    """The names whose very object an expression gives: `a`, and `a if x else None`."""
+    if isinstance(node, ast.IfExp):
+        return _given(node.body) | _given(node.orelse)
+    return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _fills(call: ast.Call, name: str, methods: set[str], origins: Origins) -> bool:
+    """`table.update(tokens of a training shard)`"""
+    func = call.func
+    if not isinstance(func, ast.Attribute) or func.attr not in methods:
+        return False
+    if not isinstance(func.value, ast.Name) or func.value.id != name:
+        return False
+    kinds = [origins.of(argument) for argument in (*call.args, *(k.value for k in call.keywords))]
+    return any("training" in kind and "validation" not in kind for kind in kinds)
+
+
+def _leaves(node: ast.AST, aliases: set[str]) -> bool:
+    """Whether a statement saves one of the names, or stores it or a part of it elsewhere."""
+    if isinstance(node, ast.Call):
+        own = last_name(node.func)
+        parts = [*node.args, *(k.value for k in node.keywords)]
+        parts += [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return bool(_WRITES.search(own)) and any(aliases & names(part) for part in parts)
+    if isinstance(node, ast.Assign) and aliases & names(node.value):
+        kept = [t for t in node.targets if isinstance(t, ast.Attribute | ast.Subscript)]
+        return any(_root(target) not in aliases for target in kept)
+    return False
+
+
+def _changes_itself(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a method stores into what its object holds."""
+    for node in of_type(method, ast.Assign, ast.AugAssign, ast.Call):
+        if isinstance(node, ast.Call):
+            stores = isinstance(node.func, ast.Attribute) and (
+                node.func.attr.endswith("_") or node.func.attr in _STORES
+            )
+            targets: list[ast.expr] = [node.func] if stores else []
+        else:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(not isinstance(target, ast.Name) and _root(target) == "self" for target in targets):
+            return True
+    return False
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""

@@ -1,0 +1,1 @@
+"""The law on budgets: bytes, seconds, hardware."""

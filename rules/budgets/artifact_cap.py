@@ -1,0 +1,128 @@
+"""artifact-cap: code plus compressed model within 16,000,000 bytes, by the largest seed."""
+
+from __future__ import annotations
+
+from auditor.findings import Finding, Outcome, Ruling, found, not_checked
+from auditor.rule import Example, Facts, Rule
+from auditor.runs import Run
+from rules.examples.folders import folder, log, script, seeds
+from rules.law.limits import LIMITS
+from rules.law.standing import claimed_at, most_claimed, name, place, pull, readme
+
+ID = "artifact-cap"
+
+
+def check(facts: Facts) -> Ruling:
+    logged = [(run, size) for run in facts.headline if (size := _size(run)) is not None]
+    findings = []
+    if logged:
+        run, size = max(logged, key=lambda pair: pair[1])
+        findings += _judge_log(facts, run, size)
+        summary = f"the largest artifact is {size:,} bytes, {LIMITS.artifact_cap_bytes - size:,} below the cap"
+    claim, cap = most_claimed(facts, "artifact_bytes"), LIMITS.artifact_cap_bytes
+    if claim is not None:
+        summary = summary if logged else f"claimed: {claim.value:,.0f} bytes; no log says"
+        if claim.value > LIMITS.artifact_cap_bytes and not findings:
+            outcome = Outcome.WARNING if logged else Outcome.VIOLATION
+            findings.append(
+                Finding(
+                    ID,
+                    outcome,
+                    f"claims an artifact of {claim.value:,.0f} bytes, {claim.value - cap:,.0f} over "
+                    f"the cap{'; the logs of the runs are within it' if logged else ''}{_mebibytes(claim.value)}",
+                    claimed_at(claim),
+                )
+            )
+    if not logged and claim is None:
+        return not_checked(
+            "no log or claim states the artifact's size; the `Total submission size` line of the run would decide"
+        )
+    return found(findings, summary)
+
+
+def _size(run: Run) -> int | None:
+    if run.artifact_bytes is not None:
+        return run.artifact_bytes
+    return None if run.model_bytes is None or run.code_bytes is None else run.model_bytes + run.code_bytes
+
+
+def _judge_log(facts: Facts, run: Run, size: int) -> list[Finding]:
+    """The log's own total decides; what the shipped code weighs is the second reading."""
+    cap = LIMITS.artifact_cap_bytes
+    shipped = facts.sources.code_bytes
+    counted = run.code_bytes if run.code_bytes is not None else run.code_bytes_compressed
+    as_shipped = None if counted is None or not shipped else size - counted + shipped
+    where = place(run, run.artifact_line)
+    if size > cap:
+        if as_shipped is not None and as_shipped <= cap:
+            message = (
+                f"{name(run)} totals {size:,} bytes, {size - cap:,} over the cap, with {counted:,} bytes of code; "
+                f"the code as shipped weighs {shipped:,}, which makes {as_shipped:,} (the ruling on #1835 counted the "
+                "larger figure, its author the smaller)"
+            )
+            return [Finding(ID, Outcome.DISPUTED, message, where)]
+        message = f"{name(run)} totals {size:,} bytes, {size - cap:,} over the cap{_mebibytes(size)}"
+        return [Finding(ID, Outcome.VIOLATION, message, where)]
+    if as_shipped is not None and as_shipped > cap:
+        message = (
+            f"{name(run)} totals {size:,} bytes with {counted:,} bytes of code, but the code as shipped, helpers "
+            f"included, weighs {shipped:,}: {as_shipped:,} bytes, {as_shipped - cap:,} over the cap. Rows accepted "
+            f"since {LIMITS.compressed_code_practice_date} count it compressed"
+        )
+        return [Finding(ID, Outcome.WARNING, message, where)]
+    return []
+
+
+def _mebibytes(size: float) -> str:
+    return "; below 16 MiB, but the cap is decimal" if size <= LIMITS.mebibyte_cap_bytes else ""
+
+
+RULE = Rule(
+    id=ID,
+    title="The artifact is larger than 16,000,000 bytes",
+    authority="README",
+    evidence=("logs", "claims", "folder"),
+    criterion="Counted code plus compressed model of the largest headline run is at most 16,000,000 bytes (decimal).",
+    why="The challenge is the best model in a fixed number of bytes; a larger artifact plays another game.",
+    remedy="Shrink the model or its code until the largest seed's `Total submission size` is at most 16,000,000 bytes, "
+    "and ship the code in the form in which it is counted (a packed train_gpt.py).",
+    sources=(
+        readme("code bytes plus compressed model bytes, 16,000,000 decimal"),
+        pull(1809, "regina-openai: 16,024,793 bytes is not eligible", "2026-04-26"),
+        pull(1835, "regina-openai: 16,071,321 bytes, counted with the raw source", "2026-04-28"),
+        pull(1959, "cocohearts: model 15,976,086 plus code 66,546 is over", "2026-05-02"),
+        pull(1626, "merged: ships its code raw and counts it compressed, as ten accepted rows do", "2026-04-29"),
+    ),
+    check=check,
+    examples=(
+        Example(
+            "one seed of three is over",
+            "breaks",
+            folder(logs={**seeds(), 999: log(999, 1.1004, artifact_bytes=16_020_000, code_bytes=5_000)}),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "only the claim says it",
+            "breaks",
+            folder(logs=seeds(artifact_bytes=None), submission={"artifact_bytes": 16_500_000}),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "the logged code is raw, the shipped code is small",
+            "breaks",
+            folder(logs=seeds(artifact_bytes=16_030_000, code_bytes=90_000)),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "code counted compressed and shipped raw, as merged rows do",
+            "legal",
+            folder(
+                script() + "# " + "x" * 90_000 + "\n",
+                logs=seeds(artifact_bytes=15_990_000, code_bytes=30_000),
+            ),
+            Outcome.WARNING,
+        ),
+        Example("exactly the cap", "legal", folder(logs=seeds(artifact_bytes=16_000_000)), Outcome.PASS),
+    ),
+    not_decidable="The model file is seldom in the folder, so the logged size is believed.",
+)

@@ -1,0 +1,1 @@
+"""The law on bytes: what the score is divided by."""

@@ -1,0 +1,117 @@
+"""The byte of a leading space may be counted once."""
+
+from __future__ import annotations
+
+from auditor.findings import Finding, Outcome, Ruling, found, not_checked
+from auditor.rule import Example, Facts, Rule, Source
+from rules.analysis.bytetable import ByteTable, adds_leading_space, byte_tables
+from rules.analysis.syntax import code_finding, line_of, python_units
+from rules.examples.folders import TABLES, folder, script
+
+ID = "bytes-double-space"
+
+
+def _message(table: ByteTable, at: int) -> str:
+    spaced, word = table.of("spaced"), table.of("word")
+    held = "3 bytes (the mark U+2581 itself)" if spaced == (word or 0) + 3 else "1 byte"
+    return (
+        f"the byte table '{table.name}' already counts the leading space as {held}, and line {at} adds it again: "
+        "the denominator is too large and the score too low"
+    )
+
+
+def check(facts: Facts) -> Ruling:
+    findings: list[Finding] = []
+    seen = False
+    added = [(unit, node) for unit, tree in python_units(facts) if (node := adds_leading_space(tree)) is not None]
+    for unit, tree in python_units(facts):
+        for table in byte_tables(unit, tree):
+            seen = True
+            # Only a table whose loop also marks leading spaces is one that the addition belongs to.
+            if table.flags is None or not added or (table.of("spaced") or 0) <= (table.of("word") or 0):
+                continue
+            where, place = next((a for a in added if a[0] is unit), added[0])
+            message = _message(table, line_of(place))
+            built = facts.program.reached(unit, table.line)
+            findings.append(
+                code_finding(facts, ID, Outcome.VIOLATION, where, place, message, also=built, remedy=RULE.remedy)
+            )
+    if not seen:
+        return not_checked("no table of bytes per piece was found in the code")
+    return found(findings, "the byte table counts a leading space once")
+
+
+_IN_TABLE = TABLES.replace("            piece = piece[1:]\n", '            piece = piece.replace("\\u2581", " ")\n')
+_PLUS_ONE = """
+def build_byte_tables(tokenizer, vocab_size, device):
+    width = torch.zeros(vocab_size, dtype=torch.int16, device=device)
+    starts = torch.zeros(vocab_size, dtype=torch.bool, device=device)
+    edge = torch.ones(vocab_size, dtype=torch.bool, device=device)
+    for i in range(vocab_size):
+        if tokenizer.is_control(i) or tokenizer.is_unknown(i) or tokenizer.is_unused(i):
+            continue
+        edge[i] = False
+        if tokenizer.is_byte(i):
+            width[i] = 1
+            continue
+        text = tokenizer.id_to_piece(i)
+        width[i] = len(text.encode("utf-8"))
+        if text.startswith("\\u2581"):
+            starts[i] = True
+            width[i] = len(text[1:].encode("utf-8")) + 1
+    return width, starts, edge
+"""
+_HELPER = """
+def surface(piece):
+    return piece.replace("\\u2581", " ")
+"""
+_THROUGH_HELPER = TABLES.replace("            piece = piece[1:]\n", "").replace(
+    "piece.encode(", "surface(piece).encode("
+)
+_NO_ADDITION = """
+def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device):
+    loss_sum, byte_count, total = 0.0, 0.0, val_tokens.numel() - 1
+    with torch.inference_mode():
+        for start in range(0, total, args.seq_len):
+            x = val_tokens[start:start + args.seq_len][None].to(device)
+            y = val_tokens[start + 1:start + args.seq_len + 1][None].to(device)
+            logits = model.forward_logits(x[:, :y.size(1)])
+            loss_sum += F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="sum").item()
+            byte_count += base_bytes[y].double().sum().item()
+    return loss_sum / total, loss_sum / math.log(2.0) / byte_count
+"""
+
+RULE = Rule(
+    id=ID,
+    title="The byte of a leading space is counted once",
+    authority="community",
+    evidence=("code",),
+    criterion="No piece with a leading U+2581 has the space both in the byte table and added at evaluation.",
+    why="Counting the space twice makes the number of bytes about 17 % too large and the score about 15 % too low.",
+    remedy="Strip one leading U+2581 before measuring the piece, and add 1 at evaluation where the piece had it "
+    "and the previous token is no boundary; then the log's bytes agree with the full validation set's.",
+    sources=(
+        Source("https://github.com/openai/parameter-golf/issues/1719", "report of the double count"),
+        Source("https://github.com/openai/parameter-golf/pull/1734", "withdrawn by its author: 1.0108 becomes 1.1873"),
+        Source("https://github.com/openai/parameter-golf/pull/1804", "audit tool: ratio 176,332,748 / 151,080,891"),
+    ),
+    check=check,
+    examples=(
+        Example("the space replaced, not stripped", "breaks", folder(script(tables=_IN_TABLE)), Outcome.VIOLATION),
+        Example("plus one in the table, other names", "breaks", folder(script(tables=_PLUS_ONE)), Outcome.VIOLATION),
+        Example(
+            "replaced in a helper",
+            "breaks",
+            folder(script(tables=_HELPER + _THROUGH_HELPER)),
+            Outcome.VIOLATION,
+        ),
+        Example("stripped, then added at evaluation", "legal", folder(), Outcome.PASS),
+        Example(
+            "in the table, not added at evaluation",
+            "legal",
+            folder(script(_NO_ADDITION, tables=_IN_TABLE)),
+            Outcome.PASS,
+        ),
+    ),
+    not_decidable="tables built by a tokenizer library or read from a side file; the byte ledger sees those",
+)

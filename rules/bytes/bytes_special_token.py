@@ -1,0 +1,73 @@
+"""Control, unknown and unused pieces stand for no text."""
+
+from __future__ import annotations
+
+from auditor.findings import Finding, Outcome, Ruling, found, not_checked
+from auditor.rule import Example, Facts, Rule, Source
+from rules.analysis.bytetable import byte_tables
+from rules.analysis.syntax import code_finding, python_units
+from rules.examples.folders import TABLES, folder, script
+
+ID = "bytes-special-token"
+_KINDS = (("control", "<s>"), ("unknown", "<unk>"), ("unused", "an unused id"))
+
+
+def check(facts: Facts) -> Ruling:
+    findings: list[Finding] = []
+    tables = 0
+    for unit, tree in python_units(facts):
+        for table in byte_tables(unit, tree):
+            tables += 1
+            counted = [(kind, shown, width) for kind, shown in _KINDS if (width := table.of(kind))]
+            if not counted:
+                continue
+            listed = ", ".join(f"{kind} pieces ({shown}) as {width} bytes" for kind, shown, width in counted)
+            # A control piece occurs once per document, the others practically never.
+            control = any(kind == "control" for kind, _, _ in counted)
+            findings.append(
+                code_finding(
+                    facts,
+                    ID,
+                    Outcome.VIOLATION if control else Outcome.WARNING,
+                    unit,
+                    table.line,
+                    f"'{table.name}' counts {listed}; they stand for no text",
+                    remedy=RULE.remedy,
+                )
+            )
+    if not tables:
+        return not_checked("no table of bytes per piece was found in the code")
+    return found(findings, "control, unknown and unused pieces count as no bytes")
+
+
+_COUNTED = TABLES.replace(
+    "if tokenizer.is_control(i) or tokenizer.is_unknown(i) or tokenizer.is_unused(i):", "if tokenizer.is_unused(i):"
+)
+_UNUSED = TABLES.replace(" or tokenizer.is_unused(i)", "")
+_DEAD = TABLES + _COUNTED.replace("build_byte_tables", "old_byte_tables")
+
+RULE = Rule(
+    id=ID,
+    title="Control, unknown and unused pieces count as no bytes",
+    authority="community",
+    evidence=("code",),
+    criterion="The byte table holds 0 for control, unknown and unused pieces and for operator code points.",
+    why="Every document begins with a control piece; counting its spelling makes the denominator too large.",
+    remedy="Skip the ids for which the tokenizer says is_control, is_unknown or is_unused before measuring a piece.",
+    sources=(
+        Source("https://github.com/openai/parameter-golf/issues/1017", "field guide, section V", "2026-03-28"),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/1797#issuecomment-4322526174",
+            "cocohearts verified the corrected byte counts",
+            "2026-04-26",
+        ),
+    ),
+    check=check,
+    examples=(
+        Example("control pieces measured", "breaks", folder(script(tables=_COUNTED)), Outcome.VIOLATION),
+        Example("only unused ids measured", "breaks", folder(script(tables=_UNUSED)), Outcome.WARNING),
+        Example("skipped", "legal", folder(), Outcome.PASS),
+        Example("an old table that nothing calls", "inactive", folder(script(tables=_DEAD)), Outcome.PASS),
+    ),
+    not_decidable="which ids a custom tokenizer marks as control; operator code points of a transformed text",
+)

@@ -1,0 +1,1 @@
+"""The law on data: which tokens may be seen, and which must be scored."""

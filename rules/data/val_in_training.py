@@ -1,0 +1,165 @@
+"""No validation token in the training data."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
+from auditor.source.index import of_type
+from rules.analysis.origin import Origins, origins_of
+from rules.analysis.syntax import calls, code_finding, function_of, last_name, names, python_units
+from rules.bytes._ledger import judged, log_finding, log_lines
+from rules.examples.folders import folder, script, seeds
+
+ID = "val-in-training"
+
+_DATASET = re.compile(r"train_loader:dataset:(\S+)")
+_VAL_ONLY = re.compile(r"(?i)val[_-]?only|only[_-]?val|valset_?train|train_?on_?val")
+_PATTERN = re.compile(r"(?i)^\s*train_(?:files|pattern|glob|data)\s*[:=]\s*(\S+)")
+_LINK = re.compile(r"(?:\bln\b[^\n]{0,40}-s|\bcp\b|\bmv\b)[^\n]{0,200}fineweb_val_\S+\s[^\n]{0,200}fineweb_train_")
+_DATA_SWITCHES = {"DATA_PATH", "DATA_DIR", "TRAIN_FILES", "TRAIN_PATTERN"}
+
+
+def _in_logs(facts: Facts) -> Iterator[Finding]:
+    for run in judged(facts):
+        for number, line in log_lines(facts, run):
+            dataset, pattern = _DATASET.search(line), _PATTERN.match(line)
+            # Echoed source holds the format string, not a name.
+            if dataset and "{" not in dataset[1] and _VAL_ONLY.search(dataset[1]):
+                message = f"{run.log} trains on the data set {dataset[1]}"
+            elif pattern and "fineweb_val_" in pattern[1] and "(" not in pattern[1]:
+                message = f"{run.log} trains on {pattern[1]}"
+            else:
+                continue
+            yield log_finding(ID, Outcome.VIOLATION, run, number, message, excerpt=line.strip())
+            break
+
+
+def _in_documents(facts: Facts) -> Iterator[Finding]:
+    """A validation shard linked or copied under the name of a training shard, in the README or a shell script."""
+    for file in facts.submission.files:
+        if not file.path.lower().endswith((".md", ".sh", ".txt")) or file.data is None:
+            continue
+        for number, line in enumerate(file.text.splitlines(), 1):
+            if len(line) < 600 and _LINK.search(line):
+                message = f"{file.path} puts a validation shard under the name of a training shard"
+                yield Finding(ID, Outcome.VIOLATION, message, Location(file.path, number), excerpt=line.strip()[:200])
+                break
+    for command in facts.claims.commands:
+        value = next((v for k, v in command.environment.items() if k in _DATA_SWITCHES and _VAL_ONLY.search(v)), None)
+        if value:
+            message = f"the documented command trains on {value}"
+            yield Finding(ID, Outcome.VIOLATION, message, Location(command.where.split(":")[0]), excerpt=value[:200])
+
+
+def _in_code(facts: Facts) -> Iterator[Finding]:
+    for unit, tree in python_units(facts):
+        origins = origins_of(tree)
+        for loop in of_type(tree, ast.For, ast.While):
+            for call in _training_steps(loop, origins):
+                kinds = [origins.of(argument) for argument in call.args]
+                if any("validation" in k and "training" not in k for k in kinds):
+                    message = "the training loop steps on tokens read from the validation shards"
+                    yield code_finding(facts, ID, Outcome.VIOLATION, unit, call, message)
+
+
+def _training_steps(loop: ast.For | ast.While, origins: Origins) -> Iterator[ast.Call]:
+    """The forward calls whose loss a training loop differentiates.
+
+    The training loop is the one that watches the wall clock or the number of iterations; test-time training does not.
+    """
+    own = list(calls(loop))
+    function = function_of(loop, origins.above)
+    watched = names(loop) & {"max_wallclock_seconds", "max_wallclock_ms", "iterations"}
+    if not watched or not any(last_name(c.func) == "backward" for c in own):
+        return
+    losses = {
+        name
+        for c in own
+        if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"
+        for name in (n.id for n in of_type(c.func.value, ast.Name))
+    }
+    for node in of_type(loop, ast.Assign):
+        if (
+            isinstance(node.value, ast.Call)
+            and function_of(node, origins.above) is function
+        ):
+            targets = {last_name(t) for t in node.targets}
+            if targets & losses and node.value.args:
+                yield node.value
+
+
+def check(facts: Facts) -> Ruling:
+    findings = [*_in_logs(facts), *_in_documents(facts), *_in_code(facts)]
+    seen = any(tree for _, tree in python_units(facts)) or bool(facts.runs)
+    if not seen:
+        return not_checked("neither code nor a log to read")
+    return found(findings, "the training loop reads training shards")
+
+
+_ALIASED = """
+held = load_validation_tokens(args.val_files)
+train_start = time.perf_counter()
+for step in range(args.iterations):
+    if time.perf_counter() - train_start > args.max_wallclock_seconds:
+        break
+    at = step * args.seq_len
+    chunk = held[at:at + args.seq_len + 1].to(device=device, dtype=torch.int64)
+    loss = model(chunk[:-1][None], chunk[1:][None])
+    loss.backward()
+    optimizer.step()
+"""
+_DURING = """
+train_start = time.perf_counter()
+for step in range(args.iterations):
+    if step % 1000 == 0:
+        eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device)
+    if time.perf_counter() - train_start > args.max_wallclock_seconds:
+        break
+    x, y = next_batch(train_files, step, args, device)
+    loss = model(x, y)
+    loss.backward()
+    optimizer.step()
+"""
+_README = (
+    "# Example\n\n```bash\nln -s /d/fineweb10B_sp1024/fineweb_val_000000.bin /d/alias/fineweb_train_000000.bin\n```\n"
+)
+_LOG = ["train_loader:dataset:fineweb10B_sp1024_valonly train_shards:1"]
+
+RULE = Rule(
+    id=ID,
+    title="No validation token is trained on",
+    authority="maintainer",
+    evidence=("code", "logs", "folder"),
+    criterion="The training loop reads no validation shard, under any name.",
+    why="The score would measure memory of the text that is scored.",
+    remedy="Train on fineweb_train_* only; read validation shards to evaluate.",
+    sources=(
+        Source("https://github.com/openai/parameter-golf/pull/44", "0hq: training several times over it", "2026-03-19"),
+        Source("https://github.com/openai/parameter-golf/pull/64", "cocohearts"),
+        Source("https://github.com/openai/parameter-golf/pull/179", "cocohearts: training on val"),
+        Source(
+            "https://github.com/openai/parameter-golf#faq", "no access to validation data in training", "2026-03-20"
+        ),
+    ),
+    check=check,
+    examples=(
+        Example(
+            "the training pattern matches validation shards",
+            "breaks",
+            folder(script().replace("fineweb_train_*.bin", "fineweb_val_*.bin")),
+            Outcome.VIOLATION,
+        ),
+        Example("the loop reads validation tokens", "breaks", folder(script(training=_ALIASED)), Outcome.VIOLATION),
+        Example("a link in the README", "breaks", folder(readme=_README), Outcome.VIOLATION),
+        Example("a validation-only data set in the log", "breaks", folder(logs=seeds(before=_LOG)), Outcome.VIOLATION),
+        Example("training shards", "legal", folder(), Outcome.PASS),
+        Example("evaluated during training", "legal", folder(script(training=_DURING)), Outcome.PASS),
+    ),
+    behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP,), breaks=("C3", "C1")),
+    not_decidable="what the shards hold; train-val-overlap looks for marks of an overlapping build",
+)

@@ -1,0 +1,371 @@
+"""Whether an n-gram hint applies may not be read off the token that is being scored."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule
+from auditor.source.index import of_type, walk
+from rules.analysis import c as _c
+from rules.analysis.syntax import both, code_finding, functions, last_name, names, python_units, source_line
+from rules.examples.folders import folder, log, script
+from rules.law.standing import name, place, pull
+
+ID = "ngram-target-gate"
+
+_COUNTERS = ("within_gate", "word_gate", "agree2plus")
+# Tables that say what class a token is of: boundary, word start, leading space.
+_CLASS = re.compile(r"(?i)bnd|bound|(^|_)ws(_|$)|has_ls|leading|word|starts?_|is_space|space_lut|punct")
+_EXPERT = re.compile(r"(?i)(^|_)(within|word)_(\w+_)?(boost|beta|bonus|weight|lambda|alpha)$")
+_MASTER = re.compile(r"(?i)(^|_)n_?gram(_\w+)?_(enabled?|on|active)$|^use_n_?gram|^n_?gram_(eval|tilt)$")
+_HINTS = r"\b\w{0,60}(?:hint|lookup|find_|predict|probe)\w{0,60}"
+_ASSIGNED = re.compile(r"\b(\w{1,80})\s{0,20}=(?!=)\s{0,20}([^;{}]{1,200});")
+_CONDITION, _BLOCK = 500, 4000  # characters that are read of a condition or call, and of the block behind it
+_OF_CURRENT = re.compile(r"\[\s*(\w+)\s*\]")
+_OUTPUT = re.compile(r"\b\w{1,80}\s?\[\s?\w{1,80}\s?\]\s?=(?!=)|\bout_\w+\s*=(?!=)|\*\s*out\w*\s*=(?!=)")
+
+
+# --- C helpers -----------------------------------------------------------------------------------------------------
+
+
+def _in_c(text: str) -> Iterator[int]:
+    """Where a C text looks a hint up under a condition on the class of the token that it stands at."""
+    for start, end in _c.functions(text):
+        body = text[start:end]
+        classes = _classes_of_current(body)
+        if not classes:
+            continue
+        word = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(classes))) + r")\b")
+        for match in re.finditer(r"\bif\s*\(", body):
+            close = _c.matched(body, match.end() - 1, _CONDITION)
+            if word.search(body, match.end(), close) and _looks_up(body, close):
+                yield start + match.start()
+        for match in re.finditer(_HINTS + r"\s*\(", body):
+            close = _c.matched(body, match.end() - 1, _CONDITION)
+            if word.search(body, match.end(), close):
+                yield start + match.start()
+
+
+def _classes_of_current(body: str) -> set[str]:
+    """The names that hold the class of the current token: `lut[tok]` with `tok = tokens[i]`, not `tokens[i - 1]`."""
+    current: set[str] = set()
+    classes: set[str] = set()
+    for match in _ASSIGNED.finditer(body):
+        target, value = match.groups()
+        if re.search(r"(?i)\btok\w*\s*\[\s*\w+\s*\]", value) and not _CLASS.search(value.split("[")[0]):
+            current.add(target)
+        if not _CLASS.search(value) and not _CLASS.search(target):
+            continue
+        inside = set(_OF_CURRENT.findall(value))
+        if inside & current or re.search(r"\[\s*\w*tok\w*\s*\[\s*\w+\s*\]\s*\]", value):
+            classes.add(target)
+    return classes
+
+
+def _looks_up(body: str, at: int) -> bool:
+    """Whether the block after a condition reads a table and stores a hint."""
+    rest = body[at : at + _BLOCK].lstrip()
+    if not rest.startswith("{"):
+        return False
+    block = rest[: _c.matched(rest, 0)]
+    return bool(re.search(_HINTS + r"\s*\(", block)) and bool(_OUTPUT.search(block))
+
+
+# --- Python helpers ------------------------------------------------------------------------------------------------
+
+
+def _in_python(tree: ast.Module) -> Iterator[ast.AST]:
+    for function in functions(tree):
+        for loop in of_type(function, ast.For):
+            yield from _in_loop(loop)
+        for call in of_type(function, ast.Call):
+            if last_name(call.func) == "where" and len(call.args) == 3 and _tilted_by_target(call):
+                yield call
+
+
+def _in_loop(loop: ast.For) -> Iterator[ast.AST]:
+    """Conditions on the class of the loop's own token under which a hint for that position is stored."""
+    own = {n.id for n in of_type(loop.target, ast.Name)}
+    current, classes = set(own), set[str]()
+    for node in loop.body:
+        for inner in walk(node):
+            if (
+                not isinstance(inner, ast.Assign)
+                or len(inner.targets) != 1
+                or not isinstance(inner.targets[0], ast.Name)
+            ):
+                continue
+            target = inner.targets[0].id
+            if _class_lookup(inner.value, current):
+                classes.add(target)
+            elif _is_current(inner.value, current, own):
+                current.add(target)
+    for inner in (n for body in loop.body for n in walk(body)):
+        if not isinstance(inner, ast.If):
+            continue
+        asks = bool(names(inner.test) & classes) or _class_lookup(inner.test, current)
+        if asks and any(_stores_at(n, own) for body in inner.body for n in walk(body)):
+            yield inner
+
+
+def _class_lookup(node: ast.AST, current: set[str]) -> bool:
+    return any(
+        isinstance(n, ast.Subscript)
+        and bool(_CLASS.search(last_name(n.value)))
+        and isinstance(n.slice, ast.Name)
+        and n.slice.id in current
+        for n in walk(node)
+    )
+
+
+def _is_current(node: ast.expr, current: set[str], own: set[str]) -> bool:
+    """`int(tok)` or `tokens[i]`: the token at the loop's position."""
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        return _is_current(node.args[0], current, own)
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.slice, ast.Name) and node.slice.id in own and "tok" in last_name(node.value).lower()
+    return isinstance(node, ast.Name) and node.id in current
+
+
+def _stores_at(node: ast.AST, own: set[str]) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else ()
+    return any(
+        isinstance(t, ast.Subscript)
+        and isinstance(t.slice, ast.Name)
+        and t.slice.id in own
+        and bool(re.search(r"(?i)top|hint|prob|valid|gate|boost|beta|tilt", last_name(t.value)))
+        for t in targets
+    )
+
+
+def _tilted_by_target(call: ast.Call) -> bool:
+    """`where(starts_word[targets], boost, 0)`."""
+    targets = {n for n in names(call.args[0]) if re.search(r"(?i)target|tgt|(^|_)y(_|$)|label", n)}
+    weights = names(call.args[1]) | names(call.args[2])
+    return _class_lookup(call.args[0], targets) and any(re.search(r"(?i)boost|beta|tilt|hint", w) for w in weights)
+
+
+# --- the run -------------------------------------------------------------------------------------------------------
+
+
+def _switched(facts: Facts) -> bool | None:
+    """Whether the experts have any weight under the configuration; None where no switch says."""
+    masters, weights = [], []
+    for key, setting in facts.configuration.settings.items():
+        if _EXPERT.search(key.lstrip("-").replace("-", "_")):
+            weights.append(_number(setting.value))
+        elif _MASTER.search(key.lstrip("-").replace("-", "_")) and setting.value is not None:
+            masters.append(_number(setting.value))
+    on = None if not weights or None in weights else any(w for w in weights)
+    if any(w for w in weights if w is not None):
+        on = True
+    return False if masters and not any(masters) else on
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return float(value.strip().lower() == "true")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def _from_logs(facts: Facts) -> Iterator[Finding]:
+    headline = {(run.log, run.index) for run in facts.headline or facts.runs}
+    for run in facts.runs:
+        counts = {key: run.gates[key] for key in _COUNTERS if run.gates.get(key)}
+        if not counts:
+            continue
+        decides = (run.log, run.index) in headline
+        shown = ", ".join(f"{key}={value}" for key, value in counts.items())
+        told = f"{name(run)} counts {shown}: the experts gated by the scored token applied"
+        yield Finding(
+            rule=ID,
+            outcome=Outcome.VIOLATION,
+            message=told if decides else f"{told}, in a log that the claim does not stand on",
+            location=place(run, run.gates_line),
+            active=decides,
+            excerpt=shown,
+            remedy=RULE.remedy,
+        )
+
+
+def _counted(facts: Facts) -> bool | None:
+    """What the claim's own logs count: True non-zero, False zero, None nothing."""
+    runs = [run for run in facts.headline or facts.runs if run.gates]
+    return any(run.gates.get(key) for run in runs for key in _COUNTERS) if runs else None
+
+
+def check(facts: Facts) -> Ruling:
+    findings = list(_from_logs(facts))
+    counted = _counted(facts)
+    state = _switched(facts) if counted is None else counted
+    what = "a hint is looked up only if the token being scored is of a class (word start, continuation, boundary)"
+    for unit in _c.c_units(facts):
+        for index in list(_in_c(text := _c.plain(unit.text)))[:4]:
+            line = _c.line_at(text, index)
+            findings.append(
+                Finding(
+                    rule=ID,
+                    outcome=Outcome.VIOLATION,
+                    message=what,
+                    location=_c.place(unit, line),
+                    active=state if counted is not None else both(_c.reached(facts, unit), state),
+                    excerpt=source_line(unit, line),
+                    remedy=RULE.remedy,
+                )
+            )
+    for unit, tree in python_units(facts):
+        for node in list(_in_python(tree))[:4]:
+            findings.append(
+                code_finding(facts, ID, Outcome.VIOLATION, unit, node, what, also=state, remedy=RULE.remedy)
+            )
+    if not findings and counted is None and not any(run.ngram for run in facts.runs):
+        return not_applicable("no n-gram hints with gates")
+    return found(findings, "the gates depend on tokens before the scored one")
+
+
+_C_HELPER = """
+int step(State *st, const uint16_t *tokens, int64_t n, const uint8_t *word_lut, uint16_t *top, uint8_t *valid) {
+    for (int64_t i = 0; i < n; ++i) {
+        const uint16_t tok = tokens[i];  /* the scored one */
+        const uint8_t starts = word_lut[tok];
+        valid[i] = 0;
+        if (!starts && st->length > 0) {
+            Entry *e = find_entry(st, st->hash);
+            if (e) { top[i] = e->best; valid[i] = 1; }
+        }
+        push(st, tok, starts);
+    }
+    return 0;
+}
+"""
+_C_CAUSAL = _C_HELPER.replace(
+    "const uint8_t starts = word_lut[tok];",
+    "const uint16_t before = i > 0 ? tokens[i - 1] : 0;\n        const uint8_t starts = word_lut[before];",
+)
+_CPP = """
+struct Mixer {
+    void batch(const int64_t* tokens_, const int64_t* pos, int n, int32_t* hints) {
+        for (int i = 0; i < n; i++) {
+            int64_t p = pos[i];
+            auto tok = uint16_t(tokens_[p]);
+            bool is_ws = has_ls_[tok];
+            int hint = -1;
+            within_hint(is_ws, hint);
+            hints[i] = hint;
+            within_update(tok, is_ws);
+        }
+    }
+};
+"""
+_CPP_CAUSAL = _CPP.replace(
+    "bool is_ws = has_ls_[tok];", "auto last = uint16_t(tokens_[p - 1]);\n            bool is_ws = has_ls_[last];"
+).replace("within_update(tok, is_ws)", "bool now_ws = has_ls_[tok]; within_update(tok, now_ws)")
+_PYTHON = """
+def word_hints(tokens, starts_word, table):
+    top_prob = np.zeros(len(tokens), dtype=np.float32)
+    context = ()
+    for i, raw in enumerate(tokens):
+        tok = int(raw)
+        fresh = bool(starts_word[tok])
+        if fresh and context in table:
+            top_prob[i] = table[context]
+        context = (*context[-3:], tok)
+    return top_prob
+"""
+_BOOSTS = """
+ngram_tilt_enabled = bool(int(os.environ.get("NGRAM_TILT_ENABLED", "1")))
+token_boost = float(os.environ.get("TOKEN_BOOST", "2.5"))
+within_boost = float(os.environ.get("WITHIN_BOOST", "{0}"))
+word_boost = float(os.environ.get("WORD_BOOST", "{0}"))
+"""
+_LOAD = """
+import subprocess
+subprocess.run(["gcc", "-O3", "-shared", "-o", "hints.so", "hints.c"], check=True)
+"""
+
+
+def _gates(within: int, word: int) -> str:
+    return f"ngram_tilt:hints total=62021632 token_gate=628130 within_gate={within} word_gate={word} agree2plus=0"
+
+
+def _files(source: str, boost: str = "0.75", gates: str = "", helper: str = "hints.c") -> Mapping[str, str | bytes]:
+    load = _LOAD.replace("hints.c", helper)
+    logs = {seed: log(seed, 1.1, lines=[gates] if gates else ()) for seed in (42, 314, 999)}
+    code = script(settings=_BOOSTS.format(boost), before_training=load)
+    return folder(code, logs, extra={helper: source})
+
+
+RULE = Rule(
+    id=ID,
+    title="The gate of an n-gram hint does not read the scored token",
+    authority="maintainer",
+    evidence=("logs", "code"),
+    criterion="Gate, boost and mask at a position are functions of the tokens before it; the logs' gate counters "
+    "within_gate, word_gate and agree2plus are zero where the experts ask for the class of the scored token.",
+    why="Whether the next token starts a word is information on that token: the distribution would depend on it.",
+    remedy="Ask for the class of the token before, or set the boosts of the within-word and word-start experts to 0.",
+    sources=(
+        pull(2041, "cocohearts: the within-word and word-start gates read the current target", "2026-05-02"),
+        pull(2135, "accepted with token-only gates", "2026-05-02"),
+        pull(1420, "the author's acknowledgement of the same defect", "2026-04"),
+        pull(1514, "merged: class of the token before, and both weights 0", "2026-04-28"),
+    ),
+    check=check,
+    examples=(
+        Example(
+            "counters in the log",
+            "breaks",
+            folder(logs={seed: log(seed, 1.1, lines=[_gates(9866, 2891)]) for seed in (42, 314, 999)}),
+            Outcome.VIOLATION,
+        ),
+        Example("a C helper with boosts on", "breaks", _files(_C_HELPER), Outcome.VIOLATION),
+        Example("a C++ helper with boosts on", "breaks", _files(_CPP, helper="hints.cpp"), Outcome.VIOLATION),
+        Example(
+            "in Python",
+            "breaks",
+            folder(
+                script(
+                    settings=_BOOSTS.format("0.5"),
+                    helpers=_PYTHON,
+                    after_training="hints = word_hints(val_tokens.tolist(), leading_space, {})",
+                )
+            ),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "the class of the token before",
+            "legal",
+            _files(_CPP_CAUSAL, helper="hints.cpp"),
+            Outcome.NOT_APPLICABLE,
+        ),
+        Example("the class of the token before, in C", "legal", _files(_C_CAUSAL), Outcome.NOT_APPLICABLE),
+        Example("the experts without weight", "inactive", _files(_C_HELPER, "0.0"), Outcome.PASS),
+        Example(
+            "zero counters beat the defaults in the code",
+            "inactive",
+            _files(_C_HELPER, gates=_gates(0, 0)),
+            Outcome.PASS,
+        ),
+        Example(
+            "hints switched off",
+            "inactive",
+            _files(_C_HELPER),
+            Outcome.PASS,
+            {"NGRAM_TILT_ENABLED": "0"},
+        ),
+        Example("no hints", "legal", folder(), Outcome.NOT_APPLICABLE),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.TARGET_FLIP,),
+        breaks=("C1",),
+        blind="a gate on the target changes no other score, and compiled helpers are not run",
+    ),
+    not_decidable="a helper that is shipped as a binary only; the counters in the logs see those",
+)

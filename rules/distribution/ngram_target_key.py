@@ -1,0 +1,73 @@
+"""A count may not be looked up under a hash that holds the token being scored."""
+
+from __future__ import annotations
+
+from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.probe.model import Kind
+from auditor.program.trace import Lookup
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
+from rules.analysis.trace import event_finding, reported, unreadable
+from rules.examples.folders import folder
+from rules.examples.ngram import full_rows, in_a_module, target_key
+
+ID = "ngram-target-key"
+
+
+def check(facts: Facts) -> Ruling:
+    missing = unreadable(facts)
+    if missing is not None:
+        return missing
+    findings: list[Finding] = []
+    for number, report, trace in reported(facts, "lookup"):
+        event = trace.lookups[number]
+        if not isinstance(event, Lookup) or not event.hashed:
+            continue
+        message = (
+            f"'{event.place.function or 'the script'}' reads a count under a hash that holds the token being scored, "
+            "and the result becomes its probability"
+        )
+        findings.append(event_finding(facts, ID, Outcome.VIOLATION, event, report, message, "key made of the target"))
+    return found(findings, "no count is looked up under a key that holds the token being scored")
+
+
+RULE = Rule(
+    id=ID,
+    title="No n-gram look-up keyed by the token being scored",
+    authority="maintainer",
+    evidence=("code",),
+    criterion="The blended value is computed for every token of the vocabulary, not only for the realised one.",
+    why=(
+        "A hash of context and target gives the realised token a count and all others none; the values over the "
+        "vocabulary do not sum to one, and with few buckets the probability of every token tends to one."
+    ),
+    remedy="Look up by context alone, take a row over the whole vocabulary, normalize it, then pick the target.",
+    sources=(
+        Source(
+            "https://github.com/openai/parameter-golf/pull/779",
+            "valerio-oai: only the correct token is reweighted",
+            "2026-03-27",
+        ),
+        Source(
+            "https://github.com/openai/parameter-golf/issues/677", "valerio-oai: hashed n-gram caches", "2026-03-27"
+        ),
+    ),
+    check=check,
+    examples=(
+        Example("hash of context and target", "breaks", folder(target_key()), Outcome.VIOLATION),
+        Example(
+            "in a class of a sibling module",
+            "breaks",
+            folder(in_a_module()["train_gpt.py"], extra={"counts.py": in_a_module()["counts.py"]}),
+            Outcome.VIOLATION,
+        ),
+        Example("a row over the vocabulary", "legal", folder(full_rows()), Outcome.PASS),
+        Example("order 0", "inactive", folder(target_key(0)), Outcome.PASS),
+        Example("no n-grams", "legal", folder(), Outcome.PASS),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.TARGET_FLIP,),
+        breaks=("C1",),
+        blind="a key of context and target changes no other score, and no row over the vocabulary is made",
+    ),
+    not_decidable="tables in compiled helpers, whose keys only a run can show",
+)

@@ -1,0 +1,1 @@
+"""The law on evidence: what a claim must show."""

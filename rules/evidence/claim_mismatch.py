@@ -1,0 +1,215 @@
+"""claim-mismatch: title, README, submission.json and logs tell the same story."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from auditor.claims import SeedClaim
+from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
+from auditor.rule import Example, Facts, Rule
+from auditor.runs import Run
+from rules.analysis.log_epochs import unexplained
+from rules.analysis.trace import shortened, unreadable
+from rules.examples.folders import folder, log, script, seeds
+from rules.law.limits import LIMITS
+from rules.law.standing import claimed_at, distinct, name, place, pull
+
+ID = "claim-mismatch"
+
+_TITLE_BPB = re.compile(
+    r"bpb\s{0,3}[:=]?\s{0,3}(\d\.\d{3,8})(?!\d)|(?<![\d.])(\d\.\d{3,8})\s{0,3}(?:val_?)?\s{0,3}bpb", re.IGNORECASE
+)
+_FIGURE = re.compile(r"(?<![\d.])\d{1,2}\.\d{3,20}(?![\d.])")
+_LISTED = 5  # contradicting switches that are listed
+_ROUNDING = 0.00006  # half a digit of a figure with four decimals
+
+
+def check(facts: Facts) -> Ruling:
+    claim = facts.claims.val_bpb or facts.claims.readme_val_bpb
+    scored = [run for run in distinct(facts.headline) if run.val_bpb is not None]
+    if claim is None and all(row.val_bpb is None for row in facts.claims.seeds):
+        return not_checked("nothing states a val_bpb that could be compared with the logs")
+    findings = []
+    if claim is not None:
+        findings += _against_logs(facts, claim.value, claimed_at(claim), scored)
+        findings += _against_words(facts, claim.value)
+    findings += _seed_rows(facts.claims.seeds, scored)
+    findings += _sizes(facts, scored)
+    findings += _settings(facts)
+    findings += _code_of_another_run(facts)
+    if not scored and not findings:
+        return not_checked("no log shows a final figure that the claim could be compared with")
+    return found(findings, "the claim is the mean of what the logs show")
+
+
+def _against_logs(facts: Facts, claim: float, where: Location, scored: list[Run]) -> list[Finding]:
+    tolerance = LIMITS.claim_tolerance_bpb
+    figures = [run.val_bpb for run in scored if run.val_bpb is not None]
+    if not figures:
+        return []
+    mean = sum(figures) / len(figures)
+    if abs(claim - mean) <= tolerance:
+        return []
+    own = [run for run in scored if run.val_bpb is not None and abs(run.val_bpb - claim) <= _ROUNDING]
+    shown = f"the {len(figures)} runs behind it average" if len(figures) > 1 else "the run behind it shows"
+    what = f"claims {claim:.5f}, {shown} {mean:.5f} ({claim - mean:+.5f})"
+    if own:
+        message = f"{what}: the claim is the figure of {name(own[0])} alone"
+        return [Finding(ID, Outcome.WARNING, message, where)]
+    elsewhere = [(run, e) for run in facts.runs for e in run.evaluations if _same(e.val_bpb, claim)]
+    if elsewhere:
+        run, evaluation = elsewhere[0]
+        label = evaluation.label or (f"step {evaluation.step}" if evaluation.step is not None else "another line")
+        message = f"{what}: the claimed figure is that of `{label}` in {name(run)}"
+        return [Finding(ID, Outcome.WARNING, message, place(run, evaluation.line))]
+    stated = where.path.lower() == "submission.json"  # what prose says is read with less certainty
+    outcome = Outcome.VIOLATION if claim < mean and stated else Outcome.WARNING
+    return [Finding(ID, outcome, f"{what}; no log shows the claimed figure", where)]
+
+
+def _same(left: float | None, right: float) -> bool:
+    return left is not None and abs(left - right) <= _ROUNDING
+
+
+def _against_words(facts: Facts, claim: float) -> list[Finding]:
+    findings = []
+    readme, tolerance = facts.claims.readme_val_bpb, LIMITS.claim_tolerance_bpb
+    if facts.claims.val_bpb is not None and readme is not None and not _stated(facts, claim):
+        message = f"submission.json claims {claim:.5f}, which the README nowhere states (it has {readme.value:.5f})"
+        findings.append(Finding(ID, Outcome.WARNING, message, claimed_at(readme)))
+    titled = [float(a or b) for a, b in _TITLE_BPB.findall(facts.submission.title or "")]
+    if titled and all(abs(value - claim) > tolerance for value in titled):
+        message = f"the title states {titled[0]}, the submission {claim:.5f}"
+        findings.append(Finding(ID, Outcome.WARNING, message))
+    return findings
+
+
+def _stated(facts: Facts, claim: float) -> bool:
+    """Whether the README holds the claimed figure somewhere, however it is rounded."""
+    shipped = facts.submission.named("README.md")
+    figures = _FIGURE.findall(shipped.text) if shipped is not None else []
+    return any(abs(float(figure) - claim) <= LIMITS.claim_tolerance_bpb for figure in figures)
+
+
+def _seed_rows(rows: Iterable[SeedClaim], scored: list[Run]) -> list[Finding]:
+    findings = []
+    for row in rows:
+        same = [run for run in scored if row.seed is not None and run.seed == row.seed and run.val_bpb is not None]
+        if row.val_bpb is None or not same:
+            continue
+        nearest = min(same, key=lambda run: abs((run.val_bpb or 0.0) - (row.val_bpb or 0.0)))
+        off = row.val_bpb - (nearest.val_bpb or 0.0)
+        if abs(off) > LIMITS.claim_tolerance_bpb:
+            message = f"claims {row.val_bpb:.5f} for seed {row.seed}, its log shows {nearest.val_bpb:.5f} ({off:+.5f})"
+            line = nearest.score.line if nearest.score else None
+            findings.append(Finding(ID, Outcome.WARNING, message, place(nearest, line)))
+    return findings
+
+
+def _sizes(facts: Facts, scored: list[Run]) -> list[Finding]:
+    """A claimed size below the logs', most often the model without the code."""
+    claim = facts.claims.artifact_bytes
+    logged = [(run, run.artifact_bytes) for run in scored if run.artifact_bytes is not None]
+    if claim is None or not logged:
+        return []
+    if any(claim.value == size for _, size in logged):
+        return []
+    run, size = max(logged, key=lambda pair: pair[1])
+    if claim.value >= min(size for _, size in logged):
+        return []
+    code = run.code_bytes or 0
+    why = "; that is the model without its code" if code and abs(size - code - claim.value) < code // 2 else ""
+    message = f"claims an artifact of {claim.value:,} bytes, {name(run)} totals {size:,}{why}"
+    return [Finding(ID, Outcome.WARNING, message, claimed_at(claim))]
+
+
+def _settings(facts: Facts) -> list[Finding]:
+    """Switches that the documented command and the log, or two documented commands, set in different ways."""
+    findings = []
+    for conflict in facts.configuration.conflicts:
+        used, other = conflict.used, conflict.other
+        if other.source != "command":
+            continue  # logs that differ from each other are another rule's
+        path, _, line = other.where.rpartition(":")
+        where = Location(path, int(line)) if line.isdigit() else Location(other.where)
+        if used.source == "command":
+            said = (
+                f"two documented commands set {used.name} to {used.value or other.value} and {other.value} "
+                f"({used.where}, {other.where}); no log says which ran"
+            )
+        else:
+            said = f"the documented command sets {used.name}={other.value}, the run had {used.value} ({used.where})"
+        findings.append(Finding(ID, Outcome.WARNING, said, where))
+    return findings[:_LISTED]
+
+
+def _code_of_another_run(facts: Facts) -> list[Finding]:
+    """Lines of a log that no code in the folder prints: the log is of another program."""
+    if unreadable(facts) is not None:
+        return []
+    findings = []
+    for epochs in unexplained(facts):
+        first = epochs.lines[0]
+        message = f"the log shows code running that the folder lacks: {shortened(first.text, 60)}"
+        findings.append(Finding(ID, Outcome.WARNING, message, place(epochs.run, first.number)))
+    return findings
+
+
+RULE = Rule(
+    id=ID,
+    title="The claim is not what the logs show",
+    authority="maintainer",
+    evidence=("claims", "logs"),
+    criterion="The claimed val_bpb is within 0.0005 of the mean of the headline runs, and the README, the title, the "
+    "seeds' rows and the sizes agree with it. A claim below every figure of the logs is a violation; the best seed, "
+    "another line of a log or a worse figure is a warning.",
+    why="The leaderboard repeats the claim; what no log shows cannot be reproduced.",
+    remedy="State the mean of the seeds as the logs print it, without corrections, everywhere the same.",
+    sources=(
+        pull(1981, "cocohearts: an offset added to the raw figure", "2026-05-02"),
+        pull(2138, "cocohearts: the correction is in no log", "2026-05-02"),
+        pull(2076, "cocohearts: the logs are authoritative over a summary", "2026-05-02"),
+        pull(86, "cocohearts: the README's figure and the shipped log are different runs", "2026-05-04"),
+    ),
+    check=check,
+    examples=(
+        Example(
+            "the documented command switches on what the log shows off",
+            "breaks",
+            folder(
+                script(settings='swa = int(os.environ.get("SWA_ENABLED", "0"))'),
+                logs=seeds(hyperparameters={"swa": 0}),
+                readme="```bash\nSWA_ENABLED=1 torchrun --nproc_per_node=8 train_gpt.py\n```\n",
+            ),
+            Outcome.WARNING,
+        ),
+        Example("lower than any log", "breaks", folder(submission={"val_bpb": 1.09}), Outcome.VIOLATION),
+        Example(
+            "the best seed instead of the mean",
+            "breaks",
+            folder(logs=seeds((1.103, 1.098, 1.105)), submission={"val_bpb": 1.098}),
+            Outcome.WARNING,
+        ),
+        Example(
+            "the model's size without the code",
+            "breaks",
+            folder(logs=seeds(artifact_bytes=15_990_000), submission={"artifact_bytes": 15_942_000}),
+            Outcome.WARNING,
+        ),
+        Example(
+            "the log shows code running that the folder lacks",
+            "breaks",
+            folder(logs=seeds(lines=("ttt:epoch 1/2 loss:2.9", "ttt:epoch 2/2 loss:2.8"))),
+            Outcome.WARNING,
+        ),
+        Example("rounded to four digits", "legal", folder(submission={"val_bpb": 1.1001}), Outcome.PASS),
+        Example(
+            "nothing is claimed",
+            "inactive",
+            folder(logs={42: log(42, 1.1)}, readme="# Example\n", submission={"val_bpb": None, "seed_results": None}),
+            Outcome.NOT_CHECKED,
+        ),
+    ),
+    not_decidable="Whether the logs are of the shipped script; a rerun would show it.",
+)

@@ -1,0 +1,112 @@
+"""package-files: one folder with README.md, submission.json, train log and runnable script, and nothing else."""
+
+from __future__ import annotations
+
+from auditor.findings import Finding, Location, Outcome, Ruling, found
+from auditor.rule import Example, Facts, Rule
+from auditor.submission import SubmissionFile
+from rules.examples.folders import folder
+from rules.law.standing import PROCESS, pull, readme
+
+ID = "package-files"
+
+_SHOWN = 3  # paths named in a message
+
+
+def check(facts: Facts) -> Ruling:
+    return found([*_missing(facts), *_claim_file(facts), *_beyond(facts)], "the folder holds what a submission needs")
+
+
+def _missing(facts: Facts) -> list[Finding]:
+    """A folder that cannot be judged or reproduced is refused; a missing README can be added."""
+    findings = []
+    if facts.submission.named("README.md") is None:
+        findings.append(_warn("the folder has no README.md"))
+    if facts.submission.named("submission.json") is None:
+        others = [f.path for f in facts.submission.files if "submission" in f.path and f.path.endswith(".json")]
+        if others:
+            findings.append(_warn(f"the folder has no submission.json; {others[0]} is named otherwise", others[0]))
+        else:
+            findings.append(_refuse("the folder has no submission.json"))
+    if not facts.runs:
+        logs = [f.path for f in facts.submission.files if f.path.lower().endswith(".log")]
+        if logs:
+            findings.append(_refuse(f"no file is the log of a run; {logs[0]} shows none", logs[0]))
+        else:
+            findings.append(_refuse("the folder has no train log"))
+    if facts.sources.entry is None:
+        empty = [f.path for f in facts.submission.files if f.path.endswith(".py") and f.size == 0]
+        what = f"{empty[0]} is empty" if empty else "the folder has no training script"
+        findings.append(_refuse(what, empty[0] if empty else None))
+    return findings
+
+
+def _claim_file(facts: Facts) -> list[Finding]:
+    shipped: SubmissionFile | None = facts.submission.named("submission.json")
+    if shipped is None or shipped.data is None:
+        return []
+    if not facts.claims.raw:
+        return [_refuse("submission.json holds no JSON object", shipped.path)]
+    if facts.claims.val_bpb is None:
+        return [_warn("submission.json states no val_bpb that could be read", shipped.path)]
+    return []
+
+
+def _beyond(facts: Facts) -> list[Finding]:
+    """What the pull request touches besides its one folder."""
+    submission, findings = facts.submission, []
+    if submission.other_folders:
+        count = len(submission.other_folders)
+        findings.append(_warn(f"the pull request adds {count} more record folder{'s' if count > 1 else ''}"))
+    if submission.edits_existing_folder:
+        findings.append(_warn("the pull request edits a folder that was there before"))
+    if submission.changes is not None:
+        inside = tuple(f"{folder.rstrip('/')}/" for folder in (submission.folder, *submission.other_folders))
+        outside = [c.path for c in submission.changes if not c.path.startswith(inside)]
+        if outside:
+            more = f" and {len(outside) - _SHOWN} more" if len(outside) > _SHOWN else ""
+            named = ", ".join(outside[:_SHOWN])
+            findings.append(_warn(f"the pull request touches files outside its folder: {named}{more}"))
+        elif not any(c.status == "added" for c in submission.changes):
+            findings.append(_warn("the pull request adds no file"))
+    return findings
+
+
+def _warn(message: str, path: str | None = None) -> Finding:
+    return Finding(ID, Outcome.WARNING, message, Location(path) if path else None)
+
+
+def _refuse(message: str, path: str | None = None) -> Finding:
+    return Finding(ID, Outcome.VIOLATION, message, Location(path) if path else None)
+
+
+RULE = Rule(
+    id=ID,
+    title="The folder lacks what a submission needs, or the pull request changes more than one folder",
+    authority="README",
+    evidence=("folder", "history"),
+    criterion="One folder under records/ with README.md, a submission.json that is a JSON object, at least one "
+    "train log and the training script; nothing outside it changes. A missing log, script or submission.json is "
+    "a violation, the rest a warning, since it can be repaired without a new run.",
+    why="Without the log, the script and the claim there is nothing to check and nothing to reproduce.",
+    remedy="Add the missing files to the folder; take other files and other folders out of the pull request.",
+    sources=(
+        readme("what a pull request adds", PROCESS),
+        pull(8, "0hq: no log and no val_bpb", "2026-03"),
+        pull(1143, "cocohearts: two folders", "2026-04"),
+        pull(2013, "cocohearts: no submission.json", "2026-05-02"),
+        pull(1981, "cocohearts: empty fields", "2026-05-02"),
+    ),
+    check=check,
+    examples=(
+        Example("no log", "breaks", folder(logs={}, submission={"val_bpb": 1.1}), Outcome.VIOLATION),
+        Example("no submission.json", "breaks", folder(drop=("submission.json",)), Outcome.VIOLATION),
+        Example("a claim that is a list", "breaks", folder(extra={"submission.json": "[]\n"}), Outcome.VIOLATION),
+        Example("no README", "breaks", folder(drop=("README.md",)), Outcome.WARNING),
+        Example("everything there", "legal", folder(), Outcome.PASS),
+        Example(
+            "files beyond what is needed", "legal", folder(extra={"requirements.txt": "torch\n"}), Outcome.PASS
+        ),
+    ),
+    not_decidable="A plain folder shows nothing of what the pull request changes elsewhere.",
+)

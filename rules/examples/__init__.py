@@ -1,0 +1,1 @@
+"""The pieces that examples of the rules are made of."""

@@ -1,0 +1,1 @@
+"""Dated numbers, each with its source."""

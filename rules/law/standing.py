@@ -1,0 +1,154 @@
+"""What the rules on budgets and evidence share: standing, date and hardware of a submission, the time ladder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Literal
+
+from auditor.claims import Claim, Claims
+from auditor.claims.stated import times
+from auditor.findings import Location, Outcome
+from auditor.rule import Facts, Source
+from auditor.runs import Run
+from rules.law.limits import LIMITS
+
+REPOSITORY = "https://github.com/openai/parameter-golf"
+FAQ = f"{REPOSITORY}#faq"
+PROCESS = f"{REPOSITORY}#submission-process"
+
+_GPU_COUNT = re.compile(r"(\d{1,3}) ?[x×*] ?(?:nvidia )?[a-z]{1,4} ?\d{2,4}", re.IGNORECASE)
+_GPU_NAME = re.compile(
+    r"\b(G?H ?100|G?H ?200|G?B ?200|B ?300|A ?100|A ?10G?|A ?40|V ?100|L ?40S?|L4|T4|MI ?300X?|RTX ?\w{0,3} ?\d{3,4}"
+    r"|[2345]0[6-9]0|GB ?10|M[1-5] (?:Pro|Max|Ultra)|TPU|CPU)\b",
+    re.IGNORECASE,
+)
+_DAY = re.compile(r"20\d\d-\d\d-\d\d")
+
+
+def readme(said: str, url: str = FAQ) -> Source:
+    return Source(url, f"README: {said}")
+
+
+def pull(number: int, said: str, day: str) -> Source:
+    return Source(f"{REPOSITORY}/pull/{number}", said, day)
+
+
+def issue(number: int, said: str, day: str) -> Source:
+    return Source(f"{REPOSITORY}/issues/{number}", said, day)
+
+
+def is_record(facts: Facts) -> bool:
+    """Whether the submission asks for a place on the leaderboard.
+
+    It does in a record track unless it says that it does not. A folder of no known track counts as one: who
+    checks a folder before submitting it wants the strict answer.
+    """
+    if facts.claims.non_record is not None and facts.claims.non_record.value:
+        return False
+    track = facts.submission.track or (facts.claims.track.value if facts.claims.track else "")
+    return not re.search(r"non[-_ ]?record|unlimited", track, re.IGNORECASE)
+
+
+def dated(facts: Facts) -> date | None:
+    """The day that the submission bears: submission.json, else the folder's name, else the head commit."""
+    name = facts.submission.folder.rstrip("/").rsplit("/", 1)[-1]
+    claimed = facts.claims.date.value if facts.claims.date else ""
+    for text in (claimed, name, facts.submission.authored or ""):
+        match = _DAY.search(text)
+        if match:
+            try:
+                return date.fromisoformat(match.group())
+            except ValueError:
+                continue
+    return None
+
+
+def on_challenge_hardware(run: Run | None, claims: Claims) -> bool | None:
+    """Whether the run was on 8xH100 SXM; None where neither the log nor the claims say."""
+    return not wrong_hardware(run, claims) if _hardware_known(run, claims) else None
+
+
+def wrong_hardware(run: Run | None, claims: Claims) -> str:
+    """What differs from 8xH100 SXM, "" where nothing is known to."""
+    claimed = claims.hardware.value if claims.hardware else ""
+    gpu = (run.gpu if run else None) or (claimed if _GPU_NAME.search(claimed) else "")
+    count = run.world_size if run else None
+    if count is None:
+        match = _GPU_COUNT.search(claimed)
+        count = int(match.group(1)) if match else None
+    what = []
+    if count is not None and count != LIMITS.gpus:
+        what.append(f"{count} GPU{'s' if count != 1 else ''}")
+    if gpu and not _is_h100_sxm(gpu):
+        match = _GPU_NAME.search(gpu)
+        what.append(match.group() if match and run is None else gpu)
+    return ", ".join(what)
+
+
+def _hardware_known(run: Run | None, claims: Claims) -> bool:
+    claimed = claims.hardware.value if claims.hardware else ""
+    return bool((run and (run.gpu or run.world_size is not None)) or _GPU_NAME.search(claimed))
+
+
+def _is_h100_sxm(gpu: str) -> bool:
+    return bool(re.search(r"(?<![A-Za-z])H ?100", gpu)) and not re.search(r"PCIe|NVL", gpu, re.IGNORECASE)
+
+
+def over_time(seconds: float, cap: float) -> Outcome | None:
+    """The ladder of the time caps: within, a warning where the loop stopped one step late, a violation above."""
+    if seconds <= cap:
+        return None
+    return Outcome.WARNING if seconds <= cap + LIMITS.time_tolerance_seconds else Outcome.VIOLATION
+
+
+def place(run: Run, line: int | None = None) -> Location:
+    return Location(run.log, line)
+
+
+def claimed_at(claim: Claim[float] | Claim[int] | Claim[str] | Claim[bool]) -> Location:
+    """`README.md:31` and `submission.json:val_bpb` as a location."""
+    path, _, where = claim.where.partition(":")
+    return Location(path, int(where) if where.isdecimal() else None)
+
+
+def most_claimed(facts: Facts, what: Literal["train_seconds", "eval_seconds", "artifact_bytes"]) -> Claim[float] | None:
+    """The largest figure that the submission states of itself, be it for the whole or for one seed."""
+    claims = facts.claims
+    stated: list[Claim[float]] = []
+    if what == "artifact_bytes":
+        whole = (claims.artifact_bytes, claims.readme_artifact_bytes)
+        stated += (Claim(float(claim.value), claim.where) for claim in whole if claim is not None)
+    else:
+        overall = claims.train_seconds if what == "train_seconds" else claims.eval_seconds
+        stated += (overall,) if overall is not None else ()
+        stated += times(claims.raw, "train" if what == "train_seconds" else "eval")
+    for row in (*claims.seeds, *claims.readme_seeds):
+        value = getattr(row, what)
+        if value is not None:
+            stated.append(Claim(float(value), row.where))
+    return max(stated, key=lambda claim: claim.value, default=None)
+
+
+def name(run: Run) -> str:
+    """`train_seed42.log (seed 42)`"""
+    return f"{run.log} (seed {run.seed})" if run.seed is not None else run.log
+
+
+def listed(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)
+
+
+def distinct(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """The runs without copies of one log."""
+    seen: dict[object, Run] = {}
+    for run in runs:
+        seen.setdefault(run.content_digest or (run.log, run.index), run)
+    return tuple(seen.values())
+
+
+def log_lines(facts: Facts, run: Run, first: int, last: int) -> list[str]:
+    """Lines `first` to `last` of the run's log, both counted from 1; what lies outside the log is left out."""
+    shipped = facts.submission.by_path.get(run.log)
+    return shipped.text.split("\n")[max(0, first - 1) : max(0, last)] if shipped is not None else []

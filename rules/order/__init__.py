@@ -1,0 +1,1 @@
+"""The law on order: what is scored before what is learned from it."""

@@ -1,0 +1,128 @@
+"""The prediction for a token depends on nothing from that token on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.probe.model import Kind
+from auditor.program.scores import reports_of
+from auditor.rule import Behaviour, Example, Facts, Rule, Source
+from auditor.source import Unit
+from rules.analysis.syntax import calls, code_finding, last_name, python_units
+from rules.analysis.trace import event_finding, label, unreadable
+from rules.examples.folders import EVALUATION, MODEL, folder, script
+
+ID = "future-dependence"
+_ATTENTION = frozenset({"scaled_dot_product_attention", "flash_attn_func", "flash_attn_varlen_func"})
+
+
+def check(facts: Facts) -> Ruling:
+    missing = unreadable(facts)
+    if missing is not None:
+        return missing
+    findings = [*_targets_seen(facts), *_attention(facts)]
+    return found(findings, "no target reaches the logits that predict it, and attention is causal where it says")
+
+
+def _targets_seen(facts: Facts) -> Iterator[Finding]:
+    """Logits that are computed from the shifted slice: the tokens that they are to predict."""
+    seen = set()
+    for trace, name in ((facts.program.trace, label(facts)), (facts.program.dormant, None)):
+        if trace is None:
+            continue
+        for report in reports_of(trace, name):
+            chain = set(report.outputs)
+            for number in report.outputs:
+                chain |= trace.outputs[number].parents
+            for output in (trace.outputs[n] for n in sorted(chain)):
+                dormant = bool(output.off or report.off)
+                if output.sees_target and output.place.key not in seen and dormant == (trace is facts.program.dormant):
+                    seen.add(output.place.key)
+                    message = f"'{output.place.function}' feeds the model the tokens that its output is scored on"
+                    what = "logits of the targets"
+                    yield event_finding(facts, ID, Outcome.VIOLATION, output, report, message, what)
+
+
+def _attention(facts: Facts) -> Iterator[Finding]:
+    """Attention that is told not to be causal and has no mask either."""
+    open_, masked = [], 0
+    for unit, call in _attention_calls(facts):
+        options = {k.arg: k.value for k in call.keywords}
+        causal = options.get("is_causal", options.get("causal"))
+        if isinstance(causal, ast.Constant) and causal.value is False and "attn_mask" not in options:
+            open_.append((unit, call))
+        else:
+            masked += 1
+    for unit, call in open_:
+        outcome = Outcome.WARNING if masked else Outcome.DISPUTED
+        message = "attention without a causal mask: each position sees what follows it"
+        message += "; other attention of the model is masked" if masked else ""
+        yield code_finding(facts, ID, outcome, unit, call, message)
+
+
+def _attention_calls(facts: Facts) -> Iterator[tuple[Unit, ast.Call]]:
+    for unit, tree in python_units(facts):
+        if "attn" in unit.text or "attention" in unit.text:
+            yield from ((unit, call) for call in calls(tree) if last_name(call.func) in _ATTENTION)
+
+
+RULE = Rule(
+    id=ID,
+    title="No prediction sees its own token or a later one",
+    authority="README",
+    evidence=("code",),
+    criterion="Changing the target, or any token after it, leaves the distribution used for it bit-identical.",
+    why="The score is the length of a code that a decoder must be able to read: it has only the tokens before.",
+    remedy="Feed the model positions up to t - 1 only, and mask attention causally in every path that scores.",
+    sources=(
+        Source(
+            "https://github.com/openai/parameter-golf/issues/1017",
+            "condition 1: strict causal dependence",
+            "2026-03-28",
+        ),
+        Source(
+            "https://github.com/openai/parameter-golf/pull/1420",
+            "its author: the first tilt was not causal",
+            "2026-04-06",
+        ),
+    ),
+    check=check,
+    examples=(
+        Example(
+            "the targets as input",
+            "breaks",
+            folder(script(EVALUATION.replace("model.forward_logits(x)", "model.forward_logits(y)"))),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "attention without a mask",
+            "breaks",
+            folder(script(model=MODEL.replace("is_causal=True", "is_causal=False"))),
+            Outcome.DISPUTED,
+        ),
+        Example("context as input, causal attention", "legal", folder(), Outcome.PASS),
+        Example(
+            "targets as input behind a switch that is off",
+            "inactive",
+            folder(
+                script(
+                    EVALUATION.replace(
+                        "logits = model.forward_logits(x)",
+                        "logits = model.forward_logits(y if args.peek else x)",
+                    ),
+                    settings='peek = bool(int(os.environ.get("PEEK", "0")))',
+                )
+            ),
+            Outcome.PASS,
+        ),
+    ),
+    behaviour=Behaviour(
+        shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP),
+        breaks=("C1",),
+        stands_for=("C1",),
+        argued="the bound of a masked-diffusion model is another estimator, and no maintainer has ruled on it",
+    ),
+    not_decidable="leaks through compiled kernels or indices, which the flip test (change a token, run again) shows",
+)

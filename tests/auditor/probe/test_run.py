@@ -1,0 +1,144 @@
+"""Whole probes and smoke tests, in the sandbox: our own examples and small scripts, from a folder to the result."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="a submission is run with torch: pip install '.[probe]'")
+pytest.importorskip("sentencepiece", reason="tokenizers are trained with sentencepiece: pip install '.[probe]'")
+
+from auditor.judgement.gather import gather
+from auditor.probe import settle
+from auditor.probe.cold import libraries
+from auditor.probe.model import Holds, Kind, Probe
+from auditor.probe.run import probe
+from auditor.probe.sandbox import Refused, available
+from auditor.probe.sandbox.capabilities import isolation
+from auditor.probe.scene import Layout, NoTokenizer, Workspace
+from auditor.probe.smoke import smoke
+from auditor.rule import Facts
+from auditor.submission import load_path
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+MODEL = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(1024, 32)
+        self.blocks = nn.ModuleList([nn.Linear(32, 32) for _ in range(3)])
+    def forward(self, tokens):
+        hidden = self.embedding(tokens)
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        return nn.functional.linear(hidden, self.embedding.weight)
+
+Model().cuda()(torch.zeros(1, 16, dtype=torch.int64, device="cuda"))
+"""
+
+
+@pytest.fixture(autouse=True)
+def confined() -> None:
+    try:
+        isolation(available(), unsafe=False)
+    except Refused as error:
+        pytest.skip(str(error))
+
+
+def submission(folder: Path, script: str) -> Facts:
+    (folder / "train_gpt.py").write_text(script)
+    (folder / "submission.json").write_text('{"val_bpb": 1.1}')
+    return gather(load_path(folder), {})
+
+
+@functools.cache
+def probed(example: str) -> Probe:
+    return probe(gather(load_path(EXAMPLES / example), {}), seconds=300)
+
+
+def test_the_legal_example_holds() -> None:
+    found = probed("score_first_ttt")
+    assert (found.status, found.reason) == ("ran", "")
+    assert found.decided
+    assert found.witnesses == ()
+    assert {m.kind: m.holds for m in found.measurements if m.holds is not Holds.YES} == {}
+    for kind in (Kind.FUTURE_FLIP, Kind.TARGET_FLIP):
+        flip = found.find(kind)
+        assert flip is not None
+        assert (flip.changed, flip.effect, flip.noise, flip.reported) == (0, 0.0, 0.0, True)
+        assert flip.compared > 0.9 * (flip.flipped or 0)
+    assert {guarded for guarded, _ in found.isolation.guards} >= {"files", "network", "processes"}
+
+
+def test_the_example_that_adapts_first_is_witnessed() -> None:
+    found = probed("pre_quant_ttt")
+    flip = found.find(Kind.FUTURE_FLIP)
+    assert flip is not None
+    assert (flip.holds, flip.reported) == (Holds.NO, True)
+    assert flip.changed > 0.9 * flip.compared
+    witness = flip.witnesses[0]
+    assert (witness.condition, witness.flipped) == ("C3", flip.flipped)
+    assert witness.position < (flip.flipped or 0)
+    assert witness.before != witness.after
+    assert witness.location is not None
+    text = (EXAMPLES / "pre_quant_ttt" / "train_gpt.py").read_text("utf-8").splitlines()
+    assert witness.location.path == "train_gpt.py"
+    assert "F.cross_entropy(" in text[(witness.location.line or 0) - 1]
+
+
+def test_the_smoke_test_builds_the_model_and_times_a_cold_import(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = smoke(submission(tmp_path, MODEL), progress=said.append)
+    assert (found.status, found.reason) == ("ran", "")
+    assert (found.width, found.layers, found.vocabulary) == (32, 3, 1024)
+    assert found.parameters == 1024 * 32 + 3 * (32 * 32 + 32)
+    assert found.loss is not None
+    assert found.loss > 6
+    assert found.import_seconds is not None
+    assert found.import_seconds > 0.1  # with torch: it was not there before
+    assert said == ["imports, model and one forward pass"]
+
+
+def test_what_a_script_imports_from_libraries() -> None:
+    script = """
+import os, torch.nn as nn
+from . import sibling
+from helper import x
+try:
+    import flash_attn
+    from torch.nn.attention import flex_attention
+except ImportError:
+    pass
+class A:
+    import zlib
+def late():
+    import decimal
+"""
+    assert list(libraries(ast.parse(script))) == ["os", "torch.nn", "torch.nn.attention", "zlib"]
+
+
+def test_a_reason_names_no_folder_of_this_one_run(tmp_path: Path) -> None:
+    script = (
+        "import os\nraise RuntimeError(f'{__file__} {os.getcwd()} {os.getcwd()}/logs ' + os.path.dirname(__file__))\n"
+    )
+    facts = submission(tmp_path, script)
+    found = [smoke(facts) for _ in range(2)]
+    assert found[0].status == "failed"
+    assert found[0].reason == "RuntimeError: ./train_gpt.py . ./logs ."
+    assert found[0] == found[1]
+
+
+def test_a_vocabulary_without_a_tokenizer_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(layout: Layout) -> Workspace:
+        raise NoTokenizer("no tokenizer of 9 pieces")
+
+    monkeypatch.setattr(settle, "Workspace", none)
+    facts = submission(tmp_path, MODEL)
+    for found in (probe(facts), smoke(facts)):
+        assert (found.status, found.reason) == ("failed", "no tokenizer of 9 pieces")

@@ -1,0 +1,236 @@
+"""Which settings are made small, which stay as submitted, and what an error changes."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from auditor.judgement.gather import gather
+from auditor.probe.arguments import arguments
+from auditor.probe.job import Failure, Job, encode, split
+from auditor.probe.model import Shrunk
+from auditor.probe.plan import OUTSIDE, Plan, make
+from auditor.probe.retry import adjusted
+from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list
+from auditor.submission import load_path
+
+SUBMITTED = Measures(sequence=2048, width=512, heads=8, kv_heads=4)
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def made(tmp_path: Path, script: str, plan: Plan | None = None, log: str = ""):
+    (tmp_path / "train_gpt.py").write_text(script)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    if log:
+        (tmp_path / "train_seed1.log").write_text(log)
+    return make(gather(load_path(tmp_path), {}), plan or Plan())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ITERATIONS", "20000", 2),
+        ("TRAIN_SEQ_LEN", 2048, 64),
+        ("EVAL_SEQ_LEN", 1024, 32),
+        ("EVAL_STRIDE", 64, 16),
+        ("EVAL_STRIDE", 2048, 64),  # windows that don't overlap still don't
+        ("MODEL_DIM", 512, 64),
+        ("NUM_HEADS", 8, 4),
+        ("NUM_KV_HEADS", 4, 2),
+        ("NUM_KV_HEADS", 8, 4),
+        ("ROPE_DIMS", 16, 4),
+        ("TTT_EPOCHS", 21, 2),
+        ("SLOT_STEPS", 48, 3),
+        ("TTT_CHUNK_TOKENS", 32768, 256),
+        ("MAX_WALLCLOCK_SECONDS", "600.0", 0),
+        ("--train-seq-len", 2048, 64),
+        ("train_seq_len", 2048, 64),
+    ],
+)
+def test_sizes_are_shrunk(name, value, expected):
+    assert shrunk(name, value, SUBMITTED, Scale()) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NUM_LAYERS", 11),
+        ("TTT_ENABLED", 1),
+        ("SLOT_ENABLED", "1"),
+        ("TTT_EPOCHS", 1),
+        ("MATRIX_LR", 0.02),
+        ("MUON_BACKEND_STEPS", 5),
+        ("XSA_LAST_N", 11),
+        ("EVAL_STRIDE", 0),
+        ("ROPE_DIMS", 0),
+        ("VOCAB_SIZE", 8192),
+        ("TTT_CHUNK_TOKENS", None),
+        ("ITERATIONS", float("inf")),
+        ("ITERATIONS", "many"),
+    ],
+)
+def test_what_decides_the_path_stays(name, value):
+    assert shrunk(name, value, SUBMITTED, Scale()) is None
+
+
+def test_what_is_kept_stays():
+    assert shrunk("MODEL_DIM", 512, SUBMITTED, Scale(kept=frozenset({"MODEL_DIM"}))) is None
+
+
+def test_the_smoke_test_keeps_the_model():
+    full = Scale(full=True)
+    assert shrunk("MODEL_DIM", 512, SUBMITTED, full) is None
+    assert shrunk("BIGRAM_VOCAB_SIZE", 10240, SUBMITTED, full) is None
+    assert shrunk("ITERATIONS", 20000, SUBMITTED, full) == 2
+
+
+@pytest.mark.parametrize("heads", [2, 4, 6, 8, 10, 12])
+@pytest.mark.parametrize("kv", [1, 2, 3, 4, 5, 8])
+def test_key_heads_divide_the_heads(heads, kv):
+    own = measures({"NUM_HEADS": heads, "NUM_KV_HEADS": kv, "MODEL_DIM": 64 * heads})
+    few = shrunk("NUM_KV_HEADS", kv, own, Scale()) or kv
+    assert Scale().heads % few == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("CURRICULUM_SEQ_LENS", "256,512,2048", "16,16,64"),
+        ("SEQ_LENS_PER_GPU", "2048,4096", "64"),
+        ("VE_LAYERS", "9,10", None),
+        ("SEQ_LENS", "short,long", None),
+        ("SEQ_LENS", 2048, None),
+    ],
+)
+def test_lists_of_lengths_are_shrunk(name, value, expected):
+    assert shrunk_list(name, value, SUBMITTED, Scale()) == expected
+
+
+def test_the_longest_sequence_sets_the_ratio():
+    own = measures({"TRAIN_SEQ_LEN": "1024", "EVAL_SEQ_LEN": 2048})
+    assert (shrunk("TRAIN_SEQ_LEN", 1024, own, Scale()), shrunk("EVAL_SEQ_LEN", 2048, own, Scale())) == (32, 64)
+
+
+def test_a_plan_of_an_example_is_small_and_evaluates_as_submitted():
+    result = make(gather(load_path(EXAMPLES / "score_first_ttt"), {}), Plan())
+    environment = result.job.environment
+    assert environment["TTT_ENABLED"] == "1"
+    assert environment["WORLD_SIZE"] == "1"
+    assert int(environment["TRAIN_SEQ_LEN"]) == 64
+    assert {c.name for c in result.changed} >= {"ITERATIONS", "MODEL_DIM", "TTT_CHUNK_TOKENS"}
+    assert "NUM_LAYERS" not in {c.name for c in result.changed}
+    assert all(c.submitted != c.used for c in result.changed)
+
+
+def test_constants_are_shrunk_where_they_stand(tmp_path):
+    result = made(tmp_path, "ITERATIONS = 5000\nMODEL_DIM = 2 * 256\nNUM_LAYERS = 9\nprint(ITERATIONS)\n")
+    assert result.job.constants["ITERATIONS"] == 2
+    assert "NUM_LAYERS" not in result.job.constants
+
+
+def test_paths_of_a_log_lead_below_the_working_directory(tmp_path):
+    script = "import os\nout = os.environ.get('ARTIFACT_DIR', '')\nn = int(os.environ.get('ITERATIONS', 9))\n"
+    log = "Hyperparameters:\n  artifact_dir: /root/out\n  iterations: 9\nstep:1 val_bpb:1.1\n"
+    result = made(tmp_path, script, log=log)
+    assert all(not value.startswith("/") for name, value in result.job.environment.items() if name != "PATH")
+    assert result.job.paths["/workspace"] == OUTSIDE + "/workspace"
+
+
+def test_overrides_beat_the_shrinking(tmp_path):
+    script = "import os\nn = int(os.environ.get('ITERATIONS', 9000))\n"
+    result = made(tmp_path, script, Plan().with_override("ITERATIONS", "7", "it asked for it"))
+    assert result.job.environment["ITERATIONS"] == "7"
+    assert [(c.used, c.why) for c in result.changed if c.name == "ITERATIONS"] == [("7", "it asked for it")]
+
+
+def failure(error: str, message: str) -> Failure:
+    return Failure(error, message)
+
+
+def test_an_error_says_what_to_change():
+    plan = Plan()
+    triton = adjusted(plan, failure("ModuleNotFoundError", "No module named 'triton'"), ())
+    assert triton is not None
+    assert triton.triton
+    shards = adjusted(plan, failure("FileNotFoundError", "No files found for pattern: ./x/fineweb_val_*.bin"), ())
+    assert shards is not None
+    assert shards.data == ("./x",)
+    missing = failure("OSError", 'Not found: "./t/fineweb.model": No such file or directory: ./t/fineweb.model')
+    model = adjusted(plan, missing, ())
+    assert model is not None
+    assert model.tokenizers == ("./t/fineweb.model",)
+    denied = adjusted(plan, failure("OSError", "[Errno 30] Read-only file system: '/tmp/x/logs'"), ())
+    assert denied is not None
+    assert denied.writable
+
+
+def test_settings_that_the_error_names_stay_as_submitted():
+    changed = (Shrunk("VAL_LOSS_EVERY", "4000", "0"), Shrunk("MODEL_DIM", "512", "64"), Shrunk("ITERATIONS", "9", "2"))
+    line = "if step % args.val_loss_every == 0 or step == args.iterations:"
+    failed = Failure("ZeroDivisionError", "integer modulo by zero", "a.py", 3, source=line)
+    plan = adjusted(Plan(), failed, changed)
+    assert plan is not None
+    assert plan.scale.kept == {"VAL_LOSS_EVERY"}
+    assert adjusted(plan, failed, changed) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "stem", "folder"),
+    [
+        ("No data shards found at data/fineweb_bpe4096_train_*.bin. Run setup.", "data/fineweb_bpe4096_", None),
+        ("No files found for pattern: ./data/x/fineweb_train_*.bin", None, "./data/x"),
+        ("no val shards", None, None),
+        ("No training shards match train_*.bin", "", None),
+    ],
+)
+def test_shards_are_put_where_the_script_looks(message, stem, folder):
+    plan = adjusted(Plan(), Failure("FileNotFoundError", message), ())
+    assert (plan.stems if plan else ()) == (() if stem is None else (stem,))
+    assert (plan.data if plan else ()) == (() if folder is None else (folder,))
+
+
+def test_a_longer_stream_and_no_group_where_the_error_asks_for_it():
+    short = adjusted(Plan(), Failure("ValueError", "Validation split is too short for TRAIN_SEQ_LEN=4096"), ())
+    assert short is not None
+    assert short.scale.stream == 4097
+    alone = adjusted(Plan(), Failure("AttributeError", "'Parallel' object has no attribute 'forward_logits'"), ())
+    assert alone is not None
+    assert not alone.group
+
+
+def test_names_that_are_set_beside_warm_up_steps_get_one():
+    plan = adjusted(Plan(), Failure("UnboundLocalError", "cannot access local variable 'ema_state'"), ())
+    assert plan is not None
+    assert plan.scale.warmup == 1
+    assert adjusted(plan, Failure("UnboundLocalError", "cannot access local variable 'ema_state'"), ()) is None
+
+
+def test_the_same_repair_is_not_tried_twice():
+    plan = Plan(triton=True)
+    assert adjusted(plan, failure("ModuleNotFoundError", "No module named 'triton'"), ()) is None
+    assert adjusted(plan, failure("ValueError", "something else"), ()) is None
+
+
+def test_a_job_crosses_the_pipe_unchanged():
+    modules = {"m": ("m.py", "y = 1")}
+    job = Job("/root", "a.py", "print(1)", "/scene", ("--x", "1"), {"A": "1"}, {"B": 2}, modules=modules)
+    assert Job.from_bytes(job.to_bytes()) == job
+
+
+def test_frames_of_the_stage_are_told_from_recordings():
+    failed = encode("failure", error="E", message="m", path="a", line=3)
+    frames = [encode("absent", name="triton"), b"\x10\x00\x00\x00rest", failed]
+    account, recorded = split(frames)
+    assert account.absent == ("triton",)
+    assert account.failure is not None
+    assert account.failure.sentence == "E: m"
+    assert not account.ended
+    assert recorded == [frames[1]]
+
+
+def test_sizes_that_stand_as_arguments_shrink_by_their_names():
+    code = "def calibrate(model, num_seqs=64, *, seq_len=2048, rank=8): ...\ncalibrate(m, num_seqs=n, seq_len=1024)\n"
+    own = Measures(sequence=2048)
+    assert arguments([ast.parse(code)], own, Scale()) == {"num_seqs=64": 2, "seq_len=2048": 64, "seq_len=1024": 32}

@@ -1,0 +1,339 @@
+"""The rules on budgets, evidence and process, on facts that no folder alone can show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from auditor.claims import Claim, Claims, SeedClaim
+from auditor.claims.stated import times
+from auditor.config import Configuration
+from auditor.findings import Outcome
+from auditor.program import Program
+from auditor.rule import Facts
+from auditor.runs import Evaluation, LogLine, Run
+from auditor.source import ProgramFile, Sources
+from auditor.submission import Change, Submission, SubmissionFile
+from rules.budgets import (
+    artifact_cap,
+    calibration_overtime,
+    cutoff_grace,
+    eval_time_cap,
+    hardware,
+    precompute_outside_timer,
+    train_time_cap,
+)
+from rules.data import train_val_overlap
+from rules.evidence import (
+    bpb_floor,
+    chronology,
+    claim_mismatch,
+    mixed_config_seeds,
+    multiplicity,
+    package_files,
+    single_seed,
+)
+from rules.law import records
+from rules.law.limits import LIMITS
+from rules.law.standing import dated, is_record, over_time, wrong_hardware
+
+FOLDER = "records/track_10min_16mb/2026-04-10_Example"
+
+
+def a_run(seed: int = 42, bpb: float = 1.1, **changes: object) -> Run:
+    run = Run(
+        log=f"train_seed{seed}.log",
+        seed=seed,
+        world_size=8,
+        gpu="NVIDIA H100 80GB HBM3",
+        train_seconds=590.0,
+        eval_seconds=90.0,
+        artifact_bytes=15_900_000,
+        code_bytes=40_000,
+        score=Evaluation(90, "final_exact", bpb, 1.86),
+        content_digest=f"{seed}:{bpb}",
+    )
+    return replace(run, **changes)  # type: ignore[arg-type]
+
+
+def some_facts(
+    *headline: Run, claims: Claims | None = None, files: tuple[SubmissionFile, ...] = (), **submission: object
+) -> Facts:
+    base = Submission("pull-request", FOLDER, files, track="track_10min_16mb")
+    return Facts(
+        submission=replace(base, **submission),  # type: ignore[arg-type]
+        sources=Sources(None, (), ()),
+        claims=claims or Claims(),
+        runs=headline,
+        headline=headline,
+        configuration=Configuration(),
+        program=Program(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome"),
+    [(600.0, None), (600.001, Outcome.WARNING), (600.5, Outcome.WARNING), (600.501, Outcome.VIOLATION)],
+)
+def test_the_time_ladder(seconds: float, outcome: Outcome | None) -> None:
+    assert over_time(seconds, LIMITS.train_cap_seconds) is outcome
+
+
+@pytest.mark.parametrize(
+    ("track", "record"),
+    [
+        ("track_10min_16mb", True),
+        ("track_non_record_16mb", False),
+        ("non-record-unlimited-compute", False),
+        (None, True),
+    ],
+)
+def test_who_asks_for_the_leaderboard(track: str | None, record: bool) -> None:
+    assert is_record(some_facts(track=track)) is record
+
+
+def test_who_says_that_it_is_no_record_is_believed() -> None:
+    assert not is_record(some_facts(claims=Claims(non_record=Claim(True, "submission.json:record"))))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "count", "claimed", "wrong"),
+    [
+        ("NVIDIA H100 80GB HBM3", 8, None, ""),
+        ("NVIDIA H100 PCIe", 8, None, "NVIDIA H100 PCIe"),
+        ("NVIDIA GH200", 8, None, "NVIDIA GH200"),
+        (None, 4, None, "4 GPUs"),
+        (None, 1, "8xH100", "1 GPU"),
+        (None, None, "8xH100 80GB SXM", ""),
+        (None, None, "1x NVIDIA RTX 4090", "1 GPU, 1x NVIDIA RTX 4090"),
+        (None, None, "Apple M1 Pro", "Apple M1 Pro"),
+        (None, None, None, ""),
+    ],
+)
+def test_what_is_wrong_with_the_hardware(gpu: str | None, count: int | None, claimed: str | None, wrong: str) -> None:
+    claims = Claims(hardware=Claim(claimed, "submission.json:hardware") if claimed else None)
+    assert wrong_hardware(a_run(gpu=gpu, world_size=count), claims) == wrong
+
+
+def test_hardware_without_any_word_is_not_checked() -> None:
+    assert hardware.RULE.check(some_facts(a_run(gpu=None, world_size=None))).outcome is Outcome.NOT_CHECKED
+
+
+def test_a_submission_is_dated_by_its_claim_then_its_folder_then_its_head() -> None:
+    claimed = Claims(date=Claim("2026-04-12", "submission.json:date"))
+    assert dated(some_facts(claims=claimed)) == date(2026, 4, 12)
+    assert dated(some_facts()) == date(2026, 4, 10)
+    assert dated(some_facts(folder="records/x/2026-99-99_y", authored="2026-04-30T08:00:00+02:00")) == date(2026, 4, 30)
+    assert dated(some_facts(folder="x")) is None
+
+
+def test_the_largest_seed_decides_the_artifact() -> None:
+    fits, over = a_run(1), a_run(2, artifact_bytes=16_000_001)
+    for order in ((fits, over), (over, fits)):
+        ruling = artifact_cap.RULE.check(some_facts(*order))
+        assert ruling.outcome is Outcome.VIOLATION
+        assert ruling.findings[0].location is not None
+        assert ruling.findings[0].location.path == over.log
+
+
+def test_superseded_logs_only_inform() -> None:
+    facts = some_facts(a_run(1))
+    old = a_run(2, artifact_bytes=17_000_000, train_seconds=900.0, eval_seconds=900.0)
+    facts = replace(facts, runs=(*facts.runs, old))
+    for rule in (artifact_cap.RULE, train_time_cap.RULE, eval_time_cap.RULE):
+        assert rule.check(facts).outcome is Outcome.PASS
+
+
+def test_the_two_readings_of_the_code() -> None:
+    raw = Sources(None, (), (ProgramFile("train_gpt.py", 160_000, "entry"),))
+    counted = replace(some_facts(a_run(artifact_bytes=15_950_000)), sources=raw)
+    assert artifact_cap.RULE.check(counted).outcome is Outcome.WARNING
+    small = Sources(None, (), (ProgramFile("train_gpt.py", 20_000, "entry"),))
+    over = replace(some_facts(a_run(artifact_bytes=16_010_000)), sources=small)
+    assert artifact_cap.RULE.check(over).outcome is Outcome.DISPUTED
+
+
+def test_time_off_the_record_or_on_other_hardware_warns() -> None:
+    late = a_run(train_seconds=900.0, eval_seconds=900.0)
+    for facts in (
+        some_facts(late, track="track_non_record_16mb"),
+        some_facts(replace(late, gpu="NVIDIA A100-SXM4-80GB")),
+    ):
+        assert train_time_cap.RULE.check(facts).outcome is Outcome.WARNING
+        assert eval_time_cap.RULE.check(facts).outcome is Outcome.WARNING
+    assert train_time_cap.RULE.check(some_facts(late)).outcome is Outcome.VIOLATION
+    assert eval_time_cap.RULE.check(some_facts(late)).outcome is Outcome.VIOLATION
+
+
+def test_nothing_says_how_long_it_took() -> None:
+    silent = a_run(train_seconds=None, eval_seconds=None, artifact_bytes=None, code_bytes=None)
+    for rule in (train_time_cap.RULE, eval_time_cap.RULE, artifact_cap.RULE):
+        assert rule.check(some_facts(silent)).outcome is Outcome.NOT_CHECKED
+    capped = replace(silent, wallclock_cap_seconds=3600.0)
+    assert train_time_cap.RULE.check(some_facts(capped)).outcome is Outcome.WARNING
+
+
+def test_times_are_found_under_any_name() -> None:
+    raw: dict[str, object] = {
+        "training": {"wallclock_hours": 2.0, "max_wallclock_seconds": 600, "steps": 7000},
+        "seed_results": {"42": {"eval_time_ms": 627_269, "train_time_s": 599.5}},
+        "eval_time_cap_seconds": 600,
+        "training_time_std_seconds": 3.0,
+        "nested": [[[[[[[{"eval_seconds": 1}]]]]]]],
+        "time": None,
+    }
+    assert sorted(c.value for c in times(raw, "train")) == [599.5, 7200.0]
+    assert [c.value for c in times(raw, "eval")] == [627.269]
+    assert times(raw, "eval")[0].where == "submission.json:seed_results.42.eval_time_ms"
+
+
+def test_calibration_without_a_duration() -> None:
+    log = "\n".join(["x"] * 9 + ["stopping_early"] + ["gptq: calibrating with 256 batches"] + ["x"] * 9) + "\n"
+    shipped = SubmissionFile("train_seed42.log", len(log), log.encode())
+    late = a_run(train_seconds=600.0, train_seconds_line=10, score=Evaluation(20, "final", 1.1, 1.8))
+    march = Claims(date=Claim("2026-03-24", "submission.json:date"))
+    ruling = calibration_overtime.RULE.check(some_facts(late, claims=march, files=(shipped,)))
+    assert ruling.outcome is Outcome.VIOLATION
+    assert ruling.findings[0].location is not None
+    assert ruling.findings[0].location.line == 11
+    early = replace(late, train_seconds=580.0)
+    assert calibration_overtime.RULE.check(some_facts(early, files=(shipped,))).outcome is Outcome.NOT_CHECKED
+    other = log.replace("calibrating with 256 batches", "calibrating on self-generated text")
+    generated = SubmissionFile("train_seed42.log", len(other), other.encode())
+    assert calibration_overtime.RULE.check(some_facts(late, files=(generated,))).outcome is Outcome.PASS
+
+
+def test_precomputation_counts_into_the_evaluation() -> None:
+    run = a_run(eval_seconds=480.0, hyperparameters={"ngram_hint_precompute_outside": "True"})
+    assert precompute_outside_timer.RULE.check(some_facts(run)).outcome is Outcome.WARNING
+    timed = replace(run, ngram=(LogLine(7, "ngram hint precompute (outside eval timer): 168.3s"),))
+    ruling = precompute_outside_timer.RULE.check(some_facts(timed))
+    assert ruling.outcome is Outcome.DISPUTED
+    assert "648.3" in ruling.reason
+
+
+def test_what_a_pull_request_changes_elsewhere() -> None:
+    inside = Change(f"{FOLDER}/README.md", "added")
+    outside = Change("train_gpt.py", "modified")
+
+    def messages(*changes: Change, **more: object) -> str:
+        ruling = package_files.RULE.check(some_facts(changes=changes, **more))
+        return " | ".join(f.message for f in ruling.findings if f.outcome is Outcome.WARNING)
+
+    assert "outside its folder" not in messages(inside)
+    assert "outside its folder: train_gpt.py" in messages(inside, outside)
+    # A folder whose name begins like this one is another folder.
+    assert "outside its folder" in messages(Change(f"{FOLDER}2/README.md", "added"))
+    assert "1 more record folder" in messages(inside, other_folders=("records/track_10min_16mb/other",))
+    assert "was there before" in messages(inside, edits_existing_folder=True)
+
+
+def test_several_candidates_in_one_pull_request() -> None:
+    other = "records/track_10min_16mb/2026-04-11_Other"
+    assert multiplicity.RULE.check(some_facts(other_folders=(other,))).outcome is Outcome.WARNING
+    aside = "records/track_non_record_16mb/2026-04-11_Other"
+    assert multiplicity.RULE.check(some_facts(other_folders=(aside,))).outcome is Outcome.NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("authored", "outcome"),
+    [
+        ("2026-05-01T16:59:00-07:00", Outcome.PASS),
+        ("2026-05-01T17:01:00-07:00", Outcome.WARNING),
+        ("2026-05-02T00:00:00", Outcome.PASS),
+        ("not a date", Outcome.PASS),  # the folder's date remains
+    ],
+)
+def test_the_cutoff_is_a_moment(authored: str, outcome: Outcome) -> None:
+    assert cutoff_grace.RULE.check(some_facts(authored=authored)).outcome is outcome
+
+
+def test_an_accepted_row_is_not_measured_against_later_ones() -> None:
+    row = records.load()[5]
+    stated = Claim(row.score, "submission.json:val_bpb")
+    claims = Claims(val_bpb=stated, date=Claim("2026-04-30", "submission.json:date"))
+    assert chronology.RULE.check(some_facts(claims=claims)).outcome is Outcome.WARNING
+    assert chronology.RULE.check(some_facts(claims=claims, folder=row.folder)).outcome is Outcome.PASS
+
+
+def test_copies_of_one_log_are_one_seed() -> None:
+    runs = [a_run(seed, content_digest="same") for seed in (1, 2, 3)]
+    ruling = single_seed.RULE.check(some_facts(*runs))
+    assert ruling.outcome is Outcome.VIOLATION
+    assert any("same figures" in f.message for f in ruling.findings)
+    again = [a_run(1, 1.1), a_run(2, 1.2), a_run(3, 1.3), replace(a_run(3, 1.3), log="copy.log")]
+    assert single_seed.RULE.check(some_facts(*again)).outcome is Outcome.PASS
+
+
+def test_a_claimed_figure_of_another_line() -> None:
+    run = a_run(bpb=1.11)
+    run = replace(run, evaluations=(Evaluation(50, "pre-quantization", 1.1, 1.8), Evaluation(90, "final", 1.11, 1.9)))
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
+    ruling = claim_mismatch.RULE.check(some_facts(run, claims=claims))
+    assert ruling.outcome is Outcome.WARNING
+    assert "pre-quantization" in ruling.reason
+    nowhere = Claims(val_bpb=Claim(1.05, "submission.json:val_bpb"))
+    assert claim_mismatch.RULE.check(some_facts(run, claims=nowhere)).outcome is Outcome.VIOLATION
+    worse = Claims(val_bpb=Claim(1.2, "submission.json:val_bpb"))
+    assert claim_mismatch.RULE.check(some_facts(run, claims=worse)).outcome is Outcome.WARNING
+    prose = Claims(readme_val_bpb=Claim(1.05, "README.md:3"))
+    assert claim_mismatch.RULE.check(some_facts(run, claims=prose)).outcome is Outcome.WARNING
+
+
+def test_a_seed_that_is_claimed_better_than_its_log() -> None:
+    row = SeedClaim("submission.json:seed_results.42", 42, val_bpb=1.09)
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), seeds=(row,))
+    ruling = claim_mismatch.RULE.check(some_facts(a_run(), claims=claims))
+    assert ruling.outcome is Outcome.WARNING
+    assert "seed 42" in ruling.reason
+
+
+def test_the_title_may_disagree() -> None:
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
+    said = some_facts(a_run(), claims=claims, title="Record: sliding window, val_bpb 1.0570")
+    assert "title" in claim_mismatch.RULE.check(said).reason
+    fine = some_facts(a_run(), claims=claims, title="Record: sliding window (1.1002 BPB)")
+    assert claim_mismatch.RULE.check(fine).outcome is Outcome.PASS
+
+
+def test_an_unfilled_figure_is_no_low_score() -> None:
+    empty = Claims(val_bpb=Claim(0.0, "submission.json:val_bpb"))
+    assert bpb_floor.RULE.check(some_facts(claims=empty)).outcome is Outcome.NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        Claims(readme_val_bpb=Claim(0.0, "README.md:1")),
+        Claims(readme_seeds=(SeedClaim("README.md:9", 42, val_bpb=0.0),)),
+        Claims(seeds=(SeedClaim("submission.json:seeds.42", 42, val_bpb=0.0),)),
+    ],
+)
+def test_a_zero_that_is_stated_twice_is_a_claim(again: Claims) -> None:
+    ruling = bpb_floor.RULE.check(some_facts(claims=replace(again, val_bpb=Claim(0.0, "submission.json:val_bpb"))))
+    assert ruling.outcome is Outcome.WARNING
+    assert "0.00000" in ruling.reason
+
+
+@pytest.mark.parametrize(("adapted_bpb", "outcome"), [(1.100027, Outcome.PASS), (1.13, Outcome.WARNING)])
+def test_one_pass_under_two_names_counts_once(adapted_bpb: float, outcome: Outcome) -> None:
+    adapted = Evaluation(80, "ttt:done", adapted_bpb, None, seconds=565.2)
+    score = Evaluation(90, "final_roundtrip", 1.1, 1.86, seconds=565.651)
+    run = a_run(score=score, evaluations=(adapted, score), eval_seconds=565.651)
+    assert eval_time_cap.RULE.check(some_facts(run)).outcome is outcome
+
+
+def test_seeds_on_other_validation_sets_are_no_sample() -> None:
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
+    runs = [a_run(1, val_tokens=62_021_632), a_run(2, val_tokens=40_540_160)]
+    assert mixed_config_seeds.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.VIOLATION
+
+
+@pytest.mark.parametrize(("shards", "outcome"), [(1502, Outcome.DISPUTED), (80, Outcome.NOT_CHECKED)])
+def test_shard_counts_are_marks(shards: int, outcome: Outcome) -> None:
+    run = a_run(val_tokens=47_851_520, train_shards=shards)
+    assert train_val_overlap.RULE.check(some_facts(run)).outcome is outcome
+    part = replace(run, val_tokens=9_662_464)
+    assert train_val_overlap.RULE.check(some_facts(part)).outcome is Outcome.NOT_CHECKED

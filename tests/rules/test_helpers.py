@@ -1,0 +1,153 @@
+"""The helpers of the rules on what enters a score: shifts and masks, C texts, mixtures, switches in modules."""
+
+from __future__ import annotations
+
+import ast
+import time
+
+import pytest
+from folders_in_memory import loaded
+
+from auditor.judgement.gather import gather
+from rules.analysis import c as _c
+from rules.analysis.byte_mixture import in_c, in_python
+from rules.analysis.conditions import conditions
+from rules.analysis.shift import mixes
+from rules.distribution import ngram_target_gate
+from rules.examples.folders import folder, script
+
+_MODULE = """
+class Net(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        self.on = args.on
+
+    def forward(self, x, ids):
+        g = self.gate(x)
+        {0}
+        return x
+"""
+
+
+def _mixes(body: str) -> list[bool | None]:
+    code = script(
+        model=_MODULE.format(body.replace("\n", "\n        ")), settings='on = int(os.environ.get("ON", "1"))'
+    )
+    facts = gather(loaded(folder(code)), {}, strict=True)
+    unit = facts.sources.units[0]
+    return [mix.masked for mix in mixes(conditions(facts, unit))]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = torch.cat([x[:, :1], x[:, 1:] + g * x[:, :-1]], dim=1)",
+        "prev = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)\nx = (1 - g) * x + g * prev",
+        "prev = F.pad(x[:, :-1], (0, 0, 1, 0))\nx = torch.lerp(x, prev, g)",
+        "x = x + g * F.pad(x, (0, 0, 1, 0))[:, :-1]",
+        "x = x + g * torch.roll(x, shifts=1, dims=1)",
+        "x = x + g * (x.roll(1, 1) - x)",
+        "x[:, 1:] += g[:, 1:] * x[:, :-1]",
+        "x = torch.addcmul(x, g, torch.roll(x, 1, 1))",
+        "x = torch.cat([x[:1], x[1:] + g * x[:-1]])",
+    ],
+)
+def test_spellings_of_a_mix(body: str) -> None:
+    assert _mixes(body) == [False]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = x[:, 1:] - x[:, :-1]",
+        "keys = (ids[:, 1:] * 31 + ids[:, :-1]) % 4096",
+        "keys = 36313 * x[:, 1:] + 27191 * x[:, :-1]",
+        "x = x + g * torch.roll(x, -1, dims=1)",
+        "loss = F.cross_entropy(x[:, :-1], ids[:, 1:])",
+    ],
+)
+def test_no_mix(body: str) -> None:
+    assert _mixes(body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "keep = (ids[:, 1:] != 1).unsqueeze(-1)\nx = torch.cat([x[:, :1], x[:, 1:] + g * keep * x[:, :-1]], dim=1)",
+        "g = g.masked_fill((ids == 1).unsqueeze(-1), 0)\nx = x + g * torch.roll(x, 1, 1)",
+        "prev = torch.where((ids == 1)[..., None], 0, torch.roll(x, 1, 1))\nx = x + g * prev",
+    ],
+)
+def test_masked_mix(body: str) -> None:
+    assert _mixes(body) == [True]
+
+
+def test_a_mask_that_a_switch_leaves_out_is_none() -> None:
+    body = "if self.on == {}:\n    g = g * (ids != 1)\nx = x + g * torch.roll(x, 1, 1)"
+    assert _mixes(body.format(1)) == [True]
+    assert _mixes(body.format(2)) == [False]
+
+
+def test_c_comments_and_strings_are_blanked_in_place() -> None:
+    text = 'int a; // if (x) {\n/* b\n{ */ char *s = "}"; int c;'
+    plain = _c.plain(text)
+    assert len(plain) == len(text)
+    assert plain.count("\n") == text.count("\n")
+    assert not set("{}") & set(plain)
+    assert _c.line_at(plain, plain.index("int c")) == 3
+    assert _c.matched("(a(b)c) d", 0) == 7
+    assert _c.matched("(((", 0) == 3
+
+
+def test_a_length_that_is_no_byte_count_is_no_spread() -> None:
+    text = "def f(nll, total, lam, q):\n    p = math.exp(-nll / {})\n    return lam * p + (1 - lam) * q\n"
+    assert len(list(in_python(ast.parse(text.format("n_bytes"))))) == 1
+    assert not list(in_python(ast.parse(text.format("total"))))
+    assert not list(in_python(ast.parse(text.format("temperature"))))
+
+
+def test_hostile_texts_take_linear_time() -> None:
+    start = time.perf_counter()
+    names = "\n".join(f"    v{i + 1} = v{i} + v{i} + w{i}\n    w{i + 1} = v{i} * w{i}" for i in range(60))
+    code = f"def f(v0, w0, lam):\n{names}\n    return lam * v60 + (1 - lam) * w60\n"
+    assert not list(in_python(ast.parse(code)))
+    assert not list(in_c("double a = nll / nb;" + "if (" * 3000 + "x = y ? " * 3000))
+    words = "int f(int tok) {" + "a" * 200_000 + " " * 50_000 + "if (" * 20_000 + "}"
+    assert not list(in_c("double a = nll / nb;" + words))
+    helper = "subprocess.run(['gcc', 'hints.c'])"
+    facts = gather(loaded(folder(script(before_training=f"import subprocess\n{helper}"), extra={"hints.c": words})), {})
+    assert ngram_target_gate.RULE.check(facts).outcome
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(("switch", "active"), [("1", True), ("0", False)])
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "self.on and x.dim() == 3 and x.size(1) > 1",
+        "x.shape[1] > 1 and self.on",
+        "self.on and not (x.ndim < 3 or x.numel() == 0)",
+        "rows > 1 and (self.on or length < 2)",
+    ],
+)
+def test_conditions_on_a_shape_leave_the_switch_to_decide(guard: str, switch: str, active: bool) -> None:
+    body = f"rows, length = x.shape[:2]\nif {guard}:\n    x = x + g * torch.roll(x, 1, dims=1)"
+    assert _active(body, {"ON": switch}) == [active]
+
+
+def test_a_condition_on_the_shape_and_on_what_is_not_known_stays_open() -> None:
+    assert _active("if x.size(1) > ids.limit:\n    x = x + g * torch.roll(x, 1, dims=1)", {}) == [None]
+
+
+def _active(body: str, settings: dict[str, str]) -> list[bool | None]:
+    model = _MODULE.format(body.replace("\n", "\n        ")) + "\n\nclass GPT(Net):\n    pass\n"
+    code = script(model=model, settings='on = bool(int(os.environ.get("ON", "1")))')
+    facts = gather(loaded(folder(code)), settings, strict=True)
+    return [mix.active for mix in mixes(conditions(facts, facts.sources.units[0]))]
+
+
+def test_a_key_of_neighbouring_tokens_is_no_gate() -> None:
+    """A table in a plain class numbers the pairs of neighbours; nothing of a model is mixed."""
+    table = "\n\nclass Pairs:\n    def count(self, t):\n        key = t[:-1] * self.size + t[1:]\n        return key\n"
+    facts = gather(loaded(folder(script(helpers=table))), {}, strict=True)
+    assert list(mixes(conditions(facts, facts.sources.units[0]))) == []
