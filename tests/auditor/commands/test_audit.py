@@ -325,7 +325,8 @@ def test_a_locale_without_unicode_does_not_end_the_report() -> None:
 
 
 def test_listing_the_rules_imports_neither_torch_nor_scipy_nor_rich() -> None:
-    code = "import sys; from auditor.commands.audit import main; main(['--rules']); heavy = {'rich', 'scipy', 'torch'}\n"
+    code = "import sys; from auditor.commands.audit import main; main(['--rules'])\n"
+    code += "heavy = {'rich', 'scipy', 'torch'}\n"
     code += "print(sorted(heavy & set(sys.modules)))"
     root = Path(cli.__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=root, timeout=60, check=True)

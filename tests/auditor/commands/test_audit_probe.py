@@ -318,7 +318,8 @@ def test_the_smoke_table_goes_into_a_file(smoke: Any, tmp_path: Path, capsys: py
 
 
 def test_an_audit_imports_nothing_that_could_run_a_submission() -> None:
-    code = "import sys; from auditor.commands.audit import main; main([sys.argv[1], '--format', 'json', '-o', sys.argv[2]])\n"
+    code = "import sys; from auditor.commands.audit import main\n"
+    code += "main([sys.argv[1], '--format', 'json', '-o', sys.argv[2]])\n"
     code += "print(sorted(m for m in sys.modules if m == 'torch' or m.startswith('auditor.probe')))"
     command = [sys.executable, "-c", code, str(CLEAN), os.devnull]
     done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60, check=True)
