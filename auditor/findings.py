@@ -36,11 +36,12 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of a trace: what happens, and where."""
+    """One event of a trace: what happens, and where. `code` is untrusted text, the line that the step is about."""
 
     event: str  # "Adapt", "Score", "Read", ...
     text: str
     location: Location
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

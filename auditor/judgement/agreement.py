@@ -242,8 +242,7 @@ def _steps(facts: Facts, case: _Case, otherwise: Location | None) -> tuple[Step,
         if location is not None:
             text = say(witness) if witness else measurement.reason
             code = _line(facts, witness.location) if witness and witness.location else ""
-            # A step's text is words, then ": " and the code that it quotes.
-            steps.append(Step(WITNESS, text.replace(": ", ", ") + (f": {code}" if code else ""), location))
+            steps.append(Step(WITNESS, text, location, code))
     return tuple(steps)
 
 

@@ -10,6 +10,7 @@ from auditor import __version__
 from auditor.findings import Finding, Outcome, Step
 from auditor.judgement.model import Cap, Report
 from auditor.report import view
+from auditor.report.places import place
 from auditor.report.plot import seeds_plot
 from auditor.report.text import clip, count, one_line
 from auditor.report.text import escape_html as esc
@@ -86,7 +87,7 @@ def _finding(report: Report, finding: Finding) -> str:
         f'<h3><span class="tone">{finding.outcome}</span> {_link(report, finding.rule)}</h3>',
         f"<p>{esc(one_line(finding.message, 1000))}</p>",
     ]
-    where = view.place(finding.location, report.sources)
+    where = place(finding.location, report.sources)
     if where:
         parts.append(f'<p class="soft"><code>{esc(where)}</code></p>')
     if finding.active is not False or finding.trace:
@@ -124,9 +125,9 @@ def _trace(report: Report, finding: Finding) -> str:
 
 
 def _step(report: Report, step: Step) -> str:
-    words, code = view.step_parts(step)
+    words, code = step.text, step.code
     said = esc(one_line(words)) + (f": <code>{esc(one_line(code))}</code>" if code else "")
-    where = esc(view.place(step.location, report.sources))
+    where = esc(place(step.location, report.sources))
     return f'<li><b>{esc(one_line(step.event, 60))}</b> {said} <code class="soft">{where}</code></li>'
 
 

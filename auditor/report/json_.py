@@ -183,7 +183,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _step(step: Step) -> dict[str, Any]:
-    return {"event": step.event, "text": step.text, "location": _location(step.location)}
+    said = f"{step.text}: {step.code}" if step.code else step.text
+    return {"event": step.event, "text": said, "code": step.code, "location": _location(step.location)}
 
 
 def _location(location: Location | None) -> dict[str, Any] | None:

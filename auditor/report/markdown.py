@@ -9,6 +9,7 @@ from auditor import __version__
 from auditor.findings import Finding, Outcome
 from auditor.judgement.model import Report
 from auditor.report import view
+from auditor.report.places import place
 from auditor.report.text import clip, escape_markdown, markdown_block, markdown_code
 from auditor.source.excerpt import quote
 
@@ -49,15 +50,15 @@ def _head(report: Report) -> list[str]:
 
 def _finding(report: Report, finding: Finding) -> list[str]:
     lines = [f"### {finding.outcome}: {_rule(report, finding.rule)}", "", escape_markdown(finding.message, 1000), ""]
-    where = view.place(finding.location, report.sources)
+    where = place(finding.location, report.sources)
     if where:
         lines += [f"At {markdown_code(where)}:", ""]
     lines += _excerpt(report, finding)
     if finding.trace:
         lines += ["How it comes about:", ""]
         for number, step in enumerate(finding.trace[:_STEPS], start=1):
-            at = markdown_code(view.place(step.location, report.sources))
-            words, code = view.step_parts(step)
+            at = markdown_code(place(step.location, report.sources))
+            words, code = step.text, step.code
             said = escape_markdown(words) + (f": {markdown_code(code)}" if code else "")
             lines.append(f"{number}. **{escape_markdown(step.event, 40)}** {said}, {at}")
         if len(finding.trace) > _STEPS:
@@ -102,7 +103,7 @@ def _plain_outcomes(report: Report) -> list[str]:
 def _warnings(report: Report) -> list[str]:
     lines = []
     for finding in view.warnings(report):
-        where = view.place(finding.location, report.sources)
+        where = place(finding.location, report.sources)
         at = f" ({markdown_code(where)})" if where else ""
         lines.append(f"- {_rule(report, finding.rule)}: {escape_markdown(finding.message)}{at}")
     for row in view.bare_outcomes(report):
@@ -159,7 +160,7 @@ def _inactive(report: Report) -> list[str]:
         return []
     lines = []
     for finding in findings:
-        where = view.place(finding.location, report.sources)
+        where = place(finding.location, report.sources)
         at = f" ({markdown_code(where)})" if where else ""
         lines.append(f"- {_rule(report, finding.rule)}: {escape_markdown(finding.message)}{at}")
     return _folded(f"In the code, not active under this configuration ({len(findings)})", _cut(lines))

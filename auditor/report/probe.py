@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from auditor.judgement.agreement import say
 from auditor.judgement.model import Report
 from auditor.probe.model import Attempt, Holds, Isolation, Measurement, Probe, Shrunk, Witness
-from auditor.report import view
+from auditor.report.places import place
 from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
 from auditor.report.text import count
 
@@ -155,7 +155,7 @@ def isolation(given: Isolation, run: bool = True) -> str:
 
 def _witness(report: Report, witness: Witness) -> str:
     said = say(witness)
-    where = view.place(witness.location, report.sources)
+    where = place(witness.location, report.sources)
     if where:
         said += f", taken at {where}" + (f" ({witness.function})" if witness.function else "")
     if witness.label:
@@ -165,7 +165,7 @@ def _witness(report: Report, witness: Witness) -> str:
 
 def _attempt(report: Report, attempt: Attempt, new: Sequence[Shrunk]) -> str:
     """What an attempt ended with, and what it had changed that the one before it had not."""
-    where = view.place(attempt.location, report.sources)
+    where = place(attempt.location, report.sources)
     said = f"{attempt.error}{f' ({where})' if where else ''}"
     return said + (f"; with {_changes(new)}" if new else "")
 

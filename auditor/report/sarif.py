@@ -15,6 +15,7 @@ from auditor import __version__
 from auditor.findings import Finding, Location, Outcome, Step
 from auditor.judgement.model import Report, Verdict
 from auditor.report import view
+from auditor.report.places import place
 from auditor.report.probe import unchecked
 from auditor.report.text import one_line, plain
 
@@ -164,7 +165,7 @@ def _message(report: Report, finding: Finding) -> str:
     if finding.active is False:
         notes.append("not active under this configuration")
     if finding.location is not None and finding.location.layer:
-        notes.append(f"at {one_line(view.place(finding.location, report.sources))}")
+        notes.append(f"at {one_line(place(finding.location, report.sources))}")
     return said + (f" ({'; '.join(notes)})" if notes else "")
 
 
@@ -173,7 +174,7 @@ def _location(report: Report, location: Location, excerpt: str = "") -> dict[str
     physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(report, location.path)}}
     if location.layer:
         physical["region"] = {"startLine": 1}
-        where = one_line(view.place(location, report.sources))
+        where = one_line(place(location, report.sources))
         decoded = {"name": where, "fullyQualifiedName": where, "kind": "decodedSource"}
         properties = {"layer": location.layer, "line": location.line, "endLine": location.end_line}
         return {"physicalLocation": physical, "logicalLocations": [decoded], "properties": properties}
@@ -189,5 +190,5 @@ def _location(report: Report, location: Location, excerpt: str = "") -> dict[str
 
 def _flow_step(report: Report, step: Step, number: int) -> dict[str, Any]:
     location = _location(report, step.location)
-    location["message"] = {"text": one_line(f"{step.event}: {step.text}", 500)}
+    location["message"] = {"text": one_line(f"{step.event}: {step.text}{': ' if step.code else ''}{step.code}", 500)}
     return {"location": location, "executionOrder": number, "importance": "essential", "kinds": [one_line(step.event)]}

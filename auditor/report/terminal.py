@@ -19,6 +19,7 @@ from rich.text import Text
 from auditor.findings import Finding, Outcome
 from auditor.judgement.model import Cap, Report, Verdict
 from auditor.report import view
+from auditor.report.places import place
 from auditor.report.text import clip, count, one_line, plain
 from auditor.source.excerpt import quote
 
@@ -117,7 +118,7 @@ class _Page:
         )
 
     def _where(self, finding: Finding) -> None:
-        where = view.place(finding.location, self.report.sources)
+        where = place(finding.location, self.report.sources)
         if where:
             self._show(Text.assemble(("--> ", "blue"), _plain(where)), indent=2)
 
@@ -150,11 +151,11 @@ class _Page:
         table.add_column(overflow="fold", style="dim", max_width=self.text_width // 3)
         table.add_column(overflow="fold")
         steps = finding.trace[:_STEPS]
-        places = [one_line(view.place(step.location, self.report.sources).split(" (", 1)[0], 120) for step in steps]
+        places = [one_line(place(step.location, self.report.sources).split(" (", 1)[0], 120) for step in steps]
         widest = min(max(map(len, places)), self.text_width // 3)
         room = self.text_width - widest - max(len(step.event) for step in steps) - 8
         for number, (step, where) in enumerate(zip(steps, places, strict=True), start=1):
-            words, code = view.step_parts(step)
+            words, code = step.text, step.code
             text = Text(one_line(words, 300) + (f":\n{clip(one_line(code, 300), room)}" if code else ""))
             table.add_row(str(number), _plain(step.event, 20), Text(where), text)
         self._show(Text("trace"), indent=2)
@@ -233,7 +234,7 @@ class _Page:
         inactive = view.inactive(self.report)
         if inactive:
             self._section("In the code, not active", "does not run under this configuration; decides nothing")
-            rows = [(f.rule, f"{f.message} ({view.place(f.location, self.report.sources)})") for f in inactive]
+            rows = [(f.rule, f"{f.message} ({place(f.location, self.report.sources)})") for f in inactive]
             self._list(rows)
         unchecked = view.unchecked(self.report)
         if unchecked:

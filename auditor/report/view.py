@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auditor.findings import Finding, Location, Outcome, Step
+from auditor.findings import Finding, Outcome
 from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
 from auditor.report.text import count, grouped
 from auditor.runs import Run
 from auditor.runs.unread import unread_logs
-from auditor.source import Sources
 
 DECIDING = (Outcome.VIOLATION, Outcome.DISPUTED)
 MEGABYTE = 1_000_000
@@ -107,26 +106,6 @@ def tally(report: Report) -> str:
     parts = [(sum(row.outcome is outcome for row in report.outcomes), word) for outcome, word in _TALLY]
     said = ", ".join(f"{number} {word}" for number, word in parts if number)
     return f"{count(len(report.outcomes), 'rule')}: {said}" if said else "no rules were applied"
-
-
-def place(location: Location | None, sources: Sources) -> str:
-    """`train_gpt.py:120-124 (layer 1, lzma+base85)`; empty without a location."""
-    if location is None:
-        return ""
-    lines = ""
-    if location.line:
-        last = location.end_line
-        lines = f":{location.line}" + (f"-{last}" if last and last > location.line else "")
-    if location.layer == 0:
-        return location.path + lines
-    packing = next((u.packing for u in sources.units if (u.path, u.layer) == (location.path, location.layer)), "")
-    return f"{location.path}{lines} (layer {location.layer}{', ' + packing if packing else ''})"
-
-
-def step_parts(step: Step) -> tuple[str, str]:
-    """What a step of a trace says, and the code or text that it quotes ("" where it quotes none)."""
-    words, _, quoted = step.text.partition(": ")
-    return words, quoted
 
 
 def certainty(finding: Finding) -> str:

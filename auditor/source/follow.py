@@ -17,7 +17,8 @@ from auditor.source.imports import (
     started_scripts,
 )
 from auditor.source.model import Language, ProgramFile, SourceProblem, Sources, Unit
-from auditor.source.syntax import SyntaxProblem, parse_python, python_text
+from auditor.source.plain import SyntaxProblem
+from auditor.source.syntax import parse_python, python_text
 from auditor.source.unpack import Execution, Opaque, Unpacked, may_execute, unpack
 from auditor.source.values import Scope
 from auditor.source.walking import code_only

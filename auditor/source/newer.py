@@ -14,7 +14,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from auditor.source.syntax import SyntaxProblem, quiet_parse
+from auditor.source.plain import SyntaxProblem, quiet_parse
 
 MAX_DEPTH = 12
 """f-strings within fields of f-strings, and fields within format specifications."""

@@ -6,7 +6,8 @@ import ast
 import io
 import re
 import tokenize
-import warnings
+
+from auditor.source.plain import SyntaxProblem, quiet_parse
 
 MAX_TEXT = 2_000_000
 """Characters of source that are parsed, long one-line literals not counted; the largest script seen has 333,753."""
@@ -18,15 +19,6 @@ _ENCODINGS = ("utf-8", "utf-8-sig", "ascii", "us-ascii", "iso-8859-1", "latin-1"
 
 _LONG_LITERAL = re.compile(r"\"[^\"\n]{1000,}\"|'[^'\n]{1000,}'")
 _NOT_BRACKETS = re.compile(r"[^()\[\]{}]+")
-
-
-class SyntaxProblem(Exception):
-    """The text is not Python that can be read; the message is one line. `line` is 1-based where known."""
-
-    def __init__(self, message: str, line: int | None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.line = line
 
 
 def python_text(data: bytes) -> str:
@@ -66,20 +58,6 @@ def parse_python(text: str) -> ast.Module:
         return quiet_parse(text)
     except SyntaxProblem as problem:
         return _parse_newer(text, problem)
-
-
-def quiet_parse(text: str) -> ast.Module:
-    """`ast.parse` with every failure turned into a SyntaxProblem and no warnings about the text's escapes."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except SyntaxError as error:
-        raise SyntaxProblem(f"not valid Python: {error.msg}", error.lineno) from None
-    except (RecursionError, MemoryError):
-        raise SyntaxProblem("nested too deeply to be parsed", None) from None
-    except ValueError as error:
-        raise SyntaxProblem(f"not valid Python: {error}", None) from None
 
 
 def _parse_newer(text: str, first: SyntaxProblem) -> ast.Module:

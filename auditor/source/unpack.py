@@ -17,8 +17,8 @@ from typing import Any
 
 from auditor.source import library
 from auditor.source.files import Files
+from auditor.source.plain import SyntaxProblem, quiet_parse
 from auditor.source.statements import Walker
-from auditor.source.syntax import SyntaxProblem, quiet_parse
 from auditor.source.values import (
     CannotFold,
     Closure,

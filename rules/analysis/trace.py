@@ -74,13 +74,12 @@ def pair_finding(facts: Facts, rule: str, outcome: Outcome, pair: Dependence, me
     message += switched_off(facts, pair.adapt, pair.output, pair.report)
     score = pair.output.accumulated or pair.output.place
     steps = [
-        Step("Adapt", f"gradient of a loss over validation tokens: {line_of(facts, pair.adapt.backward)}",
-             pair.adapt.backward.location),
-        Step("Adapt", f"the parameters change: {line_of(facts, pair.adapt.place)}", pair.adapt.place.location),
-        Step("Score", f"model output on validation: {line_of(facts, pair.output.place)}", pair.output.place.location),
-        Step("Score", f"enters the score: {line_of(facts, score)}", score.location),
-        Step("Report", f"printed: {shortened(pair.report.text, 70)}", pair.report.place.location),
-    ]  # fmt: skip
+        at("Adapt", "gradient of a loss over validation tokens", pair.adapt.backward),
+        at("Adapt", "the parameters change", pair.adapt.place),
+        at("Score", "model output on validation", pair.output.place),
+        at("Score", "enters the score", score),
+        Step("Report", "printed", pair.report.place.location, shortened(pair.report.text, 70)),
+    ]
     return Finding(
         rule,
         outcome,
@@ -97,8 +96,8 @@ def event_finding(
 ) -> Finding:
     """A finding about one event whose result is reported."""
     steps = (
-        Step(type(event).__name__, f"{what}: {line_of(facts, event.place)}", event.place.location),
-        Step("Report", f"printed: {shortened(report.text, 70)}", report.place.location),
+        at(type(event).__name__, what, event.place),
+        Step("Report", "printed", report.place.location, shortened(report.text, 70)),
     )
     states = (event.active, report.active)
     active = False if False in states else None if None in states else True
@@ -156,7 +155,12 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def line_of(facts: Facts, place: Place) -> str:
+def at(event: str, text: str, place: Place) -> Step:
+    """A step with the line of code that it is about."""
+    return Step(event, text, place.location, line_of(place))
+
+
+def line_of(place: Place) -> str:
     lines = place.unit.text.splitlines()
     return shortened(lines[place.line - 1], 90) if 0 < place.line <= len(lines) else ""
 

@@ -48,7 +48,7 @@ def test_a_witness_becomes_a_step_of_the_finding_that_it_confirms() -> None:
     step = found.trace[-1]
     assert step.location == probes.LINE
     said = "the loss of position 5,210 is 3.1021 nats, and 2.9876 where the tokens from 12,345 on are others"
-    assert step.text == f"{said}: total += model(chunk).item()"
+    assert (step.text, step.code) == (said, "total += model(chunk).item()")
     assert found.message == f"{TTT.message}; the probe confirms it"
     assert reason(report, "pre-quant-ttt") == found.message
     assert stands(report)["pre-quant-ttt"] is Stand.CONFIRMED

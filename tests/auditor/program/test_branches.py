@@ -12,7 +12,8 @@ from program_samples import FINAL, HEAD, pairs, program, sources
 from auditor.claims import Claims, Command
 from auditor.config import configure
 from auditor.program import analyse
-from auditor.source.syntax import SyntaxProblem, parse_python
+from auditor.source.plain import SyntaxProblem
+from auditor.source.syntax import parse_python
 from rules.examples.adaptation import score_first
 
 GUARDS = {

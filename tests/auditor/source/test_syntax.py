@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.source.newer import parse_newer
-from auditor.source.syntax import MAX_TEXT, SyntaxProblem, parse_python
+from auditor.source.plain import SyntaxProblem
+from auditor.source.syntax import MAX_TEXT, parse_python
 
 
 def names(tree: ast.AST) -> set[str]:
