@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.config import Configuration
-from auditor.program.interpreter import statements
+from auditor.program.interpreter import VERBS
 from auditor.program.interpreter.machine import Branch, Budget, Machine
 from auditor.program.model import Program, Proof
 from auditor.program.proofs import decided_by_logs
@@ -53,6 +53,7 @@ def _run(
     sources: Sources, configuration: Configuration, *, explore: bool, forced: dict[Branch, bool] | None = None
 ) -> Machine:
     machine = Machine(
+        VERBS,
         sources,
         configuration,
         explore=explore,
@@ -65,7 +66,7 @@ def _run(
     assert entry.tree is not None
     frame = Frame(entry)
     try:
-        statements.execute(machine, frame, entry.tree.body)
+        machine.execute(frame, entry.tree.body)
     except Budget:
         machine.problems.append("the program is larger than the interpreter's bound; its end was not followed")
     except RecursionError:

@@ -107,7 +107,7 @@ def test_a_length_that_is_no_byte_count_is_no_spread() -> None:
 
 
 def test_hostile_texts_take_linear_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     names = "\n".join(f"    v{i + 1} = v{i} + v{i} + w{i}\n    w{i + 1} = v{i} * w{i}" for i in range(60))
     code = f"def f(v0, w0, lam):\n{names}\n    return lam * v60 + (1 - lam) * w60\n"
     assert not list(in_python(ast.parse(code)))
@@ -117,7 +117,7 @@ def test_hostile_texts_take_linear_time() -> None:
     helper = "subprocess.run(['gcc', 'hints.c'])"
     facts = gather(loaded(folder(script(before_training=f"import subprocess\n{helper}"), extra={"hints.c": words})), {})
     assert ngram_target_gate.RULE.check(facts).outcome
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(("switch", "active"), [("1", True), ("0", False)])

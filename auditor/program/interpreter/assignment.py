@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import effects, expressions, indexing, operators, tokens
+from auditor.program.interpreter import containers, effects, indexing, operators, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     TARGET,
-    TRAIN,
     UNKNOWN,
     VAL,
     Class,
@@ -18,7 +17,6 @@ from auditor.program.values import (
     Instance,
     Mapping,
     Sequence,
-    Tag,
     Tags,
     Value,
     deep_tags,
@@ -27,25 +25,6 @@ from auditor.program.values import (
     union,
     with_tags,
 )
-
-
-def store_key(container: Value, key: Value, item: Value) -> None:
-    assert isinstance(container.obj, Mapping)
-    mapping = container.obj
-    if key.known and isinstance(key.const, (str, int, float, bool, type(None))):
-        mapping.items[key.const] = item
-    elif (kind := kept_apart(key)) is not None:
-        held = mapping.items.get(kind)
-        mapping.items[kind] = item if held is None else join(held, item)
-    else:
-        mapping.other = item if mapping.other is None else join(mapping.other, item)
-    container.tags |= item.tags
-
-
-def kept_apart(key: Value) -> Tag | None:
-    """Under which a cache holds what it read from a path: validation and training shards stay apart."""
-    kinds = [kind for kind in (VAL, TRAIN) if kind in key.tags]
-    return kinds[0] if len(kinds) == 1 and isinstance(key.obj, tokens.Text) else None
 
 
 def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
@@ -61,7 +40,7 @@ def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
     elif isinstance(target, ast.Starred):
         assign(m, frame, target.value, value)
     elif isinstance(target, ast.Attribute):
-        owner = expressions.evaluate(m, frame, target.value)
+        owner = m.evaluate(frame, target.value)
         value = tokens.named_value(target.attr, value)
         if isinstance(owner.obj, (Instance, Class)):
             owner.obj.attributes[target.attr] = value
@@ -99,7 +78,7 @@ def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> 
 
 
 def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> None:
-    container = expressions.evaluate(m, frame, target.value)
+    container = m.evaluate(frame, target.value)
     index = indexing.index_value(m, frame, target.slice)
     obj = container.obj
     if isinstance(obj, External) and obj.dotted == "os.environ":
@@ -117,7 +96,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
 def _put(container: Value, index: Value, value: Value) -> None:
     obj = container.obj
     if isinstance(obj, Mapping):
-        store_key(container, index, value)
+        containers.store_key(container, index, value)
     elif isinstance(obj, Sequence):
         if isinstance(index.const, int) and obj.exact and -len(obj.items) <= index.const < len(obj.items):
             obj.items[index.const] = value
@@ -128,7 +107,7 @@ def _put(container: Value, index: Value, value: Value) -> None:
 
 def mark(m: Machine, frame: Frame, target: ast.expr, tags: Tags) -> None:
     """Give what a name or element holds more tags."""
-    value = expressions.evaluate(m, frame, target)
+    value = m.evaluate(frame, target)
     if isinstance(target, ast.Name):
         assign(m, frame, target, with_tags(value, tags))
     else:
@@ -136,9 +115,9 @@ def mark(m: Machine, frame: Frame, target: ast.expr, tags: Tags) -> None:
 
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
-    operand = expressions.evaluate(m, frame, node.value)
+    operand = m.evaluate(frame, node.value)
     if isinstance(node.target, ast.Subscript):
-        container = expressions.evaluate(m, frame, node.target.value)
+        container = m.evaluate(frame, node.target.value)
         index = indexing.index_value(m, frame, node.target.slice)
         effects.table_write(m, container, index)
         if isinstance(container.obj, (Mapping, Sequence)) and VAL not in index.tags:
@@ -148,12 +127,12 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             if not element.mutable:
                 _put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable))
         elif isinstance(container.obj, Mapping):
-            store_key(container, index, Value(operand.tags, mutable=operand.mutable))
+            containers.store_key(container, index, Value(operand.tags, mutable=operand.mutable))
         else:
             mutate(m, container, Value(operand.tags | index.tags))
         effects.accumulated(m, frame, node, operand)
         return
-    current = expressions.evaluate(m, frame, node.target)
+    current = m.evaluate(frame, node.target)
     effects.accumulated(m, frame, node, operand)
     effects.table_grows(m, current, operand)
     if current.mutable and not current.known:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from auditor.program.interpreter import calls, effects, expressions, operators, tokens
+from auditor.program.interpreter import attributes, effects, operators, tokens
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
@@ -86,7 +86,7 @@ def _zip(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 def _map(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if len(args) < 2:
         return Value()
-    items = [calls.call(m, frame, node, args[0], [item], {}) for item in elements(args[1])]
+    items = [m.call(frame, node, args[0], [item], {}) for item in elements(args[1])]
     return Value(union(*items), obj=Sequence(items, exact=False))
 
 
@@ -126,9 +126,9 @@ def _getattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
     if len(args) >= 2 and isinstance(args[1].const, str):
         value = args[0]
         if isinstance(value.obj, Instance) and len(args) > 2:
-            hit = calls.instance_attribute(m, frame, node, value, value.obj, args[1].const)
+            hit = attributes.of_instance(m, frame, node, value, value.obj, args[1].const)
             return hit if hit is not None else args[2]
-        return expressions.attribute(m, frame, node, value, args[1].const)
+        return m.attribute(frame, node, value, args[1].const)
     return Value(union(*args))
 
 
@@ -175,7 +175,7 @@ def _vars(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
 def _dataclass(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     factory = kwargs.get("default_factory")
     if factory is not None:
-        return calls.call(m, frame, node, factory, [], {})
+        return m.call(frame, node, factory, [], {})
     return kwargs.get("default", Value())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, expressions, library, methods, statements, tokens
+from auditor.program.interpreter import effects, library, methods, opaque, tokens
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine
 from auditor.program.values import (
@@ -32,7 +32,7 @@ Arguments = tuple[list[Value], dict[str, Value]]
 def call_node(m: Machine, frame: Frame, node: ast.Call) -> Value:
     if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.find("super") is None:
         return _super(frame)
-    function = expressions.evaluate(m, frame, node.func)
+    function = m.evaluate(frame, node.func)
     args, kwargs = _arguments(m, frame, node)
     return call(m, frame, node, function, args, kwargs)
 
@@ -41,13 +41,13 @@ def _arguments(m: Machine, frame: Frame, node: ast.Call) -> Arguments:
     args: list[Value] = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
-            value = expressions.evaluate(m, frame, argument.value)
+            value = m.evaluate(frame, argument.value)
             args.extend(value.obj.items if isinstance(value.obj, Sequence) else elements(value)[:1])
         else:
-            args.append(expressions.evaluate(m, frame, argument))
+            args.append(m.evaluate(frame, argument))
     kwargs: dict[str, Value] = {}
     for keyword in node.keywords:
-        value = expressions.evaluate(m, frame, keyword.value)
+        value = m.evaluate(frame, keyword.value)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
         elif isinstance(value.obj, Mapping):
@@ -79,7 +79,7 @@ def call(
             return invoke(m, frame, node, method.obj, function, args, kwargs)
     if obj is None and effects.NAMED_MODEL.search(effects.callee(node)):
         return effects.unknown_model(m, frame, node, function, args, kwargs)
-    return library.opaque(m, frame, node, function, args, kwargs)
+    return opaque.opaque(m, frame, node, function, args, kwargs)
 
 
 def invoke(
@@ -95,7 +95,7 @@ def invoke(
     if receiver is not None:
         args = [receiver, *args]
     if len(m.calls) >= MAX_DEPTH or m.calls.count(function.node) >= 2:
-        return library.opaque(m, frame, node, Value(), args, kwargs)
+        return opaque.opaque(m, frame, node, Value(), args, kwargs)
     if _forwards(function, receiver):
         assert receiver is not None
         return effects.forward(m, frame, node, receiver, function.name, args[1:], kwargs, function)
@@ -107,8 +107,8 @@ def invoke(
     loops = len(m.loops)
     try:
         if isinstance(function.node, ast.Lambda):
-            return expressions.evaluate(m, inner, function.node.body)
-        statements.execute(m, inner, function.node.body)
+            return m.evaluate(inner, function.node.body)
+        m.execute(inner, function.node.body)
     finally:
         m.calls.pop()
         m.functions.pop()
@@ -161,7 +161,7 @@ def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwarg
         elif parameter.arg in kwargs:
             value = kwargs[parameter.arg]
         elif parameter.arg in defaults:
-            value = expressions.evaluate(m, function.frame, defaults[parameter.arg])
+            value = m.evaluate(function.frame, defaults[parameter.arg])
         else:
             value = Value()
         frame.names[parameter.arg] = tokens.named_value(parameter.arg, value)
@@ -169,7 +169,7 @@ def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwarg
         if parameter.arg in kwargs:
             value = kwargs[parameter.arg]
         else:
-            value = expressions.evaluate(m, function.frame, default) if default is not None else Value()
+            value = m.evaluate(function.frame, default) if default is not None else Value()
         frame.names[parameter.arg] = tokens.named_value(parameter.arg, value)
     if spec.vararg:
         rest = args[len(positional) :]
@@ -226,47 +226,6 @@ def _super(frame: Frame) -> Value:
     return Value(obj=Bound(receiver, "super", None))
 
 
-def instance_attribute(
-    m: Machine, frame: Frame, node: ast.AST, value: Value, instance: Instance, name: str
-) -> Value | None:
-    """An attribute of an instance, None if the program does not define it."""
-    hit = instance.attributes.get(name)
-    if hit is not None:
-        if instance.kind == "module" and hit.mutable and hit.obj is None and hit.base is None:
-            # A parameter or buffer: changes to it are changes to the module.
-            return Value(hit.tags, hit.const, None, base=value, mutable=True)
-        return hit
-    if instance.cls is not None:
-        hit = instance.cls.lookup(name)
-        if hit is not None:
-            if isinstance(hit.obj, Function):
-                decorators = _decorators(hit.obj)
-                if "property" in decorators or "cached_property" in decorators:
-                    return invoke(m, frame, node, hit.obj, value, [], {})
-                if "staticmethod" in decorators:
-                    return hit
-                if "classmethod" in decorators:
-                    return Value(obj=Bound(Value(obj=instance.cls), name, hit.obj))
-                return Value(obj=Bound(value, name, hit.obj))
-            return hit
-    if instance.kind in ("module", "optimizer") or instance.dotted:
-        return Value(obj=Bound(value, name)) if vocabulary.is_method(name) else None
-    return None
-
-
-def class_attribute(owner: Value, name: str, hit: Value) -> Value:
-    """An attribute read off a class: a classmethod is bound to the class."""
-    if isinstance(hit.obj, Function) and hit.obj.owner is not None and "classmethod" in _decorators(hit.obj):
-        return Value(obj=Bound(owner, name, hit.obj))
-    return hit
-
-
-def _decorators(function: Function) -> set[str]:
-    if isinstance(function.node, ast.Lambda):
-        return set()
-    return {ast.unparse(d).rsplit(".", 1)[-1] for d in function.node.decorator_list}
-
-
 def decorate(m: Machine, frame: Frame, decorator: ast.expr, value: Value) -> Value:
     """Apply a decorator of the program; those of libraries leave a function what it is."""
     if isinstance(decorator, ast.Name):
@@ -287,5 +246,5 @@ def import_unit(m: Machine, name: str) -> PyModule | None:
         return PyModule(unit, m.modules[key])
     frame = Frame(unit)
     m.modules[key] = frame
-    statements.execute(m, frame, unit.tree.body)
+    m.execute(frame, unit.tree.body)
     return PyModule(unit, frame)

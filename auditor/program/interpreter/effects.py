@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from auditor.program.interpreter import library, tokens
+from auditor.program.interpreter import opaque, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     HASHED_TARGET,
@@ -43,13 +43,13 @@ def unknown_model(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
     """A call that by its name applies a model, where the model itself could not be followed."""
-    result = library.opaque(m, frame, node, receiver, args, kwargs)
+    result = opaque.opaque(m, frame, node, receiver, args, kwargs)
     inputs = [*args, *kwargs.values()]
     if VAL not in union(*inputs) or any(_made(v) for v in inputs):
         return result
     tokens = sum(1 for v in inputs if VAL in v.tags)
     state = frozenset(t for t in deep_tags(receiver) if t[0] == "adapted")
-    return Value(m.output(node, frame, library.without_spans(result.tags), state, loss=tokens >= 2), mutable=True)
+    return Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=tokens >= 2), mutable=True)
 
 
 def forward(
@@ -81,7 +81,7 @@ def forward(
     if VAL not in data:
         return Value(data | state, mutable=True)
     tokens = sum(1 for v in inputs if VAL in v.tags and ("out",) not in v.tags and not _made(v))
-    tags = m.output(node, frame, library.without_spans(data), state, loss=tokens >= 2)
+    tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
     if tokens == 1 and TARGET in data:
         m.trace.outputs[m.last].sees_target = True
     tags -= {TARGET}
@@ -199,7 +199,7 @@ def table_write(m: Machine, container: Value, index: Value) -> None:
 def table_grows(m: Machine, container: Value, operand: Value) -> None:
     """Adding a table of counts to something makes a table of it."""
     if m.is_table(operand) or ("counts",) in operand.tags:
-        m.mark_table(container, library.without_spans(operand.tags))  # a histogram is cut to its buckets
+        m.mark_table(container, opaque.without_spans(operand.tags))  # a histogram is cut to its buckets
 
 
 def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:

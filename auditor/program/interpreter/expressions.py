@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import ast
-import math
 from typing import Any
 
-from auditor.program.interpreter import assignment, calls, effects, indexing, operators, tokens
+from auditor.program.interpreter import assignment, calls, containers, indexing, operators, tokens
 from auditor.program.interpreter.iteration import elements, iterations
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     NONE,
-    UNKNOWN,
-    Bound,
-    Class,
     External,
     Frame,
     Function,
-    Instance,
     Mapping,
     Sequence,
     Value,
     deep_tags,
     union,
 )
-
-_SHAPES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "itemsize", "nbytes", "requires_grad", "is_leaf"})
-
-
-_VIEWS = frozenset({"T", "mT", "H", "real", "flat"})
 
 
 def evaluate(m: Machine, frame: Frame, node: ast.expr) -> Value:
@@ -53,44 +43,7 @@ def _name(m: Machine, frame: Frame, node: ast.Name) -> Value:
 
 
 def _attribute(m: Machine, frame: Frame, node: ast.Attribute) -> Value:
-    return attribute(m, frame, node, evaluate(m, frame, node.value), node.attr)
-
-
-def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
-    obj = value.obj
-    if isinstance(obj, Instance):
-        hit = calls.instance_attribute(m, frame, node, value, obj, name)
-        if hit is not None:
-            return hit
-        if obj.kind == "module":
-            tags = value.tags | {("param",)} if name in ("weight", "bias") else value.tags
-            return value if name == "module" else Value(tags, base=value)
-        return Value(value.tags, obj=Bound(value, name))
-    if isinstance(obj, Class):
-        hit = obj.lookup(name)
-        if hit is not None:
-            return calls.class_attribute(value, name, hit)
-        return Value(const=obj.name) if name == "__name__" else Value(value.tags)
-    if isinstance(obj, External):
-        if obj.dotted == "math":
-            const = getattr(math, name, UNKNOWN)
-            if isinstance(const, float):
-                return Value(const=const)
-        if obj.dotted == "os" and name == "environ":
-            return Value(obj=External("os.environ"))
-        return Value(value.tags, obj=External(f"{obj.dotted}.{name}"))
-    if obj is not None and hasattr(obj, "frame") and not isinstance(obj, Function):
-        hit = obj.frame.names.get(name)
-        return hit if hit is not None else Value()
-    if name in _SHAPES:
-        return Value(tokens.shape_tags(value.tags))
-    if name == "grad":
-        return Value(value.tags | effects.gradient_tags(m, frame, node, value), base=value.base or value)
-    if name == "data":
-        return value
-    if name in _VIEWS:
-        return Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
-    return Value(value.tags, obj=Bound(value, name), base=value.base)
+    return m.attribute(frame, node, evaluate(m, frame, node.value), node.attr)
 
 
 def _sequence(m: Machine, frame: Frame, node: ast.Tuple | ast.List | ast.Set) -> Value:
@@ -116,7 +69,7 @@ def _dict(m: Machine, frame: Frame, node: ast.Dict) -> Value:
                 mapping.items.update(content.obj.items)
             mapping.other = content.obj.other if isinstance(content.obj, Mapping) else content
             continue
-        assignment.store_key(value, evaluate(m, frame, key), content)
+        containers.store_key(value, evaluate(m, frame, key), content)
     return value
 
 
@@ -149,7 +102,7 @@ def _dict_comprehension(m: Machine, frame: Frame, node: ast.DictComp) -> Value:
     items, _ = _generate(m, frame, node, node.generators, [node.key, node.value])
     value = Value(obj=Mapping())
     for key, item in items:
-        assignment.store_key(value, key, item)
+        containers.store_key(value, key, item)
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import assignment, calls, effects, expressions, tokens
+from auditor.program.interpreter import containers, effects, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     SHIFTED,
@@ -27,7 +27,7 @@ from auditor.program.values import (
 
 
 def subscript_expression(m: Machine, frame: Frame, node: ast.Subscript) -> Value:
-    container = expressions.evaluate(m, frame, node.value)
+    container = m.evaluate(frame, node.value)
     return subscript(m, frame, node, container)
 
 
@@ -37,13 +37,13 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
     if isinstance(obj, (Function, Class)) or (isinstance(obj, External) and obj.dotted != "os.environ"):
         return container  # a generic alias: list[int]
     if isinstance(obj, External):
-        return effects.environment(m, frame, node, expressions.evaluate(m, frame, index_node), None)
+        return effects.environment(m, frame, node, m.evaluate(frame, index_node), None)
     index = index_value(m, frame, index_node)
     if isinstance(obj, Mapping):
         effects.table_read(m, frame, node, container, index)
         if index.known and index.const in obj.items:
             return obj.items[index.const]
-        if (kind := assignment.kept_apart(index)) in obj.items:
+        if (kind := containers.kept_apart(index)) in obj.items:
             return obj.items[kind]
         if obj.other is not None:
             hit = obj.other
@@ -66,8 +66,7 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
     if isinstance(obj, Instance) and obj.cls is not None:
         method = obj.cls.lookup("__getitem__")
         if method is not None:
-            return calls.call(
-                m, frame, node, Value(obj=Bound(container, "__getitem__", _function_of(method))), [index], {}
+            return m.call(frame, node, Value(obj=Bound(container, "__getitem__", _function_of(method))), [index], {}
             )
     if TARGET in index.tags and VAL in tags and any(t[0] == "out" for t in container.tags):
         tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
@@ -81,7 +80,7 @@ def _function_of(value: Value) -> Function | None:
 
 def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
     if isinstance(node, ast.Slice):
-        parts = [expressions.evaluate(m, frame, p) for p in (node.lower, node.upper, node.step) if p is not None]
+        parts = [m.evaluate(frame, p) for p in (node.lower, node.upper, node.step) if p is not None]
         return Value(union(*parts))
     if isinstance(node, ast.Tuple):
         parts = [index_value(m, frame, p) for p in node.elts]
@@ -89,7 +88,7 @@ def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
         for i, part in enumerate(node.elts):
             tags |= tokens.span(part, parts[i])
         return Value(tags)
-    return expressions.evaluate(m, frame, node)
+    return m.evaluate(frame, node)
 
 
 def _sequence_item(obj: Sequence, container: Value, index: Value, node: ast.expr) -> Value:

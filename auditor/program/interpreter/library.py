@@ -6,7 +6,7 @@ import ast
 import re
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import assignment, builtin, calls, effects, tokens
+from auditor.program.interpreter import assignment, builtin, effects, opaque, tokens
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
@@ -31,16 +31,6 @@ from auditor.program.values import (
     union,
     with_tags,
 )
-
-
-def opaque(
-    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]
-) -> Value:
-    """A call that is not understood: its result may hold whatever its arguments hold."""
-    tags = deep_tags(function, 2) if not isinstance(function.obj, External) else NONE
-    for value in (*args, *kwargs.values()):
-        tags |= deep_tags(value)
-    return Value(tags, mutable=True)
 
 
 def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -155,17 +145,17 @@ def _library(
         return Value(obj=Instance(None, kind="module", dotted=dotted))
     if dotted.startswith(("torch.nn.", "nn.")) and name[:1].isupper():
         return Value(obj=Instance(None, kind="module", dotted=dotted))
-    result = opaque(m, frame, node, Value(), args, kwargs)
+    result = opaque.opaque(m, frame, node, Value(), args, kwargs)
     target = kwargs.get("target")
     if name in ("Thread", "Process") and target is not None and isinstance(target.obj, Function):
         given = kwargs.get("args")
         passed = given.obj.items if given is not None and isinstance(given.obj, Sequence) else []
-        calls.call(m, frame, node, target, passed, {})
+        m.call(frame, node, target, passed, {})
         return result
     callee = next((a for a in args if isinstance(a.obj, (Function, Class))), None)
     if name in ("submit", "map", "apply_async", "Thread", "checkpoint", "vmap", "run", "timeit") and callee is not None:
         rest = args[args.index(callee) + 1 :]
-        return calls.call(m, frame, node, callee, rest, {})
+        return m.call(frame, node, callee, rest, {})
     return result
 
 
@@ -193,7 +183,7 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     for value in values:
         own = deep_tags(value, 2)
         if not any(t[0] == "out" for t in own):
-            own = without_spans(own)
+            own = opaque.without_spans(own)
         tags |= own
         r = root(value)
         if r is not value and not isinstance(r.obj, Instance):
@@ -203,11 +193,6 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
         return Value(tags, mutable=True)
     loss = name in vocabulary.LOSS or (name in vocabulary.PICK and TARGET in tags)
     return Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
-
-
-def without_spans(tags: Tags) -> Tags:
-    """Where a model's input was cut says nothing of which of its outputs are scored."""
-    return frozenset(t for t in tags if t[0] not in ("from", "upto"))
 
 
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:

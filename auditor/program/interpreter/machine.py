@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Mapping_
+from collections.abc import Sequence as Seq
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from auditor.program.trace import (
     Adapt,
@@ -26,6 +28,7 @@ from auditor.program.values import (
     NONE,
     VAL,
     Frame,
+    Function,
     Mapping,
     Sequence,
     Tag,
@@ -58,11 +61,32 @@ class Pending:
     deep: Tags
 
 
+@dataclass(frozen=True, slots=True)
+class Verbs:
+    """What the machine does for the modules of the interpreter, which so need not import each other."""
+
+    execute: Callable[[Machine, Frame, Seq[ast.stmt]], int]
+    evaluate: Callable[[Machine, Frame, ast.expr], Value]
+    attribute: Callable[[Machine, Frame, ast.AST, Value, str], Value]
+    call: Callable[[Machine, Frame, ast.AST, Value, list[Value], dict[str, Value]], Value]
+    invoke: Callable[[Machine, Frame, ast.AST, Function, Value | None, list[Value], dict[str, Value]], Value]
+
+
 class Machine:
     """One abstract run. `environment` answers what a switch holds, None if it is not set anywhere."""
 
+    execute: Callable[[Frame, Seq[ast.stmt]], int]
+    """Run a block; how it may complete (`statements.NORMAL`, ...)."""
+    evaluate: Callable[[Frame, ast.expr], Value]
+    attribute: Callable[[Frame, ast.AST, Value, str], Value]
+    call: Callable[[Frame, ast.AST, Value, list[Value], dict[str, Value]], Value]
+    """Call whatever the value is."""
+    invoke: Callable[[Frame, ast.AST, Function, Value | None, list[Value], dict[str, Value]], Value]
+    """Run a function of the program, bound to a receiver or not."""
+
     def __init__(
         self,
+        verbs: Verbs,
         sources: Sources,
         environment: Callable[[str, object], object],
         *,
@@ -71,6 +95,11 @@ class Machine:
         forced: Mapping_[Branch, bool] | None = None,
         unsettled: frozenset[str] = frozenset(),
     ) -> None:
+        self.execute = partial(verbs.execute, self)
+        self.evaluate = partial(verbs.evaluate, self)
+        self.attribute = partial(verbs.attribute, self)
+        self.call = partial(verbs.call, self)
+        self.invoke = partial(verbs.invoke, self)
         self.sources = sources
         self.forced = forced or {}
         self.unsettled = unsettled

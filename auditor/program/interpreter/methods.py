@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import assignment, calls, effects, expressions, library, tokens
+from auditor.program.interpreter import assignment, containers, effects, library, opaque, tokens
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
@@ -57,10 +57,10 @@ def _super_call(
     if parent is not None and isinstance(parent.obj, Class):
         hit = parent.obj.lookup(name)
         if hit is not None and isinstance(hit.obj, Function):
-            return calls.invoke(m, frame, node, hit.obj, receiver.obj.receiver, args, kwargs)
+            return m.invoke(frame, node, hit.obj, receiver.obj.receiver, args, kwargs)
     if name == "__init__":
         return Value(const=None)
-    return library.opaque(m, frame, node, receiver.obj.receiver, args, kwargs)
+    return opaque.opaque(m, frame, node, receiver.obj.receiver, args, kwargs)
 
 
 def _instance_method(
@@ -72,7 +72,7 @@ def _instance_method(
     if instance.kind == "parser":
         return _parser_method(m, frame, node, receiver, instance, name, args, kwargs)
     if instance.kind != "module":
-        return library.opaque(m, frame, node, receiver, args, kwargs)
+        return opaque.opaque(m, frame, node, receiver, args, kwargs)
     if name in vocabulary.SELF:
         return receiver
     if name in ("parameters", "buffers"):
@@ -99,7 +99,7 @@ def _instance_method(
         return Value(const=None)
     if vocabulary.is_forward(name):
         return effects.forward(m, frame, node, receiver, name, args, kwargs)
-    return library.opaque(m, frame, node, receiver, args, kwargs)
+    return opaque.opaque(m, frame, node, receiver, args, kwargs)
 
 
 def _load_state(m: Machine, instance: Instance, source: Value) -> None:
@@ -118,7 +118,7 @@ def _optimizer_method(
     if name == "step":
         closure = args[0] if args else kwargs.get("closure")
         if closure is not None and isinstance(closure.obj, Function):
-            calls.call(m, frame, node, closure, [], {})
+            m.call(frame, node, closure, [], {})
         effects.optimizer_step(m, frame, node, optimizer)
         return Value()
     if name == "zero_grad":
@@ -182,7 +182,7 @@ def _sequence_method(
         return Value(receiver.tags, obj=Sequence(list(seq.items), seq.exact))
     elif name in ("zero_grad", "step"):
         for item in list(seq.items):
-            calls.call(m, frame, node, expressions.attribute(m, frame, node, item, name), args, {})
+            m.call(frame, node, m.attribute(frame, node, item, name), args, {})
     return Value(receiver.tags if name not in ("append", "sort", "extend", "insert", "clear", "reverse") else NONE)
 
 
@@ -194,10 +194,10 @@ def _mapping_method(
         if name == "setdefault" and len(args) > 1:
             effects.table_write(m, receiver, args[0])
             if not (args[0].known and args[0].const in mapping.items):
-                assignment.store_key(receiver, args[0], args[1])
+                containers.store_key(receiver, args[0], args[1])
         if args[0].known and args[0].const in mapping.items:
             return mapping.items[args[0].const]
-        kind = assignment.kept_apart(args[0])
+        kind = containers.kept_apart(args[0])
         if kind is not None:
             return mapping.items.get(kind, args[1] if len(args) > 1 else Value(const=None))
         hit = mapping.other

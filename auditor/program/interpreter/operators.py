@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import effects, expressions, tokens
+from auditor.program.interpreter import effects, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     NONE,
@@ -56,7 +56,7 @@ _BIG = 10**18
 
 
 def binary_expression(m: Machine, frame: Frame, node: ast.BinOp) -> Value:
-    left, right = expressions.evaluate(m, frame, node.left), expressions.evaluate(m, frame, node.right)
+    left, right = m.evaluate(frame, node.left), m.evaluate(frame, node.right)
     return binary(m, frame, node, node.op, left, right)
 
 
@@ -126,7 +126,7 @@ def _concatenate(left: Value, right: Value, tags: Tags) -> Value | None:
 
 
 def unary(m: Machine, frame: Frame, node: ast.UnaryOp) -> Value:
-    value = expressions.evaluate(m, frame, node.operand)
+    value = m.evaluate(frame, node.operand)
     if isinstance(node.op, ast.Not):
         known = truth(m, frame, node.operand, value)
         return Value(value.tags, UNKNOWN if known is None else not known)
@@ -145,7 +145,7 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
     last: Value | None = None
     unknown = False
     for operand in node.values:
-        value = expressions.evaluate(m, frame, operand)
+        value = m.evaluate(frame, operand)
         known = truth(m, frame, operand, value)
         if known is stop:
             if unknown and last is not None:
@@ -165,11 +165,11 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
 
 
 def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
-    left = expressions.evaluate(m, frame, node.left)
+    left = m.evaluate(frame, node.left)
     tags = left.tags
     verdict: bool | None = True
     for op, right_node in zip(node.ops, node.comparators, strict=True):
-        right = expressions.evaluate(m, frame, right_node)
+        right = m.evaluate(frame, right_node)
         tags |= right.tags
         tags |= effects.gates(left.tags | right.tags)
         one = _compare_one(m, op, left, right)
@@ -217,15 +217,15 @@ def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None
 
 
 def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
-    test = expressions.evaluate(m, frame, node.test)
+    test = m.evaluate(frame, node.test)
     known = truth(m, frame, node.test, test)
     names = frozenset(t for t in test.tags if t[0] == "cfg")
     if known is not None:
-        taken = expressions.evaluate(m, frame, node.body if known else node.orelse)
+        taken = m.evaluate(frame, node.body if known else node.orelse)
         if not (m.explore and names):
             return with_tags(taken, names)
         with m.branch(frozenset(), unsure=False, dormant=True):
-            other = expressions.evaluate(m, frame, node.orelse if known else node.body)
+            other = m.evaluate(frame, node.orelse if known else node.body)
         return join(taken, other) if taken.known and taken.const is None else with_tags(taken, names)
-    body, orelse = expressions.evaluate(m, frame, node.body), expressions.evaluate(m, frame, node.orelse)
+    body, orelse = m.evaluate(frame, node.body), m.evaluate(frame, node.orelse)
     return with_tags(join(body, orelse), names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence as Seq
 
-from auditor.program.interpreter import assignment, effects, expressions
+from auditor.program.interpreter import assignment, effects
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import Frame, Tags, Value
 
@@ -30,7 +30,7 @@ def keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tupl
         sides = {ast.unparse(part.left): part.left, ast.unparse(part.comparators[0]): part.comparators[0]}
         stores = [s for s in node.body if isinstance(s, ast.Assign)]
         if any(ast.unparse(s.value) in sides for s in stores):
-            values = [expressions.evaluate(m, frame, side) for side in sides.values()]
+            values = [m.evaluate(frame, side) for side in sides.values()]
             tags = effects.chooses(m, frame, node, values, ast.unparse(part))
             return ([*(s.targets[0] for s in stores), *_changed_in_place(node.body)], tags) if tags else None
     return None

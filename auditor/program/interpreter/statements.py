@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from auditor.program.interpreter import assignment, calls, expressions, operators, selection
+from auditor.program.interpreter import assignment, calls, operators, selection
 from auditor.program.interpreter.iteration import iterations
 from auditor.program.interpreter.machine import Branch, Machine, switches
 from auditor.program.values import Class, External, Frame, Function, PyModule, Sequence, Value, join, with_tags
@@ -43,13 +43,13 @@ def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
 
 
 def _expr(m: Machine, frame: Frame, node: ast.Expr) -> int:
-    value = expressions.evaluate(m, frame, node.value)
+    value = m.evaluate(frame, node.value)
     dotted = value.obj.dotted if isinstance(value.obj, External) else ""
     return RAISE if dotted in ("sys.exit()", "os._exit()") else NORMAL
 
 
 def _assign(m: Machine, frame: Frame, node: ast.Assign) -> int:
-    value = expressions.evaluate(m, frame, node.value)
+    value = m.evaluate(frame, node.value)
     for target in node.targets:
         assignment.assign(m, frame, target, value)
     return NORMAL
@@ -57,7 +57,7 @@ def _assign(m: Machine, frame: Frame, node: ast.Assign) -> int:
 
 def _annotated(m: Machine, frame: Frame, node: ast.AnnAssign) -> int:
     if node.value is not None:
-        assignment.assign(m, frame, node.target, expressions.evaluate(m, frame, node.value))
+        assignment.assign(m, frame, node.target, m.evaluate(frame, node.value))
     return NORMAL
 
 
@@ -67,13 +67,13 @@ def _augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> int:
 
 
 def _return(m: Machine, frame: Frame, node: ast.Return) -> int:
-    value = expressions.evaluate(m, frame, node.value) if node.value is not None else Value(const=None)
+    value = m.evaluate(frame, node.value) if node.value is not None else Value(const=None)
     frame.returns.append(with_tags(value, frame.gates))
     return RETURN
 
 
 def _if(m: Machine, frame: Frame, node: ast.If) -> int:
-    test = expressions.evaluate(m, frame, node.test)
+    test = m.evaluate(frame, node.test)
     known = operators.truth(m, frame, node.test, test)
     names = switches(test.tags)
     key = (frame.unit.path, frame.unit.layer, node.lineno)
@@ -154,7 +154,7 @@ def _both(
 
 
 def _for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
-    iterable = expressions.evaluate(m, frame, node.iter)
+    iterable = m.evaluate(frame, node.iter)
     return _loop(m, frame, node, iterable)
 
 
@@ -180,7 +180,7 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
     claims = _claims(node)
     completion = 0
     for k in (1, 2):
-        test = expressions.evaluate(m, frame, node.test)
+        test = m.evaluate(frame, node.test)
         known = operators.truth(m, frame, node.test, test)
         names = switches(test.tags)
         if known is False and not (m.explore and names):
@@ -237,7 +237,7 @@ def _claims(node: ast.While) -> frozenset[str]:
 
 def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
     for item in node.items:
-        value = expressions.evaluate(m, frame, item.context_expr)
+        value = m.evaluate(frame, item.context_expr)
         if item.optional_vars is not None:
             if isinstance(value.obj, Sequence) and len(value.obj.items) == 1:
                 value = value.obj.items[0]  # a generator as a context manager: `with` binds what it yields
@@ -281,7 +281,7 @@ def _function(m: Machine, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctio
 
 
 def _class(m: Machine, frame: Frame, node: ast.ClassDef) -> int:
-    cls = Class(node.name, [expressions.evaluate(m, frame, b) for b in node.bases], {}, frame.unit, node)
+    cls = Class(node.name, [m.evaluate(frame, b) for b in node.bases], {}, frame.unit, node)
     cls.dataclass = any("dataclass" in ast.unparse(d) for d in node.decorator_list)
     inner = Frame(frame.unit, frame, frame.globals)
     inner.owner = cls
@@ -349,12 +349,12 @@ def _delete(m: Machine, frame: Frame, node: ast.Delete) -> int:
 
 
 def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
-    subject = expressions.evaluate(m, frame, node.subject)
+    subject = m.evaluate(frame, node.subject)
     completion = NORMAL
     for case in node.cases:
         pattern = case.pattern
         if isinstance(pattern, ast.MatchValue) and subject.known:
-            value = expressions.evaluate(m, frame, pattern.value)
+            value = m.evaluate(frame, pattern.value)
             if value.known and value.const != subject.const:
                 continue
             if value.known:

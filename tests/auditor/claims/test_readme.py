@@ -301,6 +301,6 @@ def test_any_text(text: str) -> None:
     ids=["bars", "tables", "assignments", "references", "figures", "loops", "quotes"],
 )
 def test_time_is_linear(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     read(readme=text, run=text)
-    assert time.perf_counter() - start < 3.0
+    assert time.process_time() - start < 3.0

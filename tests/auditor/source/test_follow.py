@@ -186,12 +186,12 @@ BAD = {
 
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD)
 def test_bad_scripts_are_decisive_problems(content: str | bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     sources = decoded(content)
     assert decisive(sources)
     assert all("\n" not in m for m in decisive(sources))
     assert sources.entry is None or sources.entry.tree is None
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_no_code() -> None:
@@ -232,9 +232,9 @@ def test_a_long_script_is_decoded_quickly() -> None:
         for i in range(500)
     )
     folder = submission({"train_gpt.py": body})
-    start = time.perf_counter()
+    start = time.process_time()
     decode(folder, Claims())
-    assert time.perf_counter() - start < 0.6
+    assert time.process_time() - start < 0.6
 
 
 @pytest.mark.clone

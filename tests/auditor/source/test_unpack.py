@@ -204,9 +204,9 @@ def test_a_bomb_is_refused_quickly(compressor: str) -> None:
     read = "open(os.path.join(os.path.dirname(__file__),'b'),'rb').read()"
     wrapper = f"{IMPORTS}exec({opens.replace('@', read)})"
     bomb = compress(bytes(20_000_000))
-    start = time.perf_counter()
+    start = time.process_time()
     sources = decoded({"train_gpt.py": wrapper, "b": bomb})
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert any("decompresses to more than" in message for message in decisive(sources))
 
 
@@ -228,9 +228,9 @@ def test_a_bomb_is_refused_quickly(compressor: str) -> None:
     ],
 )
 def test_runaway_folding_ends_soon_and_is_decisive(code: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert decisive(decoded(code))
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 4
 
 
 def test_a_wrapper_that_executes_itself_again_ends() -> None:

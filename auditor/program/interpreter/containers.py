@@ -1,0 +1,25 @@
+"""Dicts of the abstract heap: what is kept under which key."""
+
+from __future__ import annotations
+
+from auditor.program.interpreter import tokens
+from auditor.program.values import TRAIN, VAL, Mapping, Tag, Value, join
+
+
+def store_key(container: Value, key: Value, item: Value) -> None:
+    assert isinstance(container.obj, Mapping)
+    mapping = container.obj
+    if key.known and isinstance(key.const, (str, int, float, bool, type(None))):
+        mapping.items[key.const] = item
+    elif (kind := kept_apart(key)) is not None:
+        held = mapping.items.get(kind)
+        mapping.items[kind] = item if held is None else join(held, item)
+    else:
+        mapping.other = item if mapping.other is None else join(mapping.other, item)
+    container.tags |= item.tags
+
+
+def kept_apart(key: Value) -> Tag | None:
+    """Under which a cache holds what it read from a path: validation and training shards stay apart."""
+    kinds = [kind for kind in (VAL, TRAIN) if kind in key.tags]
+    return kinds[0] if len(kinds) == 1 and isinstance(key.obj, tokens.Text) else None
