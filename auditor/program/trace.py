@@ -11,25 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from auditor.findings import Location, Step
+from auditor.findings import Step
+from auditor.program.place import Place as Place
+from auditor.program.recipe.model import Node
 from auditor.program.values import Tags
-from auditor.source import Unit
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    unit: Unit
-    line: int
-    end_line: int
-    function: str = ""
-
-    @property
-    def location(self) -> Location:
-        return Location(self.unit.path, self.line, self.end_line, self.unit.layer)
-
-    @property
-    def key(self) -> tuple[str, int, int]:
-        return (self.unit.path, self.unit.layer, self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +104,12 @@ class Stack(Event):
 
 @dataclass(eq=False, slots=True)
 class ReportLine(Event):
-    """A figure is printed. `text` is the constant part of the line."""
+    """A figure is printed. `text` is the constant part of the line; `recipe` is the line with what it prints."""
 
     text: str
     outputs: frozenset[int]
     tags: Tags
+    recipe: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)

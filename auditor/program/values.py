@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from auditor.program.recipe.model import Node, either
 from auditor.source import Unit
 
 Tag = tuple[Any, ...]
@@ -46,7 +47,7 @@ UNKNOWN: Final = _Unknown()
 class Value:
     """One abstract value. Identity matters: tensors are changed in place, and views write through to `base`."""
 
-    __slots__ = ("base", "const", "mutable", "obj", "tags")
+    __slots__ = ("base", "const", "mutable", "obj", "recipe", "tags")
 
     def __init__(
         self,
@@ -55,7 +56,9 @@ class Value:
         obj: Obj | None = None,
         base: Value | None = None,
         mutable: bool = False,
+        recipe: Node | None = None,
     ) -> None:
+        self.recipe = recipe
         self.tags = tags
         self.const = const
         self.obj = obj
@@ -260,6 +263,12 @@ def join(a: Value, b: Value) -> Value:
     """The value that may be either."""
     if a is b:
         return a
+    made = _joined(a, b)
+    made.recipe = either(tuple(node for node in (a.recipe, b.recipe) if node is not None))
+    return made
+
+
+def _joined(a: Value, b: Value) -> Value:
     if a.known and b.known and type(a.const) is type(b.const) and a.const == b.const:
         return Value(a.tags | b.tags, a.const, a.obj or b.obj)
     if isinstance(a.obj, Sequence) and isinstance(b.obj, Sequence):
@@ -278,7 +287,7 @@ def with_tags(value: Value, tags: Tags) -> Value:
     if not tags or tags <= value.tags or isinstance(value.obj, (Instance, Function, Class, External, PyModule, Bound)):
         return value
     base = value if value.mutable and value.base is None else value.base
-    return Value(value.tags | tags, value.const, value.obj, base, value.mutable)
+    return Value(value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe)
 
 
 def dependence(value: Value) -> Tags:

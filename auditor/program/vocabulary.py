@@ -219,3 +219,20 @@ def is_method(name: str) -> bool:
         "parse_args", "parse_known_args", "state", "add_mutually_exclusive_group", "add_argument_group", "append",
         "extend", "items", "keys", "values", "type", "no_sync",
     }  # fmt: skip
+
+
+LIKE_THE_INPUT = frozenset(
+    {
+        "to", "float", "double", "half", "bfloat16", "int", "long", "cpu", "cuda", "item", "tolist", "detach",
+        "detach_", "clone", "contiguous", "view", "reshape", "squeeze", "unsqueeze", "flatten", "ravel", "expand",
+        "expand_as", "permute", "transpose", "t", "numpy", "asarray", "array", "as_tensor", "from_numpy", "tensor",
+        "astype", "copy", "deepcopy", "ascontiguousarray", "type", "type_as", "view_as", "reshape_as", "narrow",
+        "chunk", "split", "unbind", "pin_memory", "requires_grad_", "float32", "float64", "round", "abs",
+        "nan_to_num", "nan_to_num_", "frombuffer", "fromiter", "list", "tuple", "iter", "next", "sorted",
+        "reversed", "enumerate", "zip", "flip", "roll", "movedim", "swapaxes", "broadcast_to", "repeat", "tile",
+        "encode", "decode", "lstrip", "rstrip", "strip", "replace", "str", "format", "masked_fill", "masked_fill_",
+        "masked_select", "compress", "index_copy_", "all_reduce", "broadcast", "reduce", "select", "as_strided",
+        "data", "value", "result", "get", "pop", "popleft", "popitem", "copy_",
+    }
+)  # fmt: skip
+"""Functions and methods whose result measures what their first operand does: moves, casts, views, selections."""

@@ -1,0 +1,262 @@
+"""Gives values their recipe: what the interpreter does to them, as nodes of the formula."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+
+from auditor.program.interpreter.machine import Machine
+from auditor.program.recipe import transfers
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
+from auditor.program.values import TARGET, TRAIN, VAL, External, Frame, Mapping, Value
+from auditor.program.values import Sequence as Items
+
+_SHOWN = 40  # characters of an expression that stands for itself
+_TOKENIZER = ("id_to_piece", "IdToPiece", "decode_single_token_bytes", "id_to_token")
+
+
+def node_of(value: Value, depth: int = 2) -> Node | None:
+    """What a value measures; None where it is a plain value of which nothing is known."""
+    if value.recipe is not None:
+        return value.recipe
+    obj = value.obj
+    if depth and isinstance(obj, Items):
+        return _all(obj.items[:8], depth)
+    if depth and isinstance(obj, Mapping):
+        held = list(obj.items.values())[:8]
+        return _all([*held, obj.other] if obj.other is not None else held, depth)
+    if isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
+        return number(value.const)
+    if value.base is not None and value.base.recipe is not None:
+        return value.base.recipe
+    tags = value.tags
+    if VAL in tags:
+        if any(t[0] == "out" for t in tags):
+            return unknown((), "a model's output")
+        sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
+        return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")
+    switch = next((t[1] for t in tags if t[0] == "cfg"), None)
+    if switch is not None:
+        return Node(Op.NAME, (), What.NUMBER, text=str(switch))
+    return Node(Op.TOKENS, (), What.TOKENS, sees=Sees.TRAINING, text="training tokens") if TRAIN in tags else None
+
+
+def _all(values: Iterable[Value], depth: int) -> Node | None:
+    nodes = [node_of(value, depth - 1) for value in values]
+    return either(tuple(node for node in nodes if node is not None))
+
+
+def measures(value: Value) -> bool:
+    """Whether a value is worth a node: it comes from the stream, or has a recipe."""
+    if value.recipe is not None or VAL in value.tags:
+        return True
+    obj = value.obj
+    if isinstance(obj, Items) and obj.items:
+        return obj.items[0].recipe is not None or obj.items[-1].recipe is not None
+    return value.base is not None and value.base.recipe is not None
+
+
+def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[Node]:
+    found = []
+    for i, value in enumerate(values):
+        node = node_of(value)
+        found.append(node if node is not None else _named(shown[i] if i < len(shown) else None))
+    return found
+
+
+def _named(expression: ast.AST | None) -> Node:
+    """A plain value, called what it is called in the code."""
+    text = ast.unparse(expression) if isinstance(expression, (ast.Name, ast.Attribute, ast.Constant)) else ""
+    return Node(Op.NAME, (), What.NUMBER, text=text[:_SHOWN] or "a value")
+
+
+def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, result: Value) -> None:
+    if result.recipe is not None or result.known or not (measures(left) or measures(right)):
+        return
+    shown = (
+        (node.left, node.right) if isinstance(node, ast.BinOp)
+        else (node.target, node.value) if isinstance(node, ast.AugAssign)
+        else ()
+    )  # fmt: skip
+    a, b = _operands((left, right), shown)
+    if Op.LINE in (a.op, b.op) or What.TEXT in (a.what, b.what):
+        result.recipe = _lines(left, right, a, b, op)
+        return
+    result.recipe = transfers.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
+
+
+def _lines(left: Value, right: Value, a: Node, b: Node, op: ast.operator) -> Node:
+    """Two texts one after the other, or `"..." % (figure, ...)`."""
+    if isinstance(op, ast.Mod) and isinstance(left.const, str):
+        figures = right.obj.items if isinstance(right.obj, Items) else [right]
+        return line(left.const, figures)
+    parts = [n if n.op is Op.LINE else Node(Op.LINE, (), What.TEXT, text=_text(v)) for v, n in ((left, a), (right, b))]
+    return Node(Op.LINE, (*parts[0].inputs, *parts[1].inputs), What.TEXT, text=parts[0].text + parts[1].text)
+
+
+def _text(value: Value) -> str:
+    return value.const if isinstance(value.const, str) else ""
+
+
+def line(template: str, figures: Sequence[Value]) -> Node:
+    """A text with figures in it; `template` as the code has it."""
+    nodes = tuple(node_of(value) or Node(Op.NAME, (), What.NUMBER, text="a value") for value in figures)
+    return Node(Op.LINE, nodes, What.TEXT, text=template)
+
+
+def augmented(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, operand: Value) -> Node | None:
+    """`total += term`: a sum over the loop; None where nothing of it measures."""
+    if not (measures(current) or measures(operand)) or not isinstance(node.op, (ast.Add, ast.Sub)):
+        return None
+    total, term = _operands((current, operand), (node.target, node.value))
+    if Op.LINE in (total.op, term.op):
+        return None
+    if total.op is Op.NAME or not m.loops:
+        total = number(0) if total.op is Op.NAME else total
+    return transfers.accumulate(total, term, m.place(node, frame))
+
+
+def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: Value) -> None:
+    if result.recipe is not None or result.known or not measures(operand):
+        return
+    inner = node_of(operand)
+    if inner is None:
+        return
+    if isinstance(node.op, ast.USub):
+        result.recipe = transfers.negate(inner, m.place(node, frame))
+    elif isinstance(node.op, (ast.Not, ast.Invert)):
+        result.recipe = Node(Op.COMPARE, (inner,), What.MASK, sees=inner.sees)
+    else:
+        result.recipe = inner
+
+
+def compare(m: Machine, frame: Frame, node: ast.Compare, sides: Sequence[Value], result: Value) -> None:
+    if result.recipe is not None or result.known or not any(measures(side) for side in sides):
+        return
+    nodes = tuple(_operands(sides, (node.left, *node.comparators)))
+    result.recipe = Node(Op.COMPARE, nodes, What.MASK, sees=transfers.sees_of(nodes), place=m.place(node, frame))
+
+
+def chosen(m: Machine, frame: Frame, node: ast.IfExp, test: Value, one: Value, other: Value, result: Value) -> None:
+    if not (measures(one) or measures(other)) or result.known:
+        return
+    condition, a, b = _operands((test, one, other), (node.test, node.body, node.orelse))
+    result.recipe = transfers.choose(condition, a, b, m.place(node, frame))
+
+
+def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence[Value], result: Value) -> None:
+    """The output of a model for validation tokens: logits, or the loss of the targets that it is given."""
+    loss = ("loss",) in result.tags
+    given = tuple(n for n in (node_of(v) for v in inputs) if n is not None and n.what is What.TOKENS)
+    sees = transfers.sees_of(given)
+    if any(t[0] == "adapted" for t in result.tags):
+        sees |= Sees.ADAPTED
+    result.recipe = Node(
+        Op.MODEL,
+        given,
+        What.NATS if loss else What.LOGITS,
+        Over.PICKED if loss else Over.VOCABULARY,
+        None,
+        sees if loss else sees & ~Sees.TARGET,
+        called or "model",
+        m.place(node, frame),
+    )
+
+
+def call(
+    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value], result: Value
+) -> None:
+    """A function of a library on values that measure something; `result` gets the recipe where it has none."""
+    if result.recipe is not None or result.known or not isinstance(function.obj, External):
+        return
+    name = function.obj.dotted.rsplit(".", 1)[-1]
+    given = [*args, *kwargs.values()]
+    if name in _TOKENIZER:
+        result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
+    if not any(measures(value) for value in given):
+        return
+    shown = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()))]
+    result.recipe = transfers.call(name, _operands(given, shown), m.place(node, frame))
+
+
+def method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value],
+    result: Value,
+) -> None:  # fmt: skip
+    """A method of a library's object, of a tensor, of a container."""
+    if result.recipe is not None or result.known or result is receiver:
+        return
+    if name in _TOKENIZER:
+        result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
+        return
+    if name == "format" and isinstance(receiver.const, str):
+        result.recipe = line(receiver.const, [*args, *kwargs.values()])
+        return
+    given = [*args, *kwargs.values()]
+    if not measures(receiver) and not any(measures(value) for value in given):
+        return
+    inner = node_of(receiver)
+    if inner is None and name not in ("append", "extend", "put", "add", "copy_", "add_"):
+        inner = _named(getattr(getattr(node, "func", None), "value", None))
+    if inner is None:
+        return
+    function = getattr(node, "func", None)
+    shown = [function, *getattr(node, "args", ())]
+    nodes = [inner, *_operands(given, shown[1:])]
+    place = m.place(node, frame)
+    arithmetic = _METHODS.get(name.rstrip("_"))
+    if arithmetic is not None and len(nodes) > 1:
+        result.recipe = transfers.binary(arithmetic, nodes[0], nodes[1], place, in_loop=bool(m.loops))
+    elif name.rstrip("_") == "neg":
+        result.recipe = transfers.negate(inner, place)
+    elif name in ("get", "setdefault", "pop") and VAL in (args[0].tags if args else frozenset()):
+        result.recipe = transfers.pick(inner, nodes[1], place)
+    else:
+        result.recipe = transfers.call(name, nodes, place)
+
+
+_METHODS: dict[str, ast.operator] = {
+    "add": ast.Add(),
+    "sub": ast.Sub(),
+    "subtract": ast.Sub(),
+    "mul": ast.Mult(),
+    "multiply": ast.Mult(),
+    "div": ast.Div(),
+    "true_divide": ast.Div(),
+    "pow": ast.Pow(),
+}
+
+
+def element(m: Machine, frame: Frame, node: ast.Subscript, container: Value, index: Value, result: Value) -> None:
+    """One element or slice: a pick at the target, a table read by tokens, or a part of the same."""
+    if result.recipe is not None or result.known or not (measures(container) or measures(index)):
+        return
+    inner = node_of(container)
+    by_tokens = VAL in index.tags and not isinstance(node.slice, ast.Slice)
+    if inner is not None and inner.op is Op.TOKENS:
+        return  # a part of the stream: its tags say which
+    if not by_tokens:
+        result.recipe = inner
+        return
+    key = node_of(index) or _named(node.slice)
+    table = inner if inner is not None else Node(Op.NAME, (), What.WEIGHT, text=_called(node.value))
+    result.recipe = transfers.pick(table, key, m.place(node, frame))
+
+
+def _called(expression: ast.expr) -> str:
+    text = ast.unparse(expression) if isinstance(expression, (ast.Name, ast.Attribute)) else ""
+    return text[:_SHOWN] or "a table"
+
+
+def stored(container: Value, value: Value) -> None:
+    """What is stored into an array becomes part of what it measures; zeros that it was made of do not."""
+    node = node_of(value)
+    if node is None or node.op is Op.NUMBER:
+        return
+    seen: Value | None = container
+    for _ in range(16):
+        if seen is None:
+            return
+        held = seen.recipe
+        seen.recipe = node if held is None else either((held, node))
+        seen = seen.base

@@ -1,0 +1,194 @@
+"""What a value measures and what it was made of: an immutable graph, shared, bounded.
+
+A node answers the four questions that the law asks of a number: *what* it measures, *over* which axis, whether it is
+*normalized* over that axis (None: not known), and what it *sees*. Two nodes are the same if they were made the same
+way at the same place: equality and hash go by a key that is worked out once, from the keys of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, IntFlag, StrEnum
+
+from auditor.program.place import Place
+
+MAX_DEPTH = 160
+"""Operations on top of each other that are kept apart; what is deeper is *other*, with its leaves."""
+
+MAX_INPUTS = 24
+"""Alternatives or terms of one node that are kept apart."""
+
+
+class What(StrEnum):
+    """What a value measures."""
+
+    TOKENS = "token ids"
+    POSITIONS = "positions"
+    LOGITS = "logits"
+    LOG_PROBABILITY = "log-probability"
+    PROBABILITY = "probability"
+    NATS = "nats"
+    BITS = "bits"
+    ENTROPY = "entropy"
+    COUNT = "count"
+    WEIGHT = "weight"
+    MASK = "mask"
+    PIECE = "piece of the tokenizer"
+    BYTES = "bytes"
+    SECONDS = "seconds"
+    NUMBER = "number"
+    TEXT = "text"
+    OTHER = "other"
+
+
+class Over(StrEnum):
+    """The axis over which a value is spread; PICKED: one entry of it, the one at the target."""
+
+    VOCABULARY = "the vocabulary"
+    BYTE_VALUES = "byte values"
+    EXPERTS = "experts"
+    POSITIONS = "positions"
+    PICKED = "picked at the target"
+
+
+class Sees(IntFlag):
+    """What a value may depend on."""
+
+    NOTHING = 0
+    TARGET = 1  # the token that is scored
+    EARLIER = 2  # tokens of the stream before it
+    TRAINING = 4  # training data
+    ADAPTED = 8  # weights that were changed on the validation stream
+
+
+class Op(Enum):
+    """How a node is made of its inputs."""
+
+    # leaves
+    NUMBER = "number"
+    TOKENS = "tokens"
+    MODEL = "model"  # the output of a model; inputs: what it was given
+    TABLE = "table"  # something read by position, key or token id; inputs: the table (if known), the key
+    NAME = "name"  # a plain value that measures nothing of the stream
+    UNKNOWN = "unknown"  # no transfer is known; inputs: what it was made of
+    # arithmetic
+    ADD = "+"
+    SUBTRACT = "-"
+    MULTIPLY = "*"
+    DIVIDE = "/"
+    POWER = "**"
+    NEGATE = "negate"
+    # transfers that the law speaks of
+    LOG = "log"
+    EXP = "exp"
+    SOFTMAX = "softmax"
+    LOG_SOFTMAX = "log softmax"
+    LOG_SUM_EXP = "log sum exp"
+    SIGMOID = "sigmoid"
+    PICK = "pick"  # one entry; inputs: the values, the index
+    CROSS_ENTROPY = "cross entropy"  # inputs: logits, target
+    CLAMP = "clamp"
+    LENGTH = "length"  # the number of elements
+    ENCODE_LENGTH = "bytes of"  # the number of bytes of a piece
+    COMPARE = "compare"
+    CHOOSE = "choose"  # inputs: condition, one, other
+    LEAST = "least"
+    MOST = "most"
+    # over many
+    SUM = "sum"
+    MEAN = "mean"
+    ACCUMULATE = "accumulate"  # summed up over a loop
+    EITHER = "either"  # whichever branch ran
+    LINE = "line"  # a printed line; `text` has {} for each input
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One step of the formula. `text` is what to call a leaf, or the template of a line; `place` where it is made."""
+
+    op: Op
+    inputs: tuple[Node, ...] = ()
+    what: What = What.OTHER
+    over: Over | None = None
+    normalized: bool | None = None
+    sees: Sees = Sees.NOTHING
+    text: str = ""
+    place: Place | None = None
+    key: int = field(init=False, repr=False)
+    depth: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        where = self.place.key if self.place is not None else None
+        made = (self.op, self.what, self.over, self.normalized, self.sees, self.text, where)
+        object.__setattr__(self, "key", hash((made, tuple(node.key for node in self.inputs))))
+        object.__setattr__(self, "depth", 1 + max((node.depth for node in self.inputs), default=0))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Node) and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return self.key
+
+    @property
+    def understood(self) -> bool:
+        """Whether every step on the way here has a known transfer."""
+        return all(node.op is not Op.UNKNOWN for node in self.walk())
+
+    def walk(self) -> Iterator[Node]:
+        """Every node of the graph once, this one first."""
+        seen = {self.key}
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            for below in reversed(node.inputs):
+                if below.key not in seen:
+                    seen.add(below.key)
+                    waiting.append(below)
+
+
+def number(value: float, text: str = "") -> Node:
+    return Node(Op.NUMBER, what=What.NUMBER, text=text or f"{value:g}")
+
+
+def unknown(inputs: tuple[Node, ...], text: str = "", place: Place | None = None) -> Node:
+    """A value of which no transfer is known; what it was made of is kept."""
+    kept = tuple(dict.fromkeys(inputs))[:MAX_INPUTS]
+    sees = Sees.NOTHING
+    for node in kept:
+        sees |= node.sees
+    return Node(Op.UNKNOWN, kept, sees=sees, text=text, place=place)
+
+
+def bounded(node: Node) -> Node:
+    """The node, or where it is too deep an *other* that keeps its leaves."""
+    if node.depth <= MAX_DEPTH:
+        return node
+    leaves = tuple(below for below in node.walk() if not below.inputs)[:MAX_INPUTS]
+    return unknown(leaves, "a formula too deep to be shown", node.place)
+
+
+def either(nodes: tuple[Node, ...]) -> Node | None:
+    """Whichever of these: the node itself where all are the same, None where there is none."""
+    flat: dict[Node, None] = {}
+    for node in nodes:
+        flat.update(dict.fromkeys(node.inputs if node.op is Op.EITHER else (node,)))
+    kept = tuple(flat)[:MAX_INPUTS]
+    if len(kept) <= 1:
+        return kept[0] if kept else None
+    sees = Sees.NOTHING
+    for node in kept:
+        sees |= node.sees
+    first = kept[0]
+    states = {node.normalized for node in kept}
+    return bounded(
+        Node(
+            Op.EITHER,
+            kept,
+            first.what if all(n.what is first.what for n in kept) else What.OTHER,
+            first.over if all(n.over is first.over for n in kept) else None,
+            False if False in states else None if None in states else True,
+            sees,
+        )
+    )
