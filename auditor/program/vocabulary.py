@@ -221,6 +221,14 @@ def is_method(name: str) -> bool:
     }  # fmt: skip
 
 
+READS = frozenset({"fromfile", "memmap", "load", "glob", "rglob", "open", "read", "read_bytes", "Path", "join", "stat"})
+"""Ways from a path to what is in the file."""
+
+
+JOINS = frozenset({"stack", "cat", "concat", "concatenate", "vstack", "hstack", "where", "pad", "full", "empty"})
+"""Ways to make one array of several."""
+
+
 LIKE_THE_INPUT = frozenset(
     {
         "to", "float", "double", "half", "bfloat16", "int", "long", "cpu", "cuda", "item", "tolist", "detach",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, effects, indexing, operators, tokens
+from auditor.program.interpreter import containers, effects, indexing, measured, operators, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     TARGET,
@@ -72,7 +72,7 @@ def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> 
             one = join(one, item)
         items = [with_tags(one, value.tags)] * len(targets)
     else:
-        items = [Value(value.tags, base=value.base, mutable=value.mutable) for _ in targets]
+        items = [Value(value.tags, base=value.base, mutable=value.mutable, recipe=value.recipe) for _ in targets]
     for target, item in zip(targets, items, strict=False):
         assign(m, frame, target, item)
 
@@ -91,6 +91,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         if VAL not in value.tags:
             added -= {VAL, TARGET}
         mutate(m, container, Value(added))
+        measured.stored(container, value)
 
 
 def _put(container: Value, index: Value, value: Value) -> None:
@@ -130,6 +131,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             containers.store_key(container, index, Value(operand.tags, mutable=operand.mutable))
         else:
             mutate(m, container, Value(operand.tags | index.tags))
+            measured.stored(container, operand)
         effects.accumulated(m, frame, node, operand)
         return
     current = m.evaluate(frame, node.target)
@@ -137,7 +139,9 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     effects.table_grows(m, current, operand)
     if current.mutable and not current.known:
         result = operators.binary(m, frame, node, node.op, current, operand)
+        total = measured.augmented(m, frame, node, current, operand)
         mutate(m, current, Value(result.tags))
+        current.recipe = total or result.recipe or current.recipe
         return
     if isinstance(current.obj, Sequence) and isinstance(operand.obj, Sequence):
         current.obj.items.extend(operand.obj.items[:16])
@@ -146,6 +150,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         current.tags |= operand.tags
         return
     result = operators.binary(m, frame, node, node.op, current, operand)
+    result.recipe = measured.augmented(m, frame, node, current, operand) or result.recipe
     if VAL in operand.tags or operand.mutable:
         result.mutable = True
     assign(m, frame, node.target, result)

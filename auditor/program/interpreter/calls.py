@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, library, methods, opaque, tokens
+from auditor.program.interpreter import effects, library, measured, methods, opaque, tokens
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine
 from auditor.program.values import (
@@ -64,11 +64,15 @@ def call(
     if isinstance(obj, Bound):
         if obj.function is not None:
             return invoke(m, frame, node, obj.function, obj.receiver, args, kwargs)
-        return methods.method(m, frame, node, obj.receiver, obj.name, args, kwargs)
+        result = methods.method(m, frame, node, obj.receiver, obj.name, args, kwargs)
+        measured.method(m, frame, node, obj.receiver, obj.name, args, kwargs, result)
+        return result
     if isinstance(obj, Class):
         return instantiate(m, frame, node, function, obj, args, kwargs)
     if isinstance(obj, External):
-        return library.call(m, frame, node, obj.dotted, args, kwargs)
+        result = library.call(m, frame, node, obj.dotted, args, kwargs)
+        measured.call(m, frame, node, function, args, kwargs, result)
+        return result
     if isinstance(obj, Partial):
         return call(m, frame, node, obj.function, [*obj.args, *args], {**obj.kwargs, **kwargs})
     if isinstance(obj, Instance):
@@ -130,7 +134,7 @@ def _without_local_spans(result: Value) -> Value:
     if VAL not in tags or result.obj is not None or any(t[0] == "out" for t in tags):
         return result
     plain = frozenset(t for t in tags if t[0] not in ("from", "upto"))
-    return result if plain == tags else Value(plain, result.const, None, result.base, result.mutable)
+    return result if plain == tags else Value(plain, result.const, None, result.base, result.mutable, result.recipe)
 
 
 def _join_returns(a: Value, b: Value) -> Value:

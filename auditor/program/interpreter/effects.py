@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from auditor.program.interpreter import opaque, tokens
+from auditor.program.interpreter import measured, opaque, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     HASHED_TARGET,
@@ -49,7 +49,9 @@ def unknown_model(
         return result
     tokens = sum(1 for v in inputs if VAL in v.tags)
     state = frozenset(t for t in deep_tags(receiver) if t[0] == "adapted")
-    return Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=tokens >= 2), mutable=True)
+    made = Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=tokens >= 2), mutable=True)
+    measured.model(m, frame, node, callee(node), inputs, made)
+    return made
 
 
 def forward(
@@ -87,7 +89,9 @@ def forward(
     tags -= {TARGET}
     if tokens >= 2:
         tags |= {TARGET}
-    return Value(tags, mutable=True)
+    made = Value(tags, mutable=True)
+    measured.model(m, frame, node, model.obj.cls.name if model.obj.cls else name, inputs, made)
+    return made
 
 
 def _made(value: Value) -> bool:
@@ -194,12 +198,14 @@ def table_write(m: Machine, container: Value, index: Value) -> None:
     """A store under a key made of tokens makes a table of the container."""
     if VAL in index.tags or TRAIN in index.tags:
         m.mark_table(container, index.tags)
+        measured.counts(container)
 
 
 def table_grows(m: Machine, container: Value, operand: Value) -> None:
     """Adding a table of counts to something makes a table of it."""
     if m.is_table(operand) or ("counts",) in operand.tags:
         m.mark_table(container, opaque.without_spans(operand.tags))  # a histogram is cut to its buckets
+        measured.counts(container)
 
 
 def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:

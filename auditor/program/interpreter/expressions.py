@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from auditor.program.interpreter import assignment, calls, containers, indexing, operators, tokens
+from auditor.program.interpreter import assignment, calls, containers, indexing, measured, operators, tokens
 from auditor.program.interpreter.iteration import elements, iterations
 from auditor.program.interpreter.machine import Machine
+from auditor.program.recipe.model import Node, Op, What
 from auditor.program.values import (
     NONE,
+    VAL,
     External,
     Frame,
     Function,
@@ -75,14 +77,17 @@ def _dict(m: Machine, frame: Frame, node: ast.Dict) -> Value:
 
 def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
     parts: list[str] = []
+    line = Node(Op.LINE, (), What.TEXT)
     tags = NONE
     exact = True
     for part in node.values:
         if isinstance(part, ast.Constant):
             parts.append(str(part.value))
+            line = measured.followed_by(line, str(part.value))
             continue
         value = evaluate(m, frame, part.value) if isinstance(part, ast.FormattedValue) else Value()
         tags |= deep_tags(value, 1)
+        line = measured.followed_by(line, value)
         if isinstance(value.const, (str, int)) and not getattr(part, "format_spec", None):
             parts.append(str(value.const))
         else:
@@ -90,7 +95,9 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
             exact = False
     text = "".join(parts)
     own = tokens.constant(text).tags
-    return Value(tags | own, text) if exact else Value(tags | own, obj=tokens.Text(text))
+    if exact:
+        return Value(tags | own, text)
+    return Value(tags | own, obj=tokens.Text(text), recipe=line if VAL in tags else None)
 
 
 def _comprehension(m: Machine, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:

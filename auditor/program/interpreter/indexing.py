@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, effects, tokens
+from auditor.program.interpreter import containers, effects, measured, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     SHIFTED,
@@ -32,19 +32,27 @@ def subscript_expression(m: Machine, frame: Frame, node: ast.Subscript) -> Value
 
 
 def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -> Value:
+    result, index = _subscript(m, frame, node, container)
+    if index is not None and result is not container:
+        measured.element(m, frame, node, container, index, result)
+    return result
+
+
+def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -> tuple[Value, Value | None]:
+    """The element, and the index where there is one."""
     obj = container.obj
     index_node = node.slice
     if isinstance(obj, (Function, Class)) or (isinstance(obj, External) and obj.dotted != "os.environ"):
-        return container  # a generic alias: list[int]
+        return container, None  # a generic alias: list[int]
     if isinstance(obj, External):
-        return effects.environment(m, frame, node, m.evaluate(frame, index_node), None)
+        return effects.environment(m, frame, node, m.evaluate(frame, index_node), None), None
     index = index_value(m, frame, index_node)
     if isinstance(obj, Mapping):
         effects.table_read(m, frame, node, container, index)
         if index.known and index.const in obj.items:
-            return obj.items[index.const]
+            return obj.items[index.const], index
         if (kind := containers.kept_apart(index)) in obj.items:
-            return obj.items[kind]
+            return obj.items[kind], index
         if obj.other is not None:
             hit = obj.other
         else:
@@ -52,11 +60,11 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
             for item in list(obj.items.values())[:16]:
                 hit = join(hit, item) if hit.obj is not None else with_tags(item, container.tags)
         looked = effects.table_read(m, frame, node, container, index)
-        return Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit
+        return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index
     if isinstance(obj, Sequence):
-        return _sequence_item(obj, container, index, index_node)
+        return _sequence_item(obj, container, index, index_node), index
     if isinstance(container.const, str) and index.known and isinstance(index.const, int):
-        return Value(container.tags)
+        return Value(container.tags), index
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index_node, index)
     tags |= effects.table_read(m, frame, node, container, index)
     if VAL in container.tags and (tokens.shifted(index_node) or SHIFTED in index.tags):
@@ -66,12 +74,12 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
     if isinstance(obj, Instance) and obj.cls is not None:
         method = obj.cls.lookup("__getitem__")
         if method is not None:
-            return m.call(frame, node, Value(obj=Bound(container, "__getitem__", _function_of(method))), [index], {}
-            )
+            function = Value(obj=Bound(container, "__getitem__", _function_of(method)))
+            return m.call(frame, node, function, [index], {}), None
     if TARGET in index.tags and VAL in tags and any(t[0] == "out" for t in container.tags):
         tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
     fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
-    return Value(tags, base=None if fancy else container, mutable=container.mutable)
+    return Value(tags, base=None if fancy else container, mutable=container.mutable), index
 
 
 def _function_of(value: Value) -> Function | None:

@@ -41,7 +41,7 @@ def elements(value: Value) -> list[Value]:
         tags = deep_tags(value)
         return [Value(tags, base=value), Value(tags, base=value)]
     tags = value.tags
-    return [Value(tags, base=value.base, mutable=value.mutable), Value(tags, base=value.base, mutable=value.mutable)]
+    return [Value(tags, base=value.base, mutable=value.mutable, recipe=value.recipe) for _ in range(2)]
 
 
 def _two(items: list[Value]) -> list[Value]:

@@ -6,7 +6,7 @@ import ast
 import re
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import assignment, builtin, effects, opaque, tokens
+from auditor.program.interpreter import assignment, builtin, effects, measured, opaque, tokens
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
@@ -270,7 +270,7 @@ def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
     text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
     if any(t[0] == "out" for t in tags):
-        m.report(node, frame, text, tags)
+        m.report(node, frame, text, tags, measured.saved(args))
 
 
 def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
@@ -281,7 +281,7 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     text = " ".join(tokens.text_of(a) for a in args)
     m.printed(text)
     if any(t[0] == "out" for t in tags):
-        m.report(node, frame, text, tags)
+        m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
 
 
 def _math(name: str, args: list[Value]) -> Value:

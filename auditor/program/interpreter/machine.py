@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from auditor.program.recipe.model import Node
 from auditor.program.trace import (
     Adapt,
     Choice,
@@ -300,11 +301,10 @@ class Machine:
         self.trace.stacks[event.number] = event
         return event.number
 
-    def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags) -> None:
+    def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
         outputs = frozenset(t[1] for t in tags if t[0] == "out")
-        self.trace.reports.append(
-            ReportLine(**self._event(node, frame), text=text, outputs=outputs, tags=tags)  # type: ignore[arg-type]
-        )
+        event = self._event(node, frame)
+        self.trace.reports.append(ReportLine(**event, text=text, outputs=outputs, tags=tags, recipe=recipe))  # type: ignore[arg-type]
 
     def printed(self, text: str) -> None:
         """A line that is printed, whatever is in it: a log that holds it proves that its branch ran."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 
 from auditor.program.interpreter.machine import Machine
@@ -10,6 +11,7 @@ from auditor.program.recipe import transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
 from auditor.program.values import TARGET, TRAIN, VAL, External, Frame, Mapping, Value
 from auditor.program.values import Sequence as Items
+from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
 
 _SHOWN = 40  # characters of an expression that stands for itself
 _TOKENIZER = ("id_to_piece", "IdToPiece", "decode_single_token_bytes", "id_to_token")
@@ -29,15 +31,14 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
         return number(value.const)
     if value.base is not None and value.base.recipe is not None:
         return value.base.recipe
+    if isinstance(value.const, (str, bytes)):
+        return None
     tags = value.tags
     if VAL in tags:
         if any(t[0] == "out" for t in tags):
             return unknown((), "a model's output")
         sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
         return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")
-    switch = next((t[1] for t in tags if t[0] == "cfg"), None)
-    if switch is not None:
-        return Node(Op.NAME, (), What.NUMBER, text=str(switch))
     return Node(Op.TOKENS, (), What.TOKENS, sees=Sees.TRAINING, text="training tokens") if TRAIN in tags else None
 
 
@@ -66,8 +67,14 @@ def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[
 
 def _named(expression: ast.AST | None) -> Node:
     """A plain value, called what it is called in the code."""
-    text = ast.unparse(expression) if isinstance(expression, (ast.Name, ast.Attribute, ast.Constant)) else ""
-    return Node(Op.NAME, (), What.NUMBER, text=text[:_SHOWN] or "a value")
+    simple = isinstance(expression, (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.Subscript))
+    text = ast.unparse(expression) if simple and expression is not None else ""
+    return Node(Op.NAME, (), What.NUMBER, text=text if 0 < len(text) <= _SHOWN else "a value")
+
+
+def _plain(node: Node) -> bool:
+    """A size, a position, a setting: a number that says nothing of a token."""
+    return node.op in (Op.NUMBER, Op.NAME, Op.LENGTH) and node.what in (What.NUMBER, What.COUNT, What.POSITIONS)
 
 
 def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, result: Value) -> None:
@@ -79,7 +86,10 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         else ()
     )  # fmt: skip
     a, b = _operands((left, right), shown)
-    if Op.LINE in (a.op, b.op) or What.TEXT in (a.what, b.what):
+    if _plain(a) and _plain(b) and isinstance(node, ast.BinOp):
+        result.recipe = _named(node)  # arithmetic on sizes and positions: as the code has it
+        return
+    if Op.LINE in (a.op, b.op) or isinstance(left.const, str) or isinstance(right.const, str):
         result.recipe = _lines(left, right, a, b, op)
         return
     result.recipe = transfers.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
@@ -88,20 +98,44 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
 def _lines(left: Value, right: Value, a: Node, b: Node, op: ast.operator) -> Node:
     """Two texts one after the other, or `"..." % (figure, ...)`."""
     if isinstance(op, ast.Mod) and isinstance(left.const, str):
-        figures = right.obj.items if isinstance(right.obj, Items) else [right]
-        return line(left.const, figures)
-    parts = [n if n.op is Op.LINE else Node(Op.LINE, (), What.TEXT, text=_text(v)) for v, n in ((left, a), (right, b))]
-    return Node(Op.LINE, (*parts[0].inputs, *parts[1].inputs), What.TEXT, text=parts[0].text + parts[1].text)
+        return line(left.const, right.obj.items if isinstance(right.obj, Items) else [right])
+    return line("{}{}", [left, right])
 
 
-def _text(value: Value) -> str:
-    return value.const if isinstance(value.const, str) else ""
+_HOLE = re.compile(r"\{[^{}]*\}|%[-+ #0]*[\d.*]*[a-zA-Z]")
 
 
 def line(template: str, figures: Sequence[Value]) -> Node:
-    """A text with figures in it; `template` as the code has it."""
-    nodes = tuple(node_of(value) or Node(Op.NAME, (), What.NUMBER, text="a value") for value in figures)
-    return Node(Op.LINE, nodes, What.TEXT, text=template)
+    """A text with figures in it; `template` as the code has it, holes written as `{:.4f}` or `%.4f`."""
+    made = Node(Op.LINE, (), What.TEXT)
+    left = list(figures)
+    end = 0
+    for hole in _HOLE.finditer(template):
+        made = followed_by(made, template[end : hole.start()])
+        end = hole.end()
+        if left:
+            made = followed_by(made, left.pop(0))
+    return followed_by(made, template[end:])
+
+
+def followed_by(before: Node, part: Value | str) -> Node:
+    """A line and what stands behind it: constant text, a figure, or another line."""
+    if isinstance(part, str) or isinstance(part.const, str):
+        text = part if isinstance(part, str) else part.const
+        return Node(Op.LINE, before.inputs, What.TEXT, text=before.text + text.replace("{}", "{ }"))
+    node = node_of(part) or Node(Op.NAME, (), What.NUMBER, text="a value")
+    if node.op is Op.LINE:
+        return Node(Op.LINE, (*before.inputs, *node.inputs), What.TEXT, text=before.text + node.text)
+    return Node(Op.LINE, (*before.inputs, node), What.TEXT, text=before.text + "{}")
+
+
+def saved(values: Sequence[Value]) -> Node | None:
+    """What is written to a file under names: `{"val_bpb": figure}`."""
+    for value in values:
+        if isinstance(value.obj, Mapping):
+            named = [(str(k), v) for k, v in value.obj.items.items() if isinstance(k, str)]
+            return line(" ".join(f"{name.replace('%', ' ')}: {{}}" for name, _ in named), [v for _, v in named])
+    return line(" ".join(["{}"] * len(values)), values)
 
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, operand: Value) -> Node | None:
@@ -111,9 +145,11 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, ope
     total, term = _operands((current, operand), (node.target, node.value))
     if Op.LINE in (total.op, term.op):
         return None
-    if total.op is Op.NAME or not m.loops:
-        total = number(0) if total.op is Op.NAME else total
-    return transfers.accumulate(total, term, m.place(node, frame))
+    place = m.place(node, frame)
+    fresh = total.op is Op.NAME or transfers.is_number(total, 0)
+    if m.loops and (fresh or total.op is Op.ACCUMULATE):
+        return transfers.accumulate(None if fresh else total, term, place)
+    return transfers.binary(node.op, total, term, place, in_loop=False)
 
 
 def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: Value) -> None:
@@ -125,7 +161,7 @@ def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: V
     if isinstance(node.op, ast.USub):
         result.recipe = transfers.negate(inner, m.place(node, frame))
     elif isinstance(node.op, (ast.Not, ast.Invert)):
-        result.recipe = Node(Op.COMPARE, (inner,), What.MASK, sees=inner.sees)
+        result.recipe = Node(Op.COMPARE, (inner,), What.MASK, sees=inner.sees, text="not")
     else:
         result.recipe = inner
 
@@ -134,7 +170,15 @@ def compare(m: Machine, frame: Frame, node: ast.Compare, sides: Sequence[Value],
     if result.recipe is not None or result.known or not any(measures(side) for side in sides):
         return
     nodes = tuple(_operands(sides, (node.left, *node.comparators)))
-    result.recipe = Node(Op.COMPARE, nodes, What.MASK, sees=transfers.sees_of(nodes), place=m.place(node, frame))
+    sign = _SIGNS.get(type(node.ops[0]), "?")
+    sees = transfers.sees_of(nodes)
+    result.recipe = Node(Op.COMPARE, nodes, What.MASK, sees=sees, text=sign, place=m.place(node, frame))
+
+
+_SIGNS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
+    ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
+}  # fmt: skip
 
 
 def chosen(m: Machine, frame: Frame, node: ast.IfExp, test: Value, one: Value, other: Value, result: Value) -> None:
@@ -170,13 +214,26 @@ def call(
     if result.recipe is not None or result.known or not isinstance(function.obj, External):
         return
     name = function.obj.dotted.rsplit(".", 1)[-1]
+    if any(result is value for value in args) or name in FRESH - {"tensor", "arange"}:
+        return
     given = [*args, *kwargs.values()]
     if name in _TOKENIZER:
         result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
     if not any(measures(value) for value in given):
         return
     shown = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()))]
-    result.recipe = transfers.call(name, _operands(given, shown), m.place(node, frame))
+    nodes = _operands(given, shown)
+    if not _still_tokens(name, nodes):
+        result.recipe = transfers.call(name, nodes, m.place(node, frame))
+
+
+def _still_tokens(name: str, nodes: Sequence[Node]) -> bool:
+    """Tokens that are read, moved or cut stay tokens: their tags say which, so they get no node of their own."""
+    plain = (Op.TOKENS, Op.NAME, Op.NUMBER)
+    return name in _KEEPS_TOKENS and all(n.op in plain and n.what in (What.TOKENS, What.NUMBER, What.WEIGHT) for n in nodes)
+
+
+_KEEPS_TOKENS = LIKE_THE_INPUT | READS | JOINS
 
 
 def method(
@@ -203,6 +260,8 @@ def method(
     function = getattr(node, "func", None)
     shown = [function, *getattr(node, "args", ())]
     nodes = [inner, *_operands(given, shown[1:])]
+    if _still_tokens(name, nodes):
+        return
     place = m.place(node, frame)
     arithmetic = _METHODS.get(name.rstrip("_"))
     if arithmetic is not None and len(nodes) > 1:
@@ -246,6 +305,16 @@ def element(m: Machine, frame: Frame, node: ast.Subscript, container: Value, ind
 def _called(expression: ast.expr) -> str:
     text = ast.unparse(expression) if isinstance(expression, (ast.Name, ast.Attribute)) else ""
     return text[:_SHOWN] or "a table"
+
+
+def counts(container: Value) -> None:
+    """A container that is stored into under keys made of tokens holds counts."""
+    seen: Value | None = container
+    for _ in range(16):
+        if seen is None or seen.recipe is not None:
+            return
+        seen.recipe = Node(Op.NAME, (), What.COUNT, text="counts")
+        seen = seen.base
 
 
 def stored(container: Value, value: Value) -> None:

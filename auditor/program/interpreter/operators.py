@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import effects, tokens
+from auditor.program.interpreter import effects, measured, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     NONE,
@@ -61,6 +61,12 @@ def binary_expression(m: Machine, frame: Frame, node: ast.BinOp) -> Value:
 
 
 def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
+    result = _binary(m, frame, node, op, left, right)
+    measured.binary(m, frame, node, op, left, right, result)
+    return result
+
+
+def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
     tags = left.tags | right.tags
     if left.known and right.known:
         folded = _fold(op, left.const, right.const)
@@ -127,6 +133,13 @@ def _concatenate(left: Value, right: Value, tags: Tags) -> Value | None:
 
 def unary(m: Machine, frame: Frame, node: ast.UnaryOp) -> Value:
     value = m.evaluate(frame, node.operand)
+    result = _unary(m, frame, node, value)
+    if result is not value:
+        measured.unary(m, frame, node, value, result)
+    return result
+
+
+def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
     if isinstance(node.op, ast.Not):
         known = truth(m, frame, node.operand, value)
         return Value(value.tags, UNKNOWN if known is None else not known)
@@ -166,10 +179,12 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
 
 def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
     left = m.evaluate(frame, node.left)
+    sides = [left]
     tags = left.tags
     verdict: bool | None = True
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = m.evaluate(frame, right_node)
+        sides.append(right)
         tags |= right.tags
         tags |= effects.gates(left.tags | right.tags)
         one = _compare_one(m, op, left, right)
@@ -180,7 +195,9 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         if one is None:
             verdict = None
         left = right
-    return Value(tags | {("bool",)}, UNKNOWN if verdict is None else True)
+    result = Value(tags | {("bool",)}, UNKNOWN if verdict is None else True)
+    measured.compare(m, frame, node, sides, result)
+    return result
 
 
 def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool | None:
@@ -228,4 +245,6 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
             other = m.evaluate(frame, node.orelse if known else node.body)
         return join(taken, other) if taken.known and taken.const is None else with_tags(taken, names)
     body, orelse = m.evaluate(frame, node.body), m.evaluate(frame, node.orelse)
-    return with_tags(join(body, orelse), names)
+    result = with_tags(join(body, orelse), names)
+    measured.chosen(m, frame, node, test, body, orelse, result)
+    return result

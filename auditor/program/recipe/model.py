@@ -86,6 +86,9 @@ class Op(Enum):
     LOG_SOFTMAX = "log softmax"
     LOG_SUM_EXP = "log sum exp"
     SIGMOID = "sigmoid"
+    FUNCTION = "function"  # of one number; `text` is its name
+    HASH = "hash"  # arithmetic on token ids: a key
+    LINEAR = "linear"  # a product with weights
     PICK = "pick"  # one entry; inputs: the values, the index
     CROSS_ENTROPY = "cross entropy"  # inputs: logits, target
     CLAMP = "clamp"

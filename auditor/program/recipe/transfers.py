@@ -45,6 +45,8 @@ def _made(
 
 def binary(op: ast.operator, left: Node, right: Node, place: Place | None, *, in_loop: bool) -> Node:
     """An operator on two measured operands."""
+    if (key := _key(left, right, place)) is not None:
+        return key
     if isinstance(op, ast.Add):
         return add(left, right, place, in_loop=in_loop)
     if isinstance(op, ast.Sub):
@@ -55,9 +57,22 @@ def binary(op: ast.operator, left: Node, right: Node, place: Place | None, *, in
         return _divide(left, right, place)
     if isinstance(op, ast.Pow):
         return _made(Op.POWER, (left, right), place, left.what if left.what is What.NUMBER else What.OTHER)
-    if left.what is What.MASK or right.what is What.MASK:
-        return _made(Op.COMPARE, (left, right), place, What.MASK)
+    if isinstance(op, ast.MatMult):
+        return linear((left if left.what is What.LOGITS else right,), place)
+    bits = isinstance(op, (ast.BitAnd, ast.BitOr)) and not {left.what, right.what} & {What.TOKENS, What.NATS}
+    if left.what is What.MASK or right.what is What.MASK or (bits and left.op is right.op is Op.TABLE):
+        sign = "or" if isinstance(op, ast.BitOr) else "and"
+        return _made(Op.COMPARE, (left, right), place, What.MASK, text=sign)
     return unknown((left, right), type(op).__name__, place)
+
+
+def _key(left: Node, right: Node, place: Place | None) -> Node | None:
+    """Arithmetic on token ids makes a key of them."""
+    made = [n for n in (left, right) if n.op in (Op.TOKENS, Op.HASH)]
+    if not made or any(n not in made and n.op not in (Op.NUMBER, Op.NAME, Op.LENGTH) for n in (left, right)):
+        return None
+    leaves = tuple(dict.fromkeys(leaf for n in made for leaf in (n.inputs if n.op is Op.HASH else (n,))))
+    return _made(Op.HASH, leaves, place, What.POSITIONS)
 
 
 def is_number(node: Node, value: float) -> bool:
@@ -163,7 +178,7 @@ def _divide(left: Node, right: Node, place: Place | None) -> Node:
         return _made(Op.DIVIDE, (left, number(_LN2, "ln 2")), place, What.BITS, left.over, left.normalized)
     if right.op is Op.NUMBER and _is(right, _LN2):
         right = number(_LN2, "ln 2")
-    if left.what is What.COUNT and right.what in (What.COUNT, What.OTHER) and left.op is not Op.LENGTH:
+    if left.what is What.COUNT and right.what in (What.COUNT, What.NUMBER, What.OTHER) and left.op is not Op.LENGTH:
         if left.over is Over.PICKED or left.sees & Sees.TARGET:
             return _made(Op.DIVIDE, (left, right), place, What.PROBABILITY, Over.PICKED)
         return _made(Op.DIVIDE, (left, right), place, What.NUMBER, left.over)
@@ -268,7 +283,7 @@ def pick(values: Node, index: Node, place: Place | None) -> Node:
     """One entry of a distribution, or of a table."""
     if values.what in (What.LOGITS, What.PROBABILITY, What.LOG_PROBABILITY) and index.what is What.TOKENS:
         return _made(Op.PICK, (values, index), place, values.what, Over.PICKED, values.normalized)
-    what = What.COUNT if values.what is What.COUNT else values.what
+    what = values.what
     over = Over.PICKED if index.sees & Sees.TARGET else values.over
     return _made(Op.TABLE, (values, index), place, what, over, values.normalized)
 
@@ -351,8 +366,33 @@ def _piece(nodes: Operands, place: Place | None) -> Node:
     return Node(Op.NAME, (), What.PIECE, text="piece", place=place)
 
 
+def _asked(nodes: Operands, place: Place | None) -> Node:
+    return Node(Op.COMPARE, tuple(nodes[:1]), What.MASK, sees=sees_of(nodes[:1]), text="kind of", place=place)
+
+
 def _sigmoid(nodes: Operands, place: Place | None) -> Node:
-    return _made(Op.SIGMOID, nodes[:1], place, What.WEIGHT, nodes[0].over)
+    what = nodes[0].what if nodes[0].what is What.LOGITS else What.WEIGHT  # logits that are capped are logits
+    return _made(Op.SIGMOID, nodes[:1], place, what, nodes[0].over)
+
+
+def linear(nodes: Operands, place: Place | None) -> Node:
+    """A product with weights: of a model's output it gives logits."""
+    x = nodes[0]
+    what = What.LOGITS if x.what is What.LOGITS else What.OTHER
+    return _made(Op.LINEAR, nodes[:1], place, what, Over.VOCABULARY if what is What.LOGITS else None)
+
+
+def _function(name: str) -> Transfer:
+    def made(nodes: Operands, place: Place | None) -> Node:
+        x = nodes[0]
+        kept = x.what if x.what is What.NUMBER else What.OTHER
+        return _made(Op.FUNCTION, nodes[:1], place, kept, x.over, None, name)
+
+    return made
+
+
+def _positions(nodes: Operands, place: Place | None) -> Node:
+    return Node(Op.NAME, (), What.POSITIONS, text="positions", place=place)
 
 
 def _counted(nodes: Operands, place: Place | None) -> Node:
@@ -369,7 +409,7 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("cross_entropy", "CrossEntropyLoss", "linear_cross_entropy"), _cross_entropy),
     **dict.fromkeys(("nll_loss", "NLLLoss"), _nll),
     **dict.fromkeys(("gather", "take_along_dim", "take_along_axis", "index_select", "take"), _pick),
-    **dict.fromkeys(("sum", "nansum", "fsum", "cumsum"), _sum),
+    **dict.fromkeys(("sum", "nansum", "fsum"), _sum),
     **dict.fromkeys(("mean", "nanmean", "average", "fmean"), _mean),
     **dict.fromkeys(("clamp", "clip", "clamp_min", "clamp_max", "clamp_", "clamp_min_", "clamp_max_"), _clamp),
     **dict.fromkeys(("minimum", "fmin", "min", "amin"), _least),
@@ -379,6 +419,12 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("stack", "cat", "concat", "concatenate", "vstack", "hstack"), _joined),
     **dict.fromkeys(("id_to_piece", "IdToPiece", "piece", "id_to_token", "decode_single_token_bytes"), _piece),
     **dict.fromkeys(("bincount", "histc", "unique"), _counted),
+    **dict.fromkeys(("startswith", "endswith", "is_byte", "is_control", "is_unknown", "is_unused", "IsByte"), _asked),
+    **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum"), linear),
+    **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort", "cumsum"), _positions),
+    **{name: _function(name) for name in ("log1p", "expm1", "log2", "log10", "sqrt", "square", "exp2", "softplus", "erf")},
+    **{name: _function(name) for name in ("rsqrt", "reciprocal", "sign", "floor", "ceil", "entropy", "std", "var", "norm")},
+    **dict.fromkeys(("values", "items"), _same),
     "where": _where,
 }
 

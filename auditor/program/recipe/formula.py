@@ -1,0 +1,184 @@
+"""The recipe in writing: the formula of the reported number, its parts with their places.
+
+A figure is written as one line, and what it refers to below it: every sum, mixture, look-up and model that stands at a
+place of its own gets a letter. `val_bpb = S / N / ln 2 · N / B`, `S = sum of −log softmax(GPT(x))[y]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from auditor.program.place import Place
+from auditor.program.recipe.model import Node, Op, Sees, What
+from auditor.program.trace import ReportLine
+
+_LETTERS = "SNBTUVWQRPZKLMGH"
+_SHOWN_PARTS = 12  # parts of a formula that are written out
+_SHOWN_TERMS = 4  # terms of a sum, and alternatives
+_LONGEST = 160  # characters of one part
+_NAMED = (Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.CHOOSE, Op.LEAST, Op.MOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of a formula: what the letter stands for, what it measures, and where it is made."""
+
+    name: str
+    text: str
+    node: Node
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """The formula of one printed figure, its parts from the figure downwards."""
+
+    label: str
+    parts: tuple[Part, ...]
+    understood: bool
+    hidden: int = 0  # parts that are not written out
+
+
+def figure(line: ReportLine) -> tuple[str, Node] | None:
+    """The score in a printed line: (what stands before it, its node), None where no figure in it has a recipe."""
+    if line.recipe is None or not line.recipe.inputs:
+        return None
+    labels = re.split(r"\{\}", line.recipe.text)
+    rows = list(zip(labels, line.recipe.inputs, strict=False))
+    for wanted in ("bpb", "bits", "loss", "nll"):
+        for label, node in reversed(rows):
+            if wanted in label.lower().rsplit(" ", 2)[-1] + label.lower()[-16:] and node.op is not Op.NAME:
+                return _short(label), node
+    measured = [(label, node) for label, node in rows if node.inputs]
+    return (_short(measured[-1][0]), measured[-1][1]) if measured else None
+
+
+def _short(label: str) -> str:
+    words = re.findall(r"[A-Za-z_][\w./]*", label)
+    return words[-1] if words else "score"
+
+
+def formula(line: ReportLine) -> Formula | None:
+    """The formula of the score that a line prints."""
+    found = figure(line)
+    if found is None:
+        return None
+    label, node = found
+    writer = _Writer()
+    first = Part(label, writer.write(node, top=True), node, line.place)
+    parts = [first, *writer.parts()]
+    return Formula(label, tuple(parts[:_SHOWN_PARTS]), node.understood, max(0, len(parts) - _SHOWN_PARTS))
+
+
+class _Writer:
+    """Writes nodes, and keeps those that get a letter for later."""
+
+    def __init__(self) -> None:
+        self._names: dict[Node, str] = {}
+        self._waiting: list[Node] = []
+
+    def parts(self) -> Iterator[Part]:
+        written = 0
+        while written < len(self._waiting) and written < 4 * _SHOWN_PARTS:
+            node = self._waiting[written]
+            written += 1
+            yield Part(self._names[node], self.write(node, top=True), node, node.place)
+
+    def _name(self, node: Node) -> str:
+        if node not in self._names:
+            number = len(self._names)
+            letter = _LETTERS[number % len(_LETTERS)]
+            self._names[node] = letter if number < len(_LETTERS) else f"{letter}{number // len(_LETTERS) + 1}"
+            self._waiting.append(node)
+        return self._names[node]
+
+    def write(self, node: Node, *, top: bool = False, tight: int = 0) -> str:
+        """The node as text; `tight`: how closely what stands around it binds (0 sum, 1 product, 2 argument)."""
+        if not top and node.op in _NAMED and not _short_sum(node):
+            return self._name(node)
+        text, binds = self._text(node)
+        if len(text) > _LONGEST:
+            text = text[: _LONGEST - 1] + "…"
+        return f"({text})" if binds < tight else text
+
+    def _text(self, node: Node) -> tuple[str, int]:
+        write, inputs = self.write, node.inputs
+        match node.op:
+            case Op.NUMBER | Op.NAME | Op.TOKENS:
+                return node.text, 3
+            case Op.MODEL:
+                given = ", ".join(dict.fromkeys(write(i) for i in inputs)) or "x"
+                adapted = "′" if node.sees & Sees.ADAPTED else ""  # weights that were trained on the stream
+                text = f"{node.text}{adapted}({given})"
+                return (f"loss of {text}" if node.what is What.NATS else text), 3
+            case Op.ADD | Op.SUBTRACT:
+                sign = " + " if node.op is Op.ADD else " − "
+                return write(inputs[0]) + sign + write(inputs[1], tight=1 if node.op is Op.SUBTRACT else 0), 0
+            case Op.MULTIPLY:
+                return f"{write(inputs[0], tight=1)} · {write(inputs[1], tight=1)}", 1
+            case Op.DIVIDE:
+                return f"{write(inputs[0], tight=1)} / {write(inputs[1], tight=2)}", 1
+            case Op.POWER:
+                return f"{write(inputs[0], tight=2)}^{write(inputs[1], tight=2)}", 2
+            case Op.NEGATE:
+                return f"−{write(inputs[0], tight=2)}", 1
+            case Op.PICK | Op.TABLE:
+                keys = ", ".join(write(i) for i in inputs[1:])
+                if node.what is What.BYTES:
+                    return f"bytes({keys})", 3
+                return f"{write(inputs[0], tight=2)}[{keys}]", 3
+            case Op.CROSS_ENTROPY:
+                return f"−log softmax({write(inputs[0])})[{write(inputs[1]) if len(inputs) > 1 else 'y'}]", 1
+            case Op.LENGTH:
+                return f"count({write(inputs[0])})", 3
+            case Op.ENCODE_LENGTH:
+                return f"bytes({write(inputs[0])})", 3
+            case Op.SUM:
+                return f"Σ {write(inputs[0], tight=1)}", 1
+            case Op.MEAN:
+                return f"mean of {write(inputs[0], tight=1)}", 1
+            case Op.ACCUMULATE:
+                plain = [i.inputs[0] if i.op is Op.SUM else i for i in inputs]  # a sum of sums is one
+                return f"Σ {self._listed(plain, ' + Σ ')}", 1
+            case Op.EITHER:
+                return f"either {self._listed(inputs, ', or ')}", 0
+            case Op.CHOOSE:
+                return f"{write(inputs[1], tight=1)} where {write(inputs[0])}, else {write(inputs[2], tight=1)}", 0
+            case Op.COMPARE:
+                return self._condition(node), 3
+            case Op.FUNCTION:
+                return f"{node.text}({', '.join(write(i) for i in inputs)})", 3
+            case Op.HASH:
+                return f"hash({', '.join(write(i) for i in inputs)})", 3
+            case Op.LINEAR:
+                return f"{write(inputs[0], tight=2)} · W", 1
+            case Op.LOG | Op.EXP | Op.SOFTMAX | Op.LOG_SOFTMAX | Op.LOG_SUM_EXP | Op.SIGMOID:
+                return f"{node.op.value}({', '.join(write(i) for i in inputs)})", 3
+            case Op.CLAMP:
+                return f"clamp({write(inputs[0])})", 3
+            case Op.LEAST | Op.MOST:
+                return f"{'min' if node.op is Op.LEAST else 'max'}({self._listed(inputs, ', ')})", 3
+            case Op.LINE:
+                return self._listed(inputs, ", "), 0
+            case _:
+                of = f" of {self._listed(inputs, ', ')}" if inputs else ""
+                return f"something not understood{f' ({node.text})' if node.text else ''}{of}", 0
+
+    def _condition(self, node: Node) -> str:
+        """`[a and not b]`: one where it holds, zero elsewhere."""
+        parts = [self.write(i)[1:-1] if i.op is Op.COMPARE else self.write(i) for i in node.inputs]
+        if len(parts) == 1:
+            return f"[{node.text} {parts[0]}]" if node.text else f"[{parts[0]}]"
+        return f"[{f' {node.text} '.join(parts)}]"
+
+    def _listed(self, nodes: Sequence[Node], between: str) -> str:
+        shown = [self.write(node, tight=1) for node in nodes[:_SHOWN_TERMS]]
+        more = len(nodes) - len(shown)
+        return between.join(shown) + (f"{between}{more} more" if more else "")
+
+
+def _short_sum(node: Node) -> bool:
+    """A count needs no letter: `sum of mask`."""
+    return node.op in (Op.SUM, Op.MEAN) and not node.inputs[0].inputs
