@@ -221,6 +221,13 @@ def is_method(name: str) -> bool:
     }  # fmt: skip
 
 
+ELEMENTWISE = (
+    "log1p", "expm1", "log2", "log10", "sqrt", "square", "exp2", "softplus", "erf", "rsqrt", "reciprocal", "sign",
+    "floor", "ceil", "entropy", "std", "var", "norm",
+)  # fmt: skip
+"""Functions of one number that are written out by their name."""
+
+
 READS = frozenset({"fromfile", "memmap", "load", "glob", "rglob", "open", "read", "read_bytes", "Path", "join", "stat"})
 """Ways from a path to what is in the file."""
 

@@ -229,8 +229,8 @@ def call(
 
 def _still_tokens(name: str, nodes: Sequence[Node]) -> bool:
     """Tokens that are read, moved or cut stay tokens: their tags say which, so they get no node of their own."""
-    plain = (Op.TOKENS, Op.NAME, Op.NUMBER)
-    return name in _KEEPS_TOKENS and all(n.op in plain and n.what in (What.TOKENS, What.NUMBER, What.WEIGHT) for n in nodes)
+    plain, measuring = (Op.TOKENS, Op.NAME, Op.NUMBER), (What.TOKENS, What.NUMBER, What.WEIGHT)
+    return name in _KEEPS_TOKENS and all(n.op in plain and n.what in measuring for n in nodes)
 
 
 _KEEPS_TOKENS = LIKE_THE_INPUT | READS | JOINS

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from auditor.program.place import Place
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, bounded, either, number, unknown
-from auditor.program.vocabulary import LIKE_THE_INPUT
+from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT
 
 Operands = Sequence[Node]
 Transfer = Callable[[Operands, "Place | None"], Node]
@@ -422,8 +422,7 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("startswith", "endswith", "is_byte", "is_control", "is_unknown", "is_unused", "IsByte"), _asked),
     **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum"), linear),
     **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort", "cumsum"), _positions),
-    **{name: _function(name) for name in ("log1p", "expm1", "log2", "log10", "sqrt", "square", "exp2", "softplus", "erf")},
-    **{name: _function(name) for name in ("rsqrt", "reciprocal", "sign", "floor", "ceil", "entropy", "std", "var", "norm")},
+    **{name: _function(name) for name in ELEMENTWISE},
     **dict.fromkeys(("values", "items"), _same),
     "where": _where,
 }
