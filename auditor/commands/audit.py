@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from auditor.commands.options import Options, UsageError, read
 from auditor.commands.output import Progress, colour, counted, output, width
-from auditor.report.text import one_line
+from auditor.commands.process import BROKEN, guarded, say
+from auditor.commands.worker import limited
+from auditor.limits.confine import confine, unconfined
+from auditor.limits.model import LimitReached
 
 if TYPE_CHECKING:
     from auditor.judgement.judge import Budgets
@@ -23,36 +25,14 @@ if TYPE_CHECKING:
     from auditor.rule import Facts, Rule
     from auditor.submission import Submission
 
-OK, FAILED, USAGE, NOT_JUDGED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, FAILED, USAGE, NOT_JUDGED = 0, 1, 2, 3
 # Of several submissions the most telling status counts, in this order.
 _PRECEDENCE = (FAILED, BROKEN, NOT_JUDGED, OK)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status and never raises, whatever the input."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        # A name that the locale cannot print must not end the report.
-        with contextlib.suppress(AttributeError, ValueError):
-            cast("object", stream).reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
-    try:
-        return _main(arguments)
-    except BrokenPipeError:
-        # The reader has gone (`golf-audit ... | head`): nothing more can be said, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN
-    except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
-    except SystemExit as leaving:  # argparse, after --help and --version
-        return leaving.code if isinstance(leaving.code, int) else OK
-    except Exception as error:
-        if "--debug" in arguments:
-            import traceback
-
-            traceback.print_exc()
-        from auditor.judgement.judge import describe
-
-        return _say(f"internal error: {describe(error)}; --debug shows where", BROKEN)
+    return guarded("golf-audit", _main, argv)
 
 
 def _main(arguments: Sequence[str]) -> int:
@@ -72,8 +52,7 @@ def _main(arguments: Sequence[str]) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    print(f"golf-audit: {one_line(message, 1000)}", file=sys.stderr)
-    return status
+    return say("golf-audit", message, status)
 
 
 # --- the law -------------------------------------------------------------------------------------------------------
@@ -144,10 +123,11 @@ def _probe(facts: Facts, options: Options) -> Probe:
     from auditor.commands.running import probed
 
     run = partial(probed, facts, unsafe=options.probe_unsafe, seconds=options.probe_limit, strict=options.debug)
-    if len(options.prs) > 1:  # several at a time: their lines would run into each other
-        return run(progress=None)
-    with Progress("probe") as progress:
-        return run(progress=progress)
+    with unconfined():  # the sandbox has limits of its own
+        if len(options.prs) > 1:  # several at a time: their lines would run into each other
+            return run(progress=None)
+        with Progress("probe") as progress:
+            return run(progress=progress)
 
 
 def _single(options: Options) -> int:
@@ -156,17 +136,33 @@ def _single(options: Options) -> int:
 
     if options.probe:
         _needs_torch()
+    shown = partial(render, form=cast("Format", options.form), width=width(options), colour=colour(options))
     try:
-        submission = _load(options)
+        answer = limited(partial(_judged, options, shown), options.limits)
+    except LimitReached as reached:
+        answer = Answered(shown(_unloaded(options, str(reached))), NOT_JUDGED)
     except SubmissionError as error:
         if options.form == "jsonl" and options.prs:  # a line for every pull request that was asked for
             with output(options) as out:
-                out.write(render(_unloaded(options.prs[0], str(error)), "jsonl"))
+                out.write(render(_unloaded(options, str(error)), "jsonl"))
         raise
-    report = audit(submission, options)
     with output(options) as out:
-        out.write(render(report, cast("Format", options.form), width=width(options), colour=colour(options)))
-    return exit_status(report, options.fail_on)
+        out.write(answer.text)
+    return answer.status
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a worker sends back of one submission: its text and the exit status."""
+
+    text: str
+    status: int
+
+
+def _judged(options: Options, shown: Callable[[Report], str]) -> Answered:
+    """Runs in a worker."""
+    report = audit(_load(options), options)
+    return Answered(shown(report), exit_status(report, options.fail_on))
 
 
 def _needs_torch() -> None:
@@ -178,17 +174,28 @@ def _needs_torch() -> None:
 
 
 def _smoke(options: Options) -> int:
+    _needs_torch()
+    try:
+        answer = limited(partial(_smoked, options, width(options)), options.limits)
+    except LimitReached as reached:
+        return _say(str(reached), NOT_JUDGED)
+    with output(options) as out:
+        out.write(answer.text)
+    return answer.status
+
+
+def _smoked(options: Options, columns: int) -> Answered:
+    """Runs in a worker."""
     from auditor.commands.running import smoked
     from auditor.judgement.gather import gather
     from auditor.report.smoke import render
 
-    _needs_torch()
     facts = gather(_load(options), options.settings, strict=options.debug)
-    with Progress("smoke") as progress:
+    with Progress("smoke") as progress, unconfined():
         result = smoked(facts, unsafe=options.probe_unsafe, progress=progress)
-    with output(options) as out:
-        out.write(render(facts, result, form=options.form, width=width(options)))
-    return OK if result.status == "ran" else NOT_JUDGED
+    return Answered(
+        render(facts, result, form=options.form, width=columns), OK if result.status == "ran" else NOT_JUDGED
+    )
 
 
 def _load(options: Options) -> Submission:
@@ -201,12 +208,15 @@ def _load(options: Options) -> Submission:
     return load_path(options.path, folder=options.folder)
 
 
-def _unloaded(pr: int, reason: str) -> Report:
+def _unloaded(options: Options, reason: str, pr: int | None = None) -> Report:
+    """The report of what could not be loaded, or whose audit was ended."""
     from auditor.judgement.judge import unloaded
     from auditor.submission import Submission
 
     rules, budgets = _law()
-    return unloaded(Submission("pull-request", "", (), pr=pr), reason, rules, budgets)
+    number = pr if pr is not None else next(iter(options.prs), None)
+    name = "" if options.path is None else options.path.resolve().name
+    return unloaded(Submission("pull-request" if number else "folder", name, (), pr=number), reason, rules, budgets)
 
 
 def exit_status(report: Report, fail_on: str) -> int:
@@ -286,16 +296,19 @@ def _one_of_many(options: Options, pr: int) -> Answer:
     from auditor.submission import Clone, SubmissionError
 
     assert options.repo is not None
+    confine(options.limits)
     try:
         with Clone(options.repo) as clone:
             report = audit(clone.load(pr), options)
     except SubmissionError as error:
-        return _answer(_unloaded(pr, str(error)), options, pr)
+        return _answer(_unloaded(options, str(error), pr), options, pr)
+    except MemoryError:
+        return _answer(_unloaded(options, options.limits.too_large, pr), options, pr)
     return _answer(report, options, pr, exit_status(report, options.fail_on))
 
 
 def _broken(options: Options, pr: int, reason: str) -> Answer:
-    return _answer(_unloaded(pr, reason), options, pr, BROKEN)
+    return _answer(_unloaded(options, reason, pr), options, pr, BROKEN)
 
 
 def _answer(report: Report, options: Options, pr: int, status: int = NOT_JUDGED) -> Answer:

@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor import __version__
+from auditor.limits.model import MEBIBYTE, Limits
 from auditor.report import FORMATS
 
 FAIL_ON = ("violation", "disputed", "warning", "never")
 MANY = ("terminal", "markdown", "jsonl")  # formats that hold several submissions
 SMOKE = ("terminal", "json")  # formats of --smoke
 TIMEOUT_SECONDS = 120.0
+MEMORY_MIB = 2048.0
+LONGEST_SECONDS = 1e6
+LEAST_MIB, MOST_MIB = 64.0, 1e9
+SMOKE_SECONDS = 600.0  # what the runs of --smoke may take in all; each has a limit of its own
 PROBE_SECONDS = 120.0
 PROBE_START_SECONDS = 60.0  # for the sandbox to start and to import torch, which the probe's own limit leaves out
 
@@ -70,6 +75,7 @@ class Options:
     baseline: str | None = None
     jobs: int = 0
     timeout: float = TIMEOUT_SECONDS
+    memory: float = MEMORY_MIB
     probe: bool = False
     smoke: bool = False
     probe_unsafe: bool = False
@@ -85,8 +91,15 @@ class Options:
 
     @property
     def task_limit(self) -> float:
-        """Seconds that one of many pull requests may take in all: the probe's come on top of the audit's."""
+        """Seconds that one submission may take in all: the probe's come on top of the audit's."""
+        if self.smoke:
+            return self.timeout + SMOKE_SECONDS
         return self.timeout + (PROBE_START_SECONDS + self.probe_limit if self.probe else 0.0)
+
+    @property
+    def limits(self) -> Limits:
+        """What one submission may take."""
+        return Limits(self.task_limit, int(self.memory * MEBIBYTE))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -135,7 +148,14 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help=f"for each of many pull requests, its probe not counted (default: {TIMEOUT_SECONDS:g})",
+        help=f"for the audit of each submission, its probe not counted (default: {TIMEOUT_SECONDS:g})",
+    )
+    how.add_argument(
+        "--memory",
+        type=float,
+        default=MEMORY_MIB,
+        metavar="MIB",
+        help=f"for the audit of each submission, in MiB (default: {MEMORY_MIB:g})",
     )
     how.add_argument("--debug", action="store_true", help="a traceback where the auditor itself fails")
     p.add_argument("--version", action="version", version=f"golf-audit {__version__}")
@@ -172,6 +192,7 @@ def read(argv: Sequence[str]) -> Options:
         baseline=given.baseline,
         jobs=given.jobs,
         timeout=given.timeout,
+        memory=given.memory,
         probe=given.probe,
         smoke=given.smoke,
         probe_unsafe=given.probe_unsafe,
@@ -212,14 +233,21 @@ def _check(options: Options) -> None:
         raise UsageError("--pr wants the number of a pull request, 1 or more")
     if options.jobs < 0:
         raise UsageError("--jobs wants a number of processes, 0 for one per core")
-    if not (options.timeout > 0 and math.isfinite(options.timeout)):
-        raise UsageError("--timeout wants a number of seconds above 0")
+    check_limits(options.timeout, options.memory)
     if len(options.prs) > 1:
         if options.form not in MANY:
             hint = "jsonl" if options.form == "json" else f"one of {', '.join(MANY)}"
             raise UsageError(f"--format {options.form} holds one submission; for several pull requests use {hint}")
         if options.folder is not None:
             raise UsageError("--folder goes with one pull request")
+
+
+def check_limits(timeout: float, memory: float) -> None:
+    """Raises UsageError for limits that are none."""
+    if not 0 < timeout <= LONGEST_SECONDS:
+        raise UsageError("--timeout wants a number of seconds above 0")
+    if not LEAST_MIB <= memory <= MOST_MIB:
+        raise UsageError(f"--memory wants a number of MiB, {LEAST_MIB:g} or more")
 
 
 def _check_probe(options: Options) -> None:

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TextIO
 
-from auditor.commands.options import Options, UsageError
+from auditor.commands.options import Options
+from auditor.commands.process import output_file
 from auditor.report.text import clip, one_line
 
 _PROGRESS_EVERY = 50  # pull requests between two plain progress lines
 
 
-@contextlib.contextmanager
-def output(options: Options) -> Iterator[TextIO]:
-    """Standard output or the file of -o. Raises UsageError where the file cannot be written."""
-    if options.output is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            out = stack.enter_context(options.output.open("w", encoding="utf-8", newline="\n"))
-        except OSError as error:
-            raise UsageError(f"cannot write {str(options.output)!r}: {error.strerror}") from error
-        yield out
+def output(options: Options) -> AbstractContextManager[TextIO]:
+    """Standard output or the file of -o; what they raise, `output_file` says."""
+    return output_file(options.output)
 
 
 def width(options: Options | None = None) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 
-from auditor.judgement.judge import describe
+from auditor.limits.model import describe
 from auditor.probe.model import Probe, Smoke
 from auditor.rule import Facts
 

@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TextIO, cast
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from auditor.commands.options import UsageError
+from auditor.commands.process import guarded, output_file, say
 from auditor.commands.stats_options import Options, read
-from auditor.report.text import one_line
+from auditor.commands.worker import limited
+from auditor.limits.model import LimitReached
 
 if TYPE_CHECKING:
     from auditor.significance.model import Chain, Comparison, Side
 
-MET, NOT_MET, USAGE, NOT_TESTED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+MET, NOT_MET, USAGE, NOT_TESTED = 0, 1, 2, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status and never raises, whatever the input."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            cast("object", stream).reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
-    try:
-        return _main(arguments)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN
-    except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
-    except SystemExit as leaving:  # argparse, after --help and --version
-        return leaving.code if isinstance(leaving.code, int) else MET
-    except Exception as error:
-        if "--debug" in arguments:
-            import traceback
-
-            traceback.print_exc()
-        from auditor.judgement.judge import describe
-
-        return _say(f"internal error: {describe(error)}; --debug shows where", BROKEN)
+    return guarded("golf-stats", _main, argv)
 
 
 def _main(arguments: Sequence[str]) -> int:
@@ -49,18 +31,29 @@ def _main(arguments: Sequence[str]) -> int:
 
     try:
         options = read(arguments)
-        answer = _chain() if options.chain else answer_of(options)
-        _write(answer, options)
-        return exit_status(answer)
+        columns = 80 if options.output is not None else shutil.get_terminal_size((80, 24)).columns
+        text, status = limited(partial(_answered, options, columns, _colour(options)), options.limits)
+    except LimitReached as reached:
+        return _say(str(reached), NOT_TESTED)
     except UsageError as error:
         return _say(str(error), USAGE)
     except SubmissionError as error:
         return _say(str(error), USAGE if error.usage else NOT_TESTED)
+    with output_file(options.output) as out:
+        out.write(text)
+    return status
+
+
+def _answered(options: Options, columns: int, colour: bool) -> tuple[str, int]:
+    """The text and the exit status. Runs in a worker."""
+    from auditor.report.significance import render
+
+    answer = _chain() if options.chain else answer_of(options)
+    return render(answer, options.form, width=columns, colour=colour), exit_status(answer)
 
 
 def _say(message: str, status: int) -> int:
-    print(f"golf-stats: {one_line(message, 1000)}", file=sys.stderr)
-    return status
+    return say("golf-stats", message, status)
 
 
 def _chain() -> Chain:
@@ -130,30 +123,6 @@ def exit_status(answer: Comparison | Chain) -> int:
     else:
         said = answer.deciding.met if answer.deciding is not None else None
     return NOT_TESTED if said is None else MET if said else NOT_MET
-
-
-def _write(answer: Comparison | Chain, options: Options) -> None:
-    from auditor.report.significance import render
-
-    width = 80 if options.output is not None else shutil.get_terminal_size((80, 24)).columns
-    text = render(answer, options.form, width=width, colour=_colour(options))
-    with _output(options) as out:
-        out.write(text)
-
-
-@contextlib.contextmanager
-def _output(options: Options) -> Iterator[TextIO]:
-    """Standard output or the file of -o. Raises UsageError where the file cannot be written."""
-    if options.output is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    try:
-        out = options.output.open("w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"cannot write {str(options.output)!r}: {error.strerror}") from error
-    with out:
-        yield out
 
 
 def _colour(options: Options) -> bool:

@@ -10,7 +10,8 @@ from datetime import date
 from pathlib import Path
 
 from auditor import __version__
-from auditor.commands.options import UsageError
+from auditor.commands.options import MEMORY_MIB, TIMEOUT_SECONDS, UsageError, check_limits
+from auditor.limits.model import MEBIBYTE, Limits
 
 FORMATS = ("terminal", "markdown", "json", "html")
 
@@ -63,7 +64,14 @@ class Options:
     chain: bool = False
     form: str = "terminal"
     output: Path | None = None
+    timeout: float = TIMEOUT_SECONDS
+    memory: float = MEMORY_MIB
     debug: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """What the whole test may take."""
+        return Limits(self.timeout, int(self.memory * MEBIBYTE))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -102,6 +110,8 @@ def parser() -> argparse.ArgumentParser:
     what = p.add_argument_group("what to print")
     what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
     what.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of to standard output")
+    what.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="default: %(default)g")
+    what.add_argument("--memory", type=float, default=MEMORY_MIB, metavar="MIB", help="in MiB (default: %(default)g)")
     what.add_argument("--debug", action="store_true", help="a traceback where golf-stats itself fails")
     p.add_argument("--version", action="version", version=f"golf-stats {__version__}")
     return p
@@ -127,6 +137,8 @@ def read(argv: Sequence[str]) -> Options:
         chain=given.chain,
         form=given.format,
         output=Path(given.output) if given.output is not None else None,
+        timeout=given.timeout,
+        memory=given.memory,
         debug=given.debug,
     )
     _check(options)
@@ -146,6 +158,7 @@ def _check(options: Options) -> None:
     """Raises UsageError for options that do not go together."""
     if options.output is not None and not options.output.parent.is_dir():
         raise UsageError(f"there is no folder {str(options.output.parent)!r} to write to")
+    check_limits(options.timeout, options.memory)
     given = [options.path is not None, options.pr is not None, bool(options.values)]
     if options.chain:
         if any(given) or options.baseline != "auto":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from auditor.claims import read_claims
 from auditor.config import Configuration, configure
-from auditor.judgement.judge import describe
+from auditor.limits.model import describe
 from auditor.program import Program, analyse
 from auditor.rule import Facts
 from auditor.runs import Run, read_runs
@@ -47,6 +47,8 @@ def _folder_of(runs: tuple[Run, ...]) -> str:
 def _followed(sources: Sources, configuration: Configuration, runs: tuple[Run, ...], strict: bool) -> Program:
     try:
         return analyse(sources, configuration, runs)
+    except MemoryError:
+        raise  # the audit's limit: the whole of it ends
     except Exception as error:
         if strict:
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from auditor.config import Configuration
 from auditor.findings import Finding, Outcome, Ruling
 from auditor.judgement.agreement import weigh
 from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
+from auditor.limits.model import describe
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
 from auditor.runs.unread import unread_logs
@@ -100,17 +100,11 @@ def _apply(rule: Rule, facts: Facts) -> Ruling:
         ruling = rule.check(facts)
         if not isinstance(ruling, Ruling):
             raise TypeError(f"the check returned {type(ruling).__name__}, not a Ruling")
+    except MemoryError:
+        raise  # the audit's limit, not the rule's failure
     except Exception as error:
         return Ruling(Outcome.ERROR, f"the rule failed: {describe(error)}")
     return ruling
-
-
-def describe(error: BaseException) -> str:
-    """An exception on one line, with the module and line that raised it; no path of the machine."""
-    said = " ".join(str(error).split())[:300]
-    frames = list(traceback.walk_tb(error.__traceback__))
-    where = f" ({frames[-1][0].f_globals.get('__name__', '?')}:{frames[-1][1]})" if frames else ""
-    return f"{type(error).__name__}{': ' if said else ''}{said}{where}"
 
 
 def _completed(finding: Finding, rule: Rule, facts: Facts) -> Finding:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditor.limits.scratch import Scratch
 from auditor.probe.job import Wanted
 from auditor.probe.sandbox import bubblewrap
 
@@ -38,11 +38,12 @@ def build(wanted: Wanted) -> Built | None:
     if compiler is None or not prefix or len(wanted.source) > _SOURCE_BYTES:
         return None
     options = ["-O2", "-shared", "-fPIC", "-x", wanted.language, *_taken(wanted)]
-    with tempfile.TemporaryDirectory(prefix="golf-build-") as scratch:
+    with Scratch("build") as scratch:
+        folder = scratch.path.resolve()
         system = [Path(path) for path in _SYSTEM if Path(path).exists()]
-        confined = bubblewrap.command(system, Path(scratch).resolve(), _OUTPUT_BYTES)
-        command = [*confined, "/bin/sh", "-c", _SCRIPT, "sh", str(Path(scratch).resolve()), compiler, *options]
-        environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(Path(scratch).resolve()), "LC_ALL": "C"}
+        confined = bubblewrap.command(system, folder, _OUTPUT_BYTES)
+        command = [*confined, "/bin/sh", "-c", _SCRIPT, "sh", str(folder), compiler, *options]
+        environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "LC_ALL": "C"}
         try:
             done = subprocess.run(
                 command, input=wanted.source.encode(errors="replace"), stdout=subprocess.PIPE, timeout=_SECONDS,

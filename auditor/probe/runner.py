@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+from auditor.limits.scratch import Scratch
 from auditor.probe.job import Account, Failure, split
 from auditor.probe.model import Isolation
 from auditor.probe.plan import Made
@@ -52,8 +52,8 @@ class Runner:
     def __init__(
         self, submission: Submission, *, unsafe: bool = False, warm: bool = True, memory_bytes: int = 4 << 30
     ) -> None:
-        self._home = tempfile.TemporaryDirectory(prefix="golf-probe-")
-        base = Path(self._home.name).resolve()
+        self._home = Scratch("probe")
+        base = self._home.path.resolve()
         self.root, self._scenes, scratch = base / "submission", base / "scenes", base / "scratch"
         self._own = re.compile(re.escape(str(base)) + r"(/submission|/scratch)?(?![\w-])")
         for folder in (self.root, self._scenes, scratch):

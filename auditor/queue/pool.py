@@ -17,7 +17,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
-from auditor.judgement.judge import describe
+from auditor.limits.model import describe
 
 T = TypeVar("T")
 _GRACE = 5.0  # seconds that a worker gets to go away by itself

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from auditor.limits.scratch import Scratch
 from auditor.submission.model import SubmissionError
 
 GIT_SECONDS = 120  # a git command that takes longer is stuck
@@ -95,8 +95,8 @@ class Repository:
             reason = "is not a git repository" if path.exists() else "does not exist"
             raise SubmissionError(f"{path} {reason}", usage=True)
         self.layout = layout
-        self._scratch = tempfile.TemporaryDirectory(prefix="golf-audit-git-")
-        self._borrow(Path(self._scratch.name))
+        self._scratch = Scratch("git")
+        self._borrow(self._scratch.path)
 
     def _borrow(self, scratch: Path) -> None:
         (scratch / "refs").mkdir()

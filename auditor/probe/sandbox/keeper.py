@@ -11,7 +11,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from auditor.probe.sandbox import bubblewrap, places, scratch
+from auditor.limits.scratch import empty
+from auditor.probe.sandbox import bubblewrap, places
 from auditor.probe.sandbox.model import Broken, Ended, Limits, Mechanism, Policy
 from auditor.probe.sandbox.run import Run, process_number
 from auditor.probe.sandbox.watch import Watch, descendants
@@ -153,7 +154,7 @@ class Keeper:
             intact = not set(descendants(self._process.pid)) - others
         if intact:
             try:
-                scratch.empty(self._folder)
+                empty(self._folder)
             except OSError:
                 intact = False
         return ended, intact
@@ -173,7 +174,7 @@ class Keeper:
             self._process.wait(_GRACE)
         with suppress(OSError):
             if self._folder >= 0 and Mechanism.BUBBLEWRAP not in self._mechanisms:
-                scratch.empty(self._folder)
+                empty(self._folder)
         for descriptor in (self._handle, self._folder):
             if descriptor >= 0:
                 os.close(descriptor)

@@ -70,6 +70,12 @@ def smoke(monkeypatch: pytest.MonkeyPatch, seen: list[dict[str, Any]]) -> Callab
     return install
 
 
+@pytest.fixture(autouse=True)
+def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a worker: what the fakes see and print stays here."""
+    monkeypatch.setattr(cli, "limited", lambda work, limits: work())
+
+
 # --- options -------------------------------------------------------------------------------------------------------
 
 
@@ -318,8 +324,9 @@ def test_the_smoke_table_goes_into_a_file(smoke: Any, tmp_path: Path, capsys: py
 
 
 def test_an_audit_imports_nothing_that_could_run_a_submission() -> None:
-    code = "import sys; from auditor.commands.audit import main\n"
-    code += "main([sys.argv[1], '--format', 'json', '-o', sys.argv[2]])\n"
+    code = "import sys; from auditor.commands import audit\n"
+    code += "audit.limited = lambda work, limits: work()\n"
+    code += "audit.main([sys.argv[1], '--format', 'json', '-o', sys.argv[2]])\n"
     code += "print(sorted(m for m in sys.modules if m == 'torch' or m.startswith('auditor.probe')))"
     command = [sys.executable, "-c", code, str(CLEAN), os.devnull]
     done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60, check=True)

@@ -1,0 +1,170 @@
+"""A command as a process: signals, a reader that leaves, a disk that is full, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import stat
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TextIO, cast
+
+from auditor.commands.options import UsageError
+from auditor.limits.model import WorkerDied, WorkerFailed, describe
+from auditor.report.text import one_line
+
+BROKEN, INTERRUPTED = 4, 130
+_ENDING = ("SIGTERM", "SIGHUP")
+
+
+class Unwritable(Exception):
+    """What there is to say cannot be written; the message is one line for the user."""
+
+
+class _Ended(BaseException):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:
+    """`body(arguments)` as the whole of a command: its exit status, and never an exception, whatever happens."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the locale cannot print must not end the report.
+        with contextlib.suppress(AttributeError, ValueError):
+            cast("object", stream).reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+    try:
+        with _ending_signals():
+            status = _status(body, arguments)
+            with written("standard output"):
+                sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader has gone (`golf-audit ... | head`): nothing more can be said, not even at exit.
+        _mute()
+        return BROKEN
+    except Unwritable as error:
+        _mute()
+        return say(name, str(error), BROKEN)
+    except KeyboardInterrupt:
+        return say(name, "interrupted", INTERRUPTED)
+    except _Ended as ended:
+        return say(name, f"ended by {signal.Signals(ended.number).name}", 128 + ended.number)
+    except WorkerDied as error:
+        return say(name, str(error), BROKEN)
+    except Exception as error:
+        if "--debug" in arguments:
+            print(error.trace if isinstance(error, WorkerFailed) else traceback.format_exc(), file=sys.stderr)
+        what = error.message if isinstance(error, WorkerFailed) else describe(error)
+        return say(name, f"internal error: {what}; --debug shows where", BROKEN)
+
+
+def _status(body: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    try:
+        return body(arguments)
+    except SystemExit as leaving:  # argparse, after --help and --version
+        return leaving.code if isinstance(leaving.code, int) else 0
+
+
+def say(name: str, message: str, status: int) -> int:
+    with contextlib.suppress(OSError):
+        print(f"{name}: {one_line(message, 1000)}", file=sys.stderr)
+    return status
+
+
+def _mute() -> None:
+    """What is left in the buffer goes nowhere: Python would try again at exit, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _ending_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind the command, so that its workers and folders go with it; nohup stays in force."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Ended(number)
+
+    before = {}
+    for number in (getattr(signal, name) for name in _ENDING if hasattr(signal, name)):
+        with contextlib.suppress(ValueError):  # not the main thread: someone else's process
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def written(place: str) -> Iterator[None]:
+    """Raises Unwritable for a disk that is full or gone; BrokenPipeError for a reader that is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(f"cannot write {place}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def output_file(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or the file at `path`: what was there before, or all that is written; never a part.
+
+    What is no regular file (a pipe, a device) is written to as it is. Raises UsageError where the file cannot be
+    opened, Unwritable where it cannot be written.
+    """
+    if path is None:
+        with written("standard output"):
+            yield sys.stdout
+            sys.stdout.flush()
+        return
+    place = repr(str(path))
+    target = Path(os.path.realpath(path))
+    try:
+        beside, out = _opened(target)
+    except OSError as error:
+        raise UsageError(f"cannot write {place}: {error.strerror}") from error
+    try:
+        with written(place):
+            with out:
+                yield out
+                out.flush()
+                if beside is not None:
+                    os.fsync(out.fileno())
+            if beside is not None:
+                beside.replace(target)
+    except BaseException:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        raise
+
+
+def _opened(target: Path) -> tuple[Path | None, TextIO]:
+    """A new file beside `target` and its path; or `target` itself where it has to be written in place."""
+    here = target.stat() if target.exists() else None
+    if here is not None and not stat.S_ISREG(here.st_mode):
+        return None, target.open("w", encoding="utf-8", newline="\n")
+    if here is not None:
+        target.open("a").close()  # may it be written at all?
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+    except PermissionError:
+        return None, target.open("w", encoding="utf-8", newline="\n")
+    os.chmod(name, stat.S_IMODE(here.st_mode) if here is not None else 0o666 & ~_umask())
+    return Path(name), open(descriptor, "w", encoding="utf-8", newline="\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
