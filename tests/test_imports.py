@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("auditor", "rules", "reference_model")
 
-GROUND = ("auditor.findings",)
+GROUND = ("auditor.findings", "auditor.limits")
 FACTS = (
     "auditor.submission",
     "auditor.source",
@@ -35,7 +35,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "auditor.__main__": ("auditor.commands",),
     "auditor.findings": (),
     "auditor.quantities": (),
-    "auditor.limits": GROUND,
+    "auditor.limits": (),
     "auditor.submission": (*GROUND, "auditor.quantities"),
     "auditor.claims": (*GROUND, "auditor.submission", "auditor.quantities"),
     "auditor.source": (*GROUND, "auditor.submission", "auditor.claims"),
@@ -53,9 +53,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "auditor.probe": (*VALUES, "auditor"),
     "auditor.judgement": VALUES,
     "auditor.report": (*JUDGED, "auditor"),
-    "auditor.queue": (*JUDGED, "auditor.report", "auditor.limits", "auditor"),
+    "auditor.queue": (*JUDGED, "auditor.report", "auditor"),
     "auditor.commands": (
-        *JUDGED, "auditor.probe", "auditor.report", "auditor.queue", "auditor.limits", "auditor", "rules",
+        *JUDGED, "auditor.probe", "auditor.report", "auditor.queue", "auditor", "rules",
     ),
     "rules": (*VALUES, "rules"),
     "rules.law": ("auditor.rule", "auditor.findings", "auditor.runs", "auditor.claims", "auditor.submission"),

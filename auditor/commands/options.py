@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditor import __version__
+from auditor.commands.process import written
 from auditor.limits.model import MEBIBYTE, Limits
 from auditor.report import FORMATS
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 FAIL_ON = ("violation", "disputed", "warning", "never")
 MANY = ("terminal", "markdown", "jsonl")  # formats that hold several submissions
@@ -102,13 +108,19 @@ class Options:
         return Limits(self.task_limit, int(self.memory * MEBIBYTE))
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is an exception; and so is help that cannot be written, which argparse would keep to itself."""
+
     def error(self, message: str) -> object:  # type: ignore[override]
         raise UsageError(message)
 
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        with written("standard output"):
+            (file or sys.stderr).write(message)
+
 
 def parser() -> argparse.ArgumentParser:
-    p = _Parser(
+    p = Parser(
         prog="golf-audit",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -14,16 +14,19 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO, cast
 
-from auditor.commands.options import UsageError
 from auditor.limits.model import WorkerDied, WorkerFailed, describe
 from auditor.report.text import one_line
 
-BROKEN, INTERRUPTED = 4, 130
+USAGE, BROKEN, INTERRUPTED = 2, 4, 130
 _ENDING = ("SIGTERM", "SIGHUP")
 
 
 class Unwritable(Exception):
-    """What there is to say cannot be written; the message is one line for the user."""
+    """What there is to say cannot be written; the message is one line for the user. `usage`: not even opened."""
+
+    def __init__(self, message: str, *, usage: bool = False) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 class _Ended(BaseException):
@@ -53,7 +56,7 @@ def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
         return BROKEN
     except Unwritable as error:
         _mute()
-        return say(name, str(error), BROKEN)
+        return say(name, str(error), USAGE if error.usage else BROKEN)
     except KeyboardInterrupt:
         return say(name, "interrupted", INTERRUPTED)
     except _Ended as ended:
@@ -120,8 +123,7 @@ def written(place: str) -> Iterator[None]:
 def output_file(path: Path | None) -> Iterator[TextIO]:
     """Standard output, or the file at `path`: what was there before, or all that is written; never a part.
 
-    What is no regular file (a pipe, a device) is written to as it is. Raises UsageError where the file cannot be
-    opened, Unwritable where it cannot be written.
+    What is no regular file (a pipe, a device) is written to as it is. Raises Unwritable.
     """
     if path is None:
         with written("standard output"):
@@ -133,7 +135,7 @@ def output_file(path: Path | None) -> Iterator[TextIO]:
     try:
         beside, out = _opened(target)
     except OSError as error:
-        raise UsageError(f"cannot write {place}: {error.strerror}") from error
+        raise Unwritable(f"cannot write {place}: {error.strerror}", usage=True) from error
     try:
         with written(place):
             with out:

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from auditor import __version__
-from auditor.commands.options import MEMORY_MIB, TIMEOUT_SECONDS, UsageError, check_limits
+from auditor.commands.options import MEMORY_MIB, TIMEOUT_SECONDS, Parser, UsageError, check_limits
 from auditor.limits.model import MEBIBYTE, Limits
 
 FORMATS = ("terminal", "markdown", "json", "html")
@@ -74,13 +74,8 @@ class Options:
         return Limits(self.timeout, int(self.memory * MEBIBYTE))
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> object:  # type: ignore[override]
-        raise UsageError(message)
-
-
-def parser() -> argparse.ArgumentParser:
-    p = _Parser(
+def parser() -> Parser:
+    p = Parser(
         prog="golf-stats",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -1,0 +1,81 @@
+"""A command as a process: full disks, files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auditor.commands import audit as cli
+from auditor.commands.process import Unwritable, output_file
+
+ROOT = Path(cli.__file__).resolve().parents[2]
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+
+
+@FULL
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--help"], ["--rules"], ["examples/score_first_ttt", "--format", "json"]])
+def test_a_full_disk_on_standard_output(arguments: list[str], unbuffered: str) -> None:
+    for module in ("auditor.commands.audit", "auditor.commands.stats"):
+        if module.endswith("stats") and arguments != ["--help"]:
+            continue
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", module, *arguments],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                timeout=60,
+                check=False,
+            )
+        assert done.returncode == 4
+        assert done.stderr.decode().count("\n") == 1
+        assert b"cannot write standard output: No space left on device" in done.stderr
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    place = tmp_path / "report.json"
+    place.write_text("before")
+    place.chmod(0o640)
+
+    def breaks_off() -> None:
+        with output_file(place) as out:
+            out.write("half")
+            out.flush()
+            assert place.read_text() == "before"
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        breaks_off()
+    assert place.read_text() == "before"
+    with output_file(place) as out:
+        out.write("whole")
+    assert place.read_text() == "whole"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o640
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_link_stays_one_and_a_device_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("before")
+    (tmp_path / "link").symlink_to("real")
+    with output_file(tmp_path / "link") as out:
+        out.write("whole")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "whole"
+    with output_file(Path(os.devnull)) as out:
+        out.write("whole")
+    assert not Path(os.devnull).is_file()
+    with pytest.raises(Unwritable, match="Is a directory"), output_file(tmp_path):
+        pass
+
+
+@FULL
+def test_a_file_that_cannot_be_written_to_its_end() -> None:
+    with pytest.raises(Unwritable, match="No space left"), output_file(Path("/dev/full")) as out:
+        out.write("text")

@@ -1,0 +1,121 @@
+"""Work in a process that is held to its limits and can be ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from auditor.limits.model import LimitReached, Limits, WorkerDied, WorkerFailed
+from auditor.limits.worker import run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
+ROOT = Path(__file__).resolve().parents[3]
+AMPLE = Limits(60, 512 << 20)
+
+
+def _bytes(count: int) -> int:
+    return len(bytearray(count))
+
+
+def _raises(error: Exception) -> None:
+    raise error
+
+
+def test_an_answer_and_what_is_raised() -> None:
+    assert run(partial(_bytes, 7), AMPLE) == 7
+    with pytest.raises(WorkerFailed, match=r"^ValueError: odd \(.*test_worker:\d+\)$") as failed:
+        run(partial(_raises, ValueError("odd")), AMPLE)
+    assert "_raises" in failed.value.trace
+    with pytest.raises(KeyError, match="mine"):
+        run(partial(_raises, KeyError("mine")), AMPLE, passing=(KeyError,))
+
+
+def test_time_and_memory() -> None:
+    start = time.monotonic()
+    with pytest.raises(LimitReached, match=r"more than 0\.5 s"):
+        run(partial(time.sleep, 60), Limits(0.5, 512 << 20))
+    assert time.monotonic() - start < 10
+    with pytest.raises(LimitReached, match="more than 512 MiB of memory"):
+        run(partial(_bytes, 600 << 20), AMPLE)
+    assert run(partial(_bytes, 400 << 20), AMPLE) == 400 << 20
+
+
+def test_a_long_call_of_c_code_is_ended_too() -> None:
+    start = time.monotonic()
+    with pytest.raises(LimitReached, match="more than 1 s"):
+        run(partial(re.match, "(a*)*b", "a" * 40), Limits(1, 512 << 20))
+    assert time.monotonic() - start < 20
+
+
+def test_a_worker_that_dies() -> None:
+    with pytest.raises(WorkerDied, match="SIGSEGV"):
+        run(_dies, AMPLE)
+    with pytest.raises(WorkerDied, match="exit status 9"):
+        run(partial(os._exit, 9), AMPLE)
+
+
+def _dies() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+# --- the parent's end ---------------------------------------------------------------------------------------------
+
+PARENT = """
+import os, sys, time
+from auditor.limits.model import Limits
+from auditor.limits.scratch import Scratch
+from auditor.limits.worker import run
+
+def work():
+    with Scratch("test") as scratch:
+        print(os.getpid(), scratch.path, flush=True)
+        time.sleep(60)
+
+from auditor.commands.process import guarded
+sys.exit(guarded("test", lambda _: run(work, Limits(60, 1 << 30)), []))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+def test_the_end_of_the_parent_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    assert parent.stderr is not None
+    pid, folder = parent.stdout.readline().split()
+    assert Path(folder).is_dir()
+    parent.send_signal(number)
+    status = parent.wait(20)
+    deadline = time.monotonic() + 15
+    while (alive := _alive(int(pid))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive
+    assert list(tmp_path.iterdir()) == []
+    if number is not signal.SIGKILL:
+        assert status == 128 + number
+        assert parent.stderr.read().count("\n") == 1
+
+
+def _alive(pid: int) -> bool:
+    with suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
