@@ -16,7 +16,7 @@ WEIGHT_SUFFIXES = (".pt", ".pth", ".ptz", ".bin", ".safetensors", ".npz", ".npy"
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits in bytes, and in files and directory levels of one record folder.
+    """Limits in bytes, and in files, directories and directory levels of one record folder.
 
     `file_bytes` is the most that is read of one file, `weight_bytes` the most that is kept of a file whose
     name says that it holds weights, `total_bytes` the most that is kept of one folder.
@@ -26,6 +26,7 @@ class Bounds:
     weight_bytes: int = 64 * MEBIBYTE
     total_bytes: int = 1024 * MEBIBYTE
     files: int = 5000
+    directories: int = 5000
     depth: int = 24
 
 

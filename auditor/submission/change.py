@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from auditor.submission.bounds import printable
 from auditor.submission.choose import Choice, Evidence, choose, claimed_figures, has_content, is_log, is_readme, named
@@ -42,9 +44,18 @@ class ChangeSet:
     def existed(self, folder: str) -> bool:
         return entry_at(self.objects, self.span.base_tree, folder) is not None
 
+    @cached_property
+    def paths(self) -> list[str]:
+        """The changed paths, sorted."""
+        return sorted(change.path for change in self.changes)
+
+    def _range(self, folder: str) -> tuple[int, int]:
+        """Where in `paths` those below a folder stand."""
+        return bisect_left(self.paths, f"{folder}/"), bisect_left(self.paths, f"{folder}0")  # "0" comes after "/"
+
     def candidate(self, folder: str) -> Candidate:
         """What can be told of a folder without reading more than its submission.json."""
-        names = [change.path for change in self.changes if change.path.startswith(folder + "/")]
+        names = [self.paths[at] for at in range(*self._range(folder))]
         entries = self._entries(folder)
         names += [printable(entry.name) for entry in entries]
         claims = b""
@@ -109,8 +120,9 @@ def pick(changes: ChangeSet, wanted: str | None, what: str) -> Choice:
     are edited, then folders elsewhere that hold a script. Raises SubmissionError when there is none.
     """
     found = touched(changes.changes)
-    added = [folder for folder in found.records if not changes.existed(folder)]
-    edited = [folder for folder in found.records if folder not in added]
+    existed = {folder: changes.existed(folder) for folder in found.records}
+    added = [folder for folder in found.records if not existed[folder]]
+    edited = [folder for folder in found.records if existed[folder]]
     everything = [*added, *edited, *found.elsewhere_with_claims, *found.elsewhere_with_script]
     if not everything:
         raise SubmissionError(f"{what} adds no record folder: {summary(changes.changes)}")

@@ -86,7 +86,7 @@ def _submission(objects: Objects, span: Span, path: Path, folder: str | None, bo
         chosen_because=picked.because,
         edits_existing_folder=changes.edits_existing_folder,
         problems=(*changes.problems, *problems),
-        notes=_notes(objects, span, picked.folder, files),
+        notes=_notes(objects, span, picked.folder, files, bounds),
     )
 
 
@@ -115,9 +115,11 @@ def _listed(path: Path, inside: str, *, directories: bool) -> list[str]:
         return []
 
 
-def _notes(objects: Objects, span: Span, folder: str, files: Iterable[SubmissionFile]) -> tuple[str, ...]:
+def _notes(
+    objects: Objects, span: Span, folder: str, files: Iterable[SubmissionFile], bounds: Bounds
+) -> tuple[str, ...]:
     """Which files on disk are not those of the head commit; a difference of line endings alone is none."""
-    committed = _blobs(objects, span.tree, folder)
+    committed = _blobs(objects, span.tree, folder, bounds)
     differing = []
     for file in files:
         oid = committed.pop(file.path, None)
@@ -132,19 +134,21 @@ def _notes(objects: Objects, span: Span, folder: str, files: Iterable[Submission
     return (f"read from disk, not from commit {span.head.oid[:9]}: {'; '.join(differing[:DIFFERING])}{more}",)
 
 
-def _blobs(objects: Objects, tree: str, folder: str) -> dict[str, str]:
-    """Path in the folder -> blob id, of the files that the commit has."""
+def _blobs(objects: Objects, tree: str, folder: str, bounds: Bounds) -> dict[str, str]:
+    """Path in the folder -> blob id, of the files that the commit has, as far as the bounds let see."""
     top = entry_at(objects, tree, folder)
-    waiting = [("", top.oid)] if top is not None and top.is_directory else []
+    waiting = [("", top.oid, 1)] if top is not None and top.is_directory else []
     found: dict[str, str] = {}
-    while waiting:
-        prefix, oid = waiting.pop()
+    directories = 0
+    while waiting and directories < bounds.directories and len(found) < bounds.files:
+        prefix, oid, level = waiting.pop()
+        directories += 1
         for entry in objects.tree(oid):
             name = prefix + printable(entry.name)
-            if entry.is_directory:
-                waiting.append((name + "/", entry.oid))
-            else:
+            if not entry.is_directory:
                 found[name] = entry.oid
+            elif level < bounds.depth:
+                waiting.append((name + "/", entry.oid, level + 1))
     return found
 
 

@@ -63,6 +63,7 @@ class _Reader:
         self.budget = budget
         self.files: list[SubmissionFile] = []
         self.problems: list[str] = []
+        self.directories = 0
 
     def enter(self, directory: int, parts: list[str]) -> None:
         """Goes down to the folder, no component of which may be a link, then reads it."""
@@ -73,6 +74,7 @@ class _Reader:
             self.enter(below, parts[1:])
 
     def read(self, directory: int, prefix: str, level: int) -> None:
+        self.directories += 1
         for name, is_directory in _names(directory, []):
             path = prefix + printable(os.fsencode(name))
             if len(self.files) >= self.budget.bounds.files:
@@ -84,6 +86,10 @@ class _Reader:
                 continue
             if not is_directory:
                 self.files.append(self.file(directory, name, path))
+            elif self.directories >= self.budget.bounds.directories:
+                message = f"more than {self.budget.bounds.directories:,} folders: the others were not read"
+                if message not in self.problems:
+                    self.problems.append(message)
             elif level < self.budget.bounds.depth:
                 self.below(directory, name, path, level)
             else:

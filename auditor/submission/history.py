@@ -9,7 +9,7 @@ from functools import cached_property
 
 from auditor.submission.bounds import printable
 from auditor.submission.model import SubmissionError
-from auditor.submission.objects import Commit, MissingObject, Objects
+from auditor.submission.objects import OBJECT_ID, Commit, MissingObject, Objects
 from auditor.submission.repository import Repository
 
 # The forms in which GitHub and its command line name the pull request that a commit lands.
@@ -48,12 +48,13 @@ class Mainline:
     @cached_property
     def first_parents(self) -> tuple[Commit, ...]:
         """The chain of first parents, newest first: what was landed, in order."""
-        chain: list[Commit] = []
+        chain: dict[str, Commit] = {}
         oid = self.tip
-        while oid is not None and (commit := self.commits.get(oid)) is not None:
-            chain.append(commit)
+        # An object that lies about its id can be its own ancestor.
+        while oid is not None and oid not in chain and (commit := self.commits.get(oid)) is not None:
+            chain[oid] = commit
             oid = commit.parents[0] if commit.parents else None
-        return tuple(chain)
+        return tuple(chain.values())
 
     @cached_property
     def landings(self) -> dict[int, Commit]:
@@ -83,10 +84,10 @@ class Mainline:
                     waiting.extend(commit.parents)
         return found
 
-    def ancestors(self, oid: str) -> set[str]:
-        """The commit and everything before it, as far as this history knows."""
+    def ancestors(self, *tips: str) -> set[str]:
+        """These commits and everything before them, as far as this history knows."""
         seen: set[str] = set()
-        waiting = [oid]
+        waiting = list(tips)
         while waiting:
             oid = waiting.pop()
             if oid not in seen and oid in self.commits:
@@ -104,11 +105,17 @@ def read_mainline(repository: Repository, tips: list[str]) -> Mainline:
     for record in out.split(b"\0"):
         first, _, rest = record.partition(b"\n")
         message, _, links = rest.rpartition(b"\x01")
-        ids, (tree, *parents) = first.split(), links.decode("ascii", errors="replace").split() or ["", ""]
-        if len(ids) == 2 and tree:
-            oid, seconds = ids[0].decode("ascii"), int(ids[1])
+        ids, (tree, *parents) = first.split(b" "), links.decode("ascii", errors="replace").split() or ["", ""]
+        oid = ids[0].decode("ascii", errors="replace")
+        if OBJECT_ID.fullmatch(oid) is not None and tree:
+            seconds = _seconds(ids[1]) if len(ids) > 1 else 0
             commits.append(Commit(oid, tree, tuple(parents), None, seconds, printable(message)))
     return Mainline(commits, tips[0] if tips else None)
+
+
+def _seconds(text: bytes) -> int:
+    """Seconds since 1970 as git prints them; 0 (unknown) for what is none."""
+    return int(text) if text.isdigit() and len(text) < 20 else 0
 
 
 def landed_title(commit: Commit, number: int) -> str:
@@ -197,9 +204,7 @@ def _newest(main: Mainline, reached: set[str]) -> Commit | None:
     """The best common ancestor: reached commits that another reached one contains are no candidates."""
     best = [main.commits[oid] for oid in reached]
     if len(best) > 1:
-        covered: set[str] = set()
-        for commit in best:
-            covered |= main.ancestors(commit.oid) - {commit.oid}
+        covered = main.ancestors(*(parent for commit in best for parent in commit.parents))
         best = [commit for commit in best if commit.oid not in covered]
     return max(best, key=lambda commit: (commit.committed, commit.oid), default=None)
 

@@ -32,7 +32,8 @@ def touched(changes: Iterable[Change]) -> Touched:
     """The folders in which a change adds or edits files; deletions alone touch none."""
     paths = [change.path.split("/") for change in changes if change.status in ("added", "modified", "renamed")]
     claims, scripts = _holders(paths, CLAIMS_FILE), _holders(paths, SCRIPT_FILE)
-    records = {folder for parts in paths if (folder := record_folder(parts, claims | scripts)) is not None}
+    marked = claims | scripts
+    records = {folder for parts in paths if (folder := record_folder(parts, marked)) is not None}
     outside = [parts for parts in paths if record_folder(parts, frozenset()) is None]
     with_claims = {folder for parts in outside if (folder := _topmost(parts, claims, 1)) is not None}
     with_script = {folder for parts in outside if (folder := _topmost(parts, scripts, 1)) is not None}

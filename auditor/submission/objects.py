@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +16,9 @@ from auditor.submission.repository import Repository
 CHUNK = 1 << 20
 TREE_BYTES = 64 << 20  # a tree object beyond this is no directory that anyone made by hand
 COMMIT_BYTES = 4 << 20
+NAME_BYTES = 4096  # of one entry in a directory: more than any file system takes
 CACHED_TREES = 4096
+OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 DIRECTORY, SYMLINK, SUBMODULE = 0o040000, 0o120000, 0o160000
 
@@ -62,18 +65,16 @@ class Objects:
         self._trees: dict[str, tuple[TreeEntry, ...]] = {}
 
     def close(self) -> None:
+        """Ends git at once: it may be at work on an object that nobody wants any more."""
         process, self._process = self._process, None
         if process is None:
             return
+        process.kill()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -88,10 +89,14 @@ class Objects:
                 )
             except FileNotFoundError:
                 raise SubmissionError("git is needed to read a clone, and was not found") from None
+            except OSError as error:
+                raise SubmissionError(f"git cannot be run: {error.strerror}") from None
         return self._process
 
     def _open(self, oid: str) -> tuple[str, int]:
         """Asks for an object; returns its type and size in bytes. The content must be drained next."""
+        if OBJECT_ID.fullmatch(oid) is None:  # what stands in a commit is anyone's; git takes names and paths too
+            raise MissingObject("named by something that is no object id")
         process = self._start()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -102,7 +107,7 @@ class Objects:
         except OSError:
             header = b""
         words = header.split()
-        if len(words) == 3:
+        if len(words) == 3 and words[2].isdigit():
             return words[1].decode("ascii", errors="replace"), int(words[2])
         if not header:  # git gave up on a damaged object; the next request starts a new process
             self.close()
@@ -173,8 +178,8 @@ def _tree_entries(data: bytes, id_bytes: int) -> Iterator[TreeEntry]:
     while at < len(data):
         space, end = data.find(b" ", at), data.find(b"\0", at)
         mode = data[at:space]
-        octal = bool(mode) and not mode.strip(b"01234567")
-        if not at < space < end or not octal or end + 1 + id_bytes > len(data):
+        octal = 0 < len(mode) <= 7 and not mode.strip(b"01234567")
+        if not at < space < end or not octal or end + 1 + id_bytes > len(data) or end - space > NAME_BYTES:
             raise MissingObject("a damaged directory in this clone")
         yield TreeEntry(int(mode, 8), data[space + 1 : end], data[end + 1 : end + 1 + id_bytes].hex())
         at = end + 1 + id_bytes

@@ -50,6 +50,8 @@ def _git(arguments: list[str], env: Mapping[str, str]) -> bytes | None:
         )
     except FileNotFoundError:
         raise SubmissionError("git is needed to read a clone, and was not found") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        raise SubmissionError(f"git cannot be run: {error}") from None
     except subprocess.TimeoutExpired:
         raise SubmissionError(f"git did not answer within {GIT_SECONDS} s") from None
     return done.stdout if done.returncode == 0 else None
@@ -133,8 +135,8 @@ class Repository:
         place = ["-c", "safe.directory=*", "-C", str(self.layout.path)]
         env = _environment() | {"GIT_CEILING_DIRECTORIES": str(self.layout.path.parent)}
         listing = _git([*place, "for-each-ref", "--format=%(objectname) %(refname)"], env) or b""
-        pairs = (line.split(" ", 1) for line in os.fsdecode(listing).splitlines())
-        refs = {name: oid for oid, name in pairs}
+        pairs = (line.partition(" ") for line in os.fsdecode(listing).split("\n"))
+        refs = {name: oid for oid, _, name in pairs if name}
         head = _git([*place, "rev-parse", "--verify", "--quiet", "HEAD"], env)
         if head is not None:
             refs["HEAD"] = head.decode("ascii", errors="replace").strip()

@@ -12,6 +12,10 @@ from auditor.submission.objects import SUBMODULE, SYMLINK, MissingObject, Object
 
 DEPTH = 64  # directory levels that a comparison follows
 CHANGES = 200_000  # paths that a comparison lists
+DIRECTORIES = 100_000  # that a walk opens: one tree object may stand in any number of places
+ENTRIES = 2_000_000  # names that a comparison looks at
+PATH_CHARACTERS = 4096
+PROBLEMS = 50  # that are told one by one
 LINK_BYTES = 4096
 
 Status = Literal["added", "modified", "deleted", "type-changed"]
@@ -30,24 +34,43 @@ def difference(objects: Objects, before: str | None, after: str) -> Difference:
     found: list[Change] = []
     problems: list[str] = []
     waiting: list[tuple[str, str | None, str | None, int]] = [("", before, after, 0)]
-    while waiting and len(found) < CHANGES:
+    directories = entries = 0
+    while waiting:
+        if directories >= DIRECTORIES or entries >= ENTRIES or len(found) >= CHANGES:
+            problems.append(f"more than {directories:,} directories, {len(found):,} changes: the others were not read")
+            break
         prefix, old_id, new_id, level = waiting.pop()
+        directories += 1
         try:
             old, new = _named(objects, old_id), _named(objects, new_id)
         except MissingObject as error:
             problems.append(f"{prefix or 'the root directory'} is {error}")
             continue
+        entries += len(old) + len(new)
         for name in old.keys() | new.keys():
             was, now = old.get(name), new.get(name)
             if was is not None and now is not None and (was.oid, was.mode) == (now.oid, now.mode):
                 continue
             path = prefix + printable(name)
+            if len(path) > PATH_CHARACTERS:
+                problems.append(f"{prefix[:80]}...: a path of more than {PATH_CHARACTERS:,} characters, not followed")
+                continue
             files = [entry if entry is not None and not entry.is_directory else None for entry in (was, now)]
             found.extend(_change(path, *files))
             trees = [entry.oid if entry is not None and entry.is_directory else None for entry in (was, now)]
-            if trees != [None, None] and level < DEPTH:
+            if trees == [None, None]:
+                continue
+            if level < DEPTH:
                 waiting.append((path + "/", trees[0], trees[1], level + 1))
-    return Difference(tuple(sorted(found, key=lambda change: change.path)), tuple(problems))
+            else:
+                problems.append(f"{path}: more than {DEPTH} levels of directories, not compared")
+    return Difference(tuple(sorted(found, key=lambda change: change.path)), _said(problems))
+
+
+def _said(problems: list[str]) -> tuple[str, ...]:
+    """The first of them, and how many more there are."""
+    more = len(problems) - PROBLEMS
+    return tuple(problems) if more <= 0 else (*problems[:PROBLEMS], f"and {more:,} more such directories")
 
 
 def _named(objects: Objects, oid: str | None) -> dict[bytes, TreeEntry]:
@@ -89,6 +112,7 @@ def files_below(objects: Objects, tree: str, budget: Budget) -> tuple[list[Submi
     files: list[SubmissionFile] = []
     problems: list[str] = []
     waiting = [("", tree, 1)]
+    directories = 1
     while waiting:
         prefix, oid, level = waiting.pop()
         try:
@@ -99,6 +123,11 @@ def files_below(objects: Objects, tree: str, budget: Budget) -> tuple[list[Submi
         for entry in entries:
             path = prefix + printable(entry.name)
             if entry.is_directory and not unsafe_name(entry.name):
+                directories += 1
+                if directories > budget.bounds.directories:
+                    problems.append(f"more than {budget.bounds.directories:,} folders: the others were not read")
+                    waiting.clear()
+                    break
                 if level < budget.bounds.depth:
                     waiting.append((path + "/", entry.oid, level + 1))
                 else:
