@@ -103,7 +103,7 @@ def _catalogue(options: Options) -> int:
 
 def audit(submission: Submission, options: Options) -> Report:
     """Everything between a loaded submission and its report."""
-    from auditor.judgement.evaluation import how_scored
+    from auditor.judgement.evaluation import how_scored, recipe_of
     from auditor.judgement.gather import gather
     from auditor.judgement.judge import judge
 
@@ -116,7 +116,8 @@ def audit(submission: Submission, options: Options) -> Report:
     if options.probe:
         facts = replace(facts, probe=_probe(facts, options))
     logged = () if options.settings else facts.headline  # under a what-if, the logs' score is another program's
-    return judge(facts, rules, budgets, evaluation=how_scored(facts.program, logged))
+    said, recipe = how_scored(facts.program, logged), recipe_of(facts.program, logged)
+    return judge(facts, rules, budgets, evaluation=said, recipe=recipe)
 
 
 def _probe(facts: Facts, options: Options) -> Probe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from auditor.program.model import Program
+from auditor.program.recipe.formula import Formula, formula
 from auditor.program.trace import Order, Output, Place, ReportLine, Trace
 from auditor.runs import Run
 
@@ -44,6 +45,12 @@ def how_scored(program: Program, headline: Sequence[Run]) -> str:
     if any(not score.certain for score in scores):
         said.append("Whether all of it runs could not be told.")
     return " ".join(said)
+
+
+def recipe_of(program: Program, headline: Sequence[Run]) -> Formula | None:
+    """The formula of the reported figure; None where no figure could be traced to a model's output."""
+    line = _reported(program.trace, [run.score.label for run in headline if run.score and run.score.label])
+    return formula(line) if line is not None else None
 
 
 def _name(line: ReportLine) -> str:

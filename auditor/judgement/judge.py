@@ -11,6 +11,7 @@ from auditor.findings import Finding, Outcome, Ruling
 from auditor.judgement.agreement import weigh
 from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
 from auditor.limits.model import describe
+from auditor.program.recipe.formula import Formula
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
 from auditor.runs.unread import unread_logs
@@ -37,10 +38,17 @@ class Budgets:
     ruleset: str = ""
 
 
-def judge(facts: Facts, rules: Sequence[Rule], budgets: Budgets, *, evaluation: str = "") -> Report:
+def judge(
+    facts: Facts,
+    rules: Sequence[Rule],
+    budgets: Budgets,
+    *,
+    evaluation: str = "",
+    recipe: Formula | None = None,
+) -> Report:
     """Run every rule over the facts. A rule that raises gets the outcome `error`; the others are not affected.
 
-    `evaluation` is the paragraph that says how the score is made.
+    `evaluation` is the paragraph that says how the score is made, `recipe` its formula.
     """
     outcomes: list[RuleOutcome] = []
     findings: list[Finding] = []
@@ -63,6 +71,7 @@ def judge(facts: Facts, rules: Sequence[Rule], budgets: Budgets, *, evaluation: 
         findings=tuple(sorted(findings, key=_order)),
         caps=caps(facts.headline, facts.claims, budgets),
         evaluation=evaluation,
+        recipe=recipe,
         significance=facts.significance,
         probe=facts.probe,
         agreement=agreement,

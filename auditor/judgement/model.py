@@ -11,6 +11,7 @@ from auditor.config import Configuration
 from auditor.findings import Finding, Outcome
 from auditor.judgement.agreement import Agreement
 from auditor.probe.model import Probe
+from auditor.program.recipe.formula import Formula
 from auditor.runs import Run
 from auditor.significance.model import Comparison
 from auditor.source import Sources
@@ -65,6 +66,7 @@ class Report:
     headline: tuple[Run, ...] = ()  # the runs whose figures the claim stands on
     caps: tuple[Cap, ...] = ()
     evaluation: str = ""  # one paragraph: how the score is made, read off the trace
+    recipe: Formula | None = None  # the formula of the reported figure
     ruleset: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)  # rule id -> one line
     references: Mapping[str, str] = field(default_factory=dict)  # rule id -> URL of the ruling or README section

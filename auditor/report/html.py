@@ -9,7 +9,7 @@ from importlib import resources
 from auditor import __version__
 from auditor.findings import Finding, Outcome, Step
 from auditor.judgement.model import Cap, Report
-from auditor.report import view
+from auditor.report import recipe, view
 from auditor.report.places import place
 from auditor.report.plot import seeds_plot
 from auditor.report.text import clip, count, one_line
@@ -40,7 +40,8 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("What decides it", [_finding(report, f) for f in findings] if findings else [])
     yield _section("Said without a place in the code", [_bare(report)])
     yield _section("Warnings", [_finding(report, f) for f in view.warnings(report)])
-    yield _section("How the score is made", [f"<p>{esc(report.evaluation)}</p>"] if report.evaluation else [])
+    said = [f"<p>{esc(report.evaluation)}</p>", *_recipe(report)] if report.evaluation else []
+    yield _section("How the score is made", said)
     yield _section("Probe", _probe(report))
     yield _section("Budgets", [_cap(cap) for cap in report.caps if cap.used is not None])
     yield _section("Seeds", _seeds(report))
@@ -55,6 +56,22 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("Rules", [_rules(report)])
     ruleset = f", rules of {esc(report.ruleset)}" if report.ruleset else ""
     yield f"<footer>golf-audit {__version__}{ruleset}. {view.how(report).capitalize()}.</footer>"
+
+
+def _recipe(report: Report) -> Iterable[str]:
+    """The formula of the figure, a line for each part; the parts that break a rule are marked."""
+    rows = recipe.rows(report)
+    if not rows:
+        return
+    lines = (
+        f'<tr{" class=broken" if row.rules else ""}><th scope="row"><code>{esc(row.name)}</code></th>'
+        f"<td><code>= {esc(row.text)}</code></td><td>{esc(row.where)}</td><td>{esc(', '.join(row.rules))}</td></tr>"
+        for row in rows
+    )
+    head = "<tr><th scope=col>part<th scope=col>formula<th scope=col>place<th scope=col>breaks"
+    caption = "<caption>The formula of the reported figure</caption>"
+    yield f"<table class=recipe>{caption}<thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
+    yield "".join(f"<p class=note>{esc(note)}.</p>" for note in recipe.notes(report))
 
 
 def _section(title: str, parts: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from auditor import __version__
 from auditor.claims import Claim, Claims, Command, SeedClaim
 from auditor.findings import Finding, Location, Step
 from auditor.judgement.model import Cap, Report
+from auditor.report import recipe
 from auditor.report.probe_json import as_dict as as_probe
 from auditor.report.significance.json_ import as_dict as as_json
 from auditor.runs import Evaluation, Run
@@ -52,6 +53,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "caps": [_cap(cap) for cap in report.caps],
         "program": _program(report),
         "evaluation": report.evaluation,
+        "recipe": recipe.as_dict(report),
         "outcomes": [{"rule": o.rule, "outcome": str(o.outcome), "reason": o.reason} for o in report.outcomes],
         "findings": [_finding(f) for f in report.findings],
         "significance": as_json(report.significance) if report.significance else None,

@@ -8,7 +8,7 @@ from dataclasses import astuple
 from auditor import __version__
 from auditor.findings import Finding, Outcome
 from auditor.judgement.model import Report
-from auditor.report import view
+from auditor.report import recipe, view
 from auditor.report.places import place
 from auditor.report.text import clip, escape_markdown, markdown_block, markdown_code
 from auditor.source.excerpt import quote
@@ -115,7 +115,11 @@ def _warnings(report: Report) -> list[str]:
 def _evaluation(report: Report) -> list[str]:
     if not report.evaluation:
         return []
-    return ["### How the score is made", "", escape_markdown(report.evaluation, 2000), ""]
+    lines = ["### How the score is made", "", escape_markdown(report.evaluation, 2000), ""]
+    for row in recipe.rows(report):
+        broken = f" **{', '.join(escape_markdown(rule) for rule in row.rules)}**" if row.rules else ""
+        lines.append(f"- {markdown_code(f'{row.name} = {row.text}')} {escape_markdown(row.where)}{broken}")
+    return [*lines, "", *(f"_{escape_markdown(note)}_" for note in recipe.notes(report)), ""]
 
 
 def _probe(report: Report) -> list[str]:

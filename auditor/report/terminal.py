@@ -18,7 +18,7 @@ from rich.text import Text
 
 from auditor.findings import Finding, Outcome
 from auditor.judgement.model import Cap, Report, Verdict
-from auditor.report import view
+from auditor.report import recipe, view
 from auditor.report.places import place
 from auditor.report.text import clip, count, one_line, plain
 from auditor.source.excerpt import quote
@@ -169,10 +169,22 @@ class _Page:
 
     # --- figures -----------------------------------------------------------------------------------------------
 
+    def _recipe(self) -> None:
+        """The formula of the figure, a line for each part."""
+        for row in recipe.rows(self.report):
+            text = Text.assemble((one_line(row.name, 20), "cyan"), " = ", one_line(row.text, 200))
+            where = Text(f"  {one_line(row.where, 80)}", "dim")
+            if row.rules:
+                where.append(f"  breaks {plain(', '.join(row.rules))}", "bold red")
+            self._show(Text.assemble(text, where), indent=4, hang=4)
+        for note in recipe.notes(self.report):
+            self._show(Text(note, "dim"), indent=4)
+
     def figures(self) -> None:
         if self.report.evaluation:
             self._section("How the score is made")
             self._show(_plain(self.report.evaluation, 2000), indent=2)
+            self._recipe()
         if self.report.probe is not None:
             from auditor.report.probe import sections
             from auditor.report.significance.terminal import show

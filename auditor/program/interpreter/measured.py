@@ -61,14 +61,23 @@ def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[
     found = []
     for i, value in enumerate(values):
         node = node_of(value)
-        found.append(node if node is not None else _named(shown[i] if i < len(shown) else None))
+        expression = shown[i] if i < len(shown) else None
+        if node is None or (isinstance(expression, ast.Name) and node.op is not Op.NUMBER and _plain(node)):
+            node = _named(expression)
+        found.append(node)
     return found
 
 
 def _named(expression: ast.AST | None) -> Node:
     """A plain value, called what it is called in the code."""
-    simple = isinstance(expression, (ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.Subscript))
-    text = ast.unparse(expression) if simple and expression is not None else ""
+    if isinstance(expression, ast.Name):
+        text = expression.id
+    elif isinstance(expression, ast.Attribute):
+        text = expression.attr
+    elif isinstance(expression, (ast.Constant, ast.BinOp, ast.Subscript, ast.Call)):
+        text = ast.unparse(expression)
+    else:
+        text = ""
     return Node(Op.NAME, (), What.NUMBER, text=text if 0 < len(text) <= _SHOWN else "a value")
 
 
@@ -193,8 +202,10 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
     loss = ("loss",) in result.tags
     given = tuple(n for n in (node_of(v) for v in inputs) if n is not None and n.what is What.TOKENS)
     sees = transfers.sees_of(given)
-    if any(t[0] == "adapted" for t in result.tags):
+    adapted = sorted(t[1] for t in result.tags if t[0] == "adapted")
+    if adapted:
         sees |= Sees.ADAPTED
+    changed = {m.trace.adapts[n].place: None for n in adapted if n in m.trace.adapts}
     result.recipe = Node(
         Op.MODEL,
         given,
@@ -204,6 +215,7 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
         sees if loss else sees & ~Sees.TARGET,
         called or "model",
         m.place(node, frame),
+        tuple(changed),
     )
 
 
@@ -223,7 +235,9 @@ def call(
         return
     shown = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()))]
     nodes = _operands(given, shown)
-    if not _still_tokens(name, nodes):
+    if all(_plain(n) for n in nodes):
+        result.recipe = _named(node) if VAL not in result.tags else None
+    elif not _still_tokens(name, nodes):
         result.recipe = transfers.call(name, nodes, m.place(node, frame))
 
 
@@ -303,8 +317,8 @@ def element(m: Machine, frame: Frame, node: ast.Subscript, container: Value, ind
 
 
 def _called(expression: ast.expr) -> str:
-    text = ast.unparse(expression) if isinstance(expression, (ast.Name, ast.Attribute)) else ""
-    return text[:_SHOWN] or "a table"
+    text = expression.id if isinstance(expression, ast.Name) else getattr(expression, "attr", "")
+    return str(text)[:_SHOWN] or "a table"
 
 
 def counts(container: Value) -> None:

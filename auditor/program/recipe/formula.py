@@ -29,6 +29,7 @@ class Part:
     text: str
     node: Node
     place: Place | None
+    places: tuple[Place, ...] = ()  # of everything that is written out in this line
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def formula(line: ReportLine) -> Formula | None:
         return None
     label, node = found
     writer = _Writer()
-    first = Part(label, writer.write(node, top=True), node, line.place)
+    first = writer.part(label, node, line.place)
     parts = [first, *writer.parts()]
     return Formula(label, tuple(parts[:_SHOWN_PARTS]), node.understood, max(0, len(parts) - _SHOWN_PARTS))
 
@@ -78,13 +79,19 @@ class _Writer:
     def __init__(self) -> None:
         self._names: dict[Node, str] = {}
         self._waiting: list[Node] = []
+        self._places: dict[Place, None] = {}  # of what is written out in the line at hand
+
+    def part(self, name: str, node: Node, place: Place | None) -> Part:
+        self._places = {} if place is None else {place: None}
+        text = self.write(node, top=True)
+        return Part(name, text, node, place, tuple(self._places))
 
     def parts(self) -> Iterator[Part]:
         written = 0
         while written < len(self._waiting) and written < 4 * _SHOWN_PARTS:
             node = self._waiting[written]
             written += 1
-            yield Part(self._names[node], self.write(node, top=True), node, node.place)
+            yield self.part(self._names[node], node, node.place)
 
     def _name(self, node: Node) -> str:
         if node not in self._names:
@@ -98,6 +105,9 @@ class _Writer:
         """The node as text; `tight`: how closely what stands around it binds (0 sum, 1 product, 2 argument)."""
         if not top and node.op in _NAMED and not _short_sum(node):
             return self._name(node)
+        if node.place is not None:
+            self._places[node.place] = None
+        self._places |= dict.fromkeys(node.changed_at)
         text, binds = self._text(node)
         if len(text) > _LONGEST:
             text = text[: _LONGEST - 1] + "…"

@@ -118,12 +118,14 @@ class Node:
     sees: Sees = Sees.NOTHING
     text: str = ""
     place: Place | None = None
+    changed_at: tuple[Place, ...] = ()  # of a model: where its weights were trained on the stream
     key: int = field(init=False, repr=False)
     depth: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         where = self.place.key if self.place is not None else None
-        made = (self.op, self.what, self.over, self.normalized, self.sees, self.text, where)
+        changed = tuple(place.key for place in self.changed_at)
+        made = (self.op, self.what, self.over, self.normalized, self.sees, self.text, where, changed)
         object.__setattr__(self, "key", hash((made, tuple(node.key for node in self.inputs))))
         object.__setattr__(self, "depth", 1 + max((node.depth for node in self.inputs), default=0))
 

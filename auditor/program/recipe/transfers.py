@@ -96,7 +96,19 @@ def add(left: Node, right: Node, place: Place | None, *, in_loop: bool = False) 
         # A constant, or a number of the context alone, on every entry leaves what they sum to another constant.
         keeps = one.normalized if other.what is What.NUMBER and not other.sees else None
         return _made(Op.ADD, (left, right), place, What.LOG_PROBABILITY, one.over, keeps)
-    return _made(Op.ADD, (left, right), place, what, left.over if left.over is right.over else None, left.normalized)
+    if What.PROBABILITY in (left.what, right.what) and (left.sees | right.sees) & Sees.TARGET:
+        # A probability of the model beside what was read at the target alone: a hashed count is no distribution's.
+        known = False if _hashed(left, right) else None
+        return _made(Op.ADD, (left, right), place, What.PROBABILITY, Over.PICKED, known)
+    plain = {left.what, right.what} <= {left.what, What.NUMBER, What.MASK}
+    keeps = left.normalized if plain and right.what is not left.what else None
+    return _made(Op.ADD, (left, right), place, what, left.over if left.over is right.over else None, keeps)
+
+
+def _hashed(*nodes: Node) -> bool:
+    """Whether a count went in that was looked up under a hash of the scored token."""
+    tables = (below for node in nodes for below in node.walk() if below.op is Op.TABLE and below.what is What.COUNT)
+    return any(table.sees & Sees.TARGET and table.inputs[-1].op is Op.HASH for table in tables)
 
 
 def _terms(node: Node) -> tuple[Node, ...]:
@@ -294,12 +306,19 @@ def _sum(nodes: Operands, place: Place | None) -> Node:
         return x
     if x.what is What.MASK:
         return _made(Op.SUM, (x,), place, What.COUNT)
-    return _made(Op.SUM, (x,), place, x.what, x.over, x.normalized)
+    return _made(Op.SUM, (x,), place, *_reduced(x))
+
+
+def _reduced(x: Node) -> tuple[What, Over | None, bool | None]:
+    """What is left of an axis that is summed up: logits of the whole vocabulary become a number of the context."""
+    if x.over is Over.VOCABULARY and x.what is not What.ENTROPY:
+        return (What.NUMBER if x.what is What.LOGITS else x.what), None, None
+    return x.what, x.over, x.normalized
 
 
 def _mean(nodes: Operands, place: Place | None) -> Node:
     x = nodes[0]
-    return _made(Op.MEAN, (x,), place, x.what, x.over, x.normalized)
+    return _made(Op.MEAN, (x,), place, *_reduced(x))
 
 
 def _same(nodes: Operands, place: Place | None) -> Node:
@@ -371,7 +390,9 @@ def _asked(nodes: Operands, place: Place | None) -> Node:
 
 
 def _sigmoid(nodes: Operands, place: Place | None) -> Node:
-    what = nodes[0].what if nodes[0].what is What.LOGITS else What.WEIGHT  # logits that are capped are logits
+    x = nodes[0]
+    capped = x.what is What.LOGITS and x.over is Over.VOCABULARY  # logits that are capped are logits
+    what = What.LOGITS if capped else What.WEIGHT
     return _made(Op.SIGMOID, nodes[:1], place, what, nodes[0].over)
 
 
