@@ -11,8 +11,9 @@ from auditor.runs.draft import Draft
 from auditor.runs.echo import echoed_ranges
 from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.model import Run
-from auditor.runs.settings import MAX_DUMP, read_literal, read_setting
-from auditor.runs.text import cleaned, split_lines
+from auditor.runs.settings import read_literal, read_setting
+from auditor.runs.streams import settled
+from auditor.runs.text import MAX_LINE, Line, log_lines, without
 from auditor.runs.unread import MAX_LOG, is_binary
 from auditor.submission import Submission
 from auditor.submission.model import decode_text
@@ -82,17 +83,25 @@ def _may_be_log(path: str) -> bool:
 
 def read_log(path: str, text: str) -> tuple[Run, ...]:
     """The runs in one text; empty where it is no training log. Time is linear in its length."""
-    lines = split_lines(text)
-    echoes = echoed_ranges(lines)
-    drafts = [d for d in _joined(_drafts(path, lines, echoes)) if _shows_a_run(d)]
-    return tuple(assemble(draft, index, bool(echoes)) for index, draft in enumerate(drafts))
+    framed = log_lines(text)
+    streams: dict[int, list[Line]] = {}
+    for number, line in enumerate(framed.lines, 1):
+        streams.setdefault(framed.streams[number - 1] if framed.streams else 0, []).append((number, line))
+    drafts: list[list[Draft]] = []
+    echoed = False
+    for lines in streams.values():
+        echoes = echoed_ranges([line for _, line in lines])
+        echoed = echoed or bool(echoes)
+        drafts.append([d for d in _joined(_drafts(path, lines, echoes)) if _shows_a_run(d)])
+    return tuple(assemble(draft, index, echoed) for index, draft in enumerate(settled(drafts)))
 
 
-def _drafts(path: str, lines: list[str], echoes: list[tuple[int, int]]) -> Iterator[Draft]:
-    draft = Draft(path)
-    starts = [begin for begin, _ in reversed(echoes)]
+def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iterator[Draft]:
+    draft = Draft(path, first_line=lines[0][0] if lines else 1)
+    starts = [lines[begin][0] - 1 for begin, _ in reversed(echoes)]
     dumps = 0
-    for number, line in cleaned(lines, echoes, 0, len(lines)):
+    for number, whole in without(lines, echoes):
+        line = whole if len(whole) <= MAX_LINE else whole[:MAX_LINE]
         crossed = bool(starts) and number > starts[-1]
         while starts and number > starts[-1]:
             starts.pop()
@@ -103,7 +112,7 @@ def _drafts(path: str, lines: list[str], echoes: list[tuple[int, int]]) -> Itera
         _dispatch(draft, number, line, lower)
         if dumps < 60 and (line[:2] == '{"' or (("(" in line or "{" in line) and any(word in line for word in _DUMPS))):
             dumps += 1
-            read_literal(draft, number, lines[number - 1][:MAX_DUMP])
+            read_literal(draft, number, whole)
     yield draft
 
 

@@ -1,0 +1,83 @@
+"""Durations, in seconds."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from auditor.quantities.figures import NUMBER, Reading, after_decoration, figure_at, value_of
+from auditor.quantities.units import scale_of_time, unit_at
+
+_CLOCK = re.compile(
+    r"(?:(\d{1,3})\s?d(?:ays?)?,?\s{1,2})?(\d{1,4}):([0-5]?\d)(?::([0-5]?\d(?:\.\d{1,9})?)|(\.\d{1,9}))?(?![\d:])"
+)
+_COMPACT = re.compile(
+    r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:ins?)?)?(?:(\d{1,6}(?:\.\d{1,9})?)s(?:ecs?)?)?(?![A-Za-z0-9])"
+)
+_ISO = re.compile(r"P(?:(\d{1,3})D)?T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?(?![A-Za-z0-9])")
+_NEXT_PART = re.compile(r"\s{0,2}(?:,|and|&)?\s{0,2}")
+
+
+def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
+    """The duration that stands at `at`, in seconds; None where no number does.
+
+    `640.1 seconds`, `10.67 min`, `0:10:40`, `10m40s`, `10 min 40 s`, `6.401e+05ms`, `PT10M40S`. A bare number is
+    in the unit `default` (see `unit_of_name`); without one its unit is not known.
+    """
+    start = after_decoration(text, at)
+    clock = _CLOCK.match(text, start)
+    if clock and not text[start - 1 : start].isdigit():
+        return _clock(clock)
+    for pattern, least in ((_ISO, 1), (_COMPACT, 2)):
+        parts = pattern.match(text, start)
+        if parts and sum(part is not None for part in parts.groups()) >= least:
+            days, hours, minutes, seconds = (float(part or 0) for part in parts.groups())
+            return Reading(days * 86400 + hours * 3600 + minutes * 60 + seconds, start, parts.end(), "s")
+    number = figure_at(text, start)
+    if number is None or number.value is None:
+        return number
+    if not math.isfinite(number.value):
+        return Reading(None, start, number.end, problem="not a finite number")
+    unit, end, problem = unit_at(text, number.end)
+    if problem:
+        return Reading(None, start, end, unit, problem)
+    if not unit:
+        return _bare(number, default)
+    scale = scale_of_time(unit)
+    if scale is None:
+        return Reading(None, start, end, unit, f"the unit {unit!r} is not known")
+    seconds, end = _further_parts(text, number.value * scale, end, scale)
+    return Reading(seconds, start, end, unit)
+
+
+def _bare(number: Reading, default: str) -> Reading:
+    scale = scale_of_time(default) if default else None
+    if scale is None or number.value is None:
+        return Reading(None, number.start, number.end, "", "it has no unit")
+    return Reading(number.value * scale, number.start, number.end)
+
+
+def _clock(match: re.Match[str]) -> Reading:
+    """`H:MM:SS` and `MM:SS`, with days before and a fraction after."""
+    days, first, second, third, fraction = match.groups()
+    parts = [float(first), float(second)]
+    if third is not None:
+        seconds = parts[0] * 3600 + parts[1] * 60 + float(third)
+    else:
+        seconds = parts[0] * 60 + parts[1] + float(fraction or 0)
+    return Reading(seconds + 86400 * float(days or 0), match.start(), match.end(), ":")
+
+
+def _further_parts(text: str, seconds: float, end: int, scale: float) -> tuple[float, int]:
+    """`40s` after `10m`: parts in smaller units that stay below one of the larger."""
+    while True:
+        gap = _NEXT_PART.match(text, end)
+        number = NUMBER.match(text, gap.end()) if gap else None
+        if number is None:
+            return seconds, end
+        value = value_of(number[0])
+        unit, stop, problem = unit_at(text, number.end())
+        part = scale_of_time(unit) if unit and not problem else None
+        if part is None or value is None or part >= scale or value < 0 or value * part >= scale:
+            return seconds, end
+        seconds, end, scale = seconds + value * part, stop, part

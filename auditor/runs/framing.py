@@ -1,0 +1,254 @@
+"""What stands before every line of a log, found from what the lines have in common, and the streams that it labels.
+
+A frame is whatever comes before the words that trainers begin their lines with, the same on lines that say different
+things: time stamps, levels, ranks, process ids, names of containers and jobs in any order. A number in it that several
+lines return to is the label of a stream: ranks and jobs that write into one file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+# How trainers of the challenge begin their lines. Each stands at the left margin where nothing wraps the log.
+_OPENERS = re.compile(
+    r"(?<![\w/.\"'])(?:(?P<step>step[: ]\s{0,6}\d{1,9}(?:/\d{1,9})?\b|\d{1,9}/\d{1,9} (?:train|val)_loss)"
+    r"|(?P<warmup>warmup_step[: ])|(?P<loader>(?:train|val)_loader:)|(?P<params>model_params:|world_size:)"
+    r"|(?P<seed>seed:\d)|(?P<dump>Hyper-?parameters\b)|(?P<sizes>Total submission|Serialized model|Code size)"
+    r"|(?P<stop>stopping_early)|(?P<peak>peak memory)|(?P<bpb>val_bpb:enabled)|(?P<final>final_\w{1,40} val_)"
+    r"|(?P<ttt>ttt\w{0,12}:)|(?P<quant>gptq:|quantiz\w{2,8}:|pre-quant\w{0,12})|(?P<smi>\| NVIDIA-SMI)"
+    r"|(?P<torch>Running (?:Python|PyTorch) \d))"
+)
+_COLUMNS = 160  # of a line in which its first words are looked for
+_SAMPLE_HEAD, _SAMPLE_REST = 1_500, 2_500  # lines that tell the frame
+_MOST_STREAMS = 64
+_COVERS = 0.6  # of the lines: a frame before one kind of line only must hold that many
+
+_DAY = (
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{2,4})?"
+    r"|(?:[A-Z][a-z]{2},? )?(?:[A-Z][a-z]{2} {1,2}\d{1,2}|\d{1,2}[ -][A-Z][a-z]{2})(?:[ -]\d{4})?"
+)
+_CLOCK = (
+    r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?: ?[AP]M)?(?: ?(?:Z|UTC|GMT|[A-Z]{3,4}(?= )|[+-]\d\d:?\d\d))?(?: \d{4})?"
+)
+_STAMP = re.compile(rf"(?<![\w.:])(?:(?:{_DAY})[T _,]{{1,2}}(?:{_CLOCK})|(?:{_CLOCK})|\d{{10}}\.\d{{1,9}})(?![\w:])")
+_LEVELS = (
+    "TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARNING|WARN|ERROR|CRITICAL|FATAL|debug|info|notice|warning|warn|error|critical"
+)
+_LEVEL = re.compile(rf"(?<!\w)(?:{_LEVELS})(?!\w)")
+_PIECE = re.compile(
+    rf"(?P<stamp>{_STAMP.pattern})|(?P<level>{_LEVEL.pattern})|(?P<number>\d{{1,20}})|(?P<blank>\s{{1,40}})"
+)
+# Without the trainer's own words: what only wrappers put before a line.
+_WRAPPERS = re.compile(
+    rf"\s{{0,8}}(?:(?:\[(?:rank|default|node|worker|gpu)[ _:=]?\d{{1,4}}\]:?|\[(?:{_STAMP.pattern})\]|{_STAMP.pattern}"
+    rf"|\[(?:{_LEVELS})\]|(?:{_LEVELS})(?=[ :|-])(?::[\w.]{{1,40}}:)?|\[\d{{1,4}},\d{{1,4}}\]<std(?:out|err)>:"
+    r"|\([\w.:-]{1,60} pid=\d{1,9}[^)]{0,60}\))[ \t]{0,4}[-|:]?[ \t]{0,4}){1,5}"
+)
+_LAST_BLANKS = re.compile(r"\[ \t\]\{(?:1,)?(\d+)\}$")
+_MARKED = re.compile(r"[\d\[\](){}<>|:@#]")
+_MESSAGE_KEYS = ("log", "message", "msg", "event", "text", "line", "content")
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """The lines without their frames, one for each line of the log. `streams` tells which writer each is from."""
+
+    lines: list[str]
+    streams: list[int] | None  # None: one writer
+
+
+def unframe(lines: list[str]) -> Framed:
+    """Takes the frames off; what is indented below them stays so. Time is linear in the lines."""
+    lines = _unwrapped(lines)
+    pattern, labels = _frames(lines)
+    if pattern is None:
+        return Framed(_without_wrappers(lines), None)
+    numbers: dict[tuple[str, ...], int] = {}
+    streams: list[int] = []
+    bare: list[str] = []
+    stream = 0
+    for line in lines:
+        match = pattern.match(line)
+        if match is not None:
+            bare.append(line[match.end() :])
+            if labels:
+                key = tuple(match[group] or "" for group in labels)
+                stream = numbers.setdefault(key, len(numbers))
+        else:
+            bare.append(_without_wrapper(line))
+        streams.append(stream)
+    return Framed(bare, streams if 1 < len(numbers) <= _MOST_STREAMS else None)
+
+
+def _without_wrappers(lines: list[str]) -> list[str]:
+    return [_without_wrapper(line) for line in lines]
+
+
+def _without_wrapper(line: str) -> str:
+    head = line[:1]
+    if head.isalnum() or head in "[( ":
+        match = _WRAPPERS.match(line)
+        return line[match.end() :] if match else line
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """A line whose first words are known: where it stands in the sample, the kind of those words, what is before."""
+
+    index: int
+    kind: str
+    prefix: str
+
+
+def _frames(lines: list[str]) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
+    """One pattern for the log's frames, and the names of its groups that label streams."""
+    sample = _sample(lines)
+    sightings = list(_sightings(sample))
+    found: dict[str, list[_Sighting]] = defaultdict(list)
+    for sighting in sightings:
+        if sighting.prefix.strip():
+            found[_shape(sighting.prefix)].append(sighting)
+    shapes = [shape for shape, seen in found.items() if _is_frame(shape, seen, sample)]
+    shapes = _without_indentation(shapes)
+    if not shapes:
+        return None, ()
+    parts: list[str] = []
+    groups: list[str] = []
+    # The longest first: a frame may be the beginning of another.
+    for index, shape in enumerate(sorted(shapes, key=lambda shape: (-len(shape), shape))):
+        numbered, count = _with_groups(shape, index)
+        parts.append(f"(?P<f{index}>{numbered})")
+        groups += [f"f{index}n{position}" for position in range(count)]
+    pattern = re.compile("|".join(parts))
+    return pattern, _labels(pattern, len(shapes), groups, sample, sightings)
+
+
+def _without_indentation(shapes: Sequence[str]) -> list[str]:
+    """Of shapes that differ in the blanks at their ends alone, the shortest: the others hold an indentation."""
+    least: dict[str, tuple[int, str]] = {}
+    for shape in shapes:
+        blanks = _LAST_BLANKS.search(shape)
+        stem, count = (shape[: blanks.start()], int(blanks[1])) if blanks else (shape, 0)
+        if stem not in least or count < least[stem][0]:
+            least[stem] = (count, shape)
+    return [shape for _, shape in least.values()]
+
+
+def _sample(lines: list[str]) -> list[str]:
+    written = [line for line in lines[: 20 * _SAMPLE_HEAD] if line.strip()][:_SAMPLE_HEAD]
+    step = max(1, len(lines) // _SAMPLE_REST)
+    return written + [line for line in lines[_SAMPLE_HEAD::step] if line.strip()]
+
+
+def _sightings(sample: Sequence[str]) -> Iterator[_Sighting]:
+    for index, line in enumerate(sample):
+        match = _OPENERS.search(line, 0, _COLUMNS + 40)
+        if match is not None and match.start() <= _COLUMNS and match.lastgroup is not None:
+            yield _Sighting(index, match.lastgroup, line[: match.start()])
+
+
+def _shape(prefix: str) -> str:
+    """A pattern for prefixes that differ in nothing but times, levels and numbers; blanks at its end are kept."""
+    body = prefix.rstrip()
+    parts: list[str] = []
+    at = 0
+    last = ""
+    for match in _PIECE.finditer(body):
+        parts.append(re.escape(body[at : match.start()]))
+        last = match.lastgroup or ""
+        parts.append(
+            {
+                "stamp": f"(?:{_STAMP.pattern})",
+                "level": f"(?:{_LEVELS})",
+                "number": r"\d+",
+                "blank": r"[ \t]+",
+            }[last]
+        )
+        at = match.end()
+    parts.append(re.escape(body[at:]))
+    blanks = len(prefix) - len(body)
+    # Levels are padded to one width.
+    padded = last == "level" and at == len(body)
+    return "".join(parts) + (rf"[ \t]{{1,{blanks}}}" if padded and blanks else rf"[ \t]{{{blanks}}}" if blanks else "")
+
+
+def _is_frame(shape: str, seen: Sequence[_Sighting], sample: Sequence[str]) -> bool:
+    """Before lines of two kinds, or before most lines. Words alone are the trainer's."""
+    if not _MARKED.search(seen[0].prefix):
+        return False
+    pattern = re.compile(shape)
+    covered = sum(pattern.match(line) is not None for line in sample)
+    if len({sighting.kind for sighting in seen}) > 1:
+        return covered > 2
+    return len(seen) > 2 and covered >= _COVERS * len(sample)
+
+
+def _with_groups(shape: str, index: int) -> tuple[str, int]:
+    """The shape with each number as a group of its own; those of time stamps are none."""
+    pieces = shape.split(_STAMP.pattern)
+    count = 0
+    for position, piece in enumerate(pieces):
+        parts = piece.split(r"\d+")
+        text = parts[0]
+        for part in parts[1:]:
+            text += rf"(?P<f{index}n{count}>\d+){part}"
+            count += 1
+        pieces[position] = text
+    return _STAMP.pattern.join(pieces), count
+
+
+def _labels(
+    pattern: re.Pattern[str], shapes: int, groups: Sequence[str], sample: Sequence[str], sightings: Sequence[_Sighting]
+) -> tuple[str, ...]:
+    """The groups by which lines of one kind take turns; `f0`, `f1` where whole frames do."""
+    kind = Counter(sighting.kind for sighting in sightings).most_common(1)[0][0]
+    matches = [m for s in sightings if s.kind == kind and (m := pattern.match(sample[s.index])) is not None]
+    names = [*groups, *(f"f{index}" for index in range(shapes))]
+    labels = []
+    for name in names:
+        own = name.partition("n")[0]
+        values = [(match[name] if "n" in name else "here") if match[own] is not None else "" for match in matches]
+        if "n" in name:
+            values = [value for value in values if value]
+        if _take_turns(values):
+            labels.append(name)
+    return tuple(labels)
+
+
+def _take_turns(values: Sequence[str]) -> bool:
+    """Whether a few values come again after others: a counter or a clock never does."""
+    different = len(set(values))
+    if not 2 <= different <= min(_MOST_STREAMS, len(values) // 2):
+        return False
+    changes = sum(a != b for a, b in pairwise(values))
+    return changes >= different
+
+
+def _unwrapped(lines: list[str]) -> list[str]:
+    """The messages of a log whose lines are JSON objects (docker's json-file, structured loggers)."""
+    sample = [line for line in lines[:200] if line.strip()]
+    if not sample or sum(line.startswith("{") and line.rstrip().endswith("}") for line in sample) < 0.9 * len(sample):
+        return lines
+    key = next(
+        (k for k in _MESSAGE_KEYS if sum(_message(line, k) is not None for line in sample) > len(sample) // 2), None
+    )
+    if key is None:
+        return lines
+    return [line if (message := _message(line, key)) is None else message.rstrip("\r\n") for line in lines]
+
+
+def _message(line: str, key: str) -> str | None:
+    if not line.startswith("{") or line.count("{") + line.count("[") > 100:
+        return None
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    message = value.get(key) if isinstance(value, dict) else None
+    return message if isinstance(message, str) else None
