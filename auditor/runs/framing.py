@@ -49,6 +49,8 @@ _WRAPPERS = re.compile(
     rf"|\[(?:{_LEVELS})\]|(?:{_LEVELS})(?=[ :|-])(?::[\w.]{{1,40}}:)?|\[\d{{1,4}},\d{{1,4}}\]<std(?:out|err)>:"
     r"|\([\w.:-]{1,60} pid=\d{1,9}[^)]{0,60}\))[ \t]{0,4}[-|:]?[ \t]{0,4}){1,5}"
 )
+_RANK = re.compile(r"(?:rank|default|worker|proc|process|node|gpu|pid|task)[ _:=#-]?$|\[\d{1,4},$", re.IGNORECASE)
+_STEP_NUMBER = re.compile(r"\d{1,9}")
 _LAST_BLANKS = re.compile(r"\[ \t\]\{(?:1,)?(\d+)\}$")
 _MARKED = re.compile(r"[\d\[\](){}<>|:@#]")
 _MESSAGE_KEYS = ("log", "message", "msg", "event", "text", "line", "content")
@@ -64,7 +66,7 @@ class Framed:
 
 def unframe(lines: list[str]) -> Framed:
     """Takes the frames off; what is indented below them stays so. Time is linear in the lines."""
-    lines = _unwrapped(lines)
+    lines = _dedented(_unwrapped(lines))
     pattern, labels = _frames(lines)
     if pattern is None:
         return Framed(_without_wrappers(lines), None)
@@ -206,19 +208,44 @@ def _with_groups(shape: str, index: int) -> tuple[str, int]:
 def _labels(
     pattern: re.Pattern[str], shapes: int, groups: Sequence[str], sample: Sequence[str], sightings: Sequence[_Sighting]
 ) -> tuple[str, ...]:
-    """The groups by which lines of one kind take turns; `f0`, `f1` where whole frames do."""
+    """The groups by which writers take turns; `f0`, `f1` where whole frames do.
+
+    A number that stands for a rank or a process does so on all lines; of others only lines of one kind tell, and those
+    only where their steps do not rise as those of one writer: a number may be the line of the code that printed it.
+    """
+    everywhere = [match for line in sample if (match := pattern.match(line)) is not None]
     kind = Counter(sighting.kind for sighting in sightings).most_common(1)[0][0]
-    matches = [m for s in sightings if s.kind == kind and (m := pattern.match(sample[s.index])) is not None]
-    names = [*groups, *(f"f{index}" for index in range(shapes))]
+    same = [s for s in sightings if s.kind == kind]
+    one_writer = kind == "step" and _rises([_number(sample[s.index], len(s.prefix)) for s in same])
+    ours = [match for s in same if (match := pattern.match(sample[s.index])) is not None]
     labels = []
-    for name in names:
-        own = name.partition("n")[0]
-        values = [(match[name] if "n" in name else "here") if match[own] is not None else "" for match in matches]
-        if "n" in name:
-            values = [value for value in values if value]
-        if _take_turns(values):
-            labels.append(name)
+    for name in groups:
+        if _is_rank(name, everywhere):
+            turns = _take_turns([match[name] for match in everywhere if match[name]])
+        else:
+            turns = not one_writer and _take_turns([match[name] for match in ours if match[name]])
+        labels += [name] if turns else []
+    for name in () if one_writer else (f"f{index}" for index in range(shapes)):
+        labels += [name] if _take_turns(["here" if match[name] is not None else "" for match in ours]) else []
     return tuple(labels)
+
+
+def _is_rank(name: str, matches: Sequence[re.Match[str]]) -> bool:
+    """Whether what stands before the number of a group calls it a rank, or nothing does and a colon follows."""
+    first = next((match for match in matches if match[name]), None)
+    return first is not None and (
+        _RANK.search(first.string[: first.start(name)]) is not None
+        or (first.start(name) < 2 and first.string[first.end(name) : first.end(name) + 2] == ": ")
+    )
+
+
+def _number(line: str, at: int) -> int:
+    match = _STEP_NUMBER.search(line, at)
+    return int(match[0]) if match else 0
+
+
+def _rises(numbers: Sequence[int]) -> bool:
+    return all(a <= b for a, b in pairwise(numbers)) and len(set(numbers)) * 4 > len(numbers) * 3
 
 
 def _take_turns(values: Sequence[str]) -> bool:
@@ -228,6 +255,17 @@ def _take_turns(values: Sequence[str]) -> bool:
         return False
     changes = sum(a != b for a, b in pairwise(values))
     return changes >= different
+
+
+def _dedented(lines: list[str]) -> list[str]:
+    """The lines without the blanks that all of them begin with."""
+    least = _COLUMNS
+    for line in lines:
+        if line.strip():
+            least = min(least, len(line) - len(line.lstrip(" ")))
+            if not least:
+                return lines
+    return [line[least:] for line in lines]
 
 
 def _unwrapped(lines: list[str]) -> list[str]:

@@ -1,0 +1,179 @@
+"""Whatever wraps the lines of a log, the same run is read from it; writers that share a log are told apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+
+import pytest
+
+from auditor.runs import Run, read_log
+
+SOURCE = """import os
+import torch
+
+def main():
+    print(f"final_int8 val_loss:{1.5} val_bpb:{1.0}")
+
+if __name__ == "__main__":
+    main()
+====================================================================================================
+Running Python 3.12.3
+"""
+
+
+def log(seed: int = 42, bpb: float = 1.1187, source: str = SOURCE) -> list[str]:
+    steps = [
+        f"step:{n}/20000 train_loss:{3 - n / 9000:.4f} train_time:{n * 80}ms step_avg:80.00ms"
+        for n in range(1000, 7400, 400)
+    ]
+    return (
+        source
+        + "Hyperparameters:\n  iterations: 20000\n  max_wallclock_seconds: 600.0\n"
+        + f"  seed: {seed}\n  ttt_enabled: True\n  val_loss_every: 1000\n"
+        + "val_loader:shards pattern=./data/fineweb_val_*.bin tokens:62021632\n"
+        + "train_loader:dataset:fineweb10B_sp1024 train_shards:80\nmodel_params:17059912\nworld_size:8\n"
+        + f"seed:{seed}\nwarmup_step:1/20\nwarmup_step:20/20\n"
+        + "\n".join(steps)
+        + "\nstep:7300/20000 val_loss:1.9300 val_bpb:1.1431 train_time:590000ms step_avg:80.82ms\n"
+        + "stopping_early: wallclock_cap train_time:590038ms step:7303/20000\n"
+        + "Code size: 11562 bytes\nSerialized model int8+zlib: 15806940 bytes\n"
+        + "Total submission size int8+zlib: 15818502 bytes\nttt:start chunks=1893\n"
+        + f"final_int8_ttt val_loss:1.8895 val_bpb:{bpb:.4f} eval_time:313022ms\n"
+        + f"final_int8_ttt_exact val_loss:1.88946058 val_bpb:{bpb:.8f}"
+    ).split("\n")
+
+
+def stamp(n: int) -> str:
+    return f"{12 + n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}"
+
+
+FRAMES: dict[str, Callable[[int], str]] = {
+    "torchrun": lambda n: "[default0]:",
+    "torchrun rank": lambda n: "[rank0]: ",
+    "srun --label": lambda n: "0: ",
+    "srun --label, two digits": lambda n: "00: ",
+    "docker": lambda n: f"2026-04-05T{stamp(n)}.{n:09d}Z ",
+    "docker compose": lambda n: "trainer-1  | ",
+    "compose, with times": lambda n: f"trainer_1  | 2026-04-05T{stamp(n)}.123456789Z ",
+    "kubectl": lambda n: "[pod/train-0/main] ",
+    "Ray": lambda n: "(main pid=4242) ",
+    "Ray, coloured": lambda n: "\x1b[36m(TrainWorker pid=4242, ip=10.0.0.7)\x1b[0m ",
+    "mpirun --tag-output": lambda n: "[1,0]<stdout>:",
+    "GitHub Actions": lambda n: f"2026-04-05T{stamp(n)}.1234567Z ",
+    "gh run view --log": lambda n: f"train\tRun training\t2026-04-05T{stamp(n)}.1234567Z ",
+    "logging": lambda n: f"2026-04-05 {stamp(n)},123 - INFO - ",
+    "logging, name": lambda n: f"2026-04-05 {stamp(n)},123 - __main__ - {'WARNING' if n % 7 == 3 else 'INFO'} - ",
+    "basicConfig": lambda n: "INFO:root:",
+    "level in brackets": lambda n: f"[2026-04-05 {stamp(n)}][INFO] ",
+    "padded level": lambda n: f"{stamp(n)} | INFO     | __main__:main:{42 + n % 3} - ",
+    "hydra": lambda n: f"[2026-04-05 {stamp(n)},123][__main__][INFO] - ",
+    "absl": lambda n: f"I0405 {stamp(n)}.123456 140 train_gpt.py:{30 + n % 5}] ",
+    "syslog": lambda n: f"Apr  5 {stamp(n)} node-3 python[4242]: ",
+    "journal": lambda n: f"Apr 05 {stamp(n)} gpu1 train.sh[99]: ",
+    "zone": lambda n: f"2026-04-05T{stamp(n)}+02:00 ",
+    "no fraction": lambda n: f"[{stamp(n)}] ",
+    "moreutils ts": lambda n: f"Apr 05 {stamp(n)} ",
+    "ts -s": lambda n: f"00:{n // 60 % 60:02}:{n % 60:02} ",
+    "epoch": lambda n: f"{1774912345 + n}.{n % 1000:03d} ",
+    "elapsed": lambda n: f"[{n * 0.7:.1f}s] ",
+    "modal": lambda n: "\x1b[2m(train)\x1b[0m > ",
+    "SkyPilot": lambda n: "(task, pid=1234) ",
+    "indented": lambda n: "    ",
+    "quoted": lambda n: "> ",
+}
+
+
+def facts(run: Run) -> dict[str, object]:
+    values = dataclasses.asdict(run)
+    values.pop("content_digest")
+    return values
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_frame_changes_nothing(name: str) -> None:
+    plain = log()
+    framed = [FRAMES[name](n) + line for n, line in enumerate(plain)]
+    expected, found = read_log("a.log", "\n".join(plain)), read_log("a.log", "\n".join(framed))
+    assert [facts(run) for run in found] == [facts(run) for run in expected]
+    assert expected[0].hyperparameters["ttt_enabled"] == "True"
+    assert expected[0].score is not None
+    assert expected[0].score.val_bpb == 1.1187
+
+
+@pytest.mark.parametrize("name", ["logging", "docker", "basicConfig", "Ray", "padded level"])
+def test_a_message_of_several_lines_has_its_frame_on_the_first(name: str) -> None:
+    plain = log(source="")
+    framed = [line if line.startswith("  ") else FRAMES[name](n) + line for n, line in enumerate(plain)]
+    assert facts(read_log("a.log", "\n".join(framed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
+
+
+def test_lines_as_json_objects() -> None:
+    plain = log()
+    for key in ("log", "message"):
+        framed = [json.dumps({"time": f"2026-04-05T{stamp(n)}Z", key: f"{line}\n"}) for n, line in enumerate(plain)]
+        assert facts(read_log("a.log", "\n".join(framed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
+
+
+def test_an_unframed_log_keeps_its_lines() -> None:
+    lines = ["0: first", "1: second", "[eval] step:1/2 val_bpb:1.5", *log()]
+    run = read_log("a.log", "\n".join(lines))[0]
+    assert run.steps == 7303
+
+
+@pytest.mark.parametrize(
+    "labels", [("trainer-1  | ", "trainer-2  | "), ("(run pid=1) ", "(run pid=2) "), ("0: ", "1: ")]
+)
+def test_interleaved_jobs_are_runs_of_their_own(labels: tuple[str, str]) -> None:
+    both = [
+        labels[which] + line
+        for pair in zip(log(42, 1.11, ""), log(7, 1.12, ""), strict=True)
+        for which, line in enumerate(pair)
+    ]
+    runs = read_log("a.log", "\n".join(both))
+    assert [(run.seed, run.val_bpb) for run in runs] == [(42, 1.11), (7, 1.12)]
+
+
+def test_ranks_of_one_job_are_one_run() -> None:
+    lines = [f"[rank{rank}]: {line}" for line in log(source="") for rank in range(8)]
+    runs = read_log("a.log", "\n".join(lines))
+    assert [run.val_bpb for run in runs] == [1.1187]
+
+
+def test_lines_of_other_ranks_between_those_of_a_dump() -> None:
+    lines: list[str] = []
+    for line in log(source=""):
+        lines += [f"[default0]:{line}", "[default3]:a warning of another rank"]
+    run = read_log("a.log", "\n".join(lines))[0]
+    assert run.hyperparameters["ttt_enabled"] == "True"
+    assert run.val_bpb == 1.1187
+
+
+BAR = "val:  93%|##################  | 1680/1893 [00:52<00:08,  6.05it/s]"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"\r{BAR}\r{BAR}\r{' ' * 70}\rLINE",
+        f"{BAR}LINE",
+        f"\r{BAR}\r{BAR}LINE",
+        f"{BAR * 60}\rLINE",
+        "LINE\r",
+        f"LINE\r{BAR}",
+        "\x1b[2K\x1b[1GLINE\x1b[0m",
+        "val 93% [====>   ]\x08\x08\x08\x08\x08LINE",
+    ],
+)
+def test_a_bar_on_the_line_of_a_figure(written: str) -> None:
+    plain = log()
+    for marker in ("stopping_early", "final_int8_ttt_exact"):
+        mixed = [written.replace("LINE", line) if line.startswith(marker) else line for line in plain]
+        assert facts(read_log("a.log", "\n".join(mixed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
+
+
+def test_old_line_ends() -> None:
+    plain = log()
+    for end in ("\r\n", "\r"):
+        assert facts(read_log("a.log", end.join(plain))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
