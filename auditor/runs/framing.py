@@ -23,8 +23,14 @@ _OPENERS = re.compile(
     r"|(?P<ttt>ttt\w{0,12}:)|(?P<quant>gptq:|quantiz\w{2,8}:|pre-quant\w{0,12})|(?P<smi>\| NVIDIA-SMI)"
     r"|(?P<torch>Running (?:Python|PyTorch) \d))"
 )
+_WORDS = (
+    "step:", "step ", "warmup_step", "train_loss", "val_loss", "train_loader:", "val_loader:", "model_params:",
+    "world_size:", "seed:", "Hyperparameters", "Hyper-parameters", "Total submission", "Serialized model", "Code size",
+    "stopping_early", "peak memory", "val_bpb:enabled", "final_", "ttt", "gptq:", "quantiz", "pre-quant",
+    "| NVIDIA-SMI", "Running P",
+)  # fmt: skip
 _COLUMNS = 160  # of a line in which its first words are looked for
-_SAMPLE_HEAD, _SAMPLE_REST = 1_500, 2_500  # lines that tell the frame
+_SAMPLE_HEAD, _SAMPLE_REST = 800, 1_200  # lines that tell the frame
 _MOST_STREAMS = 64
 _COVERS = 0.6  # of the lines: a frame before one kind of line only must hold that many
 
@@ -93,7 +99,8 @@ def _without_wrappers(lines: list[str]) -> list[str]:
 
 def _without_wrapper(line: str) -> str:
     head = line[:1]
-    if head.isalnum() or head in "[( ":
+    # Most lines of a log begin with a small letter: patterns are not tried on them.
+    if head in "[(" or head.isdigit() or head.isupper() or line[:3].strip()[:1] == "[":
         match = _WRAPPERS.match(line)
         return line[match.end() :] if match else line
     return line
@@ -150,9 +157,20 @@ def _sample(lines: list[str]) -> list[str]:
 
 def _sightings(sample: Sequence[str]) -> Iterator[_Sighting]:
     for index, line in enumerate(sample):
-        match = _OPENERS.search(line, 0, _COLUMNS + 40)
-        if match is not None and match.start() <= _COLUMNS and match.lastgroup is not None:
-            yield _Sighting(index, match.lastgroup, line[: match.start()])
+        head = line[: _COLUMNS + 40]
+        places = (head.find(word) for word in _WORDS if word in head)
+        # A digit may stand before the word that tells what it is: `100/200 train_loss`.
+        matches = [match for at in places if at <= _COLUMNS and (match := _opener(head, at)) is not None]
+        if matches:
+            first = min(matches, key=lambda match: match.start())
+            yield _Sighting(index, first.lastgroup or "", line[: first.start()])
+
+
+def _opener(head: str, at: int) -> re.Match[str] | None:
+    found = _OPENERS.match(head, at)
+    if found is None and head.startswith(("train_loss", "val_loss"), at):
+        return _OPENERS.search(head, max(0, at - 21), at + 10)
+    return found
 
 
 def _shape(prefix: str) -> str:

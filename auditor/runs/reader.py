@@ -84,9 +84,11 @@ def _may_be_log(path: str) -> bool:
 def read_log(path: str, text: str) -> tuple[Run, ...]:
     """The runs in one text; empty where it is no training log. Time is linear in its length."""
     framed = log_lines(text)
-    streams: dict[int, list[Line]] = {}
-    for number, line in enumerate(framed.lines, 1):
-        streams.setdefault(framed.streams[number - 1] if framed.streams else 0, []).append((number, line))
+    streams: dict[int, list[Line]] = {0: list(enumerate(framed.lines, 1))}
+    if framed.streams is not None:
+        every, streams = streams[0], {}
+        for stream, numbered in zip(framed.streams, every, strict=True):
+            streams.setdefault(stream, []).append(numbered)
     drafts: list[list[Draft]] = []
     echoed = False
     for lines in streams.values():
