@@ -47,14 +47,14 @@ def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
     if scale is None:
         return Reading(None, start, end, unit, f"the unit {unit!r} is not known")
     seconds, end = _further_parts(text, number.value * scale, end, scale)
-    return Reading(seconds, start, end, unit)
+    return Reading(round(seconds, 9), start, end, unit)
 
 
 def _bare(number: Reading, default: str) -> Reading:
     scale = scale_of_time(default) if default else None
     if scale is None or number.value is None:
         return Reading(None, number.start, number.end, "", "it has no unit")
-    return Reading(number.value * scale, number.start, number.end)
+    return Reading(round(number.value * scale, 9), number.start, number.end)
 
 
 def _clock(match: re.Match[str]) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from auditor.runs import sizes
@@ -13,6 +13,7 @@ from auditor.runs.checks import contradictions
 from auditor.runs.draft import Draft, number, whole
 from auditor.runs.evaluations import join_exact
 from auditor.runs.model import Evaluation, Run
+from auditor.runs.phases import waited_for
 from auditor.runs.score import choose_score, kind
 
 _NAMED_SEED = re.compile(r"seed[_\-=]?(\d{1,10})(?!\d)", re.IGNORECASE)
@@ -73,6 +74,8 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         wallclock_cap_seconds=number(cap) if cap else None,
         reserve_seconds=draft.reserve_seconds, effective_budget_seconds=draft.effective_budget_seconds,
         step_average_ms=draft.step_average_ms, average_over=draft.average_over,
+        burst_seconds=sum(seconds for _, seconds in draft.bursts.values()) if draft.bursts else None,
+        burst_line=max((line for line, _ in draft.bursts.values()), default=None),
         evaluations=evaluations, total_eval_seconds=draft.total_eval_seconds,
         val_tokens=draft.val_tokens, val_tokens_line=draft.val_tokens_line,
         artifact_bytes=total[0] if total else None, artifact_line=total[1] if total else None,
@@ -90,21 +93,38 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         echoes_source=echoes_source, content_digest=_digest(draft, evaluations),
     )  # fmt: skip
     score, because = choose_score(evaluations)
-    run = with_score(run, score, because, draft.adapt_seconds)
+    run = with_score(replace(run, passes=tuple(draft.passes)), score, because, draft.adapt_seconds)
     named, explicit = seed_of_name(draft.log)
-    return replace(run, problems=contradictions(run, named if explicit else None))
+    unread = tuple(_unread(draft, run))
+    said = tuple(f"The {what} on line {line} is not understood: {why}." for what, line, why in unread)
+    if run.not_finite is not None:
+        said += (f"The final evaluation on line {run.not_finite.line} printed {run.not_finite.printed}.",)
+    problems = (*contradictions(run, named if explicit else None), *said)
+    return replace(run, problems=problems, unread=tuple(what for what, _, _ in unread))
+
+
+def _unread(draft: Draft, run: Run) -> Iterator[tuple[str, int, str]]:
+    """What the log prints and nobody can take a figure from: what it is, its line, and why."""
+    for what, (line, why) in draft.unread.items():
+        yield what, line, why
+    if run.score is not None and run.score.unread and run.eval_seconds is None:
+        yield "evaluation time", run.score.line, run.score.unread
 
 
 def with_score(run: Run, score: Evaluation | None, because: str, fallback_seconds: float | None = None) -> Run:
     """The run with another evaluation as its score, and everything that follows from it."""
     seconds = score.seconds if score else None
-    if seconds is None and score is not None and score.step is None:
+    if seconds is None and score is not None and score.step is None and not score.unread:
         seconds = fallback_seconds if fallback_seconds is not None else run.total_eval_seconds
+    waited = waited_for(run.passes, score, run.train_seconds_line or run.first_line) if score else 0.0
+    if score is not None and score.step is None and waited:
+        seconds = (seconds or 0.0) + waited
     return replace(
         run,
         score=score,
         score_because=because,
         eval_seconds=seconds,
+        waited_seconds=waited,
         implied_bytes=implied_bytes(score.val_loss, run.val_tokens, score.val_bpb) if score else None,
     )
 
@@ -117,7 +137,12 @@ def _seed(draft: Draft) -> tuple[int | None, str]:
 
 
 def _train_seconds(draft: Draft) -> tuple[float | None, int | None]:
-    """The stopping line first, then the last step that tells milliseconds, then what is told in minutes."""
+    """The stopping line first, then the last step that tells milliseconds, then what is told in minutes.
+
+    What is printed later and not understood leaves the time unknown: it may be longer than all that is.
+    """
+    if "training time" in draft.unread:
+        return None, draft.unread["training time"][0]
     if draft.stop_seconds is not None:
         return draft.stop_seconds, draft.stop_line
     if draft.step_seconds is not None:

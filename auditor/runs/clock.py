@@ -1,38 +1,43 @@
-"""Lines that tell steps and time: training, calibration, the evaluation phase."""
+"""Lines that tell steps and the time of training."""
 
 from __future__ import annotations
 
 import re
 
-from auditor.runs.draft import Draft, number, whole
+from auditor.quantities import Reading, duration_at
+from auditor.runs.draft import Draft, whole
 
-_NUM = r"(\d{1,12}(?:\.\d{0,12})?)"
-_TRAIN_TIME = re.compile(r"train_time\s{0,2}[:=]\s{0,4}" + _NUM + r"\s{0,2}(ms|s|m|min)?\b")
-_AVERAGE = re.compile(r"(?:step_avg|ms_per_step|avg)\s{0,2}[:=]\s{0,4}" + _NUM + r"\s{0,2}ms\b")
+_TRAIN_TIME = re.compile(r"train(?:ing)?_time(?P<unit>_\w{1,10})?[\"']?\s{0,2}[:=]\s{0,4}(?=[\d.~(\"'nNtT])")
+_AVERAGE = re.compile(r"(?:step_avg|ms_per_step|avg)\s{0,2}[:=]\s{0,4}(?=[\d.])")
 _STEP = re.compile(r"(?:\bstep\s{0,2}[: =]\s{0,8}|^)(\d{1,9})\s{0,2}/\s{0,2}(\d{1,9})\b")
 _STEP_ONLY = re.compile(r"\bstep\s{0,2}[: =]\s{0,8}(\d{1,9})\b")
-_BAR_SECONDS = re.compile(r"\|\s{0,4}" + _NUM + r"\s{0,2}s\s{0,4}$")
+_BAR_SECONDS = re.compile(r"\|\s{0,4}(\d[^|]{0,20})$")
 _STOP_AT = re.compile(r"stopping early at step (\d{1,9})", re.IGNORECASE)
 _TRAINED_IN = re.compile(
-    r"(?:training|train loop|train) (?:complete|completed|done|finished|took|time|wall ?clock)[^\d]{0,30}" + _NUM
-    + r"\s{0,2}(ms|s|sec|seconds|m|min|minutes)\b", re.IGNORECASE
-)  # fmt: skip
-_EFFECTIVE = re.compile(r"effective\s{0,2}[:=]\s{0,2}" + _NUM + r"\s{0,2}(ms|s)\b")
-_RESERVE = re.compile(r"reserving\s{1,3}" + _NUM + r"\s{0,2}(ms|s)\b")
-_IN_SECONDS = re.compile(r"(?:\bin|\btime[:=]|elapsed[:=]|took|\()\s{0,3}" + _NUM + r"\s{0,2}(ms|s|sec|seconds)\b")
-_TOTAL_EVAL = re.compile(r"total_eval_time\s{0,2}[:=]\s{0,3}" + _NUM + r"\s{0,2}(ms|s)\b", re.IGNORECASE)
-_ADAPT_TIME = re.compile(r"(?:ttt|eval)\s(?:eval )?time\s{0,2}[:=]\s{0,12}" + _NUM + r"\s{0,2}(ms|s)\b", re.IGNORECASE)
-_WORDS_OF_CALIBRATION = ("hessian", "calib", "gptq:generated")
+    r"(?:training|train loop|train) (?:complete|completed|done|finished|took|time|wall ?clock)", re.IGNORECASE
+)
+_EFFECTIVE = re.compile(r"effective\s{0,2}[:=]\s{0,2}(?=\d)")
+_RESERVE = re.compile(r"reserving\s{1,3}(?=\d)")
+_DIGIT = re.compile(r"(?<![\w.,:/-])\d")
+_REACH = 60  # characters after words that announce a duration
+_ROUND = frozenset({"m", "min", "mins", "minute", "minutes", "h", "hr", "hours"})
+# Short phases of training that follow the stop of the loop.
+_BURST = re.compile(
+    r"\b(?:\w{0,20}burst|fine-?tune|finetuning|post[-_ ]?train\w{0,4}|qat_phase|phase ?2)\b", re.IGNORECASE
+)
+_ENDS = re.compile(r"\b(?:done|complete|completed|finished|end|took|elapsed|time)\b|:done", re.IGNORECASE)
 
 
-def _seconds(value: str, unit: str | None) -> float | None:
-    amount = number(value)
-    if amount is None:
-        return None
-    unit = (unit or "ms").lower()
-    if unit == "ms":
-        return amount / 1000
-    return amount * 60 if unit in ("m", "min", "minutes") else amount
+def durations_in(line: str, at: int = 0, reach: int = 400) -> list[Reading]:
+    """The durations with a unit of their own that begin within `reach` characters, in order."""
+    found: list[Reading] = []
+    for match in _DIGIT.finditer(line, at, min(len(line), at + reach)):
+        if found and match.start() < found[-1].end:
+            continue
+        reading = duration_at(line, match.start())
+        if reading is not None and reading.value is not None:
+            found.append(reading)
+    return found
 
 
 def read_step(draft: Draft, line_number: int, line: str) -> None:
@@ -44,7 +49,8 @@ def read_step(draft: Draft, line_number: int, line: str) -> None:
         return
     time = _TRAIN_TIME.search(line)
     bar = None if time else _BAR_SECONDS.search(line)
-    if not (time or bar or "loss" in line):
+    bar_time = duration_at(line, bar.start(1)) if bar else None
+    if not (time or bar_time or "loss" in line):
         return
     count = int(step[1])
     if count > 0:
@@ -53,28 +59,33 @@ def read_step(draft: Draft, line_number: int, line: str) -> None:
         draft.steps = max(count, draft.steps or 0)
     if step.re is _STEP:
         draft.planned_steps = int(step[2])
+    seconds = _train_time(draft, line_number, line, time) if time else None
     average = _AVERAGE.search(line)
-    if average and count > 0:
-        draft.step_average_ms = number(average[1])
-        seconds = _seconds(time[1], time[2]) if time else None
+    each = duration_at(line, average.end(), default="ms") if average else None
+    if each is not None and each.value is not None and count > 0:
+        draft.step_average_ms = each.value * 1000
         draft.average_over = (count, seconds) if seconds is not None else None
-    if time:
-        _train_time(draft, line_number, time, stopped="stopping_early" in line)
-    elif bar:
-        draft.coarse_seconds, draft.coarse_line = number(bar[1]), line_number
+    if bar_time is not None and bar_time.value is not None:
+        draft.coarse_seconds, draft.coarse_line = bar_time.value, line_number
 
 
-def _train_time(draft: Draft, line_number: int, match: re.Match[str], stopped: bool) -> None:
-    seconds = _seconds(match[1], match[2])
-    if seconds is None:
-        return
-    if stopped:
+def _train_time(draft: Draft, line_number: int, line: str, match: re.Match[str]) -> float | None:
+    reading = duration_at(line, match.end(), default=(match["unit"] or "").strip("_"))
+    if reading is None:
+        return None
+    if reading.value is None:
+        draft.unread["training time"] = (line_number, f"{line[reading.start : reading.end]!r}: {reading.problem}")
+        return None
+    draft.unread.pop("training time", None)
+    seconds = reading.value
+    if "stopping_early" in line:
         if draft.stop_line is None:
             draft.stop_seconds, draft.stop_line = seconds, line_number
-    elif match[2] in ("m", "min"):
+    elif reading.unit in _ROUND:
         draft.coarse_seconds, draft.coarse_line = seconds, line_number
     elif seconds >= (draft.step_seconds or 0.0):
         draft.step_seconds, draft.step_line = seconds, line_number
+    return seconds
 
 
 def read_stop(draft: Draft, line_number: int, line: str) -> None:
@@ -85,40 +96,33 @@ def read_stop(draft: Draft, line_number: int, line: str) -> None:
         return
     done = _TRAINED_IN.search(line)
     if done and draft.stop_line is None:
-        draft.stop_seconds, draft.stop_line = _seconds(done[1], done[2]), line_number
+        found = durations_in(line, done.end(), _REACH)
+        if found:
+            draft.stop_seconds, draft.stop_line = found[0].value, line_number
 
 
 def read_budget(draft: Draft, line: str) -> None:
     """`gptq:reserving 10s, effective=590000ms`."""
     reserve, effective = _RESERVE.search(line), _EFFECTIVE.search(line)
     if reserve:
-        draft.reserve_seconds = _seconds(reserve[1], reserve[2])
+        draft.reserve_seconds = _seconds(line, reserve.end())
     if effective:
-        draft.effective_budget_seconds = _seconds(effective[1], effective[2])
+        draft.effective_budget_seconds = _seconds(line, effective.end())
 
 
-def read_calibration(draft: Draft, line_number: int, line: str) -> None:
-    """Seconds spent on Hessians and on the text they are collected from; each kind of line counts once."""
-    lower = line.lower()
-    if not any(word in lower for word in _WORDS_OF_CALIBRATION) or "{" in line:
+def _seconds(line: str, at: int) -> float | None:
+    reading = duration_at(line, at)
+    return reading.value if reading else None
+
+
+def read_burst(draft: Draft, line_number: int, line: str) -> None:
+    """`qat_burst:done steps:50 elapsed:12.3s`: training after the stop of the loop."""
+    burst = _BURST.search(line)
+    if burst is None or draft.stop_line is None or draft.finished or not _ENDS.search(line, burst.end()):
         return
-    match = _IN_SECONDS.search(line)
-    seconds = _seconds(match[1], match[2]) if match else None
-    if seconds is None:
-        return
-    kind = "generated" if "generated" in lower else "calibrated"
-    # Several ranks print the same; a second calibration (another quantizer tried) replaces the first.
-    draft.calibrations[kind] = (line_number, seconds)
-
-
-def read_eval_time(draft: Draft, line: str) -> None:
-    total = _TOTAL_EVAL.search(line)
-    if total:
-        draft.total_eval_seconds = _seconds(total[1], total[2])
-        return
-    adapt = _ADAPT_TIME.search(line)
-    if adapt:
-        draft.adapt_seconds = _seconds(adapt[1], adapt[2])
+    found = durations_in(line, burst.end())
+    if found and found[-1].value is not None:
+        draft.bursts[burst[0].lower()] = (line_number, found[-1].value)
 
 
 def read_tokens(draft: Draft, line_number: int, line: str) -> None:

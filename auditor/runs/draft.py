@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import dataclass, field
 
-from auditor.runs.model import Evaluation, LogLine
+from auditor.quantities import figure_at
+from auditor.runs.model import Evaluation, LogLine, TimedPass
 
 KEPT_LINES = 40  # adaptation lines kept per kind: this many from the start and as many from the end
-
-_NUMBER = re.compile(r"-?\d[\d,_]{0,30}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
 
 
 def number(text: str) -> float | None:
@@ -17,19 +16,9 @@ def number(text: str) -> float | None:
     try:
         plain = float(text)  # most figures are plain
     except ValueError:
-        return _separated(text)
+        reading = figure_at(text.rstrip(", "))
+        plain = reading.value if reading is not None and reading.value is not None else math.nan
     return plain if abs(plain) < 1e18 else None
-
-
-def _separated(text: str) -> float | None:
-    match = _NUMBER.match(text.strip())
-    if match is None:
-        return None
-    try:
-        value = float(match.group().rstrip(",").replace(",", "").replace("_", ""))
-    except (ValueError, OverflowError):
-        return None
-    return value if abs(value) < 1e18 else None
 
 
 def whole(text: str) -> int | None:
@@ -57,6 +46,15 @@ class Ends:
 
     def lines(self) -> tuple[LogLine, ...]:
         return (*self.first, *self.last[-KEPT_LINES:])
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes on a line; `exact` is False where a larger unit was rounded."""
+
+    amount: int
+    line: int
+    exact: bool
 
 
 @dataclass
@@ -88,13 +86,17 @@ class Draft:
     calibrations: dict[str, tuple[int, float]] = field(default_factory=dict)  # kind -> line, seconds
     evaluations: list[Evaluation] = field(default_factory=list)
     seen_evaluations: set[tuple[str, float | None, float | None, int | None]] = field(default_factory=set)
+    bursts: dict[str, tuple[int, float]] = field(default_factory=dict)  # kind -> line, seconds, after the stop
+    passes: list[TimedPass] = field(default_factory=list)
+    unread: dict[str, tuple[int, str]] = field(default_factory=dict)  # what -> line, why it is not understood
     total_eval_seconds: float | None = None
     adapt_seconds: float | None = None
     val_tokens: int | None = None
     val_tokens_line: int | None = None
-    totals: dict[str, tuple[int, int]] = field(default_factory=dict)  # codec -> line, bytes
-    other_totals: list[tuple[int, int]] = field(default_factory=list)
-    models: dict[str, tuple[int, int]] = field(default_factory=dict)  # codec -> line, bytes
+    totals: dict[str, Size] = field(default_factory=dict)  # by codec
+    other_totals: list[Size] = field(default_factory=list)
+    models: dict[str, Size] = field(default_factory=dict)  # by codec
+    parts: Size | None = None  # the model, of the last line that adds the code to it
     code: dict[str, int] = field(default_factory=dict)  # "", "compressed", "uncompressed" -> bytes
     model_params: int | None = None
     train_shards: int | None = None

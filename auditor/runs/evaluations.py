@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
-from auditor.runs.draft import number
+from auditor.quantities import duration_at, figure_at, unit_of_name
 from auditor.runs.model import Evaluation
 
 _KEY_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.-")
+_HIGHEST = 1000.0  # losses of a run that diverged are printed too
 _KEY_BOUND = 60  # characters of a figure's name that are looked at
-_VALUE = re.compile(r"[\"']?(?:\s{0,3}\([^()]{0,30}\))?[\"']?\s{0,3}[:=]?\s{0,16}\*{0,2}(\d{1,3}\.\d{1,20})(?![\d{])")
-_SECONDS = re.compile(
-    r"\b(?:eval_time(?:_s|_ms)?|ngram_eval_time|eval|elapsed|time|t)\s{0,2}[:=]\s{0,3}"
-    r"(\d{1,12}(?:\.\d{0,12})?)\s{0,2}(ms|s|m)?(?![\w.])"
+# Between the name of a figure and the figure: quotes, a unit in brackets, a sign, bold type.
+_SIGN = re.compile(r"[\"']?(?:\s{0,3}\([^()]{0,30}\))?[\"']?\s{0,3}([:=])?\s{0,16}\*{0,2}")
+_TIME = re.compile(
+    r"\b(?P<key>eval_time(?:_\w{1,8})?|ngram_eval_time|eval|elapsed|time|t)[\"']?\s{0,2}[:=]\s{0,3}(?=[\d.(\"'A-Za-z])"
 )
+_SURE = ("eval_time", "elapsed", "time")  # keys that can hold nothing but a time
 _STEP = re.compile(r"(?:step[: ]\s{0,8})?(\d{1,9})/(\d{1,9})[ |]")
-_STEP_ONLY = re.compile(r"\s{0,8}step[: =]\s{0,8}(\d{1,9})\b")
+_STEP_ONLY = re.compile(r"\s{0,8}step[: =]\s{0,8}(\d{1,9})\b", re.IGNORECASE)
 _PROGRESS = re.compile(
     r"running_bpb|running_loss|chunk[: ]{0,2}\[?\d{1,9}/|\[\s{0,6}\d{1,9}(?:\.\d{1,3})?(?:%|/\d)|\(\d{1,3}(?:\.\d)?%\)"
     r"|progress|epoch[: ]\s{0,3}\d{1,6}\s{0,2}/|\bdoc[: ]\s{0,3}\d{1,9}/|batch[: ]\s{0,3}\d{1,9}/|_search|temp_re"
@@ -44,8 +47,17 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
     loss = _figure(line, "val_loss") or _figure(line, "loss")
     start = min(start, loss[2]) if loss else start
     label = "" if step else _label(line[:start], key)
-    seconds = _seconds(line[start:], step is not None)
-    return Evaluation(line_number, label, value, loss[1] if loss else None, seconds, int(step[1]) if step else None)
+    seconds, unread = _seconds(line[start:], step is not None)
+    return Evaluation(
+        line_number,
+        label,
+        value if math.isfinite(value) else None,
+        loss[1] if loss and math.isfinite(loss[1]) else None,
+        seconds,
+        int(step[1]) if step else None,
+        printed="" if math.isfinite(value) else str(value),
+        unread=unread,
+    )
 
 
 def _figure(line: str, name: str) -> tuple[str, float, int] | None:
@@ -58,19 +70,34 @@ def _figure(line: str, name: str) -> tuple[str, float, int] | None:
         if position < 0:
             break
         end = position + len(name)
-        match = _VALUE.match(line, end)
-        if match is None:
+        value = _printed(line, end)
+        if value is None:
             continue
         start = position
         while start > 0 and position - start < _KEY_BOUND and line[start - 1] in _KEY_CHARS:
             start -= 1
         key = lower[start:end]
-        value = number(match[1])
-        if value is None or _NOT_A_SCORE.search(key) or (name == "loss" and "train" in key):
+        if _NOT_A_SCORE.search(key) or (name == "loss" and "train" in key):
             continue
         if best is None or (key in _PLAIN_KEYS and best[0] not in _PLAIN_KEYS):
             best = (key, value, start)
     return best
+
+
+def _printed(line: str, at: int) -> float | None:
+    """The figure after a name: with a point or an exponent, or nan and inf after a sign."""
+    sign = _SIGN.match(line, at)
+    start = sign.end() if sign else at
+    reading = figure_at(line, start)
+    if reading is None or reading.value is None:
+        return None
+    if not math.isfinite(reading.value):
+        return reading.value if sign and sign[1] else None
+    written = line[reading.start : reading.end]
+    pointed = "." in written or "e" in written.lower()
+    return (
+        reading.value if pointed and 0 <= reading.value < 1000 and line[reading.end : reading.end + 1] != "{" else None
+    )
 
 
 def _label(before: str, key: str) -> str:
@@ -86,20 +113,25 @@ def _label(before: str, key: str) -> str:
     return label[:100]
 
 
-def _seconds(after: str, is_step: bool) -> float | None:
+def _seconds(after: str, is_step: bool) -> tuple[float | None, str]:
+    """The time of the pass, and what is not understood of it."""
     if is_step:
-        return None  # train_time belongs to training
+        return None, ""  # train_time belongs to training
     best: float | None = None
-    for match in _SECONDS.finditer(after):
-        value = number(match[1])
-        if value is None:
+    unread = ""
+    for match in _TIME.finditer(after):
+        key = match["key"]
+        reading = duration_at(after, match.end(), default=unit_of_name(key) or ("" if key in _SURE else "s"))
+        if reading is None:
             continue
-        unit = match[2] or ("ms" if "_ms" in match[0] else "s")
-        seconds = value / 1000 if unit == "ms" else value * 60 if unit == "m" else value
-        if match[0].startswith("eval_time"):
-            return seconds
-        best = seconds if best is None else best
-    return best
+        if reading.value is None:
+            if key.startswith(_SURE) and reading.end > reading.start:
+                unread = unread or f"{after[reading.start : reading.end]!r}: {reading.problem}"
+            continue
+        if key.startswith("eval_time"):
+            return reading.value, ""
+        best = reading.value if best is None else best
+    return best, "" if best is not None else unread
 
 
 def stem(label: str) -> str:

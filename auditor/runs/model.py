@@ -28,6 +28,18 @@ class Evaluation:
     val_loss: float | None
     seconds: float | None = None
     step: int | None = None
+    printed: str = ""  # "nan", "inf", "-inf": the figure that was printed is none, `val_bpb` is None
+    unread: str = ""  # why its time is not understood
+
+
+@dataclass(frozen=True, slots=True)
+class TimedPass:
+    """A timed pass before the score: its first word, its seconds, and whether the log says that no timer ran."""
+
+    line: int
+    what: str
+    seconds: float
+    outside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +71,14 @@ class Run:
     effective_budget_seconds: float | None = None  # the cap less the reserve, as the log announces it
     step_average_ms: float | None = None  # the last that is printed
     average_over: tuple[int, float] | None = None  # steps and seconds of the line that prints it
+    burst_seconds: float | None = None  # of training after the stop of the loop
+    burst_line: int | None = None
     evaluations: tuple[Evaluation, ...] = ()
     score: Evaluation | None = None
     score_because: str = ""
-    eval_seconds: float | None = None  # of the pass that yields `score`
+    eval_seconds: float | None = None  # of the pass that yields `score`, and of the adaptation that it waits for
+    passes: tuple[TimedPass, ...] = ()
+    waited_seconds: float = 0.0  # of that adaptation, outside of the pass's own timer
     total_eval_seconds: float | None = None  # of the whole evaluation phase, where the log totals it
     val_tokens: int | None = None
     val_tokens_line: int | None = None
@@ -91,7 +107,14 @@ class Run:
     complete: bool = True  # False: cut off before any final evaluation
     echoes_source: bool = False
     content_digest: str = ""  # of the figures, to recognise copies of one log
+    unread: tuple[str, ...] = ()  # "training time", "evaluation time", "artifact": printed, and not understood
     problems: tuple[str, ...] = ()
+
+    @property
+    def not_finite(self) -> Evaluation | None:
+        """The final evaluation that printed nan or inf, where no finite one followed it."""
+        final = [e for e in self.evaluations if e.step is None]
+        return final[-1] if final and final[-1].printed else None
 
     @property
     def val_bpb(self) -> float | None:

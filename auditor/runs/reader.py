@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from auditor.runs import clock, sizes, surroundings
+from auditor.runs import clock, phases, sizes, surroundings
 from auditor.runs.assemble import assemble
 from auditor.runs.draft import Draft
 from auditor.runs.echo import echoed_ranges
@@ -55,8 +55,10 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("step", "train_loss", "val_loss"), clock.read_step),
     (("stopping early", "training", "train "), clock.read_stop),
     (("effective=", "reserving"), _without_number(clock.read_budget)),
-    (("hessian", "calib", "gptq:generated"), clock.read_calibration),
-    (("eval_time", "eval time", "ttt time"), _without_number(clock.read_eval_time)),
+    (("burst", "finetun", "fine-tun", "fine_tun", "post_train", "post-train", "phase"), clock.read_burst),
+    (("hessian", "calib", "gptq:generated"), phases.read_calibration),
+    (("eval_time", "eval time", "ttt time"), _without_number(phases.read_eval_time)),
+    (("ttt", "slot", "adapt", "gram", "hint"), phases.read_adaptation),
     (("tokens",), clock.read_tokens),
     (("size", "bytes", "serialized", "artifact", "total", "budget:"), sizes.read_sizes),
     (("gpu", "nvidia", "device", "world", "nproc", "h100"), _without_number(surroundings.read_device)),
@@ -172,6 +174,8 @@ def _append(before: Draft, later: Draft) -> None:
     before.val_tokens_line = before.val_tokens_line if before.val_tokens else later.val_tokens_line
     before.val_tokens = before.val_tokens or later.val_tokens
     before.total_eval_seconds = later.total_eval_seconds or before.total_eval_seconds
+    before.passes.extend(later.passes)
+    before.unread.update(later.unread)
     before.adapt_seconds = later.adapt_seconds or before.adapt_seconds
     if later.gates:
         before.gates, before.gates_line = later.gates, later.gates_line

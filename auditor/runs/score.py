@@ -39,7 +39,7 @@ def choose_score(evaluations: Sequence[Evaluation]) -> tuple[Evaluation | None, 
     The last pass with sliding windows or adaptation; without one, the last final pass; without one, the last
     diagnostic or periodic figure. Of two prints of one pass the one with more digits is taken.
     """
-    known = [e for e in evaluations if e.val_bpb is not None]
+    known = [e for e in evaluations if e.val_bpb is not None or e.printed]
     kinds = [kind(e) for e in known]
     for wanted, because in (
         ({"adaptive", "sliding"}, "the last sliding-window or adaptive evaluation"),
@@ -52,6 +52,8 @@ def choose_score(evaluations: Sequence[Evaluation]) -> tuple[Evaluation | None, 
             chosen = prefer_exact(hits[-1], known)
             if wanted != {"step"}:
                 because += f", `{chosen.label}`" if chosen.label else ""
+            if chosen.printed:
+                because += f", which printed {chosen.printed}"
             return with_seconds(chosen, known), because
     return None, "the log prints no val_bpb"
 

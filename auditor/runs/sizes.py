@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from auditor.runs.draft import Draft, whole
+from auditor.quantities import Reading, size_at
+from auditor.runs.draft import Draft, Size
 
-_BYTES = r"(\d[\d,_]{3,20})"
-_TOTAL = re.compile(r"total (?:\w{1,20} )?submission(?: size)?\s{0,3}([^:\n]{0,60}):\s{0,12}" + _BYTES, re.IGNORECASE)
+_TOTAL = re.compile(r"total (?:\w{1,20} )?submission(?: size)?\s{0,3}([^:\n]{0,60}):\s{0,12}(?=[\d.~*])", re.IGNORECASE)
 _OTHER_TOTAL = re.compile(
     # Names that speak of bytes need no unit; "budget:15993853/16000000" has its total first.
-    r"(?:(?:total_artifact_bytes|artifact_bytes|total_bytes|total_size|\bartifact(?: size)?(?: \([^()]{0,20}\))?"
-    r"|(?<![_\w])budget)[\"']?\s{0,3}[:=]\s{0,12}" + _BYTES + r"(?![.\d])"
-    r"|\btotal(?: size)?(?: artifact)?\s{0,3}[:=]\s{0,12}" + _BYTES + r"\s{0,2}(?:bytes|B)\b)",
+    r"(?:total_artifact_bytes|total_submission(?:_size)?(?:_bytes)?|(?:final_)?submission_(?:bytes|size(?:_bytes)?)"
+    r"|artifact_bytes|total_bytes|total_size|\bartifact(?: size)?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?"
+    r"\s{0,3}[:=]\s{0,12}(?=\d)",
     re.IGNORECASE,
 )
-_MODEL = re.compile(r"serialized (?:model)?\s{0,3}([^:\n]{0,60}):\s{0,12}" + _BYTES + r"\s{0,2}bytes", re.IGNORECASE)
-_CODE = re.compile(r"\bcode(?: size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?\s{0,2}:\s{0,12}(\d[\d,_]{1,20})", re.IGNORECASE)
-_RESULT = re.compile(r"\bsize\s{0,2}=\s{0,2}(\d[\d,]{5,20})B\b")
+_TOTAL_WITH_UNIT = re.compile(
+    r"\b(?:total(?: size)?(?: artifact)?\s{0,3}[:=]|size\s{0,2}=)\s{0,12}(?=\d)", re.IGNORECASE
+)
+_MODEL = re.compile(r"serialized (?:model)?\s{0,3}([^:\n]{0,60}):\s{0,12}(?=\d)", re.IGNORECASE)
+_CODE = re.compile(
+    r"\bcode(?:[ _]size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?[\"']?\s{0,2}[:=]\s{0,12}(?=\d)", re.IGNORECASE
+)
+# Parts and their total on one line: `model:15806940 code:11562 total:15818502`.
+_PART = re.compile(
+    r"(?<![\w.])(?:(?P<total>total(?:_artifact_bytes|_submission(?:_size)?(?:_bytes)?|_bytes|_size)?)"
+    r"|(?P<model>(?:compressed_)?model(?:_bytes|_size)?|payload(?:_bytes)?|artifact(?:_bytes|_size)?)"
+    r"|(?P<code>code(?:_bytes|_size)?))[\"']?\s{0,2}[:=]\s{0,12}(?=\d)",
+    re.IGNORECASE,
+)
+# `15.79MB model + 0.01MB code = 15.80/16.00MB`, `15806940 bytes + 11562 code = 15818502 total`.
+_SUM_SIGN = re.compile(r"\s{0,3}(?:model|artifact|payload|weights)?\s{0,3}\+\s{0,3}(?=\d)", re.IGNORECASE)
+_EQUALS = re.compile(r"\s{0,3}(?:bytes )?code\s{0,3}=\s{0,3}(?=\d)", re.IGNORECASE)
+_DIGIT = re.compile(r"(?<![\w.,/])\d")
 # "total_bytes" alone may be of anything: the validation text has bytes too.
 _OF_ARTIFACT = re.compile(r"artifact|submission|size|model|code|compress|payload|limit|budget|\bcap\b", re.IGNORECASE)
 _UNPACKED = ("raw", "fp32", "bf16", "uncompressed")
+_SMALLEST = 100_000  # bytes of an artifact
+_SMALLEST_CODE, _LARGEST_CODE = 9, 10_000_000
+_KEPT = 50
 
 
 def read_sizes(draft: Draft, line_number: int, line: str) -> None:
@@ -29,31 +48,87 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         return  # a format string
     total = _TOTAL.search(line)
     if total:
-        size = whole(total[2])
-        if size is not None:
-            draft.totals[_codec(total[1])] = (line_number, size)
+        _keep(draft, draft.totals, _codec(total[1]), line_number, line, size_at(line, total.end(), "bytes"))
     model = _MODEL.search(line)
     if model:
-        size = whole(model[2])
-        if size is not None:
-            draft.models[_codec(model[1])] = (line_number, size)
-    code = _CODE.search(line)
-    if code:
-        size = whole(code[2])
-        if size is not None and size < 10_000_000:
-            draft.code[(code[1] or "").strip("() ").lower()] = size
+        _keep(draft, draft.models, _codec(model[1]), line_number, line, size_at(line, model.end(), "bytes"))
+    for code in _CODE.finditer(line):
+        size = _bytes(size_at(line, code.end(), "bytes"))
+        if size is not None and _SMALLEST_CODE < size.amount < _LARGEST_CODE:
+            draft.code[(code[1] or "").strip("() ").lower()] = size.amount
+            break
     if total is None:
-        size = _other_total(line)
-        if size is not None and size > 100_000:
-            draft.other_totals.append((line_number, size))
-            del draft.other_totals[:-50]
+        found = _sum(draft, line, line_number) or _parts(draft, line, line_number) or _other_total(line)
+        # What is rounded before there is a model is an estimate or a limit.
+        if found is not None and found.amount > _SMALLEST and (found.exact or draft.trained):
+            draft.other_totals.append(Size(found.amount, line_number, found.exact))
+            del draft.other_totals[:-_KEPT]
 
 
-def _other_total(line: str) -> int | None:
-    match = _OTHER_TOTAL.search(line) or _RESULT.search(line)
-    if match is None or (match[0].lower().startswith("total_bytes") and not _OF_ARTIFACT.search(line)):
+def _bytes(reading: Reading | None, line_number: int = 0) -> Size | None:
+    return None if reading is None or reading.value is None else Size(int(reading.value), line_number, reading.exact)
+
+
+def _keep(
+    draft: Draft, sizes: dict[str, Size], codec: str, line_number: int, line: str, reading: Reading | None
+) -> None:
+    """The size under its codec; bytes are not overwritten by rounded megabytes."""
+    size = _bytes(reading, line_number)
+    if size is None:
+        if reading is not None and reading.end > reading.start and sizes is draft.totals:
+            draft.unread["artifact"] = (line_number, f"{line[reading.start : reading.end]!r}: {reading.problem}")
+        return
+    draft.unread.pop("artifact", None)
+    if size.exact or codec not in sizes or not sizes[codec].exact:
+        sizes[codec] = size
+
+
+def _parts(draft: Draft, line: str, line_number: int) -> Size | None:
+    """The total of a line that has a total beside its parts; the parts are kept."""
+    found: dict[str, Size] = {}
+    for match in _PART.finditer(line):
+        size = _bytes(size_at(line, match.end(), "bytes"), line_number)
+        before = line[max(0, match.start() - 20) : match.start()].lower()
+        if any(word in before for word in _UNPACKED):
+            return None  # the total of an uncompressed model
+        if size is not None and match.lastgroup is not None:
+            found.setdefault(match.lastgroup, size)
+    if "total" not in found or len(found) < 2:
         return None
-    return whole(next(group for group in match.groups() if group))
+    if "model" in found and _SMALLEST < found["model"].amount <= found["total"].amount:
+        draft.parts = found["model"]
+    return found["total"]
+
+
+def _sum(draft: Draft, line: str, line_number: int) -> Size | None:
+    """The total of a line that adds the code to the model."""
+    if "+" not in line or "code" not in line.lower():
+        return None
+    for digit in _DIGIT.finditer(line):
+        model = size_at(line, digit.start(), "bytes")
+        plus = _SUM_SIGN.match(line, model.end) if model is not None else None
+        code = size_at(line, plus.end(), "bytes") if plus else None
+        equals = _EQUALS.match(line, code.end) if code is not None else None
+        if model is None or code is None or equals is None:
+            continue
+        total = size_at(line, equals.end(), code.unit or model.unit or "bytes")
+        part, sum_ = _bytes(model, line_number), _bytes(total, line_number)
+        if part is not None and part.amount > _SMALLEST:
+            draft.parts = part
+        if code.value is not None and code.exact and code.value < _LARGEST_CODE:
+            draft.code.setdefault("", int(code.value))
+        return sum_
+    return None
+
+
+def _other_total(line: str) -> Size | None:
+    match = _OTHER_TOTAL.search(line)
+    if match is not None:
+        if match[0].lower().startswith("total_bytes") and not _OF_ARTIFACT.search(line):
+            return None
+        return _bytes(size_at(line, match.end(), "bytes"))
+    match = _TOTAL_WITH_UNIT.search(line)
+    return _bytes(size_at(line, match.end())) if match else None
 
 
 def _codec(text: str) -> str:
@@ -73,12 +148,12 @@ def code_bytes(draft: Draft) -> int | None:
 
 
 def model_bytes(draft: Draft) -> int | None:
-    packed = [size for codec, (_, size) in draft.models.items() if _packed(codec)]
-    return min(packed, default=None)
+    packed = [size.amount for codec, size in draft.models.items() if _packed(codec)]
+    return min(packed, default=None) or (draft.parts.amount if draft.parts is not None else None)
 
 
 def raw_model_bytes(draft: Draft) -> int | None:
-    plain = [size for codec, (_, size) in draft.models.items() if not _packed(codec)]
+    plain = [size.amount for codec, size in draft.models.items() if not _packed(codec)]
     return max(plain, default=None)
 
 
@@ -86,31 +161,38 @@ def artifact(draft: Draft) -> tuple[int, int | None] | None:
     """Bytes of code and compressed model, and the line that says so.
 
     A total that names a codec comes first, the smallest where there are several: a total without one is the
-    uncompressed model as a rule. Then a total by another name, then the sum of the parts.
+    uncompressed model as a rule. Then a total by another name, then the sum of the parts. Rounded megabytes stand
+    behind bytes.
     """
-    packed = [(size, line) for codec, (line, size) in draft.totals.items() if _packed(codec)]
+    packed = [size for codec, size in draft.totals.items() if _packed(codec)]
     if packed:
-        return min(packed)
+        return _least(packed)
     raw = raw_model_bytes(draft)
-    plain = [(size, line) for codec, (line, size) in draft.totals.items() if not _packed(codec)]
+    plain = [size for codec, size in draft.totals.items() if not _packed(codec)]
     # The line of a raw total repeats the raw model plus the code; anything smaller is a real total.
-    plain = [(size, line) for size, line in plain if raw is None or size < raw]
+    plain = [size for size in plain if raw is None or size.amount < raw]
     code, model = code_bytes(draft), model_bytes(draft)
     if plain and (raw is not None or model is not None):
-        return min(plain)
+        return _least(plain)
     if draft.other_totals:
-        line, size = draft.other_totals[-1]
+        last = next((s for s in reversed(draft.other_totals) if s.exact), draft.other_totals[-1])
         # "artifact" often means the model alone.
-        if code is not None and model is not None and size == model:
+        if code is not None and model is not None and last.amount == model:
             return model + code, None
-        return size, line
+        return last.amount, last.line
     if model is not None and code is not None:
         return model + code, None
-    return min(plain, default=None)
+    return _least(plain) if plain else None
+
+
+def _least(sizes: Sequence[Size]) -> tuple[int, int | None]:
+    exact = [size for size in sizes if size.exact] or sizes
+    least = min(exact, key=lambda size: (size.amount, size.line))
+    return least.amount, least.line
 
 
 def raw_total(draft: Draft) -> int | None:
     """A total that is the uncompressed model with the code."""
     raw = raw_model_bytes(draft)
-    totals = [size for codec, (_, size) in draft.totals.items() if not _packed(codec)]
+    totals = [size.amount for codec, size in draft.totals.items() if not _packed(codec)]
     return next((size for size in totals if raw is not None and size >= raw), None)
