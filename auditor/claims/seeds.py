@@ -60,8 +60,8 @@ def seed_row(seed: int | None, fields: Object, where: str) -> SeedClaim | None:
         seed=seed,
         val_bpb=to_float(bpb[1]) if bpb else None,
         val_loss=to_float(loss[1]) if loss else None,
-        artifact_bytes=to_bytes(size[1]) if size else None,
-        code_bytes=to_bytes(code[1]) if code else None,
+        artifact_bytes=to_bytes(size[1], size[0]) if size else None,
+        code_bytes=to_bytes(code[1], code[0]) if code else None,
         steps=int(count) if count is not None else None,
         train_seconds=to_seconds(train[1], train[0]) if train else None,
         eval_seconds=to_seconds(evaluation[1], evaluation[0]) if evaluation else None,
@@ -116,7 +116,7 @@ def _from_mapping(value: Object, where: str, figure: str) -> list[SeedClaim]:
 
 def _bare(seed: int, entry: object, where: str, figure: str) -> list[SeedClaim]:
     if figure == "artifact_bytes":
-        size = to_bytes(entry)
+        size = to_bytes(entry, where.rsplit(".", 1)[0].rsplit(":", 1)[-1])
         return [] if size is None else [SeedClaim(where, seed, artifact_bytes=size)]
     number = to_float(entry)
     if number is None:

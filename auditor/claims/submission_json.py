@@ -165,7 +165,7 @@ def _scalars(fields: Mapping[str, object], name: str) -> Claims:
 
 def _bytes(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> Claim[int] | None:
     found = S.pick(fields, keys)
-    size = to_bytes(found[1]) if found else None
+    size = to_bytes(found[1], found[0]) if found else None
     return Claim(size, f"{name}:{found[0]}") if found and size is not None else None
 
 

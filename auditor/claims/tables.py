@@ -181,23 +181,19 @@ def _claim(row: _Row, header: list[str], columns: _Columns) -> SeedClaim:
 
     def number(role: str) -> float | None:
         text = cell(role)
-        figure = first_figure(text[0]) if text else None
-        return figure[0] if figure else None
+        return first_figure(text[0]) if text else None
 
     figures = _figures(row, header, columns.bpb)
     result = _figures(row, header, columns.bpb[-1:] if len(columns.bpb) > columns.unnamed else ())
     size, code, steps = cell("artifact_bytes"), cell("code_bytes"), number("steps")
     train, evaluation = cell("train_seconds"), cell("eval_seconds")
-    artifact = to_bytes(size[0]) if size else None
-    if artifact is not None and size is not None and artifact < 100_000 and "kb" in size[1].lower():
-        artifact *= 1000
     return SeedClaim(
         where=row.where,
         seed=row.seed,
         val_bpb=next(iter(result.values()), None),
         val_loss=number("val_loss"),
-        artifact_bytes=artifact,
-        code_bytes=to_bytes(code[0]) if code else None,
+        artifact_bytes=to_bytes(*size) if size else None,
+        code_bytes=to_bytes(*code) if code else None,
         steps=int(steps) if steps is not None else None,
         train_seconds=to_seconds(*train) if train else None,
         eval_seconds=to_seconds(*evaluation) if evaluation else None,
@@ -210,6 +206,6 @@ def _figures(row: _Row, header: list[str], columns: Sequence[int]) -> dict[str, 
     found: dict[str, float] = {}
     for index in columns:
         figure = first_figure(plain(row.cells[index])) if index < len(row.cells) else None
-        if figure is not None and 0 <= figure[0] < _HIGHEST:
-            found[plain(header[index])[:_NAME_LIMIT]] = figure[0]
+        if figure is not None and 0 <= figure < _HIGHEST:
+            found[plain(header[index])[:_NAME_LIMIT]] = figure
     return found

@@ -1,33 +1,23 @@
-"""Figures as people write them: thousands separators, units, approximations, bold."""
+"""Figures of claims: JSON numbers and what people write into strings and tables."""
 
 from __future__ import annotations
 
 import math
 import re
 
-_FIGURE = re.compile(
-    r"(?<![\w.])([-+\u2212]?\d{1,3}(?:[,_\u202f]\d{3}){1,5}(?:\.\d{1,12})?"
-    r"|[-+\u2212]?\d{1,15}(?:\.\d{1,18})?(?:[eE][-+]?\d{1,3})?)"
-)
-_UNIT = re.compile(r"\s{0,3}(MiB|MB|KiB|KB|kB|GB|bytes|byte|B|ms|seconds|secs|sec|s|minutes|min|m|h)?(?![A-Za-z])")
-_SCALE = {"mib": 1_048_576.0, "mb": 1e6, "kib": 1024.0, "kb": 1e3, "gb": 1e9}
-_TIME = {"ms": 0.001, "minutes": 60.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_MAX_TEXT = 200
+from auditor.quantities import duration_at, find_durations, find_figure, find_size, size_at, unit_of_name
+
+_MAX_TEXT = 400
+_LEAST_BYTES = 1000  # a bare size below this is in megabytes
+# The longest phase that anybody trained for lasts two days; a bare number far beyond that is in milliseconds, one
+# near it may be either.
+_LONGEST_SECONDS, _LEAST_MILLISECONDS = 100_000.0, 300_000.0
 
 
-def first_figure(text: str) -> tuple[float, str] | None:
-    """The first number in the text and the unit right after it (lower case, "" without one)."""
-    text = text[:_MAX_TEXT].replace("*", "").replace("`", "").replace("~", "")
-    match = _FIGURE.search(text)
-    if match is None:
-        return None
-    plain = match[1].replace(",", "").replace("_", "").replace("\u202f", "").replace("\u2212", "-")
-    try:
-        value = float(plain)
-    except ValueError:
-        return None
-    unit = _UNIT.match(text, match.end())
-    return (value, (unit[1] or "").lower() if unit else "") if math.isfinite(value) else None
+def first_figure(text: str) -> float | None:
+    """The first number in the text, whatever follows it; None without one."""
+    reading = find_figure(text[:_MAX_TEXT])
+    return reading.value if reading is not None and reading.value is not None and math.isfinite(reading.value) else None
 
 
 def _plain(value: object) -> float | None:
@@ -40,50 +30,60 @@ def _plain(value: object) -> float | None:
 
 def to_float(value: object) -> float | None:
     """A figure without unit; None where the value is none."""
-    if isinstance(value, str):
-        figure = first_figure(value)
-        return figure[0] if figure else None
-    return _plain(value)
+    return first_figure(value) if isinstance(value, str) else _plain(value)
 
 
-def to_bytes(value: object) -> int | None:
-    """Bytes: a number of bytes, or a text with a unit. A bare number under 1,000 is taken as megabytes."""
+def to_bytes(value: object, key: str = "") -> int | None:
+    """Bytes; the unit is the text's own, else the key's. A bare number under 1,000 is taken as megabytes."""
     if isinstance(value, str):
-        figure = first_figure(value)
-        if figure is None:
+        text = value[:_MAX_TEXT]
+        sized = find_size(text)
+        if sized is not None and sized.value is not None:
+            return round(sized.value)
+        bare = find_figure(text)
+        known = size_at(text, bare.start, "mb") if bare is not None else None
+        if bare is None or known is None or known.value is None:
             return None
-        amount, unit = figure
-        amount *= _SCALE.get(unit, 1.0)
-        if unit in ("", "mb") and amount < 1000:
-            amount *= 1e6
-        return round(amount)
-    amount_or_none = _plain(value)
-    if amount_or_none is None:
+        amount = bare.value
+    else:
+        amount = _plain(value)
+    if amount is None or not math.isfinite(amount) or amount < 0:
         return None
-    return round(amount_or_none * 1e6) if 0 < amount_or_none < 1000 else round(amount_or_none)
+    unit = unit_of_name(key, size=True)
+    # A key may name megabytes and hold bytes: no artifact has a million megabytes.
+    if unit and (unit not in ("b", "byte", "bytes")) and amount < 1_000_000:
+        scaled = size_at(f"{amount:.12g} {unit}")
+        return round(scaled.value) if scaled is not None and scaled.value is not None else None
+    return round(amount * 1e6) if 0 < amount < _LEAST_BYTES else round(amount)
 
 
 def to_seconds(value: object, key: str = "") -> float | None:
-    """Seconds; the unit is the text's own, else the key's (`_ms`, `_min`), else seconds."""
-    lower = key.lower()
+    """Seconds; the unit is the text's own, else the key's (`_ms`, `_min`), else seconds.
+
+    None where a unit is not known, and for a bare number that may be in seconds as well as in milliseconds.
+    """
+    unit = unit_of_name(key)
     if isinstance(value, str):
-        figure = first_figure(value)
-        if figure is None:
+        text = value[:_MAX_TEXT]
+        timed = find_durations(text)
+        if timed:
+            return timed[0].value
+        bare = find_figure(text)
+        reading = duration_at(text, bare.start, unit or "s") if bare is not None else duration_at(text)
+        if reading is None or reading.value is None:
             return None
-        amount, unit = figure
-        if unit:
-            return amount * _TIME.get(unit, 1.0)
+        amount, unit = (reading.value, "s") if unit or reading.unit else (reading.value, "")
     else:
-        amount_or_none = _plain(value)
-        if amount_or_none is None:
+        plain = _plain(value)
+        if plain is None:
             return None
-        amount = amount_or_none
-    if lower.endswith("ms") or "_ms_" in lower or "(ms)" in lower or " ms" in lower:
-        return amount / 1000
-    if lower.endswith(("_min", "minutes", "_m")) or "(min" in lower:
-        return amount * 60
-    # No phase of the challenge lasts a day: such a number is milliseconds.
-    return amount / 1000 if amount > 100_000 else amount
+        amount = plain
+    if unit:
+        reading = duration_at(f"{amount:.12g} {unit}")
+        return reading.value if reading is not None else None
+    if amount <= _LONGEST_SECONDS:
+        return amount
+    return amount / 1000 if amount >= _LEAST_MILLISECONDS else None
 
 
 def to_seed(value: object) -> int | None:

@@ -15,6 +15,8 @@ _COMPACT = re.compile(
     r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:ins?)?)?(?:(\d{1,6}(?:\.\d{1,9})?)s(?:ecs?)?)?(?![A-Za-z0-9])"
 )
 _ISO = re.compile(r"P(?:(\d{1,3})D)?T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?(?![A-Za-z0-9])")
+# A number that is no part of a word, a date or a larger number.
+_START = re.compile(r"(?<![\w.,:/-])\d")
 _NEXT_PART = re.compile(r"\s{0,2}(?:,|and|&)?\s{0,2}")
 
 
@@ -81,3 +83,15 @@ def _further_parts(text: str, seconds: float, end: int, scale: float) -> tuple[f
         if part is None or value is None or part >= scale or value < 0 or value * part >= scale:
             return seconds, end
         seconds, end, scale = seconds + value * part, stop, part
+
+
+def find_durations(text: str, at: int = 0, reach: int = 400) -> list[Reading]:
+    """The durations with a unit of their own that begin within `reach` characters of `at`, in order."""
+    found: list[Reading] = []
+    for match in _START.finditer(text, at, min(len(text), at + reach)):
+        if found and match.start() < found[-1].end:
+            continue
+        reading = duration_at(text, match.start())
+        if reading is not None and reading.value is not None:
+            found.append(reading)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from auditor.quantities import Reading, duration_at
+from auditor.quantities import duration_at, find_durations
 from auditor.runs.draft import Draft, whole
 
 _TRAIN_TIME = re.compile(r"train(?:ing)?_time(?P<unit>_\w{1,10})?[\"']?\s{0,2}[:=]\s{0,4}(?=[\d.~(\"'nNtT])")
@@ -18,7 +18,6 @@ _TRAINED_IN = re.compile(
 )
 _EFFECTIVE = re.compile(r"effective\s{0,2}[:=]\s{0,2}(?=\d)")
 _RESERVE = re.compile(r"reserving\s{1,3}(?=\d)")
-_DIGIT = re.compile(r"(?<![\w.,:/-])\d")
 _REACH = 60  # characters after words that announce a duration
 _ROUND = frozenset({"m", "min", "mins", "minute", "minutes", "h", "hr", "hours"})
 # Short phases of training that follow the stop of the loop.
@@ -26,18 +25,6 @@ _BURST = re.compile(
     r"\b(?:\w{0,20}burst|fine-?tune|finetuning|post[-_ ]?train\w{0,4}|qat_phase|phase ?2)\b", re.IGNORECASE
 )
 _ENDS = re.compile(r"\b(?:done|complete|completed|finished|end|took|elapsed|time)\b|:done", re.IGNORECASE)
-
-
-def durations_in(line: str, at: int = 0, reach: int = 400) -> list[Reading]:
-    """The durations with a unit of their own that begin within `reach` characters, in order."""
-    found: list[Reading] = []
-    for match in _DIGIT.finditer(line, at, min(len(line), at + reach)):
-        if found and match.start() < found[-1].end:
-            continue
-        reading = duration_at(line, match.start())
-        if reading is not None and reading.value is not None:
-            found.append(reading)
-    return found
 
 
 def read_step(draft: Draft, line_number: int, line: str) -> None:
@@ -96,7 +83,7 @@ def read_stop(draft: Draft, line_number: int, line: str) -> None:
         return
     done = _TRAINED_IN.search(line)
     if done and draft.stop_line is None:
-        found = durations_in(line, done.end(), _REACH)
+        found = find_durations(line, done.end(), _REACH)
         if found:
             draft.stop_seconds, draft.stop_line = found[0].value, line_number
 
@@ -120,7 +107,7 @@ def read_burst(draft: Draft, line_number: int, line: str) -> None:
     burst = _BURST.search(line)
     if burst is None or draft.stop_line is None or draft.finished or not _ENDS.search(line, burst.end()):
         return
-    found = durations_in(line, burst.end())
+    found = find_durations(line, burst.end())
     if found and found[-1].value is not None:
         draft.bursts[burst[0].lower()] = (line_number, found[-1].value)
 

@@ -26,6 +26,7 @@ _PROGRESS = re.compile(
     r"|early.?stop|\bbest_|_tuner|ttp: b\d",
     re.IGNORECASE,
 )
+_FORMAT = re.compile(r"\{[A-Za-z_(\d]")  # a format string of echoed code; a dump has quotes behind its brace
 _NOT_A_SCORE = re.compile(r"gain|gap|delta|improve|target|baseline|threshold|tolerance|recover(?:y|ed)", re.IGNORECASE)
 _PLAIN_KEYS = frozenset({"val_bpb", "bpb"})
 
@@ -42,7 +43,7 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
         return None
     key, value, start = found
     step = _STEP.match(line) or _STEP_ONLY.match(line)
-    if step is None and (_PROGRESS.search(line) or "{" in line[:start].rstrip('{ "')):
+    if step is None and (_PROGRESS.search(line) or _FORMAT.search(line, 0, start)):
         return None
     loss = _figure(line, "val_loss") or _figure(line, "loss")
     start = min(start, loss[2]) if loss else start

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from auditor.quantities import duration_at
-from auditor.runs.clock import durations_in
+from auditor.quantities import duration_at, find_durations
 from auditor.runs.draft import Draft
 from auditor.runs.model import Evaluation, TimedPass
 from auditor.runs.score import kind
@@ -62,7 +61,7 @@ def read_adaptation(draft: Draft, line_number: int, line: str) -> None:
     match = _PASS.match(line)
     if match is None or not _OVER.search(line) or _NOT_OVER.search(line) or len(draft.passes) >= 200:
         return
-    found = durations_in(line, match.end(), 200)
+    found = find_durations(line, match.end(), 200)
     if found and found[-1].value:
         outside = _OUTSIDE.search(line) is not None
         draft.passes.append(TimedPass(line_number, match["what"].lower(), found[-1].value, outside))
