@@ -75,6 +75,8 @@ class Claims:
     readme_seeds: tuple[SeedClaim, ...] = ()
     readme_val_bpb: Claim[float] | None = None
     readme_artifact_bytes: Claim[int] | None = None
+    readme_train_seconds: Claim[float] | None = None
+    readme_eval_seconds: Claim[float] | None = None
     commands: tuple[Command, ...] = ()
     non_record: Claim[bool] | None = None  # the submission says that it is not a record attempt
     raw: Mapping[str, object] = field(default_factory=dict)  # the parsed JSON object

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.claims.commands import read_launcher, read_readme_commands
-from auditor.claims.model import Claim, Claims, Command
+from auditor.claims.model import Claim, Claims, Command, SeedClaim
 from auditor.claims.readme import read_readme
+from auditor.claims.stated import times
 from auditor.claims.submission_json import read_submission_json
+from auditor.claims.times import stated_times
 from auditor.submission import Submission, SubmissionFile
 
 _NON_RECORD = re.compile(r"non[-_ ]?record", re.IGNORECASE)
 _TEXT_LIMIT = 2_000_000
+_TIMED_LINES = 400  # of a README
 
 
 def read_claims(submission: Submission) -> Claims:
@@ -25,10 +29,17 @@ def read_claims(submission: Submission) -> Claims:
         rows, bpb, size = read_readme(text, readme.path, claims)
         claims = replace(claims, readme_seeds=rows, readme_val_bpb=bpb, readme_artifact_bytes=size)
         claims = replace(claims, problems=claims.problems + _undecodable(readme))
+        lines = [(f"{readme.path}:{number}", line) for number, line in enumerate(text.split("\n")[:_TIMED_LINES], 1)]
+        claims = replace(
+            claims,
+            readme_train_seconds=stated_times(lines, "train"),
+            readme_eval_seconds=stated_times(lines, "eval"),
+        )
         commands += read_readme_commands(text, readme.path)
     for file in sorted(submission.files, key=lambda f: (f.path.count("/"), f.path)):
         if file.data and file.path.lower().endswith((".sh", ".bash")):
             commands += read_launcher(file.text[:_TEXT_LIMIT], file.path)
+    claims = _with_times(claims)
     track = claims.track or (Claim(submission.track, submission.folder) if submission.track else None)
     first_lines = readme.text[:600] if readme is not None and readme.data else ""
     return replace(
@@ -46,6 +57,34 @@ def _from_json(submission: Submission) -> Claims:
     if file.data is None:
         return Claims(problems=(f"{file.path} could not be read ({file.problem or 'no content'}).",))
     return read_submission_json(file.text, file.path)
+
+
+def _with_times(claims: Claims) -> Claims:
+    """The times that are claimed: by a key of submission.json, the README, a nested key, the seeds, or a text."""
+    texts = [(f"submission.json:{key}", value) for key, value in claims.raw.items() if isinstance(value, str)]
+    train = (
+        claims.train_seconds
+        or claims.readme_train_seconds
+        or _largest(times(claims.raw, "train"))
+        or _largest([Claim(r.train_seconds, r.where) for r in _rows(claims) if r.train_seconds is not None])
+        or stated_times(texts, "train")
+    )
+    evaluation = (
+        claims.eval_seconds
+        or claims.readme_eval_seconds
+        or _largest(times(claims.raw, "eval"))
+        or _largest([Claim(r.eval_seconds, r.where) for r in _rows(claims) if r.eval_seconds is not None])
+        or stated_times(texts, "eval")
+    )
+    return replace(claims, train_seconds=train, eval_seconds=evaluation)
+
+
+def _rows(claims: Claims) -> tuple[SeedClaim, ...]:
+    return (*claims.seeds, *claims.readme_seeds)
+
+
+def _largest(stated: Sequence[Claim[float]]) -> Claim[float] | None:
+    return max(stated, key=lambda claim: claim.value, default=None)
 
 
 def _undecodable(file: SubmissionFile) -> tuple[str, ...]:
