@@ -41,15 +41,15 @@ _LIMIT = re.compile(
 )
 _STRICT = re.compile(r"(?:\u2264|<=|within|at most)\s{0,2}[~*`]{0,3}\s?$", re.IGNORECASE)
 _BETWEEN = re.compile(
-    r"[\s:=~*`|(\u2248]{0,8}(?:(?:time|took|takes|run|ran|runs|for|in|is|was|of|stop(?:ped)?|at|total|~?[\d,]{1,9} steps"
-    r"|about|approximately|wallclock|all|the|on|per seed|seeds?|\d|[:=~*`()\s-]){0,10})$",
+    r"[\s:=~*`|(\u2248]{0,8}(?:(?:time|took|takes|run|ran|runs|for|in|is|was|of|stop(?:ped)?|at|total"
+    r"|~?[\d,]{1,9} steps|about|approximately|wallclock|all|the|on|per seed|seeds?|\d|[:=~*`()\s-]){0,10})$",
     re.IGNORECASE,
 )
 # Times of a part, of one step, of somebody else or of a budget.
 _PART = re.compile(
     r"roundtrip|sliding|diagnostic|standard|non-overlap|pass \d|ttt\b|slot|n-?gram|gptq|hessian|compile|precompute"
-    r"|per[- ]step|baseline|/step|budget|saves?\b|faster|slower|overhead|extra|additional|reserve|overtime|previous|prior"
-    r"|\bvs\b",
+    r"|per[- ]step|baseline|/step|budget|saves?\b|faster|slower|overhead|extra|additional|reserve|overtime|previous"
+    r"|prior|\bvs\b",
     re.IGNORECASE,
 )
 _RANGE = re.compile(
