@@ -12,6 +12,7 @@ from auditor.judgement.agreement import weigh
 from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
 from auditor.limits.model import describe
 from auditor.program.recipe.formula import Formula
+from auditor.program.scores import unfollowed
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
 from auditor.runs.unread import unread_logs
@@ -53,8 +54,11 @@ def judge(
     outcomes: list[RuleOutcome] = []
     findings: list[Finding] = []
     rulings, agreement = weigh(facts, rules, {rule.id: _apply(rule, facts) for rule in rules})
+    gap = _gap(facts)
     for rule in sorted(rules, key=lambda r: r.id):
         ruling = rulings[rule.id]
+        if gap and rule.behaviour is not None and ruling.outcome is Outcome.PASS:
+            ruling = replace(ruling, outcome=Outcome.NOT_CHECKED, reason=gap)  # what was not understood is no pass
         outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason))
         findings += (_completed(finding, rule, facts) for finding in ruling.findings)
     verdict, because = _verdict(outcomes, not_judged_because(facts, outcomes))
@@ -158,6 +162,8 @@ def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome]) -> str:
         return f"the scored code could not be read: {sources.entry_because or 'no training script was found'}"
     if not program.followed:
         return f"the scored code could not be followed: {'; '.join(program.problems[:1]) or 'no reason given'}"
+    if gap := _gap(facts):
+        return gap
     shipped = facts.submission.named("submission.json")
     if shipped is not None and not facts.claims.raw:
         return "the claim could not be read: submission.json holds no JSON object with a field in it"
@@ -167,6 +173,20 @@ def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome]) -> str:
         if row.outcome is Outcome.ERROR:
             return f"the rule {row.rule} could not be applied: {row.reason}"
     return ""
+
+
+def _gap(facts: Facts) -> str:
+    """What was not followed on the way to the score, "" if everything was or a run has shown what it does."""
+    gaps = unfollowed(facts.program)
+    if not gaps or (facts.probe is not None and facts.probe.decided):
+        return ""
+    first = gaps[0]
+    more = f", and {len(gaps) - 1} more" if len(gaps) > 1 else ""
+    touches = " and ".join(sorted(first.touches))
+    return (
+        f"{first.place.unit.label}:{first.place.line}: {first.what} was not followed ({first.why}) and may change "
+        f"{touches}{more}; --probe would show what it does"
+    )
 
 
 def caps(headline: Sequence[Run], claims: Claims, budgets: Budgets) -> tuple[Cap, ...]:

@@ -67,6 +67,8 @@ def _run(
     frame = Frame(entry)
     try:
         machine.execute(frame, entry.tree.body)
+        for function, given in machine.at_exit:
+            machine.call(frame, entry.tree, function, given, {})
     except Budget:
         machine.problems.append("the program is larger than the interpreter's bound; its end was not followed")
     except RecursionError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.program.model import Program
-from auditor.program.trace import Adapt, Loop, Order, Output, ReportLine, Trace
+from auditor.program.trace import Adapt, Loop, Order, Output, ReportLine, Trace, Unfollowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,14 @@ def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
         if fitting:
             return fitting
     return lines
+
+
+def unfollowed(program: Program) -> tuple[Unfollowed, ...]:
+    """What was not followed on the way to the last printed score, in the order in which it runs."""
+    trace = program.trace
+    last = max((report.order for report in trace.reports if report.outputs), default=0)
+    gaps = [gap for gap in trace.unfollowed.values() if gap.active is not False and gap.order <= last]
+    return tuple(sorted(gaps, key=lambda gap: gap.order))
 
 
 def _normal(text: str) -> str:

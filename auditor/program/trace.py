@@ -112,6 +112,18 @@ class ReportLine(Event):
     recipe: Node | None = None
 
 
+@dataclass(eq=False, slots=True)
+class Unfollowed(Event):
+    """Something that the run did not follow, and that may change what the score is made of.
+
+    `touches` says what it can get hold of: "weights", "tokens", "losses", "tables" or "the figure".
+    """
+
+    what: str
+    why: str
+    touches: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Printed:
     """Where a line is printed: through which function, under which decisions of switches (outermost first)."""
@@ -137,6 +149,7 @@ class Trace:
     scales: dict[int, Scale] = field(default_factory=dict)
     stacks: dict[int, Stack] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
+    unfollowed: dict[tuple[object, ...], Unfollowed] = field(default_factory=dict)  # one for each place and thing
     switched: bool = False  # a switch of the configuration has decided a branch
     heads: dict[str, list[Printed]] = field(default_factory=dict)  # by the constant beginning of the line
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ A value carries *tags*, facts about its origin that flow through every operation
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -93,6 +93,7 @@ class Function(Obj):
     frame: Frame
     owner: Class | None = None  # the class whose body defines it
     name: str = ""
+    attributes: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +113,34 @@ class Partial(Obj):
 
 
 @dataclass(slots=True, eq=False)
+class Native(Obj):
+    """A callable that the interpreter itself knows: `attrgetter("step")`, `torch.func.grad(f)`.
+
+    `run` takes the machine, the frame and the node of the call, and the arguments.
+    """
+
+    name: str
+    run: Callable[..., Value]
+    holds: tuple[Value, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Either(Obj):
+    """One of several callables or objects, where it cannot be told which; `every`: each of them comes up."""
+
+    options: list[Value]
+    every: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class File(Obj):
+    """An open file, or a buffer in memory; `path` is a template with {} for what is not known."""
+
+    path: str
+    held: Value
+
+
+@dataclass(slots=True, eq=False)
 class Class(Obj):
     name: str
     bases: list[Value]
@@ -119,6 +148,7 @@ class Class(Obj):
     unit: Unit
     node: ast.ClassDef
     dataclass: bool = False
+    meta: Value | None = None  # the metaclass, where the program defines it
 
     def lookup(self, name: str, depth: int = 0) -> Value | None:
         if name in self.attributes:
@@ -246,6 +276,14 @@ def deep_tags(value: Value, depth: int = 3) -> Tags:
             tags |= deep_tags(item, depth - 1)
     elif isinstance(obj, Bound):
         tags |= deep_tags(obj.receiver, depth - 1)
+    elif isinstance(obj, Either):
+        for item in obj.options:
+            tags |= deep_tags(item, depth - 1)
+    elif isinstance(obj, Native):
+        for item in obj.holds:
+            tags |= deep_tags(item, depth - 1)
+    elif isinstance(obj, File):
+        tags |= deep_tags(obj.held, depth - 1)
     return tags
 
 
@@ -276,15 +314,61 @@ def _joined(a: Value, b: Value) -> Value:
             items = [join(x, y) for x, y in zip(a.obj.items, b.obj.items, strict=True)]
             return Value(a.tags | b.tags, obj=Sequence(items))
         return Value(a.tags | b.tags, obj=Sequence([*a.obj.items, *b.obj.items][:32], exact=False))
+    if (either := _either(a, b)) is not None:
+        return either
     # The object decides more than None or an unknown does: keep whichever side has one.
     obj = a.obj if a.obj is not None else b.obj
     base = a.base or b.base
     return Value(a.tags | b.tags, UNKNOWN, obj, base, a.mutable or b.mutable)
 
 
+MAX_OPTIONS = 24
+"""Objects that are told apart where one of them is meant; of more, the last ones are not followed."""
+
+
+def _either(a: Value, b: Value) -> Value | None:
+    """Both sides, where they are different functions or objects of the program."""
+    sides = [*options(a), *options(b)]
+    if not all(_told_apart(side) for side in sides):
+        return None
+    distinct: list[Value] = []
+    for side in sides:
+        if not any(_same(side, other) for other in distinct):
+            distinct.append(side)
+    if len(distinct) == 1:
+        return None
+    return Value(a.tags | b.tags, obj=Either(distinct[:MAX_OPTIONS]))
+
+
+def options(value: Value) -> list[Value]:
+    return value.obj.options if isinstance(value.obj, Either) else [value]
+
+
+def _told_apart(value: Value) -> bool:
+    obj = value.obj
+    if isinstance(obj, Instance):
+        return obj.kind == "optimizer" or (obj.kind == "object" and obj.cls is not None)
+    return isinstance(obj, (Function, Partial, Class, Native)) or (isinstance(obj, Bound) and obj.name != "super")
+
+
+def _same(a: Value, b: Value) -> bool:
+    if isinstance(a.obj, Function) and isinstance(b.obj, Function):
+        return a.obj.node is b.obj.node and a.obj.frame is b.obj.frame
+    if isinstance(a.obj, Bound) and isinstance(b.obj, Bound):
+        return a.obj.name == b.obj.name and (
+            a.obj.receiver is b.obj.receiver
+            or (a.obj.receiver.obj is not None and a.obj.receiver.obj is b.obj.receiver.obj)
+            or (a.obj.receiver.obj is None and b.obj.receiver.obj is None)  # methods of two tensors are the same
+        )
+    return a.obj is b.obj
+
+
+_UNTAGGED = (Instance, Function, Class, External, PyModule, Bound, Either, Native)
+
+
 def with_tags(value: Value, tags: Tags) -> Value:
     """The same value with more tags; objects keep their identity, so a list stays the same list."""
-    if not tags or tags <= value.tags or isinstance(value.obj, (Instance, Function, Class, External, PyModule, Bound)):
+    if not tags or tags <= value.tags or isinstance(value.obj, _UNTAGGED):
         return value
     base = value if value.mutable and value.base is None else value.base
     return Value(value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe)

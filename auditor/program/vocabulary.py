@@ -251,3 +251,89 @@ LIKE_THE_INPUT = frozenset(
     }
 )  # fmt: skip
 """Functions and methods whose result measures what their first operand does: moves, casts, views, selections."""
+
+
+KNOWN = frozenset(
+    {
+        "abc", "apex", "argparse", "array", "ast", "asyncio", "atexit", "base64", "bisect", "bitsandbytes", "brotli",
+        "builtins", "bz2", "causal_conv1d", "codecs", "collections", "concurrent", "contextlib", "copy", "csv",
+        "ctypes", "cut_cross_entropy", "dataclasses", "datasets", "datetime", "decimal", "difflib", "dist", "einops",
+        "enum", "errno", "faulthandler", "fcntl", "fla", "flash_attn", "flash_attn_2_cuda", "flash_attn_3",
+        "flash_attn_interface", "fnmatch", "fractions", "functools", "gc", "getpass", "glob", "gzip", "hashlib",
+        "heapq", "html", "http", "huggingface_hub", "importlib", "inspect", "io", "itertools", "json", "kernels",
+        "liger_kernel", "linecache", "locale", "logging", "lzma", "mamba_ssm", "marshal", "math", "mmap", "mpmath",
+        "msgpack", "multiprocessing", "numba", "numbers", "numpy", "operator", "os", "pathlib", "pickle", "pip",
+        "pkg_resources", "platform", "posixpath", "pprint", "psutil", "pyarrow", "pynvml", "queue", "random", "re",
+        "requests", "resource", "runpy", "safetensors", "scipy", "select", "sentencepiece", "setproctitle",
+        "setuptools", "shlex", "shutil", "signal", "site", "sklearn", "socket", "sqlite3", "stat", "statistics",
+        "string", "struct", "subprocess", "sys", "sysconfig", "tempfile", "termios", "textwrap", "threading",
+        "tiktoken", "time", "tokenize", "tokenizers", "torch", "torchao", "torchvision", "tqdm", "traceback",
+        "transformer_engine", "transformers", "triton", "types", "typing", "typing_extensions", "unicodedata",
+        "unittest", "urllib", "uuid", "wandb", "warnings", "weakref", "xformers", "xxhash", "yaml", "zipfile",
+        "zlib", "zoneinfo", "zstandard",
+    }
+)  # fmt: skip
+"""Packages whose functions return a result and leave what they are given alone, those aside that are listed here."""
+
+
+def is_pure(dotted: str) -> bool:
+    """Whether a library function is known to change nothing that it is given, or only what is followed."""
+    package = dotted.partition(".")[0]
+    if package not in KNOWN:
+        return False
+    return not dotted.startswith(("torch.utils.cpp_extension", "ctypes.CDLL", "torch.ops"))
+
+
+KEEPS_FUNCTION = frozenset(
+    {
+        "atexit.register", "builtins.callable", "builtins.classmethod", "builtins.hash", "builtins.id",
+        "builtins.isinstance", "builtins.issubclass", "builtins.print", "builtins.repr", "builtins.staticmethod",
+        "builtins.str", "builtins.super", "collections.defaultdict", "contextlib.contextmanager",
+        "dataclasses.field", "functools.cache", "functools.cmp_to_key", "functools.lru_cache",
+        "functools.singledispatch", "functools.total_ordering", "functools.update_wrapper", "functools.wraps",
+        "inspect.getsource", "inspect.getsourcefile", "inspect.signature", "signal.signal", "torch._dynamo.disable",
+        "torch.compile", "torch.jit.script", "torch.jit.trace", "torch.library.custom_op",
+        "torch.library.register_fake", "torch.library.triton_op", "torch.optim.lr_scheduler.LambdaLR",
+        "types.MethodType", "typing.cast",
+    }
+)  # fmt: skip
+"""Functions that keep or describe a function of the program and do not call it."""
+
+
+NAMESPACES = frozenset({"ReduceOp", "Path", "PurePath", "Library"})
+"""Library classes whose functions are called without a receiver."""
+
+
+TENSOR_METHODS = frozenset(
+    {
+        "abs", "acos", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "all", "allclose", "amax", "amin",
+        "aminmax", "any", "apply_", "arange", "argmax", "argmin", "argpartition", "argsort", "as_strided",
+        "as_subclass", "asin", "astype", "atan", "baddbmm", "bernoulli", "bfloat16", "bincount", "bitwise_and",
+        "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bool",
+        "broadcast_to", "byte", "byteswap", "ceil", "char", "cholesky", "chunk", "clamp", "clamp_max", "clamp_min",
+        "clip", "clone", "compress", "conj", "contiguous", "copy", "cos", "cosh", "count_nonzero", "cpu", "cross",
+        "cuda", "cummax", "cumprod", "cumsum", "data_ptr", "deg2rad", "dense_dim", "dequantize", "det", "detach",
+        "diag", "diagonal", "diff", "digamma", "dim", "dist", "div", "dot", "double", "dtype", "dump", "dumps",
+        "element_size", "eq", "erf", "erfc", "exp", "exp2", "expand", "expand_as", "expm1", "fill", "flatten",
+        "flip", "float", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gather", "ge", "get_device",
+        "getfield", "greater", "gt", "half", "hash", "histc", "histogram", "hypot", "i0", "index_add", "index_copy",
+        "index_fill", "index_put", "index_select", "int", "inverse", "is_contiguous", "is_floating_point",
+        "is_pinned", "isclose", "isfinite", "isin", "isinf", "isnan", "item", "kthvalue", "le", "lerp", "less",
+        "lgamma", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logcumsumexp", "logical_and",
+        "logical_not", "logical_or", "logical_xor", "logit", "logsumexp", "long", "lt", "masked_fill",
+        "masked_scatter", "masked_select", "matmul", "max", "maximum", "mean", "median", "min", "minimum", "mm",
+        "mod", "moveaxis", "movedim", "mul", "multinomial", "mv", "name", "nan_to_num", "nanmean", "narrow",
+        "nbytes", "ndim", "ndimension", "ne", "neg", "nelement", "new_empty", "new_full", "new_ones", "new_tensor",
+        "new_zeros", "newbyteorder", "nonzero", "norm", "numel", "numpy", "outer", "partition", "permute",
+        "pin_memory", "pow", "prod", "put", "quantile", "ravel", "reciprocal", "record_stream", "relu", "remainder",
+        "renorm", "repeat", "repeat_interleave", "requires_grad", "requires_grad_", "reshape", "reshape_as",
+        "resize", "retain_grad", "roll", "rot90", "round", "rsqrt", "scatter", "scatter_add", "scatter_reduce",
+        "searchsorted", "select", "set", "sgn", "short", "sigmoid", "sign", "sin", "size", "slice_scatter",
+        "softmax", "sort", "split", "sqrt", "square", "squeeze", "std", "storage", "stride", "sub", "sum",
+        "swapaxes", "t", "take", "take_along_dim", "tan", "tanh", "tensor_split", "tile", "to", "to_dense",
+        "to_sparse", "tobytes", "tofile", "tolist", "topk", "trace", "transpose", "tril", "triu", "true_divide",
+        "trunc", "type", "type_as", "uint8", "unbind", "unflatten", "unfold", "unique", "unique_consecutive",
+        "unsqueeze", "untyped_storage", "var", "view", "view_as", "where", "xlogy", "zero", "zeros",
+    }
+)  # fmt: skip
+"""Methods of tensors and arrays that return a result and change nothing."""

@@ -32,6 +32,10 @@ MAX_UNITS = 200
 
 _CODE_SUFFIXES = (".py", ".sh", ".bash", *NATIVE_SUFFIXES)
 _NOT_DATA = (".md", ".log", ".txt", ".png", ".jpg", ".pid", ".pyc", ".gitignore")
+_NOT_READ = (".md", ".log", ".png", ".jpg", ".pyc")
+_SHIPPED = 512_000
+"""Bytes of a file of the folder that a program may read while it is followed."""
+
 _READABLE = 5_000
 """Characters of code, literals aside, from which on a script is a program of its own and not just a wrapper."""
 
@@ -107,7 +111,12 @@ class _Follower:
         )
         unused = _unused(self.submission, set(self.roles))
         problems = tuple(dict.fromkeys(self.problems))
-        return Sources(main, tuple(ordered), files, problems, unused, self.entry.because, dict(self.modules))
+        shipped = {
+            f.path: f.data
+            for f in self.submission.files
+            if f.data is not None and len(f.data) <= _SHIPPED and not f.path.endswith(_NOT_READ)
+        }
+        return Sources(main, tuple(ordered), files, problems, unused, self.entry.because, dict(self.modules), shipped)
 
     # -- units -------------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ class Sources:
     unused: tuple[str, ...] = ()  # code files of the folder that the program does not reach
     entry_because: str = ""
     modules: Mapping[str, Unit] = field(default_factory=dict)  # import name -> unit
+    shipped: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # small files of the folder, logs aside
 
     @property
     def code_bytes(self) -> int:

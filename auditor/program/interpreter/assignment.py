@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, effects, indexing, measured, operators, tokens
+from auditor.program.interpreter import (
+    containers,
+    effects,
+    indexing,
+    measured,
+    operators,
+    special,
+    tokens,
+    weights,
+)
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     TARGET,
@@ -16,12 +25,14 @@ from auditor.program.values import (
     Function,
     Instance,
     Mapping,
+    PyModule,
     Sequence,
     Tags,
     Value,
     deep_tags,
     dependence,
     join,
+    options,
     union,
     with_tags,
 )
@@ -42,14 +53,44 @@ def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
     elif isinstance(target, ast.Attribute):
         owner = m.evaluate(frame, target.value)
         value = tokens.named_value(target.attr, value)
-        if isinstance(owner.obj, (Instance, Class)):
-            owner.obj.attributes[target.attr] = value
-        elif target.attr == "data":
-            mutate(m, owner, value, replace=True)
-        elif owner.obj is not None and hasattr(owner.obj, "frame") and not isinstance(owner.obj, Function):
-            owner.obj.frame.names[target.attr] = value
+        store_attribute(m, frame, target, owner, target.attr, value)
     elif isinstance(target, ast.Subscript):
         _store(m, frame, target, value)
+
+
+def store_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, name: str, value: Value) -> None:
+    """`owner.name = value`, whatever the owner is."""
+    for option in options(owner):
+        obj = option.obj
+        if isinstance(obj, Instance):
+            _store_in_instance(m, frame, node, option, obj, name, value)
+        elif isinstance(obj, (Class, Function)):
+            obj.attributes[name] = value
+        elif isinstance(obj, External):
+            m.patch(frame, node, f"{obj.dotted}.{name}", value)
+        elif isinstance(obj, PyModule):
+            obj.frame.names[name] = value
+        elif name == "data":
+            mutate(m, option, value, replace=True, at=(frame, node))
+
+
+def _store_in_instance(
+    m: Machine, frame: Frame, node: ast.AST, owner: Value, instance: Instance, name: str, value: Value
+) -> None:
+    cls = instance.cls
+    if cls is not None:
+        hit = cls.lookup(name)
+        if hit is not None and isinstance(hit.obj, Function) and "__set__" in hit.obj.attributes:
+            m.call(frame, node, hit.obj.attributes["__set__"], [owner, value], {})
+            return
+        if hit is not None and special.special(m, frame, node, hit, "__set__", [owner, value]) is not None:
+            return
+        own = cls.lookup("__setattr__")
+        if own is not None and isinstance(own.obj, Function) and own.obj.node not in m.calls:
+            m.invoke(frame, node, own.obj, owner, [Value(const=name), value], {})
+            return
+    weights.replaced(m, frame, node, owner, value)
+    m.write_attribute(instance, name, value)
 
 
 def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> None:
@@ -83,6 +124,8 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     obj = container.obj
     if isinstance(obj, External) and obj.dotted == "os.environ":
         return
+    if special.special(m, frame, target, container, "__setitem__", [index, value]) is not None:
+        return
     effects.table_write(m, container, index)
     if isinstance(obj, (Mapping, Sequence)):
         _put(container, index, value)
@@ -90,7 +133,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         added = deep_tags(value, 1) | index.tags | tokens.span(target.slice, index)
         if VAL not in value.tags:
             added -= {VAL, TARGET}
-        mutate(m, container, Value(added))
+        mutate(m, container, Value(added), at=(frame, target))
         measured.stored(container, value)
 
 
@@ -130,17 +173,22 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         elif isinstance(container.obj, Mapping):
             containers.store_key(container, index, Value(operand.tags, mutable=operand.mutable))
         else:
-            mutate(m, container, Value(operand.tags | index.tags))
+            mutate(m, container, Value(operand.tags | index.tags), at=(frame, node))
             measured.stored(container, operand)
         effects.accumulated(m, frame, node, operand)
         return
     current = m.evaluate(frame, node.target)
+    name = special.BINARY.get(type(node.op), "")
+    own = special.special(m, frame, node, current, f"__i{name}__", [operand])
+    if own is not None:
+        assign(m, frame, node.target, own)
+        return
     effects.accumulated(m, frame, node, operand)
     effects.table_grows(m, current, operand)
     if current.mutable and not current.known:
         result = operators.binary(m, frame, node, node.op, current, operand)
         total = measured.augmented(m, frame, node, current, operand)
-        mutate(m, current, Value(result.tags))
+        mutate(m, current, Value(result.tags), at=(frame, node))
         current.recipe = total or result.recipe or current.recipe
         return
     if isinstance(current.obj, Sequence) and isinstance(operand.obj, Sequence):
@@ -156,9 +204,16 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     assign(m, frame, node.target, result)
 
 
-def mutate(m: Machine, value: Value, source: Value, *, replace: bool = False) -> None:
-    """Change a value in place: views write through, and a module's parameters take the source's adaptations."""
+def mutate(
+    m: Machine, value: Value, source: Value, *, replace: bool = False, at: tuple[Frame, ast.AST] | None = None
+) -> None:
+    """Change a value in place: views write through, and a module's parameters take the source's adaptations.
+
+    `at` is where, for a change that may be an adaptation.
+    """
     tags = deep_tags(source, 1)
+    if at is not None:
+        tags = weights.written(m, *at, value, tags)
     seen: Value | None = value
     for _ in range(16):
         if seen is None:

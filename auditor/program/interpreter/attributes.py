@@ -6,11 +6,28 @@ import ast
 import math
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, tokens
-from auditor.program.interpreter.machine import Machine
-from auditor.program.values import UNKNOWN, Bound, Class, External, Frame, Function, Instance, Value
+from auditor.program.interpreter import effects, special, tokens
+from auditor.program.interpreter.machine import Machine, root
+from auditor.program.values import (
+    UNKNOWN,
+    Bound,
+    Class,
+    Either,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    PyModule,
+    Sequence,
+    Value,
+    join,
+)
 
 _SHAPES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "itemsize", "nbytes", "requires_grad", "is_leaf"})
+
+
+_OF_MODULES = frozenset({"training", "module", "weight", "bias"})
 
 
 _VIEWS = frozenset({"T", "mT", "H", "real", "flat"})
@@ -18,6 +35,15 @@ _VIEWS = frozenset({"T", "mT", "H", "real", "flat"})
 
 def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
     obj = value.obj
+    if isinstance(obj, Either):
+        found: Value | None = None
+        for option in obj.options:
+            one = attribute(m, frame, node, option, name)
+            found = one if found is None else join(found, one)
+        assert found is not None
+        if isinstance(found.obj, Either):
+            found.obj.every = obj.every
+        return found
     if isinstance(obj, Instance):
         hit = of_instance(m, frame, node, value, obj, name)
         if hit is not None:
@@ -30,7 +56,16 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         hit = obj.lookup(name)
         if hit is not None:
             return _of_class(value, name, hit)
-        return Value(const=obj.name) if name == "__name__" else Value(value.tags)
+        if name in ("__name__", "__qualname__"):
+            return Value(const=obj.name)
+        if name == "__dict__":
+            return Value(obj=Mapping(obj.attributes))
+        own = special.find(value, name)  # a method of the metaclass
+        if own is not None and isinstance(own.obj, Function):
+            return Value(obj=Bound(value, name, own.obj))
+        return _of_base(value, obj, name)
+    if isinstance(obj, Function):
+        return _of_function(value, obj, name)
     if isinstance(obj, External):
         if obj.dotted == "math":
             const = getattr(math, name, UNKNOWN)
@@ -38,10 +73,18 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
                 return Value(const=const)
         if obj.dotted == "os" and name == "environ":
             return Value(obj=External("os.environ"))
-        return Value(value.tags, obj=External(f"{obj.dotted}.{name}"))
-    if obj is not None and hasattr(obj, "frame") and not isinstance(obj, Function):
+        dotted = f"{obj.dotted}.{name}"
+        if dotted in m.patched:
+            return m.patched[dotted]
+        return Value(value.tags, obj=External(dotted))
+    if isinstance(obj, PyModule):
+        if name == "__dict__":
+            return Value(obj=Mapping(obj.frame.names))
         hit = obj.frame.names.get(name)
-        return hit if hit is not None else Value()
+        if hit is not None:
+            return hit
+        own_getattr = obj.frame.names.get("__getattr__")
+        return m.call(frame, node, own_getattr, [Value(const=name)], {}) if own_getattr is not None else Value()
     if name in _SHAPES:
         return Value(tokens.shape_tags(value.tags))
     if name == "grad":
@@ -50,11 +93,41 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         return value
     if name in _VIEWS:
         return Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
-    return Value(value.tags, obj=Bound(value, name), base=value.base)
+    tags = value.tags
+    if name in ("weight", "bias") and isinstance(root(value).obj, Instance):  # of a part that is not told apart
+        tags |= {("param",)}
+    return Value(tags, obj=Bound(value, name), base=value.base)
+
+
+def _of_base(value: Value, cls: Class, name: str) -> Value:
+    """What a class has from a library class: `MyAdam.step`."""
+    for base in cls.bases:
+        if isinstance(base.obj, External):
+            return Value(value.tags, obj=External(f"{base.obj.dotted}.{name}"))
+        if isinstance(base.obj, Class):
+            return _of_base(value, base.obj, name)
+    return Value(value.tags)
+
+
+def _of_function(value: Value, function: Function, name: str) -> Value:
+    if name in function.attributes:
+        return function.attributes[name]
+    if name in ("__name__", "__qualname__"):
+        return Value(const=function.name)
+    if name == "__globals__":
+        return Value(obj=Mapping(function.frame.globals.names))
+    if name in ("__func__", "__wrapped__", "__call__"):
+        return value
+    if name == "__dict__":
+        return Value(obj=Mapping(function.attributes))
+    return Value(value.tags, obj=Bound(value, name))
 
 
 def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance: Instance, name: str) -> Value | None:
     """An attribute of an instance, None if the program does not define it."""
+    own = instance.cls.lookup("__getattribute__") if instance.cls is not None else None
+    if own is not None and isinstance(own.obj, Function) and own.obj.node not in m.calls:
+        return m.invoke(frame, node, own.obj, value, [Value(const=name)], {})
     hit = instance.attributes.get(name)
     if hit is not None:
         if instance.kind == "module" and hit.mutable and hit.obj is None and hit.base is None:
@@ -66,17 +139,39 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
         if hit is not None:
             if isinstance(hit.obj, Function):
                 applied = decorators(hit.obj)
-                if "property" in applied or "cached_property" in applied:
+                if "property" in applied or "cached_property" in applied or "__property__" in hit.obj.attributes:
                     return m.invoke(frame, node, hit.obj, value, [], {})
                 if "staticmethod" in applied:
                     return hit
                 if "classmethod" in applied:
                     return Value(obj=Bound(Value(obj=instance.cls), name, hit.obj))
                 return Value(obj=Bound(value, name, hit.obj))
-            return hit
+            got = special.special(m, frame, node, hit, "__get__", [value, Value(obj=instance.cls)])
+            return got if got is not None else hit
+    if name == "__dict__":
+        return Value(obj=Mapping(instance.attributes))
+    if name == "__class__" and instance.cls is not None:
+        return Value(obj=instance.cls)
+    if instance.kind == "optimizer" and name == "param_groups":
+        return _groups(instance)
+    if instance.cls is not None and not vocabulary.is_method(name) and name not in _OF_MODULES:
+        other = instance.cls.lookup("__getattr__")
+        if other is not None and isinstance(other.obj, Function) and other.obj.node not in m.calls:
+            return m.invoke(frame, node, other.obj, value, [Value(const=name)], {})
     if instance.kind in ("module", "optimizer") or instance.dotted:
         return Value(obj=Bound(value, name)) if vocabulary.is_method(name) else None
     return None
+
+
+def _groups(optimizer: Instance) -> Value:
+    """`optimizer.param_groups`: each group holds some of the parameters."""
+    groups = []
+    for held in optimizer.parameters:
+        items = held.obj.items if isinstance(held.obj, Sequence) else [held]
+        for item in items if items and isinstance(items[0].obj, Mapping) else [held]:
+            known = item.obj if isinstance(item.obj, Mapping) else Mapping({"params": item})
+            groups.append(Value(obj=Mapping(known.items, known.other or Value())))
+    return Value(obj=Sequence(groups, exact=False))
 
 
 def _of_class(owner: Value, name: str, hit: Value) -> Value:

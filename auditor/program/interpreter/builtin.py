@@ -6,15 +6,27 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from auditor.program.interpreter import attributes, effects, operators, tokens
+from auditor.program.interpreter import (
+    assignment,
+    attributes,
+    callbacks,
+    effects,
+    files,
+    indirect,
+    operators,
+    special,
+    tokens,
+)
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     UNKNOWN,
     Class,
+    External,
     Frame,
     Instance,
     Mapping,
+    PyModule,
     Sequence,
     Value,
     deep_tags,
@@ -35,6 +47,9 @@ def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
 
 def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     value = args[0] if args else Value()
+    own = special.special(m, frame, node, value, "__len__", [])
+    if own is not None:
+        return own
     tags = frozenset(t for t in value.tags if t[0] in ("dep", "cfg"))
     if isinstance(value.obj, Sequence) and value.obj.exact:
         return Value(tags, len(value.obj.items))
@@ -43,11 +58,22 @@ def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
     return Value(tags)
 
 
+_CONVERSIONS: dict[Any, tuple[str, ...]] = {
+    int: ("__int__", "__index__", "__trunc__"),
+    float: ("__float__",),
+    str: ("__str__", "__repr__"),
+}
+
+
 def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
     def convert(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
         if not args:
             return Value(const={int: 0, float: 0.0, str: "", bool: False}.get(kind))  # type: ignore[call-overload]
         value = args[0]
+        for name in _CONVERSIONS.get(kind, ()):
+            own = special.special(m, frame, node, value, name, [])
+            if own is not None:
+                return own
         if value.known and isinstance(value.const, (str, int, float, bool)):
             try:
                 return Value(value.tags, kind(value.const))
@@ -64,6 +90,8 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
 
 
 def _enumerate(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if args:
+        args = [special.iterable(m, frame, node, args[0]), *args[1:]]
     items = elements(args[0]) if args else []
     exact = bool(args) and isinstance(args[0].obj, Sequence) and args[0].obj.exact and len(args[0].obj.items) <= 4
     pairs = []
@@ -74,6 +102,7 @@ def _enumerate(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwarg
 
 
 def _zip(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    args = [special.iterable(m, frame, node, a) for a in args]
     columns = [elements(a) for a in args]
     if not columns or not all(columns):
         return Value(obj=Sequence([]))
@@ -86,14 +115,29 @@ def _zip(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 def _map(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if len(args) < 2:
         return Value()
-    items = [m.call(frame, node, args[0], [item], {}) for item in elements(args[1])]
-    return Value(union(*items), obj=Sequence(items, exact=False))
+    return callbacks.per_element(m, frame, node, args[0], args[1:], star=False)
+
+
+def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    value = _list(m, frame, node, args, kwargs)
+    assert isinstance(value.obj, Sequence)
+    callbacks.keyed(m, frame, node, elements(value), kwargs)
+    if kwargs.get("reverse", Value()).const is True:
+        value.obj.items.reverse()
+    return value
+
+
+def _reversed(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    value = _list(m, frame, node, args, kwargs)
+    if isinstance(value.obj, Sequence) and value.obj.exact:
+        value.obj.items.reverse()
+    return value
 
 
 def _list(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if not args:
         return Value(obj=Sequence([]))
-    value = args[0]
+    value = special.iterable(m, frame, node, args[0])
     if isinstance(value.obj, Sequence):
         return Value(value.tags, obj=Sequence(list(value.obj.items), value.obj.exact))
     items = elements(value)
@@ -111,7 +155,10 @@ def _dict(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
 
 def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
     def extreme(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        candidates = elements(args[0]) if len(args) == 1 else args
+        candidates = elements(special.iterable(m, frame, node, args[0])) if len(args) == 1 else args
+        callbacks.keyed(m, frame, node, candidates, kwargs)
+        for other in candidates[1:]:
+            special.compare(m, frame, node, ast.Lt(), candidates[0], other)
         tags = union(*candidates)
         if candidates and all(isinstance(c.const, (int, float)) for c in candidates) and len(args) > 1:
             return Value(tags, function(c.const for c in candidates))
@@ -123,6 +170,8 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
 
 
 def _getattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) >= 2 and not isinstance(args[1].const, str):
+        return indirect.by_name(m, frame, node, args[0], args[1])
     if len(args) >= 2 and isinstance(args[1].const, str):
         value = args[0]
         if isinstance(value.obj, Instance) and len(args) > 2:
@@ -142,13 +191,36 @@ def _hasattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
 
 
 def _setattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) == 3 and isinstance(args[1].const, str) and isinstance(args[0].obj, (Instance, Class)):
-        args[0].obj.attributes[args[1].const] = args[2]
+    if len(args) == 3 and isinstance(args[1].const, str):
+        assignment.store_attribute(m, frame, node, args[0], args[1].const, args[2])
+    elif len(args) == 3 and isinstance(args[0].obj, (Instance, External)):
+        m.unfollowed(node, frame, "setattr", "the attribute's name could not be computed", {"weights", "losses"})
     return Value(const=None)
 
 
 def _open(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    return Value(union(*args), mutable=True)
+    return files.opened(m, frame, node, args, kwargs)
+
+
+def _one(name: str) -> Callable[..., Value]:
+    """A function of one argument that a special method may answer."""
+
+    def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        own = special.special(m, frame, node, args[0], name, args[1:]) if args else None
+        return own if own is not None else Value(union(*args), mutable=name != "__hash__")
+
+    return run
+
+
+def _text(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    own = special.text(m, frame, node, args[0]) if args else None
+    return own if own is not None else _convert(str)(m, frame, node, args, kwargs)
+
+
+def _format(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    spec = args[1] if len(args) > 1 else Value(const="")
+    own = special.text(m, frame, node, args[0], spec) if args else None
+    return own if own is not None else Value(union(*args), obj=tokens.Text("{}"))
 
 
 def _isinstance(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -162,14 +234,19 @@ def _sum(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if not args:
         return Value()
+    own = special.special(m, frame, node, args[0], "__next__", [])
+    if own is not None:
+        return own
     items = elements(args[0])
     return items[0] if items else Value(args[0].tags)
 
 
 def _vars(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if args and isinstance(args[0].obj, (Instance, Class)):
-        return Value(obj=Mapping(dict(args[0].obj.attributes)))
-    return Value(obj=Mapping(other=Value()))
+        return Value(obj=Mapping(args[0].obj.attributes))
+    if args and isinstance(args[0].obj, PyModule):
+        return Value(obj=Mapping(args[0].obj.frame.names))
+    return Value(obj=Mapping(frame.names)) if not args else Value(obj=Mapping(other=Value()))
 
 
 def _dataclass(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -182,7 +259,23 @@ def _dataclass(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwarg
 def _type(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if len(args) == 1 and isinstance(args[0].obj, Instance) and args[0].obj.cls is not None:
         return Value(obj=args[0].obj.cls)
+    if len(args) == 1 and isinstance(args[0].obj, Instance) and args[0].obj.dotted:
+        return Value(obj=External(args[0].obj.dotted))
+    if len(args) == 3:
+        return _made_class(frame, node, args)
+    if len(args) == 1 and args[0].obj is None and (args[0].tags or args[0].mutable):
+        return Value(obj=External("torch.Tensor"))
     return Value()
+
+
+def _made_class(frame: Frame, node: ast.AST, args: list[Value]) -> Value:
+    """`type(name, bases, attributes)`."""
+    bases = list(args[1].obj.items) if isinstance(args[1].obj, Sequence) else []
+    held = args[2].obj.items if isinstance(args[2].obj, Mapping) else {}
+    name = tokens.text_of(args[0])
+    made = ast.ClassDef(name, [], [], [ast.Pass()], [])
+    ast.fix_missing_locations(ast.copy_location(made, node))
+    return Value(obj=Class(name, bases, {str(k): v for k, v in held.items()}, frame.unit, made))
 
 
 BUILTINS: dict[str, Callable[..., Value]] = {
@@ -197,9 +290,16 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.map": _map,
     "builtins.list": _list,
     "builtins.tuple": _list,
-    "builtins.sorted": _list,
-    "builtins.reversed": _list,
+    "builtins.sorted": _sorted,
+    "builtins.reversed": _reversed,
+    "builtins.filter": callbacks.filtered,
+    "builtins.format": _format,
+    "builtins.repr": _text,
+    "builtins.abs": _one("__abs__"),
+    "builtins.round": _one("__round__"),
+    "builtins.hash": _one("__hash__"),
     "builtins.set": _list,
+    "builtins.frozenset": _list,
     "builtins.iter": _list,
     "tqdm.tqdm": _list,
     "builtins.dict": _dict,

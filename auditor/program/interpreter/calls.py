@@ -5,20 +5,32 @@ from __future__ import annotations
 import ast
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, library, measured, methods, opaque, tokens
+from auditor.program.interpreter import (
+    decoration,
+    effects,
+    library,
+    measured,
+    methods,
+    opaque,
+    special,
+    tokens,
+    unfollowed,
+)
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine
 from auditor.program.values import (
+    MAX_OPTIONS,
     VAL,
     Bound,
     Class,
+    Either,
     External,
     Frame,
     Function,
     Instance,
     Mapping,
+    Native,
     Partial,
-    PyModule,
     Sequence,
     Value,
     join,
@@ -41,7 +53,7 @@ def _arguments(m: Machine, frame: Frame, node: ast.Call) -> Arguments:
     args: list[Value] = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
-            value = m.evaluate(frame, argument.value)
+            value = special.iterable(m, frame, node, m.evaluate(frame, argument.value))
             args.extend(value.obj.items if isinstance(value.obj, Sequence) else elements(value)[:1])
         else:
             args.append(m.evaluate(frame, argument))
@@ -60,15 +72,26 @@ def call(
 ) -> Value:
     obj = function.obj
     if isinstance(obj, Function):
+        others = obj.attributes.get(decoration.DISPATCH)
+        if others is not None and isinstance(others.obj, Sequence):
+            return _any_of(m, frame, node, Either([Value(obj=plain(obj)), *others.obj.items]), args, kwargs)
         return invoke(m, frame, node, obj, None, args, kwargs)
     if isinstance(obj, Bound):
         if obj.function is not None:
-            return invoke(m, frame, node, obj.function, obj.receiver, args, kwargs)
+            return _bound(m, frame, node, obj, obj.function, args, kwargs)
+        patched = _patched(m, obj)
+        if patched is not None:
+            return call(m, frame, node, patched, [obj.receiver, *args], kwargs)
         result = methods.method(m, frame, node, obj.receiver, obj.name, args, kwargs)
         measured.method(m, frame, node, obj.receiver, obj.name, args, kwargs, result)
         return result
     if isinstance(obj, Class):
-        return instantiate(m, frame, node, function, obj, args, kwargs)
+        own = special.special(m, frame, node, function, "__call__", args)
+        return own if own is not None else instantiate(m, frame, node, function, obj, args, kwargs)
+    if isinstance(obj, Native):
+        return obj.run(m, frame, node, args, kwargs)
+    if isinstance(obj, Either):
+        return _any_of(m, frame, node, obj, args, kwargs)
     if isinstance(obj, External):
         result = library.call(m, frame, node, obj.dotted, args, kwargs)
         measured.call(m, frame, node, function, args, kwargs, result)
@@ -83,7 +106,63 @@ def call(
             return invoke(m, frame, node, method.obj, function, args, kwargs)
     if obj is None and effects.NAMED_MODEL.search(effects.callee(node)):
         return effects.unknown_model(m, frame, node, function, args, kwargs)
+    what = effects.callee(node)
+    unfollowed.call(
+        m, frame, node, f"a call of {what}" if what else "a call", "which function it is could not be told",
+        [function, *args, *kwargs.values()],
+    )  # fmt: skip
     return opaque.opaque(m, frame, node, function, args, kwargs)
+
+
+def plain(function: Function) -> Function:
+    """A function that dispatches by type, without the others."""
+    return Function(function.node, function.unit, function.frame, function.owner, function.name)
+
+
+def _bound(
+    m: Machine, frame: Frame, node: ast.AST, bound: Bound, function: Function, args: list[Value],
+    kwargs: dict[str, Value],
+) -> Value:  # fmt: skip
+    optimizer = bound.receiver.obj
+    if bound.name != "step" or not isinstance(optimizer, Instance) or optimizer.kind != "optimizer":
+        return invoke(m, frame, node, function, bound.receiver, args, kwargs)
+    m.stepping += 1  # the step as a whole is the adaptation
+    try:
+        result = invoke(m, frame, node, function, bound.receiver, args, kwargs)
+    finally:
+        m.stepping -= 1
+    effects.optimizer_step(m, frame, node, optimizer)
+    return result
+
+
+def _patched(m: Machine, bound: Bound) -> Value | None:
+    """What the program has put in place of a library's method."""
+    if not m.patched:
+        return None
+    obj = bound.receiver.obj
+    if isinstance(obj, Instance):
+        owners = [obj.dotted, decoration.library_base(obj.cls) if obj.cls is not None else ""]
+        owners += ["torch.nn.Module"] if obj.kind == "module" else ["torch.optim.Optimizer"]
+    elif obj is None:
+        owners = ["torch.Tensor", "numpy.ndarray"]
+    else:
+        return None
+    hits = [m.patched[f"{o}.{bound.name}"] for o in owners if f"{o}.{bound.name}" in m.patched]
+    return next((hit for hit in hits if hit.obj is not None), None)
+
+
+def _any_of(
+    m: Machine, frame: Frame, node: ast.AST, either: Either, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    """Call what may be one of several: each of them may run."""
+    if len(either.options) >= MAX_OPTIONS:
+        m.unfollowed(node, frame, "a call", f"one of more than {MAX_OPTIONS} functions", unfollowed.EVERYTHING)
+    result: Value | None = None
+    for option in either.options:
+        with m.branch(frozenset(), unsure=not either.every, dormant=False):
+            made = call(m, frame, node, option, args, kwargs)
+        result = made if result is None else _join_returns(result, made)
+    return result if result is not None else Value()
 
 
 def invoke(
@@ -99,6 +178,9 @@ def invoke(
     if receiver is not None:
         args = [receiver, *args]
     if len(m.calls) >= MAX_DEPTH or m.calls.count(function.node) >= 2:
+        if len(m.calls) >= MAX_DEPTH:
+            why = f"calls are nested more than {MAX_DEPTH} deep"
+            unfollowed.call(m, frame, node, f"a call of {function.name}", why, [*args, *kwargs.values()])
         return opaque.opaque(m, frame, node, Value(), args, kwargs)
     if _forwards(function, receiver):
         assert receiver is not None
@@ -190,7 +272,7 @@ def instantiate(
     kind = "object"
     if cls.inherits("nn.Module", "Module", "LightningModule"):
         kind = "module"
-    elif cls.inherits("Optimizer"):
+    elif cls.inherits(*vocabulary.OPTIMIZERS):
         kind = "optimizer"
     elif cls.inherits("autograd.Function"):
         return Value(union(*args))
@@ -199,7 +281,11 @@ def instantiate(
     if kind == "optimizer":
         instance.parameters = list(args[:1]) or [kwargs["params"]] if (args or "params" in kwargs) else []
         instance.dotted = cls.name
-        return value
+    new = cls.lookup("__new__")
+    if new is not None and isinstance(new.obj, Function):
+        made = invoke(m, frame, node, new.obj, None, [cls_value, *args], kwargs)
+        if isinstance(made.obj, Instance) and made.obj.cls is not None and made.obj.cls is not cls:
+            return made
     init = cls.lookup("__init__")
     if init is not None and isinstance(init.obj, Function):
         invoke(m, frame, node, init.obj, value, args, kwargs)
@@ -228,27 +314,3 @@ def _super(frame: Frame) -> Value:
             if isinstance(base.obj, Class):
                 return Value(obj=Bound(receiver, "super", None), base=base)
     return Value(obj=Bound(receiver, "super", None))
-
-
-def decorate(m: Machine, frame: Frame, decorator: ast.expr, value: Value) -> Value:
-    """Apply a decorator of the program; those of libraries leave a function what it is."""
-    if isinstance(decorator, ast.Name):
-        hit = frame.find(decorator.id)
-        if hit is not None and isinstance(hit.obj, Function):
-            result = call(m, frame, decorator, hit, [value], {})
-            return result if isinstance(result.obj, (Function, Partial)) else value
-    return value
-
-
-def import_unit(m: Machine, name: str) -> PyModule | None:
-    """A sibling module of the program, run once."""
-    unit = m.sources.modules.get(name)
-    if unit is None or unit.tree is None:
-        return None
-    key = f"{unit.path}:{unit.layer}"
-    if key in m.modules:
-        return PyModule(unit, m.modules[key])
-    frame = Frame(unit)
-    m.modules[key] = frame
-    m.execute(frame, unit.tree.body)
-    return PyModule(unit, frame)

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from auditor.program.interpreter import measured, opaque, tokens
+from auditor.program.interpreter import callbacks, measured, opaque, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     HASHED_TARGET,
@@ -80,6 +80,8 @@ def forward(
             state |= frozenset(t for t in tags if t[0] == "adapted")
         else:
             data |= tags
+    if m.hooks:
+        _run_hooks(m, frame, node, model, inputs)
     if VAL not in data:
         return Value(data | state, mutable=True)
     tokens = sum(1 for v in inputs if VAL in v.tags and ("out",) not in v.tags and not _made(v))
@@ -92,6 +94,16 @@ def forward(
     made = Value(tags, mutable=True)
     measured.model(m, frame, node, model.obj.cls.name if model.obj.cls else name, inputs, made)
     return made
+
+
+def _run_hooks(m: Machine, frame: Frame, node: ast.AST, model: Value, inputs: list[Value]) -> None:
+    """Run the hooks of the module and of the modules inside it."""
+    assert isinstance(model.obj, Instance)
+    given = Value(union(*inputs), obj=Sequence(list(inputs)))
+    for part in module_parts(model.obj):
+        callbacks.run_hooks(
+            m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)]
+        )
 
 
 def _made(value: Value) -> bool:

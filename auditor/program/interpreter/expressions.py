@@ -5,7 +5,16 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from auditor.program.interpreter import assignment, calls, containers, indexing, measured, operators, tokens
+from auditor.program.interpreter import (
+    assignment,
+    calls,
+    containers,
+    indexing,
+    measured,
+    operators,
+    special,
+    tokens,
+)
 from auditor.program.interpreter.iteration import elements, iterations
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Node, Op, What
@@ -20,6 +29,7 @@ from auditor.program.values import (
     Value,
     deep_tags,
     union,
+    with_tags,
 )
 
 
@@ -53,7 +63,7 @@ def _sequence(m: Machine, frame: Frame, node: ast.Tuple | ast.List | ast.Set) ->
     exact = True
     for element in node.elts:
         if isinstance(element, ast.Starred):
-            inner = evaluate(m, frame, element.value)
+            inner = special.iterable(m, frame, node, evaluate(m, frame, element.value))
             exact = exact and isinstance(inner.obj, Sequence) and inner.obj.exact
             items.extend(elements(inner) if not isinstance(inner.obj, Sequence) else inner.obj.items)
         else:
@@ -85,7 +95,7 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
             parts.append(str(part.value))
             line = measured.followed_by(line, str(part.value))
             continue
-        value = evaluate(m, frame, part.value) if isinstance(part, ast.FormattedValue) else Value()
+        value = _formatted(m, frame, part) if isinstance(part, ast.FormattedValue) else Value()
         tags |= deep_tags(value, 1)
         line = measured.followed_by(line, value)
         if isinstance(value.const, (str, int)) and not getattr(part, "format_spec", None):
@@ -98,6 +108,13 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
     if exact:
         return Value(tags | own, text)
     return Value(tags | own, obj=tokens.Text(text), recipe=line if VAL in tags else None)
+
+
+def _formatted(m: Machine, frame: Frame, node: ast.FormattedValue) -> Value:
+    value = evaluate(m, frame, node.value)
+    spec = evaluate(m, frame, node.format_spec) if node.format_spec is not None else Value(const="")
+    own = special.text(m, frame, node, value, spec if node.conversion == -1 else None)
+    return value if own is None else with_tags(own, value.tags)
 
 
 def _comprehension(m: Machine, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
@@ -127,7 +144,7 @@ def _generate(
             found.append(tuple(evaluate(m, scope, part) for part in parts))
             return
         generator = generators[i]
-        iterable = evaluate(m, scope, generator.iter)
+        iterable = special.iterable(m, scope, node, evaluate(m, scope, generator.iter))
         known = isinstance(iterable.obj, Sequence) and iterable.obj.exact and len(iterable.obj.items) <= 4
         exact = exact and known and not generator.ifs
         count = len(elements(iterable))
@@ -156,7 +173,7 @@ def _yield(m: Machine, frame: Frame, node: ast.Yield | ast.YieldFrom) -> Value:
     value = evaluate(m, frame, node.value) if node.value is not None else Value(const=None)
     scope = frame
     if isinstance(node, ast.YieldFrom):
-        scope.yields.extend(elements(value))
+        scope.yields.extend(elements(special.iterable(m, frame, node, value)))
     else:
         scope.yields.append(value)
     return Value()

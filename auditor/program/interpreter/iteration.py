@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Instance, Mapping, Sequence, Value, deep_tags, dependence, join, with_tags
+from auditor.program.values import Either, Instance, Mapping, Sequence, Value, deep_tags, dependence, join, with_tags
 
 UNROLL = 4
 """Lists of constants up to this length are run through one by one; longer ones in two iterations."""
@@ -49,6 +49,8 @@ def _two(items: list[Value]) -> list[Value]:
     rest = items[-1]
     for item in items[1:-1][:16]:
         rest = join(item, rest)
+    if isinstance(rest.obj, Either):
+        rest.obj.every = True
     return [items[0], rest]
 
 

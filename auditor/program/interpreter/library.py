@@ -6,19 +6,34 @@ import ast
 import re
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import assignment, builtin, effects, measured, opaque, tokens
+from auditor.program.interpreter import (
+    assignment,
+    builtin,
+    callbacks,
+    effects,
+    files,
+    indirect,
+    measured,
+    opaque,
+    special,
+    standard,
+    tokens,
+    unfollowed,
+    weights,
+)
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     NONE,
     SHIFTED,
     TARGET,
+    TRAIN,
     UNKNOWN,
     VAL,
-    Class,
+    Bound,
     External,
+    File,
     Frame,
-    Function,
     Instance,
     Mapping,
     Partial,
@@ -27,7 +42,6 @@ from auditor.program.values import (
     Value,
     deep_tags,
     hashed,
-    leaves,
     union,
     with_tags,
 )
@@ -35,7 +49,9 @@ from auditor.program.values import (
 
 def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     name = dotted.rsplit(".", 1)[-1]
-    handler = builtin.BUILTINS.get(dotted)
+    if m.tainted:  # what is read as training data may hold the validation tokens that were put there
+        args = [with_tags(a, frozenset({VAL})) if TRAIN in a.tags else a for a in args]
+    handler = builtin.BUILTINS.get(dotted) or standard.FUNCTIONS.get(dotted)
     if handler is not None:
         return handler(m, frame, node, args, kwargs)
     if dotted.startswith("os."):
@@ -48,7 +64,13 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
     if name in ("info", "warning", "debug") and args:
         report(m, frame, node, args, kwargs)
     if dotted in vocabulary.FROM_DISK:
-        return Value(m.disk | union(*args, *kwargs.values()), mutable=True)
+        read = union(*[Value(deep_tags(v)) for v in (*args, *kwargs.values())])
+        for value in args[:1]:
+            read |= files.read_tags(m, tokens.text_of(value))
+        return Value(m.disk | read, mutable=True)
+    unbound = _unbound(m, frame, node, dotted, name, args, kwargs)
+    if unbound is not None:
+        return unbound
     if name in vocabulary.SAVE and args:
         _save(m, frame, node, args, kwargs)
         return Value(deep_tags(args[0]))
@@ -88,7 +110,7 @@ def _library(
         if isinstance(copied.obj, Instance):
             copied.obj.attributes.update(kwargs)
         return copied
-    if name == "partial" and args:
+    if name in ("partial", "partialmethod") and args:
         return Value(obj=Partial(args[0], args[1:], dict(kwargs)))
     if name in ("ModuleList", "ParameterList", "Sequential", "list", "ParameterDict", "ModuleDict"):
         if len(args) == 1 and args[0].obj is not None:
@@ -112,7 +134,26 @@ def _library(
         assignment.mutate(m, args[0], Value(), replace=True)
         return args[0]
     if dotted.endswith("autograd.grad") and args:
-        return _autograd(m, frame, node, args, kwargs)
+        inputs = args[1] if len(args) > 1 else kwargs.get("inputs", Value())
+        slope = indirect.gradient(m, frame, node, args[0], inputs)
+        several = not isinstance(inputs.obj, Sequence) or len(inputs.obj.items) != 1
+        return Value(slope.tags, obj=Sequence([slope], exact=not several))
+    if dotted.startswith(("torch.func.", "functorch.", "torch.autograd.functional.")) or name in (
+        "vmap",
+        "functional_call",
+    ):
+        made = _of_functions(m, frame, node, name, args, kwargs)
+        if made is not None:
+            return made
+    if name.startswith("_foreach_") and name.endswith("_") and args:
+        weights.all_written(m, frame, node, args[0], weights.flat([*args[1:], *kwargs.values()]))
+        return args[0]
+    if name == "vector_to_parameters" and len(args) > 1:
+        weights.all_written(m, frame, node, args[1], args[0].tags)
+        return Value(const=None)
+    if name in ("copyto", "put", "place", "putmask") and len(args) > 1:
+        assignment.mutate(m, args[0], Value(union(*args[1:])), at=(frame, node))
+        return Value(const=None)
     if dotted.endswith("autograd.backward") and args:
         m.backward(node, frame, args[0])
         return Value(const=None)
@@ -145,18 +186,71 @@ def _library(
         return Value(obj=Instance(None, kind="module", dotted=dotted))
     if dotted.startswith(("torch.nn.", "nn.")) and name[:1].isupper():
         return Value(obj=Instance(None, kind="module", dotted=dotted))
+    if name in ("Thread", "Process", "Timer"):
+        return callbacks.run_in_thread(m, frame, node, args, kwargs)
+    if "out" in kwargs:
+        changed = Value(union(*args, *[v for k, v in kwargs.items() if k != "out"]))
+        assignment.mutate(m, kwargs["out"], changed, at=(frame, node))
+        return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
-    target = kwargs.get("target")
-    if name in ("Thread", "Process") and target is not None and isinstance(target.obj, Function):
-        given = kwargs.get("args")
-        passed = given.obj.items if given is not None and isinstance(given.obj, Sequence) else []
-        m.call(frame, node, target, passed, {})
-        return result
-    callee = next((a for a in args if isinstance(a.obj, (Function, Class))), None)
-    if name in ("submit", "map", "apply_async", "Thread", "checkpoint", "vmap", "run", "timeit") and callee is not None:
-        rest = args[args.index(callee) + 1 :]
-        return m.call(frame, node, callee, rest, {})
+    if name.endswith("_") and not name.startswith("_") and args and args[0].obj is None:  # torch.add_(p, ...), in place
+        assignment.mutate(m, args[0], Value(union(*args[1:], *kwargs.values())), at=(frame, node))
+        return args[0]
+    if dotted not in vocabulary.KEEPS_FUNCTION:
+        handed = callbacks.handed(m, frame, node, name, args, kwargs)
+        if handed is not None:
+            return handed
+    package = dotted.split(".", 1)[0]
+    if not vocabulary.is_pure(dotted):
+        unfollowed.call(m, frame, node, dotted, "a library that is not known", [*args, *kwargs.values()])
+        if unfollowed.WEIGHTS in unfollowed.touched([*args, *kwargs.values()]) and package not in vocabulary.KNOWN:
+            result.tags |= {unfollowed.HANDLE}
     return result
+
+
+def _unbound(
+    m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """`torch.Tensor.backward(loss)`, `torch.optim.AdamW.step(tuner)`: a method called with its receiver."""
+    owner = dotted.rsplit(".", 2)[-2] if dotted.count(".") >= 2 else ""
+    if not args or not owner[:1].isupper() or owner in vocabulary.NAMESPACES:
+        return None
+    receiver = args[0]
+    if owner in ("Tensor", "ndarray") and receiver.obj is None:
+        return (
+            m.call(frame, node, Value(obj=Bound(receiver, name)), args[1:], kwargs)
+            if receiver.mutable or (receiver.tags or receiver.base is not None)
+            else None
+        )
+    if isinstance(receiver.obj, Instance) and receiver.obj.kind in ("optimizer", "module"):
+        if name == "__init__":
+            return Value(const=None)
+        if name in ("__setattr__", "__setitem__") and len(args) >= 3 and isinstance(args[1].const, str):
+            assignment.store_attribute(m, frame, node, receiver, args[1].const, args[2])
+            return Value(const=None)
+        return m.call(frame, node, Value(obj=Bound(receiver, name)), args[1:], kwargs)
+    return None
+
+
+def _of_functions(
+    m: Machine, frame: Frame, node: ast.AST, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """`torch.func`: functions made of functions."""
+    if not args:
+        return None
+    if name == "functional_call":
+        return indirect.functional_call(m, frame, node, args, kwargs)
+    if name in ("grad", "jacrev", "jacfwd", "hessian"):
+        return indirect.gradient_of(args[0], both=False)
+    if name in ("grad_and_value", "value_and_grad"):
+        return indirect.gradient_of(args[0], both=True)
+    if name == "vmap":
+        return indirect.wrapped(args[0])
+    if name in ("vjp", "jvp", "linearize", "jacobian", "vhp", "hvp"):
+        value = m.call(frame, node, args[0], args[1:2] if name == "jvp" else args[1:], {})
+        slope = indirect.gradient(m, frame, node, value, Value(obj=Sequence(args[1:2])))
+        return Value(slope.tags | value.tags, obj=Sequence([value, slope]))
+    return None
 
 
 def _from_one_on(node: ast.AST) -> bool:
@@ -216,24 +310,6 @@ def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     return Value(tags, mutable=True)
 
 
-def _autograd(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    tags = deep_tags(args[0])
-    if VAL not in tags:
-        return Value(tags, mutable=True)
-    m.backward(node, frame, args[0])
-    pending = m.validation_gradients()
-    assert pending is not None
-    inputs = args[1] if len(args) > 1 else kwargs.get("inputs", Value())
-    roots = [root(leaf) for leaf in leaves(inputs)]
-    tensors = [r for r in roots if not isinstance(r.obj, Instance)]
-    event = m.adapt(
-        node, frame, pending, subject="tensor" if tensors or not roots else "module", name="",
-        shared_rows=any(("shared-rows",) in r.tags for r in roots),
-    )  # fmt: skip
-    keep = frozenset(t for t in tags if t[0] in ("dep", "val"))
-    return Value(keep | {("adapted", event.number)}, mutable=True)
-
-
 def clone(value: Value) -> Value:
     return _copy(value, 5)
 
@@ -267,10 +343,18 @@ def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     for value in (*args, *kwargs.values()):
         tags |= deep_tags(value)
     keep(m, tags)
+    buffers = [v for v in args[1:] if v.obj is None and v.mutable]
+    for value in args[1:]:
+        files.written(m, tokens.text_of(value) if not isinstance(value.obj, File) else value.obj.path, tags)
+    for value in buffers:
+        value.tags |= tags & {VAL, TRAIN}
     keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
     text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
     if any(t[0] == "out" for t in tags):
         m.report(node, frame, text, tags, measured.saved(args))
+
+
+_READ_BACK = "it is read from a file that a run has left"
 
 
 def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
@@ -279,7 +363,13 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     for value in args:
         tags |= deep_tags(value, 1)
     text = " ".join(tokens.text_of(a) for a in args)
+    for value in args:
+        own = special.text(m, frame, node, value)
+        if own is not None:
+            tags |= own.tags
     m.printed(text)
+    if files.LOG in tags and ("bpb" in text.lower() or "loss" in text.lower()):
+        m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
     if any(t[0] == "out" for t in tags):
         m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
 
@@ -301,12 +391,8 @@ def _os(
         default = args[1] if len(args) > 1 else kwargs.get("default", Value(const=None))
         return effects.environment(m, frame, node, args[0], default)
     if dotted == "os.path.join":
-        parts = [tokens.text_of(a) for a in args]
-        tags = union(*args)
-        text = "/".join(parts)
-        own = tokens.constant(text).tags
-        known = all(isinstance(a.const, str) for a in args)
-        return Value(tags | own, text) if known else Value(tags | own, obj=tokens.Text(text))
+        text = "/".join(tokens.text_of(a) for a in args)
+        return files.path_value(union(*args), text, known=all(isinstance(a.const, str) for a in args))
     if dotted.startswith("os.path.") and dotted.rsplit(".", 1)[1] in ("exists", "isfile", "isdir", "getsize"):
         return Value(frozenset(t for t in union(*args) if t[0] == "cfg"))
     return None

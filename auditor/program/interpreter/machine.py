@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
@@ -24,12 +24,14 @@ from auditor.program.trace import (
     Scale,
     Stack,
     Trace,
+    Unfollowed,
 )
 from auditor.program.values import (
     NONE,
     VAL,
     Frame,
     Function,
+    Instance,
     Mapping,
     Sequence,
     Tag,
@@ -39,7 +41,7 @@ from auditor.program.values import (
 )
 from auditor.source import Sources, Unit
 
-MAX_DEPTH = 48
+MAX_DEPTH = 96
 MAX_STEPS = 1_500_000
 MAX_PLACES = 8  # places of one printed line that are told apart
 MIN_HEAD = 6  # characters of a printed line before its first figure that are enough to know it again
@@ -118,14 +120,21 @@ class Machine:
         self.guards: list[frozenset[str]] = []
         self.decided: list[tuple[Branch, bool, frozenset[str]]] = []  # branches around that switches have decided
         self.disk: Tags = NONE
+        self.files: dict[str, Tags] = {}  # by name: what the program has written there
+        self.tainted = False  # validation tokens were put where training data is read
         # Set when the live branch of an explored condition leaves the block: what follows does not run.
         self.leaves: tuple[frozenset[str], Branch | None, bool] | None = None
         self.pending: list[Pending] = []
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
+        self.hooks: list[tuple[str, Value, Value]] = []  # kind, of what, function
+        self.texts = 0  # depth of texts that are executed
+        self.at_exit: list[tuple[Value, list[Value]]] = []
+        self.stepping = 0  # depth of optimizer steps that run
         # Count tables by identity, with the loops in which validation tokens were stored and their region.
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
         self._marked: set[tuple[int, bool]] = set()
+        self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.modules: dict[str, Frame] = {}
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self.problems: list[str] = []
@@ -301,6 +310,14 @@ class Machine:
         self.trace.stacks[event.number] = event
         return event.number
 
+    def unfollowed(self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str]) -> None:
+        """Write down what is not followed although it may change what the score is made of."""
+        key = (self.place(node, frame).key, what, bool(self.off))
+        known = self.trace.unfollowed.get(key)
+        if known is None or (self.unsure == 0 and not known.certain):
+            event = self._event(node, frame)
+            self.trace.unfollowed[key] = Unfollowed(**event, what=what, why=why, touches=frozenset(touches))  # type: ignore[arg-type]
+
     def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
         outputs = frozenset(t[1] for t in tags if t[0] == "out")
         event = self._event(node, frame)
@@ -319,6 +336,20 @@ class Machine:
         elif all(key is not None for _, key, _ in self.off):
             ways = {key: way for _, key, way in self.off if key is not None}
             self.trace.dormant_heads.setdefault(head, ways)
+
+    # -- heap ----------------------------------------------------------------------------------------
+
+    def write_attribute(self, instance: Instance, name: str, value: Value) -> None:
+        instance.attributes[name] = value
+
+    def patch(self, frame: Frame, node: ast.AST, dotted: str, value: Value) -> None:
+        """Something of a library is replaced: from here on its name means what the program puts there."""
+        self.patched[dotted] = value
+        if value.obj is not None and not isinstance(value.obj, (Instance, Mapping, Sequence)):
+            package = dotted.partition(".")[0]
+            if package in ("torch", "numpy", "math"):
+                why = "a function of a library means what the program puts there"
+                self.unfollowed(node, frame, f"the replacement of {dotted}", why, {"losses", "weights"})
 
     # -- count tables --------------------------------------------------------------------------------
 

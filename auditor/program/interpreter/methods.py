@@ -6,7 +6,20 @@ import ast
 from typing import Any
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import assignment, containers, effects, library, opaque, tokens
+from auditor.program.interpreter import (
+    assignment,
+    callbacks,
+    containers,
+    effects,
+    files,
+    indirect,
+    library,
+    opaque,
+    special,
+    tokens,
+    unfollowed,
+    weights,
+)
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
@@ -16,17 +29,20 @@ from auditor.program.values import (
     Bound,
     Class,
     External,
+    File,
     Frame,
     Function,
     Instance,
     Mapping,
     Sequence,
+    Tags,
     Value,
     deep_tags,
     hashed,
     join,
-    module_parts,
+    options,
     union,
+    with_tags,
 )
 
 
@@ -34,10 +50,17 @@ def method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
     obj = receiver.obj
+    if name == indirect.UNNAMED:
+        touches = unfollowed.touched([receiver, *args, *kwargs.values()])
+        if touches:
+            m.unfollowed(node, frame, "a method", "its name could not be computed", touches)
+        return opaque.opaque(m, frame, node, receiver, args, kwargs)
     if isinstance(receiver.obj, Bound) and receiver.obj.name == "super":
         return _super_call(m, frame, node, receiver, name, args, kwargs)
     if isinstance(obj, Instance):
         return _instance_method(m, frame, node, receiver, obj, name, args, kwargs)
+    if isinstance(obj, File):
+        return _file_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Sequence):
         return _sequence_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Mapping):
@@ -58,9 +81,39 @@ def _super_call(
         hit = parent.obj.lookup(name)
         if hit is not None and isinstance(hit.obj, Function):
             return m.invoke(frame, node, hit.obj, receiver.obj.receiver, args, kwargs)
+    owner = receiver.obj.receiver
     if name == "__init__":
+        if isinstance(owner.obj, Instance) and owner.obj.kind == "optimizer" and (args or "params" in kwargs):
+            owner.obj.parameters = list(args[:1]) or [kwargs["params"]]
         return Value(const=None)
-    return opaque.opaque(m, frame, node, receiver.obj.receiver, args, kwargs)
+    if name in ("__new__", "__init_subclass__", "__set_name__", "__enter__", "__exit__", "__del__"):
+        return owner
+    if name in ("__setattr__", "__getattr__", "__getattribute__") and args and isinstance(args[0].const, str):
+        if name == "__setattr__" and len(args) > 1:
+            assignment.store_attribute(m, frame, node, owner, args[0].const, args[1])
+            return Value(const=None)
+        return m.attribute(frame, node, owner, args[0].const)
+    if isinstance(owner.obj, Instance) and owner.obj.kind in ("module", "optimizer"):
+        return _instance_method(m, frame, node, owner, owner.obj, name, args, kwargs)
+    unfollowed.call(m, frame, node, f"super().{name}", "a method of a library class", [owner, *args, *kwargs.values()])
+    return opaque.opaque(m, frame, node, owner, args, kwargs)
+
+
+def _file_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, file: File, name: str, args: list[Value]
+) -> Value:
+    if name in ("read", "readline", "read1", "readall", "getvalue"):
+        return files.read(m, frame, receiver)
+    if name in ("readlines", "splitlines"):
+        line = Value(receiver.tags | m.disk)
+        return Value(line.tags, obj=Sequence([line, line], exact=False))
+    if name in ("write", "writelines"):
+        tags = frozenset(t for v in args for t in deep_tags(v))
+        files.written(m, file.path, tags)
+        library.keep(m, tags)
+        library.report(m, frame, node, args, {})
+        return Value(const=None)
+    return Value(receiver.tags, mutable=True)
 
 
 def _instance_method(
@@ -71,7 +124,23 @@ def _instance_method(
         return _optimizer_method(m, frame, node, receiver, instance, name, args, kwargs)
     if instance.kind == "parser":
         return _parser_method(m, frame, node, receiver, instance, name, args, kwargs)
+    if instance.kind == "future":
+        if name == "add_done_callback" and args:
+            m.call(frame, node, args[0], [receiver], {})
+        return instance.attributes["result"]
+    if callbacks.hooked(m, receiver, name, args):
+        return Value()
     if instance.kind != "module":
+        if (
+            name == "start"
+            and instance.cls is not None
+            and (run := special.special(m, frame, node, receiver, "run", []))
+        ):
+            return run
+        handed = callbacks.handed(m, frame, node, name, args, kwargs)
+        if handed is not None:
+            return handed
+        unfollowed.call(m, frame, node, f"a call of {name}", "the class does not define it", [*args, *kwargs.values()])
         return opaque.opaque(m, frame, node, receiver, args, kwargs)
     if name in vocabulary.SELF:
         return receiver
@@ -88,8 +157,8 @@ def _instance_method(
     if name == "state_dict":
         one = Value(deep_tags(receiver), mutable=True)
         return Value(deep_tags(receiver), obj=Mapping(other=one))
-    if name == "load_state_dict" and args:
-        _load_state(m, instance, args[0])
+    if name == "load_state_dict" and (args or kwargs):
+        weights.loaded(m, frame, node, receiver, args[0] if args else next(iter(kwargs.values())))
         return Value(const=None)
     if name in ("zero_grad", "register_buffer", "register_parameter"):
         if name == "zero_grad":
@@ -99,28 +168,23 @@ def _instance_method(
         return Value(const=None)
     if vocabulary.is_forward(name):
         return effects.forward(m, frame, node, receiver, name, args, kwargs)
+    why = "the module does not define it"
+    unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *args, *kwargs.values()])
     return opaque.opaque(m, frame, node, receiver, args, kwargs)
-
-
-def _load_state(m: Machine, instance: Instance, source: Value) -> None:
-    adapted = {t[1] for t in deep_tags(source) if t[0] == "adapted"}
-    for part in module_parts(instance):
-        if m.unsure:
-            part.adapted |= adapted
-        else:
-            part.adapted = set(adapted)
 
 
 def _optimizer_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, optimizer: Instance, name: str, args: list[Value],
     kwargs: dict[str, Value],
 ) -> Value:  # fmt: skip
+    if callbacks.hooked(m, receiver, name, args):
+        return Value()
     if name == "step":
         closure = args[0] if args else kwargs.get("closure")
-        if closure is not None and isinstance(closure.obj, Function):
-            m.call(frame, node, closure, [], {})
+        result = m.call(frame, node, closure, [], {}) if closure is not None and closure.obj is not None else Value()
         effects.optimizer_step(m, frame, node, optimizer)
-        return Value()
+        callbacks.run_hooks(m, frame, node, "step", optimizer, [receiver, Value(), Value()])
+        return result
     if name == "zero_grad":
         m.pending.clear()
         m.stepped = False
@@ -157,7 +221,7 @@ def _parser_method(
 def _sequence_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, seq: Sequence, name: str, args: list[Value]
 ) -> Value:
-    if name in ("append", "add", "appendleft", "insert") and args:
+    if name in ("append", "add", "appendleft", "insert", "put", "put_nowait") and args:
         effects.accumulated(m, frame, node, args[-1])
         if m.loops:
             seq.exact = False
@@ -172,8 +236,8 @@ def _sequence_method(
         del seq.items[64:]
         seq.exact = False
         receiver.tags |= deep_tags(args[0], 1)
-    elif name in ("pop", "popleft") and seq.items:
-        return seq.items[-1] if name == "pop" else seq.items[0]
+    elif name in ("pop", "popleft", "get", "get_nowait") and seq.items:
+        return _taken(m, receiver, seq, name, args)
     elif name == "clear":
         seq.items.clear()
         receiver.tags = frozenset(t for t in receiver.tags if t[0] == "cfg")
@@ -184,6 +248,32 @@ def _sequence_method(
         for item in list(seq.items):
             m.call(frame, node, m.attribute(frame, node, item, name), args, {})
     return Value(receiver.tags if name not in ("append", "sort", "extend", "insert", "clear", "reverse") else NONE)
+
+
+def _taken(m: Machine, receiver: Value, seq: Sequence, name: str, args: list[Value]) -> Value:
+    """An element that is taken out: the next round of the loop gets another one."""
+    last = name == "pop" and not (args and args[0].const == 0)
+    if seq.exact and not m.loops and not m.unsure:
+        return seq.items.pop() if last else seq.items.pop(0)
+    if seq.exact and len(seq.items) > 1 and not m.unsure:
+        taken = seq.items.pop() if last else seq.items.pop(0)
+    else:
+        taken = seq.items[-1] if last else seq.items[0]
+        for item in seq.items[1:16]:
+            taken = join(taken, item)
+        seq.exact = False
+    if m.loops and (taken.obj is None or isinstance(taken.obj, Sequence)):
+        loop = m.loops[-1]
+        return with_dependence(taken, frozenset({("dep", loop.instance, loop.iteration)}))
+    return taken
+
+
+def with_dependence(value: Value, tags: Tags) -> Value:
+    """The value, and what it holds, as it is in one round of a loop."""
+    if isinstance(value.obj, Sequence):
+        items = [with_dependence(item, tags) for item in value.obj.items]
+        return Value(value.tags | tags, obj=Sequence(items, value.obj.exact))
+    return with_tags(value, tags)
 
 
 def _mapping_method(
@@ -256,27 +346,36 @@ def tensor_method(
 ) -> Value:
     inputs = [*args, *kwargs.values()]
     if name == "backward":
-        m.backward(node, frame, receiver)
+        loss = next((a for a in args if ("loss",) in a.tags), receiver)  # `accelerator.backward(loss)`
+        m.backward(node, frame, loss)
+        callbacks.run_hooks(m, frame, node, "gradient", None, [])
         return Value(const=None)
+    if callbacks.hooked(m, receiver, name, args):
+        return Value()
+    if name == "enter_context":
+        return callbacks.entered(m, frame, node, args)
+    handed = callbacks.handed(m, frame, node, name, args, kwargs)
+    if handed is not None:
+        return callbacks.future(handed) if name in ("submit", "apply_async", "run_in_executor") else handed
     if name in vocabulary.SIZES:
         return Value(frozenset(t for t in receiver.tags if t[0] in ("dep", "cfg")))
     if name == "copy_" and args:
-        assignment.mutate(m, receiver, args[0], replace=True)
+        assignment.mutate(m, receiver, args[0], replace=True, at=(frame, node))
         return receiver
-    if name in vocabulary.RESET:
+    if name in vocabulary.RESET and not (name == "set_" and args):
         assignment.mutate(m, receiver, Value(), replace=True)
         return receiver
     if name in ("scatter_add_", "index_add_", "index_put_", "scatter_", "index_copy_", "index_fill_") and args:
         for value in inputs[:3]:
             effects.table_write(m, receiver, value)
-        assignment.mutate(m, receiver, Value(union(*inputs) - {TARGET}))
+        assignment.mutate(m, receiver, Value(union(*inputs) - {TARGET}), at=(frame, node))
         return receiver
     if name.endswith("_") and not name.endswith("__"):
-        gradients = [i for i in inputs if any(t[0] == "grad" for t in i.tags)]
-        if gradients and (pending := m.validation_gradients()) is not None:
-            effects.adapt_roots(m, frame, node, pending, [root(receiver)])
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
-        assignment.mutate(m, receiver, source)
+        gradients = any(t[0] == "grad" for t in source.tags)
+        if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
+            effects.adapt_roots(m, frame, node, pending, [root(receiver)])
+        assignment.mutate(m, receiver, source, at=(frame, node))
         effects.accumulated(m, frame, node, source)
         return receiver
     if name in vocabulary.SAVE and not isinstance(receiver.obj, External):
@@ -330,10 +429,17 @@ def tensor_method(
         return Value(tags, mutable=True)
     if name == "sum" and _entropy(node):
         return Value(receiver.tags | {("entropy",)} - {("loss",)}, mutable=True)
-    if name == "step" and not args:
+    if name == "step":
+        for value in inputs:  # a gradient scaler steps the optimizer that it is given
+            for option in options(value):
+                if isinstance(option.obj, Instance) and option.obj.kind == "optimizer":
+                    m.call(frame, node, m.attribute(frame, node, option, "step"), [], {})
         return Value()
     if vocabulary.is_forward(name) and inputs:
         return effects.unknown_model(m, frame, node, receiver, args, kwargs)
+    if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):
+        why = "what it belongs to is not known"
+        unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *inputs])
     tags = receiver.tags
     for value in inputs:
         tags |= deep_tags(value)

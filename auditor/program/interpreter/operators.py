@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import effects, measured, tokens
+from auditor.program.interpreter import effects, measured, special, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     NONE,
@@ -14,11 +14,13 @@ from auditor.program.values import (
     UNKNOWN,
     VAL,
     Class,
+    Either,
     External,
     Frame,
     Function,
     Instance,
     Mapping,
+    Native,
     Sequence,
     Tags,
     Value,
@@ -61,6 +63,9 @@ def binary_expression(m: Machine, frame: Frame, node: ast.BinOp) -> Value:
 
 
 def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
+    own = special.binary(m, frame, node, op, left, right)
+    if own is not None:
+        return own
     result = _binary(m, frame, node, op, left, right)
     measured.binary(m, frame, node, op, left, right, result)
     return result
@@ -133,6 +138,9 @@ def _concatenate(left: Value, right: Value, tags: Tags) -> Value | None:
 
 def unary(m: Machine, frame: Frame, node: ast.UnaryOp) -> Value:
     value = m.evaluate(frame, node.operand)
+    own = special.special(m, frame, node, value, special.UNARY.get(type(node.op), ""), [])
+    if own is not None:
+        return own
     result = _unary(m, frame, node, value)
     if result is not value:
         measured.unary(m, frame, node, value, result)
@@ -187,7 +195,13 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         sides.append(right)
         tags |= right.tags
         tags |= effects.gates(left.tags | right.tags)
-        one = _compare_one(m, op, left, right)
+        own = special.compare(m, frame, node, op, left, right)
+        if own is not None:
+            tags |= own.tags
+            one = truth(m, frame, node, own)
+            one = one if one is None or not isinstance(op, ast.NotIn) else not one
+        else:
+            one = _compare_one(m, op, left, right)
         if one is False:
             return Value(
                 tokens.shape_tags(left.tags | right.tags) if isinstance(op, (ast.Is, ast.IsNot)) else tags, False
@@ -224,11 +238,16 @@ def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None
     if value.known:
         return bool(value.const)
     obj = value.obj
+    if obj is None:
+        return None
+    own = special.truth(m, frame, node, value)
+    if own is not None:
+        return truth(m, frame, node, own)
     if isinstance(obj, Sequence):
         return bool(obj.items) if obj.exact else None
     if isinstance(obj, Mapping):
         return True if obj.items else None
-    if isinstance(obj, (Function, Class, Instance, External)):
+    if isinstance(obj, (Function, Class, Instance, External, Either, Native)):
         return None if isinstance(obj, External) and obj.dotted.endswith("()") else True
     return None
 

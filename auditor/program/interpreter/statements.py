@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from auditor.program.interpreter import assignment, calls, operators, selection
+from auditor.program.interpreter import assignment, decoration, elsewhere, operators, selection, special
 from auditor.program.interpreter.iteration import iterations
 from auditor.program.interpreter.machine import Branch, Machine, switches
 from auditor.program.values import Class, External, Frame, Function, PyModule, Sequence, Value, join, with_tags
@@ -44,6 +44,8 @@ def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
 
 def _expr(m: Machine, frame: Frame, node: ast.Expr) -> int:
     value = m.evaluate(frame, node.value)
+    if isinstance(node.value, ast.Call):
+        special.leave(m, frame, node, value)
     dotted = value.obj.dotted if isinstance(value.obj, External) else ""
     return RAISE if dotted in ("sys.exit()", "os._exit()") else NORMAL
 
@@ -154,7 +156,7 @@ def _both(
 
 
 def _for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
-    iterable = m.evaluate(frame, node.iter)
+    iterable = special.iterable(m, frame, node, m.evaluate(frame, node.iter))
     return _loop(m, frame, node, iterable)
 
 
@@ -180,8 +182,9 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
     claims = _claims(node)
     completion = 0
     for k in (1, 2):
-        test = m.evaluate(frame, node.test)
-        known = operators.truth(m, frame, node.test, test)
+        with m.iteration(instance, k, node):
+            test = m.evaluate(frame, node.test)
+            known = operators.truth(m, frame, node.test, test)
         names = switches(test.tags)
         if known is False and not (m.explore and names):
             break
@@ -236,13 +239,22 @@ def _claims(node: ast.While) -> frozenset[str]:
 
 
 def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
+    entered: list[Value] = []
     for item in node.items:
         value = m.evaluate(frame, item.context_expr)
+        entered.append(value)
+        for name in ("__enter__", "__aenter__"):
+            own = special.special(m, frame, node, value, name, [])
+            value = value if own is None else own
         if item.optional_vars is not None:
             if isinstance(value.obj, Sequence) and len(value.obj.items) == 1:
                 value = value.obj.items[0]  # a generator as a context manager: `with` binds what it yields
             assignment.assign(m, frame, item.optional_vars, value)
-    return execute(m, frame, node.body)
+    how = execute(m, frame, node.body)
+    for value in reversed(entered):
+        for name in ("__exit__", "__aexit__"):
+            special.special(m, frame, node, value, name, [Value(const=None)] * 3)
+    return how
 
 
 def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
@@ -275,8 +287,9 @@ def _function(m: Machine, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctio
     function = Function(node, frame.unit, frame, frame.owner, node.name)
     value = Value(obj=function)
     for decorator in reversed(node.decorator_list):
-        value = calls.decorate(m, frame, decorator, value)
-    frame.names[node.name] = value
+        value = decoration.decorate(m, frame, decorator, value)
+    scope = frame.nonlocal_names.get(node.name, frame)
+    scope.names[node.name] = value
     return NORMAL
 
 
@@ -285,15 +298,20 @@ def _class(m: Machine, frame: Frame, node: ast.ClassDef) -> int:
     cls.dataclass = any("dataclass" in ast.unparse(d) for d in node.decorator_list)
     inner = Frame(frame.unit, frame, frame.globals)
     inner.owner = cls
-    frame.names[node.name] = Value(obj=cls)
+    value = Value(obj=cls)
+    frame.names[node.name] = value
     execute(m, inner, node.body)
     cls.attributes.update(inner.names)
+    decoration.created(m, frame, node, value, cls)
+    for decorator in reversed(node.decorator_list):
+        value = decoration.decorate(m, frame, decorator, value)
+    frame.names[node.name] = value
     return NORMAL
 
 
 def _import(m: Machine, frame: Frame, node: ast.Import) -> int:
     for alias in node.names:
-        sibling = calls.import_unit(m, alias.name)
+        sibling = elsewhere.import_unit(m, alias.name)
         if sibling is not None:
             value = Value(obj=sibling)
         elif alias.asname:
@@ -306,11 +324,11 @@ def _import(m: Machine, frame: Frame, node: ast.Import) -> int:
 
 def _import_from(m: Machine, frame: Frame, node: ast.ImportFrom) -> int:
     name = node.module or ""
-    sibling = calls.import_unit(m, name) if name or node.level else None
+    sibling = elsewhere.import_unit(m, name) if name or node.level else None
     for alias in node.names:
         inner = sibling
         if sibling is None and node.level:
-            inner = calls.import_unit(m, alias.name)
+            inner = elsewhere.import_unit(m, alias.name)
             if inner is not None:
                 frame.names[alias.asname or alias.name] = Value(obj=inner)
                 continue
@@ -344,7 +362,15 @@ def _nonlocal(m: Machine, frame: Frame, node: ast.Nonlocal) -> int:
 def _delete(m: Machine, frame: Frame, node: ast.Delete) -> int:
     for target in node.targets:
         if isinstance(target, ast.Name):
-            frame.names.pop(target.id, None)
+            gone = frame.names.pop(target.id, None)
+            if gone is not None:
+                special.leave(m, frame, node, gone)
+        elif isinstance(target, ast.Subscript):
+            special.special(
+                m, frame, node, m.evaluate(frame, target.value), "__delitem__", [m.evaluate(frame, target.slice)]
+            )
+        elif isinstance(target, ast.Attribute):
+            special.special(m, frame, node, m.evaluate(frame, target.value), "__delattr__", [Value(const=target.attr)])
     return NORMAL
 
 

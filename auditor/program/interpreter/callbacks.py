@@ -1,0 +1,219 @@
+"""Functions that are handed over to be called: by `reduce` and `sorted`, executors and threads, hooks and contexts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence as Seq
+
+from auditor.program.interpreter import special
+from auditor.program.interpreter.iteration import elements
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import (
+    Bound,
+    Either,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Native,
+    Partial,
+    Sequence,
+    Value,
+    deep_tags,
+    union,
+)
+
+PER_ELEMENT = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async", "starmap_async", "starmap_unordered"})
+"""Methods of executors and pools that call a function for each element."""
+
+STARRED = frozenset({"starmap", "starmap_async"})
+
+
+def callable_of_program(value: Value) -> bool:
+    """Whether calling the value runs code of the program."""
+    obj = value.obj
+    if isinstance(obj, Bound):
+        return obj.function is not None
+    if isinstance(obj, Partial):
+        return callable_of_program(obj.function)
+    if isinstance(obj, Instance):
+        return obj.kind == "object" and special.find(value, "__call__") is not None
+    if isinstance(obj, Either):
+        return any(callable_of_program(option) for option in obj.options)
+    return isinstance(obj, (Function, Native))
+
+
+def future(value: Value) -> Value:
+    """What an executor gives for a call: `result()` of it is the call's result."""
+    return Value(value.tags, obj=Instance(None, {"result": value}, kind="future"))
+
+
+def per_element(m: Machine, frame: Frame, node: ast.AST, function: Value, columns: Seq[Value], *, star: bool) -> Value:
+    """The function called for each element of the iterables."""
+    rows = [elements(special.iterable(m, frame, node, column)) for column in columns]
+    if not rows or not all(rows):
+        return Value(obj=Sequence([], exact=bool(rows)))
+    found = []
+    instance = m.fresh_loop()
+    for k in range(min(len(row) for row in rows)):
+        given = [row[k] for row in rows]
+        if star and isinstance(given[0].obj, Sequence):
+            given = list(given[0].obj.items)
+        with m.iteration(instance, k + 1, node):
+            marked = [_with_loop(value, instance, k + 1) for value in given]
+            found.append(m.call(frame, node, function, marked, {}))
+    return Value(union(*found), obj=Sequence(found, exact=False))
+
+
+def _with_loop(value: Value, instance: int, k: int) -> Value:
+    if value.obj is not None and not isinstance(value.obj, Sequence):
+        return value
+    base = value if value.mutable and value.base is None else value.base
+    return Value(value.tags | {("dep", instance, k)}, value.const, value.obj, base, value.mutable)
+
+
+def reduced(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`functools.reduce(f, iterable, initial)`."""
+    if len(args) < 2:
+        return Value(union(*args))
+    items = elements(special.iterable(m, frame, node, args[1]))
+    total = args[2] if len(args) > 2 else (items.pop(0) if items else Value())
+    instance = m.fresh_loop()
+    for k, item in enumerate(items, start=1):
+        with m.iteration(instance, k, node):
+            total = m.call(frame, node, args[0], [total, _with_loop(item, instance, k)], {})
+    return total
+
+
+def accumulated(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`itertools.accumulate(iterable, f, initial=)`."""
+    function = args[1] if len(args) > 1 else kwargs.get("func")
+    if function is None or not args:
+        return Value(union(*args))
+    initial = [kwargs["initial"]] if "initial" in kwargs else []
+    total = reduced(m, frame, node, [function, args[0], *initial], {})
+    return Value(total.tags, obj=Sequence([total, total], exact=False))
+
+
+def filtered(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`filter(f, iterable)`: the elements of which f is not known to be false."""
+    if len(args) < 2:
+        return Value(union(*args))
+    source = special.iterable(m, frame, node, args[1])
+    kept = []
+    for item in elements(source):
+        if args[0].known and args[0].const is None:
+            kept.append(item)
+            continue
+        said = m.call(frame, node, args[0], [item], {})
+        if not (said.known and not said.const):
+            kept.append(item)
+    return Value(source.tags, obj=Sequence(kept, exact=False))
+
+
+def keyed(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: dict[str, Value]) -> None:
+    """The key function of `sorted`, `min`, `max` runs for each element."""
+    key = kwargs.get("key")
+    if key is not None and callable_of_program(key):
+        for item in items:
+            m.call(frame, node, key, [item], {})
+
+
+def run_in_thread(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`Thread(target=f, args=...)`, `Timer(seconds, f, args)`: the function is run where the thread is made."""
+    positional = args[2] if len(args) > 2 else Value()
+    target = kwargs.get("target") or kwargs.get("function") or next((a for a in args if callable_of_program(a)), None)
+    given = kwargs.get("args", positional)
+    named = kwargs.get("kwargs")
+    passed = list(given.obj.items) if isinstance(given.obj, Sequence) else []
+    extra = (
+        {str(k): v for k, v in named.obj.items.items()} if named is not None and isinstance(named.obj, Mapping) else {}
+    )
+    made = Value()
+    if target is not None and callable_of_program(target):
+        made = m.call(frame, node, target, passed, extra)
+    return Value(union(*args, *kwargs.values()) | deep_tags(made), mutable=True)
+
+
+def handed(
+    m: Machine, frame: Frame, node: ast.AST, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """A function of the program among the arguments of a call that is not followed: it is taken to be called.
+
+    It gets the arguments that follow it, as executors, contexts and event loops do; None where there is none.
+    """
+    everything = [*args, *kwargs.values()]
+    at = next((i for i, value in enumerate(everything) if callable_of_program(value)), None)
+    if at is None:
+        return None
+    function = everything[at]
+    if name in PER_ELEMENT:
+        return per_element(m, frame, node, function, args[at + 1 :], star=name in STARRED)
+    rest = args[at + 1 :] if at < len(args) else []
+    taken = _positional(function)
+    if taken is not None and len(rest) < taken:  # it gets something that is not told here
+        rest = [*rest, *[Value() for _ in range(taken - len(rest))]]
+    named = {k: v for k, v in kwargs.items() if v is not function} if at < len(args) else {}
+    return m.call(frame, node, function, rest, _accepted(function, named))
+
+
+def _node(function: Value) -> ast.arguments | None:
+    obj = function.obj
+    if isinstance(obj, Bound) and obj.function is not None:
+        return obj.function.node.args
+    return obj.node.args if isinstance(obj, Function) else None
+
+
+def _positional(function: Value) -> int | None:
+    """How many positional arguments the function needs."""
+    spec = _node(function)
+    if spec is None:
+        return None
+    own = 1 if isinstance(function.obj, Bound) else 0
+    return max(0, len(spec.posonlyargs) + len(spec.args) - len(spec.defaults) - own)
+
+
+def _accepted(function: Value, named: dict[str, Value]) -> dict[str, Value]:
+    spec = _node(function)
+    if spec is None:
+        return {}
+    known = {a.arg for a in (*spec.args, *spec.kwonlyargs)}
+    return {k: v for k, v in named.items() if k in known or spec.kwarg is not None}
+
+
+def entered(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
+    """`stack.enter_context(manager)`: entered now, left when the stack is."""
+    if not args:
+        return Value()
+    made = special.special(m, frame, node, args[0], "__enter__", [])
+    special.special(m, frame, node, args[0], "__exit__", [Value(const=None)] * 3)
+    if made is not None:
+        return made
+    if isinstance(args[0].obj, Sequence) and args[0].obj.items:
+        return args[0].obj.items[0]
+    return args[0]
+
+
+# --- hooks ------------------------------------------------------------------------------------------------------------
+
+
+def hooked(m: Machine, receiver: Value, name: str, args: list[Value]) -> bool:
+    """A hook is registered: of a module's forward pass, of a gradient, of an optimizer's step."""
+    if not args or not name.startswith("register_") or not name.endswith("hook") or not callable_of_program(args[0]):
+        return False
+    kind = "forward" if "forward" in name else "step" if "step" in name else "gradient"
+    m.hooks.append((kind, receiver, args[0]))
+    return True
+
+
+def run_hooks(m: Machine, frame: Frame, node: ast.AST, kind: str, of: object, given: list[Value]) -> None:
+    """Run what is hooked to an event; `of` is the object that it happens to, None where it may be any."""
+    for hook_kind, receiver, function in list(m.hooks):
+        if hook_kind != kind or (of is not None and receiver.obj is not None and receiver.obj is not of):
+            continue
+        node_of = function.obj.node if isinstance(function.obj, Function) else None
+        if node_of is not None and node_of in m.calls:
+            continue
+        own = [receiver] if kind == "gradient" else given
+        need = _positional(function)
+        m.call(frame, node, function, own[:need] if need is not None else own, {})

@@ -1,0 +1,206 @@
+"""Code from elsewhere: `exec` of a text, modules found by a computed name, scripts that are run, started programs."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import posixpath
+from dataclasses import replace
+
+from auditor.program.interpreter import files, tokens, unfollowed
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
+from auditor.source import Unit
+from auditor.source.plain import SyntaxProblem
+from auditor.source.syntax import parse_python
+
+_NESTED = 8  # texts that run texts
+
+
+def run_text(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`exec` and `eval`: the text is run where it can be computed, at the place of the call."""
+    name = _name(node)
+    source = args[0] if args else Value()
+    if isinstance(source.const, bytes):
+        source = Value(source.tags, source.const.decode("utf-8", "replace"))
+    if not isinstance(source.const, str) or m.texts >= _NESTED:
+        m.unfollowed(node, frame, name, "the text that it runs could not be computed", unfollowed.EVERYTHING)
+        return Value(source.tags)
+    try:
+        tree = parse_python(source.const.strip() if name == "eval" else source.const)
+    except SyntaxProblem:
+        m.unfollowed(node, frame, name, "the text that it runs is no Python", unfollowed.EVERYTHING)
+        return Value()
+    _place_at(tree, node)
+    scope = _scope(frame, args[1:] + [v for k, v in kwargs.items() if k in ("globals", "locals")])
+    m.texts += 1
+    try:
+        if name == "eval" and len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr):
+            return m.evaluate(scope, tree.body[0].value)
+        m.execute(scope, tree.body)
+    finally:
+        m.texts -= 1
+    return Value(const=None)
+
+
+def _name(node: ast.AST) -> str:
+    function = getattr(node, "func", None)
+    return "eval" if isinstance(function, ast.Name) and function.id == "eval" else "exec"
+
+
+def _place_at(tree: ast.Module, node: ast.AST) -> None:
+    line, end = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
+    for inner in ast.walk(tree):
+        if hasattr(inner, "lineno"):
+            inner.lineno, inner.end_lineno = line, end  # type: ignore[attr-defined]
+
+
+def _scope(frame: Frame, given: list[Value]) -> Frame:
+    """Where a text runs: in the dict that it is given, else in the frame around it."""
+    mappings = [g.obj for g in given if isinstance(g.obj, Mapping)]
+    if not mappings:
+        return frame
+    scope = Frame(frame.unit)
+    last = mappings[-1].items
+    names = {str(k): v for mapping in mappings for k, v in mapping.items.items()}
+    scope.names = last  # what the text defines can be read back from the dict
+    for name, value in names.items():
+        last.setdefault(name, value)
+    return scope
+
+
+def import_unit(m: Machine, name: str) -> PyModule | None:
+    """A sibling module of the program, run once."""
+    unit = m.sources.modules.get(name) or _beside(m, name)
+    return None if unit is None or unit.tree is None else _module(m, unit)
+
+
+def _module(m: Machine, unit: Unit, *, main: bool = False) -> PyModule:
+    key = f"{unit.path}:{unit.layer}{':main' if main else ''}"
+    if key in m.modules:
+        return PyModule(unit, m.modules[key])
+    frame = Frame(unit)
+    if main:
+        frame.names["__name__"] = Value(const="__main__")
+    m.modules[key] = frame
+    m.execute(frame, unit.tree.body if unit.tree is not None else [])
+    return PyModule(unit, frame)
+
+
+def _beside(m: Machine, name: str) -> Unit | None:
+    """A module beside the script that no import statement names."""
+    entry = m.sources.entry
+    path = posixpath.join(posixpath.dirname(entry.path) if entry is not None else "", name.replace(".", "/") + ".py")
+    return _shipped(m, path, name) if path in m.sources.shipped else None
+
+
+def _shipped(m: Machine, path: str, module: str = "") -> Unit | None:
+    """A file of the folder as code: by its path, or by its name where the folder in front is not known."""
+    wanted = posixpath.normpath(path.replace("{}", "").lstrip("/")) if path else ""
+    name = posixpath.basename(wanted)
+    hits = [p for p in m.sources.shipped if p == wanted] or [
+        p for p in m.sources.shipped if posixpath.basename(p) == name and name
+    ]
+    known = next((u for u in m.sources.units if hits and u.path == hits[0] and u.language == "python"), None)
+    if known is not None or not hits:
+        return known
+    text = m.sources.shipped[hits[0]].decode("utf-8", "replace")
+    try:
+        return Unit(hits[0], text, "python", module=module, tree=parse_python(text))
+    except SyntaxProblem:
+        return None
+
+
+def import_by_name(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`__import__`, `importlib.import_module`."""
+    name = args[0] if args else kwargs.get("name", Value())
+    if not isinstance(name.const, str):
+        m.unfollowed(node, frame, "an import", "the module's name could not be computed", unfollowed.EVERYTHING)
+        return Value()
+    sibling = import_unit(m, name.const.lstrip("."))
+    if sibling is not None:
+        return Value(obj=sibling)
+    whole = name.const if _attribute(node) == "import_module" else name.const.split(".")[0]
+    return Value(obj=External(whole))
+
+
+def _attribute(node: ast.AST) -> str:
+    function = getattr(node, "func", None)
+    return function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def run_path(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`runpy.run_path`, `runpy.run_module`, `spec_from_file_location`: the module, or the names that it leaves."""
+    for value in (*args, *kwargs.values()):
+        text = tokens.text_of(value)
+        unit = _shipped(m, text) or m.sources.modules.get(text)
+        if unit is not None and unit.tree is not None:
+            module = _module(m, unit)
+            return Value(obj=Mapping(module.frame.names)) if "run_" in _attribute(node) else Value(obj=module)
+    m.unfollowed(node, frame, f"the code that {_attribute(node) or 'this'} runs", "no file of the folder",
+                 unfollowed.EVERYTHING)  # fmt: skip
+    return Value()
+
+
+# --- started programs -----------------------------------------------------------------------------------------------
+
+_HARMLESS = frozenset(
+    {
+        "7z", "apt", "apt-get", "black", "brotli", "bzip2", "c++", "cat", "cc", "chmod", "clang", "cmake", "cmix",
+        "conda", "curl", "date", "df", "du", "echo", "env", "free", "g++", "gcc", "git", "grep", "gzip", "head",
+        "hf", "hostname", "huggingface-cli", "id", "kill", "ldconfig", "ldd", "lrzip", "ls", "lscpu", "lspci",
+        "make", "md5sum", "mkdir", "ninja", "nm", "nproc", "numactl", "nvcc", "nvidia-smi", "nvidia-smi.exe",
+        "objdump", "paq8", "pip", "pip3", "pkill", "ps", "pyminify", "rm", "ruff", "sha256sum", "sleep", "sudo",
+        "sync", "sysctl", "tail", "tar", "taskset", "test", "true", "ulimit", "uname", "uv", "wc", "wget", "which",
+        "whoami", "xz", "zpaq", "zstd",
+    }
+)  # fmt: skip
+_COPIES = frozenset({"cp", "ln", "mv", "rsync", "install", "dd"})
+
+
+def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`subprocess.run`, `os.system`: a Python script of the folder is run, other programs are judged by their name."""
+    given = args[0] if args else kwargs.get("args", Value())
+    words = _words(given)
+    result = Value(given.tags & frozenset(), mutable=True)
+    if not words:
+        m.unfollowed(node, frame, "a started program", "its command could not be computed", {unfollowed.WEIGHTS})
+        return result
+    script = next((w for w in words if w.endswith(".py")), None)
+    program = posixpath.basename(words[0])
+    if script is not None and (unit := _shipped(m, script)) is not None and unit is not m.sources.entry:
+        before = m.functions
+        m.functions = [*before, unit.module or unit.path]
+        try:
+            _module(m, replace(unit), main=True)
+        finally:
+            m.functions = before
+        return result
+    if program.startswith("python") or program in ("{}", "torchrun"):
+        inline = next((w for flag, w in itertools.pairwise(words) if flag == "-c"), None)
+        if inline is not None and inline != "{}":
+            return run_text(m, Frame(frame.unit), node, [Value(const=inline)], {})
+        if "-m" in words or script is not None:
+            return result  # a module that is installed, or the script itself
+    if program in _COPIES:
+        paths = [tokens.constant(w) for w in words[1:] if not w.startswith("-")]
+        if len(paths) >= 2:
+            files.copied(m, paths[-2], paths[-1])
+        return result
+    if program not in _HARMLESS and not program.startswith("python"):
+        what = f"the program {program[:40]!r}" if program != "{}" else "a started program"
+        m.unfollowed(node, frame, what, "what it does to files is not read", {unfollowed.WEIGHTS})
+    return result
+
+
+def _words(given: Value) -> list[str]:
+    if isinstance(given.obj, Sequence):
+        return [_word(item) for item in given.obj.items[:32]]
+    text = tokens.text_of(given)
+    return text.replace("&&", " ").split() if text != "{}" else []
+
+
+def _word(value: Value) -> str:
+    if isinstance(value.obj, External) and value.obj.dotted == "sys.executable":
+        return "python"
+    return str(value.const) if value.const is not UNKNOWN else tokens.text_of(value)

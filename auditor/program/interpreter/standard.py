@@ -1,0 +1,339 @@
+"""Functions of the standard library that run code, make callables, or name files."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from collections.abc import Callable
+
+from auditor.program.interpreter import (
+    callbacks,
+    elsewhere,
+    files,
+    indirect,
+    operators,
+    special,
+    tokens,
+    unfollowed,
+)
+from auditor.program.interpreter.iteration import elements
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import (
+    UNKNOWN,
+    Bound,
+    Class,
+    External,
+    Frame,
+    Function,
+    Mapping,
+    PyModule,
+    Sequence,
+    Value,
+    union,
+)
+
+Handler = Callable[[Machine, Frame, ast.AST, list[Value], dict[str, Value]], Value]
+
+
+def _chain(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    items = [item for a in args for item in elements(special.iterable(m, frame, node, a))]
+    return Value(union(*args), obj=Sequence(items[:64], exact=False))
+
+
+def _chain_all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return _chain(m, frame, node, elements(args[0]) if args else [], kwargs)
+
+
+def _pairwise(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    items = elements(args[0]) if args else []
+    pairs = [Value(union(a, b), obj=Sequence([a, b])) for a, b in zip(items, items[1:] or items, strict=False)]
+    return Value(union(*args), obj=Sequence(pairs * 2 if len(pairs) == 1 else pairs, exact=False))
+
+
+def _same(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if not args:
+        return Value()
+    source = special.iterable(m, frame, node, args[0])
+    return Value(source.tags, source.const, source.obj, source.base, source.mutable)
+
+
+def _filter_false(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) > 1 and callbacks.callable_of_program(args[0]):
+        callbacks.keyed(m, frame, node, elements(args[1]), {"key": args[0]})
+    return args[1] if len(args) > 1 else Value()
+
+
+def _grouped(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    items = elements(args[0]) if args else []
+    callbacks.keyed(m, frame, node, items, {"key": args[1]} if len(args) > 1 else kwargs)
+    group = Value(union(*items), obj=Sequence([Value(), Value(union(*items), obj=Sequence(items, exact=False))]))
+    return Value(union(*items), obj=Sequence([group], exact=False))
+
+
+def _starmap(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return callbacks.per_element(m, frame, node, args[0], args[1:2], star=True) if len(args) > 1 else Value()
+
+
+def _at_exit(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if args:
+        m.at_exit.append((args[0], args[1:]))
+    return args[0] if args else Value()
+
+
+def _queue(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return Value(obj=Sequence([], exact=False))
+
+
+def _deque(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if not args:
+        return Value(obj=Sequence([], exact=False))
+    source = special.iterable(m, frame, node, args[0])
+    if isinstance(source.obj, Sequence):
+        return Value(source.tags, obj=Sequence(list(source.obj.items), source.obj.exact))
+    return Value(source.tags, obj=Sequence(elements(source), exact=False))
+
+
+def _globals(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return Value(obj=Mapping(frame.globals.names))
+
+
+def _locals(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return Value(obj=Mapping(frame.names))
+
+
+def _compile(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return args[0] if args else Value()
+
+
+def _method_type(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) == 2 and isinstance(args[0].obj, Function):
+        return Value(obj=Bound(args[1], args[0].obj.name, args[0].obj))
+    return args[0] if args else Value()
+
+
+def _property(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    getter = args[0] if args else kwargs.get("fget", Value())
+    if not isinstance(getter.obj, Function):
+        return getter
+    made = Function(getter.obj.node, getter.obj.unit, getter.obj.frame, getter.obj.owner, getter.obj.name)
+    made.attributes["__property__"] = Value(const=True)
+    setter = args[1] if len(args) > 1 else kwargs.get("fset")
+    if setter is not None:
+        made.attributes["__set__"] = setter
+    return Value(obj=made)
+
+
+def _named_tuple(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`namedtuple("Pair", "x y")`: a class whose fields are these."""
+    names: list[str] = []
+    if len(args) > 1:
+        given = args[1]
+        if isinstance(given.const, str):
+            names = given.const.replace(",", " ").split()
+        else:
+            names = [str(item.const) for item in elements(given) if isinstance(item.const, str)]
+            if isinstance(given.obj, Sequence):
+                names = [str(item.const) for item in given.obj.items if isinstance(item.const, str)]
+    body: list[ast.stmt] = [
+        ast.AnnAssign(ast.Name(name, ast.Store()), ast.Name("object", ast.Load()), None, 1) for name in names
+    ]
+    text = tokens.text_of(args[0]) if args else "tuple"
+    made = ast.ClassDef(text, [], [], body or [ast.Pass()], [])
+    ast.fix_missing_locations(ast.copy_location(made, node))
+    return Value(obj=Class(text, [Value(obj=External("typing.NamedTuple"))], {}, frame.unit, made))
+
+
+def _dirname(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return _path(args, posixpath.dirname)
+
+
+def _basename(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return _path(args, posixpath.basename)
+
+
+def _unchanged_path(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return args[0] if args else Value()
+
+
+def _path(args: list[Value], function: Callable[[str], str]) -> Value:
+    if not args:
+        return Value()
+    text = tokens.text_of(args[0])
+    if text == "{}":
+        return Value(args[0].tags)
+    made = function(text)
+    return files.path_value(args[0].tags, made, known="{}" not in text)
+
+
+def _listing(name: str) -> Handler:
+    def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        found = files.listing(m, name, args)
+        return found if found is not None else Value(union(*args), mutable=True)
+
+    return run
+
+
+def _copy(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) > 1:
+        files.copied(m, args[0], args[1])
+        return args[1]
+    return Value(const=None)
+
+
+def _json(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if not args:
+        return Value()
+    known = files.parsed_json(m, frame, args[0])
+    return known if known is not None else Value(union(*args) | m.disk, mutable=True)
+
+
+def _operator(op: ast.operator) -> Handler:
+    def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        return operators.binary(m, frame, node, op, args[0], args[1]) if len(args) == 2 else Value(union(*args))
+
+    return run
+
+
+def _call_first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return m.call(frame, node, args[0], args[1:], kwargs) if args else Value()
+
+
+def _set_item(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return m.call(frame, node, Value(obj=Bound(args[0], "__setitem__")), args[1:], {}) if args else Value()
+
+
+def _memory(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`ctypes.memmove` and what else reaches into memory by address."""
+    touches = unfollowed.touched([*args, *kwargs.values()])
+    if unfollowed.WEIGHTS in touches or len(touches) > 1:
+        m.unfollowed(node, frame, "a write by address", "ctypes reaches what it points at", touches)
+    return Value(union(*args, *kwargs.values()), mutable=True)
+
+
+def _register(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`register_module_forward_hook(f)`: a hook on every module."""
+    name = getattr(getattr(node, "func", None), "attr", "") or getattr(getattr(node, "func", None), "id", "")
+    callbacks.hooked(m, Value(), name, args)
+    return Value()
+
+
+def _instance_state(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`pickle.dumps(x)`: what pickling runs, and the content."""
+    for name in ("__reduce_ex__", "__reduce__", "__getstate__"):
+        if args and special.special(m, frame, node, args[0], name, [Value()] if name == "__reduce_ex__" else []):
+            break
+    return Value(unfollowed.deep(args), UNKNOWN, mutable=True)
+
+
+def _modules(m: Machine, frame: Frame) -> Mapping:
+    """`sys.modules`."""
+    entry = PyModule(frame.unit, frame.globals)
+    found = {"__main__": Value(obj=entry)}
+    for key, held in m.modules.items():
+        name = held.unit.module or posixpath.basename(key).split(".")[0]
+        found[name] = Value(obj=PyModule(held.unit, held))
+    return Mapping(dict(found))
+
+
+def modules(m: Machine, frame: Frame) -> Value:
+    return Value(obj=_modules(m, frame))
+
+
+def _all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    for item in elements(special.iterable(m, frame, node, args[0])) if args else []:
+        operators.truth(m, frame, ast.Constant(None), item)
+    return Value(union(*args))
+
+
+FUNCTIONS: dict[str, Handler] = {
+    "functools.reduce": callbacks.reduced,
+    "itertools.accumulate": callbacks.accumulated,
+    "itertools.starmap": _starmap,
+    "itertools.filterfalse": _filter_false,
+    "itertools.takewhile": callbacks.filtered,
+    "itertools.dropwhile": callbacks.filtered,
+    "itertools.groupby": _grouped,
+    "itertools.chain": _chain,
+    "itertools.chain.from_iterable": _chain_all,
+    "itertools.cycle": _same,
+    "itertools.islice": _same,
+    "itertools.pairwise": _pairwise,
+    "more_itertools.pairwise": _pairwise,
+    "operator.methodcaller": indirect.methodcaller,
+    "operator.attrgetter": indirect.attrgetter,
+    "operator.itemgetter": indirect.itemgetter,
+    "operator.call": _call_first,
+    "operator.setitem": _set_item,
+    "operator.add": _operator(ast.Add()),
+    "operator.sub": _operator(ast.Sub()),
+    "operator.mul": _operator(ast.Mult()),
+    "operator.truediv": _operator(ast.Div()),
+    "operator.matmul": _operator(ast.MatMult()),
+    "operator.mod": _operator(ast.Mod()),
+    "operator.xor": _operator(ast.BitXor()),
+    "queue.Queue": _queue,
+    "queue.SimpleQueue": _queue,
+    "queue.LifoQueue": _queue,
+    "queue.PriorityQueue": _queue,
+    "multiprocessing.Queue": _queue,
+    "multiprocessing.SimpleQueue": _queue,
+    "collections.deque": _deque,
+    "atexit.register": _at_exit,
+    "asyncio.run": _same,
+    "importlib.import_module": elsewhere.import_by_name,
+    "builtins.__import__": elsewhere.import_by_name,
+    "builtins.exec": elsewhere.run_text,
+    "builtins.eval": elsewhere.run_text,
+    "builtins.compile": _compile,
+    "builtins.globals": _globals,
+    "builtins.locals": _locals,
+    "builtins.property": _property,
+    "builtins.all": _all,
+    "builtins.any": _all,
+    "runpy.run_path": elsewhere.run_path,
+    "runpy.run_module": elsewhere.run_path,
+    "importlib.util.spec_from_file_location": elsewhere.run_path,
+    "importlib.util.module_from_spec": _same,
+    "importlib.machinery.SourceFileLoader": elsewhere.run_path,
+    "types.MethodType": _method_type,
+    "types.FunctionType": _compile,
+    "collections.namedtuple": _named_tuple,
+    "subprocess.run": elsewhere.start_program,
+    "subprocess.Popen": elsewhere.start_program,
+    "subprocess.call": elsewhere.start_program,
+    "subprocess.check_call": elsewhere.start_program,
+    "subprocess.check_output": elsewhere.start_program,
+    "subprocess.getoutput": elsewhere.start_program,
+    "os.system": elsewhere.start_program,
+    "os.popen": elsewhere.start_program,
+    "os.path.dirname": _dirname,
+    "os.path.basename": _basename,
+    "os.path.abspath": _unchanged_path,
+    "os.path.realpath": _unchanged_path,
+    "os.path.normpath": _unchanged_path,
+    "os.path.expanduser": _unchanged_path,
+    "os.fspath": _unchanged_path,
+    "os.listdir": _listing("listdir"),
+    "os.scandir": _listing("scandir"),
+    "os.walk": _listing("walk"),
+    "glob.glob": _listing("glob"),
+    "glob.iglob": _listing("glob"),
+    "shutil.copy": _copy,
+    "shutil.copy2": _copy,
+    "shutil.copyfile": _copy,
+    "shutil.move": _copy,
+    "os.link": _copy,
+    "os.symlink": _copy,
+    "os.rename": _copy,
+    "os.replace": _copy,
+    "json.load": _json,
+    "json.loads": _json,
+    "pickle.dumps": _instance_state,
+    "ctypes.memmove": _memory,
+    "ctypes.memset": _memory,
+    "torch.nn.modules.module.register_module_forward_hook": _register,
+    "torch.nn.modules.module.register_module_forward_pre_hook": _register,
+    "torch.nn.modules.module.register_module_full_backward_hook": _register,
+    "torch.optim.optimizer.register_optimizer_step_post_hook": _register,
+    "torch.optim.optimizer.register_optimizer_step_pre_hook": _register,
+}

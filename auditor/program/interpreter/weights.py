@@ -1,0 +1,93 @@
+"""Changes of weights that no optimizer makes: what is written into a parameter, and where it came from."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from auditor.program.interpreter import effects
+from auditor.program.interpreter.machine import Machine, Pending, root
+from auditor.program.values import NONE, VAL, Frame, Instance, Mapping, Tags, Value, deep_tags, leaves, module_parts
+
+_PARAMETER = ("param",)
+
+
+def is_weight(value: Value) -> bool:
+    """A parameter of a module, a view into one, or a tensor that is a parameter by itself."""
+    r = root(value)
+    if isinstance(r.obj, Instance):
+        return r.obj.kind == "module" and r is not value and _PARAMETER in value.tags
+    return r.obj is None and r.mutable and _PARAMETER in r.tags
+
+
+def written(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> Tags:
+    """The tags of what is written into the target; with an adaptation's, if validation tokens get into weights so."""
+    if m.stepping or not is_weight(target):
+        return tags
+    pending = _cause(m, frame, node, target, tags)
+    if pending is None:
+        return tags
+    effects.adapt_roots(m, frame, node, pending, [root(target)])
+    return frozenset(t for t in tags if t[0] != "grad") | {("adapted", m.last)}
+
+
+def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> Pending | None:
+    """What makes the write an adaptation: gradients of validation tokens, or values that those tokens went into."""
+    if any(t[0] == "grad" for t in tags):
+        return m.validation_gradients()
+    if VAL in tags and isinstance(root(target).obj, Instance):
+        return Pending(tags, m.place(node, frame), tags)
+    return None
+
+
+def replaced(m: Machine, frame: Frame, node: ast.AST, owner: Value, value: Value) -> None:
+    """A parameter of a module is replaced by another one."""
+    if isinstance(owner.obj, Instance) and owner.obj.kind == "module" and value.obj is None:
+        tags = deep_tags(value, 1)
+        pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=owner, mutable=True), tags)
+        if pending is not None and not m.stepping and _PARAMETER in tags:
+            effects.adapt_roots(m, frame, node, pending, [owner])
+        owner.obj.adapted |= {t[1] for t in tags if t[0] == "adapted"}
+
+
+def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value) -> None:
+    """`load_state_dict`: the module takes the source's adaptations, and an edited source is an adaptation."""
+    assert isinstance(module.obj, Instance)
+    tags = deep_tags(source)
+    adapted = {t[1] for t in tags if t[0] == "adapted"}
+    for part in module_parts(module.obj):
+        part.adapted = part.adapted | adapted if m.unsure else set(adapted)
+    content = _content(source)
+    pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=module, mutable=True), content)
+    if pending is not None:
+        effects.adapt_roots(m, frame, node, pending, [module])
+
+
+def _content(source: Value) -> Tags:
+    """The tags of the tensors in a state dict."""
+    if not isinstance(source.obj, Mapping):
+        return source.tags
+    tags = NONE
+    for item in (*source.obj.items.values(), *([source.obj.other] if source.obj.other is not None else [])):
+        tags |= item.tags
+    return tags
+
+
+def all_written(m: Machine, frame: Frame, node: ast.AST, targets: Value, tags: Tags) -> None:
+    """Every tensor of a list is changed: `torch._foreach_add_(weights, changes)`."""
+    changed: list[Value] = []
+    for leaf in leaves(targets):
+        r = root(leaf)
+        own = written(m, frame, node, leaf, tags)
+        if isinstance(r.obj, Instance):
+            r.obj.adapted |= {t[1] for t in own if t[0] == "adapted"}
+        else:
+            leaf.tags |= own
+        changed.append(leaf)
+
+
+def flat(values: Iterable[Value]) -> Tags:
+    tags = NONE
+    for value in values:
+        tags |= deep_tags(value, 2)
+    return tags
