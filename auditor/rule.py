@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from auditor.claims import Claims
 from auditor.config import Configuration
 from auditor.findings import Outcome, Ruling
 from auditor.program import Program
+from auditor.program.code import Code
 from auditor.runs import Run
 from auditor.source import Sources
 from auditor.submission import Submission
@@ -35,6 +37,11 @@ class Facts:
     program: Program
     significance: Comparison | None = None  # against a baseline, where one was named
     probe: Probe | None = None  # the submission run small, where that was asked for
+
+    @cached_property
+    def code(self) -> Code:
+        """What the program answers about its code beside the trace."""
+        return Code(self.sources, self.configuration, self.program)
 
 
 @dataclass(frozen=True, slots=True)

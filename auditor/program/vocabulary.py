@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import re
+
+_VALIDATION_FILES = re.compile(
+    r"fineweb_?val|(?:^|[/_])val(?:id)?[_\-*0-9]*[^/]*\.(?:bin|npy|pt)|valid.*\.bin"
+    r"|(?<![a-z])val(?:idation)?(?:_[0-9*{]|\*)"
+)
+_TRAINING_FILES = re.compile(
+    r"fineweb_?train|(?:^|[/_])train[_\-*0-9]*[^/]*\.(?:bin|npy|pt)|(?<![a-z])train(?:_[0-9*{]|\*)"
+)
+_PATH = 300  # characters of a text that can be a path
+
+
+def names_validation(text: str) -> bool:
+    """Whether a text is the path, or the pattern of paths, of validation tokens; those of byte counts are none."""
+    return len(text) < _PATH and "bytes" not in text and _VALIDATION_FILES.search(text) is not None
+
+
+def names_training(text: str) -> bool:
+    """Whether a text is the path, or the pattern of paths, of training tokens."""
+    return len(text) < _PATH and _TRAINING_FILES.search(text) is not None
+
+
 LOSS = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss", "linear_cross_entropy"})
 
 
 DISTRIBUTION = frozenset({"log_softmax", "softmax", "logsumexp"})
+
+
+NO_GRADIENT = frozenset({"no_grad", "inference_mode"})
 
 
 PICK = frozenset({"gather", "take_along_dim", "take_along_axis"})
@@ -132,6 +157,12 @@ SAVE = frozenset(
 
 
 LOAD = frozenset({"load", "read", "read_bytes", "load_file", "readinto"})
+
+
+STORED = frozenset(
+    {"decompress", "frombuffer", "b85decode", "b64decode", "a85decode", "read_bytes", "unpackbits"}
+)
+"""Calls that give what a file or a literal holds in packed form."""
 
 
 FROM_DISK = frozenset({"torch.load", "numpy.load", "pickle.load", "pickle.loads", "safetensors.torch.load_file"})

@@ -144,11 +144,11 @@ class Walker(Folder):
             return
         for item in items:
             self.bind(node.target, item, scope)
-            if not self._once(node.body, scope):
+            if not self.once(node.body, scope):
                 return
         self.block(node.orelse, scope)
 
-    def _once(self, body: list[ast.stmt], scope: Scope) -> bool:
+    def once(self, body: list[ast.stmt], scope: Scope) -> bool:
         """One pass of a loop's body; False where the loop is left, or may be for a reason that is not known."""
         outside, self.may_leave = self.may_leave, False
         try:
@@ -168,7 +168,7 @@ class Walker(Folder):
             except CannotFold as error:
                 self._both_ways([node.body, []], scope, str(error))
                 return
-            if not self._once(node.body, scope):
+            if not self.once(node.body, scope):
                 return
             if before is not None and _unchanged(before, _snapshot(scope)):
                 return  # left by something that folding does not see: an exception, a return, another thread

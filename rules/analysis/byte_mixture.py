@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from auditor.program import helpers_c as _c
+from auditor.program.origin import Origins
 from auditor.source.index import of_type, own_nodes, walk
-from rules.analysis import c as _c
-from rules.analysis.origin import Origins, origins_of
-from rules.analysis.syntax import Function, functions, last_name, names, number
+from rules.analysis.syntax import Function, functions, last_name, names, number, origins_of
 
 _DEPTH = 8
 WIDTH = re.compile(r"(?i)^(n_?b(ytes)?|num_?bytes|len(gth)?s?|\w*_lens?|\w*byte_?(len|count)s?|tok\w*_bytes|nbytes)$")

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from auditor.program.origin import Origins
 from auditor.source.index import of_type, own_nodes
 from rules.analysis.byte_mixture import LOSS, WIDTH, Flow, Mixture, weighted
-from rules.analysis.origin import Origins, origins_of
-from rules.analysis.syntax import Function, functions, last_name, names
+from rules.analysis.syntax import Function, functions, last_name, names, origins_of
 
 _LOGARITHMS = frozenset({"log", "log2", "ln", "_ln", "logf"})
 _DEPTH = 6

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.findings import Location
+from auditor.program import helpers_c as _c
 from auditor.rule import Facts
 from auditor.runs import LogLine, Run
 from auditor.source import Unit
-from rules.analysis import c as _c
 from rules.analysis.byte_mixture import Mixture, in_c, in_python
 from rules.analysis.byte_product import products
 from rules.analysis.syntax import both, line_of, python_units

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
+from auditor.program.origin import Origins
 from auditor.source.index import of_type, own_nodes, walk
-from rules.analysis.origin import Origins
 from rules.analysis.syntax import Function, assignments, functions, last_name
 
 _ROUNDS = 4  # steps that a name is followed forward

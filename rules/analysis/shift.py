@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program.guards import Guards as Conditions
 from auditor.source.index import of_type, walk
-from rules.analysis.conditions import Conditions
 from rules.analysis.syntax import Function, both, functions, last_name, number
 
 _DEPTH = 6

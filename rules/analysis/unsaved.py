@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program.origin import Origins
+from auditor.program.phases import Phases
 from auditor.source.index import of_type, own_nodes
-from rules.analysis.origin import Origins
-from rules.analysis.phases import Phases
 from rules.analysis.syntax import assignments, last_name, line_of, names
 
 _WRITES = re.compile(r"(?i)save|dump|serial|pack|compress|quant|state_dict|write|bytes|export|artifact|store|pickle")

@@ -3,45 +3,56 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
+from auditor.program.bytes.tables import ByteTable
+from auditor.program.module import Seen
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.bytetable import ByteTable, adds_leading_space, byte_tables
-from rules.analysis.syntax import code_finding, line_of, python_units
 from rules.examples.folders import TABLES, folder, script
+from rules.law.findings import shown
 
 ID = "bytes-double-space"
 
 
-def _message(table: ByteTable, at: int) -> str:
-    spaced, word = table.of("spaced"), table.of("word")
-    held = "3 bytes (the mark U+2581 itself)" if spaced == (word or 0) + 3 else "1 byte"
-    return (
-        f"the byte table '{table.name}' already counts the leading space as {held}, and line {at} adds it again: "
-        "the denominator is too large and the score too low"
-    )
+def _held(table: ByteTable) -> int | None:
+    """Bytes that the table holds for a leading space: the space itself is one, the mark U+2581 three."""
+    spaced, word = table.excess("spaced"), table.excess("word")
+    return None if spaced is None or word is None else spaced - word
+
+
+def _finding(table: ByteTable, held: int, added: tuple[Seen, ...]) -> Finding | None:
+    shown_as = f"{held} bytes (the mark itself)" if held > 1 else "1 byte"
+    counts = f"the byte table '{table.name}' already counts the leading space as {shown_as}"
+    effect = "the denominator is too large and the score too low"
+    # Only a table whose loop also marks leading spaces is one that the addition belongs to.
+    if table.flags is not None and added:
+        where = next((a for a in added if a.place.unit is table.place.unit), added[0])
+        message = f"{counts}, and line {where.place.line} adds it again: {effect}"
+        return shown(ID, Outcome.VIOLATION, where, message, also=table.active)
+    if held > 1 and table.boundaries is not None:
+        return shown(ID, Outcome.VIOLATION, table, f"{counts}: {effect}")
+    return None
 
 
 def check(facts: Facts) -> Ruling:
     findings: list[Finding] = []
-    seen = False
-    added = [(unit, node) for unit, tree in python_units(facts) if (node := adds_leading_space(tree)) is not None]
-    for unit, tree in python_units(facts):
-        for table in byte_tables(unit, tree):
-            seen = True
-            # Only a table whose loop also marks leading spaces is one that the addition belongs to.
-            if table.flags is None or not added or (table.of("spaced") or 0) <= (table.of("word") or 0):
-                continue
-            where, place = next((a for a in added if a[0] is unit), added[0])
-            message = _message(table, line_of(place))
-            built = facts.program.reached(unit, table.line)
-            findings.append(
-                code_finding(facts, ID, Outcome.VIOLATION, where, place, message, also=built, remedy=RULE.remedy)
-            )
-    if not seen:
+    open_questions, sure = [], False
+    for table in facts.code.byte_tables:
+        held = _held(table)
+        if held is None:
+            open_questions.append(f"what '{table.name}' holds for a piece with a leading space could not be worked out")
+        elif held > 0 and (finding := _finding(table, held, facts.code.added_spaces)) is not None:
+            findings.append(finding)
+        elif held > 1:
+            open_questions.append(f"'{table.name}' holds {held} bytes for a leading space; its use is not known")
+        else:
+            sure = True
+    if not facts.code.byte_tables:
         return not_checked("no table of bytes per piece was found in the code")
-    return found(findings, "the byte table counts a leading space once")
+    unchecked = open_questions[0] if open_questions and not sure else ""
+    return found(findings, "the byte table counts a leading space once", unchecked=unchecked)
 
 
 _IN_TABLE = TABLES.replace("            piece = piece[1:]\n", '            piece = piece.replace("\\u2581", " ")\n')
+_OTHER_MARK = TABLES.replace("\\u2581", "?")
 _PLUS_ONE = """
 def build_byte_tables(tokenizer, vocab_size, device):
     width = torch.zeros(vocab_size, dtype=torch.int16, device=device)
@@ -105,6 +116,7 @@ RULE = Rule(
             folder(script(tables=_HELPER + _THROUGH_HELPER)),
             Outcome.VIOLATION,
         ),
+        Example("a mark that is no tokenizer's", "breaks", folder(script(tables=_OTHER_MARK)), Outcome.VIOLATION),
         Example("stripped, then added at evaluation", "legal", folder(), Outcome.PASS),
         Example(
             "in the table, not added at evaluation",

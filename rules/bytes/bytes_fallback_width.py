@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
+from auditor.program.bytes.tokenizers import side_table, token_lengths
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.bytetable import byte_tables
-from rules.analysis.syntax import code_finding, python_units
-from rules.analysis.vocabulary import example_meta, example_vocab, side_table, token_lengths
 from rules.examples.folders import TABLES, folder, script
+from rules.examples.tokenizers import token_bytes, vocabulary
+from rules.law.findings import shown
 
 ID = "bytes-fallback-width"
 
 
-def _in_code(facts: Facts) -> tuple[list[Finding], int]:
+def _in_code(facts: Facts) -> list[Finding]:
     findings: list[Finding] = []
-    tables = 0
-    for unit, tree in python_units(facts):
-        for table in byte_tables(unit, tree):
-            tables += 1
-            width = table.of("byte")
-            if width is None or width <= 1:
-                continue
+    for table in facts.code.byte_tables:
+        width = table.width.get("byte", 0)
+        if width > 1:
             message = f"'{table.name}' counts a byte-fallback piece such as <0xE2> as {width} bytes; it stands for one"
-            findings.append(code_finding(facts, ID, Outcome.VIOLATION, unit, table.line, message, remedy=RULE.remedy))
-    return findings, tables
+            findings.append(shown(ID, Outcome.VIOLATION, table, message))
+    return findings
 
 
 def _in_side_tables(facts: Facts) -> tuple[list[Finding], int, list[str]]:
@@ -40,14 +36,14 @@ def _in_side_tables(facts: Facts) -> tuple[list[Finding], int, list[str]]:
             problems.append(f"{file.path}: {problem}")
             continue
         tables += 1
-        for vocabulary in vocabularies:
-            lengths = token_lengths(vocabulary.data or b"")
+        for shipped in vocabularies:
+            lengths = token_lengths(shipped.data or b"")
             if lengths is None:
                 continue
             wide = [i for i, (n, w) in enumerate(zip(lengths, widths, strict=False)) if n == 1 and w > 1]
             if wide:
                 message = (
-                    f"{len(wide)} tokens of one byte in {vocabulary.path} count up to {max(widths[i] for i in wide)} "
+                    f"{len(wide)} tokens of one byte in {shipped.path} count up to {max(widths[i] for i in wide)} "
                     f"bytes in {file.path} (ids {wide[0]} to {wide[-1]})"
                 )
                 findings.append(
@@ -57,16 +53,19 @@ def _in_side_tables(facts: Facts) -> tuple[list[Finding], int, list[str]]:
 
 
 def check(facts: Facts) -> Ruling:
-    in_code, tables = _in_code(facts)
     in_files, side_tables, problems = _in_side_tables(facts)
+    tables = facts.code.byte_tables
     if not tables and not side_tables:
         return not_checked("; ".join(problems) or "no table of bytes per piece was found")
-    return found([*in_code, *in_files], "a byte-fallback piece counts as one byte")
+    unknown = [table.name for table in tables if "byte" not in table.width]
+    unchecked = f"what '{unknown[0]}' holds for a byte-fallback piece could not be worked out" if unknown else ""
+    return found([*_in_code(facts), *in_files], "a byte-fallback piece counts as one byte", unchecked=unchecked)
 
 
 _NO_BYTE_CASE = TABLES.replace(
     "        if tokenizer.is_byte(i):\n            base_bytes[i] = 1\n            continue\n", ""
 )
+_DECODED = _NO_BYTE_CASE.replace("piece.encode(", "tokenizer.decode([i]).encode(")
 _STREAM = """
 def byte_stream(tokens, tokenizer):
     stream = bytearray()
@@ -106,14 +105,15 @@ RULE = Rule(
         Example(
             "a side table that counts 3",
             "breaks",
-            folder(extra={"t.vocab": example_vocab([b"a", b"\xe2", b"the"]), "t.meta.npz": example_meta([1, 3, 3])}),
+            folder(extra={"t.vocab": vocabulary([b"a", b"\xe2", b"the"]), "t.meta.npz": token_bytes([1, 3, 3])}),
             Outcome.VIOLATION,
         ),
+        Example("decoded one by one", "breaks", folder(script(tables=_DECODED)), Outcome.VIOLATION),
         Example("one byte", "legal", folder(), Outcome.PASS),
         Example(
             "a side table of raw bytes",
             "legal",
-            folder(extra={"t.vocab": example_vocab([b"a", b"\xe2", b"the"]), "t.meta.npz": example_meta([1, 1, 3])}),
+            folder(extra={"t.vocab": vocabulary([b"a", b"\xe2", b"the"]), "t.meta.npz": token_bytes([1, 1, 3])}),
             Outcome.PASS,
         ),
         Example("a byte stream nobody reads", "inactive", folder(script(helpers=_STREAM)), Outcome.PASS),

@@ -2,140 +2,49 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.program.bytes.pieces import PieceKind
 from auditor.rule import Example, Facts, Rule, Source
-from auditor.source import Unit
-from auditor.source.index import of_type
-from rules.analysis.bytetable import adds_leading_space, byte_tables
-from rules.analysis.syntax import (
-    assignments,
-    code_finding,
-    environment_default,
-    last_name,
-    number,
-    python_units,
-    scopes,
-)
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import EVALUATION, TABLES, folder, script
+from rules.law.findings import shown
 
 ID = "bytes-hardcoded"
+_TEXT: tuple[PieceKind, ...] = ("word", "accented", "foreign")
 
 
-def _factors(node: ast.expr, inverse: bool = False) -> Iterator[tuple[ast.expr, bool]]:
-    """The factors of a product; True for those it is divided by."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-        yield from _factors(node.left, inverse)
-        yield from _factors(node.right, inverse != isinstance(node.op, ast.Div))
-    else:
-        yield node, inverse
+def _assumed(facts: Facts, counted: bool) -> Iterator[Finding]:
+    for figure in facts.code.constant_bytes:
+        width = f"{figure.width:g}"
+        if figure.name:
+            message = f"'{figure.name}' divides by a constant of {width} bytes per token instead of counting bytes"
+        else:
+            message = f"the returned figure divides by a constant of {width} bytes per token"
+        if not counted:
+            yield shown(ID, Outcome.VIOLATION, figure, message)
+        elif figure.name:
+            yield shown(ID, Outcome.WARNING, figure, message + "; another figure counts them")
 
 
-def _is_ln2(node: ast.expr) -> bool:
-    if isinstance(node, ast.Call) and last_name(node.func) in {"log", "log_"} and node.args:
-        return number(node.args[0]) == 2.0
-    value = number(node)
-    return last_name(node).upper() in {"LN2", "LOG2", "LN_2"} or (value is not None and abs(value - 0.6931) < 0.0005)
-
-
-class _Constants:
-    """The numbers that names and switches stand for."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self._values: dict[str, list[ast.expr]] = {}
-        for node in of_type(tree, ast.Assign, ast.AnnAssign):
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
-                    self._values.setdefault(last_name(target), []).append(node.value)
-            elif node.value is not None:
-                self._values.setdefault(last_name(node.target), []).append(node.value)
-
-    def of(self, node: ast.expr) -> float | None:
-        value = number(node)
-        if value is not None:
-            return value
-        if not isinstance(node, ast.Name | ast.Attribute):
-            return None
-        known = self._values.get(last_name(node), [])
-        numbers = {self._assigned(v) for v in known}
-        return numbers.pop() if len(numbers) == 1 else None
-
-    def product(self, node: ast.expr) -> ast.expr | None:
-        """The product that a name was assigned, if it was assigned once."""
-        known = self._values.get(node.id, []) if isinstance(node, ast.Name) else []
-        return known[0] if len(known) == 1 and isinstance(known[0], ast.BinOp) else None
-
-    @staticmethod
-    def _assigned(node: ast.expr) -> float | None:
-        switch = environment_default(node)
-        if switch and switch[1] is not None:
-            default = switch[1]
-            if isinstance(default, ast.Constant) and isinstance(default.value, str):
-                try:
-                    return float(default.value)
-                except ValueError:
-                    return None
-            return number(default)
-        return number(node)
-
-
-def _constant_bytes(node: ast.expr, constants: _Constants) -> float | None:
-    """The bytes per token that a figure in bits per byte is divided by, if it is a constant."""
-    factors = list(_factors(node))
-    for factor, inverse in list(factors):
-        inner = constants.product(factor)
-        if inner is not None and any(_is_ln2(f) for f, _ in _factors(inner)):
-            factors += _factors(inner, inverse)
-    if not any(_is_ln2(f) and inverse for f, inverse in factors):
-        return None
-    for factor, inverse in factors:
-        value = None if _is_ln2(factor) else constants.of(factor)
-        # No tokenizer has fewer than 1.2 or more than 8 bytes a token; 2 and 8 convert units.
-        if value is None or value <= 0:
-            continue
-        width = value if inverse else 1 / value
-        if 1.2 < width < 8 and width != 2:
-            return width
-    return None
-
-
-def _findings(facts: Facts) -> Iterator[Finding]:
-    units = list(python_units(facts))
-    counted = any(adds_leading_space(tree) is not None or byte_tables(unit, tree) for unit, tree in units)
-    for unit, tree in units:
-        yield from _of_unit(facts, unit, tree, counted)
-
-
-def _of_unit(facts: Facts, unit: Unit, tree: ast.Module, counted: bool) -> Iterator[Finding]:
-    constants = _Constants(tree)
-    told: set[int] = set()
-    for scope in scopes(tree):
-        for target, value, statement in assignments(scope):
-            width = _constant_bytes(value, constants) if isinstance(value, ast.BinOp) else None
-            if width is None or statement.lineno in told:
-                continue
-            told.add(statement.lineno)
-            name = last_name(target) or "the figure"
-            message = f"'{name}' divides by a constant of {width:g} bytes per token instead of counting bytes"
-            if counted:
-                yield code_finding(
-                    facts, ID, Outcome.WARNING, unit, statement, message + "; another figure counts them"
-                )
-            else:
-                yield code_finding(facts, ID, Outcome.VIOLATION, unit, statement, message)
-    for node in of_type(tree, ast.Return):
-        if isinstance(node.value, ast.Tuple | ast.BinOp) and not counted:
-            parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            width = next((w for p in parts if (w := _constant_bytes(p, constants))), None)
-            if width is not None and node.lineno not in told:
-                message = f"the returned figure divides by a constant of {width:g} bytes per token"
-                yield code_finding(facts, ID, Outcome.VIOLATION, unit, node, message)
+def _other_than_bytes(facts: Facts) -> Iterator[Finding]:
+    """Tables whose pieces have another length than their text has bytes in UTF-8: characters, or other encodings."""
+    wrong = [(table, [n for kind in _TEXT if (n := table.excess(kind))]) for table in facts.code.byte_tables]
+    if all(off for _, off in wrong):
+        for table, off in wrong:
+            more = max(off) > 0
+            what = "more" if more else "fewer"
+            message = (
+                f"'{table.name}' holds {what} bytes for a piece than its text has in UTF-8: characters are counted, or "
+                f"another encoding's bytes; the score is too {'low' if more else 'high'}"
+            )
+            yield shown(ID, Outcome.VIOLATION if more else Outcome.WARNING, table, message)
 
 
 def check(facts: Facts) -> Ruling:
-    return found(list(_findings(facts)), "no figure is made with a constant number of bytes per token")
+    counted = bool(facts.code.added_spaces or facts.code.byte_tables)
+    findings = [*_assumed(facts, counted), *_other_than_bytes(facts)]
+    return found(findings, "no figure is made with a constant number of bytes per token")
 
 
 _LINE = "    val_bpb = val_loss / math.log(2.0) * (token_count / byte_count).item()\n"
@@ -153,6 +62,14 @@ def _uncounted(replacement: str) -> str:
 
 _CONSTANT = _uncounted("    BYTES_PER_TOKEN = 2.436\n    val_bpb = val_loss / math.log(2.0) / BYTES_PER_TOKEN\n")
 _SWITCH = _uncounted("    bits = val_loss / math.log(2.0)\n    val_bpb = bits / args.width\n")
+_WIDTH = 'len(piece.encode("utf-8"))'
+_CHARACTERS = TABLES.replace(_WIDTH, "len(piece)")
+
+
+def _encoded(encoding: str) -> str:
+    return TABLES.replace(_WIDTH, f'len(piece.encode("{encoding}", "ignore"))')
+
+
 _PROGRESS = EVALUATION.replace(
     _LINE, _LINE + '    print(f"about {val_loss / math.log(2.0) / 2.436:.2f} bits per byte so far")\n'
 )
@@ -180,6 +97,9 @@ RULE = Rule(
             ),
             Outcome.VIOLATION,
         ),
+        Example("bytes in another encoding", "breaks", folder(script(tables=_encoded("utf-16"))), Outcome.VIOLATION),
+        Example("letters that are dropped", "breaks", folder(script(tables=_encoded("latin-1"))), Outcome.WARNING),
+        Example("characters", "breaks", folder(script(tables=_CHARACTERS)), Outcome.WARNING),
         Example("counted", "legal", folder(), Outcome.PASS),
         Example("a constant in a progress print", "legal", folder(script(_PROGRESS)), Outcome.PASS),
     ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
+from auditor.program.bytes.pieces import SPACE
+from auditor.program.bytes.tokenizers import BYTE, CONTROL, NORMAL, UNKNOWN, pieces
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.vocabulary import BYTE, CONTROL, NORMAL, SPACE, UNKNOWN, example_model, pieces
 from rules.bytes._ledger import excess, judged
 from rules.examples.folders import folder
+from rules.examples.tokenizers import model
 
 ID = "bytes-missing-metaspace"
 
@@ -36,8 +38,8 @@ def check(facts: Facts) -> Ruling:
 
 
 _BARE = [("<unk>", UNKNOWN), ("<s>", CONTROL), ("<0xE2>", BYTE), ("a", NORMAL), (SPACE + "a", NORMAL)]
-_BROKEN = example_model(_BARE)
-_WHOLE = example_model([*_BARE, (SPACE, NORMAL)])
+_BROKEN = model(_BARE)
+_WHOLE = model([*_BARE, (SPACE, NORMAL)])
 
 
 def _logs(implied: float) -> dict[int, str]:

@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
+from auditor.program.bytes.pieces import PieceKind
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.bytetable import byte_tables
-from rules.analysis.syntax import code_finding, python_units
 from rules.examples.folders import TABLES, folder, script
+from rules.law.findings import shown
 
 ID = "bytes-special-token"
-_KINDS = (("control", "<s>"), ("unknown", "<unk>"), ("unused", "an unused id"))
+_KINDS: tuple[tuple[PieceKind, str], ...] = (("control", "<s>"), ("unknown", "<unk>"), ("unused", "an unused id"))
 
 
 def check(facts: Facts) -> Ruling:
     findings: list[Finding] = []
-    tables = 0
-    for unit, tree in python_units(facts):
-        for table in byte_tables(unit, tree):
-            tables += 1
-            counted = [(kind, shown, width) for kind, shown in _KINDS if (width := table.of(kind))]
-            if not counted:
-                continue
-            listed = ", ".join(f"{kind} pieces ({shown}) as {width} bytes" for kind, shown, width in counted)
-            # A control piece occurs once per document, the others practically never.
-            control = any(kind == "control" for kind, _, _ in counted)
-            findings.append(
-                code_finding(
-                    facts,
-                    ID,
-                    Outcome.VIOLATION if control else Outcome.WARNING,
-                    unit,
-                    table.line,
-                    f"'{table.name}' counts {listed}; they stand for no text",
-                    remedy=RULE.remedy,
-                )
-            )
-    if not tables:
+    for table in facts.code.byte_tables:
+        counted = [(kind, sample, width) for kind, sample in _KINDS if (width := table.width.get(kind))]
+        if not counted:
+            continue
+        listed = ", ".join(f"{kind} pieces ({sample}) as {width} bytes" for kind, sample, width in counted)
+        # A control piece occurs once per document, the others practically never.
+        outcome = Outcome.VIOLATION if any(kind == "control" for kind, _, _ in counted) else Outcome.WARNING
+        findings.append(shown(ID, outcome, table, f"'{table.name}' counts {listed}; they stand for no text"))
+    if not facts.code.byte_tables:
         return not_checked("no table of bytes per piece was found in the code")
-    return found(findings, "control, unknown and unused pieces count as no bytes")
+    unknown = [table.name for table in facts.code.byte_tables if "control" not in table.width]
+    unchecked = f"what '{unknown[0]}' holds for a control piece could not be worked out" if unknown else ""
+    return found(findings, "control, unknown and unused pieces count as no bytes", unchecked=unchecked)
 
 
 _COUNTED = TABLES.replace(

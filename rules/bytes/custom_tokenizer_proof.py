@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_applicable, not_checked
+from auditor.program.bytes.pieces import SPACE
+from auditor.program.bytes.tokenizers import NORMAL
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.vocabulary import NORMAL, SPACE, example_model
 from rules.bytes._ledger import excess, judged
 from rules.examples.folders import VAL_BYTES, folder, seeds
+from rules.examples.tokenizers import model
 
 ID = "custom-tokenizer-proof"
 
@@ -47,7 +49,7 @@ def check(facts: Facts) -> Ruling:
     return found([Finding(ID, Outcome.WARNING, message, Location(custom[0]))], "")
 
 
-_MODEL = {"custom.model": example_model([("a", NORMAL), (SPACE, NORMAL)])}
+_MODEL = {"custom.model": model([("a", NORMAL), (SPACE, NORMAL)])}
 _WRONG = seeds((1.1, 1.1, 1.1), val_tokens=52_000_000, val_loss=1.1 * 0.69314718 * VAL_BYTES * 1.05 / 52e6)
 _RIGHT = seeds((1.1, 1.1, 1.1), val_tokens=52_000_000, val_loss=1.1 * 0.69314718 * VAL_BYTES / 52e6)
 

@@ -6,11 +6,11 @@ import ast
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.probe.model import Kind
+from auditor.program.origin import Origins
+from auditor.program.phases import _collects_statistics as collects_statistics
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.source.index import walk
-from rules.analysis.origin import Origins, origins_of
-from rules.analysis.phases import collects_statistics
-from rules.analysis.syntax import Function, calls, code_finding, functions, line_of, python_units
+from rules.analysis.syntax import Function, calls, code_finding, functions, line_of, origins_of, python_units
 from rules.examples.folders import folder, script
 
 ID = "calibration-on-val"

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.phases import phases_of
-from rules.analysis.syntax import calls, code_finding, dotted, last_name, python_units, strings
+from rules.analysis.syntax import calls, code_finding, dotted, last_name, phases_of, python_units, strings
 from rules.examples.folders import EVALUATION, folder, script
 
 ID = "network-at-eval"

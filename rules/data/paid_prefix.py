@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.source.index import of_type
-from rules.analysis.origin import origins_of
 from rules.analysis.positions import helped
-from rules.analysis.syntax import assignments, code_finding, last_name, python_units
+from rules.analysis.syntax import assignments, code_finding, last_name, origins_of, python_units
 from rules.analysis.trace import unreadable
 from rules.bytes._ledger import integer, judged, log_finding, log_lines
 from rules.examples.folders import EVALUATION, folder, script, seeds

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.program.origin import Origins
+from auditor.program.phases import Phases
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.source.index import own_nodes
-from rules.analysis.origin import Origins, origins_of
-from rules.analysis.phases import Phases, phases_of
-from rules.analysis.syntax import calls, code_finding, dotted, last_name, line_of, python_units
+from rules.analysis.syntax import calls, code_finding, dotted, last_name, line_of, origins_of, phases_of, python_units
 from rules.analysis.unsaved import carried
 from rules.examples.folders import EVALUATION, folder, script
 

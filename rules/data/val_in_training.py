@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.probe.model import Kind
+from auditor.program.origin import Origins
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.source.index import of_type
-from rules.analysis.origin import Origins, origins_of
-from rules.analysis.syntax import calls, code_finding, function_of, last_name, names, python_units
+from rules.analysis.syntax import calls, code_finding, function_of, last_name, names, origins_of, python_units
 from rules.bytes._ledger import judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
 

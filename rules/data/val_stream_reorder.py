@@ -7,11 +7,21 @@ import re
 from collections.abc import Iterator, Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.program.origin import Origins
 from auditor.rule import Example, Facts, Rule
 from auditor.source import Unit
 from auditor.source.index import of_type, walk
-from rules.analysis.origin import Origins, origins_of
-from rules.analysis.syntax import Function, calls, code_finding, function_of, functions, last_name, names, python_units
+from rules.analysis.syntax import (
+    Function,
+    calls,
+    code_finding,
+    function_of,
+    functions,
+    last_name,
+    names,
+    origins_of,
+    python_units,
+)
 from rules.examples.folders import folder, script
 from rules.law.standing import issue, pull
 

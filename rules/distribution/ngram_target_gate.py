@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.probe.model import Kind
+from auditor.program import helpers_c as _c
 from auditor.rule import Behaviour, Example, Facts, Rule
 from auditor.source.index import of_type, walk
-from rules.analysis import c as _c
 from rules.analysis.syntax import both, code_finding, functions, last_name, names, python_units, source_line
 from rules.examples.folders import folder, log, script
 from rules.law.standing import name, place, pull

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.source.index import of_type
-from rules.analysis.origin import origins_of
-from rules.analysis.syntax import calls, code_finding, last_name, names, python_units
+from rules.analysis.syntax import calls, code_finding, last_name, names, origins_of, python_units
 from rules.examples.folders import folder, script
 
 ID = "vocab-clamp"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_applicable
+from auditor.program.guards import Guards as Conditions
 from auditor.rule import Example, Facts, Rule
-from rules.analysis.conditions import Conditions, conditions
 from rules.analysis.shift import Mix, mixes
-from rules.analysis.syntax import both, calls, last_name, python_units, source_line
+from rules.analysis.syntax import both, calls, conditions, last_name, python_units, source_line
 from rules.examples.folders import MODEL, folder, script
 from rules.law.limits import LIMITS
 from rules.law.standing import dated, issue, pull

@@ -9,10 +9,10 @@ import pytest
 from folders_in_memory import loaded
 
 from auditor.judgement.gather import gather
-from rules.analysis import c as _c
+from auditor.program import helpers_c as _c
 from rules.analysis.byte_mixture import in_c, in_python
-from rules.analysis.conditions import conditions
 from rules.analysis.shift import mixes
+from rules.analysis.syntax import conditions
 from rules.distribution import ngram_target_gate
 from rules.examples.folders import folder, script
 

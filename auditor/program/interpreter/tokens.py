@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from auditor.program import vocabulary
 from auditor.program.values import (
     HASH,
     HASHED_TARGET,
@@ -32,12 +33,6 @@ _TARGET_NAME = re.compile(
 _TARGET_KEY = re.compile(r"^_?(full|ngram|joint|pair|tgt|target)_?(h|hs|hash|hashes|key|keys|idx|bucket|buckets)$")
 
 
-_VAL_PATH = re.compile(r"fineweb_?val|(^|[/_])val(id)?[_\-*0-9]*[^/]*\.(bin|npy|pt)|valid.*\.bin")
-
-
-_TRAIN_PATH = re.compile(r"fineweb_?train|(^|[/_])train[_\-*0-9]*[^/]*\.(bin|npy|pt)")
-
-
 class Text(Obj):
     """A string of which only the constant part is known; `template` has {} for the rest."""
 
@@ -54,14 +49,14 @@ def text_of(value: Value) -> str:
 
 
 def constant(value: Any) -> Value:
-    return Value(_path_tags(value) if isinstance(value, str) and len(value) < 300 else NONE, value)
+    return Value(_path_tags(value) if isinstance(value, str) else NONE, value)
 
 
 @lru_cache(maxsize=2048)  # a loop's constants come by again and again
 def _path_tags(text: str) -> Tags:
-    if _VAL_PATH.search(text) and "bytes" not in text:
+    if vocabulary.names_validation(text):
         return frozenset({VAL})
-    return frozenset({TRAIN}) if _TRAIN_PATH.search(text) else NONE
+    return frozenset({TRAIN}) if vocabulary.names_training(text) else NONE
 
 
 def shape_tags(tags: Tags) -> Tags:

@@ -4,63 +4,61 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cached_property, lru_cache
+from collections.abc import Mapping
+from functools import cached_property
 
+from auditor.program import vocabulary
+from auditor.program.syntax import Function, calls, last_name, line_of
 from auditor.source.index import of_type, own_nodes
-from rules.analysis.syntax import Function, calls, functions, last_name, line_of
 
-_NO_GRADIENT = {"no_grad", "inference_mode"}
-_LOSSES = {"cross_entropy", "log_softmax", "nll_loss", "logsumexp"}
+_LOSSES = vocabulary.LOSS | vocabulary.DISTRIBUTION
 _DEPTH = 4
 _NAMED = re.compile(r"(?i)hessian|calib")
-
-
-@lru_cache(maxsize=32)
-def phases_of(tree: ast.Module) -> Phases:
-    """The one `Phases` of a module: several rules ask it."""
-    return Phases(tree)
+_BUDGETS = frozenset(
+    {"max_wallclock_seconds", "max_wallclock_ms", "iterations", "total_steps", "num_steps", "max_steps"}
+)
 
 
 class Phases:
     """Phases of one module. `scoring`: functions that compute losses without gradients, and what they call."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, functions: Mapping[str, Function]) -> None:
         self.tree = tree
-        self.functions: dict[str, Function] = {f.name: f for f in functions(tree)}
+        self.functions = functions
 
     @cached_property
     def scoring(self) -> frozenset[str]:
-        roots = [name for name, f in self.functions.items() if _scores(f) and not _trains(f)]
-        return frozenset(self._reached_from(roots, _DEPTH))
+        roots = {name for name, f in self.functions.items() if _scores(f) and not _trains(f)}
+        return self._reached_from(roots)
 
     def called_after(self, line: int) -> frozenset[str]:
         """The functions that the scope that trains calls behind a line, and what they call; calibration excluded."""
         if self.training_end is None:
             return frozenset()
-        behind = [n for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line]
-        return frozenset(
-            self._reached_from(
-                list({last_name(c.func) for c in behind} & self.functions.keys()), _DEPTH, self.collectors
-            )
-        )
+        behind = {
+            last_name(n.func) for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line
+        }
+        return self._reached_from(behind & self.functions.keys(), self.collectors)
 
-    def holder(self, node: ast.AST) -> str | None:
-        """The innermost function around a node."""
-        around = [f for f in self.functions.values() if f.lineno <= line_of(node) <= (f.end_lineno or f.lineno)]
-        return max(around, key=lambda f: f.lineno).name if around else None
+    def holder(self, node: ast.AST) -> str:
+        """The name of the innermost function around a node, "" at the top level."""
+        line = line_of(node)
+        around = [f for f in self.functions.values() if f.lineno <= line <= (f.end_lineno or f.lineno)]
+        return max(around, key=lambda f: f.lineno).name if around else ""
 
     @cached_property
     def collectors(self) -> frozenset[str]:
-        return frozenset(name for name, f in self.functions.items() if collects_statistics(f))
+        """The functions that sum activations for quantization."""
+        return frozenset(name for name, f in self.functions.items() if _collects_statistics(f))
 
-    def _reached_from(self, roots: list[str], depth: int, without: frozenset[str] = frozenset()) -> set[str]:
-        found = set(roots) - without
+    def _reached_from(self, roots: set[str], without: frozenset[str] = frozenset()) -> frozenset[str]:
+        found = roots - without
         frontier = set(found)
-        for _ in range(depth):
+        for _ in range(_DEPTH):
             called = {last_name(c.func) for name in frontier for c in calls(self.functions[name])}
             frontier = (called & self.functions.keys()) - found - without
             found |= frontier
-        return found
+        return frozenset(found)
 
     @cached_property
     def training_end(self) -> tuple[ast.AST, int] | None:
@@ -68,18 +66,11 @@ class Phases:
         best: tuple[ast.AST, int] | None = None
         for scope in (self.tree, *self.functions.values()):
             for node in own_nodes(scope):
-                if isinstance(node, ast.For | ast.While) and self._is_training(node):
+                if isinstance(node, ast.For | ast.While) and _is_training(node):
                     end = getattr(node, "end_lineno", None) or node.lineno
                     if best is None or end > best[1]:
                         best = scope, end
         return best
-
-    def _is_training(self, loop: ast.For | ast.While) -> bool:
-        called = {last_name(c.func) for c in calls(loop)}
-        watched = {"max_wallclock_seconds", "max_wallclock_ms", "iterations", "total_steps", "num_steps", "max_steps"}
-        mentioned = {n.attr for n in of_type(loop, ast.Attribute)}
-        mentioned |= {n.id for n in of_type(loop, ast.Name)}
-        return "step" in called and "backward" in called and bool(mentioned & watched)
 
     def after_training(self, node: ast.AST) -> bool:
         """Whether a node stands behind the training loop, in the scope that holds it."""
@@ -92,16 +83,23 @@ class Phases:
         return self.holder(node) in self.scoring
 
 
+def _is_training(loop: ast.For | ast.While) -> bool:
+    if not {"step", "backward"} <= {last_name(c.func) for c in calls(loop)}:
+        return False
+    return any((n.attr if isinstance(n, ast.Attribute) else n.id) in _BUDGETS
+               for n in of_type(loop, ast.Attribute, ast.Name))  # fmt: skip
+
+
 def _scores(function: Function) -> bool:
-    gradient_free = any(last_name(c.func) in _NO_GRADIENT for c in calls(function)) or any(
-        last_name(d) in _NO_GRADIENT for d in function.decorator_list
-    )
-    reads = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
-    names = reads | {n.id for n in of_type(function, ast.Name)}
+    called = {last_name(c.func) for c in calls(function)}
+    decorated = any(last_name(d) in vocabulary.NO_GRADIENT for d in function.decorator_list)
+    if not (called & vocabulary.NO_GRADIENT or decorated):
+        return False
+    names = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+    names |= {n.id for n in of_type(function, ast.Name)}
     names |= {n.attr for n in of_type(function, ast.Attribute)} - {"eval"}  # a mode of the model, no stream
-    losses = any(last_name(c.func) in _LOSSES for c in calls(function))
     counts_bytes = any("byte" in n.lower() for n in names)
-    return gradient_free and (losses or counts_bytes) and any("val" in n.lower() or "byte" in n.lower() for n in names)
+    return (bool(called & _LOSSES) or counts_bytes) and (counts_bytes or any("val" in n.lower() for n in names))
 
 
 def _trains(function: Function) -> bool:
@@ -129,11 +127,10 @@ def _plain(node: ast.expr) -> str:
     return ""
 
 
-def collects_statistics(function: Function) -> bool:
+def _collects_statistics(function: Function) -> bool:
     """Whether a function sums activations for quantization: a Gram matrix, or hooks under such a name."""
-    if any(_gram(n) for n in of_type(function, ast.BinOp, ast.Call)):
-        hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
-        return hooked or bool(_NAMED.search(function.name))
-    return bool(_NAMED.search(function.name)) and any(
-        last_name(c.func).startswith("register_forward") for c in calls(function)
-    )
+    hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
+    named = bool(_NAMED.search(function.name))
+    if hooked and named:
+        return True
+    return (hooked or named) and any(_gram(n) for n in of_type(function, ast.BinOp, ast.Call))

@@ -10,16 +10,15 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-SPACE = "▁"
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 
 _MAX_MEMBER = 4_000_000  # bytes of an array that is read
 _MAX_PIECES = 1_000_000
 # TokenMonster: after the token's length and bytes come flags, word count, two alternatives and an index (3 bytes
 # each) and a score.
-_MONSTER_TAIL = 1 + 1 + 3 + 3 + 3 + 4
+MONSTER_TAIL = 1 + 1 + 3 + 3 + 3 + 4
 _MONSTER_HEADER = range(8, 64)
 _INTEGERS = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q"}
 
@@ -77,10 +76,10 @@ def _walk(data: bytes, start: int) -> tuple[int, ...] | None:
     at = start
     while at < len(data) and len(lengths) < _MAX_PIECES:
         length = data[at]
-        if length == 0 or at + 1 + length + _MONSTER_TAIL > len(data):
+        if length == 0 or at + 1 + length + MONSTER_TAIL > len(data):
             break
         lengths.append(length)
-        at += 1 + length + _MONSTER_TAIL
+        at += 1 + length + MONSTER_TAIL
     return tuple(lengths) if len(lengths) > 1 and len(lengths) in sizes else None
 
 
@@ -141,30 +140,3 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
     raise ValueError("not a number")
-
-
-def example_vocab(tokens: Sequence[bytes]) -> bytes:
-    """A minimal TokenMonster vocabulary, for examples."""
-    header = b"\x02\x01\x01\x01" + len(tokens).to_bytes(3, "little") + bytes(2)
-    return header + b"".join(bytes([len(t)]) + t + bytes(_MONSTER_TAIL) for t in tokens)
-
-
-def example_meta(base_bytes: Sequence[int]) -> bytes:
-    """A minimal .npz file with the array `base_bytes`, for examples."""
-    header = f"{{'descr': '<i2', 'fortran_order': False, 'shape': ({len(base_bytes)},), }}".ljust(117) + "\n"
-    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
-    array += struct.pack(f"<{len(base_bytes)}h", *base_bytes)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("base_bytes.npy"), array)
-    return buffer.getvalue()
-
-
-def example_model(entries: Sequence[tuple[str, int]]) -> bytes:
-    """A minimal SentencePiece model, for examples."""
-    out = b""
-    for text, kind in entries:
-        raw = text.encode("utf-8")
-        inner = b"\x0a" + bytes([len(raw)]) + raw + b"\x18" + bytes([kind])
-        out += b"\x0a" + bytes([len(inner)]) + inner
-    return out

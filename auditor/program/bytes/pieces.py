@@ -1,0 +1,205 @@
+"""Sample pieces of a vocabulary, and a script's statements worked out for one of them.
+
+The one evaluator of constant expressions runs the statements; here are only the answers that a tokenizer gives for the
+sample. Nothing of the script runs. What is stored in a table is kept under the table's name; where that depends on
+something unknown, the stored value is unknown too.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Literal
+
+from auditor.program.syntax import last_name
+from auditor.source.files import Files
+from auditor.source.statements import Walker
+from auditor.source.values import CannotFold, Method, OutOfSteps, Scope, Symbol, Unknown, Value
+
+SPACE = "▁"
+_STEPS = 4_000  # statements and expressions worked out per sample
+
+PieceKind = Literal["word", "longer", "spaced", "accented", "foreign", "byte", "control", "unknown", "unused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One sample. `width`: bytes of the text that it stands for, without the leading space; `decoded`: that text."""
+
+    kind: PieceKind
+    text: str
+    width: int
+    decoded: str
+
+
+SENTENCEPIECE = (
+    Piece("word", "cat", 3, "cat"),
+    Piece("longer", "zebra", 5, "zebra"),
+    Piece("spaced", SPACE + "cat", 3, "cat"),  # decoding drops the space in front of the first word
+    Piece("accented", "café", 5, "café"),
+    Piece("foreign", "日本", 6, "日本"),
+    Piece("byte", "<0xE2>", 1, "\ufffd"),
+    Piece("control", "<s>", 0, ""),
+    Piece("unknown", "<unk>", 0, " \u2047 "),
+    Piece("unused", "<spare>", 0, "<spare>"),
+)
+# Byte-level BPE spells every byte as one printable character, the space as U+0120.
+BYTE_LEVEL = (
+    Piece("word", "cat", 3, "cat"),
+    Piece("longer", "zebra", 5, "zebra"),
+    Piece("spaced", "\u0120cat", 3, " cat"),
+    Piece("accented", "cafÃ©", 5, "café"),
+    Piece("foreign", "æĹ¥æľ¬", 6, "日本"),
+    Piece("byte", "â", 1, "\ufffd"),
+    Piece("control", "<|endoftext|>", 0, ""),
+)
+PIECES = Symbol("every piece")  # a list of pieces, as `[sp.id_to_piece(i) for i in range(n)]` makes it
+
+_TEXT = frozenset({"id_to_piece", "convert_ids_to_tokens", "id_to_token"})
+_DECODED = frozenset({"decode", "decode_ids", "decode_ids_as_serialized_proto"})
+_KINDS: dict[str, PieceKind] = {
+    "is_control": "control",
+    "is_unknown": "unknown",
+    "is_unused": "unused",
+    "is_byte": "byte",
+}
+_TABLE = "[]"  # what a table's name begins with among the names: no name of Python's
+_IDS: dict[str, PieceKind] = {"bos_id": "control", "eos_id": "control", "unk_id": "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a table holds for the sample, and the line that stores it (0: what the table was made with)."""
+
+    value: Value
+    line: int
+
+
+class _Id(int):
+    """The id of the sample: within whatever bounds the vocabulary has."""
+
+
+def snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+def names_piece(node: ast.AST) -> bool:
+    """Whether a node asks a tokenizer for one piece: by its id, or by decoding that id alone."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = snake(last_name(node.func))
+    return name in _TEXT or (name in _DECODED and len(node.args) == 1 and _alone(node.args[0]))
+
+
+def _alone(node: ast.expr) -> bool:
+    return isinstance(node, ast.List) and len(node.elts) == 1 and not isinstance(node.elts[0], ast.Starred)
+
+
+class Sampled(Walker):
+    """Works out statements for one sample of a vocabulary."""
+
+    def __init__(self, piece: Piece, vocabulary: tuple[Piece, ...], scope: Scope) -> None:
+        super().__init__(Files({}), "", scope, frozenset())
+        self.piece = piece
+        self.ids = {sample.kind: _Id(at) for at, sample in reversed(list(enumerate(vocabulary)))}
+
+    @property
+    def own_id(self) -> int:
+        return self.ids[self.piece.kind]
+
+    def block(self, body: list[ast.stmt], scope: Scope) -> None:  # type: ignore[override]
+        if self.steps > _STEPS:
+            raise OutOfSteps
+        super().block(body, scope)
+
+    def fold(self, node: ast.expr, scope: Scope) -> Value:
+        if isinstance(node, ast.Call):
+            answer = self._answered(node, scope)
+            if answer is not None:
+                return answer[0]
+        elif isinstance(node, ast.Compare):
+            bounded = self._within(node, scope)
+            if bounded is not None:
+                return bounded
+        elif isinstance(node, ast.BoolOp):
+            return self._either(node, scope)
+        elif isinstance(node, ast.Subscript):
+            held = self.scope.names.get(_TABLE + last_name(node.value))
+            if held is not None:
+                return self._sure(held.value if isinstance(held, Stored) else held)
+            if self.known(node.value, scope) == PIECES:
+                return self.piece.text
+        return super().fold(node, scope)
+
+    @staticmethod
+    def _sure(value: Value) -> Value:
+        if isinstance(value, Unknown):
+            raise CannotFold(value.why)
+        return value
+
+    def _answered(self, node: ast.Call, scope: Scope) -> tuple[Value] | None:
+        """What the tokenizer says of the sample, and calls that put something into a table."""
+        name = snake(last_name(node.func))
+        if names_piece(node):
+            text = self.piece.text if name in _TEXT else self.piece.decoded
+            listed = name in _TEXT and node.args and _alone(node.args[0])
+            return ([text] if listed else text,)
+        if name in _KINDS:
+            return (self.piece.kind == _KINDS[name],)
+        if name in _IDS and not node.args:
+            return (self.ids.get(_IDS[name], -1),)
+        if name == "hasattr":
+            return (True,)
+        if isinstance(node.func, ast.Attribute) and name in {"append", "extend"} and len(node.args) == 1:
+            return self._appended(node.func.value, node.args[0], scope)
+        if name in {"int", "float"} and len(node.args) == 1:
+            value = self.fold(node.args[0], scope)
+            return (value,) if isinstance(value, _Id) else None
+        if name == "item" and isinstance(node.func, ast.Attribute) and not node.args:
+            return (self.fold(node.func.value, scope),)
+        return None
+
+    def _appended(self, owner: ast.expr, item: ast.expr, scope: Scope) -> tuple[Value] | None:
+        """What is appended to a list of the script's own is for folding; what is not known is taken for a table."""
+        if not isinstance(self.known(owner, scope), Unknown | Symbol | Method):
+            return None
+        self.put(last_name(owner), self.known(item, scope), item.lineno)
+        return (None,)
+
+    def _within(self, node: ast.Compare, scope: Scope) -> bool | None:
+        """Bounds like `i < vocab_size` hold for every sample."""
+        if len(node.ops) != 1:
+            return None
+        left, right = self.known(node.left, scope), self.known(node.comparators[0], scope)
+        if isinstance(left, Unknown) and isinstance(right, _Id):
+            return isinstance(node.ops[0], ast.Gt | ast.GtE | ast.NotEq)
+        if isinstance(left, _Id) and isinstance(right, Unknown):
+            return isinstance(node.ops[0], ast.Lt | ast.LtE | ast.NotEq | ast.NotIn)
+        return None
+
+    def _either(self, node: ast.BoolOp, scope: Scope) -> Value:
+        """Three-valued: an operand that is not known matters only where the others do not decide."""
+        decisive = isinstance(node.op, ast.Or)
+        value: Value = not decisive
+        unknown: Unknown | None = None
+        for part in node.values:
+            value = self.known(part, scope)
+            if isinstance(value, Unknown):
+                unknown = value
+            elif self.truth(value) is decisive:
+                return value
+        return self._sure(unknown or value)
+
+    def _store(self, target: ast.expr, value: Value, scope: Scope) -> None:
+        if isinstance(target, ast.Subscript):
+            self.put(last_name(target.value), value, target.lineno)
+        else:
+            super()._store(target, value, scope)
+
+    def put(self, table: str, value: Value, line: int) -> None:
+        """Keep what is stored in a table; among the names, so that ways on which it differs make it unknown."""
+        self.scope.names[_TABLE + table] = Stored(value, line)
+
+    @property
+    def tables(self) -> dict[str, Stored | Unknown]:
+        return {name[len(_TABLE) :]: value for name, value in self.scope.names.items() if name.startswith(_TABLE)}

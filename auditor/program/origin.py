@@ -1,0 +1,247 @@
+"""Where a value comes from: validation tokens, training tokens, or a stored blob.
+
+Names are followed to what they are assigned, parameters to the arguments at every call in the module, attributes to
+every assignment of that attribute. A call is made of its own arguments and of what the function returns beside its
+parameters: one loader reads both parts of the data. Each of these is solved once for the module: what goes round in a
+circle is made of all that the circle is made of. File patterns decide, names of variables do not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal
+
+from auditor.program import vocabulary
+from auditor.program.syntax import Function, assignments, calls, functions, last_name, targets_of
+from auditor.source.index import children, of_type, own_nodes, parents
+
+Kind = Literal["validation", "training", "blob"]
+Kinds = frozenset[Kind]
+# What can be asked for: a name in a scope (True: seen from one call of it, which gives its parameters), an attribute of
+# whatever object, or what a function returns.
+_Key = tuple[str, ast.AST | None, bool]
+_NOTHING: Kinds = frozenset()
+
+
+class Origins:
+    """Answers questions about one module."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self._solved: dict[_Key, Kinds] = {}
+        self._asked: dict[ast.AST, Kinds] = {}
+
+    @cached_property
+    def above(self) -> dict[ast.AST, ast.AST]:
+        return parents(self.tree)
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        return {f.name: f for f in functions(self.tree)}
+
+    @cached_property
+    def _calls(self) -> dict[str, list[ast.Call]]:
+        found: dict[str, list[ast.Call]] = {}
+        for call in calls(self.tree):
+            found.setdefault(last_name(call.func), []).append(call)
+        return found
+
+    @cached_property
+    def stored(self) -> dict[str, list[ast.expr]]:
+        """attribute name -> every value assigned to it as `x.name = value`."""
+        found: dict[str, list[ast.expr]] = {}
+        for node in of_type(self.tree, ast.Assign, ast.AnnAssign):
+            for target in targets_of(node):
+                if isinstance(target, ast.Attribute) and node.value is not None:
+                    found.setdefault(target.attr, []).append(node.value)
+        return found
+
+    @cached_property
+    def _attributes(self) -> dict[str, list[ast.expr]]:
+        """attribute name -> every value assigned to it, in a class body too."""
+        found = {name: list(values) for name, values in self.stored.items()}
+        for holder in of_type(self.tree, ast.ClassDef):
+            for target, value, _ in assignments(holder):
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(value)
+        return found
+
+    @cached_property
+    def _local(self) -> dict[ast.AST, dict[str, list[ast.expr]]]:
+        """scope -> name -> the values it is assigned there (loop targets: what is iterated)."""
+        return {scope: _names_of(scope) for scope in (self.tree, *functions(self.tree))}
+
+    def scope_of(self, node: ast.AST) -> ast.AST:
+        current = self.above.get(node)
+        while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
+            current = self.above.get(current)
+        return current or self.tree
+
+    def assigned(self, node: ast.expr) -> list[ast.expr]:
+        """The values that a name is assigned in its function; the expression itself where it is no such name."""
+        values = self._local.get(self.scope_of(node), {}).get(node.id, []) if isinstance(node, ast.Name) else []
+        return values or [node]
+
+    def arguments(self, function: Function, parameter: str) -> list[ast.expr]:
+        """What is passed for a parameter at the calls of a function."""
+        names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+        own = function.name
+        if names[:1] == ["self"]:
+            names = names[1:]
+            holder = self.above.get(function)
+            if own == "__init__" and isinstance(holder, ast.ClassDef):
+                own = holder.name
+        at = names.index(parameter) if parameter in names else None
+        found = []
+        for call in self._calls.get(own, ()):
+            found += [k.value for k in call.keywords if k.arg == parameter]
+            if at is not None and at < len(call.args):
+                found.append(call.args[at])
+        return found
+
+    def of(self, node: ast.AST) -> Kinds:
+        """What the value of an expression is made of; empty where nothing is known of it."""
+        known = self._asked.get(node)
+        if known is None:
+            kinds, keys = self._parts(node, self.scope_of(node), False)
+            known = self._asked[node] = kinds.union(*(self._solve(key) for key in keys))
+        return known
+
+    # --- what an expression asks for ------------------------------------------------------------------------------
+
+    def _parts(self, node: ast.AST, scope: ast.AST, called: bool) -> tuple[Kinds, list[_Key]]:
+        """What an expression says of itself, and what else its value depends on."""
+        kinds: set[Kind] = set()
+        keys: list[_Key] = []
+        stack = [node]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, ast.Constant):
+                kinds |= _of_text(part.value) if isinstance(part.value, str) else _NOTHING
+            elif isinstance(part, ast.Name):
+                keys.append((part.id, scope, called))
+            elif isinstance(part, ast.Attribute):
+                if part.attr in self._attributes:
+                    keys.append(("." + part.attr, None, False))
+                else:
+                    stack.append(part.value)  # tokens.T, tokens.long
+            elif isinstance(part, ast.Subscript):
+                stack.append(part.value)
+            elif isinstance(part, ast.Call):
+                name = last_name(part.func)
+                kinds |= {"blob"} if name in vocabulary.STORED else _NOTHING
+                keys += [("()" + name, None, False)] if name in self.functions else []
+                stack += [*part.args, *(k.value for k in part.keywords)]
+                stack += [part.func.value] if isinstance(part.func, ast.Attribute) else []
+            elif not isinstance(part, ast.Compare):
+                stack += [child for child in children(part) if isinstance(child, ast.expr)]
+        return frozenset(kinds), keys
+
+    def _values(self, key: _Key) -> Iterator[tuple[ast.AST, ast.AST, bool]]:
+        """(expression, its scope, seen from a call of it) of everything that a key stands for."""
+        name, scope, called = key
+        if scope is None:
+            if name.startswith("."):
+                yield from ((value, self.scope_of(value), False) for value in self._attributes[name[1:]])
+            else:
+                function = self.functions[name[2:]]
+                yield from ((r.value, function, True) for r in of_type(function, ast.Return) if r.value is not None)
+            return
+        local = self._local.get(scope, {}).get(name, [])
+        yield from ((value, scope, called) for value in local)
+        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+            if not called:
+                yield from ((passed, self.scope_of(passed), False) for passed in self.arguments(scope, name))
+            if not local and not _has_parameter(scope, name):
+                yield ast.Name(name), self.scope_of(scope), False
+
+    def _solve(self, root: _Key) -> Kinds:
+        """What a key is made of: strongly connected keys are made of the same (Tarjan's algorithm, no recursion)."""
+        if root in self._solved:
+            return self._solved[root]
+        order: dict[_Key, int] = {root: 0}
+        low: dict[_Key, int] = {root: 0}
+        own: dict[_Key, set[Kind]] = {}
+        path = [root]
+        work = [(root, self._edges(root, own))]
+        while work:
+            key, edges = work[-1]
+            for needed in edges:
+                if needed in self._solved:
+                    own[key] |= self._solved[needed]
+                elif needed in order:
+                    low[key] = min(low[key], order[needed])
+                else:
+                    order[needed] = low[needed] = len(order)
+                    path.append(needed)
+                    work.append((needed, self._edges(needed, own)))
+                    break
+            else:
+                work.pop()
+                if low[key] == order[key]:
+                    circle = [path.pop()]
+                    while circle[-1] != key:
+                        circle.append(path.pop())
+                    kinds: Kinds = frozenset().union(*(own[k] for k in circle))
+                    self._solved.update(dict.fromkeys(circle, kinds))
+                if work:
+                    above = work[-1][0]
+                    low[above] = min(low[above], low[key])
+                    own[above] |= self._solved.get(key, own[key])
+        return self._solved[root]
+
+    def _edges(self, key: _Key, own: dict[_Key, set[Kind]]) -> Iterator[_Key]:
+        own[key] = set()
+        found: list[_Key] = []
+        for value, scope, called in self._values(key):
+            kinds, keys = self._parts(value, scope, called)
+            own[key] |= kinds
+            found += keys
+        return iter(found)
+
+
+def _names_of(scope: ast.AST) -> dict[str, list[ast.expr]]:
+    found: dict[str, list[ast.expr]] = {}
+    for node in own_nodes(scope):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            pairs = [(target, node.value) for target in targets_of(node)]
+        elif isinstance(node, ast.For | ast.comprehension):
+            pairs = [(node.target, node.iter)]
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            pairs = [(node.optional_vars, node.context_expr)]
+        elif isinstance(node, ast.NamedExpr):
+            pairs = [(node.target, node.value)]
+        else:
+            continue
+        for target, value in pairs:
+            for name in _targets(target):
+                found.setdefault(name, []).append(value)
+    return found
+
+
+def _has_parameter(function: Function, name: str) -> bool:
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    return any(a is not None and a.arg == name for a in every)
+
+
+def _targets(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Tuple | ast.List):
+        return [name for element in node.elts for name in _targets(element)]
+    if isinstance(node, ast.Starred):
+        return _targets(node.value)
+    return []
+
+
+def _of_text(text: str) -> Kinds:
+    """Paths, and the words by which a loader is told which part to read."""
+    found: set[Kind] = set()
+    if text in ("val", "validation") or vocabulary.names_validation(text):
+        found.add("validation")
+    if text == "train" or vocabulary.names_training(text):
+        found.add("training")
+    return frozenset(found)

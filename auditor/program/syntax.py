@@ -1,0 +1,115 @@
+"""Small questions about syntax that every module of this package asks: names, calls, constants, places in a tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from auditor.source.index import of_type, own_nodes
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(tree: ast.AST) -> Iterator[Function]:
+    return of_type(tree, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def scopes(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module and every function in it."""
+    yield tree
+    yield from functions(tree)
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` for a name or an attribute chain; the part that can be named otherwise ("" for none)."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name):
+        parts.append(node.id)
+    return ".".join(reversed(parts))
+
+
+def last_name(node: ast.AST) -> str:
+    """The last component of a name, attribute, subscripted or called expression: `tokens` of `self.val.tokens[a:b]`."""
+    while isinstance(node, ast.Subscript | ast.Call | ast.Starred):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def base_name(node: ast.AST) -> str:
+    """The name that an expression starts from: `table` of `table.rows[i].sum()`."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return of_type(tree, ast.Call)
+
+
+def names(node: ast.AST) -> set[str]:
+    """Every identifier in an expression, attributes included."""
+    return {n.id if isinstance(n, ast.Name) else n.attr for n in of_type(node, ast.Name, ast.Attribute)}
+
+
+def strings(node: ast.AST) -> Iterator[str]:
+    for n in of_type(node, ast.Constant):
+        if isinstance(n.value, str):
+            yield n.value
+
+
+def targets_of(node: ast.AST) -> list[ast.expr]:
+    """What an assignment of any kind assigns to."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AnnAssign | ast.AugAssign) else []
+
+
+def assignments(scope: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, ast.stmt]]:
+    """(target, value, statement) of every plain or annotated assignment of a scope, nested functions excluded."""
+    for node in own_nodes(scope):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            for target in targets_of(node):
+                yield target, node.value, node
+
+
+def number(node: ast.AST) -> float | None:
+    """The value of a numeric literal, with a sign if it has one."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = number(node.operand)
+        return None if inner is None else -inner
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return float(node.value)
+    return None
+
+
+def environment_default(node: ast.AST) -> tuple[str, ast.expr | None] | None:
+    """(NAME, default) of `os.environ.get("NAME", d)`, `os.getenv("NAME", d)` and of conversions around them."""
+    for call in calls(node):
+        name = dotted(call.func)
+        reads = name.endswith(("environ.get", "getenv")) or name.lower().endswith(("env_int", "env_str"))
+        if reads and call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
+            return call.args[0].value, call.args[1] if len(call.args) > 1 else None
+    return None
+
+
+def function_of(node: ast.AST, above: dict[ast.AST, ast.AST]) -> Function | None:
+    current: ast.AST | None = above.get(node)
+    while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
+        current = above.get(current)
+    return current
+
+
+def line_of(node: ast.AST) -> int:
+    return int(getattr(node, "lineno", 1))
+
+
+def both(first: bool | None, second: bool | None) -> bool | None:
+    """Three-valued and: whether two places both run."""
+    if first is False or second is False:
+        return False
+    return True if first and second else None
