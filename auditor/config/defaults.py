@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-from auditor.config.model import Scalar
+from auditor.config.model import Scalar, Switch
 from auditor.source import Sources, Unit
 from auditor.source.index import of_type
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One switch of the program. `attribute` is the name under which the program keeps the value."""
-
-    name: str
-    kind: Literal["environment", "option", "constant"]
-    default: Scalar
-    where: str
-    attribute: str
 
 
 def switches(sources: Sources) -> tuple[Switch, ...]:

@@ -21,6 +21,17 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """One switch of the program. `attribute` is the name under which the program keeps the value."""
+
+    name: str
+    kind: Literal["environment", "option", "constant"]
+    default: Scalar
+    where: str
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
     """Two sources that say different things of one switch; the later one was used."""
 
@@ -44,6 +55,7 @@ class Configuration:
     constants: Mapping[str, Scalar] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()  # `--set` names that the program does not read
     unsettled: frozenset[str] = frozenset()  # switches that documented commands set in different ways
+    switches: tuple[Switch, ...] = ()  # those that the program's texts have, in order of appearance
 
     def __call__(self, name: str, default: object) -> Scalar:
         """What the program sees when it reads `name`: None where nothing but the code's default says."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from auditor.claims import Claims, Command
-from auditor.config.defaults import Switch, switches
-from auditor.config.model import Configuration, Conflict, Scalar, Setting
+from auditor.config.defaults import switches
+from auditor.config.model import Configuration, Conflict, Scalar, Setting, Switch
 from auditor.runs import Run
 from auditor.source import Sources
 
@@ -35,7 +35,8 @@ def configure(sources: Sources, claims: Claims, runs: Sequence[Run], settings: M
 
 
 class _Resolver:
-    def __init__(self, found: Sequence[Switch]) -> None:
+    def __init__(self, found: tuple[Switch, ...]) -> None:
+        self.found = found
         self.switches = {s.name: s for s in found}
         self.by_attribute: dict[str, Switch] = {}
         for switch in found:
@@ -136,7 +137,8 @@ class _Resolver:
         self.conflicts.update(unsettled)
         ordered = dict(sorted(self.settings.items()))
         conflicts = tuple(self.conflicts[name] for name in sorted(self.conflicts))
-        return Configuration(ordered, conflicts, environment, constants, tuple(self.unknown), frozenset(unsettled))
+        unknown, open_ones = tuple(self.unknown), frozenset(unsettled)
+        return Configuration(ordered, conflicts, environment, constants, unknown, open_ones, self.found)
 
 
 _PER_RUN = frozenset({"SEED", "RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT", "--seed"})

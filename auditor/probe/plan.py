@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import dataclass, field, replace
 
-from auditor.config.defaults import Switch, switches
+from auditor.config.model import Switch
 from auditor.probe.arguments import arguments
 from auditor.probe.job import LIBRARIES, Job, Mode, Scalar
 from auditor.probe.model import Shrunk
@@ -65,7 +65,7 @@ def make(facts: Facts, plan: Plan) -> Made:
     entry = facts.sources.entry
     if entry is None:
         raise ValueError("no entry script was found")
-    found = switches(facts.sources)
+    found = facts.configuration.switches
     values = _values(facts, found)
     own = measures(values)
     vocabulary = plan.vocabulary or whole(values.get("VOCAB_SIZE")) or 1024

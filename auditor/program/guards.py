@@ -14,7 +14,7 @@ from auditor.program.origin import Origins
 from auditor.program.settled import Settled
 from auditor.program.syntax import Function, both, line_of
 from auditor.source import Sources, Unit
-from auditor.source.index import of_type
+from auditor.source.index import of_type, parent
 
 _SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 _ALWAYS = frozenset({"forward", "__call__", "__init__"})
@@ -38,21 +38,21 @@ class Guards:
     def holds(self, node: ast.AST) -> bool | None:
         """Whether the conditions around a node, up to its function, let it run."""
         state: bool | None = True
-        child, parent = node, self.above.get(node)
-        while parent is not None and not isinstance(child, _SCOPES):
-            state = both(state, self._lets(parent, child))
-            child, parent = parent, self.above.get(parent)
+        child, above = node, parent(node)
+        while above is not None and not isinstance(child, _SCOPES):
+            state = both(state, self._lets(above, child))
+            child, above = above, parent(above)
         return state
 
-    def _lets(self, parent: ast.AST, child: ast.AST) -> bool | None:
-        if isinstance(parent, ast.If | ast.IfExp):
-            if child is parent.test:
+    def _lets(self, above: ast.AST, child: ast.AST) -> bool | None:
+        if isinstance(above, ast.If | ast.IfExp):
+            if child is above.test:
                 return True
-            body = parent.body if isinstance(parent.body, list) else [parent.body]
-            truth = self.settled.truth_of(parent.test)
+            body = above.body if isinstance(above.body, list) else [above.body]
+            truth = self.settled.truth_of(above.test)
             return truth if any(child is b for b in body) else _not(truth)
         for name in ("body", "orelse", "finalbody"):
-            block = getattr(parent, name, None)
+            block = getattr(above, name, None)
             if isinstance(block, list) and child in block:
                 return self._not_left(block, child)
         return True
@@ -108,20 +108,20 @@ class Guards:
     def _called(self, node: ast.AST, holder: ast.ClassDef) -> bool | None:
         """Whether the method that holds a node is called at all; `forward` always is."""
         method: Function | None = None
-        current = self.above.get(node)
+        current = parent(node)
         while current is not None and current is not holder:
             if isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
                 method = current
-            current = self.above.get(current)
+            current = parent(current)
         if method is None or method.name in _ALWAYS:
             return True
         own = {id(n) for n in of_type(method, ast.Attribute)}
         return any(id(n) not in own for n in self._attribute_uses.get(method.name, ()))
 
     def class_of(self, node: ast.AST) -> ast.ClassDef | None:
-        current = self.above.get(node)
+        current = parent(node)
         while current is not None and not isinstance(current, ast.ClassDef):
-            current = self.above.get(current)
+            current = parent(current)
         return current
 
     @cached_property

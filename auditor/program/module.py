@@ -48,7 +48,7 @@ class Module:
 
     @cached_property
     def guards(self) -> Guards:
-        settled = Settled(self.unit, self.origins, self.sources, self.configuration)
+        settled = Settled(self.unit, self.origins, self.configuration)
         return Guards(self.unit, self.origins, settled, self.sources, self.program)
 
     def place(self, node: ast.AST) -> Place:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from auditor.program import vocabulary
 from auditor.program.syntax import Function, assignments, calls, functions, last_name, targets_of
-from auditor.source.index import children, of_type, own_nodes, parents
+from auditor.source.index import children, of_type, own_of_type, parent, parents, walk
 
 Kind = Literal["validation", "training", "blob"]
 Kinds = frozenset[Kind]
@@ -29,6 +29,7 @@ class Origins:
     """Answers questions about one module."""
 
     def __init__(self, tree: ast.Module) -> None:
+        walk(tree)  # numbers its nodes: what is above one of them is asked first
         self.tree = tree
         self._solved: dict[_Key, Kinds] = {}
         self._asked: dict[ast.AST, Kinds] = {}
@@ -74,9 +75,9 @@ class Origins:
         return {scope: _names_of(scope) for scope in (self.tree, *functions(self.tree))}
 
     def scope_of(self, node: ast.AST) -> ast.AST:
-        current = self.above.get(node)
+        current = parent(node)
         while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
-            current = self.above.get(current)
+            current = parent(current)
         return current or self.tree
 
     def assigned(self, node: ast.expr) -> list[ast.expr]:
@@ -90,7 +91,7 @@ class Origins:
         own = function.name
         if names[:1] == ["self"]:
             names = names[1:]
-            holder = self.above.get(function)
+            holder = parent(function)
             if own == "__init__" and isinstance(holder, ast.ClassDef):
                 own = holder.name
         at = names.index(parameter) if parameter in names else None
@@ -203,21 +204,14 @@ class Origins:
 
 
 def _names_of(scope: ast.AST) -> dict[str, list[ast.expr]]:
+    pairs = [(target, value) for target, value, _ in assignments(scope)]
+    pairs += [(node.target, node.iter) for node in own_of_type(scope, ast.For, ast.comprehension)]
+    pairs += [(n.optional_vars, n.context_expr) for n in own_of_type(scope, ast.withitem) if n.optional_vars]
+    pairs += [(node.target, node.value) for node in own_of_type(scope, ast.NamedExpr)]
     found: dict[str, list[ast.expr]] = {}
-    for node in own_nodes(scope):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            pairs = [(target, node.value) for target in targets_of(node)]
-        elif isinstance(node, ast.For | ast.comprehension):
-            pairs = [(node.target, node.iter)]
-        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
-            pairs = [(node.optional_vars, node.context_expr)]
-        elif isinstance(node, ast.NamedExpr):
-            pairs = [(node.target, node.value)]
-        else:
-            continue
-        for target, value in pairs:
-            for name in _targets(target):
-                found.setdefault(name, []).append(value)
+    for target, value in pairs:
+        for name in _targets(target):
+            found.setdefault(name, []).append(value)
     return found
 
 

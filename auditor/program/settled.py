@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from auditor.config import Configuration
-from auditor.config.defaults import switches
 from auditor.program.origin import Origins
 from auditor.program.syntax import Function, assignments, dotted, environment_default, last_name
-from auditor.source import Sources, Unit
+from auditor.source import Unit
 from auditor.source.constants import Constants
 from auditor.source.files import Files
 from auditor.source.index import own_nodes
@@ -32,11 +31,11 @@ _SHAPE_FIELDS = frozenset({"shape", "ndim"})
 class Settled(Constants):
     """The values of one module's expressions."""
 
-    def __init__(self, unit: Unit, origins: Origins, sources: Sources, configuration: Configuration) -> None:
+    def __init__(self, unit: Unit, origins: Origins, configuration: Configuration) -> None:
         super().__init__(Files({}), unit.path)
         self.flow = origins
         self.settings = configuration.settings
-        self.kept = {switch.attribute: switch for switch in reversed(switches(sources))}
+        self.kept = {switch.attribute: switch for switch in reversed(configuration.switches)}
         self._locals: dict[ast.AST, dict[str, list[ast.expr]]] = {}
         self._busy: set[object] = set()
 

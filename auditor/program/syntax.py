@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from auditor.source.index import of_type, own_nodes
+from auditor.source.index import of_type, own_of_type
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -71,8 +71,8 @@ def targets_of(node: ast.AST) -> list[ast.expr]:
 
 def assignments(scope: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, ast.stmt]]:
     """(target, value, statement) of every plain or annotated assignment of a scope, nested functions excluded."""
-    for node in own_nodes(scope):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+    for node in own_of_type(scope, ast.Assign, ast.AnnAssign):
+        if node.value is not None:
             for target in targets_of(node):
                 yield target, node.value, node
 

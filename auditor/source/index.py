@@ -1,53 +1,101 @@
-"""Walks over a syntax tree that are made once and remembered for as long as the tree lives.
+"""A syntax tree walked once: what stands below a node, by class, and what stands above it.
 
-Dozens of rules ask for the calls, the functions, the names of the same modules and functions. `walk` and `of_type`
-give the nodes in the order of `ast.walk`, so that they can stand in for it. Trees must not be changed once indexed.
+Dozens of questions ask for the calls, the functions, the names of the same modules, functions and expressions. So the
+nodes of a module are numbered once in the order of the text; what is below a node is then a range of numbers, and the
+nodes of one class in that range are found by bisection. Trees must not be changed once indexed.
+
+The parser makes one node for each operator and each context (`Add`, `Load`) and uses it everywhere. Those have no place
+of their own and are left out; the node that holds them tells them.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator
 from itertools import chain
 from typing import TypeVar, overload
-from weakref import WeakKeyDictionary
 
 A = TypeVar("A", bound=ast.AST)
 B = TypeVar("B", bound=ast.AST)
 C = TypeVar("C", bound=ast.AST)
 D = TypeVar("D", bound=ast.AST)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_PLAIN = frozenset(
+    {"ctx", "op", "ops", "id", "attr", "kind", "type_comment", "level", "module", "asname", "simple", "conversion"}
+    | {"is_async", "type_ignores"}
+)
+"""Fields that hold no node with a place of its own."""
+
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
+_KEY = "_indexed"
 
 
-class _Below:
-    """What stands below one node. The node itself must not be in here: that would keep it alive for ever."""
+class _Index:
+    """The numbered nodes of one tree: `ends[n]` is the number behind the last node below node n."""
 
-    __slots__ = ("by_type", "nodes", "own")
+    __slots__ = ("above", "by_type", "ends", "nodes")
 
-    def __init__(self) -> None:
-        self.nodes: tuple[ast.AST, ...] | None = None
-        self.by_type: dict[tuple[type[ast.AST], ...], Sequence[ast.AST]] = {}
-        self.own: tuple[ast.AST, ...] | None = None
+    def __init__(self, root: ast.AST) -> None:
+        self.nodes: list[ast.AST] = []
+        self.above: list[int] = []
+        self.by_type: dict[type[ast.AST], list[int]] = {}
+        stack: list[tuple[ast.AST, int]] = [(root, -1)]
+        while stack:
+            node, above = stack.pop()
+            number = len(self.nodes)
+            self.nodes.append(node)
+            self.above.append(above)
+            node.__dict__[_KEY] = (self, number)
+            kind = type(node)
+            if kind in self.by_type:
+                self.by_type[kind].append(number)
+            else:
+                self.by_type[kind] = [number]
+            stack += [(child, number) for child in _below(node)]
+        self.ends = list(range(1, len(self.nodes) + 1))
+        for number in range(len(self.nodes) - 1, 0, -1):
+            above = self.above[number]
+            if self.ends[number] > self.ends[above]:
+                self.ends[above] = self.ends[number]
+
+    def __deepcopy__(self, memo: object) -> _Index:
+        return self  # the copied node is told from the node by its identity
 
 
-_KNOWN: WeakKeyDictionary[ast.AST, _Below] = WeakKeyDictionary()
-
-
-def children(node: ast.AST) -> list[ast.AST]:
-    """The nodes directly below, as `ast.iter_child_nodes` gives them."""
+def _below(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below, the last first."""
+    fields = _FIELDS.get(type(node))
+    if fields is None:
+        fields = _FIELDS[type(node)] = tuple(name for name in reversed(node._fields) if name not in _PLAIN)
     found: list[ast.AST] = []
-    for name in node._fields:
-        value = getattr(node, name, None)
+    known = node.__dict__
+    for name in fields:
+        value = known.get(name)
         if isinstance(value, ast.AST):
             found.append(value)
         elif isinstance(value, list):
-            found += [item for item in value if isinstance(item, ast.AST)]
+            found += [item for item in reversed(value) if isinstance(item, ast.AST)]
     return found
 
 
+def _place(node: ast.AST) -> tuple[_Index, int]:
+    known: tuple[_Index, int] | None = node.__dict__.get(_KEY)
+    if known is not None and known[0].nodes[known[1]] is node:
+        return known
+    index = _Index(node)
+    return index, 0
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below, in the order of the text."""
+    return _below(node)[::-1]
+
+
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and everything below it, in the order of `ast.walk`."""
-    return chain((node,), _nodes(node))
+    """The node and everything below it, in the order of the text."""
+    index, at = _place(node)
+    return iter(index.nodes[at : index.ends[at]])
 
 
 @overload
@@ -59,79 +107,71 @@ def of_type(node: ast.AST, a: type[A], b: type[B], c: type[C], /) -> Iterator[A 
 @overload
 def of_type(node: ast.AST, a: type[A], b: type[B], c: type[C], d: type[D], /) -> Iterator[A | B | C | D]: ...
 def of_type(node: ast.AST, *wanted: type[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of exactly these classes, the node itself included, in the order of `ast.walk`."""
-    if type(node) in wanted:
-        yield node
-    if not _remembered(node):
-        yield from _only(_nodes(node), wanted)
-        return
-    known = _known(node)
-    found = known.by_type.get(wanted)
-    if found is None:
-        found = known.by_type[wanted] = _only(_nodes(node), wanted)
-    yield from found
+    """The nodes of exactly these classes, the node itself included, in the order of the text."""
+    index, at = _place(node)
+    end = index.ends[at]
+    if end == at + 1:
+        return iter((node,) if type(node) in wanted else ())
+    numbers: list[int] = []
+    for kind in wanted:
+        numbers += _between(index, kind, at, end)
+    if len(wanted) > 1:
+        numbers.sort()
+    nodes = index.nodes
+    return iter([nodes[number] for number in numbers])
 
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
-    """The scope and its nodes without those of the functions and classes defined in it, last child first."""
-    if not _remembered(scope):
-        return chain((scope,), _own(scope))
-    known = _known(scope)
-    if known.own is None:
-        known.own = tuple(_own(scope))
-    return chain((scope,), known.own)
+    """The scope and its nodes without those of the functions and classes defined in it, in the order of the text."""
+    index, at = _place(scope)
+    start, spans = at + 1, []
+    for inner, end in _inner(index, at):
+        spans.append(index.nodes[start:inner])
+        start = end
+    return chain((scope,), *spans, index.nodes[start : index.ends[at]])
+
+
+@overload
+def own_of_type(scope: ast.AST, a: type[A], /) -> Iterator[A]: ...
+@overload
+def own_of_type(scope: ast.AST, a: type[A], b: type[B], /) -> Iterator[A | B]: ...
+@overload
+def own_of_type(scope: ast.AST, a: type[A], b: type[B], c: type[C], /) -> Iterator[A | B | C]: ...
+def own_of_type(scope: ast.AST, *wanted: type[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of exactly these classes among `own_nodes`, the scope itself left out."""
+    index, at = _place(scope)
+    numbers = sorted(n for kind in wanted for n in _between(index, kind, at + 1, index.ends[at]))
+    inner = _inner(index, at)
+    first, end = next(inner, (index.ends[at], 0))
+    for number in numbers:
+        while number >= end and number > first:
+            first, end = next(inner, (index.ends[at], 0))
+        if number < first:
+            yield index.nodes[number]
+
+
+def _inner(index: _Index, at: int) -> Iterator[tuple[int, int]]:
+    """(first, behind the last) number of every function and class defined in a node, the outermost ones."""
+    end = at + 1
+    for number in sorted(n for kind in _SCOPES for n in _between(index, kind, at + 1, index.ends[at])):
+        if number >= end:
+            end = index.ends[number]
+            yield number, end
+
+
+def _between(index: _Index, kind: type[ast.AST], start: int, end: int) -> list[int]:
+    every = index.by_type.get(kind, [])
+    return every[bisect_left(every, start) : bisect_left(every, end)]
+
+
+def parent(node: ast.AST) -> ast.AST | None:
+    """The node above; None for the root, and for a node of a tree that was never walked."""
+    index, at = _place(node)
+    above = index.above[at]
+    return index.nodes[above] if above >= 0 else None
 
 
 def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
     """child -> the node above it."""
-    return {child: node for node in walk(tree) for child in children(node)}
-
-
-def _remembered(node: ast.AST) -> bool:
-    """Expressions are small, and there are too many of them to remember."""
-    return isinstance(node, (ast.stmt, ast.mod))
-
-
-def _known(node: ast.AST) -> _Below:
-    known = _KNOWN.get(node)
-    if known is None:
-        known = _KNOWN[node] = _Below()
-    return known
-
-
-def _only(nodes: Sequence[ast.AST], wanted: tuple[type[ast.AST], ...]) -> list[ast.AST]:
-    return [node for node in nodes if type(node) in wanted]
-
-
-def _nodes(node: ast.AST) -> Sequence[ast.AST]:
-    if not _remembered(node):
-        return _breadth_first(node)
-    known = _known(node)
-    if known.nodes is None:
-        known.nodes = tuple(_breadth_first(node))
-    return known.nodes
-
-
-def _breadth_first(root: ast.AST) -> list[ast.AST]:
-    found = children(root)
-    syntax = ast.AST
-    for node in found:  # the list grows meanwhile
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, syntax):
-                found.append(value)
-            elif isinstance(value, list):
-                for item in value:
-                    if isinstance(item, syntax):
-                        found.append(item)
-    return found
-
-
-def _own(scope: ast.AST) -> list[ast.AST]:
-    stack = [child for child in children(scope) if not isinstance(child, _SCOPES)]
-    found: list[ast.AST] = []
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        stack += [child for child in children(node) if not isinstance(child, _SCOPES)]
-    return found
+    index, at = _place(tree)
+    return {index.nodes[n]: index.nodes[index.above[n]] for n in range(at + 1, index.ends[at])}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from auditor.program.syntax import last_name
@@ -79,6 +80,7 @@ class _Id(int):
     """The id of the sample: within whatever bounds the vocabulary has."""
 
 
+@lru_cache(maxsize=4096)  # the same few hundred names are called all over a script
 def snake(name: str) -> str:
     return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
 
