@@ -97,22 +97,27 @@ class Objects:
         """Asks for an object; returns its type and size in bytes. The content must be drained next."""
         if OBJECT_ID.fullmatch(oid) is None:  # what stands in a commit is anyone's; git takes names and paths too
             raise MissingObject("named by something that is no object id")
+        # A git that was ended from outside is no damaged object: the same question goes to a new one, once.
+        words = (self._ask(oid) or self._ask(oid)).split()
+        if len(words) == 3 and words[2].isdigit():
+            return words[1].decode("ascii", errors="replace"), int(words[2])
+        if not words:
+            raise MissingObject("damaged in this clone")
+        raise MissingObject("missing from this clone")
+
+    def _ask(self, oid: str) -> bytes:
+        """Git's first line of an answer; empty where the process ended, and then the next question starts another."""
         process = self._start()
         assert process.stdin is not None
         assert process.stdout is not None
-        try:
+        header = b""
+        with suppress(OSError):
             process.stdin.write(oid.encode("ascii") + b"\n")
             process.stdin.flush()
             header = process.stdout.readline()
-        except OSError:
-            header = b""
-        words = header.split()
-        if len(words) == 3 and words[2].isdigit():
-            return words[1].decode("ascii", errors="replace"), int(words[2])
-        if not header:  # git gave up on a damaged object; the next request starts a new process
+        if not header:
             self.close()
-            raise MissingObject("damaged in this clone")
-        raise MissingObject("missing from this clone")
+        return header
 
     def _content(self, size: int) -> Iterator[bytes]:
         process = self._process
