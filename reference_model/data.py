@@ -6,7 +6,6 @@ format of llm.c (https://github.com/karpathy/llm.c), which the challenge's data 
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -63,8 +62,12 @@ def write_shard(path: Path, tokens: npt.ArrayLike) -> None:
 
 
 def find_shards(pattern: str) -> list[Path]:
-    """Files that match, by name. Raises FileNotFoundError where there is none."""
-    found = sorted(Path(name) for name in glob.glob(pattern))
+    """Files that match, by name; only the last part of `pattern` may hold wildcards: folders have any name.
+
+    Raises FileNotFoundError where there is none.
+    """
+    folder, _, name = pattern.rpartition("/")
+    found = sorted(Path(folder).glob(name))
     if not found:
         raise FileNotFoundError(f"{pattern}: no shard here")
     return found

@@ -19,13 +19,13 @@ _EPILOG = """\
 examples:
   golf-reproduce --scale small
       every part at a small size, on the CPU, on text that ships with Python
-  golf-reproduce data --data /data
+  golf-reproduce data --data DATA
       download the shards and the tokenizer
-  golf-reproduce --seeds 42 314 999 --data /data --out rerun
+  golf-reproduce --seeds 42 314 999 --data DATA --out rerun
       the record, on 8xH100
-  golf-reproduce --seeds 42 314 999 --data /data --out rerun --resume
+  golf-reproduce --seeds 42 314 999 --data DATA --out rerun --resume
       go on after a crash; finished seeds are not run again
-  golf-reproduce --scale small --set RECUR_LAYERS= --out without-recurrence
+  golf-reproduce --scale small --set RECUR_LAYERS= --out no-recurrence
       what does one part do to the score? (docs/record.md)
 
 exit status:
@@ -101,8 +101,8 @@ def read(argv: Sequence[str]) -> Options:
         command=given.command or "run",
         seeds=seeds,
         nproc=given.nproc,
-        data=Path(given.data),
-        out=Path(given.out),
+        data=_path("--data", given.data),
+        out=_path("--out", given.out),
         scale=given.scale,
         resume=given.resume,
         pack=given.pack,
@@ -110,6 +110,19 @@ def read(argv: Sequence[str]) -> Options:
         author=given.author,
         github_id=given.github_id,
     )
+
+
+def _path(option: str, text: str) -> Path:
+    """A shell leaves the ~ in `--out=~/rerun` as it is."""
+    if not text or "\0" in text:
+        raise UsageError(f"{option} wants the path of a folder")
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # ~somebody who is not there
+        return Path(text)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{option} wants a folder, and {text} is none")
+    return path
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, str]:

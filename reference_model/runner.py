@@ -84,10 +84,11 @@ class Job:
     lock: int | None = None
 
     def command(self) -> list[str]:
+        script = str(self.script.absolute())  # it runs in a folder of its own, where a relative path leads elsewhere
         if self.nproc == 1:
-            return [sys.executable, "-u", str(self.script)]
+            return [sys.executable, "-u", script]
         torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={self.nproc}"]
-        return [sys.executable, "-u", *torchrun, str(self.script)]
+        return [sys.executable, "-u", *torchrun, script]
 
     def log(self, seed: int) -> Path:
         """Where the log of a finished seed is."""

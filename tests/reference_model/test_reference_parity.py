@@ -66,7 +66,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip(f"the clone has no {record_script.REF}")
     folder = tmp_path_factory.mktemp("record")
     record_script.place(source, folder)
-    environment = {**os.environ, **switches, "TORCHDYNAMO_DISABLE": "1", "PYTHONPATH": str(HERE.parent)}
+    environment = {**os.environ, **switches, "TORCHDYNAMO_DISABLE": "1", "PYTHONPATH": str(HERE.parents[1])}
     command = [sys.executable, str(HERE / "record_oracle.py"), str(folder), str(folder / "out.pt"),
                str(sequences), str(length), precision]
     done = subprocess.run(record_script.offline(command), env=environment, cwd=folder, capture_output=True, text=True,

@@ -217,7 +217,7 @@ def test_the_file_does_what_the_package_does(pack: bool, tmp_path: Path) -> None
     settings |= {"WARMUP_STEPS": "1", "EVAL_STRIDE": "128", "OMP_NUM_THREADS": "1", "MLP_MULT": "1"}
     logs = []
     for started in ([str(script)], ["-m", "reference_model.train"]):
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **settings}
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **settings}
         done = subprocess.run(
             [sys.executable, *started], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900
         )

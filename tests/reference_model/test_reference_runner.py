@@ -130,7 +130,7 @@ with locked(work, print) as lock:
 def test_a_killed_run_is_taken_up_and_its_process_waited_for(work: Path) -> None:
     (work / "tests_of_runner.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
     script = work / "run.py"
-    script.write_text(textwrap.dedent(RUN.format(root=str(Path(__file__).parents[1]), work=str(work))), "utf-8")
+    script.write_text(textwrap.dedent(RUN.format(root=str(Path(__file__).parents[2]), work=str(work))), "utf-8")
     environment = {**os.environ, "PYTHONPATH": str(work)}
     first = subprocess.Popen([sys.executable, str(script)], env=environment, start_new_session=True)
     _until(lambda: (work / "runs").exists() and _runs(work) == ["42", "314"])

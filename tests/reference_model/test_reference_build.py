@@ -17,7 +17,7 @@ pytest.importorskip("libcst", reason="the builder needs libcst (the reproduce ex
 
 from reference_model.build import ENTRY, MOST_BYTES, BuildError, packed, single_file
 
-PACKAGE = Path(__file__).parents[1] / "reference_model"
+PACKAGE = Path(__file__).parents[2] / "reference_model"
 
 MAIN = "\n\nif __name__ == '__main__':\n    print(main())\n"
 

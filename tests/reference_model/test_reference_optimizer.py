@@ -195,7 +195,7 @@ class TestOptimizers:
             "dist.init_process_group('gloo', init_method='file://' + meeting, rank=rank, world_size=2)\n"
             "torch.save(t.moved(2), out)\n"
             "dist.destroy_process_group()\n")
-        environment = {"PYTHONPATH": f"{HERE}:{HERE.parent}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+        environment = {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
         outs = [tmp_path / f"{rank}.pt" for rank in range(2)]
         running = [subprocess.Popen([sys.executable, "-c", code, str(rank), str(tmp_path / "meet"), str(out)],
                                     env=environment, stderr=subprocess.PIPE, text=True)
