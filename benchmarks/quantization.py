@@ -31,7 +31,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reference_model import artifact, gptq, prune
+from reference_model.quantization import artifact, gptq, prune
 
 LIMIT = 16_000_000  # bytes of code and model
 RECORD_CODE_BYTES = 90_804  # both sides have as much code, so that they have as much room for the model

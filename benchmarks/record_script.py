@@ -17,7 +17,7 @@ FOLDER = "records/track_10min_16mb/2026-04-06_SP4096_LinearLR_DepthRecurrence_1.
 FLASH_STUB = '''\
 """Stands in for FlashAttention 3's module: the kernel that the other side uses as well."""
 import torch
-from reference_model.attention import backend, sdpa
+from reference_model.model.attention import backend, sdpa
 
 
 def flash_attn_func(q, k, v, causal=True):

@@ -23,14 +23,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from reference_model import attention, config, optimizer
-from reference_model.bytes import ByteTable
-from reference_model.ema import Ema
-from reference_model.evaluation import evaluate_sliding
-from reference_model.gptq import quantize_all
-from reference_model.hessian import collect_hessians
-from reference_model.model import GPT
+from reference_model import config
+from reference_model.evaluation.bytes import ByteTable
+from reference_model.evaluation.score import evaluate_sliding
+from reference_model.model import attention
+from reference_model.model.network import GPT
+from reference_model.quantization.gptq import quantize_all
+from reference_model.quantization.hessian import collect_hessians
 from reference_model.runtime import Runtime
+from reference_model.training import optimizer
+from reference_model.training.ema import Ema
 
 CALIBRATION_BATCHES = 4
 

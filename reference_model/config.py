@@ -224,7 +224,7 @@ def small(seed: int = 42) -> RunConfig:
         ),
         DataConfig(expected_val_tokens=0),
         # Below what an unpruned run weighs, with the code: pruning takes part.
-        QuantConfig(gptq_calibration_batches=4, gptq_block_size=64, quant_min_numel=2048, artifact_limit_bytes=338_000),
+        QuantConfig(gptq_calibration_batches=4, gptq_block_size=64, quant_min_numel=2048, artifact_limit_bytes=302_000),
         EvalConfig(eval_seq_len=128, val_batch_tokens=8192, eval_batch_seqs=64),
         seed,
         "small",

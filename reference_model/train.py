@@ -12,19 +12,29 @@ from pathlib import Path
 
 from torch import Tensor
 
-from reference_model import log as lines
-from reference_model.artifact import unpack
-from reference_model.attention import backend
-from reference_model.bytes import byte_table, load_tokenizer
-from reference_model.compress import compress
 from reference_model.config import SCALES, RunConfig
-from reference_model.data import find_shards, load_validation
-from reference_model.evaluation import Score, evaluate_roundtrip, evaluate_sliding
-from reference_model.hessian import collect_hessians
-from reference_model.log import Log
-from reference_model.model import GPT
+from reference_model.evaluation.bytes import byte_table, load_tokenizer
+from reference_model.evaluation.score import Score, evaluate_roundtrip, evaluate_sliding
+from reference_model.log import (
+    Log,
+    calibrated_line,
+    console,
+    data_lines,
+    evaluation_line,
+    hyperparameter_lines,
+    memory_line,
+    raw_size_lines,
+    reserve_line,
+    size_lines,
+)
+from reference_model.model.attention import backend
+from reference_model.model.network import GPT
+from reference_model.quantization.artifact import unpack
+from reference_model.quantization.compress import compress
+from reference_model.quantization.hessian import collect_hessians
 from reference_model.runtime import Runtime, runtime, seed_everything, surroundings
-from reference_model.trainer import Trained, Trainer
+from reference_model.training.data import find_shards, load_validation
+from reference_model.training.trainer import Trained, Trainer
 
 ARTIFACT = "final_model.int6.ptz"
 _CALIBRATION_SHARE = 0.9  # of what is left of the budget: the last batch may begin until then
@@ -46,25 +56,25 @@ def train(
     if val.numel() <= config.data.expected_val_tokens:
         raise ValueError(f"{config.val_files}: not all of the validation set: {val.numel() - 1:,} tokens to score")
     seed_everything(config.seed)
-    for line in [*lines.hyperparameters(config, run.world), *surroundings(run)]:
+    for line in [*hyperparameter_lines(config, run.world), *surroundings(run)]:
         log(line)
     log(f"attention: {backend(run.device).__name__}")
-    for line in lines.data(len(shards), val.numel() - 1):
+    for line in data_lines(len(shards), val.numel() - 1):
         log(line)
     budget = config.train.budget_seconds
     if budget is not None:
-        log(lines.reserve(config.train.gptq_reserve_seconds, budget))
+        log(reserve_line(config.train.gptq_reserve_seconds, budget))
     trainer = Trainer(config, run, log)
     trained = trainer.fit(lambda model: evaluate_roundtrip(model, val, table, config, run))
     if run.device.type == "cuda":
-        log(lines.memory(*run.peak_memory()))
+        log(memory_line(*run.peak_memory()))
     limit = None if budget is None else config.train.max_wallclock_seconds - trained.seconds
     hessians = _calibrate(trainer, config, run, log, limit)
     trainer.close()
     scores: dict[str, Score] = {}
 
     def scored(label: str, score: Score) -> None:
-        log(lines.evaluation(label, score))
+        log(evaluation_line(label, score))
         scores[label] = score
 
     scored("pre-quantization post-ema", evaluate_roundtrip(trainer.model, val, table, config, run))
@@ -94,7 +104,7 @@ def _calibrate(
 
     with run.autocast(config.train.precision):
         hessians = collect_hessians(trainer.model, batches(), run.sum, run.world, config.quant.quant_min_numel)
-    log(lines.calibrated(len(hessians), used[0] * run.world, run.clock() - started))
+    log(calibrated_line(len(hessians), used[0] * run.world, run.clock() - started))
     return hessians
 
 
@@ -103,13 +113,13 @@ def _store(
 ) -> None:
     """Writes the artifact."""
     raw = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
-    for line in lines.raw_sizes(raw, code_bytes):
+    for line in raw_size_lines(raw, code_bytes):
         log(line)
     fitted = compress(model, hessians, config.quant, code_bytes, log)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(fitted.blob)
     os.replace(partial, path)
-    for line in lines.sizes(len(fitted.blob), code_bytes):
+    for line in size_lines(len(fitted.blob), code_bytes):
         log(line)
 
 
@@ -123,7 +133,7 @@ def _restore(path: Path, config: RunConfig, run: Runtime, recurrent: bool) -> GP
 
 def counted_code(script: Path) -> int:
     """Bytes of the code that trains: the script, or the whole package where that is a part of it."""
-    files = script.parent.glob("*.py") if script.with_name("trainer.py").is_file() else [script]
+    files = script.parent.rglob("*.py") if script.with_name("runtime.py").is_file() else [script]
     return sum(path.stat().st_size for path in files)
 
 
@@ -136,7 +146,7 @@ def main() -> int:
             raise ValueError(f"SCALE={scale!r} is none of {', '.join(SCALES)}")
         config = RunConfig.from_environment(SCALES[scale](), environ)
         with runtime(environ) as run:
-            train(config, lines.console(run.is_main), run, counted_code(Path(__file__)))
+            train(config, console(run.is_main), run, counted_code(Path(__file__)))
     except (OSError, ValueError) as error:  # settings, data, an artifact that can't fit: the message says which and why
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from reference_model import preflight
-from reference_model.cli import main
 from reference_model.config import record, small
-from reference_model.options import UsageError, read
-from reference_model.preflight import Gpu, examine, ready
-from reference_model.results import Evaluation, SeedResult
-from reference_model.submission import Facts, claims, command, folder_name, readme, requirements
+from reference_model.reproduce import preflight
+from reference_model.reproduce.cli import main
+from reference_model.reproduce.options import UsageError, read
+from reference_model.reproduce.preflight import Gpu, examine, ready
+from reference_model.reproduce.results import Evaluation, SeedResult
+from reference_model.reproduce.submission import Facts, claims, command, folder_name, readme, requirements
 
 H100 = Gpu("NVIDIA H100 80GB HBM3", 81_559)
 
@@ -99,7 +99,7 @@ def test_what_is_missing_is_one_table(
 
 
 def test_data_that_cannot_be_looked_at_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "reference_model.data_check", None)
+    monkeypatch.setitem(sys.modules, "reference_model.reproduce.data_check", None)
     (check,) = preflight.data(record())
     assert (check.what, check.state) == ("data", "missing")
     assert check.remedy.startswith("pip install")
@@ -147,7 +147,7 @@ def test_only_the_unchanged_record_scale_is_in_the_record_track() -> None:
 
 
 def _golf_reproduce(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "reference_model.cli", "--scale", "small", *arguments]
+    command = [sys.executable, "-m", "reference_model.reproduce.cli", "--scale", "small", *arguments]
     # A stray variable of the shell must decide nothing.
     environment = {**os.environ, "NUM_LAYERS": "1", "COLUMNS": "100"}
     return subprocess.run(command, capture_output=True, text=True, timeout=1500, env=environment)
@@ -206,8 +206,8 @@ def test_the_file_does_what_the_package_does(pack: bool, tmp_path: Path) -> None
     pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")
     from dataclasses import replace
 
-    from reference_model.build import single_file
-    from reference_model.text import prepare
+    from reference_model.joining.single_file import single_file
+    from reference_model.reproduce.text import prepare
 
     config = small()
     prepare(replace(config, data=replace(config.data, data_dir=str(tmp_path))))

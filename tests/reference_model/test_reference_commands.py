@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_model import options
+from reference_model.reproduce import options
 
 ROOT = Path(__file__).parents[2]
 # Two steps, one evaluation: paths and options do not depend on the scale. A seed takes seconds.

@@ -12,11 +12,11 @@ pytest.importorskip("sentencepiece", reason="the trainer needs sentencepiece")
 
 import numpy as np  # noqa: E402
 
-from reference_model import download, text  # noqa: E402
 from reference_model.config import RunConfig, small  # noqa: E402
-from reference_model.data import ShardError, TrainLoader, load_validation, read_shard, write_shard  # noqa: E402
-from reference_model.data_check import Problem, check  # noqa: E402
-from reference_model.download import DownloadError, RemoteFile, fetch  # noqa: E402
+from reference_model.reproduce import download, text  # noqa: E402
+from reference_model.reproduce.data_check import Problem, check  # noqa: E402
+from reference_model.reproduce.download import DownloadError, RemoteFile, fetch  # noqa: E402
+from reference_model.training.data import ShardError, TrainLoader, load_validation, read_shard, write_shard  # noqa: E402
 
 CPU = torch.device("cpu")
 SEQ = 16

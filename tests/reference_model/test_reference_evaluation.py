@@ -19,15 +19,15 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from reference_model.bytes import ByteTable, TokenizerRefused, byte_table, load_tokenizer  # noqa: E402
 from reference_model.config import RunConfig, small  # noqa: E402
-from reference_model.evaluation import (  # noqa: E402
+from reference_model.evaluation.bytes import ByteTable, TokenizerRefused, byte_table, load_tokenizer  # noqa: E402
+from reference_model.evaluation.score import (  # noqa: E402
     evaluate_roundtrip,
     evaluate_sliding,
     sliding_windows,
     whole_sequences,
 )  # fmt: skip
-from reference_model.model import GPT  # noqa: E402
+from reference_model.model.network import GPT  # noqa: E402
 from reference_model.runtime import Runtime  # noqa: E402
 
 # A folder with `tokenizers/fineweb_*_bpe.model` and `fineweb_docs_200.jsonl` (one {"text": ...} a line).

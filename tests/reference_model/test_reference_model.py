@@ -14,9 +14,11 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
 from torch import Tensor  # noqa: E402
 
-from reference_model import attention, config, optimizer  # noqa: E402
-from reference_model.config_check import checked  # noqa: E402
-from reference_model.model import GPT, Linear, exclude_own_value, rotate, rotation, route  # noqa: E402
+from reference_model import config  # noqa: E402
+from reference_model.model import attention  # noqa: E402
+from reference_model.model.network import GPT, Linear, exclude_own_value, rotate, rotation, route  # noqa: E402
+from reference_model.reproduce.config_check import checked  # noqa: E402
+from reference_model.training import optimizer  # noqa: E402
 
 TINY = config.ModelConfig(
     vocab_size=40, num_layers=5, model_dim=32, num_heads=4, num_kv_heads=2, mlp_mult=2.0, rope_dims=4,

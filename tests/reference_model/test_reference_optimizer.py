@@ -14,9 +14,10 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
 from torch import Tensor, nn  # noqa: E402
 
-from reference_model import config, muon, optimizer, schedule  # noqa: E402
-from reference_model.ema import Ema  # noqa: E402
-from reference_model.model import GPT  # noqa: E402
+from reference_model import config  # noqa: E402
+from reference_model.model.network import GPT  # noqa: E402
+from reference_model.training import muon, optimizer, schedule  # noqa: E402
+from reference_model.training.ema import Ema  # noqa: E402
 
 HERE = Path(__file__).parent
 TINY = config.ModelConfig(

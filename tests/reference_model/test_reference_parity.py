@@ -15,8 +15,10 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
 import record_script  # noqa: E402
 
-from reference_model import config, optimizer, record_map  # noqa: E402
-from reference_model.model import GPT  # noqa: E402
+from reference_model import config  # noqa: E402
+from reference_model.model import record_map  # noqa: E402
+from reference_model.model.network import GPT  # noqa: E402
+from reference_model.training import optimizer  # noqa: E402
 
 CLONE = os.environ.get("GOLF_CLONE", "")
 HERE = Path(__file__).parent
@@ -67,7 +69,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("record")
     record_script.place(source, folder)
     environment = {**os.environ, **switches, "TORCHDYNAMO_DISABLE": "1", "PYTHONPATH": str(HERE.parents[1])}
-    command = [sys.executable, str(HERE / "record_oracle.py"), str(folder), str(folder / "out.pt"),
+    command = [sys.executable, str(HERE.parent / "samples" / "record_oracle.py"), str(folder), str(folder / "out.pt"),
                str(sequences), str(length), precision]
     done = subprocess.run(record_script.offline(command), env=environment, cwd=folder, capture_output=True, text=True,
                           check=False)

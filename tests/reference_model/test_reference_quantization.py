@@ -25,8 +25,9 @@ import record_script  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from reference_model import artifact, config, gptq, hessian, prune  # noqa: E402
-from reference_model.model import GPT, Linear  # noqa: E402
+from reference_model import config  # noqa: E402
+from reference_model.model.network import GPT, Linear  # noqa: E402
+from reference_model.quantization import artifact, gptq, hessian, prune  # noqa: E402
 
 Tensor = torch.Tensor
 

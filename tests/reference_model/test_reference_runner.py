@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from reference_model.display import Clock, Live, Plain, minutes
-from reference_model.results import Progress, SeedResult, Unfinished, progress, read_result
-from reference_model.runner import Job, RunError, SeedFailed, State, digest, locked, run_seeds
+from reference_model.reproduce.display import Clock, Live, Plain, minutes
+from reference_model.reproduce.results import Progress, SeedResult, Unfinished, progress, read_result
+from reference_model.reproduce.runner import Job, RunError, SeedFailed, State, digest, locked, run_seeds
 
 # Each run leaves a line in `runs`, so that a seed that is run again is seen.
 SCRIPT = """
@@ -118,7 +118,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests_of_runner import Recorder, _job, _state
-from reference_model.runner import State, locked, run_seeds
+from reference_model.reproduce.runner import State, locked, run_seeds
 work = Path({work!r})
 with locked(work, print) as lock:
     state = State.load(work) or _state([42, 314])

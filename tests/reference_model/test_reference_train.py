@@ -19,16 +19,16 @@ pytest.importorskip("brotli", reason="the artifact needs brotli")
 from auditor.runs.model import Run  # noqa: E402
 from auditor.runs.reader import read_log  # noqa: E402
 from reference_model import log as lines  # noqa: E402
-from reference_model import text  # noqa: E402
 from reference_model import train as module  # noqa: E402
-from reference_model.artifact import unpack  # noqa: E402
 from reference_model.config import RunConfig, record, small  # noqa: E402
-from reference_model.data import find_shards, load_validation, read_shard, write_shard  # noqa: E402
-from reference_model.evaluation import Score  # noqa: E402
-from reference_model.model import GPT  # noqa: E402
+from reference_model.evaluation.score import Score  # noqa: E402
+from reference_model.model.network import GPT  # noqa: E402
+from reference_model.quantization.artifact import unpack  # noqa: E402
+from reference_model.reproduce import text  # noqa: E402
+from reference_model.reproduce.unigram import unigram_bpb  # noqa: E402
 from reference_model.train import counted_code, main, train  # noqa: E402
-from reference_model.trainer import Trained  # noqa: E402
-from reference_model.unigram import unigram_bpb  # noqa: E402
+from reference_model.training.data import find_shards, load_validation, read_shard, write_shard  # noqa: E402
+from reference_model.training.trainer import Trained  # noqa: E402
 
 TINY = {
     "ITERATIONS": "40", "TRAIN_BATCH_TOKENS": "1024", "TRAIN_SEQ_LEN": "64", "ROPE_TRAIN_SEQ_LEN": "64",
@@ -261,13 +261,14 @@ def test_log_of_the_records_size() -> None:
     score = Score(2.514, 1.0927, 45_516_800, 151_080_891, 75.81)
     config = record(314)
     written = [
-        *lines.hyperparameters(config, 8), "device: NVIDIA H100 80GB HBM3, CUDA 12.8", *lines.data(80, 45_516_800),
-        lines.parameters(34_401_372), lines.reserve(10.0, 590.0), lines.warmup(1, 20), lines.warmup(20, 20),
-        lines.validation(0, 20_000, score), lines.step(500, 20_000, 2.9, 48.0, 500 * 786_432),
-        lines.recurrence(3000, [0, 1]), lines.stopped(5410, 20_000, 589.9), lines.memory(30208, 30250),
-        lines.calibrated(66, 64, 9.8), lines.evaluation("pre-quantization post-ema", score),
-        *lines.raw_sizes(132_406_149, 55_000), *lines.sizes(15_900_000, 55_000),
-        lines.evaluation("final_int6_roundtrip", score), lines.evaluation("final_int6_sliding_window", score),
+        *lines.hyperparameter_lines(config, 8), "device: NVIDIA H100 80GB HBM3, CUDA 12.8",
+        *lines.data_lines(80, 45_516_800), lines.parameters_line(34_401_372), lines.reserve_line(10.0, 590.0),
+        lines.warmup_line(1, 20), lines.warmup_line(20, 20),
+        lines.validation_line(0, 20_000, score), lines.step_line(500, 20_000, 2.9, 48.0, 500 * 786_432),
+        lines.recurrence_line(3000, [0, 1]), lines.stopped_line(5410, 20_000, 589.9), lines.memory_line(30208, 30250),
+        lines.calibrated_line(66, 64, 9.8), lines.evaluation_line("pre-quantization post-ema", score),
+        *lines.raw_size_lines(132_406_149, 55_000), *lines.size_lines(15_900_000, 55_000),
+        lines.evaluation_line("final_int6_roundtrip", score), lines.evaluation_line("final_int6_sliding_window", score),
     ]  # fmt: skip
     (found,) = read_log("train_seed314.log", "\n".join(written))
     assert found.problems == ()
@@ -286,7 +287,7 @@ def test_code_that_counts(tmp_path: Path) -> None:
     script.write_text("x" * 123)
     assert counted_code(script) == 123
     package = Path(module.__file__).parent
-    assert counted_code(package / "train.py") == sum(path.stat().st_size for path in package.glob("*.py"))
+    assert counted_code(package / "train.py") == sum(path.stat().st_size for path in package.rglob("*.py"))
 
 
 def test_validation_data_is_only_evaluated(folder: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class Options:
     out: Path = Path("reproduction")
     scale: str = "record"
     resume: bool = False
-    pack: bool = False
+    pack: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
     author: str = "golf-reproduce"
     github_id: str = "golf-reproduce"
@@ -76,7 +76,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", default="reproduction", metavar="DIR", help="default: reproduction")
     p.add_argument("--resume", action="store_true", help="go on with the run in --out")
     p.add_argument("--nproc", type=int, metavar="N", help="processes, one for each GPU (default: 8; small: 1)")
-    p.add_argument("--pack", action="store_true", help="build the self-extracting form of train_gpt.py")
+    p.add_argument("--pack", action=argparse.BooleanOptionalAction, default=True,
+                   help="whether train_gpt.py, whose bytes count, is the self-extracting form (default: it is; the "
+                   "readable one is in the folder work)")  # fmt: skip
     p.add_argument(
         "--set",
         action="append",

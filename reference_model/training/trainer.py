@@ -9,17 +9,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_model import log as lines
-from reference_model.attention import backend
 from reference_model.config import RunConfig
-from reference_model.data import TrainLoader
-from reference_model.ema import Ema
-from reference_model.evaluation import Score
-from reference_model.log import Log
-from reference_model.model import GPT, route
-from reference_model.optimizer import Optimizers
+from reference_model.evaluation.score import Score
+from reference_model.log import (
+    Log,
+    parameters_line,
+    recurrence_line,
+    step_line,
+    stopped_line,
+    validation_line,
+    warmup_line,
+)
+from reference_model.model.attention import backend
+from reference_model.model.network import GPT, route
 from reference_model.runtime import Runtime
-from reference_model.schedule import lr_scale, progress
+from reference_model.training.data import TrainLoader
+from reference_model.training.ema import Ema
+from reference_model.training.optimizer import Optimizers
+from reference_model.training.schedule import lr_scale, progress
 
 Validate = Callable[[GPT], Score]
 
@@ -39,7 +46,7 @@ class Trainer:
         self.config, self.run, self.log = config, run, log
         self.model = GPT(config.model, backend(run.device)).to(run.device)
         self._parameters = list(self.model.parameters())
-        log(lines.parameters(sum(parameter.numel() for parameter in self._parameters)))
+        log(parameters_line(sum(parameter.numel() for parameter in self._parameters)))
         compiled = config.train.compile_model
         self._loss: Callable[[Tensor, Tensor], Tensor] = self.model
         if compiled:
@@ -62,7 +69,7 @@ class Trainer:
             self._switch_recurrence(step)
             if last or step == 0 or (train.val_loss_every > 0 and step % train.val_loss_every == 0):
                 before += self.run.clock() - started
-                self.log(lines.validation(step, train.iterations, validate(self.model)))
+                self.log(validation_line(step, train.iterations, validate(self.model)))
                 started = self.run.clock()
             if last:
                 break
@@ -72,8 +79,8 @@ class Trainer:
             self._keep_pace()
             if step <= 5 or (train.train_log_every > 0 and step % train.train_log_every == 0):
                 value, spent = loss.item(), before + time.perf_counter() - started
-                self.log(lines.step(step, train.iterations, value, spent, step * train.train_batch_tokens))
-        self.log(lines.stopped(step, train.iterations, before))
+                self.log(step_line(step, train.iterations, value, spent, step * train.train_batch_tokens))
+        self.log(stopped_line(step, train.iterations, before))
         self.log("ema:applying EMA weights")
         average.apply()
         return Trained(step, before)
@@ -109,7 +116,7 @@ class Trainer:
             self.model.set_recurrence(step >= steps // 2 and bool(self.config.model.recur_layers))
             self._step(step, 1.0)
             if step < 6 or (step + 1) % 10 == 0 or step + 1 == steps:
-                self.log(lines.warmup(step + 1, steps))
+                self.log(warmup_line(step + 1, steps))
         self.model.set_recurrence(False)
         with torch.no_grad():
             torch._foreach_copy_([parameter.detach() for parameter in self._parameters], weights)
@@ -121,7 +128,7 @@ class Trainer:
         if step < self.config.train.recur_start_step or self.model.recurrent or not self.config.model.recur_layers:
             return
         self.model.set_recurrence(True)
-        self.log(lines.recurrence(step, [visit.layer for visit in route(self.config.model, True)]))
+        self.log(recurrence_line(step, [visit.layer for visit in route(self.config.model, True)]))
 
     def _out_of_time(self, step: int, seconds: float, latest: float) -> bool:
         """Whether another step would end past the budget, by the mean of the steps so far and the latest one.

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from reference_model.config import TrainConfig
-from reference_model.schedule import ema_decay
+from reference_model.training.schedule import ema_decay
 
 
 class Ema:

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import torch
 
-from reference_model.bytes import byte_table, load_tokenizer
 from reference_model.config import RunConfig
-from reference_model.data import find_shards, load_validation, read_shard
+from reference_model.evaluation.bytes import byte_table, load_tokenizer
+from reference_model.training.data import find_shards, load_validation, read_shard
 
 
 def unigram_bpb(config: RunConfig) -> float:

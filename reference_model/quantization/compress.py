@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from reference_model.artifact import workers
 from reference_model.config import QuantConfig
-from reference_model.gptq import Quantized, quantize_all, round_rows
 from reference_model.log import Log
-from reference_model.model import GPT, Linear
-from reference_model.prune import Fitted, fit
+from reference_model.model.network import GPT, Linear
+from reference_model.quantization.artifact import workers
+from reference_model.quantization.gptq import Quantized, quantize_all, round_rows
+from reference_model.quantization.prune import Fitted, fit
 
 
 def compress(

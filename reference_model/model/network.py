@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reference_model.attention import Attend, sdpa
 from reference_model.config import ModelConfig
+from reference_model.model.attention import Attend, sdpa
 
 Rotation = tuple[Tensor, Tensor]
 """Cosines and sines, each [T, 1, rope_dims/2]."""

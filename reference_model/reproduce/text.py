@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference_model.bytes import load_tokenizer
 from reference_model.config import RunConfig
-from reference_model.data import write_shard
+from reference_model.evaluation.bytes import load_tokenizer
+from reference_model.training.data import write_shard
 
 _LEFT_OUT = frozenset({"__pycache__", "dist-packages", "idlelib", "lib2to3", "site-packages", "test", "tests"})
 _LONGEST_FILE = 120_000  # bytes; longer sources are tables rather than text

@@ -26,7 +26,7 @@ GPUS = 8  # H100s with 80 GB, the machine of the challenge
 GPU = "H100"
 _GPU_MIB = 75_000  # an 80 GB card reports about 81,000; the record's script allocates 30,208
 _INSTALL = "pip install 'golf-audit[reproduce]'"
-_PACKAGES = ("torch", "numpy", "sentencepiece", "brotli", "libcst")
+_PACKAGES = ("torch", "numpy", "sentencepiece", "brotli")
 # (memory available, disk free) in GB of 10^9 bytes: tokens are memory-mapped, eight processes hold the model and a
 # loader each; on disk go logs, checkpoints and artifacts.
 _ROOM = {"record": (64.0, 10.0), "small": (1.5, 0.3)}
@@ -68,7 +68,7 @@ def data(config: RunConfig) -> list[Check]:
     needed = f"shards and tokenizer for a vocabulary of {config.model.vocab_size} in {config.data.data_dir}"
     remedy = f"golf-reproduce data --data {config.data.data_dir}" if config.scale == "record" else ""
     try:
-        from reference_model.data_check import check
+        from reference_model.reproduce.data_check import check
     except ImportError as error:
         return [Check("data", "missing", f"can't be looked at without {error.name}", needed, _INSTALL)]
     problems = [Check("data", "missing", f"{p.where}: {p.message}", needed, remedy) for p in check(config)]
@@ -99,7 +99,7 @@ def hardware(cards: Sequence[Gpu], nproc: int) -> str:
 
 def versions() -> dict[str, str]:
     """Name and version of every package that the script needs and that is installed."""
-    return {name: version for name in _PACKAGES if name != "libcst" and (version := _version(name)) is not None}
+    return {name: version for name in _PACKAGES if (version := _version(name)) is not None}
 
 
 def table(checks: Sequence[Check]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from .model import GPT, Linear
+from reference_model.model.network import GPT, Linear
 
 
 def collect_hessians(

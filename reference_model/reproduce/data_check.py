@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reference_model.bytes import TokenizerRefused, load_tokenizer
 from reference_model.config import RunConfig
-from reference_model.data import ShardError, Tokens, find_shards, read_shard
+from reference_model.evaluation.bytes import TokenizerRefused, load_tokenizer
+from reference_model.training.data import ShardError, Tokens, find_shards, read_shard
 
 _VAL_SEQUENCE = 2048  # expected_val_tokens is counted in whole sequences of this length
 _SAMPLED_TOKENS = 1 << 20  # of each training shard, to see whether its ids fit the vocabulary

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reference_model.config import RunConfig
-from reference_model.results import SeedResult
-from reference_model.runner import write_whole
+from reference_model.reproduce.results import SeedResult
+from reference_model.reproduce.runner import write_whole
 
 RECORD_TRACK, OTHER_TRACK = "track_10min_16mb", "track_non_record_16mb"
 

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Protocol
 
-from reference_model.results import SeedResult, Unfinished, read_result
+from reference_model.reproduce.results import SeedResult, Unfinished, read_result
 
 _PATIENCE_SECONDS = 120.0  # for a process that a killed run left behind: it ends at its next line
 _GRACE_SECONDS = 10.0  # between the request to end and the end

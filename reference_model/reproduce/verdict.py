@@ -12,9 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reference_model import target
 from reference_model.config import RunConfig
-from reference_model.results import SeedResult
+from reference_model.reproduce import target
+from reference_model.reproduce.results import SeedResult
 
 if TYPE_CHECKING:
     from auditor.significance.model import Side
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def figures(config: RunConfig, results: Sequence[SeedResult]) -> str:
     """Bits per byte from the untrained model to the score, seed by seed."""
-    from reference_model.unigram import unigram_bpb
+    from reference_model.reproduce.unigram import unigram_bpb
 
     lines = ["", "bits per byte of the validation text"]
     for result in results:

@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .gptq import Quantized
+from reference_model.quantization.gptq import Quantized
 
 MAGIC = b"GOLFQNT\x02"
 _START = len(MAGIC) + 4  # where the checksum's part begins

@@ -1,8 +1,8 @@
 """Bits per byte of the validation set: over whole sequences, and with a sliding window.
 
 Bits per byte do not depend on the tokenizer: nats summed over the tokens, over ln 2 and the number of bytes that the
-tokens stand for (:mod:`reference_model.bytes`). Both passes score every token but the very first exactly once, in one
-pass from left to right, and change nothing in the model. Sums are float64 and added over the ranks.
+tokens stand for (:mod:`reference_model.evaluation.bytes`). Both passes score every token but the very first
+exactly once, from left to right, and change nothing in the model. Sums are float64 and added over the ranks.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reference_model.bytes import ByteTable
 from reference_model.config import RunConfig
+from reference_model.evaluation.bytes import ByteTable
 from reference_model.runtime import Runtime
 
 if TYPE_CHECKING:
-    from reference_model.model import GPT
+    from reference_model.model.network import GPT
 
 Logits = Callable[[Tensor], Tensor]  # ids [B, T] -> logits [B, T, V]
 

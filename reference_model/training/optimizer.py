@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from reference_model.config import OptimizerConfig
-from reference_model.model import GPT, Linear
-from reference_model.muon import Matrix, Muon
-from reference_model.schedule import muon_momentum
+from reference_model.model.network import GPT, Linear
+from reference_model.training.muon import Matrix, Muon
+from reference_model.training.schedule import muon_momentum
 
 
 def split(model: GPT) -> tuple[list[Matrix], list[nn.Parameter], list[nn.Parameter]]:

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from reference_model.results import Progress, SeedResult, progress
+from reference_model.reproduce.results import Progress, SeedResult, progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -13,15 +13,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from reference_model import preflight
-from reference_model.options import Options, UsageError, read
-from reference_model.runner import Job, RunError, State, digest, locked, run_seeds, write_whole
+from reference_model.reproduce import preflight
+from reference_model.reproduce.options import Options, UsageError, read
+from reference_model.reproduce.runner import Job, RunError, State, digest, locked, run_seeds, write_whole
 
 if TYPE_CHECKING:
     from reference_model.config import RunConfig
-    from reference_model.display import Live, Plain
-    from reference_model.results import SeedResult
+    from reference_model.reproduce.display import Live, Plain
+    from reference_model.reproduce.results import SeedResult
 
+READABLE = "train_gpt_readable.py"  # in the working folder: what a packed script holds, with its comments
 OK, FAILED, USAGE, NOT_JUDGED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -75,7 +76,7 @@ def _ended_politely() -> Iterator[None]:
 
 
 def _fetch(options: Options) -> int:
-    from reference_model.download import DownloadError, fetch
+    from reference_model.reproduce.download import DownloadError, fetch
 
     try:
         fetch(Path(options.data), print)
@@ -124,7 +125,7 @@ def _reproduce(options: Options) -> int:
 def _config(options: Options) -> RunConfig:
     """The scale's configuration with the user's settings. Raises UsageError for a setting that is none."""
     from reference_model.config import SCALES, RunConfig
-    from reference_model.config_check import checked
+    from reference_model.reproduce.config_check import checked
 
     base = SCALES[options.scale]()
     names = {name.upper() for name in base.dump()}
@@ -142,7 +143,7 @@ def _data(config: RunConfig) -> list[preflight.Check]:
     """The data's state; the small scale's is made first, where it is not there."""
     checks = preflight.data(config)
     if config.scale == "small" and not preflight.ready(checks):
-        from reference_model.text import prepare
+        from reference_model.reproduce.text import prepare
 
         prepare(config)
         checks = preflight.data(config)
@@ -164,13 +165,14 @@ def _not_ready(checks: Sequence[preflight.Check]) -> int:
 
 def _plan(options: Options, config: RunConfig) -> Plan:
     """What is to be run, taken up from the output folder with --resume. Writes script and state."""
-    from reference_model.build import BuildError, single_file
-    from reference_model.submission import folder_name
+    from reference_model.joining.single_file import BuildError, packed, single_file
+    from reference_model.reproduce.submission import folder_name
 
     try:
-        script = single_file(options.pack)
+        readable = single_file()
     except BuildError as error:
         raise RunError(f"train_gpt.py cannot be built: {error}") from None
+    script = packed(readable) if options.pack else readable
     work = options.out / "work"
     before = State.load(work)
     if before is not None and not options.resume:
@@ -190,6 +192,7 @@ def _plan(options: Options, config: RunConfig) -> Plan:
         state = _continued(before, state)
     plan = Plan(options, config, state, script, _hardware(config, nproc))
     write_whole(plan.folder / "train_gpt.py", script)
+    write_whole(work / READABLE, readable)
     state.save(work)
     return plan
 
@@ -214,7 +217,7 @@ def _continued(before: State, now: State) -> State:
 
 def _run(plan: Plan, lock: int) -> list[SeedResult]:
     """Runs the seeds and writes the submission."""
-    from reference_model import submission
+    from reference_model.reproduce import submission
 
     job = Job(plan.folder / "train_gpt.py", plan.work, _environment(plan), plan.state.nproc, lock)
     with _display(plan) as display:
@@ -250,7 +253,7 @@ def _environment(plan: Plan, environ: Mapping[str, str] | None = None) -> dict[s
 
 
 def _display(plan: Plan) -> Live | Plain:
-    from reference_model.display import Live, Plain
+    from reference_model.reproduce.display import Live, Plain
 
     budget = plan.config.train.budget_seconds
     if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
@@ -263,7 +266,7 @@ def _display(plan: Plan) -> Live | Plain:
 
 def _judged(plan: Plan, results: Sequence[SeedResult]) -> int:
     """Shows figures, audit and statistics of the folder; the status is the gravest of caps and audit."""
-    from reference_model import verdict
+    from reference_model.reproduce import verdict
 
     print(verdict.figures(plan.config, results))
     cap = plan.config.quant.artifact_limit_bytes

@@ -16,8 +16,8 @@ from itertools import count as count_from
 import torch
 from torch import Tensor
 
-from .artifact import assemble, pack_codes
-from .gptq import Quantized
+from reference_model.quantization.artifact import assemble, pack_codes
+from reference_model.quantization.gptq import Quantized
 
 _SLACK = 2000  # a result that leaves no more than limit/_SLACK bytes unused is taken
 _SAVED = 0.3  # bytes that a pruned code is expected to save before anything is known
