@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from reference_model.config import SCALES, RunConfig
@@ -58,7 +59,7 @@ def train(
     seed_everything(config.seed)
     for line in [*hyperparameter_lines(config, run.world), *surroundings(run)]:
         log(line)
-    log(f"attention: {backend(run.device).__name__}")
+    log(f"attention: {backend(run.device, config.train.precision).__name__}")
     for line in data_lines(len(shards), val.numel() - 1):
         log(line)
     budget = config.train.budget_seconds
@@ -125,7 +126,7 @@ def _store(
 
 def _restore(path: Path, config: RunConfig, run: Runtime, recurrent: bool) -> GPT:
     """A model with the weights that the artifact holds, and nothing else."""
-    model = GPT(config.model, backend(run.device))
+    model = GPT(config.model, backend(run.device, config.train.precision))
     model.load_state_dict(unpack(path.read_bytes(), model.state_dict()))
     model.set_recurrence(recurrent)
     return model.to(run.device)
@@ -137,6 +138,13 @@ def counted_code(script: Path) -> int:
     return sum(path.stat().st_size for path in files)
 
 
+def _require_cuda(config: RunConfig, run: Runtime) -> None:
+    """A full-size run is never one on a CPU because a driver is missing. Raises ValueError."""
+    if config.scale == "record" and run.device.type != "cuda":
+        built = f"was built for CUDA {torch.version.cuda}" if torch.version.cuda else "was built without CUDA"
+        raise ValueError(f"the record scale wants CUDA, and torch {torch.__version__} ({built}) finds no card")
+
+
 def main() -> int:
     """A run by the environment's variables: the configuration's names in capitals, SCALE, and torchrun's."""
     environ = os.environ
@@ -146,6 +154,7 @@ def main() -> int:
             raise ValueError(f"SCALE={scale!r} is none of {', '.join(SCALES)}")
         config = RunConfig.from_environment(SCALES[scale](), environ)
         with runtime(environ) as run:
+            _require_cuda(config, run)
             train(config, console(run.is_main), run, counted_code(Path(__file__)))
     except (OSError, ValueError) as error:  # settings, data, an artifact that can't fit: the message says which and why
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

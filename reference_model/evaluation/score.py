@@ -23,7 +23,7 @@ from reference_model.runtime import Runtime
 if TYPE_CHECKING:
     from reference_model.model.network import GPT
 
-Logits = Callable[[Tensor], Tensor]  # ids [B, T] -> logits [B, T, V]
+Logits = Callable[[Tensor, int], Tensor]  # ids [B, T], how many positions from the end on -> logits [B, last, V]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _score(logits: Logits, tokens: Tensor, table: ByteTable, batch: list[Window]
     length, scored = batch[0].length, batch[0].scored
     starts = torch.tensor([window.start for window in batch], device=tokens.device)
     chunk = tokens[starts[:, None] + torch.arange(length + 1, device=tokens.device)].to(torch.int64)
-    predicted = logits(chunk[:, :-1])[:, -scored:].float()
+    predicted = logits(chunk[:, :-1], scored).float()
     previous, targets = chunk[:, -scored - 1 : -1], chunk[:, -scored:]
     nats = F.cross_entropy(predicted.flatten(0, 1), targets.flatten(), reduction="none").double().sum()
     size = table.count(previous, targets).double().sum()

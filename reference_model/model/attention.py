@@ -8,6 +8,7 @@ Ainslie et al. 2023, https://arxiv.org/abs/2305.13245).
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -19,13 +20,12 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(q [B, T, H, D], k [B, T, G, D], v [B, T, G, D]) -> [B, T, H, D]; position t sees positions 0..t; scale 1/sqrt(D)."""
 
 HOPPER = (9, 0)  # the compute capability that FlashAttention 3 is written for
-HUB_KERNEL = "kernels-community/flash-attn3"
 
 
-def backend(device: torch.device) -> Attend:
-    """The fastest kernel that is there for ``device``: FlashAttention 3, or :func:`sdpa`."""
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) == HOPPER:
-        flash = _installed_flash() or _hub_flash()
+def backend(device: torch.device, precision: str = "bfloat16") -> Attend:
+    """The fastest kernel that is there for ``device`` and that takes ``precision``: FlashAttention 3, or `sdpa`."""
+    if device.type == "cuda" and precision == "bfloat16" and torch.cuda.get_device_capability(device) == HOPPER:
+        flash = _installed_flash()
         if flash is not None:
             return flash_attention(flash)
     return sdpa
@@ -39,11 +39,15 @@ def sdpa(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def flash_attention(flash: Callable[..., Any]) -> Attend:
-    """Wraps a ``flash_attn_func``, which takes half precision only and in some releases returns the log-sum-exp too."""
+    """Wraps a ``flash_attn_func``, which in some releases returns the log-sum-exp too.
+
+    It takes half precision alone. Anything else is an error here, not a reason for a slower kernel: the log names the
+    kernel, and a model that feeds it float32 is not the one that was meant. The kernel raises TypeError.
+    """
 
     def flash_attention_3(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        if q.dtype not in (torch.bfloat16, torch.float16):
-            return sdpa(q, k, v)
+        if not q.dtype == k.dtype == v.dtype or q.dtype not in (torch.bfloat16, torch.float16):
+            raise TypeError(f"FlashAttention 3 takes half precision, and is given {q.dtype}, {k.dtype} and {v.dtype}")
         out = flash(q, k, v, causal=True)
         return out[0] if isinstance(out, tuple) else out
 
@@ -51,15 +55,7 @@ def flash_attention(flash: Callable[..., Any]) -> Attend:
 
 
 def _installed_flash() -> Callable[..., Any] | None:
-    try:
-        return importlib.import_module("flash_attn_interface").flash_attn_func
-    except (ImportError, AttributeError, OSError):  # OSError: built against another torch or CUDA
+    """None where it is not installed. One that is and can't be loaded, as for another torch, raises what it raises."""
+    if importlib.util.find_spec("flash_attn_interface") is None:
         return None
-
-
-def _hub_flash() -> Callable[..., Any] | None:
-    """The Hub's build through the ``kernels`` package, which loads it from its cache or downloads it."""
-    try:
-        return importlib.import_module("kernels").get_kernel(HUB_KERNEL).flash_attn_func
-    except Exception:  # absent, offline, or no build for this torch: whatever it is, SDPA does the same
-        return None
+    return importlib.import_module("flash_attn_interface").flash_attn_func

@@ -29,7 +29,13 @@ Rotation = tuple[Tensor, Tensor]
 
 
 def rms_norm(x: Tensor) -> Tensor:
-    return F.rms_norm(x, (x.size(-1),))
+    """Over the last dimension, in the type of x, as the record's torch 2.9.1 has it.
+
+    From 2.12 on CUDA's autocast has rms_norm on its float32 list: queries, keys and the residual stream would become
+    float32, and FlashAttention 3, which takes half precision alone, could not be used.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        return F.rms_norm(x, (x.size(-1),))
 
 
 class Linear(nn.Module):
@@ -48,7 +54,7 @@ class Linear(nn.Module):
         return F.linear(x, self.weight.to(x.dtype))
 
 
-def rotation(length: int, config: ModelConfig, device: torch.device) -> Rotation:
+def rotation(length: int, config: ModelConfig, device: torch.device | None = None) -> Rotation:
     """Angles position x base^(-2i/rope_dims); past the trained length the base grows, so that the slowest still fit."""
     dims, base = config.rope_dims, config.rope_base
     if length > config.rope_train_seq_len and dims > 2:
@@ -150,7 +156,7 @@ class ValueEmbedding(nn.Module):
         self.layers = config.ve_layers
         self.embedding = nn.Embedding(config.vocab_size, config.ve_dim)
         nn.init.normal_(self.embedding.weight, std=config.ve_init_std)
-        self.project = Linear(config.ve_dim, config.kv_dim, zero=True)
+        self.project = Linear(config.ve_dim, config.kv_dim)
         self.scale = nn.Parameter(torch.tensor(config.ve_scale_init))
         self.layer_scales = nn.ParameterList(nn.Parameter(torch.ones(1)) for _ in self.layers)
 
@@ -217,6 +223,8 @@ class GPT(nn.Module):
             if isinstance(module, nn.Embedding):
                 module.to(getattr(torch, config.embed_dtype))
         self.recurrent = False
+        for name, table in zip(("cosines", "sines"), rotation(config.rope_train_seq_len, config), strict=True):
+            self.register_buffer(name, table, persistent=False)
 
     def set_recurrence(self, active: bool) -> None:
         """Whether the recurrent layers run twice. A compiled model is compiled again for the other path."""
@@ -226,16 +234,18 @@ class GPT(nn.Module):
         """Mean loss in nats per token over all of targets [B, T]."""
         return F.cross_entropy(self.logits(ids).flatten(0, 1), targets.flatten())
 
-    def logits(self, ids: Tensor) -> Tensor:
-        """Float32, squeezed smoothly between -logit_softcap and logit_softcap."""
-        cap = self.config.logit_softcap
-        return cap * torch.tanh(F.linear(self.hidden(ids), self.embedding.weight).float() / cap)
+    def logits(self, ids: Tensor, last: int | None = None) -> Tensor:
+        """Float32, squeezed smoothly between -logit_softcap and logit_softcap; of the ``last`` positions alone."""
+        cap, hidden = self.config.logit_softcap, self.hidden(ids)
+        if last is not None:
+            hidden = hidden[:, -last:]
+        return cap * torch.tanh(F.linear(hidden, self.embedding.weight).float() / cap)
 
     def hidden(self, ids: Tensor) -> Tensor:
         """The normed last hidden state [B, T, C] of ids [B, T]."""
         first = rms_norm(self.embedding(ids))
         extra = self.values(ids) if self.values is not None else {}
-        turn = rotation(ids.size(1), self.config, ids.device)
+        turn = self._rotation(ids.size(1))
         x: Tensor = first  # the residual stream; later the attention's lane of it
         lane: Tensor | None = None  # the MLP's
         kept: list[Tensor] = []
@@ -254,6 +264,14 @@ class GPT(nn.Module):
             if visit.keep:
                 kept.append(x)
         return rms_norm(self._merge(x, lane))
+
+    def _rotation(self, length: int) -> Rotation:
+        """From the tables, or made for a length that stretches the base."""
+        assert isinstance(self.cosines, Tensor)
+        assert isinstance(self.sines, Tensor)
+        if length > self.config.rope_train_seq_len:
+            return rotation(length, self.config, self.cosines.device)
+        return self.cosines[:length], self.sines[:length]
 
     def _skip(self, index: int, early: Tensor, x: Tensor) -> Tensor:
         early = self.skip_weights[index].to(x.dtype) * early

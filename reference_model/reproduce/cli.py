@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from reference_model.reproduce import preflight
+from reference_model.reproduce import preflight, trial
 from reference_model.reproduce.options import Options, UsageError, read
 from reference_model.reproduce.runner import Job, RunError, State, digest, locked, run_seeds, write_whole
 
@@ -114,6 +114,8 @@ def _reproduce(options: Options) -> int:
         return _not_ready(checks + (preflight.data(config) if config.scale == "record" else []))
     with locked(options.out / "work", lambda text: print(text, file=sys.stderr, flush=True)) as lock:
         checks += _data(config)
+        if config.scale == "record" and preflight.ready(checks):
+            checks += trial.tried(options.nproc or preflight.GPUS, config.train.precision)
         if not preflight.ready(checks):
             return _not_ready(checks)
         _show(preflight.table(checks))

@@ -1,14 +1,16 @@
 """What a machine has of what a run needs, before any second of a GPU is spent: one table.
 
-Nothing is loaded onto a device and nothing is changed. What can't be found out is said as such, and stops nothing.
+Nothing is loaded onto a device and nothing is changed: `trial` uses the cards. What can't be found out is said as such,
+and stops nothing.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
-import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from reference_model.config import RunConfig
+    from reference_model.training.data import Tokens
 
 GPUS = 8  # H100s with 80 GB, the machine of the challenge
 GPU = "H100"
-_GPU_MIB = 75_000  # an 80 GB card reports about 81,000; the record's script allocates 30,208
 _INSTALL = "pip install 'golf-audit[reproduce]'"
+_FROM_DISK = 0.95  # share of the shards that is to be in memory, for no step to wait for the disk
 _PACKAGES = ("torch", "numpy", "sentencepiece", "brotli")
 # (memory available, disk free) in GB of 10^9 bytes: tokens are memory-mapped, eight processes hold the model and a
 # loader each; on disk go logs, checkpoints and artifacts.
@@ -45,10 +48,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One card as the driver names it; memory in MiB."""
+    """One card as its driver names it."""
 
     name: str
-    memory: int
+    driver: str = ""
 
 
 def examine(config: RunConfig, out: Path, nproc: int | None = None, cards: Sequence[Gpu] | None = None) -> list[Check]:
@@ -58,7 +61,7 @@ def examine(config: RunConfig, out: Path, nproc: int | None = None, cards: Seque
     """
     checks = [_python(), *_packages()]
     if config.scale == "record":
-        checks += [*_cards(gpus() if cards is None else cards, nproc), _torch_for_gpus(), _attention()]
+        checks += [*_cards(gpus() if cards is None else cards, nproc), _torch_for_gpus()]
     memory, disk = _ROOM.get(config.scale, _ROOM["small"])
     return [*checks, _memory(memory), _disk(out, disk)]
 
@@ -66,13 +69,17 @@ def examine(config: RunConfig, out: Path, nproc: int | None = None, cards: Seque
 def data(config: RunConfig) -> list[Check]:
     """Shards and tokenizer of the run; where a package that reads them is missing, that is said instead."""
     needed = f"shards and tokenizer for a vocabulary of {config.model.vocab_size} in {config.data.data_dir}"
-    remedy = f"golf-reproduce data --data {config.data.data_dir}" if config.scale == "record" else ""
+    remedy = f"golf-reproduce data --data {shlex.quote(config.data.data_dir)}" if config.scale == "record" else ""
+    if not Path(config.data.data_dir).is_dir():
+        return [Check("data", "missing", f"no folder {config.data.data_dir}", needed, remedy)]
     try:
         from reference_model.reproduce.data_check import check
     except ImportError as error:
         return [Check("data", "missing", f"can't be looked at without {error.name}", needed, _INSTALL)]
     problems = [Check("data", "missing", f"{p.where}: {p.message}", needed, remedy) for p in check(config)]
-    return problems or [Check("data", "there", "complete", needed)]
+    if problems:
+        return problems
+    return [Check("data", "there", "complete", needed), *([_page_cache(config)] if config.scale == "record" else [])]
 
 
 def ready(checks: Sequence[Check]) -> bool:
@@ -81,13 +88,13 @@ def ready(checks: Sequence[Check]) -> bool:
 
 def gpus() -> list[Gpu]:
     """The machine's NVIDIA cards; none where there is no driver."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         said = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
     rows = (line.rpartition(",") for line in said.splitlines())
-    return [Gpu(name.strip(), int(memory)) for name, _, memory in rows if memory.strip().isdecimal()]
+    return [Gpu(name.strip(), driver.strip()) for name, _, driver in rows if name.strip()]
 
 
 def hardware(cards: Sequence[Gpu], nproc: int) -> str:
@@ -161,10 +168,9 @@ def _cards(cards: Sequence[Gpu], nproc: int | None) -> list[Check]:
         checks.append(Check("GPUs", "noted", found, f"{GPUS}x {GPU}", remedy))
     else:
         checks.append(Check("GPUs", "there", found, needed))
-    least = min(card.memory for card in cards)
-    enough: Literal["there", "noted"] = "there" if least >= _GPU_MIB else "noted"
-    remedy = "the record's batch takes 30,208 MiB on each of 8 GPUs"
-    return [*checks, Check("GPU memory", enough, f"{least:,} MiB", f"{_GPU_MIB:,} MiB each", remedy)]
+    drivers = sorted({card.driver for card in cards})
+    alike: Literal["there", "noted"] = "there" if len(drivers) == 1 else "noted"
+    return [*checks, Check("driver", alike, ", ".join(drivers), "one on all cards", "restart the machine")]
 
 
 def _torch_for_gpus() -> Check:
@@ -174,12 +180,35 @@ def _torch_for_gpus() -> Check:
     return Check("CUDA in torch", "there", version, "a CUDA build")
 
 
-def _attention() -> Check:
-    for module in ("flash_attn_interface", "kernels"):
-        if importlib.util.find_spec(module) is not None:
-            return Check("FlashAttention 3", "there", module, "for speed")
-    remedy = "torch's own attention is used instead, which takes longer for each step"
-    return Check("FlashAttention 3", "noted", "not installed", "for speed", remedy)
+def _page_cache(config: RunConfig) -> Check:
+    """How much of the training shards is in memory; what is not is asked for, and comes while the rest is looked at."""
+    from reference_model.training.data import find_shards, read_shard
+
+    paths = find_shards(config.train_files)
+    size = sum(path.stat().st_size for path in paths)
+    needed = f"{size / 1e9:.1f} GB of shards in memory"
+    try:
+        cached = sum(_resident(read_shard(path)) for path in paths)
+        for path in paths:
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+    except (OSError, AttributeError) as error:  # another system: no mincore, no posix_fadvise
+        return Check("page cache", "noted", f"not known: {error}", needed, "the first pass may wait for the disk")
+    state: Literal["there", "noted"] = "there" if cached >= _FROM_DISK * size else "noted"
+    remedy = "being read now; slow disks make the first steps wait: cat the shards to /dev/null first"
+    return Check("page cache", state, f"{cached / 1e9:.1f} GB", needed, remedy)
+
+
+def _resident(tokens: Tokens) -> int:
+    """Bytes of a memory-mapped array that are in memory (mincore(2))."""
+    page = os.sysconf("SC_PAGESIZE")
+    start = tokens.ctypes.data & -page
+    length = tokens.ctypes.data + tokens.nbytes - start
+    pages = (ctypes.c_ubyte * -(-length // page))()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mincore(ctypes.c_void_p(start), ctypes.c_size_t(length), pages):
+        raise OSError(ctypes.get_errno(), "mincore")
+    return min(sum(state & 1 for state in pages) * page, tokens.nbytes)
 
 
 def _memory(gigabytes: float) -> Check:

@@ -44,7 +44,7 @@ class Trainer:
 
     def __init__(self, config: RunConfig, run: Runtime, log: Log) -> None:
         self.config, self.run, self.log = config, run, log
-        self.model = GPT(config.model, backend(run.device)).to(run.device)
+        self.model = GPT(config.model, backend(run.device, config.train.precision)).to(run.device)
         self._parameters = list(self.model.parameters())
         log(parameters_line(sum(parameter.numel() for parameter in self._parameters)))
         compiled = config.train.compile_model

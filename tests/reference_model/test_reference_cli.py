@@ -19,7 +19,7 @@ from reference_model.reproduce.preflight import Gpu, examine, ready
 from reference_model.reproduce.results import Evaluation, SeedResult
 from reference_model.reproduce.submission import Facts, claims, command, folder_name, readme, requirements
 
-H100 = Gpu("NVIDIA H100 80GB HBM3", 81_559)
+H100 = Gpu("NVIDIA H100 80GB HBM3", "570.86")
 
 
 def test_the_seeds_of_the_record_are_the_default() -> None:
@@ -66,8 +66,8 @@ def test_settings_that_are_none_are_refused(
         ([], None, "missing", "no NVIDIA GPU"),
         ([H100] * 8, None, "there", "8x NVIDIA H100 80GB HBM3"),
         ([H100] * 4, None, "missing", "4x NVIDIA H100 80GB HBM3"),
-        ([Gpu("NVIDIA A100", 81_000)] * 8, None, "missing", "8x NVIDIA A100"),
-        ([Gpu("NVIDIA A100", 81_000)] * 8, 8, "noted", "8x NVIDIA A100"),
+        ([Gpu("NVIDIA A100")] * 8, None, "missing", "8x NVIDIA A100"),
+        ([Gpu("NVIDIA A100")] * 8, 8, "noted", "8x NVIDIA A100"),
         ([H100] * 4, 4, "noted", "4x NVIDIA H100 80GB HBM3"),
     ],
 )
@@ -78,10 +78,11 @@ def test_the_record_wants_eight_h100(
     assert (check.state, check.found) == (state, found)
 
 
-def test_small_cards_are_noted_and_the_small_scale_needs_none(tmp_path: Path) -> None:
-    memory = {c.what: c.state for c in examine(record(), tmp_path, 8, [Gpu("NVIDIA H100", 40_000)] * 8)}
-    assert memory["GPU memory"] == "noted"
+def test_the_small_scale_needs_no_card_and_drivers_are_alike(tmp_path: Path) -> None:
     assert "GPUs" not in {c.what for c in examine(small(), tmp_path)}
+    mixed = [*[H100] * 7, Gpu(H100.name, "535.1")]
+    rows = {c.what: c for c in examine(record(), tmp_path, 8, mixed)}
+    assert (rows["driver"].state, rows["driver"].found) == ("noted", "535.1, 570.86")
 
 
 def test_what_is_missing_is_one_table(
@@ -95,6 +96,8 @@ def test_what_is_missing_is_one_table(
     assert "pip install" in shown.out
     assert "missing: brotli, GPUs" in shown.err
     assert shown.err.endswith(", data\n")
+    rows = [line for line in shown.out.splitlines() if "MISSING" in line]
+    assert len([row for row in rows if "data" in row]) == 1, "the folder, not each of what would be in it"
     assert not (tmp_path / "o").exists()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
-import types
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
@@ -180,7 +180,7 @@ class TestAttention:
         assert torch.allclose(attention.sdpa(*triple), slow_attention(*triple), atol=1e-5)
 
     def test_flash_gets_half_precision_only(self) -> None:
-        calls = []
+        calls: list[object] = []
 
         def fake(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> tuple[Tensor, None]:
             calls.append((q.dtype, causal))
@@ -188,30 +188,34 @@ class TestAttention:
 
         attend = attention.flash_attention(fake)
         triple = self.triple()
-        assert torch.equal(attend(*triple), attention.sdpa(*triple))
-        assert calls == []
         half = tuple(part.bfloat16() for part in triple)
         assert torch.equal(attend(*half), attention.sdpa(*half))
+        for given in (triple, (half[0], half[1], triple[2]), (triple[0], *half[1:])):
+            with pytest.raises(TypeError, match=r"takes half precision, and is given .*torch\.float32"):
+                attend(*given)
         assert calls == [(torch.bfloat16, True)]
 
-    def test_detection(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_detection(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assert attention.backend(torch.device("cpu")) is attention.sdpa
         cuda = torch.device("cuda", 0)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+        assert attention.backend(cuda) is attention.sdpa
+        (tmp_path / "flash_attn_interface.py").write_text("def flash_attn_func(q, k, v, causal): return v\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        assert attention.backend(cuda).__name__ == "flash_attention_3"
+        assert attention.backend(cuda, "float32") is attention.sdpa
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
         assert attention.backend(cuda) is attention.sdpa
+
+    def test_a_kernel_that_cannot_be_loaded_is_no_reason_for_another(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-        monkeypatch.setitem(sys.modules, "flash_attn_interface", None)
-        monkeypatch.setitem(sys.modules, "kernels", None)
-        assert attention.backend(cuda) is attention.sdpa
-        kernel = types.SimpleNamespace(flash_attn_func=lambda q, k, v, causal: v)
-        asked = []
-        hub = types.SimpleNamespace(get_kernel=lambda name: asked.append(name) or kernel)
-        monkeypatch.setitem(sys.modules, "kernels", hub)
-        assert attention.backend(cuda).__name__ == "flash_attention_3"
-        assert asked == [attention.HUB_KERNEL]
-        monkeypatch.setitem(sys.modules, "flash_attn_interface", kernel)
-        assert attention.backend(cuda).__name__ == "flash_attention_3"
-        assert len(asked) == 1
+        monkeypatch.delitem(sys.modules, "flash_attn_interface", raising=False)
+        (tmp_path / "flash_attn_interface.py").write_text("raise ImportError('undefined symbol')\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ImportError, match="undefined symbol"):
+            attention.backend(torch.device("cuda", 0))
 
     @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
     def test_kernels_agree_on_the_gpu(self) -> None:
