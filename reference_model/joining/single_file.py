@@ -35,7 +35,7 @@ class _Module:
     text: str
     defines: frozenset[str]
     takes: tuple[tuple[str, str], ...]  # (module of the package, name in it)
-    outside: tuple[tuple[str, str], ...]  # (name, import statement that binds it)
+    outside: tuple[tuple[str, str, str], ...]  # (name, what it stands for, import statement that binds it)
     dropped: frozenset[int]
 
 
@@ -93,7 +93,7 @@ def _ordered(folder: Path, entry: str) -> dict[str, _Module]:
 
 def _read(name: str, text: str, is_entry: bool) -> _Module:
     takes: list[tuple[str, str]] = []
-    outside: list[tuple[str, str]] = []
+    outside: list[tuple[str, str, str]] = []
     dropped: set[int] = set()
     tree = ast.parse(text)
     for statement in tree.body:
@@ -129,16 +129,17 @@ def _taken(name: str, statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[
         yield (statement.module or "").removeprefix(f"{PACKAGE}."), alias.name
 
 
-def _bound(name: str, statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Each name that an import from outside binds, with an import statement for it alone."""
+def _bound(name: str, statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str, str]]:
+    """Each name that an import from outside binds, what it stands for, and an import statement for it alone."""
     for alias in statement.names:
         if alias.name == "*":
             raise BuildError(f"{name}:{statement.lineno}: a star import binds names that nobody can see")
-        own = alias.asname or (alias.name.split(".")[0] if isinstance(statement, ast.Import) else alias.name)
         if isinstance(statement, ast.Import):
-            yield own, ast.unparse(ast.Import([alias]))
-        elif statement.module != "__future__" and own != "TYPE_CHECKING":
-            yield own, ast.unparse(ast.ImportFrom(statement.module, [alias], 0))
+            root = alias.name.split(".")[0]  # `import os.path` binds os, as `import os` does
+            yield alias.asname or root, alias.name if alias.asname else root, ast.unparse(ast.Import([alias]))
+        elif statement.module != "__future__" and alias.name != "TYPE_CHECKING":
+            alone = ast.unparse(ast.ImportFrom(statement.module, [alias], 0))
+            yield alias.asname or alias.name, alone, alone
 
 
 def _is_needless(statement: ast.stmt, is_entry: bool) -> bool:
@@ -154,13 +155,14 @@ def _without_collisions(modules: Mapping[str, _Module]) -> list[str]:
     stands_for: dict[str, tuple[str, str]] = {}  # name -> what it stands for, and the module that says so
     imports: set[str] = set()
     for module in modules.values():
-        claims = [*module.outside, *((name, module.name) for name in sorted(module.defines))]
+        claims = [(name, what) for name, what, _ in module.outside]
+        claims += [(name, module.name) for name in sorted(module.defines)]
         for name, what in claims:
             known, where = stands_for.setdefault(name, (what, module.name))
             if known != what or hasattr(builtins, name):
                 first = "a builtin" if hasattr(builtins, name) else where
                 raise BuildError(f"{module.name}: {name!r} is also a name of {first}: in one file it stands for one")
-        imports.update(statement for _, statement in module.outside)
+        imports.update(statement for _, _, statement in module.outside)
     plain = sorted(line for line in imports if line.startswith("import "))
     return [*plain, *sorted(imports.difference(plain))]
 

@@ -6,6 +6,7 @@ format of llm.c (https://github.com/karpathy/llm.c), which the challenge's data 
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -67,7 +68,7 @@ def find_shards(pattern: str) -> list[Path]:
     Raises FileNotFoundError where there is none.
     """
     folder, _, name = pattern.rpartition("/")
-    found = sorted(Path(folder).glob(name))
+    found = sorted(Path(path) for path in glob.glob(f"{glob.escape(folder)}/{name}"))
     if not found:
         raise FileNotFoundError(f"{pattern}: no shard here")
     return found

@@ -43,7 +43,7 @@ JOINED = {
         "train": "from reference_model.model.b import twice\n\ndef main() -> object:\n    return twice()\n",
     },
     "imports from outside, several times and under other names": {
-        "a": "import math\nimport os.path\nfrom math import log as ln\n\n"
+        "a": "import math\nimport os\nimport os.path\nfrom math import log as ln\n\n"
         "def log(x: float) -> float:\n    return ln(x) + math.pi * (os.sep == '')\n",
         "train": "import math\nfrom reference_model.a import log\n\n"
         "def main() -> object:\n    return log(1.0), math.e\n",
@@ -177,3 +177,13 @@ def test_the_auditor_opens_the_packed_form(built: str, tmp_path: Path) -> None:
     submission = load_path(tmp_path)
     units = [unit.text for unit in decode(submission, read_claims(submission)).units]
     assert any("class Trainer" in text and "def quantize_together" in text for text in units)
+
+
+def test_the_auditor_finds_nothing_in_the_packed_form(
+    built: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from auditor.commands.audit import main
+
+    (tmp_path / "train_gpt.py").write_text(packed(built), "utf-8")
+    main([str(tmp_path)])
+    assert not [line for line in capsys.readouterr().out.splitlines() if line.startswith(("violation[", "disputed["))]
