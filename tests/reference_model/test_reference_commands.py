@@ -95,34 +95,25 @@ def test_every_documented_command_runs_as_written(programs: Path, tmp_path: Path
         assert "Traceback" not in done.stderr
 
 
-# folder in which the command runs, --out, where the run then is; all below one folder
-PLACES = {
-    "here": (".", ".", "."),
-    "the home folder": ("a", "~/rerun/", "rerun"),
-    "every kind of name, from another folder": ("a/b", "../my run/[1]*?/übung", "a/my run/[1]*?/übung"),
-}
-
-
-@pytest.mark.parametrize(("where", "out", "place"), PLACES.values(), ids=PLACES)
-def test_out_is_any_path(where: str, out: str, place: str, programs: Path, tmp_path: Path) -> None:
-    needs_training()
-    (tmp_path / where).mkdir(parents=True, exist_ok=True)
-    command = f"golf-reproduce --seeds 42 '--out={out}' --set SLIDING_WINDOW_ENABLED=0"
-    done = sh(command, tmp_path / where, programs, home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (log,) = (tmp_path / place / "records").glob("*/*/train_seed42.log")
-    assert log.stat().st_size
-
-
 def test_a_run_is_resumed_from_another_folder(programs: Path, tmp_path: Path) -> None:
+    """A path of every kind at once: relative, several folders that are not there, names that a pattern would read."""
     needs_training()
-    (tmp_path / "elsewhere").mkdir()
-    first = sh("golf-reproduce --seeds 42 --out rerun", tmp_path, programs)
-    assert first.returncode == 0, first.stderr
-    again = sh("golf-reproduce --seeds 42 314 --out ../rerun --resume", tmp_path / "elsewhere", programs)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    run = "--seeds 42 --set SLIDING_WINDOW_ENABLED=0"
+    first = sh(f"golf-reproduce {run} --out '../my run/[1]*?/übung/'", tmp_path / "a" / "b", programs)
+    assert first.returncode == 0, first.stdout + first.stderr
+    again = sh(f"golf-reproduce {run} --out 'a/my run/[1]*?/übung' --resume", tmp_path, programs)
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("(finished before)") == 1
-    assert not list((tmp_path / "elsewhere").iterdir())
+    (log,) = (tmp_path / "a" / "my run" / "[1]*?" / "übung" / "records").glob("*/*/train_seed42.log")
+    assert log.stat().st_size
+    assert not list((tmp_path / "a" / "b").iterdir())
+
+
+def test_the_home_folder_is_found_where_the_shell_leaves_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    read = options.read(["--out=~/rerun/", "--data", "~nobody-of-that-name/data"])
+    assert (read.out, read.data) == (tmp_path / "rerun", Path("~nobody-of-that-name/data"))
 
 
 @pytest.mark.parametrize("data", ["../data", "my data", "~/shards"])
