@@ -5,6 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, get_args
+
+# What is at stake where a rule is broken, the gravest first. score: the number is not what it claims to be; evidence:
+# the number is not shown; budget: bytes, seconds, hardware; paperwork: the package is not as asked.
+Class = Literal["score", "evidence", "budget", "paperwork"]
+CLASSES: tuple[Class, ...] = get_args(Class)
 
 
 class Outcome(StrEnum):
@@ -45,11 +51,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A further place of the same fact (the log of another seed), and what is said of it there."""
+
+    location: Location
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One place where a rule found something.
+    """One fact that a rule found, with its place.
 
     `active`: True it runs under the configuration, False it does not, None it cannot be told.
-    Only active findings decide. `excerpt` is untrusted text, lines of the submission.
+    Only active findings decide. `excerpt` is untrusted text, lines of the submission. `also`: where else the same
+    fact stands; the judge puts the findings of several seeds together.
     """
 
     rule: str
@@ -60,6 +75,7 @@ class Finding:
     trace: tuple[Step, ...] = ()
     excerpt: str = ""
     remedy: str = ""
+    also: tuple[Place, ...] = ()
 
     @property
     def fingerprint(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from auditor.claims import Claims
 from auditor.config import Configuration
-from auditor.findings import Outcome, Ruling
+from auditor.findings import Class, Outcome, Ruling
 from auditor.program import Program
 from auditor.program.code import Code
 from auditor.runs import Run
@@ -94,6 +94,7 @@ class Rule:
 
     id: str
     title: str
+    class_: Class  # what is at stake: `findings.Class`
     authority: Authority
     evidence: tuple[Evidence, ...]
     criterion: str

@@ -99,15 +99,17 @@ def report(name: str, timings: Sequence[Timing]) -> str:
 def stages(target: Target) -> dict[str, float]:
     """Seconds of every stage and rule of one audit in this process, the imports beforehand not counted."""
     from auditor.commands import audit as cli
+    from auditor.commands import work
+    from auditor.commands.law import law
     from auditor.commands.options import read
     from auditor.report import render
 
     spent: dict[str, float] = defaultdict(float)
     options = read(list(target.arguments))
-    rules = tuple(replace(rule, check=_timed(rule.check, spent, f"rule {rule.id}")) for rule in cli._law()[0])
+    rules = tuple(replace(rule, check=_timed(rule.check, spent, f"rule {rule.id}")) for rule in law()[0])
     with _timed_stages(spent), _replaced("rules", "load", lambda: rules), _replaced("rules", "ALL", rules):
         submission = _timed(cli._load, spent, "load")(options)
-        found = _timed(cli.audit, spent, "audit")(submission, options)
+        found = _timed(work.audit, spent, "audit")(submission, options)
         _timed(render, spent, "render")(found, "terminal", width=80, colour=False)
     spent["rules, together"] = sum(seconds for name, seconds in spent.items() if name.startswith("rule "))
     return dict(spent)

@@ -1,33 +1,26 @@
-"""golf-audit: the only place that knows both the auditor and the rules."""
+"""golf-audit: one submission, or a triage table of several. `golf-audit queue` is in `auditor.commands.queue`."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from auditor.commands.options import Options, UsageError, read
-from auditor.commands.output import Progress, colour, counted, output, width
-from auditor.commands.process import BROKEN, guarded, say
+from auditor.commands.law import law
+from auditor.commands.options import Options, read
+from auditor.commands.output import Progress, colour, output, width
+from auditor.commands.process import BROKEN, FAILED, INTERRUPTED, NOT_JUDGED, OK, USAGE, UsageError, guarded
+from auditor.commands.work import Task, audit, exit_status, facts_of, load, unloaded
 from auditor.commands.worker import limited
-from auditor.limits.confine import confine, unconfined
-from auditor.limits.model import LimitReached
 
 if TYPE_CHECKING:
-    from auditor.judgement.judge import Budgets
     from auditor.judgement.model import Report
-    from auditor.probe.model import Probe
     from auditor.report import Format
-    from auditor.report.terminal import Row
-    from auditor.rule import Facts, Rule
     from auditor.submission import Submission
 
-OK, FAILED, USAGE, NOT_JUDGED = 0, 1, 2, 3
-# Of several submissions the most telling status counts, in this order.
-_PRECEDENCE = (FAILED, BROKEN, NOT_JUDGED, OK)
+__all__ = ["BROKEN", "FAILED", "INTERRUPTED", "NOT_JUDGED", "OK", "USAGE", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,48 +29,35 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    from auditor.submission import SubmissionError
+    if arguments[:1] == ["queue"]:
+        from auditor.commands.queue import run
 
-    try:
-        options = read(arguments)
-        if options.rules or options.explain is not None:
-            return _catalogue(options)
-        if options.smoke:
-            return _smoke(options)
-        return _many(options) if len(options.prs) > 1 else _single(options)
-    except UsageError as error:
-        return _say(str(error), USAGE)
-    except SubmissionError as error:
-        return _say(str(error), USAGE if error.usage else NOT_JUDGED)
+        return run(arguments[1:])
+    options = read(arguments)
+    if options.rules or options.explain is not None:
+        return _catalogue(options)
+    if options.smoke:
+        return _smoke(options)
+    if options.watch:
+        from auditor.commands.watch import watched
 
-
-def _say(message: str, status: int) -> int:
-    return say("golf-audit", message, status)
+        return watched(options.paths, partial(_several if options.several else _single, options))
+    return _several(options) if options.several else _single(options)
 
 
-# --- the law -------------------------------------------------------------------------------------------------------
+def _several(options: Options) -> int:
+    from auditor.commands.many import many
+
+    return many(options)
 
 
-def _law() -> tuple[tuple[Rule, ...], Budgets]:
-    from auditor.judgement.judge import Budgets
-    from rules import ALL
-    from rules.law.limits import load
-
-    limits = load()
-    budgets = Budgets(
-        artifact_bytes=limits.artifact_cap_bytes,
-        train_seconds=limits.train_cap_seconds,
-        eval_seconds=limits.eval_cap_seconds,
-        validation_bytes=limits.canonical_bytes,
-        ruleset=limits.ruleset,
-    )
-    return ALL, budgets
+# --- the rules -----------------------------------------------------------------------------------------------------
 
 
 def _catalogue(options: Options) -> int:
     from auditor.report import rules as catalogue
 
-    rules, budgets = _law()
+    rules, budgets = law()
     if options.explain is not None:
         rule = next((r for r in rules if r.id == options.explain), None)
         if rule is None:
@@ -93,63 +73,17 @@ def _catalogue(options: Options) -> int:
         text = catalogue.page(rules, budgets.ruleset)
     else:
         text = catalogue.listing(rules, width=width())
-    with output(options) as out:
-        out.write(text)
+    return _written(options, text)
+
+
+def _written(options: Options, text: str) -> int:
+    if not options.quiet or options.output is not None:
+        with output(options) as out:
+            out.write(text)
     return OK
 
 
 # --- one submission ------------------------------------------------------------------------------------------------
-
-
-def audit(submission: Submission, options: Options) -> Report:
-    """Everything between a loaded submission and its report."""
-    from auditor.judgement.evaluation import how_scored, recipe_of
-    from auditor.judgement.gather import gather
-    from auditor.judgement.judge import judge
-
-    rules, budgets = _law()
-    facts = gather(submission, options.settings, strict=options.debug)
-    if options.baseline is not None:
-        from auditor.commands.stats_law import section
-
-        facts = replace(facts, significance=section(facts, options.baseline, options.repo))
-    if options.probe:
-        facts = replace(facts, probe=_probe(facts, options))
-    logged = () if options.settings else facts.headline  # under a what-if, the logs' score is another program's
-    said, recipe = how_scored(facts.program, logged), recipe_of(facts.program, logged)
-    return judge(facts, rules, budgets, evaluation=said, recipe=recipe)
-
-
-def _probe(facts: Facts, options: Options) -> Probe:
-    from auditor.commands.running import probed
-
-    run = partial(probed, facts, unsafe=options.probe_unsafe, seconds=options.probe_limit, strict=options.debug)
-    with unconfined():  # the sandbox has limits of its own
-        if len(options.prs) > 1:  # several at a time: their lines would run into each other
-            return run(progress=None)
-        with Progress("probe") as progress:
-            return run(progress=progress)
-
-
-def _single(options: Options) -> int:
-    from auditor.report import render
-    from auditor.submission import SubmissionError
-
-    if options.probe:
-        _needs_torch()
-    shown = partial(render, form=cast("Format", options.form), width=width(options), colour=colour(options))
-    try:
-        answer = limited(partial(_judged, options, shown), options.limits)
-    except LimitReached as reached:
-        answer = Answered(shown(_unloaded(options, str(reached))), NOT_JUDGED)
-    except SubmissionError as error:
-        if options.form == "jsonl" and options.prs:  # a line for every pull request that was asked for
-            with output(options) as out:
-                out.write(render(_unloaded(options, str(error)), "jsonl"))
-        raise
-    with output(options) as out:
-        out.write(answer.text)
-    return answer.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +94,55 @@ class Answered:
     status: int
 
 
-def _judged(options: Options, shown: Callable[[Report], str]) -> Answered:
+def _single(options: Options) -> int:
+    from auditor.limits.model import LimitReached
+    from auditor.report import render
+    from auditor.submission import SubmissionError
+
+    if options.probe:
+        _needs_torch()
+    shown = partial(render, form=cast("Format", options.form), width=width(options), colour=colour(options))
+    try:
+        answer = limited(partial(_answered, options, shown), options.limits)
+    except LimitReached as reached:
+        answer = Answered(shown(unloaded(_task(options).nothing, str(reached))), NOT_JUDGED)
+    except SubmissionError as error:
+        if options.form == "jsonl" and options.prs.one:  # a line for every pull request that was asked for
+            _written(options, shown(unloaded(_task(options).nothing, str(error))))
+        raise
+    _written(options, answer.text)
+    return answer.status
+
+
+def _answered(options: Options, shown: Callable[[Report], str]) -> Answered:
     """Runs in a worker."""
-    report = audit(_load(options), options)
-    return Answered(shown(report), exit_status(report, options.fail_on))
+    submission = _load(options)
+    if options.switches:
+        return Answered(_switches(submission, options), OK)
+    with Progress("probe", quiet=not options.progress) as progress:
+        report = audit(submission, options, progress)
+    status = exit_status(report, options.fail_on)
+    if options.source is not None:
+        from auditor.report.source import render as source
+
+        try:
+            return Answered(source(report, options.source, form=options.form), OK)
+        except ValueError as error:
+            raise UsageError(f"--show-source: {error}") from None
+    if options.checklist:
+        from auditor.report.checklist import render as listed
+
+        return Answered(listed(report, form=options.form, width=width(options), colour=colour(options)), status)
+    return Answered(shown(report), status)
+
+
+def _switches(submission: Submission, options: Options) -> str:
+    from auditor.commands.switches import turned
+    from auditor.report.switches import render as table
+
+    facts = facts_of(submission, options)
+    with Progress("switches", quiet=not options.progress) as progress:
+        return table(facts, turned(facts, options, progress), form=options.form, width=width(options))
 
 
 def _needs_torch() -> None:
@@ -176,157 +155,30 @@ def _needs_torch() -> None:
 
 def _smoke(options: Options) -> int:
     _needs_torch()
-    try:
-        answer = limited(partial(_smoked, options, width(options)), options.limits)
-    except LimitReached as reached:
-        return _say(str(reached), NOT_JUDGED)
-    with output(options) as out:
-        out.write(answer.text)
+    answer = limited(partial(_smoked, options), options.limits)
+    _written(options, answer.text)
     return answer.status
 
 
-def _smoked(options: Options, columns: int) -> Answered:
+def _smoked(options: Options) -> Answered:
     """Runs in a worker."""
     from auditor.commands.running import smoked
-    from auditor.judgement.gather import gather
+    from auditor.limits.confine import unconfined
     from auditor.report.smoke import render
 
-    facts = gather(_load(options), options.settings, strict=options.debug)
-    with Progress("smoke") as progress, unconfined():
+    facts = facts_of(_load(options), options)
+    with Progress("smoke", quiet=not options.progress) as progress, unconfined():
         result = smoked(facts, unsafe=options.probe_unsafe, progress=progress)
-    return Answered(
-        render(facts, result, form=options.form, width=columns), OK if result.status == "ran" else NOT_JUDGED
-    )
+    text = render(facts, result, form=options.form, width=width(options))
+    return Answered(text, OK if result.status == "ran" else NOT_JUDGED)
+
+
+def _task(options: Options) -> Task:
+    return Task(options.prs.one) if options.repo is not None else Task(path=str(options.paths[0]))
 
 
 def _load(options: Options) -> Submission:
-    from auditor.submission import Clone, load_path
-
-    if options.repo is not None:
-        with Clone(options.repo) as clone:
-            return clone.load(options.prs[0], folder=options.folder)
-    assert options.path is not None
-    return load_path(options.path, folder=options.folder)
-
-
-def _unloaded(options: Options, reason: str, pr: int | None = None) -> Report:
-    """The report of what could not be loaded, or whose audit was ended."""
-    from auditor.judgement.judge import unloaded
-    from auditor.submission import Submission
-
-    rules, budgets = _law()
-    number = pr if pr is not None else next(iter(options.prs), None)
-    name = "" if options.path is None else options.path.resolve().name
-    return unloaded(Submission("pull-request" if number else "folder", name, (), pr=number), reason, rules, budgets)
-
-
-def exit_status(report: Report, fail_on: str) -> int:
-    """What a report means to a script; the same for every format."""
-    from auditor.findings import Outcome
-    from auditor.judgement.model import Verdict
-
-    if _reaches(report, fail_on):
-        return FAILED
-    if any(row.outcome is Outcome.ERROR for row in report.outcomes):
-        return BROKEN
-    if report.probe is not None and not report.probe.decided:
-        return NOT_JUDGED  # it was asked for: what it did not look at is no pass
-    return NOT_JUDGED if report.verdict is Verdict.INCONCLUSIVE else OK
-
-
-def _reaches(report: Report, fail_on: str) -> bool:
-    from auditor.findings import Outcome
-
-    if fail_on == "never":
-        return False
-    bar = Outcome(fail_on)
-    failing = [o for o in (Outcome.VIOLATION, Outcome.DISPUTED, Outcome.WARNING) if o.rank <= bar.rank]
-    return any(row.outcome in failing for row in report.outcomes)
-
-
-# --- many pull requests --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a worker sends back of one pull request: its text or its row of the triage table, and the status."""
-
-    text: str
-    row: Row
-    status: int
-
-
-def _many(options: Options) -> int:
-    from auditor.queue.pool import run_many
-    from auditor.submission import Clone
-
-    assert options.repo is not None
-    with Clone(options.repo):  # a wrong path is one error, not one for every pull request
-        pass
-    if options.baseline is not None and options.baseline != "auto":
-        from auditor.commands.stats_law import source
-
-        source(options.baseline, options.repo)
-    if options.probe:
-        from auditor.commands.running import INSTALL, ready
-
-        if not ready():  # the audits are worth having all the same; each says that its probe was not checked
-            _say(INSTALL, NOT_JUDGED)
-    _law()  # and so is a broken rule; forked workers have the modules loaded
-    work = cast("Callable[[int], Answer]", partial(_one_of_many, options))
-    broken = cast("Callable[[int, str], Answer]", partial(_broken, options))
-    jobs = options.jobs or os.cpu_count() or 1
-    answers = run_many(options.prs, work, broken, jobs=jobs, timeout=options.task_limit)
-    rows, statuses = [], set()
-    with output(options) as out:
-        for number, answer in enumerate(answers, start=1):
-            counted(number, len(options.prs))
-            statuses.add(answer.status)
-            rows.append(answer.row)
-            out.write(answer.text)
-            out.flush()
-        if options.form == "terminal":
-            from auditor.report.terminal import render_table
-
-            out.write(render_table(rows, width=width(options), colour=colour(options)))
-    return next(status for status in _PRECEDENCE if status in statuses)
-
-
-def _one_of_many(options: Options, pr: int) -> Answer:
-    """Runs in a worker."""
-    from auditor.submission import Clone, SubmissionError
-
-    assert options.repo is not None
-    confine(options.limits)
-    try:
-        with Clone(options.repo) as clone:
-            report = audit(clone.load(pr), options)
-    except SubmissionError as error:
-        return _answer(_unloaded(options, str(error), pr), options, pr)
-    except MemoryError:
-        return _answer(_unloaded(options, options.limits.too_large, pr), options, pr)
-    return _answer(report, options, pr, exit_status(report, options.fail_on))
-
-
-def _broken(options: Options, pr: int, reason: str) -> Answer:
-    return _answer(_unloaded(options, reason, pr), options, pr, BROKEN)
-
-
-def _answer(report: Report, options: Options, pr: int, status: int = NOT_JUDGED) -> Answer:
-    from auditor.report import render, view
-    from auditor.report.probe import mark
-    from auditor.report.terminal import Row
-
-    text = "" if options.form == "terminal" else render(report, cast("Format", options.form))
-    if options.form == "markdown":
-        text += "\n---\n\n"
-    claim = report.claims.val_bpb
-    findings = view.deciding(report)
-    rule = findings[0].rule if findings else ""
-    message = findings[0].message if findings else view.remark(report)
-    bpb = f"{claim.value:.4f}" if claim else "?"
-    row = Row(f"#{pr}", str(report.verdict), bpb, rule, message, mark(report.probe))
-    return Answer(text, row, status)
+    return load(_task(options), options.repo, options.folder)
 
 
 if __name__ == "__main__":

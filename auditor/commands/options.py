@@ -1,84 +1,55 @@
-"""The command line of golf-audit: its options, their help, and what is wrong usage."""
+"""The options of golf-audit, understood: values, and what does not go together."""
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from auditor import __version__
-from auditor.commands.process import written
+from auditor.commands.asked import Asked, Bar, asked, bar
+from auditor.commands.parser import MEMORY_MIB, PROBE_SECONDS, TIMEOUT_SECONDS, parsed
+from auditor.commands.process import UsageError
 from auditor.limits.model import MEBIBYTE, Limits
-from auditor.report import FORMATS
 
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
-FAIL_ON = ("violation", "disputed", "warning", "never")
-MANY = ("terminal", "markdown", "jsonl")  # formats that hold several submissions
+MANY = ("terminal", "markdown", "jsonl", "concise", "github")  # formats that hold several submissions
 SMOKE = ("terminal", "json")  # formats of --smoke
-TIMEOUT_SECONDS = 120.0
-MEMORY_MIB = 2048.0
 LONGEST_SECONDS = 1e6
 LEAST_MIB, MOST_MIB = 64.0, 1e9
 SMOKE_SECONDS = 600.0  # what the runs of --smoke may take in all; each has a limit of its own
-PROBE_SECONDS = 120.0
 PROBE_START_SECONDS = 60.0  # for the sandbox to start and to import torch, which the probe's own limit leaves out
-
-_DESCRIPTION = """\
-Judge a submission to OpenAI's Parameter Golf: what its code does with the
-validation tokens, what its logs show, and whether its claims follow from them.
-The submission is read. It is run for --probe and --smoke alone, in a sandbox."""
-
-_EPILOG = """\
-examples:
-  golf-audit records/track_10min_16mb/2026-04-05_MyRecord
-      audit a record folder
-  golf-audit --repo parameter-golf --pr 1395
-      audit a pull request, straight from refs/pull/1395/head of the clone
-      (git fetch origin '+refs/pull/*/head:refs/pull/*/head' gets them)
-  golf-audit --repo parameter-golf --pr 1395 --set TTT_ENABLED=1
-      what if that switch were on?
-  golf-audit --repo parameter-golf --pr 1394 1395 1412
-      a triage table, one line each
-  golf-audit MyRecord --format markdown -o review.md
-      a review comment
-  golf-audit MyRecord --probe
-      run it small in a sandbox: do later tokens change earlier scores?
-  golf-audit --repo parameter-golf --pr 1395 --set SLOT_ENABLED=1 --probe
-      the same with that switch on
-  golf-audit MyRecord --smoke
-      does it import, how large is the model, does one forward pass work?
-  golf-audit --explain pre-quant-ttt
-      one rule: what it tests, why, and who said so
-
-exit status, whatever the format:
-  0  nothing to fail on      1  a violation (see --fail-on)      2  wrong usage
-  3  could not be judged, or --probe or --smoke came to no result
-  4  the auditor itself failed"""
-
-
-class UsageError(Exception):
-    """Wrong usage; the message is one line for the user."""
+ENDINGS = {
+    ".html": "html",
+    ".htm": "html",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".md": "markdown",
+    ".sarif": "sarif",
+    ".txt": "terminal",
+}
 
 
 @dataclass(frozen=True)
 class Options:
     """A command line that has been understood."""
 
-    path: Path | None = None
+    paths: tuple[Path, ...] = ()
     repo: Path | None = None
-    prs: tuple[int, ...] = ()
+    prs: Asked = field(default_factory=Asked)
     folder: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     form: str = "terminal"
     output: Path | None = None
-    fail_on: str = "violation"
-    baseline: str | None = None
+    fail_on: Bar = field(default_factory=Bar)
+    baseline: str | None = None  # None: not given, the record that stood where the seeds allow a test
+    waivers: Path | None = None
+    checklist: bool = False
+    switches: bool = False
+    source: str | None = None  # the layer that --show-source names, "" for what the findings cite
+    color: str = "auto"
+    quiet: bool = False
+    progress: bool = True
+    watch: bool = False
     jobs: int = 0
     timeout: float = TIMEOUT_SECONDS
     memory: float = MEMORY_MIB
@@ -89,6 +60,11 @@ class Options:
     rules: bool = False
     explain: str | None = None
     debug: bool = False
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one submission is meant."""
+        return len(self.paths) > 1 or (bool(self.prs) and self.prs.one is None)
 
     @property
     def probe_limit(self) -> float:
@@ -108,100 +84,29 @@ class Options:
         return Limits(self.task_limit, int(self.memory * MEBIBYTE))
 
 
-class Parser(argparse.ArgumentParser):
-    """Wrong usage is an exception; and so is help that cannot be written, which argparse would keep to itself."""
-
-    def error(self, message: str) -> object:  # type: ignore[override]
-        raise UsageError(message)
-
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        with written("standard output"):
-            (file or sys.stderr).write(message)
-
-
-def parser() -> argparse.ArgumentParser:
-    p = Parser(
-        prog="golf-audit",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    where = p.add_argument_group("what to audit")
-    where.add_argument("path", nargs="?", metavar="PATH", help="a record folder, or a checkout of a pull request")
-    where.add_argument("--repo", metavar="CLONE", help="a clone, bare or not, that holds refs/pull/N/head")
-    where.add_argument("--pr", type=int, nargs="+", metavar="N", help="pull requests of that clone")
-    where.add_argument("--folder", metavar="FOLDER", help="the record folder, where several could be meant")
-    where.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="what if this switch had that value; beats log, run command and default (repeatable)",
-    )
-    where.add_argument(
-        "--baseline",
-        metavar="SOURCE",
-        help="test significance against a record's pull request, a folder, figures, or auto: the record that stood",
-    )
-    _probe_options(p)
-    what = p.add_argument_group("what to print")
-    what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
-    what.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of to standard output")
-    what.add_argument("--fail-on", choices=FAIL_ON, default="violation", help="the least that gives exit status 1")
-    what.add_argument("--rules", action="store_true", help="list the rules and exit (terminal, markdown or json)")
-    what.add_argument("--explain", metavar="RULE", help="explain one rule and exit")
-    how = p.add_argument_group("how")
-    how.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="processes for many pull requests (default: cores)"
-    )
-    how.add_argument(
-        "--timeout",
-        type=float,
-        default=TIMEOUT_SECONDS,
-        metavar="SECONDS",
-        help=f"for the audit of each submission, its probe not counted (default: {TIMEOUT_SECONDS:g})",
-    )
-    how.add_argument(
-        "--memory",
-        type=float,
-        default=MEMORY_MIB,
-        metavar="MIB",
-        help=f"for the audit of each submission, in MiB (default: {MEMORY_MIB:g})",
-    )
-    how.add_argument("--debug", action="store_true", help="a traceback where the auditor itself fails")
-    p.add_argument("--version", action="version", version=f"golf-audit {__version__}")
-    return p
-
-
-def _probe_options(p: argparse.ArgumentParser) -> None:
-    ran = p.add_argument_group("running it (needs torch: pip install '.[probe]')")
-    ran.add_argument("--probe", action="store_true", help="run it small in a sandbox and compare scores before a flip")
-    ran.add_argument("--smoke", action="store_true", help="import it, build the model, one forward pass; then exit")
-    ran.add_argument(
-        "--probe-timeout",
-        type=float,
-        metavar="SECONDS",
-        help=f"for the probe of each submission (default: {PROBE_SECONDS:g})",
-    )
-    ran.add_argument(
-        "--probe-unsafe", action="store_true", help="run it even where this machine cannot confine it in full"
-    )
-
-
 def read(argv: Sequence[str]) -> Options:
     """Raises UsageError; exits (SystemExit 0) for --help and --version."""
-    given = parser().parse_args(argv)
+    given = parsed(argv)
+    output = Path(given.output) if given.output is not None else None
+    ending = ENDINGS.get(output.suffix.lower(), "terminal") if output is not None else "terminal"
     options = Options(
-        path=Path(given.path) if given.path is not None else None,
+        paths=tuple(Path(path) for path in given.path),
         repo=Path(given.repo) if given.repo is not None else None,
-        prs=tuple(dict.fromkeys(given.pr or ())),
+        prs=asked(given.pr or ()),
         folder=given.folder,
-        settings=_settings(given.set),
-        form=given.format,
-        output=Path(given.output) if given.output is not None else None,
-        fail_on=given.fail_on,
+        settings=settings(given.set),
+        form=given.format or ending,
+        output=output,
+        fail_on=bar(given.fail_on),
         baseline=given.baseline,
+        waivers=Path(given.waivers) if given.waivers is not None else None,
+        checklist=given.checklist,
+        switches=given.switches,
+        source=given.show_source,
+        color=given.color,
+        quiet=given.quiet,
+        progress=not (given.no_progress or given.quiet),
+        watch=given.watch,
         jobs=given.jobs,
         timeout=given.timeout,
         memory=given.memory,
@@ -217,14 +122,15 @@ def read(argv: Sequence[str]) -> Options:
     return options
 
 
-def _settings(pairs: Sequence[str]) -> dict[str, str]:
-    settings = {}
+def settings(pairs: Sequence[str]) -> dict[str, str]:
+    """The values of --set. Raises UsageError."""
+    values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--set wants NAME=VALUE, not {pair!r}")
-        settings[name.strip()] = value
-    return settings
+        values[name.strip()] = value
+    return values
 
 
 def _check(options: Options) -> None:
@@ -235,23 +141,15 @@ def _check(options: Options) -> None:
         _check_catalogue(options)
         return
     _check_probe(options)
-    if options.path is None and options.repo is None:
+    if not options.paths and options.repo is None:
         raise UsageError("say what to audit: PATH, or --repo CLONE --pr N (see golf-audit --help)")
-    if options.path is not None and (options.repo is not None or options.prs):
+    if options.paths and (options.repo is not None or options.prs):
         raise UsageError("PATH and --repo/--pr exclude each other")
     if options.repo is not None and not options.prs:
         raise UsageError("--repo needs --pr N [N ...]")
-    if any(number < 1 for number in options.prs):
-        raise UsageError("--pr wants the number of a pull request, 1 or more")
-    if options.jobs < 0:
-        raise UsageError("--jobs wants a number of processes, 0 for one per core")
-    check_limits(options.timeout, options.memory)
-    if len(options.prs) > 1:
-        if options.form not in MANY:
-            hint = "jsonl" if options.form == "json" else f"one of {', '.join(MANY)}"
-            raise UsageError(f"--format {options.form} holds one submission; for several pull requests use {hint}")
-        if options.folder is not None:
-            raise UsageError("--folder goes with one pull request")
+    _check_manner(options)
+    if options.several:
+        _check_several(options)
 
 
 def check_limits(timeout: float, memory: float) -> None:
@@ -260,6 +158,41 @@ def check_limits(timeout: float, memory: float) -> None:
         raise UsageError("--timeout wants a number of seconds above 0")
     if not LEAST_MIB <= memory <= MOST_MIB:
         raise UsageError(f"--memory wants a number of MiB, {LEAST_MIB:g} or more")
+
+
+def _check_manner(options: Options) -> None:
+    if options.jobs < 0:
+        raise UsageError("--jobs wants a number of processes, 0 for one per core")
+    check_limits(options.timeout, options.memory)
+    views = [name for name, on in _views(options).items() if on]
+    if len(views) > 1:
+        raise UsageError(f"{' and '.join(views)} exclude each other")
+    if views and options.form not in ("terminal", "json"):
+        raise UsageError(f"{views[0]} has no --format {options.form}; it has terminal, json")
+    if options.watch and (options.repo is not None or options.output is not None):
+        raise UsageError("--watch looks at folders and writes to the terminal")
+    if options.settings and options.baseline not in (None, "none"):
+        raise UsageError("--set asks what if, and the logs' figures are not that program's: leave --baseline out")
+
+
+def _views(options: Options) -> dict[str, bool]:
+    return {
+        "--checklist": options.checklist,
+        "--switches": options.switches,
+        "--show-source": options.source is not None,
+        "--smoke": options.smoke,
+    }
+
+
+def _check_several(options: Options) -> None:
+    if options.form not in MANY:
+        hint = "jsonl" if options.form == "json" else f"one of {', '.join(MANY)}"
+        raise UsageError(f"--format {options.form} holds one submission; for several use {hint}")
+    if options.folder is not None:
+        raise UsageError("--folder goes with one pull request")
+    for name, on in _views(options).items():
+        if on:
+            raise UsageError(f"{name} looks at one submission")
 
 
 def _check_probe(options: Options) -> None:
@@ -274,7 +207,7 @@ def _check_probe(options: Options) -> None:
             raise UsageError("--probe-timeout wants a number of seconds above 0")
     if not options.smoke:
         return
-    if len(options.prs) > 1:
+    if options.several:
         raise UsageError("--smoke looks at one submission; give one --pr")
     if options.form not in SMOKE:
         raise UsageError(f"--smoke has no --format {options.form}; it has {', '.join(SMOKE)}")
@@ -286,7 +219,7 @@ def _check_catalogue(options: Options) -> None:
     what = "--rules" if options.rules else "--explain"
     if options.rules and options.explain is not None:
         raise UsageError("--rules and --explain exclude each other")
-    if options.path is not None or options.repo is not None or options.prs:
+    if options.paths or options.repo is not None or options.prs:
         raise UsageError(f"{what} audits nothing; leave PATH, --repo and --pr out")
     if options.probe or options.smoke or options.probe_unsafe or options.probe_seconds is not None:
         raise UsageError(f"{what} audits nothing; leave --probe and --smoke out")

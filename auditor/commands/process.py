@@ -14,11 +14,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO, cast
 
-from auditor.limits.model import WorkerDied, WorkerFailed, describe
+from auditor.limits.model import LimitReached, WorkerDied, WorkerFailed, describe
 from auditor.report.text import one_line
 
-USAGE, BROKEN, INTERRUPTED = 2, 4, 130
+OK, FAILED, USAGE, NOT_JUDGED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _ENDING = ("SIGTERM", "SIGHUP")
+
+
+class UsageError(Exception):
+    """Wrong usage; the message is one line for the user."""
 
 
 class Unwritable(Exception):
@@ -61,9 +65,17 @@ def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
         return say(name, "interrupted", INTERRUPTED)
     except _Ended as ended:
         return say(name, f"ended by {signal.Signals(ended.number).name}", 128 + ended.number)
+    except UsageError as error:
+        return say(name, str(error), USAGE)
+    except LimitReached as reached:
+        return say(name, str(reached), NOT_JUDGED)
     except WorkerDied as error:
         return say(name, str(error), BROKEN)
     except Exception as error:
+        from auditor.submission import SubmissionError
+
+        if isinstance(error, SubmissionError):
+            return say(name, str(error), USAGE if error.usage else NOT_JUDGED)
         if "--debug" in arguments:
             print(error.trace if isinstance(error, WorkerFailed) else traceback.format_exc(), file=sys.stderr)
         what = error.message if isinstance(error, WorkerFailed) else describe(error)
@@ -77,7 +89,8 @@ def _status(body: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
         return leaving.code if isinstance(leaving.code, int) else 0
 
 
-def say(name: str, message: str, status: int) -> int:
+def say(name: str, message: str, status: int = OK) -> int:
+    """One line on standard error; returns `status`."""
     with contextlib.suppress(OSError):
         print(f"{name}: {one_line(message, 1000)}", file=sys.stderr)
     return status

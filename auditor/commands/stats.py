@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from auditor.commands.options import UsageError
-from auditor.commands.process import guarded, output_file, say
+from auditor.commands.output import colour, output, width
+from auditor.commands.process import UsageError, guarded
 from auditor.commands.stats_options import Options, read
 from auditor.commands.worker import limited
-from auditor.limits.model import LimitReached
 
 if TYPE_CHECKING:
     from auditor.significance.model import Chain, Comparison, Side
 
-MET, NOT_MET, USAGE, NOT_TESTED = 0, 1, 2, 3
+MET, NOT_MET, USAGE, NOT_TESTED, BROKEN = 0, 1, 2, 3, 4  # the last three are those of `process`
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,33 +24,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    from auditor.submission import SubmissionError
-
-    try:
-        options = read(arguments)
-        columns = 80 if options.output is not None else shutil.get_terminal_size((80, 24)).columns
-        text, status = limited(partial(_answered, options, columns, _colour(options)), options.limits)
-    except LimitReached as reached:
-        return _say(str(reached), NOT_TESTED)
-    except UsageError as error:
-        return _say(str(error), USAGE)
-    except SubmissionError as error:
-        return _say(str(error), USAGE if error.usage else NOT_TESTED)
-    with output_file(options.output) as out:
+    options = read(arguments)
+    text, status = limited(partial(_answered, options, width(options), colour(options)), options.limits)
+    with output(options) as out:
         out.write(text)
     return status
 
 
-def _answered(options: Options, columns: int, colour: bool) -> tuple[str, int]:
+def _answered(options: Options, columns: int, tint: bool) -> tuple[str, int]:
     """The text and the exit status. Runs in a worker."""
+
     from auditor.report.significance import render
 
     answer = _chain() if options.chain else answer_of(options)
-    return render(answer, options.form, width=columns, colour=colour), exit_status(answer)
-
-
-def _say(message: str, status: int) -> int:
-    return say("golf-stats", message, status)
+    return render(answer, options.form, width=columns, colour=tint), exit_status(answer)
 
 
 def _chain() -> Chain:
@@ -123,15 +107,6 @@ def exit_status(answer: Comparison | Chain) -> int:
     else:
         said = answer.deciding.met if answer.deciding is not None else None
     return NOT_TESTED if said is None else MET if said else NOT_MET
-
-
-def _colour(options: Options) -> bool:
-    """NO_COLOR beats FORCE_COLOR beats whether standard output is a terminal."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-        return True
-    return options.output is None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 if __name__ == "__main__":

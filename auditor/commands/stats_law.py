@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.commands.options import UsageError
+from auditor.commands.process import UsageError
 from auditor.significance import welch
 from auditor.significance.chain import Entry
 from auditor.significance.compare import Terms, compare, two_sided

@@ -10,7 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from auditor import __version__
-from auditor.commands.options import MEMORY_MIB, TIMEOUT_SECONDS, Parser, UsageError, check_limits
+from auditor.commands.options import check_limits
+from auditor.commands.parser import MEMORY_MIB, TIMEOUT_SECONDS, Parser
+from auditor.commands.process import UsageError
 from auditor.limits.model import MEBIBYTE, Limits
 
 FORMATS = ("terminal", "markdown", "json", "html")
@@ -64,6 +66,7 @@ class Options:
     chain: bool = False
     form: str = "terminal"
     output: Path | None = None
+    color: str = "auto"
     timeout: float = TIMEOUT_SECONDS
     memory: float = MEMORY_MIB
     debug: bool = False
@@ -105,6 +108,7 @@ def parser() -> Parser:
     what = p.add_argument_group("what to print")
     what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
     what.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of to standard output")
+    what.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     what.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="default: %(default)g")
     what.add_argument("--memory", type=float, default=MEMORY_MIB, metavar="MIB", help="in MiB (default: %(default)g)")
     what.add_argument("--debug", action="store_true", help="a traceback where golf-stats itself fails")
@@ -132,6 +136,7 @@ def read(argv: Sequence[str]) -> Options:
         chain=given.chain,
         form=given.format,
         output=Path(given.output) if given.output is not None else None,
+        color=given.color,
         timeout=given.timeout,
         memory=given.memory,
         debug=given.debug,

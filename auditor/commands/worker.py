@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from auditor.commands.options import UsageError
+from auditor.commands.process import UsageError
 from auditor.limits.model import Limits
 from auditor.limits.scratch import sweep
 from auditor.limits.worker import run

@@ -9,7 +9,8 @@ from auditor.claims import Claims
 from auditor.config import Configuration
 from auditor.findings import Finding, Outcome, Ruling
 from auditor.judgement.agreement import weigh
-from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
+from auditor.judgement.gravity import decisive, ordered, together
+from auditor.judgement.model import Cap, Report, RuleOutcome, Said, Verdict
 from auditor.limits.model import describe
 from auditor.program.recipe.formula import Formula
 from auditor.program.scores import unfollowed
@@ -21,7 +22,6 @@ from auditor.source.excerpt import quote
 from auditor.submission import Submission
 
 _DECIDING = {Outcome.VIOLATION: Verdict.VIOLATION, Outcome.DISPUTED: Verdict.DISPUTED}
-_ACTIVITY = {True: 0, None: 1, False: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,12 @@ def judge(
     *,
     evaluation: str = "",
     recipe: Formula | None = None,
+    said: Sequence[Said] = (),
 ) -> Report:
     """Run every rule over the facts. A rule that raises gets the outcome `error`; the others are not affected.
 
-    `evaluation` is the paragraph that says how the score is made, `recipe` its formula.
+    `evaluation` is the paragraph that says how the score is made, `recipe` its formula, `said` what the maintainers
+    did with the submission.
     """
     outcomes: list[RuleOutcome] = []
     findings: list[Finding] = []
@@ -59,9 +61,11 @@ def judge(
         ruling = rulings[rule.id]
         if gap and rule.behaviour is not None and ruling.outcome is Outcome.PASS:
             ruling = replace(ruling, outcome=Outcome.NOT_CHECKED, reason=gap)  # what was not understood is no pass
-        outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason))
+        outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason, rule.class_))
         findings += (_completed(finding, rule, facts) for finding in ruling.findings)
-    verdict, because = _verdict(outcomes, not_judged_because(facts, outcomes))
+    rows = decisive(outcomes, rules)
+    verdict, because = _verdict(rows, outcomes, not_judged_because(facts, outcomes))
+    files = (*facts.submission.by_path, *(run.log for run in facts.runs))
     return replace(
         _frame(facts.submission, rules, budgets),
         claims=facts.claims,
@@ -71,8 +75,10 @@ def judge(
         configuration=facts.configuration,
         verdict=verdict,
         verdict_because=because,
+        verdict_class=rows[0].class_ if rows else None,
+        said=tuple(said),
         outcomes=tuple(outcomes),
-        findings=tuple(sorted(findings, key=_order)),
+        findings=ordered(together(findings, files), rules),
         caps=caps(facts.headline, facts.claims, budgets),
         evaluation=evaluation,
         recipe=recipe,
@@ -84,7 +90,8 @@ def judge(
 
 def unloaded(submission: Submission, reason: str, rules: Sequence[Rule], budgets: Budgets) -> Report:
     """The report of a submission that could not be loaded or whose audit broke off: nothing was checked."""
-    outcomes = tuple(RuleOutcome(rule.id, Outcome.NOT_CHECKED, reason) for rule in sorted(rules, key=lambda r: r.id))
+    by_id = sorted(rules, key=lambda rule: rule.id)
+    outcomes = tuple(RuleOutcome(rule.id, Outcome.NOT_CHECKED, reason, rule.class_) for rule in by_id)
     return replace(_frame(submission, rules, budgets), verdict_because=reason, outcomes=outcomes)
 
 
@@ -104,6 +111,7 @@ def _frame(submission: Submission, rules: Sequence[Rule], budgets: Budgets) -> R
         titles={rule.id: rule.title for rule in rules},
         references={rule.id: rule.sources[0].url for rule in rules if rule.sources},
         criteria={rule.id: rule.criterion for rule in rules},
+        classes={rule.id: rule.class_ for rule in rules},
         canonical_bytes=budgets.validation_bytes,
     )
 
@@ -128,20 +136,12 @@ def _completed(finding: Finding, rule: Rule, facts: Facts) -> Finding:
     return replace(finding, excerpt=excerpt, remedy=finding.remedy or rule.remedy)
 
 
-def _order(finding: Finding) -> tuple[int, int, str, str, int, int, str]:
-    """Active findings first, then by severity, rule and place."""
-    at = finding.location
-    place = (at.path, at.layer, at.line or 0) if at else ("", 0, 0)
-    return (_ACTIVITY[finding.active], finding.outcome.rank, finding.rule, *place, finding.message)
-
-
-def _verdict(outcomes: Sequence[RuleOutcome], not_judged: str) -> tuple[Verdict, str]:
-    """The verdict and one sentence that says what it rests on."""
-    for outcome, verdict in _DECIDING.items():
-        hits = [o for o in outcomes if o.outcome is outcome]
-        if hits:
-            others = f" (and {', '.join(o.rule for o in hits[1:])})" if len(hits) > 1 else ""
-            return verdict, f"{hits[0].rule}: {hits[0].reason}{others}"
+def _verdict(rows: Sequence[RuleOutcome], outcomes: Sequence[RuleOutcome], not_judged: str) -> tuple[Verdict, str]:
+    """The verdict and one sentence that says what it rests on. `rows`: those that decide, the gravest first."""
+    if rows:
+        hits = [row for row in rows if row.outcome is rows[0].outcome]
+        others = f" (and {', '.join(row.rule for row in hits[1:])})" if len(hits) > 1 else ""
+        return _DECIDING[hits[0].outcome], f"{hits[0].rule}: {hits[0].reason}{others}"
     if not_judged:
         return Verdict.INCONCLUSIVE, not_judged
     unchecked = sum(o.outcome is Outcome.NOT_CHECKED for o in outcomes)

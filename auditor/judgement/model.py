@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from auditor.claims import Claims
 from auditor.config import Configuration
-from auditor.findings import Finding, Outcome
+from auditor.findings import Class, Finding, Outcome
 from auditor.judgement.agreement import Agreement
 from auditor.probe.model import Probe
 from auditor.program.recipe.formula import Formula
@@ -32,6 +33,27 @@ class RuleOutcome:
     rule: str
     outcome: Outcome
     reason: str
+    class_: Class
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the maintainers did with this very submission. It stands beside the verdict and never changes it."""
+
+    what: Literal["accepted", "ruled-out", "merged"]
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A maintainer's word that a rule's findings may stand in one pull request. Shown: the verdict is as it was."""
+
+    rule: str
+    pr: int
+    by: str
+    reason: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +84,11 @@ class Report:
     verdict: Verdict
     verdict_because: str
     outcomes: tuple[RuleOutcome, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...]  # the gravest first: `judgement.gravity`
+    verdict_class: Class | None = None  # the gravest class among what decides; None where nothing does
+    said: tuple[Said, ...] = ()  # what the maintainers did with it
+    waivers: tuple[Waiver, ...] = ()  # those of this pull request
+    what_if: Mapping[str, str] = field(default_factory=dict)  # the values of --set, under which all of this holds
     headline: tuple[Run, ...] = ()  # the runs whose figures the claim stands on
     caps: tuple[Cap, ...] = ()
     evaluation: str = ""  # one paragraph: how the score is made, read off the trace
@@ -71,6 +97,7 @@ class Report:
     titles: Mapping[str, str] = field(default_factory=dict)  # rule id -> one line
     references: Mapping[str, str] = field(default_factory=dict)  # rule id -> URL of the ruling or README section
     criteria: Mapping[str, str] = field(default_factory=dict)  # rule id -> what is tested
+    classes: Mapping[str, Class] = field(default_factory=dict)  # rule id -> what is at stake
     canonical_bytes: float | None = None  # bytes of the full validation set, for the ledger
     significance: Comparison | None = None  # against a baseline, where one was named
     probe: Probe | None = None  # the submission run small, where that was asked for

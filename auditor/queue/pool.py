@@ -1,4 +1,4 @@
-"""Many tasks in worker processes: answers in order, and one task's crash or hang costs that task alone.
+"""Many tasks in worker processes (pebble): a crash or a hang costs one task, and no worker outlives its parent.
 
 `concurrent.futures` loses every pending task when a worker dies and cannot end a task that hangs.
 """
@@ -6,153 +6,110 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import TimeoutError as Expired
 from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
-from typing import Generic, TypeVar
+from typing import TypeAlias, TypeVar
 
+from pebble import ProcessExpired, ProcessPool
+
+from auditor.limits.confine import watch_parent
 from auditor.limits.model import describe
+from auditor.limits.worker import leave_when_asked
 
 T = TypeVar("T")
-_GRACE = 5.0  # seconds that a worker gets to go away by itself
+K = TypeVar("K")
+_Sent: TypeAlias = tuple[tuple[T] | None, str]  # the answer in a tuple, or None and the reason
+# Workers come from a server process without threads: forking a process with threads can leave a lock held for ever.
+START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_PACKAGES = ("auditor.", "rules.", "rich.", "scipy.", "numpy.")
+_TASKS_OF_A_WORKER = 200  # what it holds in memory goes with it
 
 
 def run_many(
-    tasks: Sequence[int],
-    work: Callable[[int], T],
-    failed: Callable[[int, str], T],
+    tasks: Iterable[K],
+    work: Callable[[K], T],
+    failed: Callable[[K, str], T],
     *,
     jobs: int,
     timeout: float,
-) -> Iterator[T]:
-    """`work(task)` of every task, in the order of `tasks`.
+) -> Iterator[tuple[K, T]]:
+    """(task, `work(task)`) as they come. `tasks` is drawn from as workers get free.
 
     `failed(task, reason)` answers for a task whose work raised, whose process died, or that took more than
-    `timeout` seconds. `work` and its answers must be picklable.
+    `timeout` seconds. `work`, tasks and answers must be picklable. Ending the iterator ends the workers.
     """
-    pool = _Pool(work, failed, timeout)
-    queue = deque(enumerate(tasks))
-    answers: dict[int, T] = {}
-    position = 0
+    drawn = iter(tasks)
+    pool: ProcessPool | None = None
+    running: dict[Future[_Sent[T]], K] = {}
     try:
-        for _ in range(max(1, min(jobs, len(tasks)))):
-            pool.start()
-        while position < len(tasks):
-            pool.assign(queue)
-            answers.update(pool.collect())
-            while position in answers:
-                yield answers.pop(position)
-                position += 1
+        while True:
+            while len(running) < 2 * jobs and (task := next(drawn, None)) is not None:
+                pool = pool or _pool(jobs)
+                running[pool.schedule(_call, args=(work, task), timeout=timeout)] = task
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                task = running.pop(future)
+                answer, reason = _answer(future, timeout)
+                yield task, failed(task, reason) if answer is None else answer[0]
     finally:
-        pool.close()
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
 
 
-@dataclass(slots=True)
-class _Worker:
-    process: BaseProcess
-    connection: Connection
-    position: int | None = None  # of the task in the list, None while idle
-    task: int = 0
-    deadline: float = 0.0
+def in_order(tasks: Iterable[K], answers: Iterable[tuple[K, T]]) -> Iterator[T]:
+    """The answers in the order of the tasks, each as soon as those before it are there."""
+    held: dict[K, T] = {}
+    arriving = iter(answers)
+    for task in tasks:
+        while task not in held:
+            key, answer = next(arriving)
+            held[key] = answer
+        yield held.pop(task)
 
 
-class _Pool(Generic[T]):
-    def __init__(self, work: Callable[[int], T], failed: Callable[[int, str], T], timeout: float) -> None:
-        # A forked worker has every module loaded already.
-        methods = multiprocessing.get_all_start_methods()
-        self._context: BaseContext = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-        self._work, self._failed, self._timeout = work, failed, timeout
-        self._workers: list[_Worker] = []
-
-    def start(self) -> None:
-        mine, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._work), daemon=True)  # type: ignore[attr-defined]
-        process.start()
-        theirs.close()
-        self._workers.append(_Worker(process, mine))
-
-    def assign(self, queue: deque[tuple[int, int]]) -> None:
-        for worker in self._workers:
-            if worker.position is None and queue:
-                worker.position, worker.task = queue.popleft()
-                worker.deadline = time.monotonic() + self._timeout
-                with suppress(OSError):  # a worker that died while idle: `collect` sees its closed pipe
-                    worker.connection.send(worker.task)
-
-    def collect(self) -> dict[int, T]:
-        """Wait for the next answers; {position: answer}."""
-        busy = [w for w in self._workers if w.position is not None]
-        left = min(w.deadline for w in busy) - time.monotonic()
-        ready = wait([w.connection for w in busy], timeout=max(left, 0.0))
-        answers: dict[int, T] = {}
-        for worker in busy:
-            assert worker.position is not None
-            if worker.connection in ready:
-                answers[worker.position] = self._receive(worker)
-            elif time.monotonic() >= worker.deadline:
-                self._replace(worker)
-                answers[worker.position] = self._failed(
-                    worker.task, f"the audit took more than {self._timeout:g} s and was ended"
-                )
-            worker.position = None if worker.position in answers else worker.position
-        return answers
-
-    def _receive(self, worker: _Worker) -> T:
-        try:
-            answer, reason = worker.connection.recv()
-        except (EOFError, OSError):
-            worker.process.join(_GRACE)
-            code = worker.process.exitcode
-            self._replace(worker)
-            return self._failed(worker.task, f"the audit's process died (exit status {code})")
-        if reason is not None:
-            return self._failed(worker.task, f"the auditor failed: {reason}")
-        found: T = answer
-        return found
-
-    def _replace(self, worker: _Worker) -> None:
-        self._workers.remove(worker)
-        _end(worker)
-        self.start()
-
-    def close(self) -> None:
-        for worker in self._workers:
-            _end(worker)
-        self._workers.clear()
+def _pool(jobs: int) -> ProcessPool:
+    context: BaseContext = multiprocessing.get_context(START)
+    if START == "forkserver":
+        # What is loaded here is loaded there, once for all workers.
+        context.set_forkserver_preload([name for name in sys.modules if name.startswith(_PACKAGES)])
+    return ProcessPool(
+        max_workers=jobs,
+        max_tasks=_TASKS_OF_A_WORKER,
+        initializer=_begin,
+        context=context,
+    )
 
 
-def _end(worker: _Worker) -> None:
-    """Asked first: what a task has on disk or has started, it can take away with it."""
-    worker.connection.close()
-    worker.process.terminate()
-    worker.process.join(_GRACE)
-    if worker.process.is_alive():
-        worker.process.kill()
-        worker.process.join(_GRACE)
+def _answer(future: Future[_Sent[T]], timeout: float) -> _Sent[T]:
+    try:
+        return future.result()
+    except Expired:
+        return None, f"the audit took more than {timeout:g} s and was ended"
+    except ProcessExpired as error:
+        return None, f"the audit's process died (exit status {error.exitcode})"
+    except Exception as error:  # an answer that cannot be sent
+        return None, f"the auditor failed: {describe(error)}"
 
 
-def _leave(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: leaving is not to be interrupted
-    raise SystemExit(1)
+# --- in the worker -------------------------------------------------------------------------------------------------
 
 
-def _serve(connection: Connection, work: Callable[[int], T]) -> None:
-    """A worker's life: take a task, send (answer, None) or (None, reason)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    signal.signal(signal.SIGTERM, _leave)
-    while True:
-        try:
-            task = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer: tuple[T | None, str | None] = (work(task), None)
-        except Exception as error:
-            answer = (None, describe(error))
-        connection.send(answer)
+def _begin() -> None:
+    leave_when_asked()
+    watch_parent()
+
+
+def _call(work: Callable[[K], T], task: K) -> _Sent[T]:
+    try:
+        return (work(task),), ""
+    except Exception as error:
+        return None, f"the auditor failed: {describe(error)}"
+    except SystemExit as leaving:
+        os._exit(leaving.code if isinstance(leaving.code, int) else 1)

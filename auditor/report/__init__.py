@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from auditor.judgement.model import Report
 
-Format = Literal["terminal", "markdown", "json", "jsonl", "sarif", "html"]
+Format = Literal["terminal", "concise", "markdown", "json", "jsonl", "sarif", "html", "github"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
 
@@ -32,6 +32,14 @@ def render(report: Report, form: Format, *, width: int = 80, colour: bool = Fals
         from auditor.report.html import render as render_html
 
         return render_html(report)
+    if form == "concise":
+        from auditor.report.concise import render as render_concise
+
+        return render_concise(report)
+    if form == "github":
+        from auditor.report.github import render as render_github
+
+        return render_github(report)
     from auditor.report.json_ import render as render_json
 
     return render_json(report, lines=form == "jsonl")

@@ -7,7 +7,7 @@ from dataclasses import astuple
 from importlib import resources
 
 from auditor import __version__
-from auditor.findings import Finding, Outcome, Step
+from auditor.findings import CLASSES, Finding, Location, Outcome, Step
 from auditor.judgement.model import Cap, Report
 from auditor.report import recipe, view
 from auditor.report.places import place
@@ -23,7 +23,7 @@ _NUMERIC = {"seed", "val_bpb", "val_loss", "steps", "train s", "eval s", "artifa
 def render(report: Report) -> str:
     """The whole page."""
     style = resources.files("auditor.report").joinpath("style.css").read_text("utf-8")
-    title = one_line(f"golf-audit: {report.verdict}: {report.submission.folder}", 200)
+    title = one_line(f"golf-audit: {view.short(report)}: {report.submission.folder}", 200)
     body = "\n".join(part for part in _parts(report) if part)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -40,6 +40,7 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("What decides it", [_finding(report, f) for f in findings] if findings else [])
     yield _section("Said without a place in the code", [_bare(report)])
     yield _section("Warnings", [_finding(report, f) for f in view.warnings(report)])
+    yield _section("Looked at, and in order", [_finding(report, f) for f in view.in_order(report)])
     said = [f"<p>{esc(report.evaluation)}</p>", *_recipe(report)] if report.evaluation else []
     yield _section("How the score is made", said)
     yield _section("Probe", _probe(report))
@@ -81,9 +82,18 @@ def _section(title: str, parts: Sequence[str]) -> str:
 
 def _verdict(report: Report) -> str:
     verdict = report.verdict
-    return (
-        f'<header class="verdict {verdict}">\n<h1><span class="word">{verdict}</span>: '
-        f"{esc(view.MEANING[verdict])}</h1>\n<p>{esc(view.because(report))}</p>\n</header>"
+    hypothetical = view.hypothetical(report)
+    lines = [view.because(report), view.record(report)]
+    said = [f"{label}: {_web(esc(one_line(text)), url)}" for label, text, url in view.beside(report)]
+    return "\n".join(
+        [
+            f'<p class="hypothetical">{esc(one_line(hypothetical))}</p>' if hypothetical else "",
+            f'<header class="verdict {verdict}">',
+            f'<h1><span class="word">{verdict}</span> {esc(view.meaning(report))}</h1>',
+            *(f"<p>{esc(one_line(line, 1000))}</p>" for line in lines if line),
+            *(f'<p class="beside">{line}</p>' for line in said),
+            "</header>",
+        ]
     )
 
 
@@ -93,20 +103,35 @@ def _identity(report: Report) -> str:
 
 
 def _link(report: Report, rule: str) -> str:
-    url = report.references.get(rule, "")
-    return f'<a href="{esc(url)}" rel="noreferrer">{esc(rule)}</a>' if url.startswith("https://") else esc(rule)
+    return _web(esc(rule), report.references.get(rule, ""))
+
+
+def _web(text: str, url: str) -> str:
+    """A link around text that is HTML already."""
+    return f'<a href="{esc(url)}" rel="noreferrer">{text}</a>' if url.startswith("https://") else text
+
+
+def _place(report: Report, location: Location | None) -> str:
+    """The place as code, linked to the line at its commit where that is known; "" without one."""
+    where = place(location, report.sources)
+    return _web(f"<code>{esc(where)}</code>", view.permalink(report, location)) if where else ""
 
 
 def _finding(report: Report, finding: Finding) -> str:
     tone = "not-checked" if finding.active is False else str(finding.outcome)
     parts = [
         f'<article class="{tone}">',
-        f'<h3><span class="tone">{finding.outcome}</span> {_link(report, finding.rule)}</h3>',
+        f'<h3><span class="tone">{finding.outcome}</span> {_link(report, finding.rule)} '
+        f"<small>{esc(report.classes.get(finding.rule, ''))}</small></h3>",
         f"<p>{esc(one_line(finding.message, 1000))}</p>",
     ]
-    where = place(finding.location, report.sources)
+    if view.waiver(report, finding.rule):
+        parts.append(f"<p><b>{esc(one_line(view.waiver(report, finding.rule)))}</b></p>")
+    where = _place(report, finding.location)
     if where:
-        parts.append(f'<p class="soft"><code>{esc(where)}</code></p>')
+        parts.append(f'<p class="soft">{where}</p>')
+    others = [f"<li>{_place(report, o.location)} {esc(one_line(o.message))}</li>" for o in finding.also]
+    parts += ["<ul>", *others, "</ul>"] if others else []
     if finding.active is not False or finding.trace:
         parts += [_excerpt(report, finding), _trace(report, finding)]
     if view.certainty(finding):
@@ -144,7 +169,7 @@ def _trace(report: Report, finding: Finding) -> str:
 def _step(report: Report, step: Step) -> str:
     words, code = step.text, step.code
     said = esc(one_line(words)) + (f": <code>{esc(one_line(code))}</code>" if code else "")
-    where = esc(place(step.location, report.sources))
+    where = _place(report, step.location)
     return f'<li><b>{esc(one_line(step.event, 60))}</b> {said} <code class="soft">{where}</code></li>'
 
 
@@ -233,7 +258,7 @@ def _configuration(report: Report) -> list[str]:
 def _rules(report: Report) -> str:
     if not report.outcomes:
         return ""
-    ordered = sorted(report.outcomes, key=lambda row: (row.outcome.rank, row.rule))
+    ordered = sorted(report.outcomes, key=lambda row: (row.outcome.rank, CLASSES.index(row.class_), row.rule))
     rows = "".join(
         f'<tr><td>{_link(report, row.rule)}</td><td class="tone {row.outcome}">{row.outcome}</td>'
         f"<td>{esc(one_line(row.reason))}</td></tr>\n"

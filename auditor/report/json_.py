@@ -13,8 +13,8 @@ from typing import Any
 
 from auditor import __version__
 from auditor.claims import Claim, Claims, Command, SeedClaim
-from auditor.findings import Finding, Location, Step
-from auditor.judgement.model import Cap, Report
+from auditor.findings import Class, Finding, Location, Step
+from auditor.judgement.model import Cap, Report, Said, Waiver
 from auditor.report import recipe
 from auditor.report.probe_json import as_dict as as_probe
 from auditor.report.significance.json_ import as_dict as as_json
@@ -38,7 +38,11 @@ def as_dict(report: Report) -> dict[str, Any]:
         "tool": {"name": "golf-audit", "version": __version__, "ruleset": report.ruleset},
         "submission": _submission(report.submission),
         "verdict": str(report.verdict),
+        "verdict_class": report.verdict_class,
         "verdict_because": report.verdict_because,
+        "what_if": dict(sorted(report.what_if.items())),
+        "said": [_slots(one, Said) for one in report.said],
+        "waivers": [_slots(one, Waiver) for one in report.waivers],
         "claims": _claims(report.claims),
         "runs": _runs(report),
         "configuration": {
@@ -54,8 +58,10 @@ def as_dict(report: Report) -> dict[str, Any]:
         "program": _program(report),
         "evaluation": report.evaluation,
         "recipe": recipe.as_dict(report),
-        "outcomes": [{"rule": o.rule, "outcome": str(o.outcome), "reason": o.reason} for o in report.outcomes],
-        "findings": [_finding(f) for f in report.findings],
+        "outcomes": [
+            {"rule": o.rule, "class": o.class_, "outcome": str(o.outcome), "reason": o.reason} for o in report.outcomes
+        ],
+        "findings": [_finding(f, report.classes.get(f.rule)) for f in report.findings],
         "significance": as_json(report.significance) if report.significance else None,
         "probe": as_probe(report.probe, report.agreement) if report.probe else None,
     }
@@ -170,14 +176,16 @@ def _program(report: Report) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, class_: Class | None) -> dict[str, Any]:
     return {
         "rule": finding.rule,
+        "class": class_,
         "outcome": str(finding.outcome),
         "active": finding.active,
         "message": finding.message,
         "remedy": finding.remedy,
         "location": _location(finding.location),
+        "also": [{"location": _location(other.location), "message": other.message} for other in finding.also],
         "trace": [_step(step) for step in finding.trace],
         "excerpt": finding.excerpt,
         "fingerprint": finding.fingerprint,

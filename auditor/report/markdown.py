@@ -1,4 +1,4 @@
-"""The report as a review comment on a pull request: GitHub Markdown in which a submission's text stays text."""
+"""The report as a comment on a pull request: GitHub Markdown in which a submission's text stays text."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from auditor import __version__
-from auditor.findings import Finding, Outcome
+from auditor.findings import Finding, Location, Outcome
 from auditor.judgement.model import Report
 from auditor.report import recipe, view
 from auditor.report.places import place
 from auditor.report.text import clip, escape_markdown, markdown_block, markdown_code
 from auditor.source.excerpt import quote
 
+MARKER = "<!-- golf-audit:report -->"
+LONGEST = 65_000  # characters; GitHub takes 65,536
+_LEFT_OUT = "The rest did not fit into a comment: golf-audit --format html has it all.\n\n"
 _LISTED = 25
 _STEPS = 12
 _CODE_WIDTH = 160
@@ -20,55 +23,94 @@ _SHOWN_SEEDS = ("seed", "val_bpb", "train s", "eval s", "artifact", "divided by"
 
 
 def render(report: Report) -> str:
-    """One comment. Evidence stands in the open, tables that only support it are folded."""
-    lines = _head(report)
-    for finding in view.deciding(report):
-        lines += _finding(report, finding)
-    lines += _plain_outcomes(report)
-    lines += _warnings(report)
-    lines += _evaluation(report)
-    lines += _probe(report)
-    lines += _figures(report)
+    """One comment: what decides in the open, the rest folded; what does not fit is left out, and that is said.
+
+    It ends with `MARKER`, by which a later comment finds this one to take its place.
+    """
+    significance: list[str] = []
     if report.significance is not None:
         from auditor.report.significance.markdown import part
 
-        lines += part(report.significance)
-    lines += _inactive(report)
-    lines += _unchecked(report)
-    lines += _foot(report)
-    return "\n".join(lines).rstrip("\n") + "\n"
+        significance = part(report.significance)
+    parts = [
+        _head(report),
+        *(_finding(report, finding) for finding in view.deciding(report)),
+        _plain_outcomes(report),
+        _warnings(report),
+        _evaluation(report),
+        _folded("Figures", _figures(report)),
+        _folded("Is it a record?", significance),
+        _probe(report),
+        _unchecked(report),
+        _list(report, "Looked at, and in order", view.in_order(report)),
+        _list(report, "In the code, not active under this configuration", view.inactive(report)),
+    ]
+    foot = "\n".join([*_foot(report), "", MARKER]) + "\n"
+    left = LONGEST - len(foot) - len(_LEFT_OUT)
+    body = ""
+    for part_ in parts:
+        text = "\n".join(part_).rstrip("\n") + "\n\n" if part_ else ""
+        if len(text) > left:
+            return body + _LEFT_OUT + foot
+        body += text
+        left -= len(text)
+    return body + foot
 
 
 def _head(report: Report) -> list[str]:
-    verdict = report.verdict
-    lines = [f"## golf-audit: {verdict}", "", f"**{verdict.capitalize()}**: {view.MEANING[verdict]}."]
-    lines += ["", escape_markdown(view.because(report)), ""]
+    lines = []
+    if view.hypothetical(report):
+        lines += [f"**{escape_markdown(view.hypothetical(report))}**", ""]
+    lines += [f"## {report.verdict.upper()} {escape_markdown(view.meaning(report))}", ""]
+    lines += [escape_markdown(view.because(report)), ""]
+    if view.record(report):
+        lines += [escape_markdown(view.record(report), 1000), ""]
+    for label, text, url in view.beside(report):
+        lines.append(f"- **{label}**: {_web(escape_markdown(text), url)}")
     for label, value in view.identity(report):
         lines.append(f"- {label}: {markdown_code(value, 300)}")
     return [*lines, ""]
 
 
 def _finding(report: Report, finding: Finding) -> list[str]:
-    lines = [f"### {finding.outcome}: {_rule(report, finding.rule)}", "", escape_markdown(finding.message, 1000), ""]
-    where = place(finding.location, report.sources)
+    class_ = report.classes.get(finding.rule, "")
+    lines = [f"### {finding.outcome} ({class_}): {_rule(report, finding.rule)}", ""]
+    lines += [escape_markdown(finding.message, 1000), ""]
+    if view.waiver(report, finding.rule):
+        lines += [f"**{escape_markdown(view.waiver(report, finding.rule))}**", ""]
+    where = _place(report, finding.location)
     if where:
-        lines += [f"At {markdown_code(where)}:", ""]
+        lines += [f"At {where}:", ""]
+    lines += [
+        f"- {_place(report, other.location)}: {escape_markdown(other.message)}" for other in finding.also[:_STEPS]
+    ]
     lines += _excerpt(report, finding)
     if finding.trace:
-        lines += ["How it comes about:", ""]
+        steps = []
         for number, step in enumerate(finding.trace[:_STEPS], start=1):
-            at = markdown_code(place(step.location, report.sources))
-            words, code = step.text, step.code
-            said = escape_markdown(words) + (f": {markdown_code(code)}" if code else "")
-            lines.append(f"{number}. **{escape_markdown(step.event, 40)}** {said}, {at}")
+            said = escape_markdown(step.text) + (f": {markdown_code(step.code)}" if step.code else "")
+            event = escape_markdown(step.event, 40)
+            steps.append(f"{number}. **{event}** {said}, {_place(report, step.location)}")
         if len(finding.trace) > _STEPS:
-            lines.append(f"{_STEPS + 1}. and {len(finding.trace) - _STEPS} more events")
-        lines.append("")
+            steps.append(f"{_STEPS + 1}. and {len(finding.trace) - _STEPS} more events")
+        lines += ["How it comes about:", "", *steps, ""]
     if view.certainty(finding):
         lines += [f"Note: {view.certainty(finding)}.", ""]
     if finding.remedy:
         lines += [f"What to do: {escape_markdown(finding.remedy, 1000)}", ""]
     return lines
+
+
+def _place(report: Report, location: Location | None) -> str:
+    """The place as code, linked to the line at its commit where that is known; "" without one."""
+    where = place(location, report.sources)
+    return _web(markdown_code(where), view.permalink(report, location)) if where else ""
+
+
+def _web(text: str, url: str) -> str:
+    """`[text](url)` where the URL is a plain web address, which cannot end the link early."""
+    safe = url.startswith("https://") and not set(url) & set(" <>()[]\"'`\n\\")
+    return f"[{text}]({url})" if safe else text
 
 
 def _excerpt(report: Report, finding: Finding) -> list[str]:
@@ -87,11 +129,8 @@ def _excerpt(report: Report, finding: Finding) -> list[str]:
 
 
 def _rule(report: Report, rule: str) -> str:
-    """The rule's id, linked to its source where that is a plain web address."""
-    url = report.references.get(rule, "")
-    if url.startswith("https://") and not set(url) & set(" <>()[]\"'`\n\\"):
-        return f"[{escape_markdown(rule)}]({url})"
-    return escape_markdown(rule)
+    """The rule's id, linked to its source."""
+    return _web(escape_markdown(rule), report.references.get(rule, ""))
 
 
 def _plain_outcomes(report: Report) -> list[str]:
@@ -101,15 +140,22 @@ def _plain_outcomes(report: Report) -> list[str]:
 
 
 def _warnings(report: Report) -> list[str]:
-    lines = []
-    for finding in view.warnings(report):
-        where = place(finding.location, report.sources)
-        at = f" ({markdown_code(where)})" if where else ""
-        lines.append(f"- {_rule(report, finding.rule)}: {escape_markdown(finding.message)}{at}")
+    lines = [_line(report, finding) for finding in view.warnings(report)]
     for row in view.bare_outcomes(report):
         if row.outcome is Outcome.WARNING:
             lines.append(f"- {_rule(report, row.rule)}: {escape_markdown(row.reason)}")
-    return ["### Warnings", "", *_cut(lines), ""] if lines else []
+    return _folded(f"Warnings ({len(lines)})", _cut(lines))
+
+
+def _line(report: Report, finding: Finding) -> str:
+    where = _place(report, finding.location)
+    others = f" and {len(finding.also)} more" if finding.also else ""
+    at = f" ({where}{others})" if where else ""
+    return f"- {_rule(report, finding.rule)}: {escape_markdown(finding.message)}{at}"
+
+
+def _list(report: Report, title: str, findings: Sequence[Finding]) -> list[str]:
+    return _folded(f"{title} ({len(findings)})", _cut([_line(report, finding) for finding in findings]))
 
 
 def _evaluation(report: Report) -> list[str]:
@@ -155,19 +201,7 @@ def _figures(report: Report) -> list[str]:
             figures = " | ".join(escape_markdown(cells[i], 60) for i in kept)
             lines.append(f"| {figures} | {markdown_code(row.log, cell=True)} |")
         lines += ["", escape_markdown(view.seeds_summary(report)), "", escape_markdown(view.ledger(report)), ""]
-    return ["### Figures", "", *lines] if lines else []
-
-
-def _inactive(report: Report) -> list[str]:
-    findings = view.inactive(report)
-    if not findings:
-        return []
-    lines = []
-    for finding in findings:
-        where = place(finding.location, report.sources)
-        at = f" ({markdown_code(where)})" if where else ""
-        lines.append(f"- {_rule(report, finding.rule)}: {escape_markdown(finding.message)}{at}")
-    return _folded(f"In the code, not active under this configuration ({len(findings)})", _cut(lines))
+    return lines
 
 
 def _unchecked(report: Report) -> list[str]:
@@ -178,7 +212,7 @@ def _unchecked(report: Report) -> list[str]:
     lines += [f"- could not be read: {escape_markdown(problem)}" for problem in view.reading_problems(report)]
     if not lines:
         return ["Every rule that applies was checked.", ""]
-    return ["### What was not checked", "", *_cut(lines), ""]
+    return _folded(f"What was not checked ({len(lines)})", _cut(lines))
 
 
 def _foot(report: Report) -> list[str]:
@@ -193,4 +227,4 @@ def _cut(lines: Sequence[str]) -> list[str]:
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
-    return ["<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>", ""]
+    return ["<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>", ""] if lines else []

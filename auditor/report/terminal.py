@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
-from typing import NamedTuple
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -16,19 +15,20 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from auditor.findings import Finding, Outcome
+from auditor.findings import Finding, Location, Outcome
 from auditor.judgement.model import Cap, Report, Verdict
 from auditor.report import recipe, view
 from auditor.report.places import place
-from auditor.report.text import clip, count, one_line, plain
+from auditor.report.text import clip, one_line, plain
 from auditor.source.excerpt import quote
 
 NARROWEST, WIDEST = 40, 140
 TEXT_WIDTH = 100  # running text is wrapped here even on a wider terminal
 _LISTED = 12  # rows of a summary list before it is cut
 _STEPS = 8  # events of a trace that are shown
+_MARK = "cyan"  # arrows and numbers: dark blue cannot be read on black
 
-_VERDICT = {
+VERDICT_STYLE: dict[str, str] = {
     Verdict.VIOLATION: "bold white on red",
     Verdict.DISPUTED: "bold black on yellow",
     Verdict.INCONCLUSIVE: "bold black on magenta",
@@ -44,18 +44,8 @@ _OUTCOME = {
 
 def render(report: Report, *, width: int = 80, colour: bool = False) -> str:
     """The whole report. `width` in columns; without `colour` there is no escape sequence in it."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=min(max(width, NARROWEST), WIDEST),
-        force_terminal=colour,
-        color_system="256" if colour else None,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-    page = _Page(report, console)
+    out, paper = console(min(max(width, NARROWEST), WIDEST), colour)
+    page = _Page(report, paper, links=colour)
     page.heading()
     page.problems()
     page.figures()
@@ -63,11 +53,28 @@ def render(report: Report, *, width: int = 80, colour: bool = False) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
 
 
-class _Page:
-    """One report being written to one console."""
+def console(width: int, colour: bool) -> tuple[io.StringIO, Console]:
+    """A console that writes to a string and takes nothing for markup."""
+    out = io.StringIO()
+    paper = Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        color_system="256" if colour else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    return out, paper
 
-    def __init__(self, report: Report, console: Console) -> None:
+
+class _Page:
+    """One report being written to one console. `links`: places are hyperlinks to the commit on GitHub."""
+
+    def __init__(self, report: Report, console: Console, *, links: bool) -> None:
         self.report = report
+        self._links = links
         self.console = console
         self.text_width = min(console.width, TEXT_WIDTH)
         self._wide = console.width >= 110  # room for where a figure stands, beside it
@@ -76,11 +83,17 @@ class _Page:
 
     def heading(self) -> None:
         verdict = self.report.verdict
-        badge = Text(f" {verdict.upper()} ", style=_VERDICT[verdict])
-        self._show(Text.assemble(badge, "  ", (view.MEANING[verdict], "bold")))
+        badge = Text(f" {verdict.upper()} ", style=VERDICT_STYLE[verdict])
+        hypothetical = view.hypothetical(self.report)
+        if hypothetical:
+            self._show(Text(one_line(hypothetical, 400), style="bold reverse"))
+        self._show(Text.assemble(badge, "  ", (view.meaning(self.report), "bold")))
         self._show(_plain(view.because(self.report)), indent=2)
+        if view.record(self.report):
+            self._show(_plain(view.record(self.report)), indent=2)
         self._blank()
-        self._pairs((label, _plain(value, 400)) for label, value in view.identity(self.report))
+        beside = [(label, f"{text}{f' ({url})' if url else ''}") for label, text, url in view.beside(self.report)]
+        self._pairs((label, _plain(value, 400)) for label, value in (*beside, *view.identity(self.report)))
 
     # --- what decides ------------------------------------------------------------------------------------------
 
@@ -107,6 +120,8 @@ class _Page:
         notes = []
         if view.certainty(finding):
             notes.append(("note", _plain(view.certainty(finding))))
+        if view.waiver(self.report, finding.rule):
+            notes.append(("waived", _plain(view.waiver(self.report, finding.rule))))
         if finding.remedy:
             notes.append(("fix", _plain(finding.remedy, 1000)))
         self._law(finding.rule, notes)
@@ -120,7 +135,16 @@ class _Page:
     def _where(self, finding: Finding) -> None:
         where = place(finding.location, self.report.sources)
         if where:
-            self._show(Text.assemble(("--> ", "blue"), _plain(where)), indent=2)
+            self._show(Text.assemble(("--> ", _MARK), self._linked(finding.location, where)), indent=2)
+        for other in finding.also[:_LISTED]:
+            at = self._linked(other.location, place(other.location, self.report.sources))
+            said = Text.assemble(("--> ", _MARK), at, ": ", one_line(other.message, 300))
+            self._show(said, indent=2, hang=4)
+        self._cut(len(finding.also), "more places")
+
+    def _linked(self, location: Location | None, text: str) -> Text:
+        url = view.permalink(self.report, location) if self._links else ""
+        return Text(one_line(text), style=f"link {url}" if url else "")
 
     def _excerpt(self, finding: Finding) -> None:
         lines = (
@@ -135,18 +159,18 @@ class _Page:
         gutter = max(len(number) for number, _, _ in rows)
         room = self.console.width - gutter - 6
         rows = _dedented(rows)
-        self._show(Text(" " * gutter + " |", style="blue"), indent=2)
+        self._show(Text(" " * gutter + " |", style="dim"), indent=2)
         for number, text, marked in rows:
-            mark = Text(f"{number:>{gutter}} {'>' if marked else '|'} ", style="bold blue" if marked else "blue")
-            code = Text(clip(plain(text.replace("\t", "    ")), room), style="bold" if marked else "")
-            self._show(mark + code, indent=2, wrap=False)
-        self._show(Text(" " * gutter + " |", style="blue"), indent=2)
+            mark = (f"{number:>{gutter}} {'>' if marked else '|'} ", "bold" if marked else "dim")
+            code = (clip(plain(text.replace("\t", "    ")), room), "bold" if marked else "")
+            self._show(Text.assemble(mark, code), indent=2, wrap=False)
+        self._show(Text(" " * gutter + " |", style="dim"), indent=2)
 
     def _trace(self, finding: Finding) -> None:
         if not finding.trace:
             return
         table = Table.grid(padding=(0, 1))
-        table.add_column(justify="right", style="blue")
+        table.add_column(justify="right", style=_MARK)
         table.add_column(style="cyan", no_wrap=True)
         table.add_column(overflow="fold", style="dim", max_width=self.text_width // 3)
         table.add_column(overflow="fold")
@@ -243,6 +267,10 @@ class _Page:
     # --- the rest ----------------------------------------------------------------------------------------------
 
     def rest(self) -> None:
+        fine = view.in_order(self.report)
+        if fine:
+            self._section("Looked at, and in order")
+            self._list([(f.rule, f"{f.message} ({place(f.location, self.report.sources)})") for f in fine])
         inactive = view.inactive(self.report)
         if inactive:
             self._section("In the code, not active", "does not run under this configuration; decides nothing")
@@ -322,51 +350,3 @@ def _bar(cap: Cap, over: bool, width: int) -> Text:
 
 def _source(cap: Cap) -> str:
     return cap.where + (f"; {cap.note}" if cap.note else "")
-
-
-class Row(NamedTuple):
-    """One line of the triage table. `probe` is what the probe came to, "" where none was asked for."""
-
-    pr: str
-    verdict: str
-    bpb: str
-    rule: str
-    message: str
-    probe: str = ""
-
-
-def render_table(rows: Sequence[Row], *, width: int = 80, colour: bool = False) -> str:
-    """The triage table of many pull requests; the column of the probe stands where there is one."""
-    width = min(max(width, NARROWEST), 200)
-    styles = {str(verdict): style.split(" on ")[-1] for verdict, style in _VERDICT.items()}
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
-    probed = max((len(row.probe) for row in rows), default=0)
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=colour,
-        color_system="256" if colour else None,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-    for raw in rows:
-        row = Row(*(one_line(cell) for cell in raw))
-        start = "  ".join(
-            [
-                row.pr.rjust(widths[0]),
-                row.verdict.ljust(widths[1]),
-                row.bpb.rjust(widths[2]),
-                *([row.probe.ljust(probed)] if probed else []),
-                row.rule.ljust(widths[3]),
-            ]
-        )
-        room = max(width - len(start) - 2, 12)
-        line = Text(f"{start}  {clip(row.message, room)}")
-        line.stylize(styles.get(row.verdict, ""), widths[0] + 2, widths[0] + 2 + len(row.verdict))
-        console.print(line, no_wrap=True, overflow="crop", crop=True)
-    tally = {verdict: sum(row[1] == verdict for row in rows) for verdict in map(str, Verdict)}
-    said = ", ".join(f"{number} {verdict}" for verdict, number in tally.items() if number)
-    return out.getvalue() + f"{count(len(rows), 'pull request')}: {said}\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote as url_quote
 
-from auditor.findings import Finding, Outcome
+from auditor.findings import CLASSES, Class, Finding, Location, Outcome
 from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
 from auditor.report.text import count, grouped
 from auditor.runs import Run
@@ -14,10 +16,22 @@ from auditor.runs.unread import unread_logs
 
 DECIDING = (Outcome.VIOLATION, Outcome.DISPUTED)
 MEGABYTE = 1_000_000
+_REPOSITORY = "https://github.com/openai/parameter-golf"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
-MEANING = {
-    Verdict.VIOLATION: "breaks a rule of the challenge",
-    Verdict.DISPUTED: "rests on a practice that is argued both ways, without a ruling",
+AT_STAKE: dict[Class, str] = {
+    "score": "the number is not what it claims to be",
+    "evidence": "the number is not shown",
+    "budget": "too many bytes, too many seconds, or other hardware",
+    "paperwork": "the package is not as asked",
+}
+_BROKEN: dict[Class, str] = {
+    "score": "of the score",
+    "evidence": "of the evidence",
+    "budget": "of the budget",
+    "paperwork": "in the paperwork: package incomplete",
+}
+_NOT_DECIDED = {
     Verdict.INCONCLUSIVE: "could not be judged",
     Verdict.CLEAN: "nothing found that breaks a rule; see what was not checked",
 }
@@ -32,13 +46,79 @@ _TALLY = (
 )
 
 
+def short(report: Report) -> str:
+    """The verdict with its class in a word or two: `violation of the score`, `package incomplete`, `clean`."""
+    if report.verdict is Verdict.VIOLATION and report.verdict_class == "paperwork":
+        return "package incomplete"
+    if report.verdict_class is None:
+        return str(report.verdict)
+    return f"{report.verdict} ({report.verdict_class})"
+
+
+def meaning(report: Report) -> str:
+    """What follows the verdict's word: `of the score: the number is not what it claims to be`."""
+    class_ = report.verdict_class
+    if class_ is None:
+        return _NOT_DECIDED.get(report.verdict, "")
+    if report.verdict is Verdict.DISPUTED:
+        return f"rests on a practice that is argued both ways, without a ruling ({class_})"
+    graver = next((row for row in _disputed(report) if CLASSES.index(row.class_) < CLASSES.index(class_)), None)
+    also = f"; the {graver.class_} is disputed" if graver is not None else ""
+    what = _BROKEN[class_] if class_ == "paperwork" else f"{_BROKEN[class_]}: {AT_STAKE[class_]}"
+    return what + also
+
+
+def _disputed(report: Report) -> list[RuleOutcome]:
+    rows = [row for row in report.outcomes if row.outcome is Outcome.DISPUTED]
+    return sorted(rows, key=lambda row: CLASSES.index(row.class_))
+
+
+def hypothetical(report: Report) -> str:
+    """`HYPOTHETICAL: with TTT_ENABLED=1`; "" for a report of the submission as it is."""
+    if not report.what_if:
+        return ""
+    values = ", ".join(f"{name}={value}" for name, value in report.what_if.items())
+    return f"HYPOTHETICAL: what if {values}; not the submission as it is configured"
+
+
+def beside(report: Report) -> tuple[tuple[str, str, str], ...]:
+    """(label, text, URL): what the maintainers did with this very submission, and what they waived."""
+    rows = [("maintainers", one.text, one.url) for one in report.said]
+    rows += [("waived", f"{w.rule} by {w.by}: {w.reason}", w.url) for w in report.waivers]
+    return tuple(rows)
+
+
+def waiver(report: Report, rule: str) -> str:
+    """What is said at a finding that a maintainer waived."""
+    return "; ".join(f"waived by {w.by}: {w.reason}" for w in report.waivers if w.rule == rule)
+
+
+def record(report: Report) -> str:
+    """Is it a record? A sentence or two; "" where it was not tested."""
+    if report.significance is None:
+        return ""
+    from auditor.report.significance.view import sentence
+
+    doubt = "If the score stands: " if any(f.outcome in DECIDING for f in _of_score(report)) else "By its logs, "
+    return doubt + sentence(report.significance)
+
+
+def _of_score(report: Report) -> tuple[Finding, ...]:
+    return tuple(f for f in deciding(report) if report.classes.get(f.rule) == "score")
+
+
 def deciding(report: Report) -> tuple[Finding, ...]:
     """The findings that the verdict rests on."""
     return tuple(f for f in report.findings if f.active is not False and f.outcome in DECIDING)
 
 
 def warnings(report: Report) -> tuple[Finding, ...]:
-    return tuple(f for f in report.findings if f.active is not False and f.outcome not in DECIDING)
+    return tuple(f for f in report.findings if f.active is not False and f.outcome not in (*DECIDING, Outcome.PASS))
+
+
+def in_order(report: Report) -> tuple[Finding, ...]:
+    """What was looked at and is as it should be: a place, and no warning."""
+    return tuple(f for f in report.findings if f.active is not False and f.outcome is Outcome.PASS)
 
 
 def inactive(report: Report) -> tuple[Finding, ...]:
@@ -58,7 +138,8 @@ def remark(report: Report) -> str:
     """A few words for a row of the triage table in which no finding speaks."""
     if report.verdict is not Verdict.CLEAN:
         return report.verdict_because
-    warned = [row.rule for row in report.outcomes if row.outcome is Outcome.WARNING]
+    rows = sorted(report.outcomes, key=lambda row: CLASSES.index(row.class_))
+    warned = [row.rule for row in rows if row.outcome is Outcome.WARNING]
     unchecked = sum(row.outcome is Outcome.NOT_CHECKED for row in report.outcomes)
     return f"{unchecked} not checked" + (f"; warned: {', '.join(warned)}" if warned else "")
 
@@ -67,7 +148,8 @@ def bare_outcomes(report: Report) -> tuple[RuleOutcome, ...]:
     """Outcomes worth reading that no active finding explains: errors, and rulings that point nowhere."""
     explained = {f.rule for f in report.findings if f.active is not False}
     wanted = (*DECIDING, Outcome.ERROR, Outcome.WARNING)
-    return tuple(o for o in report.outcomes if o.outcome in wanted and o.rule not in explained)
+    rows = [o for o in report.outcomes if o.outcome in wanted and o.rule not in explained]
+    return tuple(sorted(rows, key=lambda row: (CLASSES.index(row.class_), row.outcome.rank, row.rule)))
 
 
 def unchecked(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -119,9 +201,9 @@ def identity(report: Report) -> tuple[tuple[str, str], ...]:
     pairs = [("folder", submission.folder or "unknown")]
     if submission.pr is not None:
         pairs.append(("pull request", f"#{submission.pr}"))
-    if submission.title:
+    if submission.title and submission.as_committed:
         pairs.append(("title", submission.title))
-    if submission.commit:
+    if submission.commit and submission.as_committed:
         pairs.append(("commit", submission.commit))
     if claims.val_bpb:
         pairs.append(("claim", f"{claims.val_bpb.value:.8g} BPB ({claims.val_bpb.where})"))
@@ -133,7 +215,25 @@ def identity(report: Report) -> tuple[tuple[str, str], ...]:
         pairs.append(("chosen", submission.chosen_because))
     if submission.other_folders:
         pairs.append(("not audited", ", ".join(submission.other_folders[:4]) + _more(submission.other_folders, 4)))
+    pairs += [("note", note) for note in submission.notes]
     return tuple(pairs)
+
+
+def permalink(report: Report, location: Location | None) -> str:
+    """The place at its commit on GitHub; "" where the commit or the folder is not known, or not what was read."""
+    submission = report.submission
+    commit = submission.commit or ""
+    if location is None or not _COMMIT.fullmatch(commit) or not submission.as_committed:
+        return ""
+    if not submission.folder.startswith("records/") or location.path not in submission.by_path:
+        return ""
+    path = url_quote(f"{submission.folder.rstrip('/')}/{location.path}".encode("utf-8", "replace"), safe="/")
+    lines = ""
+    if location.line and location.layer == 0:
+        last = location.end_line
+        lines = f"#L{location.line}" + (f"-L{last}" if last and last > location.line else "")
+    plain = "?plain=1" if lines and path.lower().endswith(".md") else ""
+    return f"{_REPOSITORY}/blob/{commit}/{path}{plain}{lines}"
 
 
 def _more(items: Sequence[object], shown: int) -> str:

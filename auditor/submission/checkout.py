@@ -72,6 +72,7 @@ def _submission(objects: Objects, span: Span, path: Path, folder: str | None, bo
         raise SubmissionError(f"{path / picked.folder} cannot be read ({error.strerror})") from None
     if not files:
         raise SubmissionError(f"{path / picked.folder} is empty")
+    notes = _notes(objects, span, picked.folder, files, bounds)
     return Submission(
         origin="checkout",
         folder=picked.folder,
@@ -86,7 +87,8 @@ def _submission(objects: Objects, span: Span, path: Path, folder: str | None, bo
         chosen_because=picked.because,
         edits_existing_folder=changes.edits_existing_folder,
         problems=(*changes.problems, *problems),
-        notes=_notes(objects, span, picked.folder, files, bounds),
+        notes=notes,
+        as_committed=not notes,
     )
 
 

@@ -99,6 +99,7 @@ class Submission:
     problems: tuple[str, ...] = ()  # what was refused or could not be read, one sentence each
     landed_as: str | None = None
     notes: tuple[str, ...] = ()  # what a reader should know of the origin (uncommitted files)
+    as_committed: bool = True  # False: the files on disk are others than `commit` has, whose title is not theirs
 
     @cached_property
     def by_path(self) -> Mapping[str, SubmissionFile]:

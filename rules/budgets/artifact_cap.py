@@ -80,6 +80,7 @@ def _mebibytes(size: float) -> str:
 RULE = Rule(
     id=ID,
     title="The artifact is larger than 16,000,000 bytes",
+    class_="budget",
     authority="README",
     evidence=("logs", "claims", "folder"),
     criterion="Counted code plus compressed model of the largest headline run is at most 16,000,000 bytes (decimal).",

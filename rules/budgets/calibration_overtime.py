@@ -106,6 +106,7 @@ def _standing(facts: Facts, run: Run, excess: float) -> tuple[Outcome, str]:
 RULE = Rule(
     id=ID,
     title="Calibration on training data ends after the 600 s of training",
+    class_="budget",
     authority="maintainer",
     evidence=("logs",),
     criterion="The stop of the training loop plus the collection of Hessians on training data is at most 600 s; to "

@@ -45,6 +45,7 @@ def _moment(text: str | None) -> datetime | None:
 RULE = Rule(
     id=ID,
     title="Submitted or changed after the cutoff",
+    class_="paperwork",
     authority="maintainer",
     evidence=("history", "claims"),
     criterion="The head commit (or, without history, the stated date) is not after 2026-05-02 00:00 UTC; a later one "

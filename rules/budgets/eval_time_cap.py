@@ -79,6 +79,7 @@ def _over(facts: Facts, run: Run | None, what: str, seconds: float, where: Locat
 RULE = Rule(
     id=ID,
     title="Evaluation took longer than 600 s",
+    class_="budget",
     authority="README",
     evidence=("logs", "claims"),
     criterion="The pass that yields each headline figure, with the adaptation it needs, takes at most 600 s on 8xH100.",

@@ -44,6 +44,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="A record run on other hardware than 8xH100 SXM",
+    class_="budget",
     authority="README",
     evidence=("logs", "claims"),
     criterion="No headline log and no claim of a record attempt names another number of GPUs or another GPU.",

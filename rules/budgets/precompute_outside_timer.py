@@ -62,6 +62,7 @@ def _finding(run: Run, switch: str | None, seconds: float | None, where: Locatio
 RULE = Rule(
     id=ID,
     title="Work that the score needs runs outside the evaluation's timer",
+    class_="budget",
     authority="community",
     evidence=("logs",),
     criterion="No switch or line of a headline log puts precomputation over validation tokens outside the timer; it is "

@@ -72,6 +72,7 @@ def _soften(facts: Facts, run: Run | None, finding: Finding) -> Finding:
 RULE = Rule(
     id=ID,
     title="Training took longer than 600 s",
+    class_="budget",
     authority="README",
     evidence=("logs", "claims"),
     criterion="Every headline run trains for at most 600.000 s on 8xH100; to 600.5 s is a warning.",

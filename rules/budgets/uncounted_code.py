@@ -92,6 +92,7 @@ _NATIVE = 'import ctypes\nhelper = ctypes.CDLL("./native_helper.so")'
 RULE = Rule(
     id=ID,
     title="The counted size holds all the code",
+    class_="budget",
     authority="README",
     evidence=("code", "logs", "folder"),
     criterion="Every byte of code and data that the program needs is in the size that the log totals.",

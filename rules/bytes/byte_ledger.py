@@ -95,6 +95,7 @@ _MIX_RIGHT = ["mix tokens=62021632 bytes=151074309 mix_bpb=1.090000"]
 RULE = Rule(
     id=ID,
     title="The log divides by the bytes of the validation set",
+    class_="score",
     authority="measured",
     evidence=("logs",),
     criterion="val_loss / ln 2 * val_tokens / val_bpb is 151.08 million within 0.2 %, whatever the tokenizer.",

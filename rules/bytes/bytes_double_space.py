@@ -95,6 +95,7 @@ def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, devic
 RULE = Rule(
     id=ID,
     title="The byte of a leading space is counted once",
+    class_="score",
     authority="community",
     evidence=("code",),
     criterion="No piece with a leading U+2581 has the space both in the byte table and added at evaluation.",

@@ -83,6 +83,7 @@ val_bpb = val_loss / math.log(2.0) * val_tokens.numel() / len(byte_stream(val_to
 RULE = Rule(
     id=ID,
     title="A byte-fallback token counts as one byte",
+    class_="score",
     authority="maintainer",
     evidence=("code", "folder"),
     criterion="Every token that stands for a single byte of text counts as exactly one byte in the denominator.",

@@ -77,6 +77,7 @@ _PROGRESS = EVALUATION.replace(
 RULE = Rule(
     id=ID,
     title="Bytes are counted, not assumed",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="The reported figure divides by bytes summed over the scored tokens, not by a constant per token.",

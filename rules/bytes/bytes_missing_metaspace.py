@@ -52,6 +52,7 @@ def _logs(implied: float) -> dict[int, str]:
 RULE = Rule(
     id=ID,
     title="The vocabulary has a piece for the space itself",
+    class_="score",
     authority="community",
     evidence=("folder", "logs"),
     criterion="The tokenizer holds a standalone U+2581 piece, so that every space is one byte of one piece.",

@@ -73,6 +73,7 @@ _MIX = ["cond tokens=47851520 bytes=164594398 mix_bpb=0.990000"]
 RULE = Rule(
     id=ID,
     title="A transformed text is scored per byte of the original",
+    class_="score",
     authority="maintainer",
     evidence=("logs",),
     criterion="With a lossless transform, the denominator is the original bytes (fineweb_val_bytes_*.bin).",

@@ -38,6 +38,7 @@ _DEAD = TABLES + _COUNTED.replace("build_byte_tables", "old_byte_tables")
 RULE = Rule(
     id=ID,
     title="Control, unknown and unused pieces count as no bytes",
+    class_="score",
     authority="community",
     evidence=("code",),
     criterion="The byte table holds 0 for control, unknown and unused pieces and for operator code points.",

@@ -56,6 +56,7 @@ _RIGHT = seeds((1.1, 1.1, 1.1), val_tokens=52_000_000, val_loss=1.1 * 0.69314718
 RULE = Rule(
     id=ID,
     title="A custom tokenizer comes with evidence of exact bytes",
+    class_="evidence",
     authority="README",
     evidence=("folder", "logs"),
     criterion="With another tokenizer or data set, the byte count of the validation set is shown to be the original's.",

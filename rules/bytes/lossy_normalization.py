@@ -97,6 +97,7 @@ _LOSSLESS_NAME = {"data_path": "./data/datasets/fineweb10B_sp8192_lossless_caps_
 RULE = Rule(
     id=ID,
     title="Lossy normalization of the text (no ruling)",
+    class_="score",
     authority="disputed",
     evidence=("folder", "logs"),
     criterion="The documents reach the tokenizer without case folding or compatibility normalization.",

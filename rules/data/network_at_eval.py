@@ -85,6 +85,7 @@ _KERNEL = 'attention = get_kernel("example/attention")'
 RULE = Rule(
     id=ID,
     title="No network and nothing pretrained during evaluation",
+    class_="score",
     authority="README",
     evidence=("code",),
     criterion="No call that can reach the network runs during evaluation, and no weights come from elsewhere.",

@@ -201,6 +201,7 @@ _TABLE_LINES = (
 RULE = Rule(
     id=ID,
     title="The artifact holds no validation text",
+    class_="score",
     authority="maintainer",
     evidence=("code", "logs"),
     criterion="No position's loss is taken from, or helped by, stored validation tokens or statistics of them.",

@@ -213,6 +213,7 @@ _UNUSED = _RANDOM.replace("def eval_val(", "def quick_estimate(")
 RULE = Rule(
     id=ID,
     title="The score covers the whole validation set",
+    class_="score",
     authority="maintainer",
     evidence=("logs", "claims", "code"),
     criterion="The reported figure is over every token of the first 50,000 documents (whole sequences).",

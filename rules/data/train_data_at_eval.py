@@ -119,6 +119,7 @@ _KEEP = 'torch.save(pairs.counts, "pairs.pt")\n'
 RULE = Rule(
     id=ID,
     title="Evaluation opens no training shard",
+    class_="score",
     authority="README",
     evidence=("code",),
     criterion="Once the artifact is loaded for evaluation, nothing reads fineweb_train_*, and nothing that was filled "

@@ -80,6 +80,7 @@ def _by_documents(facts: Facts, validated_on_all: bool) -> list[Finding]:
 RULE = Rule(
     id=ID,
     title="Validation documents in the training shards",
+    class_="score",
     authority="maintainer",
     evidence=("logs", "folder"),
     criterion="Training starts at document 50,000 of the same build. Marks of the overlap: a build command with fewer "

@@ -133,6 +133,7 @@ _LOG = ["train_loader:dataset:fineweb10B_sp1024_valonly train_shards:1"]
 RULE = Rule(
     id=ID,
     title="No validation token is trained on",
+    class_="score",
     authority="maintainer",
     evidence=("code", "logs", "folder"),
     criterion="The training loop reads no validation shard, under any name.",

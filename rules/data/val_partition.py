@@ -57,6 +57,7 @@ _DATA = {"tokenizer_path": "fineweb_1024_bpe.model", "vocab_size": 1024}
 RULE = Rule(
     id=ID,
     title="The validation set is the global first 50,000 documents",
+    class_="score",
     authority="maintainer",
     evidence=("logs",),
     criterion="The token count (or, for a custom tokenizer, the byte count) is that of the first 50,000 documents.",

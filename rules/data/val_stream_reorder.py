@@ -180,6 +180,7 @@ def _example(order: str, reset: str) -> Mapping[str, str | bytes]:
 RULE = Rule(
     id=ID,
     title="The validation stream keeps its order where state is carried",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="Documents or windows of the validation stream are not sorted or shuffled; per document, with a reset "

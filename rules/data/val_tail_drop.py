@@ -168,6 +168,7 @@ _ADDED = EVALUATION.replace(
 RULE = Rule(
     id=ID,
     title="The last partial window is scored",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="Sliding windows cover every validation token, the remainder at the end included.",

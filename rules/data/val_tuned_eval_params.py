@@ -101,6 +101,7 @@ _CHUNK_LINES = ["chunk:1 bpb:1.1200", "chunk:2 bpb:1.1100", "chunk:3 bpb:1.1000"
 RULE = Rule(
     id=ID,
     title="Constants of the evaluation were tuned on validation outcomes",
+    class_="score",
     authority="maintainer",
     evidence=("history", "folder", "logs"),
     criterion="No document of the folder says that mixing constants were swept over stored validation outcomes, and "

@@ -185,6 +185,7 @@ def _example(helper: str, on: str = "1", **changes: object) -> Mapping[str, str 
 RULE = Rule(
     id=ID,
     title="No mixture of a token model with a byte model that is not normalized",
+    class_="score",
     authority="maintainer",
     evidence=("code", "logs"),
     criterion="No log-probability of a token, divided by its number of bytes, enters a mixture with a byte model's, "

@@ -305,6 +305,7 @@ def _files(source: str, boost: str = "0.75", gates: str = "", helper: str = "hin
 RULE = Rule(
     id=ID,
     title="The gate of an n-gram hint does not read the scored token",
+    class_="score",
     authority="maintainer",
     evidence=("logs", "code"),
     criterion="Gate, boost and mask at a position are functions of the tokens before it; the logs' gate counters "

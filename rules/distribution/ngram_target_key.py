@@ -33,6 +33,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="No n-gram look-up keyed by the token being scored",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="The blended value is computed for every token of the vocabulary, not only for the realised one.",

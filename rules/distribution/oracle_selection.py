@@ -42,6 +42,7 @@ _GATE = "sure = logits.float().softmax(-1).amax(-1).flatten() > 0.5\n           
 RULE = Rule(
     id=ID,
     title="No choosing by the realised token's loss",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="No minimum, where or comparison over candidate losses of the same target decides what is reported.",

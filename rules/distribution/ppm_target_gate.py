@@ -115,6 +115,7 @@ def _in_c(source: str) -> Mapping[str, str | bytes]:
 RULE = Rule(
     id=ID,
     title="The weight of a byte mixture does not read the byte that came",
+    class_="score",
     authority="community",
     evidence=("code",),
     criterion="The mixing weight is a function of the context's counts; it compares neither the byte model's nor the "

@@ -49,6 +49,7 @@ _ENTROPY = """logp = logits.float().flatten(0, 1).log_softmax(-1)
 RULE = Rule(
     id=ID,
     title="The score comes from a normalized distribution",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="The value used as the probability of the target, computed for every token instead, sums to one.",

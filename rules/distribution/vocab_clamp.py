@@ -68,6 +68,7 @@ def bigram_ids(x, vocab_size):
 RULE = Rule(
     id=ID,
     title="Target ids are not clamped to the vocabulary",
+    class_="score",
     authority="community",
     evidence=("code",),
     criterion="No validation token id is changed on its way to the loss.",

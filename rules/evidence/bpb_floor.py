@@ -41,6 +41,7 @@ def _says_zero(claims: Claims) -> bool:
 RULE = Rule(
     id=ID,
     title="A score lower than any that was confirmed",
+    class_="evidence",
     authority="measured",
     evidence=("claims", "logs"),
     criterion="No claimed or logged final figure is below the best accepted row (1.05651); below 1.0 none survived. A "

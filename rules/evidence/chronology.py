@@ -37,6 +37,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="A better record was accepted for an earlier day",
+    class_="evidence",
     authority="README",
     evidence=("history", "claims"),
     criterion="The claim is below the best accepted record that bears an earlier date. Not being the best is no "

@@ -159,6 +159,7 @@ def _code_of_another_run(facts: Facts) -> list[Finding]:
 RULE = Rule(
     id=ID,
     title="The claim is not what the logs show",
+    class_="evidence",
     authority="maintainer",
     evidence=("claims", "logs"),
     criterion="The claimed val_bpb is within 0.0005 of the mean of the headline runs, and the README, the title, the "

@@ -46,6 +46,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="Builds on a submission that was ruled out",
+    class_="score",
     authority="maintainer",
     evidence=("folder", "history"),
     criterion="README and submission.json name no submission as their base that was ruled out for how it scores.",

@@ -92,6 +92,7 @@ def _equal(left: str, right: str) -> bool:
 RULE = Rule(
     id=ID,
     title="The seeds of one mean were run with different settings",
+    class_="evidence",
     authority="maintainer",
     evidence=("logs",),
     criterion="The headline logs print the same settings, parameter count, validation tokens and number of GPUs, apart "

@@ -25,6 +25,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="Several record candidates at a time, of which the best counts",
+    class_="evidence",
     authority="disputed",
     evidence=("history",),
     criterion="The pull request adds one record folder; a test over the best of several needs a correction.",

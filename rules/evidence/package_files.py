@@ -83,6 +83,7 @@ def _refuse(message: str, path: str | None = None) -> Finding:
 RULE = Rule(
     id=ID,
     title="The folder lacks what a submission needs, or the pull request changes more than one folder",
+    class_="paperwork",
     authority="README",
     evidence=("folder", "history"),
     criterion="One folder under records/ with README.md, a submission.json that is a JSON object, at least one "

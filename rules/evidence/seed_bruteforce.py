@@ -47,6 +47,7 @@ def _rival(run: Run, chosen: list[Run]) -> bool:
 RULE = Rule(
     id=ID,
     title="Seeds chosen by their outcome",
+    class_="evidence",
     authority="README",
     evidence=("history", "logs"),
     criterion="The folder holds no further finished runs of the same script that are all worse than the claimed ones.",

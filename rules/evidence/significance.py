@@ -54,6 +54,7 @@ def _tested(comparison: Comparison) -> Ruling:
 RULE = Rule(
     id=ID,
     title="The margin over the record before is not shown",
+    class_="evidence",
     authority="README",
     evidence=("logs", "claims"),
     criterion="The mean of the seeds beats the record before by 0.005 nats per token at p < 0.01 (README, one-sided); "

@@ -64,6 +64,7 @@ def _too_few(facts: Facts, runs: tuple[Run, ...], count: int) -> Finding:
 RULE = Rule(
     id=ID,
     title="A record attempt on fewer than three seeds",
+    class_="evidence",
     authority="README",
     evidence=("logs", "claims"),
     criterion="The headline logs show three distinct seeds that are not copies of one log. One seed is a violation "

@@ -62,6 +62,7 @@ _AFTERWARDS = script(settings=TTT_SWITCH.format(default=1), helpers=_PRINTING, s
 RULE = Rule(
     id=ID,
     title="A chunk is scored before it is trained on",
+    class_="score",
     authority="maintainer",
     evidence=("code", "logs"),
     criterion=(

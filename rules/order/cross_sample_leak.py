@@ -76,6 +76,7 @@ def _refills(reset: ast.FunctionDef) -> Iterator[tuple[str, int]]:
 RULE = Rule(
     id=ID,
     title="Adapters do not leak between rows of a batch",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="State trained on one row is used for another only if its tokens precede that row in the official order.",

@@ -28,6 +28,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="The loss of the first epoch counts, not the last",
+    class_="score",
     authority="maintainer",
     evidence=("code",),
     criterion="In a loop of epochs over the same validation tokens, the recorded loss precedes every step on them.",

@@ -71,6 +71,7 @@ def _attention_calls(facts: Facts) -> Iterator[tuple[Unit, ast.Call]]:
 RULE = Rule(
     id=ID,
     title="No prediction sees its own token or a later one",
+    class_="score",
     authority="README",
     evidence=("code",),
     criterion="Changing the target, or any token after it, leaves the distribution used for it bit-identical.",

@@ -52,6 +52,7 @@ def _script(tokens: str) -> str:
 RULE = Rule(
     id=ID,
     title="No bias or temperature fitted on unscored tokens",
+    class_="score",
     authority="community",
     evidence=("code",),
     criterion="A state fitted on validation tokens is used only for tokens that come after those it was fitted on.",

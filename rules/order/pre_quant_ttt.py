@@ -36,6 +36,7 @@ _INDIRECT = ADAPT + "\n\ndef polish(net, tokens, cfg, dev):\n    return adapt(ne
 RULE = Rule(
     id=ID,
     title="No training on validation tokens before quantization",
+    class_="score",
     authority="maintainer",
     evidence=("code", "logs"),
     criterion="No optimizer step consumes validation tokens ahead of the pass that scores them for the report.",

@@ -23,6 +23,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="SLOT on already scored context",
+    class_="score",
     authority="disputed",
     evidence=("code",),
     criterion="A per-window delta is optimized on positions that earlier windows have scored, and on no others.",

@@ -30,6 +30,7 @@ def check(facts: Facts) -> Ruling:
 RULE = Rule(
     id=ID,
     title="SLOT does not optimize on the positions it scores",
+    class_="score",
     authority="disputed",
     evidence=("code",),
     criterion="The masks of the objective and of the score do not intersect, over all rows that share the delta.",

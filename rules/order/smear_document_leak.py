@@ -159,6 +159,7 @@ _CALLS_TTT = "per_token = model.forward_ttt"
 RULE = Rule(
     id=ID,
     title="A smear gate stops at the start of a document",
+    class_="score",
     authority="disputed",
     evidence=("code", "logs"),
     criterion="In every forward pass used for scoring or adaptation, the previous position's term is zero where the "

@@ -45,6 +45,7 @@ val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space,
 RULE = Rule(
     id=ID,
     title="Every token is scored once",
+    class_="score",
     authority="maintainer",
     evidence=("code", "logs"),
     criterion=(

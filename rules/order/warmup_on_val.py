@@ -105,6 +105,7 @@ def _example(warm: str, settings: str = "") -> Mapping[str, str | bytes]:
 RULE = Rule(
     id=ID,
     title="Warm-up does not train on validation tokens",
+    class_="score",
     authority="disputed",
     evidence=("code",),
     criterion="What is run before the timer to compile takes its tokens from random numbers or the training data.",

@@ -94,6 +94,7 @@ def rule(name: str, ruling: Ruling | Exception, **more: object) -> Rule:
     values: dict[str, object] = {
         "id": name,
         "title": f"What {name} is about",
+        "class_": "score",
         "authority": "README",
         "evidence": ("code",),
         "criterion": "The optimizer steps on tokens before they are scored.",

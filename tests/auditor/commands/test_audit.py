@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import report_samples as samples
 
+from auditor.commands import asked, many, options, work
 from auditor.commands import audit as cli
-from auditor.commands import options
 from auditor.findings import Outcome, found, not_checked, passed
 from auditor.judgement.model import Report
 from auditor.report import FORMATS
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _audits(monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
-    monkeypatch.setattr(cli, "audit", lambda submission, given: report)
+    monkeypatch.setattr(cli, "audit", lambda submission, given, progress=None: report)
 
 
 @pytest.mark.parametrize("name", STATUSES)
@@ -68,7 +68,7 @@ def test_exit_status_whatever_the_format(
     name: str, form: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _audits(monkeypatch, REPORTS[name])
-    for fail_on, status in zip(options.FAIL_ON, STATUSES[name], strict=True):
+    for fail_on, status in zip(asked.FAIL_ON, STATUSES[name], strict=True):
         assert cli.main([str(folder), "--format", form, "--fail-on", fail_on]) == status
     assert capsys.readouterr().out
 
@@ -81,11 +81,11 @@ def test_exit_status_whatever_the_format(
         (["a", "--pr", "1"], "exclude each other"),
         (["--repo", "b"], "--repo needs --pr"),
         (["--repo", "b", "--pr", "0"], "1 or more"),
-        (["--repo", "b", "--pr", "x"], "invalid int value"),
+        (["--repo", "b", "--pr", "x"], "numbers such as 1395"),
         (["a", "--set", "NAME"], "NAME=VALUE"),
         (["a", "--set", "=1"], "NAME=VALUE"),
         (["a", "--format", "pdf"], "invalid choice"),
-        (["a", "--fail-on", "clean"], "invalid choice"),
+        (["a", "--fail-on", "clean"], "--fail-on wants"),
         (["a", "-o", "/nowhere/at/all/x"], "no folder"),
         (["--repo", "b", "--pr", "1", "2", "--format", "json"], "use jsonl"),
         (["--repo", "b", "--pr", "1", "2", "--format", "sarif"], "holds one submission"),
@@ -130,7 +130,7 @@ def test_what_cannot_be_loaded_is_status_3(
 def test_an_internal_failure_is_one_line_and_status_4(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(submission: Submission, given: options.Options) -> Report:
+    def explode(submission: Submission, given: options.Options, progress: object = None) -> Report:
         raise RecursionError("deep\nvery deep")
 
     monkeypatch.setattr(cli, "audit", explode)
@@ -221,7 +221,7 @@ class FakeClone:
         return Submission("pull-request", f"records/{pr}", (), pr=pr)
 
 
-def _fake_audit(submission: Submission, given: options.Options) -> Report:
+def _fake_audit(submission: Submission, given: options.Options, progress: object = None) -> Report:
     pr = submission.pr
     if pr == 66:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -238,7 +238,9 @@ def _fake_audit(submission: Submission, given: options.Options) -> Report:
 @pytest.fixture
 def clone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("auditor.submission.Clone", FakeClone)
-    monkeypatch.setattr(cli, "audit", _fake_audit)
+    monkeypatch.setattr("auditor.queue.pool.START", "fork")  # so that the workers see what is replaced here
+    for module in (cli, work, many):
+        monkeypatch.setattr(module, "audit", _fake_audit)
     return ["--repo", "clone", "--jobs", "2", "--timeout", "1.5"]
 
 
@@ -272,18 +274,18 @@ def test_many_in_the_terminal_are_a_triage_table(clone: list[str], capsys: pytes
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in lines[:3]] == [
         ["#4", "clean", "1.0924"],
-        ["#2", "violation", "1.0924"],
+        ["#2", "violation", "score"],
         ["#13", "inconclusive", "?"],
     ]
     assert "pre-quant-ttt" in lines[1]
-    assert lines[3] == "3 pull requests: 1 violation, 1 inconclusive, 1 clean"
+    assert lines[3] == "3 submissions: 1 violation (1 score), 1 inconclusive, 1 clean"
 
 
 def test_many_in_markdown_follow_each_other(clone: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     cli.main([*clone, "--format", "markdown", "--pr", "4", "2"])
     said = capsys.readouterr().out
-    assert said.count("## golf-audit: ") == 2
-    assert said.index("golf-audit: clean") < said.index("golf-audit: violation")
+    assert said.count("<!-- golf-audit:report -->") == 2
+    assert said.index("## CLEAN") < said.index("## VIOLATION of the score")
 
 
 def test_one_pull_request_that_does_not_load_gives_a_json_line_too(

@@ -198,7 +198,9 @@ def test_the_section_of_golf_audit(capsys: pytest.CaptureFixture[str], record: P
     assert next(o["outcome"] for o in report["outcomes"] if o["rule"] == "significance") == "pass"
     behind = json.loads(audited("--baseline", "auto", "--format", "json"))
     assert next(o["outcome"] for o in behind["outcomes"] if o["rule"] == "significance") == "warning"
-    assert json.loads(audited("--format", "json"))["significance"] is None
+    by_default = json.loads(audited("--format", "json"))["significance"]
+    assert by_default == behind["significance"]  # three seeds of a record attempt allow a test
+    assert json.loads(audited("--baseline", "none", "--format", "json"))["significance"] is None
     assert "Significance" in audited("--baseline", "549")
     assert "### Significance" in audited("--baseline", "549", "--format", "markdown")
     assert "<h2>Significance</h2>" in audited("--baseline", "549", "--format", "html")
@@ -217,7 +219,7 @@ def test_scipy_is_loaded_for_a_baseline_only(record: Path) -> None:
         "cli.limited = lambda work, limits: work()\n"
         "with contextlib.redirect_stdout(io.StringIO()): cli.main(sys.argv[1:])\nprint('scipy' in sys.modules)"
     )
-    assert loaded(code, str(record))[0] == "False\n"
+    assert loaded(code, str(record), "--baseline", "none")[0] == "False\n"
     assert loaded(code, str(record), "--baseline", "1019")[0] == "True\n"
 
 

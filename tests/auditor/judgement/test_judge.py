@@ -108,8 +108,8 @@ def test_findings_are_sorted_active_first_then_by_severity() -> None:
     assert [(f.active, f.outcome) for f in report.findings] == [
         (True, Outcome.VIOLATION),
         (True, Outcome.VIOLATION),
-        (True, Outcome.WARNING),
         (None, Outcome.DISPUTED),
+        (True, Outcome.WARNING),
         (False, Outcome.VIOLATION),
     ]
     assert [f.message for f in report.findings[:2]] == ["earlier", "later"]

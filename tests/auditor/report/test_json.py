@@ -29,7 +29,7 @@ def test_the_keys_of_the_contract_in_its_order() -> None:
     assert list(report["submission"]["files"][0]) == ["path", "bytes", "sha256"]
     assert set(report["runs"][0]) >= RUN_KEYS
     assert report["configuration"]["TTT_ENABLED"] == {"value": "0", "source": "log", "where": "train_seed42.log:61"}
-    assert list(report["outcomes"][0]) == ["rule", "outcome", "reason"]
+    assert list(report["outcomes"][0]) == ["rule", "class", "outcome", "reason"]
     finding = report["findings"][0]
     assert {"rule", "outcome", "active", "message", "remedy", "location", "trace", "fingerprint"} <= set(finding)
     assert list(finding["location"]) == ["path", "line", "end_line", "layer"]

@@ -12,7 +12,8 @@ from markdown_it import MarkdownIt
 
 from auditor.report import render
 from auditor.report.plot import seeds_plot
-from auditor.report.terminal import Row, render_table
+from auditor.report.triage import Row
+from auditor.report.triage import render as render_table
 
 EVERY = [samples.violating, samples.clean, samples.unreadable, samples.hostile]
 
@@ -62,12 +63,15 @@ def test_a_warning_is_no_part_of_what_decides() -> None:
 
 
 def test_the_triage_table_has_one_line_each() -> None:
-    rows = [Row("#1", "violation", "1.08", "pre-quant-ttt", "m\x1b[2J " * 60), Row("#22", "clean", "1.09", "", "fine")]
+    rows = [
+        Row("#1", "violation", "score", "1.08", rule="pre-quant-ttt", message="m\x1b[2J " * 60),
+        Row("#22", "clean", "", "1.09", message="fine"),
+    ]
     lines = render_table(rows, width=80).splitlines()
     assert len(lines) == 3
     assert all(len(line) <= 80 for line in lines)
     assert "\x1b" not in lines[0]
-    assert lines[-1] == "2 pull requests: 1 violation, 1 clean"
+    assert lines[-1] == "2 submissions: 1 violation (1 score), 1 clean"
 
 
 # --- Markdown ---------------------------------------------------------------------------------------------------
@@ -75,10 +79,11 @@ def test_the_triage_table_has_one_line_each() -> None:
 
 def test_markdown_is_a_comment_with_the_evidence() -> None:
     text = render(samples.violating(), "markdown")
-    assert text.startswith("## golf-audit: violation\n")
+    assert text.startswith("## VIOLATION of the score: the number is not what it claims to be\n")
+    assert text.endswith("<!-- golf-audit:report -->\n")
     for part in ("0123456789abcdef", "2026-04-05_Sample", "`train_gpt.py:8`", "optimizer.step()", "What to do:"):
         assert part in text
-    assert "### What was not checked" in text
+    assert "<summary>What was not checked" in text
 
 
 def test_markdown_names_the_decoded_layer() -> None:
@@ -93,13 +98,14 @@ def test_hostile_text_makes_no_markup_in_markdown() -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     flat = [child for token in tokens for child in [token, *(token.children or [])]]
     links = {child.attrs["href"] for child in flat if child.type == "link_open"}
-    assert links <= {"https://example.org/ruling"}
+    assert links <= {"https://example.org/ruling"}  # a commit that is none gets no permalink
     assert not [child for child in flat if child.type in ("html_inline", "image")]
     blocks = {child.content.strip() for child in flat if child.type == "html_block"}
-    assert all(re.fullmatch(r"<details>\n<summary>[\w ,()]+</summary>|</details>", block) for block in blocks)
+    ours = r"<details>\n<summary>[\w ,()?]+</summary>|</details>|<!-- golf-audit:report -->"
+    assert all(re.fullmatch(ours, block) for block in blocks)
     headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
-    assert headings[0] == "golf-audit: violation"
-    assert headings[-1] == "What was not checked"
+    assert headings[0] == "VIOLATION of the score: the number is not what it claims to be"
+    assert "@" not in "".join(headings)
 
 
 # --- HTML -------------------------------------------------------------------------------------------------------
@@ -138,7 +144,9 @@ def test_html_is_well_formed_and_self_contained(build) -> None:  # type: ignore[
     assert not {"script", "iframe", "img", "link", "object", "form"} & {tag for tag, _ in page.seen}
     for tag, attrs in page.seen:
         assert not [name for name in attrs if name.startswith("on") or name == "src"], tag
-    assert {attrs["href"] for _, attrs in page.seen if "href" in attrs} <= {"https://example.org/ruling"}
+    links = {attrs["href"] or "" for _, attrs in page.seen if "href" in attrs}
+    blob = r"https://github\.com/openai/parameter-golf/blob/[0-9a-f]{40}/records/[\w./%-]+(\?plain=1)?(#L\d+(-L\d+)?)?"
+    assert all(url == "https://example.org/ruling" or re.fullmatch(blob, url) for url in links)
 
 
 def test_html_holds_verdict_evidence_caps_seeds_configuration_and_rules() -> None:

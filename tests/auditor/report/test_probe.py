@@ -22,7 +22,8 @@ from auditor.report.probe import amount, mark, why_not
 from auditor.report.probe_plot import plots
 from auditor.report.sarif import as_dict as as_sarif
 from auditor.report.smoke import render as render_smoke
-from auditor.report.terminal import Row, render_table
+from auditor.report.triage import Row
+from auditor.report.triage import render as render_table
 
 SCHEMA = json.loads(Path(__file__).parents[2].joinpath("data").joinpath("sarif-2.1.0-rtm.5.json").read_text("utf-8"))
 PAGES = ("terminal", "markdown", "html")
@@ -260,8 +261,8 @@ def test_the_mark_of_the_triage_table(probe: Probe | None, said: str) -> None:
 
 def test_the_triage_table_has_a_column_for_probes() -> None:
     rows = [
-        Row("#1", "violation", "1.08", "pre-quant-ttt", "m" * 99, "breaks C3"),
-        Row("#22", "clean", "1.09", "", "2 not checked", "holds"),
+        Row("#1", "violation", "", "1.08", probe="breaks C3", rule="pre-quant-ttt", message="m" * 99),
+        Row("#22", "clean", "", "1.09", probe="holds", message="2 not checked"),
     ]
     first, second, _ = render_table(rows, width=80).splitlines()
     assert first.split()[:6] == ["#1", "violation", "1.08", "breaks", "C3", "pre-quant-ttt"]

@@ -1,0 +1,123 @@
+"""--checklist: what a submitter goes through before a pull request, each line with its fix."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from auditor.findings import Class, Finding, Outcome
+from auditor.judgement.model import Report
+from auditor.report import view
+from auditor.report.places import place
+from auditor.report.terminal import TEXT_WIDTH, VERDICT_STYLE, console
+from auditor.report.text import one_line
+
+# In the order in which a submitter can mend things: files first, the method last.
+_SECTIONS: tuple[tuple[Class, str], ...] = (
+    ("paperwork", "The package"),
+    ("evidence", "The claim and what shows it"),
+    ("budget", "Bytes, seconds, hardware"),
+    ("score", "How the score is made"),
+)
+_MARK = {
+    Outcome.VIOLATION: "NO",
+    Outcome.DISPUTED: "??",
+    Outcome.ERROR: "??",
+    Outcome.WARNING: "!",
+    Outcome.NOT_CHECKED: "?",
+    Outcome.PASS: "ok",
+}
+_STYLE = {"NO": "bold red", "??": "bold yellow", "!": "yellow", "?": "dim", "ok": "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: `mark` is NO, ??, !, ? or ok; `fix` is "" where there is nothing to do."""
+
+    section: str
+    mark: str
+    what: str
+    said: str
+    fix: str = ""
+
+
+def lines(report: Report) -> tuple[Line, ...]:
+    """Figures that were read, then every rule that applies; of the rules on the score those that do not pass."""
+    found: list[Line] = list(_read(report))
+    for class_, title in _SECTIONS:
+        rows = [row for row in report.outcomes if row.class_ == class_ and row.outcome in _MARK]
+        rows.sort(key=lambda row: (row.outcome.rank, row.rule))
+        shown = [row for row in rows if class_ != "score" or row.outcome.rank < Outcome.NOT_CHECKED.rank]
+        for row in shown:
+            hit = next((f for f in report.findings if f.rule == row.rule and f.active is not False), None)
+            fix = hit.remedy if hit is not None and row.outcome is not Outcome.PASS else ""
+            found.append(Line(title, _MARK[row.outcome], row.rule, _said(report, hit, row.reason), fix))
+        others = [row.outcome for row in rows if row not in shown]
+        if others:
+            said = f"{others.count(Outcome.PASS)} more rules passed, {others.count(Outcome.NOT_CHECKED)} not checked"
+            mark = "ok" if Outcome.NOT_CHECKED not in others else "?"
+            found.append(Line(title, mark, "the rest", f"{said}; the report names them"))
+    return tuple(found)
+
+
+def _said(report: Report, hit: Finding | None, reason: str) -> str:
+    where = place(hit.location, report.sources) if hit is not None else ""
+    return f"{reason} ({where})" if where and where not in reason else reason
+
+
+def _read(report: Report) -> Iterable[Line]:
+    """What was found in the folder, before any rule."""
+    files = [f.path for f in report.submission.files]
+    yield Line("What was read", "ok" if files else "NO", "files", ", ".join(files[:12]) or "none")
+    entry = report.sources.entry
+    yield Line("What was read", "ok" if entry else "NO", "script", entry.label if entry else "no training script")
+    claim = report.claims.val_bpb
+    said = f"{claim.value:.8g} BPB ({claim.where})" if claim else "no val_bpb that could be read"
+    yield Line("What was read", "ok" if claim else "NO", "claim", said)
+    runs = view.shown_runs(report)
+    yield Line("What was read", "ok" if runs else "NO", "seeds", view.seeds_summary(report) if runs else "no log")
+    for cap in report.caps:
+        mark = "?" if cap.headroom is None else "ok" if cap.headroom >= 0 else "NO"
+        yield Line(
+            "What was read", mark, cap.name, f"{view.amount(cap)}, {view.headroom(cap)}; {cap.where or 'no log'}"
+        )
+    for problem in view.reading_problems(report):
+        yield Line("What was read", "?", "unread", problem)
+    bar = report.significance.deciding if report.significance is not None else None
+    if report.significance is not None and bar is not None:
+        mark = {True: "ok", False: "!", None: "?"}[bar.met]
+        yield Line("What was read", mark, "record", view.record(report))
+
+
+def render(report: Report, *, form: str = "terminal", width: int = 80, colour: bool = False) -> str:
+    """The list, or with `json` an array of objects."""
+    found = lines(report)
+    if form == "json":
+        return json.dumps([asdict(line) for line in found], indent=2) + "\n"
+    return _text(report, found, min(max(width, 60), TEXT_WIDTH), colour)
+
+
+def _text(report: Report, found: Sequence[Line], width: int, colour: bool) -> str:
+    from rich.text import Text
+
+    out, page = console(width, colour)
+    if view.hypothetical(report):
+        page.print(Text(one_line(view.hypothetical(report)), style="bold reverse"))
+    section = ""
+    for line in found:
+        if line.section != section:
+            page.print(Text(("\n" if section else "") + line.section, style="bold underline"))
+            section = line.section
+        head = f"  [{line.mark:^2}] {line.what}: "
+        said = textwrap.wrap(head + one_line(line.said, 400), width, subsequent_indent=" " * 7) or [head]
+        page.print(Text.assemble(said[0][:3], (said[0][3:5], _STYLE[line.mark]), said[0][5:]))
+        for more in said[1:]:
+            page.print(Text(more))
+        fix = f"       fix: {one_line(line.fix, 600)}" if line.fix else ""
+        for more in textwrap.wrap(fix, width, subsequent_indent=" " * 12):
+            page.print(Text(more, style="bold"))
+    page.print()
+    page.print(Text.assemble((view.short(report), VERDICT_STYLE[report.verdict]), f"  {view.meaning(report)}"))
+    return "\n".join(text.rstrip() for text in out.getvalue().split("\n"))

@@ -1,0 +1,46 @@
+"""Tasks for worker processes, in a module that they can import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+
+
+def work(task: int) -> str:
+    if task == 3:
+        raise ValueError("three")
+    if task == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == 5:
+        time.sleep(60)
+    if task == 6:
+        raise SystemExit(9)
+    time.sleep(0.02 * (task % 2))
+    return f"done {task}"
+
+
+def failed(task: object, reason: str) -> str:
+    return f"failed {task}: {reason}"
+
+
+def keeps_a_folder(place: str) -> str:
+    with tempfile.TemporaryDirectory(dir=place):
+        time.sleep(60)
+    return "never"
+
+
+def holds_on(task: int) -> str:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(60)
+    return "never"
+
+
+def writes_its_process(place: str) -> str:
+    """Writes its process id to a file, whole, and stays."""
+    with open(f"{place}.new", "w") as out:
+        out.write(str(os.getpid()))
+    os.replace(f"{place}.new", place)
+    time.sleep(60)
+    return "never"
