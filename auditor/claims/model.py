@@ -74,6 +74,7 @@ class Claims:
     seeds: tuple[SeedClaim, ...] = ()
     readme_seeds: tuple[SeedClaim, ...] = ()
     readme_val_bpb: Claim[float] | None = None
+    readme_means: tuple[Claim[float], ...] = ()  # figures that the README calls a mean of the result
     readme_artifact_bytes: Claim[int] | None = None
     readme_train_seconds: Claim[float] | None = None
     readme_eval_seconds: Claim[float] | None = None

@@ -26,8 +26,14 @@ def read_claims(submission: Submission) -> Claims:
     commands: list[Command] = []
     if readme is not None and readme.data:
         text = readme.text[:_TEXT_LIMIT]
-        rows, bpb, size = read_readme(text, readme.path, claims)
-        claims = replace(claims, readme_seeds=rows, readme_val_bpb=bpb, readme_artifact_bytes=size)
+        said = read_readme(text, readme.path, claims)
+        claims = replace(
+            claims,
+            readme_seeds=said.seeds,
+            readme_val_bpb=said.val_bpb,
+            readme_means=said.means,
+            readme_artifact_bytes=said.artifact_bytes,
+        )
         claims = replace(claims, problems=claims.problems + _undecodable(readme))
         lines = [(f"{readme.path}:{number}", line) for number, line in enumerate(text.split("\n")[:_TIMED_LINES], 1)]
         claims = replace(
@@ -51,12 +57,19 @@ def read_claims(submission: Submission) -> Claims:
 
 
 def _from_json(submission: Submission) -> Claims:
-    file = submission.named("submission.json")
+    file = submission.named("submission.json") or _named_otherwise(submission)
     if file is None:
         return Claims(problems=("There is no submission.json.",))
     if file.data is None:
         return Claims(problems=(f"{file.path} could not be read ({file.problem or 'no content'}).",))
     return read_submission_json(file.text, file.path)
+
+
+def _named_otherwise(submission: Submission) -> SubmissionFile | None:
+    """The only JSON file whose name speaks of a submission, where none has the name that is asked for."""
+    names = [(f.path.rsplit("/", 1)[-1].lower(), f) for f in submission.files]
+    found = [f for name, f in names if name.endswith(".json") and "submission" in name]
+    return found[0] if len(found) == 1 else None
 
 
 def _with_times(claims: Claims) -> Claims:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from auditor.claims import seeds as S
 from auditor.claims.model import Claim, Claims, SeedClaim
-from auditor.claims.passes import says_nothing, settle
+from auditor.claims.passes import is_mean, is_one, says_nothing, settle
 from auditor.claims.values import to_bytes, to_float, to_seconds, to_seed
 
 _TEXT_LIMIT = 400
@@ -72,13 +72,24 @@ def read_submission_json(text: str, name: str = "submission.json") -> Claims:
         return Claims(problems=tuple(problems))
     claims = _scalars(fields, name)
     rows = _seed_rows(fields, name, [claims.val_bpb.value] if claims.val_bpb else [])
-    claims = replace(claims, seeds=rows, raw=fields)
+    claims = replace(claims, seeds=rows, raw=fields, val_bpb=_mean_of_seeds(fields, name, claims.val_bpb, rows))
     if claims.artifact_bytes is None:
         sizes = [(r.artifact_bytes, r.where) for r in rows if r.artifact_bytes is not None]
         if sizes:
             largest = max(sizes)
             claims = replace(claims, artifact_bytes=Claim(largest[0], largest[1]))
     return replace(claims, problems=(*problems, *_not_understood(fields, claims, name)))
+
+
+def _mean_of_seeds(
+    fields: Mapping[str, object], name: str, claim: Claim[float] | None, rows: Sequence[SeedClaim]
+) -> Claim[float] | None:
+    """The mean where `val_bpb` is the figure of one of several seeds, and a key of its own holds their mean."""
+    figures = [row.val_bpb for row in rows if row.val_bpb is not None]
+    mean = _number(fields, tuple(key for key in _BPB if "mean" in key), name)
+    if claim is None or mean is None or len(figures) < 2:
+        return claim
+    return mean if is_one(claim.value, figures) and is_mean(mean.value, figures) else claim
 
 
 def _parse(text: str, name: str) -> tuple[Mapping[str, object] | None, list[str]]:

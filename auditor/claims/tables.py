@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from auditor.claims.model import SeedClaim
+from auditor.claims.model import Claim, SeedClaim
 from auditor.claims.passes import says_nothing, settle
 from auditor.claims.seeds import merge_rows
 from auditor.claims.values import first_figure, to_bytes, to_seconds, to_seed
@@ -23,6 +23,7 @@ _NAMED = ("ttt", "sliding", "final", "score", "post-ttt", "legal ttt")
 _BARE_BPB = re.compile(r"[0-7]\.\d{3,18}")
 _HIGHEST = 20.0  # a byte has eight bits; untrained models say more
 _NAME_LIMIT = 60
+_MEAN = re.compile(r"(?:\d{1,2}[- ]seed )?(?:mean|average|avg)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,21 @@ class _Columns:
     unnamed: int
 
 
-def seed_rows(lines: list[str], path: str, claims: Sequence[float]) -> tuple[SeedClaim, ...]:
+@dataclass(frozen=True, slots=True)
+class SeedTable:
+    """The rows of a README's tables of seeds, and the means that stand below them in the column of the result."""
+
+    rows: tuple[SeedClaim, ...]
+    means: tuple[Claim[float], ...]
+
+
+def seed_rows(lines: list[str], path: str, claims: Sequence[float]) -> SeedTable:
     """The first table whose rows are seeds and hold BPB; later tables fill in sizes and times of the same seeds.
 
     `claims` are the claimed scores in bits per byte: they tell which BPB column is the result.
     """
     rows: list[SeedClaim] = []
+    means: list[Claim[float]] = []
     headed = False
     for begin, end in _tables(lines):
         header, seeds = _by_rows(lines, begin, end, path)
@@ -62,10 +72,30 @@ def seed_rows(lines: list[str], path: str, claims: Sequence[float]) -> tuple[See
         if has_bpb and headed:
             known = {r.seed for r in rows}
             found = [r for r in found if r.seed in known]
+        if has_bpb and not headed:
+            means += _means_below(lines, begin, end, path, found)
         headed = headed or has_bpb
         rows += found
     merged = settle(merge_rows(rows), claims)
-    return tuple(r for r in merged if not says_nothing(r) and (r.val_bpb is not None or not headed))
+    kept = tuple(r for r in merged if not says_nothing(r) and (r.val_bpb is not None or not headed))
+    return SeedTable(kept, tuple(means))
+
+
+def _means_below(
+    lines: list[str], begin: int, end: int, path: str, rows: Sequence[SeedClaim]
+) -> Iterator[Claim[float]]:
+    """The mean in the column whose figures the rows were taken from."""
+    header = [plain(cell) for cell in cells_of(lines[begin])]
+    results = [row.val_bpb for row in rows if row.val_bpb is not None]
+    for index in range(begin + 2, end):
+        cells = cells_of(lines[index])
+        if not any(_MEAN.match(plain(cell)) for cell in cells[:2]):
+            continue
+        for column, heading in enumerate(header):
+            own = [row.figures.get(heading[:_NAME_LIMIT]) for row in rows]
+            figure = first_figure(plain(cells[column])) if column < len(cells) else None
+            if figure is not None and heading and own == results and 0 <= figure < _HIGHEST:
+                yield Claim(figure, f"{path}:{index + 1}")
 
 
 def plain(cell: str) -> str:

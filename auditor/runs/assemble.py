@@ -14,7 +14,7 @@ from auditor.runs.draft import Draft, number, whole
 from auditor.runs.evaluations import join_exact
 from auditor.runs.model import Evaluation, Run
 from auditor.runs.phases import waited_for
-from auditor.runs.score import choose_score, kind
+from auditor.runs.score import choose_score, is_final
 
 _NAMED_SEED = re.compile(r"seed[_\-=]?(\d{1,10})(?!\d)", re.IGNORECASE)
 _SHORT_SEED = re.compile(r"(?<![a-z0-9])sd?[_\-=]?(\d{1,10})(?![\da-z])", re.IGNORECASE)
@@ -89,7 +89,7 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         gates=draft.gates, gates_line=draft.gates_line,
         byte_sidecar=draft.byte_sidecar, byte_sidecar_line=draft.byte_sidecar_line,
         evaluated_apart_from_line=draft.evaluated_apart_from_line,
-        complete=any(kind(e) in ("adaptive", "sliding", "plain") for e in evaluations),
+        complete=any(is_final(e) for e in evaluations),
         echoes_source=echoes_source, content_digest=_digest(draft, evaluations),
     )  # fmt: skip
     score, because = choose_score(evaluations)

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from auditor.claims import Claim, Claims, SeedClaim
 from auditor.claims.passes import FIGURE_TOLERANCE, is_mean, is_one
-from auditor.runs.assemble import with_score
+from auditor.runs.assemble import seed_of_name, with_score
 from auditor.runs.evaluations import stem
 from auditor.runs.model import Evaluation, Run
 from auditor.runs.score import kind, prefer_exact, with_seconds
@@ -71,7 +71,7 @@ def _by_claim(runs: list[Run], claim: Claim[float] | None) -> tuple[Run, ...]:
 
 
 def _without_copies(runs: Sequence[Run]) -> list[Run]:
-    """One run per set of figures; the one that knows its seed, then the one with the dump, stands for the copies."""
+    """One run per set of figures; the one that knows its seed and is named after it, then the one with the dump."""
     best: dict[str, Run] = {}
     for run in runs:
         other = best.get(run.content_digest)
@@ -80,8 +80,10 @@ def _without_copies(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if best[run.content_digest] is run]
 
 
-def _weight(run: Run) -> tuple[bool, bool, int]:
-    return (run.seed is not None, run.val_tokens is not None, len(run.hyperparameters))
+def _weight(run: Run) -> tuple[bool, bool, bool, int]:
+    named, explicit = seed_of_name(run.log)
+    names_its_seed = explicit and named == run.seed
+    return (run.seed is not None, names_its_seed, run.val_tokens is not None, len(run.hyperparameters))
 
 
 def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim]) -> tuple[Run, ...]:
@@ -92,7 +94,7 @@ def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim]) -> tuple[Run, ...]:
         if own:
             match = min(own, key=lambda m: (m.distance > 1e-9, kind(m.evaluation) == "step", m.distance, m.run))
             chosen[match.run] = (match, claim)
-    result = []
+    result = _others_of_table(runs, seeds, chosen)
     for index in sorted(chosen):
         match, claim = chosen[index]
         what = f"seed {claim.seed}" if claim.seed is not None else "a seed"
@@ -100,7 +102,24 @@ def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim]) -> tuple[Run, ...]:
         if run.seed is None and claim.seed is not None:
             run = replace(run, seed=claim.seed, seed_source=f"{claim.where}, by the figure")
         result.append(run)
-    return tuple(result)
+    order = {run.log: position for position, run in enumerate(runs)}
+    return tuple(sorted(result, key=lambda run: (order[run.log], run.index)))
+
+
+def _others_of_table(
+    runs: list[Run], seeds: Sequence[SeedClaim], chosen: dict[int, tuple[_Match, SeedClaim]]
+) -> list[Run]:
+    """Where figures of a table are found: the only log of a seed whose figure there is another than its log's."""
+    if not chosen:
+        return []
+    found = {claim.seed for _, claim in chosen.values()}
+    others = []
+    for claim in seeds:
+        own = [i for i, run in enumerate(runs) if run.seed == claim.seed and run.complete and i not in chosen]
+        if claim.seed is not None and claim.seed not in found and len(own) == 1:
+            because = f"its seed is claimed in {claim.where}, with another figure"
+            others.append(replace(runs[own[0]], headline_because=because))
+    return others
 
 
 def _matches(runs: list[Run], value: float, seed: int | None) -> list[_Match]:

@@ -33,6 +33,17 @@ def kind(evaluation: Evaluation) -> str:
     return "sliding" if _SLIDING.search(label) else "plain"
 
 
+_OF_ARTIFACT = re.compile(r"quantized|round-?trip|\bint\d|sliding", re.IGNORECASE)
+
+
+def is_final(evaluation: Evaluation) -> bool:
+    """Whether a pass is one that a run ends with: a final one, or one of the quantized model to compare with."""
+    which = kind(evaluation)
+    if which == "diagnostic":
+        return _OF_ARTIFACT.search(evaluation.label) is not None and "pre" not in evaluation.label.lower()
+    return which != "step"
+
+
 def choose_score(evaluations: Sequence[Evaluation]) -> tuple[Evaluation | None, str]:
     """The evaluation that stands for the run, and why.
 

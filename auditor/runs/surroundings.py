@@ -8,7 +8,8 @@ from typing import Literal
 from auditor.runs.draft import Draft, whole
 
 _GPU = re.compile(
-    r"\b(?:NVIDIA |Tesla |GeForce )?(?:GH200|GB200|GB10|[HBALVT]\d{1,3}S?|RTX(?: PRO)? ?[A-Z]?\d{3,4}(?: Ti| SUPER)?)"
+    r"\b(?:NVIDIA |Tesla |GeForce )?(?:GH200|GB200|GB10|[HBALVT]\d{1,3}[SZGX]?|MI\d{3}X?"
+    r"|RTX(?: PRO)? ?[A-Z]?\d{3,4}(?: Ti| SUPER)?)"
     r"(?:[- ](?:SXM\d?|PCIe|NVL|HBM\d\w?|\d{2,3}GB|Ti|Laptop|Blackwell|Ada)){0,5}\b"
 )
 _WORLD = re.compile(r"(?:world[_ ]size|nproc[_-]per[_-]node|num_gpus)\s{0,2}[:= ]\s{0,3}(\d{1,4})\b", re.IGNORECASE)

@@ -7,7 +7,7 @@ from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
 from rules.examples.folders import folder, log, script, seeds
 from rules.law.limits import LIMITS
-from rules.law.standing import claimed_at, most_claimed, name, place, pull, readme
+from rules.law.standing import claimed_at, most_claimed, name, not_understood, place, pull, readme
 
 ID = "artifact-cap"
 
@@ -33,11 +33,14 @@ def check(facts: Facts) -> Ruling:
                     claimed_at(claim),
                 )
             )
+    unread = not_understood(facts.headline, "artifact")
+    if not logged and unread and not findings:
+        return not_checked(unread)
     if not logged and claim is None:
         return not_checked(
             "no log or claim states the artifact's size; the `Total submission size` line of the run would decide"
         )
-    return found(findings, summary)
+    return found(findings, summary, unchecked=unread)
 
 
 def _size(run: Run) -> int | None:

@@ -11,7 +11,17 @@ from auditor.runs import Run
 from auditor.runs.score import near
 from rules.examples.folders import folder, log, seeds
 from rules.law.limits import LIMITS
-from rules.law.standing import claimed_at, is_record, most_claimed, name, place, pull, readme, wrong_hardware
+from rules.law.standing import (
+    claimed_at,
+    is_record,
+    most_claimed,
+    name,
+    not_understood,
+    place,
+    pull,
+    readme,
+    wrong_hardware,
+)
 
 ID = "eval-time-cap"
 
@@ -22,7 +32,7 @@ def check(facts: Facts) -> Ruling:
     cap = LIMITS.eval_cap_seconds
     timed = [(run, run.eval_seconds) for run in facts.headline if run.eval_seconds is not None]
     findings = [
-        _over(facts, run, f"{name(run)} scored for {seconds:,.1f} s", seconds, place(run, _line(run)))
+        _over(facts, run, f"{name(run)} scored for {seconds:,.1f} s{_adapted(run)}", seconds, place(run, _line(run)))
         for run, seconds in timed
         if seconds > cap
     ]
@@ -34,8 +44,12 @@ def check(facts: Facts) -> Ruling:
         if timed:
             finding = replace(finding, outcome=Outcome.WARNING, message=f"{finding.message}; the logs behind it do not")
         findings.append(finding)
+    unread = not_understood(facts.headline, "evaluation time")
     if timed:
-        return found(findings, f"the longest scoring pass took {max(s for _, s in timed):,.1f} s of {cap:.0f}")
+        summary = f"the longest scoring pass took {max(s for _, s in timed):,.1f} s of {cap:.0f}"
+        return found(findings, summary, unchecked=unread)
+    if unread and not findings:
+        return not_checked(unread)
     if claim is not None:
         return found(findings, f"claims {claim.value:,.1f} s of evaluation; no log says")
     return not_checked("no log or claim states how long the scoring pass took")
@@ -50,7 +64,8 @@ def _chained(run: Run) -> Finding | None:
     if score is None or run.eval_seconds is None or _ADAPTS.search(score.label):
         return None
     adapted = [e for e in run.evaluations if e.line < score.line and _ADAPTS.search(e.label)]
-    before = [e.seconds for e in adapted if e.seconds and not near(e, score)]
+    counted = {p.seconds for p in run.passes}  # timed by a line of their own, and in the run's seconds already
+    before = [e.seconds for e in adapted if e.seconds and not near(e, score) and e.seconds not in counted]
     total = max(before, default=0.0) + run.eval_seconds
     if not before or total <= LIMITS.eval_cap_seconds:
         return None
@@ -61,18 +76,26 @@ def _chained(run: Run) -> Finding | None:
     return Finding(ID, Outcome.WARNING, message, place(run, score.line))
 
 
+def _adapted(run: Run) -> str:
+    return f", {run.waited_seconds:,.1f} s of adaptation before it included" if run.waited_seconds else ""
+
+
 def _line(run: Run) -> int | None:
     return run.score.line if run.score else None
 
 
 def _over(facts: Facts, run: Run | None, what: str, seconds: float, where: Location) -> Finding:
     message = f"{what}, {seconds - LIMITS.eval_cap_seconds:,.1f} s past the cap"
+    outside = sum(p.seconds for p in run.passes if p.outside) if run is not None else 0.0
     other = wrong_hardware(run, facts.claims)
     if not is_record(facts):
         note = "; not a record attempt, so this only keeps it off the leaderboard"
         return Finding(ID, Outcome.WARNING, message + note, where)
     if other:
         return Finding(ID, Outcome.WARNING, f"{message}; the cap speaks of 8xH100 and this ran on {other}", where)
+    if run is not None and seconds - outside <= LIMITS.eval_cap_seconds:
+        # Nobody has ruled on work that the score needs outside of the timer.
+        return Finding(ID, Outcome.DISPUTED, f"{message}, {outside:,.1f} s of it outside the log's timer", where)
     return Finding(ID, Outcome.VIOLATION, message, where)
 
 

@@ -57,9 +57,7 @@ RULE = Rule(
     ),
     check=check,
     examples=(
-        Example(
-            "four GPUs", "breaks", folder(logs={**seeds(), 42: log(42, 1.1001, world_size=4)}), Outcome.WARNING
-        ),
+        Example("four GPUs", "breaks", folder(logs={**seeds(), 42: log(42, 1.1001, world_size=4)}), Outcome.WARNING),
         Example("another GPU", "breaks", folder(logs=seeds(gpu="NVIDIA H200")), Outcome.WARNING),
         Example("8xH100", "legal", folder(), Outcome.PASS),
         Example(

@@ -13,6 +13,7 @@ from rules.law.standing import (
     is_record,
     most_claimed,
     name,
+    not_understood,
     over_time,
     place,
     pull,
@@ -24,11 +25,15 @@ ID = "train-time-cap"
 
 
 def check(facts: Facts) -> Ruling:
-    timed = [(run, run.train_seconds) for run in facts.headline if run.train_seconds is not None]
+    timed = [(run, _whole(run)) for run in facts.headline if run.train_seconds is not None]
     findings = [f for run, seconds in timed if (f := _judge(facts, run, seconds)) is not None]
+    unread = not_understood(facts.headline, "training time")
     if timed:
         longest = max(seconds for _, seconds in timed)
-        return found(findings, f"the longest training took {longest:.3f} s of {LIMITS.train_cap_seconds:.0f}")
+        summary = f"the longest training took {longest:.3f} s of {LIMITS.train_cap_seconds:.0f}"
+        return found(findings, summary, unchecked=unread)
+    if unread:
+        return not_checked(unread)
     claim = most_claimed(facts, "train_seconds")
     if claim is not None:
         outcome = over_time(claim.value, LIMITS.train_cap_seconds)
@@ -43,11 +48,17 @@ def check(facts: Facts) -> Ruling:
     return found(findings, "", unchecked="") if findings else not_checked("no log or claim states the training time")
 
 
+def _whole(run: Run) -> float:
+    """The loop's time, and that of training which followed its stop."""
+    return (run.train_seconds or 0.0) + (run.burst_seconds or 0.0)
+
+
 def _judge(facts: Facts, run: Run, seconds: float) -> Finding | None:
     outcome = over_time(seconds, LIMITS.train_cap_seconds)
     if outcome is None or (outcome is Outcome.WARNING and not is_record(facts)):
         return None
-    message = f"{name(run)} trained for {seconds:,.3f} s{_excess(seconds)}"
+    burst = f", {run.burst_seconds:,.1f} s of it after the stop of the loop" if run.burst_seconds else ""
+    message = f"{name(run)} trained for {seconds:,.3f} s{burst}{_excess(seconds)}"
     return _soften(facts, run, Finding(ID, outcome, message, place(run, run.train_seconds_line)))
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from auditor.claims import SeedClaim
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
 from rules.analysis.log_epochs import unexplained
 from rules.analysis.trace import shortened, unreadable
+from rules.evidence._comparison import differences
 from rules.examples.folders import folder, log, script, seeds
 from rules.law.limits import LIMITS
 from rules.law.standing import claimed_at, distinct, name, place, pull
@@ -34,7 +33,8 @@ def check(facts: Facts) -> Ruling:
     if claim is not None:
         findings += _against_logs(facts, claim.value, claimed_at(claim), scored)
         findings += _against_words(facts, claim.value)
-    findings += _seed_rows(facts.claims.seeds, scored)
+    findings += _not_finite(facts)
+    findings += differences(facts, ID, scored)
     findings += _sizes(facts, scored)
     findings += _settings(facts)
     findings += _code_of_another_run(facts)
@@ -92,18 +92,15 @@ def _stated(facts: Facts, claim: float) -> bool:
     return any(abs(float(figure) - claim) <= LIMITS.claim_tolerance_bpb for figure in figures)
 
 
-def _seed_rows(rows: Iterable[SeedClaim], scored: list[Run]) -> list[Finding]:
+def _not_finite(facts: Facts) -> list[Finding]:
+    """A run whose final evaluation printed nan or inf has no score, whatever its other lines show."""
     findings = []
-    for row in rows:
-        same = [run for run in scored if row.seed is not None and run.seed == row.seed and run.val_bpb is not None]
-        if row.val_bpb is None or not same:
-            continue
-        nearest = min(same, key=lambda run: abs((run.val_bpb or 0.0) - (row.val_bpb or 0.0)))
-        off = row.val_bpb - (nearest.val_bpb or 0.0)
-        if abs(off) > LIMITS.claim_tolerance_bpb:
-            message = f"claims {row.val_bpb:.5f} for seed {row.seed}, its log shows {nearest.val_bpb:.5f} ({off:+.5f})"
-            line = nearest.score.line if nearest.score else None
-            findings.append(Finding(ID, Outcome.WARNING, message, place(nearest, line)))
+    for run in distinct(facts.headline):
+        final = run.not_finite
+        if final is not None:
+            label = f"`{final.label}`" if final.label else "the last line"
+            message = f"the final evaluation of {name(run)}, {label}, printed {final.printed}: it has no final score"
+            findings.append(Finding(ID, Outcome.VIOLATION, message, place(run, final.line)))
     return findings
 
 

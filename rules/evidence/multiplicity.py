@@ -17,9 +17,7 @@ def check(facts: Facts) -> Ruling:
     if rivals:
         message = f"the pull request adds further record candidates ({listed(rivals)}); the best of several is no test"
         return found([Finding(ID, Outcome.WARNING, message)], "")
-    return not_checked(
-        "whether the author opened several candidates at a time needs the list of their pull requests"
-    )
+    return not_checked("whether the author opened several candidates at a time needs the list of their pull requests")
 
 
 RULE = Rule(

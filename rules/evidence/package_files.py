@@ -105,9 +105,7 @@ RULE = Rule(
         Example("a claim that is a list", "breaks", folder(extra={"submission.json": "[]\n"}), Outcome.VIOLATION),
         Example("no README", "breaks", folder(drop=("README.md",)), Outcome.WARNING),
         Example("everything there", "legal", folder(), Outcome.PASS),
-        Example(
-            "files beyond what is needed", "legal", folder(extra={"requirements.txt": "torch\n"}), Outcome.PASS
-        ),
+        Example("files beyond what is needed", "legal", folder(extra={"requirements.txt": "torch\n"}), Outcome.PASS),
     ),
     not_decidable="A plain folder shows nothing of what the pull request changes elsewhere.",
 )

@@ -20,7 +20,8 @@ PROCESS = f"{REPOSITORY}#submission-process"
 
 _GPU_COUNT = re.compile(r"(\d{1,3}) ?[x×*] ?(?:nvidia )?[a-z]{1,4} ?\d{2,4}", re.IGNORECASE)
 _GPU_NAME = re.compile(
-    r"\b(G?H ?100|G?H ?200|G?B ?200|B ?300|A ?100|A ?10G?|A ?40|V ?100|L ?40S?|L4|T4|MI ?300X?|RTX ?\w{0,3} ?\d{3,4}"
+    r"\b(G?H ?100|G?H ?200|G?B ?200|B ?300|A ?100|A ?10G?|A ?40|V ?100|L ?40S?|L ?20Z?|L4|T4|H ?20|H ?800|A ?800"
+    r"|MI ?300X?|RTX ?\w{0,3} ?\d{3,4}"
     r"|[2345]0[6-9]0|GB ?10|M[1-5] (?:Pro|Max|Ultra)|TPU|CPU)\b",
     re.IGNORECASE,
 )
@@ -87,6 +88,12 @@ def wrong_hardware(run: Run | None, claims: Claims) -> str:
     return ", ".join(what)
 
 
+def gpu_model(text: str) -> str:
+    """`H100`, `RTX4090`: the GPU that a text names, without its form and memory; "" where it names none."""
+    match = _GPU_NAME.search(text)
+    return re.sub(r"[ G]|Q$", "", match.group().upper()).replace("RTX", "") if match else ""
+
+
 def _hardware_known(run: Run | None, claims: Claims) -> bool:
     claimed = claims.hardware.value if claims.hardware else ""
     return bool((run and (run.gpu or run.world_size is not None)) or _GPU_NAME.search(claimed))
@@ -134,6 +141,15 @@ def most_claimed(facts: Facts, what: Literal["train_seconds", "eval_seconds", "a
 def name(run: Run) -> str:
     """`train_seed42.log (seed 42)`"""
     return f"{run.log} (seed {run.seed})" if run.seed is not None else run.log
+
+
+def not_understood(runs: Iterable[Run], what: str) -> str:
+    """Why a figure of the first run that prints it in a way nobody understands is not known, "" where all are."""
+    for run in runs:
+        if what in run.unread:
+            said = next((p for p in run.problems if what in p), "")
+            return f"{name(run)} prints its {what} in a way that is not understood. {said}".strip()
+    return ""
 
 
 def listed(values: Iterable[object]) -> str:

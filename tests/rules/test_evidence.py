@@ -286,7 +286,7 @@ def test_a_seed_that_is_claimed_better_than_its_log() -> None:
     row = SeedClaim("submission.json:seed_results.42", 42, val_bpb=1.09)
     claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), seeds=(row,))
     ruling = claim_mismatch.RULE.check(some_facts(a_run(), claims=claims))
-    assert ruling.outcome is Outcome.WARNING
+    assert ruling.outcome is Outcome.VIOLATION
     assert "seed 42" in ruling.reason
 
 

@@ -183,7 +183,6 @@ def test_an_artifact_size_is_read_wherever_it_stands(line: str, size: int | None
     assert (claim.value if claim else None) == size
     if claim is not None:
         assert claim.where == "README.md:101"
-        assert read(readme=readme, claims='{"bytes_total": 15900000}').readme_artifact_bytes is None
 
 
 def test_a_size_is_not_the_tail_of_a_larger_one() -> None:

@@ -1,0 +1,234 @@
+"""Everything that two places of a submission state of one thing, compared: README, submission.json and logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from auditor.claims import Claim, Claims, SeedClaim
+from auditor.findings import Finding, Location, Outcome
+from auditor.rule import Facts
+from auditor.runs import Run
+from rules.law.limits import LIMITS
+from rules.law.standing import claimed_at, gpu_model, name
+
+_SECONDS, _SECONDS_SHARE = 2.0, 0.01  # what rounding makes of a time
+_ROUND_STEPS = 10
+_PER_SEED = re.compile(r"(?<![\w.])(\d{1,2})[- ]seeds?\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A figure and where it stands: `README.md:31`, `submission.json:val_bpb`, `train_seed42.log:310`."""
+
+    value: float
+    where: str
+    logged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is compared: its name and unit, what rounding may do to it, and whether more of it ranks a submission."""
+
+    name: str
+    unit: str
+    digits: int
+    ranks: bool
+
+    def close(self, left: float, right: float) -> bool:
+        larger = max(abs(left), abs(right))
+        if self.unit == "bytes":
+            # Megabytes with one or two digits are rounded; bytes are not.
+            rounded = [v for v in (left, right) if v % 1_000 == 0]
+            coarse = 100_000 if any(v % 100_000 == 0 for v in rounded) else 10_000 if rounded else 0
+            return abs(left - right) <= coarse
+        if self.unit == "s":
+            return abs(left - right) <= max(_SECONDS, _SECONDS_SHARE * larger)
+        if self.unit == "steps":
+            rounded = [v for v in (left, right) if v % _ROUND_STEPS == 0]
+            return abs(left - right) <= (max(100.0, 0.01 * larger) if rounded else 1.0)
+        return abs(left - right) <= LIMITS.claim_tolerance_bpb
+
+    def text(self, value: float) -> str:
+        unit = "" if self.unit in ("steps", "BPB") else f" {self.unit}"
+        return f"{value:,.{self.digits}f}{unit}"
+
+
+BPB = Measure("val_bpb", "BPB", 5, True)
+ARTIFACT = Measure("artifact", "bytes", 0, False)
+CODE = Measure("code", "bytes", 0, False)
+STEPS = Measure("steps", "steps", 0, False)
+TRAINING = Measure("training", "s", 1, False)
+EVALUATION = Measure("evaluation", "s", 1, False)
+
+
+def differences(facts: Facts, rule: str, scored: Sequence[Run]) -> list[Finding]:
+    """One finding for each figure that two places state differently."""
+    found: list[Finding] = []
+    claims = facts.claims
+    found += _means(facts, rule, scored)
+    for seed, places in _by_seed(claims, scored).items():
+        others = [e.val_bpb for run in scored if run.seed == seed for e in run.evaluations if e.val_bpb is not None]
+        for measure, stated in places.items():
+            found += _pair(rule, measure, stated, f" for seed {seed}", others if measure is BPB else ())
+    found += _pair(rule, ARTIFACT, _claimed(claims.artifact_bytes, claims.readme_artifact_bytes), "")
+    found += _code(rule, claims, scored)
+    found += _times(rule, claims, scored)
+    found += _hardware(rule, claims, scored)
+    found += _seed_count(facts, rule, scored)
+    return found
+
+
+def _claimed(*claims: Claim[int] | Claim[float] | None) -> list[Stated]:
+    return [Stated(float(claim.value), claim.where) for claim in claims if claim is not None]
+
+
+def _means(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
+    """A mean that the README states against the one that submission.json claims."""
+    claim = facts.claims.val_bpb
+    if claim is None:
+        return
+    shown = [run.val_bpb for run in scored if run.val_bpb is not None]
+    mean = sum(shown) / len(shown) if shown else None
+    for stated in facts.claims.readme_means:
+        if BPB.close(stated.value, claim.value):
+            continue
+        better = mean is not None and stated.value < mean and not BPB.close(stated.value, mean)
+        proof = f", the logs show {mean:.5f}" if mean is not None else ""
+        message = f"{stated.where} states a mean of {stated.value:.5f}, {claim.where} {claim.value:.5f}{proof}"
+        yield Finding(rule, Outcome.VIOLATION if better else Outcome.WARNING, message, claimed_at(stated))
+        return
+
+
+def _by_seed(claims: Claims, scored: Sequence[Run]) -> dict[int, dict[Measure, list[Stated]]]:
+    """What each place states of each seed; the logs last."""
+    found: dict[int, dict[Measure, list[Stated]]] = {}
+    for row in (*claims.seeds, *claims.readme_seeds):
+        if row.seed is not None:
+            for measure, value in _of_row(row):
+                found.setdefault(row.seed, {}).setdefault(measure, []).append(Stated(value, row.where))
+    for run in scored:
+        if run.seed is not None and run.seed in found:
+            for measure, value, line in _of_run(run):
+                where = f"{run.log}:{line}" if line else run.log
+                found[run.seed].setdefault(measure, []).append(Stated(value, where, logged=True))
+    return found
+
+
+def _of_row(row: SeedClaim) -> Iterator[tuple[Measure, float]]:
+    values = (
+        (BPB, row.val_bpb),
+        (ARTIFACT, row.artifact_bytes),
+        (CODE, row.code_bytes),
+        (STEPS, row.steps),
+        (TRAINING, row.train_seconds),
+    )
+    return ((measure, float(value)) for measure, value in values if value is not None)
+
+
+def _of_run(run: Run) -> Iterator[tuple[Measure, float, int | None]]:
+    values = (
+        (BPB, run.val_bpb, run.score.line if run.score else None),
+        (ARTIFACT, run.artifact_bytes, run.artifact_line),
+        (CODE, run.code_bytes, None),
+        (STEPS, run.steps, None),
+        (TRAINING, run.train_seconds, run.train_seconds_line),
+    )
+    return ((measure, float(value), line) for measure, value, line in values if value is not None)
+
+
+def _pair(
+    rule: str, measure: Measure, stated: Sequence[Stated], of: str, others: Sequence[float] = ()
+) -> Iterator[Finding]:
+    """The first two places that differ; several logs of one seed speak for each other.
+
+    `others` are figures of the logs that are not their results: a claim that is one of them is no invention.
+    """
+    logs = [s for s in stated if s.logged]
+    said = [s for s in stated if not s.logged]
+    for claim in said:
+        if logs and not any(measure.close(claim.value, s.value) for s in logs):
+            nearest = min(logs, key=lambda s: abs(s.value - claim.value))
+            finding = _differs(rule, measure, claim, nearest, of)
+            shown = any(measure.close(claim.value, value) for value in others)
+            yield replace(finding, outcome=Outcome.WARNING) if shown else finding
+            return
+    for index, claim in enumerate(said):
+        other = next((s for s in said[index + 1 :] if not measure.close(claim.value, s.value)), None)
+        if other is not None:
+            yield _differs(rule, measure, claim, other, of)
+            return
+
+
+def _differs(rule: str, measure: Measure, claim: Stated, other: Stated, of: str) -> Finding:
+    message = (
+        f"{claim.where} states {measure.text(claim.value)} of {measure.name}{of}, "
+        f"{other.where} {'shows' if other.logged else 'states'} {measure.text(other.value)}"
+    )
+    better = measure.ranks and other.logged and claim.value < other.value
+    return Finding(rule, Outcome.VIOLATION if better else Outcome.WARNING, message, _place(claim.where))
+
+
+def _place(where: str) -> Location:
+    return claimed_at(Claim(0.0, where))
+
+
+def _code(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
+    """The claimed code size against every way in which the logs count it."""
+    claim = claims.code_bytes
+    shown = {
+        float(size): run
+        for run in scored
+        for size in (run.code_bytes, run.code_bytes_compressed, run.code_bytes_uncompressed)
+        if size
+    }
+    if claim is None or not shown or any(CODE.close(claim.value, size) for size in shown):
+        return
+    size = min(shown, key=lambda s: abs(s - claim.value))
+    yield _differs(rule, CODE, Stated(float(claim.value), claim.where), Stated(size, shown[size].log, True), "")
+
+
+def _times(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
+    """A claimed time that is shorter than what the logs show, or two claims that differ."""
+    trained = [(run.train_seconds, run) for run in scored if run.train_seconds is not None]
+    evaluated = [(run.eval_seconds, run) for run in scored if run.eval_seconds is not None]
+    for measure, claim, readme, shown in (
+        (TRAINING, claims.train_seconds, claims.readme_train_seconds, trained),
+        (EVALUATION, claims.eval_seconds, claims.readme_eval_seconds, evaluated),
+    ):
+        if claim is None:
+            continue
+        least = min(shown, key=lambda pair: pair[0], default=None)
+        if least is not None and claim.value < least[0] and not measure.close(claim.value, least[0]):
+            yield _differs(rule, measure, Stated(claim.value, claim.where), Stated(least[0], least[1].log, True), "")
+        elif readme is not None and claim.where != readme.where:
+            yield from _pair(rule, measure, _claimed(claim, readme), "")
+
+
+def _hardware(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
+    """The model of the GPUs that is claimed against the one that a log names."""
+    claimed = gpu_model(claims.hardware.value) if claims.hardware else ""
+    if claims.hardware is None or not claimed:
+        return
+    for run in scored:
+        shown = gpu_model(run.gpu or "")
+        if shown and shown != claimed:
+            message = f"{claims.hardware.where} names {claimed} GPUs, {name(run)} ran on {run.gpu}"
+            better = claimed == "H100"
+            yield Finding(rule, Outcome.VIOLATION if better else Outcome.WARNING, message, claimed_at(claims.hardware))
+            return
+
+
+def _seed_count(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
+    """More seeds claimed than logs show."""
+    said = [row.seed for row in facts.claims.seeds if row.seed is not None]
+    shown = {run.seed for run in facts.runs if run.seed is not None and run.complete}
+    if len(scored) < 1 or not said or any(run.seed is None for run in scored):
+        return
+    missing = [seed for seed in dict.fromkeys(said) if seed not in shown]
+    if missing:
+        listed = ", ".join(map(str, missing))
+        which = f"seed{'s' if len(missing) > 1 else ''} {listed}"
+        message = f"submission.json states {len(set(said))} seeds; no log shows {which}"
+        yield Finding(rule, Outcome.WARNING, message, Location("submission.json"))
