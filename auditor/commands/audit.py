@@ -33,6 +33,10 @@ def _main(arguments: Sequence[str]) -> int:
         from auditor.commands.queue import run
 
         return run(arguments[1:])
+    if arguments[:1] == ["worker"]:
+        from auditor.commands.cluster_worker import work
+
+        return work(arguments[1:])
     options = read(arguments)
     if options.rules or options.explain is not None:
         return _catalogue(options)

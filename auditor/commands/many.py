@@ -12,7 +12,7 @@ from auditor.commands.law import law, waivers
 from auditor.commands.options import Options
 from auditor.commands.output import Progress, colour, output, width
 from auditor.commands.process import BROKEN, FAILED, NOT_JUDGED, OK, UsageError, say
-from auditor.commands.work import Task, audit, exit_status, load, unloaded
+from auditor.commands.work import Task, Terms, audit, exit_status, load, unloaded
 
 if TYPE_CHECKING:
     from auditor.judgement.model import Report
@@ -72,7 +72,7 @@ def _tasks(options: Options) -> Sequence[Task]:
     return tasks
 
 
-def prepared(options: Options) -> None:
+def prepared(options: Terms) -> None:
     """What is wrong with baseline, waivers or rules is said once, before workers start; they find all loaded."""
     if options.baseline not in (None, "auto", "none"):
         from auditor.commands.stats_law import source

@@ -163,6 +163,7 @@ class Task:
     pr: int | None = None
     path: str | None = None
     loaded: Submission | None = None
+    refused: str = ""  # why it could not be loaded there
 
     @property
     def name(self) -> str:
@@ -179,8 +180,10 @@ class Task:
 
 def load(task: Task, repo: Path | None, folder: str | None = None) -> Submission:
     """Raises SubmissionError."""
-    from auditor.submission import Clone, load_path
+    from auditor.submission import Clone, SubmissionError, load_path
 
+    if task.refused:
+        raise SubmissionError(task.refused)
     if task.loaded is not None:
         return task.loaded
     if task.pr is not None:

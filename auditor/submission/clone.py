@@ -13,7 +13,7 @@ from auditor.submission.change import ChangeSet, pick
 from auditor.submission.history import Mainline, Span, read_mainline, span_of
 from auditor.submission.layout import track_of
 from auditor.submission.model import Submission, SubmissionError
-from auditor.submission.objects import Objects
+from auditor.submission.objects import MissingObject, Objects
 from auditor.submission.repository import Repository
 from auditor.submission.trees import entry_at, files_below
 
@@ -87,6 +87,17 @@ class Clone:
     def pull_requests(self) -> list[int]:
         """The numbers of the pull requests whose heads the clone has, ascending."""
         return sorted(self._refs.heads)
+
+    def heads(self) -> dict[int, str]:
+        """The head commit's id of every pull request that the clone has, by number."""
+        return dict(sorted(self._refs.heads.items()))
+
+    def authored(self, pr: int) -> str | None:
+        """The ISO 8601 date of the head commit, None where it is not known."""
+        try:
+            return self._objects.commit(self._refs.heads[pr]).authored
+        except (KeyError, MissingObject):
+            return None
 
     def load(self, pr: int, *, folder: str | None = None) -> Submission:
         """The record folder that a pull request adds; `folder` chooses among several.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
-from typing import Literal
+from typing import Literal, Protocol
 
 from auditor.claims import Claim, Claims
 from auditor.claims.stated import times
 from auditor.findings import Location, Outcome
 from auditor.rule import Facts, Source
 from auditor.runs import Run
+from auditor.submission import Submission
 from rules.law.limits import LIMITS
 
 REPOSITORY = "https://github.com/openai/parameter-golf"
@@ -40,7 +41,17 @@ def issue(number: int, said: str, day: str) -> Source:
     return Source(f"{REPOSITORY}/issues/{number}", said, day)
 
 
-def is_record(facts: Facts) -> bool:
+class Stated(Protocol):
+    """What standing and day are read off: facts, or a report."""
+
+    @property
+    def submission(self) -> Submission: ...
+
+    @property
+    def claims(self) -> Claims: ...
+
+
+def is_record(facts: Stated) -> bool:
     """Whether the submission asks for a place on the leaderboard.
 
     It does in a record track unless it says that it does not. A folder of no known track counts as one: who
@@ -52,7 +63,7 @@ def is_record(facts: Facts) -> bool:
     return not re.search(r"non[-_ ]?record|unlimited", track, re.IGNORECASE)
 
 
-def dated(facts: Facts) -> date | None:
+def dated(facts: Stated) -> date | None:
     """The day that the submission bears: submission.json, else the folder's name, else the head commit."""
     name = facts.submission.folder.rstrip("/").rsplit("/", 1)[-1]
     claimed = facts.claims.date.value if facts.claims.date else ""

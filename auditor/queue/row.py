@@ -1,0 +1,122 @@
+"""What a table says of one audited pull request: a value, and a row of the store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any
+
+from auditor.findings import Outcome
+from auditor.judgement.model import Report
+from auditor.report import view
+from auditor.report.text import one_line
+from auditor.significance.model import Figure
+
+_TITLE, _MESSAGE = 160, 300  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pull request. Scores in bits per byte; "" and None where nothing is known. All text is untrusted.
+
+    `attempt`: it asks for a place among the records. `gain_bpb`, `gain_nats`, `p` and `bar_met` are those of the test
+    against the record that stood (`base`). `figures` holds (bits per byte, nats per token or None) of each seed that
+    counts, as JSON. `deciding` and `warned` are ids of rules, the gravest first; `waived` those that a maintainer
+    waived. `said` is what the maintainers did: accepted, ruled-out, merged or "".
+    """
+
+    pr: int
+    head: str
+    folder: str
+    title: str
+    author: str
+    track: str
+    day: str
+    attempt: bool
+    verdict: str
+    class_: str
+    because: str
+    deciding: str
+    warned: str
+    waived: str
+    unchecked: int
+    bpb: float | None
+    mean: float | None
+    seeds: int
+    base: str
+    gain_bpb: float | None
+    gain_nats: float | None
+    p: float | None
+    bar_met: bool | None
+    said: str
+    said_text: str
+    figures: str
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that decide."""
+        return tuple(rule for rule in self.deciding.split(",") if rule)
+
+    def seed_figures(self) -> tuple[Figure, ...]:
+        """The figures of the seeds that count, for a test against another record."""
+        return tuple(Figure(bpb, loss, seed, log) for bpb, loss, seed, log in json.loads(self.figures))
+
+
+COLUMNS: tuple[str, ...] = tuple(item.name for item in fields(Row))
+
+
+def values(row: Row) -> tuple[Any, ...]:
+    """The row's fields in the order of `COLUMNS`."""
+    return tuple(getattr(row, name) for name in COLUMNS)
+
+
+def from_values(given: tuple[Any, ...]) -> Row:
+    """The row that `values` was made of; SQLite has no booleans."""
+    known = dict(zip(COLUMNS, given, strict=True))
+    known["attempt"] = bool(known["attempt"])
+    known["bar_met"] = None if known["bar_met"] is None else bool(known["bar_met"])
+    return Row(**known)
+
+
+def row_of(report: Report, *, head: str, day: str, attempt: bool) -> Row:
+    """A report as a row. `day` is the ISO day that the submission bears, "" where none is known."""
+    submission, claims = report.submission, report.claims
+    runs = view.shown_runs(report)
+    spread = view.spread(runs)
+    deciding = list(dict.fromkeys(finding.rule for finding in view.deciding(report)))
+    deciding += [row.rule for row in view.bare_outcomes(report) if row.outcome in view.DECIDING]
+    warned = dict.fromkeys(finding.rule for finding in view.warnings(report))
+    test = report.significance
+    bar = test.deciding if test is not None else None
+    bpb, nats = (test.in_unit("bpb"), test.in_unit("nats")) if test is not None else (None, None)
+    claim = claims.val_bpb or claims.readme_val_bpb
+    first = view.deciding(report)[0].message if view.deciding(report) else view.remark(report)
+    name = submission.folder.rstrip("/").rsplit("/", 1)[-1]
+    return Row(
+        pr=submission.pr or 0,
+        head=head,
+        folder=submission.folder,
+        title=one_line((claims.name.value if claims.name else "") or submission.title or name, _TITLE),
+        author=one_line(claims.author.value if claims.author else "", 80),
+        track=submission.track or "",
+        day=day,
+        attempt=attempt,
+        verdict=str(report.verdict),
+        class_=report.verdict_class or "",
+        because=one_line(first, _MESSAGE),
+        deciding=",".join(deciding),
+        warned=",".join(warned),
+        waived=",".join(sorted({waiver.rule for waiver in report.waivers})),
+        unchecked=sum(row.outcome is Outcome.NOT_CHECKED for row in report.outcomes),
+        bpb=claim.value if claim else None,
+        mean=spread[0] if spread else None,
+        seeds=sum(run.val_bpb is not None for run in runs),
+        base=test.base.name if test is not None else "",
+        gain_bpb=bpb.base.mean - bpb.new.mean if bpb is not None else None,
+        gain_nats=nats.base.mean - nats.new.mean if nats is not None else None,
+        p=bar.p if bar is not None else None,
+        bar_met=bar.met if bar is not None else None,
+        said=report.said[0].what if report.said else "",
+        said_text="; ".join(one.text for one in report.said),
+        figures=json.dumps([(f.val_bpb, f.val_loss, f.seed, f.log) for f in test.new.figures] if test else []),
+    )
