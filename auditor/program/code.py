@@ -7,10 +7,18 @@ from functools import cached_property
 from typing import TypeVar
 
 from auditor.config import Configuration
+from auditor.program.adapters import Kept, kept_over_resets
+from auditor.program.attention import Attention, attention
 from auditor.program.bytes.constant import ConstantBytes, constant_bytes
 from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
+from auditor.program.helpers_c import CText, c_texts
+from auditor.program.mixtures.gates import c_target_gates, target_gates
+from auditor.program.mixtures.in_c import c_mixtures
+from auditor.program.mixtures.product import product_mixtures
+from auditor.program.mixtures.spread import ByteMixture, spread_mixtures
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen, modules
+from auditor.program.shifts import Smear, smears
 from auditor.source import Sources
 
 T = TypeVar("T")
@@ -31,6 +39,10 @@ class Code:
     def _each(self, question: Callable[[Module], Iterable[T]]) -> tuple[T, ...]:
         return tuple(answer for module in self._modules for answer in question(module))
 
+    @cached_property
+    def _helpers(self) -> tuple[CText, ...]:
+        return tuple(c_texts(self.sources, self.program))
+
     @property
     def is_read(self) -> bool:
         """Whether there is any Python text that could be read."""
@@ -48,3 +60,29 @@ class Code:
     @cached_property
     def constant_bytes(self) -> tuple[ConstantBytes, ...]:
         return self._each(constant_bytes)
+
+    @cached_property
+    def byte_mixtures(self) -> tuple[ByteMixture, ...]:
+        in_python = self._each(lambda module: (*spread_mixtures(module), *product_mixtures(module)))
+        return (*in_python, *(mixture for helper in self._helpers for mixture in c_mixtures(helper)))
+
+    @cached_property
+    def target_gates(self) -> tuple[Seen, ...]:
+        """Gates of n-gram hints that ask for the class of the scored token."""
+        return self._each(target_gates)
+
+    @cached_property
+    def c_target_gates(self) -> tuple[Seen, ...]:
+        return tuple(gate for helper in self._helpers for gate in c_target_gates(helper))
+
+    @cached_property
+    def smears(self) -> tuple[Smear, ...]:
+        return self._each(smears)
+
+    @cached_property
+    def attention(self) -> tuple[Attention, ...]:
+        return self._each(attention)
+
+    @cached_property
+    def kept_over_resets(self) -> tuple[Kept, ...]:
+        return self._each(kept_over_resets)

@@ -1,22 +1,60 @@
-"""Just enough of C to read helper sources: comments away, braces matched, and the place of a finding."""
+"""Just enough of C to read helper sources: comments away, braces matched, and where a line stands."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from auditor.findings import Location
-from auditor.rule import Facts
-from auditor.source import Unit
+from auditor.program.model import Program
+from auditor.program.trace import Place
+from auditor.source import Sources, Unit
 
 _TOKEN = re.compile(r"//[^\n]*|/\*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'")
 _EMBEDDED = re.compile(r"::line (\d{1,9})$")
 _CLOSERS = {"(": ")", "{": "}", "[": "]"}
 
 
-def c_units(facts: Facts) -> Iterator[Unit]:
-    """Every C, C++ or CUDA text of the program, those held in strings included."""
-    return (unit for unit in facts.sources.units if unit.language == "c")
+@dataclass(frozen=True)
+class CText:
+    """A C, C++ or CUDA text of the program. `holder`: the script whose string literal holds it, and that string's line.
+
+    `active`: whether the script gets to that string; None for a file of its own.
+    """
+
+    unit: Unit
+    holder: tuple[Unit, int] | None
+    active: bool | None
+
+    @cached_property
+    def text(self) -> str:
+        """The text with comments and strings blanked; lines and columns stay."""
+        return plain(self.unit.text)
+
+    def place(self, index: int) -> Place:
+        """Where a character of the text stands: in its file, or in the script that holds it."""
+        line = line_at(self.text, index)
+        unit, first = self.holder or (self.unit, 1)
+        return Place(unit, first + line - 1, first + line - 1)
+
+
+def c_texts(sources: Sources, program: Program) -> Iterator[CText]:
+    for unit in sources.units:
+        if unit.language == "c":
+            holder = _holder(sources, unit)
+            yield CText(unit, holder, None if holder is None else program.reached(*holder))
+
+
+def _holder(sources: Sources, unit: Unit) -> tuple[Unit, int] | None:
+    embedded = _EMBEDDED.search(unit.path)
+    if embedded is None:
+        return None
+    path, line = unit.path[: embedded.start()], int(embedded[1])
+    for other in sources.units:
+        if other.path == path and other.layer == unit.layer - 1 and other.language == "python":
+            return other, line
+    return replace(unit, path=path, layer=max(0, unit.layer - 1)), line
 
 
 def plain(text: str) -> str:
@@ -68,23 +106,3 @@ def functions(text: str) -> Iterator[tuple[int, int]]:
 
 def line_at(text: str, index: int) -> int:
     return text.count("\n", 0, index) + 1
-
-
-def place(unit: Unit, line: int) -> Location:
-    """Where a line of a C unit stands: in its file, or at the string of the script that holds it."""
-    embedded = _EMBEDDED.search(unit.path)
-    if embedded is None:
-        return Location(unit.path, line, None, unit.layer)
-    return Location(unit.path[: embedded.start()], int(embedded[1]) + line - 1, None, max(0, unit.layer - 1))
-
-
-def reached(facts: Facts, unit: Unit) -> bool | None:
-    """Whether the script gets to the string that holds a C text; None for a file of its own."""
-    embedded = _EMBEDDED.search(unit.path)
-    if embedded is None:
-        return None
-    path, line = unit.path[: embedded.start()], int(embedded[1])
-    for other in facts.sources.units:
-        if other.path == path and other.layer == unit.layer - 1 and other.language == "python":
-            return facts.program.reached(other, line)
-    return None

@@ -13,7 +13,7 @@ from auditor.program.model import Program
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
 from auditor.program.settled import Settled
-from auditor.program.syntax import both, line_of
+from auditor.program.syntax import both, function_name, line_of
 from auditor.program.trace import Place
 from auditor.source import Sources, Unit
 
@@ -55,7 +55,7 @@ class Module:
         """Where a node stands; `function` is the innermost one around it."""
         line = line_of(node)
         end = getattr(node, "end_lineno", None) or line
-        return Place(self.unit, line, end, self.phases.holder(node))
+        return Place(self.unit, line, end, function_name(node))
 
     def reached(self, *nodes: ast.AST) -> bool | None:
         """Whether the interpreter gets to all of these nodes."""

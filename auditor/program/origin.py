@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from auditor.program import vocabulary
-from auditor.program.syntax import Function, assignments, calls, functions, last_name, targets_of
+from auditor.program.syntax import Function, assignments, calls, function_of, functions, last_name, targets_of
 from auditor.source.index import children, of_type, own_of_type, parent, parents, walk
 
 Kind = Literal["validation", "training", "blob"]
@@ -75,10 +75,7 @@ class Origins:
         return {scope: _names_of(scope) for scope in (self.tree, *functions(self.tree))}
 
     def scope_of(self, node: ast.AST) -> ast.AST:
-        current = parent(node)
-        while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
-            current = parent(current)
-        return current or self.tree
+        return function_of(node) or self.tree
 
     def assigned(self, node: ast.expr) -> list[ast.expr]:
         """The values that a name is assigned in its function; the expression itself where it is no such name."""

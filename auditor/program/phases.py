@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from auditor.program import vocabulary
-from auditor.program.syntax import Function, calls, last_name, line_of
+from auditor.program.syntax import Function, calls, function_name, last_name, line_of
 from auditor.source.index import of_type, own_nodes
 
 _LOSSES = vocabulary.LOSS | vocabulary.DISTRIBUTION
@@ -39,12 +39,6 @@ class Phases:
             last_name(n.func) for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line
         }
         return self._reached_from(behind & self.functions.keys(), self.collectors)
-
-    def holder(self, node: ast.AST) -> str:
-        """The name of the innermost function around a node, "" at the top level."""
-        line = line_of(node)
-        around = [f for f in self.functions.values() if f.lineno <= line <= (f.end_lineno or f.lineno)]
-        return max(around, key=lambda f: f.lineno).name if around else ""
 
     @cached_property
     def collectors(self) -> frozenset[str]:
@@ -80,7 +74,7 @@ class Phases:
         return any(n is node for n in own_nodes(end[0]))
 
     def in_scoring(self, node: ast.AST) -> bool:
-        return self.holder(node) in self.scoring
+        return function_name(node) in self.scoring
 
 
 def _is_training(loop: ast.For | ast.While) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from auditor.source.index import of_type, own_of_type
+from auditor.source.index import of_type, own_of_type, parent
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -97,11 +97,18 @@ def environment_default(node: ast.AST) -> tuple[str, ast.expr | None] | None:
     return None
 
 
-def function_of(node: ast.AST, above: dict[ast.AST, ast.AST]) -> Function | None:
-    current: ast.AST | None = above.get(node)
+def function_of(node: ast.AST) -> Function | None:
+    """The innermost function around a node."""
+    current = parent(node)
     while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
-        current = above.get(current)
+        current = parent(current)
     return current
+
+
+def function_name(node: ast.AST) -> str:
+    """The name of the innermost function around a node, "" at the top level."""
+    function = function_of(node)
+    return "" if function is None else function.name
 
 
 def line_of(node: ast.AST) -> int:

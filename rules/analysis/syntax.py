@@ -18,7 +18,6 @@ from auditor.program.syntax import (
     calls,
     dotted,
     environment_default,
-    function_of,
     functions,
     last_name,
     names,
@@ -26,6 +25,7 @@ from auditor.program.syntax import (
     scopes,
     strings,
 )
+from auditor.program.syntax import function_of as _function_of
 from auditor.program.syntax import line_of as _line
 from auditor.rule import Facts
 from auditor.source import Unit
@@ -52,6 +52,10 @@ __all__ = [
     "source_line",
     "strings",
 ]
+
+
+def function_of(node: ast.AST, above: object = None) -> Function | None:
+    return _function_of(node)
 
 
 def line_of(node: ast.AST | int) -> int:

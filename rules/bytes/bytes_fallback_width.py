@@ -58,7 +58,8 @@ def check(facts: Facts) -> Ruling:
     if not tables and not side_tables:
         return not_checked("; ".join(problems) or "no table of bytes per piece was found")
     unknown = [table.name for table in tables if "byte" not in table.width]
-    unchecked = f"what '{unknown[0]}' holds for a byte-fallback piece could not be worked out" if unknown else ""
+    unsure = unknown and len(unknown) == len(tables)
+    unchecked = f"what '{unknown[0]}' holds for a byte-fallback piece could not be worked out" if unsure else ""
     return found([*_in_code(facts), *in_files], "a byte-fallback piece counts as one byte", unchecked=unchecked)
 
 

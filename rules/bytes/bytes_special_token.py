@@ -25,7 +25,8 @@ def check(facts: Facts) -> Ruling:
     if not facts.code.byte_tables:
         return not_checked("no table of bytes per piece was found in the code")
     unknown = [table.name for table in facts.code.byte_tables if "control" not in table.width]
-    unchecked = f"what '{unknown[0]}' holds for a control piece could not be worked out" if unknown else ""
+    unsure = unknown and len(unknown) == len(facts.code.byte_tables)
+    unchecked = f"what '{unknown[0]}' holds for a control piece could not be worked out" if unsure else ""
     return found(findings, "control, unknown and unused pieces count as no bytes", unchecked=unchecked)
 
 

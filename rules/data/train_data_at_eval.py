@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
+from auditor.program.syntax import function_name
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.source.index import own_nodes
 from rules.analysis.syntax import calls, code_finding, dotted, last_name, line_of, origins_of, phases_of, python_units
@@ -48,7 +49,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
             name = last_name(call.func)
             if name not in _READS:
                 continue
-            holder = phases.holder(call)
+            holder = function_name(call)
             scoring = holder in phases.scoring
             behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
             if not (scoring or behind or holder in late):

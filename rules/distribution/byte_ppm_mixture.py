@@ -6,11 +6,11 @@ import base64
 import zlib
 from collections.abc import Mapping
 
-from auditor.findings import Finding, Outcome, Ruling, Step, found, passed
+from auditor.findings import Outcome, Ruling, Step, found, passed
 from auditor.rule import Example, Facts, Rule
-from rules.analysis.mixed import is_score, mixtures, printed_lines
-from rules.analysis.syntax import line_of, source_line
+from rules.distribution._mixed import is_score, mixtures, printed_lines
 from rules.examples.folders import SCORING, folder, log, script
+from rules.law.findings import shown
 from rules.law.standing import issue, pull
 
 ID = "byte-ppm-mixture"
@@ -30,29 +30,18 @@ def check(facts: Facts) -> Ruling:
     scored = is_score(facts)
     # A mixture printed beside the claimed figure is no ground to refuse the figure.
     outcome = Outcome.WARNING if scored is False else Outcome.VIOLATION
-    shown = next(printed_lines(facts), None)
+    printed = next(printed_lines(facts), None)
     beside = "; the claimed figure is another one" if scored is False else ""
-    logged = f" ({shown[0].log}:{shown[1].number} prints its figure)" if shown else ""
+    logged = f" ({printed[0].log}:{printed[1].number} prints its figure)" if printed else ""
     findings = []
-    for placed in mixtures(facts):
-        where = placed.location(placed.mixture.node)
-        product = placed.mixture.product
-        spread = "the byte model's are multiplied" if product else "the token's log-probability is spread"
-        findings.append(
-            Finding(
-                rule=ID,
-                outcome=outcome,
-                message=f"{_PRODUCT if product else _SPREAD}{logged}{beside}",
-                location=where,
-                active=placed.active,
-                trace=(
-                    Step("Score", spread, placed.location(placed.mixture.spread)),
-                    Step("Score", "mixed with the byte model", where),
-                ),
-                excerpt=source_line(placed.unit, line_of(placed.mixture.node)),
-                remedy=RULE.remedy,
-            )
+    for mixture in mixtures(facts):
+        spread = "the byte model's are multiplied" if mixture.product else "the token's log-probability is spread"
+        steps = (
+            Step("Score", spread, mixture.spread.location),
+            Step("Score", "mixed with the byte model", mixture.place.location),
         )
+        message = f"{_PRODUCT if mixture.product else _SPREAD}{logged}{beside}"
+        findings.append(shown(ID, outcome, mixture, message, trace=steps))
     if not findings:
         return passed("no spread log-probability is mixed with a byte model")
     return found(findings, "")

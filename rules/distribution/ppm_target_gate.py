@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from auditor.findings import Finding, Outcome, Ruling, Step, found, not_applicable
+from auditor.findings import Outcome, Ruling, Step, found, not_applicable
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
-from rules.analysis.mixed import is_score, mixtures
-from rules.analysis.syntax import line_of, source_line
+from rules.distribution._mixed import is_score, mixtures
 from rules.examples.folders import SCORING, folder, script
+from rules.law.findings import shown
 from rules.law.standing import pull
 
 ID = "ppm-target-gate"
 
 
 def check(facts: Facts) -> Ruling:
-    every = list(mixtures(facts))
+    every = mixtures(facts)
     scored = is_score(facts)
     findings = []
-    for placed in every:
-        mixture = placed.mixture
+    for mixture in every:
         if mixture.gate is None:
             continue
-        where = placed.location(mixture.gate)
-        findings.append(
-            Finding(
-                rule=ID,
-                outcome=Outcome.WARNING if scored is False else Outcome.VIOLATION,
-                message=f"the mixing weight is chosen by '{mixture.reads}', the probability that a component of the "
-                "mixture gave the byte that came",
-                location=where,
-                active=placed.active,
-                trace=(
-                    Step("Score", "the weight is chosen", where),
-                    Step("Score", "the components are mixed", placed.location(mixture.node)),
-                ),
-                excerpt=source_line(placed.unit, line_of(mixture.gate)),
-                remedy=RULE.remedy,
-            )
+        message = (
+            f"the mixing weight is chosen by '{mixture.reads}', the probability that a component of the mixture gave "
+            "the byte that came"
         )
+        steps = (
+            Step("Score", "the weight is chosen", mixture.gate.location),
+            Step("Score", "the components are mixed", mixture.place.location),
+        )
+        outcome = Outcome.WARNING if scored is False else Outcome.VIOLATION
+        findings.append(shown(ID, outcome, replace(mixture, place=mixture.gate), message, trace=steps))
     if not every:
         return not_applicable("no mixture with a byte model")
     return found(findings, "the mixing weight depends on the context only")

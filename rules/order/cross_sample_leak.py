@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from auditor.source import Unit
-from auditor.source.index import of_type
-from rules.analysis.syntax import code_finding, python_units
 from rules.analysis.trace import SCORE_FIRST, kind, pair_finding, pairs, unreadable
 from rules.examples.folders import folder
 from rules.examples.lora import lora_per_document
 from rules.examples.slot import PER_ROW, SHARED, slot
+from rules.law.findings import shown
 
 ID = "cross-sample-leak"
-_REFILLS = frozenset({"zero_", "fill_", "normal_", "uniform_", "copy_", "kaiming_uniform_", "zeros_", "set_"})
 
 
 def check(facts: Facts) -> Ruling:
@@ -34,43 +28,11 @@ def check(facts: Facts) -> Ruling:
             key = pair.adapt.place.key
             findings.setdefault(key, pair_finding(facts, ID, Outcome.DISPUTED, pair, message))
     adapting = any(p.active is not False for p in pairs(facts))
-    for unit, tree in python_units(facts):
-        for cls, kept in _kept_over_resets(facts, unit, tree):
-            if adapting:
-                message = f"'{cls.name}.reset' keeps {', '.join(kept)} from one batch of documents to the next"
-                findings[cls.name] = code_finding(facts, ID, Outcome.WARNING, unit, cls, message)
+    for adapter in facts.code.kept_over_resets if adapting else ():
+        kept = ", ".join(adapter.parameters)
+        message = f"'{adapter.name}.reset' keeps {kept} from one batch of documents to the next"
+        findings[adapter.name] = shown(ID, Outcome.WARNING, adapter, message)
     return found(list(findings.values()), "no adapter serves tokens that precede the ones it was trained on")
-
-
-def _kept_over_resets(facts: Facts, unit: Unit, tree: ast.Module) -> Iterator[tuple[ast.ClassDef, list[str]]]:
-    """Classes of adapters with a reset that runs and leaves some of their parameters as they were."""
-    for cls in of_type(tree, ast.ClassDef):
-        methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
-        init, reset = methods.get("__init__"), methods.get("reset")
-        if init is None or reset is None or facts.program.reached(unit, reset.body[0].lineno) is not True:
-            continue
-        parameters = [
-            target.attr
-            for n in of_type(init, ast.Assign)
-            if "Parameter(" in ast.unparse(n.value)
-            for target in n.targets
-            if isinstance(target, ast.Attribute)
-        ]
-        refilled = {name for name, line in _refills(reset) if facts.program.reached(unit, line) is not False}
-        kept = [name for name in parameters if name not in refilled]
-        if kept and refilled & set(parameters):
-            yield cls, kept
-
-
-def _refills(reset: ast.FunctionDef) -> Iterator[tuple[str, int]]:
-    for node in of_type(reset, ast.Call):
-        if not isinstance(node.func, ast.Attribute) or node.func.attr not in _REFILLS:
-            continue
-        for part in (node.func.value, *node.args[:1]):
-            while isinstance(part, ast.Attribute) and part.attr == "data":
-                part = part.value
-            if isinstance(part, ast.Attribute):
-                yield part.attr, node.lineno
 
 
 RULE = Rule(

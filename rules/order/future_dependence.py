@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.scores import reports_of
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from auditor.source import Unit
-from rules.analysis.syntax import calls, code_finding, last_name, python_units
 from rules.analysis.trace import event_finding, label, unreadable
 from rules.examples.folders import EVALUATION, MODEL, folder, script
+from rules.law.findings import shown
 
 ID = "future-dependence"
-_ATTENTION = frozenset({"scaled_dot_product_attention", "flash_attn_func", "flash_attn_varlen_func"})
 
 
 def check(facts: Facts) -> Ruling:
@@ -47,25 +44,13 @@ def _targets_seen(facts: Facts) -> Iterator[Finding]:
 
 def _attention(facts: Facts) -> Iterator[Finding]:
     """Attention that is told not to be causal and has no mask either."""
-    open_, masked = [], 0
-    for unit, call in _attention_calls(facts):
-        options = {k.arg: k.value for k in call.keywords}
-        causal = options.get("is_causal", options.get("causal"))
-        if isinstance(causal, ast.Constant) and causal.value is False and "attn_mask" not in options:
-            open_.append((unit, call))
-        else:
-            masked += 1
-    for unit, call in open_:
-        outcome = Outcome.WARNING if masked else Outcome.DISPUTED
-        message = "attention without a causal mask: each position sees what follows it"
-        message += "; other attention of the model is masked" if masked else ""
-        yield code_finding(facts, ID, outcome, unit, call, message)
-
-
-def _attention_calls(facts: Facts) -> Iterator[tuple[Unit, ast.Call]]:
-    for unit, tree in python_units(facts):
-        if "attn" in unit.text or "attention" in unit.text:
-            yield from ((unit, call) for call in calls(tree) if last_name(call.func) in _ATTENTION)
+    calls = facts.code.attention
+    masked = any(not call.open for call in calls)
+    message = "attention without a causal mask: each position sees what follows it"
+    message += "; other attention of the model is masked" if masked else ""
+    for call in calls:
+        if call.open:
+            yield shown(ID, Outcome.WARNING if masked else Outcome.DISPUTED, call, message)
 
 
 RULE = Rule(

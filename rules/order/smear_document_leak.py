@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import ast
-
-from auditor.findings import Finding, Location, Outcome, Ruling, found, not_applicable
-from auditor.program.guards import Guards as Conditions
+from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
+from auditor.program.shifts import Smear
 from auditor.rule import Example, Facts, Rule
-from rules.analysis.shift import Mix, mixes
-from rules.analysis.syntax import both, calls, conditions, last_name, python_units, source_line
 from rules.examples.folders import MODEL, folder, script
+from rules.law.findings import shown
 from rules.law.limits import LIMITS
 from rules.law.standing import dated, issue, pull
 
 ID = "smear-document-leak"
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _packs(facts: Facts, here: Conditions) -> bool | None:
-    """Whether attention is told where documents begin inside a row: the batch packs several of them."""
-    best: bool | None = False
-    for call in calls(here.origins.tree):
-        bounds = [k.value for k in call.keywords if k.arg and k.arg.startswith(("cu_seqlens", "cu_doc", "document_id"))]
-        named = "varlen" in last_name(call.func)
-        if not named and not any(not _is_none(value) for value in bounds):
-            continue
-        state = here.active(call)
-        if state:
-            return True
-        best = None if state is None else best
-    return best
-
-
-def _message(mix: Mix, packed: bool | None, facts: Facts, elsewhere: bool) -> str:
-    what = f"'{mix.function.name}' adds the previous position's embedding without a mask at the start of a document"
+def _message(smear: Smear, facts: Facts, elsewhere: bool) -> str:
+    what = f"'{smear.place.function}' adds the previous position's embedding without a mask at the start of a document"
     if elsewhere:
         what += ", which another forward path does mask"
-    if packed is False:
+    if smear.packed is False:
         return f"{what}; the stream is concatenated, as in accepted early records"
     day = dated(facts)
     when = ""
@@ -53,39 +31,20 @@ def _message(mix: Mix, packed: bool | None, facts: Facts, elsewhere: bool) -> st
 
 
 def check(facts: Facts) -> Ruling:
+    smears = facts.code.smears
+    safe = [smear.place.unit for smear in smears if smear.masked and smear.active is not False]
     findings: list[Finding] = []
-    masked = 0
-    for unit, _ in python_units(facts):
-        here = conditions(facts, unit)
-        every = list(mixes(here))
-        if not every:
+    for smear in smears:
+        if smear.masked:
             continue
-        packed = _packs(facts, here)
-        safe = [m for m in every if m.masked and m.active is not False]
-        masked += len(safe)
-        for mix in every:
-            if mix.masked:
-                continue
-            # What the maintainers merged after their own note is practice: say so, and warn.
-            soft = packed is False or facts.submission.landed_as is not None
-            findings.append(
-                Finding(
-                    rule=ID,
-                    outcome=Outcome.WARNING if soft else Outcome.DISPUTED,
-                    message=_message(mix, packed, facts, bool(safe)),
-                    location=Location(unit.path, _line(mix.node), getattr(mix.node, "end_lineno", None), unit.layer),
-                    active=both(mix.active, None if mix.masked is None else True),
-                    excerpt=source_line(unit, _line(mix.node)),
-                    remedy=RULE.remedy,
-                )
-            )
-    if not findings and not masked:
+        # What the maintainers merged after their own note is practice: say so, and warn.
+        soft = smear.packed is False or facts.submission.landed_as is not None
+        message = _message(smear, facts, smear.place.unit in safe)
+        also = None if smear.masked is None else True
+        findings.append(shown(ID, Outcome.WARNING if soft else Outcome.DISPUTED, smear, message, also=also))
+    if not findings and not safe:
         return not_applicable("no forward path mixes in the previous position")
     return found(findings, "the previous position is masked where a document begins")
-
-
-def _line(node: ast.AST) -> int:
-    return int(getattr(node, "lineno", 1))
 
 
 _GATE = """

@@ -1,4 +1,4 @@
-"""Finds mixtures of a token model with the product of a byte model's probabilities over the bytes of the token.
+"""Mixtures of a token model with the product of a byte model's probabilities over the bytes of the token.
 
 The products of the tokens of a vocabulary do not sum to one: a token that begins another one takes its mass twice.
 """
@@ -8,61 +8,61 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from auditor.program.origin import Origins
-from auditor.source.index import of_type, own_nodes
-from rules.analysis.byte_mixture import LOSS, WIDTH, Flow, Mixture, weighted
-from rules.analysis.syntax import Function, functions, last_name, names, origins_of
+from auditor.program.mixtures.flow import LOSS, WIDTH, Flow, weighted
+from auditor.program.mixtures.spread import ByteMixture, mixture
+from auditor.program.module import Module
+from auditor.program.syntax import Function, functions, last_name, names
+from auditor.source.index import of_type, own_of_type, parent
 
 _LOGARITHMS = frozenset({"log", "log2", "ln", "_ln", "logf"})
 _DEPTH = 6
 
 
-def products(tree: ast.Module) -> Iterator[Mixture]:
+def product_mixtures(module: Module) -> Iterator[ByteMixture]:
     """One for every mixture of a token's log-probability with a sum of logarithms over its bytes."""
-    for function in functions(tree):
-        added = [n for n in own_nodes(function) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add)]
-        if not any(isinstance(n.target, ast.Name) for n in added):
+    for function in functions(module.tree):
+        if not any(_adds(node) for node in own_of_type(function, ast.AugAssign)):
             continue
-        origins = origins_of(tree)
-        flow = Flow(origins, function)
-        sums = dict(_sums(origins, function, flow))
-        sites = [n for n in own_nodes(function) if isinstance(n, ast.BinOp)] if sums else []
-        for node in sites:
+        flow = Flow(module.origins, function)
+        sums = dict(_sums(function, flow))
+        for node in own_of_type(function, ast.BinOp) if sums else ():
             parts = weighted(node) or flow.log_weighted(node)
             if parts is None:
                 continue
-            weight, components = parts
-            for one, other in (components, components[::-1]):
+            for one, other in (parts[1], parts[1][::-1]):
                 summed = flow.aliases(one) & sums.keys()
                 if summed and _of_the_model(flow, other):
-                    gate, reads = flow.gate_of(weight, components)
-                    yield Mixture(node, sums[min(summed)], gate, reads, product=True)
+                    yield mixture(module, flow, node, parts, sums[min(summed)], product=True)
                     break
 
 
-def _sums(origins: Origins, function: Function, flow: Flow) -> Iterator[tuple[str, ast.AugAssign]]:
+def _adds(node: ast.AugAssign) -> bool:
+    return isinstance(node.op, ast.Add) and isinstance(node.target, ast.Name)
+
+
+def _sums(function: Function, flow: Flow) -> Iterator[tuple[str, ast.AugAssign]]:
     """`s += log(p)` in a loop over the bytes of a token that counts them, where `s` starts anew with every token."""
     for node in of_type(function, ast.AugAssign):
-        if not isinstance(node.op, ast.Add) or not isinstance(node.target, ast.Name):
+        if not _adds(node) or not isinstance(node.target, ast.Name):
             continue
-        loops = _loops(origins, node, function)
+        loops = _loops(node, function)
         if len(loops) < 2 or not _over_bytes(loops[0]):
             continue
         name, inner = node.target.id, loops[0]
         starts = [a for a in of_type(loops[1], ast.Assign) if any(_sets_to_zero(a, t, name) for t in a.targets)]
-        anew = any(_loops(origins, a, function)[:1] == loops[1:2] for a in starts)
+        anew = any(_loops(a, function)[:1] == loops[1:2] for a in starts)
         if anew and _counts(inner) and _logarithm(flow, node.value, 0, set()):
             yield name, node
 
 
-def _loops(origins: Origins, node: ast.AST, function: Function) -> list[ast.For | ast.While]:
+def _loops(node: ast.AST, function: Function) -> list[ast.For | ast.While]:
     """The loops around a node, innermost first."""
     found: list[ast.For | ast.While] = []
-    current = origins.above.get(node)
+    current = parent(node)
     while current is not None and current is not function:
         if isinstance(current, ast.For | ast.While):
             found.append(current)
-        current = origins.above.get(current)
+        current = parent(current)
     return found
 
 

@@ -1,19 +1,11 @@
-"""The helpers of the rules on what enters a score: shifts and masks, C texts, mixtures, switches in modules."""
+"""Where a position is mixed with the one before it, whatever its spelling; and whether a switch lets it run."""
 
 from __future__ import annotations
-
-import ast
-import time
 
 import pytest
 from folders_in_memory import loaded
 
 from auditor.judgement.gather import gather
-from auditor.program import helpers_c as _c
-from rules.analysis.byte_mixture import in_c, in_python
-from rules.analysis.shift import mixes
-from rules.analysis.syntax import conditions
-from rules.distribution import ngram_target_gate
 from rules.examples.folders import folder, script
 
 _MODULE = """
@@ -34,8 +26,7 @@ def _mixes(body: str) -> list[bool | None]:
         model=_MODULE.format(body.replace("\n", "\n        ")), settings='on = int(os.environ.get("ON", "1"))'
     )
     facts = gather(loaded(folder(code)), {}, strict=True)
-    unit = facts.sources.units[0]
-    return [mix.masked for mix in mixes(conditions(facts, unit))]
+    return [smear.masked for smear in facts.code.smears]
 
 
 @pytest.mark.parametrize(
@@ -88,38 +79,6 @@ def test_a_mask_that_a_switch_leaves_out_is_none() -> None:
     assert _mixes(body.format(2)) == [False]
 
 
-def test_c_comments_and_strings_are_blanked_in_place() -> None:
-    text = 'int a; // if (x) {\n/* b\n{ */ char *s = "}"; int c;'
-    plain = _c.plain(text)
-    assert len(plain) == len(text)
-    assert plain.count("\n") == text.count("\n")
-    assert not set("{}") & set(plain)
-    assert _c.line_at(plain, plain.index("int c")) == 3
-    assert _c.matched("(a(b)c) d", 0) == 7
-    assert _c.matched("(((", 0) == 3
-
-
-def test_a_length_that_is_no_byte_count_is_no_spread() -> None:
-    text = "def f(nll, total, lam, q):\n    p = math.exp(-nll / {})\n    return lam * p + (1 - lam) * q\n"
-    assert len(list(in_python(ast.parse(text.format("n_bytes"))))) == 1
-    assert not list(in_python(ast.parse(text.format("total"))))
-    assert not list(in_python(ast.parse(text.format("temperature"))))
-
-
-def test_hostile_texts_take_linear_time() -> None:
-    start = time.process_time()
-    names = "\n".join(f"    v{i + 1} = v{i} + v{i} + w{i}\n    w{i + 1} = v{i} * w{i}" for i in range(60))
-    code = f"def f(v0, w0, lam):\n{names}\n    return lam * v60 + (1 - lam) * w60\n"
-    assert not list(in_python(ast.parse(code)))
-    assert not list(in_c("double a = nll / nb;" + "if (" * 3000 + "x = y ? " * 3000))
-    words = "int f(int tok) {" + "a" * 200_000 + " " * 50_000 + "if (" * 20_000 + "}"
-    assert not list(in_c("double a = nll / nb;" + words))
-    helper = "subprocess.run(['gcc', 'hints.c'])"
-    facts = gather(loaded(folder(script(before_training=f"import subprocess\n{helper}"), extra={"hints.c": words})), {})
-    assert ngram_target_gate.RULE.check(facts).outcome
-    assert time.process_time() - start < 10
-
-
 @pytest.mark.parametrize(("switch", "active"), [("1", True), ("0", False)])
 @pytest.mark.parametrize(
     "guard",
@@ -143,11 +102,11 @@ def _active(body: str, settings: dict[str, str]) -> list[bool | None]:
     model = _MODULE.format(body.replace("\n", "\n        ")) + "\n\nclass GPT(Net):\n    pass\n"
     code = script(model=model, settings='on = bool(int(os.environ.get("ON", "1")))')
     facts = gather(loaded(folder(code)), settings, strict=True)
-    return [mix.active for mix in mixes(conditions(facts, facts.sources.units[0]))]
+    return [smear.active for smear in facts.code.smears]
 
 
 def test_a_key_of_neighbouring_tokens_is_no_gate() -> None:
     """A table in a plain class numbers the pairs of neighbours; nothing of a model is mixed."""
     table = "\n\nclass Pairs:\n    def count(self, t):\n        key = t[:-1] * self.size + t[1:]\n        return key\n"
     facts = gather(loaded(folder(script(helpers=table))), {}, strict=True)
-    assert list(mixes(conditions(facts, facts.sources.units[0]))) == []
+    assert not facts.code.smears

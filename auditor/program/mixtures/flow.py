@@ -1,8 +1,7 @@
-"""Finds mixtures of a token model with a byte model in which the token's log-probability is spread over its bytes.
+"""What a mixing expression is made of: its weight, its components, and where these come from.
 
-In Python the weight, the two components and what they are made of are followed through the assignments of one
-function (list appends and stores into arrays included) and from parameters to arguments. C texts are read likewise,
-assignment by assignment.
+The weight and the components are followed through the assignments of one function (list appends and stores into arrays
+included) and from parameters to arguments.
 """
 
 from __future__ import annotations
@@ -10,57 +9,19 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import cast
 
-from auditor.program import helpers_c as _c
 from auditor.program.origin import Origins
+from auditor.program.syntax import Function, last_name, names, number, targets_of
 from auditor.source.index import of_type, own_nodes, walk
-from rules.analysis.syntax import Function, functions, last_name, names, number, origins_of
 
 _DEPTH = 8
 WIDTH = re.compile(r"(?i)^(n_?b(ytes)?|num_?bytes|len(gth)?s?|\w*_lens?|\w*byte_?(len|count)s?|tok\w*_bytes|nbytes)$")
-_TOTAL = re.compile(r"(?i)total|sum|count$|^n$|all")
 LOSS = re.compile(r"(?i)nll|log_?p|lp\b|lp_|_lp|loss|nv|log_?prob")
+_TOTAL = re.compile(r"(?i)total|sum|count$|^n$|all")
 _PROBABILITY = re.compile(r"(?i)(^|_)p(_|$)|prob")
 _WRAPPERS = frozenset(
-    {"exp", "log", "log2", "float", "max", "min", "maximum", "minimum", "clip", "array", "asarray", "int"}
+    {"exp", "log", "log2", "float", "max", "min", "maximum", "minimum", "clip", "array", "asarray", "int", "ln", "log_"}
 )
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """A mixture into which a spread log-probability flows. `gate`: the condition of its weight reads a component."""
-
-    node: ast.AST | int  # where the mixture is: a node, or a line of a C text
-    spread: ast.AST | int  # where the log-probability is spread
-    gate: ast.AST | int | None  # where the weight is chosen by a probability of the realised byte
-    reads: str = ""  # what the gate reads
-    product: bool = False  # the byte model's probabilities are multiplied up to the token's instead
-
-
-# --- Python ----------------------------------------------------------------------------------------------------------
-
-
-def in_python(tree: ast.Module) -> Iterator[Mixture]:
-    """One for every mixing expression of a module's functions."""
-    if not any(_spreads(n) for n in of_type(tree, ast.BinOp)):
-        return  # as in most modules: no component can be made of what is not there
-    origins = origins_of(tree)
-    for function in functions(tree):
-        flow = Flow(origins, function)
-        for node in of_type(function, ast.BinOp):
-            if origins.scope_of(node) is not function:
-                continue
-            parts = weighted(node) or flow.log_weighted(node)
-            if parts is None:
-                continue
-            weight, components = parts
-            spread = next((s for c in components if (s := flow.spread_in(c)) is not None), None)
-            if spread is None:
-                continue
-            gate, reads = flow.gate_of(weight, components)
-            yield Mixture(node, spread, gate, reads)
 
 
 def weighted(node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
@@ -101,13 +62,11 @@ class Flow:
             closed_over += own_nodes(outer)
             outer = origins.scope_of(outer)
         for node in (*of_type(function, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Call), *closed_over):
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
+            if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
+                for target in targets_of(node):
                     self._keep(target, node.value)
-            elif isinstance(node, ast.AnnAssign | ast.AugAssign) and node.value is not None:
-                self._keep(node.target, node.value)
-            elif isinstance(node, ast.Call) and _stores(node):
-                self._keep(cast(ast.Attribute, node.func).value, node.args[0])
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _stores(node):
+                self._keep(node.func.value, node.args[0])
 
     def _keep(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
@@ -147,7 +106,7 @@ class Flow:
         if depth > _DEPTH:
             return None
         for inner in of_type(node, ast.BinOp):
-            if _spreads(inner):
+            if spreads(inner):
                 return inner
         return next(
             (hit for flow, value in self._made_of(node, seen) if (hit := flow.spread_in(value, depth + 1, seen))), None
@@ -212,7 +171,7 @@ class Flow:
             return self.aliases(node.value, seen)
         if isinstance(node, ast.UnaryOp):
             return self.aliases(node.operand, seen)
-        if isinstance(node, ast.Call) and last_name(node.func).lstrip("_") in _WRAPPERS | {"ln", "log_"} and node.args:
+        if isinstance(node, ast.Call) and last_name(node.func).lstrip("_") in _WRAPPERS and node.args:
             return {a for argument in node.args for a in self.aliases(argument, seen)}
         if not isinstance(node, ast.Name) or node.id in seen:
             return set()
@@ -227,7 +186,7 @@ def _stores(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in {"append", "extend", "fill"} and bool(call.args)
 
 
-def _spreads(node: ast.BinOp) -> bool:
+def spreads(node: ast.BinOp) -> bool:
     return (isinstance(node.op, ast.Div) and _is_spread(node)) or _is_root(node)
 
 
@@ -255,61 +214,3 @@ def _is_spread(node: ast.BinOp) -> bool:
 
 def _width_call(call: ast.Call) -> bool:
     return last_name(call.func) in {"float", "max"} and any(WIDTH.search(n) or n == "len" for n in names(call))
-
-
-# --- C -------------------------------------------------------------------------------------------------------------
-
-_C_SPREAD = re.compile(
-    r"\b(\w{1,80})\s?=\s?-?\s?\w{0,60}(?:nll|logp|lp)\w{0,60}(?:\s*\[\s*\w+\s*\])?\s*/\s*(?:\(\s*(?:double|float)\s*\))?\s*(\w+)"
-)
-_C_MIX = re.compile(
-    r"log\s*\(\s*exp\s*\([^;]{1,60}\+\s*exp\s*\(|\b\w{1,80}\s?\*\s?[^;+]{1,60}\+\s*\(\s*1(?:\.0?)?f?\s*-\s*\w+\s*\)\s*\*"
-)
-_C_ASSIGNED = re.compile(r"(?<![=!<>])\b(\w{1,80})\s?=(?!=)\s?([^;,{}]{1,200})")
-_C_ADDED = re.compile(r"\+\s*(\w+)")
-_C_COMPARED = re.compile(r"(-?\b\w+)\s*(?:>=|<=|>|<)(?![<>])\s*(-?\b\w+)")
-
-
-def in_c(text: str) -> Iterator[Mixture]:
-    """The mixtures of a C text whose comments are blanked; `node`, `spread` and `gate` are line numbers."""
-    spread = next((m for m in _C_SPREAD.finditer(text) if WIDTH.search(m[2])), None)
-    if spread is None:
-        return
-    at = _c.line_at(text, spread.start())
-    for start, end in _c.functions(text):
-        body = text[start:end]
-        mix = _C_MIX.search(body)
-        if mix is None:
-            continue
-        gate, reads = _c_gate(body)
-        line = None if gate is None else _c.line_at(text, start + gate)
-        yield Mixture(_c.line_at(text, start + mix.start()), at, line, reads)
-
-
-def _c_gate(body: str) -> tuple[int | None, str]:
-    """Where the weight (`lam = test ? low : high`) depends on a comparison of a mixed log-probability."""
-    assigned: dict[str, list[tuple[int, str]]] = {}
-    for match in _C_ASSIGNED.finditer(body):
-        assigned.setdefault(match[1], []).append((match.start(), match[2]))
-    mixed = {
-        name
-        for values in assigned.values()
-        for _, value in values
-        if "?" in value or "log" in value
-        for name in _C_ADDED.findall(value)
-    }
-    weights = [n for n, values in assigned.items() if re.match(r"(?i)lam|w(eight)?$|alpha|mix_w", n) and values]
-    seen: set[str] = set()
-    while weights:
-        name = weights.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for position, value in assigned.get(name, ()):
-            test = value.split("?")[0] if "?" in value else value
-            for match in _C_COMPARED.finditer(test):
-                read = {side.lstrip("-") for side in match.groups()} & mixed
-                if read:
-                    return position, min(read)
-            weights += re.findall(r"\b[A-Za-z_]\w*", test)
-    return None, ""

@@ -1,4 +1,4 @@
-"""Finds where a model mixes each position with the one before it, and whether a mask stops it at documents."""
+"""Where a model mixes each position with the one before it, and whether a mask stops it where documents begin."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from auditor.program.guards import Guards as Conditions
-from auditor.source.index import of_type, walk
-from rules.analysis.syntax import Function, both, functions, last_name, number
+from auditor.program.guards import Guards, is_module
+from auditor.program.module import Module, Seen
+from auditor.program.syntax import Function, both, calls, functions, last_name, number, targets_of
+from auditor.source.index import of_type, parent, walk
 
 _DEPTH = 6
+_BOUNDS = ("cu_seqlens", "cu_doc", "document_id")  # arguments that tell attention where documents begin
 _LARGEST_WEIGHT = 1000  # larger integers are multipliers of a hash, not weights
 _MASK_NAME = re.compile(r"(?i)bos|doc|mask|boundar|segment|same_|reset|is_first|valid")
 _TOKENS = re.compile(r"(?i)(^|_)(ids?|idx|tok|toks|tokens?|targets?)$")  # ids, which hashes are made of
@@ -19,41 +21,56 @@ _MASK_CALLS = frozenset({"masked_fill", "masked_fill_", "ne", "eq", "not_equal"}
 _SAME = frozenset({"to", "contiguous", "detach", "type_as", "float", "bfloat16", "clone", "view_as", "type"})
 
 
-@dataclass(frozen=True)
-class Mix:
-    """One mix of a position with the previous one. `masked`: a document mask reaches it (None: under some switch)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smear(Seen):
+    """One mix of a position with the previous one.
 
-    function: Function
-    node: ast.AST
-    active: bool | None
+    `masked`: a document mask reaches it (None: under some switch). `packed`: attention is told where documents begin
+    inside a row, so that the batch packs several of them.
+    """
+
     masked: bool | None
+    packed: bool | None
 
 
-def mixes(conditions: Conditions) -> Iterator[Mix]:
+def smears(module: Module) -> Iterator[Smear]:
     """Every mix in the methods of a unit's modules; one for a statement.
 
     A module is a class that inherits: what a plain class makes of neighbouring tokens is the key of a table.
     """
-    for function in functions(conditions.origins.tree):
-        holder = conditions.above.get(function)
-        if not isinstance(holder, ast.ClassDef) or not holder.bases:
-            continue
-        finder = _Finder(conditions, function)
-        for node in finder.mixed():
-            yield Mix(function, node, conditions.active(node), finder.masked(node))
+    found: list[tuple[ast.AST, bool | None]] = []
+    for function in functions(module.tree):
+        holder = parent(function)
+        if isinstance(holder, ast.ClassDef) and is_module(holder):
+            finder = _Finder(module.guards, function)
+            found += [(node, finder.masked(node)) for node in finder.mixed()]
+    packed = _packs(module) if found else None
+    for node, masked in found:
+        yield Smear(place=module.place(node), active=module.guards.active(node), masked=masked, packed=packed)
+
+
+def _packs(module: Module) -> bool | None:
+    best: bool | None = False
+    for call in calls(module.tree):
+        bounds = [k.value for k in call.keywords if k.arg and k.arg.startswith(_BOUNDS)]
+        told = any(not (isinstance(value, ast.Constant) and value.value is None) for value in bounds)
+        if told or "varlen" in last_name(call.func):
+            state = module.guards.active(call)
+            if state:
+                return True
+            best = None if state is None else best
+    return best
 
 
 class _Finder:
-    def __init__(self, conditions: Conditions, function: Function) -> None:
-        self.conditions = conditions
+    def __init__(self, guards: Guards, function: Function) -> None:
+        self.guards = guards
         self.function = function
         self.local: dict[str, list[tuple[ast.expr, ast.AST]]] = {}
         for node in of_type(function, ast.Assign, ast.AugAssign, ast.AnnAssign):
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
+            if node.value is not None:
+                for target in targets_of(node):
                     self._keep(target, node.value, node)
-            elif node.value is not None:
-                self._keep(node.target, node.value, node)
 
     def _keep(self, target: ast.expr, value: ast.expr, statement: ast.AST) -> None:
         while isinstance(target, ast.Subscript):
@@ -155,7 +172,7 @@ class _Finder:
             return bool(_MASK_NAME.search(name))
         best: bool | None = False
         for value, statement in values:
-            state = both(self._mask_in(value, streams, seen, depth + 1), self.conditions.holds(statement))
+            state = both(self._mask_in(value, streams, seen, depth + 1), self.guards.holds(statement))
             if state:
                 return True
             best = None if state is None else best

@@ -1,0 +1,64 @@
+"""Mixtures of a token model with a byte model in which the token's log-probability is spread over its bytes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auditor.program.mixtures.flow import Flow, spreads, weighted
+from auditor.program.module import Module, Seen
+from auditor.program.syntax import functions
+from auditor.program.trace import Place
+from auditor.source.index import of_type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByteMixture(Seen):
+    """A mixture of a token model's log-probability with a byte model's.
+
+    `spread`: where the log-probability is spread over bytes; with `product`, where the byte model's are multiplied up
+    to the token's instead. `gate`: where the weight is chosen by a probability of the realised byte, and `reads` what
+    that reads.
+    """
+
+    spread: Place
+    gate: Place | None
+    reads: str
+    product: bool = False
+
+
+def spread_mixtures(module: Module) -> Iterator[ByteMixture]:
+    """One for every mixing expression of a module's functions."""
+    if not any(spreads(n) for n in of_type(module.tree, ast.BinOp)):
+        return  # as in most modules: no component can be made of what is not there
+    for function in functions(module.tree):
+        flow = Flow(module.origins, function)
+        for node in of_type(function, ast.BinOp):
+            if module.origins.scope_of(node) is not function:
+                continue
+            parts = weighted(node) or flow.log_weighted(node)
+            spread = next((s for c in parts[1] if (s := flow.spread_in(c)) is not None), None) if parts else None
+            if parts is not None and spread is not None:
+                yield mixture(module, flow, node, parts, spread)
+
+
+def mixture(
+    module: Module,
+    flow: Flow,
+    node: ast.AST,
+    parts: tuple[ast.expr, list[ast.expr]],
+    spread: ast.AST,
+    *,
+    product: bool = False,
+) -> ByteMixture:
+    """The mixture of a weight and components at a node."""
+    gate, reads = flow.gate_of(*parts)
+    return ByteMixture(
+        place=module.place(node),
+        active=module.reached(node, spread),
+        spread=module.place(spread),
+        gate=None if gate is None else module.place(gate),
+        reads=reads,
+        product=product,
+    )
