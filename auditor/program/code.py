@@ -19,6 +19,21 @@ from auditor.program.mixtures.spread import ByteMixture, spread_mixtures
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen, modules
 from auditor.program.shifts import Smear, smears
+from auditor.program.stream.order import Reorder, reorders
+from auditor.program.stream.positions import helped_by_position
+from auditor.program.stream.reads import (
+    Calibration,
+    Fetch,
+    TrainingRead,
+    calibrations,
+    fetches,
+    trained_on_validation,
+    training_reads,
+)
+from auditor.program.stream.stored import cleared_by_stored
+from auditor.program.stream.tokens import Draws, clamped_ids, random_draws
+from auditor.program.stream.unsaved import Carried, carried
+from auditor.program.stream.windows import ShortWalk, short_walks
 from auditor.source import Sources
 
 T = TypeVar("T")
@@ -86,3 +101,47 @@ class Code:
     @cached_property
     def kept_over_resets(self) -> tuple[Kept, ...]:
         return self._each(kept_over_resets)
+
+    @cached_property
+    def trained_on_validation(self) -> tuple[Seen, ...]:
+        return self._each(trained_on_validation)
+
+    @cached_property
+    def calibrations(self) -> tuple[Calibration, ...]:
+        return self._each(calibrations)
+
+    @cached_property
+    def training_reads(self) -> tuple[TrainingRead, ...]:
+        return self._each(training_reads)
+
+    @cached_property
+    def carried(self) -> tuple[Carried, ...]:
+        return self._each(carried)
+
+    @cached_property
+    def fetches(self) -> tuple[Fetch, ...]:
+        return self._each(fetches)
+
+    @cached_property
+    def cleared_by_stored(self) -> tuple[Seen, ...]:
+        return self._each(cleared_by_stored)
+
+    @cached_property
+    def helped_by_position(self) -> tuple[Seen, ...]:
+        return self._each(helped_by_position)
+
+    @cached_property
+    def short_walks(self) -> tuple[ShortWalk, ...]:
+        return self._each(short_walks)
+
+    @cached_property
+    def reorders(self) -> tuple[Reorder, ...]:
+        return self._each(reorders)
+
+    @cached_property
+    def random_draws(self) -> tuple[Draws, ...]:
+        return self._each(random_draws)
+
+    @cached_property
+    def clamped_ids(self) -> tuple[Seen, ...]:
+        return self._each(clamped_ids)

@@ -46,6 +46,14 @@ class Settled(Constants):
         except (CannotFold, OutOfSteps):
             return None
 
+    def number_of(self, node: ast.expr) -> float | None:
+        """The number that an expression stands for; None where it is none, or not known."""
+        try:
+            value = self.fold(node, self.scope)
+        except (CannotFold, OutOfSteps):
+            return None
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
     def fold(self, node: ast.expr, scope: Scope) -> Value:
         own = _OWN.get(type(node))
         return own(self, node) if own is not None else super().fold(node, scope)

@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.probe.model import Kind
-from auditor.program.origin import Origins
-from auditor.program.phases import _collects_statistics as collects_statistics
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from auditor.source.index import walk
-from rules.analysis.syntax import Function, calls, code_finding, functions, line_of, origins_of, python_units
 from rules.examples.folders import folder, script
+from rules.law.findings import shown
 
 ID = "calibration-on-val"
 
 
-def _fed_from_validation(origins: Origins, collector: Function) -> list[tuple[ast.AST, ast.AST]]:
-    """(what is passed, where) for the calls that pass validation tokens, and for the places inside that read them.
-
-    Where a name is assigned in several branches, what is passed is the branch that reads validation tokens.
-    """
-    parameters = [a.arg for a in (*collector.args.posonlyargs, *collector.args.args, *collector.args.kwonlyargs)]
-    places: list[tuple[ast.AST, ast.AST]] = []
-    for parameter in parameters:
-        for argument in origins.arguments(collector, parameter):
-            for value in origins.assigned(argument):
-                kinds = origins.of(value)
-                if "validation" in kinds and "training" not in kinds:
-                    places.append((value, argument))
-    local = {id(n) for n in walk(collector)}
-    for call in calls(collector):
-        reads_itself = [a for a in call.args if isinstance(a, ast.Attribute | ast.Constant | ast.BinOp)]
-        for argument in reads_itself:
-            kinds = origins.of(argument)
-            if id(argument) in local and kinds == {"validation"}:
-                places.append((argument, argument))
-    return places
-
-
 def check(facts: Facts) -> Ruling:
     findings: list[Finding] = []
-    collectors = 0
-    for unit, tree in python_units(facts):
-        origins = origins_of(tree)
-        for function in functions(tree):
-            if not collects_statistics(function):
-                continue
-            collectors += 1
-            for place, call in _fed_from_validation(origins, function):
-                runs = facts.program.reached(unit, line_of(call))
-                message = f"'{function.name}' collects its statistics from validation tokens before they are scored"
-                findings.append(code_finding(facts, ID, Outcome.VIOLATION, unit, place, message, also=runs))
-    if not collectors:
+    for calibration in facts.code.calibrations:
+        message = f"'{calibration.collector}' collects its statistics from validation tokens before they are scored"
+        findings += [shown(ID, Outcome.VIOLATION, fed, message) for fed in calibration.on_validation]
+    if not facts.code.calibrations:
         return not_applicable("nothing collects activation statistics")
     return found(findings, "calibration reads training data or the model's own samples")
 

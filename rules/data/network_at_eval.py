@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.program.stream.reads import FetchKind
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.syntax import calls, code_finding, dotted, last_name, phases_of, python_units, strings
 from rules.examples.folders import EVALUATION, folder, script
+from rules.law.findings import shown
 
 ID = "network-at-eval"
 
-_DOWNLOADS = {"hf_hub_download", "snapshot_download", "urlopen", "urlretrieve", "load_dataset", "create_connection"}
-_HTTP = {"requests.get", "requests.post", "httpx.get", "httpx.post", "socket.socket"}
-_WEIGHTS = {"hub.load", "load_state_dict_from_url"}
-_KERNELS = {"get_kernel"}
-_SHELL = {"run", "call", "check_call", "check_output", "Popen", "system"}
-_FETCHERS = ("wget", "curl", "pip install", "pip3 install", "apt-get", "apt install", "git clone")
-
-
-def _kind(call: ast.Call) -> str | None:
-    name, last = dotted(call.func), last_name(call.func)
-    if last in _KERNELS:
-        return "kernel"
-    if any(name.endswith(w) for w in _WEIGHTS) or last == "load_state_dict_from_url":
-        return "weights"
-    if last == "from_pretrained":
-        return "tokenizer" if "okeniz" in name or "onfig" in name else "weights"
-    if last in _DOWNLOADS or name in _HTTP:
-        return "download"
-    if last in _SHELL and any(part in name for part in ("subprocess", "os.", "Popen", "check_call", "run")):
-        text = " ".join(s for argument in call.args[:1] for s in strings(argument))
-        words = text.replace(",", " ")
-        if "pip install" in words or " -m pip " in f" {words} " or words.startswith("pip "):
-            return "package"
-        if any(words.startswith(f) or f" {f} " in f" {words} " for f in _FETCHERS):
-            return "download"
-    return None
-
-
-def _outcome(kind: str, evaluating: bool) -> tuple[Outcome, str] | None:
+def _outcome(kind: FetchKind, evaluating: bool) -> tuple[Outcome, str] | None:
     if kind == "weights":
         return Outcome.VIOLATION, "loads weights that were trained elsewhere"
     if kind == "kernel":
@@ -55,17 +27,11 @@ def _outcome(kind: str, evaluating: bool) -> tuple[Outcome, str] | None:
 
 
 def _findings(facts: Facts) -> Iterator[Finding]:
-    for unit, tree in python_units(facts):
-        phases = phases_of(tree)
-        for call in calls(tree):
-            kind = _kind(call)
-            if kind is None:
-                continue
-            judged = _outcome(kind, phases.in_scoring(call) or phases.after_training(call))
-            if judged:
-                outcome, text = judged
-                name = dotted(call.func) or last_name(call.func)
-                yield code_finding(facts, ID, outcome, unit, call, f"{name} {text}")
+    for fetch in facts.code.fetches:
+        judged = _outcome(fetch.kind, fetch.evaluating)
+        if judged:
+            outcome, text = judged
+            yield shown(ID, outcome, fetch, f"{fetch.call} {text}")
 
 
 def check(facts: Facts) -> Ruling:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
-from auditor.source.index import of_type
-from rules.analysis.positions import helped
-from rules.analysis.syntax import assignments, code_finding, last_name, origins_of, python_units
 from rules.analysis.trace import unreadable
 from rules.bytes._ledger import integer, judged, log_finding, log_lines
 from rules.examples.folders import EVALUATION, folder, script, seeds
+from rules.law.findings import shown
 
 ID = "paid-prefix"
 
@@ -21,7 +18,6 @@ _LOADED = re.compile(
     r"(?i)(?:paid_?prefix|prefix_blob|val_?prefix)[^\n]{0,80}?"
     r"(?:tokens[:=]\s?([0-9][0-9,]*)|loaded ([0-9][0-9,]*) tokens)"
 )
-_ZEROING = {"masked_fill", "masked_fill_", "where"}
 
 
 def _in_logs(facts: Facts) -> Iterator[Finding]:
@@ -35,66 +31,13 @@ def _in_logs(facts: Facts) -> Iterator[Finding]:
                 break
 
 
-def _matches(node: ast.expr, known: dict[str, ast.expr]) -> ast.Compare | None:
-    """The comparison for equality that a mask is made of, through a name, a negation and conversions."""
-    for _ in range(8):
-        if isinstance(node, ast.Compare):
-            return node if len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq) else None
-        if isinstance(node, ast.UnaryOp):
-            node = node.operand
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            node = node.func.value
-        elif isinstance(node, ast.Name) and node.id in known:
-            node = known[node.id]
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-            node = node.right
-        else:
-            return None
-    return None
-
-
-def _zeroed(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
-    """(statement, mask) of every place that multiplies or replaces values by a mask."""
-    for node in of_type(tree, ast.AugAssign, ast.BinOp, ast.Call, ast.Assign):
-        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult):
-            yield node, node.value
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-            yield node, node.right
-            yield node, node.left
-        elif isinstance(node, ast.Call) and last_name(node.func) in _ZEROING and node.args:
-            yield node, node.args[0]
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-            index = node.targets[0].slice
-            if isinstance(index, ast.expr) and isinstance(node.value, ast.Constant) and node.value.value == 0:
-                yield node, index
-
-
 def _in_code(facts: Facts) -> Iterator[Finding]:
-    for unit, tree in python_units(facts):
-        origins = origins_of(tree)
-        tables: dict[ast.AST, dict[str, ast.expr]] = {}
-        told: set[int] = set()
-        for place, mask in _zeroed(tree):
-            scope = origins.scope_of(place)
-            if scope not in tables:
-                tables[scope] = {t.id: v for t, v, _ in assignments(scope) if isinstance(t, ast.Name)}
-            compared = _matches(mask, tables[scope])
-            if compared is None:
-                continue
-            sides = [origins.of(side) for side in (compared.left, compared.comparators[0])]
-            stored = any("blob" in a and "validation" not in a and "validation" in b for a, b in (sides, sides[::-1]))
-            line = getattr(place, "lineno", 0)
-            if stored and line not in told:
-                told.add(line)
-                message = "the loss is cleared where a stored token equals the target: validation text in the artifact"
-                yield code_finding(facts, ID, Outcome.VIOLATION, unit, place, message)
-
-
-def _by_position(facts: Facts) -> Iterator[Finding]:
-    for unit, tree in python_units(facts):
-        for place in helped(origins_of(tree)):
-            message = "a stored table, looked up by the position in the stream, changes the logits or the loss there"
-            yield code_finding(facts, ID, Outcome.VIOLATION, unit, place, message)
+    for place in facts.code.cleared_by_stored:
+        message = "the loss is cleared where a stored token equals the target: validation text in the artifact"
+        yield shown(ID, Outcome.VIOLATION, place, message)
+    for place in facts.code.helped_by_position:
+        message = "a stored table, looked up by the position in the stream, changes the logits or the loss there"
+        yield shown(ID, Outcome.VIOLATION, place, message)
 
 
 _COUNTED = re.compile(r"(?i)([a-z]\w{2,60})\W{1,3}([0-9][0-9,]*) entries\b.{0,40}?\b[0-9][0-9,]* bytes")
@@ -124,12 +67,11 @@ def _table_in_logs(facts: Facts) -> Iterator[Finding]:
 
 
 def check(facts: Facts) -> Ruling:
-    shown = [*_in_logs(facts), *_table_in_logs(facts)]
+    logged = [*_in_logs(facts), *_table_in_logs(facts)]
     missing = unreadable(facts)
     if missing is not None:
-        return found(shown, "") if shown else missing
-    coded = [*_in_code(facts), *_by_position(facts)]
-    return found([*shown, *coded], "no loss is taken from stored validation tokens")
+        return found(logged, "") if logged else missing
+    return found([*logged, *_in_code(facts)], "no loss is taken from stored validation tokens")
 
 
 _STORED = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,10 +9,9 @@ from dataclasses import replace
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
-from auditor.source.index import of_type
-from rules.analysis.syntax import calls, code_finding, functions, last_name, number, python_units, strings
 from rules.bytes._ledger import canonical_tokens, excess, family, first_day, integer, judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
+from rules.law.findings import shown
 from rules.law.limits import LIMITS
 
 ID = "partial-val"
@@ -141,29 +139,9 @@ def _of_claims(facts: Facts) -> Iterator[Finding]:
 
 def _of_code(facts: Facts) -> Iterator[Finding]:
     """An evaluation that draws a constant number of validation batches."""
-    for unit, tree in python_units(facts):
-        constants = {
-            target.id: value
-            for node in of_type(tree, ast.Assign)
-            if (value := number(node.value)) is not None
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        random_fetchers = {f.name for f in functions(tree) if any(last_name(c.func) == "randint" for c in calls(f))}
-        for loop in of_type(tree, ast.For):
-            count = _constant_range(loop, constants)
-            drawn = [c for c in calls(loop) if last_name(c.func) in random_fetchers and "val" in set(strings(c))]
-            if count is not None and drawn:
-                message = f"the validation loss is the mean of {count:.0f} randomly drawn batches, not of the whole set"
-                yield code_finding(facts, ID, Outcome.VIOLATION, unit, drawn[0], message)
-
-
-def _constant_range(loop: ast.For, constants: dict[str, float]) -> float | None:
-    over = loop.iter
-    if not (isinstance(over, ast.Call) and last_name(over.func) == "range" and len(over.args) == 1):
-        return None
-    bound = over.args[0]
-    return constants.get(bound.id) if isinstance(bound, ast.Name) else number(bound)
+    for draws in facts.code.random_draws:
+        message = f"the validation loss is the mean of {draws.count} randomly drawn batches, not of the whole set"
+        yield shown(ID, Outcome.VIOLATION, draws, message)
 
 
 def _record(facts: Facts) -> bool:

@@ -2,82 +2,32 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
-from auditor.program.origin import Origins
-from auditor.program.phases import Phases
-from auditor.program.syntax import function_name
 from auditor.rule import Example, Facts, Rule, Source
-from auditor.source.index import own_nodes
-from rules.analysis.syntax import calls, code_finding, dotted, last_name, line_of, origins_of, phases_of, python_units
-from rules.analysis.unsaved import carried
 from rules.examples.folders import EVALUATION, folder, script
+from rules.law.findings import shown
 
 ID = "train-data-at-eval"
 
-_READS = {"glob", "iglob", "open", "memmap", "fromfile", "next_batch", "load_data_shard", "load_shard"}
-
-
-def _loaded_back(phases: Phases, origins: Origins) -> int | None:
-    """The line behind training where the compressed artifact is loaded back: what follows is evaluation."""
-    if phases.training_end is None:
-        return None
-    scope, end = phases.training_end
-    lines = [
-        line_of(n)
-        for n in own_nodes(scope)
-        if isinstance(n, ast.Call)
-        and line_of(n) > end
-        and last_name(n.func) in {"load_state_dict", "deserialize"}
-        and (last_name(n.func) == "deserialize" or any("blob" in origins.of(a) or _from_disk(a) for a in n.args))
-    ]
-    return max(lines, default=None)
-
-
-def _from_disk(node: ast.expr) -> bool:
-    return any(dotted(c.func) == "torch.load" for c in calls(node))
-
-
 def _findings(facts: Facts) -> Iterator[Finding]:
-    for unit, tree in python_units(facts):
-        phases, origins = phases_of(tree), origins_of(tree)
-        loaded = _loaded_back(phases, origins)
-        late = phases.called_after(loaded) if loaded is not None else frozenset()
-        for call in calls(tree):
-            name = last_name(call.func)
-            if name not in _READS:
-                continue
-            holder = function_name(call)
-            scoring = holder in phases.scoring
-            behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
-            if not (scoring or behind or holder in late):
-                continue
-            sources = [origins.of(argument) for argument in call.args]
-            if isinstance(call.func, ast.Attribute):
-                sources.append(origins.of(call.func.value))
-            if not any("training" in kinds and "validation" not in kinds for kinds in sources):
-                continue
-            if scoring:
-                message = f"'{holder}' scores validation tokens and reads training shards with {name}"
-                yield code_finding(facts, ID, Outcome.VIOLATION, unit, call, message)
-            else:
-                message = f"{name} reads training shards after the artifact was loaded back for evaluation"
-                yield code_finding(
-                    facts, ID, Outcome.DISPUTED, unit, call, f"{message}; ruled out in #576, left in #640"
-                )
+    for read in facts.code.training_reads:
+        if read.scoring:
+            message = f"'{read.place.function}' scores validation tokens and reads training shards with {read.reader}"
+            yield shown(ID, Outcome.VIOLATION, read, message)
+        else:
+            message = f"{read.reader} reads training shards after the artifact was loaded back for evaluation"
+            yield shown(ID, Outcome.DISPUTED, read, f"{message}; ruled out in #576, left in #640")
 
 
 def _handed_over(facts: Facts) -> Iterator[Finding]:
-    for unit, tree in python_units(facts):
-        for table in carried(tree, phases_of(tree), origins_of(tree)):
-            message = (
-                f"'{table.name}' is filled from training tokens (line {line_of(table.filled)}) and given to the "
-                f"evaluation as it is in memory: the artifact neither holds nor pays for it"
-            )
-            also = facts.program.reached(unit, line_of(table.filled))
-            yield code_finding(facts, ID, Outcome.DISPUTED, unit, table.handed, message, also=also)
+    for table in facts.code.carried:
+        message = (
+            f"'{table.name}' is filled from training tokens (line {table.filled.line}) and given to the evaluation as "
+            "it is in memory: the artifact neither holds nor pays for it"
+        )
+        yield shown(ID, Outcome.DISPUTED, table, message)
 
 
 def check(facts: Facts) -> Ruling:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.probe.model import Kind
-from auditor.program.origin import Origins
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from auditor.source.index import of_type
-from rules.analysis.syntax import calls, code_finding, function_of, last_name, names, origins_of, python_units
 from rules.bytes._ledger import judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
+from rules.law.findings import shown
 
 ID = "val-in-training"
 
@@ -57,46 +54,14 @@ def _in_documents(facts: Facts) -> Iterator[Finding]:
 
 
 def _in_code(facts: Facts) -> Iterator[Finding]:
-    for unit, tree in python_units(facts):
-        origins = origins_of(tree)
-        for loop in of_type(tree, ast.For, ast.While):
-            for call in _training_steps(loop, origins):
-                kinds = [origins.of(argument) for argument in call.args]
-                if any("validation" in k and "training" not in k for k in kinds):
-                    message = "the training loop steps on tokens read from the validation shards"
-                    yield code_finding(facts, ID, Outcome.VIOLATION, unit, call, message)
-
-
-def _training_steps(loop: ast.For | ast.While, origins: Origins) -> Iterator[ast.Call]:
-    """The forward calls whose loss a training loop differentiates.
-
-    The training loop is the one that watches the wall clock or the number of iterations; test-time training does not.
-    """
-    own = list(calls(loop))
-    function = function_of(loop, origins.above)
-    watched = names(loop) & {"max_wallclock_seconds", "max_wallclock_ms", "iterations"}
-    if not watched or not any(last_name(c.func) == "backward" for c in own):
-        return
-    losses = {
-        name
-        for c in own
-        if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"
-        for name in (n.id for n in of_type(c.func.value, ast.Name))
-    }
-    for node in of_type(loop, ast.Assign):
-        if (
-            isinstance(node.value, ast.Call)
-            and function_of(node, origins.above) is function
-        ):
-            targets = {last_name(t) for t in node.targets}
-            if targets & losses and node.value.args:
-                yield node.value
+    for step in facts.code.trained_on_validation:
+        message = "the training loop steps on tokens read from the validation shards"
+        yield shown(ID, Outcome.VIOLATION, step, message)
 
 
 def check(facts: Facts) -> Ruling:
     findings = [*_in_logs(facts), *_in_documents(facts), *_in_code(facts)]
-    seen = any(tree for _, tree in python_units(facts)) or bool(facts.runs)
-    if not seen:
+    if not facts.code.is_read and not facts.runs:
         return not_checked("neither code nor a log to read")
     return found(findings, "the training loop reads training shards")
 

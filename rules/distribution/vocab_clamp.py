@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
-
-from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.findings import Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
-from auditor.source.index import of_type
-from rules.analysis.syntax import calls, code_finding, last_name, names, origins_of, python_units
 from rules.examples.folders import folder, script
+from rules.law.findings import shown
 
 ID = "vocab-clamp"
 
-_VOCABULARY = re.compile(r"(?i)vocab|n_tokens|num_embeddings|\bV\b")
-_CLAMPS = {"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_", "minimum", "remainder", "fmod", "mod"}
-_OTHER = re.compile(r"(?i)gram|hash|bucket|logit|bias")
-
-
-def _clamped(node: ast.AST) -> tuple[ast.expr, list[ast.expr]] | None:
-    """(what is clamped, its bounds) of a call or a remainder."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-        return node.left, [node.right]
-    if not (isinstance(node, ast.Call) and last_name(node.func) in _CLAMPS):
-        return None
-    bounds = [*node.args, *(k.value for k in node.keywords if k.arg != "out")]
-    if isinstance(node.func, ast.Attribute) and last_name(node.func.value) not in {"torch", "np", "numpy"}:
-        return node.func.value, bounds
-    return (bounds[0], bounds[1:]) if bounds else None
-
-
-def _findings(facts: Facts) -> Iterator[Finding]:
-    for unit, tree in python_units(facts):
-        origins = origins_of(tree)
-        for node in of_type(tree, ast.Call, ast.BinOp):
-            clamped = _clamped(node)
-            if clamped is None:
-                continue
-            what, bounds = clamped
-            bounded = any(_VOCABULARY.search(name) for bound in bounds for name in names(bound))
-            mixed = any(_OTHER.search(name) for name in names(node)) or any(_hashes(c) for c in calls(what))
-            products = any(isinstance(n.op, ast.Mult | ast.BitXor) for n in of_type(what, ast.BinOp))
-            if bounded and not mixed and not products and "validation" in origins.of(what):
-                message = "validation token ids are clamped to the model's vocabulary: another text is scored"
-                yield code_finding(facts, ID, Outcome.DISPUTED, unit, node, message)
-
-
-def _hashes(call: ast.Call) -> bool:
-    return "hash" in last_name(call.func).lower()
-
 
 def check(facts: Facts) -> Ruling:
-    return found(list(_findings(facts)), "token ids are scored as they are")
+    message = "validation token ids are clamped to the model's vocabulary: another text is scored"
+    findings = [shown(ID, Outcome.DISPUTED, place, message) for place in facts.code.clamped_ids]
+    return found(findings, "token ids are scored as they are")
 
 
 _CLAMP = "val_tokens = val_tokens.clamp(max=args.vocab_size - 1)"

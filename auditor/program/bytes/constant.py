@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from auditor.program.module import Module, Seen
 from auditor.program.syntax import assignments, last_name, number, scopes
 from auditor.source.index import of_type
-from auditor.source.values import CannotFold, OutOfSteps
 
 # No tokenizer has fewer than 1.2 or more than 8 bytes a token; 2 and 8 convert units.
 _FEWEST, _MOST, _UNIT = 1.2, 8.0, 2.0
@@ -57,20 +56,12 @@ def _width(module: Module, node: ast.BinOp) -> float | None:
     if not any(_is_ln2(f) and inverse for f, inverse in factors):
         return None
     for factor, inverse in factors:
-        value = None if _is_ln2(factor) else _value(module, factor)
+        value = None if _is_ln2(factor) else module.guards.settled.number_of(factor)
         if value is not None and value > 0:
             width = value if inverse else 1 / value
             if _FEWEST < width < _MOST and width != _UNIT:
                 return width
     return None
-
-
-def _value(module: Module, node: ast.expr) -> float | None:
-    try:
-        value = module.guards.settled.fold(node, module.guards.settled.scope)
-    except (CannotFold, OutOfSteps):
-        return None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _factors(node: ast.expr, inverse: bool = False) -> Iterator[tuple[ast.expr, bool]]:

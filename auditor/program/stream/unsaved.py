@@ -7,35 +7,36 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
-from auditor.program.phases import Phases
-from auditor.source.index import of_type, own_nodes
-from rules.analysis.syntax import assignments, last_name, line_of, names
+from auditor.program.syntax import assignments, base_name, last_name, line_of, names, targets_of
+from auditor.program.trace import Place
+from auditor.source.index import of_type, own_nodes, own_of_type
 
 _WRITES = re.compile(r"(?i)save|dump|serial|pack|compress|quant|state_dict|write|bytes|export|artifact|store|pickle")
 
 _STORES = frozenset({"append", "extend", "update", "setdefault", "add"})
 
 
-@dataclass(frozen=True)
-class Carried:
-    """One table: where it is filled from training tokens, and where the evaluation gets it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried(Seen):
+    """One table that the evaluation is given as it is in memory, and where it is filled from training tokens."""
 
     name: str
-    filled: ast.Call
-    handed: ast.Call
+    filled: Place
 
 
-def carried(tree: ast.Module, phases: Phases, origins: Origins) -> Iterator[Carried]:
+def carried(module: Module) -> Iterator[Carried]:
     """One for each object of a plain class that training fills, nothing saves, and a scoring call behind it is given.
 
     Modules are left out: their parameters are what the artifact is made of. So is every object that a call which
     saves or packs mentions, or that is put into something else: it may be part of the artifact.
     """
-    if phases.training_end is None:
+    if module.phases.training_end is None:
         return
-    scope, end = phases.training_end
-    plain = {node.name: node for node in of_type(tree, ast.ClassDef) if not node.bases}
+    origins = module.origins
+    scope, end = module.phases.training_end
+    plain = {node.name: node for node in of_type(module.tree, ast.ClassDef) if not node.bases}
     values = [(t.id, v) for t, v, _ in assignments(scope) if isinstance(t, ast.Name)]
     made: dict[str, set[str]] = {}  # name -> the methods of its class that change it
     for name, value in values:
@@ -43,7 +44,7 @@ def carried(tree: ast.Module, phases: Phases, origins: Origins) -> Iterator[Carr
             classes = [plain[n] for c in of_type(value, ast.Call) if (n := last_name(c.func)) in plain]
             changing = {f.name for c in classes for f in of_type(c, ast.FunctionDef) if _changes_itself(f)}
             made.setdefault(name, set()).update(changing - {"__init__"})
-    inside = [node for node in own_nodes(scope) if isinstance(node, ast.Call)]
+    inside = list(own_of_type(scope, ast.Call))
     for name in sorted(made):
         filled = next((c for c in inside if _fills(c, name, made[name], origins)), None)
         aliases = {name} | {other for other, value in values if name in _given(value)}
@@ -54,7 +55,12 @@ def carried(tree: ast.Module, phases: Phases, origins: Origins) -> Iterator[Carr
             handed = any(aliases & _given(argument) for argument in arguments)
             scores = any("validation" in origins.of(argument) for argument in arguments)
             if line_of(call) > end and handed and scores and last_name(call.func) in origins.functions:
-                yield Carried(name, filled, call)
+                yield Carried(
+                    place=module.place(call),
+                    active=module.reached(call, filled),
+                    name=name,
+                    filled=module.place(filled),
+                )
                 break
 
 
@@ -85,7 +91,7 @@ def _leaves(node: ast.AST, aliases: set[str]) -> bool:
         return bool(_WRITES.search(own)) and any(aliases & names(part) for part in parts)
     if isinstance(node, ast.Assign) and aliases & names(node.value):
         kept = [t for t in node.targets if isinstance(t, ast.Attribute | ast.Subscript)]
-        return any(_root(target) not in aliases for target in kept)
+        return any(base_name(target) not in aliases for target in kept)
     return False
 
 
@@ -98,13 +104,7 @@ def _changes_itself(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
             )
             targets: list[ast.expr] = [node.func] if stores else []
         else:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if any(not isinstance(target, ast.Name) and _root(target) == "self" for target in targets):
+            targets = targets_of(node)
+        if any(not isinstance(target, ast.Name) and base_name(target) == "self" for target in targets):
             return True
     return False
-
-
-def _root(node: ast.AST) -> str:
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""

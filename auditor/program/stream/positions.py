@@ -7,23 +7,27 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
+from auditor.program import vocabulary
+from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
-from auditor.source.index import of_type, own_nodes, walk
-from rules.analysis.syntax import Function, assignments, functions, last_name
+from auditor.program.syntax import Function, assignments, functions, last_name, targets_of
+from auditor.source.index import of_type, own_nodes, own_of_type, parent, walk
 
 _ROUNDS = 4  # steps that a name is followed forward
 _ARITHMETIC = frozenset({"min", "max", "int", "arange", "range", "tensor"})
 _CONVERSIONS: Final = frozenset(
     {"int", "item", "tolist", "to", "long", "cpu", "cuda", "numpy", "clone", "tensor", "as_tensor", "from_numpy", "get"}
 )
-_LOSSES = frozenset({"cross_entropy", "log_softmax", "softmax", "nll_loss"})
+_LOSSES = vocabulary.LOSS | vocabulary.DISTRIBUTION
+_WALKS = frozenset({"range", "tqdm"})
 _REPLACES = frozenset({"where", "masked_fill", "masked_fill_", "scatter", "scatter_", "scatter_add", "scatter_add_"})
 
 
-def helped(origins: Origins) -> Iterator[ast.stmt]:
+def helped_by_position(module: Module) -> Iterator[Seen]:
     """Statements that change a logit or a loss by what a table holds for that position of the stream."""
-    for function in functions(origins.tree):
-        yield from _Reader(origins, function).statements()
+    for function in functions(module.tree):
+        for node in _Reader(module.origins, function).statements():
+            yield Seen(place=module.place(node), active=module.reached(node))
 
 
 class _Reader:
@@ -32,32 +36,35 @@ class _Reader:
     def __init__(self, origins: Origins, function: Function) -> None:
         self.origins = origins
         self.function = function
-        self.local = [(t.id, v) for t, v, _ in assignments(function) if isinstance(t, ast.Name)]
 
     def statements(self) -> Iterator[ast.stmt]:
-        if not self.positions or not self.outputs:
+        if not self._makers or not self.positions or not self.outputs:
             return
         for table in self._tables():
             held = self._held(table)
-            if any(self._mentions(a, table, held) for call in self._makers() for a in call.args):
+            if any(self._mentions(a, table, held) for call in self._makers for a in call.args):
                 continue  # what the model reads or is scored against is the stream itself
-            for node in own_nodes(self.function):
-                if isinstance(node, ast.Assign | ast.AugAssign) and self._changes(node, table, held):
+            for node in own_of_type(self.function, ast.Assign, ast.AugAssign):
+                if self._changes(node, table, held):
                     yield node
+
+    @cached_property
+    def local(self) -> list[tuple[str, ast.expr]]:
+        return [(t.id, v) for t, v, _ in assignments(self.function) if isinstance(t, ast.Name)]
 
     # --- positions ------------------------------------------------------------------------------------------------
 
     @cached_property
     def positions(self) -> frozenset[str]:
         """Names that are an absolute position: loop variables that cut the stream, and sums with them."""
-        loops = [n for n in own_nodes(self.function) if isinstance(n, ast.For) and isinstance(n.target, ast.Name)]
-        ranged = [n for n in loops if isinstance(n.iter, ast.Call) and last_name(n.iter.func) in {"range", "tqdm"}]
-        cuts = self._cuts()
-        found: set[str] = set()
-        for loop in ranged:
-            assert isinstance(loop.target, ast.Name)
-            if self._forward({loop.target.id}) & cuts:
-                found.add(loop.target.id)
+        loops = own_of_type(self.function, ast.For)
+        variables = [
+            n.target.id
+            for n in loops
+            if isinstance(n.target, ast.Name) and isinstance(n.iter, ast.Call) and last_name(n.iter.func) in _WALKS
+        ]
+        cuts = self._cuts() if variables else set()
+        found = {name for name in variables if cuts and self._forward({name}) & cuts}
         return frozenset(self._forward(found)) if found else frozenset()
 
     def _cuts(self) -> set[str]:
@@ -68,13 +75,17 @@ class _Reader:
                 found |= {n.id for n in of_type(node.slice, ast.Name)}
         return found
 
+    @cached_property
+    def _sums(self) -> list[tuple[str, set[str]]]:
+        """(name, the names that it is a sum of)"""
+        made = [*self.local]
+        made += [(n.target.id, n.iter) for n in own_of_type(self.function, ast.For) if isinstance(n.target, ast.Name)]
+        return [(name, parts) for name, value in made if (parts := _summed(value))]
+
     def _forward(self, names: set[str]) -> set[str]:
         names = set(names)
         for _ in range(_ROUNDS):
-            names |= {name for name, value in self.local if _is_sum(value, names)}
-            for node in own_nodes(self.function):
-                if isinstance(node, ast.For) and isinstance(node.target, ast.Name) and _is_sum(node.iter, names):
-                    names.add(node.target.id)
+            names |= {name for name, parts in self._sums if parts & names}
         return names
 
     # --- tables ---------------------------------------------------------------------------------------------------
@@ -100,7 +111,7 @@ class _Reader:
         else:
             return None
         plain = isinstance(held, ast.Name | ast.Attribute)
-        return held if plain and any(_is_sum(key, self.positions) for key in keys) else None
+        return held if plain and any(_summed(key) & self.positions for key in keys) else None
 
     def _stored(self, table: ast.expr, read: ast.AST) -> bool:
         """Whether a table comes out of a file that is no token shard, or was filled with targets before."""
@@ -137,14 +148,15 @@ class _Reader:
     def _loop(self, node: ast.AST) -> ast.AST | None:
         """The outermost loop around a node."""
         found: ast.AST | None = None
-        current = self.origins.above.get(node)
+        current = parent(node)
         while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
             found = current if isinstance(current, ast.For | ast.While) else found
-            current = self.origins.above.get(current)
+            current = parent(current)
         return found
 
     # --- what is made of them -------------------------------------------------------------------------------------
 
+    @cached_property
     def _makers(self) -> list[ast.Call]:
         """The calls that make logits and losses."""
         return [c for c in of_type(self.function, ast.Call) if _is_output(c)]
@@ -178,7 +190,7 @@ class _Reader:
         return False
 
     def _changes(self, node: ast.Assign | ast.AugAssign, table: str, held: set[str]) -> bool:
-        target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        target = targets_of(node)[0]
         if _base(target) not in self.outputs:
             return False
         if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
@@ -188,21 +200,21 @@ class _Reader:
             isinstance(target, ast.Subscript) and self._mentions(target.slice, table, held)
         ):
             return True
-        current = self.origins.above.get(node)
+        current = parent(node)
         while current is not None and current is not self.function:
             if isinstance(current, ast.If) and self._mentions(current.test, table, held):
                 return True
-            current = self.origins.above.get(current)
+            current = parent(current)
         return False
 
 
-def _is_sum(node: ast.expr, names: frozenset[str] | set[str]) -> bool:
-    """Arithmetic that one of the names is part of, and that reads nothing else out of a table."""
+def _summed(node: ast.expr) -> set[str]:
+    """The names that an arithmetic expression is made of; none where it reads something out of a table."""
     if any(True for _ in of_type(node, ast.Subscript, ast.Compare)):
-        return False
+        return set()
     if any(last_name(call.func) not in _ARITHMETIC for call in of_type(node, ast.Call)):
-        return False
-    return any(name.id in names for name in of_type(node, ast.Name))
+        return set()
+    return {name.id for name in of_type(node, ast.Name)}
 
 
 def _is_plain(node: ast.expr) -> bool:

@@ -1,0 +1,101 @@
+"""Parts of the validation stream that are sorted or shuffled, and whether something learns along them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from auditor.program.module import Module, Seen
+from auditor.program.origin import Origins
+from auditor.program.syntax import Function, calls, function_of, functions, last_name, names
+from auditor.source.index import of_type, walk
+
+_PARTS = re.compile(r"(?i)(^|_)(docs?|documents?|doc_\w+|windows?|chunks?|segments?|batches|window_starts)(_|$)")
+_SHUFFLES = frozenset({"shuffle", "randperm", "permutation"})
+_RESETS = re.compile(r"(?i)reset|load_state_dict|restore|reinit|^zero_$|^copy_$|^fill_$|init_lora|fresh")
+_ADAPTER = re.compile(r"(?i)lora|adapter|ttt|delta")
+_LENGTH = re.compile(r"(?i)len")
+_STEPS = frozenset({"step", "backward"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reorder(Seen):
+    """One call that reorders. `carries`: what is trained along the parts stays; None where nothing is trained there."""
+
+    how: Literal["shuffled", "sorted by length"]
+    carries: bool | None
+
+
+def reorders(module: Module) -> Iterator[Reorder]:
+    text = module.unit.text
+    if "sort" not in text and not any(word in text for word in _SHUFFLES):
+        return
+    for call in calls(module.tree):
+        how = _how(module.origins, call)
+        if how is not None:
+            yield Reorder(
+                place=module.place(call), active=module.reached(call), how=how, carries=_carries(module.tree, call)
+            )
+
+
+def _how(origins: Origins, call: ast.Call) -> Literal["shuffled", "sorted by length"] | None:
+    name = last_name(call.func)
+    if name in _SHUFFLES:
+        return "shuffled" if call.args and _of_validation(origins, call.args[0]) else None
+    if name == "sorted" and call.args:
+        subject = call.args[0]
+    elif name == "sort" and isinstance(call.func, ast.Attribute):
+        subject = call.func.value
+    else:
+        return None
+    key = next((k.value for k in call.keywords if k.arg == "key"), None)
+    by_length = key is not None and _by_length(key) and _of_validation(origins, subject)
+    return "sorted by length" if by_length else None
+
+
+def _of_validation(origins: Origins, subject: ast.expr) -> bool:
+    kinds = origins.of(subject)
+    if "validation" in kinds:
+        return "training" not in kinds
+    # The tokens are lost on the way through queues and records: parts of a stream by their name, unless of training.
+    return "training" not in kinds and any(_PARTS.search(name) for name in names(subject))
+
+
+def _by_length(key: ast.expr) -> bool:
+    """`len`, `lambda d: d[1]`, `lambda d: (d[1] - 2) // chunk`: not the first field, which is the position."""
+    if isinstance(key, ast.Name):
+        return key.id == "len"
+    if not isinstance(key, ast.Lambda) or isinstance(key.body, ast.Tuple):
+        return False
+    for node in walk(key.body):
+        if isinstance(node, ast.Call) and last_name(node.func) == "len":
+            return True
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == 1:
+            return True
+        if isinstance(node, ast.Attribute) and _LENGTH.search(node.attr):
+            return True
+    return False
+
+
+def _carries(tree: ast.Module, call: ast.Call) -> bool | None:
+    """Whether what is trained along the parts that a call reorders stays: None where nothing is trained there."""
+    holder = function_of(call)
+    if holder is None:
+        return None
+    users = [holder]
+    users += [f for f in functions(tree) if f is not holder and any(last_name(c.func) == holder.name for c in calls(f))]
+    trained = [f for f in users if _trains(f, call.lineno if f is holder else 0)]
+    return not any(_resets(function) for function in trained) if trained else None
+
+
+def _trains(function: Function, after: int) -> bool:
+    return any(last_name(call.func) in _STEPS and call.lineno > after for call in calls(function))
+
+
+def _resets(function: Function) -> bool:
+    """Whether a loop of the function resets, or builds anew, what it trains."""
+    names_called = (last_name(call.func) for loop in of_type(function, ast.For, ast.While) for call in calls(loop))
+    return any(_RESETS.search(name) or (name[:1].isupper() and _ADAPTER.search(name)) for name in names_called)

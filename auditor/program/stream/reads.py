@@ -1,0 +1,199 @@
+"""Which part of the data is read where: by the training loop, by calibration, by the evaluation, over the network."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from auditor.program.module import Module, Seen
+from auditor.program.origin import Origins
+from auditor.program.phases import Phases
+from auditor.program.syntax import (
+    Function,
+    calls,
+    dotted,
+    function_name,
+    function_of,
+    last_name,
+    line_of,
+    names,
+    strings,
+)
+from auditor.source.index import of_type, own_of_type
+
+_BUDGETS = frozenset({"max_wallclock_seconds", "max_wallclock_ms", "iterations"})
+_READS = frozenset({"glob", "iglob", "open", "memmap", "fromfile", "next_batch", "load_data_shard", "load_shard"})
+_DOWNLOADS = frozenset(
+    {"hf_hub_download", "snapshot_download", "urlopen", "urlretrieve", "load_dataset", "create_connection"}
+)
+_HTTP = frozenset({"requests.get", "requests.post", "httpx.get", "httpx.post", "socket.socket"})
+_SHELL = frozenset({"run", "call", "check_call", "check_output", "Popen", "system"})
+_FETCHERS = ("wget", "curl", "pip install", "pip3 install", "apt-get", "apt install", "git clone")
+
+FetchKind = Literal["kernel", "weights", "tokenizer", "download", "package"]
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+
+
+def trained_on_validation(module: Module) -> Iterator[Seen]:
+    """The forward calls of a training loop that are given validation tokens."""
+    for loop in of_type(module.tree, ast.For, ast.While):
+        for call in _training_steps(loop):
+            kinds = [module.origins.of(argument) for argument in call.args]
+            if any("validation" in k and "training" not in k for k in kinds):
+                yield Seen(place=module.place(call), active=module.reached(call))
+
+
+def _training_steps(loop: ast.For | ast.While) -> Iterator[ast.Call]:
+    """The forward calls whose loss a training loop differentiates.
+
+    The training loop is the one that watches the wall clock or the number of iterations; test-time training does not.
+    """
+    backwards = [c.func.value for c in calls(loop) if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"]
+    if not backwards or not names(loop) & _BUDGETS:
+        return
+    losses = {name.id for loss in backwards for name in of_type(loss, ast.Name)}
+    function = function_of(loop)
+    for node in of_type(loop, ast.Assign):
+        made = node.value if {last_name(t) for t in node.targets} & losses else None
+        if isinstance(made, ast.Call) and made.args and function_of(node) is function:
+            yield made
+
+
+# --- calibration ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration(Seen):
+    """A function that sums activations for quantization, and where it gets validation tokens."""
+
+    collector: str
+    on_validation: tuple[Seen, ...]
+
+
+def calibrations(module: Module) -> Iterator[Calibration]:
+    for name in sorted(module.phases.collectors):
+        collector = module.phases.functions[name]
+        fed = tuple(
+            Seen(place=module.place(value), active=module.reached(value, given))
+            for value, given in _fed_from_validation(module.origins, collector)
+        )
+        yield Calibration(
+            place=module.place(collector), active=module.reached(collector), collector=name, on_validation=fed
+        )
+
+
+def _fed_from_validation(origins: Origins, collector: Function) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """(what is passed, where) for the calls that pass validation tokens, and for the places inside that read them.
+
+    Where a name is assigned in several branches, what is passed is the branch that reads validation tokens.
+    """
+    for parameter in (*collector.args.posonlyargs, *collector.args.args, *collector.args.kwonlyargs):
+        for argument in origins.arguments(collector, parameter.arg):
+            for value in origins.assigned(argument):
+                kinds = origins.of(value)
+                if "validation" in kinds and "training" not in kinds:
+                    yield value, argument
+    for call in calls(collector):
+        for argument in call.args:
+            reads = isinstance(argument, ast.Attribute | ast.Constant | ast.BinOp)
+            if reads and origins.of(argument) == {"validation"}:
+                yield argument, argument
+
+
+# --- evaluation ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRead(Seen):
+    """A read of training shards during evaluation. `scoring`: in a function that scores, else behind the artifact."""
+
+    reader: str
+    scoring: bool
+
+
+def training_reads(module: Module) -> Iterator[TrainingRead]:
+    phases, origins = module.phases, module.origins
+    loaded = _loaded_back(phases, origins)
+    late = phases.called_after(loaded) if loaded is not None else frozenset()
+    for call in calls(module.tree):
+        reader = last_name(call.func)
+        if reader not in _READS:
+            continue
+        holder = function_name(call)
+        behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
+        if not (holder in phases.scoring or behind or holder in late):
+            continue
+        sources = [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
+        if any("training" in kinds and "validation" not in kinds for kinds in map(origins.of, sources)):
+            yield TrainingRead(
+                place=module.place(call),
+                active=module.reached(call),
+                reader=reader,
+                scoring=holder in phases.scoring,
+            )
+
+
+def _loaded_back(phases: Phases, origins: Origins) -> int | None:
+    """The line behind training where the compressed artifact is loaded back: what follows is evaluation."""
+    if phases.training_end is None:
+        return None
+    scope, end = phases.training_end
+    lines = [
+        line_of(n)
+        for n in own_of_type(scope, ast.Call)
+        if line_of(n) > end
+        and last_name(n.func) in {"load_state_dict", "deserialize"}
+        and (last_name(n.func) == "deserialize" or any("blob" in origins.of(a) or _from_disk(a) for a in n.args))
+    ]
+    return max(lines, default=None)
+
+
+def _from_disk(node: ast.expr) -> bool:
+    return any(dotted(c.func) == "torch.load" for c in calls(node))
+
+
+# --- the network ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch(Seen):
+    """A call that can reach the network. `evaluating`: it stands in a function that scores, or behind training."""
+
+    call: str
+    kind: FetchKind
+    evaluating: bool
+
+
+def fetches(module: Module) -> Iterator[Fetch]:
+    for call in calls(module.tree):
+        kind = _fetched(call)
+        if kind is not None:
+            evaluating = module.phases.in_scoring(call) or module.phases.after_training(call)
+            name = dotted(call.func) or last_name(call.func)
+            yield Fetch(
+                place=module.place(call), active=module.reached(call), call=name, kind=kind, evaluating=evaluating
+            )
+
+
+def _fetched(call: ast.Call) -> FetchKind | None:
+    last = last_name(call.func)
+    if last == "get_kernel":
+        return "kernel"
+    name = dotted(call.func)
+    if last == "load_state_dict_from_url" or name.endswith("hub.load"):
+        return "weights"
+    if last == "from_pretrained":
+        return "tokenizer" if "okeniz" in name or "onfig" in name else "weights"
+    if last in _DOWNLOADS or name in _HTTP:
+        return "download"
+    if last in _SHELL and any(part in name for part in ("subprocess", "os.", "Popen", "check_call", "run")):
+        words = f" {' '.join(s for argument in call.args[:1] for s in strings(argument)).replace(',', ' ')} "
+        if "pip install" in words or " -m pip " in words or words.startswith(" pip "):
+            return "package"
+        if any(f" {fetcher} " in words for fetcher in _FETCHERS):
+            return "download"
+    return None

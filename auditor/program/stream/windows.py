@@ -1,0 +1,115 @@
+"""Walks over the stream by windows, worked out for small streams: whether some window reaches the end."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auditor.program.module import Module, Seen
+from auditor.program.syntax import calls, function_of, last_name, number
+from auditor.source.calls import Folder
+from auditor.source.files import Files
+from auditor.source.index import of_type
+from auditor.source.values import CannotFold, OutOfSteps, Scope, Value
+
+_LENGTH, _STRIDE = 8, 3
+_TOTALS = (20, 21, 22)
+_GROWS = frozenset({"append", "insert", "extend"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortWalk(Seen):
+    """A walk of which no window reaches the end of the stream. `step`: the name of the stride."""
+
+    step: str
+
+
+def short_walks(module: Module) -> Iterator[ShortWalk]:
+    for node in of_type(module.tree, ast.comprehension, ast.For, ast.Call):
+        walked = _windows(node)
+        if walked is None:
+            continue
+        starts = _Starts(walked.target, walked.over)
+        if starts.total == starts.step or not starts.leaves_out(walked.keep, walked.skip):
+            continue
+        function = function_of(walked.over)
+        # A list that is added to afterwards may well get the last window then.
+        if function is None or not any(_adds_window(call) for call in calls(function)):
+            yield ShortWalk(place=module.place(walked.over), active=module.reached(walked.over), step=starts.step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A walk by strides over a range, with the conditions that keep a window and those that skip one."""
+
+    target: str
+    over: ast.Call
+    keep: list[ast.expr]
+    skip: list[ast.expr]
+
+
+def _windows(node: ast.AST) -> _Walk | None:
+    keep: list[ast.expr] = []
+    skip: list[ast.expr] = []
+    if isinstance(node, ast.comprehension):
+        target, over, keep = last_name(node.target), node.iter, node.ifs
+    elif isinstance(node, ast.For):
+        target, over = last_name(node.target), node.iter
+        skip = [s.test for s in node.body if isinstance(s, ast.If) and isinstance(s.body[0], ast.Continue)]
+    elif isinstance(node, ast.Call) and last_name(node.func) in {"list", "sorted"} and node.args:
+        target, over = "start", node.args[0]
+    else:
+        return None
+    if not (isinstance(over, ast.Call) and last_name(over.func) == "range" and len(over.args) == 3):
+        return None
+    sliding = "stride" in last_name(over.args[2]).lower() and number(over.args[0]) == 0
+    return _Walk(target, over, keep, skip) if sliding else None
+
+
+class _Starts(Folder):
+    """`range(0, stop, stride)` with its conditions, as numbers. A name that is no other is the window's length."""
+
+    def __init__(self, target: str, over: ast.Call) -> None:
+        super().__init__(Files({}), "")
+        self.stop = whole = over.args[1]
+        self.step = last_name(over.args[2])
+        while isinstance(whole, ast.BinOp):
+            whole = whole.left
+        self.total = last_name(whole)
+        self.target = target
+        self.values: dict[str, int] = {}
+
+    def fold(self, node: ast.expr, scope: Scope) -> Value:
+        if isinstance(node, ast.Name | ast.Attribute):
+            name = last_name(node)
+            return self.values.get(name, _LENGTH - _STRIDE if "context" in name.lower() else _LENGTH)
+        if isinstance(node, ast.Call) and last_name(node.func) in {"min", "max"}:
+            parts = [self.fold(argument, scope) for argument in node.args]
+            return min(parts) if last_name(node.func) == "min" else max(parts)
+        return super().fold(node, scope)
+
+    def leaves_out(self, keep: list[ast.expr], skip: list[ast.expr]) -> bool:
+        """Whether for some stream no window reaches its end."""
+        try:
+            return any(self._ends(total, keep, skip) < total for total in _TOTALS)
+        except (CannotFold, OutOfSteps):
+            return False
+
+    def _ends(self, total: int, keep: list[ast.expr], skip: list[ast.expr]) -> int:
+        """Where the last window ends."""
+        end = 0
+        self.values = {self.step: _STRIDE, self.total: total}
+        for start in range(0, int(self.fold(self.stop, self.scope)), _STRIDE):
+            self.values = {self.step: _STRIDE, self.total: total, self.target: start}
+            kept = [self.truth(self.fold(test, self.scope)) for test in keep]
+            skipped = [self.truth(self.fold(test, self.scope)) for test in skip]
+            if all(kept) and not any(skipped):
+                end = max(end, min(start + _LENGTH, total))
+        return end or total
+
+
+def _adds_window(call: ast.Call) -> bool:
+    if not (isinstance(call.func, ast.Attribute) and call.func.attr in _GROWS):
+        return False
+    return any(word in last_name(call.func.value) for word in ("start", "window", "position"))
