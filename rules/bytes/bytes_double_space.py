@@ -7,7 +7,7 @@ from auditor.program.bytes.tables import ByteTable
 from auditor.program.module import Seen
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import TABLES, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "bytes-double-space"
 

@@ -7,7 +7,7 @@ from auditor.program.bytes.tokenizers import side_table, token_lengths
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import TABLES, folder, script
 from rules.examples.tokenizers import token_bytes, vocabulary
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "bytes-fallback-width"
 

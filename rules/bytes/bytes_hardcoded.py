@@ -8,7 +8,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.bytes.pieces import PieceKind
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, TABLES, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "bytes-hardcoded"
 _TEXT: tuple[PieceKind, ...] = ("word", "accented", "foreign")

@@ -6,7 +6,7 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.program.bytes.pieces import PieceKind
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import TABLES, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "bytes-special-token"
 _KINDS: tuple[tuple[PieceKind, str], ...] = (("control", "<s>"), ("unknown", "<unk>"), ("unused", "an unused id"))

@@ -6,7 +6,7 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.folders import folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "calibration-on-val"
 

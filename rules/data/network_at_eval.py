@@ -8,7 +8,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.stream.reads import FetchKind
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "network-at-eval"
 

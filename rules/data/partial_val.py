@@ -11,7 +11,7 @@ from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
 from rules.bytes._ledger import canonical_tokens, excess, family, first_day, integer, judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
-from rules.law.findings import shown
+from rules.findings import shown
 from rules.law.limits import LIMITS
 
 ID = "partial-val"

@@ -10,7 +10,7 @@ from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.bytes._ledger import judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "val-in-training"
 

@@ -8,7 +8,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.stream.order import Reorder
 from auditor.rule import Example, Facts, Rule
 from rules.examples.folders import folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 from rules.law.standing import issue, pull
 
 ID = "val-stream-reorder"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "val-tail-drop"
 

@@ -10,7 +10,7 @@ from auditor.findings import Outcome, Ruling, Step, found, passed
 from auditor.rule import Example, Facts, Rule
 from rules.distribution._mixed import is_score, mixtures, printed_lines
 from rules.examples.folders import SCORING, folder, log, script
-from rules.law.findings import shown
+from rules.findings import shown
 from rules.law.standing import issue, pull
 
 ID = "byte-ppm-mixture"

@@ -10,7 +10,7 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.examples.folders import folder, log, script
-from rules.law.findings import shown
+from rules.findings import shown
 from rules.law.standing import name, place, pull
 
 ID = "ngram-target-gate"

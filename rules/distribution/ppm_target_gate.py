@@ -10,7 +10,7 @@ from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.distribution._mixed import is_score, mixtures
 from rules.examples.folders import SCORING, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 from rules.law.standing import pull
 
 ID = "ppm-target-gate"

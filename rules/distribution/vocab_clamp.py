@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.findings import Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "vocab-clamp"
 

@@ -9,7 +9,7 @@ from rules.analysis.trace import SCORE_FIRST, kind, pair_finding, pairs, unreada
 from rules.examples.folders import folder
 from rules.examples.lora import lora_per_document
 from rules.examples.slot import PER_ROW, SHARED, slot
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "cross-sample-leak"
 

@@ -10,7 +10,7 @@ from auditor.program.scores import reports_of
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.analysis.trace import event_finding, label, unreadable
 from rules.examples.folders import EVALUATION, MODEL, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 
 ID = "future-dependence"
 

@@ -6,7 +6,7 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.program.shifts import Smear
 from auditor.rule import Example, Facts, Rule
 from rules.examples.folders import MODEL, folder, script
-from rules.law.findings import shown
+from rules.findings import shown
 from rules.law.limits import LIMITS
 from rules.law.standing import dated, issue, pull
 
