@@ -81,6 +81,8 @@ def _of_trace(trace: Trace, label: str | None, *, dormant: bool) -> list[Depende
             output = trace.outputs[number]
             for adapted in sorted(output.state):
                 adapt = trace.adapts[adapted]
+                if adapt.excludes(output) or adapt.excludes(report) or output.excludes(report):
+                    continue
                 off = adapt.off or output.off or report.off
                 if dormant != bool(off):
                     continue

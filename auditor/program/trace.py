@@ -35,6 +35,11 @@ class Event:
     certain: bool  # False: under a condition that could not be decided
     guards: frozenset[str]  # switches that decide whether it runs
     off: frozenset[str]  # switches that keep it from running; empty if it runs
+    ways: frozenset[tuple[str, bool]]  # conditions on switches around it, and the way that each went
+
+    def excludes(self, other: Event) -> bool:
+        """Whether the two stand in opposite arms of the same switch: a run has one of them at most."""
+        return any((condition, not way) in other.ways for condition, way in self.ways)
 
     @property
     def active(self) -> bool | None:

@@ -166,9 +166,7 @@ SAVE = frozenset(
 LOAD = frozenset({"load", "read", "read_bytes", "load_file", "readinto"})
 
 
-STORED = frozenset(
-    {"decompress", "frombuffer", "b85decode", "b64decode", "a85decode", "read_bytes", "unpackbits"}
-)
+STORED = frozenset({"decompress", "frombuffer", "b85decode", "b64decode", "a85decode", "read_bytes", "unpackbits"})
 """Calls that give what a file or a literal holds in packed form."""
 
 
@@ -257,6 +255,12 @@ def is_method(name: str) -> bool:
         "parse_args", "parse_known_args", "state", "add_mutually_exclusive_group", "add_argument_group", "append",
         "extend", "items", "keys", "values", "type", "no_sync",
     }  # fmt: skip
+
+
+ATTENTION = frozenset(
+    {"scaled_dot_product_attention", "flash_attn_func", "flash_attn_varlen_func", "flash_attn_3_func"}
+)
+"""Functions of attention that are told whether it is causal."""
 
 
 ELEMENTWISE = (

@@ -6,7 +6,7 @@ import ast
 import math
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, special, tokens
+from auditor.program.interpreter import effects, elsewhere, files, indirect, special, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     UNKNOWN,
@@ -60,6 +60,8 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
             return Value(const=obj.name)
         if name == "__dict__":
             return Value(obj=Mapping(obj.attributes))
+        if name == "apply" and obj.lookup("forward") is not None and obj.inherits("autograd.Function"):
+            return indirect.applied(obj)
         own = special.find(value, name)  # a method of the metaclass
         if own is not None and isinstance(own.obj, Function):
             return Value(obj=Bound(value, name, own.obj))
@@ -74,6 +76,8 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         if obj.dotted == "os" and name == "environ":
             return Value(obj=External("os.environ"))
         dotted = f"{obj.dotted}.{name}"
+        if dotted == "sys.modules":
+            return elsewhere.modules(m, frame)
         if dotted in m.patched:
             return m.patched[dotted]
         return Value(value.tags, obj=External(dotted))
@@ -87,6 +91,10 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         return m.call(frame, node, own_getattr, [Value(const=name)], {}) if own_getattr is not None else Value()
     if name in _SHAPES:
         return Value(tokens.shape_tags(value.tags))
+    if isinstance(value.const, str) or isinstance(obj, tokens.Text):
+        piece = files.part(value, name)
+        if piece is not None:
+            return piece
     if name == "grad":
         return Value(value.tags | effects.gradient_tags(m, frame, node, value), base=value.base or value)
     if name == "data":

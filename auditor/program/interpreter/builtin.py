@@ -79,6 +79,8 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
                 return Value(value.tags, kind(value.const))
             except (ValueError, TypeError, OverflowError):
                 return Value(value.tags)
+        if isinstance(value.obj, Instance):  # a subclass of float holds its number
+            return Value(deep_tags(value), mutable=True)
         if kind is str:
             return Value(value.tags, obj=tokens.Text(tokens.text_of(value)))
         if kind is bool:
@@ -122,12 +124,17 @@ def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
     value = _list(m, frame, node, args, kwargs)
     assert isinstance(value.obj, Sequence)
     callbacks.keyed(m, frame, node, elements(value), kwargs)
+    for other in elements(value)[1:]:
+        special.compare(m, frame, node, ast.Lt(), other, value.obj.items[0])
     if kwargs.get("reverse", Value()).const is True:
         value.obj.items.reverse()
     return value
 
 
 def _reversed(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    own = special.special(m, frame, node, args[0], "__reversed__", []) if args else None
+    if own is not None:
+        return own
     value = _list(m, frame, node, args, kwargs)
     if isinstance(value.obj, Sequence) and value.obj.exact:
         value.obj.items.reverse()
@@ -139,6 +146,8 @@ def _list(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
         return Value(obj=Sequence([]))
     value = special.iterable(m, frame, node, args[0])
     if isinstance(value.obj, Sequence):
+        for item in value.obj.items[:8]:
+            special.special(m, frame, node, item, "__hash__", [])
         return Value(value.tags, obj=Sequence(list(value.obj.items), value.obj.exact))
     items = elements(value)
     exact = value.known and isinstance(value.const, (tuple, list, str)) and len(value.const) <= 4
@@ -156,11 +165,11 @@ def _dict(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
 def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
     def extreme(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
         candidates = elements(special.iterable(m, frame, node, args[0])) if len(args) == 1 else args
-        callbacks.keyed(m, frame, node, candidates, kwargs)
+        by = callbacks.keyed(m, frame, node, candidates, kwargs)
         for other in candidates[1:]:
             special.compare(m, frame, node, ast.Lt(), candidates[0], other)
-        tags = union(*candidates)
-        if candidates and all(isinstance(c.const, (int, float)) for c in candidates) and len(args) > 1:
+        tags = union(*candidates) | by
+        if candidates and not by and all(isinstance(c.const, (int, float)) for c in candidates) and len(args) > 1:
             return Value(tags, function(c.const for c in candidates))
         if text == "min":
             tags |= effects.chooses(m, frame, node, candidates, "min")
@@ -224,6 +233,8 @@ def _format(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
 
 
 def _isinstance(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) == 2:
+        special.special(m, frame, node, args[1], "__instancecheck__", [args[0]])
     return Value()
 
 
@@ -300,7 +311,6 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.hash": _one("__hash__"),
     "builtins.set": _list,
     "builtins.frozenset": _list,
-    "builtins.iter": _list,
     "tqdm.tqdm": _list,
     "builtins.dict": _dict,
     "builtins.min": _extreme(min, "min"),

@@ -9,6 +9,7 @@ from auditor.program.interpreter import special
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
+    NONE,
     Bound,
     Either,
     Frame,
@@ -18,6 +19,7 @@ from auditor.program.values import (
     Native,
     Partial,
     Sequence,
+    Tags,
     Value,
     deep_tags,
     union,
@@ -111,12 +113,12 @@ def filtered(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
     return Value(source.tags, obj=Sequence(kept, exact=False))
 
 
-def keyed(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: dict[str, Value]) -> None:
-    """The key function of `sorted`, `min`, `max` runs for each element."""
+def keyed(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: dict[str, Value]) -> Tags:
+    """The key function of `sorted`, `min`, `max` runs for each element; the tags of what it gives."""
     key = kwargs.get("key")
-    if key is not None and callable_of_program(key):
-        for item in items:
-            m.call(frame, node, key, [item], {})
+    if key is None or not callable_of_program(key):
+        return NONE
+    return union(*[m.call(frame, node, key, [item], {}) for item in items])
 
 
 def run_in_thread(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -274,10 +274,14 @@ def instantiate(
         kind = "module"
     elif cls.inherits(*vocabulary.OPTIMIZERS):
         kind = "optimizer"
-    elif cls.inherits("autograd.Function"):
-        return Value(union(*args))
     instance = Instance(cls, kind=kind)
     value = Value(obj=instance)
+    base = decoration.library_base(cls)
+    if base.startswith("builtins.") and args and base != "builtins.object":
+        instance.attributes["__value__"] = args[0]
+    if cls.lookup("__torch_function__") is not None or cls.lookup("__torch_dispatch__") is not None:
+        why = "every operation of torch runs through its method"
+        m.unfollowed(node, frame, f"an object of {cls.name}", why, unfollowed.EVERYTHING)
     if kind == "optimizer":
         instance.parameters = list(args[:1]) or [kwargs["params"]] if (args or "params" in kwargs) else []
         instance.dotted = cls.name

@@ -78,7 +78,9 @@ def created(m: Machine, frame: Frame, node: ast.ClassDef, value: Value, cls: Cla
         new = meta.obj.lookup("__new__")
         if new is not None:
             m.call(frame, node, new, [meta, *given], keywords)
-        special.special(m, frame, node, value, "__init__", given)
+        init = meta.obj.lookup("__init__")
+        if init is not None and isinstance(init.obj, Function):
+            m.invoke(frame, node, init.obj, value, given, keywords)
     elif meta is not None and isinstance(meta.obj, Function):
         m.call(frame, node, meta, [Value(const=cls.name), Value(), Value(obj=Mapping(cls.attributes))], keywords)
     for base in cls.bases:

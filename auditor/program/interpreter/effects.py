@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from auditor.program.interpreter import callbacks, measured, opaque, tokens
+from auditor.program.interpreter import attention, callbacks, measured, opaque, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     HASHED_TARGET,
@@ -126,6 +126,7 @@ def _reach_module(m: Machine, model: Instance, method: Function) -> None:
             continue
         for node in ast.walk(function.node):
             if isinstance(node, ast.Call):
+                attention.causal(m, function, node)
                 waiting.extend(_called(function, node))
 
 
@@ -223,6 +224,9 @@ def table_grows(m: Machine, container: Value, operand: Value) -> None:
 def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
     """A read with a key that holds the token being scored; the tag that marks what was read."""
     tags = index.tags
+    if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_by_another_pass(container, tags):
+        why = "another pass over the validation tokens has filled it"
+        m.unfollowed(node, frame, "a table that is read", why, {"tables"})
     if TARGET not in tags or VAL not in tags or any(t[0] in ("out", "lookup") for t in tags):
         return NONE
     hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target

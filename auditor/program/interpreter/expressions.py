@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from auditor.program.interpreter import (
@@ -51,7 +52,8 @@ def _name(m: Machine, frame: Frame, node: ast.Name) -> Value:
         return Value(const="__main__" if frame.unit is m.sources.entry else frame.unit.module)
     if node.id == "__file__":
         return Value(const=frame.unit.path)
-    return Value(obj=External(f"builtins.{node.id}"))
+    dotted = f"builtins.{node.id}"
+    return m.patched.get(dotted) or Value(obj=External(dotted))
 
 
 def _attribute(m: Machine, frame: Frame, node: ast.Attribute) -> Value:
@@ -68,6 +70,9 @@ def _sequence(m: Machine, frame: Frame, node: ast.Tuple | ast.List | ast.Set) ->
             items.extend(elements(inner) if not isinstance(inner.obj, Sequence) else inner.obj.items)
         else:
             items.append(evaluate(m, frame, element))
+    if isinstance(node, ast.Set):
+        for item in items:
+            special.special(m, frame, node, item, "__hash__", [])
     return Value(obj=Sequence(items, exact), tags=union(*items) if len(items) <= 64 else NONE)
 
 
@@ -81,7 +86,9 @@ def _dict(m: Machine, frame: Frame, node: ast.Dict) -> Value:
                 mapping.items.update(content.obj.items)
             mapping.other = content.obj.other if isinstance(content.obj, Mapping) else content
             continue
-        containers.store_key(value, evaluate(m, frame, key), content)
+        named = evaluate(m, frame, key)
+        special.special(m, frame, node, named, "__hash__", [])
+        containers.store_key(value, named, content)
     return value
 
 
@@ -96,6 +103,8 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
             line = measured.followed_by(line, str(part.value))
             continue
         value = _formatted(m, frame, part) if isinstance(part, ast.FormattedValue) else Value()
+        if parts and _BPB.search(parts[-1]) and not any(t[0] == "out" for t in deep_tags(value, 1)):
+            tags |= {tokens.UNSCORED}
         tags |= deep_tags(value, 1)
         line = measured.followed_by(line, value)
         if isinstance(value.const, (str, int)) and not getattr(part, "format_spec", None):
@@ -108,6 +117,9 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
     if exact:
         return Value(tags | own, text)
     return Value(tags | own, obj=tokens.Text(text), recipe=line if VAL in tags else None)
+
+
+_BPB = re.compile(r"(?<![a-z])(val_)?bpb\W*$", re.IGNORECASE)
 
 
 def _formatted(m: Machine, frame: Frame, node: ast.FormattedValue) -> Value:

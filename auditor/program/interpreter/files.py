@@ -54,6 +54,13 @@ def listing(m: Machine, name: str, args: list[Value]) -> Value | None:
     return Value(plain, obj=Sequence(found))
 
 
+def shards(pattern: str, tags: Tags) -> Value:
+    """The files that a pattern of one kind names: the first, and one for all the others."""
+    text = pattern.replace("**", "*").replace("*", "{}").replace("?", "{}")
+    one = path_value(tags, text, known=False)
+    return Value(tags | one.tags, obj=Sequence([one, one], exact=False))
+
+
 def _of_data(folder: str) -> bool:
     """Whether a folder may be the one with the shards: it says so, or it is not known."""
     return "{}" in folder or "data" in folder or "fineweb" in folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, effects, measured, tokens
+from auditor.program.interpreter import containers, effects, measured, special, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     SHIFTED,
@@ -63,6 +63,11 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index
     if isinstance(obj, Sequence):
         return _sequence_item(obj, container, index, index_node), index
+    if (
+        isinstance(container.const, (str, bytes))
+        and (cut := _of_text(m, frame, container, index, index_node)) is not None
+    ):
+        return cut, None
     if isinstance(container.const, str) and index.known and isinstance(index.const, int):
         return Value(container.tags), index
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index_node, index)
@@ -76,10 +81,33 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         if method is not None:
             function = Value(obj=Bound(container, "__getitem__", _function_of(method)))
             return m.call(frame, node, function, [index], {}), None
+        other = obj.cls.lookup("__missing__")
+        if other is not None:
+            return m.call(
+                frame, node, Value(obj=Bound(container, "__missing__", _function_of(other))), [index], {}
+            ), None
     if TARGET in index.tags and VAL in tags and any(t[0] == "out" for t in container.tags):
         tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
     fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
     return Value(tags, base=None if fancy else container, mutable=container.mutable), index
+
+
+def _of_text(m: Machine, frame: Frame, container: Value, index: Value, node: ast.expr) -> Value | None:
+    """An element or a slice of a known text."""
+    key: object = index.const if index.known else None
+    if isinstance(node, ast.Slice):
+        parts = [
+            m.evaluate(frame, p) if p is not None else Value(const=None) for p in (node.lower, node.upper, node.step)
+        ]
+        if not all(p.known and isinstance(p.const, (int, type(None))) for p in parts):
+            return None
+        key = slice(*[p.const for p in parts])
+    if not isinstance(key, (int, slice)):
+        return None
+    try:
+        return Value(container.tags, container.const[key])
+    except (IndexError, ValueError):
+        return None
 
 
 def _function_of(value: Value) -> Function | None:
@@ -96,7 +124,12 @@ def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
         for i, part in enumerate(node.elts):
             tags |= tokens.span(part, parts[i])
         return Value(tags)
-    return m.evaluate(frame, node)
+    value = m.evaluate(frame, node)
+    if value.obj is not None:
+        own = special.special(m, frame, node, value, "__index__", [])
+        special.special(m, frame, node, value, "__hash__", [])
+        return value if own is None else own
+    return value
 
 
 def _sequence_item(obj: Sequence, container: Value, index: Value, node: ast.expr) -> Value:

@@ -10,9 +10,11 @@ from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     VAL,
     Bound,
+    Class,
     Frame,
     Instance,
     Native,
+    Partial,
     Sequence,
     Value,
     deep_tags,
@@ -111,6 +113,22 @@ def gradient(m: Machine, frame: Frame, node: ast.AST, loss: Value, inputs: Value
     )  # fmt: skip
     keep = frozenset(t for t in tags if t[0] in ("dep", "val"))
     return Value(keep | {("adapted", event.number)}, mutable=True)
+
+
+def applied(cls: Class) -> Value:
+    """`apply` of a `torch.autograd.Function`: its forward now, its backward when a gradient is taken."""
+
+    def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        context = Value(obj=Instance(None, kind="context"))
+        forward, backward = cls.lookup("forward"), cls.lookup("backward")
+        result = m.call(frame, node, forward, [context, *args], kwargs) if forward is not None else Value()
+        if backward is not None:
+            m.hooks.append(("backward", context, Value(obj=Partial(backward, [context], {}))))
+        if isinstance(result.obj, Sequence):
+            return result
+        return Value(union(*args) | result.tags, mutable=True)
+
+    return Value(obj=Native("apply", run))
 
 
 def functional_call(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -51,6 +51,9 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
     name = dotted.rsplit(".", 1)[-1]
     if m.tainted:  # what is read as training data may hold the validation tokens that were put there
         args = [with_tags(a, frozenset({VAL})) if TRAIN in a.tags else a for a in args]
+    for value in (*args, *kwargs.values()):
+        if isinstance(value.obj, Instance) and value.obj.cls is not None and not dotted.startswith("builtins."):
+            _converted(m, frame, node, value)
     handler = builtin.BUILTINS.get(dotted) or standard.FUNCTIONS.get(dotted)
     if handler is not None:
         return handler(m, frame, node, args, kwargs)
@@ -104,7 +107,8 @@ def _library(
         optimizer.parameters = list(args[:1]) or list(kwargs.values())[:1]
         return Value(obj=optimizer)
     if name in ("deepcopy", "copy") and args:
-        return clone(args[0])
+        own = special.special(m, frame, node, args[0], f"__{name}__", [])
+        return own if own is not None else clone(args[0])
     if dotted == "dataclasses.replace" and args:
         copied = clone(args[0])
         if isinstance(copied.obj, Instance):
@@ -165,6 +169,8 @@ def _library(
         made = Value((union(*args, *kwargs.values()) - {TARGET}) | {("counts",)}, mutable=True)
         effects.table_write(m, made, args[0])
         return made
+    if name == "roll" and args:
+        return Value(union(*args) | tokens.rolled(args[0], args[1:], kwargs), mutable=True)
     if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
         return _stack(m, frame, node, args, kwargs)
     if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
@@ -193,6 +199,8 @@ def _library(
         assignment.mutate(m, kwargs["out"], changed, at=(frame, node))
         return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
+    if name in vocabulary.READS and args:
+        result.tags |= files.read_tags(m, tokens.text_of(args[0]))
     if name.endswith("_") and not name.startswith("_") and args and args[0].obj is None:  # torch.add_(p, ...), in place
         assignment.mutate(m, args[0], Value(union(*args[1:], *kwargs.values())), at=(frame, node))
         return args[0]
@@ -202,10 +210,18 @@ def _library(
             return handed
     package = dotted.split(".", 1)[0]
     if not vocabulary.is_pure(dotted):
+        if package not in vocabulary.KNOWN and ("loss",) in result.tags:
+            m.unfollowed(node, frame, dotted, "a library that is not known", {unfollowed.LOSSES})
         unfollowed.call(m, frame, node, dotted, "a library that is not known", [*args, *kwargs.values()])
         if unfollowed.WEIGHTS in unfollowed.touched([*args, *kwargs.values()]) and package not in vocabulary.KNOWN:
             result.tags |= {unfollowed.HANDLE}
     return result
+
+
+def _converted(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
+    """What a library may ask of an object that it is given."""
+    for name in ("__array__", "__fspath__", "__index__", "__float__", "__torch_function__"):
+        special.special(m, frame, node, value, name, [])
 
 
 def _unbound(
@@ -286,7 +302,11 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     if VAL not in tags or not (made or name in vocabulary.LOSS):
         return Value(tags, mutable=True)
     loss = name in vocabulary.LOSS or (name in vocabulary.PICK and TARGET in tags)
-    return Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
+    result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
+    first = deep_tags(values[0], 2)
+    if name in vocabulary.LOSS and TARGET in first and any(t[0] == "out" for t in first):
+        m.trace.outputs[m.last].sees_target = True
+    return result
 
 
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
@@ -344,7 +364,7 @@ def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
         tags |= deep_tags(value)
     keep(m, tags)
     buffers = [v for v in args[1:] if v.obj is None and v.mutable]
-    for value in args[1:]:
+    for value in args:
         files.written(m, tokens.text_of(value) if not isinstance(value.obj, File) else value.obj.path, tags)
     for value in buffers:
         value.tags |= tags & {VAL, TRAIN}
@@ -368,6 +388,9 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         if own is not None:
             tags |= own.tags
     m.printed(text)
+    if tokens.UNSCORED in tags and any(t[0] == "out" for t in tags):
+        why = "no loss on validation tokens has gone into it"
+        m.unfollowed(node, frame, "the bits per byte that are printed", why, {unfollowed.FIGURE})
     if files.LOG in tags and ("bpb" in text.lower() or "loss" in text.lower()):
         m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
     if any(t[0] == "out" for t in tags):

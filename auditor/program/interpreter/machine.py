@@ -51,6 +51,10 @@ Branch = tuple[str, int, int]
 """An `if` statement: path, layer and line."""
 
 
+Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
+"""Attributes that were assigned, and what they held before."""
+
+
 class Budget(Exception):
     """The abstract run was cut off: the program is larger than the interpreter's bound."""
 
@@ -128,12 +132,15 @@ class Machine:
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
         self.hooks: list[tuple[str, Value, Value]] = []  # kind, of what, function
+        self.raised: Value | None = None  # the latest exception that was raised
         self.texts = 0  # depth of texts that are executed
         self.at_exit: list[tuple[Value, list[Value]]] = []
         self.stepping = 0  # depth of optimizer steps that run
         # Count tables by identity, with the loops in which validation tokens were stored and their region.
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
         self._marked: set[tuple[int, bool]] = set()
+        self.journals: list[Journal] = []  # of the arms of branches that run
+        self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.modules: dict[str, Frame] = {}
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
@@ -252,6 +259,7 @@ class Machine:
             "loops": tuple(self.loops),
             "certain": not self.unsure,
             "guards": guards,
+            "ways": frozenset(self.ways),
             "off": frozenset().union(*(names for names, _, _ in self.off)) if self.off else frozenset(),
         }
 
@@ -340,7 +348,22 @@ class Machine:
     # -- heap ----------------------------------------------------------------------------------------
 
     def write_attribute(self, instance: Instance, name: str, value: Value) -> None:
+        if self.journals:
+            self.journals[-1].setdefault((id(instance), name), (instance, instance.attributes.get(name)))
         instance.attributes[name] = value
+
+    @contextmanager
+    def arm(self) -> Iterator[Journal]:
+        """While one arm of a branch runs: what its attributes were before."""
+        journal: Journal = {}
+        self.journals.append(journal)
+        try:
+            yield journal
+        finally:
+            self.journals.pop()
+            if self.journals:
+                for key, before in journal.items():
+                    self.journals[-1].setdefault(key, before)
 
     def patch(self, frame: Frame, node: ast.AST, dotted: str, value: Value) -> None:
         """Something of a library is replaced: from here on its name means what the program puts there."""

@@ -15,6 +15,7 @@ from auditor.program.interpreter import (
     indirect,
     library,
     opaque,
+    paths,
     special,
     tokens,
     unfollowed,
@@ -65,6 +66,13 @@ def method(
         return _sequence_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Mapping):
         return _mapping_method(m, frame, node, receiver, obj, name, args)
+    if isinstance(receiver.const, str) or isinstance(obj, tokens.Text):
+        if name == "format":
+            for value in (*args, *kwargs.values()):
+                special.text(m, frame, node, value, Value(const=""))
+        made = paths.method(m, receiver, name, args)
+        if made is not None:
+            return made
     if isinstance(receiver.const, str):
         return _string_method(receiver, name, args)
     if isinstance(obj, External):
@@ -124,6 +132,10 @@ def _instance_method(
         return _optimizer_method(m, frame, node, receiver, instance, name, args, kwargs)
     if instance.kind == "parser":
         return _parser_method(m, frame, node, receiver, instance, name, args, kwargs)
+    if instance.kind == "context":
+        if name == "save_for_backward":
+            instance.attributes["saved_tensors"] = Value(union(*args), obj=Sequence(list(args)))
+        return Value()
     if instance.kind == "future":
         if name == "add_done_callback" and args:
             m.call(frame, node, args[0], [receiver], {})
@@ -155,7 +167,7 @@ def _instance_method(
     if name in ("named_modules", "named_children"):
         return Value(obj=Sequence([Value(obj=Sequence([Value(), receiver]))], exact=False))
     if name == "state_dict":
-        one = Value(deep_tags(receiver), mutable=True)
+        one = Value(deep_tags(receiver) | {("param",)}, base=receiver, mutable=True)  # it shares the module's memory
         return Value(deep_tags(receiver), obj=Mapping(other=one))
     if name == "load_state_dict" and (args or kwargs):
         weights.loaded(m, frame, node, receiver, args[0] if args else next(iter(kwargs.values())))
@@ -168,6 +180,8 @@ def _instance_method(
         return Value(const=None)
     if vocabulary.is_forward(name):
         return effects.forward(m, frame, node, receiver, name, args, kwargs)
+    for value in args:
+        weights.pooled(receiver, value)
     why = "the module does not define it"
     unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *args, *kwargs.values()])
     return opaque.opaque(m, frame, node, receiver, args, kwargs)
@@ -328,8 +342,6 @@ def _string_method(receiver: Value, name: str, args: list[Value]) -> Value:
         parts = [i.const for i in args[0].obj.items]
         if all(isinstance(p, str) for p in parts):
             return Value(receiver.tags | args[0].tags, text.join(parts))
-    if name == "format":
-        return Value(receiver.tags | union(*args), obj=tokens.Text(text))
     if name in vocabulary.STRING and all(isinstance(a.const, (str, int, tuple)) for a in args):
         try:
             result: Any = getattr(text, name)(*[a.const for a in args])
@@ -337,8 +349,15 @@ def _string_method(receiver: Value, name: str, args: list[Value]) -> Value:
             return Value(receiver.tags)
         if isinstance(result, list):
             return Value(receiver.tags, obj=Sequence([Value(receiver.tags, r) for r in result[:64]]))
+        if isinstance(result, str):
+            return files.path_value(receiver.tags, result, known=True)
         return Value(receiver.tags, result)
     return Value(receiver.tags | union(*args))
+
+
+_IN_PLACE = frozenset(
+    {"__iadd__", "__isub__", "__imul__", "__itruediv__", "__imatmul__", "__ior__", "__ixor__", "__setitem__"}
+)
 
 
 def tensor_method(
@@ -349,6 +368,8 @@ def tensor_method(
         loss = next((a for a in args if ("loss",) in a.tags), receiver)  # `accelerator.backward(loss)`
         m.backward(node, frame, loss)
         callbacks.run_hooks(m, frame, node, "gradient", None, [])
+        slope = Value(effects.gradient_tags(m, frame, node, receiver), mutable=True)
+        callbacks.run_hooks(m, frame, node, "backward", None, [slope])
         return Value(const=None)
     if callbacks.hooked(m, receiver, name, args):
         return Value()
@@ -370,7 +391,7 @@ def tensor_method(
             effects.table_write(m, receiver, value)
         assignment.mutate(m, receiver, Value(union(*inputs) - {TARGET}), at=(frame, node))
         return receiver
-    if name.endswith("_") and not name.endswith("__"):
+    if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
         gradients = any(t[0] == "grad" for t in source.tags)
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
@@ -380,6 +401,8 @@ def tensor_method(
         return receiver
     if name in vocabulary.SAVE and not isinstance(receiver.obj, External):
         library.keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
+        if name in ("tofile", "dump") and args:
+            files.written(m, tokens.text_of(args[0]), receiver.tags)
         library.report(m, frame, node, args, kwargs)
         return Value(const=None)
     if name in vocabulary.LOAD:
@@ -421,6 +444,8 @@ def tensor_method(
         if name == "requires_grad_":
             return receiver
         return Value(tags, receiver.const, receiver.obj, base=None if fresh else keep, mutable=True)
+    if name == "roll":
+        return Value(receiver.tags | tokens.rolled(receiver, args, kwargs), mutable=True)
     if name in vocabulary.VIEW:
         return Value(receiver.tags, base=receiver, mutable=True)
     if name in ("minimum", "min", "amin"):

@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import effects, measured, special, tokens
+from auditor.program.interpreter import effects, files, measured, paths, special, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     NONE,
@@ -78,6 +78,8 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         if folded is not UNKNOWN:
             value = tokens.constant(folded)
             return Value(value.tags | tags, folded)
+    if isinstance(op, ast.Mod) and _is_path(left) and (made := paths.percent(left, right)) is not None:
+        return made
     if isinstance(op, ast.Add):
         joined = _concatenate(left, right, tags)
         if joined is not None:
@@ -85,7 +87,8 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
     if isinstance(op, ast.Mult) and isinstance(left.obj, Sequence) and left.obj.items:
         return Value(tags, obj=Sequence(list(left.obj.items), exact=False))
     if isinstance(op, ast.Div) and (_is_path(left) or isinstance(right.const, str)):  # of a directory not known, too
-        return Value(tags, obj=tokens.Text(f"{tokens.text_of(left)}/{tokens.text_of(right)}"))
+        text = f"{tokens.text_of(left)}/{tokens.text_of(right)}"
+        return files.path_value(tags, text, known=False)
     if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and ("bool",) not in tags:
         tags = hashed(tags)
     if isinstance(op, ast.Sub):
@@ -132,7 +135,7 @@ def _concatenate(left: Value, right: Value, tags: Tags) -> Value | None:
         exact = left.obj.exact and right.obj.exact
         return Value(tags, obj=Sequence([*left.obj.items, *right.obj.items][:64], exact))
     if _is_path(left) and _is_path(right):
-        return Value(tags, obj=tokens.Text(tokens.text_of(left) + tokens.text_of(right)))
+        return files.path_value(tags, tokens.text_of(left) + tokens.text_of(right), known=False)
     return None
 
 

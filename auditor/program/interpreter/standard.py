@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from collections.abc import Callable
 
 from auditor.program.interpreter import (
+    assignment,
     callbacks,
     elsewhere,
     files,
@@ -15,6 +17,7 @@ from auditor.program.interpreter import (
     special,
     tokens,
     unfollowed,
+    weights,
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
@@ -25,8 +28,8 @@ from auditor.program.values import (
     External,
     Frame,
     Function,
+    Instance,
     Mapping,
-    PyModule,
     Sequence,
     Value,
     union,
@@ -168,6 +171,8 @@ def _path(args: list[Value], function: Callable[[str], str]) -> Value:
 def _listing(name: str) -> Handler:
     def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
         found = files.listing(m, name, args)
+        if found is None and "glob" in name and args and tokens.text_of(args[0]) != "{}":
+            return files.shards(tokens.text_of(args[0]), union(*args))
         return found if found is not None else Value(union(*args), mutable=True)
 
     return run
@@ -192,6 +197,57 @@ def _operator(op: ast.operator) -> Handler:
         return operators.binary(m, frame, node, op, args[0], args[1]) if len(args) == 2 else Value(union(*args))
 
     return run
+
+
+def _in_place(op: ast.operator) -> Handler:
+    def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        if len(args) != 2:
+            return Value(union(*args))
+        made = operators.binary(m, frame, node, op, args[0], args[1])
+        assignment.mutate(m, args[0], Value(made.tags), at=(frame, node))
+        return args[0]
+
+    return run
+
+
+def _swapped(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) == 2:
+        before = Value(args[0].tags)
+        assignment.mutate(m, args[0], args[1], at=(frame, node))
+        assignment.mutate(m, args[1], before, at=(frame, node))
+    return Value(const=None)
+
+
+def _averaged(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """A module with a copy of another one's weights, which takes more of them later."""
+    made = Instance(None, kind="module", dotted="torch.optim.swa_utils.AveragedModel")
+    value = Value(obj=made)
+    if args:
+        weights.pooled(value, args[0])
+    return value
+
+
+def _substituted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) >= 3 and isinstance(args[0].const, str) and isinstance(args[1].const, str):
+        text = tokens.text_of(args[2])
+        if text != "{}" and len(text) < _SHORT and len(args[0].const) < _SHORT:
+            plain = re.escape(args[0].const) == args[0].const
+            made = text.replace(args[0].const, args[1].const) if plain else text
+            return files.path_value(args[2].tags, made, known=plain and "{}" not in text)
+    return Value(union(*args))
+
+
+_SHORT = 300  # characters of a path
+
+
+def _iter(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) == 2 and callbacks.callable_of_program(args[0]):
+        found = [m.call(frame, node, args[0], [], {}) for _ in range(2)]
+        return Value(union(*found), obj=Sequence(found, exact=False))
+    value = special.iterable(m, frame, node, args[0]) if args else Value()
+    if isinstance(value.obj, Sequence):
+        return Value(value.tags, obj=Sequence(list(value.obj.items), value.obj.exact))
+    return Value(value.tags, value.const, value.obj, value.base, value.mutable)
 
 
 def _call_first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -225,20 +281,6 @@ def _instance_state(m: Machine, frame: Frame, node: ast.AST, args: list[Value], 
     return Value(unfollowed.deep(args), UNKNOWN, mutable=True)
 
 
-def _modules(m: Machine, frame: Frame) -> Mapping:
-    """`sys.modules`."""
-    entry = PyModule(frame.unit, frame.globals)
-    found = {"__main__": Value(obj=entry)}
-    for key, held in m.modules.items():
-        name = held.unit.module or posixpath.basename(key).split(".")[0]
-        found[name] = Value(obj=PyModule(held.unit, held))
-    return Mapping(dict(found))
-
-
-def modules(m: Machine, frame: Frame) -> Value:
-    return Value(obj=_modules(m, frame))
-
-
 def _all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     for item in elements(special.iterable(m, frame, node, args[0])) if args else []:
         operators.truth(m, frame, ast.Constant(None), item)
@@ -270,6 +312,15 @@ FUNCTIONS: dict[str, Handler] = {
     "operator.truediv": _operator(ast.Div()),
     "operator.matmul": _operator(ast.MatMult()),
     "operator.mod": _operator(ast.Mod()),
+    "operator.isub": _in_place(ast.Sub()),
+    "operator.iadd": _in_place(ast.Add()),
+    "operator.imul": _in_place(ast.Mult()),
+    "operator.itruediv": _in_place(ast.Div()),
+    "operator.ixor": _in_place(ast.BitXor()),
+    "torch.utils.swap_tensors": _swapped,
+    "torch.optim.swa_utils.AveragedModel": _averaged,
+    "re.sub": _substituted,
+    "builtins.iter": _iter,
     "operator.xor": _operator(ast.BitXor()),
     "queue.Queue": _queue,
     "queue.SimpleQueue": _queue,

@@ -6,10 +6,21 @@ import ast
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from auditor.program.interpreter import assignment, decoration, elsewhere, operators, selection, special
+from auditor.program.interpreter import assignment, branching, decoration, elsewhere, operators, selection, special
 from auditor.program.interpreter.iteration import iterations
 from auditor.program.interpreter.machine import Branch, Machine, switches
-from auditor.program.values import Class, External, Frame, Function, PyModule, Sequence, Value, join, with_tags
+from auditor.program.values import (
+    Class,
+    External,
+    Frame,
+    Function,
+    Instance,
+    PyModule,
+    Sequence,
+    Value,
+    join,
+    with_tags,
+)
 from auditor.source.index import of_type
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
@@ -88,7 +99,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
         m.trace.switched |= bool(names)
         before = dict(frame.names)
         m.decided.append((key, known, names))
-        with m.branch(names, unsure=False, dormant=False):
+        with m.branch(names, unsure=False, dormant=False), branching.way(m, frame, node.test, names, known):
             how = execute(m, frame, taken)
         m.decided.pop()
         if how == RAISE:
@@ -102,7 +113,15 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     frame.gates |= gates
     with m.selecting(test, node, frame):
         how = _both(
-            m, frame, node.body, node.orelse, names, unsure=unsure, dead=None if known is None else not known, key=key
+            m,
+            frame,
+            node.body,
+            node.orelse,
+            names,
+            unsure=unsure,
+            dead=None if known is None else not known,
+            key=key,
+            test=node.test,
         )
     frame.gates -= gates
     if gates:
@@ -129,15 +148,19 @@ def _both(
     unsure: bool,
     dead: bool | None,
     key: Branch | None = None,
+    test: ast.expr | None = None,
 ) -> int:
     """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
     before = dict(frame.names)
-    with m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True):
+    running = m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True)
+    with running, m.arm() as written, branching.way(m, frame, test, names, True):
         first = execute(m, frame, body)
-    after_body = frame.names
+    after_body, heap = frame.names, branching.undo(written)
     frame.names = before
-    with m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False):
+    running = m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False)
+    with running, m.arm() as other, branching.way(m, frame, test, names, False):
         second = execute(m, frame, orelse)
+    branching.merge(m, heap, other, first_raises=first == RAISE, second_raises=second == RAISE)
     live, way = (first, False) if dead is False else (second, True)
     m.leaves = (
         (names or frozenset({"?"}), key, way) if dead is not None and live != RAISE and not live & NORMAL else None
@@ -149,8 +172,8 @@ def _both(
         return first | second
     merged = dict(frame.names)
     for name, value in after_body.items():
-        other = frame.names.get(name)
-        merged[name] = value if other is None else join(value, other)
+        there = frame.names.get(name)
+        merged[name] = value if there is None else join(value, there)
     frame.names = merged
     return first | second
 
@@ -181,6 +204,7 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
     counters = _counters(node)
     claims = _claims(node)
     completion = 0
+    broken = False
     for k in (1, 2):
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
@@ -199,12 +223,15 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
             if how & BREAK:
+                broken = True
                 break
             return completion
     for name in counters:  # whatever the count was, it is not the constant of the first rounds
         value = frame.names.get(name)
         if value is not None and value.known:
             frame.names[name] = Value(value.tags)
+    if node.orelse and not broken:
+        return completion | execute(m, frame, node.orelse)
     return completion | NORMAL
 
 
@@ -266,7 +293,7 @@ def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
     for handler in node.handlers:
         frame.names = {**before}
         if handler.name:
-            frame.names[handler.name] = Value()
+            frame.names[handler.name] = m.raised if m.raised is not None else Value()
         how = execute(m, frame, handler.body)
         completion |= how
         if how & NORMAL:
@@ -283,8 +310,21 @@ def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
     return completion
 
 
+def _raise(m: Machine, frame: Frame, node: ast.Raise) -> int:
+    if node.exc is not None:
+        value = m.evaluate(frame, node.exc)
+        if isinstance(value.obj, External) and isinstance(node.exc, ast.Call):
+            given = [m.evaluate(frame, a) for a in node.exc.args if not isinstance(a, ast.Starred)]
+            value = Value(obj=Instance(None, {"args": Value(obj=Sequence(given))}))
+        m.raised = value
+    return RAISE
+
+
 def _function(m: Machine, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     function = Function(node, frame.unit, frame, frame.owner, node.name)
+    for default in (*node.args.defaults, *node.args.kw_defaults):
+        if isinstance(default, ast.Call):  # it runs once, here
+            m.evaluate(frame, default)
     value = Value(obj=function)
     for decorator in reversed(node.decorator_list):
         value = decoration.decorate(m, frame, decorator, value)
@@ -414,5 +454,5 @@ _HANDLERS: dict[type[ast.stmt], Any] = {
     ast.Match: _match,
     ast.Break: lambda m, frame, node: BREAK,
     ast.Continue: lambda m, frame, node: CONTINUE,
-    ast.Raise: lambda m, frame, node: RAISE,
+    ast.Raise: _raise,
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
+from collections.abc import Sequence as Seq
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +30,10 @@ _VAL_NAME = re.compile(r"^(all_)?(val|valid|validation)_(tok|toks|tokens|ids|str
 _TARGET_NAME = re.compile(
     r"^(y|ys|yb|y_np|y_batch|y_cpu|tgt|tgts|targets?|labels?|nxt|gold)(_.*)?$|_(tgt|target|targets|labels|tgts)(_np|_ids)?$"
 )
+
+
+UNSCORED = ("unscored",)
+"""Tag of a text that names bits per byte before something that no loss has gone into."""
 
 
 _TARGET_KEY = re.compile(r"^_?(full|ngram|joint|pair|tgt|target)_?(h|hs|hash|hashes|key|keys|idx|bucket|buckets)$")
@@ -91,6 +97,13 @@ def shifted(node: ast.expr) -> bool:
         return isinstance(lower.value, int) and lower.value > 0
     text = ast.unparse(lower)
     return bool(re.search(r"\+ 1\b", text) or (node.upper is None and re.search(r"order|ctx|width|\bn - 1\b", text)))
+
+
+def rolled(value: Value, args: Seq[Value], kwargs: Mapping[str, Value]) -> Tags:
+    """`roll(x, -1)`: every position holds the token that comes after it."""
+    shift = args[0] if args else kwargs.get("shifts", Value())
+    ahead = isinstance(shift.const, int) and shift.const < 0
+    return frozenset({TARGET}) if ahead and VAL in value.tags else NONE
 
 
 def context_slice(node: ast.expr) -> bool:

@@ -7,7 +7,19 @@ from collections.abc import Iterable
 
 from auditor.program.interpreter import effects
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.values import NONE, VAL, Frame, Instance, Mapping, Tags, Value, deep_tags, leaves, module_parts
+from auditor.program.values import (
+    NONE,
+    VAL,
+    Frame,
+    Instance,
+    Mapping,
+    Tags,
+    Value,
+    deep_tags,
+    leaves,
+    module_parts,
+    options,
+)
 
 _PARAMETER = ("param",)
 
@@ -84,6 +96,14 @@ def all_written(m: Machine, frame: Frame, node: ast.AST, targets: Value, tags: T
         else:
             leaf.tags |= own
         changed.append(leaf)
+
+
+def pooled(target: Value, source: Value) -> None:
+    """A module takes weights from another one by a method that is not followed: `averaged.update_parameters(twin)`."""
+    for option in options(source):
+        if isinstance(target.obj, Instance) and isinstance(option.obj, Instance) and option.obj.kind == "module":
+            for part in module_parts(option.obj):
+                target.obj.adapted |= part.adapted
 
 
 def flat(values: Iterable[Value]) -> Tags:

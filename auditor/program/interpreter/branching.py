@@ -1,0 +1,60 @@
+"""The two arms of a branch: which way each goes, and what they leave on the heap."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from auditor.program.interpreter.machine import Journal, Machine
+from auditor.program.values import Frame, Value, join
+
+
+@contextmanager
+def way(m: Machine, frame: Frame, test: ast.expr | None, names: frozenset[str], holds: bool) -> Iterator[None]:
+    """While an arm runs under a condition on switches: events in it know which way the condition went."""
+    if test is None or not names:
+        yield
+        return
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, holds = test.operand, not holds
+    m.ways.append((f"{','.join(sorted(names))}: {ast.unparse(test)}", holds))
+    try:
+        yield
+    finally:
+        m.ways.pop()
+
+
+def undo(journal: Journal) -> tuple[Journal, dict[tuple[int, str], Value | None]]:
+    """Put the attributes back to what they were before the arm; what the arm had left in them."""
+    left = {}
+    for key, (instance, before) in journal.items():
+        left[key] = instance.attributes.get(key[1])
+        if before is None:
+            instance.attributes.pop(key[1], None)
+        else:
+            instance.attributes[key[1]] = before
+    return journal, left
+
+
+def merge(
+    m: Machine,
+    first: tuple[Journal, dict[tuple[int, str], Value | None]],
+    second: Journal,
+    *,
+    first_raises: bool,
+    second_raises: bool,
+) -> None:
+    """After both arms an attribute may hold what either left: `self.gate = None` in one arm hides no gate."""
+    journal, left = first
+    for key in {**journal, **second}:
+        instance, before = journal.get(key) or second[key]
+        one = left.get(key, before)
+        other = instance.attributes.get(key[1])
+        if first_raises:
+            one = other
+        elif second_raises:
+            other = one
+        held = [value for value in (one, other) if value is not None]
+        if held:
+            m.write_attribute(instance, key[1], held[0] if len(held) == 1 else join(held[0], held[1]))
