@@ -59,10 +59,17 @@ def recurrence_line(step: int, layers: list[int]) -> str:
     return f"recurrence:activated at step {step}, layers={layers}"
 
 
-def step_line(number: int, planned: int, loss: float, seconds: float, tokens: int) -> str:
-    """`tokens`: trained on since the start, over all ranks."""
+def step_line(
+    number: int, planned: int, loss: float, seconds: float, tokens: int, step_seconds: float, mfu: float | None
+) -> str:
+    """`tokens`: trained on since the start, over all ranks. `step_seconds`, `mfu`: since the line before.
+
+    MFU is the share of the devices' peak that the model's own arithmetic makes up (Chowdhery et al. 2022).
+    """
     rate = tokens / max(seconds, 1e-9)
-    return f"{number}/{planned} train_loss: {loss:.4f} train_time: {seconds / 60:.2f}m tok/s: {rate:.0f}"
+    said = f"{number}/{planned} train_loss: {loss:.4f} train_time: {seconds / 60:.2f}m tok/s: {rate:.0f}"
+    share = "" if mfu is None else f" mfu: {mfu:.3f}"
+    return f"{said} step_avg: {1000 * step_seconds:.2f}ms{share}"
 
 
 def validation_line(number: int, planned: int, score: Score) -> str:
@@ -74,6 +81,11 @@ def stopped_line(number: int, planned: int, seconds: float) -> str:
     if number < planned:
         return f"stopping_early: wallclock_cap train_time: {1000 * seconds:.0f}ms step: {number}/{planned}"
     return f"training complete in {1000 * seconds:.0f}ms step: {number}/{planned}"
+
+
+def resumed_line(number: int, name: str) -> str:
+    """Training is not repeated: the weights of its last step were written."""
+    return f"checkpoint: {name} holds the weights after step {number}; what follows goes on from them"
 
 
 def memory_line(allocated: int, reserved: int) -> str:

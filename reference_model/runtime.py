@@ -10,11 +10,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+_PATIENCE = timedelta(minutes=10)  # for the slowest rank: rank 0 quantizes alone, for half a minute at record scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,11 @@ class Runtime:
             return contextlib.nullcontext()
         return torch.autocast(device_type=self.device.type, dtype=torch.bfloat16)
 
+    def peak_flops(self) -> float | None:
+        """What the device can do in bfloat16, in operations a second, by NVIDIA's data sheet; None where not known."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else ""
+        return 989e12 if "H100" in name or "H200" in name else None
+
     def peak_memory(self) -> tuple[int, int]:
         """MiB allocated and reserved at most on the GPU."""
         return torch.cuda.max_memory_allocated(self.device) >> 20, torch.cuda.max_memory_reserved(self.device) >> 20
@@ -77,7 +85,10 @@ class Runtime:
 
 @contextlib.contextmanager
 def runtime(environ: Mapping[str, str]) -> Iterator[Runtime]:
-    """The process's runtime by torchrun's variables (RANK, WORLD_SIZE, LOCAL_RANK): NCCL on GPUs, gloo on the CPU."""
+    """The process's runtime by torchrun's variables (RANK, WORLD_SIZE, LOCAL_RANK): NCCL on GPUs, gloo on the CPU.
+
+    A process that leaves it by an exception has to end at once: only then does torchrun end the others.
+    """
     distributed = "RANK" in environ and "WORLD_SIZE" in environ
     rank, world = (int(environ["RANK"]), int(environ["WORLD_SIZE"])) if distributed else (0, 1)
     use_gpu = torch.cuda.is_available()
@@ -86,12 +97,12 @@ def runtime(environ: Mapping[str, str]) -> Iterator[Runtime]:
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")
     if world > 1:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if use_gpu else "gloo", device_id=device if use_gpu else None)
-    try:
-        yield Runtime(rank, world, device)
-    finally:
-        if world > 1:
-            dist.destroy_process_group()
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if use_gpu else "gloo", timeout=_PATIENCE, device_id=device if use_gpu else None
+        )
+    yield Runtime(rank, world, device)
+    if world > 1:  # not after an exception: the others may be in the middle of an exchange, which this would wait for
+        dist.destroy_process_group()
 
 
 def seed_everything(seed: int) -> None:

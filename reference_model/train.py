@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from reference_model.log import (
     memory_line,
     raw_size_lines,
     reserve_line,
+    resumed_line,
     size_lines,
 )
 from reference_model.model.attention import backend
@@ -34,7 +36,8 @@ from reference_model.quantization.artifact import unpack
 from reference_model.quantization.compress import compress
 from reference_model.quantization.hessian import collect_hessians
 from reference_model.runtime import Runtime, runtime, seed_everything, surroundings
-from reference_model.training.data import find_shards, load_validation
+from reference_model.training.checkpoint import WEIGHTS, load, save
+from reference_model.training.data import load_validation, training_shards
 from reference_model.training.trainer import Trained, Trainer
 
 ARTIFACT = "final_model.int6.ptz"
@@ -42,33 +45,52 @@ _CALIBRATION_SHARE = 0.9  # of what is left of the budget: the last batch may be
 
 
 def train(
-    config: RunConfig, log: Log, run: Runtime | None = None, code_bytes: int = 0, artifact: Path = Path(ARTIFACT)
+    config: RunConfig, log: Log, run: Runtime | None = None, code_bytes: int = 0, artifact: Path = Path(ARTIFACT),
+    weights: Path | None = None,
 ) -> tuple[Trained, dict[str, Score]]:
     """Trains a model with `config`, writes `artifact`, and scores what that file holds: the scores by their names.
 
-    `code_bytes` is what the code counts of the cap. Raises OSError or ValueError for data that won't do before anything
-    is computed (`data_check` has a closer look), and what `compress` raises where the artifact cannot fit.
+    The weights are written beside the artifact before they are quantized; with `weights` a run goes on from such a
+    file and trains nothing. `code_bytes` is what the code counts of the cap. Raises OSError or ValueError for data or
+    weights that won't do before anything is computed (`data_check` has a closer look), ArithmeticError for a loss that
+    is not finite, and what `compress` raises where the artifact cannot fit.
     """
     run = run or Runtime()
-    shards, val = find_shards(config.train_files), load_validation(config)
+    kept: list[str] = []
+    before = None if weights is None else load(weights, config)
+
+    def write(line: str) -> None:
+        kept.append(line)
+        log(line)
+    shards, val = training_shards(config), load_validation(config)
     table = byte_table(load_tokenizer(config.tokenizer_path))
     if len(table.base) != config.model.vocab_size:
         raise ValueError(f"{config.tokenizer_path}: {len(table.base)} pieces are not the model's vocabulary")
     if val.numel() <= config.data.expected_val_tokens:
         raise ValueError(f"{config.val_files}: not all of the validation set: {val.numel() - 1:,} tokens to score")
     seed_everything(config.seed)
-    for line in [*hyperparameter_lines(config, run.world), *surroundings(run)]:
-        log(line)
-    log(f"attention: {backend(run.device, config.train.precision).__name__}")
-    for line in data_lines(len(shards), val.numel() - 1):
-        log(line)
     budget = config.train.budget_seconds
-    if budget is not None:
-        log(reserve_line(config.train.gptq_reserve_seconds, budget))
-    trainer = Trainer(config, run, log)
-    trained = trainer.fit(lambda model: evaluate_roundtrip(model, val, table, config, run))
-    if run.device.type == "cuda":
-        log(memory_line(*run.peak_memory()))
+    if before is None:
+        for line in [*hyperparameter_lines(config, run.world), *surroundings(run)]:
+            write(line)
+        write(f"attention: {backend(run.device, config.train.precision).__name__}")
+        for line in data_lines(len(shards), val.numel() - 1):
+            write(line)
+        if budget is not None:
+            write(reserve_line(config.train.gptq_reserve_seconds, budget))
+        trainer = Trainer(config, run, write)
+        trained = trainer.fit(lambda model: evaluate_roundtrip(model, val, table, config, run))
+        if run.device.type == "cuda":
+            write(memory_line(*run.peak_memory()))
+        if run.is_main:
+            save(artifact.with_name(WEIGHTS), config, trainer.model.state_dict(), trained, kept)
+    else:
+        for line in before.log:
+            log(line)
+        trained = before.trained
+        log(resumed_line(trained.steps, WEIGHTS))
+        trainer = Trainer(config, run, lambda line: None)
+        trainer.take_up(before.weights, trained)
     limit = None if budget is None else config.train.max_wallclock_seconds - trained.seconds
     hessians = _calibrate(trainer, config, run, log, limit)
     trainer.close()
@@ -146,18 +168,29 @@ def _require_cuda(config: RunConfig, run: Runtime) -> None:
 
 
 def main() -> int:
-    """A run by the environment's variables: the configuration's names in capitals, SCALE, and torchrun's."""
+    """A run by the environment's variables: the configuration's names in capitals, SCALE, FROM_CHECKPOINT, torchrun's.
+
+    What goes wrong is said in one line. Of several ranks the first to fail says it and ends at once, waiting for none:
+    torchrun then ends the others.
+    """
     environ = os.environ
-    scale = environ.get("SCALE", "record")
+    rank, several = environ.get("RANK", "0"), environ.get("WORLD_SIZE", "1") != "1"
+    scale, weights = environ.get("SCALE", "record"), environ.get("FROM_CHECKPOINT")
     try:
         if scale not in SCALES:
             raise ValueError(f"SCALE={scale!r} is none of {', '.join(SCALES)}")
         config = RunConfig.from_environment(SCALES[scale](), environ)
         with runtime(environ) as run:
             _require_cuda(config, run)
-            train(config, console(run.is_main), run, counted_code(Path(__file__)))
-    except (OSError, ValueError) as error:  # settings, data, an artifact that can't fit: the message says which and why
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            log = console(run.is_main)
+            train(config, log, run, counted_code(Path(__file__)), weights=Path(weights) if weights else None)
+    except Exception as error:
+        if not isinstance(error, OSError | ValueError):  # settings, data, an artifact that can't fit: no traceback
+            traceback.print_exc()
+        which = f"rank {rank}: " if several else ""
+        print(f"{which}{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        if several:
+            os._exit(1)
         return 1
     return 0
 

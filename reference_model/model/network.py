@@ -203,6 +203,18 @@ def skip_count(config: ModelConfig) -> int:
     return config.num_layers // 2
 
 
+def flops_per_token(config: ModelConfig, recurrent: bool) -> int:
+    """Floating-point operations of training on one token: two for each weight of a product, three passes over it.
+
+    Forward, and backward to inputs and to weights (Kaplan et al. 2020, https://arxiv.org/abs/2001.08361), attention
+    over half of the trained length on average. Recomputation, norms and the like do not count, as in other MFU figures.
+    """
+    attention = config.model_dim * (2 * config.model_dim + 2 * config.kv_dim)
+    visit = attention + 2 * config.model_dim * config.mlp_dim + config.rope_train_seq_len * config.model_dim
+    values = config.ve_dim * config.kv_dim if config.ve_layers else 0
+    return 6 * (len(route(config, recurrent)) * visit + values + config.vocab_size * config.model_dim)
+
+
 class GPT(nn.Module):
     """ids [B, T] -> logits [B, T, V]; the output embedding is the input embedding."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,17 @@ from typing import TYPE_CHECKING
 
 from reference_model.reproduce import preflight, trial
 from reference_model.reproduce.options import Options, UsageError, read
-from reference_model.reproduce.runner import Job, RunError, State, digest, locked, run_seeds, write_whole
+from reference_model.reproduce.runner import (
+    WEIGHTS,
+    Job,
+    RunError,
+    State,
+    digest,
+    forget_weights,
+    locked,
+    run_seeds,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from reference_model.config import RunConfig
@@ -76,10 +87,10 @@ def _ended_politely() -> Iterator[None]:
 
 
 def _fetch(options: Options) -> int:
-    from reference_model.reproduce.download import DownloadError, fetch
+    from reference_model.reproduce.download import SHARDS, DownloadError, fetch
 
     try:
-        fetch(Path(options.data), print)
+        fetch(Path(options.data), print, shards=SHARDS if options.shards is None else options.shards)
     except DownloadError as error:
         return _say(str(error), FAILED)
     return OK
@@ -134,11 +145,21 @@ def _config(options: Options) -> RunConfig:
     for name in options.settings:
         if name not in names or name in ("SEED", "SCALE", "DATA_DIR"):
             raise UsageError(f"--set {name}: no setting of that name (the log of a run lists them all)")
+    settings = _settings(options)
     folder = options.data if options.scale == "record" else options.out / "data"
     try:
-        return checked(RunConfig.from_environment(base, {**options.settings, "DATA_DIR": str(folder.absolute())}))
+        return checked(RunConfig.from_environment(base, {**settings, "DATA_DIR": str(folder.absolute())}))
     except ValueError as error:
         raise UsageError(f"--set {error}") from None
+
+
+def _settings(options: Options) -> dict[str, str]:
+    """What is changed from the scale's own values, by --set and by the options that stand for settings."""
+    from reference_model.reproduce import target
+
+    strict = {"MAX_WALLCLOCK_SECONDS": "0", "ITERATIONS": str(target.USUAL_STEPS), "PACED": target.PACE}
+    shards = {} if options.shards is None else {"TRAIN_SHARDS": str(options.shards)}
+    return {**(strict if options.strict else {}), **shards, **options.settings}
 
 
 def _data(config: RunConfig) -> list[preflight.Check]:
@@ -175,6 +196,7 @@ def _plan(options: Options, config: RunConfig) -> Plan:
     except BuildError as error:
         raise RunError(f"train_gpt.py cannot be built: {error}") from None
     script = packed(readable) if options.pack else readable
+    settings = _settings(options)
     work = options.out / "work"
     before = State.load(work)
     if before is not None and not options.resume:
@@ -184,30 +206,47 @@ def _plan(options: Options, config: RunConfig) -> Plan:
     state = State(
         script=digest(script.encode()),
         scale=config.scale,
-        folder=folder_name(config, day, options.settings),
+        folder=folder_name(config, day, settings),
         date=day,
         nproc=nproc,
-        settings=dict(options.settings),
+        settings=settings,
         seeds=list(options.seeds),
     )
+    if before is not None and _different(before, state):
+        forget_weights(work)
     if before is not None and before.finished:
         state = _continued(before, state)
     plan = Plan(options, config, state, script, _hardware(config, nproc))
     write_whole(plan.folder / "train_gpt.py", script)
     write_whole(work / READABLE, readable)
+    if options.weights is not None:
+        _give_weights(options.weights, work / f"seed{options.seeds[0]}" / WEIGHTS)
     state.save(work)
     return plan
+
+
+def _give_weights(source: Path, place: Path) -> None:
+    """Puts the weights where the seed's attempt finds them. Raises UsageError where there are none."""
+    if not source.is_file():
+        raise UsageError(f"--from-checkpoint {source}: no such file")
+    if place.exists() and place.samefile(source):
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, place)
 
 
 def _hardware(config: RunConfig, nproc: int) -> str:
     return preflight.hardware(preflight.gpus() if config.scale == "record" else [], nproc)
 
 
+def _different(before: State, now: State) -> list[str]:
+    """What would make a seed another run."""
+    return [name for name in ("script", "scale", "nproc", "settings") if getattr(before, name) != getattr(now, name)]
+
+
 def _continued(before: State, now: State) -> State:
     """The state of a run that goes on. Raises UsageError where finished seeds would not be of the same run."""
-    different = [
-        name for name in ("script", "scale", "nproc", "settings") if getattr(before, name) != getattr(now, name)
-    ]
+    different = _different(before, now)
     if different:
         done = ", ".join(before.finished)
         raise UsageError(f"--resume: {' and '.join(different)} changed since seed {done} was run; --out starts another")
@@ -219,9 +258,11 @@ def _continued(before: State, now: State) -> State:
 
 def _run(plan: Plan, lock: int) -> list[SeedResult]:
     """Runs the seeds and writes the submission."""
-    from reference_model.reproduce import submission
+    from reference_model.reproduce import submission, target
 
-    job = Job(plan.folder / "train_gpt.py", plan.work, _environment(plan), plan.state.nproc, lock)
+    steps = {seed: {"ITERATIONS": str(target.STEPS.get(seed, target.USUAL_STEPS))} for seed in plan.state.seeds}
+    of_seed = steps if plan.options.strict and "ITERATIONS" not in plan.options.settings else {}
+    job = Job(plan.folder / "train_gpt.py", plan.work, _environment(plan), plan.state.nproc, lock, of_seed)
     with _display(plan) as display:
         results, _ = run_seeds(job, plan.state, display)
     logs = {result.seed: job.log(result.seed).read_text("utf-8") for result in results}
@@ -257,10 +298,10 @@ def _environment(plan: Plan, environ: Mapping[str, str] | None = None) -> dict[s
 def _display(plan: Plan) -> Live | Plain:
     from reference_model.reproduce.display import Live, Plain
 
-    budget = plan.config.train.budget_seconds
+    budget, compared = plan.config.train.budget_seconds, plan.config.scale == "record"
     if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        return Live(sys.stdout, budget, plan.options.seeds)
-    return Plain(sys.stdout, budget)
+        return Live(sys.stdout, budget, plan.options.seeds, compared)
+    return Plain(sys.stdout, budget, compared)
 
 
 # --- what came out -------------------------------------------------------------------------------------------------
@@ -273,8 +314,10 @@ def _judged(plan: Plan, results: Sequence[SeedResult]) -> int:
     print(verdict.figures(plan.config, results))
     cap = plan.config.quant.artifact_limit_bytes
     over = [result for result in results if result.artifact_bytes > cap]
-    status = verdict.audit(plan.folder)
-    verdict.statistics(plan.folder, plan.config.scale)
+    at_stake = plan.config.scale == "record"
+    status = verdict.audit(plan.folder, plan.work / "audit.txt", at_stake)
+    if at_stake:
+        verdict.statistics(plan.folder)
     print(f"\nsubmission: {plan.folder}")
     if over:
         sizes = ", ".join(f"seed {r.seed}: {r.artifact_bytes:,} bytes" for r in over)

@@ -21,6 +21,7 @@ def checked(config: RunConfig) -> RunConfig:
                  f"layers below {model.num_layers}", chosen)
     _require(train.train_batch_tokens % (train.micro_batches * train.train_seq_len) == 0, "train_batch_tokens",
              "a multiple of micro_batches x train_seq_len", train.train_batch_tokens)
+    _require(len(train.paced) in (0, 3), "paced", "empty or three durations", train.paced)
     _require(0 < evaluation.eval_stride <= evaluation.eval_seq_len, "eval_stride",
              f"between 1 and eval_seq_len ({evaluation.eval_seq_len})", evaluation.eval_stride)
     return config

@@ -26,8 +26,11 @@ class Problem:
 def check(config: RunConfig) -> list[Problem]:
     """Everything that is wrong; the ids of training shards are looked at in part."""
     problems = _tokenizer_problems(config)
-    train, found = _open_all(config.train_files, "training")
+    wanted = config.data.train_shards
+    train, found = _open_all(config.train_files, "training", wanted)
     problems += found
+    if len(train) < wanted and not found:
+        problems.append(Problem(config.train_files, f"{len(train)} training shards here, {wanted} are wanted"))
     val, found = _open_all(config.val_files, "validation")
     problems += found
     for path, tokens in train.items():
@@ -41,11 +44,11 @@ def check(config: RunConfig) -> list[Problem]:
     return problems + (_val_problems(config, sum(map(len, val.values()))) if val and not found else [])
 
 
-def _open_all(pattern: str, kind: str) -> tuple[dict[str, Tokens], list[Problem]]:
+def _open_all(pattern: str, kind: str, first: int = 0) -> tuple[dict[str, Tokens], list[Problem]]:
     shards: dict[str, Tokens] = {}
     problems: list[Problem] = []
     try:
-        paths = find_shards(pattern)
+        paths = find_shards(pattern)[: first or None]
     except FileNotFoundError:
         return {}, [Problem(pattern, f"no {kind} shard here: `golf-reproduce data` fetches them")]
     for path in paths:

@@ -6,13 +6,15 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from reference_model.reproduce.results import Progress, SeedResult, progress
+from reference_model.reproduce.course import against_record
+from reference_model.reproduce.results import Progress, SeedResult, progress, validated
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 # Lines of the log that are worth one of ours where nobody watches live.
-_TOLD = ("recurrence:", "stopping_early:", "training complete", "ema:", "GPTQ", "selective_prune:", "Total", "final_")
+_TOLD = ("attention:", "checkpoint:", "recurrence:", "stopping_early:", "training complete", "peak memory", "ema:",
+         "GPTQ", "selective_prune:", "Total", "final_")  # fmt: skip
 
 
 class Clock:
@@ -42,11 +44,14 @@ class Clock:
         return max(0.0, left - (now - at))
 
 
-def said(seed: int, step: Progress, left: float | None) -> str:
-    """One step as a line."""
-    rest = "" if left is None else f"  {minutes(left)} left"
-    pace = f"{step.tokens_per_second:,} tokens/s"
-    return f"seed {seed}  step {step.step:,}/{step.of:,}  loss {step.loss:.4f}  {pace}{rest}"
+def said(step: Progress, left: float | None, brief: bool = False) -> str:
+    """One step in a few words: step (of how many, unless brief), loss, pace, share of the peak, time left."""
+    pace = f"{step.tokens_per_second:,} tokens/s" if step.step_ms is None else f"{step.step_ms:.1f} ms/step"
+    of = "" if brief else f"/{step.of:,}"
+    parts = [f"step {step.step:,}{of}", f"loss {step.loss:.4f}", pace]
+    parts += [] if step.mfu is None else [f"MFU {100 * step.mfu:.1f} %"]
+    parts += [] if left is None else [f"{minutes(left)} left"]
+    return "  ".join(parts)
 
 
 def minutes(seconds: float) -> str:
@@ -58,15 +63,22 @@ def minutes(seconds: float) -> str:
 def outcome(result: SeedResult, resumed: bool) -> str:
     """A finished seed as a line."""
     before = " (finished before)" if resumed else ""
-    size = f"{result.artifact_bytes:,} bytes"
-    return f"seed {result.seed}  done: {result.score.val_bpb:.8f} bits per byte, {size}{before}"
+    return f"done: {result.score.val_bpb:.8f} bits per byte, {result.artifact_bytes:,} bytes{before}"
+
+
+def _beside_record(text: str) -> tuple[str, bool] | None:
+    seen = progress(text) or validated(text)
+    return None if seen is None else against_record(seen)
 
 
 class Plain:
-    """Lines, each written at once; for files, pipes and continuous integration."""
+    """Lines, each written at once; for files, pipes and continuous integration.
 
-    def __init__(self, out: TextIO, budget: float | None) -> None:
-        self._out, self._budget = out, budget
+    `compared`: whether the run is one that the record's logs can be held against.
+    """
+
+    def __init__(self, out: TextIO, budget: float | None, compared: bool = False) -> None:
+        self._out, self._budget, self._compared = out, budget, compared
         self._clock = Clock(budget)
 
     def __enter__(self) -> Plain:
@@ -77,33 +89,41 @@ class Plain:
 
     def started(self, seed: int) -> None:
         self._clock = Clock(self._budget)
-        self._say(f"seed {seed}  started")
+        self._say(seed, "started")
 
     def line(self, seed: int, text: str) -> None:
         step = progress(text)
         if step is not None:
             now = time.monotonic()
             self._clock.see(now, step)
-            self._say(said(seed, step, self._clock.left(now)))
+            self._say(seed, said(step, self._clock.left(now)))
         elif text.startswith(_TOLD):
-            self._say(f"seed {seed}  {text}")
+            self._say(seed, text)
+        beside = _beside_record(text) if self._compared else None
+        if beside is not None:
+            self._say(seed, f"WARNING {beside[0]}" if beside[1] else beside[0])
 
     def finished(self, result: SeedResult, resumed: bool) -> None:
-        self._say(outcome(result, resumed))
+        self._say(result.seed, outcome(result, resumed))
 
-    def _say(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+    def _say(self, seed: int, text: str) -> None:
+        print(f"seed {seed}  {text}", file=self._out, flush=True)
 
 
 class Live:
-    """One line for each seed, redrawn: step, loss, tokens per second, time left, and what happens after training."""
+    """One line for each seed, redrawn: what `said` says, and what happens after training.
 
-    def __init__(self, out: TextIO, budget: float | None, seeds: tuple[int, ...]) -> None:
+    Above them the attention kernel, below them how the last loss compares with the record's.
+    """
+
+    def __init__(self, out: TextIO, budget: float | None, seeds: tuple[int, ...], compared: bool = False) -> None:
         from rich.console import Console
         from rich.live import Live as RichLive
 
-        self._budget = budget
+        self._budget, self._compared = budget, compared
         self._rows: dict[int, tuple[str, Progress | None]] = dict.fromkeys(seeds, ("waiting", None))
+        self._kernel = ""
+        self._beside: dict[int, tuple[str, bool]] = {}
         self._clock = Clock(budget)
         self._live = RichLive(
             console=Console(file=out), get_renderable=self._table, refresh_per_second=4, redirect_stdout=False
@@ -125,13 +145,19 @@ class Live:
         if step is not None:
             self._clock.see(time.monotonic(), step)
             self._rows[seed] = ("training", step)
+        elif text.startswith("attention:"):
+            self._kernel = text
         elif text.startswith(_TOLD):
             self._rows[seed] = (text, None)
+        beside = _beside_record(text) if self._compared else None
+        if beside is not None:
+            self._beside[seed] = beside
 
     def finished(self, result: SeedResult, resumed: bool) -> None:
-        self._rows[result.seed] = (outcome(result, resumed).partition("  ")[2], None)
+        self._rows[result.seed] = (outcome(result, resumed), None)
 
     def _table(self) -> RenderableType:
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -141,11 +167,13 @@ class Live:
             if step is None:
                 table.add_row(Text(f"seed {seed}", style="bold"), Text(state, no_wrap=True, overflow="ellipsis"))
                 continue
-            rest = said(seed, step, self._clock.left(time.monotonic())).partition("  ")[2]
-            inner = Table.grid(padding=(0, 2))
-            inner.add_row(ProgressBar(total=1.0, completed=self._share(step), width=20), Text(rest, no_wrap=True))
+            inner = Table.grid(padding=(0, 1))
+            bar = ProgressBar(total=1.0, completed=self._share(step), width=6)
+            inner.add_row(bar, Text(said(step, self._clock.left(time.monotonic()), brief=True), no_wrap=True))
             table.add_row(Text(f"seed {seed}", style="bold"), inner)
-        return table
+        notes = [Text(f"seed {seed}, {text}", style="bold red" if off else "dim")
+                 for seed, (text, off) in self._beside.items()]  # fmt: skip
+        return Group(*([Text(self._kernel, style="dim")] if self._kernel else []), table, *notes)
 
     def _share(self, step: Progress) -> float:
         """Of the training that is done: by the clock or the steps, whichever ends it sooner."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 REPOSITORY = "kevclark/parameter-golf"  # SP4096; the challenge's own, willdepueoai/parameter-golf, has SP1024
 VOCAB_SIZE = 4096
+SHARDS = 26  # for training, as the record
 _SPARE_BYTES = 1_000_000_000  # that must be free beyond what is fetched
 _ATTEMPTS = 3
 
@@ -57,14 +58,18 @@ class HuggingFaceHub:
         return Path(hf_hub_download(REPOSITORY, path, repo_type="dataset", local_dir=folder))
 
 
-def fetch(data_dir: Path, report: Callable[[str], None], hub: Hub | None = None) -> list[Path]:
+def fetch(
+    data_dir: Path, report: Callable[[str], None], hub: Hub | None = None, shards: int = SHARDS
+) -> list[Path]:
     """Brings every file that is missing or has another size than the published one. All files, in order.
+
+    Of the training shards the first ``shards`` by name; 0: all.
 
     Nothing is fetched before there is room for all of it; what was fetched stays where a later file fails. `report`
     takes a line for each file. Raises DownloadError.
     """
     hub = hub or HuggingFaceHub()
-    wanted = [(_place(data_dir, file.path), file) for file in _published(hub)]
+    wanted = [(_place(data_dir, file.path), file) for file in _published(hub, shards)]
     missing = [(place, file) for place, file in wanted if not _is_whole(place, file)]
     report(f"{len(wanted)} files, {len(wanted) - len(missing)} of them here already")
     _require_room(data_dir, sum(file.size for _, file in missing))
@@ -75,7 +80,7 @@ def fetch(data_dir: Path, report: Callable[[str], None], hub: Hub | None = None)
     return [place for place, _ in wanted]
 
 
-def _published(hub: Hub) -> list[RemoteFile]:
+def _published(hub: Hub, count: int) -> list[RemoteFile]:
     shards, tokenizers = f"datasets/datasets/fineweb10B_sp{VOCAB_SIZE}", "datasets/tokenizers"
     try:
         found = hub.files([shards, tokenizers])
@@ -91,7 +96,9 @@ def _published(hub: Hub) -> list[RemoteFile]:
             raise DownloadError(f"{REPOSITORY} has no fineweb_{kind}_*.bin under {shards} any more")
     if tokenizer not in names:
         raise DownloadError(f"{REPOSITORY} has no {tokenizer} any more")
-    return sorted(chosen, key=lambda file: file.path)
+    chosen.sort(key=lambda file: file.path)
+    train = [file for file in chosen if PurePosixPath(file.path).name.startswith("fineweb_train_")]
+    return [file for file in chosen if not count or file not in train[count:]]
 
 
 def _is_shard(path: str, folder: str) -> bool:

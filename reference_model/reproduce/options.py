@@ -25,6 +25,9 @@ examples:
       the record, on 8xH100
   golf-reproduce --seeds 42 314 999 --data DATA --out rerun --resume
       go on after a crash; finished seeds are not run again
+  golf-reproduce --scale small --seeds 42 --set MATRIX_BITS=5 --out int5 \\
+                 --from-checkpoint reproduction/work/seed42/final_model.pt
+      quantize the weights of an earlier run once more, and score them
   golf-reproduce --scale small --set RECUR_LAYERS= --out no-recurrence
       what does one part do to the score? (docs/record.md)
 
@@ -51,6 +54,9 @@ class Options:
     scale: str = "record"
     resume: bool = False
     pack: bool = True
+    shards: int | None = None  # training shards; 0: all, None: the scale's own number
+    strict: bool = False
+    weights: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     author: str = "golf-reproduce"
     github_id: str = "golf-reproduce"
@@ -75,6 +81,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", default="data", metavar="DIR", help="shards and tokenizer (default: data)")
     p.add_argument("--out", default="reproduction", metavar="DIR", help="default: reproduction")
     p.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    p.add_argument("--from-checkpoint", metavar="FILE", help="a seed's work/seedN/final_model.pt: train nothing, go on "
+                   "from its weights (one seed; settings of quantization and evaluation may differ)")  # fmt: skip
+    p.add_argument("--strict", action="store_true", help="as many steps as the record, at its pace, in whatever time")
+    p.add_argument("--shards", metavar="N", help="training shards: a number or 'all' (default: 26, as the record)")
     p.add_argument("--nproc", type=int, metavar="N", help="processes, one for each GPU (default: 8; small: 1)")
     p.add_argument("--pack", action=argparse.BooleanOptionalAction, default=True,
                    help="whether train_gpt.py, whose bytes count, is the self-extracting form (default: it is; the "
@@ -99,6 +109,10 @@ def read(argv: Sequence[str]) -> Options:
         raise UsageError("--seeds wants whole numbers from 0 to 4294967295")
     if given.nproc is not None and given.nproc not in (1, 2, 4, 8):
         raise UsageError("--nproc wants 1, 2, 4 or 8: a step's batch is cut into 8 pieces")
+    if given.from_checkpoint and len(seeds) != 1:
+        raise UsageError("--from-checkpoint holds one seed's weights: name it with --seeds")
+    if given.strict and given.scale != "record":
+        raise UsageError("--strict keeps the record's pace: it goes with --scale record")
     return Options(
         command=given.command or "run",
         seeds=seeds,
@@ -108,6 +122,9 @@ def read(argv: Sequence[str]) -> Options:
         scale=given.scale,
         resume=given.resume,
         pack=given.pack,
+        shards=_shards(given.shards),
+        strict=given.strict,
+        weights=Path(given.from_checkpoint) if given.from_checkpoint else None,
         settings=_settings(given.set),
         author=given.author,
         github_id=given.github_id,
@@ -125,6 +142,14 @@ def _path(option: str, text: str) -> Path:
     if path.exists() and not path.is_dir():
         raise UsageError(f"{option} wants a folder, and {text} is none")
     return path
+
+
+def _shards(text: str | None) -> int | None:
+    if text is None or text == "all":
+        return None if text is None else 0
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--shards wants a number from 1 on or 'all', not {text!r}")
+    return int(text)
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, str]:

@@ -182,9 +182,9 @@ def _torch_for_gpus() -> Check:
 
 def _page_cache(config: RunConfig) -> Check:
     """How much of the training shards is in memory; what is not is asked for, and comes while the rest is looked at."""
-    from reference_model.training.data import find_shards, read_shard
+    from reference_model.training.data import read_shard, training_shards
 
-    paths = find_shards(config.train_files)
+    paths = training_shards(config)
     size = sum(path.stat().st_size for path in paths)
     needed = f"{size / 1e9:.1f} GB of shards in memory"
     try:

@@ -9,7 +9,10 @@ import re
 from dataclasses import dataclass
 
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
-_STEP = re.compile(rf"^([0-9]+)/([0-9]+) train_loss: {_NUMBER} train_time: {_NUMBER}m tok/s: ([0-9]+)")
+_STEP = re.compile(
+    rf"^([0-9]+)/([0-9]+) train_loss: {_NUMBER} train_time: {_NUMBER}m tok/s: ([0-9]+)"
+    rf"(?: step_avg: {_NUMBER}ms)?(?: mfu: {_NUMBER})?"
+)
 _STOP = re.compile(r"^(?:stopping_early: wallclock_cap train_time:|training complete in) ([0-9]+)ms step: ([0-9]+)/")
 _VALIDATED = re.compile(rf"^([0-9]+)/([0-9]+) val_loss: {_NUMBER} val_bpb: {_NUMBER}")
 _FINAL = re.compile(rf"^(\S.*?) val_loss:{_NUMBER} val_bpb:{_NUMBER} eval_time:([0-9]+)ms")
@@ -19,13 +22,27 @@ _TOTAL = re.compile(r"^Total submission size \S+: ([0-9]+) bytes")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step's line: loss in nats per token, seconds of training so far, tokens per second."""
+    """One step's line: loss in nats per token, seconds of training so far, tokens per second over all of it.
+
+    Since the line before: milliseconds a step, and the share of the devices' peak (MFU); None where a log has neither.
+    """
 
     step: int
     of: int
     loss: float
     seconds: float
     tokens_per_second: int
+    step_ms: float | None = None
+    mfu: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A validation during training: nats per token, bits per byte."""
+
+    step: int
+    loss: float
+    bpb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +81,14 @@ def progress(line: str) -> Progress | None:
     match = _STEP.match(line)
     if match is None:
         return None
-    return Progress(int(match[1]), int(match[2]), float(match[3]), float(match[4]) * 60, int(match[5]))
+    step_ms, mfu = (None if text is None else float(text) for text in match.group(6, 7))
+    return Progress(int(match[1]), int(match[2]), float(match[3]), float(match[4]) * 60, int(match[5]), step_ms, mfu)
+
+
+def validated(line: str) -> Validated | None:
+    """What a line says of a validation during training; None for any other line."""
+    match = _VALIDATED.match(line)
+    return None if match is None else Validated(int(match[1]), float(match[3]), float(match[4]))
 
 
 def read_result(seed: int, text: str) -> SeedResult:

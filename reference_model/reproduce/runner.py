@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from reference_model.reproduce.results import SeedResult, Unfinished, read_resul
 _PATIENCE_SECONDS = 120.0  # for a process that a killed run left behind: it ends at its next line
 _GRACE_SECONDS = 10.0  # between the request to end and the end
 _SHOWN = 12  # lines of a failed seed's errors
+WEIGHTS = "final_model.pt"  # which the script writes into its folder once it has trained
 
 
 class RunError(Exception):
@@ -82,6 +84,7 @@ class Job:
     environment: Mapping[str, str]
     nproc: int = 1
     lock: int | None = None
+    of_seed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # more of the environment, by seed
 
     def command(self) -> list[str]:
         script = str(self.script.absolute())  # it runs in a folder of its own, where a relative path leads elsewhere
@@ -124,7 +127,9 @@ def _run(job: Job, seed: int, display: Display) -> SeedResult:
     folder.mkdir(parents=True, exist_ok=True)
     partial, errors = folder / "log.txt", folder / "errors.txt"
     display.started(seed)
-    environment = {**job.environment, "SEED": str(seed), "PYTHONUNBUFFERED": "1"}
+    environment = {**job.environment, **job.of_seed.get(seed, {}), "SEED": str(seed), "PYTHONUNBUFFERED": "1"}
+    if (folder / WEIGHTS).is_file():  # an earlier attempt got as far as this: only what comes after is done again
+        environment["FROM_CHECKPOINT"] = str((folder / WEIGHTS).absolute())
     with partial.open("w", encoding="utf-8", newline="\n") as log, errors.open("wb") as standard_error:
         status = _follow(job, folder, environment, standard_error, _into(log, seed, display))
     if status != 0:
@@ -194,9 +199,17 @@ def _ended(status: int) -> str:
 
 
 def _last_words(log: Path, errors: Path) -> str:
-    """The end of what a failed seed said, and where the rest is."""
+    """The end of what a failed seed said, and where the rest is. Of several ranks, what the first of them to fail said.
+
+    torchrun has the last word then, and a long one; and ranks that lose their neighbour complain of that.
+    """
     said = [line for line in errors.read_text("utf-8", "replace").splitlines() if line.strip()]
     source = errors
+    first = next((index for index, line in enumerate(said) if re.match(r"rank \d+: \w+", line)), None)
+    if first is not None:
+        said = said[: first + 1]
+    elif any("torch.distributed" in line for line in said):
+        said = [line for line in said if re.search(r"exitcode|traceback *: Signal|local_rank", line)] or said
     if not said:
         said, source = log.read_text("utf-8", "replace").splitlines(), log
     shown = "".join(f"\n  | {line[:200]}" for line in said[-_SHOWN:])
@@ -235,6 +248,12 @@ def locked(work: Path, waiting: Callable[[str], None], patience: float = _PATIEN
 
 
 # --- files ---------------------------------------------------------------------------------------------------------
+
+
+def forget_weights(work: Path) -> None:
+    """Removes what an earlier run with another script or other settings has trained in this folder."""
+    for path in work.glob(f"seed*/{WEIGHTS}"):
+        path.unlink()
 
 
 def digest(data: bytes) -> str:

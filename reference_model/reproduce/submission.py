@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reference_model.config import RunConfig
-from reference_model.reproduce.results import SeedResult
+from reference_model.reproduce.curves import curves, steps_of
+from reference_model.reproduce.results import Progress, SeedResult
 from reference_model.reproduce.runner import write_whole
 
 RECORD_TRACK, OTHER_TRACK = "track_10min_16mb", "track_non_record_16mb"
@@ -59,7 +60,8 @@ def write(folder: Path, script: str, logs: Mapping[int, str], results: Sequence[
     write_whole(folder / "train_gpt.py", script)
     write_whole(folder / "requirements.txt", requirements(facts.versions))
     write_whole(folder / "submission.json", json.dumps(claims(results, facts), indent=2) + "\n")
-    write_whole(folder / "README.md", readme(results, facts))
+    write_whole(folder / "curves.svg", curves(logs, results, facts.config.scale == "record"))
+    write_whole(folder / "README.md", readme(results, facts, {seed: steps_of(log) for seed, log in logs.items()}))
 
 
 def requirements(versions: Mapping[str, str]) -> str:
@@ -96,8 +98,8 @@ def claims(results: Sequence[SeedResult], facts: Facts) -> dict[str, object]:
     }
 
 
-def readme(results: Sequence[SeedResult], facts: Facts) -> str:
-    """README.md: what was run, the figures, how to run it again."""
+def readme(results: Sequence[SeedResult], facts: Facts, steps: Mapping[int, Sequence[Progress]]) -> str:
+    """README.md: what was run, the figures, the course of each seed, how to run it again."""
     rows = [_row(result) for result in results]
     mean_bpb, mean_loss = (_mean([getattr(r.score, name) for r in results]) for name in ("val_bpb", "val_loss"))
     changed = [f"`{name}={value}`" for name, value in sorted(facts.settings.items())]
@@ -115,6 +117,15 @@ def readme(results: Sequence[SeedResult], facts: Facts) -> str:
         ),
         f"Hardware: {facts.hardware}. The score is the sliding window's, of the weights that were read back from the "
         f"artifact; every validation token is scored once.",
+        "## Course",
+        "![training loss, time of a step, work done and validation of each seed](curves.svg)",
+        "\n".join(
+            [
+                "| seed | training s | ms a step | tokens/s | MFU | last training loss |",
+                "|---|---|---|---|---|---|",
+                *(_course(result, steps.get(result.seed, ())) for result in results),
+            ]
+        ),
         "```bash\n" + command(facts, results[0].seed) + "\n```",
     ]
     return "\n\n".join(sections) + "\n"
@@ -148,6 +159,16 @@ def _row(result: SeedResult) -> str:
     return (
         f"| {result.seed} | {score.val_bpb:.8f} | {score.val_loss:.8f} | {result.steps:,} | {result.artifact_bytes:,} |"
     )
+
+
+def _course(result: SeedResult, steps: Sequence[Progress]) -> str:
+    """Means over all of the training, MFU as the median of what the log's lines say."""
+    seconds = result.train_seconds or 0.0
+    pace = f"{1000 * seconds / result.steps:.1f}" if result.steps and seconds else "-"
+    shares = [step.mfu for step in steps if step.mfu is not None]
+    share = f"{100 * statistics.median(shares):.1f} %" if shares else "-"
+    rate, loss = (f"{steps[-1].tokens_per_second:,}", f"{steps[-1].loss:.4f}") if steps else ("-", "-")
+    return f"| {result.seed} | {seconds:.1f} | {pace} | {rate} | {share} | {loss} |"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -74,6 +74,14 @@ def find_shards(pattern: str) -> list[Path]:
     return found
 
 
+def training_shards(config: RunConfig) -> list[Path]:
+    """The shards to train on. Raises FileNotFoundError where there are fewer than the configuration wants."""
+    found, wanted = find_shards(config.train_files), config.data.train_shards
+    if len(found) < wanted:
+        raise FileNotFoundError(f"{config.train_files}: {len(found)} shards here, and {wanted} are to be trained on")
+    return found[:wanted] if wanted else found
+
+
 def load_validation(config: RunConfig) -> Tensor:
     """The whole validation set in the shards' order: int32 [number of tokens], on the CPU.
 
@@ -118,22 +126,22 @@ class _Pass:
 
 
 class TrainLoader:
-    """Endless batches of training sequences, the same for the same seed and shards.
+    """Endless batches of training sequences, in one order for all seeds, as in the record; shards decide it.
 
     Every rank draws the sequences of a whole optimizer step and takes its share: a step has the same sequences on any
     number of ranks, each on one of them. The next batch is read by a thread while the current one is trained on. Paths
     decide nothing but the order of the shards.
     """
 
-    def __init__(self, config: RunConfig, rank: int, world: int, device: torch.device, seed: int) -> None:
-        self._tokens = [read_shard(path) for path in find_shards(config.train_files)]
+    def __init__(self, config: RunConfig, rank: int, world: int, device: torch.device) -> None:
+        self._tokens = [read_shard(path) for path in training_shards(config)]
         self._seq_len = config.train.train_seq_len
         self._rows = config.train.train_batch_tokens // config.train.micro_batches // self._seq_len
         self._step_rows = self._rows * config.train.micro_batches
         self._rank, self._world, self._device = rank, world, device
         self._own: list[tuple[int, int]] = []  # what is left of this rank's share of a step
-        self._rng = np.random.default_rng([seed, len(self._tokens)])
         self._sizes = [len(tokens) for tokens in self._tokens]
+        self._rng = np.random.default_rng([len(self._sizes), sum(self._sizes)])
         if not any(size > 2 * self._seq_len for size in self._sizes):
             raise ShardError(f"{config.train_files}: no shard holds two sequences of {self._seq_len} tokens")
         self._pass = _Pass(self._sizes, self._seq_len, self._rng)
@@ -150,6 +158,13 @@ class TrainLoader:
         moved = batch.to(self._device, non_blocking=True)
         return moved[:, :-1].contiguous(), moved[:, 1:].contiguous()
 
+    def skip(self, batches: int) -> None:
+        """Leaves out so many batches, as if they had been read."""
+        for index in range(batches):
+            self._next.result() if index == 0 else self._take()
+        if batches:
+            self._next = self._thread.submit(self._read)
+
     def close(self) -> None:
         """Ends the reading thread; the batch it has read ahead is dropped."""
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -162,10 +177,15 @@ class TrainLoader:
             found += self._pass.draw(min(count - len(found), self._pass.left))
         return found
 
-    def _read(self) -> Tensor:
+    def _take(self) -> list[tuple[int, int]]:
+        """The sequences of this rank's next batch."""
         if not self._own:
             self._own = self._draw(self._step_rows)[self._rank :: self._world]
         own, self._own = self._own[: self._rows], self._own[self._rows :]
+        return own
+
+    def _read(self) -> Tensor:
+        own = self._take()
         batch = torch.empty((self._rows, self._seq_len + 1), dtype=torch.int64, pin_memory=self._device.type == "cuda")
         rows = batch.numpy()
         for row, (shard, start) in enumerate(own):

@@ -8,8 +8,17 @@ from reference_model.config import OptimizerConfig, TrainConfig
 def progress(step: int, seconds: float, config: TrainConfig) -> float:
     """Share of the training budget that is used up before ``step``: of its time, or of its steps without a limit."""
     if config.budget_seconds is None:
-        return step / max(config.iterations, 1)
+        return _paced(step, config) / max(_paced(config.iterations, config), 1e-12)
     return seconds / max(config.budget_seconds, 1e-12)
+
+
+def _paced(step: int, config: TrainConfig) -> float:
+    """The time that ``step`` steps took in the run whose pace is given; their number where none is."""
+    if not config.paced:
+        return float(step)
+    before, switch, after = config.paced
+    again = step - config.recur_start_step
+    return step * before if again <= 0 else config.recur_start_step * before + switch + again * after
 
 
 def lr_scale(elapsed_fraction: float, config: TrainConfig) -> float:

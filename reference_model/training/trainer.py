@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,7 @@ from reference_model.log import (
     warmup_line,
 )
 from reference_model.model.attention import backend
-from reference_model.model.network import GPT, route
+from reference_model.model.network import GPT, flops_per_token, route
 from reference_model.runtime import Runtime
 from reference_model.training.data import TrainLoader
 from reference_model.training.ema import Ema
@@ -63,6 +64,7 @@ class Trainer:
         train, average = self.config.train, Ema(self.model, self.config.train)
         step, seconds = 0, 0.0
         before, started = 0.0, self.run.clock()  # seconds of training before the last validation, and since when
+        told_step, told_seconds = 0, 0.0  # of the last line about a step
         while True:
             previous, seconds = seconds, self.run.agree(before + time.perf_counter() - started)
             last = step >= train.iterations or self._out_of_time(step, seconds, seconds - previous)
@@ -79,7 +81,12 @@ class Trainer:
             self._keep_pace()
             if step <= 5 or (train.train_log_every > 0 and step % train.train_log_every == 0):
                 value, spent = loss.item(), before + time.perf_counter() - started
-                self.log(step_line(step, train.iterations, value, spent, step * train.train_batch_tokens))
+                if not math.isfinite(value):
+                    raise ArithmeticError(f"the loss is {value} at step {step}")
+                pace = (spent - told_seconds) / (step - told_step)
+                self.log(step_line(step, train.iterations, value, spent, step * train.train_batch_tokens, pace,
+                                   self._mfu(pace)))  # fmt: skip
+                told_step, told_seconds = step, spent
         self.log(stopped_line(step, train.iterations, before))
         self.log("ema:applying EMA weights")
         average.apply()
@@ -97,11 +104,18 @@ class Trainer:
                 return
             yield self._loader.next_batch()[0]
 
+    def take_up(self, weights: Mapping[str, Tensor], trained: Trained) -> None:
+        """Stands where `fit` would have ended: its weights in the model, the loader past its batches."""
+        self.model.load_state_dict(weights)
+        self.model.set_recurrence(bool(self.config.model.recur_layers)
+                                  and trained.steps >= self.config.train.recur_start_step)  # fmt: skip
+        self._loader.skip(trained.steps * self._accumulation)
+
     def close(self) -> None:
         self._loader.close()
 
     def _new_loader(self) -> TrainLoader:
-        return TrainLoader(self.config, self.run.rank, self.run.world, self.run.device, self.config.seed)
+        return TrainLoader(self.config, self.run.rank, self.run.world, self.run.device)
 
     def _warm_up(self) -> None:
         """Steps whose traces are removed: what they compile and allocate is there when the clock starts.
@@ -129,6 +143,11 @@ class Trainer:
             return
         self.model.set_recurrence(True)
         self.log(recurrence_line(step, [visit.layer for visit in route(self.config.model, True)]))
+
+    def _mfu(self, step_seconds: float) -> float | None:
+        peak = self.run.peak_flops()
+        work = flops_per_token(self.config.model, self.model.recurrent) * self.config.train.train_batch_tokens
+        return None if peak is None else work / (step_seconds * peak * self.run.world)
 
     def _out_of_time(self, step: int, seconds: float, latest: float) -> bool:
         """Whether another step would end past the budget, by the mean of the steps so far and the latest one.

@@ -41,7 +41,8 @@ def hf_hub_download(repository, path, repo_type, local_dir):
 
 def shown(text: str) -> list[str]:
     """The lines that call golf-reproduce, and those that compare what it made."""
-    lines = (line.partition("   #")[0].strip() for line in text.splitlines())
+    whole = re.sub(r"\\\n\s*", "", text)
+    lines = (line.partition("   #")[0].strip() for line in whole.splitlines())
     return [line for line in lines if re.match(r"golf-(reproduce\s+(--|data)|stats no-recurrence)", line)]
 
 

@@ -89,7 +89,7 @@ def test_what_is_no_shard(tmp_path: Path, change, message: str) -> None:  # type
 
 
 def test_targets_are_the_inputs_shifted(tmp_path: Path) -> None:
-    loader = TrainLoader(numbered(tmp_path, 500, 300), 0, 1, CPU, 3)
+    loader = TrainLoader(numbered(tmp_path, 500, 300), 0, 1, CPU)
     inputs, targets = loader.next_batch()
     loader.close()
     assert inputs.shape == targets.shape == (4, SEQ)
@@ -98,7 +98,7 @@ def test_targets_are_the_inputs_shifted(tmp_path: Path) -> None:
 
 
 def test_a_pass_takes_every_sequence_once(tmp_path: Path) -> None:
-    loader = TrainLoader(numbered(tmp_path, 40 * SEQ + 1, 20 * SEQ + 1, 4 * SEQ + 1, rows=1), 0, 1, CPU, 5)
+    loader = TrainLoader(numbered(tmp_path, 40 * SEQ + 1, 20 * SEQ + 1, 4 * SEQ + 1, rows=1), 0, 1, CPU)
     total = 64 - 3  # a phase costs a shard at most one sequence
     seen = [token for _ in range(total) for token in loader.next_batch()[0].flatten().tolist()]
     loader.close()
@@ -107,22 +107,23 @@ def test_a_pass_takes_every_sequence_once(tmp_path: Path) -> None:
 
 
 def test_shards_come_in_proportion_to_their_size(tmp_path: Path) -> None:
-    loader = TrainLoader(numbered(tmp_path, 30_000, 10_000, rows=100), 0, 1, CPU, 1)
+    loader = TrainLoader(numbered(tmp_path, 30_000, 10_000, rows=100), 0, 1, CPU)
     starts = torch.cat([loader.next_batch()[0][:, 0] for _ in range(8)])
     loader.close()
     assert 0.65 < (starts < 30_000).float().mean().item() < 0.85  # 0.75 but for chance, at every point of the pass
 
 
 def test_passes_follow_each_other(tmp_path: Path) -> None:
-    loader = TrainLoader(numbered(tmp_path, 6 * SEQ + 1, rows=4), 0, 1, CPU, 1)
+    loader = TrainLoader(numbered(tmp_path, 6 * SEQ + 1, rows=4), 0, 1, CPU)
     batches = [loader.next_batch()[0] for _ in range(20)]
     loader.close()
     assert len({tuple(row) for batch in batches for row in batch.tolist()}) > 6  # cut at another phase
 
 
-def test_same_seed_same_batches(tmp_path: Path) -> None:
-    config = numbered(tmp_path, 5_000)
-    first, again, other = (TrainLoader(config, 0, 1, CPU, seed) for seed in (1, 1, 2))
+def test_one_order_for_all_seeds_that_the_shards_decide(tmp_path: Path) -> None:
+    config, longer = numbered(tmp_path / "a", 5_000), numbered(tmp_path / "b", 5_001)
+    first, again = TrainLoader(config, 0, 1, CPU), TrainLoader(replace(config, seed=7), 0, 1, CPU)
+    other = TrainLoader(longer, 0, 1, CPU)
     for _ in range(3):
         batch = first.next_batch()[0]
         assert torch.equal(batch, again.next_batch()[0])
@@ -131,11 +132,34 @@ def test_same_seed_same_batches(tmp_path: Path) -> None:
         loader.close()
 
 
+@pytest.mark.parametrize("skipped", [0, 1, 5, 30])
+def test_skipped_batches_are_those_that_would_have_come(skipped: int, tmp_path: Path) -> None:
+    config = numbered(tmp_path, 900, 300)
+    one, other = TrainLoader(config, 0, 2, CPU), TrainLoader(config, 0, 2, CPU)
+    for _ in range(skipped):
+        one.next_batch()
+    other.skip(skipped)
+    for _ in range(3):
+        assert torch.equal(one.next_batch()[0], other.next_batch()[0])
+    one.close()
+    other.close()
+
+
+def test_the_first_shards_by_name_are_trained_on(tmp_path: Path) -> None:
+    config = numbered(tmp_path, 500, 500, 500)
+    two = replace(config, data=replace(config.data, train_shards=2))
+    loader = TrainLoader(two, 0, 1, CPU)
+    assert max(int(loader.next_batch()[0].max()) for _ in range(20)) < 1000
+    loader.close()
+    with pytest.raises(FileNotFoundError, match="3 shards here, and 26 are to be trained on"):
+        TrainLoader(replace(config, data=replace(config.data, train_shards=26)), 0, 1, CPU)
+
+
 def test_a_step_is_the_same_on_any_number_of_ranks(tmp_path: Path) -> None:
     config = numbered(tmp_path, 9_000, micro_batches=4, rows=3)
     steps = []
     for world in (1, 2, 4):
-        loaders = [TrainLoader(config, rank, world, CPU, 1) for rank in range(world)]
+        loaders = [TrainLoader(config, rank, world, CPU) for rank in range(world)]
         batches = [loader.next_batch()[0] for loader in loaders for _ in range(4 // world)]
         for loader in loaders:
             loader.close()
@@ -147,7 +171,7 @@ def test_a_step_is_the_same_on_any_number_of_ranks(tmp_path: Path) -> None:
 
 def test_too_short_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match="no shard holds two sequences"):
-        TrainLoader(numbered(tmp_path, SEQ), 0, 1, CPU, 1)
+        TrainLoader(numbered(tmp_path, SEQ), 0, 1, CPU)
 
 
 def test_validation_is_whole_and_in_order(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class TestConfig:
             "SEED": "314", "ITERATIONS": "7", "RECUR_LAYERS": "3, 4", "SLIDING_WINDOW_ENABLED": "0", "DATA_DIR": "/d",
             "MAX_WALLCLOCK_SECONDS": "60.5", "VOCAB_SIZE": "1024", "HOME": "/root", "CLIP_QUANTILES": "0.5,1"})
         assert (run.seed, run.train.iterations, run.model.recur_layers) == (314, 7, (3, 4))
-        assert (run.eval.sliding_window_enabled, run.train.budget_seconds) == (False, 50.5)
+        assert (run.eval.sliding_window_enabled, run.train.budget_seconds) == (False, 56.5)
         assert run.quant.clip_quantiles == (0.5, 1.0)
         assert run.tokenizer_path == "/d/tokenizers/fineweb_1024_bpe.model"
         assert run.train_files == "/d/datasets/fineweb10B_sp1024/fineweb_train_*.bin"

@@ -224,8 +224,15 @@ class TestSchedule:
     TRAIN = config.record().train
 
     def test_the_budget_is_time_or_steps(self) -> None:
-        assert schedule.progress(5, 295.0, self.TRAIN) == pytest.approx(0.5)
+        assert schedule.progress(5, 298.0, self.TRAIN) == pytest.approx(0.5)
         assert schedule.progress(5, 295.0, replace(self.TRAIN, max_wallclock_seconds=0.0, iterations=20)) == 0.25
+
+    def test_the_steps_can_keep_the_pace_of_another_run(self) -> None:
+        """The record's seed 42: 0.1 s a step, 11.2 s to switch recurrence on at step 3000, 0.1157 s a step after it."""
+        train = replace(self.TRAIN, max_wallclock_seconds=0.0, iterations=5410, paced=(0.099988, 11.226, 0.11572))
+        seconds = {3000: 299.96, 3500: 369.05, 4000: 426.98, 4500: 484.82, 5000: 542.64, 5410: 590.08}  # of its log
+        for step, spent in seconds.items():
+            assert schedule.progress(step, 0.0, train) == pytest.approx(spent / 590.08, abs=3e-4), step
 
     @pytest.mark.parametrize(("share", "scale"), [
         (0.0, 1.0), (0.3, 1.0), (0.333, 1.0), (0.6665, 0.5), (0.9333, 0.1), (1.0, 0.0), (1.2, 0.0)])

@@ -12,19 +12,32 @@ from pathlib import Path
 
 import pytest
 
-from reference_model.reproduce.display import Clock, Live, Plain, minutes
+from reference_model.reproduce.display import Clock, Live, Plain, minutes, said
 from reference_model.reproduce.results import Progress, SeedResult, Unfinished, progress, read_result
-from reference_model.reproduce.runner import Job, RunError, SeedFailed, State, digest, locked, run_seeds
+from reference_model.reproduce.runner import (
+    WEIGHTS,
+    Job,
+    RunError,
+    SeedFailed,
+    State,
+    digest,
+    forget_weights,
+    locked,
+    run_seeds,
+)
 
 # Each run leaves a line in `runs`, so that a seed that is run again is seen.
 SCRIPT = """
 import os, sys, time
 seed = os.environ["SEED"]
 with open(os.environ["RUNS"], "a") as file:
-    file.write(seed + "\\n")
+    weights = os.environ.get("FROM_CHECKPOINT")
+    file.write(seed + (f" from {weights}" if weights else "") + "\\n")
+print("attention: sdpa")
 print("0/40 val_loss: 6.9000 val_bpb: 4.8000")
 for step in (1, 2, 20, 40):
-    print(f"{step}/40 train_loss: {7 - step / 10:.4f} train_time: {step / 60:.2f}m tok/s: 1000")
+    print(f"{step}/40 train_loss: {7 - step / 10:.4f} train_time: {step / 60:.2f}m tok/s: 1000 "
+          "step_avg: 125.50ms mfu: 0.412")
     if seed == os.environ.get("CRASHES") and step == 20:
         sys.exit("out of memory")
     if seed == os.environ.get("KILLED") and step == 20:
@@ -72,7 +85,7 @@ def _state(seeds: list[int], finished: dict[str, str] | None = None) -> State:
 
 
 def _runs(work: Path) -> list[str]:
-    return (work / "runs").read_text().split()
+    return (work / "runs").read_text().splitlines()
 
 
 def test_every_seed_is_run_and_its_figures_are_read(work: Path) -> None:
@@ -118,7 +131,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests_of_runner import Recorder, _job, _state
-from reference_model.reproduce.runner import State, locked, run_seeds
+from reference_model.reproduce.runner import WEIGHTS, State, locked, run_seeds
 work = Path({work!r})
 with locked(work, print) as lock:
     state = State.load(work) or _state([42, 314])
@@ -226,5 +239,47 @@ def test_both_displays_show_step_loss_pace_and_outcome(live: bool, work: Path) -
     text = path.read_text("utf-8")
     assert "2.10000042 bits per byte, 1,060 bytes" in text
     if not live:  # a file that is redrawn holds the last picture alone
-        assert "seed 42  step 20/40  loss 5.0000  1,000 tokens/s" in text
+        assert "seed 42  step 20/40  loss 5.0000  125.5 ms/step  MFU 41.2 %" in text
+        assert "seed 42  attention: sdpa" in text
         assert "left" in text
+
+
+def test_a_line_of_the_terminal_fits_80_columns() -> None:
+    step = Progress(5_400, 20_000, 2.5035, 542.6, 7_246_209, 115.7, 0.412)
+    assert len(f"seed 999  {said(step, 599.0)}") <= 80
+    assert len(f"seed 999  {'bar':6} {said(step, 599.0, brief=True)}") <= 80
+
+
+@pytest.mark.parametrize(("line", "expected", "off"), [
+    ("500/20000 train_loss: 2.9500 train_time: 0.83m tok/s: 7868541", "the record's 2.9422 to 2.9553: within", False),
+    ("500/20000 train_loss: 3.0100 train_time: 0.83m tok/s: 7868541", "0.0547 above", False),
+    ("500/20000 train_loss: 3.2000 train_time: 0.83m tok/s: 7868541", "another course than the record's", True),
+    ("500/20000 train_loss: 2.7000 train_time: 0.83m tok/s: 7868541", "0.2422 below", True),
+    ("4000/20000 val_loss: 2.6400 val_bpb: 1.1476", "validation loss 2.6400, the record's 2.6388 to 2.6403", False),
+    ("4000/20000 val_loss: 2.6500 val_bpb: 1.1519", "another course", True),
+    ("550/20000 train_loss: 9.0000 train_time: 0.83m tok/s: 7868541", "", False)])
+def test_a_loss_stands_beside_the_record_s(line: str, expected: str, off: bool, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w", encoding="utf-8") as out, Plain(out, None, compared=True) as display:
+        display.line(42, line)
+    text = (tmp_path / "out").read_text("utf-8")
+    assert expected in text
+    assert ("WARNING" in text) is off
+    assert ("the record" in text) is bool(expected)
+
+
+def test_a_seed_goes_on_from_its_weights(work: Path) -> None:
+    (work / "seed314").mkdir()
+    (work / "seed314" / WEIGHTS).write_bytes(b"weights")
+    run_seeds(_job(work), _state([42, 314]), Recorder())
+    assert _runs(work) == ["42", "314 from " + str(work / "seed314" / WEIGHTS)]
+    forget_weights(work)
+    assert not (work / "seed314" / WEIGHTS).exists()
+
+
+def test_of_several_ranks_the_first_to_fail_has_the_word(work: Path) -> None:
+    said = ["rank 3: ValueError: a shard is cut short", "rank 0: RuntimeError: Connection closed by peer",
+            "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:", *["  detail"] * 30]
+    (work / "train_gpt.py").write_text(f"import sys\nsys.exit({chr(10).join(said)!r})\n", "utf-8")
+    with pytest.raises(SeedFailed) as caught:
+        run_seeds(_job(work), _state([42]), Recorder())
+    assert str(caught.value).endswith("| rank 3: ValueError: a shard is cut short")
