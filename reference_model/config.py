@@ -9,6 +9,7 @@ Units are in the names or the comments: tokens, steps, seconds, bytes; learning 
 
 from __future__ import annotations
 
+import glob
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -169,13 +170,13 @@ class RunConfig:
 
     @property
     def train_files(self) -> str:
-        """Glob pattern of the training shards."""
-        return f"{self.datasets_dir}/fineweb_train_*.bin"
+        """Glob pattern of the training shards, in a folder of any name."""
+        return f"{glob.escape(self.datasets_dir)}/fineweb_train_*.bin"
 
     @property
     def val_files(self) -> str:
         """Glob pattern of the validation shards."""
-        return f"{self.datasets_dir}/fineweb_val_*.bin"
+        return f"{glob.escape(self.datasets_dir)}/fineweb_val_*.bin"
 
     @property
     def tokenizer_path(self) -> str:

@@ -44,9 +44,9 @@ ARTIFACT = "final_model.int6.ptz"
 _CALIBRATION_SHARE = 0.9  # of what is left of the budget: the last batch may begin until then
 
 
-def train(
+def train_and_evaluate(
     config: RunConfig, log: Log, run: Runtime | None = None, code_bytes: int = 0, artifact: Path = Path(ARTIFACT),
-    weights: Path | None = None,
+    weights: str = "",
 ) -> tuple[Trained, dict[str, Score]]:
     """Trains a model with `config`, writes `artifact`, and scores what that file holds: the scores by their names.
 
@@ -57,7 +57,6 @@ def train(
     """
     run = run or Runtime()
     kept: list[str] = []
-    before = None if weights is None else load(weights, config)
 
     def write(line: str) -> None:
         kept.append(line)
@@ -70,7 +69,7 @@ def train(
         raise ValueError(f"{config.val_files}: not all of the validation set: {val.numel() - 1:,} tokens to score")
     seed_everything(config.seed)
     budget = config.train.budget_seconds
-    if before is None:
+    if not weights:
         for line in [*hyperparameter_lines(config, run.world), *surroundings(run)]:
             write(line)
         write(f"attention: {backend(run.device, config.train.precision).__name__}")
@@ -85,6 +84,7 @@ def train(
         if run.is_main:
             save(artifact.with_name(WEIGHTS), config, trainer.model.state_dict(), trained, kept)
     else:
+        before = load(Path(weights), config)
         for line in before.log:
             log(line)
         trained = before.trained
@@ -175,7 +175,7 @@ def main() -> int:
     """
     environ = os.environ
     rank, several = environ.get("RANK", "0"), environ.get("WORLD_SIZE", "1") != "1"
-    scale, weights = environ.get("SCALE", "record"), environ.get("FROM_CHECKPOINT")
+    scale, weights = environ.get("SCALE", "record"), environ.get("FROM_CHECKPOINT", "")
     try:
         if scale not in SCALES:
             raise ValueError(f"SCALE={scale!r} is none of {', '.join(SCALES)}")
@@ -183,7 +183,7 @@ def main() -> int:
         with runtime(environ) as run:
             _require_cuda(config, run)
             log = console(run.is_main)
-            train(config, log, run, counted_code(Path(__file__)), weights=Path(weights) if weights else None)
+            train_and_evaluate(config, log, run, counted_code(Path(__file__)), weights=weights)
     except Exception as error:
         if not isinstance(error, OSError | ValueError):  # settings, data, an artifact that can't fit: no traceback
             traceback.print_exc()

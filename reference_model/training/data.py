@@ -63,12 +63,8 @@ def write_shard(path: Path, tokens: npt.ArrayLike) -> None:
 
 
 def find_shards(pattern: str) -> list[Path]:
-    """Files that match, by name; only the last part of `pattern` may hold wildcards: folders have any name.
-
-    Raises FileNotFoundError where there is none.
-    """
-    folder, _, name = pattern.rpartition("/")
-    found = sorted(Path(path) for path in glob.glob(f"{glob.escape(folder)}/{name}"))
+    """Files that match, by name. Raises FileNotFoundError where there is none."""
+    found = sorted(Path(path) for path in glob.glob(pattern))
     if not found:
         raise FileNotFoundError(f"{pattern}: no shard here")
     return found

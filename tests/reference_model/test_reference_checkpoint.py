@@ -18,7 +18,7 @@ pytest.importorskip("sentencepiece", reason="the trainer needs sentencepiece")
 
 from reference_model.config import RunConfig, small  # noqa: E402
 from reference_model.reproduce import runner, text  # noqa: E402
-from reference_model.train import train  # noqa: E402
+from reference_model.train import train_and_evaluate  # noqa: E402
 from reference_model.training import checkpoint  # noqa: E402
 from reference_model.training.checkpoint import OtherRun, load  # noqa: E402
 
@@ -84,12 +84,12 @@ def test_what_comes_after_training_is_repeated_from_the_weights(folder: Path, tm
     config = RunConfig.from_environment(small(), TINY | {"DATA_DIR": str(folder)})
     first: list[str] = []
     (tmp_path / "first").mkdir()
-    train(config, first.append, artifact=tmp_path / "first" / "a.bin")
+    train_and_evaluate(config, first.append, artifact=tmp_path / "first" / "a.bin")
     weights = tmp_path / "first" / checkpoint.WEIGHTS
     assert weights.name == runner.WEIGHTS
     again: list[str] = []
     (tmp_path / "again").mkdir()
-    train(config, again.append, artifact=tmp_path / "again" / "a.bin", weights=weights)
+    train_and_evaluate(config, again.append, artifact=tmp_path / "again" / "a.bin", weights=str(weights))
     assert (tmp_path / "again" / "a.bin").read_bytes() == (tmp_path / "first" / "a.bin").read_bytes()
     assert figures("\n".join(again)) == figures("\n".join(first))
     assert any(line.startswith("checkpoint: final_model.pt holds the weights after step 4") for line in again)

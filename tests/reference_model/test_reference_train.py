@@ -26,7 +26,7 @@ from reference_model.model.network import GPT  # noqa: E402
 from reference_model.quantization.artifact import unpack  # noqa: E402
 from reference_model.reproduce import text  # noqa: E402
 from reference_model.reproduce.unigram import unigram_bpb  # noqa: E402
-from reference_model.train import counted_code, main, train  # noqa: E402
+from reference_model.train import counted_code, main, train_and_evaluate  # noqa: E402
 from reference_model.training.data import find_shards, load_validation, read_shard, write_shard  # noqa: E402
 from reference_model.training.trainer import Trained  # noqa: E402
 
@@ -65,7 +65,7 @@ class Result:
 
 def run(config: RunConfig, artifact: Path) -> tuple[Result, list[str]]:
     written: list[str] = []
-    trained, scores = train(config, written.append, code_bytes=1000, artifact=artifact)
+    trained, scores = train_and_evaluate(config, written.append, code_bytes=1000, artifact=artifact)
     labels = ["pre-quantization post-ema", "final_int6_roundtrip", "final_int6_sliding_window"]
     assert list(scores) == labels[: len(scores)]
     return Result(trained, *scores.values()), written
@@ -183,7 +183,7 @@ def test_refuses_missing_data_before_anything_else(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(module, "Trainer", lambda *given: pytest.fail("trains without data"))
     written: list[str] = []
     with pytest.raises(FileNotFoundError, match="no shard here"):
-        train(tiny(tmp_path), written.append)
+        train_and_evaluate(tiny(tmp_path), written.append)
     assert written == []
 
 
@@ -200,7 +200,7 @@ def test_refuses_other_data_before_anything_else(
         config = replace(config, model=replace(config.model, vocab_size=512))
     written: list[str] = []
     with pytest.raises(ValueError, match=said):
-        train(config, written.append)
+        train_and_evaluate(config, written.append)
     assert written == []
 
 
@@ -208,7 +208,7 @@ def test_refuses_an_artifact_that_cannot_fit(folder: Path, tmp_path: Path) -> No
     config = tiny(folder, ITERATIONS="1", WARMUP_STEPS="0", ARTIFACT_LIMIT_BYTES="20000")
     with pytest.raises(ValueError, match=r"1,000 bytes of code and [\d,]+ of model .* limit of 20,000"):
         run(config, tmp_path / "model.bin")
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["final_model.pt"]  # what was trained is kept
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,8 @@ def test_log_of_the_records_size() -> None:
         *lines.hyperparameter_lines(config, 8), "device: NVIDIA H100 80GB HBM3, CUDA 12.8",
         *lines.data_lines(80, 45_516_800), lines.parameters_line(34_401_372), lines.reserve_line(10.0, 590.0),
         lines.warmup_line(1, 20), lines.warmup_line(20, 20),
-        lines.validation_line(0, 20_000, score), lines.step_line(500, 20_000, 2.9, 48.0, 500 * 786_432),
+        lines.validation_line(0, 20_000, score),
+        lines.step_line(500, 20_000, 2.9, 48.0, 500 * 786_432, 0.0998, 0.412),
         lines.recurrence_line(3000, [0, 1]), lines.stopped_line(5410, 20_000, 589.9), lines.memory_line(30208, 30250),
         lines.calibrated_line(66, 64, 9.8), lines.evaluation_line("pre-quantization post-ema", score),
         *lines.raw_size_lines(132_406_149, 55_000), *lines.size_lines(15_900_000, 55_000),

@@ -69,7 +69,7 @@ def test_a_wrong_kernel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_page_cache_is_measured(tmp_path: Path) -> None:
-    config = RunConfig.from_environment(record(), {"DATA_DIR": str(tmp_path)})
+    config = RunConfig.from_environment(record(), {"DATA_DIR": str(tmp_path), "TRAIN_SHARDS": "1"})
     write_shard(Path(config.datasets_dir, "fineweb_train_000000.bin"), [1] * 100_000)
     check = preflight._page_cache(config)
     assert (check.state, check.found) == ("there", "0.0 GB")  # what was just written is in memory
