@@ -117,7 +117,7 @@ def _context_only(adapt: Adapt, report: ReportLine) -> bool:
     ends = {t[1] for t in adapt.tags if t[0] == "upto"}
     if begins & {t[1] for t in adapt.tags if t[0] == "from"}:
         return False
-    return bool(ends & begins) or any(re.search(r"ctx|context|prefix|scored?_start|\bs\b", end) for end in ends)
+    return bool(ends & begins)
 
 
 def _scored_first(trace: Trace, adapt: Adapt, reported: set[int]) -> bool:

@@ -10,7 +10,8 @@ A value carries *tags*, facts about its origin that flow through every operation
 - `("adapted", n)`: changed by adaptation n (`trace.Adapt`);
 - `("lookup", n)`: read from a table of counts with a key that holds the target (`trace.Lookup`);
 - `("cfg", NAME)`: computed from that switch of the configuration;
-- `("upto", s)`, `("from", s)`: a slice or mask that ends, or begins, at the expression s.
+- `("upto", p)`, `("from", p)`: a slice or mask that ends, or begins, at the position p;
+- `("reads", p)`, `("before", p)`: tokens at the position p, tokens ahead of it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ TRAIN: Final[Tag] = ("train",)
 TARGET: Final[Tag] = ("tgt",)
 HASH: Final[Tag] = ("hash",)
 HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being scored went into
+CALLED: Final[Tag] = ("called",)  # what a function that was not followed gave for tokens: logits, or anything
+LATER: Final[Tag] = ("later",)  # all tokens but the first ones: in a key beside others, the targets
 SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
 
 
@@ -45,9 +48,13 @@ UNKNOWN: Final = _Unknown()
 
 
 class Value:
-    """One abstract value. Identity matters: tensors are changed in place, and views write through to `base`."""
+    """One abstract value. Identity matters: tensors are changed in place, and views write through to `base`.
 
-    __slots__ = ("base", "const", "mutable", "obj", "recipe", "tags")
+
+    `position` is what is known of a number (`positions.Position`), or the value that this is a copy of.
+    """
+
+    __slots__ = ("base", "const", "mutable", "obj", "position", "recipe", "tags")
 
     def __init__(
         self,
@@ -57,6 +64,7 @@ class Value:
         base: Value | None = None,
         mutable: bool = False,
         recipe: Node | None = None,
+        position: Any = None,
     ) -> None:
         self.recipe = recipe
         self.tags = tags
@@ -64,6 +72,7 @@ class Value:
         self.obj = obj
         self.base = base
         self.mutable = mutable
+        self.position = position
 
     @property
     def known(self) -> bool:
@@ -209,6 +218,13 @@ class PyModule(Obj):
     frame: Frame
 
 
+@dataclass(slots=True, eq=False)
+class Comparison(Obj):
+    """What a comparison by size was made of: choosing between its two sides by it is a minimum or a maximum."""
+
+    sides: tuple[Value, Value]
+
+
 class Frame:
     """A scope: names to values, with its enclosing scope and the unit its code stands in."""
 
@@ -235,11 +251,27 @@ class Frame:
         return self.globals.names.get(name)
 
 
-def hashed(tags: Tags) -> Tags:
+def hashed(*parts: Tags) -> Tags:
     """The tags after an operation that hashes: tokens become a key, and a target in it can't be told apart."""
+    tags = joined_key(*parts)
     if VAL not in tags:
         return tags
     return tags | ({HASH, HASHED_TARGET} if TARGET in tags else {HASH})
+
+
+def joined_key(*parts: Tags) -> Tags:
+    """The tags of a key made of several parts: tokens that stand behind those beside them are the targets."""
+    tags = NONE.union(*parts)
+    if TARGET in tags or VAL not in tags or any(t[0] == "out" for t in tags):
+        return tags
+    of_tokens = [part for part in parts if VAL in part]
+    for part in of_tokens:
+        others = [other for other in of_tokens if other is not part]
+        read = {t[1] for t in part if t[0] == "reads"}
+        ahead = {t[1] for other in others for t in other if t[0] == "before"}
+        if read & ahead or (LATER in part and any(LATER not in other for other in others)):
+            return tags | {TARGET}
+    return tags
 
 
 def union(*values: Value) -> Tags:
@@ -371,7 +403,9 @@ def with_tags(value: Value, tags: Tags) -> Value:
     if not tags or tags <= value.tags or isinstance(value.obj, _UNTAGGED):
         return value
     base = value if value.mutable and value.base is None else value.base
-    return Value(value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe)
+    return Value(
+        value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe, value.position or value
+    )
 
 
 def dependence(value: Value) -> Tags:

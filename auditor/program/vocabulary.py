@@ -134,6 +134,11 @@ VIEW = frozenset(
 )
 
 
+CONTAINER_METHODS = frozenset(
+    {"get", "append", "update", "put", "add", "extend", "insert", "pop", "setdefault", "appendleft", "remove"}
+)
+
+
 RESET = frozenset(
     {
         "zero_",
@@ -224,26 +229,6 @@ OPTIMIZERS = (
     "Adafactor",
     "SparseAdam",
 )
-
-
-def is_forward(name: str) -> bool:
-    """Names of methods that compute with a module's weights."""
-    return name == "__call__" or name.startswith(
-        (
-            "forward",
-            "_forward",
-            "compute_logits",
-            "logits",
-            "get_logits",
-            "encode",
-            "decode",
-            "embed",
-            "hidden",
-            "run_blocks",
-            "per_token",
-            "token_loss",
-        )
-    )
 
 
 def is_method(name: str) -> bool:

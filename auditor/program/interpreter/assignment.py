@@ -45,14 +45,13 @@ def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
             value = Value(value.tags | {("cfg", target.id)}, m.overrides[target.id])
         if m.claims:
             value = with_tags(value, m.claim_tags(frame, target.id))
-        scope.names[target.id] = tokens.named_value(target.id, value)
+        scope.names[target.id] = value
     elif isinstance(target, (ast.Tuple, ast.List)):
         _unpack(m, frame, target.elts, value)
     elif isinstance(target, ast.Starred):
         assign(m, frame, target.value, value)
     elif isinstance(target, ast.Attribute):
         owner = m.evaluate(frame, target.value)
-        value = tokens.named_value(target.attr, value)
         store_attribute(m, frame, target, owner, target.attr, value)
     elif isinstance(target, ast.Subscript):
         _store(m, frame, target, value)
@@ -130,7 +129,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if isinstance(obj, (Mapping, Sequence)):
         _put(container, index, value)
     else:
-        added = deep_tags(value, 1) | index.tags | tokens.span(target.slice, index)
+        added = deep_tags(value, 1) | index.tags | tokens.span(index)
         if VAL not in value.tags:
             added -= {VAL, TARGET}
         mutate(m, container, Value(added), at=(frame, target))

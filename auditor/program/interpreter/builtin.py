@@ -19,6 +19,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
+from auditor.program.positions import made_of
 from auditor.program.values import (
     UNKNOWN,
     Class,
@@ -81,6 +82,8 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
                 return Value(value.tags)
         if isinstance(value.obj, Instance):  # a subclass of float holds its number
             return Value(deep_tags(value), mutable=True)
+        if kind is int and value.obj is None:
+            return Value(value.tags, position=value.position or value)
         if kind is str:
             return Value(value.tags, obj=tokens.Text(tokens.text_of(value)))
         if kind is bool:
@@ -173,7 +176,7 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
             return Value(tags, function(c.const for c in candidates))
         if text == "min":
             tags |= effects.chooses(m, frame, node, candidates, "min")
-        return Value(tags)
+        return Value(tags, position=made_of(text, candidates, ordered=False) if len(args) > 1 else None)
 
     return extreme
 

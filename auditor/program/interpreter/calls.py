@@ -8,12 +8,12 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import (
     decoration,
     effects,
+    forwarding,
     library,
     measured,
     methods,
     opaque,
     special,
-    tokens,
     unfollowed,
 )
 from auditor.program.interpreter.iteration import elements
@@ -104,13 +104,13 @@ def call(
         method = obj.cls.lookup("__call__") if obj.cls else None
         if method is not None and isinstance(method.obj, Function):
             return invoke(m, frame, node, method.obj, function, args, kwargs)
-    if obj is None and effects.NAMED_MODEL.search(effects.callee(node)):
-        return effects.unknown_model(m, frame, node, function, args, kwargs)
     what = effects.callee(node)
     unfollowed.call(
         m, frame, node, f"a call of {what}" if what else "a call", "which function it is could not be told",
         [function, *args, *kwargs.values()],
     )  # fmt: skip
+    if obj is None:
+        return effects.unknown_call(m, frame, node, function, args, kwargs)
     return opaque.opaque(m, frame, node, function, args, kwargs)
 
 
@@ -182,7 +182,7 @@ def invoke(
             why = f"calls are nested more than {MAX_DEPTH} deep"
             unfollowed.call(m, frame, node, f"a call of {function.name}", why, [*args, *kwargs.values()])
         return opaque.opaque(m, frame, node, Value(), args, kwargs)
-    if _forwards(function, receiver):
+    if forwarding.is_forward(m, function, receiver, [*args[1:], *kwargs.values()]):
         assert receiver is not None
         return effects.forward(m, frame, node, receiver, function.name, args[1:], kwargs, function)
     inner = Frame(function.unit, function.frame, function.frame.globals)
@@ -228,13 +228,6 @@ def _join_returns(a: Value, b: Value) -> Value:
     return join(a, b)
 
 
-def _forwards(function: Function, receiver: Value | None) -> bool:
-    """Methods that compute with a module's weights are taken as one step: a model's output."""
-    if receiver is None or not isinstance(receiver.obj, Instance) or receiver.obj.kind != "module":
-        return False
-    return vocabulary.is_forward(function.name) and not receiver.obj.attributes.get("__inline__")
-
-
 def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwargs: dict[str, Value]) -> None:
     spec = function.node.args
     positional = [*spec.posonlyargs, *spec.args]
@@ -250,13 +243,13 @@ def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwarg
             value = m.evaluate(function.frame, defaults[parameter.arg])
         else:
             value = Value()
-        frame.names[parameter.arg] = tokens.named_value(parameter.arg, value)
+        frame.names[parameter.arg] = value
     for parameter, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
         if parameter.arg in kwargs:
             value = kwargs[parameter.arg]
         else:
             value = m.evaluate(function.frame, default) if default is not None else Value()
-        frame.names[parameter.arg] = tokens.named_value(parameter.arg, value)
+        frame.names[parameter.arg] = value
     if spec.vararg:
         rest = args[len(positional) :]
         frame.names[spec.vararg.arg] = Value(union(*rest), obj=Sequence(list(rest)))

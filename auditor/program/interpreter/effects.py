@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 from auditor.program.interpreter import attention, callbacks, measured, opaque, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
+    CALLED,
     HASHED_TARGET,
     NONE,
     TARGET,
@@ -29,8 +29,6 @@ from auditor.program.values import (
     union,
 )
 
-NAMED_MODEL = re.compile(r"model|net\b|forward|fwd|logits|gpt", re.IGNORECASE)
-
 
 def callee(node: ast.AST) -> str:
     function = getattr(node, "func", None)
@@ -39,17 +37,23 @@ def callee(node: ast.AST) -> str:
     )
 
 
-def unknown_model(
-    m: Machine, frame: Frame, node: ast.AST, receiver: Value, args: list[Value], kwargs: dict[str, Value]
+def unknown_call(
+    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
-    """A call that by its name applies a model, where the model itself could not be followed."""
-    result = opaque.opaque(m, frame, node, receiver, args, kwargs)
+    """A call of what could not be followed.
+
+    Given tokens and those that follow them it is taken as a model's loss. What it gives for tokens alone may be logits:
+    it is one where a distribution or a loss is made of it.
+    """
+    result = opaque.opaque(m, frame, node, function, args, kwargs)
     inputs = [*args, *kwargs.values()]
-    if VAL not in union(*inputs) or any(_made(v) for v in inputs):
+    given = [v for v in inputs if VAL in v.tags and not isinstance(v.obj, tokens.Text)]
+    if not given or any(_made(v) for v in inputs):
         return result
-    tokens = sum(1 for v in inputs if VAL in v.tags)
-    state = frozenset(t for t in deep_tags(receiver) if t[0] == "adapted")
-    made = Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=tokens >= 2), mutable=True)
+    if all(TARGET in v.tags for v in given) or not any(TARGET in v.tags for v in given):
+        return Value(result.tags | {CALLED}, mutable=True)
+    state = frozenset(t for t in deep_tags(function) if t[0] == "adapted")
+    made = Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=True), mutable=True)
     measured.model(m, frame, node, callee(node), inputs, made)
     return made
 
@@ -205,6 +209,11 @@ def chooses(m: Machine, frame: Frame, node: ast.AST, candidates: list[Value], te
     if len(losses) < 2 or not in_stream or not any(("loss",) in c.tags for c in losses):
         return NONE
     return frozenset({("chosen", m.choice(node, frame, union(*losses), text))})
+
+
+def same(a: Value, b: Value) -> bool:
+    """Whether two values are one, or the same part of one."""
+    return a is b or (root(a) is root(b) and a.tags == b.tags and (a.base is not None or b.base is not None))
 
 
 def table_write(m: Machine, container: Value, index: Value) -> None:

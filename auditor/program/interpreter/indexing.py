@@ -7,6 +7,8 @@ import ast
 from auditor.program.interpreter import containers, effects, measured, special, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
+    HASHED_TARGET,
+    LATER,
     SHIFTED,
     TARGET,
     VAL,
@@ -21,6 +23,7 @@ from auditor.program.values import (
     Value,
     dependence,
     join,
+    joined_key,
     union,
     with_tags,
 )
@@ -70,11 +73,16 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return cut, None
     if isinstance(container.const, str) and index.known and isinstance(index.const, int):
         return Value(container.tags), index
-    tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index_node, index)
+    tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
-    if VAL in container.tags and (tokens.shifted(index_node) or SHIFTED in index.tags):
+    of_tokens = VAL in container.tags and not any(t[0] == "out" for t in tags)
+    if of_tokens:
+        tags |= tokens.places(index)
+    if VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):
         tags = (tags | {TARGET}) - {SHIFTED}
-    elif tokens.context_slice(index_node):
+    elif of_tokens and tokens.open_ended(index):
+        tags |= {LATER}
+    elif tokens.context_slice(index):
         tags -= {TARGET}
     if isinstance(obj, Instance) and obj.cls is not None:
         method = obj.cls.lookup("__getitem__")
@@ -89,7 +97,10 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     if TARGET in index.tags and VAL in tags and any(t[0] == "out" for t in container.tags):
         tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
     fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
-    return Value(tags, base=None if fancy else container, mutable=container.mutable), index
+    selected = index.mutable and VAL not in tags  # some of an array of positions: still those positions
+    position = (container.position or container) if selected else None
+    base = None if fancy else container
+    return Value(tags, base=base, mutable=container.mutable, position=position), index
 
 
 def _of_text(m: Machine, frame: Frame, container: Value, index: Value, node: ast.expr) -> Value | None:
@@ -116,14 +127,17 @@ def _function_of(value: Value) -> Function | None:
 
 def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
     if isinstance(node, ast.Slice):
-        parts = [m.evaluate(frame, p) for p in (node.lower, node.upper, node.step) if p is not None]
-        return Value(union(*parts))
+        lower, upper, step = (
+            None if part is None else m.evaluate(frame, part) for part in (node.lower, node.upper, node.step)
+        )
+        tags = union(*(part for part in (lower, upper, step) if part is not None))
+        # Where tokens are cut may hang on tokens (documents); it does not make targets of what is cut out.
+        return Value(tags - {TARGET, HASHED_TARGET}, obj=tokens.Cut(lower, upper))
     if isinstance(node, ast.Tuple):
         parts = [index_value(m, frame, p) for p in node.elts]
-        tags = union(*parts)
-        for i, part in enumerate(node.elts):
-            tags |= tokens.span(part, parts[i])
-        return Value(tags)
+        index = Value(joined_key(*(part.tags for part in parts)), obj=tokens.Axes(parts))
+        index.tags |= tokens.span(index)
+        return index
     value = m.evaluate(frame, node)
     if value.obj is not None:
         own = special.special(m, frame, node, value, "__index__", [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import (
@@ -23,7 +22,9 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.positions import position_of
 from auditor.program.values import (
+    CALLED,
     NONE,
     SHIFTED,
     TARGET,
@@ -31,6 +32,7 @@ from auditor.program.values import (
     UNKNOWN,
     VAL,
     Bound,
+    Comparison,
     External,
     File,
     Frame,
@@ -124,7 +126,7 @@ def _library(
         kind = frozenset({("param",)}) if name == "Parameter" else NONE
         return Value(union(*args) | kind, mutable=True)
     if name in vocabulary.FRESH:
-        if name == "arange" and _from_one_on(node):
+        if name == "arange" and _from_one_on(args):
             args = [with_tags(arg, frozenset({SHIFTED})) for arg in args]
         return _fresh(name, args, kwargs)
     if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
@@ -174,7 +176,7 @@ def _library(
     if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
         return _stack(m, frame, node, args, kwargs)
     if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
-        return Value(hashed(union(*args)), mutable=True)
+        return Value(hashed(*(arg.tags for arg in args)), mutable=True)
     if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
         return args[0] if args else Value(const=None)
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
@@ -269,10 +271,9 @@ def _of_functions(
     return None
 
 
-def _from_one_on(node: ast.AST) -> bool:
+def _from_one_on(args: list[Value]) -> bool:
     """`arange(a + 1, b + 1)`: positions of the tokens that are predicted from those at `a` to `b`."""
-    given = getattr(node, "args", [])
-    return len(given) >= 2 and all(re.search(r"\+ 1\b", ast.unparse(part)) for part in given[:2])
+    return len(args) >= 2 and position_of(args[0]).next_to_another
 
 
 def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -298,10 +299,10 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
         r = root(value)
         if r is not value and not isinstance(r.obj, Instance):
             tags |= frozenset(t for t in r.tags if t[0] == "adapted")
-    made = any(t[0] == "out" for t in tags)
+    made = any(t[0] == "out" or t == CALLED for t in tags)
     if VAL not in tags or not (made or name in vocabulary.LOSS):
         return Value(tags, mutable=True)
-    loss = name in vocabulary.LOSS or (name in vocabulary.PICK and TARGET in tags)
+    loss = name in vocabulary.LOSS or (name in vocabulary.PICK and any(_picks(value) for value in values[1:]))
     result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
     first = deep_tags(values[0], 2)
     if name in vocabulary.LOSS and TARGET in first and any(t[0] == "out" for t in first):
@@ -309,14 +310,16 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     return result
 
 
+def _picks(index: Value) -> bool:
+    """Whether an index is made of tokens: what it picks from a distribution is what they are given."""
+    return VAL in index.tags and not any(t[0] == "out" for t in index.tags)
+
+
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     tags = union(*args)
-    condition = getattr(node, "args", [None])[0]
-    if isinstance(condition, ast.Compare) and isinstance(condition.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE)):
-        picked = {ast.unparse(a) for a in getattr(node, "args", [])[1:]}
-        compared = {ast.unparse(condition.left), ast.unparse(condition.comparators[0])}
-        if picked == compared:
-            tags |= effects.chooses(m, frame, node, args[1:], "where")
+    compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()
+    if len(compared) == 2 and all(any(effects.same(side, picked) for side in compared) for picked in args[1:]):
+        tags |= effects.chooses(m, frame, node, args[1:], "where")
     return Value(tags, mutable=True)
 
 
@@ -387,7 +390,7 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         own = special.text(m, frame, node, value)
         if own is not None:
             tags |= own.tags
-    m.printed(text)
+    m.printed(text, _channel(m, frame, text))
     if tokens.UNSCORED in tags and any(t[0] == "out" for t in tags):
         why = "no loss on validation tokens has gone into it"
         m.unfollowed(node, frame, "the bits per byte that are printed", why, {unfollowed.FIGURE})
@@ -395,6 +398,22 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
     if any(t[0] == "out" for t in tags):
         m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
+
+
+def _channel(m: Machine, frame: Frame, text: str) -> str:
+    """Through which function a line is printed: one that prints what it is given, "" for `print` itself."""
+    function = m.calls[-1] if m.calls else None
+    arguments = getattr(function, "args", None)
+    if not isinstance(arguments, ast.arguments):
+        return ""
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    given = [frame.names[a.arg] for a in named if a.arg in frame.names]
+    rest = frame.names.get(arguments.vararg.arg) if arguments.vararg is not None else None
+    if rest is not None and isinstance(rest.obj, Sequence):
+        given.extend(rest.obj.items)
+    texts = [tokens.text_of(value) for value in given]
+    passed_on = any(t in text for t in texts if t.replace("{}", "").strip())
+    return f"{frame.unit.path}:{getattr(function, 'lineno', 0)}" if passed_on else ""
 
 
 def _math(name: str, args: list[Value]) -> Value:

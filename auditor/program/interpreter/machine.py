@@ -29,6 +29,7 @@ from auditor.program.trace import (
 from auditor.program.values import (
     NONE,
     VAL,
+    Class,
     Frame,
     Function,
     Instance,
@@ -41,6 +42,7 @@ from auditor.program.values import (
 )
 from auditor.source import Sources, Unit
 
+_USED_UP = frozenset({"out", "called", "reads", "before", "later"})  # by a model that is given the tokens
 MAX_DEPTH = 96
 MAX_STEPS = 1_500_000
 MAX_PLACES = 8  # places of one printed line that are told apart
@@ -143,6 +145,7 @@ class Machine:
         self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.modules: dict[str, Frame] = {}
+        self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self.problems: list[str] = []
         self._steps = 0
@@ -277,7 +280,7 @@ class Machine:
             tags=data,
             parents=parents,
         )
-        event_tags = frozenset(t for t in data if t[0] != "out") | {("out", event.number)}
+        event_tags = frozenset(t for t in data if t[0] not in _USED_UP) | {("out", event.number)}
         event_tags |= frozenset(t for t in state if t[0] == "adapted")
         self.trace.outputs[event.number] = event
         return event_tags | {("loss",)} if loss else event_tags
@@ -331,13 +334,12 @@ class Machine:
         event = self._event(node, frame)
         self.trace.reports.append(ReportLine(**event, text=text, outputs=outputs, tags=tags, recipe=recipe))  # type: ignore[arg-type]
 
-    def printed(self, text: str) -> None:
-        """A line that is printed, whatever is in it: a log that holds it proves that its branch ran."""
+    def printed(self, text: str, channel: str) -> None:
+        """A line that is printed through a function: a log that holds it proves that its branch ran."""
         head = text.split("{}")[0].strip()
         if len(head) < MIN_HEAD:
             return
         if not self.off:
-            channel = self.functions[-1] if self.functions and "log" in self.functions[-1].lower() else "print"
             places = self.trace.heads.setdefault(head, [])
             if len(places) < MAX_PLACES:
                 places.append(Printed(channel, tuple(self.decided)))

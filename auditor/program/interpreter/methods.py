@@ -27,6 +27,7 @@ from auditor.program.values import (
     NONE,
     TARGET,
     UNKNOWN,
+    VAL,
     Bound,
     Class,
     External,
@@ -178,7 +179,7 @@ def _instance_method(
         elif len(args) >= 2 and isinstance(args[0].const, str):
             instance.attributes[args[0].const] = args[1]
         return Value(const=None)
-    if vocabulary.is_forward(name):
+    if name in ("forward", "__call__"):
         return effects.forward(m, frame, node, receiver, name, args, kwargs)
     for value in args:
         weights.pooled(receiver, value)
@@ -443,7 +444,8 @@ def tensor_method(
         keep = receiver.base if receiver.base is not None else receiver
         if name == "requires_grad_":
             return receiver
-        return Value(tags, receiver.const, receiver.obj, base=None if fresh else keep, mutable=True)
+        position = (receiver.position or receiver) if VAL not in tags else None
+        return Value(tags, receiver.const, receiver.obj, base=None if fresh else keep, mutable=True, position=position)
     if name == "roll":
         return Value(receiver.tags | tokens.rolled(receiver, args, kwargs), mutable=True)
     if name in vocabulary.VIEW:
@@ -460,16 +462,16 @@ def tensor_method(
                 if isinstance(option.obj, Instance) and option.obj.kind == "optimizer":
                     m.call(frame, node, m.attribute(frame, node, option, "step"), [], {})
         return Value()
-    if vocabulary.is_forward(name) and inputs:
-        return effects.unknown_model(m, frame, node, receiver, args, kwargs)
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):
         why = "what it belongs to is not known"
         unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *inputs])
+        if VAL not in receiver.tags and VAL in union(*inputs) and name not in vocabulary.CONTAINER_METHODS:
+            return effects.unknown_call(m, frame, node, receiver, args, kwargs)
     tags = receiver.tags
     for value in inputs:
         tags |= deep_tags(value)
     if name in ("__mod__", "remainder", "bitwise_xor", "bitwise_and"):
-        tags = hashed(tags)
+        tags = hashed(receiver.tags, *(value.tags for value in inputs))
     return Value(tags, mutable=True)
 
 

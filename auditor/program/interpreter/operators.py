@@ -8,12 +8,14 @@ from typing import Any
 
 from auditor.program.interpreter import effects, files, measured, paths, special, tokens
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.positions import Position, made_of, position_of
 from auditor.program.values import (
     NONE,
     SHIFTED,
     UNKNOWN,
     VAL,
     Class,
+    Comparison,
     Either,
     External,
     Frame,
@@ -26,6 +28,7 @@ from auditor.program.values import (
     Value,
     hashed,
     join,
+    joined_key,
     with_tags,
 )
 
@@ -72,12 +75,13 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
 
 
 def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
-    tags = left.tags | right.tags
+    tags = joined_key(left.tags, right.tags)
+    position = _position(op, left, right)
     if left.known and right.known:
         folded = _fold(op, left.const, right.const)
         if folded is not UNKNOWN:
             value = tokens.constant(folded)
-            return Value(value.tags | tags, folded)
+            return Value(value.tags | tags, folded, position=position)
     if isinstance(op, ast.Mod) and _is_path(left) and (made := paths.percent(left, right)) is not None:
         return made
     if isinstance(op, ast.Add):
@@ -90,7 +94,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         text = f"{tokens.text_of(left)}/{tokens.text_of(right)}"
         return files.path_value(tags, text, known=False)
     if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and ("bool",) not in tags:
-        tags = hashed(tags)
+        tags = hashed(left.tags, right.tags)
     if isinstance(op, ast.Sub):
         tags -= {SHIFTED}
     if isinstance(op, (ast.Mult, ast.Div)):
@@ -100,7 +104,18 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
             r = root(side)
             if r is not side:
                 tags |= frozenset(t for t in r.tags if t[0] == "adapted")
-    return Value(tags, mutable=left.mutable or right.mutable)
+    return Value(tags, mutable=left.mutable or right.mutable, position=position)
+
+
+def _position(op: ast.operator, left: Value, right: Value) -> Position | None:
+    """Where in the stream: sums of numbers, and what else is made of them in the same way each time."""
+    if left.obj is not None or right.obj is not None or VAL in left.tags or VAL in right.tags:
+        return None
+    if isinstance(op, (ast.Add, ast.Sub)):
+        return position_of(left).plus(position_of(right), 1 if isinstance(op, ast.Add) else -1)
+    if left.mutable or right.mutable or (left.known and right.known and not (left.tags or right.tags)):
+        return None
+    return made_of(type(op).__name__, (left, right))
 
 
 def _is_path(value: Value) -> bool:
@@ -153,7 +168,8 @@ def unary(m: Machine, frame: Frame, node: ast.UnaryOp) -> Value:
 def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
     if isinstance(node.op, ast.Not):
         known = truth(m, frame, node.operand, value)
-        return Value(value.tags, UNKNOWN if known is None else not known)
+        compared = value.obj if isinstance(value.obj, Comparison) else None
+        return Value(value.tags, UNKNOWN if known is None else not known, compared)
     if isinstance(value.const, (int, float)):
         if isinstance(node.op, ast.USub):
             return Value(value.tags, -value.const)
@@ -192,6 +208,7 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
     left = m.evaluate(frame, node.left)
     sides = [left]
     tags = left.tags
+    compared = (left, left)
     verdict: bool | None = True
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = m.evaluate(frame, right_node)
@@ -211,8 +228,10 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
             )
         if one is None:
             verdict = None
-        left = right
-    result = Value(tags | {("bool",)}, UNKNOWN if verdict is None else True)
+        compared, left = (left, right), right
+    by_size = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
+    made = Comparison(compared) if by_size and verdict is None else None
+    result = Value(tags | {("bool",)}, UNKNOWN if verdict is None else True, made)
     measured.compare(m, frame, node, sides, result)
     return result
 
@@ -268,5 +287,7 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
         return join(taken, other) if taken.known and taken.const is None else with_tags(taken, names)
     body, orelse = m.evaluate(frame, node.body), m.evaluate(frame, node.orelse)
     result = with_tags(join(body, orelse), names)
+    if body is not orelse and body.obj is None and orelse.obj is None:
+        result.position = made_of("either", (body, orelse), ordered=False)
     measured.chosen(m, frame, node, test, body, orelse, result)
     return result

@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter import assignment, effects
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Frame, Tags, Value
+from auditor.program.values import Comparison, Frame, Tags, Value
 
 
 def depends(m: Machine, frame: Frame, node: ast.If, gates: Tags) -> None:
@@ -25,15 +25,32 @@ def keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tupl
     if ("loss",) not in test.tags or not any(t[0] == "out" for t in test.tags):
         return None
     for part in node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]:
-        if not isinstance(part, ast.Compare) or not isinstance(part.ops[0], (ast.Lt, ast.Gt, ast.LtE, ast.GtE)):
-            continue
-        sides = {ast.unparse(part.left): part.left, ast.unparse(part.comparators[0]): part.comparators[0]}
-        stores = [s for s in node.body if isinstance(s, ast.Assign)]
-        if any(ast.unparse(s.value) in sides for s in stores):
-            values = [m.evaluate(frame, side) for side in sides.values()]
-            tags = effects.chooses(m, frame, node, values, ast.unparse(part))
-            return ([*(s.targets[0] for s in stores), *_changed_in_place(node.body)], tags) if tags else None
+        turned = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not)
+        body = node.orelse if turned else node.body
+        stores = [s for s in body if isinstance(s, ast.Assign)]
+        compared = _comparison(m, frame, node, part, test) if stores else None
+        if compared is not None and any(_stores_a_side(m, frame, s.value, part, compared) for s in stores):
+            tags = effects.chooses(m, frame, node, list(compared.sides), ast.unparse(part))
+            return ([*(s.targets[0] for s in stores), *_changed_in_place(body)], tags) if tags else None
     return None
+
+
+def _comparison(m: Machine, frame: Frame, node: ast.If, part: ast.expr, test: Value) -> Comparison | None:
+    """The comparison by size that a part of the condition is, or that a name stands for."""
+    value = test if part is node.test else Value() if _calls(part) else m.evaluate(frame, part)
+    return value.obj if isinstance(value.obj, Comparison) else None
+
+
+def _calls(node: ast.AST) -> bool:
+    return any(isinstance(n, (ast.Call, ast.Await, ast.NamedExpr)) for n in ast.walk(node))
+
+
+def _stores_a_side(m: Machine, frame: Frame, value: ast.expr, part: ast.expr, compared: Comparison) -> bool:
+    if _calls(value):  # what calls something is not done a second time: the same words in the condition say the same
+        text = ast.unparse(value)
+        return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in ast.walk(part))
+    stored = m.evaluate(frame, value)
+    return any(effects.same(stored, side) for side in compared.sides)
 
 
 def _changed_in_place(body: Seq[ast.stmt]) -> list[ast.expr]:

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from functools import lru_cache
 from typing import Any
 
 from auditor.program import vocabulary
+from auditor.program.positions import Position, position_of
 from auditor.program.values import (
-    HASH,
-    HASHED_TARGET,
     NONE,
     TARGET,
     TRAIN,
     VAL,
-    Bound,
     Obj,
     Tags,
     Value,
-    with_tags,
 )
-
-_VAL_NAME = re.compile(r"^(all_)?(val|valid|validation)_(tok|toks|tokens|ids|stream|data_tokens|np|tokens_np)$")
-
-
-_TARGET_NAME = re.compile(
-    r"^(y|ys|yb|y_np|y_batch|y_cpu|tgt|tgts|targets?|labels?|nxt|gold)(_.*)?$|_(tgt|target|targets|labels|tgts)(_np|_ids)?$"
-)
-
 
 UNSCORED = ("unscored",)
 """Tag of a text that names bits per byte before something that no loss has gone into."""
 
-
-_TARGET_KEY = re.compile(r"^_?(full|ngram|joint|pair|tgt|target)_?(h|hs|hash|hashes|key|keys|idx|bucket|buckets)$")
 
 
 class Text(Obj):
@@ -70,33 +55,79 @@ def shape_tags(tags: Tags) -> Tags:
     return frozenset(t for t in tags if t[0] in ("dep", "cfg"))
 
 
-def span(node: ast.expr, index: Value) -> Tags:
-    """Where a slice begins and ends, as text: tells the scored part of a window from its context."""
-    if isinstance(node, ast.Tuple):
-        tags = NONE
-        for part in node.elts:
-            tags |= span(part, index)
-        return tags
-    if isinstance(node, ast.Slice):
-        lower = node.lower is not None and not (isinstance(node.lower, ast.Constant) and node.lower.value in (0, None))
-        if lower and node.lower is not None and not isinstance(node.lower, ast.Constant):
-            return frozenset({("from", ast.unparse(node.lower))})
-        if not lower and node.upper is not None and not isinstance(node.upper, (ast.Constant, ast.UnaryOp)):
-            return frozenset({("upto", ast.unparse(node.upper))})
+class Cut(Obj):
+    """A slice as an index: where it begins and ends, None where that is left out."""
+
+    __slots__ = ("lower", "upper")
+
+    def __init__(self, lower: Value | None, upper: Value | None) -> None:
+        self.lower = lower
+        self.upper = upper
+
+
+class Axes(Obj):
+    """An index of several axes."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Seq[Value]) -> None:
+        self.parts = parts
+
+
+def span(index: Value) -> Tags:
+    """Where a slice begins, or ends: tells the scored part of a window from its context."""
+    if isinstance(index.obj, Axes):
+        return frozenset().union(*(span(part) for part in index.obj.parts))
+    if isinstance(index.obj, Cut):
+        lower = _bound(index.obj.lower)
+        if lower is not None and lower != _START:
+            return NONE if lower.literal else frozenset({("from", lower)})
+        upper = _bound(index.obj.upper)
+        if upper is not None and not upper.literal and not upper.from_the_end:
+            return frozenset({("upto", upper)})
     return NONE
 
 
-def shifted(node: ast.expr) -> bool:
-    """`[1:]`, `[..., 1:]`, `[a + 1 : b + 1]`, `[k:]`: the slice of the tokens that are predicted."""
-    if isinstance(node, ast.Tuple):
-        return any(shifted(part) for part in node.elts)
-    if not isinstance(node, ast.Slice) or node.lower is None:
+_START = Position()
+_LONGEST_CONTEXT = 64  # tokens; a slice that begins later skips a header
+
+
+def _bound(value: Value | None) -> Position | None:
+    return None if value is None or (value.known and value.const is None) else position_of(value)
+
+
+def shifted(index: Value) -> bool:
+    """`[1:]`, `[..., 1:]`, `[a + 1 : b + 1]`, `[i + 1]`: the tokens that are predicted from those before them."""
+    if isinstance(index.obj, Axes):
+        return any(shifted(part) for part in index.obj.parts)
+    if isinstance(index.obj, Cut):
+        lower = _bound(index.obj.lower)
+        if lower is None:
+            return False
+        return 0 < lower.constant <= _LONGEST_CONTEXT if lower.literal else lower.next_to_another
+    return index.obj is None and not index.known and VAL not in index.tags and position_of(index).next_to_another
+
+
+def places(index: Value) -> Tags:
+    """Which positions an index reads, and ahead of which ones it stays."""
+    if isinstance(index.obj, Cut):
+        lower, upper = _bound(index.obj.lower), _bound(index.obj.upper)
+        ahead = set() if upper is None or upper.literal or upper.from_the_end else {upper}
+    elif index.obj is None and not index.known and VAL not in index.tags:
+        lower, ahead = position_of(index), set()
+    else:
+        return NONE
+    if lower is None or lower.literal:
+        return frozenset(("before", p) for p in ahead)
+    return frozenset({("reads", lower), *(("before", p) for p in lower.before | ahead)})
+
+
+def open_ended(index: Value) -> bool:
+    """`[order:]`: all but the first ones, behind each of which stands a context."""
+    if not isinstance(index.obj, Cut) or index.obj.upper is not None:
         return False
-    lower = node.lower
-    if isinstance(lower, ast.Constant):
-        return isinstance(lower.value, int) and lower.value > 0
-    text = ast.unparse(lower)
-    return bool(re.search(r"\+ 1\b", text) or (node.upper is None and re.search(r"order|ctx|width|\bn - 1\b", text)))
+    lower = _bound(index.obj.lower)
+    return lower is not None and not lower.literal and not lower.from_the_end
 
 
 def rolled(value: Value, args: Seq[Value], kwargs: Mapping[str, Value]) -> Tags:
@@ -106,20 +137,11 @@ def rolled(value: Value, args: Seq[Value], kwargs: Mapping[str, Value]) -> Tags:
     return frozenset({TARGET}) if ahead and VAL in value.tags else NONE
 
 
-def context_slice(node: ast.expr) -> bool:
-    if isinstance(node, ast.Tuple):
-        return any(context_slice(part) for part in node.elts)
-    return isinstance(node, ast.Slice) and isinstance(node.upper, ast.UnaryOp) and node.lower is None
-
-
-def named_value(name: str, value: Value) -> Value:
-    """Names help to find the events: the validation stream, and the tokens that are predicted."""
-    if value.obj is not None and not isinstance(value.obj, Bound):
-        return value
-    if _VAL_NAME.match(name) and TRAIN not in value.tags:
-        value = with_tags(value, frozenset({VAL}))
-    if VAL in value.tags and _TARGET_NAME.search(name):
-        value = with_tags(value, frozenset({TARGET}))
-    elif VAL in value.tags and HASH in value.tags and _TARGET_KEY.match(name):
-        value = with_tags(value, frozenset({TARGET, HASHED_TARGET}))
-    return value
+def context_slice(index: Value) -> bool:
+    """`[:-1]`: all but the last ones."""
+    if isinstance(index.obj, Axes):
+        return any(context_slice(part) for part in index.obj.parts)
+    if not isinstance(index.obj, Cut) or index.obj.lower is not None:
+        return False
+    upper = _bound(index.obj.upper)
+    return upper is not None and upper.from_the_end

@@ -1,0 +1,88 @@
+"""Where in the stream something is: a sum of a constant and of numbers that are not known, whatever they are called.
+
+`start`, `start + 1` and `start + stride - seq_len` are positions. Two are equal if they were made of the same values in
+the same way; the names of the variables that hold them do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from auditor.program.values import Value
+
+MAX_TERMS: Final = 12
+"""Terms of a sum that are kept apart; a longer sum is a number of its own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Position:
+    """`constant + sum(factor * term)`. A term is a value that is not known, or a function of positions.
+
+    `before` are positions that something was subtracted from on the way: this one is ahead of them. Equality goes by a
+    key that is worked out once: functions of functions are compared without walking them.
+    """
+
+    constant: int = 0
+    terms: frozenset[tuple[Hashable, int]] = frozenset()
+    before: frozenset[Position] = frozenset()
+    key: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", hash((self.constant, self.terms)))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Position) and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return self.key
+
+    @property
+    def literal(self) -> bool:
+        """Whether it is a constant of the code, and no setting."""
+        return not self.terms
+
+    @property
+    def from_the_end(self) -> bool:
+        """`-1`, `-n`: counted from the end of what is sliced."""
+        return all(factor < 0 for _, factor in self.terms) and (bool(self.terms) or self.constant < 0)
+
+    @property
+    def next_to_another(self) -> bool:
+        """`p + 1` for a position p."""
+        return self.constant == 1 and bool(self.terms) and not self.from_the_end
+
+    def plus(self, other: Position, sign: int = 1) -> Position | None:
+        """The sum, or the difference for sign -1; None where it has too many terms."""
+        terms = dict(self.terms)
+        for term, factor in other.terms:
+            terms[term] = terms.get(term, 0) + sign * factor
+        kept = frozenset((term, factor) for term, factor in terms.items() if factor)
+        if len(kept) > MAX_TERMS:
+            return None
+        before = self.before if sign < 0 else self.before | other.before
+        if sign < 0 and not self.literal:
+            before |= {self}
+        return Position(self.constant + sign * other.constant, kept, before)
+
+
+def position_of(value: Value) -> Position:
+    """What is known of a number; a setting's value is a number of its own, whatever it is set to."""
+    held = value.position
+    while isinstance(held, Value):
+        value, held = held, held.position
+    if held is not None:
+        assert isinstance(held, Position)
+        return held
+    plain = isinstance(value.const, int) and not isinstance(value.const, bool)
+    if plain and not any(t[0] == "cfg" for t in value.tags):
+        return Position(value.const)
+    return Position(0, frozenset({(value, 1)}))
+
+
+def made_of(function: str, operands: Sequence[Value], *, ordered: bool = True) -> Position:
+    """A function of numbers, such as their minimum: the same function of the same numbers is the same number."""
+    positions = [position_of(operand) for operand in operands]
+    made = (function, tuple(positions) if ordered else frozenset(positions))
+    return Position(0, frozenset({(made, 1)}))

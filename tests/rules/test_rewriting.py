@@ -1,0 +1,116 @@
+"""Names and spellings that an author chose decide nothing: every example of every rule, rewritten, is judged the same.
+
+Three runs hold all rewritings together. `GOLF_REWRITINGS=each` takes them one at a time, which says on which one an
+answer hangs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+
+import pytest
+from folders_in_memory import loaded
+from rewriting import COMBINED, SINGLE, Unfit, rewrite
+
+from auditor.judgement.gather import gather
+from auditor.rule import Facts, Rule
+from rules import ALL
+
+KINDS = SINGLE if os.environ.get("GOLF_REWRITINGS") == "each" else COMBINED
+OPEN: Mapping[str, frozenset[str]] = {
+    "adapt-before-score": frozenset({"the log shows epochs that only a function that nothing calls prints"}),
+    "byte-ppm-mixture": frozenset(
+        {
+            "a product over the token's bytes",
+            "a product, mixed in logarithms",
+            "mixed in a closure",
+            "mixed in logarithms",
+            "printed beside the claimed figure",
+            "spread and mixed",
+            "the log shows it although the default is off",
+            "the n-th root of its probability, through helpers",
+        }
+    ),
+    "bytes-double-space": frozenset({"replaced in a helper"}),
+    "bytes-fallback-width": frozenset({"a byte stream of spelled pieces"}),
+    "bytes-hardcoded": frozenset({"a named constant", "a switch, through a variable"}),
+    "calibration-on-val": frozenset({"renamed and passed on", "windows of the validation set"}),
+    "network-at-eval": frozenset({"fetched by a helper", "fetched while scoring"}),
+    "ngram-target-gate": frozenset({"in Python"}),
+    "paid-prefix": frozenset(
+        {
+            "a table of positions filled by an earlier pass",
+            "a table of positions in the artifact moves the logits",
+            "loss cleared on stored tokens",
+        }
+    ),
+    "partial-val": frozenset({"20 random batches"}),
+    "ppm-target-gate": frozenset(
+        {
+            "confidence is the byte's own probability",
+            "largest count over the total",
+            "suppressed where the token model is sure",
+            "switched off",
+        }
+    ),
+    "smear-document-leak": frozenset({"packed, padded"}),
+    "train-data-at-eval": frozenset(
+        {
+            "a table of training counts kept in memory",
+            "counts of a training shard",
+            "tuned on training data after loading",
+        }
+    ),
+    "unnormalized-mixture": frozenset({"entropy as an expert"}),
+    "val-in-training": frozenset(
+        {"the loop reads validation tokens", "the training pattern matches validation shards"}
+    ),
+    "val-stream-reorder": frozenset({"sorted by length, reset per document", "sorted by length, state carried"}),
+    "val-tail-drop": frozenset(
+        {"full windows only", "full windows only, in a list", "the last one skipped in the loop"}
+    ),
+    "vocab-clamp": frozenset({"clamped by a helper"}),
+}
+"""Examples whose rule still reads spellings: they may fail, and are to leave this list."""
+_Key = tuple[tuple[tuple[str, str | bytes], ...], tuple[tuple[str, str], ...]]
+
+
+def _examples() -> Mapping[_Key, list[tuple[Rule, str]]]:
+    """The folders of all examples, each once, with the rules that it is an example of."""
+    found: dict[_Key, list[tuple[Rule, str]]] = {}
+    for rule in ALL:
+        for example in rule.examples:
+            key = (tuple(sorted(example.files.items())), tuple(sorted(example.settings.items())))
+            found.setdefault(key, []).append((rule, example.name))
+    return found
+
+
+EXAMPLES = _examples()
+
+
+@lru_cache(maxsize=1)
+def _facts(key: _Key) -> Facts:
+    return gather(loaded(dict(key[0])), dict(key[1]), strict=True)
+
+
+def _rewritten(key: _Key, kind: str) -> _Key:
+    readable = {path: text for path, text in key[0] if isinstance(text, str)}
+    return tuple(sorted({**dict(key[0]), **rewrite(readable, KINDS[kind])}.items())), key[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("key", EXAMPLES, ids=["; ".join(f"{r.id}: {n}" for r, n in e)[:90] for e in EXAMPLES.values()])
+def test_answers_stay(key: _Key, kind: str) -> None:
+    try:
+        facts = _facts(_rewritten(key, kind))
+    except Unfit as why:
+        pytest.skip(str(why))
+    still_open = [f"{rule.id}: {name}" for rule, name in EXAMPLES[key] if name in OPEN.get(rule.id, ())]
+    for rule, name in EXAMPLES[key]:
+        expected = next(e.expect for e in rule.examples if e.name == name)
+        ruling = rule.check(facts)
+        if ruling.outcome is not expected and still_open:
+            pytest.xfail(", ".join(still_open))
+        assert ruling.outcome is expected, f"{rule.id}, {name!r}: {ruling.reason}"

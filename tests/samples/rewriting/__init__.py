@@ -1,0 +1,49 @@
+"""Rewritings of a program that keep what it does: another spelling, the same answers.
+
+Every rewriting maps the text files of a folder to the Python files that replace those in it, and raises `Unfit` where
+the program uses what it cannot keep. The scripts keep their size in bytes, which the law counts: a comment fills what
+a rewriting saves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+
+from rewriting.names import functions_renamed, locals_renamed
+from rewriting.places import helped, moved, packed
+from rewriting.program import Files, Rewriting, Unfit, python_of
+from rewriting.shapes import named, printed, turned, wrapped
+
+__all__ = ["COMBINED", "SINGLE", "Unfit", "rewrite"]
+
+SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
+    "printed": (printed,),
+    "locals": (locals_renamed,),
+    "functions": (functions_renamed,),
+    "wrapped": (wrapped,),
+    "turned": (turned,),
+    "named": (named,),
+    "moved": (moved,),
+    "helped": (helped,),
+    "packed": (packed,),
+}
+"""One rewriting at a time: they say which one an answer hangs on."""
+COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
+    "spelling": (locals_renamed, functions_renamed, turned, named, wrapped),
+    "places": (moved, printed, packed),
+    "helped": (helped,),
+}
+"""All of them in three runs."""
+
+
+def rewrite(files: Files, steps: tuple[Rewriting, ...]) -> dict[str, str]:
+    """The files after these rewritings, one after the other, filled up to the size that they had."""
+    made = reduce(lambda now, step: {**now, **step(now)}, steps, dict(files))
+    scripts = python_of(made)
+    return {path: _filled(text, len(files.get(path, "").encode("utf-8"))) for path, text in scripts.items()}
+
+
+def _filled(text: str, size: int) -> str:
+    missing = size - len(text.encode("utf-8")) - 2
+    return text if missing < 0 else f"{text}#{'.' * missing}\n"
