@@ -79,14 +79,22 @@ def _write(folder: Path, store: Store, keys: Mapping[int, str], site: Site) -> i
 
 
 def environment() -> Environment:
-    """jinja2 with autoescape for every template, and the few filters that the pages need."""
+    """jinja2 with autoescape for every template; control and bidirectional characters are spelt out in every text."""
     pages = Environment(
-        loader=PackageLoader("auditor.queue", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("auditor.queue", "pages"),
+        autoescape=True,
+        finalize=_safe,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
-    pages.filters.update(figure=_figure, shown=lambda text: plain(str(text)), slug=slug, signed=_signed)
+    )
+    pages.filters.update(figure=_figure, slug=slug, signed=_signed)
     pages.globals.update(repository=_REPOSITORY, up="")
     return pages
+
+
+def _safe(value: object) -> object:
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def slug(name: str) -> str:

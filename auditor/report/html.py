@@ -190,7 +190,7 @@ def _probe(report: Report) -> list[str]:
 
     measured, *others = sections(report)
     first, *rest = [block(b) for b in measured.blocks]
-    parts = [first, *(f"<figure>{chart}</figure>" for chart in plots(report.probe)), *rest]
+    parts = [first, *(f"<figure tabindex=0>{chart}</figure>" for chart in plots(report.probe)), *rest]
     for other in others:
         blocks = [block(b) for b in other.blocks]
         parts += _folded(other.title, blocks) if other.folded else [f"<h3>{esc(other.title)}</h3>", *blocks]
@@ -226,7 +226,7 @@ def _seeds(report: Report) -> list[str]:
         claim.value if claim else None,
     )
     return [
-        f"<figure>{plot}</figure>" if plot else "",
+        f"<figure tabindex=0>{plot}</figure>" if plot else "",
         _table(headings, rows, {i for i, heading in enumerate(headings) if heading in _NUMERIC}),
         f"<p>{esc(view.seeds_summary(report))}</p>",
         f"<p>{esc(view.ledger(report))}</p>",

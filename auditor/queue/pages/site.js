@@ -8,6 +8,7 @@
   const body = table.tBodies[0];
   const shown = document.getElementById("shown");
   const none = document.getElementById("none");
+  const more = document.getElementById("more");
   const VERDICTS = ["violation", "disputed", "inconclusive", "clean"];
   const CLASSES = ["score", "evidence", "budget", "paperwork", ""];
   const number = (text) => (text === "" ? null : Number(text));
@@ -48,7 +49,17 @@
     if (has("from") && !(row.data.day && row.data.day >= has("from"))) return false;
     return !(has("to") && !(row.data.day && row.data.day <= has("to")));
   };
+  const PAGE = 150; // rows that are laid out at a time; a phone takes long over two thousand
+  let fitting = rows.map((row) => row.element);
+  let laid = 0;
+  const lay = (number) => {
+    const next = fitting.slice(laid, laid + number);
+    laid += next.length;
+    body.append(...next);
+    more.hidden = laid >= fitting.length;
+  };
   let order = "";
+  let sorted = rows;
   const apply = () => {
     const want = state();
     const sort = want.get("sort") || "";
@@ -56,18 +67,16 @@
     if (order !== `${sort} ${down}`) {
       order = `${sort} ${down}`;
       const key = KEYS[sort] || KEYS[""];
-      const sorted = rows.map((row) => [key(row), row]).sort(([a, one], [b, two]) => {
+      sorted = rows.map((row) => [key(row), row]).sort(([a, one], [b, two]) => {
         if (a === null || b === null) return (a === null) - (b === null) || one.position - two.position;
         return (a < b ? -1 : a > b ? 1 : 0) * down || one.position - two.position;
-      });
-      body.append(...sorted.map(([, row]) => row.element));
+      }).map(([, row]) => row);
     }
-    let count = 0;
-    for (const row of rows) {
-      const fit = fits(row, want);
-      if (row.element.hidden === fit) row.element.hidden = !fit;
-      count += fit;
-    }
+    fitting = sorted.filter((row) => fits(row, want)).map((row) => row.element);
+    const count = fitting.length;
+    body.replaceChildren();
+    laid = 0;
+    lay(PAGE);
     shown.textContent = count === rows.length ? `${count} pull requests` : `${count} of ${rows.length} pull requests`;
     none.hidden = count > 0;
     for (const head of table.tHead.rows[0].cells) {
@@ -115,6 +124,9 @@
     });
     head.replaceChildren(button);
   }
+  more.addEventListener("click", () => lay(PAGE));
+  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && lay(PAGE), { rootMargin: "600px" }).observe(more);
+  addEventListener("beforeprint", () => lay(fitting.length));
   form.hidden = false;
   read();
 })();

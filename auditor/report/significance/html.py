@@ -47,7 +47,7 @@ def part(c: Comparison) -> list[str]:
     pieces = [f"<p><b>{esc(view.title(c))}</b></p>", f"<p>{esc(one_line(view.sentence(c), 1500))}</p>"]
     for section in view.part(c):
         chart = drawing(c)(section.chart) if section.chart else ""
-        pieces += [f"<h3>{esc(section.title)}</h3>", f"<figure>{chart}</figure>" if chart else ""]
+        pieces += [f"<h3>{esc(section.title)}</h3>", f"<figure tabindex=0>{chart}</figure>" if chart else ""]
         pieces += [block(b) for b in section.blocks]
     return pieces
 
@@ -63,7 +63,7 @@ def parts(sections: Sequence[Section], draw: Draw) -> str:
 
 def _section(section: Section, draw: Draw) -> str:
     chart = draw(section.chart) if section.chart else ""
-    figure = f"<figure>{chart}</figure>\n" if chart else ""
+    figure = f"<figure tabindex=0>{chart}</figure>\n" if chart else ""
     body = "\n".join(block(b) for b in section.blocks)
     if section.folded:
         body = f"<details>\n<summary>Show</summary>\n{body}\n</details>"
