@@ -59,6 +59,7 @@ class Output(Event):
     sees_target: bool = False  # logits computed from the very tokens that they predict
     accumulated: Place | None = None  # where it first enters an accumulator
     parents: frozenset[int] = frozenset()
+    read_back: bool = False  # the model's weights were read from the file that the program has saved
 
 
 @dataclass(eq=False, slots=True)

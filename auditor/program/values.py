@@ -34,6 +34,7 @@ HASH: Final[Tag] = ("hash",)
 HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being scored went into
 CALLED: Final[Tag] = ("called",)  # what a function that was not followed gave for tokens: logits, or anything
 LATER: Final[Tag] = ("later",)  # all tokens but the first ones: in a key beside others, the targets
+ARTIFACT: Final[Tag] = ("artifact",)  # read back from a file that the program has written weights to
 SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
 
 
@@ -183,7 +184,8 @@ class Class(Obj):
 class Instance(Obj):
     """An instance of a class of the program, or of a library's module or optimizer class.
 
-    `adapted` holds the numbers of the adaptations that changed its parameters.
+    `adapted` holds the numbers of the adaptations that changed its parameters; `read_back`: they come from the file
+    that the program has saved.
     """
 
     cls: Class | None
@@ -192,6 +194,7 @@ class Instance(Obj):
     adapted: set[int] = field(default_factory=set)
     parameters: list[Value] = field(default_factory=list)  # of an optimizer
     dotted: str = ""
+    read_back: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -324,9 +327,12 @@ def instance_state(instance: Instance) -> Tags:
     if instance.kind != "module":
         return frozenset(("adapted", n) for n in instance.adapted)
     numbers: set[int] = set()
+    read_back = False
     for part in module_parts(instance):
         numbers |= part.adapted
-    return frozenset(("adapted", n) for n in numbers)
+        read_back = read_back or part.read_back
+    state = frozenset(("adapted", n) for n in numbers)
+    return state | {ARTIFACT} if read_back else state
 
 
 def join(a: Value, b: Value) -> Value:

@@ -16,6 +16,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
+    ARTIFACT,
     TARGET,
     UNKNOWN,
     VAL,
@@ -220,6 +221,7 @@ def mutate(
         if isinstance(seen.obj, Instance):
             if seen.obj.kind == "module":
                 adapted = {t[1] for t in tags if t[0] == "adapted"}
+                seen.obj.read_back = seen.obj.read_back or (ARTIFACT in tags and ("param",) in value.tags)
                 if m.selections and ("param",) in value.tags:
                     adapted.add(effects.selected(m, seen))
                 # Refilling a buffer leaves the parameters as they are.

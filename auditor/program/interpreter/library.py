@@ -24,6 +24,7 @@ from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import position_of
 from auditor.program.values import (
+    ARTIFACT,
     CALLED,
     NONE,
     SHIFTED,
@@ -347,7 +348,9 @@ def _copy(value: Value, depth: int) -> Value:
             name: _copy(held, depth - 1) if isinstance(held.obj, (Instance, Sequence)) and held.obj is not obj else held
             for name, held in obj.attributes.items()
         }
-        made = Instance(obj.cls, attributes, obj.kind, set(obj.adapted), list(obj.parameters), obj.dotted)
+        made = Instance(
+            obj.cls, attributes, obj.kind, set(obj.adapted), list(obj.parameters), obj.dotted, obj.read_back
+        )
         return Value(value.tags, obj=made)
     if isinstance(obj, Sequence):
         return Value(value.tags, obj=Sequence([_copy(item, depth - 1) for item in obj.items], obj.exact))
@@ -366,6 +369,8 @@ def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     for value in (*args, *kwargs.values()):
         tags |= deep_tags(value)
     keep(m, tags)
+    if args and not isinstance(args[0].const, str) and not isinstance(args[0].obj, tokens.Text):
+        m.disk |= {ARTIFACT}  # bytes or tensors, no line of a log
     buffers = [v for v in args[1:] if v.obj is None and v.mutable]
     for value in args:
         files.written(m, tokens.text_of(value) if not isinstance(value.obj, File) else value.obj.path, tags)

@@ -27,6 +27,7 @@ from auditor.program.trace import (
     Unfollowed,
 )
 from auditor.program.values import (
+    ARTIFACT,
     NONE,
     VAL,
     Class,
@@ -279,6 +280,7 @@ class Machine:
             state=adapted,
             tags=data,
             parents=parents,
+            read_back=ARTIFACT in state or any(self.trace.outputs[n].read_back for n in parents),
         )
         event_tags = frozenset(t for t in data if t[0] not in _USED_UP) | {("out", event.number)}
         event_tags |= frozenset(t for t in state if t[0] == "adapted")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from auditor.program.interpreter import effects
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.values import (
+    ARTIFACT,
     NONE,
     VAL,
     Frame,
@@ -68,6 +69,7 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
     tags = deep_tags(source)
     adapted = {t[1] for t in tags if t[0] == "adapted"}
     for part in module_parts(module.obj):
+        part.read_back = ARTIFACT in tags or (m.unsure > 0 and part.read_back)
         part.adapted = part.adapted | adapted if m.unsure else set(adapted)
     content = _content(source)
     pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=module, mutable=True), content)
