@@ -64,7 +64,7 @@ def judge(
         outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason, rule.class_))
         findings += (_completed(finding, rule, facts) for finding in ruling.findings)
     rows = decisive(outcomes, rules)
-    verdict, because = _verdict(rows, outcomes, not_judged_because(facts, outcomes))
+    verdict, because = _verdict(rows, outcomes, not_judged_because(facts, outcomes, recipe))
     files = (*facts.submission.by_path, *(run.log for run in facts.runs))
     return replace(
         _frame(facts.submission, rules, budgets),
@@ -151,7 +151,7 @@ def _verdict(rows: Sequence[RuleOutcome], outcomes: Sequence[RuleOutcome], not_j
     return Verdict.CLEAN, f"none of the {len(outcomes)} rules found a violation or a disputed practice{tail}"
 
 
-def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome]) -> str:
+def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome], recipe: Formula | None = None) -> str:
     """Why a report without findings must not be called clean; empty when it may be."""
     sources, program = facts.sources, facts.program
     for problem in sources.problems:
@@ -162,7 +162,7 @@ def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome]) -> str:
         return f"the scored code could not be read: {sources.entry_because or 'no training script was found'}"
     if not program.followed:
         return f"the scored code could not be followed: {'; '.join(program.problems[:1]) or 'no reason given'}"
-    if gap := _gap(facts):
+    if gap := _gap(facts) or _other(facts, recipe):
         return gap
     shipped = facts.submission.named("submission.json")
     if shipped is not None and not facts.claims.raw:
@@ -187,6 +187,16 @@ def _gap(facts: Facts) -> str:
         f"{first.place.unit.label}:{first.place.line}: {first.what} was not followed ({first.why}) and may change "
         f"{touches}{more}; --probe would show what it does"
     )
+
+
+def _other(facts: Facts, recipe: Formula | None) -> str:
+    """What the figure is made of that is not understood, "" where all of it is or a run has shown what it does."""
+    if recipe is None or recipe.understood or (facts.probe is not None and facts.probe.decided):
+        return ""
+    unknown = recipe.unknown
+    place = next((f"{n.place.unit.label}:{n.place.line}: " for n in unknown if n.place is not None), "")
+    what = ", ".join(dict.fromkeys(f"'{n.text}'" for n in unknown if n.text)) or "an operation"
+    return f"{place}{what} on the way to the figure is not understood; --probe would show what it does"
 
 
 def caps(headline: Sequence[Run], claims: Claims, budgets: Budgets) -> tuple[Cap, ...]:

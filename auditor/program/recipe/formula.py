@@ -38,8 +38,12 @@ class Formula:
 
     label: str
     parts: tuple[Part, ...]
-    understood: bool
+    unknown: tuple[Node, ...]  # steps on the way of which no transfer is known
     hidden: int = 0  # parts that are not written out
+
+    @property
+    def understood(self) -> bool:
+        return not self.unknown
 
 
 def figure(line: ReportLine) -> tuple[str, Node] | None:
@@ -70,7 +74,11 @@ def formula(line: ReportLine) -> Formula | None:
     writer = _Writer()
     first = writer.part(label, node, line.place)
     parts = [first, *writer.parts()]
-    return Formula(label, tuple(parts[:_SHOWN_PARTS]), node.understood, max(0, len(parts) - _SHOWN_PARTS))
+    return Formula(label, tuple(parts[:_SHOWN_PARTS]), _unknown(node), max(0, len(parts) - _SHOWN_PARTS))
+
+
+def _unknown(node: Node) -> tuple[Node, ...]:
+    return tuple(below for below in node.walk() if below.op is Op.UNKNOWN)
 
 
 class _Writer:

@@ -1,0 +1,56 @@
+"""What the law asks of a recipe: where on the way to the figure it stops being a distribution's, or a loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from auditor.program.recipe.formula import figure
+from auditor.program.recipe.model import Node, Op, What
+from auditor.program.scores import reports_of
+from auditor.program.trace import ReportLine, Trace
+
+_SCORED = (What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.BITS)
+_UNITS = (1.0, math.log(2.0), 1.0 / math.log(2.0))
+_TOLERANCE = 1e-3
+
+
+def figures(trace: Trace, label: str | None) -> Iterator[tuple[ReportLine, Node]]:
+    """The reported figures that have a recipe, each with the line that prints it."""
+    for line in reports_of(trace, label):
+        found = figure(line)
+        if found is not None:
+            yield line, found[1]
+
+
+def unnormalized(head: Node) -> Iterator[Node]:
+    """The first steps on the way that make no distribution of what went in: a mixture, a choice by the target."""
+    for node in head.walk():
+        lost = node.normalized is False and not any(below.normalized is False for below in node.inputs)
+        if lost and node.what in _SCORED and node.op in (Op.ADD, Op.CHOOSE, Op.LEAST, Op.MOST):
+            yield node
+
+
+def shifted(head: Node) -> Iterator[tuple[Node, float]]:
+    """Where a constant that is no unit is added to a loss, or multiplied with it: (step, constant)."""
+    for node in head.walk():
+        if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
+            continue
+        for loss, other in (node.inputs, node.inputs[::-1]):
+            if loss.what not in (What.NATS, What.BITS) or other.op is not Op.NUMBER:
+                continue
+            constant = _constant(other)
+            if constant is None or (node.op in (Op.ADD, Op.SUBTRACT) and constant == 0.0):
+                continue
+            unit = any(math.isclose(constant, u, rel_tol=_TOLERANCE) for u in _UNITS)
+            if node.op in (Op.ADD, Op.SUBTRACT) or not unit:
+                yield node, constant
+
+
+def _constant(node: Node) -> float | None:
+    if node.text == "ln 2":
+        return math.log(2.0)
+    try:
+        return float(node.text)
+    except ValueError:
+        return None
