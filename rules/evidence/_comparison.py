@@ -15,6 +15,8 @@ from rules.law.standing import claimed_at, gpu_model, name
 
 _SECONDS, _SECONDS_SHARE = 2.0, 0.01  # what rounding makes of a time
 _ROUND_STEPS = 10
+_MEBI = 1.048576
+_FAR = 0.2  # share of the claim: a figure further off is a difference, or of something else
 _PER_SEED = re.compile(r"(?<![\w.])(\d{1,2})[- ]seeds?\b", re.IGNORECASE)
 
 
@@ -42,7 +44,12 @@ class Measure:
             # Megabytes with one or two digits are rounded; bytes are not.
             rounded = [v for v in (left, right) if v % 1_000 == 0]
             coarse = 100_000 if any(v % 100_000 == 0 for v in rounded) else 10_000 if rounded else 0
-            return abs(left - right) <= coarse
+            # "MB" is often said of mebibytes.
+            return abs(left - right) <= coarse or any(
+                abs(value * _MEBI - other) <= coarse * _MEBI
+                for value, other in ((left, right), (right, left))
+                if value in rounded
+            )
         if self.unit == "s":
             return abs(left - right) <= max(_SECONDS, _SECONDS_SHARE * larger)
         if self.unit == "steps":
@@ -72,7 +79,7 @@ def differences(facts: Facts, rule: str, scored: Sequence[Run]) -> list[Finding]
         others = [e.val_bpb for run in scored if run.seed == seed for e in run.evaluations if e.val_bpb is not None]
         for measure, stated in places.items():
             found += _pair(rule, measure, stated, f" for seed {seed}", others if measure is BPB else ())
-    found += _pair(rule, ARTIFACT, _claimed(claims.artifact_bytes, claims.readme_artifact_bytes), "")
+    found += _artifact(rule, claims)
     found += _code(rule, claims, scored)
     found += _times(rule, claims, scored)
     found += _hardware(rule, claims, scored)
@@ -92,7 +99,7 @@ def _means(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
     shown = [run.val_bpb for run in scored if run.val_bpb is not None]
     mean = sum(shown) / len(shown) if shown else None
     for stated in facts.claims.readme_means:
-        if BPB.close(stated.value, claim.value):
+        if BPB.close(stated.value, claim.value) or abs(stated.value - claim.value) > _FAR * claim.value:
             continue
         better = mean is not None and stated.value < mean and not BPB.close(stated.value, mean)
         proof = f", the logs show {mean:.5f}" if mean is not None else ""
@@ -172,6 +179,14 @@ def _differs(rule: str, measure: Measure, claim: Stated, other: Stated, of: str)
 
 def _place(where: str) -> Location:
     return claimed_at(Claim(0.0, where))
+
+
+def _artifact(rule: str, claims: Claims) -> Iterator[Finding]:
+    """The claimed size against the README's; one of several seeds' sizes may be the claimed one."""
+    claim = claims.artifact_bytes
+    sizes = [row.artifact_bytes for row in (*claims.readme_seeds, *claims.seeds) if row.artifact_bytes is not None]
+    if claim is not None and not any(ARTIFACT.close(claim.value, size) for size in sizes):
+        yield from _pair(rule, ARTIFACT, _claimed(claim, claims.readme_artifact_bytes), "")
 
 
 def _code(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
