@@ -34,6 +34,7 @@ SELF_AUDIT = (*JUDGED, "auditor.commands", "auditor.report", "rules", "reference
 ALLOWED: dict[str, tuple[str, ...]] = {
     "auditor": (),
     "auditor.__main__": ("auditor.commands",),
+    "auditor.cli": ("auditor.commands",),
     "auditor.findings": (),
     "auditor.quantities": (),
     "auditor.limits": (),

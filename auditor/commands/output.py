@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, cast
 
 from auditor.commands.process import output_file
 from auditor.report.text import clip, one_line
@@ -22,9 +22,15 @@ class Target(Protocol):
     @property
     def color(self) -> str: ...
 
+    @property
+    def form(self) -> str: ...
+
 
 def output(options: Target) -> AbstractContextManager[TextIO]:
-    """Standard output or the file of -o; what they raise, `output_file` says."""
+    """Standard output or the file of -o; what they raise, `output_file` says. What machines read is UTF-8."""
+    if options.output is None and options.form != "terminal":
+        with suppress(AttributeError, ValueError):
+            cast("object", sys.stdout).reconfigure(encoding="utf-8")  # type: ignore[attr-defined]
     return output_file(options.output)
 
 

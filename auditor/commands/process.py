@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO, cast
 
+from auditor.commands import plainly
 from auditor.limits.model import LimitReached, WorkerDied, WorkerFailed, describe
 from auditor.report.text import one_line
 
@@ -44,10 +45,11 @@ class _Ended(BaseException):
 def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:
     """`body(arguments)` as the whole of a command: its exit status, and never an exception, whatever happens."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    plainly.register()
     for stream in (sys.stdout, sys.stderr):
         # A name that the locale cannot print must not end the report.
         with contextlib.suppress(AttributeError, ValueError):
-            cast("object", stream).reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+            cast("object", stream).reconfigure(errors=plainly.HANDLER)  # type: ignore[attr-defined]
     try:
         with _ending_signals():
             status = _status(body, arguments)

@@ -16,7 +16,7 @@ from auditor.program.recipe.formula import Formula
 from auditor.program.scores import unfollowed
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
-from auditor.runs.unread import unread_logs
+from auditor.runs.unread import not_understood, unread_logs
 from auditor.source import Sources
 from auditor.source.excerpt import quote
 from auditor.submission import Submission
@@ -165,10 +165,16 @@ def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome], recipe: Fo
     if gap := _gap(facts) or _other(facts, recipe):
         return gap
     shipped = facts.submission.named("submission.json")
+    if shipped is not None and shipped.unread:
+        return f"the claim could not be read: {shipped.path}: {shipped.unread}"
     if shipped is not None and not facts.claims.raw:
         return "the claim could not be read: submission.json holds no JSON object with a field in it"
     for message in unread_logs(facts.submission):
         return f"a log could not be read: {message}"
+    if facts.submission.not_listed:
+        return f"the folder could not be read as a whole: {facts.submission.not_listed}"
+    if not facts.runs and (odd := not_understood(facts.submission)):
+        return f"a log could not be read: {odd[0]}: no line of it is understood"
     for row in outcomes:
         if row.outcome is Outcome.ERROR:
             return f"the rule {row.rule} could not be applied: {row.reason}"

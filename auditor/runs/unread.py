@@ -8,17 +8,24 @@ from auditor.submission.model import decode_text
 MAX_LOG = 32 * 1024 * 1024
 """Bytes of a log that are read. The longest of 3,066 real logs has some 2 MB, with the whole source printed into it."""
 
+_SHORTEST = 200  # bytes of a text that may be the log of a run
 _HEAD = 65_536  # bytes that tell text from binary data
 _BINARY_SHARE = 0.1  # undecodable or control characters in text
 
 
 def unread_logs(submission: Submission) -> tuple[str, ...]:
     """One message, `PATH: WHY`, for each file that is a log by its name and was not read, or only in part."""
-    said = ((file, _why(file)) for file in submission.files if _named_like_a_log(file.path))
+    said = ((file, _why(file)) for file in submission.files if named_like_a_log(file.path))
     return tuple(f"{file.path}: {why}" for file, why in said if why)
 
 
-def _named_like_a_log(path: str) -> bool:
+def not_understood(submission: Submission) -> tuple[str, ...]:
+    """Logs by their names that hold lines, of which none tells of a run, for a folder whose logs show no run."""
+    logs = (f for f in submission.files if f.data is not None and named_like_a_log(f.path))
+    return tuple(f.path for f in logs if len(f.data or b"") > _SHORTEST and not is_binary(f.data or b""))
+
+
+def named_like_a_log(path: str) -> bool:
     name = path.rsplit("/", 1)[-1].lower()
     return name.endswith(".log") or (name.endswith(".txt") and any(word in name for word in ("log", "train", "seed")))
 

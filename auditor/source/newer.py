@@ -2,7 +2,8 @@
 
 PEP 701 lets the replacement fields of an f-string hold anything: the enclosing quotes, backslashes, comments, line
 breaks. Every field of such a string is replaced by a placeholder name; its expression is parsed on its own and put into
-the tree in the placeholder's place. PEP 695's type parameters are blanked and its aliases become assignments: neither
+the tree in the placeholder's place; PEP 750's t-strings likewise. PEP 758's `except A, B:` gets its parentheses, and
+PEP 810's `lazy import` is an import. PEP 695's type parameters are blanked and its aliases become assignments: neither
 computes anything that an auditor follows. A scanner of strings and brackets suffices for that, is linear in the text,
 and can't overflow the stack as a full parser in native code can.
 """
@@ -33,6 +34,8 @@ _TYPE_SYNTAX = re.compile(
     r"^([ \t]*)(?:type[ \t]+(\w+)[ \t]*(?=[\[=])|(?:(?:async[ \t]+)?def|class)[ \t]+\w+[ \t]*(?=\[))",
     re.MULTILINE,
 )
+_BARE_EXCEPT = re.compile(r"^([ \t]*)(except\*?)[ \t]+([A-Za-z_][^:()#\n]{0,400},[^:()#\n]{1,400}):", re.MULTILINE)
+_LAZY_IMPORT = re.compile(r"^([ \t]*)lazy[ \t]+((?:import|from)[ \t]+[A-Za-z_.])", re.MULTILINE)
 _BRACKETS = re.compile(r"[\[\]]")
 _PLACEHOLDER = "_field_of_f_string_"
 
@@ -59,7 +62,7 @@ def parse_newer(text: str) -> ast.Module:
     try:
         return _parse(text, 0)
     except NotNewer:
-        blanked = _blank_type_syntax(text)
+        blanked = _blank_type_syntax(_older_statements(text))
         if blanked == text:
             raise
         return _parse(blanked, 0)
@@ -216,6 +219,12 @@ def _expression_end(text: str, at: int, depth: int) -> tuple[int, int]:
         elif not open_brackets and end is None and ((token[0] == "!" and token != "!=") or token == "="):
             end = match.start()
     raise NotNewer
+
+
+def _older_statements(text: str) -> str:
+    """PEP 758's `except A, B:` with parentheses, PEP 810's `lazy import` without its first word; line for line."""
+    text = _BARE_EXCEPT.sub(r"\1\2 (\3):", text)
+    return _LAZY_IMPORT.sub(r"\1\2", text)
 
 
 def _blank_type_syntax(text: str) -> str:

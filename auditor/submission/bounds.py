@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from auditor.submission.model import SubmissionFile
+from auditor.submission.model import NOT_KEPT, SubmissionFile
 
 MEBIBYTE = 1 << 20
 
 # Files that no step of the audit looks into: they are weighed and hashed only.
 WEIGHT_SUFFIXES = (".pt", ".pth", ".ptz", ".bin", ".safetensors", ".npz", ".npy", ".ckpt", ".zip", ".gz", ".xz", ".zst")
+
+
+# Without symbolic links git writes a link's target into a file of its name.
+LINKED = (".py", ".json", ".md", ".sh", ".log", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,37 @@ class Budget:
         if self.keeps(path, size):
             data = b"".join(chunks)
             self._left -= len(data)
-            return SubmissionFile(path, len(data), data)
+            return stand_in(path, data) or SubmissionFile(path, len(data), data)
         digest = hashlib.sha256()
         total = 0
         for chunk in chunks:
             digest.update(chunk)
             total += len(chunk)
-        return SubmissionFile(path, total, None, f"{total:,} bytes: hashed, content not kept", digest.hexdigest())
+        return SubmissionFile(path, total, None, f"{total:,} bytes: {NOT_KEPT}", digest.hexdigest())
+
+
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_POINTER = re.compile(
+    rb"version https://(?:git-lfs|hawser)\.github\.com/spec/v\d\n(?:[a-z0-9.-]{1,40} [^\n]{1,200}\n){1,8}"
+)
+_POINTER_SIZE = re.compile(rb"\nsize (\d{1,15})\n")
+_POINTER_DIGEST = re.compile(rb"\noid sha256:([0-9a-f]{64})\n")
+_LINK = re.compile(rb"(?:\.{0,2}/)?(?:[\w.-]{1,100}/){1,20}[\w.-]{1,100}\.\w{1,8}\n?")
+
+
+def stand_in(path: str, data: bytes) -> SubmissionFile | None:
+    """What stands for a file whose content is elsewhere: a pointer of Git LFS, a link stored as its target's path."""
+    if _POINTER.fullmatch(data):
+        size, digest = _POINTER_SIZE.search(data), _POINTER_DIGEST.search(data)
+        problem = "a Git LFS pointer, its content is not here (git lfs pull)"
+        return SubmissionFile(
+            path, int(size[1]) if size else None, None, problem, digest[1].decode() if digest else None
+        )
+    if len(data) < 300 and path.endswith(LINKED) and _LINK.fullmatch(data):
+        return SubmissionFile(
+            path, None, None, f"a symbolic link to {printable(data.strip())}, stored as a text: refused"
+        )
+    return None
 
 
 def printable(name: bytes) -> str:

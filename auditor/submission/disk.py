@@ -17,6 +17,7 @@ from auditor.submission.model import SubmissionFile
 
 CHUNK = 1 << 20
 NOT_FOLLOWED = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+ROOT = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 DIRECTORY = NOT_FOLLOWED | os.O_DIRECTORY
 REGULAR = NOT_FOLLOWED | os.O_NONBLOCK  # opening a pipe must not wait for its writer
 IGNORED = ".git"  # git's own files are no part of a submission
@@ -36,7 +37,7 @@ def files_on_disk(root: Path, inside: str, budget: Budget) -> tuple[list[Submiss
     """Every file of the folder `inside` (a relative path, "" for `root` itself), recursively, sorted by path,
     and one sentence for each that was refused or not read. Raises OSError when the folder cannot be opened."""
     reader = _Reader(budget)
-    with opened(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY) as top:
+    with opened(root, ROOT) as top:
         reader.enter(top, [part for part in inside.split("/") if part])
     reader.problems.extend(f"{file.path}: {file.problem}" for file in reader.files if file.problem)
     return sorted(reader.files, key=lambda file: file.path), sorted(reader.problems)
@@ -44,7 +45,7 @@ def files_on_disk(root: Path, inside: str, budget: Budget) -> tuple[list[Submiss
 
 def names_on_disk(root: Path, inside: str) -> list[tuple[str, bool]]:
     """The names in one directory below `root`, sorted, each with whether it is a directory (a link is not)."""
-    with opened(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY) as top:
+    with opened(root, ROOT) as top:
         return _names(top, [part for part in inside.split("/") if part])
 
 

@@ -21,6 +21,9 @@ class SubmissionError(Exception):
         self.usage = usage
 
 
+NOT_KEPT = "hashed, content not kept"
+
+
 @dataclass(frozen=True)
 class SubmissionFile:
     """One file of the record folder.
@@ -36,6 +39,12 @@ class SubmissionFile:
     data: bytes | None
     problem: str | None = None
     digest: str | None = None
+
+    @property
+    def unread(self) -> str:
+        """Why the content is not known, "" where it is. Weights that were hashed only are known well enough."""
+        known = self.data is not None or (self.problem or "").endswith(NOT_KEPT)
+        return "" if known else self.problem or "no content"
 
     @cached_property
     def sha256(self) -> str | None:
@@ -104,6 +113,11 @@ class Submission:
     @cached_property
     def by_path(self) -> Mapping[str, SubmissionFile]:
         return {f.path: f for f in self.files}
+
+    @cached_property
+    def not_listed(self) -> str:
+        """The first directory whose files are not all known, as a sentence; "" where everything was listed."""
+        return next((p for p in self.problems if not any(p.startswith(f"{path}: ") for path in self.by_path)), "")
 
     def named(self, name: str) -> SubmissionFile | None:
         """The file of that name (case-insensitive), the shallowest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule
+from auditor.runs.unread import named_like_a_log, not_understood
 from auditor.submission import SubmissionFile
 from rules.examples.folders import folder
 from rules.law.standing import PROCESS, pull, readme
@@ -14,27 +15,46 @@ _SHOWN = 3  # paths named in a message
 
 
 def check(facts: Facts) -> Ruling:
-    return found([*_missing(facts), *_claim_file(facts), *_beyond(facts)], "the folder holds what a submission needs")
+    findings = [*_missing(facts), *_claim_file(facts), *_beyond(facts)]
+    return found(findings, "the folder holds what a submission needs", unchecked=_unread(facts))
+
+
+def _unread(facts: Facts) -> str:
+    """What of the files that are asked for could not be read: it is not missing."""
+    submission = facts.submission
+    for file in submission.files:
+        name = file.path.rsplit("/", 1)[-1].lower()
+        asked = name in ("readme.md", "submission.json") or name.endswith(".py") or named_like_a_log(file.path)
+        if file.unread and asked:
+            return f"{file.path} could not be read: {file.unread}"
+    if submission.not_listed:
+        return f"the folder could not be read as a whole: {submission.not_listed}"
+    if not facts.runs and (odd := not_understood(submission)):
+        return f"no line of {odd[0]} is understood: whether it is the log of a run is not known"
+    return ""
 
 
 def _missing(facts: Facts) -> list[Finding]:
     """A folder that cannot be judged or reproduced is refused; a missing README can be added."""
     findings = []
-    if facts.submission.named("README.md") is None:
+    whole = not facts.submission.not_listed
+    if whole and facts.submission.named("README.md") is None:
         findings.append(_warn("the folder has no README.md"))
-    if facts.submission.named("submission.json") is None:
+    if whole and facts.submission.named("submission.json") is None:
         others = [f.path for f in facts.submission.files if "submission" in f.path and f.path.endswith(".json")]
         if others:
             findings.append(_warn(f"the folder has no submission.json; {others[0]} is named otherwise", others[0]))
         else:
             findings.append(_refuse("the folder has no submission.json"))
-    if not facts.runs:
+    unread = [f for f in facts.submission.files if f.unread]
+    logs_known = whole and not any(named_like_a_log(f.path) for f in unread)
+    if not facts.runs and logs_known and not not_understood(facts.submission):
         logs = [f.path for f in facts.submission.files if f.path.lower().endswith(".log")]
         if logs:
             findings.append(_refuse(f"no file is the log of a run; {logs[0]} shows none", logs[0]))
         else:
             findings.append(_refuse("the folder has no train log"))
-    if facts.sources.entry is None:
+    if facts.sources.entry is None and whole and not any(f.path.endswith(".py") for f in unread):
         empty = [f.path for f in facts.submission.files if f.path.endswith(".py") and f.size == 0]
         what = f"{empty[0]} is empty" if empty else "the folder has no training script"
         findings.append(_refuse(what, empty[0] if empty else None))
