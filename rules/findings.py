@@ -1,10 +1,17 @@
-"""How a rule shows what the program answered: at the place, with whether it runs there."""
+"""How a rule shows what the program answered: at the place, with the events behind it and whether it runs."""
 
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Step
 from auditor.program.module import Seen
+from auditor.program.place import Place
+from auditor.program.scores import Dependence
 from auditor.program.syntax import both
+from auditor.program.trace import Event, ReportLine
+from auditor.rule import Facts
+from auditor.source.excerpt import line_at, shortened
+
+_CODE, _PRINTED = 90, 70  # characters of a line that a step quotes
 
 
 def shown(
@@ -15,15 +22,50 @@ def shown(
     *,
     also: bool | None = True,
     trace: tuple[Step, ...] = (),
-    remedy: str = "",
 ) -> Finding:
     """A finding in the code; active where the code runs and `also` holds."""
-    return Finding(
-        rule=rule,
-        outcome=outcome,
-        message=message,
-        location=seen.place.location,
-        active=both(seen.active, also),
-        trace=trace,
-        remedy=remedy,
+    return Finding(rule, outcome, message, seen.place.location, both(seen.active, also), trace)
+
+
+def pair_finding(facts: Facts, rule: str, outcome: Outcome, pair: Dependence, message: str) -> Finding:
+    """A finding about an adaptation and a score that depends on it."""
+    message += _switched_off(facts, pair.adapt, pair.output, pair.report)
+    steps = (
+        _step("Adapt", "gradient of a loss over validation tokens", pair.adapt.backward),
+        _step("Adapt", "the parameters change", pair.adapt.place),
+        _step("Score", "model output on validation", pair.output.place),
+        _step("Score", "enters the score", pair.output.accumulated or pair.output.place),
+        _printed(pair.report),
     )
+    return Finding(rule, outcome, message, pair.adapt.place.location, pair.active, tuple(dict.fromkeys(steps)))
+
+
+def event_finding(
+    facts: Facts, rule: str, outcome: Outcome, event: Event, report: ReportLine, message: str, what: str
+) -> Finding:
+    """A finding about one event whose result is reported."""
+    steps = (_step(type(event).__name__, what, event.place), _printed(report))
+    message += _switched_off(facts, event, report)
+    return Finding(rule, outcome, message, event.place.location, both(event.active, report.active), steps)
+
+
+def _step(event: str, text: str, place: Place) -> Step:
+    """A step with the line of code that it is about."""
+    return Step(event, text, place.location, line_at(place.unit.text, place.line, _CODE))
+
+
+def _printed(report: ReportLine) -> Step:
+    return Step("Report", "printed", report.place.location, shortened(report.text, _PRINTED))
+
+
+def _switched_off(facts: Facts, *events: Event) -> str:
+    names = sorted(name for name in frozenset().union(*(e.off for e in events)) if name != "?")
+    names = [n for n in names if n in facts.configuration.settings] or names
+    if not any(e.off for e in events):
+        return ""
+    silent = {name: proof.log for proof in facts.program.proofs if proof.log_line == 0 for name in proof.switches}
+    said = ", ".join(
+        f"{silent[name]} has none of its lines" if name in silent else facts.configuration.describe(name)
+        for name in names[:3]
+    )
+    return f"; it does not run: {said}" if said else "; it does not run"

@@ -115,10 +115,8 @@ def side_of(facts: Facts) -> Side:
     from auditor.findings import Outcome
     from rules.evidence.mixed_config_seeds import differences
 
-    code = tuple(unit.text.lower() for unit in facts.sources.units)
-
     def differ(base: Run, run: Run) -> Sequence[Difference]:
-        return [(f.message, f.outcome is Outcome.VIOLATION) for f in differences(base, run, code)]
+        return [(f.message, f.outcome is Outcome.VIOLATION) for f in differences(facts, base, run)]
 
     day = day_of(facts)
     return from_runs(

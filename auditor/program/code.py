@@ -18,6 +18,7 @@ from auditor.program.mixtures.product import product_mixtures
 from auditor.program.mixtures.spread import ByteMixture, spread_mixtures
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen, modules
+from auditor.program.printing import Printing
 from auditor.program.shifts import Smear, smears
 from auditor.program.stream.order import Reorder, reorders
 from auditor.program.stream.positions import helped_by_position
@@ -62,6 +63,19 @@ class Code:
     def is_read(self) -> bool:
         """Whether there is any Python text that could be read."""
         return bool(self._modules)
+
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
+        return tuple(unit.text.lower() for unit in self.sources.units)
+
+    def mentions(self, words: str) -> bool:
+        """Whether some text of the program holds these words, upper or lower case."""
+        return any(words.lower() in text for text in self._texts)
+
+    @cached_property
+    def printing(self) -> Printing:
+        """Which lines of a log the program's texts can print."""
+        return Printing(self._modules, self.sources, self.program)
 
     @cached_property
     def byte_tables(self) -> tuple[ByteTable, ...]:

@@ -31,10 +31,6 @@ class Guards:
         self.sources = sources
         self.program = program
 
-    @property
-    def above(self) -> dict[ast.AST, ast.AST]:
-        return self.origins.above
-
     def holds(self, node: ast.AST) -> bool | None:
         """Whether the conditions around a node, up to its function, let it run."""
         state: bool | None = True

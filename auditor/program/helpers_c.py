@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from auditor.program.model import Program
-from auditor.program.trace import Place
+from auditor.program.place import Place
 from auditor.source import Sources, Unit
 
 _TOKEN = re.compile(r"//[^\n]*|/\*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'")

@@ -12,9 +12,9 @@ from auditor.program.guards import Guards
 from auditor.program.model import Program
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
+from auditor.program.place import Place
 from auditor.program.settled import Settled
 from auditor.program.syntax import both, function_name, line_of
-from auditor.program.trace import Place
 from auditor.source import Sources, Unit
 
 

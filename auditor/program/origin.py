@@ -15,7 +15,7 @@ from typing import Literal
 
 from auditor.program import vocabulary
 from auditor.program.syntax import Function, assignments, calls, function_of, functions, last_name, targets_of
-from auditor.source.index import children, of_type, own_of_type, parent, parents, walk
+from auditor.source.index import children, of_type, own_of_type, parent, walk
 
 Kind = Literal["validation", "training", "blob"]
 Kinds = frozenset[Kind]
@@ -33,10 +33,6 @@ class Origins:
         self.tree = tree
         self._solved: dict[_Key, Kinds] = {}
         self._asked: dict[ast.AST, Kinds] = {}
-
-    @cached_property
-    def above(self) -> dict[ast.AST, ast.AST]:
-        return parents(self.tree)
 
     @cached_property
     def functions(self) -> dict[str, Function]:

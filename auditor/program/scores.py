@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.program.model import Program
-from auditor.program.trace import Adapt, Loop, Order, Output, ReportLine, Trace, Unfollowed
+from auditor.program.trace import Adapt, Event, Loop, Order, Output, ReportLine, Trace, Unfollowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,35 @@ class Dependence:
     repeats: Loop | None  # an epoch loop around both
     scored_first: bool  # the adaptation's own tokens were scored before it
     saved: bool  # the adaptation reached the score through a saved artifact
+
+    @property
+    def score_first(self) -> bool:
+        """The legal order: only tokens of strictly earlier chunks were trained on."""
+        return self.order is Order.EARLIER
+
+    @property
+    def of_tensor(self) -> bool:
+        """A tensor of its own is fitted, not the model's weights."""
+        return self.adapt.subject == "tensor"
+
+    @property
+    def fitted_in_place(self) -> bool:
+        """A tensor is fitted beside the score that it changes, not in a pass before it."""
+        return self.of_tensor and not (self.score_first or self.in_another_pass)
+
+    @property
+    def in_another_pass(self) -> bool:
+        """A whole pass over the stream trains before the one that scores, outside of any epoch loop around both."""
+        return self.order is Order.OTHER_PASS and self.repeats is None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """An event whose result reaches the reported score."""
+
+    event: Event
+    number: int
+    report: ReportLine
 
 
 def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
@@ -41,6 +71,33 @@ def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
         if fitting:
             return fitting
     return lines
+
+
+def reported_events(program: Program, label: str | None, tag: str) -> list[Reported]:
+    """The events of one kind that reach the score, the active ones first, one for each place.
+
+    Events that run elsewhere in the program, but whose result never reaches the reported score, are left out.
+    """
+    hits: dict[tuple[str, int, int], Reported] = {}
+    for trace, name in ((program.trace, label), (program.dormant, None)):
+        if trace is None:
+            continue
+        for report in reports_of(trace, name):
+            for t in sorted(t for t in report.tags if t[0] == tag):
+                event = _events(trace, tag)[t[1]]
+                if bool(event.off or report.off) == (trace is program.dormant):
+                    hits.setdefault(event.place.key, Reported(event, t[1], report))
+    return list(hits.values())
+
+
+def _events(trace: Trace, tag: str) -> Mapping[int, Event]:
+    table: dict[str, Mapping[int, Event]] = {
+        "lookup": trace.lookups,
+        "chosen": trace.choices,
+        "scaled": trace.scales,
+        "stacked": trace.stacks,
+    }
+    return table[tag]
 
 
 def unfollowed(program: Program) -> tuple[Unfollowed, ...]:

@@ -52,6 +52,18 @@ def quote(sources: Sources, submission: Submission, location: Location, context:
     return tuple(quoted[wanted[0] : wanted[-1] + 1]) if wanted else ()
 
 
+def line_at(text: str, number: int, longest: int) -> str:
+    """One line of a text, from 1, without the space around it and shortened; "" where there is none."""
+    found = _lines(text, number, number) if number > 0 else []
+    return shortened(found[0], longest) if found else ""
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text without the space around it, or its start and an ellipsis."""
+    text = text.strip()
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def _lines(text: str, first: int, last: int) -> list[str]:
     """Lines `first` to `last` (from 1) without splitting a long text as a whole."""
     found: list[str] = []

@@ -58,13 +58,12 @@ def _of_size(facts: Facts, run: Run) -> Finding | None:
 
 
 def _binaries(facts: Facts) -> list[Finding]:
-    texts = [unit.text for unit in facts.sources.units]
     findings = []
     for file in facts.submission.files:
         name = file.path.rsplit("/", 1)[-1]
         if not name.endswith(_BINARY):
             continue
-        used = any(name.split(".")[0] in text for text in texts)
+        used = facts.code.mentions(name.split(".")[0])
         message = f"{file.path} is compiled code ({file.size or 0:,} bytes) that no size in the logs names"
         outcome = Outcome.VIOLATION if used else Outcome.WARNING
         findings.append(Finding(ID, outcome, message, Location(file.path)))

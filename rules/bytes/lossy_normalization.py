@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found
+from auditor.program.preparation import lossy_steps
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.syntax import calls, last_name, strings
 from rules.bytes._ledger import judged, log_finding
 from rules.examples.folders import folder, seeds
 
@@ -16,42 +15,12 @@ ID = "lossy-normalization"
 
 _DATASET = re.compile(r"(?i)case_?fold|lower_?case|nfk[cd]|uncased")
 _LOSSLESS = re.compile(r"(?i)lossless|caseops")
-_READS_DOCUMENTS = re.compile(r"docs_selected|jsonl|iter_docs|\"text\"|'text'")
-_WRITES_SHARDS = re.compile(r"\bencode|\bEncode|sentence_iterator|SentencePieceTrainer|\.tofile\(|write_shard")
-_MAX_SCRIPT = 400_000  # characters of a script that is parsed here
-
-
-def _lossy_call(call: ast.Call) -> str | None:
-    name = last_name(call.func)
-    if name == "casefold" and isinstance(call.func, ast.Attribute) and not call.args:
-        return "casefold()"
-    if name == "lower" and isinstance(call.func, ast.Attribute) and not call.args:
-        # The text of a document, not an option or a file name.
-        return "lower()" if re.search(r"(?i)text|doc|line|normal", last_name(call.func.value)) else None
-    if name == "normalize":
-        form = next((s for s in strings(call) if s in {"NFKC", "NFKD"}), None)
-        return f"normalize({form})" if form else None
-    return None
 
 
 def _in_scripts(facts: Facts) -> Iterator[Finding]:
-    """Scripts that prepare the data set: they read documents, tokenize, and normalize in between."""
-    for file in facts.submission.files:
-        if not file.path.endswith(".py") or file.data is None or len(file.data) > _MAX_SCRIPT:
-            continue
-        text = file.text
-        if not (_READS_DOCUMENTS.search(text) and _WRITES_SHARDS.search(text)):
-            continue
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for call in calls(tree):
-            how = _lossy_call(call)
-            if how:
-                message = f"{file.path} passes the documents through {how} before they are tokenized"
-                yield Finding(ID, Outcome.DISPUTED, message, Location(file.path, call.lineno))
-                break
+    for step in lossy_steps(facts.submission):
+        message = f"{step.path} passes the documents through {step.how} before they are tokenized"
+        yield Finding(ID, Outcome.DISPUTED, message, Location(step.path, step.line))
 
 
 def _in_logs(facts: Facts) -> Iterator[Finding]:

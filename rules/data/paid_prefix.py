@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.trace import unreadable
 from rules.bytes._ledger import integer, judged, log_finding, log_lines
 from rules.examples.folders import EVALUATION, folder, script, seeds
 from rules.findings import shown
+from rules.scored import unreadable
 
 ID = "paid-prefix"
 

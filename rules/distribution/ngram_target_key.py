@@ -6,9 +6,10 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.trace import Lookup
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import event_finding, reported, unreadable
 from rules.examples.folders import folder
 from rules.examples.ngram import full_rows, in_a_module, target_key
+from rules.findings import event_finding
+from rules.scored import reported, unreadable
 
 ID = "ngram-target-key"
 
@@ -18,15 +19,16 @@ def check(facts: Facts) -> Ruling:
     if missing is not None:
         return missing
     findings: list[Finding] = []
-    for number, report, trace in reported(facts, "lookup"):
-        event = trace.lookups[number]
+    for hit in reported(facts, "lookup"):
+        event = hit.event
         if not isinstance(event, Lookup) or not event.hashed:
             continue
         message = (
             f"'{event.place.function or 'the script'}' reads a count under a hash that holds the token being scored, "
             "and the result becomes its probability"
         )
-        findings.append(event_finding(facts, ID, Outcome.VIOLATION, event, report, message, "key made of the target"))
+        what = "key made of the target"
+        findings.append(event_finding(facts, ID, Outcome.VIOLATION, event, hit.report, message, what))
     return found(findings, "no count is looked up under a key that holds the token being scored")
 
 

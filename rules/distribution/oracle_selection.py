@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
+from auditor.program.trace import Choice
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import event_finding, reported, unreadable
 from rules.examples.adaptation import score_first
 from rules.examples.folders import EVALUATION, folder, script
+from rules.findings import event_finding
+from rules.scored import reported, unreadable
 
 ID = "oracle-selection"
 
@@ -17,14 +19,14 @@ def check(facts: Facts) -> Ruling:
     if missing is not None:
         return missing
     findings: list[Finding] = []
-    for number, report, trace in reported(facts, "chosen"):
-        event = trace.choices[number]
+    for hit in reported(facts, "chosen"):
+        event = hit.event
+        assert isinstance(event, Choice)
         message = (
             f"'{event.place.function or 'the script'}' keeps the lower of two losses of the same tokens ({event.text})"
         )
-        findings.append(
-            event_finding(facts, ID, Outcome.VIOLATION, event, report, message, "chosen by the realised token's loss")
-        )
+        what = "chosen by the realised token's loss"
+        findings.append(event_finding(facts, ID, Outcome.VIOLATION, event, hit.report, message, what))
     return found(findings, "no loss is chosen because it is the lower one")
 
 

@@ -6,9 +6,10 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.trace import Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import event_finding, events_of, reported, unreadable
 from rules.examples.folders import EVALUATION, folder, script
 from rules.examples.ngram import exact, full_rows, target_key
+from rules.findings import event_finding
+from rules.scored import reported, unreadable
 
 ID = "unnormalized-mixture"
 
@@ -19,9 +20,9 @@ def check(facts: Facts) -> Ruling:
         return missing
     findings: list[Finding] = []
     for tag in ("lookup", "scaled", "stacked"):
-        for number, report, trace in reported(facts, tag):
-            event = events_of(trace, tag)[number]
-            if isinstance(event, Lookup) and not event.hashed and ("gate", number) not in report.tags:
+        for hit in reported(facts, tag):
+            event, report = hit.event, hit.report
+            if isinstance(event, Lookup) and not event.hashed and ("gate", hit.number) not in report.tags:
                 continue  # exact counts, smoothed over the whole vocabulary, are normalized
             if isinstance(event, Lookup):
                 message = (

@@ -7,12 +7,13 @@ import re
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
-from rules.analysis.log_epochs import unexplained
-from rules.analysis.trace import shortened, unreadable
+from auditor.source.excerpt import shortened
 from rules.evidence._comparison import differences
 from rules.examples.folders import folder, log, script, seeds
 from rules.law.limits import LIMITS
 from rules.law.standing import claimed_at, distinct, name, place, pull
+from rules.order._epochs import unexplained
+from rules.scored import unreadable
 
 ID = "claim-mismatch"
 

@@ -36,13 +36,12 @@ def check(facts: Facts) -> Ruling:
     if len(runs) < 2:
         return not_checked("fewer than two runs stand behind the claim; there is nothing to compare")
     base = runs[0]
-    code = tuple(unit.text.lower() for unit in facts.sources.units)
-    findings = [finding for run in runs[1:] for finding in differences(base, run, code)]
+    findings = [finding for run in runs[1:] for finding in differences(facts, base, run)]
     return found(findings, f"{len(runs)} runs agree in every setting that their logs print")
 
 
-def differences(base: Run, run: Run, code: tuple[str, ...]) -> list[Finding]:
-    """How two runs differ; `code` is the lower-case text of the scripts, which tells settings from computed figures."""
+def differences(facts: Facts, base: Run, run: Run) -> list[Finding]:
+    """How two runs of one submission differ; its code tells settings from computed figures."""
     findings = []
     for what, read in _IDENTITY:
         of_base, of_run = read(base), read(run)
@@ -57,7 +56,7 @@ def differences(base: Run, run: Run, code: tuple[str, ...]) -> list[Finding]:
         and not _FREE.search(key)
         and "/" not in value
         and len(key) > 2
-        and _is_setting(key, code)
+        and _is_setting(facts, key)
         and not _equal(base.hyperparameters[key], value)
     ]
     if changed:
@@ -74,10 +73,10 @@ def differences(base: Run, run: Run, code: tuple[str, ...]) -> list[Finding]:
     return findings
 
 
-def _is_setting(key: str, code: tuple[str, ...]) -> bool:
+def _is_setting(facts: Facts, key: str) -> bool:
     """Whether the code names it in quotes, as it names what it reads from outside; logs also print what it computes."""
     wanted = (f'"{key.lower()}"', f"'{key.lower()}'", f"--{key.lower()}", f"--{key.lower().replace('_', '-')}")
-    return any(form in text for text in code for form in wanted)
+    return any(facts.code.mentions(form) for form in wanted)
 
 
 def _equal(left: str, right: str) -> bool:

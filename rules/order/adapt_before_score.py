@@ -7,12 +7,20 @@ from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.program.trace import Order
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.log_epochs import epochs_finding, unexplained
-from rules.analysis.trace import SCORE_FIRST, judge_pairs, kind, pair_finding, pairs, unreadable
 from rules.examples.adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first, train_first
 from rules.examples.folders import SCORING, folder, script, seeds
+from rules.findings import pair_finding
+from rules.order._epochs import epochs_finding, unexplained
+from rules.scored import judge_pairs, pairs, unreadable
 
 ID = "adapt-before-score"
+
+
+def claims(pair: Dependence) -> bool:
+    """The weights are trained on the chunk that is scored next, or on the stream and kept in memory."""
+    if pair.of_tensor or pair.repeats is not None:
+        return False
+    return pair.order is Order.SAME or (pair.in_another_pass and not (pair.scored_first or pair.saved))
 
 
 def _say(pair: Dependence) -> str:
@@ -28,7 +36,7 @@ def _legal(facts: Facts) -> list[Finding]:
     """Score-first adaptation is legal: it is shown, as what was found, with outcome `pass`."""
     shown: dict[tuple[str, int, int], Finding] = {}
     for pair in pairs(facts):
-        if kind(pair) == SCORE_FIRST:
+        if pair.score_first:
             message = (
                 f"score-first adaptation in '{pair.adapt.place.function}': each chunk is scored before it is trained on"
             )
@@ -42,7 +50,7 @@ def check(facts: Facts) -> Ruling:
     if missing is not None:
         return found(shown, "") if shown else missing
     otherwise = "every adaptation to validation tokens follows the score of those tokens, or there is none"
-    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, otherwise, [*_legal(facts), *shown])
+    return judge_pairs(facts, ID, Outcome.VIOLATION, claims, _say, otherwise, [*_legal(facts), *shown])
 
 
 _TWO_PHASES = """

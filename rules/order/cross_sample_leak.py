@@ -5,11 +5,11 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import SCORE_FIRST, kind, pair_finding, pairs, unreadable
 from rules.examples.folders import folder
 from rules.examples.lora import lora_per_document
 from rules.examples.slot import PER_ROW, SHARED, slot
-from rules.findings import shown
+from rules.findings import pair_finding, shown
+from rules.scored import pairs, unreadable
 
 ID = "cross-sample-leak"
 
@@ -20,7 +20,7 @@ def check(facts: Facts) -> Ruling:
         return missing
     findings: dict[object, Finding] = {}
     for pair in pairs(facts):
-        if kind(pair) != SCORE_FIRST and pair.adapt.shared_rows:
+        if pair.adapt.shared_rows and not pair.score_first:
             message = (
                 f"one tensor is fitted in '{pair.adapt.place.function}' for all rows of a batch: what a row scores "
                 "has been fitted to tokens of other rows that come later"

@@ -6,11 +6,16 @@ from auditor.findings import Outcome, Ruling
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import judge_pairs
 from rules.examples.adaptation import epochs_scored_at, score_first
 from rules.examples.folders import folder
+from rules.scored import judge_pairs
 
 ID = "final-epoch-score"
+
+
+def claims(pair: Dependence) -> bool:
+    """The weights are trained and the score is taken in rounds of the same loop."""
+    return not (pair.score_first or pair.of_tensor) and pair.repeats is not None
 
 
 def _say(pair: Dependence) -> str:
@@ -22,7 +27,8 @@ def _say(pair: Dependence) -> str:
 
 
 def check(facts: Facts) -> Ruling:
-    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, "no score is taken after an epoch over the same tokens")
+    otherwise = "no score is taken after an epoch over the same tokens"
+    return judge_pairs(facts, ID, Outcome.VIOLATION, claims, _say, otherwise)
 
 
 RULE = Rule(

@@ -8,9 +8,9 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.scores import reports_of
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import event_finding, label, unreadable
 from rules.examples.folders import EVALUATION, MODEL, folder, script
-from rules.findings import shown
+from rules.findings import event_finding, shown
+from rules.scored import label, unreadable
 
 ID = "future-dependence"
 

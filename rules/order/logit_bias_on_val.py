@@ -6,10 +6,15 @@ from auditor.findings import Outcome, Ruling
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import judge_pairs
 from rules.examples.folders import EVALUATION, folder, script
+from rules.scored import judge_pairs
 
 ID = "logit-bias-on-val"
+
+
+def claims(pair: Dependence) -> bool:
+    """A tensor is fitted in a pass of its own."""
+    return pair.of_tensor and pair.in_another_pass
 
 
 def _say(pair: Dependence) -> str:
@@ -17,7 +22,8 @@ def _say(pair: Dependence) -> str:
 
 
 def check(facts: Facts) -> Ruling:
-    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, "no bias or temperature is fitted on unscored tokens")
+    otherwise = "no bias or temperature is fitted on unscored tokens"
+    return judge_pairs(facts, ID, Outcome.VIOLATION, claims, _say, otherwise)
 
 
 _FIT = """

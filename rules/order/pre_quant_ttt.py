@@ -6,12 +6,17 @@ from auditor.findings import Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.log_epochs import epochs_finding, unexplained
-from rules.analysis.trace import judge_pairs, unreadable
 from rules.examples.adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first
 from rules.examples.folders import folder, packed, script, seeds
+from rules.order._epochs import epochs_finding, unexplained
+from rules.scored import judge_pairs, unreadable
 
 ID = "pre-quant-ttt"
+
+
+def claims(pair: Dependence) -> bool:
+    """The weights are trained on what was never scored, and saved."""
+    return not pair.of_tensor and pair.in_another_pass and pair.saved and not pair.scored_first
 
 
 def _say(pair: Dependence) -> str:
@@ -27,7 +32,7 @@ def check(facts: Facts) -> Ruling:
     if missing is not None:
         return found(shown, "") if shown else missing
     otherwise = "no gradient over validation tokens reaches the saved artifact"
-    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, otherwise, shown)
+    return judge_pairs(facts, ID, Outcome.VIOLATION, claims, _say, otherwise, shown)
 
 
 _ACTIVE = script(settings=TTT_SWITCH.format(default=1), helpers=ADAPT, after_training=PREPARE)

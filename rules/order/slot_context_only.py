@@ -5,11 +5,16 @@ from __future__ import annotations
 from auditor.findings import Outcome, Ruling
 from auditor.program.scores import Dependence
 from auditor.rule import Example, Facts, Rule, Source
-from rules.analysis.trace import judge_pairs
 from rules.examples.folders import folder
 from rules.examples.slot import PER_ROW, slot
+from rules.scored import judge_pairs
 
 ID = "slot-context-only"
+
+
+def claims(pair: Dependence) -> bool:
+    """A tensor for each row, fitted where earlier windows have scored."""
+    return pair.fitted_in_place and pair.context_only and not pair.adapt.shared_rows
 
 
 def _say(pair: Dependence) -> str:
@@ -17,7 +22,7 @@ def _say(pair: Dependence) -> str:
 
 
 def check(facts: Facts) -> Ruling:
-    return judge_pairs(facts, ID, Outcome.DISPUTED, _say, "no tensor is fitted to the context of a window")
+    return judge_pairs(facts, ID, Outcome.DISPUTED, claims, _say, "no tensor is fitted to the context of a window")
 
 
 RULE = Rule(

@@ -6,11 +6,16 @@ from auditor.findings import Outcome, Ruling
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.trace import judge_pairs
 from rules.examples.folders import folder
 from rules.examples.slot import PER_ROW, SHARED, slot
+from rules.scored import judge_pairs
 
 ID = "slot-scored-positions"
+
+
+def claims(pair: Dependence) -> bool:
+    """A tensor that is fitted beyond what earlier windows have scored, be it for another row."""
+    return pair.fitted_in_place and (pair.adapt.shared_rows or not pair.context_only)
 
 
 def _say(pair: Dependence) -> str:
@@ -24,7 +29,7 @@ def _say(pair: Dependence) -> str:
 
 def check(facts: Facts) -> Ruling:
     otherwise = "no tensor is fitted to the positions that are scored"
-    return judge_pairs(facts, ID, Outcome.DISPUTED, _say, otherwise)
+    return judge_pairs(facts, ID, Outcome.DISPUTED, claims, _say, otherwise)
 
 
 RULE = Rule(

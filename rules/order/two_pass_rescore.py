@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from auditor.findings import Outcome, Ruling
+from collections.abc import Iterator
+
+from auditor.findings import Finding, Outcome, Ruling
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
+from auditor.program.trace import Lookup
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.analysis.rescore import table_findings
-from rules.analysis.trace import judge_pairs
 from rules.examples.adaptation import score_first
 from rules.examples.folders import EVALUATION, folder, script
+from rules.findings import event_finding
+from rules.scored import judge_pairs, reported
 
 ID = "two-pass-rescore"
+
+
+def claims(pair: Dependence) -> bool:
+    """The weights are trained on what was scored before, and it is scored again."""
+    return not pair.of_tensor and pair.in_another_pass and pair.scored_first
 
 
 def _say(pair: Dependence) -> str:
@@ -21,9 +29,19 @@ def _say(pair: Dependence) -> str:
     )
 
 
+def _refilled(facts: Facts) -> Iterator[Finding]:
+    """Look-ups in a table that an earlier pass over the same stream has filled."""
+    for hit in reported(facts, "lookup"):
+        if isinstance(hit.event, Lookup) and hit.event.refilled:
+            where = hit.event.place.function
+            message = f"'{where}' scores the stream with counts that a whole pass over it has filled"
+            what = "counts of tokens yet to be scored"
+            yield event_finding(facts, ID, Outcome.VIOLATION, hit.event, hit.report, message, what)
+
+
 def check(facts: Facts) -> Ruling:
     otherwise = "no token enters the reported score after a state has seen it"
-    return judge_pairs(facts, ID, Outcome.VIOLATION, _say, otherwise, table_findings(facts, ID))
+    return judge_pairs(facts, ID, Outcome.VIOLATION, claims, _say, otherwise, _refilled(facts))
 
 
 _CHUNKED = score_first()

@@ -8,7 +8,6 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, no
 from auditor.probe.model import Kind
 from auditor.program.trace import Adapt, Trace, step
 from auditor.rule import Behaviour, Example, Facts, Rule
-from rules.analysis.syntax import source_line
 from rules.examples.folders import folder, script
 from rules.law.standing import issue, pull
 
@@ -55,7 +54,6 @@ def check(facts: Facts) -> Ruling:
                 location=adapt.place.location,
                 active=adapt.active,
                 trace=(step(adapt, "a step on validation tokens that nothing scores"),),
-                excerpt=source_line(adapt.place.unit, adapt.place.line),
                 remedy=RULE.remedy,
             ),
         )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from auditor.program.mixtures.flow import Flow, spreads, weighted
 from auditor.program.module import Module, Seen
+from auditor.program.place import Place
 from auditor.program.syntax import functions
-from auditor.program.trace import Place
 from auditor.source.index import of_type
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
+from auditor.program.place import Place
 from auditor.program.syntax import assignments, base_name, last_name, line_of, names, targets_of
-from auditor.program.trace import Place
 from auditor.source.index import of_type, own_nodes, own_of_type
 
 _WRITES = re.compile(r"(?i)save|dump|serial|pack|compress|quant|state_dict|write|bytes|export|artifact|store|pickle")

@@ -1,0 +1,55 @@
+"""The score that a submission is judged by, and what of the evaluation trace reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from auditor.findings import Finding, Outcome, Ruling, found, not_checked
+from auditor.program.scores import Dependence, Reported, dependences, reported_events
+from auditor.rule import Facts
+from rules.findings import pair_finding
+
+
+def label(facts: Facts) -> str | None:
+    """The name under which the logs print the score; None under a what-if, whose score is another line than theirs."""
+    if any(setting.source == "set" for setting in facts.configuration.settings.values()):
+        return None
+    return next((run.score.label for run in facts.headline if run.score and run.score.label), None)
+
+
+def pairs(facts: Facts) -> tuple[Dependence, ...]:
+    """Every pair of an adaptation and a score that depends on it."""
+    return dependences(facts.program, label(facts))
+
+
+def reported(facts: Facts, tag: str) -> list[Reported]:
+    """The events of one kind that reach the score."""
+    return reported_events(facts.program, label(facts), tag)
+
+
+def unreadable(facts: Facts) -> Ruling | None:
+    """The ruling where there is no trace to judge."""
+    if facts.sources.entry is None or not facts.program.followed:
+        why = facts.program.problems[0] if facts.program.problems else "the scored code could not be read"
+        return not_checked(f"{why}; a readable script would decide it")
+    return None
+
+
+def judge_pairs(
+    facts: Facts,
+    rule: str,
+    outcome: Outcome,
+    claims: Callable[[Dependence], bool],
+    say: Callable[[Dependence], str],
+    otherwise: str,
+    extra: Iterable[Finding] = (),
+) -> Ruling:
+    """One finding for each adaptation of which a score depends in a way that the rule claims."""
+    missing = unreadable(facts)
+    if missing is not None:
+        return missing
+    findings: dict[tuple[str, int, int], Finding] = {}
+    for pair in pairs(facts):
+        if pair.adapt.place.key not in findings and claims(pair):
+            findings[pair.adapt.place.key] = pair_finding(facts, rule, outcome, pair, say(pair))
+    return found([*findings.values(), *extra], otherwise)
