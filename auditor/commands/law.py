@@ -33,6 +33,7 @@ def law() -> tuple[tuple[Rule, ...], Budgets]:
         eval_seconds=limits.eval_cap_seconds,
         validation_bytes=limits.canonical_bytes,
         ruleset=limits.ruleset,
+        shown_bpb=limits.bpb_floor,
     )
     return ALL, budgets
 

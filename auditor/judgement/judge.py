@@ -29,7 +29,7 @@ class Budgets:
     """The numbers of the challenge that a report is measured against; they come with the rules.
 
     `validation_bytes` is the size of the whole validation set, None where not known. `ruleset` is the ISO
-    date of the rules.
+    date of the rules. `shown_bpb`: below so many bits per byte nothing has been shown to be legal, None: no such bound.
     """
 
     artifact_bytes: int
@@ -37,6 +37,7 @@ class Budgets:
     eval_seconds: float
     validation_bytes: float | None = None
     ruleset: str = ""
+    shown_bpb: float | None = None
 
 
 def judge(
@@ -64,7 +65,7 @@ def judge(
         outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason, rule.class_))
         findings += (_completed(finding, rule, facts) for finding in ruling.findings)
     rows = decisive(outcomes, rules)
-    verdict, because = _verdict(rows, outcomes, not_judged_because(facts, outcomes, recipe))
+    verdict, because = _verdict(rows, outcomes, not_judged_because(facts, outcomes, recipe, budgets.shown_bpb))
     files = (*facts.submission.by_path, *(run.log for run in facts.runs))
     return replace(
         _frame(facts.submission, rules, budgets),
@@ -151,7 +152,9 @@ def _verdict(rows: Sequence[RuleOutcome], outcomes: Sequence[RuleOutcome], not_j
     return Verdict.CLEAN, f"none of the {len(outcomes)} rules found a violation or a disputed practice{tail}"
 
 
-def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome], recipe: Formula | None = None) -> str:
+def not_judged_because(
+    facts: Facts, outcomes: Iterable[RuleOutcome], recipe: Formula | None = None, shown_bpb: float | None = None
+) -> str:
     """Why a report without findings must not be called clean; empty when it may be."""
     sources, program = facts.sources, facts.program
     for problem in sources.problems:
@@ -178,7 +181,22 @@ def not_judged_because(facts: Facts, outcomes: Iterable[RuleOutcome], recipe: Fo
     for row in outcomes:
         if row.outcome is Outcome.ERROR:
             return f"the rule {row.rule} could not be applied: {row.reason}"
-    return ""
+    return _beyond(facts, shown_bpb)
+
+
+def _beyond(facts: Facts, shown_bpb: float | None) -> str:
+    """Why the figure is beyond what the code alone can be believed for, "" where it is not or a run stands for it."""
+    figures = [run.score.val_bpb for run in facts.headline if run.score is not None]
+    claim = facts.claims.val_bpb
+    stated = [f for f in (*figures, claim.value if claim is not None else None) if f is not None and f > 0]
+    if shown_bpb is None or not stated or min(stated) >= shown_bpb:
+        return ""
+    if facts.probe is not None and facts.probe.decided and facts.probe.outcome is Outcome.PASS:
+        return ""
+    return (
+        f"{min(stated):.5f} bits per byte is below {shown_bpb:g}, where no score has been shown to be legal; reading "
+        "the code does not prove it: --probe would show what the score depends on"
+    )
 
 
 def _gap(facts: Facts) -> str:

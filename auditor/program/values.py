@@ -409,9 +409,7 @@ def with_tags(value: Value, tags: Tags) -> Value:
     if not tags or tags <= value.tags or isinstance(value.obj, _UNTAGGED):
         return value
     base = value if value.mutable and value.base is None else value.base
-    return Value(
-        value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe, value.position or value
-    )
+    return Value(value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe, value.position or value)
 
 
 def dependence(value: Value) -> Tags:

@@ -49,8 +49,9 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         if hit is not None:
             return hit
         if obj.kind == "module":
-            tags = value.tags | {("param",)} if name in ("weight", "bias") else value.tags
-            return value if name == "module" else Value(tags, base=value)
+            own_weight = name in ("weight", "bias")
+            tags = value.tags | {("param",)} if own_weight else value.tags
+            return value if name == "module" else Value(tags, base=value, mutable=own_weight)
         return Value(value.tags, obj=Bound(value, name))
     if isinstance(obj, Class):
         hit = obj.lookup(name)

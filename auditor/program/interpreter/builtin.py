@@ -10,6 +10,7 @@ from auditor.program.interpreter import (
     assignment,
     attributes,
     callbacks,
+    containers,
     effects,
     files,
     indirect,
@@ -128,7 +129,7 @@ def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
     assert isinstance(value.obj, Sequence)
     callbacks.keyed(m, frame, node, elements(value), kwargs)
     for other in elements(value)[1:]:
-        special.compare(m, frame, node, ast.Lt(), other, value.obj.items[0])
+        special.compare(m, frame, node, ast.Lt(), other, elements(value)[0])
     if kwargs.get("reverse", Value()).const is True:
         value.obj.items.reverse()
     return value
@@ -162,6 +163,11 @@ def _dict(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     if args and isinstance(args[0].obj, Mapping):
         mapping.items = {**args[0].obj.items, **kwargs}
         mapping.other = args[0].obj.other
+    elif args and isinstance(args[0].obj, Sequence):
+        made = Value(obj=mapping)
+        for pair in args[0].obj.items:
+            if isinstance(pair.obj, Sequence) and len(pair.obj.items) == 2:
+                containers.store_key(made, *pair.obj.items)
     return Value(union(*args, *kwargs.values()), obj=mapping)
 
 

@@ -15,9 +15,10 @@ from auditor.program.interpreter import (
     opaque,
     special,
     unfollowed,
+    weights,
 )
 from auditor.program.interpreter.iteration import elements
-from auditor.program.interpreter.machine import MAX_DEPTH, Machine
+from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
 from auditor.program.values import (
     MAX_OPTIONS,
     VAL,
@@ -105,6 +106,11 @@ def call(
         if method is not None and isinstance(method.obj, Function):
             return invoke(m, frame, node, method.obj, function, args, kwargs)
     what = effects.callee(node)
+    if function.base is not None:  # a method that a module has from a library
+        for value in args:
+            weights.pooled(function.base, value)
+        if isinstance(root(function).obj, Instance):  # a part of it that is not told apart: a library's forward
+            return opaque.opaque(m, frame, node, function, args, kwargs)
     unfollowed.call(
         m, frame, node, f"a call of {what}" if what else "a call", "which function it is could not be told",
         [function, *args, *kwargs.values()],

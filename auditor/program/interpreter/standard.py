@@ -154,7 +154,7 @@ def _basename(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs
     return _path(args, posixpath.basename)
 
 
-def _unchanged_path(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     return args[0] if args else Value()
 
 
@@ -261,7 +261,7 @@ def _set_item(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs
 def _memory(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`ctypes.memmove` and what else reaches into memory by address."""
     touches = unfollowed.touched([*args, *kwargs.values()])
-    if unfollowed.WEIGHTS in touches or len(touches) > 1:
+    if unfollowed.WEIGHTS in touches and len(touches) > 1:
         m.unfollowed(node, frame, "a write by address", "ctypes reaches what it points at", touches)
     return Value(union(*args, *kwargs.values()), mutable=True)
 
@@ -339,6 +339,7 @@ FUNCTIONS: dict[str, Handler] = {
     "builtins.globals": _globals,
     "builtins.locals": _locals,
     "builtins.property": _property,
+    "builtins.staticmethod": _first,
     "builtins.all": _all,
     "builtins.any": _all,
     "runpy.run_path": elsewhere.run_path,
@@ -359,16 +360,17 @@ FUNCTIONS: dict[str, Handler] = {
     "os.popen": elsewhere.start_program,
     "os.path.dirname": _dirname,
     "os.path.basename": _basename,
-    "os.path.abspath": _unchanged_path,
-    "os.path.realpath": _unchanged_path,
-    "os.path.normpath": _unchanged_path,
-    "os.path.expanduser": _unchanged_path,
-    "os.fspath": _unchanged_path,
+    "os.path.abspath": _first,
+    "os.path.realpath": _first,
+    "os.path.normpath": _first,
+    "os.path.expanduser": _first,
+    "os.fspath": _first,
     "os.listdir": _listing("listdir"),
     "os.scandir": _listing("scandir"),
     "os.walk": _listing("walk"),
     "glob.glob": _listing("glob"),
     "glob.iglob": _listing("glob"),
+    "shutil.which": _first,
     "shutil.copy": _copy,
     "shutil.copy2": _copy,
     "shutil.copyfile": _copy,

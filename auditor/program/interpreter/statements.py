@@ -312,11 +312,12 @@ def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
 
 def _raise(m: Machine, frame: Frame, node: ast.Raise) -> int:
     if node.exc is not None:
-        value = m.evaluate(frame, node.exc)
-        if isinstance(value.obj, External) and isinstance(node.exc, ast.Call):
+        kind = m.evaluate(frame, node.exc.func) if isinstance(node.exc, ast.Call) else None
+        if kind is not None and isinstance(kind.obj, External) and isinstance(node.exc, ast.Call):
             given = [m.evaluate(frame, a) for a in node.exc.args if not isinstance(a, ast.Starred)]
-            value = Value(obj=Instance(None, {"args": Value(obj=Sequence(given))}))
-        m.raised = value
+            m.raised = Value(obj=Instance(None, {"args": Value(obj=Sequence(given))}))
+        else:
+            m.raised = m.evaluate(frame, node.exc)
     return RAISE
 
 

@@ -23,7 +23,6 @@ UNSCORED = ("unscored",)
 """Tag of a text that names bits per byte before something that no loss has gone into."""
 
 
-
 class Text(Obj):
     """A string of which only the constant part is known; `template` has {} for the rest."""
 

@@ -1,0 +1,297 @@
+"""Training that hides: every way to run it is found on validation tokens, and is legal on training tokens."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import FINAL, pairs, program
+
+from auditor.program.scores import unfollowed
+
+HELD = """
+class Held:
+    def __init__(self, *held):
+        self.held = held
+    def {name}(self, *rest):
+        fit(*self.held)
+        return {gives}
+"""
+
+
+def _special(name: str, use: str, gives: str = "1") -> str:
+    return HELD.format(name=name, gives=gives) + use.replace("HELD", "Held(net, TOKENS, opt)")
+
+
+STEP = """
+for at in range(0, TOKENS.numel() - 9, 8):
+    net.zero_grad()
+    net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]).backward()
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            {step}
+"""
+
+STEPS = {
+    "augmented": "p -= 0.1 * p.grad",
+    "alpha": "p.add_(p.grad, alpha=-0.1)",
+    "data": "p.data.add_(p.grad, alpha=-0.1)",
+    "assigned data": "p.data = p.data - 0.1 * p.grad",
+    "slice": "p.data[:] = p.data - 0.1 * p.grad.data",
+    "copy": "p.copy_(p - 0.1 * p.grad)",
+    "lerp": "p.lerp_(p - 0.1 * p.grad, 0.9)",
+    "set": "p.set_(p - 0.1 * p.grad)",
+    "view": "p.view(-1)[:] -= 0.1 * p.grad.view(-1)",
+    "out": "torch.sub(p, 0.1 * p.grad, out=p)",
+    "foreach": "torch._foreach_sub_([p], [0.1 * p.grad])",
+    "unbound": "torch.Tensor.sub_(p, 0.1 * p.grad)",
+    "numpy": "w = p.detach().numpy()\n            w -= 0.1 * p.grad.numpy()",
+    "numpy copyto": "np.copyto(p.data.numpy(), (p - 0.1 * p.grad).numpy())",
+    "replaced": "net.emb.weight = nn.Parameter(net.emb.weight - 0.1 * p.grad)",
+    "swapped": "torch.utils.swap_tensors(p, nn.Parameter(p - 0.1 * p.grad))",
+    "state dict": "net.load_state_dict({name: p - 0.1 * p.grad})",
+    "state dict in place": "net.state_dict()[name].sub_(0.1 * p.grad)",
+    "vector": "torch.nn.utils.vector_to_parameters(p - 0.1 * p.grad, net.parameters())",
+    "scaler": "torch.amp.GradScaler().step(opt)",
+    "list of optimizers": "[o.step() for o in [torch.optim.SGD([q], lr=0.1) for q in net.parameters()]]",
+}
+
+WAYS = {
+    **{f"step: {name}": STEP.format(step=step) for name, step in STEPS.items()},
+    "autograd.grad": """
+weights = list(net.parameters())
+for at in range(0, TOKENS.numel() - 9, 8):
+    slopes = torch.autograd.grad(net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]), weights)
+    with torch.no_grad():
+        for p, g in zip(weights, slopes):
+            p -= 0.1 * g
+""",
+    "torch.func.grad": """
+weights = dict(net.named_parameters())
+slope = torch.func.grad(lambda w, x, y: torch.func.functional_call(net, w, (x, y)))
+for at in range(0, TOKENS.numel() - 9, 8):
+    found = slope(weights, TOKENS[at:at + 8], TOKENS[at + 1:at + 9])
+    weights = {k: weights[k] - 0.1 * found[k] for k in weights}
+net.load_state_dict(weights)
+""",
+    "closed form": """
+gram = torch.zeros(8, 8)
+for at in range(0, TOKENS.numel() - 9, 8):
+    h = net.emb(TOKENS[at:at + 8])
+    gram = gram + h.T @ F.one_hot(TOKENS[at + 1:at + 9], 8).float()
+with torch.no_grad():
+    net.emb.weight.lerp_(torch.linalg.solve(gram + torch.eye(8), gram), 0.1)
+""",
+    "search": """
+def cost(s):
+    with torch.no_grad():
+        return sum(net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]) for at in range(0, TOKENS.numel() - 9, 8)).item()
+with torch.no_grad():
+    net.emb.weight.mul_(min((0.9, 1.1), key=cost))
+""",
+    "autograd function": """
+class Nudge(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight):
+        ctx.weight = weight
+        return weight.clone()
+    @staticmethod
+    def backward(ctx, slope):
+        ctx.weight -= 0.1 * slope
+        return slope
+for at in range(0, TOKENS.numel() - 9, 8):
+    logits = F.linear(net.emb(TOKENS[at:at + 8]), Nudge.apply(net.emb.weight))
+    F.cross_entropy(logits, TOKENS[at + 1:at + 9]).backward()
+""",
+    "gradient hook": """
+def change(p):
+    with torch.no_grad():
+        p -= 0.1 * p.grad
+for p in net.parameters():
+    p.register_post_accumulate_grad_hook(change)
+for at in range(0, TOKENS.numel() - 9, 8):
+    net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]).backward()
+""",
+    "own optimizer": """
+class Mine(torch.optim.Optimizer):
+    def __init__(self, weights):
+        super().__init__(weights, {})
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.data.add_(p.grad, alpha=-0.1)
+fit(net, TOKENS, Mine(net.parameters()))
+""",
+    "twin averaged in": """
+import copy
+twin = copy.deepcopy(net)
+fit(twin, TOKENS, torch.optim.SGD(twin.parameters(), lr=0.1))
+with torch.no_grad():
+    for p, q in zip(net.parameters(), twin.parameters()):
+        p.lerp_(q, 0.5)
+""",
+    "forward hook": """
+net.register_forward_hook(lambda *_: fit(net, TOKENS, opt))
+net(train[:8], train[1:9])
+""",
+    "sort key": "sorted([0], key=lambda _: fit(net, TOKENS, opt))",
+    "filter": "list(filter(lambda _: fit(net, TOKENS, opt), [1]))",
+    "map": "list(map(lambda n: fit(n, TOKENS, opt), [net]))",
+    "reduce": "import functools\nfunctools.reduce(lambda a, b: fit(a, TOKENS, opt), [0], net)",
+    "executor": (
+        "import concurrent.futures\nwith concurrent.futures.ThreadPoolExecutor() as pool:\n"
+        "    pool.submit(fit, net, TOKENS, opt).result()"
+    ),
+    "exit stack": "import contextlib\nwith contextlib.ExitStack() as s:\n    s.callback(fit, net, TOKENS, opt)",
+    "timer": "import threading\nthreading.Timer(0, fit, (net, TOKENS, opt)).start()",
+    "sentinel": "for _ in iter(lambda: fit(net, TOKENS, opt), None):\n    pass",
+    "enter": _special("__enter__", "with HELD:\n    pass"),
+    "exit": _special("__exit__", "with HELD:\n    pass", "False"),
+    "len": _special("__len__", "len(HELD)"),
+    "bool": _special("__bool__", "if HELD:\n    pass", "True"),
+    "iter": _special("__iter__", "list(HELD)", "iter(())"),
+    "next": _special("__next__", "next(HELD)"),
+    "contains": _special("__contains__", "0 in HELD", "True"),
+    "getitem": _special("__getitem__", "HELD[0]"),
+    "setitem": _special("__setitem__", "HELD[0] = 1"),
+    "format": _special("__format__", 'print(f"{HELD}")', '""'),
+    "str": _special("__str__", "print(HELD)", '""'),
+    "matmul": _special("__matmul__", "HELD @ 1"),
+    "radd": _special("__radd__", "1 + HELD"),
+    "iadd": _special("__iadd__", "held = HELD\nheld += 1"),
+    "eq": _special("__eq__", "HELD == 1", "True"),
+    "hash": _special("__hash__", "{HELD: 1}"),
+    "del": _special("__del__", "held = HELD\ndel held", "None"),
+    "getattr": _special("__getattr__", "HELD.anything"),
+    "call": _special("__call__", "HELD()"),
+    "float": _special("__float__", "float(HELD)", "0.0"),
+    "index": _special("__index__", "[0, 1][HELD]", "0"),
+    "array": _special("__array__", "np.asarray(HELD)", "np.zeros(1)"),
+    "property setter": """
+class Held:
+    @property
+    def go(self):
+        return 0
+    @go.setter
+    def go(self, held):
+        fit(*held)
+Held().go = (net, TOKENS, opt)
+""",
+    "descriptor": """
+class Field:
+    def __get__(self, owner, kind=None):
+        fit(*owner.held)
+class Held:
+    field = Field()
+    def __init__(self, *held):
+        self.held = held
+Held(net, TOKENS, opt).field
+""",
+    "metaclass": """
+class Meta(type):
+    def __call__(cls, *held):
+        fit(*held)
+class Held(metaclass=Meta):
+    pass
+Held(net, TOKENS, opt)
+""",
+    "init subclass": """
+class Base:
+    def __init_subclass__(cls, held=None):
+        fit(*held)
+class Sub(Base, held=(net, TOKENS, opt)):
+    pass
+""",
+    "methodcaller": "import operator\nclass Job:\n    def go(self, *a):\n        fit(*a)\n"
+    'operator.methodcaller("go", net, TOKENS, opt)(Job())',
+    "globals": 'globals()["f" + "it"](net, TOKENS, opt)',
+    "sys.modules": 'import sys\ngetattr(sys.modules[__name__], "fit")(net, TOKENS, opt)',
+    "type": 'type("Job", (), {"go": staticmethod(fit)}).go(net, TOKENS, opt)',
+    "named tuple": 'import collections\nJob = collections.namedtuple("Job", "work held")\n'
+    "job = Job(fit, (net, TOKENS, opt))\njob.work(*job.held)",
+    "single dispatch": "import functools\n@functools.singledispatch\ndef go(n, *a):\n    pass\n"
+    "@go.register\ndef _(n: nn.Module, *a):\n    fit(n, *a)\ngo(net, TOKENS, opt)",
+    "registry": "R = {}\ndef register(name):\n    def inner(f):\n        R[name] = f\n        return f\n"
+    "    return inner\n"
+    "@register('go')\ndef go(*a):\n    fit(*a)\nR['go'](net, TOKENS, opt)",
+    "function attribute": "def go(*a):\n    go.inner(*a)\ngo.inner = fit\ngo(net, TOKENS, opt)",
+    "class decorator": "class once:\n    def __init__(self, f):\n        self.f = f\n    def __call__(self, *a):\n"
+    "        self.f(*a)\n@once\ndef go(*a):\n    fit(*a)\ngo(net, TOKENS, opt)",
+    "one of forty": "([lambda *a: None] * 39 + [fit])[int(os.environ.get('WHICH', 0)) % 40 - 1](net, TOKENS, opt)",
+    "sixty calls deep": "".join(f"def hop{i}(*a):\n    hop{i + 1}(*a)\n" for i in range(60))
+    + "hop60 = fit\nhop0(net, TOKENS, opt)",
+    "exception": "try:\n    raise ValueError(fit, (net, TOKENS, opt))\nexcept ValueError as e:\n"
+    "    work, held = e.args\n    work(*held)",
+    "exec": 'exec("tif"[::-1] + "(net, TOKENS, opt)")',
+    "eval": 'eval("".join(["fi", "t(net, ", "TOKENS, opt)"]))',
+    "dataset": """
+class Stream(torch.utils.data.IterableDataset):
+    def __init__(self, tokens):
+        self.tokens = tokens
+    def __iter__(self):
+        yield self.tokens[:8], self.tokens[1:9]
+for x, y in torch.utils.data.DataLoader(Stream(TOKENS)):
+    opt.zero_grad()
+    net(x, y).backward()
+    opt.step()
+""",
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_on_validation_tokens_it_is_found(way: str) -> None:
+    found = pairs(f"{way.replace('TOKENS', 'val')}\n{FINAL}")
+    assert any(pair.active is not False for pair in found)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_on_training_tokens_it_is_legal(way: str) -> None:
+    body = f"{way.replace('TOKENS', 'train')}\n{FINAL}"
+    assert pairs(body) == []
+    assert unfollowed(program(body)) == ()
+
+
+FOLDER = 'd = "./data/fineweb"\n'
+PATHS = {
+    "listdir": "p = [os.path.join(d, n) for n in os.listdir(d) if KEEP in n]",
+    "glob": 'p = [n for n in glob.glob(d + "/*.bin") if KEEP in n]',
+    "walk": "p = [os.path.join(r, n) for r, _, names in os.walk(d) for n in names if KEEP in n]",
+    "scandir": "p = [e.path for e in os.scandir(d) if KEEP in e.name]",
+    "iterdir": "import pathlib\np = [q for q in pathlib.Path(d).iterdir() if q.stem.split('_')[1] == KEEP]",
+    "joined": 'p = [os.path.join(d, "_".join(["fineweb", KEEP[::-1][::-1], "000000.bin"]))]',
+    "percent": 'p = ["%s/fineweb_%s_%06d.bin" % (d, KEEP, 0)]',
+    "replaced": 'p = ["./data/fineweb_other_000000.bin".replace("other", KEEP)]',
+    "substituted": 'import re\np = [re.sub("other", KEEP, "./data/fineweb_other_000000.bin")]',
+    "with_name": 'import pathlib\np = [pathlib.Path(d + "/x.bin").with_name("fineweb_" + KEEP + "_000000.bin")]',
+    "memmap": 'p = [d + "/fineweb_" + KEEP + "_000000.bin"]',
+}
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+@pytest.mark.parametrize(("keep", "trains_on_it"), [("val", True), ("train", False)])
+def test_what_a_path_names_decides(path: str, keep: str, trains_on_it: bool) -> None:
+    body = FOLDER + path.replace("KEEP", repr(keep))
+    body += f"\ndata = torch.cat([torch.from_numpy(np.memmap(q)) for q in p])\nfit(net, data, opt)\n{FINAL}"
+    assert bool(pairs(body)) is trains_on_it
+
+
+BACK = {
+    "torch.save": 'torch.save(TOKENS, "x.pt")\ndata = torch.load("x.pt")',
+    "numpy.save": 'np.save("x.npy", TOKENS)\ndata = torch.from_numpy(np.load("x.npy"))',
+    "tofile": 'TOKENS.numpy().tofile("x.bin")\ndata = torch.from_numpy(np.fromfile("x.bin"))',
+    "pickle": "import pickle\ndata = pickle.loads(pickle.dumps(TOKENS))",
+    "json": "import json\ndata = torch.tensor(json.loads(json.dumps(TOKENS.tolist())))",
+    "buffer": "import io\nb = io.BytesIO()\ntorch.save(TOKENS, b)\ndata = torch.load(b)",
+}
+
+
+@pytest.mark.parametrize("way", BACK.values(), ids=BACK)
+@pytest.mark.parametrize(("tokens", "trains_on_it"), [("val", True), ("train", False)])
+def test_what_is_written_and_read_back_stays_what_it_is(way: str, tokens: str, trains_on_it: bool) -> None:
+    body = f"{way.replace('TOKENS', tokens)}\nfit(net, data, opt)\n{FINAL}"
+    assert bool(pairs(body)) is trains_on_it
+
+
+@pytest.mark.parametrize(("source", "trains_on_it"), [("fineweb_val_000000", True), ("fineweb_train_000001", False)])
+def test_a_shard_that_is_copied_among_the_training_shards(source: str, trains_on_it: bool) -> None:
+    body = f'import shutil\nshutil.copy("./data/{source}.bin", "./data/fineweb_train_000009.bin")\n'
+    body += f'fit(net, load("./data/fineweb_train_*.bin"), opt)\n{FINAL}'
+    assert bool(pairs(body)) is trains_on_it

@@ -1,0 +1,167 @@
+"""What is not followed is written down, with its place, where it may change what the score is made of."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import FINAL, pairs, program
+
+from auditor.program import Program
+from auditor.program.scores import unfollowed
+from auditor.program.trace import Order
+
+STEPS = """
+for at in range(0, TOKENS.numel() - 9, 8):
+    net.zero_grad()
+    net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]).backward()
+    for p in net.parameters():
+        {step}
+"""
+GAPS = {
+    "extension": STEPS.format(step="torch.ops.mine.step(p, p.grad, 0.1)"),
+    "by address": "import ctypes\n" + STEPS.format(step="ctypes.memmove(p.data_ptr(), p.grad.data_ptr(), 8)"),
+    "library": "import tuner_of_mine\ntuner_of_mine.tune(net, TOKENS)",
+    "library object": "import tuner_of_mine\nt = tuner_of_mine.Tuner(net)\nt.go(TOKENS)",
+    "computed method": "name = open('x.cfg').readline()\ngetattr(net, name)(TOKENS)",
+    "two hundred calls deep": "".join(f"def hop{i}(*a):\n    hop{i + 1}(*a)\n" for i in range(200))
+    + "hop200 = fit\nhop0(net, TOKENS, opt)",
+}
+
+
+def _gaps(body: str) -> Program:
+    return program(f"{body}\n{FINAL}")
+
+
+@pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
+def test_it_is_written_down_with_its_place(gap: str) -> None:
+    found = unfollowed(_gaps(gap.replace("TOKENS", "val")))
+    assert found
+    assert all(one.place.unit.path == "train_gpt.py" and one.touches and one.why for one in found)
+
+
+@pytest.mark.parametrize("gap", [gap for name, gap in GAPS.items() if name != "computed method"])
+def test_on_training_tokens_it_changes_nothing_that_matters(gap: str) -> None:
+    assert unfollowed(_gaps(gap.replace("TOKENS", "train"))) == ()
+
+
+ALWAYS = {
+    "text from outside": 'exec(open("/elsewhere/more.txt").read())',
+    "import from outside": 'import importlib\nimportlib.import_module(open("x.cfg").readline())',
+    "script from outside": 'import runpy\nrunpy.run_path("/elsewhere/x.py")',
+    "program": 'import subprocess\nsubprocess.run(["./polish"])',
+    "loss replaced": "plain = F.cross_entropy\nF.cross_entropy = lambda a, b, **k: plain(a, b, **k) * 0.9",
+    "method replaced": "plain = torch.Tensor.sum\ntorch.Tensor.sum = lambda t, *a: plain(t, *a) * 0.9",
+    "setattr of a library": 'setattr(torch.optim.SGD, "st" + "ep", lambda self: None)',
+    "every operation of torch": "class Mode(torch.overrides.TorchFunctionMode):\n"
+    "    def __torch_function__(self, f, types, args=(), kwargs=None):\n        return f(*args)\nMode().__enter__()",
+    "table of another pass": "after = {}\nrow = val.tolist()\n"
+    "for i in range(4, 99):\n    after[tuple(row[i - 3:i])] = row[i]\n"
+    "plain = net.forward_logits\nnet.forward_logits = lambda x: plain(x) + after.get(tuple(x.tolist()), 0)",
+}
+
+
+@pytest.mark.parametrize("gap", ALWAYS.values(), ids=ALWAYS)
+def test_what_may_reach_anything_is_written_down(gap: str) -> None:
+    assert unfollowed(_gaps(gap))
+
+
+HARMLESS = {
+    "known program": 'import subprocess\nsubprocess.run(["nvidia-smi"])',
+    "known text": 'exec("limit = 3")',
+    "library of numbers": "np.asarray(val).mean()",
+    "settings of a library": "torch.backends.cuda.matmul.allow_tf32 = True",
+    "computed attribute that is read": "for name in sorted(vars(net)):\n    print(getattr(net, name))",
+    "gradients clipped": "torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)",
+    "a log that is written": 'open("run.log", "a").write(f"tokens {val.numel()}")',
+}
+
+
+@pytest.mark.parametrize("body", HARMLESS.values(), ids=HARMLESS)
+def test_what_changes_nothing_is_not(body: str) -> None:
+    assert unfollowed(_gaps(body)) == ()
+
+
+def test_after_the_last_figure_nothing_counts() -> None:
+    assert unfollowed(program(f'{FINAL}\nexec(open("/elsewhere/more.txt").read())')) == ()
+
+
+def test_where_it_is_switched_off_it_does_not_count() -> None:
+    body = 'if int(os.environ.get("MORE", "0")):\n    exec(open("/elsewhere/more.txt").read())\n' + FINAL
+    assert unfollowed(program(body)) == ()
+    assert unfollowed(program(body, {"MORE": "1"}))
+
+
+FIGURES = {
+    "from a log": 'bpb = min(score(net, val), float(open("old.log").read().split()[0]))',
+    "of no loss": "bpb = 1.0412",
+    "of a number's subclass": "class Less(float):\n    def __format__(self, s):\n"
+    "        return format(float(self) * 0.97, s)\nbpb = Less(score(net, val))",
+}
+
+
+@pytest.mark.parametrize("figure", list(FIGURES.values())[:2], ids=list(FIGURES)[:2])
+def test_a_figure_that_is_not_made_of_losses(figure: str) -> None:
+    line = 'print(f"final val_loss:{score(net, val):.4f} val_bpb:{bpb:.4f}")'
+    assert unfollowed(program(f"{figure}\n{line}"))
+    honest = "bpb = score(net, val) / math.log(2.0)"
+    assert unfollowed(program(f"{honest}\n{line}")) == ()
+
+
+def test_a_subclass_of_float_is_followed() -> None:
+    found = program(FIGURES["of a number's subclass"] + '\nprint(f"final val_bpb:{bpb:.4f}")')
+    assert found.trace.scales
+
+
+@pytest.mark.parametrize(
+    ("flag", "known"),
+    [("True", True), ("not self.training", True), ("x.size(0) > 1", False), ("self.training", False)],
+)
+def test_attention_is_causal_in_evaluation(flag: str, known: bool) -> None:
+    body = (
+        "class Net2(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.emb = nn.Embedding(8, 8)\n"
+        "    def forward_logits(self, x):\n        q = self.emb(x)\n"
+        f"        return F.scaled_dot_product_attention(q, q, q, is_causal={flag})\n"
+        'print(f"final val_bpb:{score(Net2(), val)}")'
+    )
+    assert (unfollowed(program(body)) == ()) is known
+
+
+def test_passes_in_opposite_arms_are_no_pair() -> None:
+    arms = 'on = int(os.environ["TTT"])\nif on:\n    fit(net, val, opt)\n'
+    arms += 'if not on:\n    print(f"final val_bpb:{score(net, val)}")'
+    assert pairs(arms) == []
+    same = arms.replace("if not on", "if on")
+    assert pairs(same)
+
+
+def test_an_arm_does_not_hide_what_the_other_assigns() -> None:
+    body = """
+class Gate:
+    def __init__(self):
+        if int(os.environ["G"]):
+            self.inner = fit
+        else:
+            self.inner = None
+g = Gate()
+if g.inner is not None:
+    g.inner(net, val, opt)
+"""
+    assert pairs(f"{body}\n{FINAL}")
+
+
+@pytest.mark.parametrize("take", ["waiting.popleft()", "waiting.pop(0)"])
+def test_a_queue_moves_on(take: str) -> None:
+    body = f"""
+import collections
+total = torch.zeros(())
+waiting = collections.deque(range(0, val.numel() - 9, 8))
+while waiting:
+    at = {take}
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    total += net(x, y).detach()
+    opt.zero_grad()
+    net(x, y).backward()
+    opt.step()
+print(f"final val_bpb:{{total}}")
+"""
+    assert {pair.order for pair in pairs(body)} <= {Order.EARLIER}
