@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.findings import Finding, Outcome, Ruling, Step, found
 from auditor.probe.model import Kind
-from auditor.program.trace import Lookup, Scale
+from auditor.program.recipe import Node, Op
+from auditor.program.recipe.reading import figures, shifted, unnormalized
+from auditor.program.trace import Lookup, ReportLine, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import EVALUATION, SCORING, folder, script
 from rules.examples.ngram import exact, full_rows, target_key
 from rules.findings import event_finding
-from rules.scored import reported, unreadable
+from rules.scored import label, reported, unreadable
 
 ID = "unnormalized-mixture"
 
@@ -39,13 +41,55 @@ def check(facts: Facts) -> Ruling:
                 message = "an entropy is mixed in among losses as if it were the loss of an expert"
                 what = "entropy among losses"
             findings.append(event_finding(facts, ID, Outcome.VIOLATION, event, report, message, what))
+    said = {(f.location.path, f.location.layer, f.location.line) for f in findings if f.location}
+    findings += [f for key, f in _of_the_formula(facts).items() if key not in said]
     return found(findings, "every reported loss is read off the model's own distribution")
+
+
+def _of_the_formula(facts: Facts) -> dict[tuple[str, int, int], Finding]:
+    """What the formula of the reported figure shows, one for each place."""
+    hits: dict[tuple[str, int, int], Finding] = {}
+    for line, head in figures(facts.program.trace, label(facts)):
+        for node in unnormalized(head):
+            how = _MIXED if node.op is Op.ADD else _CHOSEN
+            _add(
+                hits, line, node, f"{how}; over the vocabulary the values do not sum to one", "no distribution any more"
+            )
+        for node, constant in shifted(head):
+            done = "multiplied by" if node.op in (Op.MULTIPLY, Op.DIVIDE) else "moved by"
+            message = f"the reported loss is {done} {constant:g}: it is no negative log-probability any more"
+            _add(hits, line, node, message, "a constant changes the loss")
+    return hits
+
+
+_MIXED = "probabilities are mixed with a weight that sees the scored token, or with a hashed count read at it alone"
+_CHOSEN = "one of several probabilities of the scored token is taken by what it is"
+
+
+def _add(hits: dict[tuple[str, int, int], Finding], line: ReportLine, node: Node, message: str, what: str) -> None:
+    if node.place is not None and not line.off:
+        steps = (
+            Step("Score", what, node.place.location),
+            Step("Report", "the figure is printed", line.place.location),
+        )
+        finding = Finding(ID, Outcome.VIOLATION, message, node.place.location, line.active, steps)
+        hits.setdefault(node.place.key, finding)
 
 
 _NLL = 'nll = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")'
 _ENTROPY = """logp = logits.float().flatten(0, 1).log_softmax(-1)
             entropy = -(logp.exp() * logp).sum(-1)
             nll = -torch.logsumexp(torch.stack([-nll, -entropy]) - math.log(2.0), dim=0)"""
+
+_SHARP = """rows = logits.float().flatten(0, 1)
+            probs = [(t * rows).softmax(-1).gather(-1, y.flatten()[:, None])[:, 0] for t in (1.0, 1.1)]
+            weight = {weight}
+            nll = -torch.log(weight * probs[0] + (1 - weight) * probs[1])"""
+
+
+def _mixed(weight: str) -> str:
+    return script(EVALUATION.replace(_NLL, _SHARP.format(weight=weight)))
+
 
 RULE = Rule(
     id=ID,
@@ -68,6 +112,24 @@ RULE = Rule(
     check=check,
     examples=(
         Example("count of the target alone", "breaks", folder(target_key()), Outcome.VIOLATION),
+        Example(
+            "the figure times 0.99",
+            "breaks",
+            folder(script(scoring=SCORING + "val_bpb = 0.99 * val_bpb")),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "a weight that sees the token",
+            "breaks",
+            folder(_mixed("torch.sigmoid(base_bytes[y.flatten()].float())")),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "a weight of the context alone",
+            "legal",
+            folder(_mixed("torch.sigmoid(logits.float().flatten(0, 1).amax(-1))")),
+            Outcome.PASS,
+        ),
         Example(
             "loss times 0.98",
             "breaks",
