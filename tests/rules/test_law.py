@@ -6,14 +6,14 @@ import ast
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import rules
-from auditor.program.place import Place
 from auditor.program.scores import Dependence
-from auditor.program.trace import Adapt, Loop, Order, Output, ReportLine
-from auditor.source import Unit
+from auditor.program.trace import Loop, Order
 from rules.order import (
     adapt_before_score,
     final_epoch_score,
@@ -75,20 +75,14 @@ def test_what_reads_code_is_told(text: str) -> None:
 
 
 def _pairs() -> Iterator[Dependence]:
-    place = Place(Unit("t.py", "", "python"), 1, 1)
-    event = {"number": 1, "order": 1, "place": place, "loops": (), "certain": True}
-    event |= {"guards": frozenset(), "off": frozenset()}
-    none = frozenset()
-    output = Output(**event, region=none, state=none, tags=none)  # type: ignore[arg-type]
-    report = ReportLine(**event, text="val_bpb", outputs=none, tags=none)  # type: ignore[arg-type]
+    """Every way in which an adaptation and a score can stand to each other."""
     yes_no = (False, True)
+    events: Any = None  # no rule looks at more than what the adaptation changes, and for which rows
     for order, subject, shared, loop, context_only, scored_first, saved in itertools.product(
         Order, ("module", "tensor"), yes_no, (None, Loop(1, 1, 1)), yes_no, yes_no, yes_no
     ):
-        adapt = Adapt(
-            **event, region=none, backward=place, outputs=none, tags=none, subject=subject, shared_rows=shared  # type: ignore[arg-type]
-        )  # fmt: skip
-        yield Dependence(adapt, output, report, order, True, context_only, loop, scored_first, saved)
+        adapt: Any = SimpleNamespace(subject=subject, shared_rows=shared)
+        yield Dependence(adapt, events, events, order, True, context_only, loop, scored_first, saved)
 
 
 def test_each_pair_is_claimed_by_one_rule() -> None:
