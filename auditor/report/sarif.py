@@ -1,7 +1,8 @@
 """SARIF 2.1.0: one run, one result per finding, a code flow per trace.
 
-Inactive findings are results of kind `informational`: the tool itself saw that the code does not run. They are no
-`suppressions`, which record that a person waived a problem, and a submitter must not seem to have been waived.
+GitHub makes an alert of every result, whatever its kind, and refuses the whole file where one has no location. So code
+that does not run, and what is in order, are no results: they stand in the run's properties. A result without a place
+of its own points to submission.json. What a maintainer waived is a `suppression`.
 What was not checked, or failed, is a notification of the invocation: SARIF has no other place that viewers show.
 """
 
@@ -17,11 +18,12 @@ from auditor.judgement.model import Report, Verdict
 from auditor.report import view
 from auditor.report.places import place
 from auditor.report.probe import unchecked
-from auditor.report.text import one_line, plain
+from auditor.report.text import escape_markdown, one_line, plain
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "golfAudit/v1"
 
+_CLASS_LEVEL: dict[str, str] = {"score": "error", "evidence": "warning", "budget": "error", "paperwork": "warning"}
 _LEVEL = {
     Outcome.VIOLATION: "error",
     Outcome.DISPUTED: "warning",
@@ -49,9 +51,13 @@ def _run(report: Report) -> dict[str, Any]:
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(report, index)],
         "artifacts": [_artifact(report, path, size, digest) for path, size, digest in _files(report)],
-        "results": [_result(report, finding, index) for finding in report.findings],
+        "results": [_result(report, finding, index) for finding in _alerts(report)],
         "properties": {
             "verdict": str(report.verdict),
+            "verdictClass": report.verdict_class,
+            "whatIf": {plain(name): plain(value) for name, value in report.what_if.items()},
+            "inactive": [_aside(report, finding) for finding in view.inactive(report)],
+            "inOrder": [_aside(report, finding) for finding in view.in_order(report)],
             "verdictBecause": plain(report.verdict_because),
             "pullRequest": submission.pr,
             "commit": submission.commit and plain(submission.commit),
@@ -84,13 +90,36 @@ def _driver(report: Report, rules: list[str]) -> dict[str, Any]:
 
 def _rule(report: Report, rule: str) -> dict[str, Any]:
     title = plain(report.titles.get(rule) or rule)
-    entry: dict[str, Any] = {"id": rule, "shortDescription": {"text": title}}
+    class_ = report.classes.get(rule, "score")
+    name = "".join(word.capitalize() for word in rule.split("-"))
+    entry: dict[str, Any] = {"id": rule, "name": name, "shortDescription": {"text": title}}
     criterion = plain(report.criteria.get(rule, ""))
     entry["fullDescription"] = {"text": criterion or title}
     if report.references.get(rule, "").startswith("https://"):
         entry["helpUri"] = report.references[rule]
-    entry["help"] = {"text": f"{criterion or title}\n\nMore: golf-audit --explain {rule}"}
+    more = f"golf-audit --explain {rule}"
+    source = f" [Source]({entry['helpUri']})." if "helpUri" in entry else ""
+    entry["help"] = {
+        "text": f"{criterion or title}\n\nMore: {more}",
+        "markdown": f"**{escape_markdown(title)}**\n\n{escape_markdown(criterion or title, 2000)}{source}\n\n`{more}`",
+    }
+    entry["defaultConfiguration"] = {"level": _CLASS_LEVEL[class_]}
+    entry["properties"] = {
+        "tags": ["parameter-golf", class_],
+        "precision": "medium" if class_ == "evidence" else "high",
+        "problem.severity": _CLASS_LEVEL[class_],
+    }
     return entry
+
+
+def _alerts(report: Report) -> list[Finding]:
+    """What is a result: it runs or may run, and is not in order."""
+    return [f for f in report.findings if f.active is not False and f.outcome in _LEVEL]
+
+
+def _aside(report: Report, finding: Finding) -> dict[str, Any]:
+    where = plain(place(finding.location, report.sources))
+    return {"rule": finding.rule, "outcome": str(finding.outcome), "message": plain(finding.message), "where": where}
 
 
 def _files(report: Report) -> list[tuple[str, int | None, str | None]]:
@@ -141,12 +170,19 @@ def _result(report: Report, finding: Finding, index: dict[str, int]) -> dict[str
     result: dict[str, Any] = {"ruleId": finding.rule}
     if finding.rule in index:
         result["ruleIndex"] = index[finding.rule]
-    inactive = finding.active is False
-    result["kind"] = "informational" if inactive else "fail"
-    result["level"] = "none" if inactive else _LEVEL.get(finding.outcome, "note")
+    result["kind"] = "fail"
+    result["level"] = _LEVEL[finding.outcome]
     result["message"] = {"text": _message(report, finding)}
-    if finding.location is not None:
-        result["locations"] = [_location(report, finding.location, finding.excerpt)]
+    result["locations"] = [_location(report, finding.location or _somewhere(report), finding.excerpt)]
+    related = [
+        {**_location(report, other.location), "id": number, "message": {"text": one_line(other.message, 500)}}
+        for number, other in enumerate(finding.also, start=1)
+    ]
+    if related:
+        result["relatedLocations"] = related
+    waiver = view.waiver(report, finding.rule)
+    if waiver:
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": plain(waiver)}]
     if finding.trace:
         flow = {"locations": [_flow_step(report, step, n) for n, step in enumerate(finding.trace, start=1)]}
         result["codeFlows"] = [{"threadFlows": [flow]}]
@@ -159,11 +195,20 @@ def _result(report: Report, finding: Finding, index: dict[str, int]) -> dict[str
     return result
 
 
+def _somewhere(report: Report) -> Location:
+    """Where a finding without a place is shown: submission.json, else the program, else any file, else the README."""
+    shipped = report.submission.named("submission.json")
+    if shipped is not None:
+        return Location(shipped.path, 1)
+    if report.sources.entry is not None:
+        return Location(report.sources.entry.path, 1)
+    files = report.submission.files
+    return Location(files[0].path if files else "README.md", 1)
+
+
 def _message(report: Report, finding: Finding) -> str:
     said = one_line(finding.message, 1000)
     notes = [view.certainty(finding)] if finding.active is None else []
-    if finding.active is False:
-        notes.append("not active under this configuration")
     if finding.location is not None and finding.location.layer:
         notes.append(f"at {one_line(place(finding.location, report.sources))}")
     return said + (f" ({'; '.join(notes)})" if notes else "")
@@ -171,7 +216,7 @@ def _message(report: Report, finding: Finding) -> str:
 
 def _location(report: Report, location: Location, excerpt: str = "") -> dict[str, Any]:
     """A line of a decoded layer is no line of the shipped file, so it becomes a logical location there."""
-    physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(report, location.path)}}
+    physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(report, location.path)}, "region": {"startLine": 1}}
     if location.layer:
         physical["region"] = {"startLine": 1}
         where = one_line(place(location, report.sources))

@@ -251,9 +251,9 @@ def test_a_cluster_of_two_workers_of_which_one_is_killed(clone: Path, tmp_path: 
                 ],
                 cwd=ROOT,
             )
-            until(lambda: len(rows_of(tmp_path / "site.sqlite")) >= 1)
+            until(lambda: len(rows_of(tmp_path / "site.sqlite")) >= 1, 240)
             os.kill(victim, signal.SIGKILL)
-            assert run.wait(180) == 0
+            assert run.wait(300) == 0
         finally:
             for process in started:
                 process.terminate()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import jsonschema
 import pytest
 import report_samples as samples
 
+from auditor.findings import Outcome, Ruling
 from auditor.judgement.model import Report
 from auditor.report import render
 from auditor.report.sarif import as_dict
 
 SCHEMA = json.loads(Path(__file__).parents[2].joinpath("data").joinpath("sarif-2.1.0-rtm.5.json").read_text("utf-8"))
+MULTITOOL = Path(__file__).parents[2] / "node" / "node_modules" / ".bin" / "sarif-multitool"
 BUILDERS = [samples.violating, samples.clean, samples.unreadable, samples.hostile]
 
 
@@ -46,10 +49,44 @@ def test_findings_become_results_with_code_flows_and_fingerprints() -> None:
     assert rules[first["ruleIndex"]]["helpUri"] == "https://example.org/ruling"
 
 
-def test_inactive_findings_inform_and_do_not_fail() -> None:
-    hit = next(r for r in _results(samples.violating()) if r["ruleId"] == "two-pass-rescore")
-    assert (hit["kind"], hit["level"]) == ("informational", "none")
-    assert "suppressions" not in hit
+def test_code_that_does_not_run_and_what_is_in_order_are_no_alerts() -> None:
+    report = samples.violating()
+    assert "two-pass-rescore" not in {r["ruleId"] for r in _results(report)}
+    assert [one["rule"] for one in as_dict(report)["runs"][0]["properties"]["inactive"]] == ["two-pass-rescore"]
+    fine = samples.finding(Outcome.PASS, rule="artifact-cap")
+    report = samples.judge(
+        samples.facts(), [samples.rule("artifact-cap", Ruling(Outcome.PASS, "r", (fine,)))], samples.BUDGETS
+    )
+    assert _results(report) == []
+    assert [one["rule"] for one in as_dict(report)["runs"][0]["properties"]["inOrder"]] == ["artifact-cap"]
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_every_result_has_a_place_with_a_line(build) -> None:  # type: ignore[no-untyped-def]
+    for result in _results(build()):
+        physical = result["locations"][0]["physicalLocation"]
+        assert physical["region"]["startLine"] >= 1
+        assert physical["artifactLocation"]["uri"]
+
+
+def test_rules_say_what_github_shows() -> None:
+    for rule in as_dict(samples.violating())["runs"][0]["tool"]["driver"]["rules"]:
+        assert {"name", "help", "defaultConfiguration", "shortDescription", "fullDescription"} <= set(rule)
+        assert rule["help"]["markdown"]
+        assert rule["properties"]["precision"] in ("high", "medium")
+        assert rule["properties"]["tags"][0] == "parameter-golf"
+
+
+@pytest.mark.skipif(not MULTITOOL.exists(), reason="sarif-multitool is not installed: npm ci --prefix tests/node")
+@pytest.mark.parametrize("build", BUILDERS)
+def test_github_would_take_it(build, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Microsoft's validator with the rules of GitHub's code scanning."""
+    (tmp_path / "report.sarif").write_text(render(build(), "sarif"), "utf-8")
+    found = tmp_path / "found.sarif"
+    command = [MULTITOOL, "validate", tmp_path / "report.sarif", "--rule-kind", "Ghas", "--output", found]
+    subprocess.run(command, capture_output=True, timeout=120, check=False)
+    run = json.loads(found.read_text("utf-8-sig"))["runs"][0]
+    assert [(r["ruleId"], r["message"]) for r in run.get("results", []) if r.get("level") != "note"] == []
 
 
 def test_disputes_warn() -> None:
