@@ -138,7 +138,9 @@ def _artifact(report: Report, path: str, size: int | None, digest: str | None) -
 def _uri(report: Report, path: str) -> str:
     """The file relative to the repository root where the record folder's place is known, else to that folder."""
     folder = report.submission.folder.strip("/")
-    whole = f"{folder}/{path}" if folder.startswith("records/") else path
+    submission = report.submission
+    known = folder.startswith("records/") or submission.origin != "folder" or submission.in_repository
+    whole = f"{folder}/{path}" if known and folder else path
     return url_quote(whole.encode("utf-8", "replace"), safe="/")
 
 

@@ -113,6 +113,37 @@ class ChangeSet:
         )
 
 
+def own_work(objects: Objects, head: Commit) -> Span | None:
+    """The newest commits that work on one record folder, against the commit before them; None without any.
+
+    For a fork whose work is on its own main branch, where no other branch tells what is new.
+    """
+    folders: set[str] = set()
+    own: list[Commit] = []
+    base: Commit | None = None
+    commit = head
+    for _ in range(WALKED):
+        try:
+            parent = objects.commit(commit.parents[0]) if commit.parents else None
+        except MissingObject:
+            parent = None  # a shallow clone ends here
+        if parent is None:
+            break
+        own.append(commit)
+        here: set[str] = set()
+        if len(commit.parents) == 1:  # a merge brings in others' folders
+            found = touched(difference(objects, parent.tree, commit.tree).changes)
+            here = {*found.records, *found.elsewhere_with_claims}
+        if here and folders and not here & folders:
+            break
+        folders = folders or here
+        base = parent if here else base
+        commit = parent
+    if base is None:
+        return None
+    return Span(head, head.tree, base.oid, base.tree, tuple(own))
+
+
 def pick(changes: ChangeSet, wanted: str | None, what: str) -> Choice:
     """The folder to audit of `what` ("pull request 7"), by request or by choice.
 
@@ -124,6 +155,9 @@ def pick(changes: ChangeSet, wanted: str | None, what: str) -> Choice:
     added = [folder for folder in found.records if not existed[folder]]
     edited = [folder for folder in found.records if existed[folder]]
     everything = [*added, *edited, *found.elsewhere_with_claims, *found.elsewhere_with_script]
+    if not everything and changes.problems:
+        # A clone without trees shows no change at all.
+        raise SubmissionError(f"{what} could not be read: {changes.problems[0]} (a partial clone lacks objects)")
     if not everything:
         raise SubmissionError(f"{what} adds no record folder: {summary(changes.changes)}")
     if wanted is not None:

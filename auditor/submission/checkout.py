@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from auditor.submission.bounds import Bounds, Budget, printable
-from auditor.submission.change import ChangeSet, pick
+from auditor.submission.change import ChangeSet, own_work, pick
 from auditor.submission.clone import MAIN_REFS
 from auditor.submission.disk import files_on_disk, names_on_disk
 from auditor.submission.history import Mainline, Span, branch_span, read_mainline
@@ -18,6 +19,7 @@ from auditor.submission.objects import MissingObject, Objects
 from auditor.submission.repository import Repository
 from auditor.submission.trees import entry_at
 
+_UPSTREAM = re.compile(r"[/:]openai/parameter-golf(?:\.git)?/?$", re.IGNORECASE)
 DIFFERING = 6  # uncommitted files that a note names
 
 
@@ -37,7 +39,8 @@ def checkout(repository: Repository, path: Path, folder: str | None, bounds: Bou
         span = _span(repository, objects, refs, head_id)
         if span is None:
             return None
-        return _submission(objects, span, path, folder, bounds)
+        sparse = repository.setting("core.sparseCheckout").lower() in ("true", "1", "yes", "on")
+        return _submission(objects, span, path, folder, bounds, sparse=sparse)
     except MissingObject as error:
         raise SubmissionError(f"{path}: commit {head_id[:9]} is {error}") from None
     finally:
@@ -51,11 +54,22 @@ def _span(repository: Repository, objects: Objects, refs: dict[str, str], head_i
     others = [line for line in mainlines if head_id not in line.commits] or mainlines
     if not others:
         return None
+    if others is mainlines and not _is_upstream(repository):
+        own = own_work(objects, objects.commit(head_id))
+        if own is not None:
+            return own
     commits = {commit.oid: commit for line in others for commit in line.commits.values()}
     return branch_span(objects, Mainline(commits.values(), others[0].tip), objects.commit(head_id), set(commits))
 
 
-def _submission(objects: Objects, span: Span, path: Path, folder: str | None, bounds: Bounds) -> Submission | None:
+def _is_upstream(repository: Repository) -> bool:
+    """Whether the work tree is a clone of the challenge's repository itself, whose main branch is nobody's work."""
+    return _UPSTREAM.search(repository.setting("remote.origin.url")) is not None
+
+
+def _submission(
+    objects: Objects, span: Span, path: Path, folder: str | None, bounds: Bounds, *, sparse: bool
+) -> Submission | None:
     committed = ChangeSet.between(objects, span)
     uncommitted = _uncommitted_folders(objects, span, path)
     changes = replace(committed, changes=tuple(sorted({*committed.changes, *uncommitted}, key=lambda c: c.path)))
@@ -69,7 +83,13 @@ def _submission(objects: Objects, span: Span, path: Path, folder: str | None, bo
     try:
         files, problems = files_on_disk(path, picked.folder, Budget(bounds))
     except OSError as error:
-        raise SubmissionError(f"{path / picked.folder} cannot be read ({error.strerror})") from None
+        if not sparse:
+            raise SubmissionError(f"{path / picked.folder} cannot be read ({error.strerror})") from None
+        files, problems = [], []
+    if sparse:
+        left_out = _left_out(objects, span, picked.folder, files, bounds)
+        problems = sorted([*problems, *(f"{file.path}: {file.problem}" for file in left_out)])
+        files = sorted([*files, *left_out], key=lambda file: file.path)
     if not files:
         raise SubmissionError(f"{path / picked.folder} is empty")
     notes = _notes(objects, span, picked.folder, files, bounds)
@@ -90,6 +110,19 @@ def _submission(objects: Objects, span: Span, path: Path, folder: str | None, bo
         notes=notes,
         as_committed=not notes,
     )
+
+
+def _left_out(
+    objects: Objects, span: Span, folder: str, files: Iterable[SubmissionFile], bounds: Bounds
+) -> list[SubmissionFile]:
+    """The committed files that a sparse checkout does not have on disk."""
+    present = {file.path for file in files}
+    said = "left out by a sparse checkout (git sparse-checkout add, or disable)"
+    return [
+        SubmissionFile(name, None, None, said)
+        for name in sorted(_blobs(objects, span.tree, folder, bounds))
+        if name not in present
+    ]
 
 
 def _below(change: Change, folder: str) -> bool:

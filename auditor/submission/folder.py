@@ -36,7 +36,8 @@ def load_path(path: Path, *, folder: str | None = None, bounds: Bounds = DEFAULT
     if layout is not None and layout.bare:
         raise SubmissionError(f"{path} is a repository without a work tree: use --repo with --pr", usage=True)
     directories = [name for name, is_directory in names if is_directory]
-    if layout is not None and RECORDS in directories:  # without records/, someone keeps one submission in git
+    # Without records/, someone keeps one submission in git, or a sparse checkout leaves it out.
+    if layout is not None and (RECORDS in directories or layout.sparse):
         with Repository(path) as repository:
             found = checkout(repository, path, folder, bounds)
         if found is not None:
@@ -77,6 +78,11 @@ def _directories(root: Path, inside: str) -> list[str]:
         return []
 
 
+def repository_above(place: Path) -> Path | None:
+    """The work tree that surrounds a folder, by its `.git`; None where there is none, or the folder is its root."""
+    return next((parent for parent in place.parents if os.path.lexists(parent / ".git")), None)
+
+
 def _inside(path: Path, folder: str | None, bounds: Bounds) -> Submission:
     """The one record folder below `path`, or the one asked for."""
     folders = record_folders(path)
@@ -108,8 +114,12 @@ def _record_folder(root: Path, inside: str, bounds: Bounds) -> Submission:
     folder = record_folder(parts, frozenset())
     # The path in the repository, where the folder's place on disk tells it.
     name = folder[folder.rindex(f"{RECORDS}/{TRACK}") :] if folder and f"{RECORDS}/{TRACK}" in folder else place.name
+    above = repository_above(place)
+    if above is not None and RECORDS not in name.split("/"):
+        name = place.relative_to(above).as_posix()
     return Submission(
         origin="folder",
+        in_repository=above is not None,
         folder=name,
         files=tuple(files),
         track=track_of(name),

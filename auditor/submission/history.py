@@ -100,7 +100,8 @@ def read_mainline(repository: Repository, tips: list[str]) -> Mainline:
     """The history of the tips in one git command. SubmissionError when it cannot be read."""
     out = repository.git("log", "-z", "--no-show-signature", "--no-color", "--format=%H %ct%n%B%x01%T %P", *tips, "--")
     if out is None:
-        raise SubmissionError(f"the history of the main branch cannot be read in {repository.layout.path}")
+        where = repository.layout.path
+        raise SubmissionError(f"the history of the main branch cannot be read in {where} ({repository.words})")
     commits = []
     for record in out.split(b"\0"):
         first, _, rest = record.partition(b"\n")

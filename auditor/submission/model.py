@@ -107,6 +107,7 @@ class Submission:
     edits_existing_folder: bool = False
     problems: tuple[str, ...] = ()  # what was refused or could not be read, one sentence each
     landed_as: str | None = None
+    in_repository: bool = False  # `folder` is the path in the repository, for a plain folder inside of one
     notes: tuple[str, ...] = ()  # what a reader should know of the origin (uncommitted files)
     as_committed: bool = True  # False: the files on disk are others than `commit` has, whose title is not theirs
 

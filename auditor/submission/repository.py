@@ -16,8 +16,10 @@ from pathlib import Path
 from types import TracebackType
 
 from auditor.limits.scratch import Scratch
+from auditor.submission.bounds import printable
 from auditor.submission.model import SubmissionError
 
+_WORDS = 4_000  # characters of what git says of its failure
 GIT_SECONDS = 120  # a git command that takes longer is stuck
 
 
@@ -37,8 +39,20 @@ def _environment() -> dict[str, str]:
     return env
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a git command printed, None when it failed, and its own words then: one line, safe to print."""
+
+    out: bytes | None
+    words: str = ""
+
+
 def _git(arguments: list[str], env: Mapping[str, str]) -> bytes | None:
     """Standard output of a git command, None when it fails. SubmissionError when git cannot be run."""
+    return _ask(arguments, env).out
+
+
+def _ask(arguments: list[str], env: Mapping[str, str]) -> _Answer:
     try:
         done = subprocess.run(
             ["git", *arguments],
@@ -54,7 +68,13 @@ def _git(arguments: list[str], env: Mapping[str, str]) -> bytes | None:
         raise SubmissionError(f"git cannot be run: {error}") from None
     except subprocess.TimeoutExpired:
         raise SubmissionError(f"git did not answer within {GIT_SECONDS} s") from None
-    return done.stdout if done.returncode == 0 else None
+    if done.returncode == 0:
+        return _Answer(done.stdout)
+    lines = [line for line in printable(done.stderr[:_WORDS]).splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("fatal:")), lines[-1] if lines else "")
+    if said.endswith(":") and said != lines[-1]:
+        said = f"{said} {lines[lines.index(said) + 1].strip()}"
+    return _Answer(None, said or f"exit status {done.returncode}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +86,39 @@ class Layout:
     shallow: Path
     bare: bool
     object_format: str  # "sha1" or "sha256"
+    sparse: bool = False  # the work tree may lack files on purpose
 
 
 def locate(path: Path) -> Layout | None:
-    """The repository at exactly `path` (its work tree's root or its git directory); None when there is none."""
+    """The repository at exactly `path` (its work tree's root or its git directory); None when there is none.
+
+    SubmissionError, in git's own words, where there is one that this git does not read.
+    """
     if not path.is_dir():
         return None
     path = path.resolve()
     # The ceiling keeps git from adopting a repository that merely surrounds the path.
     env = _environment() | {"GIT_CEILING_DIRECTORIES": str(path.parent)}
-    ask = ["--git-path", "objects", "--git-path", "shallow", "--is-bare-repository", "--show-object-format"]
-    out = _git(["-c", "safe.directory=*", "-C", str(path), "rev-parse", *ask], env)
-    if out is None:
+    ask = [
+        "--git-path",
+        "objects",
+        "--git-path",
+        "shallow",
+        "--git-path",
+        "info/sparse-checkout",
+        "--is-bare-repository",
+        "--show-object-format",
+    ]
+    answer = _ask(["-c", "safe.directory=*", "-C", str(path), "rev-parse", *ask], env)
+    if answer.out is None:
+        if "not a git repository" in answer.words:
+            return None
+        raise SubmissionError(f"{path}: git cannot read this repository ({answer.words})")
+    lines = os.fsdecode(answer.out).splitlines()
+    if len(lines) != 5:
         return None
-    lines = os.fsdecode(out).splitlines()
-    if len(lines) != 4:
-        return None
-    return Layout(path, path / lines[0], path / lines[1], lines[2] == "true", lines[3])
+    sparse = (path / lines[2]).is_file()
+    return Layout(path, path / lines[0], path / lines[1], lines[3] == "true", lines[4], sparse)
 
 
 class Repository:
@@ -97,6 +133,7 @@ class Repository:
             reason = "is not a git repository" if path.exists() else "does not exist"
             raise SubmissionError(f"{path} {reason}", usage=True)
         self.layout = layout
+        self.words = ""
         self._scratch = Scratch("git")
         self._borrow(self._scratch.path)
 
@@ -127,8 +164,16 @@ class Repository:
         self._scratch.cleanup()
 
     def git(self, *arguments: str) -> bytes | None:
-        """Standard output of a git command on the objects; None when it fails."""
-        return _git(["--no-pager", *arguments], self.env)
+        """Standard output of a git command on the objects; None when it fails, and `words` say why."""
+        answer = _ask(["--no-pager", *arguments], self.env)
+        self.words = answer.words
+        return answer.out
+
+    def setting(self, name: str) -> str:
+        """A value of the repository's configuration, "" where it has none: read, never obeyed."""
+        place = ["-c", "safe.directory=*", "-C", str(self.layout.path)]
+        env = _environment() | {"GIT_CEILING_DIRECTORIES": str(self.layout.path.parent)}
+        return printable(_git([*place, "config", "--get", name], env) or b"").strip()
 
     def refs(self) -> dict[str, str]:
         """Every ref's full name with its object id, and "HEAD" where it resolves."""
