@@ -62,7 +62,7 @@ def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[
     for i, value in enumerate(values):
         node = node_of(value)
         expression = shown[i] if i < len(shown) else None
-        if node is None or (isinstance(expression, ast.Name) and node.op is not Op.NUMBER and _plain(node)):
+        if node is None or (isinstance(expression, ast.Name) and node.op is not Op.NUMBER and node.plain):
             node = _named(expression)
         found.append(node)
     return found
@@ -81,11 +81,6 @@ def _named(expression: ast.AST | None) -> Node:
     return Node(Op.NAME, (), What.NUMBER, text=text if 0 < len(text) <= _SHOWN else "a value")
 
 
-def _plain(node: Node) -> bool:
-    """A size, a position, a setting: a number that says nothing of a token."""
-    return node.op in (Op.NUMBER, Op.NAME, Op.LENGTH) and node.what in (What.NUMBER, What.COUNT, What.POSITIONS)
-
-
 def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, result: Value) -> None:
     if result.recipe is not None or result.known or not (measures(left) or measures(right)):
         return
@@ -95,7 +90,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         else ()
     )  # fmt: skip
     a, b = _operands((left, right), shown)
-    if _plain(a) and _plain(b) and isinstance(node, ast.BinOp):
+    if a.plain and b.plain and isinstance(node, ast.BinOp):
         result.recipe = _named(node)  # arithmetic on sizes and positions: as the code has it
         return
     if Op.LINE in (a.op, b.op) or isinstance(left.const, str) or isinstance(right.const, str):
@@ -194,6 +189,9 @@ def chosen(m: Machine, frame: Frame, node: ast.IfExp, test: Value, one: Value, o
     if not (measures(one) or measures(other)) or result.known:
         return
     condition, a, b = _operands((test, one, other), (node.test, node.body, node.orelse))
+    if a.plain and b.plain:
+        result.recipe = either((a, b))
+        return
     result.recipe = transfers.choose(condition, a, b, m.place(node, frame))
 
 
@@ -235,8 +233,11 @@ def call(
         return
     shown = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()))]
     nodes = _operands(given, shown)
-    if all(_plain(n) for n in nodes):
-        result.recipe = _named(node) if VAL not in result.tags else None
+    plain = all(n.plain for n in nodes)
+    if plain and VAL not in result.tags:
+        result.recipe = _named(node)
+    elif plain and not any(value.recipe is not None for value in given):
+        return  # what is read by a name or a number: tokens, as its tags say
     elif not _still_tokens(name, nodes):
         result.recipe = transfers.call(name, nodes, m.place(node, frame))
 

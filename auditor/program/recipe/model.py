@@ -106,6 +106,13 @@ class Op(Enum):
     LINE = "line"  # a printed line; `text` has {} for each input
 
 
+_PLAIN = frozenset({What.NUMBER, What.COUNT, What.POSITIONS})
+_PLAIN_LEAVES = frozenset({Op.NUMBER, Op.NAME, Op.LENGTH})
+_ARITHMETIC = frozenset({Op.ADD, Op.SUBTRACT, Op.MULTIPLY, Op.DIVIDE, Op.POWER, Op.COMPARE}) | frozenset(
+    {Op.CHOOSE, Op.EITHER, Op.LEAST, Op.MOST, Op.CLAMP}
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """One step of the formula. `text` is what to call a leaf, or the template of a line; `place` where it is made."""
@@ -121,6 +128,7 @@ class Node:
     changed_at: tuple[Place, ...] = ()  # of a model: where its weights were trained on the stream
     key: int = field(init=False, repr=False)
     depth: int = field(init=False, repr=False)
+    plain: bool = field(init=False, repr=False)  # a size, a position, a setting: it says nothing of a token
 
     def __post_init__(self) -> None:
         where = self.place.key if self.place is not None else None
@@ -128,6 +136,8 @@ class Node:
         made = (self.op, self.what, self.over, self.normalized, self.sees, self.text, where, changed)
         object.__setattr__(self, "key", hash((made, tuple(node.key for node in self.inputs))))
         object.__setattr__(self, "depth", 1 + max((node.depth for node in self.inputs), default=0))
+        leaf = self.op in _PLAIN_LEAVES and self.what in _PLAIN
+        object.__setattr__(self, "plain", leaf or (self.op in _ARITHMETIC and all(n.plain for n in self.inputs)))
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Node) and self.key == other.key)
