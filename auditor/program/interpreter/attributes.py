@@ -9,6 +9,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import effects, elsewhere, files, indirect, special, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
+from auditor.program.written import written
     UNKNOWN,
     Bound,
     Class,
@@ -193,4 +194,4 @@ def _of_class(owner: Value, name: str, hit: Value) -> Value:
 def decorators(function: Function) -> set[str]:
     if isinstance(function.node, ast.Lambda):
         return set()
-    return {ast.unparse(d).rsplit(".", 1)[-1] for d in function.node.decorator_list}
+    return {written(d).rsplit(".", 1)[-1] for d in function.node.decorator_list}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from auditor.program.interpreter.machine import Journal, Machine
 from auditor.program.values import Frame, Value, join
+from auditor.program.written import written
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def way(m: Machine, frame: Frame, test: ast.expr | None, names: frozenset[str], 
         return
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, holds = test.operand, not holds
-    m.ways.append((f"{','.join(sorted(names))}: {ast.unparse(test)}", holds))
+    m.ways.append((f"{','.join(sorted(names))}: {written(test)}", holds))
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, num
 from auditor.program.values import TARGET, TRAIN, VAL, External, Frame, Mapping, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
+from auditor.program.written import written
 
 _SHOWN = 40  # characters of an expression that stands for itself
 _TOKENIZER = ("id_to_piece", "IdToPiece", "decode_single_token_bytes", "id_to_token")
@@ -75,7 +76,7 @@ def _named(expression: ast.AST | None) -> Node:
     elif isinstance(expression, ast.Attribute):
         text = expression.attr
     elif isinstance(expression, (ast.Constant, ast.BinOp, ast.Subscript, ast.Call)):
-        text = ast.unparse(expression)
+        text = written(expression)
     else:
         text = ""
     return Node(Op.NAME, (), What.NUMBER, text=text if 0 < len(text) <= _SHOWN else "a value")

@@ -24,6 +24,7 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
+from auditor.program.written import written
     NONE,
     TARGET,
     UNKNOWN,
@@ -483,7 +484,7 @@ def _entropy(node: ast.AST) -> bool:
         inner = inner.operand
     if not isinstance(inner, ast.BinOp) or not isinstance(inner.op, ast.Mult):
         return False
-    text = ast.unparse(inner).lower()
+    text = written(inner).lower()
     return ("log" in text or "lp" in text) and (
         "exp" in text or "prob" in text or "p_" in text or text.startswith("p ")
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence as Seq
 from auditor.program.interpreter import assignment, effects
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import Comparison, Frame, Tags, Value
+from auditor.program.written import written
 
 
 def depends(m: Machine, frame: Frame, node: ast.If, gates: Tags) -> None:
@@ -30,7 +31,7 @@ def keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tupl
         stores = [s for s in body if isinstance(s, ast.Assign)]
         compared = _comparison(m, frame, node, part, test) if stores else None
         if compared is not None and any(_stores_a_side(m, frame, s.value, part, compared) for s in stores):
-            tags = effects.chooses(m, frame, node, list(compared.sides), ast.unparse(part))
+            tags = effects.chooses(m, frame, node, list(compared.sides), written(part))
             return ([*(s.targets[0] for s in stores), *_changed_in_place(body)], tags) if tags else None
     return None
 
@@ -47,8 +48,8 @@ def _calls(node: ast.AST) -> bool:
 
 def _stores_a_side(m: Machine, frame: Frame, value: ast.expr, part: ast.expr, compared: Comparison) -> bool:
     if _calls(value):  # what calls something is not done a second time: the same words in the condition say the same
-        text = ast.unparse(value)
-        return any(isinstance(n, ast.expr) and ast.unparse(n) == text for n in ast.walk(part))
+        text = written(value)
+        return any(isinstance(n, ast.expr) and written(n) == text for n in ast.walk(part))
     stored = m.evaluate(frame, value)
     return any(effects.same(stored, side) for side in compared.sides)
 

@@ -21,6 +21,7 @@ from auditor.program.values import (
     join,
     with_tags,
 )
+from auditor.program.written import written
 from auditor.source.index import of_type
 
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
@@ -336,7 +337,7 @@ def _function(m: Machine, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctio
 
 def _class(m: Machine, frame: Frame, node: ast.ClassDef) -> int:
     cls = Class(node.name, [m.evaluate(frame, b) for b in node.bases], {}, frame.unit, node)
-    cls.dataclass = any("dataclass" in ast.unparse(d) for d in node.decorator_list)
+    cls.dataclass = any("dataclass" in written(d) for d in node.decorator_list)
     inner = Frame(frame.unit, frame, frame.globals)
     inner.owner = cls
     value = Value(obj=cls)

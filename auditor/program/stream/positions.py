@@ -11,6 +11,7 @@ from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
 from auditor.program.syntax import Function, assignments, functions, last_name, targets_of
+from auditor.program.written import written
 from auditor.source.index import of_type, own_nodes, own_of_type, parent, walk
 
 _ROUNDS = 4  # steps that a name is followed forward
@@ -95,8 +96,8 @@ class _Reader:
         found: set[str] = set()
         for node in walk(self.function):
             table = self._read(node)
-            if table is not None and ast.unparse(table) not in found and self._stored(table, node):
-                found.add(ast.unparse(table))
+            if table is not None and written(table) not in found and self._stored(table, node):
+                found.add(written(table))
         return found
 
     def _read(self, node: ast.AST) -> ast.expr | None:
@@ -185,7 +186,7 @@ class _Reader:
             if isinstance(inner, ast.Name) and inner.id in held:
                 return True
             read = self._read(inner)
-            if read is not None and ast.unparse(read) == table:
+            if read is not None and written(read) == table:
                 return True
         return False
 
