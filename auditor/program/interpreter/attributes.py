@@ -9,7 +9,6 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import effects, elsewhere, files, indirect, special, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
-from auditor.program.written import written
     UNKNOWN,
     Bound,
     Class,
@@ -24,6 +23,7 @@ from auditor.program.written import written
     Value,
     join,
 )
+from auditor.program.written import written
 
 _SHAPES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "itemsize", "nbytes", "requires_grad", "is_leaf"})
 

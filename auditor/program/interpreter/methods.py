@@ -24,7 +24,6 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
-from auditor.program.written import written
     NONE,
     TARGET,
     UNKNOWN,
@@ -47,6 +46,7 @@ from auditor.program.written import written
     union,
     with_tags,
 )
+from auditor.program.written import written
 
 
 def method(
