@@ -3,7 +3,7 @@
 
     golf-audit --repo CLONE --format jsonl --pr N N N ... -o results.jsonl
     python benchmarks/labels.py labels.jsonl results.jsonl                     print the tables
-    python benchmarks/labels.py labels.jsonl results.jsonl --write README.md   put them between its score markers
+    python benchmarks/labels.py labels.jsonl results.jsonl --write docs/verdicts.md  put them between its score markers
 
 A label is one JSON object a line: `pr`, `expect` ("clean" or "violation"), `scope` ("evaluation": how the score is
 made; "other": bytes, budgets, evidence), `rules` (what is broken), `accept` (every name under which that may be

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the pages that are made from data: docs/rules.md, and the report on README.md's first screen.
+"""Make the pages that are made from data: docs/rules.md, docs/report.md and the beginning of the report in README.md.
 
 The example's report is the one that `golf-audit examples/pre_quant_ttt` prints on 80 columns.
 """
@@ -18,6 +18,7 @@ from rules.law.limits import load
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "pre_quant_ttt"
+SHOWN = 25  # lines of the report in README.md
 BEGIN, END = "<!-- report:begin -->", "<!-- report:end -->"
 
 
@@ -37,15 +38,22 @@ def example_report() -> str:
 
 def made() -> dict[Path, str]:
     """Every made page with the text that it has to have."""
-    readme = ROOT / "README.md"
-    before, begin, rest = readme.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RuntimeError(f"README.md has no {BEGIN} ... {END}")
+    report = example_report()
+    beginning = "\n".join(report.split("\n")[:SHOWN]) + "\n...\n"
     return {
         ROOT / "docs" / "rules.md": page(ALL, load().ruleset),
-        readme: f"{before}{BEGIN}\n```text\n{example_report()}```\n{END}{after}",
+        ROOT / "docs" / "report.md": _between(ROOT / "docs" / "report.md", report),
+        ROOT / "README.md": _between(ROOT / "README.md", beginning),
     }
+
+
+def _between(path: Path, text: str) -> str:
+    """The file with the text as a block between its markers."""
+    before, begin, rest = path.read_text("utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise RuntimeError(f"{path.name} has no {BEGIN} ... {END}")
+    return f"{before}{BEGIN}\n```text\n{text}```\n{END}{after}"
 
 
 def main() -> int:

@@ -105,12 +105,14 @@ def _known(facts: Facts) -> None:
     if not names:
         return
     import difflib
+    import re
 
     from auditor.config.defaults import switches
 
     known = sorted({switch.name for switch in switches(facts.sources)})
     for name in names:
-        if any(name.lower() in unit.text.lower() for unit in facts.sources.units):
+        whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+        if any(whole.search(unit.text) for unit in facts.sources.units):
             continue  # the program speaks of it, in a way that was not understood: nothing is refused for that
         near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; --switches lists those that it reads"

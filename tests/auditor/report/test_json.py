@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import pytest
 import report_samples as samples
 
+from auditor.commands import audit as cli
 from auditor.report import render
 from auditor.runs import Evaluation
 
@@ -33,6 +36,26 @@ def test_the_keys_of_the_contract_in_its_order() -> None:
     finding = report["findings"][0]
     assert {"rule", "outcome", "active", "message", "remedy", "location", "trace", "fingerprint"} <= set(finding)
     assert list(finding["location"]) == ["path", "line", "end_line", "layer"]
+
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("build", [samples.violating, samples.clean, samples.unreadable, samples.hostile])
+def test_reports_keep_to_the_published_schema(build) -> None:  # type: ignore[no-untyped-def]
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(render(build(), "json")))
+
+
+def test_the_example_keeps_to_the_schema_and_something_else_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([str(ROOT / "examples" / "pre_quant_ttt"), "--format", "json"])
+    report = json.loads(capsys.readouterr().out)
+    check = jsonschema.Draft202012Validator(SCHEMA)
+    assert list(check.iter_errors(report)) == []
+    report["findings"][0]["class"] = "grave"
+    del report["verdict_class"]
+    assert len(list(check.iter_errors(report))) == 2
 
 
 def test_figures_keep_full_precision() -> None:
