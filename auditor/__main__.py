@@ -2,7 +2,7 @@
 
 import sys
 
-from auditor.commands.audit import main
+from auditor.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

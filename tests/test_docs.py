@@ -69,7 +69,7 @@ def test_the_package_holds_what_it_needs_at_run_time() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     core = {re.split(r"[<>=]", d)[0] for d in project["project"]["dependencies"]}
     assert "torch" not in core
-    assert project["project"]["scripts"]["golf-audit"] == "auditor.commands.audit:main"
+    assert project["project"]["scripts"]["golf-audit"] == "auditor.cli:main"
     assert project["project"]["scripts"]["golf-reproduce"] == "reference_model.reproduce.cli:main"
     assert project["project"]["optional-dependencies"]["train"][0] == "torch==2.13.0"
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["auditor", "reference_model", "rules"]
