@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from auditor.findings import Finding, Outcome, Ruling, found, not_checked
+import re
+from collections.abc import Sequence
+
+from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
 from rules.examples.folders import folder, log, script, seeds
@@ -10,6 +13,13 @@ from rules.law.limits import LIMITS
 from rules.law.standing import claimed_at, most_claimed, name, not_understood, place, pull, readme
 
 ID = "artifact-cap"
+
+# Packed weights by their names: `final_model.int8.ptz`, `model.int6.br`. A plain checkpoint is no artifact.
+_PACKED_MODEL = re.compile(
+    r"(?:model|weights|artifact|submission).{0,40}\.(?:ptz|pt\.xz|xz|lzma|zst|br|zlib|gz)$", re.IGNORECASE
+)
+_SMALLEST_MODEL = 1_000_000  # bytes
+_SAME_MODEL = 0.01
 
 
 def check(facts: Facts) -> Ruling:
@@ -19,6 +29,7 @@ def check(facts: Facts) -> Ruling:
         run, size = max(logged, key=lambda pair: pair[1])
         findings += _judge_log(facts, run, size)
         summary = f"the largest artifact is {size:,} bytes, {LIMITS.artifact_cap_bytes - size:,} below the cap"
+    findings += _shipped_model(facts, [run for run, _ in logged])
     claim, cap = most_claimed(facts, "artifact_bytes"), LIMITS.artifact_cap_bytes
     if claim is not None:
         summary = summary if logged else f"claimed: {claim.value:,.0f} bytes; no log says"
@@ -41,6 +52,30 @@ def check(facts: Facts) -> Ruling:
             "no log or claim states the artifact's size; the `Total submission size` line of the run would decide"
         )
     return found(findings, summary, unchecked=unread)
+
+
+def _shipped_model(facts: Facts, logged: Sequence[Run]) -> list[Finding]:
+    """A packed model in the folder: it is weighed, whatever the logs say of theirs."""
+    findings = []
+    known = [size for run in logged for size in (run.model_bytes, run.artifact_bytes) if size is not None]
+    code = facts.sources.code_bytes
+    for file in facts.submission.files:
+        size = file.size
+        if size is None or size < _SMALLEST_MODEL or not _PACKED_MODEL.search(file.path.rsplit("/", 1)[-1]):
+            continue
+        over = size + code - LIMITS.artifact_cap_bytes
+        if over > 0:
+            message = f"{file.path} weighs {size:,} bytes, with {code:,} bytes of code {over:,} over the cap"
+            if known:
+                message += f"; the logs total {max(known):,}"
+            findings.append(Finding(ID, Outcome.VIOLATION, message, Location(file.path)))
+        elif known and all(abs(size - other) > _SAME_MODEL * other for other in known):
+            nearest = min(known, key=lambda other: abs(other - size))
+            message = (
+                f"{file.path} weighs {size:,} bytes, no log shows a model of that size (the nearest has {nearest:,})"
+            )
+            findings.append(Finding(ID, Outcome.WARNING, message, Location(file.path)))
+    return findings
 
 
 def _size(run: Run) -> int | None:

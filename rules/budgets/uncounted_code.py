@@ -37,6 +37,8 @@ def _of_size(facts: Facts, run: Run) -> Finding | None:
     counted = run.code_bytes_compressed or run.code_bytes
     shipped = entry + sum(size for _, size in others)
     # Line endings alone make a difference of some bytes.
+    if counted is not None and entry and counted - shipped > counted // 100:
+        return _of_another(facts, run, counted, shipped)
     if counted is None or not entry or shipped - counted <= counted // 1000:
         return None
     named = ", ".join(f"{path} ({size:,} bytes)" for path, size in others[:4])
@@ -53,6 +55,23 @@ def _of_size(facts: Facts, run: Run) -> Finding | None:
     message += _total(run, shipped - counted) + practice
     where = (
         max(others, key=lambda o: o[1])[0] if others else next(f.path for f in facts.sources.files if f.role == "entry")
+    )
+    return Finding(ID, Outcome.WARNING, message, Location(where))
+
+
+def _of_another(facts: Facts, run: Run, counted: int, shipped: int) -> Finding | None:
+    """More code in the log than in the folder, packed or not: the log is of another script, or files are missing."""
+    unpacked: dict[str, int] = {}
+    for unit in facts.sources.units:
+        unpacked[unit.path] = max(unpacked.get(unit.path, 0), len(unit.text.encode("utf-8", "replace")))
+    sizes = {shipped, sum(unpacked.values()), *unpacked.values(), run.code_bytes_uncompressed or 0}
+    sizes |= {f.size for f in facts.submission.files if f.path.endswith(".py") and f.size}
+    if any(abs(size - counted) <= counted // 100 for size in sizes):
+        return None
+    where = next(f.path for f in facts.sources.files if f.role == "entry")
+    message = (
+        f"{run.log} counts {counted:,} bytes of code, the folder's program has {shipped:,}: the log is of another "
+        "script, or code that it counted is not in the folder"
     )
     return Finding(ID, Outcome.WARNING, message, Location(where))
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from auditor.runs import Run
+from auditor.runs.evaluations import stem
 from rules.bytes._ledger import bytes_per_token, denominators, excess, family, full_bytes, judged, log_finding
 from rules.examples.folders import VAL_BYTES, VAL_TOKENS, folder, log, seeds
 from rules.law.limits import LIMITS
+from rules.law.standing import distinct
 
 ID = "byte-ledger"
+
+_EXACT = 6  # decimals from which on a figure tells its denominator to some bytes
+_LEAST_APART, _TIMES_ROUNDING = 1_000.0, 30.0
 
 
 def _cause(off: float) -> str:
@@ -60,6 +66,65 @@ def _printed(facts: Facts, run: Run) -> list[Finding]:
     return found_here
 
 
+def _decimals(value: float | None) -> int:
+    return len(repr(value).partition(".")[2]) if value is not None and "e" not in repr(value) else 0
+
+
+def _seal(runs: Sequence[Run]) -> list[Finding]:
+    """Runs over one text divide by the same bytes and end in figures of their own; what does not was edited."""
+    groups: dict[tuple[object, ...], list[Run]] = {}
+    for run in distinct(runs):
+        if run.score is not None and run.implied_bytes and run.val_tokens:
+            key = (run.val_tokens, run.tokenizer, run.dataset, run.world_size, run.byte_sidecar, stem(run.score.label))
+            groups.setdefault(key, []).append(run)
+    findings: list[Finding] = []
+    for group in groups.values():
+        findings += _odd_denominator(group)
+        findings += _same_end(group)
+    return findings
+
+
+def _odd_denominator(group: Sequence[Run]) -> list[Finding]:
+    digits = min(max(_decimals(run.val_bpb) for run in group), max(_decimals(run.val_loss) for run in group))
+    if len(group) < 2 or digits < _EXACT:
+        return []
+    implied = sorted(run.implied_bytes or 0.0 for run in group)
+    usual = implied[len(implied) // 2]
+    # Half a digit of each figure, as bytes.
+    rounding = usual * 10.0**-digits
+    apart = max(_LEAST_APART, _TIMES_ROUNDING * rounding)
+    odd = [run for run in group if abs((run.implied_bytes or 0.0) - usual) > apart]
+    if not odd or (len(group) == 2 and not odd):
+        return []
+    run = max(odd, key=lambda r: abs((r.implied_bytes or 0.0) - usual))
+    others = ", ".join(f"{r.implied_bytes:,.0f} ({r.log})" for r in group if r is not run)
+    message = (
+        f"val_loss {run.val_loss} and val_bpb {run.val_bpb} of {run.log} divide by {run.implied_bytes:,.0f} bytes, "
+        f"those of the other runs by {others}: one text gives one number to {max(3, round(3 * rounding))} bytes, so a "
+        "figure was retyped or edited, or another text was scored"
+    )
+    line = run.score.line if run.score else None
+    return [log_finding(ID, Outcome.DISPUTED, run, line, message)]
+
+
+def _same_end(group: Sequence[Run]) -> list[Finding]:
+    """Two seeds that end in the same figures to all digits, although they differ on the way."""
+    for index, run in enumerate(group):
+        for other in group[index + 1 :]:
+            same = (run.val_bpb, run.val_loss) == (other.val_bpb, other.val_loss)
+            if not same or _decimals(run.val_bpb) < _EXACT or run.seed == other.seed:
+                continue
+            ways = [{(e.step, e.val_bpb, e.val_loss) for e in r.evaluations if e.step} for r in (run, other)]
+            if ways[0] and ways[1] and not ways[0] & ways[1]:
+                message = (
+                    f"{run.log} and {other.log} end in val_bpb {run.val_bpb} and val_loss {run.val_loss} to all "
+                    "digits, and differ in every figure before: one of them was copied"
+                )
+                line = other.score.line if other.score else None
+                return [log_finding(ID, Outcome.DISPUTED, other, line, message)]
+    return []
+
+
 def check(facts: Facts) -> Ruling:
     runs = judged(facts)
     findings: list[Finding] = []
@@ -67,6 +132,7 @@ def check(facts: Facts) -> Ruling:
         finding = _of_run(run)
         findings += [finding] if finding else []
         findings += _printed(facts, run)
+    findings += _seal(runs)
     if all(excess(run) is None for run in runs):
         return found(findings, "", unchecked="no log says val_loss, val_bpb and how many tokens it scored")
     known = next((run for run in runs if run.implied_bytes), None)

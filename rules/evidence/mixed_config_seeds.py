@@ -19,6 +19,8 @@ _FREE = re.compile(
     r"|resume|save|output|prefix$|world_size|grad_accum|debug|verbose|stage|mode$",
     re.IGNORECASE,
 )
+_WALLCLOCK = re.compile(r"wall_?clock|reserve|budget_s|max_seconds|time_limit", re.IGNORECASE)
+_BUDGET_SHARE = 0.03
 _SHOWN = 4  # settings named in a message
 
 _IDENTITY: tuple[tuple[str, Callable[[Run], object]], ...] = (
@@ -35,8 +37,10 @@ def check(facts: Facts) -> Ruling:
         return not_checked("no figure is claimed that the runs could be the mean of")
     if len(runs) < 2:
         return not_checked("fewer than two runs stand behind the claim; there is nothing to compare")
-    base = runs[0]
-    findings = [finding for run in runs[1:] for finding in differences(facts, base, run)]
+    # What most runs have is the configuration: the odd one is named.
+    against = {run.log: [r for r in runs if r is not run and differences(facts, run, r)] for run in runs}
+    base = min(runs, key=lambda run: len(against[run.log]))
+    findings = [finding for run in runs if run is not base for finding in differences(facts, base, run)]
     return found(findings, f"{len(runs)} runs agree in every setting that their logs print")
 
 
@@ -58,6 +62,7 @@ def differences(facts: Facts, base: Run, run: Run) -> list[Finding]:
         and len(key) > 2
         and _is_setting(facts, key)
         and not _equal(base.hyperparameters[key], value)
+        and not _budget(key, base.hyperparameters[key], value)
     ]
     if changed:
         named = changed[:_SHOWN]
@@ -77,6 +82,15 @@ def _is_setting(facts: Facts, key: str) -> bool:
     """Whether the code names it in quotes, as it names what it reads from outside; logs also print what it computes."""
     wanted = (f'"{key.lower()}"', f"'{key.lower()}'", f"--{key.lower()}", f"--{key.lower().replace('_', '-')}")
     return any(facts.code.mentions(form) for form in wanted)
+
+
+def _budget(key: str, left: str, right: str) -> bool:
+    """Whether two budgets of time are one: a second more or less to stop in time is no other configuration."""
+    try:
+        first, second = float(left), float(right)
+    except ValueError:
+        return False
+    return _WALLCLOCK.search(key) is not None and abs(first - second) <= _BUDGET_SHARE * max(first, second)
 
 
 def _equal(left: str, right: str) -> bool:

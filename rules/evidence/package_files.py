@@ -75,8 +75,8 @@ def _claim_file(facts: Facts) -> list[Finding]:
 def _beyond(facts: Facts) -> list[Finding]:
     """What the pull request touches besides its one folder."""
     submission, findings = facts.submission, []
-    if submission.other_folders:
-        count = len(submission.other_folders)
+    count = sum(_is_record(facts, folder) for folder in submission.other_folders)
+    if count:
         findings.append(_warn(f"the pull request adds {count} more record folder{'s' if count > 1 else ''}"))
     if submission.edits_existing_folder:
         findings.append(_warn("the pull request edits a folder that was there before"))
@@ -90,6 +90,14 @@ def _beyond(facts: Facts) -> list[Finding]:
         elif not any(c.status == "added" for c in submission.changes):
             findings.append(_warn("the pull request adds no file"))
     return findings
+
+
+def _is_record(facts: Facts, folder: str) -> bool:
+    """Whether a folder that is touched besides is a submission of its own: under records/, with claims or a script."""
+    prefix = folder.rstrip("/") + "/"
+    added = [c.path[len(prefix) :] for c in facts.submission.changes or () if c.path.startswith(prefix)]
+    own = any(path.rsplit("/", 1)[-1].lower() in ("submission.json", "train_gpt.py") for path in added)
+    return own and prefix.startswith("records/") and "/__pycache__/" not in prefix
 
 
 def _warn(message: str, path: str | None = None) -> Finding:
