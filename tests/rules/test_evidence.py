@@ -226,7 +226,12 @@ def test_what_a_pull_request_changes_elsewhere() -> None:
     assert "outside its folder: train_gpt.py" in messages(inside, outside)
     # A folder whose name begins like this one is another folder.
     assert "outside its folder" in messages(Change(f"{FOLDER}2/README.md", "added"))
-    assert "1 more record folder" in messages(inside, other_folders=("records/track_10min_16mb/other",))
+    other = "records/track_10min_16mb/other"
+    claims, notes = Change(f"{other}/submission.json", "added"), Change(f"{other}/notes.md", "added")
+    assert "1 more record folder" in messages(inside, claims, other_folders=(other,))
+    assert "more record folder" not in messages(inside, notes, other_folders=(other,))
+    elsewhere = Change("dev/2026-04-10/train_gpt.py", "added")
+    assert "more record folder" not in messages(inside, elsewhere, other_folders=("dev/2026-04-10",))
     assert "was there before" in messages(inside, edits_existing_folder=True)
 
 
