@@ -43,7 +43,9 @@ def search_path() -> list[str]:
 
 
 def _packages() -> list[Path]:
+    """Folders of installed packages: the interpreter's, the user's, and those of another environment that a .pth adds."""
     folders = [Path(p) for p in site.getsitepackages()]
     if site.ENABLE_USER_SITE:
         folders.append(Path(site.getusersitepackages()))
-    return [f for f in folders if f.is_dir()]
+    folders += [Path(p) for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
+    return list(dict.fromkeys(f for f in folders if f.is_dir()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import brotli  # noqa: F401
+import importlib
+from contextlib import suppress
+
 import numpy  # noqa: F401
 import sentencepiece  # noqa: F401
 import torch
@@ -13,9 +15,11 @@ import torch.nn.attention.flex_attention
 import torch.nn.parallel
 import torch.optim
 import torch.utils.checkpoint
-import zstandard  # noqa: F401
 
 from auditor.probe import record  # noqa: F401
 from auditor.probe.stage import run  # noqa: F401
 
+for packer in ("brotli", "zstandard"):  # a script that asks for one that is not installed is told so
+    with suppress(ImportError):
+        importlib.import_module(packer)
 torch.set_num_threads(1)
