@@ -43,7 +43,7 @@ def search_path() -> list[str]:
 
 
 def _packages() -> list[Path]:
-    """Folders of installed packages: the interpreter's, the user's, and those of another environment that a .pth adds."""
+    """Where packages are installed: for the interpreter, the user, and in another environment that a .pth adds."""
     folders = [Path(p) for p in site.getsitepackages()]
     if site.ENABLE_USER_SITE:
         folders.append(Path(site.getusersitepackages()))
