@@ -56,6 +56,9 @@ class Options:
     probe: bool = False
     smoke: bool = False
     probe_unsafe: bool = False
+    probe_auto: bool = False  # only where the code leaves something open
+    probe_seed: int | None = None  # None: streams, positions and tokens are drawn anew
+    probe_exhaustive: bool = False
     probe_seconds: float | None = None  # None: not given, `PROBE_SECONDS`
     rules: bool = False
     explain: str | None = None
@@ -110,7 +113,10 @@ def read(argv: Sequence[str]) -> Options:
         jobs=given.jobs,
         timeout=given.timeout,
         memory=given.memory,
-        probe=given.probe,
+        probe=given.probe is not None,
+        probe_auto=given.probe == "auto",
+        probe_seed=given.probe_seed,
+        probe_exhaustive=given.probe_exhaustive,
         smoke=given.smoke,
         probe_unsafe=given.probe_unsafe,
         probe_seconds=given.probe_timeout,
@@ -200,6 +206,8 @@ def _check_probe(options: Options) -> None:
         raise UsageError("--smoke prints a table of its own; --probe goes into a report: ask for one of them")
     if options.probe_unsafe and not (options.probe or options.smoke):
         raise UsageError("--probe-unsafe goes with --probe or --smoke; nothing is run without them")
+    if (options.probe_seed is not None or options.probe_exhaustive) and not options.probe:
+        raise UsageError("--probe-seed and --probe-exhaustive go with --probe")
     if options.probe_seconds is not None:
         if not options.probe:
             raise UsageError("--probe-timeout goes with --probe")

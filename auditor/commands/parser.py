@@ -142,13 +142,25 @@ def _printing(p: argparse.ArgumentParser) -> None:
 
 def _running(p: argparse.ArgumentParser) -> None:
     ran = p.add_argument_group("running it (needs torch: pip install '.[probe]')")
-    ran.add_argument("--probe", action="store_true", help="run it small in a sandbox and compare scores before a flip")
+    ran.add_argument(
+        "--probe",
+        nargs="?",
+        const="always",
+        choices=("always", "auto"),
+        help="run it small in a sandbox and compare scores before a flip; auto: only where the code leaves something open",
+    )
     ran.add_argument("--smoke", action="store_true", help="import it, build the model, one forward pass; then exit")
     ran.add_argument(
         "--probe-timeout",
         type=float,
         metavar="SECONDS",
         help=f"for the probe of each submission (default: {PROBE_SECONDS:g})",
+    )
+    ran.add_argument(
+        "--probe-seed", type=int, metavar="N", help="the runs that a report names by this number (default: drawn anew)"
+    )
+    ran.add_argument(
+        "--probe-exhaustive", action="store_true", help="try the whole vocabulary at one position and print its sum"
     )
     ran.add_argument(
         "--probe-unsafe", action="store_true", help="run it even where this machine cannot confine it in full"

@@ -59,6 +59,9 @@ class QueueOptions:
     memory: float = MEMORY_MIB
     probe: bool = False
     probe_unsafe: bool = False
+    probe_auto: bool = False  # only where the code leaves something open
+    probe_seed: int | None = None  # None: streams, positions and tokens are drawn anew
+    probe_exhaustive: bool = False
     probe_limit: float = PROBE_SECONDS
     scheduler: str | None = None
     serve: int | None = None
@@ -99,7 +102,13 @@ def parser() -> argparse.ArgumentParser:
     how = p.add_argument_group("how")
     how.add_argument("--baseline", metavar="SOURCE", help="as for golf-audit; none turns the tests off")
     how.add_argument("--waivers", metavar="FILE", help="what maintainers let stand (toml); shown, never hidden")
-    how.add_argument("--probe", action="store_true", help="run each small in a sandbox: minutes for each")
+    how.add_argument(
+        "--probe",
+        nargs="?",
+        const="always",
+        choices=("always", "auto"),
+        help="run each small in a sandbox, minutes for each; auto: only where the code leaves something open",
+    )
     how.add_argument("--probe-unsafe", action="store_true", help="even where this machine cannot confine it in full")
     how.add_argument(
         "--probe-timeout", type=float, default=PROBE_SECONDS, metavar="SECONDS", help="default: %(default)g"
@@ -146,7 +155,8 @@ def read(argv: Sequence[str]) -> QueueOptions:
         jobs=given.jobs,
         timeout=given.timeout,
         memory=given.memory,
-        probe=given.probe,
+        probe=given.probe is not None,
+        probe_auto=given.probe == "auto",
         probe_unsafe=given.probe_unsafe,
         probe_limit=given.probe_timeout,
         scheduler=given.scheduler,

@@ -21,15 +21,22 @@ def ready() -> bool:
 
 
 def probed(
-    facts: Facts, *, unsafe: bool, seconds: float, strict: bool, progress: Callable[[str], None] | None
+    facts: Facts,
+    *,
+    unsafe: bool,
+    seconds: float,
+    strict: bool,
+    progress: Callable[[str], None] | None,
+    seed: int | None = None,
+    exhaustive: bool = False,
 ) -> Probe:
     """The probe of a submission, whatever happens: where it breaks off, one that has no result and says why."""
     if not ready():
         return Probe("refused", INSTALL)
     try:
-        from auditor.probe.run import probe
+        from auditor.probe import run
 
-        return probe(facts, unsafe=unsafe, seconds=seconds, progress=progress)
+        return run.probe(facts, run.Options(unsafe, seconds, seed, exhaustive), progress)
     except Exception as error:
         if strict:
             raise

@@ -44,6 +44,15 @@ class Terms(Protocol):
     def probe_limit(self) -> float: ...
 
     @property
+    def probe_auto(self) -> bool: ...
+
+    @property
+    def probe_seed(self) -> int | None: ...
+
+    @property
+    def probe_exhaustive(self) -> bool: ...
+
+    @property
     def debug(self) -> bool: ...
 
 
@@ -75,17 +84,29 @@ def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = 
         from auditor.commands.stats_law import section
 
         facts = replace(facts, significance=section(facts, terms.baseline or "auto", terms.repo))
-    if terms.probe:
+    if terms.probe and not (terms.probe_auto and _settled(judge(facts, rules, budgets), rules)):
         from auditor.commands.running import probed
         from auditor.limits.confine import unconfined
 
-        run = partial(probed, facts, unsafe=terms.probe_unsafe, seconds=terms.probe_limit, strict=terms.debug)
+        run = partial(
+            probed, facts, unsafe=terms.probe_unsafe, seconds=terms.probe_limit, strict=terms.debug,
+            seed=terms.probe_seed, exhaustive=terms.probe_exhaustive,
+        )  # fmt: skip
         with unconfined():  # the sandbox has limits of its own
             facts = replace(facts, probe=run(progress=progress))
     logged = () if terms.settings else facts.headline  # under a what-if, the logs' score is another program's
     made, recipe = how_scored(facts.program, logged), recipe_of(facts.program, logged)
     report = judge(facts, rules, budgets, evaluation=made, recipe=recipe, said=said_of(facts.submission))
     return replace(report, what_if=dict(terms.settings), waivers=tuple(waived(facts.submission, terms.waivers)))
+
+
+def _settled(report: Report, rules: Sequence[Rule]) -> bool:
+    """Whether the code leaves nothing open that a run could answer: `--probe=auto` then runs none."""
+    open_ = (Outcome.DISPUTED, Outcome.NOT_CHECKED, Outcome.ERROR)
+    shown = {rule.id for rule in rules if rule.behaviour}
+    if report.verdict in (Verdict.DISPUTED, Verdict.INCONCLUSIVE):
+        return False
+    return not any(o.outcome in open_ and o.rule in shown for o in report.outcomes)
 
 
 def _tested(facts: Facts, terms: Terms) -> bool:

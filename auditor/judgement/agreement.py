@@ -6,7 +6,8 @@ A witness becomes a step of the finding that it confirms, or a finding of its ow
 The law, as far as a witness touches it:
 
 - A witness is a fact about one run: the score of a position changed with what the prediction may not know, or was
-  counted twice. That breaks condition 1, 3 or 4 of issue 1017, which the maintainers' audit notes rule by, so it is a
+  counted twice, or what other tokens there would have been scored with is more than a distribution gives. That breaks
+  a condition of issue 1017, which the maintainers' audit notes rule by, so it is a
   violation, whichever way the code does it.
 - A finding that is `disputed` from the code (SLOT on scored positions) becomes a violation with it. What is argued in
   issue 1336 is whether a delta may be fitted to context that is already scored; nobody argues that a prediction may
@@ -35,6 +36,7 @@ _CODE = 90  # characters of a line that a step quotes
 _BY_CODE = "from the code alone"
 CONDITIONS: Mapping[Condition, str] = {
     "C1": "a prediction depends on what comes before it alone",
+    "C2": "what a prediction gives to all tokens together is 1",
     "C3": "a position is scored before anything is updated with it",
     "C4": "a position is scored once",
 }
@@ -259,6 +261,11 @@ def _line(facts: Facts, location: Location) -> str:
 def say(witness: Witness) -> str:
     """`the loss of position 5,210 is 3.1021 nats, and 2.9876 where the tokens from 9,000 on are others`."""
     before, after = figures(witness.before, witness.after)
+    if witness.condition == "C2":
+        return (
+            f"the tokens tried at position {witness.position:,} would have had {witness.after:.4g} of probability"
+            f" together, where the model gives them {witness.before:.4g}"
+        )
     if witness.condition == "C4":
         return f"position {witness.position:,} is scored twice, with {before} and {after} nats"
     if witness.flipped is None:
@@ -292,6 +299,8 @@ def _counted(case: _Case) -> str:
     measurement = case.seen[0][0]
     if case.condition is None:
         return measurement.reason
+    if case.condition == "C2":
+        return f"C2, {measurement.reason}"
     counted = f"{case.condition}, {measurement.changed:,} of {measurement.compared:,}"
     if case.condition == "C4":
         return f"{counted} positions enter the reported number more than once"
@@ -335,7 +344,10 @@ def _unconfirmed(probe: Probe, rule: str, behaviour: Behaviour) -> Agreement:
     measured = [m for kind in behaviour.shown_by if (m := probe.find(kind))]
     held = [m for m in measured if m.holds is Holds.YES and m.reported is not False]
     if held and held[0] is measured[0]:  # the others alone see too little
-        counted = "; ".join(f"{m.kind}: {m.compared:,} compared, none changed" for m in held)
+        counted = "; ".join(
+            f"{m.kind}: {m.reason if m.kind is Kind.EXCHANGE else f'{m.compared:,} compared, none changed'}"
+            for m in held
+        )
         return Agreement(rule, Stand.NOT_CONFIRMED, f"{counted}; the finding stands on the code")
     aside = [f"{m.kind} is of no reported score" for m in measured if m.reported is False]
     reasons = list(dict.fromkeys(m.reason for m in measured if m.holds is Holds.UNKNOWN and m.reason))
@@ -385,5 +397,7 @@ def _held(probe: Probe, kinds: Iterable[Kind]) -> str | None:
     first = next((m for kind in kinds if (m := probe.find(kind))), None)
     if first is None or first.holds is not Holds.YES or first.reported is False:
         return None
+    if first.kind is Kind.EXCHANGE:
+        return f"{first.kind}, {first.reason}"
     unit = "positions" if first.kind is Kind.SCORE_COUNT else "scores"
     return f"{first.kind}, {first.compared:,} {unit}, {first.changed:,} changed"

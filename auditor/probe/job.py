@@ -7,16 +7,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 MARK = b"stage "
 LIBRARIES = ".libraries"
 """Where compiled helpers lie below the working directory, named by what was wanted."""
 _LONGEST, _MOST_FRAMES = 2_000, 1_000  # characters of a text, lines of a traceback
+_MOST_WANTED = 50  # compiled helpers that a run may ask for
+_STAGE_FRAMES, _STAGE_BYTES = 2_000, 4 << 20  # of one run: frames of the stage that are looked at, bytes of one
+ENOUGH = 12
 Mode = Literal["run", "smoke"]
 Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Tokens to be tried at a position of the stream, in forks of one run.
+
+    The run forks after the place `after` of its recording's sequence. `row` is the recorded row that scores the
+    position, `node` the sum that takes it. `stretch` are tokens of the stream, of which the one at `offset` stands at
+    the position; a score is `factor` nats of what is summed. No fork is begun after so many `seconds` of wall clock,
+    nor once at least `ENOUGH` tokens have `over` of probability together.
+    """
+
+    position: int
+    after: int
+    row: int
+    node: int
+    stretch: tuple[int, ...]
+    offset: int
+    tokens: tuple[int, ...]
+    factor: float = 1.0
+    seconds: float = 60.0
+    over: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +70,8 @@ class Job:
     record: bool = True
     triton: bool = False  # kernels are interpreted; otherwise Triton is not there
     validation_tokens: int = 0
+    rows: tuple[int, ...] = ()  # recorded rows whose whole distribution is wanted
+    exchanges: tuple[Exchange, ...] = ()
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -53,6 +81,10 @@ class Job:
         fields = json.loads(data)
         fields["argv"] = tuple(fields["argv"])
         fields["modules"] = {name: (path, text) for name, (path, text) in fields["modules"].items()}
+        fields["rows"] = tuple(fields["rows"])
+        fields["exchanges"] = tuple(
+            Exchange(**{**e, "stretch": tuple(e["stretch"]), "tokens": tuple(e["tokens"])}) for e in fields["exchanges"]
+        )
         return cls(**fields)
 
 
@@ -109,33 +141,55 @@ def encode(kind: str, **values: object) -> bytes:
 
 
 def split(frames: Iterable[bytes]) -> tuple[Account, list[bytes]]:
-    """The stage's own account and the recorder's frames. Whatever else a frame of the stage holds is passed over."""
-    ended, failure, absent, smoke, imported = False, None, [], {}, 0.0
-    wanted: list[Wanted] = []
-    recorded: list[bytes] = []
+    """The stage's own account and the recorder's frames. Whatever else a frame of the stage holds is passed over.
+
+    The sender runs the submission: a frame that can't be read, or is one too many, is passed over as well.
+    """
+    account, recorded, looked_at = Account(), list[bytes](), 0
     for frame in frames:
         if not frame.startswith(MARK):
             recorded.append(frame)
             continue
-        values = json.loads(frame[len(MARK) :])
-        kind = values.pop("kind", "")
-        if kind == "failure":
-            failure = _failure(values)
-        elif kind == "absent":
-            absent.append(str(values["name"]))
-        elif kind == "smoke":
-            smoke = {str(k): float(v) for k, v in values["figures"].items()}
-        elif kind == "compile":
-            wanted.append(Wanted(str(values["language"]), str(values["source"]), tuple(map(str, values["options"]))))
-        elif kind == "imported":
-            imported = float(values["seconds"])
-        elif kind == "ended":
-            ended = True
-    return Account(ended, failure, tuple(dict.fromkeys(absent)), smoke, tuple(wanted), imported), recorded
+        looked_at += 1
+        if looked_at > _STAGE_FRAMES or len(frame) > _STAGE_BYTES:
+            continue
+        try:
+            account = _heard(account, json.loads(frame[len(MARK) :]))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            continue
+    return account, recorded
+
+
+def _heard(account: Account, values: dict[str, Any]) -> Account:
+    """The account with what one frame adds to it."""
+    kind = values.get("kind", "")
+    if kind == "failure":
+        return replace(account, failure=_failure(values))
+    if kind == "absent":
+        name = str(values["name"])[:_LONGEST]
+        return account if name in account.absent else replace(account, absent=(*account.absent, name))
+    if kind == "smoke":
+        figures = {str(k)[:_LONGEST]: float(v) for k, v in list(values["figures"].items())[:20]}
+        return replace(account, smoke={name: value for name, value in figures.items() if math.isfinite(value)})
+    if kind == "compile":
+        options = tuple(str(option)[:_LONGEST] for option in values["options"][:100])
+        wanted = Wanted(str(values["language"]), str(values["source"]), options)
+        return replace(account, wanted=(*account.wanted, wanted)) if len(account.wanted) < _MOST_WANTED else account
+    if kind == "imported":
+        seconds = float(values["seconds"])
+        return replace(account, imported=seconds) if math.isfinite(seconds) else account
+    return replace(account, ended=True) if kind == "ended" else account
 
 
 def _failure(values: dict[str, Any]) -> Failure:
     """In bounds: the sender runs the submission."""
-    frames = tuple((str(path), int(line), str(name)) for path, line, name in values.get("frames", ())[:_MOST_FRAMES])
+    frames = tuple(
+        (str(path)[:_LONGEST], _line(line), str(name)[:_LONGEST])
+        for path, line, name in values.get("frames", ())[:_MOST_FRAMES]
+    )
     error, message, path, source = (str(values.get(k, ""))[:_LONGEST] for k in ("error", "message", "path", "source"))
-    return Failure(error, message, path, int(values.get("line", 0)), frames, source)
+    return Failure(error, message, path, _line(values.get("line", 0)), frames, source)
+
+
+def _line(value: Any) -> int:
+    return min(max(0, int(value)), 1 << 31)

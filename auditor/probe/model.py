@@ -13,8 +13,8 @@ from typing import Literal
 
 from auditor.findings import Location, Outcome
 
-Condition = Literal["C1", "C3", "C4"]
-"""Of issue 1017: strict causal dependence, score before update, one pass."""
+Condition = Literal["C1", "C2", "C3", "C4"]
+"""Of issue 1017: strict causal dependence, a full distribution, score before update, one pass."""
 PROFILE_BINS = 200  # the most that a measurement's picture has
 
 
@@ -33,8 +33,26 @@ class Kind(StrEnum):
     TARGET_FLIP = "target-flip"  # one token is another: neither its distribution nor scores before it change
     SCORE_COUNT = "score-count"  # every position enters the reported number once
     REPORTED_NUMBER = "reported-number"  # it is the mean of those scores over the true bytes
-    NORMALIZATION = "normalization"  # probabilities over the vocabulary sum to 1
+    NORMALIZATION = "normalization"  # probabilities over the vocabulary, where a whole row is seen, sum to 1
+    EXCHANGE = "exchange"  # what other tokens in one place would have been scored with sums to 1
     DETERMINISM = "determinism"  # the null control: the same stream twice gives the same scores
+
+
+Chosen = Literal["there", "seen", "prefix", "likely", "drawn"]
+"""Why a token was tried: it stands there, it followed this context before, it begins what followed, the model finds it
+likely, or the model's own probabilities drew it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One token tried at a position: what the script would have given it, and the model alone (None: not seen)."""
+
+    position: int
+    token: int
+    piece: str
+    chosen: Chosen
+    probability: float
+    model: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +60,8 @@ class Witness:
     """One position whose score shows that a condition is broken.
 
     `before` and `after`: its loss on the stream as it is and with the flip (nats); for C4 both are losses of two
-    scorings in one run. `flipped` is the first position that was changed, None where nothing was. `location`: the line
+    scorings in one run; for C2 sums of probabilities, of the model's own and of what the script would have given.
+    `flipped` is the first position that was changed, None where nothing was. `location`: the line
     that took the score. `label`: the printed figure that it entered, "" where that is not known.
     """
 
@@ -67,6 +86,7 @@ class Measurement:
     compared is known to enter the reported number; None where that could not be attributed. `flipped` is the first
     position that was changed. `profile` is the picture: the largest change (nats) in each of at most `PROFILE_BINS`
     stretches of the stream, by the first position of the stretch; stretches in which nothing was compared are left out.
+    An exchange counts the tokens that were tried; `effect` is by how much their probabilities exceed 1, at least.
     """
 
     kind: Kind
@@ -80,6 +100,8 @@ class Measurement:
     witnesses: tuple[Witness, ...] = ()  # the first ones; `changed` counts all
     flipped: int | None = None
     profile: tuple[tuple[int, float], ...] = ()
+    terms: tuple[Term, ...] = ()  # of an exchange
+    total: float | None = None  # the sum of their probabilities, or more where the rest is known to add to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +155,7 @@ class Probe:
     labels: tuple[str, ...] = ()
     stream_tokens: int = 0
     losses_recorded: int = 0
+    seed: int = 0  # of streams, positions and tokens; the same seed gives the same runs
 
     @property
     def witnesses(self) -> tuple[Witness, ...]:

@@ -1,35 +1,62 @@
-"""The probe of one submission: a run that settles, the same again, one with another future, one with another target."""
+"""The probe of one submission: a run that settles, others on streams that differ, tokens exchanged in one place."""
 
 from __future__ import annotations
 
+import math
+import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from auditor.findings import Location
-from auditor.probe.measure import Claim, Measured, Runs, Stream, measure
-from auditor.probe.model import Attempt, Isolation, Measurement, Probe, Witness
-from auditor.probe.record import Recording, read
+from auditor.probe.candidates import choose
+from auditor.probe.job import Exchange
+from auditor.probe.measure import Claim, Measured, Request, Stream, confined
+from auditor.probe.measure.confined import Survey
+from auditor.probe.measure.exchange import Place
+from auditor.probe.model import Chosen, Holds, Kind, Measurement, Probe, Witness
 from auditor.probe.runner import Run, Runner
 from auditor.probe.sandbox import Broken, Refused
-from auditor.probe.scene import NoTokenizer
+from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
 from auditor.probe.settle import Settled, layer_of, settle
 from auditor.rule import Facts
 
 Progress = Callable[[str], None]
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
-_COMPARED = (("null", "base"), ("future", "future"), ("target", "target"))  # run, stream
+_BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
+_OVER = 1.5  # of probability: what is that far above 1 needs no further token
+_EXCHANGING = 0.25  # of the time that is left, at each position
+_DRAWN = 24  # tokens that chance draws at each position
 
 
-def probe(facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progress: Progress | None = None) -> Probe:
-    """Runs the submission small and measures it. `seconds` of wall clock for all runs together."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`seconds` of wall clock for all runs together. `seed`: of streams, positions and tokens; None: drawn anew.
+
+    `exhaustive`: the whole vocabulary is tried at one position.
+    """
+
+    unsafe: bool = False
+    seconds: float = 120.0
+    seed: int | None = None
+    exhaustive: bool = False
+
+
+def probe(facts: Facts, options: Options | None = None, progress: Progress | None = None) -> Probe:
+    """Runs the submission small and measures it."""
+    options = options or Options()
     if facts.sources.entry is None:
         return Probe("failed", "no script was found that could be run")
+    seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     start = time.monotonic()
     try:
-        with Runner(facts.submission, unsafe=unsafe) as runner:
-            settled = settle(runner, facts, seconds * _SHARE, what="base run", progress=progress)
-            return _probed(runner, facts, settled, start + seconds, progress)
+        with Runner(facts.submission, unsafe=options.unsafe) as runner:
+            seconds = options.seconds * _SHARE
+            settled = settle(runner, facts, seconds, what="base run", seed=seed, progress=progress)
+            series = _Series(runner, facts, settled, replace(options, seed=seed), start + options.seconds, progress)
+            return replace(series.probed(), seed=seed)
     except Refused as error:
         return Probe("refused", str(error))
     except NoTokenizer as error:
@@ -38,63 +65,140 @@ def probe(facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progres
         return Probe("failed", f"the sandbox did not start: {error}")
 
 
-def _probed(runner: Runner, facts: Facts, settled: Settled, deadline: float, progress: Progress | None) -> Probe:
-    attempts, absent = settled.attempts, settled.run.account.absent
-    if settled.run.error:
-        return _failed(settled.run.error, runner.isolation, attempts, absent)
-    base = _recording(settled.run)
-    if isinstance(base, str):
-        return _failed(base, runner.isolation, attempts, absent)
-    found, missing = _others(runner, settled, deadline, progress)
-    measured = _measure(facts, settled, Runs(base, **found, missing=missing))
-    return Probe(
-        "ran", "", runner.isolation, attempts,
-        tuple(_placed(facts, m) for m in measured.measurements), absent, measured.labels,
-        len(settled.workspace.streams.base), measured.losses_recorded,
-    )  # fmt: skip
+@dataclass
+class _Series:
+    """The runs of one submission, one after the other."""
 
+    runner: Runner
+    facts: Facts
+    settled: Settled
+    options: Options
+    deadline: float
+    progress: Progress | None
+    runs: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
 
-def _failed(reason: str, isolation: Isolation, attempts: tuple[Attempt, ...], absent: tuple[str, ...]) -> Probe:
-    return Probe("failed", f"it did not run to its end: {reason}", isolation, attempts, absent=absent)
+    @property
+    def streams(self) -> Streams:
+        return self.settled.workspace.streams
 
+    def probed(self) -> Probe:
+        settled = self.settled
+        if settled.run.error:
+            return self._failed(settled.run.error)
+        self.runs["base"] = settled.run.recorded
+        call, claim = self.runner.measuring, _claimed(self.facts)
+        try:
+            sites = self.streams.sites[:1] if self.options.exhaustive else self.streams.sites
+            survey = confined.survey(
+                call, self.runs["base"], self._stream, claim, [site.position for site in sites]
+            )  # fmt: skip
+            if survey.fault:
+                return self._failed(survey.fault)
+            requests, exchanges = self._others(survey, sites)
+            measured = self._measured(requests)
+            if exchanges or isinstance(measured, str) or _moved(measured):
+                self._run("null", self.streams.base, exchanges=exchanges)
+                measured = self._measured(requests)
+        except ValueError as error:
+            return self._failed(str(error))
+        if isinstance(measured, str):
+            return self._failed(measured)
+        return Probe(
+            "ran", "", self.runner.isolation, settled.attempts,
+            tuple(_placed(self.facts, m) for m in measured.measurements), settled.run.account.absent, measured.labels,
+            len(self.streams.base), measured.losses_recorded,
+        )  # fmt: skip
 
-def _others(
-    runner: Runner, settled: Settled, deadline: float, progress: Progress | None
-) -> tuple[dict[str, Recording], dict[str, str]]:
-    """The runs that are compared with the base, and why one is missing."""
-    found: dict[str, Recording] = {}
-    missing: dict[str, str] = {}
-    for name, stream in _COMPARED:
-        left = deadline - time.monotonic()
+    def _measured(self, requests: list[Request]) -> Measured | str:
+        claim = _claimed(self.facts)
+        return confined.measured(self.runner.measuring, self.runs, self.missing, self._stream, claim, requests)
+
+    def _failed(self, reason: str) -> Probe:
+        reason = f"it did not run to its end: {reason}"
+        absent = self.settled.run.account.absent
+        return Probe("failed", reason, self.runner.isolation, self.settled.attempts, absent=absent)
+
+    def _others(
+        self, survey: Survey, sites: tuple[Site, ...]
+    ) -> tuple[list[Request], tuple[Exchange, ...]]:  # fmt: skip
+        """The runs that are compared with the base; what is to be tried by exchange in the null run."""
+        places = {place.position: place for place in survey.places}
+        wanted = {site: places[site.position] for site in sites if site.position in places}
+        computed = bool(survey.further)
+        self._run("future", self.streams.future)
+        row = next((place.row for site, place in wanted.items() if site.position == self.streams.Q), None)
+        self._run("target", self.streams.target, rows=(row,) if computed and row is not None else ())
+        exchanges, requests = [], []
+        for site in sites if computed else ():
+            place = wanted.get(site)
+            if place is None or place.after is None:
+                why = f"the score of position {site.position:,} is not known for certain"
+                requests.append(Request(site.position, missing=why))
+                continue
+            chosen = self._chosen(site, place)
+            exchanges.append(self._exchange(site, place, chosen))
+            requests.append(self._request(site, chosen))
+        return requests, tuple(exchanges)
+
+    def _chosen(self, site: Site, place: Place) -> dict[int, Chosen]:
+        pieces = self.settled.workspace.pieces()
+        if self.options.exhaustive:
+            return {**dict.fromkeys(range(len(pieces)), "drawn"), int(self.streams.base[site.position]): "there"}
+        row = None
+        if site.position == self.streams.Q and "target" in self.runs:
+            row = confined.distribution(self.runner.measuring, self.runs["target"], place.row)
+        rng = np.random.default_rng([self.options.seed or 0, site.position])
+        return choose(self.streams.base, site, pieces, row, _DRAWN, rng)
+
+    def _exchange(self, site: Site, place: Place, chosen: dict[int, Chosen]) -> Exchange:
+        assert place.after is not None
+        start = max(0, site.position - _BEFORE)
+        stretch = tuple(int(t) for t in self.streams.base[start : site.position + _AFTER])
+        rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
+        tokens = sorted((int(t) for t in rng.permutation(list(chosen))), key=lambda t: chosen[t] == "drawn")
+        seconds = max(1.0, _EXCHANGING * (self.deadline - time.monotonic()))
+        return Exchange(
+            site.position, place.after, place.row, place.node, stretch, site.position - start, tuple(tokens),
+            place.factor, seconds, math.inf if self.options.exhaustive else _OVER,
+        )  # fmt: skip
+
+    def _request(self, site: Site, chosen: dict[int, Chosen]) -> Request:
+        pieces = self.settled.workspace.pieces()
+        texts = {token: pieces[token].decode("utf-8", "backslashreplace") for token in chosen}
+        return Request(site.position, chosen, texts, self.options.exhaustive)
+
+    def _run(
+        self, name: str, stream: Tokens, rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = ()
+    ) -> None:  # fmt: skip
+        left = self.deadline - time.monotonic()
         if left <= 1:
-            missing[name] = "no time was left"
-            continue
-        if progress is not None:
-            progress(f"{name} run")
-        run = runner.run(settled.made, settled.workspace, stream, left)
-        recording: Recording | str = run.error or _recording(run)
-        if isinstance(recording, str):
-            missing[name] = recording
+            self.missing[name] = "no time was left"
+            return
+        if self.progress is not None:
+            self.progress(f"{name} run" + (f", {sum(len(e.tokens) for e in exchanges)} tokens" if exchanges else ""))
+        run: Run = self.runner.run(
+            self.settled.made, self.settled.workspace, stream, left, rows=rows, exchanges=exchanges
+        )  # fmt: skip
+        if run.error:
+            self.missing[name] = run.error
         else:
-            found[name] = recording
-    return found, missing
+            self.runs[name] = run.recorded
+
+    @property
+    def _stream(self) -> Stream:
+        s = self.streams
+        return Stream(s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary)
 
 
-def _recording(run: Run) -> Recording | str:
-    """What was recorded, or why it can't be trusted."""
-    try:
-        return read(run.recorded)
-    except ValueError as error:
-        return f"what was recorded is not whole: {error}"
+def _moved(measured: Measured) -> bool:
+    """Whether there is anything that a null run has to tell from noise.
 
-
-def _measure(facts: Facts, settled: Settled, runs: Runs) -> Measured:
-    streams = settled.workspace.streams
-    stream = Stream(
-        streams.base, streams.future, streams.target, streams.P, streams.Q, streams.bytes_,
-        settled.made.layout.vocabulary,
-    )  # fmt: skip
-    return measure(runs, stream, _claimed(facts))
+    Runs on streams that differ from some position on are a control of their own where nothing before it changed.
+    """
+    return any(m.noise != 0.0 for m in measured.measurements if m.kind is Kind.DETERMINISM) or any(
+        m.holds is not Holds.YES for m in measured.measurements if m.kind in (Kind.FUTURE_FLIP, Kind.TARGET_FLIP)
+    )
 
 
 def _claimed(facts: Facts) -> Claim:

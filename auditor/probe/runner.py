@@ -9,16 +9,18 @@ from pathlib import Path
 from types import TracebackType
 
 from auditor.limits.scratch import Scratch
-from auditor.probe.job import Account, Failure, split
+from auditor.probe.job import Account, Exchange, Failure, split
+from auditor.probe.measure.confined import TARGET as _MEASURE
 from auditor.probe.model import Isolation
 from auditor.probe.plan import Made
 from auditor.probe.sandbox import Jail, Limits, Policy
-from auditor.probe.scene import Workspace
+from auditor.probe.scene import Tokens, Workspace
 from auditor.submission import Submission
 
 _TARGET, _COLD = "auditor.probe.stage.run:perform", "auditor.probe.cold:perform"
-_PRELOAD = ("auditor.probe.stage.preload",)
-_FRAME_BYTES = 600 << 20  # of one run's recording
+_PRELOAD = ("auditor.probe.stage.preload", "auditor.probe.measure.confined")
+_FRAME_BYTES = 192 << 20  # of one run's recording
+_MEASURING = Limits(cpu_seconds=60, wall_seconds=120, memory_bytes=3 << 30, frame_bytes=8 << 20)
 _LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the script
 
 
@@ -83,14 +85,21 @@ class Runner:
     def isolation(self) -> Isolation:
         return self._jail.isolation
 
-    def run(self, made: Made, workspace: Workspace, stream: str, seconds: float, record: bool = True) -> Run:
-        """One run on the stream of that name ("base", "future", "target"), of at most so many seconds."""
-        scene = self._scenes / stream
+    def run(
+        self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool = True,
+        rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = (),
+    ) -> Run:  # fmt: skip
+        """One run on that stream, of at most so many seconds. `rows`: recorded rows whose distribution is wanted."""
+        scene = self._scenes / "scene"  # always the same name: a run is not to know which it is
         shutil.rmtree(scene, ignore_errors=True)
         scene.mkdir()
-        workspace.write(scene, getattr(workspace.streams, stream))
-        job = replace(made.job, root=str(self.root), scene=str(scene), record=record)
-        limits = replace(self._limits, wall_seconds=seconds, cpu_seconds=seconds + 5)
+        workspace.write(scene, stream)
+        job = replace(
+            made.job, root=str(self.root), scene=str(scene), record=record, rows=rows, exchanges=exchanges
+        )  # fmt: skip
+        limits = replace(
+            self._limits, wall_seconds=seconds, cpu_seconds=seconds + 5, forks=bool(exchanges)
+        )  # fmt: skip
         ended = self._jail.call(self._target, job.to_bytes(), limits=limits)
         trouble = ended.tampered or (_trouble(ended.reason) if ended.status != "ended" else "")
         account, recorded = split(() if ended.tampered else ended.frames)
@@ -98,6 +107,13 @@ class Runner:
             message, source = self._plain(account.failure.message), self._plain(account.failure.source)
             account = replace(account, failure=replace(account.failure, message=message, source=source))
         return Run(account, tuple(recorded), self._plain(trouble))
+
+    def measuring(self, argument: bytes) -> tuple[bytes, ...]:
+        """The answer of a process beside no submission. Raises ValueError where it exceeds its limits."""
+        ended = self._jail.call(_MEASURE, argument, limits=_MEASURING)
+        if ended.status != "ended" or ended.tampered:
+            raise ValueError(f"what was recorded could not be measured: {ended.tampered or _trouble(ended.reason)}")
+        return ended.frames
 
     def _plain(self, text: str) -> str:
         """Without the names of this jail's folders, which are other ones each time: both the submission's and the

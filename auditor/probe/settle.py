@@ -31,7 +31,7 @@ class Settled:
 
 def settle(
     runner: Runner, facts: Facts, seconds: float, *, what: str, plan: Plan | None = None, record: bool = True,
-    progress: Callable[[str], None] | None = None,
+    seed: int = 0, progress: Callable[[str], None] | None = None,
 ) -> Settled:  # fmt: skip
     """At most `MOST_TRIES` runs in at most so many seconds. `what` names them to whoever is waiting."""
     plan, attempts = plan or Plan(), list[Attempt]()
@@ -40,9 +40,9 @@ def settle(
         if progress is not None:
             progress(f"{what}, attempt {len(attempts) + 1}" if attempts else what)
         made = make(facts, plan)
-        workspace = Workspace(made.layout)
+        workspace = Workspace(made.layout, seed)
         left = max(1.0, deadline - time.monotonic())
-        run = runner.run(made, workspace, "base", left, record=record)
+        run = runner.run(made, workspace, workspace.streams.base, left, record=record)
         attempts.append(Attempt(made.changed, run.error, _location(facts, run)))
         settled = Settled(run, made, workspace, tuple(attempts))
         if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or time.monotonic() >= deadline:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from auditor.probe.job import Scalar
 
 Number = int | float
+FULL_STREAM = 62_021_632
+"""Tokens of the full validation set under the challenge's tokenizer of 1,024 pieces."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,12 @@ def _hashed(value: int, own: Measures, scale: Scale) -> int:
     return value if value <= 0 else min(value, 512)
 
 
+def _buckets(value: int, own: Measures, scale: Scale) -> int:
+    """Count tables: as full as at full size, so that what shares a bucket there does so here."""
+    wanted = max(64, value * scale.stream // FULL_STREAM)
+    return min(value, 1 << (wanted - 1).bit_length())
+
+
 def _every(value: int, own: Measures, scale: Scale) -> int:
     return min(value, 1)
 
@@ -184,7 +192,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"(EMBEDDING|EMBED)_DIM|MLP_(HIDDEN|DIM)(_BASE)?|FFN_DIM|SWIGLU_HALF_DIM|D_FF(_HIDDEN)?|FLOW_.*_DIM", _across),
     (r"VE_DIM|(BI|TRI)GRAM_(HASH_|EMBED_)?DIM|PAIRHASH_DIM|.*_LATENT_DIM|SPARSE_HIDDEN_DIM", _across),
     (r"(BI|TRI|PAIR)(GRAM|HASH)_?(HASH_)?(VOCAB_SIZE|BUCKETS|SIZE)|HASH_EMBED_SIZE|BIGRAM_HASH", _hashed),
-    (r".*BUCKETS", _cap(lambda s: 65536)),
+    (r".*BUCKETS|.*NGRAM.*(HASH|TABLE)_?SIZE", _buckets),
     (r".*(LORA|LM|ADAPTER)_RANK", _cap(lambda s: 4)),
     (r".*EPOCHS", _cap(lambda s: s.passes)),
     (r".*(SLOT|TTT|ETLB|DISTILL|TEMP_CAL|MIX|CALIB|REFINE|INNER).*_(STEPS|ITERS?)", _cap(lambda s: s.inner)),

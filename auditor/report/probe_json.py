@@ -28,6 +28,7 @@ def as_dict(probe: Probe, agreement: Sequence[Agreement]) -> dict[str, Any]:
             "missing": list(probe.isolation.missing),
             "unsafe": probe.isolation.unsafe,
         },
+        "seed": probe.seed,
     }
 
 
@@ -44,6 +45,18 @@ def _measurement(m: Measurement) -> dict[str, Any]:
         "flipped": m.flipped,
         "witnesses": [_witness(w) for w in m.witnesses],
         "profile": [[position, number(change)] for position, change in m.profile],
+        "total": number(m.total),
+        "terms": [
+            {
+                "position": t.position,
+                "token": t.token,
+                "piece": t.piece,
+                "chosen": t.chosen,
+                "probability": number(t.probability),
+                "model": number(t.model),
+            }
+            for t in m.terms
+        ],
     }
 
 

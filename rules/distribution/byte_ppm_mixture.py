@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Mapping
 
 from auditor.findings import Outcome, Ruling, Step, found, passed
-from auditor.rule import Example, Facts, Rule
+from auditor.probe.model import Kind
+from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.distribution._mixed import is_score, mixtures, printed_lines
 from rules.examples.folders import SCORING, folder, log, script
 from rules.findings import shown
@@ -223,5 +224,6 @@ RULE = Rule(
         Example("switched off", "inactive", _example(_PPM, "0"), Outcome.PASS),
         Example("the token model alone", "legal", folder(), Outcome.PASS),
     ),
+    behaviour=Behaviour(shown_by=(Kind.EXCHANGE,), breaks=("C2",)),
     not_decidable="a byte model whose source is not in the folder; scores below 1.0 with a token model hint at one",
 )

@@ -215,10 +215,6 @@ RULE = Rule(
         ),
         Example("no hints", "legal", folder(), Outcome.NOT_APPLICABLE),
     ),
-    behaviour=Behaviour(
-        shown_by=(Kind.TARGET_FLIP,),
-        breaks=("C1",),
-        blind="a gate on the target changes no other score, and compiled helpers are not run",
-    ),
+    behaviour=Behaviour(shown_by=(Kind.EXCHANGE, Kind.TARGET_FLIP), breaks=("C2", "C1")),
     not_decidable="a helper that is shipped as a binary only; the counters in the logs see those",
 )

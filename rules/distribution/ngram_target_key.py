@@ -67,10 +67,6 @@ RULE = Rule(
         Example("order 0", "inactive", folder(target_key(0)), Outcome.PASS),
         Example("no n-grams", "legal", folder(), Outcome.PASS),
     ),
-    behaviour=Behaviour(
-        shown_by=(Kind.TARGET_FLIP,),
-        breaks=("C1",),
-        blind="a key of context and target changes no other score, and no row over the vocabulary is made",
-    ),
+    behaviour=Behaviour(shown_by=(Kind.EXCHANGE, Kind.TARGET_FLIP), breaks=("C2", "C1")),
     not_decidable="tables in compiled helpers, whose keys only a run can show",
 )

@@ -136,10 +136,6 @@ RULE = Rule(
         ),
         Example("no mixture", "legal", folder(), Outcome.NOT_APPLICABLE),
     ),
-    behaviour=Behaviour(
-        shown_by=(Kind.TARGET_FLIP,),
-        breaks=("C1",),
-        blind="a weight chosen by the realised byte changes no other score",
-    ),
+    behaviour=Behaviour(shown_by=(Kind.EXCHANGE, Kind.TARGET_FLIP), breaks=("C2", "C1")),
     not_decidable="a gate computed in another file than the mixture",
 )

@@ -164,9 +164,9 @@ RULE = Rule(
         Example("order 0", "inactive", folder(target_key(0)), Outcome.PASS),
     ),
     behaviour=Behaviour(
-        shown_by=(Kind.NORMALIZATION,),
-        stands_for=(Kind.NORMALIZATION,),
-        blind="only rows that are read off a whole distribution are summed, a number made for the target alone is none",
+        shown_by=(Kind.EXCHANGE, Kind.NORMALIZATION),
+        breaks=("C2",),
+        stands_for=("C2", Kind.EXCHANGE, Kind.NORMALIZATION),
     ),
-    not_decidable="the sum over the vocabulary itself, which only a run can show",
+    not_decidable="the sum over the vocabulary itself, which only a run can show (--probe, by exchange)",
 )

@@ -497,3 +497,16 @@ def flood(argument: bytes, channel: Any) -> None:
 def many_frames(argument: bytes, channel: Any) -> None:
     for serial in range(int(argument)):
         channel.send(serial.to_bytes(4, "big") * (serial % 1000))
+
+
+def fork_and_settle(argument: bytes, channel: Any) -> None:
+    """A call that may fork does, and sends from there; the fork gives that up and tries again."""
+    from auditor.probe.sandbox.forks import settle
+
+    pid = os.fork()
+    if pid == 0:
+        settle()
+        _tell(channel, fork=lambda: os.fork(), kill=lambda: os.kill(os.getppid(), signal.SIGTERM))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    channel.send(b"after")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import io
 import os
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -438,6 +437,48 @@ finally:
 """
 
 
+_ROWS = """
+loss_sum, tokens, nbytes = 0.0, 0, 0.0
+val_np = val.numpy().copy()
+pairs, before = np.zeros((V, V)), np.zeros(V)
+for start in range(0, N, 50):
+    end = min(start + 50, N)
+    x, y = pair(start, end)
+    with torch.no_grad():
+        nll = F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="none").double().numpy()
+    p = np.exp(-nll)
+    prev, cur = val_np[start:end], val_np[start + 1 : end + 1]
+    {mix}
+    loss_sum += float((-np.log(p)).sum())
+    tokens += end - start
+    np.add.at(pairs, (prev, cur), 1)
+    np.add.at(before, prev, 1)
+report("final_mixture", loss_sum, tokens, byte_count(val[1:]).item())
+"""
+"""`mix` makes of the model's probabilities `p` those that are scored; `pairs` and `before` are counts so far."""
+MIXTURES: dict[str, tuple[bool, str]] = {
+    "counts with a weight of the context": (True, """
+    there = before[prev] > 0
+    p = np.where(there, 0.6 * p + 0.4 * pairs[prev, cur] / np.maximum(before[prev], 1), p)"""),
+    "smoothed counts": (True, "p = 0.5 * p + 0.5 * (pairs[prev, cur] + 0.1) / (before[prev] + 0.1 * V)"),
+    "a hint over the vocabulary": (True, """
+    hint = pairs[prev].argmax(1)
+    with torch.no_grad():
+        row = torch.softmax(model.forward_logits(x)[0], -1).double().numpy()
+    given = row[np.arange(len(prev)), hint]
+    p = np.where(cur == hint, p * 3.0, p) / (1.0 + 2.0 * given)"""),
+    "a gate on the token's count": (False, """
+    seen = pairs[prev, cur] > 0
+    p = np.where(seen, 0.3 * p + 0.7 * pairs[prev, cur] / np.maximum(before[prev], 1), p)"""),
+    "one bucket for many": (False, """
+    share = pairs[prev].reshape(-1, V // 8, 8).sum(2)[np.arange(len(prev)), cur // 8]
+    p = np.where(before[prev] > 0, 0.4 * p + 0.6 * share / np.maximum(before[prev], 1), p)"""),
+    "the better of two": (False, "p = np.maximum(p, pairs[prev, cur] / np.maximum(before[prev], 1))"),
+    "a power": (False, "p = p**0.8"),
+}  # fmt: skip
+SAMPLES |= {name: _ROWS.format(mix=mix.strip()) for name, (_, mix) in MIXTURES.items()}
+
+
 @dataclass
 class Frames:
     """A channel that keeps what it is sent."""
@@ -462,8 +503,35 @@ def true_bytes(stream: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (stream % 7 + 1).astype(np.int64)
 
 
-def run(name: str, stream: np.ndarray[Any, Any], folder: Path, environment: Mapping[str, str] | None = None) -> Any:
+@dataclass
+class Written:
+    """A channel into a file, which forks of the run write to as well."""
+
+    path: Path
+
+    def send(self, frame: bytes) -> None:
+        with self.path.open("ab", buffering=0) as file:
+            file.write(len(frame).to_bytes(8, "little") + frame)
+
+    @property
+    def sent(self) -> list[bytes]:
+        data, frames, at = self.path.read_bytes(), list[bytes](), 0
+        while at < len(data):
+            size = int.from_bytes(data[at : at + 8], "little")
+            frames.append(data[at + 8 : at + 8 + size])
+            at += 8 + size
+        return frames
+
+
+def run(name: str, stream: np.ndarray[Any, Any], folder: Path) -> Any:
     """The recording of one run of a sample. Needs torch."""
+    from auditor.probe import record
+
+    return record.read(frames(name, stream, folder))
+
+
+def frames(name: str, stream: np.ndarray[Any, Any], folder: Path, **how: Any) -> list[bytes]:
+    """What the recorder sends of one run. `how`: as `record.install` takes it."""
     import torch
 
     from auditor.probe import record
@@ -474,8 +542,10 @@ def run(name: str, stream: np.ndarray[Any, Any], folder: Path, environment: Mapp
     np.save(folder / "stream.npy", stream)
     os.environ["SAMPLE_STREAM"] = str(folder / "stream.npy")
     tree = record.instrument(ast.parse(path.read_text()), "train_gpt.py")
-    channel, out = Frames(), io.StringIO()
-    recorder = record.install(channel, root=str(folder))
+    written = folder / "frames"
+    written.unlink(missing_ok=True)
+    channel, out = Written(written), io.StringIO()
+    recorder = record.install(channel, root=str(folder), **how)
     try:
         with redirect_stdout(out):
             exec(compile(tree, str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
@@ -484,4 +554,4 @@ def run(name: str, stream: np.ndarray[Any, Any], folder: Path, environment: Mapp
             recorder.printed(line)
         recorder.stop()
         recorder.close()
-    return record.read(channel.sent)
+    return channel.sent

@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
+from auditor.probe.measure.exchange import Asked, Tried, exchange, place_of
 from auditor.probe.measure.flips import Flip, determinism, flipped
 from auditor.probe.measure.runs import Claim, Read, Runs, Stream
-from auditor.probe.model import Holds, Kind, Measurement
+from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import Recording
 
-__all__ = ["Claim", "Measured", "Runs", "Stream", "measure"]
+__all__ = ["Claim", "Measured", "Request", "Runs", "Stream", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Tokens that forks of the null run were to try at a position, and why each; or why none could be."""
+
+    position: int
+    chosen: Mapping[int, Chosen] = field(default_factory=dict)
+    pieces: Mapping[int, str] = field(default_factory=dict)
+    whole: bool = False  # the whole vocabulary
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All six measurements in the order of `Kind`; `labels`: the printed figures, the claimed one first."""
+    """All measurements in the order of `Kind`; `labels`: the printed figures, the claimed one first."""
 
     measurements: tuple[Measurement, ...]
     labels: tuple[str, ...]
     losses_recorded: int
 
 
-def measure(runs: Runs, stream: Stream, claim: Claim) -> Measured:
+def measure(runs: Runs, stream: Stream, claim: Claim, requests: Sequence[Request] = ()) -> Measured:
     base = Read(runs.base, stream.base, claim.label, stream.bytes_)
     label = base.figure.label if base.figure else claim.label
     null = Read(runs.null, stream.base, label, stream.bytes_, base) if runs.null else None
     control, noise = determinism(base, null, _why(runs, "null"))
+    if noise is None:
+        control, noise = _implied(runs, base, stream, label, control)
     measurements: tuple[Measurement, ...] = (
         _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise),
         _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise),
         score_count(base),
         reported_number(base),
         normalization(base),
+        exchange(base, [_asked(runs, base, stream, label, one) for one in requests]),
         control,
     )
     if base.figure is not None and not base.certain:
@@ -41,6 +57,41 @@ def measure(runs: Runs, stream: Stream, claim: Claim) -> Measured:
         measurements = tuple(_assumed(m, label) for m in measurements)
     labels = [label, *(f.label for f in base.figures)] if base.figure else []
     return Measured(measurements, tuple(dict.fromkeys(name for name in labels if name)), runs.base.losses_recorded)
+
+
+def _implied(
+    runs: Runs, base: Read, stream: Stream, label: str, control: Measurement
+) -> tuple[Measurement, float | None]:  # fmt: skip
+    """Without a null run: scores before a flip that are the same to the last bit in two runs are a control as well."""
+    for recording, tokens, first in ((runs.future, stream.future, stream.P), (runs.target, stream.target, stream.Q)):
+        if recording is None:
+            continue
+        found, noise = determinism(base, Read(recording, tokens, label, None, base), "", before=first)
+        if noise == 0.0:
+            return found, noise
+    return control, None
+
+
+def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request) -> Asked:
+    """What became of a request, with what whole runs say of the same tokens."""
+    place = place_of(base, request.position)
+    chosen, pieces = dict(request.chosen), dict(request.pieces)
+    if place is None or request.missing:
+        why = request.missing or f"the score of position {request.position:,} is not known for certain"
+        return Asked(request.position, chosen, (), pieces, {}, request.whole, why)
+    sent = runs.null.exchanged if runs.null else ()
+    tried = {
+        e.token: Tried(e.token, e.target, e.loss, e.score * place.factor)
+        for e in sent
+        if e.position == request.position and e.token in chosen
+    }
+    known = {int(stream.base[request.position]): place.score}
+    if runs.target is not None and request.position == stream.Q:
+        other = place_of(Read(runs.target, stream.target, label, None, base), request.position)
+        if other is not None:
+            known[int(stream.target[request.position])] = other.score
+    missing = "" if tried or runs.null else _why(runs, "null")
+    return Asked(request.position, chosen, tuple(tried.values()), pieces, known, request.whole, missing)
 
 
 def _other_figure(found: Measurement, claimed: str, printed: str) -> Measurement:

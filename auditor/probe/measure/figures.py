@@ -55,6 +55,7 @@ class Scores:
     site: NDArray[np.int64]  # of the sum that took the row
     own: NDArray[np.bool_]  # whether `value` was computed from the recorded loss rather than being it
     taken: NDArray[np.int64]  # when the sum took it, in the sequence of the recording
+    node: NDArray[np.int64]  # the sum that took it
     constant: float
     number: int = -1  # which of the numbers that left torch this is
     scaled: bool = False  # whether factors were taken for part of the scores
@@ -213,7 +214,7 @@ class Graph:
         if not parts:
             return None
         recording, leaves = self.recording, self.recording.leaves
-        rows, weights, values, sites, taken = [], [], [], [], []
+        rows, weights, values, sites, taken, nodes = [], [], [], [], [], []
         for i, share in parts:
             entries = slice(int(leaves["start"][i]), int(leaves["start"][i] + leaves["count"][i]))
             rows.append(recording.entry_row[entries])
@@ -221,10 +222,14 @@ class Graph:
             values.append(recording.entry_value[entries])
             sites.append(np.full(int(leaves["count"][i]), int(leaves["site"][i])))
             taken.append(np.full(int(leaves["count"][i]), int(leaves["sequence"][i])))
+            nodes.append(np.full(int(leaves["count"][i]), int(leaves["node"][i])))
         row, value = np.concatenate(rows), np.concatenate(values)
         own = ~np.isnan(value)
         value = np.where(own, value, recording.loss[row])
-        return Scores(row, np.concatenate(weights), value, np.concatenate(sites), own, np.concatenate(taken), constant)
+        return Scores(
+            row, np.concatenate(weights), value, np.concatenate(sites), own, np.concatenate(taken),
+            np.concatenate(nodes), constant,
+        )  # fmt: skip
 
 
 def _adds_up(scores: Scores, value: float) -> bool:

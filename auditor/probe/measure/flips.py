@@ -35,8 +35,13 @@ class Flip:
     last: int
 
 
-def determinism(base: Read, null: Read | None, why: str) -> tuple[Measurement, float | None]:
-    """The null control, and its noise in nats; None where there was no second run."""
+def determinism(
+    base: Read, null: Read | None, why: str, before: int | None = None
+) -> tuple[Measurement, float | None]:  # fmt: skip
+    """The null control, and its noise in nats; None where there was no second run.
+
+    `before`: the runs are on the same stream up to there alone.
+    """
     kind = Kind.DETERMINISM
     if null is None:
         return Measurement(kind, Holds.UNKNOWN, why), None
@@ -45,6 +50,8 @@ def determinism(base: Read, null: Read | None, why: str) -> tuple[Measurement, f
     if first is None or second is None:
         first, second = other_series(base), other_series(null)
     pairs = paired(first, second)
+    if before is not None:
+        pairs = pairs.where(pairs.position < before)
     if not len(pairs.position):
         return Measurement(kind, Holds.UNKNOWN, "no score of the stream was recorded"), None
     change = pairs.change

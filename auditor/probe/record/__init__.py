@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from auditor.probe.job import Exchange
 from auditor.probe.record.recording import Recording, read
 from auditor.probe.record.syntax import instrument as _instrument
 
@@ -15,11 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "install", "instrument", "read"]
 
 
-def install(channel: Channel, *, root: str) -> Recorder:
-    """Starts recording in this process, for good. Needs torch."""
+def install(
+    channel: Channel, *, root: str, whole: Iterable[int] = (), exchanges: tuple[Exchange, ...] = (),
+    settle: Callable[[], None] = lambda: None,
+) -> Recorder:  # fmt: skip
+    """Starts recording in this process, for good. Needs torch.
+
+    `whole`: rows whose distribution over the vocabulary is written down. `exchanges`: tokens to be tried in forks,
+    which call `settle` first.
+    """
+    from auditor.probe.record.exchange import Forks
     from auditor.probe.record.recorder import install as start
 
-    return start(channel, root=root)
+    watcher = Forks(exchanges, channel, settle) if exchanges else None
+    return start(channel, root=root, whole=whole, watcher=watcher)
 
 
 def instrument(tree: ast.Module, path: str) -> ast.Module:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 FRAME_BYTES = 8 * 1024 * 1024
 """Of one frame at most."""
 
+_ARRAYS = 16  # of one frame at most
 _DTYPES = {"<i4", "<i8", "<f8", "<f4", "|u1"}
 
 
@@ -42,14 +43,21 @@ def unpack(frame: bytes) -> Frame:
         raise ValueError("a frame of the recording is too large")
     try:
         (length,) = struct.unpack_from("<I", frame)
+        if length > len(frame) - 4:
+            raise ValueError("a frame of the recording is shorter than its header")
         header = json.loads(frame[4 : 4 + length])
         kind, data, described = header["kind"], header["data"], header["arrays"]
+        if not isinstance(described, list) or len(described) > _ARRAYS:
+            raise ValueError("a frame of the recording holds too many arrays")
         arrays: dict[str, NDArray[Any]] = {}
         offset = 4 + length
         for name, dtype, count in described:
-            if dtype not in _DTYPES or not isinstance(count, int) or count < 0:
+            if dtype not in _DTYPES or type(count) is not int or not 0 <= count <= len(frame):
                 raise ValueError("a frame of the recording holds an unknown array")
-            arrays[str(name)] = np.frombuffer(frame, dtype=dtype, count=count, offset=offset)
+            # One without elements would be taken for all that is left.
+            arrays[str(name)] = (
+                np.frombuffer(frame, dtype=dtype, count=count, offset=offset) if count else np.zeros(0, dtype=dtype)
+            )
             offset += arrays[str(name)].nbytes
     except (struct.error, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("a frame of the recording cannot be read") from error

@@ -19,12 +19,14 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
+    "**": operator.pow,
 }
 _IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.iadd,
     "-": operator.isub,
     "*": operator.imul,
     "/": operator.itruediv,
+    "**": operator.ipow,
 }
 _FLOATS = frozenset([float, np.float64, np.float32])
 

@@ -24,8 +24,9 @@ def projection(width: int) -> NDArray[Any]:
 
 
 class Losses:
-    def __init__(self, mirrors: Mirrors, site: Callable[[], int]) -> None:
-        self.mirrors, self.site = mirrors, site
+    def __init__(self, mirrors: Mirrors, site: Callable[[], int], whole: frozenset[int] = frozenset()) -> None:
+        """`whole`: rows whose distributions are written down."""
+        self.mirrors, self.site, self.whole = mirrors, site, whole
         self._projections: dict[int, NDArray[Any]] = {}
 
     def cross_entropy(self, func: Any, args: Any, kwargs: dict[str, Any], out: Tensor) -> None:
@@ -49,6 +50,7 @@ class Losses:
         ids = self._write(target, rows, digests, norms, bool(out.requires_grad), NLL if is_log else CROSS_ENTROPY)
         if ids is None:
             return
+        self._wanted(ids, flat, log=True)
         if reduction == "none":
             self.mirrors.put(out, Mirror(ids.reshape(out.shape)))
             return
@@ -75,6 +77,7 @@ class Losses:
         losses = -picked if log is not False else -picked.log()
         ids = self._write(index, losses, self._digests(flat), norms, bool(out.requires_grad), GATHER)
         if ids is not None:
+            self._wanted(ids, flat, log=log is not False)
             # The sign and, for probabilities, the logarithm are still to come: whatever is summed is written down then.
             self.mirrors.put(out, Mirror(ids.reshape(out.shape), 1.0, own=True))
 
@@ -90,6 +93,13 @@ class Losses:
             targets, losses, digests, norms, site=self.site(), grad=grad, width=width, kind=kind
         )
         return None if first < 0 else torch.arange(first, first + len(targets), dtype=torch.int64)
+
+    def _wanted(self, ids: Tensor, flat: Tensor, *, log: bool) -> None:
+        numbers = ids.reshape(-1).tolist()
+        for row in self.whole.intersection(range(numbers[0], numbers[-1] + 1) if numbers else ()):
+            values = flat[row - numbers[0]].double()
+            values = torch.log_softmax(values if log else values.log(), dim=-1)
+            self.mirrors.tape.whole(row, values.numpy())
 
     def _digests(self, flat: Tensor) -> NDArray[Any]:
         width = flat.shape[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from auditor.probe.record.hooks import Hooks
 from auditor.probe.record.mode import Recording
 from auditor.probe.record.syntax import PROBE
-from auditor.probe.record.tape import Channel, Tape
+from auditor.probe.record.tape import Channel, Tape, Watcher
 
 _FIGURE = re.compile(r"bpb|loss|bits|nll", re.IGNORECASE)
 _LINE_LENGTH = 2000
@@ -25,13 +25,16 @@ _FRAMES = 4  # of the submission, kept for each call site
 
 
 class Recorder:
-    """Alive for one run. `root`: the folder whose frames are the submission's."""
+    """Alive for one run. `root`: the folder whose frames are the submission's; `whole`: rows wanted whole."""
 
-    def __init__(self, channel: Channel, root: str) -> None:
+    def __init__(
+        self, channel: Channel, root: str, whole: Iterable[int] = (), watcher: Watcher | None = None
+    ) -> None:  # fmt: skip
         self.tape = Tape(channel)
+        self.tape.watcher = watcher
         self.root = root.rstrip("/") + "/"
         self.lines = 0
-        self.mode = Recording(self.tape, self._site)
+        self.mode = Recording(self.tape, self._site, frozenset(whole))
 
     def start(self) -> None:
         setattr(builtins, PROBE, Hooks(self.mode.mirrors, self.mode.arrays))
@@ -90,8 +93,10 @@ class Recorder:
         return self.tape.site(tuple(frames))
 
 
-def install(channel: Channel, *, root: str) -> Recorder:
+def install(
+    channel: Channel, *, root: str, whole: Iterable[int] = (), watcher: Watcher | None = None
+) -> Recorder:  # fmt: skip
     """Starts recording. After the fake world, before the script: what is wrapped is what is there now."""
-    recorder = Recorder(channel, root)
+    recorder = Recorder(channel, root, whole, watcher)
     recorder.start()
     return recorder

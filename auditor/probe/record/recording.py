@@ -1,7 +1,12 @@
-"""A recording as the parent reads it: numpy arrays, no torch, nothing trusted but its shape."""
+"""A recording as it is read: numpy arrays, no torch, nothing trusted but its shape.
+
+Whoever sends it runs the submission. Every count, offset and number of a row or node is checked against what there is
+before anything is allocated by it; sums of counts cannot wrap, since each count is bounded first.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +18,20 @@ from auditor.probe.record.frames import Frame, unpack
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_SITES, _LINES, _EXCHANGED, _WHOLE = 100_000, 20_000, 200_000, 16  # of each at most
+_TEXT = 4_000  # characters of a line, path or name
+_LARGEST_VOCABULARY = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A token tried at a position: the target that was scored, the model's own loss, the score as it was summed."""
+
+    position: int
+    token: int
+    target: int
+    loss: float
+    score: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,8 @@ class Recording:
     closed: bool
     truncated: bool
     faults: tuple[tuple[str, int], ...] = ()
+    exchanged: tuple[Exchanged, ...] = ()
+    whole: tuple[tuple[int, Floats], ...] = ()  # a row and ln p of every token there
 
     @property
     def losses_recorded(self) -> int:
@@ -82,18 +103,59 @@ def read(frames: Iterable[bytes]) -> Recording:
         frame = unpack(raw)
         parts.setdefault(frame.kind, []).append(frame)
     tables = {kind: _table(parts.get(kind, []), columns) for kind, columns in _TABLES.items()}
-    end: dict[str, Any] = {}
-    sites: dict[int, tuple[tuple[str, int, str], ...]] = {}
+    for kind, most in (("site", _SITES), ("line", _LINES), ("exchange", _EXCHANGED), ("whole", _WHOLE), ("end", 1)):
+        if len(parts.get(kind, ())) > most:
+            raise ValueError(f"a recording has more than {most:,} frames of the kind {kind}")
     try:
-        for frame in parts.get("end", []):
-            end = dict(frame.data)
-        for frame in parts.get("site", []):
-            sites[int(frame.data[0])] = tuple((str(p), int(n), str(f)) for p, n, f in frame.data[1])
-        lines = tuple((int(frame.data[0]), str(frame.data[1])) for frame in parts.get("line", []))
-        faults = tuple((str(what), int(count)) for what, count in end.get("faults", ()))
-    except (TypeError, ValueError, IndexError) as error:
+        end: dict[str, Any] = dict(parts["end"][0].data) if "end" in parts else {}
+        sites = {_whole(f.data[0]): _site(f.data[1]) for f in parts.get("site", ())}
+        lines = tuple((_whole(f.data[0]), str(f.data[1])[:_TEXT]) for f in parts.get("line", ()))
+        faults = tuple((str(what)[:_TEXT], _whole(count)) for what, count in end.get("faults", ())[:100])
+        exchanged = tuple(_exchanged(f.data) for f in parts.get("exchange", ()))
+        whole = tuple(_distribution(f) for f in parts.get("whole", ()))
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise ValueError("a frame of the recording cannot be read") from error
-    return _assemble(tables, lines, sites, "end" in parts, bool(end.get("truncated")), faults)
+    said = _Said(lines, sites, "end" in parts, bool(end.get("truncated")), faults, exchanged, whole)
+    return _assemble(tables, said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a recording holds besides its tables."""
+
+    lines: tuple[tuple[int, str], ...]
+    sites: dict[int, tuple[tuple[str, int, str], ...]]
+    closed: bool
+    truncated: bool
+    faults: tuple[tuple[str, int], ...]
+    exchanged: tuple[Exchanged, ...]
+    whole: tuple[tuple[int, Floats], ...]
+
+
+def _whole(value: object) -> int:
+    """A whole number that fits where it is going. Raises ValueError otherwise."""
+    if type(value) is not int or not -(1 << 62) < value < 1 << 62:
+        raise ValueError("a number of the recording is none")
+    return value
+
+
+def _site(frames: Any) -> tuple[tuple[str, int, str], ...]:
+    return tuple((str(p)[:_TEXT], _whole(n), str(f)[:_TEXT]) for p, n, f in frames[:16])
+
+
+def _exchanged(data: Any) -> Exchanged:
+    position, token, target, loss, score = data
+    found = Exchanged(_whole(position), _whole(token), _whole(target), float(loss), float(score))
+    if not (math.isfinite(found.loss) and math.isfinite(found.score)):
+        raise ValueError("an exchanged token has no score")
+    return found
+
+
+def _distribution(frame: Frame) -> tuple[int, Floats]:
+    values = frame.arrays["values"].astype(np.float64)
+    if len(values) > _LARGEST_VOCABULARY or abs(float(np.exp(values).sum()) - 1.0) > 1e-3:
+        raise ValueError("a distribution of the recording is none")
+    return _whole(frame.data), values
 
 
 def _table(frames: list[Frame], columns: tuple[tuple[str, type], ...]) -> dict[str, NDArray[Any]]:
@@ -102,36 +164,32 @@ def _table(frames: list[Frame], columns: tuple[tuple[str, type], ...]) -> dict[s
         held = [f.arrays[name] for f in frames if name in f.arrays]
         if len(held) != len(frames):
             raise ValueError("a frame of the recording lacks a column")
-        table[name] = np.concatenate(held).astype(dtype) if held else np.zeros(0, dtype=dtype)
+        with np.errstate(invalid="ignore"):
+            table[name] = np.concatenate(held).astype(dtype) if held else np.zeros(0, dtype=dtype)
     if len({len(column) for column in table.values()}) > 1:
         raise ValueError("the columns of a recording differ in length")
     return table
 
 
-def _assemble(
-    tables: dict[str, dict[str, NDArray[Any]]],
-    lines: tuple[tuple[int, str], ...],
-    sites: dict[int, tuple[tuple[str, int, str], ...]],
-    closed: bool,
-    truncated: bool,
-    faults: tuple[tuple[str, int], ...],
-) -> Recording:
+def _assemble(tables: dict[str, dict[str, NDArray[Any]]], said: _Said) -> Recording:
     rows, batches, leaves, sums = (tables[k] for k in ("rows", "batches", "leaves", "sums"))
     count, entries = len(rows["target"]), tables["entries"]["row"]
-    known = int(batches["count"].sum())
-    if known != count:
+    if _total(batches["count"], count) != count:
         raise ValueError("a recording's batches do not add up to its rows")
+    if (batches["first"] != _starts(batches["count"])).any() or (batches["width"] < 0).any():
+        raise ValueError("a recording's batches do not follow each other")
     if len(entries) and (entries.min() < 0 or entries.max() >= max(count, 1)):
         raise ValueError("a recording refers to a row that it does not hold")
-    leaves["start"], sums["start"] = _starts(leaves["count"]), _starts(sums["count"])
-    if int(leaves["count"].sum()) != len(entries) or any((t["count"] < 0).any() for t in (batches, leaves, sums)):
+    if _total(leaves["count"], len(entries)) != len(entries):
         raise ValueError("a recording's leaves do not add up to its entries")
+    if _total(sums["count"], len(tables["terms"]["node"])) != len(tables["terms"]["node"]):
+        raise ValueError("a recording's sums do not add up to their terms")
+    _check_nodes(tables)
+    leaves["start"], sums["start"] = _starts(leaves["count"]), _starts(sums["count"])
     many = np.repeat(np.isnan(leaves["weight"]), leaves["count"])
     own = np.repeat(leaves["own"] != 0, leaves["count"])
-    if many.sum() != len(tables["weights"]["weight"]):
-        raise ValueError("a recording's leaves do not add up to its entries")
-    if own.sum() != len(tables["values"]["value"]) or int(sums["count"].sum()) != len(tables["terms"]["node"]):
-        raise ValueError("a recording's sums do not add up to their terms")
+    if many.sum() != len(tables["weights"]["weight"]) or own.sum() != len(tables["values"]["value"]):
+        raise ValueError("a recording's leaves do not add up to their values")
     weight = np.repeat(leaves["weight"], leaves["count"])
     weight[many] = tables["weights"]["weight"]
     value = np.full(len(entries), np.nan)
@@ -151,12 +209,31 @@ def _assemble(
         term_factor=tables["terms"]["factor"],
         exits=tables["exits"],
         marks=tables["marks"],
-        lines=lines,
-        sites=sites,
-        closed=closed,
-        truncated=truncated,
-        faults=faults,
+        lines=said.lines,
+        sites=said.sites,
+        closed=said.closed,
+        truncated=said.truncated,
+        faults=said.faults,
+        exchanged=said.exchanged,
+        whole=said.whole,
     )
+
+
+def _total(counts: Ints, most: int) -> int:
+    """Their sum, -1 where one of them is no count of at most `most` things: then the sum cannot wrap."""
+    if not len(counts):
+        return 0
+    return int(counts.sum()) if counts.min() >= 0 and counts.max() <= most else -1
+
+
+def _check_nodes(tables: dict[str, dict[str, NDArray[Any]]]) -> None:
+    """Nodes are numbered from 0 as they are made, each once; what refers to one refers to one that there is."""
+    made = np.concatenate([tables["leaves"]["node"], tables["sums"]["node"]])
+    if not np.array_equal(np.sort(made), np.arange(len(made))):
+        raise ValueError("a recording's nodes are not numbered as they were made")
+    for used in (tables["terms"]["node"], tables["exits"]["node"]):
+        if len(used) and (used.min() < 0 or used.max() >= len(made)):
+            raise ValueError("a recording refers to a node that it does not hold")
 
 
 def _starts(counts: NDArray[Any]) -> Ints:

@@ -6,7 +6,7 @@ import ast
 import re
 
 PROBE = "__golf_probe__"
-_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _METHODS = frozenset(
     ["astype", "copy", "sum", "mean", "clip", "reshape", "ravel", "flatten", "squeeze", "transpose", "dot", "take"]
 )

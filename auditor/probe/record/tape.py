@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from auditor.probe.record.frames import pack
 
-ROWS_AT_MOST = 24_000_000
+ROWS_AT_MOST = 5_000_000
 """Rows and entries of leaves, each, of one run (32 bytes a row)."""
 _PIECE = 200_000  # rows in one frame, of 24 bytes each
 _LINES = 50_000  # of a table in one frame, of at most 56 bytes each
@@ -24,6 +24,16 @@ _MARK_BACKWARD, _MARK_STEP = 1, 2
 
 class Channel(Protocol):
     def send(self, frame: bytes) -> None: ...
+
+
+class Watcher(Protocol):
+    """Told of what is recorded, as it is."""
+
+    def batch(self, tape: Tape, first: int, targets: NDArray[Any], losses: NDArray[Any], sequence: int) -> None: ...
+
+    def leaf(self, node: int, rows: NDArray[Any], values: NDArray[Any] | None) -> None: ...
+
+    def closed(self) -> None: ...
 
 
 class _Columns:
@@ -104,6 +114,7 @@ class Tape:
         self._entry_values = _Stream("values", [("value", "<f8")])
         self._marks = _Columns("marks", [("sequence", "<i8"), ("kind", "<i8")])
         self._closed = False
+        self.watcher: Watcher | None = None
 
     def next(self) -> int:
         self.sequence += 1
@@ -127,10 +138,17 @@ class Tape:
             return -1
         first = self.rows
         self.rows += count
-        self._batches.add(first, count, site, self.next(), grad, width, kind)
+        sequence = self.next()
+        self._batches.add(first, count, site, sequence, grad, width, kind)
         self._rows.add(targets, losses, digests, norms)
         self._flush_when_long()
+        if self.watcher is not None:
+            self.watcher.batch(self, first, targets, losses, sequence)
         return first
+
+    def whole(self, row: int, values: NDArray[Any]) -> None:
+        """The distribution that a row was scored with: ln p of every token of the vocabulary."""
+        self.channel.send(pack("whole", row, {"values": values.astype("<f4")}))
 
     def leaf(self, rows: NDArray[Any], weight: float | NDArray[Any], values: NDArray[Any] | None, site: int) -> int:
         """A weighted sum of rows; `values`: what was summed in their place, None for the losses as recorded."""
@@ -147,6 +165,8 @@ class Tape:
         if values is not None:
             self._entry_values.add(values)
         self._flush_when_long()
+        if self.watcher is not None:
+            self.watcher.leaf(node, rows, values)
         return node
 
     def sum(self, terms: Iterable[tuple[int, float]], constant: float = 0.0) -> int:
@@ -178,6 +198,8 @@ class Tape:
         if self._closed:
             return
         self._closed = True
+        if self.watcher is not None:
+            self.watcher.closed()
         self._flush()
         faults = sorted(self.faults.items())[:50]
         self.channel.send(pack("end", {"rows": self.rows, "truncated": self.truncated, "faults": faults}))

@@ -9,25 +9,28 @@ deceive this very program could send frames of its own; nothing in one process c
 from __future__ import annotations
 
 import hmac
+import mmap
 import os
 import struct
 import threading
 from hashlib import blake2b
 
 _HEAD = struct.Struct(">IQB")  # length of the payload, number of the frame, kind
+_COUNTER = struct.Struct("<Q")
 _CODE_BYTES = 16
 _FRAME, _RETURNED, _RAISED = 0, 1, 2
 KEY_BYTES = 32
 
 
 class Channel:
-    """The end in the run."""
+    """The end in the run. A fork of the run may send as well, one process at a time: they share the numbering."""
 
     __slots__ = ("_code", "_descriptor", "_lock", "_number", "_pipe")
 
     def __init__(self, descriptor: int, key: bytes) -> None:
         keyed = blake2b(key=key, digest_size=_CODE_BYTES)
-        self._descriptor, self._number, self._code = descriptor, 0, keyed.copy
+        self._descriptor, self._code = descriptor, keyed.copy
+        self._number = mmap.mmap(-1, _COUNTER.size)  # shared with forks
         self._pipe = _identity(descriptor)
         self._lock = threading.Lock()
 
@@ -45,11 +48,12 @@ class Channel:
         with self._lock:
             if _identity(self._descriptor) != self._pipe:
                 raise OSError("the results' pipe is another file now")
-            head = _HEAD.pack(len(payload), self._number, kind)
+            (number,) = _COUNTER.unpack_from(self._number)
+            head = _HEAD.pack(len(payload), number, kind)
             code = self._code()
             code.update(head)
             code.update(payload)
-            self._number += 1
+            _COUNTER.pack_into(self._number, 0, number + 1)
             rest = memoryview(head + code.digest() + payload)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]

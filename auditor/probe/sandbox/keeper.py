@@ -139,7 +139,7 @@ class Keeper:
     def call(self, target: str, argument: bytes, limits: Limits) -> tuple[Ended, bool]:
         """How the call ended, and whether the warden can take another."""
         others = frozenset({self._number})
-        alone = Mechanism.SECCOMP in self._mechanisms and self._handle >= 0
+        alone = Mechanism.SECCOMP in self._mechanisms and self._handle >= 0 and not limits.forks
         watch = Watch(
             limits,
             self._folder,

@@ -34,7 +34,8 @@ class Limits:
 
     `memory_bytes`: anonymous and shared memory of all its threads, what the warden has imported included.
     `disk_bytes` and `files`: what the scratch folder may hold; `file_bytes`: the largest single file.
-    `output_bytes`: of stdout and stderr, each; `frame_bytes`: of all frames sent.
+    `output_bytes`: of stdout and stderr, each; `frame_bytes`: of all frames sent. `forks`: the call may fork itself,
+    and its forks may not; needs namespaces, which bound what is left behind, and counts the memory of all of them.
     """
 
     cpu_seconds: float = 120.0
@@ -46,6 +47,7 @@ class Limits:
     threads: int = 64
     output_bytes: int = 16 * MIB
     frame_bytes: int = 256 * MIB
+    forks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ _ATTRIBUTES = (
     " lremovexattr fremovexattr utime utimes futimesat utimensat"
 )
 _WARDEN = f"{_NAMESPACES} {_KERNEL} {_OTHERS} {_IPC} {_SOCKETS} execve execveat"
-_RUN = f"{_WARDEN} {_TRAFFIC} {_SIGNALS} fork vfork"
+_RUN = f"{_WARDEN} {_TRAFFIC} {_SIGNALS}"
 
 _Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
@@ -78,17 +78,18 @@ def confine_warden() -> None:
     _install([*_head(), *_refuse(_WARDEN.split(), errno.EPERM), *_refuse(_ABSENT.split(), errno.ENOSYS), _allow()])
 
 
-def confine_run(own_pid: int, *, attributes: bool) -> None:
+def confine_run(own_pid: int, *, attributes: bool, forks: bool = False) -> None:
     """The last layer: no second process, no signal to any other, nothing of sockets.
 
     `attributes`: whether modes, owners and times of files may be changed. Landlock leaves that open, so where no mount
-    guards it, it is answered as done and not done.
+    guards it, it is answered as done and not done. `forks`: it may start copies of itself, which call `no_forks`.
     """
     program = [*_head(), *_refuse(_RUN.split(), errno.EPERM)]
     program += _refuse([*_ABSENT.split(), "clone3", "pidfd_open"], errno.ENOSYS)
+    if not forks:
+        program += _no_forks()
     if not attributes:
         program += _refuse(_ATTRIBUTES.split(), 0)
-    program += _unless_bit("clone", 0, _CLONE_THREAD)
     for call in ("kill", "tgkill"):
         program += _unless_equal(call, 0, (own_pid,))
     for call in ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "setpgid"):
@@ -97,6 +98,15 @@ def confine_run(own_pid: int, *, attributes: bool) -> None:
     program += _if_equal("fcntl", 1, _FCNTLS)
     program += _unless_equal("ioctl", 1, _IOCTLS, errno.ENOTTY)
     _install([*program, _allow()])
+
+
+def no_forks() -> None:
+    """Gives up what `forks` left, for good, and signals to what it was forked from; threads may still be started."""
+    _install([*_head(), *_refuse(["kill", "tgkill"], errno.EPERM), *_no_forks(), _allow()])
+
+
+def _no_forks() -> list[_Instruction]:
+    return [*_refuse(["fork", "vfork"], errno.EPERM), *_unless_bit("clone", 0, _CLONE_THREAD)]
 
 
 def _number(call: str) -> int | None:

@@ -158,7 +158,8 @@ def _prepare(
     if Mechanism.SECCOMP not in mechanisms:
         os.nice(10)  # it may fork: the watcher has to get its turn
     else:
-        seccomp.confine_run(os.getpid(), attributes=Mechanism.BUBBLEWRAP in mechanisms)
+        apart = Mechanism.BUBBLEWRAP in mechanisms
+        seccomp.confine_run(os.getpid(), attributes=apart, forks=apart and request["limits"]["forks"])
     return argument, channel
 
 

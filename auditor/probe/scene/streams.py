@@ -1,4 +1,4 @@
-"""The validation stream, and the same with a part of it changed."""
+"""The validation stream, and the same with a part of it changed. What is drawn depends on the seed alone."""
 
 from __future__ import annotations
 
@@ -13,13 +13,31 @@ from auditor.probe.scene.tokenizer import BOS
 Tokens = npt.NDArray[np.int32]
 _LOWEST = 4  # ids below are control pieces
 _PHASE = 7  # of 16: no multiple of a window's, chunk's or document batch's length
+_FUTURE = (0.52, 0.78)  # of the stream: where other tokens may begin
+_SITES = ((0.4, 0.5), (0.6, 0.75))  # where tokens are exchanged; the first of them is the target flip's
+PHRASE, PATH = 12, 5
+"""Tokens before a site that have come earlier, and that came after them then."""
+_TURNS = (0, 1, 0, 1, 0, 2, 0, 0)  # which path follows the phrase, from its first time on; 0 is the site's own
+_GAP = 320  # tokens between the last of them and the site: what is counted in chunks has been counted
+
+
+@dataclass(frozen=True)
+class Site:
+    """A position before which a phrase stands that has come several times, with these paths of tokens after it.
+
+    `paths[0]` is what follows at the position itself, the one that came most often.
+    """
+
+    position: int
+    paths: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Streams:
     """`future` differs from `base` from position `P` on, `target` in the token at `Q` alone; Q < P.
 
-    `bytes_` are the bytes that each token of `base` stands for, None where that isn't known.
+    `bytes_` are the bytes that each token of `base` stands for, None where that isn't known. `sites` are where tokens
+    can be exchanged, `Q` the first of them; there are none in a stream that is too short.
     """
 
     base: Tokens
@@ -28,33 +46,96 @@ class Streams:
     P: int
     Q: int
     bytes_: Tokens | None = None
+    sites: tuple[Site, ...] = ()
+
+    def with_token(self, position: int, token: int) -> Tokens:
+        """The base stream with another token at one position."""
+        changed = self.base.copy()
+        changed[position] = token
+        return changed
 
 
-def flip(base: Tokens, vocabulary: int, bytes_: Tokens | None = None, lowest: int = _LOWEST) -> Streams:
-    """Streams of the same length. Documents begin where they did; every other token from P on is another one."""
+def draw(base: Tokens, vocabulary: int, rng: np.random.Generator) -> tuple[Tokens, tuple[Site, ...], int, int]:
+    """The stream with phrases that come again, its sites, P and Q."""
     count = len(base)
-    span = vocabulary - lowest
-    p = _late_in_a_document(base, int(count * 0.52), int(count * 0.78))
-    q = _late_in_a_document(base, int(count * 0.3), int(count * 0.5))
-    while q < p - 1 and base[q] < lowest:
+    p = _late_in_a_document(base, int(count * _FUTURE[0]), int(count * _FUTURE[1]), rng)
+    planted, sites, taken = base.copy(), [], [(p - 1, p + 1)]
+    for low, high in _SITES:
+        site = _planted(planted, int(count * low), int(count * high), taken, rng)
+        if site is not None:
+            sites.append(site)
+    if sites:
+        return planted, tuple(sites), p, sites[0].position
+    q = _late_in_a_document(base, int(count * 0.3), int(count * 0.5), rng)
+    while q < p - 1 and base[q] < _LOWEST:
         q += 1
-    shift = max(1, span // 3)
-    moved = (base - lowest + shift) % span + lowest
-    moved = np.where(base < lowest, base, moved)  # control pieces, beginnings of documents among them
+    return planted, (), p, q
+
+
+def flip(
+    base: Tokens, vocabulary: int, places: tuple[int, int], rng: np.random.Generator, bytes_: Tokens | None = None,
+    sites: tuple[Site, ...] = (),
+) -> Streams:  # fmt: skip
+    """Streams of the same length. Documents begin where they did; every other token from P on is another one."""
+    p, q = places
+    span = vocabulary - _LOWEST
+    shift = int(rng.integers(max(1, span // 5), max(2, 4 * span // 5)))
+    moved = (base - _LOWEST + shift) % span + _LOWEST
+    moved = np.where(base < _LOWEST, base, moved)  # control pieces, beginnings of documents among them
     future, target = base.copy(), base.copy()
     future[p:] = moved[p:]
-    target[q] = moved[q]
-    return Streams(base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_)
+    target[q] = sites[0].paths[1][0] if sites else moved[q]
+    return Streams(base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites)
 
 
-def _late_in_a_document(base: Tokens, low: int, high: int) -> int:
-    """A position two thirds into the longest document between `low` and `high`.
+def _planted(
+    base: Tokens, low: int, high: int, taken: list[tuple[int, int]], rng: np.random.Generator
+) -> Site | None:  # fmt: skip
+    """Writes what stands before a position into the stream before it, several times; None where there is no room."""
+    length = PHRASE + PATH
+    spots = [q for q in range(low // 16 * 16 + _PHASE, high, 16) if _free(base, q - PHRASE, length, taken)]
+    if not spots:
+        return None
+    position = spots[int(rng.integers(len(spots)))]
+    phrase, own = base[position - PHRASE : position].copy(), base[position : position + PATH].copy()
+    taken.append((position - PHRASE, position + PATH))
+    starts = rng.permutation(np.arange(8, position - _GAP))
+    paths, places = [own], list[int]()
+    for start in starts.tolist():
+        if not _free(base, start, length, taken):
+            continue
+        if len(paths) < 1 + max(_TURNS):
+            path = base[start : start + PATH].copy()  # what stands there, where it begins otherwise
+            if path[0] not in {int(known[0]) for known in paths}:
+                paths.append(path)
+            continue
+        places.append(start)
+        taken.append((start, start + length))
+        if len(places) == len(_TURNS):
+            break
+    if len(places) < 4:
+        return None
+    for start, turn in zip(sorted(places), _TURNS, strict=False):
+        base[start : start + length] = np.concatenate([phrase, paths[turn]])
+    return Site(position, tuple(tuple(int(t) for t in path) for path in paths))
+
+
+def _free(base: Tokens, start: int, length: int, taken: list[tuple[int, int]]) -> bool:
+    """Whether neither a document begins there nor anything else was put there."""
+    end = start + length
+    if start < 6 or end > len(base) or (base[start:end] < _LOWEST).any():
+        return False
+    return all(end <= low or start >= high for low, high in taken)
+
+
+def _late_in_a_document(base: Tokens, low: int, high: int, rng: np.random.Generator) -> int:
+    """A position two thirds into one of the longest documents between `low` and `high`.
 
     What adapts to a document before it scores it changes scores of that document before the flip: there are to be many.
     """
     starts = [*np.flatnonzero(base == BOS).tolist(), len(base)]
-    inside = [(b - a, a) for a, b in pairwise(starts) if low <= a and b <= high]
-    length, start = max(inside, default=(high - low, low))
+    inside = sorted(((b - a, a) for a, b in pairwise(starts) if low <= a and b <= high), reverse=True)[:3]
+    length, start = inside[int(rng.integers(len(inside)))] if inside else (high - low, low)
     return (start + length * 2 // 3) // 16 * 16 + _PHASE
 
 

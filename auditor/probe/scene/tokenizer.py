@@ -27,13 +27,17 @@ class NoTokenizer(ValueError):
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """`model` is the SentencePiece file; `bytes_` the length of each piece, `leading` where it starts with a space."""
+    """`model` is the SentencePiece file; `bytes_` the length of each piece, `leading` where it starts with a space.
+
+    `pieces`: what each piece writes, a leading space included.
+    """
 
     vocabulary: int
     model: bytes
     bytes_: npt.NDArray[np.int32]
     leading: npt.NDArray[np.bool_]
     boundary: npt.NDArray[np.bool_]
+    pieces: tuple[bytes, ...]
 
     def encode(self, text: str) -> list[int]:
         ids: list[int] = _processor(self.model).encode(text)
@@ -56,16 +60,19 @@ def tokenizer(vocabulary: int) -> Tokenizer:
     sizes = np.zeros(vocabulary, dtype=np.int32)
     leading = np.zeros(vocabulary, dtype=np.bool_)
     boundary = np.zeros(vocabulary, dtype=np.bool_)
+    pieces = [b""] * vocabulary
     for index in range(vocabulary):
         if processor.is_control(index) or processor.is_unknown(index) or processor.is_unused(index):
             boundary[index] = True
         elif processor.is_byte(index):
             sizes[index] = 1
+            pieces[index] = bytes([int(processor.id_to_piece(index)[3:-1], 16)])  # <0x41>
         else:
             piece = processor.id_to_piece(index)
+            pieces[index] = piece.replace(_SPACE, " ").encode("utf-8")
             leading[index] = piece.startswith(_SPACE)
             sizes[index] = len(piece.removeprefix(_SPACE).encode("utf-8"))
-    return Tokenizer(vocabulary, model, sizes, leading, boundary)
+    return Tokenizer(vocabulary, model, sizes, leading, boundary, tuple(pieces))
 
 
 def _train(vocabulary: int) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from auditor.probe.scene.shards import write_shard
-from auditor.probe.scene.streams import Streams, Tokens, flip, join
+from auditor.probe.scene.streams import Streams, Tokens, draw, flip, join
 from auditor.probe.scene.text import documents
 from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
 
@@ -52,22 +52,30 @@ def _encoded(vocabulary: int) -> tuple[list[list[int]], list[list[int]]]:
     return [made.encode(text) for text in train], [made.encode(text) for text in val]
 
 
-def streams_for(layout: Layout) -> Streams:
-    """The four streams of a layout; the null stream is the base."""
+def streams_for(layout: Layout, seed: int = 0) -> Streams:
+    """The streams of a layout, as the seed draws them; the null stream is the base."""
+    rng = np.random.default_rng(seed)
     _, val = _encoded(layout.vocabulary)
-    base = join(val, layout.validation_tokens)
+    base = join([val[i] for i in rng.permutation(len(val))], layout.validation_tokens)
     base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
-    if layout.vocabulary < SMALLEST:
-        return flip(base, layout.vocabulary, (base >= _BYTE_OFFSET).astype(np.int32))
-    return flip(base, layout.vocabulary, tokenizer(layout.vocabulary).count(base))
+    base, sites, p, q = draw(base, layout.vocabulary, rng)
+    small = layout.vocabulary < SMALLEST
+    counts = (base >= _BYTE_OFFSET).astype(np.int32) if small else tokenizer(layout.vocabulary).count(base)
+    return flip(base, layout.vocabulary, (p, q), rng, counts, sites)
 
 
 class Workspace:
     """Writes the scene of each run into `folder`, which is emptied between runs by its owner."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, seed: int = 0) -> None:
         self.layout = layout
-        self.streams = streams_for(layout)
+        self.streams = streams_for(layout, seed)
+
+    def pieces(self) -> tuple[bytes, ...]:
+        """What each token of the vocabulary writes; control pieces nothing."""
+        if self.layout.vocabulary < SMALLEST:
+            return tuple(bytes([i - _BYTE_OFFSET]) if i >= _BYTE_OFFSET else b"" for i in range(self.layout.vocabulary))
+        return tokenizer(self.layout.vocabulary).pieces
 
     def write(self, folder: Path, stream: Tokens) -> None:
         """Data, tokenizers and other files for one run on `stream`."""

@@ -17,6 +17,8 @@ import torch.optim
 import torch.utils.checkpoint
 
 from auditor.probe import record  # noqa: F401
+from auditor.probe.record import exchange, recorder  # noqa: F401
+from auditor.probe.sandbox import forks  # noqa: F401
 from auditor.probe.stage import run  # noqa: F401
 
 for packer in ("brotli", "zstandard"):  # a script that asks for one that is not installed is told so

@@ -32,6 +32,7 @@ def perform(argument: bytes, channel: Channel) -> None:
             channel.send(encode("absent", name=name))
 
     watch = _smoke_watch(job)
+
     def ask(wanted: Wanted) -> None:
         channel.send(encode("compile", language=wanted.language, source=wanted.source, options=wanted.options))
 
@@ -74,8 +75,11 @@ def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None
     if not job.record:
         return _NoRecorder(), None
     from auditor.probe import record
+    from auditor.probe.sandbox.forks import settle
 
-    recorder = record.install(channel, root=job.root)
+    recorder = record.install(
+        channel, root=job.root, whole=job.rows, exchanges=job.exchanges, settle=settle
+    )  # fmt: skip
     return recorder, record.instrument
 
 

@@ -193,7 +193,7 @@ def test_runs_that_did_not_end_are_not_checked() -> None:
     recording = samples.run("sliding", base, Path(tempfile.mkdtemp()))
     stream = Stream(base, future, target, samples.FLIP, samples.TARGET, None, samples.VOCABULARY)
     found = measure(Runs(recording, missing={"future": "killed"}), stream, Claim())
-    flip, _, count, number, _, control = found.measurements
+    flip, _, count, number, _, _, control = found.measurements
     assert (flip.holds, flip.reason) == (UNKNOWN, "the run did not end: killed")
     assert control.holds is UNKNOWN
     assert count.holds is YES

@@ -217,6 +217,19 @@ def test_no_other_process_is_seen(cell: Cell) -> None:
     none_succeeded(tried(ended, 1))
 
 
+def test_a_call_that_may_fork_forks_itself_alone(cell: Cell) -> None:
+    if not (cell.filtered and cell.mounted):
+        pytest.skip("forks need a namespace that bounds them and a filter that ends them")
+    ended = cell.run("fork_and_settle", forks=True)
+    none_succeeded(tried(ended))
+    assert ended.frames[1:] == (b"after",)  # both sent, in one numbering
+    assert cell.run("fork_and_settle").status != "ended"  # without leave: not at all
+    assert cell.works()
+    bomb = cell.run("fork_for_ever", forks=True)
+    assert bomb.status == "killed"
+    assert cell.works()
+
+
 def test_neither_the_warden_nor_anyone_else_can_be_harmed(cell: Cell) -> None:
     warden = cell.warden()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:

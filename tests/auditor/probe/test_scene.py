@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditor.probe.scene import Layout, Workspace, flip
-from auditor.probe.scene.streams import join
+from auditor.probe.scene import Layout, Workspace
+from auditor.probe.scene.streams import PHRASE, draw, flip, join
 from auditor.probe.scene.text import documents
 from auditor.probe.scene.tokenizer import BOS, NoTokenizer, tokenizer
 
@@ -75,12 +75,36 @@ def test_streams_differ_exactly_where_they_say(workspace):
     assert s.Q % 16 == 7
 
 
+def test_what_stands_before_a_site_has_come_with_other_tokens_after_it(workspace):
+    s = workspace.streams
+    assert s.sites[0].position == s.Q
+    assert len(s.sites) == 2
+    for site in s.sites:
+        phrase = s.base[site.position - PHRASE : site.position]
+        windows = np.lib.stride_tricks.sliding_window_view(s.base[: site.position - 1], PHRASE)
+        followed = s.base[np.flatnonzero((windows == phrase).all(axis=1)) + PHRASE].tolist()
+        assert len(followed) >= 4
+        assert followed.count(site.paths[0][0]) >= 2
+        assert site.paths[1][0] in followed
+        assert s.base[site.position] == site.paths[0][0] != site.paths[1][0]
+    assert s.target[s.Q] == s.sites[0].paths[1][0]
+
+
+def test_streams_are_drawn_by_the_seed_alone():
+    first, second, again = (Workspace(LAYOUT, seed).streams for seed in (1, 2, 1))
+    assert np.array_equal(first.base, again.base)
+    assert (first.P, first.sites) == (again.P, again.sites)
+    assert (first.base != second.base).mean() > 0.5
+    assert (first.P, first.sites) != (second.P, second.sites)
+
+
 @pytest.mark.parametrize("vocabulary", [260, 1024, 8192])
 @pytest.mark.parametrize("count", [513, 2049])
 def test_flipped_tokens_stay_in_the_vocabulary(vocabulary, count):
     rng = np.random.default_rng(0)
     base = join([rng.integers(4, vocabulary, size).tolist() for size in (40, 200, 90)], count)
-    s = flip(base, vocabulary)
+    base, sites, p, q = draw(base, vocabulary, rng)
+    s = flip(base, vocabulary, (p, q), rng, None, sites)
     for stream in (s.future, s.target):
         assert stream.min() >= 0
         assert stream.max() < vocabulary

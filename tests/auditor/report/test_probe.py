@@ -28,7 +28,7 @@ from auditor.report.triage import render as render_table
 SCHEMA = json.loads(Path(__file__).parents[2].joinpath("data").joinpath("sarif-2.1.0-rtm.5.json").read_text("utf-8"))
 PAGES = ("terminal", "markdown", "html")
 KEYS = ["status", "outcome", "reason", "stream_tokens", "losses_recorded", "labels", "measurements", "agreement"]
-KEYS += ["attempts", "absent", "isolation"]
+KEYS += ["attempts", "absent", "isolation", "seed"]
 
 
 def parsed(probe: Probe, *findings: samples.Finding) -> dict:  # type: ignore[type-arg]
@@ -44,7 +44,7 @@ def test_the_keys_of_the_contract_in_their_order() -> None:
     flip = said["measurements"][0]
     assert list(flip) == [
         *("kind", "holds", "reason", "compared", "changed", "noise", "effect", "reported", "flipped"),
-        *("witnesses", "profile"),
+        *("witnesses", "profile", "total", "terms"),
     ]
     assert (flip["kind"], flip["holds"], flip["changed"], flip["flipped"]) == ("future-flip", "broken", 4_117, 12_345)
     assert flip["witnesses"][0] == {

@@ -1,0 +1,237 @@
+"""Reading and measuring in the jail, beside no submission: what a recording does to its reader stays in there.
+
+`survey` and `measured` are the parent's side. What comes back is checked value by value: the child read what strangers
+wrote, so it is believed no more than they are, but it can say nothing that is not a measurement.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.findings import Location
+from auditor.probe.measure import Claim, Measured, Request, Runs, Stream, measure
+from auditor.probe.measure.exchange import Place, further, place_of
+from auditor.probe.measure.runs import Read
+from auditor.probe.model import Holds, Kind, Measurement, Term, Witness
+from auditor.probe.record.frames import pack, unpack
+from auditor.probe.record.recording import read
+
+TARGET = "auditor.probe.measure.confined:perform"
+_RUNS = ("base", "null", "future", "target")
+_WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
+_TEXT = 4_000
+
+Call = Callable[[bytes], Sequence[bytes]]
+"""Runs `TARGET` with an argument and gives its frames. Raises ValueError where it did not end well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the base run shows before any other is made.
+
+    `further`: scores of the reported number that were computed further than the model's own row; None where the number
+    could not be traced to scores. `places`: of the positions that were asked for, those that can be exchanged.
+    `fault`: why the recording can't be believed.
+    """
+
+    fault: str = ""
+    further: int | None = None
+    places: tuple[Place, ...] = ()
+    reason: str = ""
+
+
+def survey(call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, positions: Sequence[int]) -> Survey:
+    values = _asked(call, "survey", {"base": frames}, stream, claim, positions=list(positions))
+    if "fault" in values:
+        return Survey(_text(values["fault"]))
+    try:
+        places = tuple(
+            Place(
+                _count(p["position"]), _count(p["row"]), _count(p["node"]), _number(p["factor"]) or 0.0,
+                _number(p["score"]) or 0.0, _number(p["model"]) or 0.0, _optional_count(p["after"]),
+            )
+            for p in values["places"][: len(positions)]
+        )  # fmt: skip
+        return Survey("", _optional_count(values["further"]), places, _text(values["reason"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError("the measuring process answered with no survey") from error
+
+
+def distribution(call: Call, frames: Sequence[bytes], row: int) -> NDArray[np.float64] | None:
+    """ln p of every token in a row that was wanted whole; None where it was not sent."""
+    values = _asked(call, "row", {"base": frames}, None, Claim(), row=row)
+    held = values.get("values")
+    if not isinstance(held, list):
+        return None
+    found = np.array([_number(v) if v is not None else -np.inf for v in held], dtype=np.float64)
+    return found if len(found) and abs(float(np.exp(found).sum()) - 1.0) < 1e-3 else None
+
+
+def measured(
+    call: Call, runs: Mapping[str, Sequence[bytes]], missing: Mapping[str, str], stream: Stream, claim: Claim,
+    requests: Sequence[Request],
+) -> Measured | str:  # fmt: skip
+    """The measurements, or why the recordings can't be believed."""
+    asked = [
+        {**asdict(r), "chosen": list(r.chosen.items()), "pieces": list(r.pieces.items())} for r in requests
+    ]  # fmt: skip
+    values = _asked(call, "measure", runs, stream, claim, missing=dict(missing), requests=asked)
+    if "fault" in values:
+        return _text(values["fault"])
+    try:
+        found = tuple(_measurement(m) for m in values["measurements"][: len(Kind)])
+        labels = tuple(_text(label) for label in values["labels"][:_LABELS])
+        return Measured(found, labels, _count(values["losses_recorded"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError("the measuring process answered with no measurements") from error
+
+
+def _asked(
+    call: Call, what: str, runs: Mapping[str, Sequence[bytes]], stream: Stream | None, claim: Claim, **more: Any
+) -> dict[str, Any]:  # fmt: skip
+    """Raises ValueError for an answer that is none."""
+    header = {"what": what, "claim": asdict(claim), "runs": {n: [len(f) for f in frames] for n, frames in runs.items()},
+              "stream": None, **more}  # fmt: skip
+    arrays: dict[str, NDArray[Any]] = {}
+    if stream is not None:
+        header["stream"] = [stream.P, stream.Q, stream.vocabulary]
+        arrays = {n: getattr(stream, n).astype("<i8") for n in ("base", "future", "target")}
+        if stream.bytes_ is not None:
+            arrays["bytes_"] = stream.bytes_.astype("<i8")
+    head = pack("measure", header, arrays)
+    frames = [frame for name in runs for frame in runs[name]]
+    answer = call(b"".join([len(head).to_bytes(8, "little"), head, *frames]))
+    try:
+        values = json.loads(answer[0])
+        if not isinstance(values, dict):
+            raise ValueError
+    except (ValueError, IndexError, RecursionError) as error:
+        raise ValueError("the measuring process gave no answer") from error
+    return values
+
+
+# --- in the child --------------------------------------------------------------------------------------------------
+
+
+def perform(argument: bytes, channel: Any) -> None:
+    """Answers one question about recordings, as JSON."""
+    length = int.from_bytes(argument[:8], "little")
+    head = unpack(argument[8 : 8 + length])
+    given, offset = head.data, 8 + length
+    frames: dict[str, list[bytes]] = {}
+    for name, lengths in given["runs"].items():
+        frames[name] = []
+        for size in lengths:
+            frames[name].append(argument[offset : offset + size])
+            offset += size
+    try:
+        answer = _answer(given, frames, head.arrays)
+    except ValueError as error:
+        answer = {"fault": f"what was recorded is not whole: {error}"}
+    channel.send(json.dumps(answer).encode())
+
+
+def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    claim, missing = Claim(**given["claim"]), dict(given.get("missing", {}))
+    base = read(frames["base"])
+    if given["what"] == "row":
+        held = next((values for row, values in base.whole if row == given["row"]), None)
+        return {"values": None if held is None else [float(v) if np.isfinite(v) else None for v in held]}
+    p, q, vocabulary = given["stream"]
+    stream = Stream(arrays["base"], arrays["future"], arrays["target"], p, q, arrays.get("bytes_"), vocabulary)
+    if given["what"] == "survey":
+        found = Read(base, stream.base, claim.label, stream.bytes_)
+        places = [place for at in given["positions"] if (place := place_of(found, at)) is not None]
+        traced = found.scores is not None
+        return {
+            "further": further(found) if traced else None,
+            "places": [asdict(place) for place in places],
+            "reason": "" if traced else found.untraced,
+        }
+    others = {}
+    for name in _RUNS[1:]:
+        try:
+            others[name] = read(frames[name]) if name in frames else None
+        except ValueError as error:
+            others[name], missing[name] = None, f"what was recorded is not whole: {error}"
+    requests = [
+        Request(**{**r, "chosen": {int(t): w for t, w in r["chosen"]}, "pieces": {int(t): x for t, x in r["pieces"]}})
+        for r in given["requests"]
+    ]
+    result = measure(Runs(base, **others, missing=missing), stream, claim, requests)
+    return {
+        "measurements": [asdict(m) for m in result.measurements],
+        "labels": list(result.labels),
+        "losses_recorded": result.losses_recorded,
+    }
+
+
+# --- values from the child -----------------------------------------------------------------------------------------
+
+
+def _measurement(m: dict[str, Any]) -> Measurement:
+    return Measurement(
+        Kind(m["kind"]),
+        Holds(m["holds"]),
+        _text(m["reason"]),
+        _count(m["compared"]),
+        _count(m["changed"]),
+        _number(m["noise"]),
+        _number(m["effect"]),
+        m["reported"] if m["reported"] in (True, False, None) else None,
+        tuple(_witness(w) for w in m["witnesses"][:_WITNESSES]),
+        _optional_count(m["flipped"]),
+        tuple((_count(p), float(v)) for p, v in m["profile"][:_PROFILE]),
+        tuple(_term(t) for t in m["terms"][:_TERMS]),
+        _number(m["total"]),
+    )
+
+
+def _witness(w: dict[str, Any]) -> Witness:
+    if w["condition"] not in ("C1", "C2", "C3", "C4"):
+        raise ValueError("a witness of no condition")
+    place = w["location"]
+    location = None
+    if place is not None:
+        location = Location(_text(place["path"]), _optional_count(place["line"]), _optional_count(place["end_line"]))
+    return Witness(
+        w["condition"], Kind(w["kind"]), _count(w["position"]), float(w["before"]), float(w["after"]),
+        _optional_count(w["flipped"]), location, _text(w["function"]), _text(w["label"]),
+    )  # fmt: skip
+
+
+def _term(t: dict[str, Any]) -> Term:
+    if t["chosen"] not in ("there", "seen", "prefix", "likely", "drawn"):
+        raise ValueError("a token chosen for no reason")
+    return Term(
+        _count(t["position"]), _count(t["token"]), _text(t["piece"])[:80], t["chosen"], float(t["probability"]),
+        _number(t["model"]),
+    )  # fmt: skip
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no text")
+    return value[:_TEXT]
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 62:
+        raise ValueError("no count")
+    return value
+
+
+def _optional_count(value: object) -> int | None:
+    return None if value is None else _count(value)
+
+
+def _number(value: object) -> float | None:
+    if value is not None and type(value) not in (int, float):
+        raise ValueError("no number")
+    return None if value is None else float(value)  # type: ignore[arg-type]

@@ -1,0 +1,219 @@
+"""Is it a distribution? What other tokens at one position would have been scored with must not sum to more than 1.
+
+Condition 2 of issue 1017. p(v) = exp(-score when v stands there); everything before the position is the same, so a
+lawful scheme has one distribution there, and every v is looked up in it. Few tokens are tried, so the sum is bounded
+from below: by what was tried alone; and, where the model's own row is known and tokens drawn by it keep their share of
+it, by that share of what was not tried. `CHANCE` is how likely that is where the rest makes up for the excess.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from auditor.findings import Location
+from auditor.probe.measure.runs import Read
+from auditor.probe.model import Chosen, Holds, Kind, Measurement, Term, Witness
+
+OVER = 1e-3
+"""Of a sum that is not 1, as for rows that are seen whole."""
+CHANCE = 0.01
+_AGREES = 1e-4  # nats: a fork scores as a run does whose stream had the token from the beginning
+_LISTED = 60  # terms that a report keeps of each position
+_ROUNDING = 1e-4  # nats: a score that differs more from the model's own was computed further
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the reported number takes the score of a position. `factor`: from what was summed to nats.
+
+    `after`: where in the sequence of the recording a fork has seen nothing of the position, None where there is no such
+    place. `score` and `model` in nats.
+    """
+
+    position: int
+    row: int
+    node: int
+    factor: float
+    score: float
+    model: float
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A token with the target that was scored then, the model's own loss and the score (nats)."""
+
+    token: int
+    target: int
+    model: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was tried at one position: why each token was, and what came out; `missing` says why nothing did."""
+
+    position: int
+    chosen: dict[int, Chosen]
+    tried: tuple[Tried, ...]
+    pieces: dict[int, str]
+    known: dict[int, float]  # scores of whole runs with these tokens (nats)
+    whole: bool = False  # the whole vocabulary
+    missing: str = ""
+
+
+def place_of(base: Read, position: int) -> Place | None:
+    """None where the position does not enter the reported number once and for certain."""
+    scores = base.scores
+    if scores is None:
+        return None
+    at = np.flatnonzero((base.position[scores.row] == position) & base.sure[scores.row])
+    if len(at) != 1:
+        return None
+    i = int(at[0])
+    row = int(scores.row[i])
+    batches = base.recording.batches
+    batch = int(np.searchsorted(batches["first"], row, side="right")) - 1
+    entry = _entry(base, int(scores.node[i]), row)
+    raw = float(base.recording.loss[row]) if math.isnan(entry) else entry
+    value = float(scores.value[i])
+    factor = value / raw if raw else 1.0
+    after = int(batches["sequence"][batch - 1]) if batch else None
+    return Place(position, row, int(scores.node[i]), factor, value, float(base.recording.loss[row]), after)
+
+
+def _entry(base: Read, node: int, row: int) -> float:
+    """What the sum took in the row's place, NaN for the row's own loss."""
+    leaves = base.recording.leaves
+    leaf = int(np.flatnonzero(leaves["node"] == node)[0])
+    entries = slice(int(leaves["start"][leaf]), int(leaves["start"][leaf] + leaves["count"][leaf]))
+    at = np.flatnonzero(base.recording.entry_row[entries] == row)
+    return float(base.recording.entry_value[entries][at[0]]) if len(at) else math.nan
+
+
+def further(base: Read) -> int:
+    """How many scores of the reported number are not what the model's own row gives."""
+    scores = base.scores
+    if scores is None:
+        return 0
+    loss = base.recording.loss[scores.row]
+    off = np.abs(scores.value - loss) > _ROUNDING * np.maximum(1.0, np.abs(loss))
+    return int(off.sum())
+
+
+def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
+    """The measurement over all positions that were asked for."""
+    kind = Kind.EXCHANGE
+    if base.scores is None and not any(one.tried for one in asked):
+        reason = next((one.missing for one in asked if one.missing), base.untraced)
+        return Measurement(kind, Holds.UNKNOWN, reason)
+    computed = further(base)
+    if base.scores is not None and not computed:
+        count = len(base.scores.row)
+        reason = f"each of {count:,} scores is the cross-entropy of a whole row: other tokens would have had the rest"
+        return Measurement(kind, Holds.YES, reason, count, reported=base.reported)
+    why = _not_believed(asked)
+    if why:
+        return Measurement(kind, Holds.UNKNOWN, why, reported=base.reported)
+    found = [_at(base, one) for one in asked]
+    sums = [f for f in found if f.total is not None]
+    broken = [f for f in found if f.holds is Holds.NO]
+    if not sums:
+        reason = next((f.reason for f in found if f.reason), "no position of the stream could be exchanged")
+        return Measurement(kind, Holds.UNKNOWN, reason, reported=base.reported)
+    if len(broken) > 1 or (broken and asked[0].whole):
+        first = max(broken, key=lambda f: f.total or 0.0)
+        others = [f for f in broken if f is not first]
+        again = f"; again at {', '.join(f'{f.witnesses[0].position:,}' for f in others)}" if others else ""
+        witnesses = (*first.witnesses, *(w for f in others for w in f.witnesses))
+        return replace(first, reason=first.reason + again, witnesses=witnesses, changed=len(broken))
+    if broken:
+        reason = f"{broken[0].reason}; at another position it could not be shown again"
+        return replace(broken[0], reason=reason, reported=None)
+    held = [f for f in sums if f.holds is Holds.YES]
+    if held and len(held) == len(sums):
+        most = max(held, key=lambda f: f.total or 0.0)
+        return replace(most, reason="; ".join(f.reason for f in held), compared=sum(f.compared for f in held))
+    return next(f for f in sums if f.holds is Holds.UNKNOWN)
+
+
+def _at(base: Read, asked: Asked) -> Measurement:
+    kind = Kind.EXCHANGE
+    if asked.missing or not asked.tried:
+        why = asked.missing or f"no token could be exchanged at position {asked.position:,}"
+        return Measurement(kind, Holds.UNKNOWN, why, reported=base.reported)
+    terms = [
+        Term(asked.position, t.token, asked.pieces.get(t.token, ""), asked.chosen[t.token], math.exp(-t.score),
+             math.exp(-t.model) if math.isfinite(t.model) else None)
+        for t in asked.tried
+    ]  # fmt: skip
+    tried = math.fsum(t.probability for t in terms)
+    own = math.fsum(t.model or 0.0 for t in terms)
+    place = f"position {asked.position:,}"
+    shown = tuple(sorted(terms, key=lambda t: -t.probability)[:_LISTED])
+    found = Measurement(kind, Holds.YES, "", len(terms), 0, None, max(0.0, tried - 1.0), base.reported, (), None, (),
+                        shown, tried)  # fmt: skip
+    witness = _witness(base, asked.position, own, tried)
+    if tried > 1.0 + OVER:
+        reason = f"the {len(terms)} tokens tried at {place} would have had {tried:.4g} of probability together"
+        return replace(found, holds=Holds.NO, reason=reason + ": no distribution", witnesses=(witness,))
+    if asked.whole:
+        reason = f"the whole vocabulary at {place} would have had {tried:.4f} of probability together"
+        holds = Holds.YES if abs(tried - 1.0) <= OVER else Holds.NO
+        return replace(found, holds=holds, reason=reason)
+    drawn = [t for t in terms if t.chosen in ("drawn", "likely") and t.model]
+    rest = max(0.0, 1.0 - own)
+    if len(drawn) < 4 or any(t.model is None for t in terms):
+        reason = f"the {len(terms)} tokens tried at {place} would have had {tried:.4g} of probability together"
+        return replace(found, holds=Holds.UNKNOWN, reason=f"{reason}; what the others have is not known")
+    share = min(t.probability / t.model for t in drawn if t.model)
+    total = tried + share * rest
+    reason = (
+        f"the {len(terms)} tokens tried at {place} would have had {tried:.4g} of probability together, the others"
+        f" {share:.4g} of what the model gives them, {share * rest:.4g}"
+    )
+    over = total - 1.0
+    found = replace(found, total=total, effect=max(0.0, over))
+    if over <= OVER:
+        return replace(found, reason=reason)
+    missed = (1.0 - min(1.0, over / (share * rest))) ** len(drawn)
+    if missed > CHANCE:
+        reason += f": {total:.4g}, but {len(drawn)} tokens drawn are too few to know that of the others"
+        return replace(found, holds=Holds.UNKNOWN, reason=reason)
+    witness = _witness(base, asked.position, own + rest, total)
+    return replace(found, holds=Holds.NO, reason=f"{reason}: {total:.4g}, no distribution", witnesses=(witness,))
+
+
+def _not_believed(asked: Sequence[Asked]) -> str:
+    """Why nothing that was tried can be believed, "" where it can.
+
+    A fork that misses a copy of the stream scores the old token, at one position as at another: some other token than
+    the one that stands there has to have scored as in a run of its own.
+    """
+    confirmed = False
+    for one in asked:
+        if any(t.target != t.token for t in one.tried):
+            return f"the token at position {one.position:,} could not be exchanged where the script keeps it"
+        scores = {t.token: t.score for t in one.tried}
+        for token, score in one.known.items():
+            if token in scores and abs(scores[token] - score) > _AGREES * max(1.0, abs(score)):
+                return f"a token exchanged at position {one.position:,} scores otherwise than in a run of its own"
+            confirmed = confirmed or (token in scores and one.chosen[token] != "there")
+    if not confirmed and any(one.tried for one in asked):
+        return "no exchanged token could be compared with a run of its own"
+    return ""
+
+
+def _witness(base: Read, position: int, before: float, after: float) -> Witness:
+    place = place_of(base, position)
+    location: Location | None = None
+    function = ""
+    if place is not None and base.scores is not None:
+        i = int(np.flatnonzero(base.scores.row == place.row)[0])
+        location, function = base.place(place.row, int(base.scores.site[i]))
+    label = base.figure.label if base.figure else ""
+    return Witness("C2", Kind.EXCHANGE, position, before, after, None, location, function, label)

@@ -1,0 +1,197 @@
+"""Tokens exchanged in forks of a run: mixtures that are distributions and such that are not, and what is believed."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import probe_samples as samples
+import pytest
+
+pytest.importorskip("torch", reason="the recorder runs beside torch")
+
+from auditor.probe.job import Account, Exchange
+from auditor.probe.measure import confined as confined_measuring
+from auditor.probe.measure.exchange import Asked, Tried, exchange
+from auditor.probe.model import Holds, Kind, Measurement
+from auditor.probe.record import exchange as forks
+from auditor.probe.run import Options, _Series
+from auditor.probe.runner import Run
+from auditor.probe.scene.streams import Streams, draw, flip
+
+LAWFUL = [name for name, (lawful, _) in samples.MIXTURES.items() if lawful]
+UNLAWFUL = [name for name, (lawful, _) in samples.MIXTURES.items() if not lawful]
+
+
+@functools.cache
+def streams(seed: int = 3) -> Streams:
+    rng = np.random.default_rng(seed)
+    base = rng.integers(4, samples.VOCABULARY, samples.LENGTH).astype(np.int32)
+    base, sites, p, q = draw(base, samples.VOCABULARY, rng)
+    assert len(sites) == 2
+    return flip(base, samples.VOCABULARY, (p, q), rng, samples.true_bytes(base), sites)
+
+
+@dataclass
+class Here:
+    """Runs samples in this process, as the runner does in the sandbox."""
+
+    name: str
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
+    isolation: Any = None
+    exchanges: tuple[Exchange, ...] = ()
+
+    def run(self, made: Any, workspace: Any, stream: Any, seconds: float, rows: Any = (), exchanges: Any = ()) -> Run:
+        self.exchanges = exchanges or self.exchanges
+        sent = samples.frames(self.name, stream.astype(np.int64), self.folder, whole=rows, exchanges=exchanges)
+        return Run(Account(ended=True), tuple(sent))
+
+    def measuring(self, argument: bytes) -> tuple[bytes, ...]:
+        channel = samples.Frames()
+        confined_measuring.perform(argument, channel)
+        return tuple(channel.sent)
+
+
+def series(name: str, exhaustive: bool = False) -> tuple[_Series, Here]:
+    options = Options(seconds=600, seed=5, exhaustive=exhaustive)
+    here = Here(name)
+    pieces = tuple(bytes([token]) for token in range(samples.VOCABULARY))
+    workspace = SimpleNamespace(streams=streams(), pieces=lambda: pieces)
+    run = here.run(None, workspace, streams().base, 600)
+    made = SimpleNamespace(layout=SimpleNamespace(vocabulary=samples.VOCABULARY))
+    settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
+    facts: Any = SimpleNamespace(
+        configuration=SimpleNamespace(settings={}), sources=SimpleNamespace(units=()),
+        headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture"))],
+    )  # fmt: skip
+    return _Series(here, facts, settled, options, 1e12, None), here  # type: ignore[arg-type]
+
+
+@functools.cache
+def exchanged(name: str, exhaustive: bool = False) -> Measurement:
+    found = series(name, exhaustive)[0].probed()
+    assert found.status == "ran", found.reason
+    measurement = found.find(Kind.EXCHANGE)
+    assert measurement is not None
+    return measurement
+
+
+@pytest.mark.parametrize("name", LAWFUL)
+def test_a_distribution_is_not_accused(name: str) -> None:
+    found = exchanged(name)
+    assert (found.holds, found.witnesses, found.reported) == (Holds.YES, (), True), found.reason
+    assert found.total is not None
+    assert found.total <= 1.001
+    assert found.compared > 40
+
+
+@pytest.mark.parametrize("name", UNLAWFUL)
+def test_what_is_no_distribution_is_witnessed_at_two_positions(name: str) -> None:
+    found = exchanged(name)
+    assert (found.holds, found.reported) == (Holds.NO, True), found.reason
+    assert {w.condition for w in found.witnesses} == {"C2"}
+    assert {w.position for w in found.witnesses} == {site.position for site in streams().sites}
+    assert all(w.after > 1.001 and w.location is not None for w in found.witnesses)
+    assert len(found.terms) >= 12
+    assert "no distribution" in found.reason
+
+
+@pytest.mark.parametrize("name", [*LAWFUL, *UNLAWFUL])
+def test_the_whole_vocabulary_gives_the_sum_itself(name: str) -> None:
+    found = exchanged(name, exhaustive=True)
+    assert found.total is not None
+    assert found.compared == samples.VOCABULARY
+    if name in LAWFUL:
+        assert found.total == pytest.approx(1.0, abs=1e-3)
+        assert found.holds is Holds.YES
+    else:
+        assert found.total > 1.01
+        assert found.holds is Holds.NO
+        some = exchanged(name)
+        at = streams().sites[0].position
+        bound = next((w.after for w in some.witnesses if w.position == at), None)
+        assert bound is None or bound <= found.total + 1e-3  # a lower bound
+
+
+def test_scores_that_are_rows_need_no_exchange() -> None:
+    found = series("sliding")[0]
+    found.facts.headline[0].score.label = "final_sliding"
+    measurement = found.probed().find(Kind.EXCHANGE)
+    assert measurement is not None
+    assert measurement.holds is Holds.YES
+    assert "cross-entropy of a whole row" in measurement.reason
+    assert "null" not in found.runs  # and no null run, where nothing changed
+
+
+def test_a_copy_that_is_out_of_reach_is_noticed() -> None:
+    """Counts made from the stream before the fork do not know the other token: the target flip's own run does."""
+    name = "a gate on the token's count, made early"
+    body = samples.SAMPLES["a gate on the token's count"]
+    samples.SAMPLES[name] = body.replace("pairs, before =", "early = val.float().clone()\npairs, before =").replace(
+        "val_np[start + 1 : end + 1]", "early.numpy()[start + 1 : end + 1].astype(np.int64)"
+    )
+    found = exchanged(name)
+    assert found.holds is Holds.UNKNOWN
+    assert "otherwise than in a run of its own" in found.reason
+
+
+def test_terms_that_do_not_belong_to_the_token_are_not_believed() -> None:
+    base = samples.run("a power", streams().base.astype(np.int64), Path(tempfile.mkdtemp()))
+    from auditor.probe.measure.runs import Read
+
+    read = Read(base, streams().base, "final_mixture", None)
+    position = streams().sites[0].position
+    tried = (Tried(7, 9, 1.0, 0.1), Tried(8, 8, 1.0, 0.1))
+    asked = Asked(position, {7: "drawn", 8: "seen"}, tried, {}, {8: 0.1})
+    found = exchange(read, [asked])
+    assert found.holds is Holds.UNKNOWN
+    assert "could not be exchanged where the script keeps it" in found.reason
+    one = replace(asked, known={}, tried=(Tried(7, 7, 1.0, 0.1), Tried(8, 8, 1.0, 0.1)))
+    assert "compared with a run of its own" in exchange(read, [one]).reason
+    one = replace(asked, tried=(Tried(7, 7, 1.0, 0.1), Tried(8, 8, 1.0, 0.1)))
+    alone = exchange(read, [one])
+    assert (alone.holds, alone.reported) == (Holds.NO, None)  # once is a hint
+    twice = exchange(read, [one, replace(one, position=streams().sites[1].position)])
+    assert (twice.holds, twice.reported) == (Holds.NO, True)
+
+
+def test_too_few_tokens_say_nothing_of_the_others() -> None:
+    base = samples.run("a power", streams().base.astype(np.int64), Path(tempfile.mkdtemp()))
+    from auditor.probe.measure.runs import Read
+
+    read = Read(base, streams().base, "final_mixture", None)
+    tried = (*(Tried(t, t, 5.0, 5.0) for t in range(10, 16)), Tried(9, 9, 3.0, 2.5))
+    asked = Asked(
+        streams().sites[0].position, {**dict.fromkeys(range(10, 16), "drawn"), 9: "seen"}, tried, {}, {9: 2.5}
+    )
+    found = exchange(read, [asked])
+    assert found.holds is Holds.UNKNOWN
+    assert "too few" in found.reason
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.int64])
+def test_every_copy_is_found(kind: Any) -> None:
+    stream = np.arange(100, 400)
+    held = [stream.astype(kind), stream.astype(kind)[50:150].copy(), stream.tolist()]
+    one = Exchange(140, 0, 0, 0, tuple(range(220, 244)), 20, (7,))
+    found = [(copy, places) for copy, places in forks.found(one) if len(copy) in (300, 100)]
+    assert len(found) >= 3
+    for copy, places in found:
+        assert [int(copy[place]) for place in places] == [240]
+    assert held
+
+
+def test_forks_that_the_kernel_refuses_are_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(forks, "_fork", refused)
+    found = series("a power")[0].probed().find(Kind.EXCHANGE)
+    assert found is not None
+    assert found.holds is Holds.UNKNOWN
+    assert "no token could be exchanged" in found.reason
