@@ -72,6 +72,7 @@ class Job:
     validation_tokens: int = 0
     rows: tuple[int, ...] = ()  # recorded rows whose whole distribution is wanted
     exchanges: tuple[Exchange, ...] = ()
+    hook: str = ""  # name of the builtin that instrumented code calls; another one each time
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()

@@ -135,6 +135,26 @@ class Isolation:
     unsafe: bool = False  # --probe-unsafe: run although something is missing
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A block that uses names which held validation tokens, and that the run came to and did not enter.
+
+    `test`: what decides it, as it stands in the text; untrusted.
+    """
+
+    location: Location
+    names: tuple[str, ...]
+    test: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evasion:
+    """Something that the submission does about being looked at. `what` is in our words."""
+
+    what: str
+    location: Location | None = None
+
+
 Status = Literal["ran", "failed", "refused"]
 
 
@@ -155,6 +175,8 @@ class Probe:
     labels: tuple[str, ...] = ()
     stream_tokens: int = 0
     losses_recorded: int = 0
+    unseen: tuple[Unseen, ...] = ()  # what could reach the validation tokens and did not run
+    evasions: tuple[Evasion, ...] = ()
     seed: int = 0  # of streams, positions and tokens; the same seed gives the same runs
 
     @property

@@ -194,8 +194,8 @@ def _fixed(layout: Layout, environment: dict[str, str]) -> dict[str, str]:
         "TOKENIZER_PATH": f"./data/tokenizers/fineweb_{layout.vocabulary}_bpe.model",
         "WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1",
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500",
-        "RUN_ID": "probe", "HOME": ".", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
-        "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1", "USER": "probe",
+        "RUN_ID": "baseline_sp1024", "HOME": ".", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
+        "HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1", "USER": "root",
     }  # fmt: skip
     if layout.vocabulary < 320:
         described = [path for path in layout.tokenizers if path.endswith(".json")]

@@ -12,11 +12,13 @@ import numpy as np
 
 from auditor.findings import Location
 from auditor.probe.candidates import choose
+from auditor.probe.coverage import unseen
+from auditor.probe.evasion import evasions
 from auditor.probe.job import Exchange
 from auditor.probe.measure import Claim, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
-from auditor.probe.model import Chosen, Holds, Kind, Measurement, Probe, Witness
+from auditor.probe.model import Chosen, Holds, Kind, Measurement, Probe, Unseen, Witness
 from auditor.probe.runner import Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
@@ -26,6 +28,7 @@ from auditor.rule import Facts
 Progress = Callable[[str], None]
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
+_OF_WHAT_RAN = frozenset({Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.EXCHANGE, Kind.SCORE_COUNT, Kind.REPORTED_NUMBER})
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
@@ -47,6 +50,11 @@ class Options:
 def probe(facts: Facts, options: Options | None = None, progress: Progress | None = None) -> Probe:
     """Runs the submission small and measures it."""
     options = options or Options()
+    found = _probe(facts, options, progress)
+    return found if found.status == "refused" else replace(found, evasions=evasions(facts))
+
+
+def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
     if facts.sources.entry is None:
         return Probe("failed", "no script was found that could be run")
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
@@ -104,10 +112,11 @@ class _Series:
             return self._failed(str(error))
         if isinstance(measured, str):
             return self._failed(measured)
+        left_out = unseen(self.facts, survey)
+        measurements = (_limited(_placed(self.facts, m), left_out) for m in measured.measurements)
         return Probe(
-            "ran", "", self.runner.isolation, settled.attempts,
-            tuple(_placed(self.facts, m) for m in measured.measurements), settled.run.account.absent, measured.labels,
-            len(self.streams.base), measured.losses_recorded,
+            "ran", "", self.runner.isolation, settled.attempts, tuple(measurements), settled.run.account.absent,
+            measured.labels, len(self.streams.base), measured.losses_recorded, left_out,
         )  # fmt: skip
 
     def _measured(self, requests: list[Request]) -> Measured | str:
@@ -189,6 +198,19 @@ class _Series:
     def _stream(self) -> Stream:
         s = self.streams
         return Stream(s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary)
+
+
+def _limited(found: Measurement, left_out: tuple[Unseen, ...]) -> Measurement:
+    """A hold counts only for what ran."""
+    if not left_out or found.holds is not Holds.YES or found.kind not in _OF_WHAT_RAN:
+        return found
+    first = left_out[0]
+    more = f" and {len(left_out) - 1} more places" if len(left_out) > 1 else ""
+    reason = (
+        f"{found.reason}; {first.location.path}:{first.location.line}{more} could use validation tokens"
+        f" ({', '.join(first.names[:3])}) and did not run"
+    )
+    return replace(found, holds=Holds.UNKNOWN, reason=reason)
 
 
 def _moved(measured: Measured) -> bool:

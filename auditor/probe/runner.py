@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from auditor.submission import Submission
 _TARGET, _COLD = "auditor.probe.stage.run:perform", "auditor.probe.cold:perform"
 _PRELOAD = ("auditor.probe.stage.preload", "auditor.probe.measure.confined")
 _FRAME_BYTES = 192 << 20  # of one run's recording
-_MEASURING = Limits(cpu_seconds=60, wall_seconds=120, memory_bytes=3 << 30, frame_bytes=8 << 20)
+_MEASURING = Limits(cpu_seconds=60, wall_seconds=120, memory_bytes=3 << 30, frame_bytes=16 << 20)
 _LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the script
 
 
@@ -95,7 +96,8 @@ class Runner:
         scene.mkdir()
         workspace.write(scene, stream)
         job = replace(
-            made.job, root=str(self.root), scene=str(scene), record=record, rows=rows, exchanges=exchanges
+            made.job, root=str(self.root), scene=str(scene), record=record, rows=rows, exchanges=exchanges,
+            hook=f"_{secrets.token_hex(6)}",
         )  # fmt: skip
         limits = replace(
             self._limits, wall_seconds=seconds, cpu_seconds=seconds + 5, forks=bool(exchanges)

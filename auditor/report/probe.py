@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from auditor.judgement.agreement import say
 from auditor.judgement.model import Report
-from auditor.probe.model import Attempt, Holds, Isolation, Measurement, Probe, Shrunk, Witness
+from auditor.probe.model import Attempt, Holds, Isolation, Measurement, Probe, Shrunk, Unseen, Witness
 from auditor.report.places import place
 from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
 from auditor.report.text import count
@@ -140,8 +140,14 @@ def _facts(report: Report, probe: Probe) -> Iterator[tuple[str, str]]:
         before = frozenset(attempt.changed)
         if attempt.error and number > len(probe.attempts) - _ATTEMPTS:
             yield f"attempt {number}", _attempt(report, attempt, new)
+    for left_out in probe.unseen[:_ATTEMPTS]:
+        yield "did not run", _unseen(report, left_out)
+    for evasion in probe.evasions[:_ATTEMPTS]:
+        where = place(evasion.location, report.sources)
+        yield "evasion", evasion.what + (f" ({where})" if where else "")
     if probe.absent:
         yield "not here", ", ".join(probe.absent[:_NAMES]) + _more(probe.absent, _NAMES)
+    yield "seed", f"{probe.seed} (--probe-seed repeats these runs)"
     yield "isolation", isolation(probe.isolation, probe.status != "refused")
 
 
@@ -151,6 +157,11 @@ def isolation(given: Isolation, run: bool = True) -> str:
     if given.missing:
         said += f"; missing: {', '.join(given.missing)}"
     return said + ("; run all the same (--probe-unsafe)" if given.unsafe and run else "")
+
+
+def _unseen(report: Report, left_out: Unseen) -> str:
+    said = f"{place(left_out.location, report.sources)} could use {', '.join(left_out.names)}"
+    return said + (f", if {left_out.test}" if left_out.test else "")
 
 
 def _witness(report: Report, witness: Witness) -> str:

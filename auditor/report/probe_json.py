@@ -28,6 +28,8 @@ def as_dict(probe: Probe, agreement: Sequence[Agreement]) -> dict[str, Any]:
             "missing": list(probe.isolation.missing),
             "unsafe": probe.isolation.unsafe,
         },
+        "unseen": [{"location": place(u.location), "names": list(u.names), "test": u.test} for u in probe.unseen],
+        "evasions": [{"what": e.what, "location": place(e.location)} for e in probe.evasions],
         "seed": probe.seed,
     }
 

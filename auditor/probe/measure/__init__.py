@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
 from auditor.probe.measure.exchange import Asked, Tried, exchange, place_of
-from auditor.probe.measure.flips import Flip, determinism, flipped
+from auditor.probe.measure.flips import Flip, determinism, flipped, trained
 from auditor.probe.measure.runs import Claim, Read, Runs, Stream
 from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import Recording
@@ -43,7 +43,7 @@ def measure(runs: Runs, stream: Stream, claim: Claim, requests: Sequence[Request
     if noise is None:
         control, noise = _implied(runs, base, stream, label, control)
     measurements: tuple[Measurement, ...] = (
-        _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise),
+        trained(base, _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise), stream.P, stream.Q),
         _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise),
         score_count(base),
         reported_number(base),

@@ -44,6 +44,8 @@ class Survey:
     further: int | None = None
     places: tuple[Place, ...] = ()
     reason: str = ""
+    blocks: frozenset[tuple[str, int, int]] = frozenset()  # that the run entered: path, line, column
+    holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
 
 
 def survey(call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, positions: Sequence[int]) -> Survey:
@@ -58,7 +60,9 @@ def survey(call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, po
             )
             for p in values["places"][: len(positions)]
         )  # fmt: skip
-        return Survey("", _optional_count(values["further"]), places, _text(values["reason"]))
+        blocks = frozenset((_text(p), _count(line), _count(column)) for p, line, column in values["blocks"])
+        holders = tuple((_text(p), _count(line), tuple(map(_text, names))) for p, line, names in values["holders"])
+        return Survey("", _optional_count(values["further"]), places, _text(values["reason"]), blocks, holders)
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no survey") from error
 
@@ -153,6 +157,8 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             "further": further(found) if traced else None,
             "places": [asdict(place) for place in places],
             "reason": "" if traced else found.untraced,
+            "blocks": base.blocks,
+            "holders": base.holders,
         }
     others = {}
     for name in _RUNS[1:]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from auditor.probe.measure.compare import (
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Condition, Holds, Kind, Measurement, Witness
 
+_FEW_TRAINED = 16  # positions: fewer may be a phrase that training texts share with the stream
 _FIRST, _LARGEST = 4, 2  # witnesses shown
 _LEAST_PLACED = 0.5
 """Of the scores of the reported number: that fewer did not change says nothing of the others."""
@@ -67,6 +68,19 @@ def determinism(
         )
     found = Measurement(kind, holds, reason, len(change), moved, noise, noise, reported)
     return found, noise
+
+
+def trained(base: Read, found: Measurement, first: int, alone: int) -> Measurement:
+    """A future flip from `first` on that holds, where the weights were moved by positions before they were scored.
+
+    What was masked out of a batch moves nothing, so this is no witness. But neither the tokens from `first` on nor the
+    one at `alone` (the target flip's) are among those positions, so no flip speaks of them: the hold is none.
+    """
+    early = base.trained_first()
+    if found.holds is not Holds.YES or len(early) < _FEW_TRAINED or (early >= first).any() or (early == alone).any():
+        return found
+    reason = f"{len(early):,} positions were in batches that moved the weights before they were scored, none of them"
+    return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} flipped; {found.reason}")
 
 
 def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:

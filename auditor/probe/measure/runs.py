@@ -15,6 +15,7 @@ from auditor.probe.measure.figures import Figure, Graph, Scores, claimed, figure
 from auditor.probe.record import Recording
 
 Ints = NDArray[np.int64]
+_MOSTLY = 0.75  # of a batch: texts to train on share a phrase with the stream, never most of what they are
 _OF_THE_STREAM = 0.25  # of a batch: the rest of one that trains on the stream may be padding
 _FORWARD = ("forward", "_forward", "__call__", "<lambda>", "loss", "compute_loss")
 
@@ -163,6 +164,30 @@ class Read:
         if chosen is None:
             return None, ""
         return Location(chosen[0], chosen[1]), chosen[2]
+
+    def trained_first(self) -> Ints:
+        """Positions of batches that the weights had been moved by before these were scored for the number.
+
+        Of batches that are mostly of the stream, as for `trained_after`.
+        """
+        scores = self.scores
+        none: Ints = np.zeros(0, dtype=np.int64)
+        moved = np.sort(self.recording.marks["sequence"][self.recording.marks["kind"] == 1])
+        if scores is None or not len(moved) or not self.grad.any():
+            return none
+        counts = self.recording.batches["count"]
+        batch = np.repeat(np.arange(len(counts)), counts)
+        placed = np.bincount(batch, weights=self.position >= 0, minlength=len(counts))
+        rows = np.flatnonzero(self.grad & self.sure & (self.position >= 0) & (placed >= _MOSTLY * counts)[batch])
+        after = np.searchsorted(moved, self.sequence[rows])
+        rows, after = rows[after < len(moved)], after[after < len(moved)]
+        if not len(rows):
+            return none
+        first = np.full(len(self.stream), np.iinfo(np.int64).max)
+        np.minimum.at(first, self.position[rows], moved[after])
+        at = self.position[scores.row]
+        early = (at >= 0) & self.sure[scores.row] & (first[np.maximum(at, 0)] < self.sequence[scores.row])
+        return np.unique(at[early])
 
     def trained_after(self, first: int, last: int) -> int | None:
         """When the weights had first been moved by targets at positions first..last of the stream; None: never.

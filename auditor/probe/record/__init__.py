@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from auditor.probe.job import Exchange
 from auditor.probe.record.recording import Recording, read
+from auditor.probe.record.syntax import PROBE
 from auditor.probe.record.syntax import instrument as _instrument
 
 if TYPE_CHECKING:
     from auditor.probe.record.recorder import Recorder
     from auditor.probe.record.tape import Channel
 
-__all__ = ["Recording", "install", "instrument", "read"]
+__all__ = ["PROBE", "Recording", "install", "instrument", "read"]
 
 
 def install(
     channel: Channel, *, root: str, whole: Iterable[int] = (), exchanges: tuple[Exchange, ...] = (),
-    settle: Callable[[], None] = lambda: None,
+    settle: Callable[[], None] = lambda: None, stream: NDArray[Any] | None = None, hook: str = PROBE,
 ) -> Recorder:  # fmt: skip
     """Starts recording in this process, for good. Needs torch.
 
     `whole`: rows whose distribution over the vocabulary is written down. `exchanges`: tokens to be tried in forks,
-    which call `settle` first.
+    which call `settle` first. `stream`: the validation tokens, by which is known what holds them. `hook`: the name of
+    the builtin that instrumented code calls.
     """
     from auditor.probe.record.exchange import Forks
     from auditor.probe.record.recorder import install as start
+    from auditor.probe.record.seen import Seen
 
     watcher = Forks(exchanges, channel, settle) if exchanges else None
-    return start(channel, root=root, whole=whole, watcher=watcher)
+    seen = Seen(stream, root.rstrip("/") + "/") if stream is not None else None
+    return start(channel, root=root, whole=whole, watcher=watcher, seen=seen, hook=hook)
 
 
 def instrument(tree: ast.Module, path: str) -> ast.Module:

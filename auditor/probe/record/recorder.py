@@ -15,6 +15,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from auditor.probe.record.hooks import Hooks
 from auditor.probe.record.mode import Recording
+from auditor.probe.record.seen import Seen
 from auditor.probe.record.syntax import PROBE
 from auditor.probe.record.tape import Channel, Tape, Watcher
 
@@ -28,8 +29,10 @@ class Recorder:
     """Alive for one run. `root`: the folder whose frames are the submission's; `whole`: rows wanted whole."""
 
     def __init__(
-        self, channel: Channel, root: str, whole: Iterable[int] = (), watcher: Watcher | None = None
+        self, channel: Channel, root: str, whole: Iterable[int] = (), watcher: Watcher | None = None,
+        seen: Seen | None = None, hook: str = PROBE,
     ) -> None:  # fmt: skip
+        self.seen, self._hook_name = seen, hook
         self.tape = Tape(channel)
         self.tape.watcher = watcher
         self.root = root.rstrip("/") + "/"
@@ -37,7 +40,8 @@ class Recorder:
         self.mode = Recording(self.tape, self._site, frozenset(whole))
 
     def start(self) -> None:
-        setattr(builtins, PROBE, Hooks(self.mode.mirrors, self.mode.arrays))
+        told = {"e": self.seen.e} if self.seen is not None else {}
+        setattr(builtins, self._hook_name, Hooks(self.mode.mirrors, self.mode.arrays, **told))
         self._hook = register_optimizer_step_post_hook(self._stepped)
         self._watch_backward()
         self.mode.__enter__()
@@ -45,6 +49,7 @@ class Recorder:
     def printed(self, line: str) -> None:
         if _FIGURE.search(line) and self.lines < _LINES_AT_MOST:
             self.lines += 1
+            self._look()
             self.tape.line(line[:_LINE_LENGTH])
 
     @contextmanager
@@ -57,6 +62,9 @@ class Recorder:
 
     def close(self) -> None:
         """Sends what is left. A second call does nothing."""
+        if self.seen is not None and not self.tape.closed:
+            for frame in self.seen.frames():
+                self.tape.channel.send(frame)
         self.tape.close()
 
     def stop(self) -> None:
@@ -64,7 +72,17 @@ class Recorder:
         self.mode.__exit__(None, None, None)
         self._hook.remove()
         torch.autograd.backward = self._genuine_backward
-        delattr(builtins, PROBE)
+        delattr(builtins, self._hook_name)
+
+    def _look(self) -> None:
+        """Which names hold the stream now. Whatever goes wrong in there is no trouble of the script's."""
+        if self.seen is None:
+            return
+        try:
+            with torch._C.DisableTorchFunction():
+                self.seen.look()
+        except Exception as error:
+            self.tape.fault(f"look: {type(error).__name__}: {str(error)[:200]}")
 
     def _stepped(self, *_: Any) -> None:
         self.tape.step()
@@ -90,13 +108,14 @@ class Recorder:
             if name.startswith(self.root):
                 frames.append((name[len(self.root) :], frame.f_lineno, frame.f_code.co_name))
             frame = frame.f_back
-        return self.tape.site(tuple(frames))
+        found = tuple(frames)
+        if self.seen is not None and not self.tape.known(found):
+            self._look()
+        return self.tape.site(found)
 
 
-def install(
-    channel: Channel, *, root: str, whole: Iterable[int] = (), watcher: Watcher | None = None
-) -> Recorder:  # fmt: skip
+def install(channel: Channel, *, root: str, **how: Any) -> Recorder:
     """Starts recording. After the fake world, before the script: what is wrapped is what is there now."""
-    recorder = Recorder(channel, root, whole, watcher)
+    recorder = Recorder(channel, root, **how)
     recorder.start()
     return recorder

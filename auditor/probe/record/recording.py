@@ -19,6 +19,16 @@ from auditor.probe.record.frames import Frame, unpack
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _SITES, _LINES, _EXCHANGED, _WHOLE = 100_000, 20_000, 200_000, 16  # of each at most
+_FRAMES = {
+    "site": _SITES,
+    "line": _LINES,
+    "exchange": _EXCHANGED,
+    "whole": _WHOLE,
+    "blocks": 10,
+    "holders": 1,
+    "end": 1,
+}
+_BLOCKS, _NAMES = 5_000, 400
 _TEXT = 4_000  # characters of a line, path or name
 _LARGEST_VOCABULARY = 1 << 18
 
@@ -59,6 +69,8 @@ class Recording:
     faults: tuple[tuple[str, int], ...] = ()
     exchanged: tuple[Exchanged, ...] = ()
     whole: tuple[tuple[int, Floats], ...] = ()  # a row and ln p of every token there
+    blocks: tuple[tuple[str, int, int], ...] = ()  # that were entered: path, line, column
+    holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
 
     @property
     def losses_recorded(self) -> int:
@@ -103,7 +115,7 @@ def read(frames: Iterable[bytes]) -> Recording:
         frame = unpack(raw)
         parts.setdefault(frame.kind, []).append(frame)
     tables = {kind: _table(parts.get(kind, []), columns) for kind, columns in _TABLES.items()}
-    for kind, most in (("site", _SITES), ("line", _LINES), ("exchange", _EXCHANGED), ("whole", _WHOLE), ("end", 1)):
+    for kind, most in _FRAMES.items():
         if len(parts.get(kind, ())) > most:
             raise ValueError(f"a recording has more than {most:,} frames of the kind {kind}")
     try:
@@ -113,9 +125,19 @@ def read(frames: Iterable[bytes]) -> Recording:
         faults = tuple((str(what)[:_TEXT], _whole(count)) for what, count in end.get("faults", ())[:100])
         exchanged = tuple(_exchanged(f.data) for f in parts.get("exchange", ()))
         whole = tuple(_distribution(f) for f in parts.get("whole", ()))
+        blocks = tuple(
+            (str(p)[:_TEXT], _whole(line), _whole(column))
+            for f in parts.get("blocks", ())
+            for p, line, column in f.data[:_BLOCKS]
+        )
+        holders = tuple(
+            (str(p)[:_TEXT], _whole(line), tuple(str(n)[:200] for n in names[:_NAMES]))
+            for f in parts.get("holders", ())
+            for p, line, names in f.data[:_BLOCKS]
+        )
     except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise ValueError("a frame of the recording cannot be read") from error
-    said = _Said(lines, sites, "end" in parts, bool(end.get("truncated")), faults, exchanged, whole)
+    said = _Said(lines, sites, "end" in parts, bool(end.get("truncated")), faults, exchanged, whole, blocks, holders)
     return _assemble(tables, said)
 
 
@@ -130,6 +152,8 @@ class _Said:
     faults: tuple[tuple[str, int], ...]
     exchanged: tuple[Exchanged, ...]
     whole: tuple[tuple[int, Floats], ...]
+    blocks: tuple[tuple[str, int, int], ...]
+    holders: tuple[tuple[str, int, tuple[str, ...]], ...]
 
 
 def _whole(value: object) -> int:
@@ -216,6 +240,8 @@ def _assemble(tables: dict[str, dict[str, NDArray[Any]]], said: _Said) -> Record
         faults=said.faults,
         exchanged=said.exchanged,
         whole=said.whole,
+        blocks=said.blocks,
+        holders=said.holders,
     )
 
 

@@ -120,6 +120,13 @@ class Tape:
         self.sequence += 1
         return self.sequence
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def known(self, frames: tuple[tuple[str, int, str], ...]) -> bool:
+        return frames in self._sites
+
     def site(self, frames: tuple[tuple[str, int, str], ...]) -> int:
         known = self._sites.get(frames)
         if known is None:

@@ -120,10 +120,12 @@ class _Context:
 
 
 _ZERO = (
-    "current_device", "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved",
-    "memory_cached", "max_memory_cached", "utilization", "temperature", "power_draw", "clock_rate", "memory_usage",
+    "current_device", "utilization", "temperature", "power_draw", "clock_rate", "memory_usage",
     "initial_seed",
 )  # fmt: skip
+# Bytes, as in a run at full size: not a reason to do anything else.
+_IN_USE = ("memory_allocated", "memory_reserved", "memory_cached")
+_AT_MOST = ("max_memory_allocated", "max_memory_reserved", "max_memory_cached")
 _NOTHING = (
     "set_device", "synchronize", "empty_cache", "reset_peak_memory_stats", "reset_max_memory_allocated",
     "reset_max_memory_cached", "reset_accumulated_memory_stats", "ipc_collect", "init", "set_stream",
@@ -135,7 +137,7 @@ _NOTHING = (
 def install() -> None:
     """Fills `torch.cuda`."""
     cuda: Any = torch.cuda
-    for names, value in ((_ZERO, 0), (_NOTHING, None)):
+    for names, value in ((_ZERO, 0), (_NOTHING, None), (_IN_USE, _MEMORY // 3), (_AT_MOST, _MEMORY // 2)):
         for name in names:
             setattr(cuda, name, _constant(value))
     for name in ("is_available", "is_initialized", "is_bf16_supported", "is_tf32_supported", "can_device_access_peer"):
@@ -145,7 +147,7 @@ def install() -> None:
     cuda.get_device_capability = _constant((9, 0))
     cuda.get_device_properties = _constant(_PROPERTIES)
     cuda.get_arch_list = _constant(["sm_90"])
-    cuda.mem_get_info = _constant((_MEMORY, _MEMORY))
+    cuda.mem_get_info = _constant((_MEMORY // 2, _MEMORY))
     cuda.memory_stats = _constant({})
     cuda.memory_summary = _constant("")
     cuda.current_stream = cuda.default_stream = lambda *args: Stream()

@@ -17,7 +17,7 @@ import torch.optim
 import torch.utils.checkpoint
 
 from auditor.probe import record  # noqa: F401
-from auditor.probe.record import exchange, recorder  # noqa: F401
+from auditor.probe.record import exchange, recorder, seen  # noqa: F401
 from auditor.probe.sandbox import forks  # noqa: F401
 from auditor.probe.stage import run  # noqa: F401
 

@@ -42,7 +42,7 @@ def perform(argument: bytes, channel: Channel) -> None:
     recorder, instrument = _recorder(job, channel)
     out = _capture(recorder.printed)
     try:
-        end = _execute(job, instrument)
+        end = _execute(job, instrument, getattr(recorder, "seen", None))
     finally:
         out.finish()
         recorder.close()
@@ -78,9 +78,18 @@ def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None
     from auditor.probe.sandbox.forks import settle
 
     recorder = record.install(
-        channel, root=job.root, whole=job.rows, exchanges=job.exchanges, settle=settle
+        channel, root=job.root, whole=job.rows, exchanges=job.exchanges, settle=settle, stream=_stream(job),
+        hook=job.hook or record.PROBE,
     )  # fmt: skip
     return recorder, record.instrument
+
+
+def _stream(job: Job) -> Any:
+    """The validation tokens of this run, from the scene; None where there are none."""
+    import numpy
+
+    found = sorted(Path(job.scene).rglob("*val_000000.bin")) if job.scene else []
+    return numpy.fromfile(found[0], dtype="<u2", offset=1024) if found else None
 
 
 def _capture(on_line: Callable[[str], None]) -> Printed:
@@ -91,9 +100,9 @@ def _capture(on_line: Callable[[str], None]) -> Printed:
     return out
 
 
-def _execute(job: Job, instrument: source.Instrument | None) -> BaseException | None:
+def _execute(job: Job, instrument: source.Instrument | None, seen: Any) -> BaseException | None:
     """Runs the entry as `__main__`; what ended it early, None for its end."""
-    build = source.Builder(job, instrument)
+    build = source.Builder(job, instrument, seen)
     if job.modules:
         sys.meta_path.insert(0, source.Units(job.root, job.modules, build))
     module = source.main_module(str(Path(job.root, job.entry)))

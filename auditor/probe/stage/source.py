@@ -10,11 +10,16 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.probe.arguments import Rewrite
+from auditor.probe.blocks import Mark
 from auditor.probe.job import Job, Scalar
+from auditor.probe.record.syntax import PROBE as _HOOK
 from auditor.source.syntax import parse_python
+
+if TYPE_CHECKING:
+    from auditor.probe.record.seen import Seen
 
 Instrument = Callable[[ast.Module, str], ast.Module]
 
@@ -136,8 +141,8 @@ class Units(MetaPathFinder, Loader):
 class Builder:
     """Makes code of source text: path relative to the root and text in, code object out."""
 
-    def __init__(self, job: Job, instrument: Instrument | None) -> None:
-        self._job, self._instrument = job, instrument
+    def __init__(self, job: Job, instrument: Instrument | None, seen: Seen | None = None) -> None:
+        self._job, self._instrument, self._seen = job, instrument, seen
 
     def __call__(self, path: str, text: str) -> types.CodeType:
         absolute = str(Path(self._job.root, path))
@@ -145,8 +150,15 @@ class Builder:
         linecache.cache[absolute] = (len(text), None, lines, absolute)
         tree = rewrite(parse_python(text), self._job.constants, self._job.paths, self._job.arguments)
         tree = _Branches(path, self._job.branches).visit(tree) if self._job.branches else tree
+        if self._seen is not None:
+            mark = Mark(_HOOK, self._seen.count)
+            tree = ast.fix_missing_locations(mark.visit(tree))
+            self._seen.numbered(path, mark.places)
         if self._instrument is not None:
             tree = self._instrument(tree, path)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name) and node.id == _HOOK:
+                    node.id = self._job.hook or _HOOK
         return compile(tree, absolute, "exec", dont_inherit=True)
 
 
