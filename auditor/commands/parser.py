@@ -140,15 +140,20 @@ def _printing(p: argparse.ArgumentParser) -> None:
     what.add_argument("--no-progress", action="store_true", help="nothing on standard error but what went wrong")
 
 
+def probe_words(argv: Sequence[str]) -> list[str]:
+    """`--probe=auto` and `--probe=always` as options without a value: `--probe PATH` has none either."""
+    known = {"--probe=always": ["--probe"], "--probe=auto": ["--probe", "--probe-auto"]}
+    return [part for word in argv for part in known.get(word, [word])]
+
+
 def _running(p: argparse.ArgumentParser) -> None:
     ran = p.add_argument_group("running it (needs torch: pip install '.[probe]')")
     ran.add_argument(
         "--probe",
-        nargs="?",
-        const="always",
-        choices=("always", "auto"),
-        help="run it small in a sandbox and compare scores before a flip; auto: only where the code leaves something open",
+        action="store_true",
+        help="run it small in a sandbox and measure; --probe=auto: only where the code leaves something open",
     )
+    ran.add_argument("--probe-auto", action="store_true", help=argparse.SUPPRESS)
     ran.add_argument("--smoke", action="store_true", help="import it, build the model, one forward pass; then exit")
     ran.add_argument(
         "--probe-timeout",
@@ -193,4 +198,4 @@ def _manner(p: argparse.ArgumentParser) -> None:
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """Raises UsageError; exits (SystemExit 0) for --help, --version and --print-completion."""
-    return parser().parse_args(argv)
+    return parser().parse_args(probe_words(argv))

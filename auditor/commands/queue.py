@@ -86,7 +86,12 @@ def _settings(options: QueueOptions) -> dict[str, object]:
     """What an audit's result depends on besides its head and the auditor."""
     waivers = options.waivers.read_text("utf-8", "replace") if options.waivers is not None else ""
     probe = options.probe_limit if options.probe else None
-    settings = {"baseline": options.baseline, "waivers": waivers, "probe": probe, "unsafe": options.probe_unsafe}
+    settings: dict[str, object] = {
+        "baseline": options.baseline,
+        "waivers": waivers,
+        "probe": probe,
+        "unsafe": options.probe_unsafe,
+    }
     return {**settings, "auto": True} if options.probe_auto else settings
 
 

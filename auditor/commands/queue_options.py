@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auditor.commands.asked import Asked, asked
 from auditor.commands.options import PROBE_START_SECONDS, check_limits
-from auditor.commands.parser import MEMORY_MIB, PROBE_SECONDS, TIMEOUT_SECONDS, Parser
+from auditor.commands.parser import MEMORY_MIB, PROBE_SECONDS, TIMEOUT_SECONDS, Parser, probe_words
 from auditor.commands.process import UsageError
 from auditor.limits.model import MEBIBYTE, Limits
 
@@ -104,11 +104,10 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--waivers", metavar="FILE", help="what maintainers let stand (toml); shown, never hidden")
     how.add_argument(
         "--probe",
-        nargs="?",
-        const="always",
-        choices=("always", "auto"),
-        help="run each small in a sandbox, minutes for each; auto: only where the code leaves something open",
+        action="store_true",
+        help="run each small in a sandbox: minutes for each; --probe=auto: where the code leaves something open",
     )
+    how.add_argument("--probe-auto", action="store_true", help=argparse.SUPPRESS)
     how.add_argument("--probe-unsafe", action="store_true", help="even where this machine cannot confine it in full")
     how.add_argument(
         "--probe-timeout", type=float, default=PROBE_SECONDS, metavar="SECONDS", help="default: %(default)g"
@@ -126,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
 
 def read(argv: Sequence[str]) -> QueueOptions:
     """Raises UsageError; exits (SystemExit 0) for --help."""
-    given = parser().parse_args(argv)
+    given = parser().parse_args(probe_words(argv))
     output = Path(given.output)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{given.output!r} is no folder")
@@ -155,8 +154,8 @@ def read(argv: Sequence[str]) -> QueueOptions:
         jobs=given.jobs,
         timeout=given.timeout,
         memory=given.memory,
-        probe=given.probe is not None,
-        probe_auto=given.probe == "auto",
+        probe=given.probe,
+        probe_auto=given.probe_auto,
         probe_unsafe=given.probe_unsafe,
         probe_limit=given.probe_timeout,
         scheduler=given.scheduler,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 from auditor.commands.process import BROKEN, FAILED, NOT_JUDGED, OK, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from auditor.commands.asked import Bar
     from auditor.judgement.model import Report
-    from auditor.rule import Facts
+    from auditor.rule import Facts, Rule
     from auditor.submission import Submission
 
 
@@ -102,6 +102,9 @@ def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = 
 
 def _settled(report: Report, rules: Sequence[Rule]) -> bool:
     """Whether the code leaves nothing open that a run could answer: `--probe=auto` then runs none."""
+    from auditor.findings import Outcome
+    from auditor.judgement.model import Verdict
+
     open_ = (Outcome.DISPUTED, Outcome.NOT_CHECKED, Outcome.ERROR)
     shown = {rule.id for rule in rules if rule.behaviour}
     if report.verdict in (Verdict.DISPUTED, Verdict.INCONCLUSIVE):

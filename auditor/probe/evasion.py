@@ -16,10 +16,14 @@ _MODES = frozenset(
     {
         "_disable_current_modes", "_pop_mode", "_pop_mode_temporarily", "_pop_torch_function_stack",
         "_push_on_torch_function_stack", "_get_function_stack_at", "_len_torch_function_stack",
-        "_set_torch_function_mode", "_disable_torch_function", "_temporarily_pop_modes_from_mode_stack",
+        "_set_torch_function_mode", "_temporarily_pop_modes_from_mode_stack",
     }
 )  # fmt: skip
 """Names of torch that take modes off: nothing of a submission has use for them but to compute unseen."""
+
+
+_ASKS = "it asks for this program by name"
+_TAKES_OFF = "it takes off what watches torch's operations"
 
 
 def evasions(facts: Facts) -> tuple[Evasion, ...]:
@@ -34,24 +38,24 @@ def evasions(facts: Facts) -> tuple[Evasion, ...]:
 
 
 def _of_tree(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in of_type(tree, ast.Constant):
-        if isinstance(node.value, str) and _OURS.search(node.value) and len(node.value) < 500 and not _is_text(node):
-            yield node.lineno, "it asks for this program by name"
-    for node in of_type(tree, ast.Attribute):
-        if node.attr in _MODES or _OURS.search(node.attr):
-            yield node.lineno, "it takes off what watches its operations"
-    for node in of_type(tree, ast.Name):
-        if node.id in _MODES or _OURS.search(node.id):
-            yield node.lineno, "it takes off what watches its operations"
-    for node in of_type(tree, ast.ImportFrom, ast.Import):
-        module = getattr(node, "module", None) or ""
-        names = [module, *(alias.name for alias in node.names)]
-        if any(name in _MODES for name in names):
-            yield node.lineno, "it takes off what watches its operations"
-        if any(_OURS.search(name) or name.split(".")[0] in ("auditor", "golf_audit") for name in names):
-            yield node.lineno, "it asks for this program by name"
+    for text in of_type(tree, ast.Constant):
+        if isinstance(text.value, str) and _OURS.search(text.value) and not _is_sentence(text.value):
+            yield text.lineno, _ASKS
+    for attribute in of_type(tree, ast.Attribute):
+        if attribute.attr in _MODES or _OURS.search(attribute.attr):
+            yield attribute.lineno, _TAKES_OFF
+    for name in of_type(tree, ast.Name):
+        if name.id in _MODES or _OURS.search(name.id):
+            yield name.lineno, _TAKES_OFF
+    for taken in of_type(tree, ast.ImportFrom, ast.Import):
+        module = (taken.module or "") if isinstance(taken, ast.ImportFrom) else ""
+        names = [module, *(alias.name for alias in taken.names)]
+        if any(part in _MODES for part in names):
+            yield taken.lineno, _TAKES_OFF
+        if any(_OURS.search(part) or part.split(".")[0] in ("auditor", "golf_audit") for part in names):
+            yield taken.lineno, _ASKS
 
 
-def _is_text(node: ast.Constant) -> bool:
-    """A sentence: what a README or a comment of a script says is no question."""
-    return isinstance(node.value, str) and len(node.value.split()) > 6
+def _is_sentence(text: str) -> bool:
+    """What a comment of a script says of its audit is no question."""
+    return len(text.split()) > 6

@@ -18,7 +18,7 @@ from auditor.probe.job import Exchange
 from auditor.probe.measure import Claim, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
-from auditor.probe.model import Chosen, Holds, Kind, Measurement, Probe, Unseen, Witness
+from auditor.probe.model import Chosen, Evasion, Holds, Kind, Measurement, Probe, Unseen, Witness
 from auditor.probe.runner import Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
@@ -51,7 +51,11 @@ def probe(facts: Facts, options: Options | None = None, progress: Progress | Non
     """Runs the submission small and measures it."""
     options = options or Options()
     found = _probe(facts, options, progress)
-    return found if found.status == "refused" else replace(found, evasions=evasions(facts))
+    evading = evasions(facts)
+    if found.status == "refused" or not evading:
+        return found
+    measured = tuple(_doubted(m, evading[0]) for m in found.measurements)
+    return replace(found, evasions=evading, measurements=measured)
 
 
 def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
@@ -198,6 +202,13 @@ class _Series:
     def _stream(self) -> Stream:
         s = self.streams
         return Stream(s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary)
+
+
+def _doubted(found: Measurement, evasion: Evasion) -> Measurement:
+    """Nothing holds of code that looks for whoever looks at it."""
+    if found.holds is not Holds.YES:
+        return found
+    return replace(found, holds=Holds.UNKNOWN, reason=f"{found.reason}; but the code evades: {evasion.what}")
 
 
 def _limited(found: Measurement, left_out: tuple[Unseen, ...]) -> Measurement:
