@@ -55,7 +55,8 @@ def _of_node(node: ast.AST, function: int, inside: Place | None) -> Iterator[Blo
             if _always_runs(node, name):
                 yield from _of_statements(value, function, inside)
             else:
-                yield from _block(value, function, inside, test=getattr(node, "test", None))
+                test = getattr(node, "test", None) or getattr(node, "iter", None) or getattr(node, "subject", None)
+                yield from _block(value, function, inside, test=test)
             continue
         for child in value if isinstance(value, list) else [value]:
             if not isinstance(child, ast.AST):

@@ -1,17 +1,19 @@
 """What of the script could reach the validation tokens and did not run: a hold says nothing of it.
 
 A block is named here where the configuration does not leave it out, the run did not enter it although it came to its
-door, and it uses a name that held validation tokens in that function. Uses that the run has seen elsewhere are passed
+door, it uses a name that held validation tokens in that function, and what decides it may come out otherwise at full
+size (`doubt`). Uses that the run has seen elsewhere are passed
 over: calls of functions that were given the stream, and what asks for sizes and prints.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from auditor.findings import Location
 from auditor.probe.blocks import Block, Place, blocks, first_line
+from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Unseen
 from auditor.rule import Facts
@@ -22,8 +24,9 @@ _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isin
 _MOST = 20
 
 
-def unseen(facts: Facts, survey: Survey) -> tuple[Unseen, ...]:
-    """In the order of the text, at most a few."""
+def unseen(facts: Facts, survey: Survey, changed: Iterable[str]) -> tuple[Unseen, ...]:
+    """In the order of the text, at most a few. `changed`: settings that the probe gave other values."""
+    chosen = frozenset(name.lstrip("-").replace("-", "_").lower() for name in changed)
     held = {(path, line): frozenset(names) for path, line, names in survey.holders}
     units = [facts.sources.entry, *facts.sources.modules.values()]
     found: list[Unseen] = []
@@ -31,12 +34,12 @@ def unseen(facts: Facts, survey: Survey) -> tuple[Unseen, ...]:
         if unit.tree is not None and unit.language == "python":
             entered = {(line, column) for path, line, column in survey.blocks if path == unit.path}
             if entered:  # a unit that was not even imported has no names
-                found += _of_unit(facts, unit, entered, held)
+                found += _of_unit(facts, unit, entered, held, Doubts(unit.tree, chosen))
     return tuple(found[:_MOST])
 
 
 def _of_unit(
-    facts: Facts, unit: Unit, entered: set[Place], held: Mapping[tuple[str, int], frozenset[str]]
+    facts: Facts, unit: Unit, entered: set[Place], held: Mapping[tuple[str, int], frozenset[str]], doubts: Doubts
 ) -> Iterator[Unseen]:  # fmt: skip
     assert unit.tree is not None
     every = blocks(unit.tree)
@@ -52,8 +55,17 @@ def _of_unit(
             continue
         if facts.program.reached(unit, block.place[0]) is False or _decided(facts, unit, block):
             continue
+        if not doubts.of(_decides(block.test)):
+            continue
         test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
         yield Unseen(Location(unit.path, block.place[0], block.place[0], unit.layer), tuple(used), test)
+
+
+def _decides(test: ast.AST | None) -> ast.AST | None:
+    """Of a block's test, what decides whether it runs."""
+    if isinstance(test, ast.BoolOp):
+        return ast.Tuple(test.values[:-1], ast.Load())
+    return test.test if isinstance(test, ast.IfExp) else test
 
 
 def _at_the_door(block: Block, outer: Mapping[Place, Block], entered: set[Place]) -> bool:

@@ -58,6 +58,7 @@ class Made:
     job: Job
     layout: Layout
     changed: tuple[Shrunk, ...]
+    chosen: frozenset[str] = frozenset()  # every setting that is not as submitted, those of every run among them
 
 
 def make(facts: Facts, plan: Plan) -> Made:
@@ -77,7 +78,8 @@ def make(facts: Facts, plan: Plan) -> Made:
     given = arguments(trees, own, plan.scale)
     changed += [Shrunk(f"{at.partition('=')[0]}=", at.partition("=")[2], str(new)) for at, new in given.items()]
     layout = _layout(facts, plan, vocabulary)
-    environment.update(_fixed(layout, environment))
+    fixed = _fixed(layout, environment)
+    environment.update(fixed)
     environment = {name: OUTSIDE + value if value.startswith("/") else value for name, value in environment.items()}
     environment["PATH"] = "/usr/bin:/bin"
     if not plan.group:
@@ -91,7 +93,7 @@ def make(facts: Facts, plan: Plan) -> Made:
         triton=plan.triton, writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
-    return Made(job, layout, tuple(changed))
+    return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed})
 
 
 def _values(facts: Facts, found: tuple[Switch, ...]) -> dict[str, Scalar]:

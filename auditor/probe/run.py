@@ -13,7 +13,6 @@ import numpy as np
 from auditor.findings import Location
 from auditor.probe.candidates import choose
 from auditor.probe.coverage import unseen
-from auditor.probe.evasion import evasions
 from auditor.probe.job import Exchange
 from auditor.probe.measure import Claim, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
@@ -23,6 +22,7 @@ from auditor.probe.runner import Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
 from auditor.probe.settle import Settled, layer_of, settle
+from auditor.program.evasion import evasions
 from auditor.rule import Facts
 
 Progress = Callable[[str], None]
@@ -51,7 +51,7 @@ def probe(facts: Facts, options: Options | None = None, progress: Progress | Non
     """Runs the submission small and measures it."""
     options = options or Options()
     found = _probe(facts, options, progress)
-    evading = evasions(facts)
+    evading = tuple(Evasion(what, place) for what, place in evasions(facts.sources))
     if found.status == "refused" or not evading:
         return found
     measured = tuple(_doubted(m, evading[0]) for m in found.measurements)
@@ -116,7 +116,7 @@ class _Series:
             return self._failed(str(error))
         if isinstance(measured, str):
             return self._failed(measured)
-        left_out = unseen(self.facts, survey)
+        left_out = unseen(self.facts, survey, self.settled.made.chosen)
         measurements = (_limited(_placed(self.facts, m), left_out) for m in measured.measurements)
         return Probe(
             "ran", "", self.runner.isolation, settled.attempts, tuple(measurements), settled.run.account.absent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
-from auditor.probe.evasion import evasions
+from auditor.program.evasion import evasions
 from auditor.rule import Example, Facts, Rule
 from rules.examples.folders import folder, script
 from rules.law.standing import issue
@@ -14,7 +14,7 @@ ID = "probe-evasion"
 def check(facts: Facts) -> Ruling:
     if facts.sources.entry is None:
         return not_checked("no script was found; its text would decide")
-    findings = [Finding(ID, Outcome.VIOLATION, one.what, one.location) for one in evasions(facts)]
+    findings = [Finding(ID, Outcome.VIOLATION, what, place) for what, place in evasions(facts.sources)]
     return found(findings, "nothing in the code looks for the probe or takes off what watches it")
 
 

@@ -1,4 +1,4 @@
-"""What a submission does about being looked at: words of the probe in its text, and what a run was told of."""
+"""What code does about being looked at: it asks for this program, or takes off what watches torch's operations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 
 from auditor.findings import Location
-from auditor.probe.model import Evasion
-from auditor.rule import Facts
+from auditor.source import Sources
 from auditor.source.index import of_type
 
 _OURS = re.compile(r"golf_?(audit|probe)|auditor\.(probe|commands|judgement)")
@@ -26,14 +25,14 @@ _ASKS = "it asks for this program by name"
 _TAKES_OFF = "it takes off what watches torch's operations"
 
 
-def evasions(facts: Facts) -> tuple[Evasion, ...]:
-    """In the order of the text, whatever the configuration: no code has a reason for it."""
+def evasions(sources: Sources) -> tuple[tuple[str, Location], ...]:
+    """What and where, in the order of the text, whatever the configuration: no code has a reason for it."""
     found = []
-    for unit in facts.sources.units:
+    for unit in sources.units:
         if unit.tree is None or unit.language != "python":
             continue
         for line, what in sorted(_of_tree(unit.tree)):
-            found.append(Evasion(what, Location(unit.path, line, line, unit.layer)))
+            found.append((what, Location(unit.path, line, line, unit.layer)))
     return tuple(dict.fromkeys(found))[:20]
 
 
