@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from typing import Any
 
 from auditor.limits.model import describe
 from auditor.probe.model import Probe, Smoke
@@ -34,9 +35,11 @@ def probed(
     if not ready():
         return Probe("refused", INSTALL)
     try:
-        from auditor.probe import run
+        from auditor.probe.run import probe
 
-        return run.probe(facts, run.Options(unsafe, seconds, seed, exhaustive), progress)
+        drawn: dict[str, Any] = {} if seed is None else {"seed": seed}
+        drawn |= {"exhaustive": True} if exhaustive else {}
+        return probe(facts, unsafe=unsafe, seconds=seconds, progress=progress, **drawn)
     except Exception as error:
         if strict:
             raise

@@ -47,10 +47,12 @@ class Options:
     exhaustive: bool = False
 
 
-def probe(facts: Facts, options: Options | None = None, progress: Progress | None = None) -> Probe:
-    """Runs the submission small and measures it."""
-    options = options or Options()
-    found = _probe(facts, options, progress)
+def probe(
+    facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progress: Progress | None = None,
+    seed: int | None = None, exhaustive: bool = False,
+) -> Probe:  # fmt: skip
+    """Runs the submission small and measures it. The keywords are those of `Options`."""
+    found = _probe(facts, Options(unsafe, seconds, seed, exhaustive), progress)
     evading = tuple(Evasion(what, place) for what, place in evasions(facts.sources))
     if found.status == "refused" or not evading:
         return found

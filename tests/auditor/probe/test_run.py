@@ -15,7 +15,7 @@ from auditor.judgement.gather import gather
 from auditor.probe import settle
 from auditor.probe.cold import libraries
 from auditor.probe.model import Holds, Kind, Probe
-from auditor.probe.run import Options, probe
+from auditor.probe.run import probe
 from auditor.probe.sandbox import Refused, available
 from auditor.probe.sandbox.capabilities import isolation
 from auditor.probe.scene import Layout, NoTokenizer, Workspace
@@ -59,7 +59,7 @@ def submission(folder: Path, script: str) -> Facts:
 
 @functools.cache
 def probed(example: str) -> Probe:
-    return probe(gather(load_path(EXAMPLES / example), {}), Options(seconds=600))
+    return probe(gather(load_path(EXAMPLES / example), {}), seconds=600)
 
 
 def test_the_legal_example_holds() -> None:
