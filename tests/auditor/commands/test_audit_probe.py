@@ -175,6 +175,7 @@ def test_the_example_that_breaks_a_rule_is_confirmed(probe: Any, capsys: pytest.
     assert "F.cross_entropy" in found["trace"][-1]["text"]
     assert {row["subject"]: row["stand"] for row in report["probe"]["agreement"]} == {
         "pre-quant-ttt": "confirmed",
+        "C2": "clean by both",
         "C4": "clean by both",
     }
 
