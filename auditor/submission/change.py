@@ -10,7 +10,7 @@ from functools import cached_property
 from auditor.submission.bounds import printable
 from auditor.submission.choose import Choice, Evidence, choose, claimed_figures, has_content, is_log, is_readme, named
 from auditor.submission.history import Span
-from auditor.submission.layout import CLAIMS_FILE, record_folder, summary, touched
+from auditor.submission.layout import CLAIMS_FILE, directories, record_folder, summary, touched
 from auditor.submission.model import Candidate, Change, SubmissionError
 from auditor.submission.objects import Commit, MissingObject, Objects, TreeEntry
 from auditor.submission.trees import difference, entry_at
@@ -38,7 +38,7 @@ class ChangeSet:
     @property
     def edits_existing_folder(self) -> bool:
         """Whether a record folder that the base has is changed, or loses files."""
-        folders = {record_folder(change.path.split("/"), frozenset()) for change in self.changes}
+        folders = {record_folder(parts, frozenset()) for parts in directories(self.paths)}
         return any(self.existed(folder) for folder in folders if folder is not None)
 
     def existed(self, folder: str) -> bool:

@@ -30,8 +30,9 @@ class Touched:
 
 def touched(changes: Iterable[Change]) -> Touched:
     """The folders in which a change adds or edits files; deletions alone touch none."""
-    paths = [change.path.split("/") for change in changes if change.status in ("added", "modified", "renamed")]
-    claims, scripts = _holders(paths, CLAIMS_FILE), _holders(paths, SCRIPT_FILE)
+    names = [change.path for change in changes if change.status in ("added", "modified", "renamed")]
+    claims, scripts = _holders(names, CLAIMS_FILE), _holders(names, SCRIPT_FILE)
+    paths = directories(names)
     marked = claims | scripts
     records = {folder for parts in paths if (folder := record_folder(parts, marked)) is not None}
     outside = [parts for parts in paths if record_folder(parts, frozenset()) is None]
@@ -64,13 +65,19 @@ def track_of(folder: str) -> str | None:
     return None
 
 
-def _holders(paths: Iterable[Sequence[str]], name: str) -> frozenset[str]:
-    return frozenset("/".join(parts[:-1]) for parts in paths if parts[-1].lower() == name)
+def directories(names: Iterable[str]) -> list[list[str]]:
+    """The components of one path of each directory: what a path belongs to hangs on its directory alone."""
+    return [name.split("/") for name in {name.rpartition("/")[0]: name for name in names}.values()]
+
+
+def _holders(names: Iterable[str], file: str) -> frozenset[str]:
+    split = (name.rpartition("/") for name in names)
+    return frozenset(directory for directory, _, name in split if name.lower() == file)
 
 
 def _topmost(parts: Sequence[str], marked: frozenset[str], shortest: int) -> str | None:
     """The shortest directory of the path, of at least `shortest` components, that is marked."""
-    for length in range(shortest, len(parts)):
+    for length in range(shortest, len(parts) if marked else 0):
         folder = "/".join(parts[:length])
         if folder in marked:
             return folder

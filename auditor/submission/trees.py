@@ -11,8 +11,8 @@ from auditor.submission.model import Change, SubmissionFile
 from auditor.submission.objects import SUBMODULE, SYMLINK, MissingObject, Objects, TreeEntry
 
 DEPTH = 64  # directory levels that a comparison follows
-CHANGES = 200_000  # paths that a comparison lists
-DIRECTORIES = 100_000  # that a walk opens: one tree object may stand in any number of places
+CHANGES = 100_000  # paths that a comparison lists
+DIRECTORIES = 20_000  # that a walk opens: one tree object may stand in any number of places
 ENTRIES = 2_000_000  # names that a comparison looks at
 PATH_CHARACTERS = 4096
 PROBLEMS = 50  # that are told one by one
