@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from auditor.claims.model import Claim
-from auditor.claims.values import to_seconds
+from auditor.claims.values import to_float, to_seconds
 from auditor.quantities import find_durations, unit_of_name
 
 Phase = Literal["train", "eval"]
@@ -56,7 +56,7 @@ def _values(raw: Mapping[str, object]) -> Iterator[tuple[str, float | str]]:
             pending += [(f"{path}.{key}", inner, depth + 1) for key, inner in value.items()]
         elif isinstance(value, list) and depth < _DEPTH:
             pending += [(path, inner, depth + 1) for inner in value]
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield path, float(value)
         elif isinstance(value, str):
             yield path, value
+        elif (figure := to_float(value)) is not None:
+            yield path, figure

@@ -7,7 +7,8 @@ stands for. What has several values, or none that is known, raises CannotFold.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+import operator as operators
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from auditor.config import Configuration
@@ -22,6 +23,9 @@ from auditor.source.values import CannotFold, OutOfSteps, Scope, Symbol, Value
 _DEPTH = 14
 _VALUES = 8  # of one name that are looked at
 _CONVERSIONS = frozenset({"bool", "int", "float", "str"})
+_ORDERS: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Lt: operators.lt, ast.LtE: operators.le, ast.Gt: operators.gt, ast.GtE: operators.ge,
+}  # fmt: skip
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _OBJECT: Final = Symbol("object")  # something that is not None and is true: a module, a tensor
 _SHAPE_CALLS = frozenset({"size", "dim", "numel", "ndimension"})
@@ -56,7 +60,12 @@ class Settled(Constants):
 
     def fold(self, node: ast.expr, scope: Scope) -> Value:
         own = _OWN.get(type(node))
-        return own(self, node) if own is not None else super().fold(node, scope)
+        if own is None:
+            return super().fold(node, scope)
+        try:
+            return own(self, node)
+        except (ArithmeticError, ValueError, TypeError) as error:  # of constants as odd as the program's own run
+            raise CannotFold(f"{type(error).__name__}: {str(error)[:80]}") from None
 
     def truth(self, value: Value) -> bool:
         return value is _OBJECT or super().truth(value)
@@ -90,10 +99,9 @@ class Settled(Constants):
                 raise CannotFold("a comparison of objects")
             return (_plain(left) == _plain(right)) is isinstance(operator, ast.Is | ast.Eq)
         a, b = _plain(left), _plain(right)
-        orders = {ast.Lt: "__lt__", ast.LtE: "__le__", ast.Gt: "__gt__", ast.GtE: "__ge__"}
-        if type(operator) not in orders or not isinstance(a, int | float) or not isinstance(b, int | float):
+        if type(operator) not in _ORDERS or not isinstance(a, int | float) or not isinstance(b, int | float):
             raise CannotFold("a comparison of what is no number")
-        return bool(getattr(float(a), orders[type(operator)])(float(b)))
+        return _ORDERS[type(operator)](a, b)
 
     def _called(self, node: ast.Call) -> Value:
         read = environment_default(node)

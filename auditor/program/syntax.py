@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import suppress
 
 from auditor.source.index import of_type, own_of_type, parent
 
@@ -83,7 +84,8 @@ def number(node: ast.AST) -> float | None:
         inner = number(node.operand)
         return None if inner is None else -inner
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return float(node.value)
+        with suppress(OverflowError):  # an integer of hundreds of digits
+            return float(node.value)
     return None
 
 

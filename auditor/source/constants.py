@@ -35,6 +35,9 @@ from auditor.source.values import (
 MAX_STEPS = 1_500_000
 """Expressions and statements evaluated per source text (about a second)."""
 
+MAX_MADE = 256 << 20
+"""Bytes of the values that one source text makes in all; one alone may have `inflate.MAX_OUTPUT`."""
+
 MAX_DEPTH = 40
 """Calls of the program's own functions within each other."""
 
@@ -55,6 +58,7 @@ class Constants:
         self.scope.top.names.setdefault("__file__", posixpath.join(ROOT, path))
         self.scope.top.names["__name__"] = "__main__"
         self.steps = 0
+        self.made = 0
         self.depth = 0
         self.origins: dict[str | bytes, Origin] = {}
 
@@ -69,7 +73,7 @@ class Constants:
         if handler is None:
             raise CannotFold(f"a {type(node).__name__} expression")
         try:
-            return handler(self, node, scope)
+            value = handler(self, node, scope)
         except (CannotFold, OutOfSteps):
             raise
         except InflateError as error:
@@ -77,6 +81,14 @@ class Constants:
         except Exception as error:
             # Constants of the wrong type or shape: what would be an exception when the program runs.
             raise CannotFold(f"{type(error).__name__}: {str(error)[:80]}") from None
+        if not isinstance(node, _NOT_MADE):
+            self._spend(value)
+        return value
+
+    def _spend(self, value: Value) -> None:
+        self.made += methods.size(value)
+        if self.made > MAX_MADE:
+            raise OutOfSteps
 
     def known(self, node: ast.expr, scope: Scope) -> Value:
         """The value, or Unknown."""
@@ -149,6 +161,8 @@ class Constants:
         value = self.fold(chain[-1].left, scope)
         for link in reversed(chain):
             self.steps += 1
+            if link is not node:
+                self._spend(value)
             value = methods.binary(link.op, value, self.fold(link.right, scope))
         return value
 
@@ -191,7 +205,9 @@ class Constants:
         items: list[Value] = []
         for item in node.elts:
             if isinstance(item, ast.Starred):
-                items.extend(self.iterate(self.fold(item.value, scope)))
+                more = self.iterate(self.fold(item.value, scope))
+                methods.check_size(len(items) + len(more), items)
+                items.extend(more)
             else:
                 items.append(self.fold(item, scope))
         return items if isinstance(node, ast.List) else tuple(items) if isinstance(node, ast.Tuple) else set(items)
@@ -314,6 +330,7 @@ class Constants:
         return self.origins.get(value, Origin()) if isinstance(value, (str, bytes)) else Origin()
 
 
+_NOT_MADE = (ast.Constant, ast.Name, ast.Attribute, ast.NamedExpr, ast.IfExp, ast.BoolOp)  # hand on what there is
 _NOT_COMPARED = (Symbol, Handle, Unknown, EnvironmentText)
 _EXPRESSIONS: dict[type[ast.expr], Callable[[Constants, Any, Scope], Value]] = {
     ast.Constant: Constants._constant,

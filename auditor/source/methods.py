@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from auditor.source import library
@@ -15,8 +15,24 @@ from auditor.source.values import CannotFold, Value
 _TEXT_METHODS = frozenset(
     {"encode", "hex", "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "lower"}
     | {"upper", "swapcase", "partition", "rpartition", "find", "rfind", "index", "rindex", "count", "removeprefix"}
-    | {"removesuffix", "translate", "isdigit", "title", "capitalize", "isalpha", "isspace"}
+    | {
+        "removesuffix",
+        "translate",
+        "replace",
+        "ljust",
+        "rjust",
+        "center",
+        "zfill",
+        "isdigit",
+        "title",
+        "capitalize",
+        "isalpha",
+        "isspace",
+    }
 )
+GROWING = frozenset({"join", "replace", "ljust", "rjust", "center", "zfill", "expandtabs", "translate", "encode"})
+"""Methods of a text whose result may be longer than the text."""
+
 _LIST_METHODS = frozenset({"append", "extend", "insert", "reverse", "pop", "index", "count", "copy", "sort", "clear"})
 _DICT_METHODS = frozenset({"get", "items", "keys", "values", "update", "setdefault", "pop", "copy"})
 _SET_METHODS = frozenset({"add", "update", "discard", "copy"})
@@ -36,7 +52,7 @@ def call_method(owner: Value, name: str, args: list[Value], kwargs: dict[str, Va
         raise CannotFold(f"method {name} of a constant")
     if isinstance(owner, int) and name == "to_bytes":
         length = args[0] if args else kwargs.get("length", 1)
-        _check_size(length)
+        check_size(length)
         return owner.to_bytes(*args, **kwargs)
     allowed = {list: _LIST_METHODS, dict: _DICT_METHODS, set: _SET_METHODS, int: _INT_METHODS}.get(type(owner))
     if isinstance(owner, PurePosixPath):
@@ -45,32 +61,29 @@ def call_method(owner: Value, name: str, args: list[Value], kwargs: dict[str, Va
         allowed = frozenset({"index", "count"})
     if allowed is None or name not in allowed:
         raise CannotFold(f"method {name} of a {type(owner).__name__}")
+    if isinstance(owner, list) and name == "extend":
+        check_size(len(owner) + len(library.PURE["builtins.list"](args[0])), owner)
     return getattr(owner, name)(*args, **kwargs)
 
 
 def _text_method(owner: str | bytes | bytearray, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if name == "join":
         parts = [str(p) if isinstance(p, PurePosixPath) else p for p in library.PURE["builtins.list"](args[0])]
-        _check_size(sum(map(len, parts)) + len(owner) * len(parts))
+        check_size(longest(owner, name, [parts]))
         return owner.join(parts)  # type: ignore[arg-type]
-    if name == "replace":
-        growth = owner.count(args[0]) * max(0, len(args[1]) - len(args[0])) if args[0] else len(owner) * len(args[1])
-        _check_size(len(owner) + growth)
-        return owner.replace(*args)
     if name == "format" and isinstance(owner, str):
         if _SIMPLE_FIELD.sub("", owner.replace("{{", "").replace("}}", "")).count("{"):
             raise CannotFold("a format with a specification")
         texts = [_plain(a) for a in args]
         named = {key: _plain(a) for key, a in kwargs.items()}
-        _check_size((len(owner) + 1) * (1 + max(map(len, [*texts, *named.values()]), default=0)) // 2)
+        check_size((len(owner) + 1) * (1 + max(map(len, [*texts, *named.values()]), default=0)) // 2)
         return owner.format(*texts, **named)
-    if name in ("ljust", "rjust", "center", "zfill"):
-        _check_size(args[0])
-        return getattr(owner, name)(*args)
     if "split" in name and len(owner) > library.MAX_ELEMENTS:
         raise CannotFold("splitting a text that long")
     if name not in _TEXT_METHODS or not hasattr(owner, name):
         raise CannotFold(f"method {name} of text")
+    if name in GROWING:
+        check_size(longest(owner, name, args))
     return getattr(owner, name)(*args, **kwargs)
 
 
@@ -81,11 +94,39 @@ def _plain(value: Value) -> str:
     raise CannotFold("formatting an object")
 
 
-def _check_size(size: Value, of: Value = "") -> None:
+def check_size(size: Value, of: Value = "") -> None:
+    """Raises CannotFold where a value of this size, a text or a sequence as `of` is, is not made."""
     if isinstance(of, (list, tuple)) and size > library.MAX_ELEMENTS:
         raise CannotFold(f"a sequence of more than {library.MAX_ELEMENTS:,} elements")
     if not isinstance(size, int) or size > MAX_OUTPUT:
         raise CannotFold(f"a value of more than {MAX_OUTPUT:,} bytes")
+
+
+def size(value: Value) -> int:
+    """Bytes that a value takes, what it refers to left out."""
+    if isinstance(value, (str, bytes, bytearray)):
+        return len(value)
+    if isinstance(value, (list, tuple, dict, set)):
+        return 8 * len(value)
+    return value.bit_length() // 8 if isinstance(value, int) else 0
+
+
+def longest(owner: Value, name: str, args: Sequence[Value]) -> int:
+    """The most characters that a method of a text (or bytes) with these arguments could give, before it is called."""
+    if name == "join":
+        return sum(map(len, args[0])) + len(owner) * len(args[0])
+    if name == "replace":
+        times: int = owner.count(args[0]) if args[0] else len(owner) + 1
+        return len(owner) + times * max(0, len(args[1]) - len(args[0]))
+    if name in ("ljust", "rjust", "center", "zfill"):
+        return max(len(owner), args[0]) if isinstance(args[0], int) else len(owner)
+    if name == "expandtabs":
+        width: int = args[0] if args and isinstance(args[0], int) else 8
+        tabs: int = owner.count("\t" if isinstance(owner, str) else b"\t")
+        return len(owner) + max(0, width) * tabs
+    if name == "translate" and args and isinstance(args[0], dict):
+        return len(owner) * max([1, *(len(text) for text in args[0].values() if isinstance(text, str))])
+    return 4 * len(owner) + 4  # encodings, case: the longest of a character
 
 
 _SAFE_OPERATORS: Mapping[type[ast.operator], Callable[[Value, Value], Value]] = {
@@ -123,13 +164,13 @@ def binary(kind: ast.operator, left: Value, right: Value) -> Value:
         return left / right
     if isinstance(kind, ast.Add):
         if isinstance(left, _SEQUENCES):
-            _check_size(len(left) + len(right), left)
+            check_size(len(left) + len(right), left)
         return _numbers_or(_SEQUENCES, operator.add, left, right)
     if isinstance(kind, ast.Mult):
         if isinstance(left, int) and isinstance(right, _SEQUENCES):
             left, right = right, left
         if isinstance(left, _SEQUENCES):
-            _check_size(len(left) * max(0, right), left)
+            check_size(len(left) * max(0, right), left)
         elif isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > 100_000:
             raise CannotFold("a product of huge numbers")
         return _numbers_or(_SEQUENCES, operator.mul, left, right)
@@ -157,7 +198,7 @@ def _percent(template: str, values: Value) -> str:
     if _SIMPLE_PERCENT.sub("", template).count("%"):
         raise CannotFold("a format with a specification")
     texts = tuple(i if isinstance(i, int) else _plain(i) for i in items)
-    _check_size(len(template) + sum(len(str(t)) for t in texts))
+    check_size(len(template) + sum(len(str(t)) for t in texts))
     return template % texts
 
 

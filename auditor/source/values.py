@@ -16,7 +16,7 @@ class CannotFold(Exception):
 
 
 class OutOfSteps(Exception):
-    """Folding took more steps than one source text is given."""
+    """Folding took more steps, or made more bytes, than one source text is given."""
 
 
 @dataclass(frozen=True, slots=True)

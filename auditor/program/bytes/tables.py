@@ -8,6 +8,7 @@ each tells what the table counts.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -215,7 +216,7 @@ def _width(tables: _Tables | None, name: str) -> int | None:
     value = stored.value if isinstance(stored, Stored) else None
     if isinstance(value, bytes | bytearray):
         return len(value)
-    return int(value) if isinstance(value, int | float) else None
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def added_space(module: Module) -> Seen | None:

@@ -40,9 +40,12 @@ def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     tags = union(*args)
     if args and all(isinstance(a.const, int) and not isinstance(a.const, bool) for a in args):
         try:
-            return Value(tags, range(*[a.const for a in args]))
-        except ValueError:
-            return Value(tags)
+            span = range(*[a.const for a in args])
+            len(span)
+        except (ValueError, OverflowError):
+            span = None
+        if span is not None:
+            return Value(tags, span)
     # The first element is not singled out: a cache is empty and a guard skips there, which is not the rule.
     return Value(tags, obj=Sequence([Value(tags), Value(tags)], exact=False))
 

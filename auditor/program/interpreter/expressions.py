@@ -73,6 +73,8 @@ def _sequence(m: Machine, frame: Frame, node: ast.Tuple | ast.List | ast.Set) ->
     if isinstance(node, ast.Set):
         for item in items:
             special.special(m, frame, node, item, "__hash__", [])
+    if len(items) > max(tokens.MAX_ITEMS, len(node.elts)):
+        items, exact = items[: tokens.MAX_ITEMS], False
     return Value(obj=Sequence(items, exact), tags=union(*items) if len(items) <= 64 else NONE)
 
 
@@ -107,16 +109,16 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
             tags |= {tokens.UNSCORED}
         tags |= deep_tags(value, 1)
         line = measured.followed_by(line, value)
-        if isinstance(value.const, (str, int)) and not getattr(part, "format_spec", None):
-            parts.append(str(value.const))
+        shown = tokens.printed(value.const) if not getattr(part, "format_spec", None) else None
+        if shown is not None:
+            parts.append(shown)
         else:
             parts.append(tokens.text_of(value) if isinstance(value.obj, tokens.Text) else "{}")
             exact = False
-    text = "".join(parts)
-    own = tokens.constant(text).tags
-    if exact:
-        return Value(tags | own, text)
-    return Value(tags | own, obj=tokens.Text(text), recipe=line if VAL in tags else None)
+    text = tokens.made(tags, parts, exact=exact)
+    if not text.known and VAL in tags:
+        text.recipe = line
+    return text
 
 
 _BPB = re.compile(r"(?<![a-z])(val_)?bpb\W*$", re.IGNORECASE)

@@ -47,6 +47,7 @@ from auditor.program.values import (
     with_tags,
 )
 from auditor.program.written import written
+from auditor.source.methods import GROWING, longest
 
 
 def method(
@@ -343,11 +344,15 @@ def _string_method(receiver: Value, name: str, args: list[Value]) -> Value:
     if name == "join" and args and isinstance(args[0].obj, Sequence) and args[0].obj.exact:
         parts = [i.const for i in args[0].obj.items]
         if all(isinstance(p, str) for p in parts):
-            return Value(receiver.tags | args[0].tags, text.join(parts))
+            between = [piece for part in parts for piece in (text, part)][1:]
+            return tokens.made(receiver.tags | args[0].tags, between, exact=True)
     if name in vocabulary.STRING and all(isinstance(a.const, (str, int, tuple)) for a in args):
+        given = [a.const for a in args]
         try:
-            result: Any = getattr(text, name)(*[a.const for a in args])
-        except (TypeError, ValueError, UnicodeError):
+            if name in GROWING and longest(text, name, given) > max(tokens.MAX_TEXT, len(text)):
+                return Value(receiver.tags)
+            result: Any = getattr(text, name)(*given)
+        except (TypeError, ValueError, IndexError, OverflowError):
             return Value(receiver.tags)
         if isinstance(result, list):
             return Value(receiver.tags, obj=Sequence([Value(receiver.tags, r) for r in result[:64]]))

@@ -91,7 +91,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
     if isinstance(op, ast.Mult) and isinstance(left.obj, Sequence) and left.obj.items:
         return Value(tags, obj=Sequence(list(left.obj.items), exact=False))
     if isinstance(op, ast.Div) and (_is_path(left) or isinstance(right.const, str)):  # of a directory not known, too
-        text = f"{tokens.text_of(left)}/{tokens.text_of(right)}"
+        text, _ = tokens.cut([tokens.text_of(left), "/", tokens.text_of(right)])
         return files.path_value(tags, text, known=False)
     if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and ("bool",) not in tags:
         tags = hashed(left.tags, right.tags)
@@ -133,6 +133,8 @@ def _fold(op: ast.operator, a: Any, b: Any) -> Any:
     text = isinstance(a, str) and isinstance(b, str) and isinstance(op, ast.Add)
     if not numbers and not text:
         return UNKNOWN
+    if text and len(a) + len(b) > tokens.MAX_TEXT:
+        return UNKNOWN
     function = _BINARY.get(type(op))
     if function is None:
         return UNKNOWN
@@ -150,7 +152,8 @@ def _concatenate(left: Value, right: Value, tags: Tags) -> Value | None:
         exact = left.obj.exact and right.obj.exact
         return Value(tags, obj=Sequence([*left.obj.items, *right.obj.items][:64], exact))
     if _is_path(left) and _is_path(right):
-        return files.path_value(tags, tokens.text_of(left) + tokens.text_of(right), known=False)
+        text, _ = tokens.cut([tokens.text_of(left), tokens.text_of(right)])
+        return files.path_value(tags, text, known=False)
     return None
 
 

@@ -32,6 +32,38 @@ class Text(Obj):
         self.template = template
 
 
+MAX_TEXT = 1 << 16
+"""Characters of a text that the program makes and that is kept; a longer one is known by its beginning."""
+
+MAX_ITEMS = 1 << 14
+"""Elements of a list that the program makes and that are told apart."""
+
+_PRINTED_BITS = 4096
+
+
+def cut(parts: list[str]) -> tuple[str, bool]:
+    """The text that the parts make and whether it is whole: it is cut where it gets longer than is kept."""
+    if sum(map(len, parts)) <= MAX_TEXT:
+        return "".join(parts), True
+    return "".join(part[:MAX_TEXT] for part in parts[:64])[:MAX_TEXT] + "{}", False
+
+
+def made(tags: Tags, parts: list[str], *, exact: bool) -> Value:
+    """A text that the program makes of these parts."""
+    text, whole = cut(parts)
+    tags |= constant(text).tags
+    return Value(tags, text) if exact and whole else Value(tags, obj=Text(text))
+
+
+def printed(value: Any) -> str | None:
+    """A constant as `str` shows it; None for one that takes too long to print."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and value.bit_length() <= _PRINTED_BITS:
+        return str(value)
+    return None
+
+
 def text_of(value: Value) -> str:
     if isinstance(value.obj, Text):
         return value.obj.template

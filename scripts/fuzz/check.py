@@ -1,0 +1,135 @@
+"""One odd input through everything that an audit does: what went wrong, if anything did."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import time
+import traceback
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.limits.model import describe
+from auditor.submission import Submission
+from auditor.submission.model import SubmissionFile
+
+SLOW_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong: `kind` groups failures of one cause, `detail` tells more."""
+
+    kind: str
+    detail: str = ""
+
+
+def submission(files: Mapping[str, bytes]) -> Submission:
+    """The folder as if it had been read from disk."""
+    return Submission(
+        "folder", "records/track_10min_16mb/2026-04-01_Mutant",
+        tuple(SubmissionFile(path, len(data), data) for path, data in sorted(files.items())),
+        track="track_10min_16mb",
+    )  # fmt: skip
+
+
+def folder(files: Mapping[str, bytes]) -> list[Failure]:
+    return audited(submission(files))
+
+
+def audited(found: Submission) -> list[Failure]:
+    """Everything from reading to every format. MemoryError passes: the caller's limit."""
+    from auditor.commands.law import law
+    from auditor.findings import Outcome
+    from auditor.judgement.evaluation import how_scored
+    from auditor.judgement.gather import gather
+    from auditor.judgement.judge import judge
+    from auditor.report import FORMATS, render
+
+    start = time.process_time()
+    failures: list[Failure] = []
+    rules, budgets = law()
+    facts = None
+    with _noticed(failures, "reading"):
+        facts = gather(found, {}, strict=True)
+    if facts is None:
+        return failures
+    report = None
+    with _noticed(failures, "judging"):
+        report = judge(facts, rules, budgets, evaluation=how_scored(facts.program, facts.headline))
+    if report is None:
+        return failures
+    failures += (
+        Failure(f"error in {row.rule}: {_place(row.reason)}", row.reason)
+        for row in report.outcomes
+        if row.outcome is Outcome.ERROR
+    )
+    for form in FORMATS:
+        with _noticed(failures, f"rendering {form}"):
+            text = render(report, form)  # type: ignore[arg-type]
+            failures += _wrong_in(form, text)
+    seconds = time.process_time() - start
+    if seconds > SLOW_SECONDS:
+        failures.append(Failure("slow", f"{seconds:.0f} s of processor time"))
+    return failures
+
+
+def repository(seed: int) -> list[Failure]:
+    """An odd repository, loaded; and audited where it loads and is not huge."""
+    from auditor.submission import Clone, SubmissionError
+    from fuzz.repositories import PULL, make
+
+    failures: list[Failure] = []
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="golf-fuzz-") as scratch:
+        what = make(Path(scratch) / "clone", seed)
+        with (
+            _noticed(failures, f"loading: {what}"),
+            contextlib.suppress(SubmissionError),
+            Clone(Path(scratch) / "clone") as clone,
+        ):
+            found = clone.load(PULL)
+            if len(found.files) < 50 and len(found.changes or ()) < 1000:
+                failures += audited(found)
+        if (Path(scratch) / "clone" / "hacked").exists() or Path("hacked").exists():
+            failures.append(Failure("a program named in the repository ran", what))
+    if time.monotonic() - start > 2 * SLOW_SECONDS:
+        failures.append(Failure("slow", f"{what}: {time.monotonic() - start:.0f} s"))
+    return failures
+
+
+@contextlib.contextmanager
+def _noticed(failures: list[Failure], doing: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        failures.append(Failure(f"{doing}: {_place(describe(error))}", traceback.format_exc()))
+
+
+def _place(said: str) -> str:
+    """The type of an exception and where it was raised, without its words."""
+    kind, _, rest = said.removeprefix("the rule failed: ").partition(":")
+    return f"{kind.partition(' ')[0]} {rest.rpartition('(')[2].rstrip(')')}"
+
+
+def _wrong_in(form: str, text: str) -> list[Failure]:
+    """What no output may hold: control characters, surrogates, numbers that JSON does not have."""
+    found = []
+    bad = {ch for ch in set(text) if ch != "\n" and unicodedata.category(ch) in ("Cc", "Cf", "Cs") and ch != "\u200b"}
+    if bad:
+        found.append(Failure(f"{form} holds {', '.join(sorted(f'U+{ord(ch):04X}' for ch in bad))}"))
+    if form in ("json", "jsonl", "sarif"):
+        try:
+            json.loads(text, parse_constant=_no_number)
+        except ValueError as error:
+            found.append(Failure(f"{form} is no JSON", str(error)[:200]))
+    return found
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")

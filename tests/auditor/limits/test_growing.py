@@ -1,0 +1,56 @@
+"""Values that grow by doubling are bounded when they are made, in the interpreter and in constant folding."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import pytest
+from folders_in_memory import loaded
+
+from auditor.judgement.gather import gather
+from rules.examples.folders import folder, script
+
+GROWING = {
+    "sum": "q = 'abcdefgh'\n" + "q = q + q\n" * 31,
+    "augmented": "q = 'abcdefgh'\n" + "q += q\n" * 31,
+    "display": "q = [1, 2, 3, 4]\n" + "q = [*q, *q, *q, *q]\n" * 16,
+    "extend": "q = [1, 2, 3, 4]\n" + "q.extend(q)\n" * 31,
+    "zfill": "".join(f"q{n} = 'x'.zfill(10**9)\n" for n in range(9)),
+    "pad": "q = 'x'.ljust(10**9) + 'y'.rjust(10**9) + 'z'.center(10**9)\n" * 3,
+    "tabs": "q = ('\\t' * 1000).expandtabs(10**7)\n" * 3,
+    "format": "q = 'ab'\n" + "q = f'{q}{q}{q}'\n" * 25,
+    "join": "q = 'ab'\n" + "q = q.join([q, q, q])\n" * 20,
+    "replace": "q = 'ab'\n" + "q = q.replace('a', q)\n" * 30,
+    "bytes": "q = b'ab'\n" + "q = q.replace(b'a', q)\n" * 30,
+    "translate": "q = 'ab' * 1000\n" + "q = q.translate({97: q})\n" * 9,
+    "times": "q = 'ab' * 10**10\nr = [1] * 10**10\n",
+    "power": "q = 10 ** 10 ** 10\nr = 1 << 2 ** 40\n",
+    "range": "q = list(range(10**9))\nr = len(range(10**30))\nfor s in range(10**400): pass\n",
+    "path": "q = 'a'\n" + "q = q + '/' + q\n" * 40,
+    "pairs": "q = ()\n" + "q = (q, q)\n" * 60,
+    "packed": "import zlib\nq = 'a'\n" + "q = q + q\n" * 40 + "exec(q)\nexec('x'.zfill(10**9))\n",
+}
+
+
+@pytest.mark.parametrize("kind", GROWING)
+@pytest.mark.parametrize("where", ["module", "executed"])
+def test_what_grows_is_bounded(kind: str, where: str) -> None:
+    text = GROWING[kind] if where == "module" else f"exec({GROWING[kind]!r})\n"
+    files = dict(folder())
+    files["train_gpt.py"] = text + str(files["train_gpt.py"])
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        gather(loaded(files), {}, strict=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 700 << 20
+    assert time.process_time() - start < 40
+
+
+def test_texts_of_ordinary_length_stay_known() -> None:
+    settings = "prefix = '/'.join(['data', 'x'.zfill(4), f'{1}'.replace('1', 'fineweb_val')])\n"
+    facts = gather(loaded(folder(script(settings=settings))), {}, strict=True)
+    assert facts.program.followed
