@@ -24,6 +24,8 @@ _LISTED = 64  # entries of a shipped JSON object or list that are told apart
 
 def path_value(tags: Tags, text: str, *, known: bool) -> Value:
     """A path: what it names decides whether it is validation or training data, not what it was made from."""
+    if len(text) > tokens.MAX_TEXT:
+        text, known = text[: tokens.MAX_TEXT] + "{}", False
     own = tokens.constant(text).tags
     kept = (tags - {VAL, TRAIN} if own else tags) | own
     return Value(kept, text) if known else Value(kept, obj=tokens.Text(text))
