@@ -18,7 +18,7 @@ from auditor.judgement.model import Report, Verdict
 from auditor.report import view
 from auditor.report.places import place
 from auditor.report.probe import unchecked
-from auditor.report.text import escape_markdown, one_line, plain
+from auditor.report.text import escape_markdown, message, one_line, plain
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "golfAudit/v1"
@@ -148,20 +148,20 @@ def _invocation(report: Report, index: dict[str, int]) -> dict[str, Any]:
     failed = any(row.outcome is Outcome.ERROR for row in report.outcomes)
     notes = []
     if report.verdict is Verdict.INCONCLUSIVE:
-        notes.append({"level": "error", "message": {"text": f"Not judged: {plain(report.verdict_because)}"}})
+        notes.append({"level": "error", "message": {"text": message(f"Not judged: {report.verdict_because}")}})
     for row in report.outcomes:
         if row.outcome in (Outcome.ERROR, Outcome.NOT_CHECKED):
             notes.append(
                 {
                     "level": "error" if row.outcome is Outcome.ERROR else "note",
-                    "message": {"text": plain(f"{row.rule}: {row.outcome}: {row.reason}")},
+                    "message": {"text": message(f"{row.rule}: {row.outcome}: {row.reason}")},
                     "associatedRule": {"id": row.rule, "index": index[row.rule]},
                 }
             )
     if report.probe is not None:
         for reason, what in unchecked(report.probe):
-            notes.append({"level": "warning", "message": {"text": plain(f"{what}: not-checked: {reason}")}})
-    notes += [{"level": "warning", "message": {"text": plain(text)}} for text in view.reading_problems(report)]
+            notes.append({"level": "warning", "message": {"text": message(f"{what}: not-checked: {reason}")}})
+    notes += [{"level": "warning", "message": {"text": message(text)}} for text in view.reading_problems(report)]
     return {
         "executionSuccessful": not failed and report.verdict is not Verdict.INCONCLUSIVE,
         "toolExecutionNotifications": notes,
@@ -209,10 +209,10 @@ def _somewhere(report: Report) -> Location:
 
 
 def _message(report: Report, finding: Finding) -> str:
-    said = one_line(finding.message, 1000)
+    said = message(finding.message)
     notes = [view.certainty(finding)] if finding.active is None else []
     if finding.location is not None and finding.location.layer:
-        notes.append(f"at {one_line(place(finding.location, report.sources))}")
+        notes.append(f"at {message(place(finding.location, report.sources))}")
     return said + (f" ({'; '.join(notes)})" if notes else "")
 
 
@@ -237,5 +237,5 @@ def _location(report: Report, location: Location, excerpt: str = "") -> dict[str
 
 def _flow_step(report: Report, step: Step, number: int) -> dict[str, Any]:
     location = _location(report, step.location)
-    location["message"] = {"text": one_line(f"{step.event}: {step.text}{': ' if step.code else ''}{step.code}", 500)}
+    location["message"] = {"text": message(f"{step.event}: {step.text}{': ' if step.code else ''}{step.code}", 500)}
     return {"location": location, "executionOrder": number, "importance": "essential", "kinds": [one_line(step.event)]}

@@ -10,10 +10,21 @@ import re
 
 TAB = "    "
 _BACKTICKS = re.compile(r"`+")
-# Everything that Markdown, GitHub's math or raw HTML could take for markup.
-_MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]#|~!$^"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
-# GitHub links these after parsing, so a backslash does not help; an invisible space does.
-_REFERENCE = re.compile(r"@(?=\S)|#(?=\d)|\b[Gg][Hh]-(?=\d)|(?:https?|ftp|mailto|xmpp):(?=\S)|[Ww]{3}(?=\.)")
+# Everything that Markdown or raw HTML could take for markup. A backslash does not keep GitHub from taking dollars for
+# a formula, since it looks for them after parsing: they become another character that looks like them.
+_MARKDOWN_SPECIAL = str.maketrans(
+    {c: f"\\{c}" for c in "\\`*_{}[]#|~!^"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "\uff04"}
+)
+# GitHub links these after parsing, or makes a picture of them, so a backslash does not help; an invisible space does:
+# mentions, issues, addresses, :smile:, ids of commits.
+_REFERENCE = re.compile(
+    r"@(?=\S)|#(?=\d)|\b[Gg][Hh]-(?=\d)|(?:https?|ftp|mailto|xmpp):(?=\S)|[Ww]{3}(?=\.)|:(?=[\w+-]+(?::|$))"
+    r"|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6}(?=[0-9a-f])"
+)
+# A line that begins like this is a list, a heading's rule, or another block.
+_BLOCK = re.compile(r"^(\d{1,9})(?=[.)])|^(?=[-+=:])")
+# What makes a link, a tag or a placeholder of a SARIF message, or of what GitHub makes of one.
+_ACTING = re.compile(r"\](?=\()|\](?=\[)|\{(?=\d)|<(?=[A-Za-z/!?])")
 _ZERO_WIDTH = "\u200b"
 
 
@@ -59,8 +70,17 @@ def escape_html(text: str) -> str:
 
 def escape_markdown(text: str, limit: int = 500) -> str:
     """One line of running text: no markup, no mention, no issue reference, no link."""
-    quiet = _REFERENCE.sub(lambda m: m.group() + _ZERO_WIDTH, one_line(text, limit))
-    return quiet.translate(_MARKDOWN_SPECIAL)
+    quiet = _broken(_REFERENCE, one_line(text, limit))
+    return _BLOCK.sub(lambda m: m.group() + "\\", quiet.translate(_MARKDOWN_SPECIAL))
+
+
+def message(text: str, limit: int = 1000) -> str:
+    """One line of plain text for a place that links are made of: SARIF's messages, which GitHub shows."""
+    return _broken(_ACTING, _broken(_REFERENCE, one_line(text, limit))).replace("$", "\uff04")
+
+
+def _broken(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda m: m.group() + _ZERO_WIDTH, text)
 
 
 def markdown_code(text: str, limit: int = 200, *, cell: bool = False) -> str:

@@ -1,0 +1,176 @@
+"""Words that act: payloads in every field that a stranger fills, in every format; what comes out is inert.
+
+Markdown is read by the parser of CommonMark and by what GitHub does after it: mentions, references, formulas, emoji.
+"""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from markdown_it import MarkdownIt
+from report_samples import BUDGETS, facts, finding, rule, run
+
+from auditor.claims import Claim, Claims
+from auditor.config import Configuration, Setting
+from auditor.findings import Location, Outcome, Step, found, not_checked
+from auditor.judgement.judge import judge
+from auditor.judgement.model import Report
+from auditor.report import FORMATS, render
+from auditor.source import ProgramFile, SourceProblem, Sources, Unit
+from auditor.submission import Submission, SubmissionFile
+
+PAYLOADS = (
+    "[x](https://evil.example/a)", "![x](https://evil.example/a)", "[x][1]", "<https://evil.example/a>",
+    "https://evil.example/a", "www.evil.example", "mailto:x@evil.example", "x@evil.example", "@openai",
+    "@openai/team", "#1", "GH-1", "openai/parameter-golf#1", "fixes #1", "closes https://github.com/o/r/issues/1",
+    "see 1234567890abcdef1234567890abcdef12345678", "$x$", "$$x$$", "$`x`$", ":smile:", ":+1:",
+    "<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "</code></pre><b>x</b>", "<!-- x -->",
+    "<details open>", "&lt;b&gt;", "**x**", "_x_", "~~x~~", "`x`", "``` x", "# x", "1. x", "1) x", "- x", "+ x",
+    "* x", "- [ ] x", "> [!NOTE]", "---", "===", "| a | b |", "[^1]: x", "\\[x\\]\\(y\\)", "x\\", "{0}", "{{0}}",
+    "%0A::error::x", "::error::x", "\n::error::x", "\n# x", "a\r\nb", "\x1b[2Jx", "\x1b]8;;https://evil.example\x07x",
+    "\u202ex", "\u2066x", "\x9b2J", "\ud800", "\0", "[bold red]x[/]", "[link=https://e.x]x", "javascript:alert(1)",
+    '"><svg onload=x>', "{{constructor}}", "${x}", "]]>",
+)  # fmt: skip
+MARK = "zq"  # before and after each payload, so that it is found again
+
+
+def _report(payload: str) -> Report:
+    """A report with the payload in every field that a submission fills."""
+    p = f"{MARK}{payload}{MARK}" if payload[0] not in "#-+*>1=|\n:$`" else payload
+    path = f"{p.replace(chr(0), '')}.py"
+    code = "x = 1\n" * 4 + f"print({p!r}) # " + p.replace("\n", " ").replace("\r", " ") + "\n" * 9
+    unit = Unit(path, code, "python")
+    hit = finding(
+        message=p, location=Location(path, 5), excerpt=p, remedy="Mend it.",
+        trace=(Step(p, p, Location(path, 5), code=p), Step("Score", p, Location(path, 5))),
+    )  # fmt: skip
+    one = replace(run(42, 1.09), log=f"{p}.log")
+    problem = SourceProblem(path=path, message=p, line=3, decisive=False)
+    given = facts(
+        submission=Submission(
+            origin="pull-request", folder=f"records/track_10min_16mb/{p}", pr=7, commit=p, title=p, track=p,
+            chosen_because=p,
+            files=(SubmissionFile(path, 5, code.encode("utf-8", "replace")), SubmissionFile(f"{p}.txt", None, None, p)),
+            problems=(p,), notes=(p,), other_folders=(p,),
+        ),
+        sources=Sources(unit, (unit,), (ProgramFile(path, 5, "entry"),), problems=(problem,)),
+        claims=Claims(author=Claim(p, p), name=Claim(p, p), val_bpb=Claim(1.0924, p), raw={p: p}),
+        runs=(one,),
+        headline=(one,),
+        configuration=Configuration({p: Setting(p, p, "log", p)}),
+    )  # fmt: skip
+    warning = replace(finding(Outcome.WARNING), rule="warns", message=p, location=Location(path, 5), trace=())
+    off = replace(hit, rule="off", active=False)
+    rules = (
+        rule("pre-quant-ttt", found([hit], p)), rule("warns", found([warning], p)), rule("unsure", not_checked(p)),
+        rule("broken", ValueError(p)), rule("off", found([off], p)),
+    )  # fmt: skip
+    return judge(given, rules, BUDGETS, evaluation=p)
+
+
+def _texts(tokens: list[object]) -> Iterator[tuple[str, str]]:
+    """(kind, content) of what a Markdown parser made of a text."""
+    for token in tokens:
+        yield token.type, token.content  # type: ignore[attr-defined]
+        yield from _texts(token.children or [])  # type: ignore[attr-defined]
+
+
+READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+AFTER = {
+    "mention": r"(?<![\w/])@\w", "issue": r"(?<!\w)(?:[\w/-]+)?#\d", "gh": r"(?i)\bgh-\d",
+    "address": r"(?i)\b(?:https?|ftp|mailto):[^\s\u200b]", "www": r"(?i)\bwww\.",
+    "mail": r"\w@\w+\.\w", "formula": r"\$",
+    "emoji": r":[\w+-]+:", "commit": r"\b[0-9a-f]{40}\b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_markdown(payload: str) -> None:
+    text = render(_report(payload), "markdown")
+    plain = render(_report("plain"), "markdown")
+    made, usual = (list(_texts(READER.parse(t))) for t in (text, plain))  # type: ignore[arg-type]
+    harmless = {content for kind, content in usual if kind == "text"}
+    ours = {html_ for kind, html_ in usual if kind.startswith("html")}
+    for kind, content in made:
+        if kind == "text":
+            for name, pattern in AFTER.items():
+                assert content in harmless or not re.search(pattern, content), (name, content)
+        if kind.startswith("html"):
+            assert content in ours, content
+    kinds = {"link_open", "image", "s_open", "math_inline", "hr"}
+    for kind in kinds:
+        assert [k for k, _ in made].count(kind) == [k for k, _ in usual].count(kind), kind
+    for kind in (
+        "heading_open",
+        "table_open",
+        "em_open",
+        "strong_open",
+        "blockquote_open",
+        "ordered_list_open",
+        "fence",
+    ):
+        assert [k for k, _ in made].count(kind) <= [k for k, _ in usual].count(kind), kind
+
+
+class _Tags(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, tuple[str, ...]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, tuple(name for name, _ in attrs)))
+        for name, value in attrs:
+            assert not name.startswith("on")
+            if name in ("href", "src"):
+                assert (value or "").startswith(("https://github.com/", "https://example.org/", "#", "data:"))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_html(payload: str) -> None:
+    made, usual = _Tags(), _Tags()
+    made.feed(render(_report(payload), "html"))
+    usual.feed(render(_report("plain"), "html"))
+    assert set(made.seen) <= set(usual.seen)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_sarif_messages(payload: str) -> None:
+    def messages(node: object) -> Iterator[str]:
+        if isinstance(node, dict):
+            if isinstance(node.get("message"), dict):
+                yield node["message"]["text"]
+            for value in node.values():
+                yield from messages(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from messages(value)
+
+    for said in messages(json.loads(render(_report(payload), "sarif"))):
+        assert not re.search(r"\]\(|\]\[|\{\d|<[A-Za-z/!?]", said), said
+        for name, pattern in AFTER.items():
+            assert not re.search(pattern, said), (name, said)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_control_characters_and_lines(payload: str) -> None:
+    for form in FORMATS:
+        text = render(_report(payload), form)  # type: ignore[arg-type]
+        text.encode("utf-8")
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), form
+        if form == "github":
+            for line in text.splitlines():
+                assert re.match(r"::(?:error|warning|notice) ", line)
+                assert line.count("::error") + line.count("::warning") + line.count("::notice") >= 1
+        if form in ("json", "jsonl"):
+            assert text.isascii()
+            assert form == "json" or text.count("\n") == 1
+
+
+def test_a_terminal_shows_markup_as_text() -> None:
+    text = render(_report("[bold red]x[/]"), "terminal")
+    assert "[bold red]x" in text
