@@ -177,7 +177,7 @@ def _result(report: Report, finding: Finding, index: dict[str, int]) -> dict[str
     result["message"] = {"text": _message(report, finding)}
     result["locations"] = [_location(report, finding.location or _somewhere(report), finding.excerpt)]
     related = [
-        {**_location(report, other.location), "id": number, "message": {"text": one_line(other.message, 500)}}
+        {**_location(report, other.location), "id": number, "message": {"text": message(other.message, 500)}}
         for number, other in enumerate(finding.also, start=1)
     ]
     if related:
