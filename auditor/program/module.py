@@ -10,7 +10,7 @@ from functools import cached_property
 from auditor.config import Configuration
 from auditor.program.guards import Guards
 from auditor.program.model import Program
-from auditor.program.origin import Origins
+from auditor.program.origin import Measures, Origins
 from auditor.program.phases import Phases
 from auditor.program.place import Place
 from auditor.program.settled import Settled
@@ -41,6 +41,10 @@ class Module:
     @cached_property
     def origins(self) -> Origins:
         return Origins(self.tree)
+
+    @cached_property
+    def measures(self) -> Measures:
+        return Measures(self.tree)
 
     @cached_property
     def phases(self) -> Phases:

@@ -14,10 +14,19 @@ from functools import cached_property
 from typing import Literal
 
 from auditor.program import vocabulary
-from auditor.program.syntax import Function, assignments, calls, function_of, functions, last_name, targets_of
+from auditor.program.syntax import (
+    Function,
+    assignments,
+    base_name,
+    calls,
+    function_of,
+    functions,
+    last_name,
+    targets_of,
+)
 from auditor.source.index import children, of_type, own_of_type, parent, walk
 
-Kind = Literal["validation", "training", "blob"]
+Kind = Literal["validation", "training", "blob", "loss", "length"]
 Kinds = frozenset[Kind]
 # What can be asked for: a name in a scope (True: seen from one call of it, which gives its parameters), an attribute of
 # whatever object, or what a function returns.
@@ -68,7 +77,7 @@ class Origins:
     @cached_property
     def _local(self) -> dict[ast.AST, dict[str, list[ast.expr]]]:
         """scope -> name -> the values it is assigned there (loop targets: what is iterated)."""
-        return {scope: _names_of(scope) for scope in (self.tree, *functions(self.tree))}
+        return {scope: self._names_of(scope) for scope in (self.tree, *functions(self.tree))}
 
     def scope_of(self, node: ast.AST) -> ast.AST:
         return function_of(node) or self.tree
@@ -103,6 +112,34 @@ class Origins:
             known = self._asked[node] = kinds.union(*(self._solve(key) for key in keys))
         return known
 
+    # --- what is known at once ------------------------------------------------------------------------------------
+
+    def _of_call(self, name: str) -> Kinds:
+        return frozenset({"blob"}) if name in vocabulary.STORED else _NOTHING
+
+    def _of_text(self, text: str) -> Kinds:
+        """Paths, and the words by which a loader is told which part to read."""
+        found: set[Kind] = set()
+        if text in ("val", "validation") or vocabulary.names_validation(text):
+            found.add("validation")
+        if text == "train" or vocabulary.names_training(text):
+            found.add("training")
+        return frozenset(found)
+
+    def _names_of(self, scope: ast.AST) -> dict[str, list[ast.expr]]:
+        found: dict[str, list[ast.expr]] = {}
+        for target, value in self._pairs(scope):
+            for name in _targets(target):
+                found.setdefault(name, []).append(value)
+        return found
+
+    def _pairs(self, scope: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+        """(target, value) of whatever gives a name its value in a scope."""
+        yield from ((target, value) for target, value, _ in assignments(scope))
+        yield from ((node.target, node.iter) for node in own_of_type(scope, ast.For, ast.comprehension))
+        yield from ((n.optional_vars, n.context_expr) for n in own_of_type(scope, ast.withitem) if n.optional_vars)
+        yield from ((node.target, node.value) for node in own_of_type(scope, ast.NamedExpr))
+
     # --- what an expression asks for ------------------------------------------------------------------------------
 
     def _parts(self, node: ast.AST, scope: ast.AST, called: bool) -> tuple[Kinds, list[_Key]]:
@@ -113,7 +150,7 @@ class Origins:
         while stack:
             part = stack.pop()
             if isinstance(part, ast.Constant):
-                kinds |= _of_text(part.value) if isinstance(part.value, str) else _NOTHING
+                kinds |= self._of_text(part.value) if isinstance(part.value, str) else _NOTHING
             elif isinstance(part, ast.Name):
                 keys.append((part.id, scope, called))
             elif isinstance(part, ast.Attribute):
@@ -125,7 +162,7 @@ class Origins:
                 stack.append(part.value)
             elif isinstance(part, ast.Call):
                 name = last_name(part.func)
-                kinds |= {"blob"} if name in vocabulary.STORED else _NOTHING
+                kinds |= self._of_call(name)
                 keys += [("()" + name, None, False)] if name in self.functions else []
                 stack += [*part.args, *(k.value for k in part.keywords)]
                 stack += [part.func.value] if isinstance(part.func, ast.Attribute) else []
@@ -196,16 +233,25 @@ class Origins:
         return iter(found)
 
 
-def _names_of(scope: ast.AST) -> dict[str, list[ast.expr]]:
-    pairs = [(target, value) for target, value, _ in assignments(scope)]
-    pairs += [(node.target, node.iter) for node in own_of_type(scope, ast.For, ast.comprehension)]
-    pairs += [(n.optional_vars, n.context_expr) for n in own_of_type(scope, ast.withitem) if n.optional_vars]
-    pairs += [(node.target, node.value) for node in own_of_type(scope, ast.NamedExpr)]
-    found: dict[str, list[ast.expr]] = {}
-    for target, value in pairs:
-        for name in _targets(target):
-            found.setdefault(name, []).append(value)
-    return found
+class Measures(Origins):
+    """What a value measures: the loss of a model, the length of something. Sums and lists are followed as well."""
+
+    def _of_call(self, name: str) -> Kinds:
+        if name in vocabulary.LOSS or name == "log_softmax":
+            return frozenset({"loss"})
+        return frozenset({"length"}) if name == "len" else _NOTHING
+
+    def _of_text(self, text: str) -> Kinds:
+        return _NOTHING
+
+    def _pairs(self, scope: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+        yield from super()._pairs(scope)
+        yield from ((node.target, node.value) for node in own_of_type(scope, ast.AugAssign))
+        for node in own_of_type(scope, ast.Assign):
+            yield from ((ast.Name(base_name(t)), node.value) for t in node.targets if isinstance(t, ast.Subscript))
+        for call in own_of_type(scope, ast.Call):
+            if isinstance(call.func, ast.Attribute) and call.func.attr in vocabulary.GROW and len(call.args) == 1:
+                yield ast.Name(base_name(call.func.value)), call.args[0]
 
 
 def _has_parameter(function: Function, name: str) -> bool:
@@ -222,13 +268,3 @@ def _targets(node: ast.expr) -> list[str]:
     if isinstance(node, ast.Starred):
         return _targets(node.value)
     return []
-
-
-def _of_text(text: str) -> Kinds:
-    """Paths, and the words by which a loader is told which part to read."""
-    found: set[Kind] = set()
-    if text in ("val", "validation") or vocabulary.names_validation(text):
-        found.add("validation")
-    if text == "train" or vocabulary.names_training(text):
-        found.add("training")
-    return frozenset(found)

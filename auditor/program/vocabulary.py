@@ -163,6 +163,10 @@ REFILL = frozenset({*RESET, "copy_"}) - {"clear"}
 """Calls that give a parameter other contents, whatever these are."""
 
 
+GROW = frozenset({"append", "extend", "fill"})
+"""Calls that put something into what they are called of."""
+
+
 SAVE = frozenset(
     {"save", "dump", "savez", "savez_compressed", "write", "write_bytes", "write_text", "tofile", "save_file"}
 )

@@ -10,7 +10,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from auditor.program.origin import Origins
+from auditor.program import vocabulary
+from auditor.program.module import Module
 from auditor.program.syntax import Function, last_name, names, number, targets_of
 from auditor.source.index import of_type, own_nodes, walk
 
@@ -52,8 +53,9 @@ def _complement(node: ast.expr) -> str:
 class Flow:
     """Assignments of one function, and where their values come from."""
 
-    def __init__(self, origins: Origins, function: Function) -> None:
-        self.origins = origins
+    def __init__(self, module: Module, function: Function) -> None:
+        self.module = module
+        self.origins = origins = module.origins
         self.function = function
         self.values: dict[str, list[ast.expr]] = {}
         closed_over: list[ast.AST] = []
@@ -65,7 +67,7 @@ class Flow:
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
                 for target in targets_of(node):
                     self._keep(target, node.value)
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _stores(node):
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _grows(node):
                 self._keep(node.func.value, node.args[0])
 
     def _keep(self, target: ast.expr, value: ast.expr) -> None:
@@ -81,10 +83,7 @@ class Flow:
 
     def log_weighted(self, node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
         """The same in logarithms: `max(a, c) + log1p(exp(-abs(a - c)))` with a = log(w) + x, c = log(1 - w) + y."""
-        if not isinstance(node.op, ast.Add):
-            return None
-        inside = {last_name(n.func) for n in of_type(node, ast.Call)}
-        if "exp" not in inside or not inside & {"log1p", "log", "_ln", "ln"}:
+        if not mixes_logarithms(node):
             return None
         components: list[ast.expr] = []
         weight: ast.expr | None = None
@@ -106,7 +105,7 @@ class Flow:
         if depth > _DEPTH:
             return None
         for inner in of_type(node, ast.BinOp):
-            if spreads(inner):
+            if self._spreads(inner):
                 return inner
         return next(
             (hit for flow, value in self._made_of(node, seen) if (hit := flow.spread_in(value, depth + 1, seen))), None
@@ -122,7 +121,7 @@ class Flow:
             yield from ((self, value) for value in self.values.get(name, ()))
             for passed in self.origins.arguments(self.function, name):
                 scope = self.origins.scope_of(passed)
-                yield (Flow(self.origins, scope) if isinstance(scope, Function) else self), passed
+                yield (Flow(self.module, scope) if isinstance(scope, Function) else self), passed
         for call in of_type(node, ast.Call):
             called = self.origins.functions.get(last_name(call.func))
             if called is None or (called.name, "return") in seen:
@@ -130,7 +129,28 @@ class Flow:
             seen.add((called.name, "return"))
             for statement in own_nodes(called):
                 if isinstance(statement, ast.Return) and statement.value is not None:
-                    yield Flow(self.origins, called), statement.value
+                    yield Flow(self.module, called), statement.value
+
+    def is_loss(self, node: ast.expr) -> bool:
+        """Whether a value is a log-probability of the model, by what it is made of or by its name."""
+        return "loss" in self.module.measures.of(node) or any(LOSS.search(name) for name in names(node))
+
+    def _spreads(self, node: ast.BinOp) -> bool:
+        """A log-probability over a number of bytes, or that root of a probability."""
+        if isinstance(node.op, ast.Div):
+            return self._is_width(node.right) and self.is_loss(node.left) and not self._is_total(node)
+        power = node.right
+        if not isinstance(node.op, ast.Pow) or not isinstance(power, ast.BinOp) or not isinstance(power.op, ast.Div):
+            return False  # a temperature's sharpening is no root
+        if number(power.left) != 1 or not self._is_width(power.right):
+            return False
+        return self.is_loss(node.left) or any(_PROBABILITY.search(name) for name in names(node.left))
+
+    def _is_width(self, node: ast.expr) -> bool:
+        return "length" in self.module.measures.of(node) or bool(WIDTH.search(last_name(node)))
+
+    def _is_total(self, node: ast.BinOp) -> bool:
+        return any(_TOTAL.search(name) for name in names(node) if not LOSS.search(name))
 
     # --- gates ------------------------------------------------------------------------------------------------------
 
@@ -182,35 +202,11 @@ class Flow:
         return found
 
 
-def _stores(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr in {"append", "extend", "fill"} and bool(call.args)
+def _grows(call: ast.Call) -> bool:
+    return last_name(call.func) in vocabulary.GROW and bool(call.args)
 
 
-def spreads(node: ast.BinOp) -> bool:
-    return (isinstance(node.op, ast.Div) and _is_spread(node)) or _is_root(node)
-
-
-def _is_root(node: ast.BinOp) -> bool:
-    """`p ** (1 / n)`: the same division, written for a probability; a temperature's sharpening is none."""
-    power = node.right
-    if not isinstance(node.op, ast.Pow) or not isinstance(power, ast.BinOp) or not isinstance(power.op, ast.Div):
-        return False
-    width = last_name(power.right)
-    return (
-        number(power.left) == 1
-        and bool(WIDTH.search(width) or width in {"L", "n"})
-        and any(_PROBABILITY.search(name) for name in names(node.left))
-    )
-
-
-def _is_spread(node: ast.BinOp) -> bool:
-    if any(_TOTAL.search(name) for name in names(node.left) | names(node.right) if not LOSS.search(name)):
-        return False
-    right = node.right
-    widths = isinstance(right, ast.Call) and last_name(right.func) == "len"
-    widths = widths or bool(WIDTH.search(last_name(right))) or (isinstance(right, ast.Call) and _width_call(right))
-    return widths and any(LOSS.search(name) for name in names(node.left))
-
-
-def _width_call(call: ast.Call) -> bool:
-    return last_name(call.func) in {"float", "max"} and any(WIDTH.search(n) or n == "len" for n in names(call))
+def mixes_logarithms(node: ast.BinOp) -> bool:
+    """Whether a sum has the form of a mixture in logarithms."""
+    inside = {last_name(n.func) for n in of_type(node, ast.Call)} if isinstance(node.op, ast.Add) else set()
+    return "exp" in inside and bool(inside & {"log1p", "log", "_ln", "ln"})

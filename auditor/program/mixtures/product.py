@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from auditor.program.mixtures.flow import LOSS, WIDTH, Flow, weighted
+from auditor.program.mixtures.flow import WIDTH, Flow, weighted
 from auditor.program.mixtures.spread import ByteMixture, mixture
 from auditor.program.module import Module
 from auditor.program.syntax import Function, functions, last_name, names
@@ -23,7 +23,7 @@ def product_mixtures(module: Module) -> Iterator[ByteMixture]:
     for function in functions(module.tree):
         if not any(_adds(node) for node in own_of_type(function, ast.AugAssign)):
             continue
-        flow = Flow(module.origins, function)
+        flow = Flow(module, function)
         sums = dict(_sums(function, flow))
         for node in own_of_type(function, ast.BinOp) if sums else ():
             parts = weighted(node) or flow.log_weighted(node)
@@ -114,6 +114,5 @@ def _logarithm(flow: Flow, node: ast.expr, depth: int, seen: set[str]) -> bool:
 
 def _of_the_model(flow: Flow, node: ast.expr) -> bool:
     """Whether a component is, by what it is made of, the log-probability of the model."""
-    own = flow.aliases(node)
-    made_of = {name for alias in own for value in flow.values.get(alias, ()) for name in names(value)}
-    return any(LOSS.search(name) for name in own | made_of | names(node))
+    values = [value for alias in flow.aliases(node) for value in flow.values.get(alias, ())]
+    return any(flow.is_loss(value) for value in (node, *values))

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from auditor.program.mixtures.flow import Flow, spreads, weighted
+from auditor.program.mixtures.flow import Flow, mixes_logarithms, weighted
 from auditor.program.module import Module, Seen
 from auditor.program.place import Place
-from auditor.program.syntax import functions
-from auditor.source.index import of_type
+from auditor.program.syntax import functions, last_name, names, targets_of
+from auditor.source.index import of_type, parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +30,27 @@ class ByteMixture(Seen):
 
 def spread_mixtures(module: Module) -> Iterator[ByteMixture]:
     """One for every mixing expression of a module's functions."""
-    if not any(spreads(n) for n in of_type(module.tree, ast.BinOp)):
-        return  # as in most modules: no component can be made of what is not there
     for function in functions(module.tree):
-        flow = Flow(module.origins, function)
-        for node in of_type(function, ast.BinOp):
-            if module.origins.scope_of(node) is not function:
+        mixing = [
+            node
+            for node in of_type(function, ast.BinOp)
+            if (weighted(node) is not None or mixes_logarithms(node)) and not _averages(node)
+        ]
+        flow = Flow(module, function) if mixing else None
+        for node in mixing:
+            if flow is None or module.origins.scope_of(node) is not function:
                 continue
             parts = weighted(node) or flow.log_weighted(node)
             spread = next((s for c in parts[1] if (s := flow.spread_in(c)) is not None), None) if parts else None
             if parts is not None and spread is not None:
                 yield mixture(module, flow, node, parts, spread)
+
+
+def _averages(node: ast.BinOp) -> bool:
+    """`mean = b * mean + (1 - b) * loss`: a running average, which goes on from what it was."""
+    above = parent(node)
+    kept = {last_name(target) for target in targets_of(above)} if above is not None else set()
+    return bool(kept & names(node))
 
 
 def mixture(

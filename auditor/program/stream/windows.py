@@ -30,6 +30,8 @@ def short_walks(module: Module) -> Iterator[ShortWalk]:
         walked = _windows(node)
         if walked is None:
             continue
+        if not _over_stream(module, walked):
+            continue
         starts = _Starts(walked.target, walked.over)
         if starts.total == starts.step or not starts.leaves_out(walked.keep, walked.skip):
             continue
@@ -37,6 +39,13 @@ def short_walks(module: Module) -> Iterator[ShortWalk]:
         # A list that is added to afterwards may well get the last window then.
         if function is None or not any(_adds_window(call) for call in calls(function)):
             yield ShortWalk(place=module.place(walked.over), active=module.reached(walked.over), step=starts.step)
+
+
+def _over_stream(module: Module, walked: _Walk) -> bool:
+    """Whether the function that walks cuts pieces out of validation tokens."""
+    function = function_of(walked.over) or module.tree
+    cuts = (node for node in of_type(function, ast.Subscript) if isinstance(node.slice, ast.Slice))
+    return any("validation" in module.origins.of(node.value) for node in cuts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +72,17 @@ def _windows(node: ast.AST) -> _Walk | None:
         return None
     if not (isinstance(over, ast.Call) and last_name(over.func) == "range" and len(over.args) == 3):
         return None
-    sliding = "stride" in last_name(over.args[2]).lower() and number(over.args[0]) == 0
-    return _Walk(target, over, keep, skip) if sliding else None
+    named = {last_name(n) for n in (over.args[1], *keep, *skip) for n in of_type(n, ast.Name, ast.Attribute)}
+    # Windows that overlap have a length beside the step; a walk by whole batches or sequences knows one of them alone.
+    sliding = len(named - {target, last_name(over.args[2]), _first(over.args[1]), "min", "max"}) > 0
+    return _Walk(target, over, keep, skip) if sliding and number(over.args[0]) == 0 else None
+
+
+def _first(node: ast.expr) -> str:
+    """The name that a sum begins with: the length of the stream."""
+    while isinstance(node, ast.BinOp):
+        node = node.left
+    return last_name(node)
 
 
 class _Starts(Folder):
@@ -72,11 +90,9 @@ class _Starts(Folder):
 
     def __init__(self, target: str, over: ast.Call) -> None:
         super().__init__(Files({}), "")
-        self.stop = whole = over.args[1]
+        self.stop = over.args[1]
         self.step = last_name(over.args[2])
-        while isinstance(whole, ast.BinOp):
-            whole = whole.left
-        self.total = last_name(whole)
+        self.total = _first(self.stop)
         self.target = target
         self.values: dict[str, int] = {}
 
