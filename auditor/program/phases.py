@@ -49,10 +49,21 @@ class Phases:
         found = roots - without
         frontier = set(found)
         for _ in range(_DEPTH):
-            called = {last_name(c.func) for name in frontier for c in calls(self.functions[name])}
+            called = set().union(*(self._called_in[name] for name in frontier))
             frontier = (called & self.functions.keys()) - found - without
             found |= frontier
         return frozenset(found)
+
+    def reaching(self, names: frozenset[str]) -> frozenset[str]:
+        """The functions that call one of these names, be it through others."""
+        found: set[str] = set()
+        for _ in range(_DEPTH):
+            found |= {n for n, f in self.functions.items() if n not in found and self._called_in[n] & (names | found)}
+        return frozenset(found)
+
+    @cached_property
+    def _called_in(self) -> dict[str, set[str]]:
+        return {name: {last_name(c.func) for c in calls(f)} for name, f in self.functions.items()}
 
     @cached_property
     def training_end(self) -> tuple[ast.AST, int] | None:

@@ -159,15 +159,18 @@ class _Reader:
 
     @cached_property
     def _makers(self) -> list[ast.Call]:
-        """The calls that make logits and losses."""
-        return [c for c in of_type(self.function, ast.Call) if _is_output(c)]
+        """The calls that make logits and losses: losses, and what gives a loss its first argument."""
+        losses = [c for c in of_type(self.function, ast.Call) if last_name(c.func) in _LOSSES]
+        scored = {n.id for c in losses for n in of_type(c.args[0] if c.args else c.func, ast.Name)}
+        made = [v for name, v in self.local if name in scored]
+        return [*losses, *(call for value in made for call in of_type(value, ast.Call))]
 
     @cached_property
     def outputs(self) -> frozenset[str]:
         found: set[str] = set()
         for _ in range(_ROUNDS):
             for name, value in self.local:
-                made = any(_is_output(call) for call in of_type(value, ast.Call))
+                made = any(call in self._makers for call in of_type(value, ast.Call))
                 if made or (not isinstance(value, ast.Call) and _base(value) in found):
                     found.add(name)
         return frozenset(found)
@@ -232,11 +235,6 @@ def _is_plain(node: ast.expr) -> bool:
         else:
             return False
     return isinstance(node, ast.Name | ast.Attribute)
-
-
-def _is_output(call: ast.Call) -> bool:
-    name = last_name(call.func)
-    return name in _LOSSES or "logits" in name
 
 
 def _base(node: ast.expr) -> str:

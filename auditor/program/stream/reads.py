@@ -24,7 +24,7 @@ from auditor.program.syntax import (
 from auditor.source.index import of_type, own_of_type
 
 _BUDGETS = frozenset({"max_wallclock_seconds", "max_wallclock_ms", "iterations"})
-_READS = frozenset({"glob", "iglob", "open", "memmap", "fromfile", "next_batch", "load_data_shard", "load_shard"})
+_READS = frozenset({"glob", "iglob", "open", "memmap", "fromfile"})
 _DOWNLOADS = frozenset(
     {"hf_hub_download", "snapshot_download", "urlopen", "urlretrieve", "load_dataset", "create_connection"}
 )
@@ -119,9 +119,10 @@ def training_reads(module: Module) -> Iterator[TrainingRead]:
     phases, origins = module.phases, module.origins
     loaded = _loaded_back(phases, origins)
     late = phases.called_after(loaded) if loaded is not None else frozenset()
+    readers = _READS | phases.reaching(_READS)
     for call in calls(module.tree):
         reader = last_name(call.func)
-        if reader not in _READS:
+        if reader not in readers:
             continue
         holder = function_name(call)
         behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)

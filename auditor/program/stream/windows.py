@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import calls, function_of, last_name, number
+from auditor.program.syntax import calls, function_of, last_name, number, targets_of
 from auditor.source.calls import Folder
 from auditor.source.files import Files
-from auditor.source.index import of_type
+from auditor.source.index import of_type, parent
 from auditor.source.values import CannotFold, OutOfSteps, Scope, Value
 
 _LENGTH, _STRIDE = 8, 3
@@ -35,9 +35,7 @@ def short_walks(module: Module) -> Iterator[ShortWalk]:
         starts = _Starts(walked.target, walked.over)
         if starts.total == starts.step or not starts.leaves_out(walked.keep, walked.skip):
             continue
-        function = function_of(walked.over)
-        # A list that is added to afterwards may well get the last window then.
-        if function is None or not any(_adds_window(call) for call in calls(function)):
+        if not _grows_later(walked.over):
             yield ShortWalk(place=module.place(walked.over), active=module.reached(walked.over), step=starts.step)
 
 
@@ -125,7 +123,11 @@ class _Starts(Folder):
         return end or total
 
 
-def _adds_window(call: ast.Call) -> bool:
-    if not (isinstance(call.func, ast.Attribute) and call.func.attr in _GROWS):
-        return False
-    return any(word in last_name(call.func.value) for word in ("start", "window", "position"))
+def _grows_later(over: ast.AST) -> bool:
+    """Whether the list of starts is added to afterwards: it may well get the last window then."""
+    statement = over
+    while not isinstance(statement, ast.stmt) and (above := parent(statement)) is not None:
+        statement = above
+    lists = {last_name(target) for target in targets_of(statement)}
+    added = (call.func for call in calls(function_of(over) or statement))
+    return any(isinstance(f, ast.Attribute) and f.attr in _GROWS and last_name(f.value) in lists for f in added)
