@@ -27,7 +27,7 @@ from reference_model import config
 from reference_model.evaluation.bytes import ByteTable
 from reference_model.evaluation.score import evaluate_sliding
 from reference_model.model import attention
-from reference_model.model.network import GPT
+from reference_model.model.network import GPT, flops_per_token
 from reference_model.quantization.gptq import quantize_all
 from reference_model.quantization.hessian import collect_hessians
 from reference_model.runtime import Runtime
@@ -35,6 +35,7 @@ from reference_model.training import optimizer
 from reference_model.training.ema import Ema
 
 CALIBRATION_BATCHES = 4
+PEAK_FLOPS = 989e12  # of an H100 in bfloat16, by NVIDIA's data sheet
 
 
 class Side(Protocol):
@@ -210,7 +211,7 @@ class Clock:
         return [a.elapsed_time(b) for a, b in zip(self.marks, self.marks[1:], strict=False)]
 
 
-def measure_steps(side: Side, x: Tensor, y: Tensor, recurrent: bool, steps: int, warm_up: int) -> dict[str, float]:
+def measure_steps(side: Side, x: Tensor, y: Tensor, recurrent: bool, steps: int, warm_up: int) -> dict[str, Any]:
     """Medians in ms over ``steps`` steps of one micro-batch, and peak memory in MiB, compilation left out."""
     side.set_recurrence(recurrent)
     for step in range(warm_up):
@@ -243,6 +244,25 @@ def measure_steps(side: Side, x: Tensor, y: Tensor, recurrent: bool, steps: int,
     whole = [sum(times[first : first + 3]) for first in range(0, len(times), 3)]
     return {**parts, "muon": statistics.median(clock.intervals()), "step": statistics.median(whole),
             "slowest_step": max(whole), "peak_mib": peak, "loss": loss.item()}
+
+
+def kernels(side: Side, x: Tensor, y: Tensor, recurrent: bool) -> dict[str, Any]:
+    """What a step runs: [name, calls, ms] of the longest kernels (on a CPU: operators), FlashAttention's calls."""
+    from torch.profiler import ProfilerActivity, profile
+
+    side.set_recurrence(recurrent)
+    gpu = x.device.type == "cuda"
+    with profile(activities=[ProfilerActivity.CUDA if gpu else ProfilerActivity.CPU]) as seen:
+        side.forward_backward(x, y)
+        side.optimize(0)
+        if gpu:
+            torch.cuda.synchronize()
+    rows = [(event.key, event.count, (event.self_device_time_total if gpu else event.self_cpu_time_total) / 1000)
+            for event in seen.key_averages()]  # fmt: skip
+    rows.sort(key=lambda row: -row[2])
+    flash = sum(count for name, count, _ in rows if "flash" in name.lower() and "sm90" in name.lower())
+    return {"rows": [(name[:70], count, ms) for name, count, ms in rows[:12]],
+            "kernels": sum(count for _, count, _ in rows), "flash_calls": flash}  # fmt: skip
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> tuple[float, Any]:
@@ -285,6 +305,9 @@ def main(which: str, options: dict[str, Any]) -> None:
                              "attention": attention.backend(device).__name__}
     for name, recurrent in (("before", False), ("after", True)):
         found[name] = measure_steps(side, x, y, recurrent, options["steps"], options["warm_up"])
+        work = flops_per_token(run.model, recurrent) * x.numel()
+        found[name]["mfu_percent"] = 100 * work / (found[name]["step"] / 1000) / PEAK_FLOPS
+        found[name]["profile"] = kernels(side, x, y, recurrent)
     if options["rest"]:
         found["rest"] = measure_rest(side, x, run)
     Path(options["out"]).write_text(json.dumps(found), encoding="utf-8")

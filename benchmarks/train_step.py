@@ -6,11 +6,13 @@
 
 A share is 98,304 tokens (786,432 over 8 GPUs): forward, backward, clipping, every optimizer, the average of the
 weights, before and after recurrence starts. Both sides use the same attention kernel, and their medians are compared;
-so are peak memory, sliding evaluation, calibration and GPTQ. Each side runs in a process of its own.
+so are MFU, peak memory, the kernels of a step, sliding evaluation, calibration and GPTQ. Each side runs in a process of
+its own, which has half of --minutes. The record ran torch 2.9.1 (the extra `gpu`): on another one it is another model.
 
 The projection to 8 GPUs assumes: every GPU computes the same share; Muon's work is divided by 8; gradients (float32)
 and Muon's directions (bfloat16) travel at --gigabytes-per-second; ours wait for all of it, the record's gradients
-travel while it computes. Exit status: 0, or 1 where ours is slower or needs more memory than the record's.
+travel while it computes. Exit status: 0, or 1 where ours is slower or needs more memory than the record's, or where
+FlashAttention 3 was chosen and not every layer of ours calls it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ import record_script
 HERE = Path(__file__).resolve().parent
 GPUS = 8
 PARAMETERS = 34_401_372
+LAYERS = 11
+_UNITS = {"peak_mib": "MiB", "mfu_percent": "%"}
 Result = dict[str, Any]
 
 
@@ -42,8 +46,11 @@ def run_side(which: str, options: dict[str, Any], folder: Path) -> Result:
         environment |= {"TORCHDYNAMO_DISABLE": "1", "CUDA_VISIBLE_DEVICES": ""}
     if which == "record":
         command = record_script.offline(command)
-    done = subprocess.run(command, env=environment, cwd=folder, stdout=sys.stderr, stderr=subprocess.PIPE, text=True,
-                          check=False)
+    try:
+        done = subprocess.run(command, env=environment, cwd=folder, stdout=sys.stderr, stderr=subprocess.PIPE,
+                              text=True, check=False, timeout=options["seconds"])  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{which}: not done within {options['seconds']:.0f} s") from None
     if done.returncode != 0:
         raise RuntimeError(f"{which}: exit status {done.returncode}\n{done.stderr[-3000:]}")
     result: Result = json.loads(out.read_text(encoding="utf-8"))
@@ -63,8 +70,8 @@ def table(ours: Result, record: Result | None, gigabytes_per_second: float) -> l
     """(what, ours, the record's), the same unit in a row."""
     rows: list[tuple[str, float, float | None]] = []
     for when in ("before", "after"):
-        for name in ("step", "forward_backward", "optimizer", "muon", "ema", "slowest_step", "peak_mib"):
-            what = f"{when} recurrence: {name}, {'MiB' if name == 'peak_mib' else 'ms'}"
+        for name in ("step", "forward_backward", "optimizer", "muon", "ema", "slowest_step", "mfu_percent", "peak_mib"):
+            what = f"{when} recurrence: {name}, {_UNITS.get(name, 'ms')}"
             rows.append((what, ours[when][name], record[when][name] if record else None))
         rows.append((f"{when} recurrence: step on 8 GPUs (projected), ms",
                      projected(ours, when, gigabytes_per_second, overlapped=False),
@@ -83,6 +90,27 @@ def printed(ours: Result, rows: Sequence[tuple[str, float, float | None]]) -> st
     return "\n".join(lines)
 
 
+def profiles(which: str, side: Result) -> str:
+    """The kernels that a step spends its time in, and how often FlashAttention 3 is called."""
+    lines = []
+    for when in ("before", "after"):
+        seen = side[when]["profile"]
+        lines.append(f"\n{which}, {when} recurrence: {seen['kernels']:,} kernels a step, "
+                     f"{seen['flash_calls']} of them FlashAttention 3's")  # fmt: skip
+        lines += [f"  {name:70} {count:6,} x {ms:9.2f} ms" for name, count, ms in seen["rows"]]
+    return "\n".join(lines)
+
+
+def unused_flash(ours: Result) -> list[str]:
+    """Where FlashAttention 3 was chosen and a visit of a layer does without: each calls it forward and backward."""
+    if ours["attention"] != "flash_attention_3":
+        return []
+    return [f"{when} recurrence: {ours[when]['profile']['flash_calls']} kernels of FlashAttention 3, "
+            f"for {visits} layers forward and backward"
+            for when, visits in (("before", LAYERS), ("after", LAYERS + 2))
+            if ours[when]["profile"]["flash_calls"] < 2 * visits]  # fmt: skip
+
+
 def misses(ours: Result, record: Result) -> list[str]:
     """Where ours takes longer or more memory than the record's script."""
     return [f"{when} recurrence: {name} {ours[when][name]:.1f}, the record's {record[when][name]:.1f}"
@@ -97,6 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warm-up", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=8.0, help="for both sides together")
     parser.add_argument("--no-rest", action="store_true", help="only the steps: no evaluation, calibration, GPTQ")
     parser.add_argument("--gigabytes-per-second", type=float, default=200.0, help="between GPUs, for the projection")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write everything as JSON")
@@ -109,19 +138,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         options = {"scale": given.scale, "device": given.device, "steps": given.steps, "warm_up": given.warm_up,
-                   "rest": not given.no_rest, "folder": name}
+                   "rest": not given.no_rest, "folder": name, "seconds": 60 * given.minutes / 2}
         ours, record = run_side("ours", options, folder), None
         if source is not None:
             record_script.place(source, folder)
             record = run_side("record", options, folder)
     rows = table(ours, record, given.gigabytes_per_second)
     print(printed(ours, rows))
+    for which, side in (("ours", ours), ("record", record)):
+        if side is not None:
+            print(profiles(which, side))
     if given.out:
         given.out.write_text(json.dumps({"ours": ours, "record": record, "rows": rows}, indent=1), encoding="utf-8")
     missed = misses(ours, record) if record else []
+    unused = unused_flash(ours) if given.scale == "record" else []
     for line in missed:
         print(f"slower or larger: {line}")
-    return 1 if missed else 0
+    for line in unused:
+        print(f"another kernel than the chosen one: {line}")
+    return 1 if missed or unused else 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 import train_step  # noqa: E402
 
 PART = {"step": 100.0, "forward_backward": 80.0, "optimizer": 15.0, "muon": 8.0, "ema": 5.0, "slowest_step": 101.0,
-        "peak_mib": 30000.0, "loss": 8.0}
+        "peak_mib": 30000.0, "loss": 8.0, "mfu_percent": 40.0,
+        "profile": {"rows": [("gemm", 44, 30.0)], "kernels": 400, "flash_calls": 26}}
 SIDE = {"device": "card", "torch": "2", "attention": "sdpa", "tokens": 98304, "before": PART, "after": PART}
 
 
@@ -34,6 +35,15 @@ def test_the_projection_divides_muon_and_adds_the_transfers() -> None:
     assert train_step.projected(SIDE, "before", 200.0, overlapped=True) == pytest.approx(93 + waiting)
     gradients = 34_401_372 * 4 * 2 * 7 / 8 / 200e9 * 1000
     assert train_step.projected(SIDE, "before", 200.0, overlapped=False) == pytest.approx(93 + waiting + gradients)
+
+
+def test_a_chosen_kernel_that_is_not_used_is_missed() -> None:
+    flash = {**SIDE, "attention": "flash_attention_3"}
+    assert train_step.unused_flash(SIDE) == train_step.unused_flash(flash) == []
+    part = {**PART, "profile": {**PART["profile"], "flash_calls": 24}}  # type: ignore[dict-item]
+    (said,) = train_step.unused_flash({**flash, "after": part})
+    assert said == "after recurrence: 24 kernels of FlashAttention 3, for 13 layers forward and backward"
+    assert "400 kernels a step, 26 of them FlashAttention 3's" in train_step.profiles("ours", flash)
 
 
 def test_the_table_names_units_and_ratios() -> None:
@@ -58,6 +68,7 @@ def test_our_side_runs_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     found = measured(tmp_path, monkeypatch)
     assert found["record"] is None
     assert all(found["ours"][when]["step"] > 0 for when in ("before", "after"))
+    assert found["ours"]["after"]["profile"]["kernels"] > found["ours"]["before"]["profile"]["kernels"] > 0
 
 
 @pytest.mark.clone
@@ -74,6 +85,7 @@ def test_a_side_that_fails_says_why(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     train_step.record_script.place(script.read_text(), folder)
-    options = {"scale": "small", "device": "cpu", "steps": 1, "warm_up": 0, "rest": False, "folder": str(folder)}
+    options = {"scale": "small", "device": "cpu", "steps": 1, "warm_up": 0, "rest": False, "folder": str(folder),
+               "seconds": 200.0}
     with pytest.raises(RuntimeError, match="this script is broken"):
         train_step.run_side("record", options, folder)

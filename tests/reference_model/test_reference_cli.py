@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_model.config import record, small
+from reference_model.config import RunConfig, record, small
 from reference_model.reproduce import preflight
 from reference_model.reproduce.cli import main
 from reference_model.reproduce.options import UsageError, read
@@ -103,7 +103,8 @@ def test_what_is_missing_is_one_table(
 
 def test_data_that_cannot_be_looked_at_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "reference_model.reproduce.data_check", None)
-    (check,) = preflight.data(record())
+    here = RunConfig.from_environment(record(), {"DATA_DIR": str(tmp_path)})
+    (check,) = preflight.data(here)
     assert (check.what, check.state) == ("data", "missing")
     assert check.remedy.startswith("pip install")
 

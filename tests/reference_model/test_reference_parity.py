@@ -86,6 +86,25 @@ class TestParity:
         with pytest.raises(ValueError, match="no place for the record's novel"):
             record_map.from_record({**case.theirs["weights"], "novel": torch.zeros(1)}, case.config)
 
+    def test_a_fresh_model_is_drawn_alike(self, case: Case) -> None:
+        """The same constants and types; of what is drawn, the same size, spread and singular values."""
+        if case.config != ours("record"):
+            pytest.skip("the record's script leaves narrow matrices undrawn, which its own size has none of")
+        torch.manual_seed(7)
+        drawn = GPT(config.record().model).state_dict()
+        for name, theirs in case.translated(case.theirs["fresh"]).items():
+            mine = drawn[name]
+            assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape), name
+            if theirs.unique().numel() <= 2:  # nothing is drawn
+                assert torch.allclose(mine, theirs, rtol=2**-8), name  # the record's went through bfloat16
+                continue
+            assert mine.float().std().item() == pytest.approx(theirs.float().std().item(), rel=0.02), name
+            assert abs(mine.float().mean()) < 0.05 * theirs.float().std(), name
+            assert mine.float().norm().item() == pytest.approx(theirs.float().norm().item(), rel=0.02), name
+            if name.endswith("weight") and "embedding" not in name:
+                one, other = (torch.linalg.svdvals(x.float()) for x in (mine, theirs))
+                assert torch.allclose(one, other, atol=0.05), name
+
     @pytest.mark.parametrize("recurrent", [False, True])
     def test_logits_loss_and_gradients(self, case: Case, recurrent: bool) -> None:
         case.model.zero_grad()

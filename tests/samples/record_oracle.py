@@ -8,6 +8,7 @@ iterations run in float32, so that nothing but the order of additions is left to
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 from typing import Any
@@ -56,11 +57,14 @@ def main(folder: str, out: str, sequences: str, length: str, precision: str) -> 
     sys.path.insert(0, folder)
     script = importlib.import_module("train_gpt")
     torch.manual_seed(7)
-    model = script.GPT(script.Hyperparameters()).float()
+    model = script.GPT(script.Hyperparameters())
+    fresh = copy.deepcopy(model).bfloat16()  # as its main function makes it
+    script.restore_fp32_params(fresh)
+    model.float()
     disturbed(model)
     ids = torch.randint(model.tok_emb.num_embeddings, (int(sequences), int(length) + 1))
     x, y = ids[:, :-1], ids[:, 1:]
-    saved: dict[str, Any] = {"weights": state(model), "x": x, "y": y}
+    saved: dict[str, Any] = {"fresh": state(fresh), "weights": state(model), "x": x, "y": y}
     for recurrent in (False, True):
         model.set_recurrence_active(recurrent)
         model.zero_grad()
