@@ -1,0 +1,184 @@
+"""How many kernels torch.compile makes of a layer of the record's size: made and counted on the CPU, never run.
+
+The forward and backward graphs are traced on the CPU and lowered for a GPU whose properties are stated here, not asked
+for. Triton is needed to write its kernels, not to compile them; without it the same graphs are lowered for the CPU,
+which cuts kernels otherwise, into fewer. The numbers are those of one torch: of another they are skipped.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the trainer needs torch")
+
+from torch import Tensor, nn  # noqa: E402
+
+from reference_model.config import record  # noqa: E402
+from reference_model.model.network import Block, rotation  # noqa: E402
+
+LENGTH = 256
+# (kernels, products) of a layer: forward, backward. Of the forward kernels four turn weights into bfloat16, two the
+# tables of positions; norm, rotation and gain of the queries are one, of the keys one.
+COUNTED = {"cuda": ((15, 4), (18, 8)), "cpu": ((6, 4), (10, 8))}
+
+
+@torch.library.custom_op("golf_test::attend", mutates_args=())
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Stands for FlashAttention: one call, which the compiler does not look into."""
+    raise NotImplementedError
+
+
+@torch.library.custom_op("golf_test::attend_back", mutates_args=())
+def attend_back(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor) -> list[Tensor]:
+    raise NotImplementedError
+
+
+attend.register_fake(lambda q, k, v: torch.empty_like(q))
+attend_back.register_fake(lambda grad, q, k, v, out: [torch.empty_like(x) for x in (q, k, v)])
+
+
+def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs, output)
+
+
+attend.register_autograd(
+    lambda ctx, grad: tuple(attend_back(grad.contiguous(), *ctx.saved_tensors)), setup_context=_keep
+)
+
+
+class Layer(nn.Module):
+    """Both halves of a layer on one residual stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Block(record().model, 3, attend)
+
+    def forward(self, x: Tensor, first: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+        return self.block.think(self.block.attend(x, first, (cosines, sines), None))
+
+
+class _Cut(Exception):
+    """The graphs are there, and nothing is to be run."""
+
+
+@pytest.fixture(scope="module")
+def graphs() -> list[Any]:
+    """The forward and the backward graph of a layer under autocast, cut as torch.compile cuts them."""
+    from functorch.compile import aot_function, min_cut_rematerialization_partition
+    from torch._inductor.decomposition import select_decomp_table
+
+    layer, found = Layer(), []
+    weights = dict(layer.named_parameters())
+
+    def run(x: Tensor, first: Tensor, cosines: Tensor, sines: Tensor, *given: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            state = dict(zip(weights, given, strict=True))
+            out: Tensor = torch.func.functional_call(layer, state, (x, first, cosines, sines))
+            return out
+
+    def cut(joint: Any, inputs: Any, **named: Any) -> Any:
+        found.extend(min_cut_rematerialization_partition(joint, inputs, **named))
+        raise _Cut
+
+    stream = [torch.empty(1, LENGTH, 512, dtype=torch.bfloat16, requires_grad=True) for _ in range(2)]
+    with pytest.raises(_Cut):
+        aot_function(run, fw_compiler=lambda graph, inputs: graph, partition_fn=cut,
+                     decompositions=select_decomp_table())(
+            *stream, *rotation(LENGTH, record().model), *weights.values())  # fmt: skip
+    return found
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An H100 that is stated: what the lowering asks for, and nothing that could run."""
+    if importlib.util.find_spec("triton") is None:
+        pytest.skip("kernels for a GPU are written by triton, which is not installed")
+    import triton
+    from torch._inductor.runtime.hints import DeviceProperties
+    from triton.backends.compiler import GPUTarget
+
+    class Driver:
+        def get_current_target(self) -> Any:
+            return GPUTarget("cuda", 90, 32)
+
+        def get_current_device(self) -> int:
+            return 0
+
+        def get_active_torch_device(self) -> Any:
+            return torch.device("cuda", 0)
+
+        def get_device_interface(self) -> Any:
+            return torch.cuda
+
+    class Card:
+        multi_processor_count, major, minor, name, warp_size = 132, 9, 0, "H100", 32
+        regs_per_multiprocessor, max_threads_per_multi_processor, max_threads_per_block = 65536, 2048, 1024
+        total_memory, gcnArchName, shared_memory_per_block_optin = 80 << 30, "", 232_448
+
+    stated = DeviceProperties(type="cuda", index=0, multi_processor_count=132, cc=90, major=9, warp_size=32,
+                              regs_per_multiprocessor=65536, max_threads_per_multi_processor=2048,
+                              max_threads_per_block=1024)  # fmt: skip
+    before = triton.runtime.driver._active if hasattr(triton.runtime.driver, "_active") else None
+    triton.runtime.driver.set_active(Driver())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *given: Card)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *given: (9, 0))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(DeviceProperties, "create", classmethod(lambda kind, device: stated))
+    yield
+    if before is not None:
+        triton.runtime.driver.set_active(before)
+
+
+def lowered(graph: Any, device: str) -> str:
+    """The program that Inductor writes for a graph."""
+    from torch._inductor.codegen.common import init_backend_registration
+    from torch._inductor.debug import DebugContext
+    from torch._inductor.graph import GraphLowering
+    from torch._inductor.virtualized import V
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.passes.fake_tensor_prop import FakeTensorProp
+
+    init_backend_registration()
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        values = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
+        inputs = [torch.empty_strided(v.shape, v.stride(), dtype=v.dtype, device=device) for v in values]
+        for node in graph.graph.nodes:
+            if node.kwargs.get("device") is not None:
+                node.kwargs = {**node.kwargs, "device": torch.device(device)}
+        FakeTensorProp(graph, mode).propagate_dont_convert_inputs(*inputs)
+        lowering = GraphLowering(graph, example_inputs=inputs, shape_env=None)
+        with V.set_graph_handler(lowering), V.set_fake_mode(mode), V.set_debug_handler(DebugContext()):
+            lowering.run(*inputs)
+            written = lowering.codegen()[0]
+    return str(getattr(written, "value", written))
+
+
+def counted(program: str) -> tuple[int, int]:
+    """Kernels and matrix products that a program calls."""
+    kernels = re.findall(r"^\w+ = async_compile\.(?:triton|cpp_pybinding)\(", program, re.MULTILINE)
+    return len(kernels), program.count("extern_kernels.mm(")
+
+
+def check(graphs: list[Any], device: str) -> None:
+    if not torch.__version__.startswith("2.13."):
+        pytest.skip(f"counted with torch 2.13, not {torch.__version__}")
+    for graph, (kernels, products) in zip(copy.deepcopy(graphs), COUNTED[device], strict=True):
+        found = counted(lowered(graph, device))
+        assert found[1] == products
+        assert found[0] <= kernels, "a layer has more kernels than before: what was one is several now"
+
+
+def test_a_layer_is_so_many_triton_kernels(graphs: list[Any], gpu: None) -> None:
+    check(graphs, "cuda")
+
+
+def test_a_layer_is_so_many_kernels_on_the_cpu(graphs: list[Any]) -> None:
+    check(graphs, "cpu")
