@@ -1,0 +1,150 @@
+"""What is to be run: a command line becomes a configuration, and with the folder's state a plan."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reference_model.reproduce import preflight
+from reference_model.reproduce.options import Options, UsageError
+from reference_model.reproduce.runner import WEIGHTS, RunError, State, digest, forget_weights, write_whole
+
+if TYPE_CHECKING:
+    from reference_model.config import RunConfig
+
+READABLE = "train_gpt_readable.py"  # in the working folder: what a packed script holds, with its comments
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that has been looked at: what, where, on what."""
+
+    options: Options
+    config: RunConfig
+    state: State
+    script: str
+    hardware: str
+
+    @property
+    def folder(self) -> Path:
+        return self.options.out / self.state.folder
+
+    @property
+    def work(self) -> Path:
+        return self.options.out / "work"
+
+
+def configuration(options: Options) -> RunConfig:
+    """The scale's configuration with the user's settings. Raises UsageError for a setting that is none."""
+    from reference_model.config import SCALES, RunConfig
+    from reference_model.reproduce.config_check import checked
+
+    base = SCALES[options.scale]()
+    names = {name.upper() for name in base.dump()}
+    for name in options.settings:
+        if name not in names or name in ("SEED", "SCALE", "DATA_DIR"):
+            raise UsageError(f"--set {name}: no setting of that name (the log of a run lists them all)")
+    settings = _settings(options)
+    folder = options.data if options.scale == "record" else options.out / "data"
+    try:
+        return checked(RunConfig.from_environment(base, {**settings, "DATA_DIR": str(folder.absolute())}))
+    except ValueError as error:
+        raise UsageError(f"--set {error}") from None
+
+
+def _settings(options: Options) -> dict[str, str]:
+    """What is changed from the scale's own values, by --set and by the options that stand for settings."""
+    from reference_model.reproduce import target
+
+    strict = {"MAX_WALLCLOCK_SECONDS": "0", "ITERATIONS": str(target.USUAL_STEPS), "PACED": target.PACE}
+    shards = {} if options.shards is None else {"TRAIN_SHARDS": str(options.shards)}
+    return {**(strict if options.strict else {}), **shards, **options.settings}
+
+
+def planned(options: Options, config: RunConfig) -> Plan:
+    """What is to be run, taken up from the output folder with --resume. Writes script and state."""
+    from reference_model.joining.single_file import BuildError, packed, single_file
+    from reference_model.reproduce.submission import folder_name
+
+    try:
+        readable = single_file()
+    except BuildError as error:
+        raise RunError(f"train_gpt.py cannot be built: {error}") from None
+    script = packed(readable) if options.pack else readable
+    settings = _settings(options)
+    work = options.out / "work"
+    before = State.load(work)
+    if before is not None and not options.resume:
+        raise UsageError(f"{options.out} holds a run already: --resume goes on with it, --out DIR starts another")
+    day = datetime.now(UTC).date().isoformat() if before is None else before.date
+    nproc = options.nproc or (preflight.GPUS if config.scale == "record" else 1)
+    state = State(
+        script=digest(script.encode()),
+        scale=config.scale,
+        folder=folder_name(config, day, settings),
+        date=day,
+        nproc=nproc,
+        settings=settings,
+        seeds=list(options.seeds),
+    )
+    if before is not None and _different(before, state):
+        forget_weights(work)
+    if before is not None and before.finished:
+        state = _continued(before, state)
+    plan = Plan(options, config, state, script, _hardware(config, nproc))
+    write_whole(plan.folder / "train_gpt.py", script)
+    write_whole(work / READABLE, readable)
+    if options.weights is not None:
+        _give_weights(options.weights, work / f"seed{options.seeds[0]}" / WEIGHTS)
+    state.save(work)
+    return plan
+
+
+def _give_weights(source: Path, place: Path) -> None:
+    """Puts the weights where the seed's attempt finds them. Raises UsageError where there are none."""
+    if not source.is_file():
+        raise UsageError(f"--from-checkpoint {source}: no such file")
+    if place.exists() and place.samefile(source):
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, place)
+
+
+def _hardware(config: RunConfig, nproc: int) -> str:
+    return preflight.hardware(preflight.gpus() if config.scale == "record" else [], nproc)
+
+
+def _different(before: State, now: State) -> list[str]:
+    """What would make a seed another run."""
+    return [name for name in ("script", "scale", "nproc", "settings") if getattr(before, name) != getattr(now, name)]
+
+
+def _continued(before: State, now: State) -> State:
+    """The state of a run that goes on. Raises UsageError where finished seeds would not be of the same run."""
+    different = _different(before, now)
+    if different:
+        done = ", ".join(before.finished)
+        raise UsageError(f"--resume: {' and '.join(different)} changed since seed {done} was run; --out starts another")
+    left_out = [seed for seed in before.finished if int(seed) not in now.seeds]
+    if left_out:
+        raise UsageError(f"--resume: seed {', '.join(left_out)} has been run and can't be left out")
+    return replace(now, finished=before.finished)
+
+
+def environment(plan: Plan, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The script's environment: ours, without stray variables that would change a setting, and with the settings."""
+    names = {name.upper() for name in plan.config.dump()}
+    kept = {name: value for name, value in (environ or os.environ).items() if name not in names}
+    return {
+        # Threads that spin while they wait slow each other down manyfold where others use the cores too.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **kept,
+        **plan.state.settings,
+        "SCALE": plan.config.scale,
+        "DATA_DIR": plan.config.data.data_dir,
+    }
