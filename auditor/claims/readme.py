@@ -33,6 +33,7 @@ _CONTEXT = 40  # characters before a figure that are looked at
 _BARE = re.compile(r"~?(\d\.\d{3,12})")
 _NUMBER = re.compile(r"(?<![\w.])\d\.\d{4,12}(?![\d.])")
 _MEAN = re.compile(r"\bmean\b|\baverage\b|\bavg\b", re.IGNORECASE)
+_LEAST = 0.02  # below it a figure is a difference
 _HEAD = 60  # lines in which a README states its result
 _LINE_LIMIT = 2_000
 
@@ -107,7 +108,9 @@ def _own_figures(line: str) -> list[float]:
         start = match.start(1)
         before = line[max(0, start - _CONTEXT) : start]
         key = line[max(0, match.start() - _CONTEXT) : match.start()]
-        if not (_BEFORE.search(before) or _KEY_BEFORE.search(key) or _AFTER.match(line, match.end(1))):
+        if float(match[1]) >= _LEAST and not (
+            _BEFORE.search(before) or _KEY_BEFORE.search(key) or _AFTER.match(line, match.end(1))
+        ):
             found.append(float(match[1]))
     return found
 

@@ -32,6 +32,9 @@ _LIMIT_AFTER = re.compile(
 )
 _CLAUSE = re.compile(r"[.;|](?!\d)| (?:but|while|whereas) ")
 _WORD = re.compile(r"[A-Za-z]{3}")
+# The code comes on top of what such words name: a total anywhere goes before it.
+_MODEL_ALONE = re.compile(r"serialized|model size|compressed size|packed size", re.IGNORECASE)
+_CAP = 16_000_000
 _HEADLINE_LINES = 12  # of a README: its bar of `val_bpb | 15.91 MB | 8xH100`
 _LEAST, _MOST = 100_000, 200_000_000
 _LINE = 1_000
@@ -39,13 +42,18 @@ _LINE = 1_000
 
 def artifact_size(lines: Sequence[str], path: str) -> Claim[int] | None:
     """The first size that a row, a sentence or the headline gives to the artifact itself, in bytes."""
+    model: Claim[int] | None = None
     for number, line in enumerate(lines, 1):
         line = line[:_LINE]
         sizes = _of_row(line) if line.lstrip().startswith("|") else _of_sentence(line, number <= _HEADLINE_LINES)
-        size = max(sizes, key=lambda s: (s.exact, 0), default=None)
-        if size is not None and size.value is not None:
-            return Claim(round(size.value), f"{path}:{number}")
-    return None
+        size = max(sizes, key=lambda s: s.exact, default=None)
+        if size is None or size.value is None or size.value == _CAP:
+            continue
+        claim = Claim(round(size.value), f"{path}:{number}")
+        if not _MODEL_ALONE.search(line):
+            return claim
+        model = model or claim
+    return model
 
 
 def _sizes(text: str) -> Iterator[Reading]:

@@ -53,7 +53,7 @@ _NO_UNIT = frozenset(
     )
 )
 _PERCENT = re.compile(r"\s?%")
-_RATE = re.compile(r"\s{0,2}(?:/\s?[A-Za-z]|per\b)")
+_RATE = re.compile(r"\s{0,2}(?:/\s?[A-Za-z]|per\b(?! (?:run|seed|phase|rank|job)))")
 
 SECONDS_OF = {
     "ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6,

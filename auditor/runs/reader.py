@@ -61,7 +61,7 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("ttt", "slot", "adapt", "gram", "hint"), phases.read_adaptation),
     (("tokens",), clock.read_tokens),
     (("size", "bytes", "serialized", "artifact", "total", "budget:"), sizes.read_sizes),
-    (("gpu", "nvidia", "device", "world", "nproc", "h100"), _without_number(surroundings.read_device)),
+    (("gpu", "nvidia", "device", "world", "ws:", "nproc", "h100"), _without_number(surroundings.read_device)),
     (("param", "shards", "dataset", "tokenizer"), _without_number(surroundings.read_data)),
     (("_gate", "agree2plus"), surroundings.read_gates),
     (("sidecar",), surroundings.read_sidecar),

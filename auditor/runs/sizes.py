@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from auditor.quantities import Reading, size_at
 from auditor.runs.draft import Draft, Size
 
-_TOTAL = re.compile(r"total (?:\w{1,20} )?submission(?: size)?\s{0,3}([^:\n]{0,60}):\s{0,12}(?=[\d.~*])", re.IGNORECASE)
+_TOTAL = re.compile(
+    r"total[ _](?:[a-z0-9]{1,20}[ _])?submission(?:[ _]size)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=[\d.~*])",
+    re.IGNORECASE,
+)
 _OTHER_TOTAL = re.compile(
     # Names that speak of bytes need no unit; "budget:15993853/16000000" has its total first.
     r"(?:total_artifact_bytes|total_submission(?:_size)?(?:_bytes)?|(?:final_)?submission_(?:bytes|size(?:_bytes)?)"
@@ -19,7 +22,7 @@ _OTHER_TOTAL = re.compile(
 _TOTAL_WITH_UNIT = re.compile(
     r"\b(?:total(?: size)?(?: artifact)?\s{0,3}[:=]|size\s{0,2}=)\s{0,12}(?=\d)", re.IGNORECASE
 )
-_MODEL = re.compile(r"serialized (?:model)?\s{0,3}([^:\n]{0,60}):\s{0,12}(?=\d)", re.IGNORECASE)
+_MODEL = re.compile(r"serialized[ _](?:model)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=\d)", re.IGNORECASE)
 _CODE = re.compile(
     r"\bcode(?:[ _]size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?[\"']?\s{0,2}[:=]\s{0,12}(?=\d)", re.IGNORECASE
 )

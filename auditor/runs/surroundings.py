@@ -12,7 +12,10 @@ _GPU = re.compile(
     r"|RTX(?: PRO)? ?[A-Z]?\d{3,4}(?: Ti| SUPER)?)"
     r"(?:[- ](?:SXM\d?|PCIe|NVL|HBM\d\w?|\d{2,3}GB|Ti|Laptop|Blackwell|Ada)){0,5}\b"
 )
-_WORLD = re.compile(r"(?:world[_ ]size|nproc[_-]per[_-]node|num_gpus)\s{0,2}[:= ]\s{0,3}(\d{1,4})\b", re.IGNORECASE)
+_WORLD = re.compile(
+    r"(?:\bws(?=[:=]\d{1,4} g)|world[_ ]size|nproc[_-]per[_-]node|num_gpus)\s{0,2}[:= ]\s{0,3}(\d{1,4})\b",
+    re.IGNORECASE,
+)
 _PARAMETERS = re.compile(
     r"(?:model_params|model params|total params|num_params|total parameters)\s{0,3}[:=]\s{0,3}(\d[\d,_]{2,20})",
     re.IGNORECASE,

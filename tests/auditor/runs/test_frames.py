@@ -177,3 +177,39 @@ def test_old_line_ends() -> None:
     plain = log()
     for end in ("\r\n", "\r"):
         assert facts(read_log("a.log", end.join(plain))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
+
+
+def test_names_of_sizes_with_underscores() -> None:
+    lines = log()[:-6] + [
+        "code_size:56228 bytes total_submission_size:52625931 bytes",
+        "serialized_model_int8_zlib:14179856 bytes (payload:15335872 raw_torch:15375235 payload_ratio:3.43x)",
+        "total_submission_size_int8_zlib:14236084 bytes",
+        "final_int8 val_loss:1.8895 val_bpb:1.1190 eval_time:313022ms",
+    ]
+    run = read_log("a.log", "\n".join(lines))[0]
+    assert (run.artifact_bytes, run.model_bytes, run.code_bytes) == (14236084, 14179856, 56228)
+
+
+def test_adaptation_before_the_score_is_part_of_its_time() -> None:
+    waited = ["ttt:start epochs=3", "ttt:done elapsed=43.1s", "ttt:elapsed=43.1s"]
+    tail = ["final_int6_sliding_window val_loss:1.9085 val_bpb:1.1303 stride:64 eval_time:85849ms"]
+    run = read_log("a.log", "\n".join(log()[:-3] + waited + tail))[0]
+    assert run.eval_seconds == pytest.approx(128.949)
+    assert run.waited_seconds == pytest.approx(43.1)
+
+
+def test_a_final_nan_is_the_runs_final_evaluation() -> None:
+    lines = [line.replace("1.1187", "nan").replace("1.11870000", "nan").replace("1.8895", "nan") for line in log()]
+    run = read_log("a.log", "\n".join(lines))[0]
+    assert run.val_bpb is None
+    assert run.complete
+    assert run.not_finite is not None
+    assert any("printed nan" in problem for problem in run.problems)
+
+
+def test_a_time_without_a_known_unit_is_unknown() -> None:
+    for written in ("640.1", "640.1 fortnights", "640,1 s"):
+        lines = [line.replace("train_time:590038ms", f"train_time:{written}") for line in log()]
+        run = read_log("a.log", "\n".join(lines))[0]
+        assert run.train_seconds is None
+        assert run.unread == ("training time",)
