@@ -30,6 +30,7 @@ _LIMIT_AFTER = re.compile(
     r"\s{0,2}[-\u2010 ]?(?:byte)?s?[)*`]{0,3}\s{0,2}(?:decimal )?(?:cap|limit|budget|artifact (?:cap|limit))",
     re.IGNORECASE,
 )
+_SHARE = re.compile(r"\d ?%|\bpart of|\bof the artifact|\bbytes? of (?:code|headroom)", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;|](?!\d)| (?:but|while|whereas) ")
 _WORD = re.compile(r"[A-Za-z]{3}")
 # The code comes on top of what such words name: a total anywhere goes before it.
@@ -75,7 +76,9 @@ def _of_row(line: str) -> list[Reading]:
     named = _OF_ARTIFACT.search(cells[0])
     if len(cells) < 2 or not named or _OTHER.search(cells[0]) or _LIMIT.search(cells[0]):
         return []
-    return list(_sizes(cells[1]))
+    beside = [cell for cell in cells[2:] if any(True for _ in _sizes(cell))]
+    # Which of several columns is the submission's is not told by the row.
+    return [] if beside else list(_sizes(cells[1]))
 
 
 def _of_sentence(line: str, headline: bool) -> list[Reading]:
@@ -85,6 +88,7 @@ def _of_sentence(line: str, headline: bool) -> list[Reading]:
         stop = _CLAUSE.search(line, size.end)
         clause = line[starts[-1] if starts else 0 : stop.start() if stop else len(line)]
         named = _OF_ARTIFACT.search(clause) is not None and not _OTHER.search(clause)
+        named = named and not _SHARE.search(clause)
         alone = not _WORD.search(clause.replace(line[size.start : size.end], "", 1))
         if named or (headline and alone and "|" in line and "bpb" in line.lower()):
             found.append(size)

@@ -191,7 +191,7 @@ def _role(lower: str) -> str | None:
         return "code_bytes"
     if "step" in lower and not re.search(r"ms|avg|time|/", lower):
         return "steps"
-    if "eval" in lower or "ttt time" in lower:
+    if ("eval" in lower and not re.search(r"token|stride|window|docs|est", lower)) or "ttt time" in lower:
         return "eval_seconds"
     return "train_seconds" if re.search(r"train|wall|^time", lower) else None
 

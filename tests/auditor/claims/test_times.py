@@ -54,6 +54,8 @@ def test_the_row_of_the_whole_comes_before_an_aside() -> None:
         ("cond tokens=47851520 bytes=164594398 mix", None),
         ("Artifacts stay under 16,000,000 bytes.", None),
         ("int5 for the MLP saves 1.75 MB of the artifact", None),
+        ("| Artifact | 15.86 MB | 14.82 MB |", None),
+        ("the head (1.05 MB / 7 % of the artifact)", None),
         ("The dataset has 8,000,000,000 bytes", None),
     ],
 )

@@ -180,7 +180,8 @@ def test_old_line_ends() -> None:
 
 
 def test_names_of_sizes_with_underscores() -> None:
-    lines = log()[:-6] + [
+    lines = [
+        *log()[:-6],
         "code_size:56228 bytes total_submission_size:52625931 bytes",
         "serialized_model_int8_zlib:14179856 bytes (payload:15335872 raw_torch:15375235 payload_ratio:3.43x)",
         "total_submission_size_int8_zlib:14236084 bytes",
