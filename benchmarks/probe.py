@@ -32,6 +32,10 @@ CAUSAL = frozenset(
     {"pre-quant-ttt", "adapt-before-score", "slot-scored-positions", "two-pass-rescore", "final-epoch-score"}
 )
 """The labels that a flipped token or a count of scores can show."""
+MIXED = frozenset(
+    {"ngram-target-key", "ngram-target-gate", "ppm-target-gate", "unnormalized-mixture", "byte-ppm-mixture"}
+)
+"""The labels that an exchange of tokens can show."""
 _GRACE_SECONDS = 60.0  # for the audit around the probe
 
 Label = Mapping[str, Any]
@@ -129,6 +133,9 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
     clean = {pr for pr in ran if labels[pr]["scope"] == "evaluation" and labels[pr]["expect"] == "clean"}
     causal = {pr for pr in ran if CAUSAL & set(labels[pr]["rules"])}
     seen = {pr for pr in causal if ran[pr]["witnessed"]}
+    mixed = {pr for pr in ran if MIXED & set(labels[pr]["rules"])}
+    added = {pr for pr in mixed if "exchange" in ran[pr]["witnessed"]}
+    either = {pr for pr in mixed if ran[pr]["witnessed"]}
     false = sorted(pr for pr in clean if ran[pr]["witnessed"])
     head = [
         ("labelled pull requests", f"{len(known)}"),
@@ -138,6 +145,9 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
         ("of these called a violation by the probe", f"{len(false)}" + (f" ({_numbers(false)})" if false else "")),
         ("labelled with a causality violation, ran", f"{len(causal)}"),
         ("of these witnessed", f"{len(seen)} ({_share(len(seen), len(causal))})"),
+        ("labelled with an n-gram key or a mixture, ran", f"{len(mixed)}"),
+        ("of these witnessed by exchange", f"{len(added)} ({_share(len(added), len(mixed))})"),
+        ("of these witnessed at all", f"{len(either)} ({_share(len(either), len(mixed))})"),
         *_times("processor time of an audit with the probe, ran", [row["cpu"] for row in ran.values()]),
         *_times("processor time, did not run", [r["cpu"] for pr, r in known.items() if pr not in ran]),
     ]
@@ -146,6 +156,12 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
     if unseen:
         reasons = [(f"#{pr}", ", ".join(sorted(CAUSAL & set(labels[pr]["rules"]))), _why(ran[pr])) for pr in unseen]
         parts.append("Causality labels that ran and were not witnessed:\n\n" + _table(("", "label", "why"), reasons))
+    silent = sorted(mixed - either)
+    if silent:
+        why = [(f"#{pr}", ", ".join(sorted(MIXED & set(labels[pr]["rules"]))), _exchange(ran[pr])) for pr in silent]
+        parts.append(
+            "N-gram and mixture labels that ran and were not witnessed:\n\n" + _table(("", "label", "why"), why)
+        )
     failed = [row for pr, row in known.items() if pr not in ran]
     if failed:
         parts.append("What did not run, and why:\n\n" + _failures(failed))
@@ -174,6 +190,11 @@ def _by_kind(ran: Mapping[int, Row], clean: Iterable[int]) -> str:
 def _why(row: Row) -> str:
     """Why nothing was seen: the future flip's own reason, and whether another rule than these would show it."""
     found = row["measurements"].get("future-flip", {})
+    return f"{found.get('holds', '?')}: {_plain(found.get('reason', ''))}"
+
+
+def _exchange(row: Row) -> str:
+    found = row["measurements"].get("exchange", {})
     return f"{found.get('holds', '?')}: {_plain(found.get('reason', ''))}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from auditor.judgement.agreement import say
 from auditor.judgement.model import Report
-from auditor.probe.model import Attempt, Holds, Isolation, Measurement, Probe, Shrunk, Unseen, Witness
+from auditor.probe.model import Attempt, Holds, Isolation, Kind, Measurement, Probe, Shrunk, Unseen, Witness
 from auditor.report.places import place
 from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
 from auditor.report.text import count
@@ -45,6 +45,9 @@ def sentence(probe: Probe) -> str:
     if probe.status != "ran":
         return f"Not checked: {why_not(probe)}."
     said = f"Run small on the CPU in a sandbox: {probe.losses_recorded:,} losses, {probe.stream_tokens:,} tokens."
+    exchanged = probe.find(Kind.EXCHANGE)
+    if exchanged is not None and exchanged.holds is Holds.NO:
+        said += f" {exchanged.reason[:1].upper()}{exchanged.reason[1:]}."
     broken = [str(m.kind) for m in probe.measurements if m.holds is Holds.NO]
     unknown = [str(m.kind) for m in probe.measurements if m.holds is Holds.UNKNOWN]
     if broken:

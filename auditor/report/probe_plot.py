@@ -6,6 +6,7 @@ import itertools
 import math
 
 from auditor.probe.model import Holds, Kind, Measurement, Probe
+from auditor.report.probe_terms import terms_plot
 from auditor.report.significance import axes
 from auditor.report.significance.axes import Scale
 
@@ -19,8 +20,9 @@ _TITLES = {
 
 
 def plots(probe: Probe) -> list[str]:
-    """One drawing for each flip that has a profile."""
-    return [_plot(m, probe.stream_tokens) for m in probe.measurements if m.kind in _TITLES and m.profile]
+    """One drawing for each flip that has a profile, and one of the tokens of an exchange."""
+    flips = [_plot(m, probe.stream_tokens) for m in probe.measurements if m.kind in _TITLES and m.profile]
+    return [*flips, *(terms_plot(m) for m in probe.measurements if m.terms)]
 
 
 def _plot(m: Measurement, tokens: int) -> str:
