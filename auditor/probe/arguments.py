@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from auditor.probe.shrink import Measures, Scale, shrunk
 from auditor.source.index import of_type
@@ -17,6 +19,8 @@ _NAMES = re.compile(
     r"(.*_)?seq_len(gth)?|gen_len|(num|n)_?(calib_|gptq_)?(seqs|sequences|samples|batches)|(gptq_|calib_)?nsamples"
     r"|(num_)?calib(ration)?_(seqs|samples|batches)"
 )
+_TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
+"""Count tables, which methods and functions give a size as well."""
 Arguments = dict[str, int]
 """New values by `name=value` as it stands in the code."""
 
@@ -25,7 +29,7 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
     """What to put in the place of which arguments."""
     found: Arguments = {}
     for tree in trees:
-        for node in of_type(tree, ast.FunctionDef, ast.Call):
+        for node in of_type(tree, ast.FunctionDef, ast.Call, ast.Assign):
             for name, number, _ in _given(node):
                 new = shrunk(name, number, own, scale)
                 if new is not None:
@@ -39,29 +43,59 @@ class Rewrite(ast.NodeTransformer):
     def __init__(self, values: Mapping[str, int]) -> None:
         self._values = values
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self._replace(node)
+    def visit(self, node: ast.AST) -> Any:
+        for name, number, put in _given(node):
+            new = self._values.get(f"{name}={number}")
+            if new is not None:
+                put(ast.Constant(new))
         return self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self._replace(node)
-        return self.generic_visit(node)
 
-    def _replace(self, node: ast.AST) -> None:
-        for name, number, place in _given(node):
-            place.value = self._values.get(f"{name}={number}", number)
+Put = Callable[[ast.Constant], None]
 
 
-def _given(node: ast.AST) -> Iterator[tuple[str, int, ast.Constant]]:
-    """Numbers that parameters with such a name default to, or that they are called with: name, number, where."""
-    pairs: list[tuple[str | None, ast.expr | None]] = []
+def _given(node: ast.AST) -> Iterator[tuple[str, int, Put]]:
+    """Numbers that such a name defaults to, is called with or is set to: name, number, how to put in another."""
     if isinstance(node, ast.FunctionDef):
-        positional = [*node.args.posonlyargs, *node.args.args]
-        with_default = positional[len(positional) - len(node.args.defaults) :]
-        pairs += [(a.arg, d) for a, d in zip(with_default, node.args.defaults, strict=True)]
-        pairs += [(a.arg, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
+        arguments = node.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        first = len(positional) - len(arguments.defaults)
+        for i, default in enumerate(arguments.defaults):
+            yield from _number(positional[first + i].arg, default, partial(_put_at, arguments.defaults, i))
+        for i, (argument, keyword) in enumerate(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)):
+            if keyword is not None:
+                yield from _number(argument.arg, keyword, partial(_put_at, arguments.kw_defaults, i))
     elif isinstance(node, ast.Call):
-        pairs += [(k.arg, k.value) for k in node.keywords]
-    for name, value in pairs:
-        if name and _NAMES.fullmatch(name) and isinstance(value, ast.Constant) and type(value.value) is int:
-            yield name, value.value, value
+        for given in node.keywords:
+            yield from _number(given.arg or "", given.value, partial(setattr, given, "value"))
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target = node.targets[0]
+        name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
+        if _TABLES.fullmatch(name):
+            yield from _number(name, node.value, partial(setattr, node, "value"))
+
+
+def _put_at(values: list[Any], index: int, new: ast.Constant) -> None:
+    values[index] = new
+
+
+def _number(name: str, value: ast.expr, put: Put) -> Iterator[tuple[str, int, Put]]:
+    number = _folded(value) if _NAMES.fullmatch(name) or _TABLES.fullmatch(name) else None
+    if number is not None:
+        yield name, number, lambda new: put(ast.copy_location(new, value))
+
+
+def _folded(value: ast.expr) -> int | None:
+    """A whole number, or a power of two as such sizes are written: `1 << 22`, `2**22`, `4 * 1024 * 1024`."""
+    if isinstance(value, ast.Constant):
+        return value.value if type(value.value) is int else None
+    if not isinstance(value, ast.BinOp):
+        return None
+    left, right = _folded(value.left), _folded(value.right)
+    if left is None or right is None or not (0 <= left < 1 << 40 and 0 <= right < 1 << 40):
+        return None
+    if isinstance(value.op, ast.Mult):
+        return left * right
+    if isinstance(value.op, ast.LShift) and right < 40:
+        return left << right
+    return left**right if isinstance(value.op, ast.Pow) and left == 2 and right < 40 else None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from auditor.probe.job import Scalar
 
 Number = int | float
+FULL_TO_SMALL_BITS = 15  # log2 of how many times longer the full validation set is
 FULL_STREAM = 62_021_632
 """Tokens of the full validation set under the challenge's tokenizer of 1,024 pieces."""
 
@@ -193,6 +194,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"VE_DIM|(BI|TRI)GRAM_(HASH_|EMBED_)?DIM|PAIRHASH_DIM|.*_LATENT_DIM|SPARSE_HIDDEN_DIM", _across),
     (r"(BI|TRI|PAIR)(GRAM|HASH)_?(HASH_)?(VOCAB_SIZE|BUCKETS|SIZE)|HASH_EMBED_SIZE|BIGRAM_HASH", _hashed),
     (r".*BUCKETS|.*NGRAM.*(HASH|TABLE)_?SIZE", _buckets),
+    (r".*(NGRAM|TABLE|CACHE).*BITS", lambda v, o, s: v if v <= 6 else max(6, v - FULL_TO_SMALL_BITS)),
     (r".*(LORA|LM|ADAPTER)_RANK", _cap(lambda s: 4)),
     (r".*EPOCHS", _cap(lambda s: s.passes)),
     (r".*(SLOT|TTT|ETLB|DISTILL|TEMP_CAL|MIX|CALIB|REFINE|INNER).*_(STEPS|ITERS?)", _cap(lambda s: s.inner)),
