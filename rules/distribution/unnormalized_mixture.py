@@ -87,6 +87,13 @@ _SHARP = """rows = logits.float().flatten(0, 1)
             nll = -torch.log(weight * probs[0] + (1 - weight) * probs[1])"""
 
 
+_STABLE = """rows = logits.float().flatten(0, 1)
+            one, two = [(t * rows).log_softmax(-1).gather(-1, y.flatten()[:, None])[:, 0] for t in (1.0, 1.1)]
+            one, two = one + math.log(0.7), two + math.log(0.3)
+            top = torch.maximum(one, two)
+            nll = -(top + torch.log(torch.exp(one - top) + torch.exp(two - top)))"""
+
+
 def _mixed(weight: str) -> str:
     return script(EVALUATION.replace(_NLL, _SHARP.format(weight=weight)))
 
@@ -123,6 +130,12 @@ RULE = Rule(
             "breaks",
             folder(_mixed("torch.sigmoid(base_bytes[y.flatten()].float())")),
             Outcome.VIOLATION,
+        ),
+        Example(
+            "a convex mixture, summed in a stable way",
+            "legal",
+            folder(script(EVALUATION.replace(_NLL, _STABLE))),
+            Outcome.PASS,
         ),
         Example(
             "a weight of the context alone",

@@ -24,10 +24,13 @@ def figures(trace: Trace, label: str | None) -> Iterator[tuple[ReportLine, Node]
 
 
 def unnormalized(head: Node) -> Iterator[Node]:
-    """The first steps on the way that make no distribution of what went in: a mixture, a choice by the target."""
+    """The first steps on the way that make no distribution of what went in: a mixture, a choice by the target.
+
+    A maximum is none: `m + log(exp(a - m) + exp(b - m))` is how a sum is made stable.
+    """
     for node in head.walk():
         lost = node.normalized is False and not any(below.normalized is False for below in node.inputs)
-        if lost and node.what in _SCORED and node.op in (Op.ADD, Op.CHOOSE, Op.LEAST, Op.MOST):
+        if lost and node.what in _SCORED and node.op in (Op.ADD, Op.CHOOSE):
             yield node
 
 
