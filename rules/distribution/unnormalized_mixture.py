@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, Step, found
 from auditor.probe.model import Kind
-from auditor.program.recipe import Node, Op
+from auditor.program.recipe import Node, Op, What
 from auditor.program.recipe.reading import figures, shifted, unnormalized
 from auditor.program.trace import Lookup, ReportLine, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
@@ -25,7 +25,12 @@ def check(facts: Facts) -> Ruling:
         for hit in reported(facts, tag):
             event, report = hit.event, hit.report
             if isinstance(event, Lookup) and not event.hashed and ("gate", hit.number) not in report.tags:
-                continue  # exact counts, smoothed over the whole vocabulary, are normalized
+                # Exact counts, smoothed over the whole vocabulary, are normalized; read at the target alone and weighed
+                # by the model's own entropy they were ruled out all the same.
+                if _entropic(facts):
+                    what = "an exact count, read at the target alone"
+                    findings.append(event_finding(facts, ID, Outcome.DISPUTED, event, report, _EXACT, what))
+                continue
             if isinstance(event, Lookup):
                 message = (
                     "a count of the realised token alone is mixed into its probability; "
@@ -44,6 +49,18 @@ def check(facts: Facts) -> Ruling:
     said = {(f.location.path, f.location.layer, f.location.line) for f in findings if f.location}
     findings += [f for key, f in _of_the_formula(facts).items() if key not in said]
     return found(findings, "every reported loss is read off the model's own distribution")
+
+
+_EXACT = (
+    "exact smoothed counts are read at the scored token alone and weighed by the model's entropy: as read they sum to "
+    "one, and the practice was ruled out all the same (pull request 1185)"
+)
+
+
+def _entropic(facts: Facts) -> bool:
+    """Whether an entropy goes into the reported figure."""
+    heads = (head for _, head in figures(facts.program.trace, label(facts)))
+    return any(node.what is What.ENTROPY for head in heads for node in head.walk())
 
 
 def _of_the_formula(facts: Facts) -> dict[tuple[str, int, int], Finding]:
@@ -87,6 +104,7 @@ _SHARP = """rows = logits.float().flatten(0, 1)
             nll = -torch.log(weight * probs[0] + (1 - weight) * probs[1])"""
 
 
+_SURE = "(0.5 / (1 + np.exp(3 + (lp.exp() * lp).sum(-1)[0].cpu().numpy())))"
 _STABLE = """rows = logits.float().flatten(0, 1)
             one, two = [(t * rows).log_softmax(-1).gather(-1, y.flatten()[:, None])[:, 0] for t in (1.0, 1.1)]
             one, two = one + math.log(0.7), two + math.log(0.3)
@@ -166,6 +184,12 @@ RULE = Rule(
             "breaks",
             folder(exact("np.where(seen > 0, 0.8 * p + 0.2 * seen / np.maximum(total, 1), p)")),
             Outcome.VIOLATION,
+        ),
+        Example(
+            "the same, weighed by the model's entropy",
+            "breaks",
+            folder(exact(f"(1 - {_SURE}) * p + {_SURE} * (seen + 1) / (total + args.vocab_size)")),
+            Outcome.DISPUTED,
         ),
         Example(
             "exact counts, smoothed over the vocabulary",
