@@ -105,6 +105,8 @@ def call(
         method = obj.cls.lookup("__call__") if obj.cls else None
         if method is not None and isinstance(method.obj, Function):
             return invoke(m, frame, node, method.obj, function, args, kwargs)
+    if isinstance(obj, Sequence) and obj.items and all(_is_module(item) for item in obj.items):
+        return opaque.opaque(m, frame, node, function, args, kwargs)  # `nn.Sequential`
     what = effects.callee(node)
     if function.base is not None:  # a method that a module has from a library
         for value in args:
@@ -118,6 +120,10 @@ def call(
     if obj is None:
         return effects.unknown_call(m, frame, node, function, args, kwargs)
     return opaque.opaque(m, frame, node, function, args, kwargs)
+
+
+def _is_module(value: Value) -> bool:
+    return isinstance(value.obj, Instance) and value.obj.kind == "module"
 
 
 def plain(function: Function) -> Function:
