@@ -201,7 +201,8 @@ def _beyond(facts: Facts, shown_bpb: float | None) -> str:
 
 def _gap(facts: Facts) -> str:
     """What was not followed on the way to the score, "" if everything was or a run has shown what it does."""
-    gaps = unfollowed(facts.program)
+    label = next((run.score.label for run in facts.headline if run.score is not None and run.score.label), None)
+    gaps = unfollowed(facts.program, label)
     if not gaps or (facts.probe is not None and facts.probe.decided):
         return ""
     first = gaps[0]

@@ -100,11 +100,19 @@ def _events(trace: Trace, tag: str) -> Mapping[int, Event]:
     return table[tag]
 
 
-def unfollowed(program: Program) -> tuple[Unfollowed, ...]:
-    """What was not followed on the way to the last printed score, in the order in which it runs."""
+def unfollowed(program: Program, label: str | None = None) -> tuple[Unfollowed, ...]:
+    """What was not followed on the way to the last printed score, in the order in which it runs.
+
+    `label` is what the log calls the score.
+    """
     trace = program.trace
     last = max((report.order for report in trace.reports if report.outputs), default=0)
-    gaps = [gap for gap in trace.unfollowed.values() if gap.active is not False and gap.order <= last]
+    carried = {t[1] for report in reports_of(trace, label) for t in report.tags if t[0] == "doubt"}
+    gaps = [
+        gap
+        for gap in trace.unfollowed.values()
+        if gap.active is not False and (gap.number in carried if gap.carried else gap.order <= last)
+    ]
     return tuple(sorted(gaps, key=lambda gap: gap.order))
 
 

@@ -128,6 +128,7 @@ class Unfollowed(Event):
     what: str
     why: str
     touches: frozenset[str]
+    carried: bool = False  # it counts only where the value that it made goes into the printed score
 
 
 @dataclass(frozen=True, slots=True)

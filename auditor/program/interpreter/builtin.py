@@ -11,6 +11,7 @@ from auditor.program.interpreter import (
     attributes,
     callbacks,
     containers,
+    doubts,
     effects,
     files,
     indirect,
@@ -184,7 +185,8 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
         if candidates and not by and all(isinstance(c.const, (int, float)) for c in candidates) and len(args) > 1:
             return Value(tags, function(c.const for c in candidates))
         if text == "min":
-            tags |= effects.chooses(m, frame, node, candidates, "min")
+            chosen = effects.chooses(m, frame, node, candidates, "min")
+            tags |= chosen or doubts.lowest(m, frame, node, candidates)
         return Value(tags, position=made_of(text, candidates, ordered=False) if len(args) > 1 else None)
 
     return extreme

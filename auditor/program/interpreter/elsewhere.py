@@ -23,6 +23,8 @@ def run_text(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
     source = args[0] if args else Value()
     if isinstance(source.const, bytes):
         source = Value(source.tags, source.const.decode("utf-8", "replace"))
+    if any(t[0] == "cfg" for t in source.tags):
+        m.unfollowed(node, frame, name, "the text that it runs comes from the environment", unfollowed.EVERYTHING)
     if not isinstance(source.const, str) or m.texts >= _NESTED:
         m.unfollowed(node, frame, name, "the text that it runs could not be computed", unfollowed.EVERYTHING)
         return Value(source.tags)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 from auditor.program.interpreter import (
@@ -105,7 +104,7 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
             line = measured.followed_by(line, str(part.value))
             continue
         value = _formatted(m, frame, part) if isinstance(part, ast.FormattedValue) else Value()
-        if parts and _BPB.search(parts[-1]) and not any(t[0] == "out" for t in deep_tags(value, 1)):
+        if parts and tokens.BPB.search(parts[-1]) and not any(t[0] == "out" for t in deep_tags(value, 1)):
             tags |= {tokens.UNSCORED}
         tags |= deep_tags(value, 1)
         line = measured.followed_by(line, value)
@@ -119,9 +118,6 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
     if not text.known and VAL in tags:
         text.recipe = line
     return text
-
-
-_BPB = re.compile(r"(?<![a-z])(val_)?bpb\W*$", re.IGNORECASE)
 
 
 def _formatted(m: Machine, frame: Frame, node: ast.FormattedValue) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, effects, measured, special, tokens
+from auditor.program.interpreter import containers, doubts, effects, measured, special, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     HASHED_TARGET,
@@ -75,6 +75,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return Value(container.tags), index
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
+    tags |= doubts.selected(m, frame, node, container, index)
     of_tokens = VAL in container.tags and not any(t[0] == "out" for t in tags)
     if of_tokens:
         tags |= tokens.places(index)

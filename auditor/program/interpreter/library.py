@@ -9,6 +9,7 @@ from auditor.program.interpreter import (
     assignment,
     builtin,
     callbacks,
+    doubts,
     effects,
     files,
     indirect,
@@ -131,7 +132,10 @@ def _library(
             args = [with_tags(arg, frozenset({SHIFTED})) for arg in args]
         return _fresh(name, args, kwargs)
     if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
-        return scored(m, frame, node, name, [*args, *kwargs.values()])
+        result = scored(m, frame, node, name, [*args, *kwargs.values()])
+        if name in vocabulary.LOSS:
+            result.tags |= doubts.options(m, frame, node, kwargs)
+        return result
     if name in ("minimum", "amin", "fmin"):
         tags = union(*args) | effects.chooses(m, frame, node, args, name)
         return Value(tags, mutable=True)
@@ -202,6 +206,7 @@ def _library(
         assignment.mutate(m, kwargs["out"], changed, at=(frame, node))
         return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
+    result.tags |= doubts.function(m, frame, node, name, args, kwargs)
     if name in vocabulary.READS and args:
         result.tags |= files.read_tags(m, tokens.text_of(args[0]))
     if name.endswith("_") and not name.startswith("_") and args and args[0].obj is None:  # torch.add_(p, ...), in place

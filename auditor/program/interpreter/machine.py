@@ -331,6 +331,16 @@ class Machine:
             event = self._event(node, frame)
             self.trace.unfollowed[key] = Unfollowed(**event, what=what, why=why, touches=frozenset(touches))  # type: ignore[arg-type]
 
+    def doubt(self, node: ast.AST, frame: Frame, what: str, why: str) -> Tags:
+        """A value is made in a way that leaves open what it measures: the tags that carry this to the figure."""
+        key = (self.place(node, frame).key, what, bool(self.off))
+        known = self.trace.unfollowed.get(key)
+        if known is None:
+            event = self._event(node, frame)
+            known = Unfollowed(**event, what=what, why=why, touches=frozenset({"the figure"}), carried=True)  # type: ignore[arg-type]
+            self.trace.unfollowed[key] = known
+        return frozenset({("doubt", known.number)})
+
     def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
         outputs = frozenset(t[1] for t in tags if t[0] == "out")
         event = self._event(node, frame)

@@ -10,6 +10,7 @@ from auditor.program.interpreter import (
     assignment,
     callbacks,
     containers,
+    doubts,
     effects,
     files,
     indirect,
@@ -396,10 +397,13 @@ def tensor_method(
     if name in ("scatter_add_", "index_add_", "index_put_", "scatter_", "index_copy_", "index_fill_") and args:
         for value in inputs[:3]:
             effects.table_write(m, receiver, value)
-        assignment.mutate(m, receiver, Value(union(*inputs) - {TARGET}), at=(frame, node))
+        made = any(t[0] == "out" for t in receiver.tags)  # logits that change at the target have seen it
+        changed = union(*inputs) if made else union(*inputs) - {TARGET}
+        assignment.mutate(m, receiver, Value(changed), at=(frame, node))
         return receiver
     if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
+        source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
         gradients = any(t[0] == "grad" for t in source.tags)
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
             effects.adapt_roots(m, frame, node, pending, [root(receiver)])
@@ -468,6 +472,7 @@ def tensor_method(
                 if isinstance(option.obj, Instance) and option.obj.kind == "optimizer":
                     m.call(frame, node, m.attribute(frame, node, option, "step"), [], {})
         return Value()
+    doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs)
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):
         why = "what it belongs to is not known"
         unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *inputs])
@@ -478,7 +483,7 @@ def tensor_method(
         tags |= deep_tags(value)
     if name in ("__mod__", "remainder", "bitwise_xor", "bitwise_and"):
         tags = hashed(receiver.tags, *(value.tags for value in inputs))
-    return Value(tags, mutable=True)
+    return Value(tags | doubt, mutable=True)
 
 
 def _entropy(node: ast.AST) -> bool:

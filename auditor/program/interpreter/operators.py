@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import effects, files, measured, paths, special, tokens
+from auditor.program.interpreter import doubts, effects, files, measured, paths, special, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position, made_of, position_of
 from auditor.program.values import (
@@ -97,6 +97,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         tags = hashed(left.tags, right.tags)
     if isinstance(op, ast.Sub):
         tags -= {SHIFTED}
+    tags |= doubts.shifted(m, frame, node, op, left, right)
     if isinstance(op, (ast.Mult, ast.Div)):
         tags = effects.arithmetic(m, frame, node, op, left, right, tags)
     if isinstance(op, (ast.Add, ast.Sub)) and not isinstance(left.obj, Instance):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence as Sequence_
 
 from auditor.program.interpreter import files, tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import File, Sequence, Tags, Value, union
+from auditor.program.values import NONE, File, Sequence, Tags, Value, union
 
 _HOLE = re.compile(r"%[-+ #0-9.*]*[diouxXeEfFgGcrsa]|%\([^)]*\)[-+ #0-9.]*[a-zA-Z]")
 _FIELD = re.compile(r"\{[^{}]*\}")
@@ -42,7 +43,7 @@ def method(m: Machine, receiver: Value, name: str, args: list[Value]) -> Value |
         files.copied(m, receiver, args[0])
         return args[0]
     if name == "format":
-        return _path(tags, filled(_FIELD, text, given))
+        return _path(tags | unscored(_FIELD, text, args), filled(_FIELD, text, given))
     if name == "join" and args and isinstance(args[0].obj, Sequence) and args[0].obj.exact:
         parts = args[0].obj.items
         return _path(tags, text.join(tokens.text_of(part) for part in parts)) if text != "{}" else None
@@ -76,6 +77,14 @@ def filled(holes: re.Pattern[str], template: str, given: list[str]) -> str:
     return holes.sub(lambda _: waiting.pop(0) if waiting else "{}", template)
 
 
+def unscored(holes: re.Pattern[str], template: str, items: Sequence_[Value]) -> Tags:
+    """The mark of a text that names bits per byte before something that no loss has gone into."""
+    for hole, item in zip(holes.finditer(template), items, strict=False):
+        if tokens.BPB.search(template[: hole.start()]) and not any(t[0] == "out" for t in item.tags):
+            return frozenset({tokens.UNSCORED})
+    return NONE
+
+
 def percent(left: Value, right: Value) -> Value | None:
     """`"%s/%s" % (folder, name)`."""
     template = tokens.text_of(left)
@@ -83,5 +92,5 @@ def percent(left: Value, right: Value) -> Value | None:
         return None
     items = right.obj.items if isinstance(right.obj, Sequence) else [right]
     words = [str(i.const) if i.known and isinstance(i.const, (str, int)) else tokens.text_of(i) for i in items]
-    tags = left.tags | union(*items)
+    tags = left.tags | union(*items) | unscored(_HOLE, template, items)
     return _path(tags, filled(_HOLE, template, words))

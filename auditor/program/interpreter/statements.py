@@ -219,7 +219,7 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
                 if value is not None and not value.mutable and value.obj is None:
                     const = value.const if k == 1 else Value().const
                     frame.names[name] = Value(value.tags | {("dep", instance, k)}, const)
-            with m.claiming(frame, claims, ("dep", instance, k)):
+            with m.claiming(frame, claims, ("dep", instance, k)), m.selecting(test, node, frame):
                 how = execute(m, frame, node.body)
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from functools import lru_cache
@@ -18,6 +19,10 @@ from auditor.program.values import (
     Tags,
     Value,
 )
+
+BPB = re.compile(r"(?<![a-z])(val_)?bpb\W*$", re.IGNORECASE)
+"""A text that names bits per byte at its end."""
+
 
 UNSCORED = ("unscored",)
 """Tag of a text that names bits per byte before something that no loss has gone into."""

@@ -1,0 +1,78 @@
+"""Losses and figures that are changed so that what they measure is left open: cut off, thinned out, chosen, shifted."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import NONE, VAL, Frame, Tags, Value
+
+_CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
+_CHANGES = frozenset(
+    {
+        "masked_fill", "masked_fill_", "median", "nanmedian", "quantile", "kthvalue", "topk", "sort", "sqrt", "pow",
+        "floor", "trunc", "fmod", "tanh", "sigmoid", "relu", "erf", "floor_", "trunc_", "pow_", "sqrt_",
+    }
+)  # fmt: skip
+_SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
+
+
+def is_loss(value: Value) -> bool:
+    """Whether the value is a loss on validation tokens, or a figure made of such losses."""
+    return ("loss",) in value.tags and VAL in value.tags and any(t[0] == "out" for t in value.tags)
+
+
+def function(
+    m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Tags:
+    """A function or method applied to a loss, its receiver first among the arguments."""
+    if not args or not is_loss(args[0]):
+        return NONE
+    if name in _CUTS:
+        upper = kwargs.get("max", args[1] if name.startswith("clamp_max") and len(args) > 1 else None)
+        upper = args[2] if upper is None and len(args) > 2 else upper
+        if upper is None or (upper.known and upper.const is None):
+            return NONE
+        return m.doubt(node, frame, f"{name} of losses", "losses above a bound count as the bound")
+    if name in _CHANGES:
+        return m.doubt(node, frame, f"{name} of losses", "the mean is not one of the losses that the model made")
+    return NONE
+
+
+def options(m: Machine, frame: Frame, node: ast.AST, kwargs: Mapping[str, Value]) -> Tags:
+    """What a loss function is told besides logits and targets."""
+    smooth, ignored = kwargs.get("label_smoothing"), kwargs.get("ignore_index")
+    if smooth is not None and smooth.const != 0:
+        return m.doubt(node, frame, "label smoothing", "the loss is no negative log-probability of the target")
+    if kwargs.get("weight") is not None and kwargs["weight"].const is not None:
+        return m.doubt(node, frame, "a weight for each token of the vocabulary", "tokens count more or less than once")
+    if ignored is not None and not (isinstance(ignored.const, int) and ignored.const < 0):
+        return m.doubt(node, frame, "ignore_index", "a token of the vocabulary is not scored")
+    return NONE
+
+
+def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
+    """`losses[losses < 7]`: which losses count depends on the losses."""
+    if is_loss(losses) and ("bool",) in index.tags and any(t[0] == "out" for t in index.tags):
+        return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+    return NONE
+
+
+def shifted(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """A constant is added to a loss or a figure, or it is raised to a power."""
+    for side, other in ((left, right), (right, left)):
+        if not is_loss(side) or not isinstance(other.const, (int, float)) or isinstance(other.const, bool):
+            continue
+        if isinstance(op, ast.Pow) and side is left and other.const != 1:
+            return m.doubt(node, frame, "a power of the loss", "it is in no unit of the challenge")
+        if isinstance(op, (ast.Add, ast.Sub)) and abs(other.const) >= _SHIFT:
+            return m.doubt(node, frame, f"a loss shifted by {other.const:g}", "it is not the loss that the model made")
+    return NONE
+
+
+def lowest(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value]) -> Tags:
+    """`min` over several scores."""
+    if sum(is_loss(c) for c in candidates) < 2:
+        return NONE
+    return m.doubt(node, frame, "the lower of two scores", "a score that was chosen among several")
