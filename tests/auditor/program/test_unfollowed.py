@@ -165,3 +165,68 @@ while waiting:
 print(f"final val_bpb:{{total}}")
 """
     assert {pair.order for pair in pairs(body)} <= {Order.EARLIER}
+
+
+SCORE = """
+def mine(model, tokens):
+    total, count = torch.zeros(()), 0
+    for at in range(0, tokens.numel() - 9, 8):
+        x, y = tokens[at:at + 8], tokens[at + 1:at + 9]
+        with torch.no_grad():
+            nll = F.cross_entropy(model.forward_logits(x), y, reduction="none"OPTION)
+        LINE
+        total += nll.sum()
+        count += y.numel()
+    return total / count
+bpb = mine(net, val) / math.log(2.0)
+AFTER
+print(f"final val_bpb:{bpb:.4f}")
+"""
+DOUBTS = {
+    "cut off": {"LINE": "nll = nll.clamp(max=6.0)"},
+    "cut off by a function": {"LINE": "nll = torch.clamp(nll, 0.0, 6.0)"},
+    "thinned out": {"LINE": "nll = nll[nll < 6.0]"},
+    "emptied": {"LINE": "nll = nll.masked_fill(nll > 6.0, 0.0)"},
+    "the middle one": {"LINE": "nll = nll.median()"},
+    "smoothed": {"OPTION": ", label_smoothing=0.1"},
+    "weighted": {"OPTION": ", weight=torch.ones(8)"},
+    "without a token": {"OPTION": ", ignore_index=3"},
+    "shifted": {"AFTER": "bpb = bpb - 0.05"},
+    "a power": {"AFTER": "bpb = bpb ** 0.9"},
+    "the lower of two": {"AFTER": "bpb = min(bpb, mine(net, val))"},
+    "formatted": {"AFTER": 'print("final val_loss:{:.4f} val_bpb:{:.4f}".format(bpb, 1.0))'},
+}
+PLAIN = {
+    "as it is": {},
+    "not below zero": {"LINE": "nll = nll.clamp(min=0.0)"},
+    "padding": {"OPTION": ", ignore_index=-100"},
+    "by position": {"LINE": "nll = nll[y >= 0]"},
+    "the shown difference": {"AFTER": 'print(f"gain {bpb - 1.2}")'},
+    "formatted": {"AFTER": 'print("final val_loss:{:.4f} val_bpb:{:.4f}".format(bpb, bpb))'},
+}
+
+
+def _scored(change: dict[str, str]) -> str:
+    body = SCORE
+    for hole in ("OPTION", "LINE", "AFTER"):
+        body = body.replace(hole, change.get(hole, "pass" if hole != "OPTION" else ""))
+    return body
+
+
+@pytest.mark.parametrize("change", DOUBTS.values(), ids=DOUBTS)
+def test_a_loss_that_is_changed_is_in_doubt_in_the_figure(change: dict[str, str]) -> None:
+    assert unfollowed(program(_scored(change)), "final")
+
+
+@pytest.mark.parametrize("change", PLAIN.values(), ids=PLAIN)
+def test_a_loss_that_stays_what_it_is_is_not(change: dict[str, str]) -> None:
+    assert unfollowed(program(_scored(change)), "final") == ()
+
+
+def test_logits_that_change_at_the_target_have_seen_it() -> None:
+    boost = "logits = model.forward_logits(x)\n            logits.scatter_add_(-1, y[..., None], torch.ones(8, 1))\n"
+    body = SCORE.replace("OPTION", "").replace("LINE", "pass").replace("AFTER", "pass")
+    body = body.replace("nll = F.cross", f"{boost}            nll = F.cross").replace(
+        "(model.forward_logits(x), y", "(logits, y"
+    )
+    assert any(output.sees_target for output in program(body).trace.outputs.values())
