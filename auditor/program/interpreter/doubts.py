@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from auditor.program.interpreter.machine import Machine
+from auditor.program.recipe.model import What
 from auditor.program.values import NONE, VAL, Frame, Tags, Value
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
@@ -15,11 +16,14 @@ _CHANGES = frozenset(
         "floor", "trunc", "fmod", "tanh", "sigmoid", "relu", "erf", "floor_", "trunc_", "pow_", "sqrt_",
     }
 )  # fmt: skip
+_LOSSES = frozenset({What.NATS, What.BITS})
 _SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
 
 
 def is_loss(value: Value) -> bool:
     """Whether the value is a loss on validation tokens, or a figure made of such losses."""
+    if value.recipe is None or value.recipe.what not in _LOSSES:
+        return False  # the target's probability is in the same place, and is clamped and shifted in any mixture
     return ("loss",) in value.tags and VAL in value.tags and any(t[0] == "out" for t in value.tags)
 
 
