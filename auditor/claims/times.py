@@ -42,7 +42,7 @@ _LIMIT = re.compile(
 _STRICT = re.compile(r"(?:\u2264|<=|within|at most)\s{0,2}[~*`]{0,3}\s?$", re.IGNORECASE)
 _BETWEEN = re.compile(
     r"[\s:=~*`|(\u2248]{0,8}(?:(?:time|took|takes|run|ran|runs|for|in|is|was|of|stop(?:ped)?|at|total"
-    r"|~?[\d,]{1,9} steps|about|approximately|wallclock|all|the|on|per seed|seeds?|\d|[:=~*`()\s-]){0,10})$",
+    r"|~?[\d,]{1,9} steps|\([^()]{0,20}\)|about|approximately|wallclock|all|the|on|per seed|seeds?|\d|[:=~*`()\s-]){0,10})$",
     re.IGNORECASE,
 )
 # Times of a part, of one step, of somebody else or of a budget.
@@ -133,8 +133,11 @@ def _rank(line: str, times: Sequence[Reading], index: int, phase: Phase) -> int 
         return 0 if named else None
     follows = _FOLLOWED[phase].match(line, time.end)
     if follows and not _LIMIT.search(before) and not _PART.search(before[-24:]):
-        return 4 if _BUDGET.match(line, follows.end()) else 2
-    if phase == "train" and _RUN.search(before) and not _PART.search(before):
+        if _BUDGET.match(line, follows.end()):
+            return 4 if phase == "train" else None  # training uses its budget up, an evaluation need not
+        return 2
+    aside_of_eval = _NAMED["eval"].search(before) is not None
+    if phase == "train" and _RUN.search(before) and not aside_of_eval and not _PART.search(before):
         return 3
     named = _last_named(before, phase)
     # An evaluation has many passes, each with a time of its own.
