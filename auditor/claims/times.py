@@ -42,7 +42,8 @@ _LIMIT = re.compile(
 _STRICT = re.compile(r"(?:\u2264|<=|within|at most)\s{0,2}[~*`]{0,3}\s?$", re.IGNORECASE)
 _BETWEEN = re.compile(
     r"[\s:=~*`|(\u2248]{0,8}(?:(?:time|took|takes|run|ran|runs|for|in|is|was|of|stop(?:ped)?|at|total"
-    r"|~?[\d,]{1,9} steps|\([^()]{0,20}\)|about|approximately|wallclock|all|the|on|per seed|seeds?|\d|[:=~*`()\s-]){0,10})$",
+    r"|~?[\d,]{1,9} steps|\([^()]{0,20}\)"
+    r"|about|approximately|wallclock|all|the|on|per seed|seeds?|\d|[:=~*`()\s-]){0,10})$",
     re.IGNORECASE,
 )
 # Times of a part, of one step, of somebody else or of a budget.
