@@ -52,6 +52,11 @@ class Origins:
         found: dict[str, list[ast.Call]] = {}
         for call in calls(self.tree):
             found.setdefault(last_name(call.func), []).append(call)
+        for function in self.functions.values():
+            inner = _passed_on(function)
+            if inner is not None:  # what the one is given, the other gets
+                kept = [call for call in found.get(last_name(inner.func), []) if call is not inner]
+                found[last_name(inner.func)] = kept + found.get(function.name, [])
         return found
 
     @cached_property
@@ -252,6 +257,17 @@ class Measures(Origins):
         for call in own_of_type(scope, ast.Call):
             if isinstance(call.func, ast.Attribute) and call.func.attr in vocabulary.GROW and len(call.args) == 1:
                 yield ast.Name(base_name(call.func.value)), call.args[0]
+
+
+def _passed_on(function: Function) -> ast.Call | None:
+    """The call to which a function that does nothing else hands all its arguments."""
+    last = function.body[-1]
+    whole = function.args.vararg
+    if whole is None or not isinstance(last, ast.Return) or not isinstance(last.value, ast.Call):
+        return None
+    starred = [a.value for a in last.value.args if isinstance(a, ast.Starred)]
+    named = [a.id for a in starred if isinstance(a, ast.Name)]
+    return last.value if len(function.body) <= 2 and named == [whole.arg] else None
 
 
 def _has_parameter(function: Function, name: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from auditor.program import vocabulary
 from auditor.program.module import Module
+from auditor.program.origin import Origins
 from auditor.program.syntax import Function, last_name, names, number, targets_of
 from auditor.source.index import of_type, own_nodes, walk
 
@@ -25,22 +26,29 @@ _WRAPPERS = frozenset(
 )
 
 
-def weighted(node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
-    """(weight, components) of `w * a + (1 - w) * b`."""
+def weighted(origins: Origins, node: ast.BinOp) -> tuple[ast.expr, list[ast.expr]] | None:
+    """(weight, components) of `w * a + (1 - w) * b`, whichever parts of it have a name."""
     if not isinstance(node.op, ast.Add):
         return None
     for one, other in ((node.left, node.right), (node.right, node.left)):
-        for weight, first in _factors(one):
-            for rest, second in _factors(other):
-                if _complement(rest) == ast.unparse(weight):
+        for weight, first in _factors(origins, one):
+            for rest, second in _factors(origins, other):
+                if _complement(_written(origins, rest)) == ast.unparse(weight):
                     return weight, [first, second]
     return None
 
 
-def _factors(node: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+def _factors(origins: Origins, node: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    node = _written(origins, node)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         yield node.left, node.right
         yield node.right, node.left
+
+
+def _written(origins: Origins, node: ast.expr) -> ast.expr:
+    """The operation that a name stands for, where it stands for one alone."""
+    values = origins.assigned(node) if isinstance(node, ast.Name) else []
+    return values[0] if len(values) == 1 and isinstance(values[0], ast.BinOp) else node
 
 
 def _complement(node: ast.expr) -> str:

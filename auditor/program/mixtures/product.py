@@ -26,7 +26,7 @@ def product_mixtures(module: Module) -> Iterator[ByteMixture]:
         flow = Flow(module, function)
         sums = dict(_sums(function, flow))
         for node in own_of_type(function, ast.BinOp) if sums else ():
-            parts = weighted(node) or flow.log_weighted(node)
+            parts = weighted(module.origins, node) or flow.log_weighted(node)
             if parts is None:
                 continue
             for one, other in (parts[1], parts[1][::-1]):

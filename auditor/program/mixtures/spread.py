@@ -34,13 +34,13 @@ def spread_mixtures(module: Module) -> Iterator[ByteMixture]:
         mixing = [
             node
             for node in of_type(function, ast.BinOp)
-            if (weighted(node) is not None or mixes_logarithms(node)) and not _averages(node)
+            if (weighted(module.origins, node) is not None or mixes_logarithms(node)) and not _averages(node)
         ]
         flow = Flow(module, function) if mixing else None
         for node in mixing:
             if flow is None or module.origins.scope_of(node) is not function:
                 continue
-            parts = weighted(node) or flow.log_weighted(node)
+            parts = weighted(module.origins, node) or flow.log_weighted(node)
             spread = next((s for c in parts[1] if (s := flow.spread_in(c)) is not None), None) if parts else None
             if parts is not None and spread is not None:
                 yield mixture(module, flow, node, parts, spread)
