@@ -156,7 +156,7 @@ def _excerpt(report: Report, finding: Finding) -> str:
         f"{esc(clip(text.expandtabs(4), _CODE_WIDTH)) or ' '}</span>"
         for number, text, marked in rows
     )
-    return f"<pre>{body}</pre>"
+    return f"<pre tabindex=0>{body}</pre>"
 
 
 def _trace(report: Report, finding: Finding) -> str:
@@ -227,7 +227,7 @@ def _seeds(report: Report) -> list[str]:
     )
     return [
         f"<figure tabindex=0>{plot}</figure>" if plot else "",
-        _table(headings, rows, {i for i, heading in enumerate(headings) if heading in _NUMERIC}),
+        _table("Runs by seed", headings, rows, {i for i, heading in enumerate(headings) if heading in _NUMERIC}),
         f"<p>{esc(view.seeds_summary(report))}</p>",
         f"<p>{esc(view.ledger(report))}</p>",
     ]
@@ -237,7 +237,7 @@ def _unchecked(report: Report) -> list[str]:
     rows = [(", ".join(rules), one_line(reason)) for reason, rules in view.unchecked(report)]
     problems = "".join(f"<li>{esc(one_line(text))}</li>\n" for text in view.reading_problems(report))
     return [
-        _table(("rules", "why"), rows) if rows else "",
+        _table("Rules that were not checked", ("rules", "why"), rows) if rows else "",
         f"<h3>Could not be read</h3>\n<ul>\n{problems}</ul>" if problems else "",
     ]
 
@@ -246,7 +246,9 @@ def _configuration(report: Report) -> list[str]:
     rows = view.settings_of_interest(report)
     if not rows:
         return []
-    table = _table(("switch", "value", "source", "where"), [tuple(one_line(cell, 200) for cell in row) for row in rows])
+    table = _table(
+        "Switches", ("switch", "value", "source", "where"), [tuple(one_line(cell, 200) for cell in row) for row in rows]
+    )
     conflicts = [
         f"<p>{esc(one_line(c.name))}: <code>{esc(one_line(str(c.used.value)))}</code> ({esc(c.used.where)}) was used, "
         f"<code>{esc(one_line(str(c.other.value)))}</code> ({esc(c.other.where)}) says otherwise.</p>"
@@ -260,28 +262,36 @@ def _rules(report: Report) -> str:
         return ""
     ordered = sorted(report.outcomes, key=lambda row: (row.outcome.rank, CLASSES.index(row.class_), row.rule))
     rows = "".join(
-        f'<tr><td>{_link(report, row.rule)}</td><td class="tone {row.outcome}">{row.outcome}</td>'
+        f"<tr><th scope=row>{_link(report, row.rule)}</th><td>{row.class_}</td>"
+        f'<td class="tone {row.outcome}">{row.outcome}</td>'
         f"<td>{esc(one_line(row.reason))}</td></tr>\n"
         for row in ordered
         if row.outcome is not Outcome.NOT_APPLICABLE
     )
     others = ", ".join(_link(report, row.rule) for row in ordered if row.outcome is Outcome.NOT_APPLICABLE)
-    return (
-        f"<p>{esc(view.tally(report))}</p>\n"
-        f'<div class="scroll"><table><thead><tr><th>rule</th><th>outcome</th><th>why</th></tr></thead>\n'
-        f"<tbody>\n{rows}</tbody></table></div>" + (f"\n<p>Not applicable: {others}</p>" if others else "")
-    )
+    head = "".join(f"<th scope=col>{name}</th>" for name in ("rule", "class", "outcome", "why"))
+    table = _scrolled("Every rule that applies", f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>")
+    beside = f"\n<p>Not applicable: {others}</p>" if others else ""
+    return f"<p>{esc(view.tally(report))}</p>\n{table}{beside}"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Iterable[int] = ()) -> str:
+def _table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Iterable[int] = ()) -> str:
     right = set(numeric)
 
     def cell(tag: str, position: int, text: str) -> str:
-        return f"<{tag}{' class=number' if position in right else ''}>{esc(text)}</{tag}>"
+        return f"<{tag}{' class=number' if position in right else ''}>{esc(text)}</{tag.split()[0]}>"
 
-    head = "".join(cell("th", i, text) for i, text in enumerate(headings))
+    head = "".join(cell("th scope=col", i, text) for i, text in enumerate(headings))
     body = "\n".join("<tr>" + "".join(cell("td", i, text) for i, text in enumerate(row)) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    return _scrolled(caption, f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>")
+
+
+def _scrolled(caption: str, rows: str) -> str:
+    """A table that scrolls by itself, also with the keyboard."""
+    return (
+        f'<div class="scroll" role="group" aria-label="{esc(caption)}" tabindex=0><table>'
+        f"<caption>{esc(caption)}</caption>{rows}</table></div>"
+    )
 
 
 def _folded(title: str, parts: Sequence[str]) -> list[str]:

@@ -90,9 +90,12 @@ def _table(b: Table) -> str:
         said = esc(one_line(text, 160))
         if tag == "td" and url.startswith("https://"):
             said = f'<a href="{esc(url)}" rel="noreferrer">{said}</a>'
-        return f"<{tag}{'' if index in b.left else ' class=number'}>{said}</{tag}>"
+        scope = " scope=col" if tag == "th" and said else ""
+        tag = tag if said else "td"  # an empty head heads nothing
+        return f"<{tag}{scope}{'' if index in b.left else ' class=number'}>{said}</{tag}>"
 
     dense = " class=dense" if b.dense else ""
     head = "".join(cell("th", i, text) for i, text in enumerate(b.headings))
     body = "\n".join("<tr>" + "".join(cell("td", i, t) for i, t in enumerate(row)) + "</tr>" for row in b.rows)
-    return f'<div class="scroll"><table{dense}><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    rows = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
+    return f'<div class="scroll" role="group" aria-label="Table" tabindex=0><table{dense}>{rows}</table></div>'

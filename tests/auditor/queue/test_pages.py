@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 import queue_samples as samples
+import report_samples as samples_of_reports
+
+from auditor.report import render
 
 ROOT = Path(__file__).resolve().parents[3]
 AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -192,6 +195,25 @@ def test_no_page_is_wider_than_the_screen_and_axe_finds_nothing(
                 "done(r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html)])))"
             )
             assert found == [], f"{name} at {width}"
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci --prefix tests/node")
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_in_a_report(browser: Any, tmp_path: Path, dark: bool) -> None:
+    (tmp_path / "report.html").write_text(render(samples_of_reports.violating(), "html"), "utf-8")
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get((tmp_path / "report.html").as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    browser.execute_script("document.querySelectorAll('details').forEach(e => e.open = true)")
+    browser.execute_script(AXE.read_text("utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(r => "
+        "done(r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html)])))"
+    )
+    assert found == []
 
 
 # --- without a browser ---------------------------------------------------------------------------------------------
