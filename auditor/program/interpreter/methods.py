@@ -24,6 +24,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.recipe.model import What
 from auditor.program.values import (
     NONE,
     TARGET,
@@ -47,7 +48,6 @@ from auditor.program.values import (
     union,
     with_tags,
 )
-from auditor.program.written import written
 from auditor.source.methods import GROWING, longest
 
 
@@ -464,7 +464,7 @@ def tensor_method(
         tags = receiver.tags | union(*inputs)
         tags |= effects.chooses(m, frame, node, [receiver, *args], name)
         return Value(tags, mutable=True)
-    if name == "sum" and _entropy(node):
+    if name == "sum" and _entropy(receiver):
         return Value(receiver.tags | {("entropy",)} - {("loss",)}, mutable=True)
     if name == "step":
         for value in inputs:  # a gradient scaler steps the optimizer that it is given
@@ -486,15 +486,6 @@ def tensor_method(
     return Value(tags | doubt, mutable=True)
 
 
-def _entropy(node: ast.AST) -> bool:
-    """`(p * p.log()).sum(-1)`: an entropy, whatever its factors are called."""
-    function = getattr(node, "func", None)
-    inner = getattr(function, "value", None)
-    if isinstance(inner, ast.UnaryOp):
-        inner = inner.operand
-    if not isinstance(inner, ast.BinOp) or not isinstance(inner.op, ast.Mult):
-        return False
-    text = written(inner).lower()
-    return ("log" in text or "lp" in text) and (
-        "exp" in text or "prob" in text or "p_" in text or text.startswith("p ")
-    )
+def _entropy(summed: Value) -> bool:
+    """`(p * p.log()).sum(-1)`: an entropy."""
+    return summed.recipe is not None and summed.recipe.what is What.ENTROPY
