@@ -26,10 +26,6 @@ OPEN: Mapping[str, frozenset[str]] = {
             "a product over the token's bytes",
             "a product, mixed in logarithms",
             "mixed in a closure",
-            "mixed in logarithms",
-            "printed beside the claimed figure",
-            "spread and mixed",
-            "the log shows it although the default is off",
             "the n-th root of its probability, through helpers",
         }
     ),
@@ -47,14 +43,7 @@ OPEN: Mapping[str, frozenset[str]] = {
         }
     ),
     "partial-val": frozenset({"20 random batches"}),
-    "ppm-target-gate": frozenset(
-        {
-            "confidence is the byte's own probability",
-            "largest count over the total",
-            "suppressed where the token model is sure",
-            "switched off",
-        }
-    ),
+    "ppm-target-gate": frozenset({"confidence is the byte's own probability"}),
     "smear-document-leak": frozenset({"packed, padded"}),
     "train-data-at-eval": frozenset(
         {
@@ -63,11 +52,12 @@ OPEN: Mapping[str, frozenset[str]] = {
             "tuned on training data after loading",
         }
     ),
-    "unnormalized-mixture": frozenset({"entropy as an expert"}),
     "val-in-training": frozenset(
         {"the loop reads validation tokens", "the training pattern matches validation shards"}
     ),
-    "val-stream-reorder": frozenset({"sorted by length, reset per document", "sorted by length, state carried"}),
+    "val-stream-reorder": frozenset(
+        {"shuffled, state carried", "sorted by length, reset per document", "sorted by length, state carried"}
+    ),
     "val-tail-drop": frozenset(
         {"full windows only", "full windows only, in a list", "the last one skipped in the loop"}
     ),

@@ -88,7 +88,7 @@ def forward(
         _run_hooks(m, frame, node, model, inputs)
     if VAL not in data:
         return Value(data | state, mutable=True)
-    tokens = sum(1 for v in inputs if VAL in v.tags and ("out",) not in v.tags and not _made(v))
+    tokens = sum(1 for v in inputs if _is_tokens(v))
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
     if tokens == 1 and TARGET in data:
         m.trace.outputs[m.last].sees_target = True
@@ -108,6 +108,12 @@ def _run_hooks(m: Machine, frame: Frame, node: ast.AST, model: Value, inputs: li
         callbacks.run_hooks(
             m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)]
         )
+
+
+def _is_tokens(value: Value) -> bool:
+    """Tokens that a model is given, or its targets; where documents begin is told by comparing, and is no token."""
+    tags = value.tags
+    return VAL in tags and not _made(value) and (TARGET in tags or ("bool",) not in tags)
 
 
 def _made(value: Value) -> bool:
