@@ -26,6 +26,10 @@ OPEN: Mapping[str, frozenset[str]] = {
             "a product over the token's bytes",
             "a product, mixed in logarithms",
             "mixed in a closure",
+            "mixed in logarithms",
+            "printed beside the claimed figure",
+            "spread and mixed",
+            "the log shows it although the default is off",
             "the n-th root of its probability, through helpers",
         }
     ),
@@ -43,7 +47,14 @@ OPEN: Mapping[str, frozenset[str]] = {
         }
     ),
     "partial-val": frozenset({"20 random batches"}),
-    "ppm-target-gate": frozenset({"confidence is the byte's own probability"}),
+    "ppm-target-gate": frozenset(
+        {
+            "confidence is the byte's own probability",
+            "largest count over the total",
+            "suppressed where the token model is sure",
+            "switched off",
+        }
+    ),
     "smear-document-leak": frozenset({"packed, padded"}),
     "train-data-at-eval": frozenset(
         {
