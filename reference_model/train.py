@@ -31,7 +31,7 @@ from reference_model.log import (
     size_lines,
 )
 from reference_model.model.attention import backend
-from reference_model.model.network import GPT
+from reference_model.model.network import GPT, flops_per_token
 from reference_model.quantization.artifact import unpack
 from reference_model.quantization.compress import compress
 from reference_model.quantization.hessian import collect_hessians
@@ -41,6 +41,7 @@ from reference_model.training.data import load_validation, training_shards
 from reference_model.training.trainer import Trained, Trainer
 
 ARTIFACT = "final_model.int6.ptz"
+_CPU_FLOPS = 1e13  # of a step, beyond what a CPU does in a minute; the record's has 2.1e14
 _CALIBRATION_SHARE = 0.9  # of what is left of the budget: the last batch may begin until then
 
 
@@ -162,9 +163,10 @@ def counted_code(script: Path) -> int:
 
 def _require_cuda(config: RunConfig, run: Runtime) -> None:
     """A full-size run is never one on a CPU because a driver is missing. Raises ValueError."""
-    if config.scale == "record" and run.device.type != "cuda":
+    step = flops_per_token(config.model, False) * config.train.train_batch_tokens
+    if step > _CPU_FLOPS and run.device.type != "cuda":
         built = f"was built for CUDA {torch.version.cuda}" if torch.version.cuda else "was built without CUDA"
-        raise ValueError(f"the record scale wants CUDA, and torch {torch.__version__} ({built}) finds no card")
+        raise ValueError(f"steps of this size want CUDA, and torch {torch.__version__} ({built}) finds no card")
 
 
 def main() -> int:

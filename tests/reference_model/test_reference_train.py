@@ -213,7 +213,7 @@ def test_refuses_an_artifact_that_cannot_fit(folder: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("environment", "status", "message"),
-    [({"SCALE": "huge"}, 1, "SCALE='huge'"), ({"SCALE": "record"}, 1, "the record scale wants CUDA, and torch"),
+    [({"SCALE": "huge"}, 1, "SCALE='huge'"), ({"SCALE": "record"}, 1, "steps of this size want CUDA, and torch"),
      ({"ITERATIONS": "many"}, 1, "ITERATIONS='many' can't be read as int"),
      ({"DATA_DIR": "/nowhere", "SCALE": "small"}, 1, "fineweb_train_*.bin: no shard here")],
 )  # fmt: skip
