@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
@@ -71,6 +71,14 @@ class Code:
     def mentions(self, words: str) -> bool:
         """Whether some text of the program holds these words, upper or lower case."""
         return any(words.lower() in text for text in self._texts)
+
+    @cached_property
+    def unpacked_bytes(self) -> Mapping[str, int]:
+        """Bytes of the longest text that each file of the program holds, packed or not."""
+        found: dict[str, int] = {}
+        for unit in self.sources.units:
+            found[unit.path] = max(found.get(unit.path, 0), len(unit.text.encode("utf-8", "replace")))
+        return found
 
     @cached_property
     def printing(self) -> Printing:

@@ -26,7 +26,7 @@ from auditor.program.syntax import (
 )
 from auditor.source.index import children, of_type, own_of_type, parent, walk
 
-Kind = Literal["validation", "training", "blob", "loss", "length"]
+Kind = Literal["validation", "training", "blob", "loss"]
 Kinds = frozenset[Kind]
 # What can be asked for: a name in a scope (True: seen from one call of it, which gives its parameters), an attribute of
 # whatever object, or what a function returns.
@@ -239,12 +239,12 @@ class Origins:
 
 
 class Measures(Origins):
-    """What a value measures: the loss of a model, the length of something. Sums and lists are followed as well."""
+    """Which values are made of a model's loss. Sums and lists are followed as well."""
 
     def _of_call(self, name: str) -> Kinds:
         if name in vocabulary.LOSS or name == "log_softmax":
             return frozenset({"loss"})
-        return frozenset({"length"}) if name == "len" else _NOTHING
+        return _NOTHING
 
     def _of_text(self, text: str) -> Kinds:
         return _NOTHING

@@ -61,9 +61,7 @@ def _of_size(facts: Facts, run: Run) -> Finding | None:
 
 def _of_another(facts: Facts, run: Run, counted: int, shipped: int) -> Finding | None:
     """More code in the log than in the folder, packed or not: the log is of another script, or files are missing."""
-    unpacked: dict[str, int] = {}
-    for unit in facts.sources.units:
-        unpacked[unit.path] = max(unpacked.get(unit.path, 0), len(unit.text.encode("utf-8", "replace")))
+    unpacked = facts.code.unpacked_bytes
     sizes = {shipped, sum(unpacked.values()), *unpacked.values(), run.code_bytes_uncompressed or 0}
     sizes |= {f.size for f in facts.submission.files if f.path.endswith(".py") and f.size}
     if any(abs(size - counted) <= counted // 100 for size in sizes):

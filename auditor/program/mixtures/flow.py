@@ -154,8 +154,20 @@ class Flow:
             return False
         return self.is_loss(node.left) or any(_PROBABILITY.search(name) for name in names(node.left))
 
-    def _is_width(self, node: ast.expr) -> bool:
-        return "length" in self.module.measures.of(node) or bool(WIDTH.search(last_name(node)))
+    def _is_width(self, node: ast.expr, depth: int = 0) -> bool:
+        """The length of something, or a name that is set to, or given, nothing else."""
+        while isinstance(node, ast.Call) and last_name(node.func) in {"float", "int", "max"} and node.args:
+            node = node.args[0]
+        if isinstance(node, ast.Call):
+            return last_name(node.func) == "len"
+        if WIDTH.search(last_name(node)):
+            return True
+        if not isinstance(node, ast.Name) or depth > _DEPTH:
+            return False
+        scope = self.origins.scope_of(node)
+        passed = self.origins.arguments(scope, node.id) if isinstance(scope, Function) else []
+        values = [value for value in self.origins.assigned(node) if value is not node] + passed
+        return bool(values) and all(self._is_width(value, depth + 1) for value in values)
 
     def _is_total(self, node: ast.BinOp) -> bool:
         return any(_TOTAL.search(name) for name in names(node) if not LOSS.search(name))
