@@ -21,7 +21,7 @@ from auditor.submission import Submission
 _TARGET, _COLD = "auditor.probe.stage.run:perform", "auditor.probe.cold:perform"
 _PRELOAD = ("auditor.probe.stage.preload", "auditor.probe.measure.confined")
 _FRAME_BYTES = 192 << 20  # of one run's recording
-_MEASURING = Limits(cpu_seconds=60, wall_seconds=120, memory_bytes=3 << 30, frame_bytes=16 << 20)
+_MEASURING = Limits(cpu_seconds=60, wall_seconds=300, memory_bytes=3 << 30, frame_bytes=16 << 20)
 _LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the script
 
 

@@ -63,10 +63,10 @@ def series(name: str, exhaustive: bool = False) -> tuple[_Series, Here]:
     pieces = tuple(bytes([token]) for token in range(samples.VOCABULARY))
     workspace = SimpleNamespace(streams=streams(), pieces=lambda: pieces)
     run = here.run(None, workspace, streams().base, 600)
-    made = SimpleNamespace(layout=SimpleNamespace(vocabulary=samples.VOCABULARY))
+    made = SimpleNamespace(layout=SimpleNamespace(vocabulary=samples.VOCABULARY), chosen=frozenset())
     settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
     facts: Any = SimpleNamespace(
-        configuration=SimpleNamespace(settings={}), sources=SimpleNamespace(units=()),
+        configuration=SimpleNamespace(settings={}), sources=SimpleNamespace(units=(), entry=None, modules={}),
         headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture"))],
     )  # fmt: skip
     return _Series(here, facts, settled, options, 1e12, None), here  # type: ignore[arg-type]
