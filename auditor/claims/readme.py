@@ -28,7 +28,7 @@ _AFTER = re.compile(
     r"(?:better|worse|lower|higher|improvement|gain|reduction|drop|delta|std|gap|margin)",
     re.IGNORECASE,
 )
-_KEY_BEFORE = re.compile(r"(?:delta|\u0394|std|gain|baseline|sota|prior|previous)[\s_(*-]{0,4}$", re.IGNORECASE)
+_KEY_BEFORE = re.compile(r"(?:delta|\u0394|std|gain|baseline|sota|prior|previous)[\s_(*`-]{0,4}$", re.IGNORECASE)
 _CONTEXT = 40  # characters before a figure that are looked at
 _BARE = re.compile(r"~?(\d\.\d{3,12})")
 _NUMBER = re.compile(r"(?<![\w.])\d\.\d{4,12}(?![\d.])")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from auditor.findings import Finding, Location, Outcome
 from auditor.rule import Facts
 from auditor.runs import Run
+from auditor.runs.text import log_lines as unframed
 from rules.law.limits import LIMITS
 
 # `... tokens=9662464 bytes=32756252 ...`: evaluations that print their own denominator.
@@ -32,7 +33,7 @@ def log_lines(facts: Facts, run: Run) -> Iterator[tuple[int, str]]:
     file = facts.submission.by_path.get(run.log)
     if file is None:
         return
-    for number, line in enumerate(file.text.splitlines(), 1):
+    for number, line in enumerate(unframed(file.text).lines, 1):
         if number >= run.first_line and len(line) <= _MAX_LINE:
             yield number, line
 

@@ -12,6 +12,7 @@ from auditor.claims.stated import times
 from auditor.findings import Location, Outcome
 from auditor.rule import Facts, Source
 from auditor.runs import Run
+from auditor.runs.text import log_lines as unframed
 from auditor.submission import Submission
 from rules.law.limits import LIMITS
 
@@ -178,4 +179,4 @@ def distinct(runs: Iterable[Run]) -> tuple[Run, ...]:
 def log_lines(facts: Facts, run: Run, first: int, last: int) -> list[str]:
     """Lines `first` to `last` of the run's log, both counted from 1; what lies outside the log is left out."""
     shipped = facts.submission.by_path.get(run.log)
-    return shipped.text.split("\n")[max(0, first - 1) : max(0, last)] if shipped is not None else []
+    return unframed(shipped.text).lines[max(0, first - 1) : max(0, last)] if shipped is not None else []
