@@ -37,6 +37,8 @@ class _Reader:
     def __init__(self, origins: Origins, function: Function) -> None:
         self.origins = origins
         self.function = function
+        self._values: dict[ast.AST, dict[str, list[ast.expr]]] = {}
+        self._stores: dict[ast.AST, dict[str, list[ast.Assign]]] = {}
 
     def statements(self) -> Iterator[ast.stmt]:
         if not self._makers or not self.positions or not self.outputs:
@@ -132,19 +134,32 @@ class _Reader:
             return False
         if any(read is None or self._loop(s) is not self._loop(read) for s in self._fills(table.id, scope)):
             return True
-        values = [v for t, v, _ in assignments(scope) if isinstance(t, ast.Name) and t.id == table.id]
+        values = list(self._assigned(scope).get(table.id, ()))
         if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
             values += self.origins.arguments(scope, table.id)
         return any(self._filled(v, self.origins.scope_of(v), None, depth + 1) for v in values if v is not table)
 
-    def _fills(self, name: str, scope: ast.AST) -> Iterator[ast.Assign]:
+    def _assigned(self, scope: ast.AST) -> dict[str, list[ast.expr]]:
+        """Name -> the values that a scope assigns to it; told once for each scope."""
+        if scope not in self._values:
+            found = self._values.setdefault(scope, {})
+            for target, value, _ in assignments(scope):
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(value)
+        return self._values[scope]
+
+    def _fills(self, name: str, scope: ast.AST) -> list[ast.Assign]:
         """`table[...] = target` in a loop of a scope."""
-        for node in own_nodes(scope):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-                base = node.targets[0].value
-                named = isinstance(base, ast.Name) and base.id == name and self._loop(node) is not None
-                if named and _is_plain(node.value) and "validation" in self.origins.of(node.value):
-                    yield node
+        if scope not in self._stores:
+            found = self._stores.setdefault(scope, {})
+            for node in own_nodes(scope):
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                    base = node.targets[0].value
+                    if not isinstance(base, ast.Name) or self._loop(node) is None or not _is_plain(node.value):
+                        continue
+                    if "validation" in self.origins.of(node.value):
+                        found.setdefault(base.id, []).append(node)
+        return self._stores[scope].get(name, [])
 
     def _loop(self, node: ast.AST) -> ast.AST | None:
         """The outermost loop around a node."""

@@ -45,9 +45,17 @@ def carried(module: Module) -> Iterator[Carried]:
             changing = {f.name for c in classes for f in of_type(c, ast.FunctionDef) if _changes_itself(f)}
             made.setdefault(name, set()).update(changing - {"__init__"})
     inside = list(own_of_type(scope, ast.Call))
+    methods: dict[str, list[ast.Call]] = {}  # calls of methods, by the name of the object
+    for call in inside:
+        if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+            methods.setdefault(call.func.value.id, []).append(call)
+    others: dict[str, set[str]] = {}  # name -> those that are given the same object
+    for other, value in values:
+        for given in _given(value):
+            others.setdefault(given, set()).add(other)
     for name in sorted(made):
-        filled = next((c for c in inside if _fills(c, name, made[name], origins)), None)
-        aliases = {name} | {other for other, value in values if name in _given(value)}
+        filled = next((c for c in methods.get(name, ()) if _fills(c, name, made[name], origins)), None)
+        aliases = {name} | others.get(name, set())
         if filled is None or any(_leaves(node, aliases) for node in own_nodes(scope)):
             continue
         for call in inside:

@@ -1,0 +1,220 @@
+"""How the work of an audit grows with the size of what is handed in.
+
+  python benchmarks/growth.py                      100, 400 and 1,600 of each kind
+  python benchmarks/growth.py --sizes 100 1000 10000 --kinds findings branches
+
+A step is a call of a Python function (or a generator that goes on): the count is the same on every machine. The
+exponent e says that n times the size costs n ** e times the steps; 1 is proportional.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from textwrap import indent
+from types import FrameType
+from typing import cast
+
+from auditor.findings import Finding, Location, Outcome
+from auditor.judgement.gather import gather
+from auditor.judgement.judge import judge
+from auditor.judgement.model import Report
+from auditor.report import FORMATS, Format, render
+from auditor.submission import Submission, SubmissionFile
+from rules.examples.folders import folder
+
+LIMIT = 1.3
+SIZES = (100, 400, 1600)
+Files = Mapping[str, str | bytes]
+
+
+def _script(added: str) -> Files:
+    """The plain example with code added to its script, where the validation tokens are there and nothing is scored."""
+    files = dict(folder())
+    before, call, after = str(files["train_gpt.py"]).partition("    val_loss, val_bpb = eval_val(args")
+    assert call
+    files["train_gpt.py"] = f"{before}{indent(added, '    ')}{call}{after}"
+    return files
+
+
+def _lines(template: str, n: int) -> str:
+    return "".join(template.format(i=i) for i in range(n))
+
+
+def _file(path: str, text: str) -> Files:
+    files = dict(folder())
+    before = files.get(path, "")
+    files[path] = (before if isinstance(before, str) else before.decode()) + text
+    return files
+
+
+def _claims(n: int) -> Files:
+    files = dict(folder())
+    held = json.loads(files["submission.json"])
+    held |= {f"note_{i}": {"val_bpb": 1.2, "seconds": i} for i in range(n)}
+    return {**files, "submission.json": json.dumps(held)}
+
+
+def _in_function(body: str, n: int) -> str:
+    inside = "".join(f"    {line}\n" for line in _lines(body, n).splitlines())
+    return f"def long(x, y, a):\n{inside}    return x\nlong(val_tokens, 1, 2)\n"
+
+
+KINDS: Mapping[str, Callable[[int], Files]] = {
+    "loops over validation values": lambda n: _script(_lines("for q in val_tokens:\n    t{i} = q + {i}\n", n)),
+    "loops that score": lambda n: _script(
+        _lines("for q in range(0, 10):\n    t{i} = model.forward_logits(val_tokens[q:q + 9][None]).sum()\n", n)
+    ),
+    "classes instantiated": lambda n: _script(
+        _lines(
+            "class C{i}(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = {i}\nc{i} = C{i}()\n",  # noqa: E501
+            n,
+        )
+    ),
+    "instances of one class": lambda n: _script(
+        "class C(nn.Module):\n    def __init__(self, a):\n        super().__init__()\n        self.a = a\n"
+        + _lines("c{i} = C({i})\n", n)
+    ),
+    "repeated loads": lambda n: _script(_lines("w{i} = torch.load('model_{i}.pt')\n", n)),
+    "loads of one file": lambda n: _script(_lines("model.load_state_dict(torch.load('model.pt'))\n", n)),
+    "byte mixtures": lambda n: _script(
+        _lines("m{i} = 0.5 * F.softmax(model.forward_logits(val_tokens), -1) + 0.5 * counts[val_tokens]\n", n)
+    ),
+    "branches in one function": lambda n: _script(_in_function("if x > {i}:\n    y = y + {i}\n", n)),
+    "branches on switches": lambda n: _script(_lines("if int(os.environ.get('S{i}', '0')):\n    t{i} = {i}\n", n)),
+    "functions in a chain": lambda n: _script(
+        "def f0(x):\n    return x\n"
+        + "".join(f"def f{i}(x):\n    return f{i - 1}(x)\n" for i in range(1, n))
+        + f"f{n - 1}(val_tokens)\n"
+    ),
+    "functions beside each other": lambda n: _script(_lines("def g{i}(x):\n    return x + {i}\ng{i}(val_tokens)\n", n)),
+    "assignments to one name": lambda n: _script(_lines("q = q + {i} if {i} else val_tokens\n", n)),
+    "a long expression": lambda n: _script("q = 1" + " + x" * min(n, 900) + "\n"),
+    "entries of a literal": lambda n: _script("q = {" + _lines("'k{i}': {i}, ", n) + "}\n"),
+    "imports": lambda n: {**_script(_lines("import sib{i}\n", n)), **{f"sib{i}.py": "x = 1\n" for i in range(n)}},
+    "lines of a log": lambda n: _file(
+        "train_seed42.log", _lines("step:{i}/20000 train_loss:3.{i} train_time:{i}ms\n", n)
+    ),
+    "evaluations of a log": lambda n: _file(
+        "train_seed42.log", _lines("step:{i}/20000 val_loss:2.1 val_bpb:1.2{i}\n", n)
+    ),
+    "logs": lambda n: {
+        **folder(),
+        **{f"logs/train_seed{i}.log": f"seed:{i}\nfinal val_bpb:1.08{i % 10}\n" for i in range(n)},
+    },
+    "rows of a table": lambda n: _file(
+        "README.md", "\n| seed | val_bpb |\n|---|---|\n" + _lines("| {i} | 1.08{i} |\n", n)
+    ),
+    "paragraphs": lambda n: _file("README.md", _lines("\nThe score is 1.2{i} BPB in {i} s.\n", n)),
+    "keys of submission.json": _claims,
+    "files": lambda n: {**folder(), **{f"note{i}.txt": "x\n" for i in range(n)}},
+}
+
+
+def reported(n: int) -> Report:
+    """The plain example with n findings in it."""
+    from auditor.commands.law import law
+
+    rules, budgets = law()
+    report = judge(gather(submission(folder()), {}), rules, budgets)
+    findings = tuple(
+        Finding(
+            "pre-quant-ttt", Outcome.VIOLATION if i % 2 else Outcome.WARNING, f"the model is trained on tokens {i} before they are scored",  # noqa: E501
+            Location("train_gpt.py", 1 + i % 90), active=i % 3 != 0,
+        )
+        for i in range(n)
+    )  # fmt: skip
+    return replace(report, findings=findings)
+
+
+def submission(files: Files) -> Submission:
+    shipped = (
+        SubmissionFile(path, len(data), data)
+        for path, text in sorted(files.items())
+        for data in [text if isinstance(text, bytes) else text.encode()]
+    )
+    return Submission("folder", "records/track_10min_16mb/2026-04-01_Growth", tuple(shipped), track="track_10min_16mb")
+
+
+def audited(files: Files) -> None:
+    """Everything from reading to every format."""
+    from auditor.commands.law import law
+
+    rules, budgets = law()
+    report = judge(gather(submission(files), {}, strict=True), rules, budgets)
+    for form in FORMATS:
+        render(report, form)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    size: int
+    steps: int
+    seconds: float
+
+
+def cost(size: int, work: Callable[[], object]) -> Cost:
+    """The steps and the seconds (of the processor, uncounted) of some work."""
+    steps = 0
+
+    def noticed(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal steps
+        steps += event == "call"
+
+    start = time.process_time()
+    work()
+    seconds = time.process_time() - start
+    before = sys.getprofile()
+    sys.setprofile(noticed)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return Cost(size, steps, seconds)
+
+
+def measured(kind: str, sizes: tuple[int, ...]) -> list[Cost]:
+    """The costs of a kind in sizes that grow; what an audit without it costs is taken off."""
+    if kind in RENDERED:
+        form = kind.removeprefix("findings in ")
+        return [cost(n, partial(render, reported(n), cast("Format", form))) for n in sizes]
+    costs = [cost(n, partial(audited, KINDS[kind](n))) for n in (0, *sizes)]
+    return [Cost(c.size, max(1, c.steps - costs[0].steps), c.seconds) for c in costs[1:]]
+
+
+RENDERED = tuple(f"findings in {form}" for form in FORMATS)
+ALL = (*KINDS, *RENDERED)
+
+
+def exponents(costs: list[Cost]) -> list[float]:
+    """Of each size to the next."""
+    return [math.log(b.steps / a.steps) / math.log(b.size / a.size) for a, b in itertools.pairwise(costs)]
+
+
+def main() -> int:
+    """Prints a table in Markdown; 1 where a kind grows faster than `LIMIT`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--kinds", nargs="+", choices=ALL, default=ALL, metavar="KIND")
+    given = parser.parse_args()
+    heads = [f"{n:,}: steps (s)" for n in given.sizes]
+    print("| kind | " + " | ".join(heads) + " | exponent |\n" + "|---" * (len(heads) + 2) + "|")
+    worst = 0.0
+    for kind in given.kinds:
+        costs = measured(kind, tuple(given.sizes))
+        found = max(exponents(costs))
+        worst = max(worst, found)
+        cells = [f"{c.steps:,} ({c.seconds:.2f})" for c in costs]
+        print(f"| {kind} | {' | '.join(cells)} | {found:.2f} |", flush=True)
+    return int(worst > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

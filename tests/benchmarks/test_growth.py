@@ -1,0 +1,24 @@
+"""Nothing that is handed in costs much more than in proportion to its size, counted in steps of the analyser."""
+
+from __future__ import annotations
+
+import pytest
+from growth import ALL, LIMIT, cost, exponents, measured
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_kind_grows_much_faster_than_its_size(kind: str) -> None:
+    costs = measured(kind, (25, 100))
+    assert exponents(costs)[0] <= LIMIT, costs
+
+
+def test_a_quadratic_cost_is_seen() -> None:
+    def step() -> None:
+        pass
+
+    def squared(n: int) -> None:
+        for _ in range(n * n):
+            step()
+
+    (exponent,) = exponents([cost(n, lambda n=n: squared(n)) for n in (10, 40)])  # type: ignore[misc]
+    assert exponent > 1.9
