@@ -74,7 +74,7 @@ def _of_the_formula(facts: Facts) -> dict[tuple[str, int, int], Finding]:
             )
         for node, constant in shifted(head):
             done = "multiplied by" if node.op in (Op.MULTIPLY, Op.DIVIDE) else "moved by"
-            message = f"the reported loss is {done} {constant:g}: it is no negative log-probability any more"
+            message = f"what the figure is made of is {done} {constant:g}: it is no score of the tokens any more"
             _add(hits, line, node, message, "a constant changes the loss")
     return hits
 

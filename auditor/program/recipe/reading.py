@@ -11,8 +11,10 @@ from auditor.program.scores import reports_of
 from auditor.program.trace import ReportLine, Trace
 
 _SCORED = (What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.BITS)
+_TOTALS = (What.COUNT, What.NUMBER, What.WEIGHT)
 _UNITS = (1.0, math.log(2.0), 1.0 / math.log(2.0))
 _TOLERANCE = 1e-3
+_FINITE = 1e-5  # what keeps a logarithm or a division finite
 
 
 def figures(trace: Trace, label: str | None) -> Iterator[tuple[ReportLine, Node]]:
@@ -35,15 +37,16 @@ def unnormalized(head: Node) -> Iterator[Node]:
 
 
 def shifted(head: Node) -> Iterator[tuple[Node, float]]:
-    """Where a constant that is no unit is added to a loss, or multiplied with it: (step, constant)."""
+    """Where a constant that is no unit is added to a loss or a total, or multiplied with it: (step, constant)."""
     for node in head.walk():
         if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
             continue
-        for loss, other in (node.inputs, node.inputs[::-1]):
-            if loss.what not in (What.NATS, What.BITS) or other.op is not Op.NUMBER:
+        for part, other in (node.inputs, node.inputs[::-1]):
+            counted = part.what is What.BYTES or (part.op is Op.ACCUMULATE and part.what in _TOTALS)
+            if not (counted or part.what in (What.NATS, What.BITS)) or other.op is not Op.NUMBER:
                 continue
             constant = _constant(other)
-            if constant is None or (node.op in (Op.ADD, Op.SUBTRACT) and constant == 0.0):
+            if constant is None or (node.op in (Op.ADD, Op.SUBTRACT) and abs(constant) <= _FINITE):
                 continue
             unit = any(math.isclose(constant, u, rel_tol=_TOLERANCE) for u in _UNITS)
             if node.op in (Op.ADD, Op.SUBTRACT) or not unit:

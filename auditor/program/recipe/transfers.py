@@ -100,9 +100,20 @@ def add(left: Node, right: Node, place: Place | None, *, in_loop: bool = False) 
         # A probability of the model beside what was read at the target alone: a hashed count is no distribution's.
         known = False if _hashed(left, right) else None
         return _made(Op.ADD, (left, right), place, What.PROBABILITY, Over.PICKED, known)
+    for part, other in ((left, right), (right, left)):
+        if part.what is What.PROBABILITY and other.op is Op.NUMBER and not _negligible(other):
+            return _made(Op.ADD, (left, right), place, What.PROBABILITY, part.over, False)
     plain = {left.what, right.what} <= {left.what, What.NUMBER, What.MASK}
     keeps = left.normalized if plain and right.what is not left.what else None
     return _made(Op.ADD, (left, right), place, what, left.over if left.over is right.over else None, keeps)
+
+
+def _negligible(node: Node) -> bool:
+    """A number that only keeps a logarithm or a division finite."""
+    try:
+        return abs(float(node.text)) <= 1e-5
+    except ValueError:
+        return False
 
 
 def _hashed(*nodes: Node) -> bool:
