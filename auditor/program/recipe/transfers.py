@@ -45,7 +45,7 @@ def _made(
 
 def binary(op: ast.operator, left: Node, right: Node, place: Place | None, *, in_loop: bool) -> Node:
     """An operator on two measured operands."""
-    if (key := _key(left, right, place)) is not None:
+    if (key := _key(left, right, place) or _mangled(op, left, right, place)) is not None:
         return key
     if isinstance(op, ast.Add):
         return add(left, right, place, in_loop=in_loop)
@@ -73,6 +73,15 @@ def _key(left: Node, right: Node, place: Place | None) -> Node | None:
         return None
     leaves = tuple(dict.fromkeys(leaf for n in made for leaf in (n.inputs if n.op is Op.HASH else (n,))))
     return _made(Op.HASH, leaves, place, What.POSITIONS)
+
+
+def _mangled(op: ast.operator, left: Node, right: Node, place: Place | None) -> Node | None:
+    """An exclusive or, a remainder or a shift of what token ids went into makes a key of them, however it was built."""
+    hashing = (ast.BitXor, ast.Mod, ast.LShift, ast.RShift)
+    if not isinstance(op, hashing) or {left.what, right.what} & {*_PROBABILISTIC, What.LOGITS, What.MASK, What.BYTES}:
+        return None
+    leaves = tuple(dict.fromkeys(n for side in (left, right) for n in side.walk() if n.op is Op.TOKENS))
+    return _made(Op.HASH, leaves[:8], place, What.POSITIONS) if leaves else None
 
 
 def is_number(node: Node, value: float) -> bool:
