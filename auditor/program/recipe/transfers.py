@@ -126,9 +126,9 @@ def _negligible(node: Node) -> bool:
 
 
 def _hashed(*nodes: Node) -> bool:
-    """Whether a count went in that was looked up under a hash of the scored token."""
-    tables = (below for node in nodes for below in node.walk() if below.op is Op.TABLE and below.what is What.COUNT)
-    return any(table.sees & Sees.TARGET and table.inputs[-1].op is Op.HASH for table in tables)
+    """Whether something went in that was looked up under a hash of the scored token: a count, by whatever name."""
+    tables = (below for node in nodes for below in node.walk() if below.op is Op.TABLE)
+    return any(table.inputs[-1].op is Op.HASH and table.inputs[-1].sees & Sees.TARGET for table in tables)
 
 
 def _terms(node: Node) -> tuple[Node, ...]:
