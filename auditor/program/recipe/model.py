@@ -164,7 +164,12 @@ class Node:
 
 
 def number(value: float, text: str = "") -> Node:
-    return Node(Op.NUMBER, what=What.NUMBER, text=text or f"{value:g}")
+    if not text:
+        try:
+            text = f"{value:g}"
+        except OverflowError:  # an integer of hundreds of digits
+            text = "a huge number"
+    return Node(Op.NUMBER, what=What.NUMBER, text=text)
 
 
 def unknown(inputs: tuple[Node, ...], text: str = "", place: Place | None = None) -> Node:
