@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import suppress
 
-from auditor.source.index import of_type, own_of_type, parent
+from auditor.source.index import function_around, of_type, own_of_type
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -101,10 +101,7 @@ def environment_default(node: ast.AST) -> tuple[str, ast.expr | None] | None:
 
 def function_of(node: ast.AST) -> Function | None:
     """The innermost function around a node."""
-    current = parent(node)
-    while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
-        current = parent(current)
-    return current
+    return function_around(node)
 
 
 def function_name(node: ast.AST) -> str:

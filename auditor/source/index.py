@@ -32,13 +32,18 @@ _KEY = "_indexed"
 
 
 class _Index:
-    """The numbered nodes of one tree: `ends[n]` is the number behind the last node below node n."""
+    """The numbered nodes of one tree.
 
-    __slots__ = ("above", "by_type", "ends", "nodes")
+    `ends[n]` is the number behind the last node below node n, `within[n]` that of the innermost function around it (-1:
+    none).
+    """
+
+    __slots__ = ("above", "by_type", "ends", "nodes", "within")
 
     def __init__(self, root: ast.AST) -> None:
         self.nodes: list[ast.AST] = []
         self.above: list[int] = []
+        self.within: list[int] = []
         self.by_type: dict[type[ast.AST], list[int]] = {}
         stack: list[tuple[ast.AST, int]] = [(root, -1)]
         while stack:
@@ -46,6 +51,8 @@ class _Index:
             number = len(self.nodes)
             self.nodes.append(node)
             self.above.append(above)
+            inside = above >= 0 and isinstance(self.nodes[above], (ast.FunctionDef, ast.AsyncFunctionDef))
+            self.within.append(above if inside or above < 0 else self.within[above])
             node.__dict__[_KEY] = (self, number)
             kind = type(node)
             if kind in self.by_type:
@@ -169,6 +176,13 @@ def parent(node: ast.AST) -> ast.AST | None:
     index, at = _place(node)
     above = index.above[at]
     return index.nodes[above] if above >= 0 else None
+
+
+def function_around(node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The innermost function around a node; None at the top level, and for a node of a tree that was never walked."""
+    index, at = _place(node)
+    found = index.nodes[index.within[at]] if index.within[at] >= 0 else None
+    return found if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
 
 
 def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:

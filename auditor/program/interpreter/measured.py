@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe import transfers
@@ -15,6 +16,7 @@ from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
 from auditor.program.written import written
 
 _SHOWN = 40  # characters of an expression that stands for itself
+_PARTS = 24  # nodes of such an expression
 _TOKENIZER = ("id_to_piece", "IdToPiece", "decode_single_token_bytes", "id_to_token")
 
 
@@ -48,6 +50,11 @@ def _all(values: Iterable[Value], depth: int) -> Node | None:
     return either(tuple(node for node in nodes if node is not None))
 
 
+def _small(expression: ast.AST) -> bool:
+    """Whether an expression is short enough to be shown; a long one is not even written out."""
+    return sum(1 for _ in islice(ast.walk(expression), _PARTS + 1)) <= _PARTS
+
+
 def measures(value: Value) -> bool:
     """Whether a value is worth a node: it comes from the stream, or has a recipe."""
     if value.recipe is not None or VAL in value.tags:
@@ -76,7 +83,7 @@ def _named(expression: ast.AST | None) -> Node:
     elif isinstance(expression, ast.Attribute):
         text = expression.attr
     elif isinstance(expression, (ast.Constant, ast.BinOp, ast.Subscript, ast.Call)):
-        text = written(expression)
+        text = written(expression) if _small(expression) else ""
     else:
         text = ""
     return Node(Op.NAME, (), What.NUMBER, text=text if 0 < len(text) <= _SHOWN else "a value")

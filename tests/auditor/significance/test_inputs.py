@@ -151,7 +151,7 @@ def test_seeds_claimed_without_a_log_do_not_count() -> None:
 
 def test_logs_left_out_of_the_claim_are_counted_in() -> None:
     chosen = examples.folder(logs=examples.seeds())
-    bad = examples.log(7, 1.1031, steps=5990)
+    bad = examples.log(7, 1.1031, steps=5990, code_bytes=len(str(chosen["train_gpt.py"]).encode()))
     found = side(logs=examples.seeds(), extra={"train_seed7.log": bad})
     assert codes(found) == {"subset": "changed"}
     assert len(found.figures) == 4
