@@ -90,7 +90,8 @@ def forward(
         return Value(data | state, mutable=True)
     tokens = sum(1 for v in inputs if _is_tokens(v))
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
-    if tokens == 1 and TARGET in data:
+    tensors = sum(1 for v in inputs if (v.mutable or VAL in v.tags) and not isinstance(v.obj, Instance))
+    if tokens == 1 and TARGET in data and tensors == 1:  # beside another tensor they may be its targets
         m.trace.outputs[m.last].sees_target = True
     tags -= {TARGET}
     if tokens >= 2:
