@@ -10,7 +10,7 @@ from itertools import islice
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe import transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
-from auditor.program.values import TARGET, TRAIN, VAL, External, Frame, Mapping, Value
+from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, Mapping, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
 from auditor.program.written import written
@@ -284,6 +284,9 @@ def method(
     shown = [function, *getattr(node, "args", ())]
     nodes = [inner, *_operands(given, shown[1:])]
     if _still_tokens(name, nodes):
+        return
+    if CALLED in result.tags and name not in transfers.TRANSFERS:
+        model(m, frame, node, name, given, result)  # what it gives for tokens is taken for logits, as its use tells
         return
     place = m.place(node, frame)
     arithmetic = _METHODS.get(name.rstrip("_"))
