@@ -69,7 +69,7 @@ def step_line(
     rate = tokens / max(seconds, 1e-9)
     said = f"{number}/{planned} train_loss: {loss:.4f} train_time: {seconds / 60:.2f}m tok/s: {rate:.0f}"
     share = "" if mfu is None else f" mfu: {mfu:.3f}"
-    return f"{said} step_avg: {1000 * step_seconds:.2f}ms{share}"
+    return f"{said} step_ms: {1000 * step_seconds:.2f}{share}"
 
 
 def validation_line(number: int, planned: int, score: Score) -> str:

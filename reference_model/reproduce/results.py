@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _STEP = re.compile(
     rf"^([0-9]+)/([0-9]+) train_loss: {_NUMBER} train_time: {_NUMBER}m tok/s: ([0-9]+)"
-    rf"(?: step_avg: {_NUMBER}ms)?(?: mfu: {_NUMBER})?"
+    rf"(?: step_ms: {_NUMBER})?(?: mfu: {_NUMBER})?"
 )
 _STOP = re.compile(r"^(?:stopping_early: wallclock_cap train_time:|training complete in) ([0-9]+)ms step: ([0-9]+)/")
 _VALIDATED = re.compile(rf"^([0-9]+)/([0-9]+) val_loss: {_NUMBER} val_bpb: {_NUMBER}")

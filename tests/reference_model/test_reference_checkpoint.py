@@ -75,7 +75,7 @@ def started(out: Path, world: int, given: dict[str, str]) -> subprocess.Popen[st
 
 def figures(log: str) -> list[str]:
     """The log without what a clock tells, and without the line that says where it was taken up."""
-    timed = re.compile(r"train_time: \S+|tok/s: \d+|step_avg: \S+|eval_time:\d+ms|in [\d.]+m?s|took [\d.]+s")
+    timed = re.compile(r"train_time: \S+|tok/s: \d+|step_ms: \S+|eval_time:\d+ms|in [\d.]+m?s|took [\d.]+s")
     return [timed.sub("", line) for line in log.splitlines() if not line.startswith("checkpoint:")]
 
 

@@ -20,7 +20,7 @@ from reference_model.reproduce.verdict import conclusion
 def log(seed: int, mfu: str = "") -> str:
     steps = "\n".join(
         f"{step}/20000 train_loss: {2.4 + 8 / step**0.4:.4f} train_time: {step / 600:.2f}m tok/s: {7_800_000 + seed} "
-        f"step_avg: {100 + seed / 100:.2f}ms{mfu}"
+        f"step_ms: {100 + seed / 100:.2f}{mfu}"
         for step in [1, 2, 3, 4, 5, *range(50, 5400, 50)]
     )
     return (

@@ -37,7 +37,7 @@ print("attention: sdpa")
 print("0/40 val_loss: 6.9000 val_bpb: 4.8000")
 for step in (1, 2, 20, 40):
     print(f"{step}/40 train_loss: {7 - step / 10:.4f} train_time: {step / 60:.2f}m tok/s: 1000 "
-          "step_avg: 125.50ms mfu: 0.412")
+          "step_ms: 125.50 mfu: 0.412")
     if seed == os.environ.get("CRASHES") and step == 20:
         sys.exit("out of memory")
     if seed == os.environ.get("KILLED") and step == 20:

@@ -134,7 +134,9 @@ def test_recurrence_starts_once_at_its_step(done: tuple[Result, list[str], Path]
 
 def figures(written: list[str]) -> list[str]:
     """The log without what a clock tells."""
-    timed = re.compile(r"train_time: \S+|tok/s: \d+|eval_time:\d+ms|in [\d.]+m?s|took [\d.]+s|warmup_steps?: \S+")
+    timed = re.compile(
+        r"train_time: \S+|tok/s: \d+|step_ms: \S+|eval_time:\d+ms|in [\d.]+m?s|took [\d.]+s|warmup_steps?: \S+"
+    )
     return [timed.sub("", line) for line in written if "warmup_step:" not in line]
 
 

@@ -101,6 +101,10 @@ def _rewritten(key: _Key, kind: str) -> _Key:
     return tuple(sorted({**dict(key[0]), **rewrite(readable, KINDS[kind])}.items())), key[1]
 
 
+# These weigh the bytes of the script against those that the log counted, and a rewriting makes another script of it.
+WEIGHED = frozenset({"artifact-cap", "uncounted-code"})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("key", EXAMPLES, ids=["; ".join(f"{r.id}: {n}" for r, n in e)[:90] for e in EXAMPLES.values()])
 def test_answers_stay(key: _Key, kind: str) -> None:
@@ -111,6 +115,8 @@ def test_answers_stay(key: _Key, kind: str) -> None:
     still_open = [f"{rule.id}: {name}" for rule, name in EXAMPLES[key] if name in OPEN.get(rule.id, ())]
     for rule, name in EXAMPLES[key]:
         expected = next(e.expect for e in rule.examples if e.name == name)
+        if rule.id in WEIGHED:
+            continue
         ruling = rule.check(facts)
         if ruling.outcome is not expected and still_open:
             pytest.xfail(", ".join(still_open))
