@@ -385,7 +385,8 @@ def _files(
             "```bash\nSEED=42 torchrun --standalone --nproc_per_node=8 train_gpt.py\n```\n"
         )
     code = _build_script() if script is None else script
-    logs = {seed: _counting(text, len(code.encode("utf-8"))) for seed, text in logs.items()}
+    shipped = len(code.encode("utf-8"))
+    logs = {seed: recounted(text, DEFAULT_CODE_BYTES, shipped) for seed, text in logs.items()}
     files: dict[str, str | bytes] = {
         "train_gpt.py": code,
         "README.md": readme,
@@ -396,14 +397,14 @@ def _files(
     return {path: data for path, data in files.items() if path not in drop}
 
 
-def _counting(text: str, code_bytes: int) -> str:
-    """A log that says nothing else counts the script beside it; its total stays."""
-    counted = text.replace(f"Code size: {DEFAULT_CODE_BYTES} bytes", f"Code size: {code_bytes} bytes")
-    total = _TOTAL_SIZE.search(counted)
-    if counted == text or total is None:
-        return counted
-    model, whole = (int(total[1]) - size for size in (DEFAULT_CODE_BYTES, code_bytes))
-    return counted.replace(f"Serialized model int8+zlib: {model} bytes", f"Serialized model int8+zlib: {whole} bytes")
+def recounted(text: str, counted: int, shipped: int) -> str:
+    """A log that counted `counted` bytes of code counts `shipped`; its total stays, and any other count."""
+    new = text.replace(f"Code size: {counted} bytes", f"Code size: {shipped} bytes")
+    total = _TOTAL_SIZE.search(new)
+    if new == text or total is None:
+        return new
+    before, after = (int(total[1]) - size for size in (counted, shipped))
+    return new.replace(f"Serialized model int8+zlib: {before} bytes", f"Serialized model int8+zlib: {after} bytes")
 
 
 def packed(text: str) -> str:
