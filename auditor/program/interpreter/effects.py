@@ -90,8 +90,9 @@ def forward(
         return Value(data | state, mutable=True)
     tokens = sum(1 for v in inputs if _is_tokens(v))
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
-    tensors = sum(1 for v in inputs if (v.mutable or VAL in v.tags) and not isinstance(v.obj, Instance))
-    if tokens == 1 and TARGET in data and tensors == 1:  # beside another tensor they may be its targets
+    # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
+    streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))
+    if tokens == 1 and TARGET in data and streams == 1:
         m.trace.outputs[m.last].sees_target = True
     tags -= {TARGET}
     if tokens >= 2:
