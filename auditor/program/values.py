@@ -335,21 +335,33 @@ def instance_state(instance: Instance) -> Tags:
     return state | {ARTIFACT} if read_back else state
 
 
+_JOINED_DEPTH = 8
+_Pairs = dict[tuple[int, int], Value]
+
+
 def join(a: Value, b: Value) -> Value:
     """The value that may be either."""
+    return a if a is b else _element(a, b, {}, _JOINED_DEPTH)
+
+
+def _element(a: Value, b: Value, pairs: _Pairs, depth: int) -> Value:
+    """What is in two sequences at one place; once for each pair, as `(q, q)` in `(q, q)` is met 2^n times."""
     if a is b:
         return a
-    made = _joined(a, b)
-    made.recipe = either(tuple(node for node in (a.recipe, b.recipe) if node is not None))
-    return made
+    key = (id(a), id(b))
+    if key not in pairs:
+        made = _joined(a, b, pairs, depth)
+        made.recipe = either(tuple(node for node in (a.recipe, b.recipe) if node is not None))
+        pairs[key] = made
+    return pairs[key]
 
 
-def _joined(a: Value, b: Value) -> Value:
+def _joined(a: Value, b: Value, pairs: _Pairs, depth: int) -> Value:
     if a.known and b.known and type(a.const) is type(b.const) and a.const == b.const:
         return Value(a.tags | b.tags, a.const, a.obj or b.obj)
     if isinstance(a.obj, Sequence) and isinstance(b.obj, Sequence):
-        if a.obj.exact and b.obj.exact and len(a.obj.items) == len(b.obj.items):
-            items = [join(x, y) for x, y in zip(a.obj.items, b.obj.items, strict=True)]
+        if depth and a.obj.exact and b.obj.exact and len(a.obj.items) == len(b.obj.items):
+            items = [_element(x, y, pairs, depth - 1) for x, y in zip(a.obj.items, b.obj.items, strict=True)]
             return Value(a.tags | b.tags, obj=Sequence(items))
         return Value(a.tags | b.tags, obj=Sequence([*a.obj.items, *b.obj.items][:32], exact=False))
     if (either := _either(a, b)) is not None:
