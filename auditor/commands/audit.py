@@ -18,6 +18,7 @@ from auditor.commands.worker import limited
 if TYPE_CHECKING:
     from auditor.judgement.model import Report
     from auditor.report import Format
+    from auditor.rule import Rule
     from auditor.submission import Submission
 
 __all__ = ["BROKEN", "FAILED", "INTERRUPTED", "NOT_JUDGED", "OK", "USAGE", "main"]
@@ -70,7 +71,7 @@ def _catalogue(options: Options) -> int:
             near = difflib.get_close_matches(options.explain, [r.id for r in rules], n=3)
             hint = f"; did you mean {' or '.join(near)}?" if near else "; golf-audit --rules lists them"
             raise UsageError(f"there is no rule {options.explain!r}{hint}")
-        text = catalogue.explain(rule, width=min(width(), 100))
+        text = _explained(rule, options)
     elif options.form == "json":
         text = catalogue.listing_json(rules)
     elif options.form == "markdown":
@@ -78,6 +79,18 @@ def _catalogue(options: Options) -> int:
     else:
         text = catalogue.listing(rules, width=width())
     return _written(options, text)
+
+
+def _explained(rule: Rule, options: Options) -> str:
+    """One rule as its page in Markdown, or as text."""
+    if options.form == "markdown":
+        from auditor.report.rule_page import page
+        from rules.examples.folders import folder
+
+        return page(rule, folder())
+    from auditor.report.rules import explain
+
+    return explain(rule, width=min(width(), 100))
 
 
 def _written(options: Options, text: str) -> int:

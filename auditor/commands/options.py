@@ -231,6 +231,6 @@ def _check_catalogue(options: Options) -> None:
         raise UsageError(f"{what} audits nothing; leave PATH, --repo and --pr out")
     if options.probe or options.smoke or options.probe_unsafe or options.probe_seconds is not None:
         raise UsageError(f"{what} audits nothing; leave --probe and --smoke out")
-    forms = ("terminal", "markdown", "json") if options.rules else ("terminal",)
+    forms = ("terminal", "markdown", "json") if options.rules else ("terminal", "markdown")
     if options.form not in forms:
         raise UsageError(f"{what} has no --format {options.form}; it has {', '.join(forms)}")

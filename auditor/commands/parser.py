@@ -134,7 +134,7 @@ def _printing(p: argparse.ArgumentParser) -> None:
         "--show-source", nargs="?", const="", metavar="LAYER", help="the decoded code that findings point into"
     )
     what.add_argument("--rules", action="store_true", help="list the rules and exit (terminal, markdown or json)")
-    what.add_argument("--explain", metavar="RULE", help="explain one rule and exit")
+    what.add_argument("--explain", metavar="RULE", help="explain one rule and exit (terminal or markdown)")
     what.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     what.add_argument("--quiet", action="store_true", help="no report, the exit status alone")
     what.add_argument("--no-progress", action="store_true", help="nothing on standard error but what went wrong")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from auditor.commands.law import law
 from auditor.commands.many import prepared
 from auditor.commands.output import Progress
 from auditor.commands.process import BROKEN, NOT_JUDGED, OK, UsageError, say
@@ -163,7 +164,9 @@ def _broken(heads: Mapping[int, str], task: Task, reason: str) -> Result:
 
 
 def _result(report: Report, heads: Mapping[int, str], seconds: float, *, broken: bool = False) -> Result:
+    from auditor.queue.site import RULES
     from auditor.report import render
+    from auditor.report.html import render as page
     from rules.law.standing import dated, is_record
 
     day = dated(report)
@@ -173,7 +176,7 @@ def _result(report: Report, heads: Mapping[int, str], seconds: float, *, broken:
         day=day.isoformat() if day else "",
         attempt=is_record(report),
     )
-    return Result(row, render(report, "jsonl"), render(report, "html"), seconds, broken)
+    return Result(row, render(report, "jsonl"), page(report, rules=RULES), seconds, broken)
 
 
 class _Tally:
@@ -213,9 +216,8 @@ def _written(options: QueueOptions, store: Store, keys: Mapping[int, str]) -> No
     earlier = store.latest(before=run_) if run_ is not None else {}
     old = store.rows(list(earlier.values()))
     changes = changed([old[key] for key in earlier.values() if key in old], shown)
-    write(
-        options.output, store, keys, Site(shown, standings(shown), changes, tool(), store.ended(run_) if run_ else "")
-    )
+    ended = store.ended(run_) if run_ else ""
+    write(options.output, store, keys, Site(shown, standings(shown), changes, tool(), ended, law()[0]))
 
 
 def _wanted(options: QueueOptions, row: Row) -> bool:

@@ -24,23 +24,27 @@ from auditor.queue.board import Change, Standings
 from auditor.queue.chart import frontier_chart
 from auditor.queue.row import Row
 from auditor.queue.store import Store, StoreError
+from auditor.report.rule_page import AUTHORITY
 from auditor.report.text import escape_html, plain
+from auditor.rule import Rule
 
 _STATIC = ("site.css", "site.js")
 _REPOSITORY = "https://github.com/openai/parameter-golf"
 _BODY = "<body>\n"
 _NOTHING = "(none)"
+RULES = "../rules.html"  # where the page of a submission finds the rules
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is shown. `tool` and `ended` say which auditor it was, and when."""
+    """What is shown. `tool` and `ended` say which auditor it was, and when; `rules` are those that it has."""
 
     rows: Sequence[Row]
     standings: Standings
     changes: Sequence[Change]
     tool: str
     ended: str
+    rules: Sequence[Rule] = ()
 
 
 def write(folder: Path, store: Store, keys: Mapping[int, str], site: Site) -> int:
@@ -61,11 +65,16 @@ def _write(folder: Path, store: Store, keys: Mapping[int, str], site: Site) -> i
     authors = _authors(site.rows)
     common = {"site": site, "tool": __version__, "total": len(site.rows), "authors": authors}
     files: dict[str, str] = {name: _packaged(name) for name in _STATIC}
-    files["index.html"] = pages.get_template("index.html").render(common, counts=_counts(site.rows), here="index")
+    counts = _counts(site.rows)
+    files["index.html"] = pages.get_template("index.html").render(common, counts=counts, here="index")
     files["ready.html"] = pages.get_template("ready.html").render(common, here="ready")
     charts = [Markup(frontier_chart(site.standings)), Markup(frontier_chart(site.standings, since="2026-04-01"))]
     files["leaderboard.html"] = pages.get_template("leaderboard.html").render(common, charts=charts, here="board")
     files["changes.html"] = pages.get_template("changes.html").render(common, here="changes")
+    found = {rule: (deciding, warned) for rule, deciding, warned in counts["rules"]}
+    files["rules.html"] = pages.get_template("rules.html").render(
+        common, found=found, authority=AUTHORITY, here="rules"
+    )
     files["authors.html"] = pages.get_template("authors.html").render(common, here="authors")
     one = pages.get_template("author.html")
     for slug, rows in authors.items():

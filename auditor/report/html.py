@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from importlib import resources
 
 from auditor import __version__
@@ -20,8 +20,12 @@ _CODE_WIDTH = 240
 _NUMERIC = {"seed", "val_bpb", "val_loss", "steps", "train s", "eval s", "artifact", "divided by"}
 
 
-def render(report: Report) -> str:
-    """The whole page."""
+def render(report: Report, *, rules: str = "") -> str:
+    """The whole page. `rules` is the address of a page that explains the rules, each under its id: without one the name
+    of a rule leads to the ruling that it rests on.
+    """
+    if rules:
+        report = replace(report, references={row.rule: f"{rules}#{row.rule}" for row in report.outcomes})
     style = resources.files("auditor.report").joinpath("style.css").read_text("utf-8")
     title = one_line(f"golf-audit: {view.short(report)}: {report.submission.folder}", 200)
     body = "\n".join(part for part in _parts(report) if part)
@@ -103,7 +107,8 @@ def _identity(report: Report) -> str:
 
 
 def _link(report: Report, rule: str) -> str:
-    return _web(esc(rule), report.references.get(rule, ""))
+    url = report.references.get(rule, "")
+    return f'<a href="{esc(url)}">{esc(rule)}</a>' if url.startswith(".") else _web(esc(rule), url)
 
 
 def _web(text: str, url: str) -> str:
@@ -125,6 +130,8 @@ def _finding(report: Report, finding: Finding) -> str:
         f"<small>{esc(report.classes.get(finding.rule, ''))}</small></h3>",
         f"<p>{esc(one_line(finding.message, 1000))}</p>",
     ]
+    if finding.outcome in view.DECIDING and finding.active is not False and report.criteria.get(finding.rule):
+        parts.append(f'<p class="soft">The rule: {esc(report.criteria[finding.rule])}</p>')
     if view.waiver(report, finding.rule):
         parts.append(f"<p><b>{esc(one_line(view.waiver(report, finding.rule)))}</b></p>")
     where = _place(report, finding.location)

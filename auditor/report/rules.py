@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import textwrap
 from collections.abc import Sequence
 
+from auditor.report.rule_page import AUTHORITY, shortest, shown, since, source
 from auditor.report.text import one_line, plain
-from auditor.rule import Behaviour, Example, Rule
-
-_LONGEST_DIFFERENCE = 40  # lines
-_AUTHORITY = {
-    "README": "the challenge's README",
-    "maintainer": "a maintainer's ruling",
-    "community": "the community's reading, without a ruling",
-    "disputed": "argued both ways, without a ruling",
-    "measured": "a measurement over the submissions",
-}
+from auditor.report.view import AT_STAKE
+from auditor.rule import Rule
 
 
 def listing(rules: Sequence[Rule], *, width: int = 80) -> str:
@@ -39,6 +31,7 @@ def listing_json(rules: Sequence[Rule]) -> str:
         {
             "id": rule.id,
             "title": rule.title,
+            "class": rule.class_,
             "authority": rule.authority,
             "evidence": list(rule.evidence),
             "criterion": rule.criterion,
@@ -60,8 +53,10 @@ def explain(rule: Rule, *, width: int = 80) -> str:
     if rule.not_decidable:
         blocks.append(("What it cannot see", rule.not_decidable))
     if rule.behaviour:
-        blocks.append(("What --probe can show", _shown(rule.behaviour)))
-    blocks.append(("Rests on", _AUTHORITY[rule.authority]))
+        blocks.append(("What --probe can show", shown(rule.behaviour)))
+    blocks.append(("At stake", f"{rule.class_}: {AT_STAKE[rule.class_]}"))
+    blocks.append(("Rests on", AUTHORITY[rule.authority]))
+    blocks.append(("Since", since(rule)))
     blocks.append(("Read off", ", ".join(rule.evidence)))
     lines: list[str] = []
     for title, text in blocks:
@@ -71,47 +66,14 @@ def explain(rule: Rule, *, width: int = 80) -> str:
     if rule.examples:
         lines += ["", "Examples, which are its tests"]
         lines += [f"  {example.kind}: {plain(example.name)} ({example.expect})" for example in rule.examples]
-        lines += _difference(rule.examples)
+        best = shortest(rule.examples)
+        if best:
+            lines += ["", "The difference between breaking it (-) and keeping it (+)", *(f"  {line}" for line in best)]
     return "\n".join(lines) + "\n"
-
-
-def _shown(behaviour: Behaviour) -> str:
-    """What a run of the submission says of the rule."""
-    said = f"Read off {', '.join(behaviour.shown_by)}"
-    if behaviour.breaks:
-        conditions = " or ".join(c[1:] for c in behaviour.breaks)
-        said += f"; a witness of condition {conditions} confirms it"
-        said += f", and a dispute stays one: {behaviour.argued}" if behaviour.argued else ", and decides a dispute"
-    if behaviour.blind:
-        said += f"; where these hold nothing follows: {behaviour.blind}"
-    return said + "."
 
 
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(one_line(text, 4000), max(width, 40), initial_indent="  ", subsequent_indent="  ")
-
-
-def _difference(examples: Sequence[Example]) -> list[str]:
-    """The shortest difference between an example that breaks the rule and a legal one, if it is short."""
-    best: list[str] = []
-    for breaking in (e for e in examples if e.kind == "breaks"):
-        for legal in (e for e in examples if e.kind == "legal"):
-            lines = _diff(breaking, legal)
-            if lines and (not best or len(lines) < len(best)):
-                best = lines
-    if not 0 < len(best) <= _LONGEST_DIFFERENCE:
-        return []
-    return ["", "The difference between breaking it (-) and keeping it (+)", *(f"  {plain(line)}" for line in best)]
-
-
-def _diff(breaking: Example, legal: Example) -> list[str]:
-    lines: list[str] = []
-    for path in sorted({*breaking.files, *legal.files}):
-        before, after = breaking.files.get(path, ""), legal.files.get(path, "")
-        if before == after or isinstance(before, bytes) or isinstance(after, bytes):
-            continue
-        lines += difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=2, lineterm="")
-    return lines
 
 
 def page(rules: Sequence[Rule], ruleset: str) -> str:
@@ -122,28 +84,43 @@ def page(rules: Sequence[Rule], ruleset: str) -> str:
         "Made from the rules' own data by `golf-audit --rules --format markdown`; a test fails when it is stale.",
         f"State of the law: {ruleset}.",
         "",
-        "| rule | what it is about | rests on | read off |",
-        "|---|---|---|---|",
+        *_table(rules, "#{}"),
     ]
-    for rule in rules:
-        title = rule.title.replace("|", "\\|")
-        lines.append(f"| [{rule.id}](#{rule.id}) | {title} | {rule.authority} | {', '.join(rule.evidence)} |")
     for rule in rules:
         lines += ["", *_section(rule)]
     return "\n".join(lines) + "\n"
 
 
+def index(rules: Sequence[Rule], ruleset: str) -> str:
+    """The list of the pages of the rules, the gravest class first."""
+    lines = ["# Rules", "", f"{len(rules)} rules; state of the law: {ruleset}. A rule's class says what is at stake."]
+    for class_, stake in AT_STAKE.items():
+        of_class = [rule for rule in rules if rule.class_ == class_]
+        said = f"{stake[:1].upper()}{stake[1:]}."
+        lines += ["", f"## {class_.capitalize()}", "", said, "", *_table(of_class, "{}.md", classes=False)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rules: Sequence[Rule], link: str, *, classes: bool = True) -> list[str]:
+    names = ["rule", "what it is about", *(["class"] if classes else []), "rests on", "read off"]
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for rule in rules:
+        title = rule.title.replace("|", "\\|").rstrip(".")
+        cells = [f"[{rule.id}]({link.format(rule.id)})", title, *([rule.class_] if classes else [])]
+        lines.append(f"| {' | '.join([*cells, rule.authority, ', '.join(rule.evidence)])} |")
+    return lines
+
+
 def _section(rule: Rule) -> list[str]:
-    lines = [f"## {rule.id}", "", f"{rule.title}."]
+    lines = [f"## {rule.id}", "", f"{rule.title.rstrip('.')}."]
     lines += ["", f"- **Tested:** {rule.criterion}", f"- **Why:** {rule.why}", f"- **What to do:** {rule.remedy}"]
     if rule.not_decidable:
         lines.append(f"- **What it cannot see:** {rule.not_decidable}")
     if rule.behaviour:
-        lines.append(f"- **What --probe can show:** {_shown(rule.behaviour)}")
-    lines.append(f"- **Rests on:** {_AUTHORITY[rule.authority]}")
-    for source in rule.sources:
-        dated = f", {source.date}" if source.date else ""
-        lines.append(f"  - [{source.said}{dated}]({source.url})")
+        lines.append(f"- **What --probe can show:** {shown(rule.behaviour)}")
+    lines.append(f"- **At stake:** {rule.class_}: {AT_STAKE[rule.class_]}")
+    lines.append(f"- **Rests on:** {AUTHORITY[rule.authority]}; since {since(rule)}")
+    lines += [f"  - {source(given)}" for given in rule.sources]
     if rule.examples:
         lines += ["", "| example | kind | outcome |", "|---|---|---|"]
         lines += [f"| {e.name.replace('|', ' ')} | {e.kind} | {e.expect} |" for e in rule.examples]

@@ -9,6 +9,7 @@ from auditor.queue.board import Change, Point, Ready, Standings, frontier
 from auditor.queue.row import Row
 from auditor.queue.site import Site, write
 from auditor.queue.store import Result, Store, key_of
+from rules import ALL
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\"' onload=x <img src=//evil.example> {{ 7 * 7 }} javascript:alert(1)"
 _HEAD = '<head><meta name="viewport" content="width=device-width"><title>x</title></head>'
@@ -46,7 +47,7 @@ def site(rows: tuple[Row, ...] = ROWS) -> Site:
         ready, frontier([Point("2026-03-18", 1.2244, "Base", 1, True)]), valid, frontier(points), points
     )
     return Site(
-        rows, standings, (Change(rows[1], rows[0]), Change(None, rows[-1])), "0.1.0+test", "2026-11-28T10:00:00"
+        rows, standings, (Change(rows[1], rows[0]), Change(None, rows[-1])), "0.1.0+test", "2026-11-28T10:00:00", ALL
     )
 
 

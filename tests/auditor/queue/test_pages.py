@@ -15,6 +15,7 @@ import queue_samples as samples
 import report_samples as samples_of_reports
 
 from auditor.report import render
+from rules import ALL
 
 ROOT = Path(__file__).resolve().parents[3]
 AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -22,7 +23,7 @@ BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
 DRIVER = shutil.which("chromedriver")
-PAGES = ("index.html", "ready.html", "leaderboard.html", "changes.html", "authors.html", "pr/1.html")
+PAGES = ("index.html", "ready.html", "leaderboard.html", "changes.html", "authors.html", "rules.html", "pr/1.html")
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +241,8 @@ def test_hostile_text_stays_text_on_every_page(folder: Path) -> None:
         assert "\u202e" not in text
         links = [attrs["href"] or "" for tag, attrs in tags if tag in ("a", "link") and "href" in attrs]
         assert all(
-            re.match(r"(\.\./)?[\w./-]+\.(html|css)$|#|https://github\.com/openai/parameter-golf/", url)
+            re.match(r"(\.\./)?[\w./-]+\.(html|css)(#[\w=-]+)?$|#|https://github\.com/openai/parameter-golf/", url)
+            or url in {source.url for rule in ALL for source in rule.sources}
             for url in links
         )
 
