@@ -13,6 +13,8 @@ from auditor.commands.options import Options
 from auditor.commands.output import Progress, colour, output, width
 from auditor.commands.process import BROKEN, FAILED, NOT_JUDGED, OK, UsageError, say
 from auditor.commands.work import Task, Terms, audit, exit_status, load, unloaded
+from auditor.limits.confine import one_thread
+from auditor.limits.model import LimitReached
 
 if TYPE_CHECKING:
     from auditor.judgement.model import Report
@@ -39,7 +41,7 @@ def many(options: Options) -> int:
     tasks = _tasks(options)
     prepared(options)
     work = cast("Callable[[Task], Answer]", partial(_one, options))
-    broken = cast("Callable[[Task, str], Answer]", partial(_broken, options))
+    broken = cast("Callable[[Task, Exception], Answer]", partial(_broken, options))
     jobs = min(options.jobs or os.cpu_count() or 1, len(tasks))
     answers = in_order(tasks, run_many(tasks, work, broken, jobs=jobs, timeout=options.task_limit))
     rows, statuses = [], {OK}
@@ -74,10 +76,12 @@ def _tasks(options: Options) -> Sequence[Task]:
 
 def prepared(options: Terms) -> None:
     """What is wrong with baseline, waivers or rules is said once, before workers start; they find all loaded."""
-    if options.baseline not in (None, "auto", "none"):
-        from auditor.commands.stats_law import source
+    one_thread()
+    if options.baseline != "none":
+        from auditor.commands.stats_law import source  # with the numerical libraries: workers have them at their start
 
-        source(options.baseline, options.repo)
+        if options.baseline not in (None, "auto"):
+            source(options.baseline, options.repo)
     if options.waivers is not None:
         waivers(options.waivers)
     if options.probe:
@@ -90,7 +94,7 @@ def prepared(options: Terms) -> None:
 
 def _one(options: Options, task: Task) -> Answer:
     """Runs in a worker."""
-    from auditor.limits.confine import confine
+    from auditor.limits.confine import confine, unconfined
     from auditor.submission import SubmissionError
 
     confine(options.limits)
@@ -99,12 +103,14 @@ def _one(options: Options, task: Task) -> Answer:
     except (SubmissionError, UsageError) as error:
         return _answer(unloaded(task.nothing, str(error)), options, task)
     except MemoryError:
-        return _answer(unloaded(task.nothing, options.limits.too_large), options, task)
+        with unconfined():
+            return _answer(unloaded(task.nothing, options.limits.too_large), options, task)
     return _answer(report, options, task, exit_status(report, options.fail_on))
 
 
-def _broken(options: Options, task: Task, reason: str) -> Answer:
-    return _answer(unloaded(task.nothing, reason), options, task, BROKEN)
+def _broken(options: Options, task: Task, error: Exception) -> Answer:
+    status = NOT_JUDGED if isinstance(error, LimitReached) else BROKEN
+    return _answer(unloaded(task.nothing, str(error)), options, task, status)
 
 
 def _answer(report: Report, options: Options, task: Task, status: int = NOT_JUDGED) -> Answer:

@@ -119,7 +119,7 @@ def _claimed(options: QueueOptions, store: Store, left: Mapping[int, str]) -> It
 
 def _run(options: QueueOptions, tasks: Iterator[Task], heads: Mapping[int, str]) -> Iterator[tuple[Task, Result]]:
     work: Callable[[Task], Result] = partial(_one, options, dict(heads))
-    broken: Callable[[Task, str], Result] = partial(_broken, dict(heads))
+    broken: Callable[[Task, Exception], Result] = partial(_broken, dict(heads))
     if options.scheduler is not None:
         from auditor.queue.cluster import run_on_cluster
 
@@ -145,7 +145,7 @@ def _sent(options: QueueOptions, task: Task) -> Task:
 
 def _one(options: QueueOptions, heads: Mapping[int, str], task: Task) -> Result:
     """Runs in a worker."""
-    from auditor.limits.confine import confine
+    from auditor.limits.confine import confine, unconfined
     from auditor.submission import SubmissionError
 
     confine(options.limits)
@@ -155,12 +155,14 @@ def _one(options: QueueOptions, heads: Mapping[int, str], task: Task) -> Result:
     except (SubmissionError, UsageError) as error:
         report = unloaded(task.nothing, str(error))
     except MemoryError:
-        return _result(unloaded(task.nothing, options.limits.too_large), heads, time.monotonic() - began, broken=True)
+        with unconfined():
+            report = unloaded(task.nothing, options.limits.too_large)
+            return _result(report, heads, time.monotonic() - began, broken=True)
     return _result(report, heads, time.monotonic() - began)
 
 
-def _broken(heads: Mapping[int, str], task: Task, reason: str) -> Result:
-    return _result(unloaded(task.nothing, reason), heads, 0.0, broken=True)
+def _broken(heads: Mapping[int, str], task: Task, error: Exception) -> Result:
+    return _result(unloaded(task.nothing, str(error)), heads, 0.0, broken=True)
 
 
 def _result(report: Report, heads: Mapping[int, str], seconds: float, *, broken: bool = False) -> Result:

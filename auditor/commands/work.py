@@ -78,15 +78,16 @@ def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = 
     from auditor.commands.law import law, said_of, waived
     from auditor.judgement.evaluation import how_scored, recipe_of
     from auditor.judgement.judge import judge
+    from auditor.limits.confine import loading, unconfined
 
     rules, budgets = law()
     if _tested(facts, terms):
-        from auditor.commands.stats_law import section
+        with loading():
+            from auditor.commands.stats_law import section
 
         facts = replace(facts, significance=section(facts, terms.baseline or "auto", terms.repo))
     if terms.probe and not (terms.probe_auto and _settled(judge(facts, rules, budgets), rules)):
         from auditor.commands.running import probed
-        from auditor.limits.confine import unconfined
 
         run = partial(
             probed, facts, unsafe=terms.probe_unsafe, seconds=terms.probe_limit, strict=terms.debug,

@@ -27,12 +27,8 @@ _WATCH = "parent-watch"  # the thread's name
 
 
 def confine(limits: Limits) -> None:
-    """Hold this process to the limits of one task, which begins now; again for the next task.
-
-    A worker that numpy starts threads in would spend the limit on their stacks: one thread is enough here.
-    """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    """Hold this process to the limits of one task, which begins now; again for the next task."""
+    one_thread()
     watch_parent()
     if sys.platform == "win32":
         return
@@ -41,6 +37,31 @@ def confine(limits: Limits) -> None:
     # Only for a worker that nobody is left to end and that does not hear signals inside a long call of C code.
     _soften(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + limits.seconds + 2 * GRACE_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def one_thread() -> None:
+    """Numerical libraries that are loaded from now on start no threads, whose stacks would count as memory."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """For imports of libraries with buffers of their own: those do not count, and are not refused.
+
+    A library that gets no memory for them ends the process, which would look like a failure of the auditor.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    before = _held()
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    try:
+        yield
+    finally:
+        if soft != resource.RLIM_INFINITY:
+            _soften(resource.RLIMIT_DATA, soft + _held() - before)
 
 
 @contextmanager
@@ -66,7 +87,11 @@ def _soften(what: int, most: int) -> None:
 
 @cache
 def _held_at_first() -> int:
-    """Bytes of this process that count against RLIMIT_DATA when first asked; 0 where the system does not tell."""
+    return _held()
+
+
+def _held() -> int:
+    """Bytes of this process that count against RLIMIT_DATA; 0 where the system does not tell."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from auditor.limits.model import Limits, describe
+from auditor.limits.model import LimitReached, Limits, WorkerDied, WorkerFailed, describe
 from auditor.queue.store import StoreError
 
 T = TypeVar("T")
@@ -20,9 +20,9 @@ _AHEAD = 2  # tasks in flight for each thread of the cluster
 
 
 def run_on_cluster(
-    address: str, tasks: Iterable[K], work: Callable[[K], T], failed: Callable[[K, str], T], *, timeout: float
+    address: str, tasks: Iterable[K], work: Callable[[K], T], failed: Callable[[K, Exception], T], *, timeout: float
 ) -> Iterator[tuple[K, T]]:
-    """(task, `work(task)`) as they come; `failed(task, reason)` where it raised, took longer, or killed its workers.
+    """(task, `work(task)`) as they come; `failed(task, error)` where it raised, took longer, or killed its workers.
 
     Raises StoreError where there is no cluster at the address, or the extra is missing.
     """
@@ -44,7 +44,7 @@ def _answers(
     arriving: Any,
     tasks: Iterator[K],
     work: Callable[[K], T],
-    failed: Callable[[K, str], T],
+    failed: Callable[[K, Exception], T],
     timeout: float,
 ) -> Iterator[tuple[K, T]]:
     running: dict[Any, K] = {}
@@ -65,20 +65,21 @@ def _answers(
         fill()
 
 
-def _answer(future: Any, task: K, failed: Callable[[K, str], T]) -> T:
+def _answer(future: Any, task: K, failed: Callable[[K, Exception], T]) -> T:
     try:
-        answer: T | None
-        answer, reason = future.result()
+        answer: tuple[T] | Exception = future.result()
     except Exception as error:  # KilledWorker, or what cannot be sent
-        return failed(task, f"the cluster gave the audit up: {describe(error)}")
-    return failed(task, reason) if answer is None else answer
+        return failed(task, WorkerDied(f"the cluster gave the audit up: {describe(error)}"))
+    return failed(task, answer) if isinstance(answer, Exception) else answer[0]
 
 
-def call(work: Callable[[K], T], task: K, timeout: float) -> tuple[T | None, str]:
-    """Runs on a worker: the work in a process of its own, which can be ended. (answer, "") or (None, reason)."""
+def call(work: Callable[[K], T], task: K, timeout: float) -> tuple[T] | Exception:
+    """Runs on a worker: the work in a process of its own, which can be ended. Its answer, or why there is none."""
     from auditor.limits.worker import run
 
     try:
-        return run(lambda: work(task), Limits(timeout, 1 << 50)), ""
+        return (run(lambda: work(task), Limits(timeout, 1 << 50)),)
+    except (LimitReached, WorkerDied, WorkerFailed) as error:
+        return error
     except Exception as error:
-        return None, str(error) or describe(error)
+        return WorkerFailed(describe(error))

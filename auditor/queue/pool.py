@@ -17,12 +17,12 @@ from typing import TypeAlias, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from auditor.limits.confine import watch_parent
-from auditor.limits.model import describe
-from auditor.limits.worker import leave_when_asked
+from auditor.limits.model import LimitReached, Limits, WorkerFailed, describe
+from auditor.limits.worker import died, leave_when_asked
 
 T = TypeVar("T")
 K = TypeVar("K")
-_Sent: TypeAlias = tuple[tuple[T] | None, str]  # the answer in a tuple, or None and the reason
+_Sent: TypeAlias = tuple[T] | Exception  # the answer in a tuple, or why there is none
 # Workers come from a server process without threads: forking a process with threads can leave a lock held for ever.
 START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 _PACKAGES = ("auditor.", "rules.", "rich.", "scipy.", "numpy.")
@@ -32,15 +32,16 @@ _TASKS_OF_A_WORKER = 200  # what it holds in memory goes with it
 def run_many(
     tasks: Iterable[K],
     work: Callable[[K], T],
-    failed: Callable[[K, str], T],
+    failed: Callable[[K, Exception], T],
     *,
     jobs: int,
     timeout: float,
 ) -> Iterator[tuple[K, T]]:
     """(task, `work(task)`) as they come. `tasks` is drawn from as workers get free.
 
-    `failed(task, reason)` answers for a task whose work raised, whose process died, or that took more than
-    `timeout` seconds. `work`, tasks and answers must be picklable. Ending the iterator ends the workers.
+    `failed(task, error)` answers for a task whose work raised (WorkerFailed), whose process died (WorkerDied), or that
+    took more than `timeout` seconds or what the machine has (LimitReached); each is one line for the user.
+    `work`, tasks and answers must be picklable. Ending the iterator ends the workers.
     """
     drawn = iter(tasks)
     pool: ProcessPool | None = None
@@ -55,8 +56,8 @@ def run_many(
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 task = running.pop(future)
-                answer, reason = _answer(future, timeout)
-                yield task, failed(task, reason) if answer is None else answer[0]
+                answer = _answer(future, timeout)
+                yield task, failed(task, answer) if isinstance(answer, Exception) else answer[0]
     finally:
         if pool is not None:
             pool.stop()  # type: ignore[no-untyped-call]
@@ -91,11 +92,11 @@ def _answer(future: Future[_Sent[T]], timeout: float) -> _Sent[T]:
     try:
         return future.result()
     except Expired:
-        return None, f"the audit took more than {timeout:g} s and was ended"
+        return LimitReached(Limits(timeout, 0).too_slow)
     except ProcessExpired as error:
-        return None, f"the audit's process died (exit status {error.exitcode})"
+        return died(error.exitcode)
     except Exception as error:  # an answer that cannot be sent
-        return None, f"the auditor failed: {describe(error)}"
+        return WorkerFailed(f"the auditor failed: {describe(error)}")
 
 
 # --- in the worker -------------------------------------------------------------------------------------------------
@@ -108,8 +109,8 @@ def _begin() -> None:
 
 def _call(work: Callable[[K], T], task: K) -> _Sent[T]:
     try:
-        return (work(task),), ""
+        return (work(task),)
     except Exception as error:
-        return None, f"the auditor failed: {describe(error)}"
+        return WorkerFailed(f"the auditor failed: {describe(error)}")
     except SystemExit as leaving:
         os._exit(leaving.code if isinstance(leaving.code, int) else 1)

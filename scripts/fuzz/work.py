@@ -22,6 +22,6 @@ def one(task: Task) -> list[Failure]:
         return [Failure("memory", LIMITS.too_large)]
 
 
-def ended(task: Task, reason: str) -> list[Failure]:
+def ended(task: Task, error: Exception) -> list[Failure]:
     """What to say of a worker that did not come back."""
-    return [Failure("ended", f"{task[0]} {task[1]}: {reason}")]
+    return [Failure("ended", f"{task[0]} {task[1]}: {error}")]

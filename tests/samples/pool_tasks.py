@@ -21,8 +21,8 @@ def work(task: int) -> str:
     return f"done {task}"
 
 
-def failed(task: object, reason: str) -> str:
-    return f"failed {task}: {reason}"
+def failed(task: object, error: Exception) -> str:
+    return f"failed {task}: {error}"
 
 
 def keeps_a_folder(place: str) -> str:

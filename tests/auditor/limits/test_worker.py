@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.limits.confine import loading
 from auditor.limits.model import LimitReached, Limits, WorkerDied, WorkerFailed
 from auditor.limits.worker import run
 
@@ -47,6 +48,17 @@ def test_time_and_memory() -> None:
     with pytest.raises(LimitReached, match="more than 512 MiB of memory"):
         run(partial(_bytes, 600 << 20), AMPLE)
     assert run(partial(_bytes, 400 << 20), AMPLE) == 400 << 20
+
+
+def test_what_a_library_takes_while_it_is_loaded_does_not_count() -> None:
+    def loads(then: int) -> int:
+        with loading():
+            held = bytearray(900 << 20)
+        return len(held) + _bytes(then)
+
+    assert run(partial(loads, 100 << 20), AMPLE) == 1000 << 20
+    with pytest.raises(LimitReached, match="memory"):
+        run(partial(loads, 600 << 20), AMPLE)
 
 
 def test_a_long_call_of_c_code_is_ended_too() -> None:
