@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sysconfig
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,9 @@ from auditor.report.markdown import MARKER
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / "examples" / "workflows").glob("*.yml"))
+OURS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+# Beside the interpreter too: an environment that is not activated is on no PATH.
+ZIZMOR = shutil.which("zizmor", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
 
 
 class GitHub(BaseHTTPRequestHandler):
@@ -93,19 +98,21 @@ def test_the_marker_is_the_report_s() -> None:
 
 
 def test_every_action_is_pinned_to_a_commit() -> None:
-    for path in (ROOT / "action.yml", *WORKFLOWS):
+    for path in (ROOT / "action.yml", *WORKFLOWS, *OURS):
         for used in re.findall(r"uses: (\S+)", path.read_text("utf-8")):
             assert used.startswith("$/") or re.fullmatch(r"[\w/.-]+@[0-9a-f]{40}", used), f"{path.name}: {used}"
 
 
-@pytest.mark.skipif(shutil.which("zizmor") is None, reason="zizmor is not installed (pip install zizmor)")
+@pytest.mark.skipif(ZIZMOR is None, reason="zizmor is not installed (pip install zizmor)")
 def test_zizmor_finds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
-    for path in WORKFLOWS:
+    for path in (*WORKFLOWS, *OURS):
         shutil.copy(path, folder)
+    shutil.copy(ROOT / ".github" / "dependabot.yml", folder.parent)
+    assert ZIZMOR is not None
     command = [
-        "zizmor",
+        ZIZMOR,
         "--offline",
         "--persona",
         "auditor",
