@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import labels
 import make_docs
 import pytest
+from folders_in_memory import loaded
 
 from auditor.commands import audit as cli
+from auditor.judgement.gather import gather
 from auditor.report.rules import page
 from rules import ALL
 from rules.law.limits import load
@@ -63,6 +68,23 @@ def test_links_within_the_documentation_lead_somewhere() -> None:
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_rule_that_contributing_writes_from_nothing_works(tmp_path: Path) -> None:
+    """As it stands there: it lints, and every example of it is judged as it says."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(code) == 1
+    (tmp_path / "score_unit.py").write_text(code[0], "utf-8")
+    ruff = [sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), str(tmp_path)]
+    done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    held: dict[str, Any] = {}
+    exec(compile(code[0], "score_unit.py", "exec"), held)
+    rule = held["RULE"]
+    assert {example.kind for example in rule.examples} >= {"breaks", "legal"}
+    for example in rule.examples:
+        assert rule.check(gather(loaded(example.files), example.settings, strict=True)).outcome is example.expect
 
 
 def test_the_package_holds_what_it_needs_at_run_time() -> None:
