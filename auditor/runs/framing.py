@@ -7,12 +7,13 @@ lines return to is the label of a stream: ranks and jobs that write into one fil
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from auditor.runs.wrapping import dedented, unwrapped
 
 # How trainers of the challenge begin their lines. Each stands at the left margin where nothing wraps the log.
 _OPENERS = re.compile(
@@ -32,6 +33,7 @@ _WORDS = (
 _COLUMNS = 160  # of a line in which its first words are looked for
 _SAMPLE_HEAD, _SAMPLE_REST = 800, 1_200  # lines that tell the frame
 _MOST_STREAMS = 64
+_LEAST_COLUMN = 8  # a frame of that width that is left blank on a line is no indentation
 _COVERS = 0.6  # of the lines: a frame before one kind of line only must hold that many
 
 _DAY = (
@@ -49,6 +51,7 @@ _LEVEL = re.compile(rf"(?<!\w)(?:{_LEVELS})(?!\w)")
 _PIECE = re.compile(
     rf"(?P<stamp>{_STAMP.pattern})|(?P<level>{_LEVEL.pattern})|(?P<number>\d{{1,20}})|(?P<blank>\s{{1,40}})"
 )
+_PIECES = {"stamp": f"(?:{_STAMP.pattern})", "level": f"(?:{_LEVELS})", "number": r"\d+", "blank": r"[ \t]+"}
 # Without the trainer's own words: what only wrappers put before a line.
 _WRAPPERS = re.compile(
     rf"\s{{0,8}}(?:(?:\[(?:rank|default|node|worker|gpu)[ _:=]?\d{{1,4}}\]:?|\[(?:{_STAMP.pattern})\]|{_STAMP.pattern}"
@@ -57,9 +60,8 @@ _WRAPPERS = re.compile(
 )
 _RANK = re.compile(r"(?:rank|default|worker|proc|process|node|gpu|pid|task)[ _:=#-]?$|\[\d{1,4},$", re.IGNORECASE)
 _STEP_NUMBER = re.compile(r"\d{1,9}")
-_LAST_BLANKS = re.compile(r"\[ \t\]\{(?:1,)?(\d+)\}$")
 _MARKED = re.compile(r"[\d\[\](){}<>|:@#]")
-_MESSAGE_KEYS = ("log", "message", "msg", "event", "text", "line", "content")
+_UNSPOKEN = re.compile(rf"(?:{_LEVELS}|[^\w\s])")  # a level, or a sign: no word of a trainer's
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Framed:
 
 def unframe(lines: list[str]) -> Framed:
     """Takes the frames off; what is indented below them stays so. Time is linear in the lines."""
-    lines = _dedented(_unwrapped(lines))
+    lines = dedented(unwrapped(lines))
     pattern, labels = _frames(lines)
     if pattern is None:
         return Framed(_without_wrappers(lines), None)
@@ -80,13 +82,17 @@ def unframe(lines: list[str]) -> Framed:
     streams: list[int] = []
     bare: list[str] = []
     stream = 0
+    width = 0
     for line in lines:
         match = pattern.match(line)
         if match is not None:
-            bare.append(line[match.end() :])
+            width = match.end()
+            bare.append(line[width:])
             if labels:
                 key = tuple(match[group] or "" for group in labels)
                 stream = numbers.setdefault(key, len(numbers))
+        elif width >= _LEAST_COLUMN and line[:width].isspace():
+            bare.append(line[width:])  # what goes on stands below what began, where times are printed once
         else:
             bare.append(_without_wrapper(line))
         streams.append(stream)
@@ -107,6 +113,26 @@ def _without_wrapper(line: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Shape:
+    """A frame's pattern without its last blanks, and how many those are; with a padded level, how wide that is."""
+
+    stem: str
+    padded: bool
+    blanks: int
+
+    @property
+    def pattern(self) -> str:
+        if self.padded:
+            return self.stem + _padded_level(self.blanks)
+        return self.stem + (rf"[ \t]{{{self.blanks}}}" if self.blanks else "")
+
+
+def _padded_level(width: int) -> str:
+    """Any level with the blanks that fill it up to `width`, one at least."""
+    return "(?:" + "|".join(rf"{level}[ \t]{{{max(1, width - len(level))}}}" for level in _LEVELS.split("|")) + ")"
+
+
+@dataclass(frozen=True, slots=True)
 class _Sighting:
     """A line whose first words are known: where it stands in the sample, the kind of those words, what is before."""
 
@@ -119,12 +145,11 @@ def _frames(lines: list[str]) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
     """One pattern for the log's frames, and the names of its groups that label streams."""
     sample = _sample(lines)
     sightings = list(_sightings(sample))
-    found: dict[str, list[_Sighting]] = defaultdict(list)
+    found: dict[_Shape, list[_Sighting]] = defaultdict(list)
     for sighting in sightings:
         if sighting.prefix.strip():
             found[_shape(sighting.prefix)].append(sighting)
-    shapes = [shape for shape, seen in found.items() if _is_frame(shape, seen, sample)]
-    shapes = _without_indentation(shapes)
+    shapes = _without_indentation([shape for shape, seen in found.items() if _is_frame(shape, seen, sample)])
     if not shapes:
         return None, ()
     parts: list[str] = []
@@ -138,15 +163,14 @@ def _frames(lines: list[str]) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
     return pattern, _labels(pattern, len(shapes), groups, sample, sightings)
 
 
-def _without_indentation(shapes: Sequence[str]) -> list[str]:
+def _without_indentation(shapes: Sequence[_Shape]) -> list[str]:
     """Of shapes that differ in the blanks at their ends alone, the shortest: the others hold an indentation."""
-    least: dict[str, tuple[int, str]] = {}
+    least: dict[tuple[str, bool], _Shape] = {}
     for shape in shapes:
-        blanks = _LAST_BLANKS.search(shape)
-        stem, count = (shape[: blanks.start()], int(blanks[1])) if blanks else (shape, 0)
-        if stem not in least or count < least[stem][0]:
-            least[stem] = (count, shape)
-    return [shape for _, shape in least.values()]
+        known = least.setdefault((shape.stem, shape.padded), shape)
+        if shape.blanks < known.blanks:
+            least[shape.stem, shape.padded] = shape
+    return [shape.pattern for shape in least.values()]
 
 
 def _sample(lines: list[str]) -> list[str]:
@@ -173,38 +197,30 @@ def _opener(head: str, at: int) -> re.Match[str] | None:
     return found
 
 
-def _shape(prefix: str) -> str:
-    """A pattern for prefixes that differ in nothing but times, levels and numbers; blanks at its end are kept."""
+def _shape(prefix: str) -> _Shape:
+    """What prefixes have in common that differ in nothing but times, levels and numbers."""
     body = prefix.rstrip()
+    blanks = len(prefix) - len(body)
     parts: list[str] = []
     at = 0
-    last = ""
     for match in _PIECE.finditer(body):
         parts.append(re.escape(body[at : match.start()]))
-        last = match.lastgroup or ""
-        parts.append(
-            {
-                "stamp": f"(?:{_STAMP.pattern})",
-                "level": f"(?:{_LEVELS})",
-                "number": r"\d+",
-                "blank": r"[ \t]+",
-            }[last]
-        )
         at = match.end()
+        if match.lastgroup == "level" and at == len(body) and blanks:
+            return _Shape("".join(parts), True, len(match[0]) + blanks)
+        parts.append(_PIECES[match.lastgroup or ""])
     parts.append(re.escape(body[at:]))
-    blanks = len(prefix) - len(body)
-    # Levels are padded to one width.
-    padded = last == "level" and at == len(body)
-    return "".join(parts) + (rf"[ \t]{{1,{blanks}}}" if padded and blanks else rf"[ \t]{{{blanks}}}" if blanks else "")
+    return _Shape("".join(parts), False, blanks)
 
 
-def _is_frame(shape: str, seen: Sequence[_Sighting], sample: Sequence[str]) -> bool:
+def _is_frame(shape: _Shape, seen: Sequence[_Sighting], sample: Sequence[str]) -> bool:
     """Before lines of two kinds, or before most lines. Words alone are the trainer's."""
-    if not _MARKED.search(seen[0].prefix):
+    marked = _MARKED.search(seen[0].prefix) is not None
+    if not marked and not _UNSPOKEN.fullmatch(seen[0].prefix.strip()):
         return False
-    pattern = re.compile(shape)
+    pattern = re.compile(shape.pattern)
     covered = sum(pattern.match(line) is not None for line in sample)
-    if len({sighting.kind for sighting in seen}) > 1:
+    if marked and len({sighting.kind for sighting in seen}) > 1:
         return covered > 2
     return len(seen) > 2 and covered >= _COVERS * len(sample)
 
@@ -273,38 +289,3 @@ def _take_turns(values: Sequence[str]) -> bool:
         return False
     changes = sum(a != b for a, b in pairwise(values))
     return changes >= different
-
-
-def _dedented(lines: list[str]) -> list[str]:
-    """The lines without the blanks that all of them begin with."""
-    least = _COLUMNS
-    for line in lines:
-        if line.strip():
-            least = min(least, len(line) - len(line.lstrip(" ")))
-            if not least:
-                return lines
-    return [line[least:] for line in lines]
-
-
-def _unwrapped(lines: list[str]) -> list[str]:
-    """The messages of a log whose lines are JSON objects (docker's json-file, structured loggers)."""
-    sample = [line for line in lines[:200] if line.strip()]
-    if not sample or sum(line.startswith("{") and line.rstrip().endswith("}") for line in sample) < 0.9 * len(sample):
-        return lines
-    key = next(
-        (k for k in _MESSAGE_KEYS if sum(_message(line, k) is not None for line in sample) > len(sample) // 2), None
-    )
-    if key is None:
-        return lines
-    return [line if (message := _message(line, key)) is None else message.rstrip("\r\n") for line in lines]
-
-
-def _message(line: str, key: str) -> str | None:
-    if not line.startswith("{") or line.count("{") + line.count("[") > 100:
-        return None
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    message = value.get(key) if isinstance(value, dict) else None
-    return message if isinstance(message, str) else None

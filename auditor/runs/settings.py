@@ -22,6 +22,7 @@ _EVENTS = frozenset(
     {"start", "started", "done", "enabled", "disabled", "begin", "end", "finished", "complete", "applied"}
 )
 MAX_DUMP = 20_000
+_INTERRUPTION = 12  # lines
 
 
 def read_setting(draft: Draft, line_number: int, line: str) -> bool:
@@ -30,10 +31,12 @@ def read_setting(draft: Draft, line_number: int, line: str) -> bool:
         entry = _ENTRY.match(line)
         if entry:
             _take(draft, entry[1], entry[2].strip(), line_number)
+            draft.dump_line = line_number
             return True
-        draft.in_dump = False
+        # Warnings of other ranks and libraries come between the lines of a dump; nothing has happened before its end.
+        draft.in_dump = line_number - draft.dump_line <= _INTERRUPTION and not draft.trained and not draft.evaluations
     if len(line) < 80 and _HEADER.match(line.strip()):
-        draft.in_dump = True
+        draft.in_dump, draft.dump_line = True, line_number
         return True
     if line.startswith("# env:"):
         match = _ENV_COMMENT.match(line)
