@@ -66,7 +66,7 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
     run = Run(
         log=draft.log, index=index, first_line=draft.first_line, seed=seed, seed_source=seed_source,
         steps=draft.steps, planned_steps=draft.planned_steps,
-        world_size=draft.world_size or (whole(world) if world else None), gpu=draft.gpu,
+        world_size=draft.world_size or (whole(world) if world else None) or draft.asked_world_size, gpu=draft.gpu,
         hyperparameters=draft.settings, hyperparameter_lines=draft.setting_lines,
         train_seconds=train_seconds, train_seconds_line=train_line,
         calibration_seconds=calibration,

@@ -79,6 +79,7 @@ class Draft:
     reserve_seconds: float | None = None
     effective_budget_seconds: float | None = None
     world_size: int | None = None
+    asked_world_size: int | None = None  # of the machine that a launcher asked for
     gpu: str | None = None
     settings: dict[str, str] = field(default_factory=dict)
     setting_lines: dict[str, int] = field(default_factory=dict)

@@ -28,6 +28,9 @@ _PROGRESS = re.compile(
 )
 _FORMAT = re.compile(r"\{[A-Za-z_(\d]")  # a format string of echoed code; a dump has quotes behind its brace
 _NOT_A_SCORE = re.compile(r"gain|gap|delta|improve|target|baseline|threshold|tolerance|recover(?:y|ed)", re.IGNORECASE)
+# Launchers sum a run up: `[RESULT] run=6fff | score=1.1900 | size=15,115,793B`.
+_SUMMARY = re.compile(r"\W{0,4}(?:final|result|summary|score)s?\b", re.IGNORECASE)
+_HIGHEST_SCORE = 8.0  # a byte has eight bits
 _PLAIN_KEYS = frozenset({"val_bpb", "bpb"})
 
 
@@ -38,7 +41,7 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
     """
     if "running_bpb" in line:
         return None  # progress
-    found = _figure(line, "bpb")
+    found = _figure(line, "bpb") or _summed_up(line)
     if found is None:
         return None
     key, value, start = found
@@ -59,6 +62,12 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
         printed="" if math.isfinite(value) else str(value),
         unread=unread,
     )
+
+
+def _summed_up(line: str) -> tuple[str, float, int] | None:
+    """The `score` of a line that sums a run up."""
+    found = _figure(line, "score") if _SUMMARY.match(line) else None
+    return found if found is not None and found[0] == "score" and 0 < found[1] < _HIGHEST_SCORE else None
 
 
 def _figure(line: str, name: str) -> tuple[str, float, int] | None:

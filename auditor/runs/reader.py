@@ -27,7 +27,8 @@ _OTHER_KINDS = (
 )  # fmt: skip
 _RUN_START = re.compile(
     r"(?:[-=* ]{0,8}hyperparameters\b[-=*: ]{0,40}$|val_bpb:enabled|train_loader:dataset|running python \d"
-    r"|warmup_step: ?1/|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]{1,3}\d|.{0,60}\bseed[ =:]{1,3}\d{1,9}.{0,20}\bstart)",
+    r"|warmup_step: ?1/|.{0,80}\b(?:hparams|hyper-?parameters|config|args|namespace)\s?[:=]?\s?[({].{0,1500}?\bseed\b"
+    r"|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]{1,3}\d|.{0,60}\bseed[ =:]{1,3}\d{1,9}.{0,20}\bstart)",
     re.IGNORECASE,
 )
 _DUMPS = ("Hyperparameters(", "Namespace(", "Config(", "Args(", "hparams")
@@ -51,7 +52,7 @@ def _read_evaluation(draft: Draft, number: int, line: str) -> None:
 
 # A reader is only asked about lines that hold one of its words (lower case): the patterns are never tried on the rest.
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
-    (("bpb",), _read_evaluation),
+    (("bpb", "score="), _read_evaluation),
     (("step", "train_loss", "val_loss"), clock.read_step),
     (("stopping early", "training", "train "), clock.read_stop),
     (("effective=", "reserving"), _without_number(clock.read_budget)),
@@ -62,6 +63,7 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("tokens",), clock.read_tokens),
     (("size", "bytes", "serialized", "artifact", "total", "budget:"), sizes.read_sizes),
     (("gpu", "nvidia", "device", "world", "ws:", "nproc", "h100"), _without_number(surroundings.read_device)),
+    ((" s:",), surroundings.read_short_seed),
     (("param", "shards", "dataset", "tokenizer"), _without_number(surroundings.read_data)),
     (("_gate", "agree2plus"), surroundings.read_gates),
     (("sidecar",), surroundings.read_sidecar),
@@ -187,6 +189,15 @@ def _shows_a_run(draft: Draft) -> bool:
     """A training log shows training, or a final evaluation with something of the run around it."""
     if draft.training_lines > 1 or (draft.stop_seconds is not None and draft.evaluations):
         return True
-    around = (draft.val_tokens, draft.model_params, draft.world_size, draft.totals, draft.code, len(draft.settings) > 4)
+    sized = draft.seed is not None and draft.other_totals
+    around = (
+        sized,
+        draft.val_tokens,
+        draft.model_params,
+        draft.world_size,
+        draft.totals,
+        draft.code,
+        len(draft.settings) > 4,
+    )
     timed = any(e.seconds is not None for e in draft.evaluations)
     return draft.finished and (timed or any(around))

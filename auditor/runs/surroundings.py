@@ -16,6 +16,10 @@ _WORLD = re.compile(
     r"(?:\bws(?=[:=]\d{1,4} g)|world[_ ]size|nproc[_-]per[_-]node|num_gpus)\s{0,2}[:= ]\s{0,3}(\d{1,4})\b",
     re.IGNORECASE,
 )
+# `8xH100` stands where a launcher tells what it asked for; a rank count of the run itself beats it.
+_ASKED = re.compile(r"(?<![\w.])(\d{1,3})\s?[x\u00d7*]\s?(?:NVIDIA )?[HAB]\d{2,3}\b")
+# `ws:8 ga:1 s:42`: abbreviations that stand for one another.
+_SHORT_SEED = re.compile(r"\bws:\d{1,4}\b.{0,200}?\ss:(\d{1,10})(?![\w.])")
 _PARAMETERS = re.compile(
     r"(?:model_params|model params|total params|num_params|total parameters)\s{0,3}[:=]\s{0,3}(\d[\d,_]{2,20})",
     re.IGNORECASE,
@@ -38,6 +42,16 @@ def read_device(draft: Draft, line: str) -> None:
         world = _WORLD.search(line)
         if world:
             draft.world_size = int(world[1]) or None
+    if draft.asked_world_size is None:
+        asked = _ASKED.search(line)
+        draft.asked_world_size = int(asked[1]) if asked else None
+
+
+def read_short_seed(draft: Draft, line_number: int, line: str) -> None:
+    """The seed of a line that abbreviates the configuration."""
+    match = _SHORT_SEED.search(line) if draft.seed is None else None
+    if match:
+        draft.seed, draft.seed_line = int(match[1]), line_number
 
 
 def read_data(draft: Draft, line: str) -> None:

@@ -18,12 +18,30 @@ def causal(m: Machine, function: Function, node: ast.Call) -> None:
     flag = options.get("is_causal", options.get("causal"))
     if flag is None or isinstance(flag, ast.Constant):
         return
+    if isinstance(flag, ast.Name) and _always_given(function, flag.id):
+        return
     frame = _evaluating(m, function)
     said = m.evaluate(frame, flag)
     if said.known and said.const:
         return
     why = "is_causal does not hold in evaluation" if said.known else "is_causal is computed, and could not be told"
     m.unfollowed(node, frame, "attention", why, {"losses"})
+
+
+def _always_given(function: Function, parameter: str) -> bool:
+    """Whether every call of a wrapper that the file shows by its name gives it a true constant for that parameter."""
+    spec = function.node.args
+    positional = [p.arg for p in (*spec.posonlyargs, *spec.args)]
+    if function.unit.tree is None or parameter not in (*positional, *(p.arg for p in spec.kwonlyargs)):
+        return False
+    own = getattr(function.node, "name", "")
+    given = [
+        next((k.value for k in call.keywords if k.arg == parameter), None)
+        or next((a for name, a in zip(positional, call.args, strict=False) if name == parameter), None)
+        for call in ast.walk(function.unit.tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == own
+    ]
+    return bool(given) and all(isinstance(value, ast.Constant) and value.value for value in given)
 
 
 def _evaluating(m: Machine, function: Function) -> Frame:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
+from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
 from auditor.source.plain import SyntaxProblem
 from auditor.source.syntax import parse_python
@@ -139,6 +140,11 @@ def run_path(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
         if unit is not None and unit.tree is not None:
             module = _module(m, unit)
             return Value(obj=Mapping(module.frame.names)) if "run_" in _attribute(node) else Value(obj=module)
+    for value in (*args, *kwargs.values()):
+        # A file that the folder does not hold, under a library's name: what `import` of that name would load.
+        name, _, ending = posixpath.basename(tokens.text_of(value)).rpartition(".")
+        if ending == "py" and name in KNOWN and "spec_from" in _attribute(node):
+            return Value(obj=External(name))
     m.unfollowed(node, frame, f"the code that {_attribute(node) or 'this'} runs", "no file of the folder",
                  unfollowed.EVERYTHING)  # fmt: skip
     return Value()

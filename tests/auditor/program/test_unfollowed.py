@@ -47,6 +47,8 @@ ALWAYS = {
     "text from outside": 'exec(open("/elsewhere/more.txt").read())',
     "import from outside": 'import importlib\nimportlib.import_module(open("x.cfg").readline())',
     "script from outside": 'import runpy\nrunpy.run_path("/elsewhere/x.py")',
+    "script from outside, by a loader": 'import importlib.util as u\ns = u.spec_from_file_location("x", "/elsewhere/x.py")\n'
+    "u.module_from_spec(s)",
     "program": 'import subprocess\nsubprocess.run(["./polish"])',
     "loss replaced": "plain = F.cross_entropy\nF.cross_entropy = lambda a, b, **k: plain(a, b, **k) * 0.9",
     "method replaced": "plain = torch.Tensor.sum\ntorch.Tensor.sum = lambda t, *a: plain(t, *a) * 0.9",
@@ -66,6 +68,9 @@ def test_what_may_reach_anything_is_written_down(gap: str) -> None:
 
 HARMLESS = {
     "known program": 'import subprocess\nsubprocess.run(["nvidia-smi"])',
+    "library that is looked for in the path": "import sys, importlib.util as u\nfrom pathlib import Path\n"
+    "for entry in sys.path:\n    s = u.spec_from_file_location('fa', Path(entry) / 'flash_attn_interface.py')\n"
+    "    m = u.module_from_spec(s)\n    s.loader.exec_module(m)\n    attend = getattr(m, 'flash_attn_func')",
     "known text": 'exec("limit = 3")',
     "library of numbers": "np.asarray(val).mean()",
     "settings of a library": "torch.backends.cuda.matmul.allow_tf32 = True",
@@ -121,6 +126,20 @@ def test_attention_is_causal_in_evaluation(flag: str, known: bool) -> None:
         "        self.emb = nn.Embedding(8, 8)\n"
         "    def forward_logits(self, x):\n        q = self.emb(x)\n"
         f"        return F.scaled_dot_product_attention(q, q, q, is_causal={flag})\n"
+        'print(f"final val_bpb:{score(Net2(), val)}")'
+    )
+    assert (unfollowed(program(body)) == ()) is known
+
+
+@pytest.mark.parametrize(("given", "known"), [("causal=True", True), ("causal=x.size(0) > 1", False), ("", False)])
+def test_a_wrapper_of_attention_is_causal_where_all_its_calls_say_so(given: str, known: bool) -> None:
+    body = (
+        "def attend(q, k, v, causal=False):\n"
+        "    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)\n"
+        "class Net2(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.emb = nn.Embedding(8, 8)\n"
+        "    def forward_logits(self, x):\n        q = self.emb(x)\n"
+        f"        return attend(q, q, q, {given})\n"
         'print(f"final val_bpb:{score(Net2(), val)}")'
     )
     assert (unfollowed(program(body)) == ()) is known

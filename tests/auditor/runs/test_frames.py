@@ -82,6 +82,23 @@ FRAMES: dict[str, Callable[[int], str]] = {
     "SkyPilot": lambda n: "(task, pid=1234) ",
     "indented": lambda n: "    ",
     "quoted": lambda n: "> ",
+    "level alone": lambda n: "INFO ",
+    "levels of one width": lambda n: f"{stamp(n)} {'WARNING ' if n % 5 == 4 else 'INFO    '}",
+    "sign": lambda n: "\u2192 ",
+    "set -x": lambda n: "+ ",
+    "blank that does not break": lambda n: "\u00a0",
+    "time printed once": lambda n: f"[{stamp(n)}] INFO     " if n % 3 == 0 else " " * 20,
+}
+RECORDS: dict[str, Callable[[int, str], str]] = {
+    "docker": lambda n, line: json.dumps({"time": f"2026-04-05T{stamp(n)}Z", "log": f"{line}\n"}),
+    "structlog": lambda n, line: json.dumps({"level": "info", "message": line}),
+    "tracing": lambda n, line: json.dumps({"target": "train", "fields": {"message": line}}),
+    "cloud": lambda n, line: json.dumps({"insertId": f"i{n}", "textPayload": line}),
+    "logfmt": lambda n, line: f"time=2026-04-05T{stamp(n)}Z level=info msg={json.dumps(line)}",
+    "quoted": lambda n, line: f"'{line}'",
+    "list of strings": lambda n, line: f'"{line}",',
+    "time behind": lambda n, line: f"{line} [{stamp(n)}]",
+    "place behind": lambda n, line: f"{line:<90} train_gpt.py:{100 + n}",
 }
 
 
@@ -109,11 +126,11 @@ def test_a_message_of_several_lines_has_its_frame_on_the_first(name: str) -> Non
     assert facts(read_log("a.log", "\n".join(framed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
 
 
-def test_lines_as_json_objects() -> None:
-    plain = log()
-    for key in ("log", "message"):
-        framed = [json.dumps({"time": f"2026-04-05T{stamp(n)}Z", key: f"{line}\n"}) for n, line in enumerate(plain)]
-        assert facts(read_log("a.log", "\n".join(framed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
+@pytest.mark.parametrize("name", RECORDS)
+def test_lines_as_records(name: str) -> None:
+    plain = log(source="")
+    framed = [RECORDS[name](n, line) for n, line in enumerate(plain)]
+    assert facts(read_log("a.log", "\n".join(framed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
 
 
 def test_an_unframed_log_keeps_its_lines() -> None:
@@ -148,6 +165,13 @@ def test_lines_of_other_ranks_between_those_of_a_dump() -> None:
     run = read_log("a.log", "\n".join(lines))[0]
     assert run.hyperparameters["ttt_enabled"] == "True"
     assert run.val_bpb == 1.1187
+
+
+def test_warnings_of_other_writers_between_the_lines_of_a_dump() -> None:
+    lines: list[str] = []
+    for n, line in enumerate(log(source="")):
+        lines += [f"[1,0]<stdout>:{line}", f"[1,1]<stderr>:W0405 {n} a warning"]
+    assert read_log("a.log", "\n".join(lines))[0].hyperparameters["ttt_enabled"] == "True"
 
 
 BAR = "val:  93%|##################  | 1680/1893 [00:52<00:08,  6.05it/s]"

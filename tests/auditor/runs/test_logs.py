@@ -182,6 +182,31 @@ def test_several_runs_in_one_file() -> None:
     assert runs[1].first_line == len(BASELINE.splitlines()) + 2
 
 
+LAUNCHER = """\
+[STAGE 1/2] run=aa{n} | 8\u00d7H100 | hparams: {{'num_layers': 10, 'eval_stride': 64, 'seed': {seed}}}
+[STAGE 2/2] run=aa{n} | launching
+[gpu] [WARN] temp_c=9{n}
+[RESULT] run=aa{n} | score=1.19{n}0 | size=15,1{n}5,793B | fits | 1493s
+"""
+
+
+def test_summaries_of_a_launcher() -> None:
+    text = "".join(LAUNCHER.format(n=n, seed=seed) for n, seed in enumerate((1337, 42, 7)))
+    runs = read_log("train.log", text)
+    assert [(run.seed, run.val_bpb, run.artifact_bytes) for run in runs] == [
+        (1337, 1.19, 15_105_793),
+        (42, 1.191, 15_115_793),
+        (7, 1.192, 15_125_793),
+    ]
+    assert all(run.world_size == 8 and run.complete for run in runs)
+
+
+def test_a_seed_among_abbreviations() -> None:
+    text = BASELINE.replace("seed:1337\n", "params:17,059,912 L:10 d:640 ws:8 ga:1 s:42\n")
+    assert read_log("train.log", text)[0].seed == 42
+    assert read_log("train.log", BASELINE.replace("seed:1337\n", "lengths s:42\n"))[0].seed is None
+
+
 def test_runs_that_announce_their_seeds() -> None:
     runs = [
         f"#### STARTING TRAINING FOR SEED: {seed} ####\nStep 10 | loss 2.5 | 1s\nStep 20 | loss 2.4 | 2s\n"
