@@ -158,27 +158,66 @@ def output_file(path: Path | None) -> Iterator[TextIO]:
                 out.flush()
                 if beside is not None:
                     os.fsync(out.fileno())
+                    beside.appear()
             if beside is not None:
-                beside.replace(target)
+                beside.replace()
     except BaseException:
         if beside is not None:
-            beside.unlink(missing_ok=True)
+            beside.forget()
         raise
 
 
-def _opened(target: Path) -> tuple[Path | None, TextIO]:
-    """A new file beside `target` and its path; or `target` itself where it has to be written in place."""
+class _Beside:
+    """A new file that is to replace `target`. Where the system can, it has no name until it is whole: a command that
+    is killed leaves nothing behind."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._name: Path | None = None
+        try:
+            self.descriptor = os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o600)
+            os.stat(f"/proc/self/fd/{self.descriptor}")
+        except (AttributeError, OSError):  # no Linux, or a file system that cannot
+            self.descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+            self._name = Path(name)
+
+    def appear(self) -> None:
+        """The file, still open and whole now, has a name."""
+        if self._name is not None:
+            return
+        name = self._target.with_name(f".{self._target.name[:100]}.{os.getpid()}")
+        name.unlink(missing_ok=True)
+        folder = os.open(self._target.parent, os.O_PATH)
+        try:  # with a descriptor of a folder, the link that /proc has for the open file is followed
+            os.link(f"/proc/self/fd/{self.descriptor}", name.name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+        self._name = name
+
+    def replace(self) -> None:
+        assert self._name is not None
+        self._name.replace(self._target)
+
+    def forget(self) -> None:
+        if self._name is not None:
+            self._name.unlink(missing_ok=True)
+
+
+def _opened(target: Path) -> tuple[_Beside | None, TextIO]:
+    """A new file beside `target`; or `target` itself where it has to be written in place."""
     here = target.stat() if target.exists() else None
     if here is not None and not stat.S_ISREG(here.st_mode):
         return None, target.open("w", encoding="utf-8", newline="\n")
     if here is not None:
         target.open("a").close()  # may it be written at all?
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        beside = _Beside(target)
     except PermissionError:
         return None, target.open("w", encoding="utf-8", newline="\n")
-    os.chmod(name, stat.S_IMODE(here.st_mode) if here is not None else 0o666 & ~_umask())
-    return Path(name), open(descriptor, "w", encoding="utf-8", newline="\n")
+    mode = stat.S_IMODE(here.st_mode) if here is not None else 0o666 & ~_umask()
+    if hasattr(os, "fchmod"):
+        os.fchmod(beside.descriptor, mode)
+    return beside, open(beside.descriptor, "w", encoding="utf-8", newline="\n")
 
 
 def _umask() -> int:

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import multiprocessing
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as Expired
+from contextlib import nullcontext
+from functools import cache
 from multiprocessing.context import BaseContext
 from typing import TypeAlias, TypeVar
 
@@ -18,7 +23,8 @@ from pebble import ProcessExpired, ProcessPool
 
 from auditor.limits.confine import watch_parent
 from auditor.limits.model import LimitReached, Limits, WorkerFailed, describe
-from auditor.limits.worker import died, leave_when_asked
+from auditor.limits.scratch import Scratch, sweep
+from auditor.limits.worker import died, held_back, leave_when_asked
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -26,6 +32,7 @@ _Sent: TypeAlias = tuple[T] | Exception  # the answer in a tuple, or why there i
 # Workers come from a server process without threads: forking a process with threads can leave a lock held for ever.
 START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 _PACKAGES = ("auditor.", "rules.", "rich.", "scipy.", "numpy.")
+_LONG_PATH = 50  # a socket's path may have about 100 characters, where those of files may have thousands
 _TASKS_OF_A_WORKER = 200  # what it holds in memory goes with it
 
 
@@ -49,8 +56,10 @@ def run_many(
     try:
         while True:
             while len(running) < 2 * jobs and (task := next(drawn, None)) is not None:
-                pool = pool or _pool(jobs)
-                running[pool.schedule(_call, args=(work, task), timeout=timeout)] = task
+                with held_back() if pool is None else nullcontext():
+                    pool = pool or _pool(jobs)
+                    sent = pool.schedule(_call, args=(work, task), timeout=timeout)
+                running[sent] = task
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -75,7 +84,18 @@ def in_order(tasks: Iterable[K], answers: Iterable[tuple[K, T]]) -> Iterator[T]:
         yield held.pop(task)
 
 
+@cache
+def _sockets() -> Scratch:
+    """The folder for what processes talk through, for as long as this one lives: the library's own is not swept."""
+    made = Scratch("pool")
+    atexit.register(made.cleanup)
+    return made
+
+
 def _pool(jobs: int) -> ProcessPool:
+    sweep()
+    if len(tempfile.gettempdir()) < _LONG_PATH:
+        multiprocessing.current_process()._config.setdefault("tempdir", str(_sockets().path))  # type: ignore[attr-defined]
     context: BaseContext = multiprocessing.get_context(START)
     if START == "forkserver":
         # What is loaded here is loaded there, once for all workers.
@@ -103,6 +123,7 @@ def _answer(future: Future[_Sent[T]], timeout: float) -> _Sent[T]:
 
 
 def _begin() -> None:
+    logging.disable()  # of the library, that its parent is gone
     leave_when_asked()
     watch_parent()
 

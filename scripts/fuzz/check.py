@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tempfile
 import time
 import traceback
@@ -78,27 +79,44 @@ def audited(found: Submission) -> list[Failure]:
 
 
 def repository(seed: int) -> list[Failure]:
-    """An odd repository, loaded; and audited where it loads and is not huge."""
-    from auditor.submission import Clone, SubmissionError
-    from fuzz.repositories import PULL, make
+    """An odd repository, loaded as a clone and as a checkout; and audited where it loads and is not huge."""
+    from auditor.submission import Clone, SubmissionError, load_path
+    from fuzz.odd import PULL
+    from fuzz.repositories import make
 
     failures: list[Failure] = []
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="golf-fuzz-") as scratch:
-        what = make(Path(scratch) / "clone", seed)
+        place = Path(scratch) / "clone"
+        what = make(place, seed)
+        found: list[Submission] = []
         with (
             _noticed(failures, f"loading: {what}"),
             contextlib.suppress(SubmissionError),
-            Clone(Path(scratch) / "clone") as clone,
+            Clone(place) as clone,
         ):
-            found = clone.load(PULL)
-            if len(found.files) < 50 and len(found.changes or ()) < 1000:
-                failures += audited(found)
-        if (Path(scratch) / "clone" / "hacked").exists() or Path("hacked").exists():
+            for number in clone.pull_requests()[:3]:
+                clone.authored(number)
+            found.append(clone.load(PULL))
+        work = place.with_name("clone-work")
+        if work.exists():
+            with _noticed(failures, f"loading the work tree: {what}"), contextlib.suppress(SubmissionError):
+                found.append(load_path(work))
+        for loaded in found:
+            if len(loaded.files) < 50 and len(loaded.changes or ()) < 1000:
+                failures += audited(loaded)
+        if any((folder / "hacked").exists() for folder in (place, work, Path())):
             failures.append(Failure("a program named in the repository ran", what))
+        _open(Path(scratch))
     if time.monotonic() - start > 2 * SLOW_SECONDS:
         failures.append(Failure("slow", f"{what}: {time.monotonic() - start:.0f} s"))
     return failures
+
+
+def _open(place: Path) -> None:
+    """What the repository had closed can be removed."""
+    for folder, _, _ in os.walk(place):
+        os.chmod(folder, 0o700)
 
 
 @contextlib.contextmanager

@@ -295,8 +295,7 @@ def _weighed(status: int, text: str, said: str) -> tuple[str, tuple[str, ...]]:
     except (ValueError, KeyError) as error:
         return "", (*wrong, f"no report: {error}")
     wrong += [f"error in {rule}" for rule in failed]
-    why = next((row["reason"] for row in report["outcomes"] if report["verdict"] == "inconclusive"), "")
-    return f"{report['verdict']} {why}"[:100].strip(), tuple(wrong)
+    return f"{report['verdict']}: {report['verdict_because']}"[:100], tuple(wrong)
 
 
 def main() -> int:

@@ -5,113 +5,29 @@ git itself refuses to make most of them; anyone can push or hand in the rest.
 
 from __future__ import annotations
 
-import hashlib
 import random
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-PULL = 7
-FOLDER = "records/track_10min_16mb/2026-04-01_Odd"
-FILE, DIRECTORY, LINK, SUBMODULE = b"100644", b"40000", b"120000", b"160000"
-_SIGNATURE = b"A <a@example.org> 1773000000 +0100"
-_SCRIPT = b"import torch\nprint('final val_bpb:1.2')\n"
-_ODD_NAMES = (
-    b"..", b".", b"", b".git", b"a/b", b"/etc/passwd", b"\xff\xfe", b"\n", b"\x1b[2J", b"a" * 5000, b"~", b"-rf",
-    "\u202egnp.py".encode(), b"submission.json", b"train_gpt.py", b"[x](http://e.org)", b"%s%n", b"{0}", b"\\",
+from fuzz.gitfolders import KINDS as GIT_FOLDERS
+from fuzz.odd import (
+    DIRECTORY,
+    FILE,
+    FOLDER,
+    LINK,
+    ODD_DATES,
+    ODD_MODES,
+    ODD_NAMES,
+    ODD_VALUES,
+    PULL,
+    SCRIPT,
+    SIGNATURE,
+    SUBMODULE,
+    Odd,
+    any_id,
+    finish,
+    record_entries,
 )  # fmt: skip
-_ODD_MODES = (
-    b"0",
-    b"160000",
-    b"120000",
-    b"100755",
-    b"040000",
-    b"777777",
-    b"9",
-    b"",
-    b"4" * 30,
-    b"-1",
-    b"100644x",
-    b"40000",
-)
-_ODD_VALUES = (
-    b"", b" ", b"\xc3\x28", b"\xff" * 40, b"HEAD", b"refs/heads/main", b"--help", b"0" * 40, b"g" * 40, b"1" * 39,
-    b"1" * 41, b"A" * 40, b"HEAD:records", "\u0661".encode() * 40, b"9" * 5000, b"-1", b"\x00", b"main", b"../../x",
-)  # fmt: skip
-_ODD_DATES = (
-    b"99999999999999999999", b"-1", b"", b"x", b"1773000000 +9999", b"1773000000 -2500", b"1773000000 +99999999999",
-    b"9" * 4400 + b" +0000", b"18446744073709551615 +0000", b"1_0 +0_1", "\u0661 +0100".encode(), b"253402300800 +0000",
-    b"-99999999999 -1200", b"NaN +0000",
-)  # fmt: skip
-
-
-@dataclass
-class Odd:
-    """A bare repository that is being written. `heads` are its refs, `spoilt` says in words what is odd about it."""
-
-    path: Path
-    rng: random.Random
-    spoilt: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for folder in ("objects", "refs/heads", "refs/pull"):
-            (self.path / folder).mkdir(parents=True)
-        (self.path / "HEAD").write_bytes(b"ref: refs/heads/main\n")
-        (self.path / "config").write_bytes(b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
-
-    def put(self, kind: bytes, data: bytes, *, name: str = "", size: int | None = None, keep: int | None = None) -> str:
-        """Writes a loose object; its id. `name`, `size` and `keep` lie: another id, another size, fewer bytes kept."""
-        raw = kind + b" %d\0" % (len(data) if size is None else size) + data
-        oid = name or hashlib.sha1(raw, usedforsecurity=False).hexdigest()
-        place = self.path / "objects" / oid[:2] / oid[2:]
-        place.parent.mkdir(exist_ok=True)
-        place.write_bytes(zlib.compress(raw, 1)[:keep])
-        return oid
-
-    def blob(self, data: bytes) -> str:
-        return self.put(b"blob", data)
-
-    def tree(self, entries: list[tuple[bytes, bytes, str]], **lies: int | str | None) -> str:
-        raw = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries)
-        return self.put(b"tree", raw, **lies)  # type: ignore[arg-type]
-
-    def commit(
-        self, tree: str, parents: list[str], message: bytes = b"Record\n", *, headers: bytes = b"", date: bytes = b"",
-        name: str = "",
-    ) -> str:  # fmt: skip
-        lines = [b"tree " + tree.encode(), *(b"parent " + parent.encode() for parent in parents)]
-        signature = b"A <a@example.org> " + date if date else _SIGNATURE
-        lines += [b"author " + signature, b"committer " + signature]
-        return self.put(b"commit", b"\n".join(lines) + b"\n" + headers + b"\n" + message, name=name)
-
-    def ref(self, name: str, value: str | bytes) -> None:
-        place = self.path / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes((value.encode() if isinstance(value, str) else value) + b"\n")
-
-    def nested(self, folder: str, tree: str) -> str:
-        """The root tree that holds a tree at the end of a path."""
-        for part in reversed(folder.split("/")):
-            tree = self.tree([(DIRECTORY, part.encode(), tree)])
-        return tree
-
-
-def _any_id(odd: Odd) -> str:
-    return f"{odd.rng.getrandbits(160):040x}"
-
-
-def _record(odd: Odd, *more: tuple[bytes, bytes, str]) -> list[tuple[bytes, bytes, str]]:
-    """The entries of a record folder; `more` go in among them."""
-    files = {b"README.md": b"# Odd\n", b"submission.json": b'{"val_bpb": 1.2}\n', b"train_gpt.py": _SCRIPT}
-    return sorted([*((FILE, name, odd.blob(data)) for name, data in files.items()), *more], key=lambda entry: entry[1])
-
-
-def _finish(odd: Odd, tree: str, *, parents: list[str] | None = None, **given: bytes) -> None:
-    """A main branch of one commit and a pull request of one more with this root tree."""
-    base = odd.commit(odd.tree([(FILE, b"README.md", odd.blob(b"golf\n"))]), [], b"Launch\n")
-    odd.ref("refs/heads/main", base)
-    odd.ref(f"refs/pull/{PULL}/head", odd.commit(tree, [base] if parents is None else parents, **given))  # type: ignore[arg-type]
 
 
 def _directories_without_files(odd: Odd) -> None:
@@ -120,34 +36,34 @@ def _directories_without_files(odd: Odd) -> None:
     for _ in range(levels):
         tree = odd.tree([(DIRECTORY, b"%d" % at, tree) for at in range(width)])
     where = odd.rng.choice(["inside", "beside", "records"])
-    record = odd.tree(_record(odd, *([(DIRECTORY, b"deep", tree)] if where == "inside" else [])))
+    record = odd.tree(record_entries(odd, *([(DIRECTORY, b"deep", tree)] if where == "inside" else [])))
     root = [(DIRECTORY, b"records", odd.nested(FOLDER.removeprefix("records/"), record))]
     if where == "records":
         root = [(DIRECTORY, b"records", tree)]
-    _finish(odd, odd.tree([*([(DIRECTORY, b"deep", tree)] if where == "beside" else []), *root]))
+    finish(odd, odd.tree([*([(DIRECTORY, b"deep", tree)] if where == "beside" else []), *root]))
 
 
 def _one_file_in_many_places(odd: Odd) -> None:
-    tree = odd.tree(_record(odd))
+    tree = odd.tree(record_entries(odd))
     for _ in range(odd.rng.randint(5, 60)):
         tree = odd.tree([(DIRECTORY, b"a", tree), (DIRECTORY, b"b", tree)])
-    _finish(odd, odd.nested(odd.rng.choice(["records/track_x", "records", FOLDER, "a"]), tree))
+    finish(odd, odd.nested(odd.rng.choice(["records/track_x", "records", FOLDER, "a"]), tree))
 
 
 def _odd_names_and_modes(odd: Odd) -> None:
-    blob, tree = odd.blob(_SCRIPT), odd.tree([(FILE, b"inner.py", odd.blob(b"x = 1\n"))])
+    blob, tree = odd.blob(SCRIPT), odd.tree([(FILE, b"inner.py", odd.blob(b"x = 1\n"))])
     more = [
         (
-            odd.rng.choice([FILE, DIRECTORY, LINK, SUBMODULE, odd.rng.choice(_ODD_MODES)]),
-            odd.rng.choice(_ODD_NAMES),
+            odd.rng.choice([FILE, DIRECTORY, LINK, SUBMODULE, odd.rng.choice(ODD_MODES)]),
+            odd.rng.choice(ODD_NAMES),
             odd.rng.choice([blob, tree, "0" * 40, "ab" * 20]),
         )
         for _ in range(odd.rng.randint(1, 12))
     ]
-    record = odd.tree(_record(odd, *more))
+    record = odd.tree(record_entries(odd, *more))
     if odd.rng.random() < 0.3:
-        name = odd.rng.choice(_ODD_NAMES)
-        _finish(
+        name = odd.rng.choice(ODD_NAMES)
+        finish(
             odd,
             odd.tree(
                 [
@@ -160,12 +76,12 @@ def _odd_names_and_modes(odd: Odd) -> None:
             ),
         )
     else:
-        _finish(odd, odd.nested(FOLDER, record))
+        finish(odd, odd.nested(FOLDER, record))
 
 
 def _odd_header(odd: Odd) -> None:
-    tree = odd.nested(FOLDER, odd.tree(_record(odd)))
-    value = odd.rng.choice(_ODD_VALUES)
+    tree = odd.nested(FOLDER, odd.tree(record_entries(odd)))
+    value = odd.rng.choice(ODD_VALUES)
     lines = [
         odd.rng.choice([b"tree ", b"parent ", b"author ", b"committer ", b"encoding ", b"gpgsig ", b"mergetag ", b""])
         + value
@@ -198,8 +114,8 @@ def _odd_date_or_message(odd: Odd) -> None:
             b"x" * 100_000,
         ]
     )
-    tree = odd.nested(FOLDER, odd.tree(_record(odd)))
-    date = odd.rng.choice(_ODD_DATES)
+    tree = odd.nested(FOLDER, odd.tree(record_entries(odd)))
+    date = odd.rng.choice(ODD_DATES)
     base = odd.commit(odd.tree([]), [], odd.rng.choice([b"Launch\n", message]), date=odd.rng.choice([b"", date]))
     head = odd.commit(tree, [base], message, date=date)
     odd.ref("refs/heads/main", odd.rng.choice([base, base, head, odd.commit(tree, [base, head], message, date=date)]))
@@ -221,7 +137,7 @@ def _objects_that_lie(odd: Odd) -> None:
         if how == "cut":
             return odd.put(kind, data, keep=rng.randint(0, 12))
         if how == "id":
-            return odd.put(kind, data, name=_any_id(odd))
+            return odd.put(kind, data, name=any_id(odd))
         oid = odd.put(kind, data)
         place = odd.path / "objects" / oid[:2] / oid[2:]
         if how == "missing":
@@ -231,26 +147,28 @@ def _objects_that_lie(odd: Odd) -> None:
         return oid
 
     files = [(FILE, b"submission.json", odd.blob(b'{"val_bpb": 1.2}\n'))]
-    script = spoil(b"blob", _SCRIPT) if victim == "blob" else odd.blob(_SCRIPT)
+    script = spoil(b"blob", SCRIPT) if victim == "blob" else odd.blob(SCRIPT)
     raw = b"".join(m + b" " + n + b"\0" + bytes.fromhex(o) for m, n, o in [*files, (FILE, b"train_gpt.py", script)])
     record = spoil(b"tree", raw) if victim == "tree" else odd.put(b"tree", raw)
     root = odd.nested(FOLDER, record)
     if victim == "root":
         root = spoil(b"tree", DIRECTORY + b" records\0" + bytes.fromhex(root))
-    _finish(odd, root)
+    finish(odd, root)
     if victim == "commit":
-        head = b"tree " + root.encode() + b"\nauthor " + _SIGNATURE + b"\ncommitter " + _SIGNATURE + b"\n\nRecord\n"
+        head = b"tree " + root.encode() + b"\nauthor " + SIGNATURE + b"\ncommitter " + SIGNATURE + b"\n\nRecord\n"
         odd.ref(f"refs/pull/{PULL}/head", spoil(b"commit", head))
 
 
 def _circles(odd: Odd) -> None:
     """A tree that holds itself, commits that are their own ancestors: objects under an id that is not theirs."""
-    own = _any_id(odd)
-    record = odd.tree(_record(odd, *((DIRECTORY, b"d%d" % at, own) for at in range(odd.rng.randint(1, 3)))), name=own)
+    own = any_id(odd)
+    record = odd.tree(
+        record_entries(odd, *((DIRECTORY, b"d%d" % at, own) for at in range(odd.rng.randint(1, 3)))), name=own
+    )
     root = odd.nested(odd.rng.choice([FOLDER, "records", "x"]), record)
-    first, second = _any_id(odd), _any_id(odd)
+    first, second = any_id(odd), any_id(odd)
     if odd.rng.random() < 0.5:
-        _finish(odd, root)
+        finish(odd, root)
         return
     odd.commit(root, [second], b"one (#7)\n", name=first)
     odd.commit(odd.tree([]), [first, second], b"two\n", name=second)
@@ -260,8 +178,8 @@ def _circles(odd: Odd) -> None:
 
 
 def _odd_refs(odd: Odd) -> None:
-    _finish(odd, odd.nested(FOLDER, odd.tree(_record(odd))))
-    rng, value = odd.rng, odd.rng.choice(_ODD_VALUES)
+    finish(odd, odd.nested(FOLDER, odd.tree(record_entries(odd))))
+    rng, value = odd.rng, odd.rng.choice(ODD_VALUES)
     head = (odd.path / f"refs/pull/{PULL}/head").read_bytes().strip()
     for _ in range(rng.randint(1, 3)):
         what = rng.randrange(7)
@@ -310,7 +228,7 @@ def _odd_refs(odd: Odd) -> None:
 def _many_folders(odd: Odd) -> None:
     """Many record folders, many parents, long chains."""
     count = odd.rng.choice([3, 50, 400])
-    record = odd.tree(_record(odd))
+    record = odd.tree(record_entries(odd))
     entries = sorted((DIRECTORY, b"2026-04-%02d_%d" % (at % 32, at), record) for at in range(count))
     root = odd.nested("records/track_10min_16mb", odd.tree(entries))
     base = odd.commit(odd.tree([]), [], b"Launch\n")
@@ -326,6 +244,7 @@ def _many_folders(odd: Odd) -> None:
 KINDS: tuple[Callable[[Odd], None], ...] = (
     _directories_without_files, _one_file_in_many_places, _odd_names_and_modes, _odd_header, _odd_date_or_message,
     _objects_that_lie, _circles, _odd_refs, _many_folders,
+    *GIT_FOLDERS,
 )  # fmt: skip
 
 

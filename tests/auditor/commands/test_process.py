@@ -61,6 +61,32 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="this system has no files without names")
+def test_a_command_that_is_killed_leaves_no_part_of_a_file(tmp_path: Path) -> None:
+    place = tmp_path / "report.json"
+    place.write_text("before")
+    code = "import os, sys, pathlib\nfrom auditor.commands.process import output_file\n"
+    code += "with output_file(pathlib.Path(sys.argv[1])) as out:\n"
+    code += "    out.write('half' * 100_000)\n    out.flush()\n    os.kill(os.getpid(), 9)\n"
+    done = subprocess.run([sys.executable, "-c", code, str(place)], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == -9
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    assert place.read_text() == "before"
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_file_without_a_name_is_not_needed(nameless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    for text in ("one", "two"):
+        with output_file(tmp_path / "new") as out:
+            out.write(text)
+            out.flush()
+            assert text not in [path.read_text() for path in tmp_path.glob("new")]
+        assert (tmp_path / "new").read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
 def test_a_link_stays_one_and_a_device_is_written_to(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("before")
     (tmp_path / "link").symlink_to("real")

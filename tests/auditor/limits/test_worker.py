@@ -16,7 +16,7 @@ import pytest
 
 from auditor.limits.confine import loading
 from auditor.limits.model import LimitReached, Limits, WorkerDied, WorkerFailed
-from auditor.limits.worker import run
+from auditor.limits.worker import held_back, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,6 +61,20 @@ def test_what_a_library_takes_while_it_is_loaded_does_not_count() -> None:
         run(partial(loads, 600 << 20), AMPLE)
 
 
+def test_a_signal_waits_until_what_is_started_is_known() -> None:
+    done = []
+
+    def starts() -> None:
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            done.append("started")
+        done.append("not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        starts()
+    assert done == ["started"]
+
+
 def test_a_long_call_of_c_code_is_ended_too() -> None:
     start = time.monotonic()
     with pytest.raises(LimitReached, match="more than 1 s"):
@@ -85,7 +99,7 @@ PARENT = """
 import os, sys, time
 from auditor.limits.model import Limits
 from auditor.limits.scratch import Scratch
-from auditor.limits.worker import run
+from auditor.limits.worker import held_back, run
 
 def work():
     with Scratch("test") as scratch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pool_tasks
 import pytest
 
+from auditor.limits.scratch import sweep
 from auditor.queue.pool import in_order, run_many
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,11 +60,13 @@ def test_an_abandoned_iterator_leaves_no_process_behind() -> None:
     assert not multiprocessing.active_children()
 
 
-def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9 leaves the parent no time to say goodbye."""
     code = "import sys, pool_tasks\nfrom auditor.queue.pool import run_many\n"
     code += "list(run_many([sys.argv[1]], pool_tasks.writes_its_process, pool_tasks.failed, jobs=1, timeout=60))\n"
+    scratch = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))  # a socket's path may not be long
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(pool_tasks.__file__).parent), str(ROOT)])}
+    environment["TMPDIR"] = str(scratch)
     note = tmp_path / "process"
     parent = subprocess.Popen([sys.executable, "-c", code, str(note)], env=environment)
     try:
@@ -73,6 +77,9 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         parent.kill()
         parent.wait()
     _until(lambda: not _runs(worker))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    sweep()
+    scratch.rmdir()  # nothing is left in it
 
 
 def _until(true: Callable[[], bool], seconds: float = 20) -> None:
