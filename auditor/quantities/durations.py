@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from auditor.quantities.figures import NUMBER, Reading, after_decoration, figure_at, value_of
+from auditor.quantities.figures import NUMBER, SPACED, Reading, after_decoration, figure_at, value_of
 from auditor.quantities.units import scale_of_time, unit_at
 
 _CLOCK = re.compile(
@@ -17,7 +17,8 @@ _COMPACT = re.compile(
 _ISO = re.compile(r"P(?:(\d{1,3})D)?T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?(?![A-Za-z0-9])")
 # A number that is no part of a word, a date or a larger number.
 _START = re.compile(r"(?<![\w.,:/-])\d")
-_NEXT_PART = re.compile(r"\s{0,2}(?:,|and|&)?\s{0,2}")
+_PRIMES = re.compile(r"(?:(\d{1,2})[h\u00b0] ?)?(\d{1,3})['\u2032] ?([0-5]?\d(?:\.\d{1,3})?)(?:[\"\u2033]|'')")
+_NEXT_PART = re.compile(r"\s{0,2}(?:,|:|and|&)?\s{0,2}")
 
 
 def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
@@ -30,12 +31,20 @@ def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
     clock = _CLOCK.match(text, start)
     if clock and not text[start - 1 : start].isdigit():
         return _clock(clock)
+    primes = _PRIMES.match(text, start)
+    if primes:
+        hours, minutes, seconds = (float(part or 0) for part in primes.groups())
+        return Reading(hours * 3600 + minutes * 60 + seconds, start, primes.end(), "s")
     for pattern, least in ((_ISO, 1), (_COMPACT, 2)):
         parts = pattern.match(text, start)
         if parts and sum(part is not None for part in parts.groups()) >= least:
             days, hours, minutes, seconds = (float(part or 0) for part in parts.groups())
             return Reading(days * 86400 + hours * 3600 + minutes * 60 + seconds, start, parts.end(), "s")
-    number = figure_at(text, start)
+    spaced = SPACED.match(text, start)
+    if spaced and scale_of_time(unit_at(text, spaced.end())[0]) is not None:
+        number: Reading | None = Reading(value_of(spaced[0]), start, spaced.end())
+    else:
+        number = figure_at(text, start)
     if number is None or number.value is None:
         return number
     if not math.isfinite(number.value):

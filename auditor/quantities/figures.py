@@ -12,14 +12,14 @@ _DIGITS = (
 )
 _PLAIN = rf"(?:{_DIGITS}(?:\.\d{{0,25}})?|\.\d{{1,25}})(?:[eE][-+]?\d{{1,3}})?"
 # What follows a whole number: neither more digits nor a version, a decimal comma, a clock or a range.
-_WHOLE = r"(?!\d|[._:\u2013'-]\d|[xX][0-9a-fA-F])"
+_WHOLE = r"(?!\d|#|[._:\u2013'-]\d|[xX][0-9a-fA-F])"
 NUMBER = re.compile(
     rf"[-+\u2212]?(?:{_PLAIN}{_WHOLE}|(?:nan|inf(?:inity)?)(?![A-Za-z0-9_]))",
     re.IGNORECASE,
 )
 _BEGINS = re.compile(r"[-+\u2212]?\.?\d")
 _TOKEN = re.compile(r"[^\s|;)\]}]{0,200}")
-SPACED = re.compile(r"\d{1,3}(?: \d{3}){1,5}(?![\d.,:_]|\s?\d)")
+SPACED = re.compile(r"\d{1,3}(?: \d{3}){1,5}(?![\d.,:_]|\s?\d)")  # 15 988 293: only where a unit follows
 # numpy 2, torch and decimal print the type around the value; devices and dtypes come after it.
 _WRAPPER = re.compile(
     r"(?:[A-Za-z_]\w{0,20}\.){0,3}"
@@ -27,7 +27,7 @@ _WRAPPER = re.compile(
     r"[\[\"']{0,2}\s{0,3}"
 )
 _WRAPPED_END = re.compile(r"\s{0,3}[\]\"']{0,2}(?:,\s{0,3}[a-z_]{1,20}=[^,()]{0,60}(?:\([^()]{0,60}\))?){0,5}\s{0,3}\)")
-_DECORATION = re.compile(r"[\s*`~\u2248\"']{0,12}")
+_DECORATION = re.compile(r"[\s*`~\u2248\"']{0,12}(?:[(\[][\s*`~\u2248\"']{0,3})?(?:\+(?=\d))?")
 _SPREAD = re.compile(r"\s{0,3}(?:\u00b1|\+/-|\+-|\\pm)\s{0,3}")
 _UNCERTAINTY = re.compile(r"\(\d{1,3}\)")  # 1.1187(3): the spread of the last digits
 
@@ -51,7 +51,7 @@ class Reading:
 
 
 def after_decoration(text: str, at: int) -> int:
-    """Past blanks, quotes, asterisks and tildes."""
+    """Past blanks, quotes, asterisks and tildes, and one bracket."""
     match = _DECORATION.match(text, at)
     return match.end() if match else at
 

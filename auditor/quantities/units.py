@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _WORD = re.compile(r"(\s{0,3})([A-Za-z\u00b5\u03bc%]{1,20}\.?)")
 # Words that go on with the sentence, not with the figure.
@@ -52,6 +53,7 @@ _NO_UNIT = frozenset(
         "seeds",
     )
 )
+_IN_BRACKETS = re.compile(r"\s{0,2}[\[(]([A-Za-z\u00b5\u03bc]{1,12})[\])]")  # 640.1 [s]
 _PERCENT = re.compile(r"\s?%")
 _RATE = re.compile(r"\s{0,2}(?:/\s?[A-Za-z]|per\b(?! (?:run|seed|phase|rank|job)))")
 
@@ -63,11 +65,11 @@ SECONDS_OF = {
     "h": 3600.0, "H": 3600.0, "hr": 3600.0, "hrs": 3600.0, "hour": 3600.0, "hours": 3600.0,
     "d": 86400.0, "day": 86400.0, "days": 86400.0,
 }  # fmt: skip
-BYTES_OF = {
+BYTES_OF: Mapping[str, float] = {
     "b": 1, "byte": 1, "bytes": 1, "octet": 1, "octets": 1,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1024, "mib": 1024**2, "gib": 1024**3,
     "kilobyte": 10**3, "kilobytes": 10**3, "megabyte": 10**6, "megabytes": 10**6, "kibibytes": 1024,
-    "mebibyte": 1024**2, "mebibytes": 1024**2, "kbytes": 10**3, "mbytes": 10**6,
+    "bit": 0.125, "bits": 0.125, "mebibyte": 1024**2, "mebibytes": 1024**2, "kbytes": 10**3, "mbytes": 10**6,
 }  # fmt: skip
 
 
@@ -78,6 +80,9 @@ def unit_at(text: str, at: int) -> tuple[str, int, str]:
         return "%", percent.end(), "a percentage"
     word = _WORD.match(text, at)
     if word is None:
+        bracketed = _IN_BRACKETS.match(text, at)
+        if bracketed and (scale_of_time(bracketed[1]) is not None or bracketed[1].lower() in BYTES_OF):
+            return bracketed[1], bracketed.end(), ""
         return "", at, ""
     unit = word[2].rstrip(".")
     following = text[word.end() : word.end() + 1]

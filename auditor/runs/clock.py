@@ -7,14 +7,27 @@ import re
 from auditor.quantities import duration_at, find_durations
 from auditor.runs.draft import Draft, whole
 
-_TRAIN_TIME = re.compile(r"train(?:ing)?_time(?P<unit>_\w{1,10})?[\"']?\s{0,2}[:=]\s{0,4}(?=[\d.~(\"'nNtT])")
+_TRAIN_TIME = re.compile(
+    r"train(?:ing)?[_ ](?:wall_?)?time(?:(?P<unit>_\w{1,10})|\s?[(\[](?P<beside>\w{1,10})[)\]])?"
+    r"[\"']?\s{0,2}[:=]\s{0,4}(?=[^\s{])"
+)
 _AVERAGE = re.compile(r"(?:step_avg|ms_per_step|avg)\s{0,2}[:=]\s{0,4}(?=[\d.])")
 _STEP = re.compile(r"(?:\bstep\s{0,2}[: =]\s{0,8}|^)(\d{1,9})\s{0,2}/\s{0,2}(\d{1,9})\b")
 _STEP_ONLY = re.compile(r"\bstep\s{0,2}[: =]\s{0,8}(\d{1,9})\b")
 _BAR_SECONDS = re.compile(r"\|\s{0,4}(\d[^|]{0,20})$")
 _STOP_AT = re.compile(r"stopping early at step (\d{1,9})", re.IGNORECASE)
 _TRAINED_IN = re.compile(
-    r"(?:training|train loop|train) (?:complete|completed|done|finished|took|time|wall ?clock)", re.IGNORECASE
+    r"(?:training|train loop|train)(?: is| was)? "
+    r"(?:complete|completed|done|finished|ended|stopped|took|time|wall ?clock)"
+    r"|(?:finished|completed|done|stopped|ended) (?:with )?training",
+    re.IGNORECASE,
+)
+# The loop ends at the cap: what stands behind may be the cap itself, so it counts where it is the longest time told.
+_CAP_REACHED = re.compile(
+    r"stopping early|stopped early|early stop|wall-?_?\s?clock (?:cap|limit|budget)\b.{0,20}?\b(?:reached|hit|exceeded)"
+    r"|(?:reached|hit|exceeded) (?:the )?(?:wall-?_?\s?clock|time) (?:cap|limit|budget)"
+    r"|time (?:limit|budget) (?:reached|hit)",
+    re.IGNORECASE,
 )
 _EFFECTIVE = re.compile(r"effective\s{0,2}[:=]\s{0,2}(?=\d)")
 _RESERVE = re.compile(r"reserving\s{1,3}(?=\d)")
@@ -57,8 +70,10 @@ def read_step(draft: Draft, line_number: int, line: str) -> None:
 
 
 def _train_time(draft: Draft, line_number: int, line: str, match: re.Match[str]) -> float | None:
-    reading = duration_at(line, match.end(), default=(match["unit"] or "").strip("_"))
+    reading = duration_at(line, match.end(), default=(match["unit"] or match["beside"] or "").strip("_"))
     if reading is None:
+        if "stopping_early" in line:
+            draft.unread["training time"] = (line_number, f"{line[match.end() :].split()[0][:40]!r} is no time")
         return None
     if reading.value is None:
         draft.unread["training time"] = (line_number, f"{line[reading.start : reading.end]!r}: {reading.problem}")
@@ -80,12 +95,17 @@ def read_stop(draft: Draft, line_number: int, line: str) -> None:
     at = _STOP_AT.search(line)
     if at:
         draft.steps = int(at[1])
-        return
     done = _TRAINED_IN.search(line)
     if done and draft.stop_line is None:
         found = find_durations(line, done.end(), _REACH)
         if found:
             draft.stop_seconds, draft.stop_line = found[0].value, line_number
+        return
+    capped = _CAP_REACHED.search(line)
+    if capped and draft.stop_line is None and not draft.finished:
+        longest = max((d.value or 0.0 for d in find_durations(line, capped.end(), _REACH)), default=0.0)
+        if longest > (draft.step_seconds or draft.coarse_seconds or 0.0):
+            draft.step_seconds, draft.step_line = longest, line_number
 
 
 def read_budget(draft: Draft, line: str) -> None:

@@ -13,11 +13,18 @@ _KEY_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 _HIGHEST = 1000.0  # losses of a run that diverged are printed too
 _KEY_BOUND = 60  # characters of a figure's name that are looked at
 # Between the name of a figure and the figure: quotes, a unit in brackets, a sign, bold type.
-_SIGN = re.compile(r"[\"']?(?:\s{0,3}\([^()]{0,30}\))?[\"']?\s{0,3}([:=])?\s{0,16}\*{0,2}")
-_TIME = re.compile(
-    r"\b(?P<key>eval_time(?:_\w{1,8})?|ngram_eval_time|eval|elapsed|time|t)[\"']?\s{0,2}[:=]\s{0,3}(?=[\d.(\"'A-Za-z])"
+_SIGN = re.compile(
+    r"(?:_exact|_mean)?[\"']?(?:\s{0,3}\((?!\d)[^()]{0,30}\))?[\"']?\s{0,3}"
+    r"(?:(=>|->|:=|[:=\u2192\u2248~])|\|(?=\s))?\s{0,16}\*{0,2}"
 )
-_SURE = ("eval_time", "elapsed", "time")  # keys that can hold nothing but a time
+_TIME = re.compile(
+    r"\b(?P<key>eval_time(?:_\w{1,8})?|ngram_eval_time|eval_(?:seconds|secs|s|ms)|(?:elapsed|time|duration|took)(?:_\w{1,8})?"
+    r"|wall(?:_?clock)?(?:_?time)?(?:_(?:s|ms|seconds))?|eval|seconds|secs|dt|t)[\"']?\s{0,2}[:=]\s{0,3}(?=[^\s{])"
+)
+_SURE = ("eval_time", "eval_s", "elapsed", "time", "duration", "wall", "seconds", "secs")  # nothing but a time
+_OF_THE_RUN = re.compile(r"\bsteps\s?[:=]\s?\d{3}")  # a line that sums up the run times all of it
+# A time without a name: `in 96.4s`, `took 96.4s`, `(96.4s)` at the end.
+_ASIDE = re.compile(r"\b(?:in|took|after)\s{1,2}(?=[\d~])|[(\[](?=\d[^()\[\]]{0,20}[)\]]\s{0,3}$)")
 _STEP = re.compile(r"(?:step[: ]\s{0,8})?(\d{1,9})/(\d{1,9})[ |]")
 _STEP_ONLY = re.compile(r"\s{0,8}step[: =]\s{0,8}(\d{1,9})\b", re.IGNORECASE)
 _PROGRESS = re.compile(
@@ -31,7 +38,13 @@ _NOT_A_SCORE = re.compile(r"gain|gap|delta|improve|target|baseline|threshold|tol
 # Launchers sum a run up: `[RESULT] run=6fff | score=1.1900 | size=15,115,793B`.
 _SUMMARY = re.compile(r"\W{0,4}(?:final|result|summary|score)s?\b", re.IGNORECASE)
 _HIGHEST_SCORE = 8.0  # a byte has eight bits
-_PLAIN_KEYS = frozenset({"val_bpb", "bpb"})
+_NAMES = ("bpb", "bits per byte", "bits-per-byte", "bits_per_byte")
+_PLAIN_KEYS = frozenset({"val_bpb", *_NAMES})
+# What a final line prints where a figure should be: `None`, `N/A`, `1,0409`. Other words are no result.
+_NO_FIGURE = re.compile(
+    r"(?<![\w.])(?:val[_/ ]?)?bpb[\"']?\s?[:=]\s{0,3}"
+    r"(?P<token>[-+]?\d[\w.,#()]{1,30}|(?:None|null|N/?A|n/a|-?NaN\S{0,8}|\?{1,3}|-{2,3})(?![\w{]))"
+)
 
 
 def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
@@ -41,9 +54,9 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
     """
     if "running_bpb" in line:
         return None  # progress
-    found = _figure(line, "bpb") or _summed_up(line)
+    found = next((figure for name in _NAMES if (figure := _figure(line, name)) is not None), None) or _summed_up(line)
     if found is None:
-        return None
+        return _without_figure(line_number, line)
     key, value, start = found
     step = _STEP.match(line) or _STEP_ONLY.match(line)
     if step is None and (_PROGRESS.search(line) or _FORMAT.search(line, 0, start)):
@@ -62,6 +75,17 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
         printed="" if math.isfinite(value) else str(value),
         unread=unread,
     )
+
+
+def _without_figure(line_number: int, line: str) -> Evaluation | None:
+    """A final line whose figure is none that can be read: the run's final evaluation all the same."""
+    match = _NO_FIGURE.search(line)
+    if match is None or match["token"].lstrip("+-").isdigit():
+        return None
+    if _STEP.match(line) or _STEP_ONLY.match(line) or _PROGRESS.search(line) or _FORMAT.search(line):
+        return None
+    label = _label(line[: match.start()], "val_bpb")
+    return Evaluation(line_number, label, None, None, printed=match["token"]) if label else None
 
 
 def _summed_up(line: str) -> tuple[str, float, int] | None:
@@ -129,9 +153,13 @@ def _seconds(after: str, is_step: bool) -> tuple[float | None, str]:
         return None, ""  # train_time belongs to training
     best: float | None = None
     unread = ""
+    of_the_run = _OF_THE_RUN.search(after) is not None
     for match in _TIME.finditer(after):
         key = match["key"]
-        reading = duration_at(after, match.end(), default=unit_of_name(key) or ("" if key in _SURE else "s"))
+        if of_the_run and "eval" not in key:
+            continue
+        named = unit_of_name(key) or ("s" if key in ("seconds", "secs") else "")
+        reading = duration_at(after, match.end(), default=named or ("" if key.startswith(_SURE) else "s"))
         if reading is None:
             continue
         if reading.value is None:
@@ -141,6 +169,10 @@ def _seconds(after: str, is_step: bool) -> tuple[float | None, str]:
         if key.startswith("eval_time"):
             return reading.value, ""
         best = reading.value if best is None else best
+    if best is None and not unread and not of_the_run:
+        aside = _ASIDE.search(after)
+        reading = duration_at(after, aside.end()) if aside else None
+        best = reading.value if reading is not None else None
     return best, "" if best is not None else unread
 
 

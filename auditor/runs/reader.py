@@ -52,9 +52,9 @@ def _read_evaluation(draft: Draft, number: int, line: str) -> None:
 
 # A reader is only asked about lines that hold one of its words (lower case): the patterns are never tried on the rest.
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
-    (("bpb", "score="), _read_evaluation),
+    (("bpb", "score=", "per byte", "per-byte", "per_byte"), _read_evaluation),
     (("step", "train_loss", "val_loss"), clock.read_step),
-    (("stopping early", "training", "train "), clock.read_stop),
+    (("stopping early", "training", "train ", "clock", "time "), clock.read_stop),
     (("effective=", "reserving"), _without_number(clock.read_budget)),
     (("burst", "finetun", "fine-tun", "fine_tun", "post_train", "post-train", "phase"), clock.read_burst),
     (("hessian", "calib", "gptq:generated"), phases.read_calibration),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from auditor.quantities import Reading, size_at
+from auditor.quantities import Reading, size_at, unit_of_name
 from auditor.runs.draft import Draft, Size
 
 _TOTAL = re.compile(
-    r"total[ _](?:[a-z0-9]{1,20}[ _])?submission(?:[ _]size)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=[\d.~*])",
+    r"total[ _](?:[a-z0-9]{1,20}[ _])?submission(?:[ _]size)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=[\d.~*a-z])",
     re.IGNORECASE,
 )
 _OTHER_TOTAL = re.compile(
     # Names that speak of bytes need no unit; "budget:15993853/16000000" has its total first.
-    r"(?:total_artifact_bytes|total_submission(?:_size)?(?:_bytes)?|(?:final_)?submission_(?:bytes|size(?:_bytes)?)"
-    r"|artifact_bytes|total_bytes|total_size|\bartifact(?: size)?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?"
-    r"\s{0,3}[:=]\s{0,12}(?=\d)",
+    r"(?:total_artifact_bytes|total_submission(?:_size)?(?:_bytes)?"
+    r"|(?:final_)?submission[_ ](?:bytes|size(?:[_ ]bytes)?)"
+    r"|artifact_(?:bytes|mb|kb)|total_bytes|bytes_total|total_size(?:_(?:bytes|mb))?|\bsubmission"
+    r"|\bartifact(?: size)?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?\s{0,3}[:=]\s{0,12}(?=\d)"
+    r"|\b(?:submission_bytes|(?:final|compressed|total) artifact)\s{1,3}(?=\d)",
     re.IGNORECASE,
 )
 _TOTAL_WITH_UNIT = re.compile(
@@ -30,12 +32,12 @@ _CODE = re.compile(
 _PART = re.compile(
     r"(?<![\w.])(?:(?P<total>total(?:_artifact_bytes|_submission(?:_size)?(?:_bytes)?|_bytes|_size)?)"
     r"|(?P<model>(?:compressed_)?model(?:_bytes|_size)?|payload(?:_bytes)?|artifact(?:_bytes|_size)?)"
-    r"|(?P<code>code(?:_bytes|_size)?))[\"']?\s{0,2}[:=]\s{0,12}(?=\d)",
+    r"|(?P<code>code(?:_bytes|_size)?))(?:[\"']?\s{0,2}[:=]\s{0,12}(?=\d)|\s(?=\d{4}))",
     re.IGNORECASE,
 )
 # `15.79MB model + 0.01MB code = 15.80/16.00MB`, `15806940 bytes + 11562 code = 15818502 total`.
 _SUM_SIGN = re.compile(r"\s{0,3}(?:model|artifact|payload|weights)?\s{0,3}\+\s{0,3}(?=\d)", re.IGNORECASE)
-_EQUALS = re.compile(r"\s{0,3}(?:bytes )?code\s{0,3}=\s{0,3}(?=\d)", re.IGNORECASE)
+_EQUALS = re.compile(r"\s{0,3}(?:(?:bytes )?code\s{0,3})?=\s{0,3}(?=\d)", re.IGNORECASE)
 _DIGIT = re.compile(r"(?<![\w.,/])\d")
 # "total_bytes" alone may be of anything: the validation text has bytes too.
 _OF_ARTIFACT = re.compile(r"artifact|submission|size|model|code|compress|payload|limit|budget|\bcap\b", re.IGNORECASE)
@@ -43,6 +45,7 @@ _UNPACKED = ("raw", "fp32", "bf16", "uncompressed")
 _SMALLEST = 100_000  # bytes of an artifact
 _SMALLEST_CODE, _LARGEST_CODE = 9, 10_000_000
 _KEPT = 50
+_ROUNDED = 0.02  # a megabyte may be meant as 2**20 bytes beside the exact size, but for that they agree
 
 
 def read_sizes(draft: Draft, line_number: int, line: str) -> None:
@@ -51,7 +54,8 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         return  # a format string
     total = _TOTAL.search(line)
     if total:
-        _keep(draft, draft.totals, _codec(total[1]), line_number, line, size_at(line, total.end(), "bytes"))
+        unit = unit_of_name(total[0].rstrip(": "), size=True)
+        _keep(draft, draft.totals, _codec(total[1]), line_number, line, _precise(line, total.end(), unit))
     model = _MODEL.search(line)
     if model:
         _keep(draft, draft.models, _codec(model[1]), line_number, line, size_at(line, model.end(), "bytes"))
@@ -66,6 +70,16 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         if found is not None and found.amount > _SMALLEST and (found.exact or draft.trained):
             draft.other_totals.append(Size(found.amount, line_number, found.exact))
             del draft.other_totals[:-_KEPT]
+
+
+def _precise(line: str, at: int, unit: str) -> Reading | None:
+    """The size at a place, in the unit of its name or bytes; `15.82 MB (15,818,899 bytes)` is the exact one."""
+    reading = size_at(line, at, unit or "bytes")
+    if reading is None or reading.exact or not reading.value:
+        return reading
+    exact = size_at(line, reading.end)
+    close = exact is not None and exact.value is not None and abs(exact.value / reading.value - 1) < _ROUNDED
+    return exact if close and exact is not None and exact.exact else reading
 
 
 def _bytes(reading: Reading | None, line_number: int = 0) -> Size | None:
@@ -129,7 +143,7 @@ def _other_total(line: str) -> Size | None:
     if match is not None:
         if match[0].lower().startswith("total_bytes") and not _OF_ARTIFACT.search(line):
             return None
-        return _bytes(size_at(line, match.end(), "bytes"))
+        return _bytes(_precise(line, match.end(), unit_of_name(match[0].rstrip(" :="), size=True)))
     match = _TOTAL_WITH_UNIT.search(line)
     return _bytes(size_at(line, match.end())) if match else None
 

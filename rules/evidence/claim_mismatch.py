@@ -100,8 +100,11 @@ def _not_finite(facts: Facts) -> list[Finding]:
         final = run.not_finite
         if final is not None:
             label = f"`{final.label}`" if final.label else "the last line"
-            message = f"the final evaluation of {name(run)}, {label}, printed {final.printed}: it has no final score"
-            findings.append(Finding(ID, Outcome.VIOLATION, message, place(run, final.line)))
+            message = f"the final evaluation of {name(run)}, {label}, printed {final.printed}: "
+            unread = final.printed.lstrip("+-")[:1].isdigit()
+            message += "no number that is understood" if unread else "it has no final score"
+            outcome = Outcome.WARNING if unread else Outcome.VIOLATION
+            findings.append(Finding(ID, outcome, message, place(run, final.line)))
     return findings
 
 

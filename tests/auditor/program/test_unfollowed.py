@@ -47,7 +47,8 @@ ALWAYS = {
     "text from outside": 'exec(open("/elsewhere/more.txt").read())',
     "import from outside": 'import importlib\nimportlib.import_module(open("x.cfg").readline())',
     "script from outside": 'import runpy\nrunpy.run_path("/elsewhere/x.py")',
-    "script from outside, by a loader": 'import importlib.util as u\ns = u.spec_from_file_location("x", "/elsewhere/x.py")\n'
+    "script from outside, by a loader": "import importlib.util as u\n"
+    's = u.spec_from_file_location("x", "/elsewhere/x.py")\n'
     "u.module_from_spec(s)",
     "program": 'import subprocess\nsubprocess.run(["./polish"])',
     "loss replaced": "plain = F.cross_entropy\nF.cross_entropy = lambda a, b, **k: plain(a, b, **k) * 0.9",

@@ -125,4 +125,5 @@ def test_figures_are_finite() -> None:
     )
     for run in read_log("a.log", text + " eval_time:3ms"):
         assert run.val_bpb is None or run.val_bpb == run.val_bpb
-        assert run.train_seconds == pytest.approx(0.005)
+        assert run.train_seconds is None  # the last time is none: it may be longer than all that came before
+        assert run.unread == ("training time",)
