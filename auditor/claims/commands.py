@@ -32,6 +32,7 @@ _MAX_LINES = 5_000
 _OPTIONS_WITH_VALUE = frozenset(
     {"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"}
 )
+_LONGEST = 2_000  # characters of a value
 
 
 def read_readme_commands(text: str, path: str) -> list[Command]:
@@ -191,9 +192,8 @@ def _assign(word: str, exported: dict[str, str]) -> None:
 
 def _expand(value: str, known: dict[str, str]) -> str:
     """References to variables that are known, and defaults of those that are not; the rest stays as written."""
-    value = value[:2_000]
-    value = _DEFAULT.sub(lambda m: known.get(m[1], m[2]), value)
-    return _REFERENCE.sub(lambda m: known.get(m[1] or m[2], m[0]), value)
+    value = _DEFAULT.sub(lambda m: known.get(m[1], m[2]), value[:_LONGEST])[:_LONGEST]
+    return _REFERENCE.sub(lambda m: known.get(m[1] or m[2], m[0]), value)[:_LONGEST]  # A=$A$A doubles
 
 
 def _run(words: list[str], environment: dict[str, str], statement: str, where: str) -> Command | None:

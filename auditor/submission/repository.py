@@ -9,8 +9,10 @@ configuration of its own.
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -97,9 +99,13 @@ def locate(path: Path) -> Layout | None:
     if not path.is_dir():
         return None
     path = path.resolve()
+    for folder in (path, path / ".git"):
+        _check_files(folder)
     # The ceiling keeps git from adopting a repository that merely surrounds the path.
     env = _environment() | {"GIT_CEILING_DIRECTORIES": str(path.parent)}
     ask = [
+        "--git-path",
+        "refs",
         "--git-path",
         "objects",
         "--git-path",
@@ -115,10 +121,37 @@ def locate(path: Path) -> Layout | None:
             return None
         raise SubmissionError(f"{path}: git cannot read this repository ({answer.words})")
     lines = os.fsdecode(answer.out).splitlines()
-    if len(lines) != 5:
+    if len(lines) != 6:
         return None
-    sparse = (path / lines[2]).is_file()
-    return Layout(path, path / lines[0], path / lines[1], lines[3] == "true", lines[4], sparse)
+    refs, objects, shallow, sparse = (path / line for line in lines[:4])
+    _check_refs(refs)
+    return Layout(path, objects, shallow, lines[4] == "true", lines[5], sparse.is_file())
+
+
+# What git reads before it says anything.
+_READ_FIRST = ("HEAD", "config", "commondir", "gitdir", "packed-refs", "shallow", "index", "objects/info/alternates")
+
+
+def _check_files(folder: Path) -> None:
+    """Raises SubmissionError for a pipe or a device where git expects a file: it would wait, or read for ever."""
+    for name in _READ_FIRST:
+        with suppress(OSError):
+            mode = (folder / name).stat().st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise SubmissionError(f"{folder}: {name} is no file: the repository is not read")
+
+
+def _check_refs(folder: Path) -> None:
+    """Raises SubmissionError where a ref is a link to a folder, which git would search to its end, or a pipe."""
+    waiting = [folder]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif not entry.is_file() and (not entry.is_symlink() or entry.is_dir()):
+                    name = printable(os.fsencode(os.path.relpath(entry.path, folder)))
+                    raise SubmissionError(f"{folder.parent}: refs/{name} is no ref: the repository is not read")
 
 
 class Repository:

@@ -52,6 +52,16 @@ def test_what_grows_is_bounded(kind: str, where: str) -> None:
     assert time.process_time() - start < 40
 
 
+def test_variables_of_a_command_that_double_are_bounded() -> None:
+    files = {**folder(), "run.sh": "export A=ab\n" + "export A=$A$A\n" * 60 + "B=${C:-$A$A} torchrun train_gpt.py\n"}
+    tracemalloc.start()
+    try:
+        gather(loaded(files), {}, strict=True)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_texts_of_ordinary_length_stay_known() -> None:
     settings = "prefix = '/'.join(['data', 'x'.zfill(4), f'{1}'.replace('1', 'fineweb_val')])\n"
     facts = gather(loaded(folder(script(settings=settings))), {}, strict=True)

@@ -464,3 +464,23 @@ def test_a_clone_leaves_nothing_behind(repo: Repo, tmp_path: Path, monkeypatch: 
         assert list(scratch.iterdir())
     assert not list(scratch.iterdir())
     assert (repo.git("status", "--porcelain"), repo.git("for-each-ref")) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this system's folders")
+@pytest.mark.parametrize("name", ["HEAD", "config", "packed-refs", "shallow", "refs/pull/9/head"])
+def test_a_pipe_in_the_git_folder_is_not_waited_for(repo: Repo, name: str) -> None:
+    repo.pull_request(7, record("2026-04-01_New"), "Record: new thing")
+    place = repo.path / ".git" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    with pytest.raises(SubmissionError, match=rf"{name} is no (file|ref): the repository is not read"):
+        Clone(repo.path)
+
+
+def test_a_ref_that_is_a_link_out_of_the_repository_is_not_followed(repo: Repo, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "main").write_text(repo.head() + "\n")
+    (repo.path / ".git" / "refs" / "heads" / "out").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SubmissionError, match="refs/heads/out is no ref"):
+        Clone(repo.path)
