@@ -127,6 +127,8 @@ def _settings(
             continue
         if switch.kind == "constant":
             constants[switch.name] = new
+            # A script may read a field by a name that it makes of it: `environ.get(field.name.upper())`.
+            environment.setdefault(key, str(new))
         else:
             environment[switch.name] = str(new)
         changed.append(Shrunk(switch.name, str(value), str(new)))

@@ -183,6 +183,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r".*(START_STEP|_AT_STEP|START_ITER)", _cap(lambda s: 1)),
     (r"TRAIN_BATCH_(TOKENS|SIZE)|(TOTAL_)?BATCH_(SIZE_)?TOKENS|TOTAL_BATCH_SIZE|GPTQ_CALIB_BATCH_TOKENS", _train_batch),
     (r"(VAL|EVAL)_BATCH_(SIZE|TOKENS)", _val_batch),
+    (r"(EXPECTED|NUM|TOTAL)_VAL_TOKENS|VAL_TOKENS_EXPECTED", _cap(lambda s: s.stream - 1)),
     (r"VAL_LOSS_EVERY|VAL_EVERY|EVAL_EVERY|CHECKPOINT_EVERY|SAVE_EVERY", _never),
     (r"(SWA|EMA|LAWA|LATE_SWA)_(EVERY|FREQ|INTERVAL)(_N_STEPS)?", _every),
     ("|".join(_WIDTH_NAMES), _width),

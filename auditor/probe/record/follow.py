@@ -33,6 +33,8 @@ _TIMES = _names("mul multiply __mul__ __rmul__ mul_ __imul__ multiply_")
 _OVER = _names("div divide true_divide __truediv__ div_ __itruediv__ divide_ __div__")
 _PLUS = _names("add __add__ __radd__ add_ __iadd__")
 _MINUS = _names("sub subtract __sub__ sub_ __isub__")
+FEW = 64  # figures that are kept, or cross between torch and Python, in one tensor
+IN_PLACE = _names("add_ __iadd__ sub_ __isub__")
 _RESET = _names("zero_ fill_")
 _INTO = _names("__setitem__ index_put_ index_copy_ scatter_ masked_scatter_ index_add_ scatter_add_ copy_")
 
@@ -162,6 +164,8 @@ class Follower:
             return None  # of a list of tensors; a number is the mode's business
         if len(args) == 2 and out.numel() == 1 and self._adds_up(name, args):
             return self._plus(args[0], args[1], kwargs.get("alpha", 1), -1.0 if name in _MINUS else 1.0, before)
+        if len(args) == 2 and name in _PLUS | _MINUS and self._holds_totals(args, out):
+            return self._plus_each(args, kwargs.get("alpha", 1), -1.0 if name in _MINUS else 1.0, before)
         return self._own(operands(args, kwargs), out)
 
     def _adds_up(self, name: str, args: Any) -> bool:
@@ -207,6 +211,39 @@ class Follower:
                 return None
             terms.append((scalar.node, scalar.factor * factor))
         return Scalar(self.mirrors.tape.sum(terms, constant))
+
+    def _holds_totals(self, args: Any, out: Tensor) -> bool:
+        """Whether these are a few running totals in one tensor (`sums += torch.stack((nats, tokens, bytes))`)."""
+        if out.numel() > FEW or any(not isinstance(a, Tensor) or a.shape != out.shape for a in args):
+            return False
+        mirrors = [self.mirrors.get(a) for a in args]
+        return any(isinstance(m, Mirror) and bool((m.ids <= -2).any()) for m in mirrors)
+
+    def _plus_each(self, args: Any, alpha: Any, sign: float, before: Any) -> Mirror:
+        """Sums of the elements: each with what it is made of, those that are made of no row without."""
+        held = [args[0] if before is None else before, args[1]]
+        parts = list(zip(*(self._parts(a, h) for a, h in zip(args, held, strict=True)), strict=True))
+        ids = []
+        for (left, constant), (right, more) in parts:
+            factor = sign * float(alpha)
+            terms = [] if left is None else [(left.node, left.factor)]
+            terms += [] if right is None else [(right.node, right.factor * factor)]
+            ids.append(-2 - self.mirrors.tape.sum(terms, constant + factor * more) if terms else -1)
+        return Mirror(torch.tensor(ids, dtype=torch.int64).reshape(args[0].shape))
+
+    def _parts(self, tensor: Tensor, held: Tensor) -> list[tuple[Scalar | None, float]]:
+        """Of each element what it is made of, or its value where that is nothing that is followed."""
+        values, mirror = held.detach().reshape(-1), self.mirrors.get(tensor)
+        if not isinstance(mirror, Mirror):
+            return [(None, float(value)) for value in values.double().numpy()]
+        weights = torch.ones(mirror.ids.shape, dtype=torch.float64) * mirror.weight
+        found: list[tuple[Scalar | None, float]] = []
+        for value, number, weight in zip(values, mirror.ids.reshape(-1), weights.reshape(-1), strict=True):
+            scalar = (
+                self.mirrors.total(value, Mirror(number, weight, mirror.own), self.site()) if number != -1 else None
+            )
+            found.append((scalar, float(value.double().numpy()) if scalar is None else 0.0))
+        return found
 
     def _own(self, tensors: list[Any], out: Tensor) -> Mirror | Scalar | None:
         """Any other elementwise operation: the rows stay, the values are the result's."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from auditor.probe.record.arrays import Arrays
-from auditor.probe.record.follow import Follower
+from auditor.probe.record.follow import FEW, IN_PLACE, Follower
 from auditor.probe.record.losses import SMALLEST_VOCABULARY, Losses
 from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
 from auditor.probe.record.tape import Tape
@@ -42,7 +42,7 @@ class Recording(TorchFunctionMode):
         before = None
         known = self.mirrors.of or self.mirrors.numbers
         concerned = bool(known) and self.follower.concerns(args, kwargs)
-        if concerned and name.endswith("_") and args and id(args[0]) not in self.mirrors.of:
+        if concerned and args and (name in IN_PLACE or (name.endswith("_") and id(args[0]) not in self.mirrors.of)):
             before = self._copy(args[0])
         out = func(*args, **(kwargs or {}))
         if concerned or (name in _STARTS and (name != "__getitem__" or _is_pair(args[1]))):
@@ -71,7 +71,7 @@ class Recording(TorchFunctionMode):
                 self.mirrors.put(out, None)
 
     def _copy(self, value: Any) -> Any:
-        if not isinstance(value, Tensor) or value.numel() > 1:
+        if not isinstance(value, Tensor) or value.numel() > FEW:
             return None
         with torch._C.DisableTorchFunction(), torch.inference_mode(False), torch.no_grad():
             return value.detach().clone()
@@ -105,7 +105,7 @@ class Recording(TorchFunctionMode):
         given = args[0]
         if isinstance(mirror := self.mirrors.get(given), Scalar):
             self.mirrors.put(out, mirror)
-        elif type(given) in (list, tuple) and out.dim() == 1 and len(given) <= _FEW:
+        elif type(given) in (list, tuple) and out.dim() == 1 and len(given) <= FEW:
             numbers = [self.mirrors.number(v) for v in given]
             if any(numbers):
                 ids = [-1 if n is None else self.mirrors.reference(n) for n in numbers]
@@ -120,7 +120,7 @@ class Recording(TorchFunctionMode):
         if isinstance(mirror, Mirror) and name in ("numpy", "__array__"):
             self.arrays.left_torch(mirror, out)
             return
-        if isinstance(mirror, Mirror) and name == "tolist" and tensor.dim() == 1 and len(out) <= _FEW:
+        if isinstance(mirror, Mirror) and name == "tolist" and tensor.dim() == 1 and len(out) <= FEW:
             for i, number in enumerate(out):
                 element = self.mirrors.total(
                     tensor[i], Mirror(mirror.ids[i], _at(mirror.weight, i), mirror.own), self.site()
@@ -141,7 +141,6 @@ def _at(weight: float | Tensor, i: int) -> float | Tensor:
     return weight[i] if isinstance(weight, Tensor) and weight.dim() else weight
 
 
-_FEW = 64  # figures that cross between torch and Python in one list
 _FROM_NUMBERS = frozenset(["tensor", "as_tensor", "scalar_tensor"])
 _STARTS = (
     frozenset(["cross_entropy", "nll_loss", "gather", "take_along_dim", "__getitem__"]) | _BACKWARD | _FROM_NUMBERS

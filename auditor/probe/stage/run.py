@@ -40,7 +40,7 @@ def perform(argument: bytes, channel: Channel) -> None:
     if watch is not None:
         watch.install()
     recorder, instrument = _recorder(job, channel)
-    out = _capture(recorder.printed)
+    out, errors = _capture(recorder.printed)
     try:
         end = _execute(job, instrument, getattr(recorder, "seen", None))
     finally:
@@ -52,7 +52,7 @@ def perform(argument: bytes, channel: Channel) -> None:
     if end is None:
         channel.send(encode("ended"))
     else:
-        channel.send(_failure(end, job.root, out))
+        channel.send(_failure(end, job.root, (errors.last or out.last or [""])[-1]))
 
 
 def _smoke_watch(job: Job) -> Any:
@@ -92,12 +92,11 @@ def _stream(job: Job) -> Any:
     return numpy.fromfile(found[0], dtype="<u2", offset=1024) if found else None
 
 
-def _capture(on_line: Callable[[str], None]) -> Printed:
-    out = Printed(sys.stdout, on_line)
-    errors: Any = Printed(sys.stderr, on_line)
+def _capture(on_line: Callable[[str], None]) -> tuple[Printed, Printed]:
+    out, errors = Printed(sys.stdout, on_line), Printed(sys.stderr, on_line)
     system: Any = sys
     system.stdout, system.stderr = out, errors
-    return out
+    return out, errors
 
 
 def _execute(job: Job, instrument: source.Instrument | None, seen: Any) -> BaseException | None:
@@ -115,7 +114,8 @@ def _execute(job: Job, instrument: source.Instrument | None, seen: Any) -> BaseE
     return None
 
 
-def _failure(error: BaseException, root: str, out: Printed) -> bytes:
+def _failure(error: BaseException, root: str, said: str) -> bytes:
+    """`said`: the last line that was printed, of the errors where there are any."""
     where = [
         (os.path.relpath(frame.filename, root), frame.lineno or 0, frame.name)
         for frame in traceback.extract_tb(error.__traceback__)
@@ -125,7 +125,7 @@ def _failure(error: BaseException, root: str, out: Printed) -> bytes:
     source = linecache.getline(os.path.join(root, path), line).strip()[:2_000] if where else ""
     message = " ".join(str(error).split())[:600]
     if isinstance(error, SystemExit):
-        message = f"exit status {message}; last line printed: {out.last[-1] if out.last else ''}"
+        message = f"exit status {message}; last line printed: {said}"
     return encode(
         "failure", error=type(error).__name__, message=message, path=path, line=line, frames=where, source=source
     )

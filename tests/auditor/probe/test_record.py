@@ -65,6 +65,8 @@ SUMS = {
     "a mean times a count": "(nll[:32].mean() * 32).item()",
     "a buffer": "buffer(nll).sum().item()",
     "a stack of sums": "torch.stack([nll[:16].sum(), nll[16:32].sum()]).sum().item()",
+    "totals in one tensor": "totals(nll[:16], nll[16:32]).tolist()[0]",
+    "totals in one tensor, in place": "totals(nll[:16], nll[16:32], True).tolist()[0]",
     "numpy": "float(np.where(np.arange(64) % 2 == 0, nll.numpy(), 0.0)[::2].sum())",
     "masked_select": "nll.masked_select(torch.arange(64) < 32).sum().item()",
     "chunks": "sum(c.sum().item() for c in nll.chunk(4)[:2])",
@@ -81,6 +83,15 @@ def test_exactly_the_rows_of_a_sum_are_known(name: str, tmp_path: Path) -> None:
 def buffer(losses):
     held = torch.zeros(100)
     held[10:42] = losses[:32]
+    return held
+def totals(first, second, in_place=False):
+    held = torch.tensor([0.0, 7.0])
+    for part in (first, second):
+        more = torch.stack([part.double().sum(), torch.tensor(16.0).double()]).float()
+        if in_place:
+            held += more
+        else:
+            held = held + more
     return held
 x, y = pair(0, 64)
 with torch.no_grad():

@@ -47,6 +47,7 @@ def made(tmp_path: Path, script: str, plan: Plan | None = None, log: str = ""):
         ("MAX_WALLCLOCK_SECONDS", "600.0", 0),
         ("--train-seq-len", 2048, 64),
         ("train_seq_len", 2048, 64),
+        ("EXPECTED_VAL_TOKENS", 45_516_800, 2048),  # a script refuses a part of the validation set
     ],
 )
 def test_sizes_are_shrunk(name, value, expected):
@@ -128,6 +129,27 @@ def test_constants_are_shrunk_where_they_stand(tmp_path):
     result = made(tmp_path, "ITERATIONS = 5000\nMODEL_DIM = 2 * 256\nNUM_LAYERS = 9\nprint(ITERATIONS)\n")
     assert result.job.constants["ITERATIONS"] == 2
     assert "NUM_LAYERS" not in result.job.constants
+
+
+def test_fields_read_by_a_name_that_is_computed_get_their_small_value(tmp_path):
+    """A preset may name other values than the fields' own; the environment beats both."""
+    script = """
+import os
+from dataclasses import dataclass, fields, replace
+
+@dataclass
+class Config:
+    iterations: int = 20000
+
+def small():
+    return Config(iterations=300)
+
+config = small()
+for field in fields(Config):
+    if field.name.upper() in os.environ:
+        config = replace(config, **{field.name: int(os.environ[field.name.upper()])})
+"""
+    assert made(tmp_path, script).job.environment["ITERATIONS"] == "2"
 
 
 def test_paths_of_a_log_lead_below_the_working_directory(tmp_path):
