@@ -88,7 +88,7 @@ def _may_be_log(path: str) -> bool:
 def read_log(path: str, text: str) -> tuple[Run, ...]:
     """The runs in one text; empty where it is no training log. Time is linear in its length."""
     framed = log_lines(text)
-    streams: dict[int, list[Line]] = {0: list(enumerate(framed.lines, 1))}
+    streams: dict[int, list[Line]] = {0: list(framed.numbered())}
     if framed.streams is not None:
         every, streams = streams[0], {}
         for stream, numbered in zip(framed.streams, every, strict=True):

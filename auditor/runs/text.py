@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-from auditor.runs.framing import Framed, unframe
+from auditor.runs.framing import unframe
 
 # Longer lines are cut before anything is matched: no figure that a trainer prints stands behind this column.
 MAX_LINE = 2_000
@@ -17,51 +20,100 @@ _ANSI = re.compile(
     r"\x1b(?:\[[0-9;:?<=>]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[@-Z\\^_]|[()][0-9A-B])"
 )
 # A progress bar at the start of a line: `val:  93%|####  | 1680/1893 [00:52<00:08, 6.05it/s]`.
-_BAR = re.compile(r"[^|\r]{0,80}?\d{1,3}%\s?\|[^|]{0,400}\|[^\[\r]{0,60}\[[^\]\r]{0,120}\]?")
+_BAR = re.compile(
+    r"[^|\r]{0,80}?\d{1,3}%\s?\|[^|]{0,400}\|[^\[\r]{0,60}\[[^\]\r]{0,120}\]?"
+    r"|\s{0,8}\d{1,9}/\d{1,9} \[[=>.#-]{4,200}\](?: - ETA: [\w:]{1,12})?"
+)
 _OTHER_BAR = re.compile(
     r"\s{0,8}(?:[^\[\r]{0,40}\[[#=>.\s-]{4,200}\]|.{0,40}[\u2588\u2501\u2592\u2591]{2,200})[\s\d/%.:,<>a-z-]{0,80}$"
 )
 
+# A bar behind what was printed, and a share of the work in front of it, without a blank between.
+_BAR_BEHIND = re.compile(
+    r"(?:[A-Za-z]\w{0,20}:)?\s{0,4}\d{1,3}%\|[^|]{0,400}\|[^\[\r]{0,60}\[[^\]\r]{0,120}\]?\s{0,9}$"
+)
+_TOLD = re.compile(r"[A-Za-z .:]{1,30}\d{1,3}(?:\.\d{1,2})?%(?=[a-z]{3})")
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+
 Line = tuple[int, str]  # 1-based number in the file, text
 
 
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """What a log says, line by line, without what wraps it.
+
+    `lines` has one entry for each line of the file; more where carriage returns made several, and `numbers` then tells
+    which line each is from. `streams` tells the writer of each, where there are several.
+    """
+
+    lines: list[str]
+    numbers: list[int] | None = None
+    streams: list[int] | None = None
+
+    def numbered(self) -> Iterator[Line]:
+        return zip(self.numbers, self.lines, strict=True) if self.numbers is not None else enumerate(self.lines, 1)
+
+    def between(self, first: int, last: int) -> list[str]:
+        """The texts of the file's lines `first` to `last`, counted from 1; what lies outside is left out."""
+        if self.numbers is None:
+            return self.lines[max(0, first - 1) : max(0, last)]
+        return self.lines[bisect_left(self.numbers, first) : bisect_right(self.numbers, last)]
+
+
 @lru_cache(maxsize=4)
-def log_lines(text: str) -> Framed:
-    """The lines of a log without what wraps them, as many as it has; line N of the file is `lines[N - 1]`."""
-    return unframe([clean(line) for line in split_lines(text)])
+def log_lines(text: str) -> LogLines:
+    physical = split_lines(text)
+    numbers: list[int] | None = None
+    if "\r" in text or "\x08" in text:
+        numbers, parts = [], []
+        for number, line in enumerate(physical, 1):
+            for part in _parts(line):
+                numbers.append(number)
+                parts.append(part)
+        numbers, physical = numbers if len(parts) > len(physical) else None, parts
+    framed = unframe([clean(line) for line in physical])
+    return LogLines(framed.lines, numbers, framed.streams)
 
 
 def split_lines(text: str) -> list[str]:
-    """Lines as editors number them (LF, CRLF; CR where there is nothing else); a lone CR stays inside its line."""
-    return text.split("\n") if "\n" in text else text.split("\r")
+    """Lines as editors number them (LF, CRLF; others where there is no LF); a lone CR stays inside its line."""
+    if "\n" in text:
+        return text.split("\n")
+    return text.split("\r") if "\r" in text else text.splitlines()
 
 
 def clean(line: str) -> str:
-    """The line as a terminal leaves it: without colours, and without what a progress bar printed over."""
-    if "\x08" in line:
-        line = re.sub("\x08{1,400}", "\r", line)
-    if "\r" in line:
-        line = _last_written(line)
+    """The line without colours, and without a progress bar that stands on it."""
+    if "\r" in line or "\x08" in line:
+        line = _parts(line)[-1]
     if "\x1b" in line:
         line = _ANSI.sub("", line[: 2 * MAX_DUMP])
     line = line[:MAX_DUMP]
-    if "%" in line:
-        bar = _BAR.match(line[:MAX_LINE])
-        if bar is not None and line[bar.end() :].strip():
-            line = line[bar.end() :].lstrip()
-    return line
+    if "%" in line or "[==" in line:
+        line = _without_bar(line)
+    return line if line.isascii() else line.translate(_FULL_WIDTH)
 
 
-def _last_written(line: str) -> str:
-    """Of the parts between carriage returns, the last that is written and no bar; else the last that is written."""
-    last = ""
-    for part in reversed(line.split("\r")):
-        if not part.strip():
-            continue
-        if not _is_bar(part):
-            return part
-        last = last or part
-    return last
+def _without_bar(line: str) -> str:
+    bar = _BAR.match(line[:MAX_LINE]) or _TOLD.match(line)
+    if bar is not None and line[bar.end() :].strip():
+        line = line[bar.end() :].lstrip()
+    behind = _BAR_BEHIND.search(line) if "%|" in line[1:MAX_LINE] else None
+    return line[: behind.start()] if behind and behind.start() else line
+
+
+def _parts(line: str) -> list[str]:
+    """What was written on one line, one after the other, without the bars; at least one text.
+
+    A terminal shows the last alone, but a figure that a bar overwrote was printed all the same.
+    """
+    if "\x08" in line:
+        line = re.sub("\x08{1,400}", "\r", line)
+    if "\r" not in line.rstrip("\r"):
+        return [line.rstrip("\r")]
+    written = [part for part in line.split("\r") if part.strip()]
+    kept = [part for part, after in pairwise([*written, ""]) if part != after and not _is_bar(part)]
+    return kept or written[-1:] or [""]
 
 
 def _is_bar(part: str) -> bool:

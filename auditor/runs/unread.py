@@ -41,8 +41,7 @@ def _why(file: SubmissionFile) -> str:
 
 
 def is_binary(data: bytes) -> bool:
-    if b"\0\0\0\0" in data[:4096]:
-        return True
-    text = decode_text(data[:_HEAD])
+    # A crash leaves blocks of zeros in a log.
+    text = decode_text((data.lstrip(b"\0") if data.startswith(b"\0" * 16) else data)[:_HEAD].rstrip(b"\0"))
     strange = sum(ch == "\ufffd" or (ch < " " and ch not in "\t\n\r\x08\x0c\x1b") for ch in text)
     return strange > _BINARY_SHARE * len(text)

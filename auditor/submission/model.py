@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,19 +57,35 @@ class SubmissionFile:
         return decode_text(self.data or b"")
 
 
+# Text in UTF-16 within other bytes: shells append one encoding to a file in another.
+_WIDE = re.compile(rb"(?:\xff\xfe)?(?:[\t\n\r\x1b -\xff]\x00){4,}|(?:\xfe\xff)?(?:\x00[\t\n\r\x1b -\xff]){4,}")
+_NARROW = re.compile(rb"[\t\n\r -~]{64}")
+
+
 def decode_text(data: bytes) -> str:
     """Bytes of unknown origin as text; never raises."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return data.decode("utf-32", errors="replace")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and _NARROW.search(data) is None:
         return data.decode("utf-16", errors="replace")
     if data.startswith(b"\xef\xbb\xbf"):
-        return data[3:].decode("utf-8", errors="replace")
-    # PowerShell redirection writes UTF-16 without a mark now and then: half of the bytes are NUL.
-    head = data[:512]
-    if len(head) > 8 and head[1::2].count(0) > len(head) // 4:
-        return data.decode("utf-16-le", errors="replace")
-    if len(head) > 8 and head[0::2].count(0) > len(head) // 4:
-        return data.decode("utf-16-be", errors="replace")
-    return data.decode("utf-8", errors="replace")
+        data = data[3:]
+    if b"\0" not in data:
+        return data.decode("utf-8", errors="replace")
+    for width, codec in ((4, "utf-32-le"), (2, "utf-16-le")):
+        # PowerShell redirection writes UTF-16 without a mark now and then: half of the bytes are NUL.
+        head = data[:512]
+        zeros = [head[i::width].count(0) * 2 * width // max(1, len(head)) for i in range(width)]
+        if len(head) > 8 and _NARROW.search(data) is None and all(zeros[1:]) and not zeros[0]:
+            return data.decode(codec, errors="replace")
+        if len(head) > 8 and _NARROW.search(data) is None and all(zeros[:-1]) and not zeros[-1]:
+            return data.decode(codec[:-2] + "be", errors="replace")
+    return _WIDE.sub(_narrowed, data).strip(b"\0").decode("utf-8", errors="replace")
+
+
+def _narrowed(match: re.Match[bytes]) -> bytes:
+    wide = match[0].removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    return wide.decode("utf-16-be" if wide[:1] == b"\0" else "utf-16-le", errors="replace").encode()
 
 
 @dataclass(frozen=True, slots=True)

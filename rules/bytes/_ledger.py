@@ -33,7 +33,7 @@ def log_lines(facts: Facts, run: Run) -> Iterator[tuple[int, str]]:
     file = facts.submission.by_path.get(run.log)
     if file is None:
         return
-    for number, line in enumerate(unframed(file.text).lines, 1):
+    for number, line in unframed(file.text).numbered():
         if number >= run.first_line and len(line) <= _MAX_LINE:
             yield number, line
 

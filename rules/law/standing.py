@@ -179,4 +179,4 @@ def distinct(runs: Iterable[Run]) -> tuple[Run, ...]:
 def log_lines(facts: Facts, run: Run, first: int, last: int) -> list[str]:
     """Lines `first` to `last` of the run's log, both counted from 1; what lies outside the log is left out."""
     shipped = facts.submission.by_path.get(run.log)
-    return unframed(shipped.text).lines[max(0, first - 1) : max(0, last)] if shipped is not None else []
+    return unframed(shipped.text).between(first, last) if shipped is not None else []

@@ -197,6 +197,30 @@ def test_a_bar_on_the_line_of_a_figure(written: str) -> None:
         assert facts(read_log("a.log", "\n".join(mixed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
 
 
+@pytest.mark.parametrize(
+    "bar",
+    [
+        "1680it [00:52, 32.1it/s]", "Evaluating \u2501\u2501\u2501\u2578\u2501 93% 0:00:06", "progress: 93%",
+        "1680/1893 [=====>....] - ETA: 6s - loss: 1.9", "\u280b evaluating 1680/1893", "Evaluating....... 93%",
+        "|\u2588\u2588\u2588\u258e  | 93% 1680/1893 [00:52]",
+    ],
+)  # fmt: skip
+def test_a_figure_that_was_printed_over_counts(bar: str) -> None:
+    plain = log()
+    for marker in ("stopping_early", "final_int8_ttt_exact"):
+        mixed = [f"{line}\r{bar}" if line.startswith(marker) else line for line in plain]
+        assert facts(read_log("a.log", "\n".join(mixed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
+
+
+def test_lines_that_were_printed_over_keep_the_files_numbers() -> None:
+    lines = log(source="")
+    joined = [lines[0] + "\r" + lines[1], *lines[2:]]
+    run, plain = read_log("a.log", "\n".join(joined))[0], read_log("a.log", "\n".join(lines))[0]
+    assert run.score is not None
+    assert plain.score is not None
+    assert run.score.line == plain.score.line - 1
+
+
 def test_old_line_ends() -> None:
     plain = log()
     for end in ("\r\n", "\r"):

@@ -132,9 +132,22 @@ def test_smallest_of_several_codecs() -> None:
         lambda t: t.encode("utf-16-le"),
         lambda t: b"\xef\xbb\xbf" + t.encode(),
         lambda t: t.encode() + b"\xff\xfe\x80 broken",
+        lambda t: t.encode("utf-16-be"),
+        lambda t: t.encode("utf-32"),
+        lambda t: b"\0\0\xfe\xff" + t.encode("utf-32-be"),
+        lambda t: t[:700].encode() + t[700:].encode("utf-16"),
+        lambda t: t[:700].encode("utf-16") + t[700:].encode(),
+        lambda t: t.encode() + b"\0" * 4096,
+        lambda t: b"\0" * 4096 + t.encode(),
+        lambda t: t.replace("brotli", "\u201cbrotli\u201d").encode("cp1252"),
+        lambda t: t.replace("\n", "\u2028").encode(),
+        lambda t: "".join(line + "\n\r"[i % 2] for i, line in enumerate(t.split("\n"))).encode(),
+        lambda t: t.replace("val_bpb:", "val_bpb\uff1a").encode(),
     ],
-    ids=["crlf", "utf-16", "utf-16 without mark", "utf-8 mark", "invalid utf-8"],
-)
+    ids=["crlf", "utf-16", "utf-16 without mark", "utf-8 mark", "invalid utf-8", "utf-16-be", "utf-32", "utf-32-be",
+         "utf-16 appended", "utf-8 appended", "zeros at the end", "zeros at the start", "cp1252", "line separators",
+         "ends of two kinds", "wide colons"],
+)  # fmt: skip
 def test_encodings(encode) -> None:  # type: ignore[no-untyped-def]
     data = encode(MODERN)
     (run,) = read_runs(Submission("folder", "x", (SubmissionFile("train.log", len(data), data),)))
@@ -347,7 +360,7 @@ def test_files_that_are_no_logs() -> None:
         "train_gpt.py": BASELINE,
         "README.md": BASELINE,
         "model.bin": MODERN,
-        "junk.log": "\0\0\0\0" + BASELINE,
+        "junk.log": "\0\1\2\3\4\5" * 3_000 + BASELINE,
         "missing.log": None,
     }
     loaded = tuple(
