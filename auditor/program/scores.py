@@ -127,7 +127,7 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(r"[^\s]*".join(parts) + r"\W*$" if any(parts) else r"(?!)")
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)  # many rules ask it of the program at hand
 def dependences(program: Program, label: str | None) -> tuple[Dependence, ...]:
     """Every pair of an adaptation and a score that depends on it: the active ones, then those switched off."""
     found = list(_of_trace(program.trace, label, dormant=False))

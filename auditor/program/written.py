@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
+
+_KEY = "_written"
 
 
-@lru_cache(maxsize=8192)  # a loop's body comes by again and again, and trees do not change
 def written(node: ast.AST) -> str:
-    """`ast.unparse`, once for each node."""
-    return ast.unparse(node)
+    """`ast.unparse`, once for each node: a loop's body comes by again and again, and trees do not change.
+
+    The text is kept by the node itself, so that nothing keeps a tree alive that nobody asks of any more.
+    """
+    known: str | None = node.__dict__.get(_KEY)
+    if known is None:
+        known = node.__dict__[_KEY] = ast.unparse(node)
+    return known

@@ -12,9 +12,18 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
 import train_step  # noqa: E402
 
-PART = {"step": 100.0, "forward_backward": 80.0, "optimizer": 15.0, "muon": 8.0, "ema": 5.0, "slowest_step": 101.0,
-        "peak_mib": 30000.0, "loss": 8.0, "mfu_percent": 40.0,
-        "profile": {"rows": [("gemm", 44, 30.0)], "kernels": 400, "flash_calls": 26}}
+PART = {
+    "step": 100.0,
+    "forward_backward": 80.0,
+    "optimizer": 15.0,
+    "muon": 8.0,
+    "ema": 5.0,
+    "slowest_step": 101.0,
+    "peak_mib": 30000.0,
+    "loss": 8.0,
+    "mfu_percent": 40.0,
+    "profile": {"rows": [("gemm", 44, 30.0)], "kernels": 400, "flash_calls": 26},
+}
 SIDE = {"device": "card", "torch": "2", "attention": "sdpa", "tokens": 98304, "before": PART, "after": PART}
 
 
@@ -58,8 +67,9 @@ def test_the_table_names_units_and_ratios() -> None:
 def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> dict[str, train_step.Result]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     out = tmp_path / "out.json"
-    train_step.main(["--scale", "small", "--device", "cpu", "--steps", "1", "--warm-up", "0", "--no-rest",
-                     "--out", str(out), *more])
+    train_step.main(
+        ["--scale", "small", "--device", "cpu", "--steps", "1", "--warm-up", "0", "--no-rest", "--out", str(out), *more]
+    )
     found: dict[str, train_step.Result] = json.loads(out.read_text())
     return found
 
@@ -85,7 +95,14 @@ def test_a_side_that_fails_says_why(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     train_step.record_script.place(script.read_text(), folder)
-    options = {"scale": "small", "device": "cpu", "steps": 1, "warm_up": 0, "rest": False, "folder": str(folder),
-               "seconds": 200.0}
+    options = {
+        "scale": "small",
+        "device": "cpu",
+        "steps": 1,
+        "warm_up": 0,
+        "rest": False,
+        "folder": str(folder),
+        "seconds": 200.0,
+    }
     with pytest.raises(RuntimeError, match="this script is broken"):
         train_step.run_side("record", options, folder)

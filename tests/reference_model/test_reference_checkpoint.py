@@ -95,9 +95,14 @@ def test_what_comes_after_training_is_repeated_from_the_weights(folder: Path, tm
     assert any(line.startswith("checkpoint: final_model.pt holds the weights after step 4") for line in again)
 
 
-@pytest.mark.parametrize(("changed", "said"), [
-    ({"SEED": "7"}, "trained with seed=42, and 7 is asked for"), ({"ITERATIONS": "5"}, "iterations=4, and 5"),
-    ({"MATRIX_BITS": "5", "EVAL_STRIDE": "32"}, "")])
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"SEED": "7"}, "trained with seed=42, and 7 is asked for"),
+        ({"ITERATIONS": "5"}, "iterations=4, and 5"),
+        ({"MATRIX_BITS": "5", "EVAL_STRIDE": "32"}, ""),
+    ],
+)
 def test_weights_of_another_training_are_refused(
     changed: dict[str, str], said: str, folder: Path, tmp_path: Path
 ) -> None:

@@ -69,9 +69,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def sh(
-    command: str, folder: Path, programs: Path, home: Path | None = None
-) -> subprocess.CompletedProcess[str]:
+def sh(command: str, folder: Path, programs: Path, home: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": f"{programs}:{ROOT}"}
     environment |= {"OMP_NUM_THREADS": "1", "HOME": str(home or folder)}
     return subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True,

@@ -82,11 +82,15 @@ def test_ticks_are_round_and_enclose(low: float, span: float) -> None:
     assert min(abs(mantissa - round_) for round_ in (1, 2, 5)) < 1e-3
 
 
-@pytest.mark.parametrize(("p_above", "p_below", "said"), [
-    (0.01, 0.02, "REPRODUCED: the seeds differ from the record's by less than 0.005 nats per token (p = 0.02)"),
-    (0.001, 0.9, "REPRODUCED, and better: not worse than the record by 0.005"),
-    (0.4, 0.001, "NOT SHOWN TO BE REPRODUCED: a loss of 0.005 nats per token against the record is not ruled out"),
-    (None, None, "NOT SHOWN TO BE REPRODUCED: one seed")])
+@pytest.mark.parametrize(
+    ("p_above", "p_below", "said"),
+    [
+        (0.01, 0.02, "REPRODUCED: the seeds differ from the record's by less than 0.005 nats per token (p = 0.02)"),
+        (0.001, 0.9, "REPRODUCED, and better: not worse than the record by 0.005"),
+        (0.4, 0.001, "NOT SHOWN TO BE REPRODUCED: a loss of 0.005 nats per token against the record is not ruled out"),
+        (None, None, "NOT SHOWN TO BE REPRODUCED: one seed"),
+    ],
+)
 def test_better_than_the_record_is_no_failure(p_above: float | None, p_below: float | None, said: str) -> None:
     found = Equivalence("nats", 0.005, 0.05, -0.02, p_above, p_below, None, None, 4.0, None, "Welch", "one seed")
     assert conclusion(found).startswith(said)

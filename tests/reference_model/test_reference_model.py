@@ -21,8 +21,19 @@ from reference_model.reproduce.config_check import checked  # noqa: E402
 from reference_model.training import optimizer  # noqa: E402
 
 TINY = config.ModelConfig(
-    vocab_size=40, num_layers=5, model_dim=32, num_heads=4, num_kv_heads=2, mlp_mult=2.0, rope_dims=4,
-    rope_train_seq_len=32, xsa_last_n=4, recur_layers=(1, 2), parallel_start_layer=3, ve_layers=(3, 4), ve_dim=8,
+    vocab_size=40,
+    num_layers=5,
+    model_dim=32,
+    num_heads=4,
+    num_kv_heads=2,
+    mlp_mult=2.0,
+    rope_dims=4,
+    rope_train_seq_len=32,
+    xsa_last_n=4,
+    recur_layers=(1, 2),
+    parallel_start_layer=3,
+    ve_layers=(3, 4),
+    ve_dim=8,
     embed_dtype="float32",
 )
 
@@ -59,9 +70,20 @@ class TestConfig:
         assert set(names) | {"seed", "scale"} <= set(record.dump())
 
     def test_the_environment_overrides_by_capitals(self) -> None:
-        run = config.RunConfig.from_environment(config.record(), {
-            "SEED": "314", "ITERATIONS": "7", "RECUR_LAYERS": "3, 4", "SLIDING_WINDOW_ENABLED": "0", "DATA_DIR": "/d",
-            "MAX_WALLCLOCK_SECONDS": "60.5", "VOCAB_SIZE": "1024", "HOME": "/root", "CLIP_QUANTILES": "0.5,1"})
+        run = config.RunConfig.from_environment(
+            config.record(),
+            {
+                "SEED": "314",
+                "ITERATIONS": "7",
+                "RECUR_LAYERS": "3, 4",
+                "SLIDING_WINDOW_ENABLED": "0",
+                "DATA_DIR": "/d",
+                "MAX_WALLCLOCK_SECONDS": "60.5",
+                "VOCAB_SIZE": "1024",
+                "HOME": "/root",
+                "CLIP_QUANTILES": "0.5,1",
+            },
+        )
         assert (run.seed, run.train.iterations, run.model.recur_layers) == (314, 7, (3, 4))
         assert (run.eval.sliding_window_enabled, run.train.budget_seconds) == (False, 56.5)
         assert run.quant.clip_quantiles == (0.5, 1.0)
@@ -69,17 +91,38 @@ class TestConfig:
         assert run.train_files == "/d/datasets/fineweb10B_sp1024/fineweb_train_*.bin"
         assert config.RunConfig.from_environment(config.record(), {}) == config.record()
 
-    @pytest.mark.parametrize(("name", "text"), [
-        ("ITERATIONS", "many"), ("SEED", ""), ("SLIDING_WINDOW_ENABLED", "yes"), ("RECUR_LAYERS", "4,x"),
-        ("MATRIX_LR", "0,02")])
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("ITERATIONS", "many"),
+            ("SEED", ""),
+            ("SLIDING_WINDOW_ENABLED", "yes"),
+            ("RECUR_LAYERS", "4,x"),
+            ("MATRIX_LR", "0,02"),
+        ],
+    )
     def test_what_cannot_be_read_is_named(self, name: str, text: str) -> None:
         with pytest.raises(ValueError, match=f"{name}="):
             config.RunConfig.from_environment(config.record(), {name: text})
 
-    @pytest.mark.parametrize(("name", "text"), [
-        ("NUM_HEADS", "7"), ("NUM_KV_HEADS", "3"), ("ROPE_DIMS", "15"), ("ROPE_DIMS", "66"), ("LOGIT_SOFTCAP", "0"),
-        ("EMBED_DTYPE", "float16"), ("MUON_DTYPE", "float16"), ("PRECISION", "half"), ("RECUR_LAYERS", "11"),
-        ("VE_LAYERS", "-1"), ("TRAIN_BATCH_TOKENS", "786431"), ("EVAL_STRIDE", "2049"), ("EVAL_STRIDE", "0")])
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("NUM_HEADS", "7"),
+            ("NUM_KV_HEADS", "3"),
+            ("ROPE_DIMS", "15"),
+            ("ROPE_DIMS", "66"),
+            ("LOGIT_SOFTCAP", "0"),
+            ("EMBED_DTYPE", "float16"),
+            ("MUON_DTYPE", "float16"),
+            ("PRECISION", "half"),
+            ("RECUR_LAYERS", "11"),
+            ("VE_LAYERS", "-1"),
+            ("TRAIN_BATCH_TOKENS", "786431"),
+            ("EVAL_STRIDE", "2049"),
+            ("EVAL_STRIDE", "0"),
+        ],
+    )
     def test_what_cannot_be_run_is_refused(self, name: str, text: str) -> None:
         run = config.RunConfig.from_environment(config.record(), {name: text})
         wrong = {"NUM_HEADS": "model_dim", "NUM_KV_HEADS": "num_heads"}.get(name, name.lower())
@@ -132,8 +175,16 @@ class TestShape:
         assert [visit.lanes for visit in again] == [False] * 9 + [True] * 4
 
     def test_parts_can_be_left_out(self) -> None:
-        bare = replace(TINY, ve_layers=(), parallel_start_layer=5, skip_gates_enabled=False, recur_layers=(),
-                       xsa_last_n=0, rope_dims=0, ln_scale=False)
+        bare = replace(
+            TINY,
+            ve_layers=(),
+            parallel_start_layer=5,
+            skip_gates_enabled=False,
+            recur_layers=(),
+            xsa_last_n=0,
+            rope_dims=0,
+            ln_scale=False,
+        )
         model = GPT(bare)
         model.set_recurrence(True)
         assert not any(visit.lanes for visit in route(bare, True))
@@ -229,10 +280,13 @@ class TestAttention:
         block = model.blocks[1].attention
         x = torch.sin(torch.arange(2 * 9 * 32.0)).reshape(2, 9, 32)
         turn = rotation(9, TINY, x.device)
-        q, k, v = (torch.nn.functional.linear(x, part).unflatten(-1, (-1, 8))
-                   for part in block.qkv.weight.split(block.qkv.parts))
-        q, k = (part / part.square().mean(-1, keepdim=True).add(torch.finfo(torch.float32).eps).sqrt()
-                for part in (q, k))
+        q, k, v = (
+            torch.nn.functional.linear(x, part).unflatten(-1, (-1, 8))
+            for part in block.qkv.weight.split(block.qkv.parts)
+        )
+        q, k = (
+            part / part.square().mean(-1, keepdim=True).add(torch.finfo(torch.float32).eps).sqrt() for part in (q, k)
+        )
         q = rotate(q, turn) * block.gain[None, None, :, None]
         expected = slow_attention(q, rotate(k, turn), v)
         for head in range(4):
@@ -252,7 +306,7 @@ class TestAttention:
         x, y = torch.ones(1, 12, 1, 8), torch.arange(8.0).expand(1, 12, 1, 8)
         a, b = rotate(x, turn), rotate(y, turn)
         assert torch.equal(b[..., 4:], y[..., 4:])
-        dots = (a[0, :, 0] @ b[0, :, 0].T)
+        dots = a[0, :, 0] @ b[0, :, 0].T
         for distance in range(-5, 6):
             diagonal = dots.diagonal(distance)
             assert torch.allclose(diagonal, diagonal[0].expand_as(diagonal), atol=1e-4)
@@ -277,8 +331,9 @@ class TestNetwork:
         assert (before[:, 13:] - after[:, 13:]).abs().amax(-1).min() > 0
 
     # Computed by this code when it agreed with the record's script on the record's weights.
-    @pytest.mark.parametrize(("recurrent", "loss", "first"), [
-        (False, 3.404108, -1.825473), (True, 3.286518, -1.692088)])
+    @pytest.mark.parametrize(
+        ("recurrent", "loss", "first"), [(False, 3.404108, -1.825473), (True, 3.286518, -1.692088)]
+    )
     def test_known_figures(self, recurrent: bool, loss: float, first: float) -> None:
         model = GPT(TINY)
         for parameter in model.parameters():

@@ -21,8 +21,19 @@ from reference_model.training.ema import Ema  # noqa: E402
 
 HERE = Path(__file__).parent
 TINY = config.ModelConfig(
-    vocab_size=40, num_layers=5, model_dim=32, num_heads=4, num_kv_heads=2, mlp_mult=2.0, rope_dims=4,
-    rope_train_seq_len=32, xsa_last_n=4, recur_layers=(1, 2), parallel_start_layer=3, ve_layers=(3, 4), ve_dim=8,
+    vocab_size=40,
+    num_layers=5,
+    model_dim=32,
+    num_heads=4,
+    num_kv_heads=2,
+    mlp_mult=2.0,
+    rope_dims=4,
+    rope_train_seq_len=32,
+    xsa_last_n=4,
+    recur_layers=(1, 2),
+    parallel_start_layer=3,
+    ve_layers=(3, 4),
+    ve_dim=8,
     embed_dtype="float32",
 )
 PRECISE = replace(config.record().optimizer, muon_dtype="float32")
@@ -87,8 +98,9 @@ class TestMuon:
         torch.manual_seed(2)
         batch = torch.randn(1, 5, 9)
         scaled = batch * torch.tensor([1.0, 1e-3, 1e3, 5.0, 0.1])[None, :, None]
-        assert torch.allclose(muon.update_directions(batch, 5, torch.float32),
-                              muon.update_directions(scaled, 5, torch.float32), atol=1e-4)
+        assert torch.allclose(
+            muon.update_directions(batch, 5, torch.float32), muon.update_directions(scaled, 5, torch.float32), atol=1e-4
+        )
 
     def test_zero_gradients_move_nothing(self) -> None:
         assert not muon.update_directions(torch.zeros(2, 4, 8), 5, torch.float32).any()
@@ -97,8 +109,9 @@ class TestMuon:
         torch.manual_seed(2)
         batch = torch.randn(3, 12, 8)
         compiled = torch.compile(muon.update_directions, dynamic=False, fullgraph=True, backend="aot_eager")
-        assert torch.allclose(compiled(batch, 5, torch.float32), muon.update_directions(batch, 5, torch.float32),
-                              atol=1e-4)
+        assert torch.allclose(
+            compiled(batch, 5, torch.float32), muon.update_directions(batch, 5, torch.float32), atol=1e-4
+        )
 
 
 def with_gradients(seed: int = 5) -> GPT:
@@ -125,7 +138,8 @@ class TestOptimizers:
             places = (id(parameter) in rows) + sum(parameter is one for one in (*tables, *scalars))
             assert places == 1
             assert rows.get(id(parameter), len(parameter) if parameter.ndim else 0) == (
-                len(parameter) if parameter.ndim else 0)
+                len(parameter) if parameter.ndim else 0
+            )
         assert len(matrices) == 5 * 6 + 1
         assert len(tables) == 2
         assert {tuple(matrix.weight.shape) for matrix in matrices} == {(32, 32), (16, 32), (64, 32), (32, 64), (16, 8)}
@@ -195,12 +209,19 @@ class TestOptimizers:
             "rank, meeting, out = int(sys.argv[1]), sys.argv[2], sys.argv[3]\n"
             "dist.init_process_group('gloo', init_method='file://' + meeting, rank=rank, world_size=2)\n"
             "torch.save(t.moved(2), out)\n"
-            "dist.destroy_process_group()\n")
+            "dist.destroy_process_group()\n"
+        )
         environment = {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
         outs = [tmp_path / f"{rank}.pt" for rank in range(2)]
-        running = [subprocess.Popen([sys.executable, "-c", code, str(rank), str(tmp_path / "meet"), str(out)],
-                                    env=environment, stderr=subprocess.PIPE, text=True)
-                   for rank, out in enumerate(outs)]
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, str(rank), str(tmp_path / "meet"), str(out)],
+                env=environment,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank, out in enumerate(outs)
+        ]
         for process in running:
             _, errors = process.communicate(timeout=120)
             assert process.returncode == 0, errors
@@ -234,8 +255,9 @@ class TestSchedule:
         for step, spent in seconds.items():
             assert schedule.progress(step, 0.0, train) == pytest.approx(spent / 590.08, abs=3e-4), step
 
-    @pytest.mark.parametrize(("share", "scale"), [
-        (0.0, 1.0), (0.3, 1.0), (0.333, 1.0), (0.6665, 0.5), (0.9333, 0.1), (1.0, 0.0), (1.2, 0.0)])
+    @pytest.mark.parametrize(
+        ("share", "scale"), [(0.0, 1.0), (0.3, 1.0), (0.333, 1.0), (0.6665, 0.5), (0.9333, 0.1), (1.0, 0.0), (1.2, 0.0)]
+    )
     def test_the_rate_is_constant_then_falls_in_a_line(self, share: float, scale: float) -> None:
         assert schedule.lr_scale(share, self.TRAIN) == pytest.approx(scale, abs=1e-9)
 

@@ -25,24 +25,55 @@ HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(not CLONE, reason="GOLF_CLONE names no clone with pull-request heads")
 
 SMALL = {  # config.small() in the record's words
-    "VOCAB_SIZE": "1024", "NUM_LAYERS": "6", "MODEL_DIM": "96", "EMBEDDING_DIM": "96", "NUM_HEADS": "4",
-    "NUM_KV_HEADS": "2", "MLP_MULT": "3.0", "ROPE_DIMS": "8", "QK_GAIN_INIT": "3.0", "XSA_LAST_N": "6",
-    "RECUR_LAYERS": "2,3", "PARALLEL_START_LAYER": "4", "VE_LAYERS": "4,5", "VE_DIM": "32", "TRAIN_SEQ_LEN": "128",
+    "VOCAB_SIZE": "1024",
+    "NUM_LAYERS": "6",
+    "MODEL_DIM": "96",
+    "EMBEDDING_DIM": "96",
+    "NUM_HEADS": "4",
+    "NUM_KV_HEADS": "2",
+    "MLP_MULT": "3.0",
+    "ROPE_DIMS": "8",
+    "QK_GAIN_INIT": "3.0",
+    "XSA_LAST_N": "6",
+    "RECUR_LAYERS": "2,3",
+    "PARALLEL_START_LAYER": "4",
+    "VE_LAYERS": "4,5",
+    "VE_DIM": "32",
+    "TRAIN_SEQ_LEN": "128",
 }
 CASES = {
     "record": ({}, 2, 96, "fp32"),
     "record in bf16": ({}, 2, 256, "bf16"),
     "small": (SMALL, 2, 128, "fp32"),
-    "stretched": ({**SMALL, "TRAIN_SEQ_LEN": "64", "XSA_LAST_N": "2", "LN_SCALE": "0", "SKIP_GATES_ENABLED": "0",
-                   "NUM_LAYERS": "7", "RECUR_LAYERS": "1,2,3"}, 2, 96, "fp32"),
+    "stretched": (
+        {
+            **SMALL,
+            "TRAIN_SEQ_LEN": "64",
+            "XSA_LAST_N": "2",
+            "LN_SCALE": "0",
+            "SKIP_GATES_ENABLED": "0",
+            "NUM_LAYERS": "7",
+            "RECUR_LAYERS": "1,2,3",
+        },
+        2,
+        96,
+        "fp32",
+    ),
 }
 
 
 def ours(case: str) -> config.ModelConfig:
     base = config.record().model if case.startswith("record") else config.small().model
     if case == "stretched":
-        base = replace(base, rope_train_seq_len=64, xsa_last_n=2, ln_scale=False, skip_gates_enabled=False,
-                       num_layers=7, recur_layers=(1, 2, 3))
+        base = replace(
+            base,
+            rope_train_seq_len=64,
+            xsa_last_n=2,
+            ln_scale=False,
+            skip_gates_enabled=False,
+            num_layers=7,
+            recur_layers=(1, 2, 3),
+        )
     return replace(base, embed_dtype="float32")
 
 
@@ -69,10 +100,18 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("record")
     record_script.place(source, folder)
     environment = {**os.environ, **switches, "TORCHDYNAMO_DISABLE": "1", "PYTHONPATH": str(HERE.parents[1])}
-    command = [sys.executable, str(HERE.parent / "samples" / "record_oracle.py"), str(folder), str(folder / "out.pt"),
-               str(sequences), str(length), precision]
-    done = subprocess.run(record_script.offline(command), env=environment, cwd=folder, capture_output=True, text=True,
-                          check=False)
+    command = [
+        sys.executable,
+        str(HERE.parent / "samples" / "record_oracle.py"),
+        str(folder),
+        str(folder / "out.pt"),
+        str(sequences),
+        str(length),
+        precision,
+    ]
+    done = subprocess.run(
+        record_script.offline(command), env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return Case(request.param, torch.load(folder / "out.pt", weights_only=True))
 
@@ -82,7 +121,8 @@ class TestParity:
     def test_table_covers_every_weight(self, case: Case) -> None:
         translated = record_map.from_record(case.theirs["weights"], case.config)
         assert {name: value.shape for name, value in translated.items()} == {
-            name: value.shape for name, value in case.model.state_dict().items()}
+            name: value.shape for name, value in case.model.state_dict().items()
+        }
         with pytest.raises(ValueError, match="no place for the record's novel"):
             record_map.from_record({**case.theirs["weights"], "novel": torch.zeros(1)}, case.config)
 

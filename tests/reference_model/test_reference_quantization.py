@@ -70,8 +70,14 @@ def obvious_gptq(
     return best
 
 
-@given(seed=st.integers(0, 10_000), rows=st.integers(1, 12), columns=st.integers(1, 40), block=st.integers(1, 48),
-       std=st.sampled_from([0.05, 0.3, 2.0]), bits=st.sampled_from([3, 6]))
+@given(
+    seed=st.integers(0, 10_000),
+    rows=st.integers(1, 12),
+    columns=st.integers(1, 40),
+    block=st.integers(1, 48),
+    std=st.sampled_from([0.05, 0.3, 2.0]),
+    bits=st.sampled_from([3, 6]),
+)
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_gptq_is_the_obvious_one(seed: int, rows: int, columns: int, block: int, std: float, bits: int) -> None:
     torch.manual_seed(seed)
@@ -172,8 +178,10 @@ PLAIN = {name: tensor.half() for name, tensor in {
 
 def state_of(quantized: dict[str, gptq.Quantized], plain: dict[str, Tensor]) -> dict[str, Tensor]:
     """A state_dict of the same names and shapes, as a model that is to be filled has one."""
-    return {**{name: torch.zeros(matrix.codes.shape) for name, matrix in quantized.items()},
-            **{name: torch.zeros(tensor.shape) for name, tensor in plain.items()}}
+    return {
+        **{name: torch.zeros(matrix.codes.shape) for name, matrix in quantized.items()},
+        **{name: torch.zeros(tensor.shape) for name, tensor in plain.items()},
+    }
 
 
 def restored_of(quantized: dict[str, gptq.Quantized], plain: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -181,8 +189,14 @@ def restored_of(quantized: dict[str, gptq.Quantized], plain: dict[str, Tensor]) 
 
 
 def bits_of(tensors: dict[str, Tensor]) -> dict[str, tuple[Any, ...]]:
-    return {name: (t.dtype, tuple(t.shape), t.contiguous().view(torch.uint8).numpy().tobytes() if t.ndim and t.numel()
-                   else t.tolist()) for name, t in tensors.items()}
+    return {
+        name: (
+            t.dtype,
+            tuple(t.shape),
+            t.contiguous().view(torch.uint8).numpy().tobytes() if t.ndim and t.numel() else t.tolist(),
+        )
+        for name, t in tensors.items()
+    }
 
 
 def test_the_artifact_gives_back_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,9 +326,12 @@ def test_what_the_artifact_cannot_hold_is_refused() -> None:
 def one_by_one(quantized: dict[str, gptq.Quantized], count: int) -> dict[str, Tensor]:
     """The slow, obvious pruning: a list of every +/-1 with its cost, sorted."""
     codes = {name: matrix.codes.clone() for name, matrix in quantized.items()}
-    costs = [(matrix.scales[row].item() ** 2, name, row, column)
-             for name, matrix in quantized.items() if matrix.bits == 6
-             for row, column in (matrix.codes.abs() == 1).nonzero().tolist()]
+    costs = [
+        (matrix.scales[row].item() ** 2, name, row, column)
+        for name, matrix in quantized.items()
+        if matrix.bits == 6
+        for row, column in (matrix.codes.abs() == 1).nonzero().tolist()
+    ]
     for _, name, row, column in sorted(costs, key=lambda cost: cost[0])[:count]:
         codes[name][row, column] = 0
     return codes

@@ -250,14 +250,22 @@ def test_a_line_of_the_terminal_fits_80_columns() -> None:
     assert len(f"seed 999  {'bar':6} {said(step, 599.0, brief=True)}") <= 80
 
 
-@pytest.mark.parametrize(("line", "expected", "off"), [
-    ("500/20000 train_loss: 2.9500 train_time: 0.83m tok/s: 7868541", "the record's 2.9422 to 2.9553: within", False),
-    ("500/20000 train_loss: 3.0100 train_time: 0.83m tok/s: 7868541", "0.0547 above", False),
-    ("500/20000 train_loss: 3.2000 train_time: 0.83m tok/s: 7868541", "another course than the record's", True),
-    ("500/20000 train_loss: 2.7000 train_time: 0.83m tok/s: 7868541", "0.2422 below", True),
-    ("4000/20000 val_loss: 2.6400 val_bpb: 1.1476", "validation loss 2.6400, the record's 2.6388 to 2.6403", False),
-    ("4000/20000 val_loss: 2.6500 val_bpb: 1.1519", "another course", True),
-    ("550/20000 train_loss: 9.0000 train_time: 0.83m tok/s: 7868541", "", False)])
+@pytest.mark.parametrize(
+    ("line", "expected", "off"),
+    [
+        (
+            "500/20000 train_loss: 2.9500 train_time: 0.83m tok/s: 7868541",
+            "the record's 2.9422 to 2.9553: within",
+            False,
+        ),
+        ("500/20000 train_loss: 3.0100 train_time: 0.83m tok/s: 7868541", "0.0547 above", False),
+        ("500/20000 train_loss: 3.2000 train_time: 0.83m tok/s: 7868541", "another course than the record's", True),
+        ("500/20000 train_loss: 2.7000 train_time: 0.83m tok/s: 7868541", "0.2422 below", True),
+        ("4000/20000 val_loss: 2.6400 val_bpb: 1.1476", "validation loss 2.6400, the record's 2.6388 to 2.6403", False),
+        ("4000/20000 val_loss: 2.6500 val_bpb: 1.1519", "another course", True),
+        ("550/20000 train_loss: 9.0000 train_time: 0.83m tok/s: 7868541", "", False),
+    ],
+)
 def test_a_loss_stands_beside_the_record_s(line: str, expected: str, off: bool, tmp_path: Path) -> None:
     with (tmp_path / "out").open("w", encoding="utf-8") as out, Plain(out, None, compared=True) as display:
         display.line(42, line)
@@ -277,8 +285,12 @@ def test_a_seed_goes_on_from_its_weights(work: Path) -> None:
 
 
 def test_of_several_ranks_the_first_to_fail_has_the_word(work: Path) -> None:
-    said = ["rank 3: ValueError: a shard is cut short", "rank 0: RuntimeError: Connection closed by peer",
-            "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:", *["  detail"] * 30]
+    said = [
+        "rank 3: ValueError: a shard is cut short",
+        "rank 0: RuntimeError: Connection closed by peer",
+        "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:",
+        *["  detail"] * 30,
+    ]
     (work / "train_gpt.py").write_text(f"import sys\nsys.exit({chr(10).join(said)!r})\n", "utf-8")
     with pytest.raises(SeedFailed) as caught:
         run_seeds(_job(work), _state([42]), Recorder())

@@ -126,9 +126,7 @@ def test_the_auditor_reads_the_whole_log(done: tuple[Result, list[str], Path]) -
 def test_recurrence_starts_once_at_its_step(done: tuple[Result, list[str], Path]) -> None:
     _, written, _ = done
     starts = [index for index, line in enumerate(written) if line.startswith("recurrence:")]
-    assert [written[index] for index in starts] == [
-        "recurrence:activated at step 24, layers=[0, 1, 2, 3, 2, 3, 4, 5]"
-    ]
+    assert [written[index] for index in starts] == ["recurrence:activated at step 24, layers=[0, 1, 2, 3, 2, 3, 4, 5]"]
     assert written[starts[0] - 1].startswith("20/40 train_loss")
 
 
@@ -140,9 +138,7 @@ def figures(written: list[str]) -> list[str]:
     return [timed.sub("", line) for line in written if "warmup_step:" not in line]
 
 
-def test_the_same_seed_gives_the_same_bytes(
-    folder: Path, done: tuple[Result, list[str], Path], tmp_path: Path
-) -> None:
+def test_the_same_seed_gives_the_same_bytes(folder: Path, done: tuple[Result, list[str], Path], tmp_path: Path) -> None:
     _, again = run(tiny(folder), tmp_path / "again.bin")
     assert figures(again) == figures(done[1])
     assert (tmp_path / "again.bin").read_bytes() == done[2].read_bytes()
@@ -189,8 +185,10 @@ def test_refuses_missing_data_before_anything_else(tmp_path: Path, monkeypatch: 
     assert written == []
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    ({"EXPECTED_VAL_TOKENS": str(VAL_TOKENS)}, "not all of the validation set: 4,000 tokens"), ({}, "vocabulary")])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"EXPECTED_VAL_TOKENS": str(VAL_TOKENS)}, "not all of the validation set: 4,000 tokens"), ({}, "vocabulary")],
+)
 def test_refuses_other_data_before_anything_else(
     folder: Path, changes: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,12 +35,18 @@ def test_good_cards_pass_and_their_versions_are_said() -> None:
     assert judged(found, 2, "", [])[-1].found == "CUDA 12.8, NCCL 2.27.5, torch 2.9.1"
 
 
-@pytest.mark.parametrize(("changed", "row", "state"), [
-    ({"errors": {"attention": "ImportError: undefined symbol"}}, "attention", "missing"),
-    ({"errors": {"product": "a product is 0.4 of its length off"}}, "product", "missing"),
-    ({"errors": {"exchange": "the ranks' sum is wrong"}}, "exchange", "missing"),
-    ({"attention": "sdpa"}, "attention", "noted"), ({"product_teraflops": 90.0}, "product", "noted"),
-    ({"exchange_gigabytes": 4.0}, "exchange", "noted"), ({"free_mib": 20_000}, "free GPU memory", "missing")])
+@pytest.mark.parametrize(
+    ("changed", "row", "state"),
+    [
+        ({"errors": {"attention": "ImportError: undefined symbol"}}, "attention", "missing"),
+        ({"errors": {"product": "a product is 0.4 of its length off"}}, "product", "missing"),
+        ({"errors": {"exchange": "the ranks' sum is wrong"}}, "exchange", "missing"),
+        ({"attention": "sdpa"}, "attention", "noted"),
+        ({"product_teraflops": 90.0}, "product", "noted"),
+        ({"exchange_gigabytes": 4.0}, "exchange", "noted"),
+        ({"free_mib": 20_000}, "free GPU memory", "missing"),
+    ],
+)
 def test_one_rank_that_differs_is_seen(changed: dict[str, Any], row: str, state: str) -> None:
     found = states([GOOD, replace(GOOD, rank=1, **changed)])
     assert found.pop(row) == state

@@ -46,6 +46,8 @@ def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
             value = Value(value.tags | {("cfg", target.id)}, m.overrides[target.id])
         if m.claims:
             value = with_tags(value, m.claim_tags(frame, target.id))
+        if scope is scope.globals or scope is not frame:
+            m.rebinds(scope.names.get(target.id), value)
         scope.names[target.id] = value
     elif isinstance(target, (ast.Tuple, ast.List)):
         _unpack(m, frame, target.elts, value)
@@ -65,10 +67,12 @@ def store_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, name:
         if isinstance(obj, Instance):
             _store_in_instance(m, frame, node, option, obj, name, value)
         elif isinstance(obj, (Class, Function)):
+            m.rebinds(obj.attributes.get(name), value)
             obj.attributes[name] = value
         elif isinstance(obj, External):
             m.patch(frame, node, f"{obj.dotted}.{name}", value)
         elif isinstance(obj, PyModule):
+            m.rebinds(obj.frame.names.get(name), value)
             obj.frame.names[name] = value
         elif name == "data":
             mutate(m, option, value, replace=True, at=(frame, node))
@@ -127,6 +131,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if special.special(m, frame, target, container, "__setitem__", [index, value]) is not None:
         return
     effects.table_write(m, container, index)
+    m.changed(None, value)
     if isinstance(obj, (Mapping, Sequence)):
         _put(container, index, value)
     else:
@@ -192,6 +197,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         current.recipe = total or result.recipe or current.recipe
         return
     if isinstance(current.obj, Sequence) and isinstance(operand.obj, Sequence):
+        m.changed(None, operand)
         current.obj.items.extend(operand.obj.items[:16])
         current.obj.items[:] = current.obj.items[:64]
         current.obj.exact = current.obj.exact and operand.obj.exact
@@ -214,6 +220,8 @@ def mutate(
     tags = deep_tags(source, 1)
     if at is not None:
         tags = weights.written(m, *at, value, tags)
+    if value.known or (VAL in tags and VAL not in value.tags):
+        m.changes += 1
     seen: Value | None = value
     for _ in range(16):
         if seen is None:

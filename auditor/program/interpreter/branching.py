@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from auditor.program.interpreter.machine import Journal, Machine
+from auditor.program.interpreter.machine import NOTHING, Around, Journal, Machine, OnTop
 from auditor.program.values import Frame, Value, join
 from auditor.program.written import written
 
 
-@contextmanager
-def way(m: Machine, frame: Frame, test: ast.expr | None, names: frozenset[str], holds: bool) -> Iterator[None]:
+def way(m: Machine, frame: Frame, test: ast.expr | None, names: frozenset[str], holds: bool) -> Around:
     """While an arm runs under a condition on switches: events in it know which way the condition went."""
     if test is None or not names:
-        yield
-        return
+        return NOTHING
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, holds = test.operand, not holds
-    m.ways.append((f"{','.join(sorted(names))}: {written(test)}", holds))
-    try:
-        yield
-    finally:
-        m.ways.pop()
+    return OnTop(m.ways, (f"{','.join(sorted(names))}: {written(test)}", holds))
 
 
 def undo(journal: Journal) -> tuple[Journal, dict[tuple[int, str], Value | None]]:

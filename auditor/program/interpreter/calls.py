@@ -13,6 +13,7 @@ from auditor.program.interpreter import (
     measured,
     methods,
     opaque,
+    repeated,
     special,
     unfollowed,
     weights,
@@ -197,6 +198,17 @@ def invoke(
     if forwarding.is_forward(m, function, receiver, [*args[1:], *kwargs.values()]):
         assert receiver is not None
         return effects.forward(m, frame, node, receiver, function.name, args[1:], kwargs, function)
+    before = repeated.again(m, function, args, kwargs)
+    if isinstance(before, Value):
+        return before
+    result = _run(m, function, args, kwargs)
+    if before is not None:
+        repeated.note(m, before, result)
+    return result
+
+
+def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """Step through a function's body."""
     inner = Frame(function.unit, function.frame, function.frame.globals)
     inner.owner = function.owner
     _bind(m, function, inner, args, kwargs)

@@ -16,7 +16,7 @@ from auditor.program.interpreter import (
     tokens,
 )
 from auditor.program.interpreter.iteration import elements, iterations
-from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.machine import MAX_STEPS, Budget, Machine
 from auditor.program.recipe.model import Node, Op, What
 from auditor.program.values import (
     NONE,
@@ -24,6 +24,7 @@ from auditor.program.values import (
     External,
     Frame,
     Function,
+    Instance,
     Mapping,
     Sequence,
     Value,
@@ -32,11 +33,22 @@ from auditor.program.values import (
     with_tags,
 )
 
+_STATE = (Instance, Sequence, Mapping, type(None))
+"""What can be changed in place, tensors included: of such a name from outside a function it is not enough that it is
+the same."""
+
 
 def evaluate(m: Machine, frame: Frame, node: ast.expr) -> Value:
-    m.tick()
+    m.steps += 1
+    if m.steps > MAX_STEPS:
+        raise Budget
     handler = _HANDLERS.get(type(node))
-    return Value() if handler is None else handler(m, frame, node)
+    if handler is None:
+        return Value()
+    value: Value = handler(m, frame, node)
+    if VAL in value.tags:
+        m.touched += 1
+    return value
 
 
 def _constant(m: Machine, frame: Frame, node: ast.Constant) -> Value:
@@ -44,8 +56,13 @@ def _constant(m: Machine, frame: Frame, node: ast.Constant) -> Value:
 
 
 def _name(m: Machine, frame: Frame, node: ast.Name) -> Value:
+    hit = frame.names.get(node.id)
+    if hit is not None:
+        return hit
     hit = frame.find(node.id)
     if hit is not None:
+        if isinstance(hit.obj, _STATE) and not hit.known and hit is frame.globals.names.get(node.id):
+            m.shared += 1
         return hit
     if node.id == "__name__":
         return Value(const="__main__" if frame.unit is m.sources.entry else frame.unit.module)
@@ -193,10 +210,6 @@ def _wrapped(m: Machine, frame: Frame, node: Any) -> Value:
     return evaluate(m, frame, node.value)
 
 
-def _call(m: Machine, frame: Frame, node: ast.Call) -> Value:
-    return calls.call_node(m, frame, node)
-
-
 _HANDLERS: dict[type[ast.expr], Any] = {
     ast.Constant: _constant,
     ast.Name: _name,
@@ -223,6 +236,6 @@ _HANDLERS: dict[type[ast.expr], Any] = {
     ast.YieldFrom: _yield,
     ast.Await: _wrapped,
     ast.Starred: _wrapped,
-    ast.Call: _call,
+    ast.Call: calls.call_node,
     ast.Slice: indexing.index_value,
 }

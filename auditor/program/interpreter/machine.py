@@ -6,9 +6,10 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence as Seq
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import Final, Generic, TypeVar
 
 from auditor.program.recipe.model import Node
 from auditor.program.trace import (
@@ -29,6 +30,7 @@ from auditor.program.trace import (
 from auditor.program.values import (
     ARTIFACT,
     NONE,
+    UNKNOWN,
     VAL,
     Class,
     Frame,
@@ -43,6 +45,8 @@ from auditor.program.values import (
 )
 from auditor.source import Sources, Unit
 
+T = TypeVar("T")
+
 _USED_UP = frozenset({"out", "called", "reads", "before", "later"})  # by a model that is given the tokens
 MAX_DEPTH = 96
 MAX_STEPS = 1_500_000
@@ -52,6 +56,10 @@ MIN_HEAD = 6  # characters of a printed line before its first figure that are en
 
 Branch = tuple[str, int, int]
 """An `if` statement: path, layer and line."""
+
+
+Off = tuple[frozenset[str], Branch | None, bool]
+"""A branch that does not run and is only explored: its switches, and the way it would have to go."""
 
 
 Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
@@ -72,6 +80,15 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """A quiet call of a function (`repeated`): what it found, and what it gave."""
+
+    found: tuple[object, ...]
+    changes: int | None  # where it looked at objects that it was not given: how much had been stored in any by then
+    result: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Verbs:
     """What the machine does for the modules of the interpreter, which so need not import each other."""
 
@@ -80,6 +97,52 @@ class Verbs:
     attribute: Callable[[Machine, Frame, ast.AST, Value, str], Value]
     call: Callable[[Machine, Frame, ast.AST, Value, list[Value], dict[str, Value]], Value]
     invoke: Callable[[Machine, Frame, ast.AST, Function, Value | None, list[Value], dict[str, Value]], Value]
+
+
+Around = AbstractContextManager[None]
+"""What is so while a block runs. Plain classes: generators would cost more than the blocks."""
+
+NOTHING: Final[Around] = nullcontext()
+
+
+class OnTop(Generic[T]):
+    """While the block runs, something lies on top of a stack."""
+
+    __slots__ = ("_item", "_stack")
+
+    def __init__(self, stack: list[T], item: T) -> None:
+        self._stack = stack
+        self._item = item
+
+    def __enter__(self) -> None:
+        self._stack.append(self._item)
+
+    def __exit__(self, *raised: object) -> None:
+        self._stack.pop()
+
+
+class _Under:
+    """While the block runs, it hangs on switches."""
+
+    __slots__ = ("_machine", "_off", "_switches", "_unsure")
+
+    def __init__(self, machine: Machine, switches: frozenset[str], unsure: bool, off: Off | None) -> None:
+        self._machine = machine
+        self._switches = switches
+        self._unsure = unsure
+        self._off = off
+
+    def __enter__(self) -> None:
+        self._machine.guards.append(self._switches)
+        self._machine.unsure += self._unsure
+        if self._off is not None:
+            self._machine.off.append(self._off)
+
+    def __exit__(self, *raised: object) -> None:
+        self._machine.guards.pop()
+        self._machine.unsure -= self._unsure
+        if self._off is not None:
+            self._machine.off.pop()
 
 
 class Machine:
@@ -122,15 +185,14 @@ class Machine:
         self.calls: list[ast.AST] = []
         self.functions: list[str] = []
         self.unsure = 0  # depth of branches that hang on an unknown switch
-        # The branches that do not run and are only explored: their switches, and the way they would have to go.
-        self.off: list[tuple[frozenset[str], Branch | None, bool]] = []
+        self.off: list[Off] = []
         self.guards: list[frozenset[str]] = []
         self.decided: list[tuple[Branch, bool, frozenset[str]]] = []  # branches around that switches have decided
         self.disk: Tags = NONE
         self.files: dict[str, Tags] = {}  # by name: what the program has written there
         self.tainted = False  # validation tokens were put where training data is read
         # Set when the live branch of an explored condition leaves the block: what follows does not run.
-        self.leaves: tuple[frozenset[str], Branch | None, bool] | None = None
+        self.leaves: Off | None = None
         self.pending: list[Pending] = []
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
@@ -148,28 +210,31 @@ class Machine:
         self.modules: dict[str, Frame] = {}
         self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
+        self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
         self.problems: list[str] = []
-        self._steps = 0
+        # Functions and the state they were called in: the latest quiet calls.
+        self.repeated: dict[tuple[object, ...], list[Repeat]] = {}
+        self.touched = 0  # expressions so far whose value has to do with the validation stream
+        self.noise = 0  # lines that were printed, gradients that were made or asked for
+        self.shared = 0  # objects that code came across under a name from outside of its function
+        self.changes = 0  # what was stored into objects, where it may decide what code does later
+        self.rebound = 0  # names of modules, and attributes of classes and functions, that were given other values
+        self.steps = 0
         self._order = 0
         self._numbers = 0
         self._loop_instances = 0
 
     # -- bookkeeping ---------------------------------------------------------------------------------
 
-    def tick(self) -> None:
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise Budget
-
-    @property
-    def steps(self) -> int:
-        return self._steps
-
     def fresh_loop(self) -> int:
         self._loop_instances += 1
         return self._loop_instances
 
     def reach(self, unit: Unit, node: ast.stmt) -> None:
+        if node in self._reached:
+            return
+        if not self.unsure:
+            self._reached.add(node)
         lines = self.lines.setdefault((unit.path, unit.layer), {})
         state: bool | None = None if self.unsure else True
         for line in range(node.lineno, _head_end(node) + 1):
@@ -195,57 +260,28 @@ class Machine:
             frame.unit, line, getattr(node, "end_lineno", line) or line, self.functions[-1] if self.functions else ""
         )
 
-    @contextmanager
     def branch(
         self, switches: frozenset[str], *, unsure: bool, dormant: bool, key: Branch | None = None, way: bool = True
-    ) -> Iterator[None]:
-        self.guards.append(switches)
-        self.unsure += unsure
-        if dormant:
-            self.off.append((switches or frozenset({"?"}), key, way))
-        try:
-            yield
-        finally:
-            self.guards.pop()
-            self.unsure -= unsure
-            if dormant:
-                self.off.pop()
+    ) -> Around:
+        """While a block runs under a condition on these switches; `dormant`: it does not really run."""
+        off = (switches or frozenset({"?"}), key, way)
+        return _Under(self, switches, unsure, off if dormant else None)
 
-    @contextmanager
-    def iteration(self, instance: int, k: int, node: ast.AST) -> Iterator[None]:
-        self.loops.append(Loop(instance, k, getattr(node, "lineno", 0)))
-        try:
-            yield
-        finally:
-            self.loops.pop()
+    def iteration(self, instance: int, k: int, node: ast.AST) -> Around:
+        return OnTop(self.loops, Loop(instance, k, getattr(node, "lineno", 0)))
 
-    @contextmanager
-    def claiming(self, frame: Frame, names: frozenset[str], tag: Tag) -> Iterator[None]:
+    def claiming(self, frame: Frame, names: frozenset[str], tag: Tag) -> Around:
         """While the loop's body runs, values assigned to these names belong to this iteration of the loop."""
-        if not names:
-            yield
-            return
-        self.claims.append((frame, names, tag))
-        try:
-            yield
-        finally:
-            self.claims.pop()
+        return OnTop(self.claims, (frame, names, tag)) if names else NOTHING
 
     def claim_tags(self, frame: Frame, name: str) -> Tags:
         return frozenset(tag for owner, names, tag in self.claims if owner is frame and name in names)
 
-    @contextmanager
-    def selecting(self, test: Value, node: ast.AST, frame: Frame) -> Iterator[None]:
+    def selecting(self, test: Value, node: ast.AST, frame: Frame) -> Around:
         """While a branch runs that hangs on a validation loss: what it does to parameters is adaptation to it."""
-        loss = VAL in test.tags and ("loss",) in test.tags and any(t[0] == "out" for t in test.tags)
-        if not loss:
-            yield
-            return
-        self.selections.append(Pending(test.tags, self.place(node, frame), test.tags))
-        try:
-            yield
-        finally:
-            self.selections.pop()
+        if VAL in test.tags and ("loss",) in test.tags and any(t[0] == "out" for t in test.tags):
+            return OnTop(self.selections, Pending(test.tags, self.place(node, frame), test.tags))
+        return NOTHING
 
     @property
     def last(self) -> int:
@@ -348,6 +384,7 @@ class Machine:
 
     def printed(self, text: str, channel: str) -> None:
         """A line that is printed through a function: a log that holds it proves that its branch ran."""
+        self.noise += 1
         head = text.split("{}")[0].strip()
         if len(head) < MIN_HEAD:
             return
@@ -364,7 +401,18 @@ class Machine:
     def write_attribute(self, instance: Instance, name: str, value: Value) -> None:
         if self.journals:
             self.journals[-1].setdefault((id(instance), name), (instance, instance.attributes.get(name)))
+        self.changed(instance.attributes.get(name), value)
         instance.attributes[name] = value
+
+    def changed(self, before: Value | None, value: Value) -> None:
+        """Something that outlives a call holds another value: a flag, a mode, validation tokens."""
+        if _differs(before, value):
+            self.changes += 1
+
+    def rebinds(self, before: Value | None, value: Value) -> None:
+        """A name of a module, or an attribute of a class or function, holds another value."""
+        if _differs(before, value):
+            self.rebound += 1
 
     @contextmanager
     def arm(self) -> Iterator[Journal]:
@@ -416,19 +464,33 @@ class Machine:
     # -- gradients -----------------------------------------------------------------------------------
 
     def backward(self, node: ast.AST, frame: Frame, loss: Value) -> None:
+        self.noise += 1
         if self.stepped:
             self.pending.clear()
             self.stepped = False
         tags = deep_tags(loss)
         self.pending.append(Pending(tags, self.place(node, frame), tags))
 
+    def forget_gradients(self) -> None:
+        if self.pending:
+            self.noise += 1
+        self.pending.clear()
+
     def validation_gradients(self) -> Pending | None:
         """The pending backward pass over validation tokens, all of them joined."""
         hits = [p for p in self.pending if VAL in p.tags]
         if not hits:
             return None
+        self.noise += 1
         tags = frozenset().union(*(p.tags for p in hits))
         return Pending(tags, hits[-1].place, tags)
+
+
+def _differs(before: Value | None, value: Value) -> bool:
+    """Whether a new value may make code go another way: numbers that are not known are the same."""
+    if value.const is UNKNOWN and value.obj is None and VAL not in value.tags:
+        return before is not None and before.known
+    return before is None or before.const is not value.const or before.obj is not value.obj or before.tags != value.tags
 
 
 def event_key(event: Event) -> tuple[str, int, int]:

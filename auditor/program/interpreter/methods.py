@@ -178,7 +178,7 @@ def _instance_method(
         return Value(const=None)
     if name in ("zero_grad", "register_buffer", "register_parameter"):
         if name == "zero_grad":
-            m.pending.clear()
+            m.forget_gradients()
         elif len(args) >= 2 and isinstance(args[0].const, str):
             instance.attributes[args[0].const] = args[1]
         return Value(const=None)
@@ -204,7 +204,7 @@ def _optimizer_method(
         callbacks.run_hooks(m, frame, node, "step", optimizer, [receiver, Value(), Value()])
         return result
     if name == "zero_grad":
-        m.pending.clear()
+        m.forget_gradients()
         m.stepped = False
         return Value(const=None)
     if name == "add_param_group" and args:
@@ -241,6 +241,7 @@ def _sequence_method(
 ) -> Value:
     if name in ("append", "add", "appendleft", "insert", "put", "put_nowait") and args:
         effects.accumulated(m, frame, node, args[-1])
+        m.changed(None, args[-1])
         if m.loops:
             seq.exact = False
         if len(seq.items) < 32:
@@ -249,6 +250,7 @@ def _sequence_method(
             seq.items[-1] = join(seq.items[-1], args[-1])
         receiver.tags |= deep_tags(args[-1], 1)
     elif name in ("extend", "update") and args:
+        m.changed(None, args[0])
         items = args[0].obj.items if isinstance(args[0].obj, Sequence) else elements(args[0])
         seq.items.extend(items[:16])
         del seq.items[64:]
@@ -257,6 +259,7 @@ def _sequence_method(
     elif name in ("pop", "popleft", "get", "get_nowait") and seq.items:
         return _taken(m, receiver, seq, name, args)
     elif name == "clear":
+        m.changes += 1
         seq.items.clear()
         receiver.tags = frozenset(t for t in receiver.tags if t[0] == "cfg")
         seq.exact = not m.unsure
@@ -324,6 +327,7 @@ def _mapping_method(
         return Value(receiver.tags, obj=Sequence([k if name == "keys" else v for k, v in pairs], exact))
     if name == "update" and args:
         source = args[0]
+        m.changed(None, source)
         if isinstance(source.obj, Mapping):
             mapping.items.update(source.obj.items)
             if source.obj.other is not None:
@@ -334,6 +338,7 @@ def _mapping_method(
     if name == "copy":
         return Value(receiver.tags, obj=Mapping(dict(mapping.items), mapping.other))
     if name == "clear" and not m.unsure:
+        m.changes += 1
         mapping.items.clear()
         mapping.other = None
         receiver.tags = NONE

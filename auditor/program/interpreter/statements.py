@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.program.interpreter import assignment, branching, decoration, elsewhere, operators, selection, special
 from auditor.program.interpreter.iteration import iterations
-from auditor.program.interpreter.machine import Branch, Machine, switches
+from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
 from auditor.program.values import (
     Class,
     External,
@@ -48,7 +48,9 @@ def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
 
 
 def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
-    m.tick()
+    m.steps += 1
+    if m.steps > MAX_STEPS:
+        raise Budget
     m.reach(frame.unit, node)
     handler = _HANDLERS.get(type(node))
     return NORMAL if handler is None else int(handler(m, frame, node))

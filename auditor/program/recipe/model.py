@@ -23,6 +23,8 @@ MAX_INPUTS = 24
 class What(StrEnum):
     """What a value measures."""
 
+    __hash__ = str.__hash__  # the enumeration's own is not made in C, and nodes are hashed a lot
+
     TOKENS = "token ids"
     POSITIONS = "positions"
     LOGITS = "logits"
@@ -45,6 +47,8 @@ class What(StrEnum):
 class Over(StrEnum):
     """The axis over which a value is spread; PICKED: one entry of it, the one at the target."""
 
+    __hash__ = str.__hash__
+
     VOCABULARY = "the vocabulary"
     BYTE_VALUES = "byte values"
     EXPERTS = "experts"
@@ -55,6 +59,8 @@ class Over(StrEnum):
 class Sees(IntFlag):
     """What a value may depend on."""
 
+    __hash__ = int.__hash__
+
     NOTHING = 0
     TARGET = 1  # the token that is scored
     EARLIER = 2  # tokens of the stream before it
@@ -64,6 +70,8 @@ class Sees(IntFlag):
 
 class Op(Enum):
     """How a node is made of its inputs."""
+
+    __hash__ = object.__hash__
 
     # leaves
     NUMBER = "number"
