@@ -4,23 +4,28 @@
     python benchmarks/audit.py path/to/record/folder             a folder
     python benchmarks/audit.py --repo CLONE --pr 1395 1394       pull requests of a clone
     python benchmarks/audit.py --repo CLONE --pr 1 2 3 --jobs 2  all of them in one command
+    python benchmarks/audit.py --against-ast --repo CLONE --pr 1395 1394
+                                                                 processor time over that of ast.parse on the same files
 
-Times are wall-clock; "cpu" is what the command and its workers used of all cores. The first run of each target is
-not counted: it reads the disk.
+Times are wall-clock but for --against-ast; "cpu" is what the command and its workers used of all cores. The first run
+of each target is not counted: it reads the disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import gc
 import importlib
 import os
 import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -93,6 +98,76 @@ def report(name: str, timings: Sequence[Timing]) -> str:
     )
 
 
+# --- against the parser alone --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Processor seconds of one audit, from the loaded submission to the rendered report, and of `ast.parse` alone."""
+
+    name: str
+    audit: float
+    parse: float
+    shares: dict[str, float]
+
+    @property
+    def times(self) -> float:
+        return self.audit / self.parse if self.parse else 0.0
+
+
+def against_ast(target: Target, times: int) -> Ratio:
+    """Medians of both sides, turn by turn in this process; the parser reads every Python file of the folder."""
+    from auditor.commands import audit as cli
+    from auditor.commands import work
+    from auditor.commands.options import read
+    from auditor.report import render
+
+    options = read(list(target.arguments))
+    submission = cli._load(options)
+    texts = [file.data for file in submission.files if file.path.endswith(".py") and file.data]
+    audits, parses = [], []
+    shares: dict[str, list[float]] = defaultdict(list)
+    for _ in range(times):
+        parses.append(_processor(lambda: _parse(texts)))
+        spent: dict[str, float] = defaultdict(float)
+        with _timed_stages(spent, time.process_time):
+            audits.append(_processor(lambda: render(work.audit(submission, options), "json", width=80, colour=False)))
+        for stage in _STAGES:
+            shares[stage].append(spent[stage])
+    medians = {stage: statistics.median(values) for stage, values in shares.items()}
+    return Ratio(target.name, statistics.median(audits), statistics.median(parses), medians)
+
+
+def _processor(work: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def _parse(texts: Sequence[bytes]) -> None:
+    for text in texts:
+        with warnings.catch_warnings(), suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+
+
+def ratios(found: Sequence[Target], times: int) -> Iterator[str]:
+    """One line a submission, then the ratio of the sums, the median ratio, and what the audit's time goes to."""
+    every = []
+    against_ast(found[0], 1)  # regular expressions are compiled and limits are read once
+    for target in found:
+        one = against_ast(target, times)
+        every.append(one)
+        yield f"{one.name:24}  audit {one.audit:7.3f} s   ast.parse {one.parse:7.4f} s   {one.times:5.1f} times"
+    audit, parse = sum(one.audit for one in every), sum(one.parse for one in every)
+    middle = statistics.median(one.times for one in every if one.parse)
+    yield f"{len(every)} submissions: {audit / parse:.1f} times ast.parse over all of them, median {middle:.1f}"
+    for stage in _STAGES:
+        seconds = sum(one.shares[stage] for one in every)
+        yield f"  {stage:12} {seconds / audit:6.1%}   {seconds / parse:5.1f} times ast.parse"
+
+
 # --- inside one process --------------------------------------------------------------------------------------------
 
 
@@ -115,25 +190,27 @@ def stages(target: Target) -> dict[str, float]:
     return dict(spent)
 
 
-def _timed(function: Callable[P, R], spent: dict[str, float], name: str) -> Callable[P, R]:
+def _timed(
+    function: Callable[P, R], spent: dict[str, float], name: str, clock: Callable[[], float] = time.perf_counter
+) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        start = time.perf_counter()
+        start = clock()
         try:
             return function(*args, **kwargs)
         finally:
-            spent[name] += time.perf_counter() - start
+            spent[name] += clock() - start
 
     return call
 
 
 @contextmanager
-def _timed_stages(spent: dict[str, float]) -> Iterator[None]:
+def _timed_stages(spent: dict[str, float], clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
     kept: list[tuple[Any, str, Any]] = []
     try:
         for stage, (module_name, name) in _STAGES.items():
             module = importlib.import_module(module_name)
             kept.append((module, name, getattr(module, name)))
-            setattr(module, name, _timed(getattr(module, name), spent, stage))
+            setattr(module, name, _timed(getattr(module, name), spent, stage, clock))
         yield
     finally:
         for module, name, function in kept:
@@ -178,6 +255,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--times", type=int, default=10, help="runs of each target (default: 10)")
     parser.add_argument("--format", default="terminal", help="what golf-audit prints (default: terminal)")
+    parser.add_argument(
+        "--against-ast", action="store_true", help="processor time over that of ast.parse, both sides in one run"
+    )
     parser.add_argument("--profile", action="store_true", help="the stages and rules of an audit, in this process")
     return parser
 
@@ -189,13 +269,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--repo and --pr go together")
     if options.times < 1:
         parser.error("--times must be at least 1")
-    if options.profile and options.jobs:
-        parser.error("--profile looks into one process: leave --jobs out")
+    if (options.profile or options.against_ast) and options.jobs:
+        parser.error("--profile and --against-ast look into one process: leave --jobs out")
     found = targets(options)
     if not found:
         parser.error("examples/ holds no submission: name a folder, or --repo and --pr")
     sys.path.insert(0, str(ROOT))
     try:
+        if options.against_ast:
+            for line in ratios(found, options.times):
+                print(line, flush=True)
+            return 0
         for target in found:
             if options.profile:
                 print(target.name, *breakdown(target, options.times), sep="\n")

@@ -72,7 +72,9 @@ def random_model(layers: int = 11, std: float = 0.08, seed: int = 0, width: int 
         block = f"blocks.{layer}"
         for names, columns in (
             ({"attn.c_q": width, "attn.c_k": width // 2, "attn.c_v": width // 2}, width),
-            ({"attn.proj": width}, width), ({"mlp.fc": 4 * width}, width), ({"mlp.proj": width}, 4 * width),
+            ({"attn.proj": width}, width),
+            ({"mlp.fc": 4 * width}, width),
+            ({"mlp.proj": width}, 4 * width),
         ):
             hessian = _hessian(columns)
             for name, rows in names.items():
@@ -100,8 +102,14 @@ def run_ours(model: Model, code_bytes: int, limit: int) -> tuple[Times, dict[str
         fitted = prune.fit({**tables, **matrices}, {}, code_bytes, limit)
     ended = time.perf_counter()
     packing = compressing.seconds
-    times = Times(quantized_at - started, ended - quantized_at - packing, packing, ended - started,
-                  time.process_time() - cpu, len(fitted.blob))
+    times = Times(
+        quantized_at - started,
+        ended - quantized_at - packing,
+        packing,
+        ended - started,
+        time.process_time() - cpu,
+        len(fitted.blob),
+    )
     return times, {**tables, **matrices}, fitted
 
 
@@ -184,8 +192,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for turn in range(options.repeat):  # in turns, so that a busy machine slows both
         times, quantized, fitted = run_ours(model, RECORD_CODE_BYTES, LIMIT)
         ours.append(times)
-        notes.append(f"ours: {fitted.unpruned_bytes:,} bytes before pruning, {len(fitted.blob):,} after; "
-                     f"{fitted.pruned:,} of {fitted.prunable:,} values pruned")
+        notes.append(
+            f"ours: {fitted.unpruned_bytes:,} bytes before pruning, {len(fitted.blob):,} after; "
+            f"{fitted.pruned:,} of {fitted.prunable:,} values pruned"
+        )
         print(f"ours, run {turn + 1}: {times.whole:.1f} s", file=sys.stderr)
         if source is not None:
             with tempfile.TemporaryDirectory() as folder:
@@ -196,8 +206,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 notes.append(f"ours: {alike:,} bytes with as many values pruned as the record's script prunes")
             notes += [f"{wrong:,} of {count:,} codes and {scales:,} scales differ before pruning", *log]
             print(f"record, run {turn + 1}: {times.whole:.1f} s", file=sys.stderr)
-    print(f"{len(model.matrices)} matrices, torch {torch.__version__}, {torch.get_num_threads()} threads, "
-          f"{artifact.workers()} cores, medians of {options.repeat}")
+    print(
+        f"{len(model.matrices)} matrices, torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{artifact.workers()} cores, medians of {options.repeat}"
+    )
     print(table(medians(ours), medians(record) if record else None))
     print("\n".join(dict.fromkeys(notes)))
     if options.json:

@@ -49,8 +49,11 @@ def main(script_folder: str, model_folder: str) -> None:
         codes.update({name: tensor.numpy().copy() for name, tensor in result.items()})
         return result, meta
 
-    shared = {name: hessians[name if name in hessians else f"{name.rsplit('.', 2)[0]}.c_q.weight"]
-              for name in weights if ".attn." in name or ".mlp." in name}
+    shared = {
+        name: hessians[name if name in hessians else f"{name.rsplit('.', 2)[0]}.c_q.weight"]
+        for name in weights
+        if ".attn." in name or ".mlp." in name
+    }
     script.gptq_mixed_quantize_int6 = timed(spent, "gptq", keep)
     script._compress = timed(spent, "brotli", script._compress)
     script.torch.save = timed(spent, "save", torch.save)
@@ -58,8 +61,15 @@ def main(script_folder: str, model_folder: str) -> None:
     script.DistributedTokenLoader = lambda *args, **kwargs: None
     script.log = lambda line, *args: print(line, flush=True)
     settings = SimpleNamespace(
-        is_main_process=True, model_path=str(folder / "raw.pt"), quantized_model_path=str(folder / "record.ptz"),
-        gptq_enabled=True, train_files="", rank=0, world_size=1, local_rank=0, gptq_calibration_batches=1,
+        is_main_process=True,
+        model_path=str(folder / "raw.pt"),
+        quantized_model_path=str(folder / "record.ptz"),
+        gptq_enabled=True,
+        train_files="",
+        rank=0,
+        world_size=1,
+        local_rank=0,
+        gptq_calibration_batches=1,
         compressor="brotli",
     )
     model = SimpleNamespace(state_dict=lambda: weights)

@@ -45,11 +45,14 @@ class Side(Protocol):
     def forward_backward(self, x: Tensor, y: Tensor) -> Tensor: ...
     def optimize(self, step: int) -> None:
         """Clips, moves the weights, forgets the gradients."""
+
     def muon(self) -> None:
         """The matrices' part of that alone; needs gradients."""
+
     def average(self, step: int) -> None: ...
     def slide(self, tokens: Tensor) -> int:
         """Scores tokens with sliding windows; how many windows."""
+
     def hessians(self, batches: list[Tensor]) -> object: ...
     def gptq(self, hessians: Any) -> object: ...
 
@@ -94,8 +97,11 @@ class Ours:
 
     def slide(self, tokens: Tensor) -> int:
         size = self.run.model.vocab_size
-        table = ByteTable(torch.ones(size, dtype=torch.int32), torch.zeros(size, dtype=torch.bool),
-                          torch.zeros(size, dtype=torch.bool)).to(self.device)
+        table = ByteTable(
+            torch.ones(size, dtype=torch.int32),
+            torch.zeros(size, dtype=torch.bool),
+            torch.zeros(size, dtype=torch.bool),
+        ).to(self.device)
         evaluate_sliding(self.model, tokens, table, self.run, Runtime(device=self.device))
         return windows(tokens, self.run)
 
@@ -108,8 +114,9 @@ class Ours:
         weights = {name: layers[name].weight.detach().float().cpu() for name in hessians}
         quant = self.run.quant
         hessians = {name: hessian.cpu() for name, hessian in hessians.items()}
-        return quantize_all(weights, hessians, os.cpu_count() or 1, quant.matrix_bits, quant.gptq_block_size,
-                            quant.gptq_damp)
+        return quantize_all(
+            weights, hessians, os.cpu_count() or 1, quant.matrix_bits, quant.gptq_block_size, quant.gptq_damp
+        )
 
 
 class Record:
@@ -158,8 +165,11 @@ class Record:
         size = self.run.model.vocab_size
         flags = torch.zeros(size, dtype=torch.bool, device=self.device)
         data = SimpleNamespace(
-            val_tokens=tokens, base_bytes_lut=torch.ones(size, dtype=torch.int16, device=self.device),
-            has_leading_space_lut=flags, is_boundary_token_lut=flags)
+            val_tokens=tokens,
+            base_bytes_lut=torch.ones(size, dtype=torch.int16, device=self.device),
+            has_leading_space_lut=flags,
+            is_boundary_token_lut=flags,
+        )
         self.script.eval_val_sliding(self.hyper, self.device, data, self.model, self.run.eval.eval_batch_seqs)
         return windows(tokens, self.run)
 
@@ -176,9 +186,25 @@ class Record:
 
 def environment(run: config.RunConfig) -> dict[str, str]:
     """The configuration in the script's own variables."""
-    names = ("vocab_size", "num_layers", "model_dim", "num_heads", "num_kv_heads", "mlp_mult", "rope_dims",
-             "qk_gain_init", "xsa_last_n", "recur_layers", "parallel_start_layer", "ve_layers", "ve_dim",
-             "train_seq_len", "eval_seq_len", "eval_stride", "train_batch_tokens")
+    names = (
+        "vocab_size",
+        "num_layers",
+        "model_dim",
+        "num_heads",
+        "num_kv_heads",
+        "mlp_mult",
+        "rope_dims",
+        "qk_gain_init",
+        "xsa_last_n",
+        "recur_layers",
+        "parallel_start_layer",
+        "ve_layers",
+        "ve_dim",
+        "train_seq_len",
+        "eval_seq_len",
+        "eval_stride",
+        "train_batch_tokens",
+    )
     dump = run.dump()
     return {name.upper(): dump[name] for name in names} | {"EMBEDDING_DIM": dump["model_dim"]}
 
@@ -242,8 +268,14 @@ def measure_steps(side: Side, x: Tensor, y: Tensor, recurrent: bool, steps: int,
     names = ("forward_backward", "optimizer", "ema")
     parts = {name: statistics.median(times[first::3]) for first, name in enumerate(names)}
     whole = [sum(times[first : first + 3]) for first in range(0, len(times), 3)]
-    return {**parts, "muon": statistics.median(clock.intervals()), "step": statistics.median(whole),
-            "slowest_step": max(whole), "peak_mib": peak, "loss": loss.item()}
+    return {
+        **parts,
+        "muon": statistics.median(clock.intervals()),
+        "step": statistics.median(whole),
+        "slowest_step": max(whole),
+        "peak_mib": peak,
+        "loss": loss.item(),
+    }
 
 
 def kernels(side: Side, x: Tensor, y: Tensor, recurrent: bool) -> dict[str, Any]:
@@ -285,8 +317,11 @@ def measure_rest(side: Side, x: Tensor, run: config.RunConfig) -> dict[str, floa
     batches = [x] * CALIBRATION_BATCHES
     calibration, hessians = seconds(lambda: side.hessians(batches), x.device)
     rounding, _ = seconds(lambda: side.gptq(hessians), x.device)
-    return {"sliding_windows_per_second": count / sliding, "calibration_seconds_per_batch": calibration / len(batches),
-            "gptq_seconds": rounding}
+    return {
+        "sliding_windows_per_second": count / sliding,
+        "calibration_seconds_per_batch": calibration / len(batches),
+        "gptq_seconds": rounding,
+    }
 
 
 def main(which: str, options: dict[str, Any]) -> None:
@@ -301,8 +336,13 @@ def main(which: str, options: dict[str, Any]) -> None:
     ids = torch.randint(run.model.vocab_size, (sequences, run.train.train_seq_len + 1), device=device)
     x, y = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    found: dict[str, Any] = {"side": which, "tokens": x.numel(), "torch": torch.__version__, "device": where,
-                             "attention": attention.backend(device).__name__}
+    found: dict[str, Any] = {
+        "side": which,
+        "tokens": x.numel(),
+        "torch": torch.__version__,
+        "device": where,
+        "attention": attention.backend(device).__name__,
+    }
     for name, recurrent in (("before", False), ("after", True)):
         found[name] = measure_steps(side, x, y, recurrent, options["steps"], options["warm_up"])
         work = flops_per_token(run.model, recurrent) * x.numel()

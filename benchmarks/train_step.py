@@ -73,9 +73,13 @@ def table(ours: Result, record: Result | None, gigabytes_per_second: float) -> l
         for name in ("step", "forward_backward", "optimizer", "muon", "ema", "slowest_step", "mfu_percent", "peak_mib"):
             what = f"{when} recurrence: {name}, {_UNITS.get(name, 'ms')}"
             rows.append((what, ours[when][name], record[when][name] if record else None))
-        rows.append((f"{when} recurrence: step on 8 GPUs (projected), ms",
-                     projected(ours, when, gigabytes_per_second, overlapped=False),
-                     projected(record, when, gigabytes_per_second, overlapped=True) if record else None))
+        rows.append(
+            (
+                f"{when} recurrence: step on 8 GPUs (projected), ms",
+                projected(ours, when, gigabytes_per_second, overlapped=False),
+                projected(record, when, gigabytes_per_second, overlapped=True) if record else None,
+            )
+        )
     for name in ours.get("rest", {}):
         rows.append((name.replace("_", " "), ours["rest"][name], record["rest"][name] if record else None))
     return rows
@@ -113,8 +117,12 @@ def unused_flash(ours: Result) -> list[str]:
 
 def misses(ours: Result, record: Result) -> list[str]:
     """Where ours takes longer or more memory than the record's script."""
-    return [f"{when} recurrence: {name} {ours[when][name]:.1f}, the record's {record[when][name]:.1f}"
-            for when in ("before", "after") for name in ("step", "peak_mib") if ours[when][name] > record[when][name]]
+    return [
+        f"{when} recurrence: {name} {ours[when][name]:.1f}, the record's {record[when][name]:.1f}"
+        for when in ("before", "after")
+        for name in ("step", "peak_mib")
+        if ours[when][name] > record[when][name]
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,8 +145,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"{given.clone} has no {record_script.REF}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        options = {"scale": given.scale, "device": given.device, "steps": given.steps, "warm_up": given.warm_up,
-                   "rest": not given.no_rest, "folder": name, "seconds": 60 * given.minutes / 2}
+        options = {
+            "scale": given.scale,
+            "device": given.device,
+            "steps": given.steps,
+            "warm_up": given.warm_up,
+            "rest": not given.no_rest,
+            "folder": name,
+            "seconds": 60 * given.minutes / 2,
+        }
         ours, record = run_side("ours", options, folder), None
         if source is not None:
             record_script.place(source, folder)
