@@ -23,7 +23,7 @@ _LOADED = re.compile(
 def _in_logs(facts: Facts) -> Iterator[Finding]:
     for run in judged(facts):
         for number, line in log_lines(facts, run):
-            match = _LOADED.search(line)
+            match = _LOADED.search(line) if "refix" in line.lower() else None
             count = integer(match[1] or match[2]) if match else 0
             if count > 0:
                 message = f"{run.log} loads {count:,} stored validation tokens"

@@ -8,8 +8,8 @@ way at the same place: equality and hash go by a key that is worked out once, fr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum, IntFlag, StrEnum
+from typing import Final
 
 from auditor.program.place import Place
 
@@ -121,31 +121,71 @@ _ARITHMETIC = frozenset({Op.ADD, Op.SUBTRACT, Op.MULTIPLY, Op.DIVIDE, Op.POWER, 
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One step of the formula. `text` is what to call a leaf, or the template of a line; `place` where it is made."""
+    """One step of the formula. `text` is what to call a leaf, or the template of a line; `place` where it is made.
 
-    op: Op
-    inputs: tuple[Node, ...] = ()
-    what: What = What.OTHER
-    over: Over | None = None
-    normalized: bool | None = None
-    sees: Sees = Sees.NOTHING
-    text: str = ""
-    place: Place | None = None
-    changed_at: tuple[Place, ...] = ()  # of a model: where its weights were trained on the stream
-    key: int = field(init=False, repr=False)
-    depth: int = field(init=False, repr=False)
-    plain: bool = field(init=False, repr=False)  # a size, a position, a setting: it says nothing of a token
+    A plain class and no frozen dataclass: some 4,000 nodes are made in an audit, and most of them are never compared.
+    """
 
-    def __post_init__(self) -> None:
+    __slots__ = (
+        "_key", "changed_at", "depth", "inputs", "normalized", "op", "over", "place", "plain", "sees", "text", "what",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: tuple[Node, ...] = (),
+        what: What = What.OTHER,
+        over: Over | None = None,
+        normalized: bool | None = None,
+        sees: Sees = Sees.NOTHING,
+        text: str = "",
+        place: Place | None = None,
+        changed_at: tuple[Place, ...] = (),
+    ) -> None:
+        self.op: Final = op
+        self.inputs: Final = inputs
+        self.what: Final = what
+        self.over: Final = over
+        self.normalized: Final = normalized
+        self.sees: Final = sees
+        self.text: Final = text
+        self.place: Final = place
+        self.changed_at: Final = changed_at  # of a model: where its weights were trained on the stream
+        depth: int = 0
+        plain = op in _ARITHMETIC
+        for node in inputs:
+            if node.depth > depth:
+                depth = node.depth
+            plain = plain and node.plain
+        self.depth: Final[int] = depth + 1
+        # A size, a position, a setting: it says nothing of a token.
+        self.plain: Final[bool] = plain or (op in _PLAIN_LEAVES and what in _PLAIN)
+        self._key: int | None = None
+
+    @property
+    def key(self) -> int:
+        """The same for two nodes that were made the same way at the same place."""
+        if self._key is None:
+            waiting = [self]
+            while waiting:
+                node = waiting[-1]
+                below = [inner for inner in node.inputs if inner._key is None]
+                waiting += below
+                if not below:
+                    node._key = node._worked_out()
+                    waiting.pop()
+        assert self._key is not None
+        return self._key
+
+    def _worked_out(self) -> int:
         where = self.place.key if self.place is not None else None
         changed = tuple(place.key for place in self.changed_at)
         made = (self.op, self.what, self.over, self.normalized, self.sees, self.text, where, changed)
-        object.__setattr__(self, "key", hash((made, tuple(node.key for node in self.inputs))))
-        object.__setattr__(self, "depth", 1 + max((node.depth for node in self.inputs), default=0))
-        leaf = self.op in _PLAIN_LEAVES and self.what in _PLAIN
-        object.__setattr__(self, "plain", leaf or (self.op in _ARITHMETIC and all(n.plain for n in self.inputs)))
+        return hash((made, tuple([node._key for node in self.inputs])))
+
+    def __repr__(self) -> str:
+        return f"Node({self.op.value!r}, {len(self.inputs)} inputs, {self.what.value!r}, {self.text!r})"
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Node) and self.key == other.key)
