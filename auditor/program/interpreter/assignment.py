@@ -135,7 +135,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if isinstance(obj, (Mapping, Sequence)):
         _put(container, index, value)
     else:
-        added = deep_tags(value, 1) | index.tags | tokens.span(index)
+        added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
         if VAL not in value.tags and not any(t[0] == "out" for t in container.tags):
             added -= {VAL, TARGET}
         mutate(m, container, Value(added), at=(frame, target))
