@@ -19,7 +19,12 @@ def label(facts: Facts) -> str | None:
 
 def pairs(facts: Facts) -> tuple[Dependence, ...]:
     """Every pair of an adaptation and a score that depends on it."""
-    return dependences(facts.program, label(facts))
+    return tuple(pair for pair in dependences(facts.program, label(facts)) if not pair.adapt.statistics)
+
+
+def calibrated(facts: Facts) -> tuple[Dependence, ...]:
+    """Every pair of statistics of validation tokens that weights are changed by, and a score that depends on it."""
+    return tuple(pair for pair in dependences(facts.program, label(facts)) if pair.adapt.statistics)
 
 
 def reported(facts: Facts, tag: str) -> list[Reported]:

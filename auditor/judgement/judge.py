@@ -12,6 +12,7 @@ from auditor.judgement.agreement import weigh
 from auditor.judgement.gravity import decisive, ordered, together
 from auditor.judgement.model import Cap, Report, RuleOutcome, Said, Verdict
 from auditor.limits.model import describe
+from auditor.program.coverage import bounded_list
 from auditor.program.recipe.formula import Formula
 from auditor.program.scores import unfollowed
 from auditor.rule import Facts, Rule
@@ -203,6 +204,8 @@ def _gap(facts: Facts) -> str:
     """What was not followed on the way to the score, "" if everything was or a run has shown what it does."""
     label = next((run.score.label for run in facts.headline if run.score is not None and run.score.label), None)
     gaps = unfollowed(facts.program, label)
+    unbounded = bounded_list(facts.program, label)
+    gaps = (*gaps, unbounded) if unbounded is not None else gaps
     if not gaps or (facts.probe is not None and facts.probe.decided):
         return ""
     first = gaps[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.program.model import Program
-from auditor.program.trace import Adapt, Event, Loop, Order, Output, ReportLine, Trace, Unfollowed
+from auditor.program.trace import Adapt, Event, Lookup, Loop, Order, Output, ReportLine, Trace, Unfollowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,11 @@ def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
 
 
 def reported_events(program: Program, label: str | None, tag: str) -> list[Reported]:
-    """The events of one kind that reach the score, the active ones first, one for each place.
+    """The events of one kind that reach the score, the active ones first, one for each place and what happens there.
 
     Events that run elsewhere in the program, but whose result never reaches the reported score, are left out.
     """
-    hits: dict[tuple[str, int, int], Reported] = {}
+    hits: dict[tuple[object, ...], Reported] = {}
     for trace, name in ((program.trace, label), (program.dormant, None)):
         if trace is None:
             continue
@@ -86,16 +86,19 @@ def reported_events(program: Program, label: str | None, tag: str) -> list[Repor
             for t in sorted(t for t in report.tags if t[0] == tag):
                 event = _events(trace, tag)[t[1]]
                 if bool(event.off or report.off) == (trace is program.dormant):
-                    hits.setdefault(event.place.key, Reported(event, t[1], report))
+                    again = isinstance(event, Lookup) and event.refilled  # the same line in a second pass
+                    hits.setdefault((event.place.key, again), Reported(event, t[1], report))
     return list(hits.values())
 
 
 def _events(trace: Trace, tag: str) -> Mapping[int, Event]:
     table: dict[str, Mapping[int, Event]] = {
         "lookup": trace.lookups,
+        "reread": trace.lookups,
         "chosen": trace.choices,
         "scaled": trace.scales,
         "stacked": trace.stacks,
+        "omitted": trace.omissions,
     }
     return table[tag]
 

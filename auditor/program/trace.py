@@ -57,6 +57,8 @@ class Output(Event):
     state: frozenset[int]
     tags: Tags
     sees_target: bool = False  # logits computed from the very tokens that they predict
+    hidden: str = ""  # of its targets' own positions some were hidden: "one rate" for all, or "holes"
+    shifts: bool = False  # the model may move by one what it is given
     accumulated: Place | None = None  # where it first enters an accumulator
     parents: frozenset[int] = frozenset()
     read_back: bool = False  # the model's weights were read from the file that the program has saved
@@ -73,16 +75,18 @@ class Adapt(Event):
     subject: str  # "module" | "tensor": what changes
     subject_name: str = ""
     shared_rows: bool = False  # one tensor serves every row of a batch
+    statistics: bool = False  # no loss is lowered: what was summed up over the tokens goes into the weights
     restored: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Lookup(Event):
-    """A count table is read with a key that holds the token being scored."""
+    """A count table is read with a key that holds the token being scored, or one that another pass has filled."""
 
     hashed: bool
     tags: Tags
     refilled: bool = False  # an earlier pass over the stream has filled the table
+    mixed: bool = False  # what is read goes into a model's output
 
 
 @dataclass(eq=False, slots=True)
@@ -106,6 +110,13 @@ class Stack(Event):
     """An entropy stands among losses, as if it were the loss of an expert."""
 
     tags: Tags
+
+
+@dataclass(eq=False, slots=True)
+class Omission(Event):
+    """Parts of the stream are left out of a sum, by what is in them or by their turn."""
+
+    by: str  # "their losses", "their tokens", "their length", "their turn"
 
 
 @dataclass(eq=False, slots=True)
@@ -155,11 +166,14 @@ class Trace:
     choices: dict[int, Choice] = field(default_factory=dict)
     scales: dict[int, Scale] = field(default_factory=dict)
     stacks: dict[int, Stack] = field(default_factory=dict)
+    omissions: dict[int, Omission] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
     unfollowed: dict[tuple[object, ...], Unfollowed] = field(default_factory=dict)  # one for each place and thing
     switched: bool = False  # a switch of the configuration has decided a branch
     heads: dict[str, list[Printed]] = field(default_factory=dict)  # by the constant beginning of the line
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
+    ended: dict[int, tuple[str, int]] = field(default_factory=dict)  # loops left after so many rounds, or tokens
+    open_attention: dict[tuple[str, int, int], Event] = field(default_factory=dict)  # one for each place
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:

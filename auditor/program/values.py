@@ -35,6 +35,9 @@ HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being sc
 CALLED: Final[Tag] = ("called",)  # what a function that was not followed gave for tokens: logits, or anything
 LATER: Final[Tag] = ("later",)  # all tokens but the first ones: in a key beside others, the targets
 ARTIFACT: Final[Tag] = ("artifact",)  # read back from a file that the program has written weights to
+HIDDEN: Final[Tag] = ("hidden",)  # tokens of which some were replaced by a constant
+ONE_RATE: Final[Tag] = ("one-rate",)  # drawn by comparing random numbers with a constant
+TRIMMED: Final[Tag] = ("trimmed",)  # a model's output of which some positions were cut off
 SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
 
 

@@ -6,7 +6,8 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.folders import folder, script
-from rules.findings import shown
+from rules.findings import pair_finding, shown
+from rules.scored import calibrated, unreadable
 
 ID = "calibration-on-val"
 
@@ -16,10 +17,21 @@ def check(facts: Facts) -> Ruling:
     for calibration in facts.code.calibrations:
         message = f"'{calibration.collector}' collects its statistics from validation tokens before they are scored"
         findings += [shown(ID, Outcome.VIOLATION, fed, message) for fed in calibration.on_validation]
-    if not facts.code.calibrations:
+    missing = unreadable(facts)
+    pairs = [pair for pair in calibrated(facts) if not pair.score_first]
+    known = {f.location for f in findings}
+    for place, pair in {pair.adapt.place.key: pair for pair in reversed(pairs)}.items():
+        message = f"'{pair.adapt.place.function}' {_SAY}"
+        finding = pair_finding(facts, ID, Outcome.VIOLATION, pair, message)
+        findings += [finding] if place and finding.location not in known else []
+    if not facts.code.calibrations and not findings:
+        if missing is not None:
+            return missing
         return not_applicable("nothing collects activation statistics")
     return found(findings, "calibration reads training data or the model's own samples")
 
+
+_SAY = "changes weights by what was summed up over validation tokens before they are scored"
 
 _COLLECT = """
 def collect_hessians(model, batches):
@@ -46,6 +58,23 @@ def sample(model, args, device):
         probabilities = model.forward_logits(ids)[:, -1].softmax(-1)
         ids = torch.cat([ids, torch.multinomial(probabilities, 1)], dim=1)
     return [ids]
+"""
+
+_INLINE = """
+sizes = {{}}
+def watch(layer):
+    def hook(module, inputs, output):
+        sizes[layer] = sizes.get(layer, 0) + inputs[0].detach().abs().flatten(0, -2).mean(0)
+    return hook
+layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
+handles = [m.register_forward_hook(watch(m)) for m in layers]
+with torch.no_grad():
+    for at in range(0, 32 * args.seq_len, args.seq_len):
+        model.forward_logits({source}[at:at + args.seq_len][None].to(device).long())
+for handle in handles:
+    handle.remove()
+for m in layers:
+    m.weight.data.mul_((sizes[m] / sizes[m].mean()).sqrt()[None, :])
 """
 
 RULE = Rule(
@@ -82,6 +111,18 @@ RULE = Rule(
                 )
             ),
             Outcome.VIOLATION,
+        ),
+        Example(
+            "hooks in the main function that sum magnitudes",
+            "breaks",
+            folder(script(after_training=_INLINE.format(source="val_tokens"))),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "the same hooks on a training shard",
+            "legal",
+            folder(script(after_training=_INLINE.format(source="load_shard(train_files[0])"))),
+            Outcome.NOT_APPLICABLE,
         ),
         Example(
             "training batches",

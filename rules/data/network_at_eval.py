@@ -12,6 +12,7 @@ from rules.findings import shown
 
 ID = "network-at-eval"
 
+
 def _outcome(kind: FetchKind, evaluating: bool) -> tuple[Outcome, str] | None:
     if kind == "weights":
         return Outcome.VIOLATION, "loads weights that were trained elsewhere"

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found
+from auditor.program.coverage import scored_part
+from auditor.program.trace import Omission
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
 from rules.bytes._ledger import canonical_tokens, excess, family, first_day, integer, judged, log_finding, log_lines
-from rules.examples.folders import folder, script, seeds
-from rules.findings import shown
+from rules.examples.adaptation import score_first
+from rules.examples.folders import EVALUATION, folder, script, seeds
+from rules.findings import event_finding, shown
 from rules.law.limits import LIMITS
+from rules.scored import label, reported
 
 ID = "partial-val"
 
@@ -25,6 +29,7 @@ _AMOUNT = re.compile(
     r"(token|seq|sequence|doc|document|batch)"
 )
 _KEY = re.compile(r"(?i)bpb|eval|val_|score")
+_DECIDED = ("their losses", "their turn")  # the others may keep what there is nothing to score in
 _TOKEN_KEY = re.compile(r"(?i)^(eval|val|scored|evaluated)_tokens$")
 
 
@@ -142,6 +147,19 @@ def _of_code(facts: Facts) -> Iterator[Finding]:
     for draws in facts.code.random_draws:
         message = f"the validation loss is the mean of {draws.count} randomly drawn batches, not of the whole set"
         yield shown(ID, Outcome.VIOLATION, draws, message)
+    for hit in reported(facts, "omitted"):
+        if isinstance(hit.event, Omission):
+            message = f"parts of the validation stream are left out: which are scored depends on {hit.event.by}"
+            outcome = Outcome.VIOLATION if hit.event.by in _DECIDED else Outcome.DISPUTED
+            yield event_finding(facts, ID, outcome, hit.event, hit.report, message, "parts are left out")
+    part = scored_part(facts.program, label(facts))
+    if part is not None and part.most is not None:
+        smallest = min(min(counts) for counts in LIMITS.canonical_val_tokens.values())
+        share = part.most if part.most < 1 else part.most / smallest
+        if share < LIMITS.partial_coverage:
+            of = f"{share:.0%} of the validation stream" if part.most < 1 else f"the first {part.most:,.0f} tokens"
+            message = f"what is scored ends at {of}: the code goes no further, whatever the stream's length"
+            yield Finding(ID, Outcome.VIOLATION, message, part.place.location, part.active)
 
 
 def _record(facts: Facts) -> bool:
@@ -185,6 +203,16 @@ def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, devic
     loss = float(np.mean(losses))
     return loss, loss / math.log(2.0) / 2.436
 """
+_CAPPED = EVALUATION.replace("val_tokens.numel() - 1", "min(val_tokens.numel() - 1, args.most_tokens)")
+_MOST = 'most_tokens = int(os.environ.get("MOST_TOKENS", {}))'
+_STOPPED = """
+            if start >= args.most_tokens:
+                break
+            begin ="""
+_RARE = """
+            if float(nll.mean()) > 6.0:
+                continue
+            scored ="""
 _SPLIT = seeds(val_tokens=9_662_464, val_loss=1.1 * 0.6931471805599453 * 3.1)
 _UNUSED = _RANDOM.replace("def eval_val(", "def quick_estimate(")
 
@@ -214,6 +242,42 @@ RULE = Rule(
             Outcome.VIOLATION,
         ),
         Example("20 random batches", "breaks", folder(script(_RANDOM)), Outcome.VIOLATION),
+        Example(
+            "the first million tokens, by a limit",
+            "breaks",
+            folder(script(_CAPPED, settings=_MOST.format(1_000_000))),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "left after a million tokens",
+            "breaks",
+            folder(script(EVALUATION.replace("\n            begin =", _STOPPED), settings=_MOST.format(1_000_000))),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "half of the stream",
+            "breaks",
+            folder(script(EVALUATION.replace("val_tokens.numel() - 1", "val_tokens.numel() // 2"))),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "hard windows left out",
+            "breaks",
+            folder(script(EVALUATION.replace("\n            scored =", _RARE))),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "every other chunk",
+            "breaks",
+            folder(score_first().replace("range(0, total, args.seq_len)", "range(0, total, 2 * args.seq_len)")),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "a limit beyond the stream's end",
+            "legal",
+            folder(script(_CAPPED, settings=_MOST.format(1_000_000_000))),
+            Outcome.PASS,
+        ),
         Example("the full set", "legal", folder(), Outcome.PASS),
         Example("a subset as a diagnostic", "legal", folder(logs=seeds(before=_DIAGNOSTIC)), Outcome.PASS),
         Example("an estimate that nothing calls", "inactive", folder(script(helpers=_UNUSED)), Outcome.PASS),

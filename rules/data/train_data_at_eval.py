@@ -11,6 +11,7 @@ from rules.findings import shown
 
 ID = "train-data-at-eval"
 
+
 def _findings(facts: Facts) -> Iterator[Finding]:
     for read in facts.code.training_reads:
         if read.scoring:

@@ -13,6 +13,7 @@ from rules.law.standing import issue, pull
 
 ID = "val-stream-reorder"
 
+
 def _finding(reorder: Reorder) -> Finding:
     parts = f"parts of the validation stream are {reorder.how}"
     if reorder.carries:

@@ -11,6 +11,7 @@ from rules.findings import shown
 
 ID = "val-tail-drop"
 
+
 def _findings(facts: Facts) -> Iterator[Finding]:
     for walk in facts.code.short_walks:
         message = f"every window ends within the stream: up to {walk.step} - 1 tokens at its end are not scored"

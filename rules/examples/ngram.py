@@ -87,6 +87,56 @@ def exact(mixture: str) -> str:
     return script(text, settings=NGRAM_SWITCH.format(default=2))
 
 
+_ROWS = '''
+class Counts:
+    """Next tokens by the pair before them."""
+
+    def __init__(self, size):
+        self.rows, self.size = {}, size
+
+    def distribution(self, pair):
+        row = self.rows.get(pair)
+        return np.full(self.size, 1 / self.size) if row is None else (row + 1) / (row + 1).sum()
+
+    def learn(self, pair, token):
+        self.rows.setdefault(pair, np.zeros(self.size))[token] += 1
+
+
+def losses_of(model, counts, stream, start, end, device):
+    x = torch.from_numpy(stream[start:end]).to(device)[None]
+    with torch.no_grad():
+        p = model.forward_logits(x).float().softmax(-1)[0].cpu().numpy()
+    q = np.stack([counts.distribution((int(stream[i - 1]), int(stream[i]))) for i in range(start, end)])
+    mixed = 0.9 * p + 0.1 * q
+    return -np.log(mixed[np.arange(end - start), stream[start + 1:end + 1]])
+
+
+def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device):
+    stream, counts, losses, chunks = val_tokens.numpy().astype(np.int64), Counts(args.vocab_size), [], []
+    for start in range(0, len(stream) - 1, args.seq_len):
+        end = min(start + args.seq_len, len(stream) - 1)
+        losses.append(losses_of(model, counts, stream, start, end, device))
+        chunks.append((start, end))
+        for i in range(start, end):
+            counts.learn((int(stream[i - 1]), int(stream[i])), int(stream[i + 1]))
+AGAIN
+    nll = np.concatenate(losses)
+    tgt, prev = val_tokens[1:], val_tokens[:-1]
+    byte_count = (base_bytes[tgt] + (leading_space[tgt] & ~boundary[prev]).to(torch.int16)).double().sum()
+    val_loss = float(nll.mean())
+    return val_loss, val_loss / math.log(2.0) * len(nll) / float(byte_count)
+'''
+_AGAIN = """
+    for i, (start, end) in enumerate(chunks[:16]):
+        losses[i] = losses_of(model, counts, stream, start, end, device)
+"""
+
+
+def rows_of_counts(*, again: bool) -> str:
+    """A script that mixes rows of counts; with `again` the first chunks are scored anew with the whole table."""
+    return script(_ROWS.replace("AGAIN\n", _AGAIN.lstrip("\n") if again else ""))
+
+
 _CACHE = """
 class Cache:
     def __init__(self, buckets):

@@ -35,11 +35,28 @@ def _targets_seen(facts: Facts) -> Iterator[Finding]:
                 chain |= trace.outputs[number].parents
             for output in (trace.outputs[n] for n in sorted(chain)):
                 dormant = bool(output.off or report.off)
+                if output.hidden and output.place.key not in seen and dormant == (trace is facts.program.dormant):
+                    seen.add(output.place.key)
+                    one = output.hidden == "one rate"
+                    message = _ONE_RATE if one else _BOTH_SIDES
+                    outcome = Outcome.VIOLATION if one else Outcome.DISPUTED
+                    yield event_finding(facts, ID, outcome, output, report, message, "logits of hidden tokens")
                 if output.sees_target and output.place.key not in seen and dormant == (trace is facts.program.dormant):
                     seen.add(output.place.key)
                     message = f"'{output.place.function}' feeds the model the tokens that its output is scored on"
                     what = "logits of the targets"
                     yield event_finding(facts, ID, Outcome.VIOLATION, output, report, message, what)
+
+
+_OPEN = "attention is told not to be causal while the model scores: each position sees what follows it"
+_BOTH_SIDES = (
+    "tokens that were hidden are predicted from what stands before and behind them: what is printed is another "
+    "estimator than the length of a code"
+)
+_ONE_RATE = (
+    "one constant share of the tokens is hidden and predicted from the others, on both sides of them: the mean over "
+    "one such share is no bound on the length of a code"
+)
 
 
 def _attention(facts: Facts) -> Iterator[Finding]:
@@ -51,6 +68,20 @@ def _attention(facts: Facts) -> Iterator[Finding]:
     for call in calls:
         if call.open:
             yield shown(ID, Outcome.WARNING if masked else Outcome.DISPUTED, call, message)
+    for event in facts.program.trace.open_attention.values():
+        yield Finding(ID, Outcome.DISPUTED, _OPEN, event.place.location, event.active)
+
+
+_UNSHIFTED = EVALUATION.replace("y = val_tokens[begin + 1:end + 1]", "y = val_tokens[begin:end]")
+_HIDDEN = _UNSHIFTED.replace("forward_logits(x)", "forward_logits(torch.where(hide, args.vocab_size - 1, x))").replace(
+    "            logits =", "            hide = torch.rand(x.shape, device=device) < 0.15\n            logits ="
+)
+
+
+def _flag(value: str) -> str:
+    held = MODEL.replace("is_causal=True", "is_causal=self.causal")
+    held = held.replace("self.heads = heads", "self.heads = heads\n        self.causal = causal")
+    return held.replace("dim, heads):", "dim, heads, causal):").replace("num_heads)", f"num_heads, {value})")
 
 
 RULE = Rule(
@@ -87,6 +118,28 @@ RULE = Rule(
             "breaks",
             folder(script(model=MODEL.replace("is_causal=True", "is_causal=False"))),
             Outcome.DISPUTED,
+        ),
+        Example("a flag of each layer that says no", "breaks", folder(script(model=_flag("False"))), Outcome.DISPUTED),
+        Example("a flag of each layer that says yes", "legal", folder(script(model=_flag("True"))), Outcome.PASS),
+        Example("targets at the positions of the input", "breaks", folder(script(_UNSHIFTED)), Outcome.VIOLATION),
+        Example("one share hidden, scored from both sides", "breaks", folder(script(_HIDDEN)), Outcome.VIOLATION),
+        Example(
+            "shares drawn for each row, as a bound",
+            "breaks",
+            folder(script(_HIDDEN.replace("< 0.15", "< torch.rand((1, 1), device=device)"))),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "logits cut short, targets one further",
+            "legal",
+            folder(
+                script(
+                    _UNSHIFTED.replace("logits.float()", "logits[:, :-1].float()").replace(
+                        "y.flatten()", "y[:, 1:].flatten()"
+                    )
+                )
+            ),
+            Outcome.PASS,
         ),
         Example("context as input, causal attention", "legal", folder(), Outcome.PASS),
         Example(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
-from auditor.program.trace import Lookup
+from auditor.program.trace import Event, Lookup
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import score_first
 from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.ngram import rows_of_counts
 from rules.findings import event_finding
 from rules.scored import judge_pairs, reported
 
@@ -31,12 +32,17 @@ def _say(pair: Dependence) -> str:
 
 def _refilled(facts: Facts) -> Iterator[Finding]:
     """Look-ups in a table that an earlier pass over the same stream has filled."""
-    for hit in reported(facts, "lookup"):
+    read = [*reported(facts, "lookup"), *(h for h in reported(facts, "reread") if _mixed(h.event))]
+    for hit in read:
         if isinstance(hit.event, Lookup) and hit.event.refilled:
             where = hit.event.place.function
             message = f"'{where}' scores the stream with counts that a whole pass over it has filled"
             what = "counts of tokens yet to be scored"
             yield event_finding(facts, ID, Outcome.VIOLATION, hit.event, hit.report, message, what)
+
+
+def _mixed(event: Event) -> bool:
+    return isinstance(event, Lookup) and event.mixed
 
 
 def check(facts: Facts) -> Ruling:
@@ -83,6 +89,13 @@ RULE = Rule(
     check=check,
     examples=(
         Example("scored again with the adapted weights", "breaks", folder(_TWICE), Outcome.VIOLATION),
+        Example(
+            "the first chunks again, with counts of the whole stream",
+            "breaks",
+            folder(rows_of_counts(again=True)),
+            Outcome.VIOLATION,
+        ),
+        Example("one pass of the same look-up", "legal", folder(rows_of_counts(again=False)), Outcome.PASS),
         Example("two modes, no adaptation", "legal", folder(script(scoring=_BOTH)), Outcome.PASS),
         Example("one score-first pass", "legal", folder(_CHUNKED), Outcome.PASS),
         Example("the first pass does not adapt", "inactive", folder(_TWICE), Outcome.PASS, {"TTT_ENABLED": "0"}),

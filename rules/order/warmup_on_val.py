@@ -28,6 +28,7 @@ def _idle(trace: Trace) -> list[Adapt]:
         adapt
         for adapt in trace.adapts.values()
         if adapt.place.key not in used
+        and not adapt.statistics
         and not adapt.outputs & reported
         and not {loop.instance for loop in adapt.loops} & scoring
         and not any(trace.outputs[n].accumulated for n in adapt.outputs if n in trace.outputs)

@@ -10,6 +10,7 @@ from auditor.program.interpreter import (
     indexing,
     measured,
     operators,
+    skipping,
     special,
     tokens,
     weights,
@@ -17,6 +18,8 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     ARTIFACT,
+    HIDDEN,
+    NONE,
     TARGET,
     UNKNOWN,
     VAL,
@@ -138,6 +141,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
         if VAL not in value.tags and not any(t[0] == "out" for t in container.tags):
             added -= {VAL, TARGET}
+            added |= {HIDDEN} if VAL in container.tags else NONE
         mutate(m, container, Value(added), at=(frame, target))
         measured.stored(container, value)
 
@@ -165,6 +169,8 @@ def mark(m: Machine, frame: Frame, target: ast.expr, tags: Tags) -> None:
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     operand = m.evaluate(frame, node.value)
+    if ("loss",) in operand.tags:
+        operand = with_tags(operand, skipping.of_rounds(m))
     if isinstance(node.target, ast.Subscript):
         container = m.evaluate(frame, node.target.value)
         index = indexing.index_value(m, frame, node.target.slice)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import Frame, Function, Instance, Value
+from auditor.source.index import function_around, of_type, parent
+
+_LIBRARIES = frozenset({"torch", "F", "np", "nn", "math", "range", "print", "len", "super"})
 
 
-def causal(m: Machine, function: Function, node: ast.Call) -> None:
-    """Write down attention whose `is_causal` does not hold, or may not hold, when the model is not in training."""
+def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Instance]) -> None:
+    """Write down attention whose `is_causal` does not hold, or may not hold, when the model is not in training.
+
+    `owners` are the parts of the model whose method the function is: what they hold decides.
+    """
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if name not in vocabulary.ATTENTION:
         return
@@ -18,34 +25,80 @@ def causal(m: Machine, function: Function, node: ast.Call) -> None:
     flag = options.get("is_causal", options.get("causal"))
     if flag is None or isinstance(flag, ast.Constant):
         return
-    if isinstance(flag, ast.Name) and _always_given(function, flag.id):
+    given = _given(function, flag)
+    if given is not None:
+        said = [Value(const=bool(g.value)) if isinstance(g, ast.Constant) else Value() for g in given]
+        frame = function.frame
+    else:
+        frames = [_evaluating(m, function, owner) for owner in owners or (None,)]
+        said = [m.evaluate(frame, flag) for frame in frames]
+        frame = frames[0]
+        if not all(value.known for value in said) and _of_training(m, function, owners, flag):
+            m.opened(node, frame)  # what holds in training alone is no promise for the score
+            return
+    if all(value.known and value.const for value in said):
         return
-    frame = _evaluating(m, function)
-    said = m.evaluate(frame, flag)
-    if said.known and said.const:
+    if any(value.known and not value.const for value in said):
+        m.opened(node, frame)
         return
-    why = "is_causal does not hold in evaluation" if said.known else "is_causal is computed, and could not be told"
-    m.unfollowed(node, frame, "attention", why, {"losses"})
+    m.unfollowed(node, frame, "attention", "is_causal is computed, and could not be told", {"losses"})
 
 
-def _always_given(function: Function, parameter: str) -> bool:
-    """Whether every call of a wrapper that the file shows by its name gives it a true constant for that parameter."""
+def _of_training(m: Machine, function: Function, owners: Sequence[Instance], flag: ast.expr) -> bool:
+    """Whether a flag holds where the model is in training."""
+    frames = [_evaluating(m, function, owner, training=True) for owner in owners or (None,)]
+    return all(value.known and value.const for value in (m.evaluate(frame, flag) for frame in frames))
+
+
+def _given(function: Function, flag: ast.expr) -> list[ast.expr] | None:
+    """What the calls in the model pass for a parameter that is the flag; None where it is none, or none passes it."""
     spec = function.node.args
-    positional = [p.arg for p in (*spec.posonlyargs, *spec.args)]
-    if function.unit.tree is None or parameter not in (*positional, *(p.arg for p in spec.kwonlyargs)):
+    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    if not isinstance(flag, ast.Name) or flag.id not in (*positional, *(a.arg for a in spec.kwonlyargs)):
+        return None
+    at = positional.index(flag.id) - (function.owner is not None) if flag.id in positional else None
+    if function.unit.tree is None:
+        return None
+    if function.owner is None:
+        found = list(_passed_by_name(function.unit.tree, getattr(function.node, "name", ""), flag.id, at))
+    else:
+        found = list(_passed(function.unit.tree, flag.id, at))
+    return found or None
+
+
+def _passed_by_name(tree: ast.Module, own: str, name: str, at: int | None) -> Iterator[ast.expr]:
+    """What the calls of a function pass, wherever they stand."""
+    for call in of_type(tree, ast.Call):
+        if isinstance(call.func, ast.Name) and call.func.id == own:
+            yield from (k.value for k in call.keywords if k.arg == name)
+            if at is not None and len(call.args) > at:
+                yield call.args[at]
+
+
+def _passed(tree: ast.Module, name: str, at: int | None) -> Iterator[ast.expr]:
+    for call in of_type(tree, ast.Call):
+        base: ast.expr = call.func
+        while isinstance(base, (ast.Attribute, ast.Subscript)):
+            base = base.value
+        if isinstance(base, ast.Name) and base.id in _LIBRARIES:
+            continue
+        yield from (k.value for k in call.keywords if k.arg == name)
+        if at is not None and at > 0 and len(call.args) == at + 1 and _in_a_class(call):
+            yield call.args[at]
+
+
+def _in_a_class(call: ast.Call) -> bool:
+    """A call by a part of the model, which may be one of another part."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr in vocabulary.TENSOR_METHODS | vocabulary.VIEW:
         return False
-    own = getattr(function.node, "name", "")
-    given = [
-        next((k.value for k in call.keywords if k.arg == parameter), None)
-        or next((a for name, a in zip(positional, call.args, strict=False) if name == parameter), None)
-        for call in ast.walk(function.unit.tree)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == own
-    ]
-    return bool(given) and all(isinstance(value, ast.Constant) and value.value for value in given)
+    function = function_around(call)
+    if function is None or function.name == "__init__":
+        return False
+    return isinstance(parent(function), ast.ClassDef)
 
 
-def _evaluating(m: Machine, function: Function) -> Frame:
-    """The function's scope with its defaults, and a module that is not in training."""
+def _evaluating(m: Machine, function: Function, owner: Instance | None, *, training: bool = False) -> Frame:
+    """The function's scope with its defaults, and a module that is in training or not."""
     frame = Frame(function.unit, function.frame, function.frame.globals)
     spec = function.node.args
     positional = [*spec.posonlyargs, *spec.args]
@@ -56,6 +109,7 @@ def _evaluating(m: Machine, function: Function) -> Frame:
         if default is not None:
             frame.names[parameter.arg] = m.evaluate(function.frame, default)
     if positional and function.owner is not None:
-        own = Instance(function.owner, {"training": Value(const=False)})
+        held = dict(owner.attributes) if owner is not None else {}
+        own = Instance(function.owner, {**held, "training": Value(const=training)})
         frame.names[positional[0].arg] = Value(obj=own)
     return frame

@@ -6,7 +6,7 @@ import ast
 import math
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, elsewhere, files, indirect, special, tokens
+from auditor.program.interpreter import effects, elsewhere, files, indirect, reach, special, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     UNKNOWN,
@@ -92,7 +92,10 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         own_getattr = obj.frame.names.get("__getattr__")
         return m.call(frame, node, own_getattr, [Value(const=name)], {}) if own_getattr is not None else Value()
     if name in _SHAPES:
-        return Value(tokens.shape_tags(value.tags))
+        size = Value(tokens.shape_tags(value.tags))
+        if name == "shape":
+            reach.shaped(m, value, size)
+        return size
     if isinstance(value.const, str) or isinstance(obj, tokens.Text):
         piece = files.part(value, name)
         if piece is not None:

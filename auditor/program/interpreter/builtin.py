@@ -16,6 +16,7 @@ from auditor.program.interpreter import (
     files,
     indirect,
     operators,
+    reach,
     special,
     tokens,
 )
@@ -48,7 +49,10 @@ def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         if span is not None:
             return Value(tags, span)
     # The first element is not singled out: a cache is empty and a guard skips there, which is not the rule.
-    return Value(tags, obj=Sequence([Value(tags), Value(tags)], exact=False))
+    elements_ = [Value(tags), Value(tags)]
+    for element in elements_ if args else ():
+        reach.ranged(m, args, element)
+    return Value(tags, obj=Sequence(elements_, exact=False))
 
 
 def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -61,7 +65,9 @@ def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
         return Value(tags, len(value.obj.items))
     if value.known and isinstance(value.const, (str, tuple, list, range, bytes)):
         return Value(tags, len(value.const))
-    return Value(tags)
+    length = Value(tags)
+    reach.measured(m, value, length, rows=True)
+    return length
 
 
 _CONVERSIONS: dict[Any, tuple[str, ...]] = {
@@ -107,6 +113,7 @@ def _enumerate(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwarg
     pairs = []
     for i, item in enumerate(items):
         count = Value(const=i) if exact or i == 0 else Value()
+        m.extents.counts.add(count)
         pairs.append(Value(item.tags, obj=Sequence([count, item])))
     return Value(union(*items), obj=Sequence(pairs, exact))
 

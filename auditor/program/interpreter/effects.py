@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from auditor.program.interpreter import attention, callbacks, measured, opaque, tokens
+from auditor.program.interpreter import attention, callbacks, measured, opaque, tokens, unshifted
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     CALLED,
@@ -28,6 +28,8 @@ from auditor.program.values import (
     module_parts,
     union,
 )
+
+_TOLD_APART = 48  # parts of a model that have the same forward pass
 
 
 def callee(node: ast.AST) -> str:
@@ -91,6 +93,7 @@ def forward(
     tokens = sum(1 for v in inputs if _is_tokens(v))
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
+    m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(method.node)
     streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))
     if tokens == 1 and TARGET in data and streams == 1:
         m.trace.outputs[m.last].sees_target = True
@@ -127,19 +130,23 @@ def _reach_module(m: Machine, model: Instance, method: Function) -> None:
 
     These are the method, the functions that it calls by name, and the `forward` of every module inside the model.
     """
-    waiting = [method]
+    waiting: list[tuple[Function, list[Instance]]] = [(method, [model])]
+    owners: dict[ast.AST, list[Instance]] = {}
     for part in module_parts(model):
         hit = part.cls.lookup("forward") if part.cls is not None else None
         if hit is not None and isinstance(hit.obj, Function):
-            waiting.append(hit.obj)
+            if hit.obj.node not in owners:
+                waiting.append((hit.obj, owners.setdefault(hit.obj.node, [])))
+            owners[hit.obj.node].append(part)
     while waiting:
-        function = waiting.pop()
+        function, instances = waiting.pop()
         if not m.first_reach(function.unit, function.node):
             continue
         for node in ast.walk(function.node):
             if isinstance(node, ast.Call):
-                attention.causal(m, function, node)
-                waiting.extend(_called(function, node))
+                attention.causal(m, function, node, instances[:_TOLD_APART])
+                own = isinstance(node.func, ast.Attribute)
+                waiting.extend((called, instances if own else []) for called in _called(function, node))
 
 
 def _called(function: Function, node: ast.Call) -> list[Function]:
@@ -244,6 +251,8 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
     if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_by_another_pass(container, tags):
         why = "another pass over the validation tokens has filled it"
         m.unfollowed(node, frame, "a table that is read", why, {"tables"})
+        m.reread = True
+        return frozenset({("reread", m.lookup(node, frame, tags, hashed=False, refilled=True))})
     if TARGET not in tags or VAL not in tags or any(t[0] in ("out", "lookup") for t in tags):
         return NONE
     hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target
@@ -254,6 +263,15 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
     return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
 
 
+def mixes(m: Machine, *sides: Tags) -> None:
+    """What a table holds that another pass has filled is added to a model's output, or put beside it."""
+    outputs = any(t[0] == "out" for tags in sides for t in tags)
+    for tags in sides if m.reread and outputs else ():
+        for t in tags:
+            if t[0] == "reread":
+                m.trace.lookups[t[1]].mixed = True
+
+
 def gates(tags: Tags) -> Tags:
     """A count of the target is compared with something: what the comparison selects depends on the target."""
     return frozenset(("gate", t[1]) for t in tags if t[0] == "lookup")
@@ -261,6 +279,7 @@ def gates(tags: Tags) -> Tags:
 
 def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
     """Remember where an output first enters a sum: that line is shown as the score."""
+    m.summed += ("loss",) in value.tags and _made(value)
     for tag in value.tags:
         if tag[0] == "out":
             event = m.trace.outputs[tag[1]]

@@ -12,6 +12,7 @@ from auditor.program.interpreter import (
     indexing,
     measured,
     operators,
+    skipping,
     special,
     tokens,
 )
@@ -179,8 +180,11 @@ def _generate(
             if not known and n < count:
                 continue  # the general element stands for all of them
             assignment.assign(m, scope, generator.target, element)
-            if all(operators.truth(m, scope, test, evaluate(m, scope, test)) is not False for test in generator.ifs):
+            tests = [evaluate(m, scope, test) for test in generator.ifs]
+            if all(operators.truth(m, scope, *pair) is not False for pair in zip(generator.ifs, tests, strict=True)):
+                made = len(found)
                 run(i + 1)
+                skipping.filtered(m, scope, generator, tests, found, made)
 
     run(0)
     return found, exact

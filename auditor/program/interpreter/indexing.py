@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, doubts, effects, measured, special, tokens
+from auditor.program.interpreter import containers, doubts, effects, measured, reach, special, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     HASHED_TARGET,
     LATER,
     SHIFTED,
     TARGET,
+    TRIMMED,
     VAL,
     Bound,
     Class,
@@ -65,7 +66,11 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         looked = effects.table_read(m, frame, node, container, index)
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index
     if isinstance(obj, Sequence):
-        return _sequence_item(obj, container, index, index_node), index
+        return _sequence_item(m, obj, container, index, index_node), index
+    if container in m.extents.shapes and index.const == 0:
+        rows = Value(tags=container.tags)
+        m.extents.bound(rows, m.extents.shapes[container])
+        return rows, index
     if (
         isinstance(container.const, (str, bytes))
         and (cut := _of_text(m, frame, container, index, index_node)) is not None
@@ -76,9 +81,12 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
     tags |= doubts.selected(m, frame, node, container, index)
+    if tokens.ends_early(index) and any(t[0] == "out" for t in container.tags):
+        tags |= {TRIMMED}
     of_tokens = VAL in container.tags and not any(t[0] == "out" for t in tags)
     if of_tokens:
         tags |= tokens.places(index)
+        tags = reach.cut(m, container, index, tags)
     if VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):
         tags = (tags | {TARGET}) - {SHIFTED}
     elif of_tokens and tokens.open_ended(index):
@@ -147,7 +155,7 @@ def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
     return value
 
 
-def _sequence_item(obj: Sequence, container: Value, index: Value, node: ast.expr) -> Value:
+def _sequence_item(m: Machine, obj: Sequence, container: Value, index: Value, node: ast.expr) -> Value:
     items = obj.items
     if isinstance(node, ast.Slice):
         tags = index.tags
@@ -161,6 +169,8 @@ def _sequence_item(obj: Sequence, container: Value, index: Value, node: ast.expr
             upper = node.upper.value if isinstance(node.upper, ast.Constant) else None
             if isinstance(lower, int | None) and isinstance(upper, int | None):
                 return Value(container.tags, obj=Sequence(items[lower:upper]))
+        if isinstance(index.obj, tokens.Cut) and not obj.exact and index.obj.lower is None:
+            tags |= reach.of_list(m, container, index.obj.upper, items)
         return Value(container.tags | tags, obj=Sequence([with_tags(i, tags) for i in items], exact=False))
     if isinstance(index.const, int) and obj.exact and -len(items) <= index.const < len(items):
         return with_tags(items[index.const], dependence(container))

@@ -15,10 +15,12 @@ from auditor.program.interpreter import (
     indirect,
     measured,
     opaque,
+    reach,
     special,
     standard,
     tokens,
     unfollowed,
+    unshifted,
     weights,
 )
 from auditor.program.interpreter.iteration import elements
@@ -27,6 +29,7 @@ from auditor.program.positions import position_of
 from auditor.program.values import (
     ARTIFACT,
     CALLED,
+    HIDDEN,
     NONE,
     SHIFTED,
     TARGET,
@@ -208,7 +211,7 @@ def _library(
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
     result.tags |= doubts.function(m, frame, node, name, args, kwargs)
     if name in vocabulary.READS and args:
-        result.tags |= files.read_tags(m, tokens.text_of(args[0]))
+        result.tags |= files.read_tags(m, tokens.text_of(args[0])) | reach.read(kwargs)
     if name.endswith("_") and not name.startswith("_") and args and args[0].obj is None:  # torch.add_(p, ...), in place
         assignment.mutate(m, args[0], Value(union(*args[1:], *kwargs.values())), at=(frame, node))
         return args[0]
@@ -289,6 +292,8 @@ def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
         tags = deep_tags(args[0])
     elif name == "arange":
         tags = frozenset(t for t in union(*args) if t[0] in ("dep", "cfg", "shifted"))
+    if name in ("rand", "rand_like"):
+        tags |= {("random",)}
     dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
     if name in ("zeros", "randn", "full", "empty", "rand") and len(dims) >= 2 and dims[0].const == 1:
         tags |= {("shared-rows",)}
@@ -308,6 +313,8 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     made = any(t[0] == "out" or t == CALLED for t in tags)
     if VAL not in tags or not (made or name in vocabulary.LOSS):
         return Value(tags, mutable=True)
+    for target in values[1:2] if name in vocabulary.LOSS else values[1:] if name in vocabulary.PICK else ():
+        tags |= unshifted.scored(m, frame, node, tags, target)
     loss = name in vocabulary.LOSS or (name in vocabulary.PICK and any(_picks(value) for value in values[1:]))
     result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
     first = deep_tags(values[0], 2)
@@ -322,16 +329,26 @@ def _picks(index: Value) -> bool:
 
 
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
-    tags = union(*args)
+    tags = union(*args) | _hidden(*args[1:])
+    effects.mixes(m, *(value.tags for value in args))
     compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()
     if len(compared) == 2 and all(any(effects.same(side, picked) for side in compared) for picked in args[1:]):
         tags |= effects.chooses(m, frame, node, args[1:], "where")
     return Value(tags, mutable=True)
 
 
+def _hidden(one: Value, other: Value) -> Tags:
+    """Tokens, of which some are replaced by what is no token of the stream."""
+    for tokens_, mask in ((one, other), (other, one)):
+        if VAL in tokens_.tags and VAL not in mask.tags and not any(t[0] == "out" for t in tokens_.tags):
+            return frozenset({HIDDEN})
+    return NONE
+
+
 def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     items = elements(args[0]) if not isinstance(args[0].obj, Sequence) else args[0].obj.items
     tags = union(*items, *args)
+    effects.mixes(m, *(item.tags for item in items))
     if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(
         ("loss",) in i.tags for i in items
     ):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from auditor.program.extent import Extents
 from auditor.program.recipe.model import Node
 from auditor.program.trace import (
     Adapt,
@@ -18,6 +19,7 @@ from auditor.program.trace import (
     Event,
     Lookup,
     Loop,
+    Omission,
     Output,
     Place,
     Printed,
@@ -196,6 +198,7 @@ class Machine:
         self.pending: list[Pending] = []
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
+        self.reread = False  # a table was read that another pass has filled
         self.hooks: list[tuple[str, Value, Value]] = []  # kind, of what, function
         self.raised: Value | None = None  # the latest exception that was raised
         self.texts = 0  # depth of texts that are executed
@@ -204,6 +207,11 @@ class Machine:
         # Count tables by identity, with the loops in which validation tokens were stored and their region.
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
         self._marked: set[tuple[int, bool]] = set()
+        self.extents = Extents()
+        self.skipped: dict[int, Tags] = {}  # by loop: what says that rounds of it were left
+        self.summed = 0  # losses that were added to something
+        self.left = (False, False)  # of the latest branch: which arm ends the round
+        self.arms = (0, 0)  # of the latest branch: losses that each arm has added to something
         self.journals: list[Journal] = []  # of the arms of branches that run
         self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
@@ -335,6 +343,7 @@ class Machine:
             subject=subject,
             subject_name=name,
             shared_rows=shared_rows,
+            statistics=("loss",) not in pending.tags,
         )
         self.trace.adapts[event.number] = event
         return event
@@ -358,6 +367,16 @@ class Machine:
         event = Stack(**self._event(node, frame), tags=tags)  # type: ignore[arg-type]
         self.trace.stacks[event.number] = event
         return event.number
+
+    def opened(self, node: ast.AST, frame: Frame) -> None:
+        """Attention runs without being causal while the model scores."""
+        self.trace.open_attention.setdefault(self.place(node, frame).key, Event(**self._event(node, frame)))  # type: ignore[arg-type]
+
+    def omitted(self, node: ast.AST, frame: Frame, by: str) -> Tags:
+        """Parts of the stream are left out: the tags that carry this to the figure."""
+        event = Omission(**self._event(node, frame), by=by)  # type: ignore[arg-type]
+        self.trace.omissions[event.number] = event
+        return frozenset({("omitted", event.number)})
 
     def unfollowed(self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str]) -> None:
         """Write down what is not followed although it may change what the score is made of."""

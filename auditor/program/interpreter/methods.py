@@ -17,6 +17,8 @@ from auditor.program.interpreter import (
     library,
     opaque,
     paths,
+    reach,
+    skipping,
     special,
     tokens,
     unfollowed,
@@ -26,8 +28,10 @@ from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.recipe.model import What
 from auditor.program.values import (
+    HIDDEN,
     NONE,
     TARGET,
+    TRIMMED,
     UNKNOWN,
     VAL,
     Bound,
@@ -242,6 +246,8 @@ def _sequence_method(
     if name in ("append", "add", "appendleft", "insert", "put", "put_nowait") and args:
         effects.accumulated(m, frame, node, args[-1])
         m.changed(None, args[-1])
+        if ("loss",) in args[-1].tags:
+            args = [*args[:-1], with_tags(args[-1], skipping.of_rounds(m))]
         if m.loops:
             seq.exact = False
         if len(seq.items) < 32:
@@ -392,7 +398,12 @@ def tensor_method(
     if handed is not None:
         return callbacks.future(handed) if name in ("submit", "apply_async", "run_in_executor") else handed
     if name in vocabulary.SIZES:
-        return Value(frozenset(t for t in receiver.tags if t[0] in ("dep", "cfg")))
+        size = Value(tokens.shape_tags(receiver.tags))
+        if name == "size" and not args:
+            reach.shaped(m, receiver, size)
+        elif name != "size" or args[0].const == 0:
+            reach.measured(m, receiver, size, rows=name in ("size", "__len__"))
+        return size
     if name == "copy_" and args:
         assignment.mutate(m, receiver, args[0], replace=True, at=(frame, node))
         return receiver
@@ -406,6 +417,8 @@ def tensor_method(
         changed = union(*inputs) if made else union(*inputs) - {TARGET}
         assignment.mutate(m, receiver, Value(changed), at=(frame, node))
         return receiver
+    if name == "masked_fill_" and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):
+        assignment.mutate(m, receiver, Value(frozenset({HIDDEN})))
     if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
         source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
@@ -464,7 +477,10 @@ def tensor_method(
     if name == "roll":
         return Value(receiver.tags | tokens.rolled(receiver, args, kwargs), mutable=True)
     if name in vocabulary.VIEW:
-        return Value(receiver.tags, base=receiver, mutable=True)
+        part = reach.narrowed(m, receiver, args) if name == "narrow" else reach.reshaped(m, receiver, args)
+        if name == "narrow" and any(t[0] == "out" for t in receiver.tags):
+            part |= {TRIMMED}
+        return Value(receiver.tags | part, base=receiver, mutable=True)
     if name in ("minimum", "min", "amin"):
         tags = receiver.tags | union(*inputs)
         tags |= effects.chooses(m, frame, node, [receiver, *args], name)
@@ -478,6 +494,8 @@ def tensor_method(
                     m.call(frame, node, m.attribute(frame, node, option, "step"), [], {})
         return Value()
     doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs)
+    if name in ("masked_fill", "where") and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):
+        doubt |= {HIDDEN}
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):
         why = "what it belongs to is not known"
         unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *inputs])

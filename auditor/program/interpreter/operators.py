@@ -11,6 +11,7 @@ from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position, made_of, position_of
 from auditor.program.values import (
     NONE,
+    ONE_RATE,
     SHIFTED,
     UNKNOWN,
     VAL,
@@ -100,6 +101,8 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
     tags |= doubts.shifted(m, frame, node, op, left, right)
     if isinstance(op, (ast.Mult, ast.Div)):
         tags = effects.arithmetic(m, frame, node, op, left, right, tags)
+    if isinstance(op, (ast.Add, ast.Sub)):
+        effects.mixes(m, left.tags, right.tags)
     if isinstance(op, (ast.Add, ast.Sub)) and not isinstance(left.obj, Instance):
         for side in (left, right):  # the state of a tensor that is optimized goes into the sum
             r = root(side)
@@ -233,6 +236,8 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         if one is None:
             verdict = None
         compared, left = (left, right), right
+    if any(("random",) in side.tags and VAL not in side.tags for side in sides) and any(s.known for s in sides):
+        tags |= {ONE_RATE}
     by_size = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
     made = Comparison(compared) if by_size and verdict is None else None
     result = Value(tags | {("bool",)}, UNKNOWN if verdict is None else True, made)

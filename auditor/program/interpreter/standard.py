@@ -14,6 +14,7 @@ from auditor.program.interpreter import (
     files,
     indirect,
     operators,
+    reach,
     special,
     tokens,
     unfollowed,
@@ -250,6 +251,16 @@ def _iter(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     return Value(value.tags, value.const, value.obj, value.base, value.mutable)
 
 
+def _islice(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """The first elements of an iterable; those of a range end there."""
+    if len(args) != 2:
+        return _same(m, frame, node, args, kwargs)
+    source = special.iterable(m, frame, node, args[0])
+    items = elements(source)
+    few = reach.of_list(m, source, args[1], items)
+    return Value(source.tags | few, obj=Sequence([reach.first(m, item, args[1], few) for item in items], exact=False))
+
+
 def _call_first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     return m.call(frame, node, args[0], args[1:], kwargs) if args else Value()
 
@@ -298,7 +309,7 @@ FUNCTIONS: dict[str, Handler] = {
     "itertools.chain": _chain,
     "itertools.chain.from_iterable": _chain_all,
     "itertools.cycle": _same,
-    "itertools.islice": _same,
+    "itertools.islice": _islice,
     "itertools.pairwise": _pairwise,
     "more_itertools.pairwise": _pairwise,
     "operator.methodcaller": indirect.methodcaller,

@@ -6,7 +6,17 @@ import ast
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from auditor.program.interpreter import assignment, branching, decoration, elsewhere, operators, selection, special
+from auditor.program.interpreter import (
+    assignment,
+    branching,
+    decoration,
+    elsewhere,
+    operators,
+    reach,
+    selection,
+    skipping,
+    special,
+)
 from auditor.program.interpreter.iteration import iterations
 from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
 from auditor.program.values import (
@@ -92,6 +102,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     test = m.evaluate(frame, node.test)
     known = operators.truth(m, frame, node.test, test)
     names = switches(test.tags)
+    reach.stopped(m, frame, node)
     key = (frame.unit.path, frame.unit.layer, node.lineno)
     forced = m.forced.get(key)
     if forced is not None:
@@ -127,6 +138,8 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
             test=node.test,
         )
     frame.gates -= gates
+    for target, tags in skipping.after_arms(m, frame, node, test, m.left) if known is None else ():
+        assignment.mark(m, frame, target, tags)
     if gates:
         selection.depends(m, frame, node, gates)
     if chosen is not None:
@@ -154,15 +167,17 @@ def _both(
     test: ast.expr | None = None,
 ) -> int:
     """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
-    before = dict(frame.names)
+    before, summed = dict(frame.names), m.summed
     running = m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True)
     with running, m.arm() as written, branching.way(m, frame, test, names, True):
         first = execute(m, frame, body)
-    after_body, heap = frame.names, branching.undo(written)
+    after_body, heap, between = frame.names, branching.undo(written), m.summed
     frame.names = before
     running = m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False)
     with running, m.arm() as other, branching.way(m, frame, test, names, False):
         second = execute(m, frame, orelse)
+    m.arms = (between - summed, m.summed - between)
+    m.left = (_ends_round(first), _ends_round(second))
     branching.merge(m, heap, other, first_raises=first == RAISE, second_raises=second == RAISE)
     live, way = (first, False) if dead is False else (second, True)
     m.leaves = (
@@ -181,6 +196,10 @@ def _both(
     return first | second
 
 
+def _ends_round(how: int) -> bool:
+    return bool(how & (BREAK | CONTINUE)) and not how & NORMAL
+
+
 def _for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
     iterable = special.iterable(m, frame, node, m.evaluate(frame, node.iter))
     return _loop(m, frame, node, iterable)
@@ -190,6 +209,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
     completion = 0
     finished = True
     for element in iterations(m, node, iterable):
+        m.extents.elements[m.loops[-1].instance] = element
         assignment.assign(m, frame, node.target, element)
         how = execute(m, frame, node.body)
         m.leaves = None
@@ -220,7 +240,10 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
                 value = frame.find(name)
                 if value is not None and not value.mutable and value.obj is None:
                     const = value.const if k == 1 else Value().const
-                    frame.names[name] = Value(value.tags | {("dep", instance, k)}, const)
+                    counted = Value(value.tags | {("dep", instance, k)}, const)
+                    frame.names[name] = counted
+            if k > 1:
+                reach.walked(m, frame, node, counters)
             with m.claiming(frame, claims, ("dep", instance, k)), m.selecting(test, node, frame):
                 how = execute(m, frame, node.body)
         completion |= how & (RETURN | RAISE)

@@ -173,6 +173,13 @@ def rolled(value: Value, args: Seq[Value], kwargs: Mapping[str, Value]) -> Tags:
     return frozenset({TARGET}) if ahead and VAL in value.tags else NONE
 
 
+def ends_early(index: Value) -> bool:
+    """A slice with an end."""
+    if isinstance(index.obj, Axes):
+        return any(ends_early(part) for part in index.obj.parts)
+    return isinstance(index.obj, Cut) and index.obj.upper is not None
+
+
 def context_slice(index: Value) -> bool:
     """`[:-1]`: all but the last ones."""
     if isinstance(index.obj, Axes):

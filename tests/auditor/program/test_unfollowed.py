@@ -118,18 +118,28 @@ def test_a_subclass_of_float_is_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "known"),
-    [("True", True), ("not self.training", True), ("x.size(0) > 1", False), ("self.training", False)],
+    ("flag", "known", "is_open"),
+    [
+        ("True", True, False),
+        ("not self.training", True, False),
+        ("self.one_way", True, False),
+        ("self.both_ways", True, True),
+        ("x.size(0) > 1", False, False),
+        ("self.training", True, True),
+        ("self.training or x.size(0) < 2", True, True),
+    ],
 )
-def test_attention_is_causal_in_evaluation(flag: str, known: bool) -> None:
+def test_attention_is_causal_in_evaluation(flag: str, known: bool, is_open: bool) -> None:
     body = (
         "class Net2(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.emb = nn.Embedding(8, 8)\n"
+        "        self.emb = nn.Embedding(8, 8)\n        self.one_way, self.both_ways = True, False\n"
         "    def forward_logits(self, x):\n        q = self.emb(x)\n"
         f"        return F.scaled_dot_product_attention(q, q, q, is_causal={flag})\n"
         'print(f"final val_bpb:{score(Net2(), val)}")'
     )
-    assert (unfollowed(program(body)) == ()) is known
+    found = program(body)
+    assert (unfollowed(found) == ()) is known
+    assert bool(found.trace.open_attention) is is_open
 
 
 @pytest.mark.parametrize(("given", "known"), [("causal=True", True), ("causal=x.size(0) > 1", False), ("", False)])

@@ -1,0 +1,60 @@
+"""How much of the validation stream the reported score is made of, where the code cuts it short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.program.model import Program
+from auditor.program.place import Place
+from auditor.program.scores import reports_of
+from auditor.program.trace import Output, Trace, Unfollowed
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The most that is scored, and where: a share of the stream (below 1) or a number of tokens; None: of a list of
+    parts of the stream, `elements`."""
+
+    place: Place
+    active: bool | None
+    most: float | None
+    elements: int = 0
+
+
+def scored_part(program: Program, label: str | None) -> Part | None:
+    """The part of the stream to which everything that goes into the reported figure is bounded, if it is one."""
+    found: list[Part] = []
+    for line in reports_of(program.trace, label):
+        for number in sorted(line.outputs):
+            part = _part(program.trace, program.trace.outputs[number])
+            if part is None:
+                return None
+            found.append(part)
+    told = [part for part in found if part.most is not None]  # the first round of a loop may not tell
+    return max(told or found, key=lambda part: part.most or part.elements, default=None)
+
+
+def _part(trace: Trace, output: Output) -> Part | None:
+    carried = {instance for instance, _ in output.region}
+    ended = [trace.ended[loop.instance] for loop in output.loops if loop.instance in trace.ended]
+    bounds = [n for how, n in ended if how == "within"]
+    if ("beyond",) not in output.tags:
+        bounds += [t[1] for t in output.tags if t[0] == "within"]
+    if bounds:
+        shares = [b for b in bounds if b < 1]
+        return Part(output.place, output.active, min(shares) if shares else min(bounds))
+    few = [t[1] for t in output.tags if t[0] == "few"]
+    few += [trace.ended[i][1] for i in carried & trace.ended.keys() if trace.ended[i][0] == "few"]
+    return Part(output.place, output.active, None, min(few)) if few else None
+
+
+def bounded_list(program: Program, label: str | None) -> Unfollowed | None:
+    """The gap where all that is scored is among the first elements of a list: how much of the stream these are."""
+    part = scored_part(program, label)
+    if part is None or part.most is not None or part.active is False:
+        return None
+    why = f"the first {part.elements:,} of the parts that the stream is cut into are scored"
+    return Unfollowed(
+        0, 0, part.place, (), part.active is True, frozenset(), frozenset(), frozenset(),
+        what="how much of the stream is scored", why=why, touches=frozenset({"the figure"}),
+    )  # fmt: skip

@@ -1,0 +1,134 @@
+"""How far a number reaches into the stream: bounds that the code sets, worked out for a stream of any length.
+
+A number that is not known may be bounded all the same: the length of the stream, the last element of a range, what a
+loop was left at. From these, the end of a slice is worked out twice, for a stream and for one twice as long: an end
+that grows with it is a share of the stream, one that does not is a number of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Final
+
+from auditor.program.positions import Position
+from auditor.program.values import Value
+
+_LENGTH: Final = 1 << 26  # of the stream that is worked with: that it is much longer than any window is all that counts
+_ALL = 0.999999  # a share stays below 1, which is one token
+_DEPTH = 24  # numbers made of numbers
+_OF_PROCESSES = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"})
+_STREAM = "the stream"
+STREAM: Final = Position(0, frozenset({(_STREAM, 1)}))
+"""The number of tokens in the stream."""
+
+Fixed = Mapping[Value, float]
+"""Numbers that are taken to be known."""
+
+
+class Extents:
+    """What bounds the numbers of one abstract run."""
+
+    def __init__(self) -> None:
+        self._bounds: dict[Value, list[Position]] = {}
+        self.steps: dict[Value, Position] = {}  # of elements of a range that begins at 0
+        self.elements: dict[int, Value] = {}  # by loop: what it has in hand
+        self.lengths: set[Value] = set()  # sizes of parts of the stream
+        self.counts: set[Value] = set()  # of rounds, beside the elements of a loop
+        self.shapes: dict[Value, Position] = {}  # a shape, and how many rows there are
+
+    def bound(self, number: Value, most: Position) -> None:
+        """The number is at most that."""
+        self._bounds.setdefault(number, []).append(most)
+
+    def known(self, number: Value) -> bool:
+        return number in self._bounds
+
+    def end(self, position: Position, row: float = 1) -> float | int | None:
+        """Tokens of the stream that lie ahead of a position: a share of it (below 1), a number, None: not bounded.
+
+        `row`: tokens in each of what the position counts.
+        """
+        one = self.at(position, _LENGTH)
+        two = self.at(position, 2 * _LENGTH) if one is not None else None
+        if one is None or two is None:
+            return None
+        return min(one * row / _LENGTH, _ALL) if two > 1.5 * one else int(one * row)
+
+    def at(
+        self, position: Position, length: float = _LENGTH, fixed: Fixed | None = None, depth: int = 0
+    ) -> float | None:
+        """What a number comes to at most, for a stream of that length; None where nothing bounds it."""
+        total = float(position.constant)
+        for term, factor in position.terms:
+            value = self._of_term(term, length, fixed, depth)
+            if value is None:
+                return None
+            total += factor * value
+        return total
+
+    def depends(self, position: Position, depth: int = 0) -> set[Value]:
+        """The elements of ranges that a position is made of."""
+        found: set[Value] = set()
+        for term, _ in position.terms if depth < _DEPTH else ():
+            if isinstance(term, Value):
+                found |= {term} & self.steps.keys()
+            elif isinstance(term, tuple):
+                for part in term[1]:
+                    found |= self.depends(part, depth + 1)
+        return found
+
+    def _of_term(self, term: Hashable, length: float, fixed: Fixed | None, depth: int) -> float | None:
+        if depth > _DEPTH:
+            return None
+        if term == _STREAM:
+            return length
+        if isinstance(term, Value):
+            return self._of_value(term, length, fixed, depth)
+        if not isinstance(term, tuple):
+            return None
+        function, operands = term
+        parts = [self.at(operand, length, fixed, depth + 1) for operand in operands]
+        return _FUNCTIONS[function](parts) if function in _FUNCTIONS else None
+
+    def _of_value(self, value: Value, length: float, fixed: Fixed | None, depth: int) -> float | None:
+        if fixed is not None and value in fixed:
+            return fixed[value]
+        if value in self._bounds:
+            bounds = [self.at(most, length, fixed, depth + 1) for most in self._bounds[value]]
+            return _least(bounds)
+        if any(t[0] == "cfg" and t[1] in _OF_PROCESSES for t in value.tags):
+            return None  # what one process reads says nothing of the others
+        plain = isinstance(value.const, (int, float)) and not isinstance(value.const, bool)
+        return float(value.const) if plain else None
+
+
+Parts = list[float | None]
+
+
+def _least(parts: Parts) -> float | None:
+    return min((part for part in parts if part is not None), default=None)
+
+
+def _most(parts: Parts) -> float | None:
+    known = [part for part in parts if part is not None]
+    return max(known) if known and len(known) == len(parts) else None
+
+
+def _product(parts: Parts) -> float | None:
+    a, b = parts
+    return None if a is None or b is None else a * b
+
+
+def _quotient(parts: Parts) -> float | None:
+    a, b = parts
+    return None if a is None or not b else a / b
+
+
+_FUNCTIONS = {
+    "min": _least,
+    "max": _most,
+    "either": _most,
+    "Mult": _product,
+    "Div": _quotient,
+    "FloorDiv": _quotient,
+}

@@ -1,0 +1,295 @@
+"""How much of the validation stream a program goes through: slices that end early, ranges and loops that are cut."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from collections.abc import Sequence as Seq
+
+from auditor.program.extent import STREAM
+from auditor.program.interpreter import tokens
+from auditor.program.interpreter.machine import Machine
+from auditor.program.positions import Position, made_of, position_of
+from auditor.program.values import NONE, TARGET, VAL, Frame, Tag, Tags, Value, with_tags
+from auditor.program.values import Sequence as Items
+from auditor.source.index import of_type, parent
+
+BEYOND = ("beyond",)
+"""Tag of tokens that are cut out of the stream at whatever place: nothing says that they are its first ones."""
+_HEADER = 1024  # elements; a constant slice up to there is a header, a first window, or some of a list
+_WHOLE = 0.97  # share of the stream from which on it is all of it
+_COUNT = 4096  # elements that a file is read by, at a time
+_SPARE = 1.1  # times as far apart as they are long: parts between which something is left out
+
+
+def of_stream(m: Machine, value: Value) -> bool:
+    """Whether a value is the whole stream, or a cut of it: no output, nothing that a loop has in hand."""
+    tags = value.tags
+    if VAL not in tags or isinstance(value.obj, tokens.Text):
+        return False
+    here = {loop.instance for loop in m.loops}
+    return not any(t[0] == "out" or (t[0] == "dep" and t[1] in here) for t in tags)
+
+
+def measured(m: Machine, stream: Value, result: Value, *, rows: bool) -> None:
+    """`result` is the length of the stream, or its number of rows."""
+    if VAL not in stream.tags or stream.obj is not None or result.known:
+        return
+    if of_stream(m, stream):
+        m.extents.bound(result, _length(stream, rows=rows))
+    else:
+        m.extents.lengths.add(result)
+
+
+def shaped(m: Machine, stream: Value, result: Value) -> None:
+    """`result` is the stream's shape."""
+    if of_stream(m, stream) and stream.obj is None:
+        m.extents.shapes[result] = _length(stream, rows=True)
+
+
+def _length(stream: Value, *, rows: bool) -> Position:
+    length = STREAM
+    for tag in stream.tags:
+        if tag[0] == "within":
+            share = tag[1] < 1
+            length = made_of("Mult", [_number(STREAM), Value(const=tag[1])]) if share else Position(tag[1])
+    for tag in stream.tags if rows else ():
+        if tag[0] == "rows":
+            length = made_of("FloorDiv", [_number(length), Value(const=tag[1])])
+    return length
+
+
+def _number(position: Position) -> Value:
+    return Value(position=position)
+
+
+def ranged(m: Machine, args: Seq[Value], element: Value) -> None:
+    """`element` stands for any element of `range(*args)`."""
+    start, stop = (args[0], args[1]) if len(args) > 1 else (Value(const=0), args[0])
+    last = position_of(stop).plus(Position(1), -1)
+    if last is not None:
+        m.extents.bound(element, last)
+    if start.const == 0 and not start.tags:
+        m.extents.steps[element] = position_of(args[2]) if len(args) > 2 else Position(1)
+
+
+def reshaped(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
+    """`stream.view(-1, length)`: rows of that length."""
+    dims = args[0].obj.items if args and isinstance(args[0].obj, Items) else list(args)
+    if not of_stream(m, stream) or len(dims) != 2:
+        return NONE
+    length = m.extents.at(position_of(dims[1]))
+    return frozenset({("rows", length)}) if length is not None and length > 1 else NONE
+
+
+def cut(m: Machine, container: Value, index: Value, tags: Tags) -> Tags:
+    """The tags of a slice or element of the stream: how far into it that can be."""
+    if not of_stream(m, container) or container.obj is not None or any(t[0] == "out" for t in index.tags):
+        return tags
+    rows = next((t[1] for t in container.tags if t[0] == "rows"), None)
+    told = any(t[0] in ("within", "beyond") for t in container.tags)
+    if told and rows is None:
+        return tags
+    found = _covered(m, index, rows or 1, looped=any(t[0] == "dep" for t in index.tags))
+    if found is None:
+        return tags
+    kept = frozenset(t for t in tags if t[0] not in ("rows", "beyond"))
+    if found == BEYOND and any(t[0] == "within" for t in kept):
+        return kept
+    if found[0] == "within" and any(t[0] == "within" and t[1] <= found[1] for t in kept):
+        return kept
+    return kept | {found}
+
+
+def _covered(m: Machine, index: Value, row: float, *, looped: bool) -> Tag | None:
+    if isinstance(index.obj, tokens.Axes):
+        return None
+    if not isinstance(index.obj, tokens.Cut):
+        if index.known or index.obj is not None or VAL in index.tags or index.mutable:
+            return None
+        lower = position_of(index)
+        upper: Position | None = lower.plus(Position(1))
+    else:
+        bounds = (index.obj.lower, index.obj.upper)
+        lower, upper = (None if b is None or (b.known and b.const is None) else position_of(b) for b in bounds)  # type: ignore[assignment]
+        if lower is not None and lower.from_the_end:
+            size = m.extents.at(lower)
+            return None if size is None or -size <= _HEADER else ("within", int(-size * row))
+        if upper is None:
+            return _rest(m, lower)
+        if upper.from_the_end:
+            return None
+    if upper is None:
+        return BEYOND
+    thin = _thinned(m, lower, upper) if lower is not None else None
+    if thin is not None:
+        return ("within", thin)
+    end = m.extents.end(upper, row)
+    if end is None or _WHOLE <= end < 1:
+        return BEYOND
+    if end < 1:
+        return ("within", end)
+    if end <= _HEADER and not looped:
+        return None
+    return ("within", int(end))
+
+
+def _rest(m: Machine, lower: Position | None) -> Tag | None:
+    """`stream[n:]`: what is left of it."""
+    first = m.extents.end(lower) if lower is not None else None
+    if first is None or not 1 - _WHOLE < first < 1:
+        return None
+    return ("within", 1 - first)
+
+
+def _thinned(m: Machine, lower: Position, upper: Position) -> float | None:
+    """The share of the stream that is read where parts are further apart than they are long."""
+    elements = m.extents.depends(lower)
+    if len(elements) != 1:
+        return None
+    element = elements.pop()
+    step = m.extents.at(m.extents.steps[element])
+    if step is None or step <= 0:
+        return None
+    here, there = {element: 1000 * step}, {element: 1001 * step}
+    begin, after = (m.extents.at(lower, fixed=fixed) for fixed in (here, there))
+    end = m.extents.at(upper, fixed=here)
+    if begin is None or after is None or end is None or end <= begin or after - begin <= _SPARE * (end - begin) + 1:
+        return None
+    return (end - begin) / (after - begin)
+
+
+def read(kwargs: Mapping[str, Value]) -> Tags:
+    """`fromfile(path, count=n)`: the first ones of a file."""
+    count = kwargs.get("count")
+    if count is None or not isinstance(count.const, int) or count.const <= _COUNT or VAL in count.tags:
+        return NONE
+    return frozenset({("within", count.const)})
+
+
+def narrowed(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
+    """`stream.narrow(0, 0, n)`."""
+    if len(args) != 3 or not of_stream(m, stream) or args[1].const != 0:
+        return NONE
+    end = m.extents.end(position_of(args[2]))
+    return NONE if end is None or (end <= _HEADER and end >= 1) or _WHOLE <= end < 1 else frozenset({("within", end)})
+
+
+def stopped(m: Machine, frame: Frame, node: ast.If) -> None:
+    """`if i >= 1500: break`: from here on the loop's elements are below it."""
+    if not m.loops or not node.body or not isinstance(node.body[-1], (ast.Break, ast.Return)):
+        return
+    for number, limit in _sizes(m, frame, node.test):
+        _counted(m, node, number, limit)
+        for term, factor in position_of(number).terms:
+            if factor == 1 and isinstance(term, Value) and not term.known:
+                m.extents.bound(term, position_of(limit))
+
+
+def _counted(m: Machine, node: ast.If, number: Value, limit: Value) -> None:
+    """A counter beside the loop's own element: of rounds, or of tokens."""
+    loop = parent(node)
+    while loop is not None and not isinstance(loop, (ast.For, ast.While)):
+        loop = parent(loop)
+    names = {n.id for n in of_type(node.test, ast.Name)}
+    steps = (
+        [s for s in of_type(loop, ast.AugAssign) if isinstance(s.target, ast.Name) and s.target.id in names]
+        if loop is not None
+        else []
+    )
+    terms = {term for term, _ in position_of(number).terms}
+    if not steps and not terms & m.extents.counts:
+        return
+    instance = m.loops[-1].instance
+    end = m.extents.at(position_of(limit))
+    rounds = all(isinstance(s.value, ast.Constant) and s.value.value == 1 for s in steps)
+    if end is not None and end > 1 and isinstance(limit.const, int):
+        m.trace.ended[instance] = ("few" if rounds else "within", int(end))
+    element = m.extents.elements.get(instance)
+    for item in _parts(element) if element is not None else ():
+        step = m.extents.steps.get(item)
+        if step is not None:
+            m.extents.bound(item, made_of("Mult", [limit, _number(step)]) if rounds else position_of(limit))
+
+
+def _parts(element: Value) -> list[Value]:
+    """The numbers that a loop has in hand: its element, or those of a pair."""
+    held = element.obj.items if isinstance(element.obj, Items) else [element]
+    return [
+        term for value in held for term, factor in position_of(value).terms if isinstance(term, Value) and factor == 1
+    ]
+
+
+def walked(m: Machine, frame: Frame, loop: ast.While, counters: Seq[str]) -> None:
+    """`while at < limit`: the counter stays below it; where it counts rounds, no other counter goes further."""
+    negated = ast.UnaryOp(ast.Not(), loop.test)
+    steps = {s.target.id: s.value for s in of_type(loop, ast.AugAssign) if isinstance(s.target, ast.Name)}
+    for number, limit in _sizes(m, frame, negated):
+        name = next((n for n in counters if frame.find(n) is number), None)
+        if name is None:
+            continue
+        m.extents.bound(number, position_of(limit))
+        step = steps.get(name)
+        if not (isinstance(step, ast.Constant) and step.value == 1) or m.extents.at(position_of(limit)) is None:
+            continue
+        for other in counters:
+            value, by = frame.find(other), steps.get(other)
+            if other != name and value is not None and by is not None and _plain(by):
+                m.extents.bound(value, made_of("Mult", [limit, m.evaluate(frame, by)]))
+
+
+_PLAIN = frozenset({"min", "max", "len", "int", "numel", "size"})
+
+
+def _sizes(m: Machine, frame: Frame, test: ast.expr) -> list[tuple[Value, Value]]:
+    """The comparisons `number >= limit` that a condition is, or is one of several of, as (number, limit)."""
+    turned = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    inner = test.operand if isinstance(test, ast.UnaryOp) and turned else test
+    if isinstance(inner, ast.BoolOp):
+        joined = (ast.And if turned else ast.Or) is type(inner.op)
+        parts = inner.values if joined else []
+    else:
+        parts = [inner]
+    found = []
+    for part in parts:
+        if not isinstance(part, ast.Compare) or len(part.ops) != 1:
+            continue
+        sides = [part.left, part.comparators[0]]
+        op = part.ops[0]
+        if isinstance(op, (ast.Lt, ast.LtE)) is not turned:
+            sides.reverse()
+        elif not isinstance(op, (ast.Lt, ast.LtE) if turned else (ast.Gt, ast.GtE, ast.Eq)):
+            continue
+        if all(_plain(side) for side in sides):
+            found.append((m.evaluate(frame, sides[0]), m.evaluate(frame, sides[1])))
+    return found
+
+
+def _plain(node: ast.expr) -> bool:
+    """Whether evaluating an expression once more does nothing."""
+    return all(
+        getattr(call.func, "id", getattr(call.func, "attr", "")) in _PLAIN
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call)
+    ) and not any(isinstance(n, (ast.NamedExpr, ast.Await, ast.Yield)) for n in ast.walk(node))
+
+
+def of_list(m: Machine, container: Value, upper: Value | None, items: Seq[Value]) -> Tags:
+    """`documents[:1000]`, `islice(windows, 1000)`: the first elements of what the stream was cut into."""
+    if upper is None or not isinstance(upper.const, int) or isinstance(upper.const, bool) or upper.const < 2:
+        return NONE
+    texts = any(isinstance(i.obj, tokens.Text) or isinstance(i.const, str) for i in items)
+    if texts or TARGET in upper.tags or not of_stream(m, container):
+        return NONE
+    return frozenset({("few", upper.const)})
+
+
+def first(m: Machine, item: Value, count: Value, few: Tags) -> Value:
+    """An element of the first `count` ones: of a range it is a number below theirs, else what they are is not known."""
+    step = m.extents.steps.get(item)
+    if step is None:
+        return with_tags(item, few)
+    element = Value(item.tags, position=None)
+    m.extents.bound(element, made_of("Mult", [count, _number(step)]))
+    m.extents.steps[element] = step
+    return element

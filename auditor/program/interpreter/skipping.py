@@ -1,0 +1,116 @@
+"""Parts of the stream that are left out by what is in them, by their length or by their turn."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from collections.abc import Sequence as Seq
+
+from auditor.program.interpreter.machine import Machine
+from auditor.program.positions import position_of
+from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, with_tags
+from auditor.source.index import of_type
+
+_SHORT = 8  # tokens; what is shorter holds nothing to score
+_ASKS = frozenset({"any", "all"})
+
+
+def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | None:
+    """What a condition that is not known asks of a part of the stream; None where it asks nothing of it."""
+    if test.known or _asks(node):
+        return None
+    if VAL in test.tags and any(t[0] == "out" for t in test.tags) and ("loss",) in test.tags:
+        return "their losses"
+    if _by_length(m, test):
+        return "their length"
+    return "their tokens" if VAL in test.tags else None
+
+
+def _asks(node: ast.expr) -> bool:
+    """`mask.any()`: whether there is anything at all."""
+    while isinstance(node, ast.UnaryOp):
+        node = node.operand
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ASKS
+
+
+def _by_length(m: Machine, test: Value) -> bool:
+    if not isinstance(test.obj, Comparison):
+        return False
+    for side, other in (test.obj.sides, test.obj.sides[::-1]):
+        limit = m.extents.at(position_of(other))
+        if limit is None or limit <= _SHORT or m.extents.at(position_of(side)) is not None:
+            continue
+        if any(isinstance(term, Value) and term in m.extents.lengths for term, _ in position_of(side).terms):
+            return True
+    return False
+
+
+def by_turn(m: Machine, test: Value) -> bool:
+    """`if i % 2: continue`: a constant share of the rounds, whichever process runs."""
+    sides = test.obj.sides if isinstance(test.obj, Comparison) else (test,)
+    for side in sides:
+        for term, _ in position_of(side).terms:
+            if isinstance(term, tuple) and term[0] == "Mod":
+                of, by = term[1]
+                if m.extents.depends(of) and by.literal and by.constant > 1:
+                    return all(_literal(other) for other in sides if other is not side)
+    return False
+
+
+def _literal(value: Value) -> bool:
+    return position_of(value).literal or value.known
+
+
+def after_arms(
+    m: Machine, frame: Frame, node: ast.If, test: Value, left: tuple[bool, bool]
+) -> list[tuple[ast.expr, Tags]]:
+    """After both arms of a condition: what of the accumulators hangs on it, and the tags that say so.
+
+    `left`: whether each arm ends the round. Whatever else is summed up in this loop leaves that round out.
+    """
+    why = by_content(m, frame, node.test, test)
+    turn = why is None and by_turn(m, test)
+    if (why is None and not turn) or not m.loops:
+        return []
+    summed, others = m.arms
+    if sum(left) == 1 and not summed and not others:
+        loop = m.loops[-1].instance
+        m.skipped[loop] = m.skipped.get(loop, NONE) | m.omitted(node, frame, why or "their turn")
+        return []
+    if bool(summed) == bool(others) or why is None:
+        return []
+    return [
+        (target, m.omitted(node, frame, why or "their turn")) for target in _sums(node.body if summed else node.orelse)
+    ]
+
+
+def _sums(arm: Seq[ast.stmt]) -> Iterator[ast.expr]:
+    """What an arm adds to, unless it empties what it has added."""
+    emptied = {t.id for s in arm if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Name)}
+    for statement in arm:
+        if isinstance(statement, ast.AugAssign):
+            added = {n.id for n in of_type(statement.value, ast.Name)}
+            if not added & emptied:
+                yield statement.target
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            function = statement.value.func
+            if isinstance(function, ast.Attribute) and function.attr in ("append", "add_", "extend"):
+                yield function.value
+
+
+def of_rounds(m: Machine) -> Tags:
+    """What is summed up in a loop of which some rounds were left: the tags that say so."""
+    return frozenset().union(*(m.skipped.get(loop.instance, NONE) for loop in m.loops)) if m.skipped else NONE
+
+
+def filtered(
+    m: Machine, frame: Frame, node: ast.comprehension, tests: Seq[Value], found: list[tuple[Value, ...]], made: int
+) -> None:
+    """Elements of a comprehension that are parts of the stream, and were kept by what is in them."""
+    for condition, test in zip(node.ifs, tests, strict=True):
+        why = by_content(m, frame, condition, test)
+        if why is not None and isinstance(test.obj, Comparison):  # by size: a list of files is kept by their names
+            for at in range(made, len(found)):
+                if any(VAL in item.tags for item in found[at]):
+                    tags = m.omitted(condition, frame, why)
+                    found[at] = tuple(with_tags(item, tags) for item in found[at])
