@@ -60,19 +60,24 @@ def _given(function: Function, flag: ast.expr) -> list[ast.expr] | None:
     if function.unit.tree is None:
         return None
     if function.owner is None:
-        found = list(_passed_by_name(function.unit.tree, getattr(function.node, "name", ""), flag.id, at))
+        found = list(_passed_by_name(function, flag.id, at))
     else:
         found = list(_passed(function.unit.tree, flag.id, at))
     return found or None
 
 
-def _passed_by_name(tree: ast.Module, own: str, name: str, at: int | None) -> Iterator[ast.expr]:
-    """What the calls of a function pass, wherever they stand."""
-    for call in of_type(tree, ast.Call):
-        if isinstance(call.func, ast.Name) and call.func.id == own:
-            yield from (k.value for k in call.keywords if k.arg == name)
-            if at is not None and len(call.args) > at:
-                yield call.args[at]
+def _passed_by_name(function: Function, name: str, at: int | None) -> Iterator[ast.expr]:
+    """What the calls of a function that stands by itself pass, wherever they are; its default where one passes none."""
+    assert function.unit.tree is not None
+    spec = function.node.args
+    defaults = dict(zip([a.arg for a in reversed(spec.args)], reversed(spec.defaults), strict=False))
+    defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
+    for call in of_type(function.unit.tree, ast.Call):
+        if not isinstance(call.func, ast.Name) or call.func.id != getattr(function.node, "name", ""):
+            continue
+        passed = [k.value for k in call.keywords if k.arg == name]
+        passed += [call.args[at]] if at is not None and len(call.args) > at else []
+        yield passed[0] if passed else defaults.get(name, call)
 
 
 def _passed(tree: ast.Module, name: str, at: int | None) -> Iterator[ast.expr]:

@@ -153,7 +153,8 @@ def test_a_wrapper_of_attention_is_causal_where_all_its_calls_say_so(given: str,
         f"        return attend(q, q, q, {given})\n"
         'print(f"final val_bpb:{score(Net2(), val)}")'
     )
-    assert (unfollowed(program(body)) == ()) is known
+    found = program(body)
+    assert (unfollowed(found) == () and not found.trace.open_attention) is known
 
 
 def test_passes_in_opposite_arms_are_no_pair() -> None:
