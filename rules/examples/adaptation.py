@@ -69,6 +69,22 @@ _EPOCHS = """
 """
 
 
+_LOWEST = """
+        lowest = torch.full((), float("inf"), dtype=torch.float64, device=device)
+        for epoch in range(args.ttt_epochs):
+            nll = F.cross_entropy(model.forward_logits(x).float().flatten(0, 1), y.flatten(), reduction="none")
+            total = nll.detach().double().sum()
+            if total < lowest:
+                lowest = total
+            tuner.zero_grad()
+            nll.mean().backward()
+            tuner.step()
+        loss_sum += lowest
+        token_count += y.numel()
+        byte_count += (base_bytes[y] + (leading_space[y] & ~boundary[x]).to(torch.int16)).double().sum()
+"""
+
+
 def _chunked(order: str, body: str, enabled: int = 1) -> str:
     return script(_CHUNKS.format(order=order, body=body.strip("\n")), settings=TTT_SWITCH.format(default=enabled))
 
@@ -88,4 +104,11 @@ def epochs_scored_at(scored: str) -> str:
     return _chunked(f"the loss of epoch {scored} counts", _EPOCHS.format(scored=scored))
 
 
-__all__ = ["ADAPT", "PREPARE", "TTT_SWITCH", "epochs_scored_at", "folder", "score_first", "train_first"]
+def lowest_of_epochs() -> str:
+    """A script that takes several epochs over each chunk and keeps the lowest score."""
+    return _chunked("the lowest loss of all epochs counts", _LOWEST)
+
+
+__all__ = [
+    "ADAPT", "PREPARE", "TTT_SWITCH", "epochs_scored_at", "folder", "lowest_of_epochs", "score_first", "train_first",
+]  # fmt: skip
