@@ -111,7 +111,6 @@ RULE = Rule(
     check=check,
     examples=(
         Example("scored again with the adapted weights", "breaks", folder(_TWICE), Outcome.VIOLATION),
-<<<<<<< HEAD
         Example(
             "the first chunks again, with counts of the whole stream",
             "breaks",
@@ -119,7 +118,6 @@ RULE = Rule(
             Outcome.VIOLATION,
         ),
         Example("one pass of the same look-up", "legal", folder(rows_of_counts(again=False)), Outcome.PASS),
-=======
         Example("the lowest of several rounds", "breaks", folder(lowest_of_epochs()), Outcome.VIOLATION),
         Example("two modes, no adaptation", "legal", folder(script(scoring=_BOTH)), Outcome.PASS),
         Example("one score-first pass", "legal", folder(_CHUNKED), Outcome.PASS),
