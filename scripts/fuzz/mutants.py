@@ -7,6 +7,10 @@ import random
 import re
 from collections.abc import Callable
 from functools import cache
+from textwrap import indent
+
+from fuzz import grammar
+from fuzz.pieces import CODE
 
 Files = dict[str, bytes]
 
@@ -42,38 +46,32 @@ _ODD_PATHS = (
     "@all.log", "model.bin",
 )  # fmt: skip
 _PIECES = (
-    "q = 'abcdefgh'\n" + "q = q + q\n" * 31,
-    "q = [1, 2]\n" + "q = [*q, *q, *q, *q]\n" * 16,
-    "q = 'ab'\n" + "q = f'{q}{q}{q}'\n" * 30,
-    "q = b'ab'\n" + "q = q.replace(b'a', q)\n" * 9,
-    "q = 'ab'\n" + "q = q.join([q, q, q])\n" * 20,
-    "q = {'a': 1}\n" + "q = {'a': q, 'b': q}\n" * 40,
-    "q = ()\n" + "q = (q, q)\n" * 60,
-    "q = 3\n" + "q = q * q\n" * 40,
-    "q = 1\n" + "q = q << q\n" * 8,
-    "q = lambda x: x\n" + "q = (lambda f: lambda x: f(f(x)))(q)\n" * 30,
-    "while True:\n    q = 1\n",
-    "for q in range(10**18):\n    for r in range(10**18):\n        pass\n",
+    *(piece for pieces in CODE.values() for piece in pieces.values() if len(piece) < 2000),
     "for q in val_tokens:\n    for r in val_tokens:\n        x = q + r\n",
     "class Q(Q2):\n    pass\nclass Q2(Q):\n    pass\nq = Q()\n",
-    "class Q:\n    def __init__(self): self.q = Q()\nq = Q()\n",
-    "def q(n): return q(n - 1) + q(n - 2)\nr = q(10**9)\n",
-    "def q(): yield from q()\nr = list(q())\n",
-    "q = (" + "(" * 80 + "1" + ")" * 80 + ")\n",
-    "q = " + "-" * 3000 + "1\n",
-    "q = 1" + " + 1" * 900 + "\n",
     "q = [" + "1, " * 5000 + "]\n",
-    "exec(open(__file__).read())\n",
     "exec('exec(' * 50)\n",
     "import train_gpt\nfrom train_gpt import *\n",
     "globals()[input()] = eval('1 +')\n",
     "q: 'x' = (y := 5)\nmatch q:\n    case {'a': [1, *_]} | None if q: pass\n",
     "try:\n    raise ExceptionGroup('x', [])\nexcept* ValueError:\n    pass\n",
-    "with open('/dev/zero') as q, open('/proc/self/environ') as r: print(q.read(), r.read())\n",
     "print('final val_bpb: [x](http://e.org) @everyone $x$ :smile: <img src=x onerror=alert(1)>')\n",
     "x = val_tokens\n" + "x = torch.cat([x, x])\n" * 40,
     "del val_tokens\n",
     "torch.load('http://e.org/' + '../' * 1000)\n",
+)
+_AROUND = (
+    "{}",
+    "{}",
+    "{}",
+    "if os.environ.get('Z'):\n{}",
+    "if x:\n    pass\nelse:\n{}",
+    "for z in val_tokens:\n{}",
+    "while z:\n{}",
+    "try:\n{}\nexcept Exception:\n    pass",
+    "with torch.no_grad():\n{}",
+    "def z(val_tokens):\n{}\nz(val_tokens)",
+    "class Z:\n{}\nZ()",
 )
 
 
@@ -112,7 +110,18 @@ Change = Callable[[random.Random, bytes], bytes]
 
 def _changes(path: str) -> tuple[Change, ...]:
     if path.endswith(".py"):
-        return (_code_value, _code_value, _piece, _piece, _figure, _lines, _splice, _bytes, _case)
+        return (
+            _code_value,
+            _code_value,
+            _piece,
+            _piece,
+            _figure,
+            _lines,
+            _splice,
+            _bytes,
+            _case,
+            *[grammar.changed] * 8,
+        )
     if path.endswith(".json"):
         return (_value, _value, _value, _figure, _bytes, _lines)
     return (_figure, _figure, _figure, _lines, _bytes, _splice, _encoding)
@@ -137,12 +146,13 @@ def _code_value(rng: random.Random, data: bytes) -> bytes:
 
 
 def _piece(rng: random.Random, data: bytes) -> bytes:
-    """Statements are put in before a line, as deep as it is; or around it."""
+    """Statements are put in before a line, as deep as it is, as they are or in a branch, a loop, a function."""
     lines = data.split(b"\n")
     at = rng.randrange(len(lines))
     margin = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-    piece = rng.choice(_PIECES).rstrip("\n").encode().split(b"\n")
-    return b"\n".join([*lines[:at], *(margin + line for line in piece), *lines[at:]])
+    piece, around = rng.choice(_PIECES).rstrip("\n"), rng.choice(_AROUND)
+    whole = around.replace("{}", piece if around == "{}" else indent(piece, "    "))
+    return b"\n".join([*lines[:at], *(margin + line for line in whole.encode().split(b"\n")), *lines[at:]])
 
 
 def _lines(rng: random.Random, data: bytes) -> bytes:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from filled_report import filled
 from markdown_it import MarkdownIt
 from report_samples import BUDGETS, facts, finding, rule, run
 
@@ -34,14 +35,29 @@ PAYLOADS = (
     "* x", "- [ ] x", "> [!NOTE]", "---", "===", "| a | b |", "[^1]: x", "\\[x\\]\\(y\\)", "x\\", "{0}", "{{0}}",
     "%0A::error::x", "::error::x", "\n::error::x", "\n# x", "a\r\nb", "\x1b[2Jx", "\x1b]8;;https://evil.example\x07x",
     "\u202ex", "\u2066x", "\x9b2J", "\ud800", "\0", "[bold red]x[/]", "[link=https://e.x]x", "javascript:alert(1)",
+    "\u2028# x", "\x85# x", "a\tb", "<//evil.example>", "&#64;openai", "&commat;openai", "&num;1",
+    "&#91;x](https://evil.example)",
+    "&colon;smile&colon;", "&dollar;x&dollar;", "&#x3c;b>x",
+    "[x]: https://evil.example", "\u200b@openai", "\uff20openai",
+    "~~~ x", "<b\n>x</b>", "a  \nb", "\ufeff# x", "    x", "\tx",
     '"><svg onload=x>', "{{constructor}}", "${x}", "]]>",
 )  # fmt: skip
 MARK = "zq"  # before and after each payload, so that it is found again
 
 
+def _marked(payload: str) -> str:
+    return f"{MARK}{payload}{MARK}" if payload[0] not in "#-+*>1=|\n:$`" else payload
+
+
+def _everywhere(payload: str) -> Report:
+    """A report with the payload in every field that there is, found by reflection."""
+    p = _marked(payload)
+    return filled(p, re.sub(r"[\r\n\0]", " ", p).encode("utf-8", "replace").decode())
+
+
 def _report(payload: str) -> Report:
-    """A report with the payload in every field that a submission fills."""
-    p = f"{MARK}{payload}{MARK}" if payload[0] not in "#-+*>1=|\n:$`" else payload
+    """A judged report with the payload in every field that a submission fills."""
+    p = _marked(payload)
     path = f"{p.replace(chr(0), '')}.py"
     code = "x = 1\n" * 4 + f"print({p!r}) # " + p.replace("\n", " ").replace("\r", " ") + "\n" * 9
     unit = Unit(path, code, "python")
@@ -89,10 +105,15 @@ AFTER = {
 }  # fmt: skip
 
 
+MAKERS = (_report, _everywhere)
+Maker = Callable[[str], Report]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_markdown(payload: str) -> None:
-    text = render(_report(payload), "markdown")
-    plain = render(_report("plain"), "markdown")
+def test_markdown(payload: str, make: Maker) -> None:
+    text = render(make(payload), "markdown")
+    plain = render(make("plain"), "markdown")
     made, usual = (list(_texts(READER.parse(t))) for t in (text, plain))  # type: ignore[arg-type]
     harmless = {content for kind, content in usual if kind == "text"}
     ours = {html_ for kind, html_ in usual if kind.startswith("html")}
@@ -130,16 +151,18 @@ class _Tags(html.parser.HTMLParser):
                 assert (value or "").startswith(("https://github.com/", "https://example.org/", "#", "data:"))
 
 
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_html(payload: str) -> None:
+def test_html(payload: str, make: Maker) -> None:
     made, usual = _Tags(), _Tags()
-    made.feed(render(_report(payload), "html"))
-    usual.feed(render(_report("plain"), "html"))
+    made.feed(render(make(payload), "html"))
+    usual.feed(render(make("plain"), "html"))
     assert set(made.seen) <= set(usual.seen)
 
 
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_sarif_messages(payload: str) -> None:
+def test_sarif_messages(payload: str, make: Maker) -> None:
     def messages(node: object) -> Iterator[str]:
         if isinstance(node, dict):
             if isinstance(node.get("message"), dict):
@@ -150,16 +173,17 @@ def test_sarif_messages(payload: str) -> None:
             for value in node:
                 yield from messages(value)
 
-    for said in messages(json.loads(render(_report(payload), "sarif"))):
+    for said in messages(json.loads(render(make(payload), "sarif"))):
         assert not re.search(r"\]\(|\]\[|\{\d|<[A-Za-z/!?]", said), said
         for name, pattern in AFTER.items():
             assert not re.search(pattern, said), (name, said)
 
 
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_control_characters_and_lines(payload: str) -> None:
+def test_control_characters_and_lines(payload: str, make: Maker) -> None:
     for form in FORMATS:
-        text = render(_report(payload), form)  # type: ignore[arg-type]
+        text = render(make(payload), form)  # type: ignore[arg-type]
         text.encode("utf-8")
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), form
         if form == "github":
