@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.claims.commands import read_launcher, read_readme_commands
+from auditor.claims.machines import stated_machine
 from auditor.claims.model import Claim, Claims, Command, SeedClaim
 from auditor.claims.readme import read_readme
 from auditor.claims.stated import times
@@ -33,6 +34,7 @@ def read_claims(submission: Submission) -> Claims:
             readme_val_bpb=said.val_bpb,
             readme_means=said.means,
             readme_artifact_bytes=said.artifact_bytes,
+            hardware=claims.hardware or stated_machine(text.split("\n"), readme.path),
         )
         claims = replace(claims, problems=claims.problems + _undecodable(readme))
         lines = [(f"{readme.path}:{number}", line) for number, line in enumerate(text.split("\n")[:_TIMED_LINES], 1)]

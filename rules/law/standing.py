@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal, Protocol
 
 from auditor.claims import Claim, Claims
+from auditor.claims.machines import GPU_NAME
 from auditor.claims.stated import times
 from auditor.findings import Location, Outcome
 from auditor.rule import Facts, Source
@@ -21,12 +22,6 @@ FAQ = f"{REPOSITORY}#faq"
 PROCESS = f"{REPOSITORY}#submission-process"
 
 _GPU_COUNT = re.compile(r"(\d{1,3}) ?[x×*] ?(?:nvidia )?[a-z]{1,4} ?\d{2,4}", re.IGNORECASE)
-_GPU_NAME = re.compile(
-    r"\b(G?H ?100|G?H ?200|G?B ?200|B ?300|A ?100|A ?10G?|A ?40|V ?100|L ?40S?|L ?20Z?|L4|T4|H ?20|H ?800|A ?800"
-    r"|MI ?300X?|RTX ?\w{0,3} ?\d{3,4}"
-    r"|[2345]0[6-9]0|GB ?10|M[1-5] (?:Pro|Max|Ultra)|TPU|CPU)\b",
-    re.IGNORECASE,
-)
 _DAY = re.compile(r"20\d\d-\d\d-\d\d")
 
 
@@ -86,7 +81,7 @@ def on_challenge_hardware(run: Run | None, claims: Claims) -> bool | None:
 def wrong_hardware(run: Run | None, claims: Claims) -> str:
     """What differs from 8xH100 SXM, "" where nothing is known to."""
     claimed = claims.hardware.value if claims.hardware else ""
-    gpu = (run.gpu if run else None) or (claimed if _GPU_NAME.search(claimed) else "")
+    gpu = (run.gpu if run else None) or (claimed if GPU_NAME.search(claimed) else "")
     count = run.world_size if run else None
     if count is None:
         match = _GPU_COUNT.search(claimed)
@@ -95,20 +90,20 @@ def wrong_hardware(run: Run | None, claims: Claims) -> str:
     if count is not None and count != LIMITS.gpus:
         what.append(f"{count} GPU{'s' if count != 1 else ''}")
     if gpu and not _is_h100_sxm(gpu):
-        match = _GPU_NAME.search(gpu)
+        match = GPU_NAME.search(gpu)
         what.append(match.group() if match and run is None else gpu)
     return ", ".join(what)
 
 
 def gpu_model(text: str) -> str:
     """`H100`, `RTX4090`: the GPU that a text names, without its form and memory; "" where it names none."""
-    match = _GPU_NAME.search(text)
+    match = GPU_NAME.search(text)
     return re.sub(r"[ G]|Q$", "", match.group().upper()).replace("RTX", "") if match else ""
 
 
 def _hardware_known(run: Run | None, claims: Claims) -> bool:
     claimed = claims.hardware.value if claims.hardware else ""
-    return bool((run and (run.gpu or run.world_size is not None)) or _GPU_NAME.search(claimed))
+    return bool((run and (run.gpu or run.world_size is not None)) or GPU_NAME.search(claimed))
 
 
 def _is_h100_sxm(gpu: str) -> bool:

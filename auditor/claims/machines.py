@@ -1,0 +1,49 @@
+"""The machine that a README names: `8×L20Z 81GB`, `1x RTX 4090`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from auditor.claims.model import Claim
+
+_NAMES = (
+    r"(?:G?H ?100|G?H ?200|G?B ?200|B ?300|A ?100|A ?10G?|A ?40|V ?100|L ?40S?|L ?20Z?|L4|T4|H ?20|H ?800|A ?800"
+    r"|MI ?300X?|RTX ?\w{0,3} ?\d{3,4}"
+    r"|[2345]0[6-9]0|GB ?10|M[1-5] (?:Pro|Max|Ultra)|TPU|CPU)\b"
+)
+GPU_NAME: Final = re.compile(rf"\b{_NAMES}", re.IGNORECASE)
+"""Accelerators that people have run submissions on."""
+
+_MACHINE = re.compile(
+    rf"(?<![\w.])(\d{{1,2}})\s?[x\u00d7*]\s?(?:NVIDIA\s|GeForce\s|Tesla\s)*({_NAMES})(?:\s(?:SXM\d?|PCIe|NVL))?",
+    re.IGNORECASE,
+)
+# Beside such words stands a machine that the result was not made on.
+_ELSEWHERE = re.compile(
+    r"\b(?:est|estimate[ds]?|projected|projection|expect(?:ed)?|would|should|plan(?:ned)?|todo|pending|await\w*|request\w*"
+    r"|need\w*|requires?|target\w*|baseline|ablations?|slower|faster|compared|prior|previous|earlier|development|smoke|local)\b",
+    re.IGNORECASE,
+)
+_LINES: Final = 200
+
+
+def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
+    """The one machine that a README names as a count and a GPU; None where it names several, or none.
+
+    A line that speaks of an estimate, a plan or a comparison names no machine of the result where another line does.
+    """
+    plain: dict[str, Claim[str]] = {}
+    other: dict[str, Claim[str]] = {}
+    for number, line in enumerate(lines, 1):
+        if number > _LINES:
+            break
+        if line.lstrip().startswith(">"):
+            continue
+        for match in _MACHINE.finditer(line):
+            name = re.sub(r"\s+", "", match[2]).upper()
+            kept = other if _ELSEWHERE.search(line[: match.start()] + line[match.end() :]) else plain
+            kept.setdefault(f"{match[1]}x{name}", Claim(match[0].replace("\u00d7", "x"), f"{path}:{number}"))
+    found = plain or other
+    return next(iter(found.values())) if len(found) == 1 else None

@@ -1,0 +1,29 @@
+"""Which machine a README says that the result was made on."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditor.claims.machines import stated_machine
+
+
+@pytest.mark.parametrize(
+    ("text", "machine"),
+    [
+        ("## Results (8×L20Z 81GB, PyTorch 2.3)", "8xL20Z"),
+        ("### 3-Seed Results (8×L20Z, ~2.58x slower than H100)", "8xL20Z"),
+        ("Trained on 1x RTX 4090.", "1x RTX 4090"),
+        ("| Hardware | 8x NVIDIA H100 SXM |", "8x NVIDIA H100 SXM"),
+        ("8xH100, 600 s\n\nAll on 8 x H100.", "8xH100"),
+        ("Ran on 4xA100; 8xH100 estimated at 410 s", None),
+        ("Trained on 1xA100.\nOn 8xH100 we estimate 590 s.", "1xA100"),
+        ("Trained on 8xH100.\nThe ablations ran on 1xL40S.", "8xH100"),
+        ("Seeds 42 and 314 on 8xH100, seed 999 on 8xH200", None),
+        ("> 8xA100 said somebody", None),
+        ("11 layers, 8xFP16 blocks, 2x512, MLP 3x", None),
+        ("faster than the H100", None),
+    ],
+)
+def test_one_machine_is_a_claim(text: str, machine: str | None) -> None:
+    claim = stated_machine(text.split("\n"), "README.md")
+    assert (claim.value if claim else None) == machine
