@@ -66,7 +66,8 @@ def judge(
         outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason, rule.class_))
         findings += (_completed(finding, rule, facts) for finding in ruling.findings)
     rows = decisive(outcomes, rules)
-    verdict, because = _verdict(rows, outcomes, not_judged_because(facts, outcomes, recipe, budgets.shown_bpb))
+    not_judged = not_judged_because(facts, outcomes, recipe, budgets.shown_bpb)
+    verdict, because = _verdict(rows, outcomes, not_judged)
     files = (*facts.submission.by_path, *(run.log for run in facts.runs))
     return replace(
         _frame(facts.submission, rules, budgets),
@@ -77,6 +78,7 @@ def judge(
         configuration=facts.configuration,
         verdict=verdict,
         verdict_because=because,
+        not_judged=not_judged,
         verdict_class=rows[0].class_ if rows else None,
         said=tuple(said),
         outcomes=tuple(outcomes),
@@ -94,7 +96,7 @@ def unloaded(submission: Submission, reason: str, rules: Sequence[Rule], budgets
     """The report of a submission that could not be loaded or whose audit broke off: nothing was checked."""
     by_id = sorted(rules, key=lambda rule: rule.id)
     outcomes = tuple(RuleOutcome(rule.id, Outcome.NOT_CHECKED, reason, rule.class_) for rule in by_id)
-    return replace(_frame(submission, rules, budgets), verdict_because=reason, outcomes=outcomes)
+    return replace(_frame(submission, rules, budgets), verdict_because=reason, not_judged=reason, outcomes=outcomes)
 
 
 def _frame(submission: Submission, rules: Sequence[Rule], budgets: Budgets) -> Report:

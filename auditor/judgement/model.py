@@ -85,6 +85,7 @@ class Report:
     verdict_because: str
     outcomes: tuple[RuleOutcome, ...]
     findings: tuple[Finding, ...]  # the gravest first: `judgement.gravity`
+    not_judged: str = ""  # why the score could not be judged, also where a violation of something else decides
     verdict_class: Class | None = None  # the gravest class among what decides; None where nothing does
     said: tuple[Said, ...] = ()  # what the maintainers did with it
     waivers: tuple[Waiver, ...] = ()  # those of this pull request

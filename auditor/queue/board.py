@@ -109,8 +109,11 @@ def broken(row: Row, classes: Mapping[str, Class], *of: Class) -> tuple[str, ...
 
 
 def valid(row: Row, classes: Mapping[str, Class]) -> bool:
-    """Whether the audit has nothing against score and budget. What could not be judged is not valid."""
-    return row.verdict != "inconclusive" and not broken(row, classes, *_GRAVE)
+    """Whether a log shows the score and the audit has nothing against it and the budgets.
+
+    What could not be judged is not valid, also where something else decides the verdict.
+    """
+    return row.judged and row.mean is not None and not broken(row, classes, *_GRAVE)
 
 
 def standings(
@@ -118,15 +121,14 @@ def standings(
 ) -> Standings:
     """`compare(new, base, day)` is the test of the rules that were applied on that day."""
     accepted = [Point(r.day, r.score, f"#{r.pr}" if r.pr else r.side.name, r.pr, True) for r in records]
-    points = tuple(
-        Point(row.day, row.bpb, row.title, row.pr, valid(row, classes) or row.said == "accepted")
-        for row in rows
-        if row.attempt and row.bpb is not None and row.day
-    )
+    attempts = [row for row in rows if row.attempt and row.bpb is not None and row.day]
+    sound = {row.pr for row in attempts if valid(row, classes) or row.said == "accepted"}
+    points = tuple(Point(row.day, row.bpb or 0.0, row.title, row.pr, row.pr in sound) for row in attempts)
+    shown = [Point(row.day, row.mean, row.title, row.pr, True) for row in attempts if row.pr in sound and row.mean]
     return Standings(
         ready=tuple(_ready(rows, records, classes, compare)),
         accepted=frontier(accepted),
-        valid=frontier([point for point in points if point.valid]),
+        valid=frontier(shown),  # by what the logs show, not by what is claimed
         claimed=frontier(points),
         points=points,
     )
@@ -164,7 +166,8 @@ def _ready(
 
 
 def _candidate(row: Row, classes: Mapping[str, Class]) -> bool:
-    return row.attempt and not row.said and bool(row.day) and row.seeds > 1 and valid(row, classes)
+    """A record attempt that nobody ruled on, valid, and with seeds that its own report could test."""
+    return row.attempt and not row.said and bool(row.day) and row.bar_met is not None and valid(row, classes)
 
 
 def _standing(row: Row, known: Sequence[Record]) -> Record | None:

@@ -21,8 +21,9 @@ class Row:
 
     `attempt`: it asks for a place among the records. `gain_bpb`, `gain_nats`, `p` and `bar_met` are those of the test
     against the record that stood (`base`). `figures` holds (bits per byte, nats per token or None) of each seed that
-    counts, as JSON. `deciding` and `warned` are ids of rules, the gravest first; `waived` those that a maintainer
-    waived. `said` is what the maintainers did: accepted, ruled-out, merged or "".
+    counts, as JSON. `judged`: nothing kept the score from being judged, whatever decides. `deciding` and `warned` are
+    ids of rules, the gravest first; `waived` those that a maintainer waived. `said` is what the maintainers did:
+    accepted, ruled-out, merged or "".
     """
 
     pr: int
@@ -39,6 +40,7 @@ class Row:
     deciding: str
     warned: str
     waived: str
+    judged: bool
     unchecked: int
     bpb: float | None
     mean: float | None
@@ -73,7 +75,7 @@ def values(row: Row) -> tuple[Any, ...]:
 def from_values(given: tuple[Any, ...]) -> Row:
     """The row that `values` was made of; SQLite has no booleans."""
     known = dict(zip(COLUMNS, given, strict=True))
-    known["attempt"] = bool(known["attempt"])
+    known["attempt"], known["judged"] = bool(known["attempt"]), bool(known["judged"])
     known["bar_met"] = None if known["bar_met"] is None else bool(known["bar_met"])
     return Row(**known)
 
@@ -107,6 +109,7 @@ def row_of(report: Report, *, head: str, day: str, attempt: bool) -> Row:
         deciding=",".join(deciding),
         warned=",".join(warned),
         waived=",".join(sorted({waiver.rule for waiver in report.waivers})),
+        judged=not report.not_judged,
         unchecked=sum(row.outcome is Outcome.NOT_CHECKED for row in report.outcomes),
         bpb=claim.value if claim else None,
         mean=spread[0] if spread else None,

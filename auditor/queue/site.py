@@ -97,7 +97,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(figure=_figure, slug=slug, signed=_signed)
+    pages.filters.update(figure=_figure, slug=slug, signed=_signed, chance=_chance)
     pages.globals.update(repository=_REPOSITORY, up="")
     return pages
 
@@ -115,6 +115,10 @@ def slug(name: str) -> str:
 
 def _figure(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.3g}"
+
+
+def _chance(value: float | None) -> str:
+    return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _signed(value: float | None, digits: int = 4) -> str:

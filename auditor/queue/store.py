@@ -23,10 +23,10 @@ from types import TracebackType
 
 from auditor.queue.row import COLUMNS, Row, from_values, values
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 60.0
 _ATTEMPTS = 2  # a result that says that an audit broke off counts after so many
-_TYPES = {"pr": "INTEGER", "attempt": "INTEGER", "unchecked": "INTEGER", "seeds": "INTEGER", "bar_met": "INTEGER"}
+_TYPES = dict.fromkeys(("pr", "attempt", "judged", "unchecked", "seeds", "bar_met"), "INTEGER")
 _TYPES |= dict.fromkeys(("bpb", "mean", "gain_bpb", "gain_nats", "p"), "REAL")
 _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in COLUMNS)
 _SCHEMA = f"""
@@ -76,11 +76,25 @@ class Store:
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            self._carry_on()
+            version = self._version()
             if version not in (0, VERSION):
                 raise StoreError(f"{path} is a store of another version ({version}); choose another file")
             self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _carry_on(self) -> None:
+        """A store of the version before gets what is new: what it knows is needed to say what changed."""
+        if self._version() != 1:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        if self._version() == 1:  # no other run was faster
+            self._db.execute("ALTER TABLE audits ADD COLUMN judged INTEGER NOT NULL DEFAULT 1")
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+        self._db.execute("COMMIT")
 
     def __enter__(self) -> Store:
         return self

@@ -87,7 +87,7 @@ def _section(title: str, parts: Sequence[str]) -> str:
 def _verdict(report: Report) -> str:
     verdict = report.verdict
     hypothetical = view.hypothetical(report)
-    lines = [view.because(report), view.record(report)]
+    lines = [view.because(report), view.besides(report), view.record(report)]
     said = [f"{label}: {_web(esc(one_line(text)), url)}" for label, text, url in view.beside(report)]
     return "\n".join(
         [

@@ -40,6 +40,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "verdict": str(report.verdict),
         "verdict_class": report.verdict_class,
         "verdict_because": report.verdict_because,
+        "not_judged": report.not_judged or None,
         "what_if": dict(sorted(report.what_if.items())),
         "said": [_slots(one, Said) for one in report.said],
         "waivers": [_slots(one, Waiver) for one in report.waivers],

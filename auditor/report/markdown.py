@@ -63,8 +63,8 @@ def _head(report: Report) -> list[str]:
         lines += [f"**{escape_markdown(view.hypothetical(report))}**", ""]
     lines += [f"## {report.verdict.upper()} {escape_markdown(view.meaning(report))}", ""]
     lines += [escape_markdown(view.because(report)), ""]
-    if view.record(report):
-        lines += [escape_markdown(view.record(report), 1000), ""]
+    for text in filter(None, (view.besides(report), view.record(report))):
+        lines += [escape_markdown(text, 1000), ""]
     for label, text, url in view.beside(report):
         lines.append(f"- **{label}**: {_web(escape_markdown(text), url)}")
     for label, value in view.identity(report):

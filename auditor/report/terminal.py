@@ -89,8 +89,8 @@ class _Page:
             self._show(Text(one_line(hypothetical, 400), style="bold reverse"))
         self._show(Text.assemble(badge, "  ", (view.meaning(self.report), "bold")))
         self._show(_plain(view.because(self.report)), indent=2)
-        if view.record(self.report):
-            self._show(_plain(view.record(self.report)), indent=2)
+        for text in filter(None, (view.besides(self.report), view.record(self.report))):
+            self._show(_plain(text), indent=2)
         self._blank()
         beside = [(label, f"{text}{f' ({url})' if url else ''}") for label, text, url in view.beside(self.report)]
         self._pairs((label, _plain(value, 400)) for label, value in (*beside, *view.identity(self.report)))

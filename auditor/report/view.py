@@ -93,6 +93,13 @@ def waiver(report: Report, rule: str) -> str:
     return "; ".join(f"waived by {w.by}: {w.reason}" for w in report.waivers if w.rule == rule)
 
 
+def besides(report: Report) -> str:
+    """Where something else decides: that nothing is known of the score, and why; "" where it was judged."""
+    if report.verdict is Verdict.INCONCLUSIVE or report.verdict_class == "score" or not report.not_judged:
+        return ""
+    return f"The score itself was not judged: {report.not_judged}."
+
+
 def record(report: Report) -> str:
     """Is it a record? A sentence or two; "" where it was not tested."""
     if report.significance is None:

@@ -21,8 +21,8 @@ def row(pr: int, **more: object) -> Row:
         "pr": pr, "head": f"{pr:040x}", "folder": f"records/track_10min_16mb/2026-04-05_{pr}", "title": f"Record {pr}",
         "author": f"Author {pr % 3}", "track": "track_10min_16mb", "day": f"2026-04-{pr % 28 + 1:02d}", "attempt": True,
         "verdict": "clean", "class_": "", "because": "6 not checked", "deciding": "", "warned": "", "waived": "",
-        "unchecked": 6, "bpb": 1.08, "mean": 1.08, "seeds": 3, "base": "", "gain_bpb": None, "gain_nats": None,
-        "p": None, "bar_met": None, "said": "", "said_text": "",
+        "unchecked": 6, "judged": True, "bpb": 1.08, "mean": 1.08, "seeds": 3, "base": "", "gain_bpb": None,
+        "gain_nats": None, "p": None, "bar_met": None, "said": "", "said_text": "",
         "figures": json.dumps([(1.0799, None, 1, "a"), (1.08, None, 2, "b"), (1.0801, None, 3, "c")]),
     }  # fmt: skip
     return Row(**{**values, **more})  # type: ignore[arg-type]

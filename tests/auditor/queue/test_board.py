@@ -25,7 +25,8 @@ def three(mean: float) -> tuple[Figure, ...]:
 
 def attempt(pr: int, mean: float, day: str = "2026-04-10", **more: object) -> Row:
     figures = json.dumps([(f.val_bpb, f.val_loss, f.seed, f.log) for f in three(mean)])
-    return samples.row(pr, bpb=mean, mean=mean, day=day, figures=figures, **more)
+    values: dict[str, object] = {"bpb": mean, "mean": mean, "day": day, "figures": figures, "bar_met": True}
+    return samples.row(pr, **{**values, **more})
 
 
 def test_(new: Side, base: Side, day: date) -> Comparison:
@@ -49,7 +50,9 @@ def test_only_what_nothing_was_found_against_in_score_and_budget() -> None:
     assert ready(replace(good, verdict="violation", deciding="cheat")) == []
     assert ready(replace(good, verdict="violation", deciding="late")) == []
     assert ready(replace(good, verdict="disputed", deciding="cheat")) == []
-    assert ready(replace(good, verdict="inconclusive")) == []
+    assert ready(replace(good, verdict="inconclusive", judged=False)) == []
+    assert ready(replace(good, verdict="violation", deciding="files", judged=False)) == []  # decided by something else
+    assert ready(replace(good, bar_met=None)) == []  # seeds of different configurations, for example
     assert ready(replace(good, attempt=False)) == []
     assert ready(replace(good, said="ruled-out")) == []
     assert ready(replace(good, said="accepted")) == []
@@ -72,6 +75,13 @@ def test_the_frontier_goes_down_by_day() -> None:
     points = [Point("2026-04-03", 1.1, "a", 1, True), Point("2026-04-01", 1.2, "b", 2, True)]
     points += [Point("2026-04-03", 1.09, "c", 3, True), Point("2026-04-05", 1.15, "d", 4, True)]
     assert [p.pr for p in frontier(points)] == [2, 3]
+
+
+def test_a_score_that_no_log_shows_is_not_valid() -> None:
+    unseen = replace(attempt(10, 1.0, verdict="violation", deciding="files"), mean=None)
+    found = standings((unseen, attempt(11, 1.05, bpb=1.04)), (BASE,), CLASSES, test_)
+    assert [(p.pr, p.bpb) for p in found.valid] == [(11, 1.05)]  # the mean of its logs, not its claim
+    assert [p.pr for p in found.points if p.valid] == [11]
 
 
 def test_claims_that_are_not_valid_are_on_the_claimed_line_alone() -> None:

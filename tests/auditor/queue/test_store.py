@@ -62,6 +62,18 @@ def test_what_broke_off_is_tried_once_more_and_never_replaces_a_result(tmp_path:
         assert store.done(["b"]) == {"b"}
 
 
+def test_a_store_of_the_version_before_is_carried_on(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.put(KEY, result())
+        store.remember("t", {}, {1: KEY})
+        store._db.execute("ALTER TABLE audits DROP COLUMN judged")
+        store._db.execute("PRAGMA user_version = 1")
+    with Store(path) as store:
+        assert store.rows([KEY])[KEY].judged
+        assert store.latest() == {1: KEY}
+
+
 def test_two_runs_do_not_do_the_same_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(tmp_path / "s.sqlite") as one, Store(tmp_path / "s.sqlite") as two:
         two._owner = f"{two._owner.rpartition(':')[0]}:1"  # a process that is alive

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 import report_samples as samples
 from markdown_it import MarkdownIt
 
+from auditor.findings import found
 from auditor.report import render
 from auditor.report.plot import seeds_plot
 from auditor.report.triage import Row
 from auditor.report.triage import render as render_table
+from auditor.source import SourceProblem, Sources
 
 EVERY = [samples.violating, samples.clean, samples.unreadable, samples.hostile]
 
@@ -45,6 +48,20 @@ def test_terminal_shows_headroom_mean_and_ledger() -> None:
     assert "590.1 s of training + 9.8 s of calibration" in text
     assert "mean 1.09240000" in text
     assert "151.08 million bytes" in text
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "html"])
+def test_a_violation_of_something_else_does_not_hide_that_the_score_was_not_judged(form: Any) -> None:
+    problem = SourceProblem("train_gpt.py", 3, "the payload does not unpack", decisive=True)
+    base = samples.facts(sources=Sources(None, (), (), (problem,)))
+    breaks = found([samples.finding()], "")
+    files = samples.judge(base, [samples.rule("files", breaks, class_="paperwork")], samples.BUDGETS)
+    said = "The score itself was not judged: the scored code could not be read"
+    assert files.not_judged
+    assert said in " ".join(render(files, form).split())
+    cheats = samples.judge(base, [samples.rule("cheats", breaks, class_="score")], samples.BUDGETS)
+    assert said not in " ".join(render(cheats, form).split())  # that the score is wrong is known
+    assert said not in " ".join(render(samples.violating(), form).split())
 
 
 def test_terminal_tells_overruns() -> None:
