@@ -151,7 +151,9 @@ def _bar(bar: Bar, units: _Units, terms: Terms, refused: str, new: Side) -> BarR
     for known in units.known:
         sides = units.of(known)
         test = tests.welch(*sides, shift=margins[known], confidence=terms.confidence)
-        assert test is not None  # sides without a spread were refused
+        if test is None:  # sides whose scores do not spread were refused; losses may be printed with too few digits
+            said = "losses" if known == "nats" else "scores"
+            return _untested(bar, terms, f"the {said} of the seeds do not differ, so that they cannot be tested")
         done.append((known, test, tests.permutation(*sides, shift=margins[known])))
     decisive = next(test for known, test, _ in done if known == unit)
     met = decisive.p < bar.alpha

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 
 import pytest
 from scipy import stats
 
 from auditor.significance import welch as tests
+from auditor.significance.compare import Terms, compare
 from auditor.significance.equivalence import tost
+from auditor.significance.model import Bar, Figure, Side
 from auditor.significance.probability import said_p, show_p
 from auditor.significance.units import LN2
 from rules.law import records
@@ -100,6 +103,21 @@ def test_summary_of_three() -> None:
 def test_nothing_is_tested_without_a_spread(new: list[float], base: list[float]) -> None:
     assert tests.welch(new, base) is None
     assert tests.hedges_g(new, base) is None
+
+
+def test_losses_that_do_not_differ_are_not_tested_though_the_scores_do() -> None:
+    """A log that prints its losses with few digits and its bits per byte with many."""
+
+    def side(name: str, mean: float) -> Side:
+        return Side(
+            name, "submission", tuple(Figure(mean + d, 2.8, n, f"{n}.log") for n, d in enumerate((0, 1e-4, 2e-4)))
+        )
+
+    bar = Bar("b", "bar", "b", 0.005, 0.01, date(2026, 1, 1), "said", "https://example.org")
+    terms = Terms((bar,), None, date(2026, 4, 1), 0.01, 0.95)
+    (result,) = compare(side("new", 1.09), side("base", 1.10), terms, baseline_because="then").bars
+    assert (result.met, result.tests, result.p) == (None, (), None)
+    assert "losses of the seeds do not differ" in result.reason
 
 
 def test_known_sd_is_a_z_test() -> None:
