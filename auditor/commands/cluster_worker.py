@@ -19,7 +19,7 @@ A cluster is two commands: dask scheduler on one machine, this one on each."""
 def work(arguments: Sequence[str]) -> int:
     """Becomes the workers' process. Raises UsageError."""
     p = Parser(prog="golf-audit worker", description=_DESCRIPTION, allow_abbrev=False)
-    p.add_argument("scheduler", metavar="ADDRESS", help="tcp://HOST:8786")
+    p.add_argument("scheduler", metavar="ADDRESS", help="such as tcp://127.0.0.1:8786: what dask scheduler prints")
     p.add_argument("--jobs", type=int, default=0, metavar="N", help="audits at a time (default: cores)")
     given = p.parse_args(arguments)
     if importlib.util.find_spec("distributed") is None:

@@ -28,11 +28,11 @@ examples:
       the same, then open the pages on http://127.0.0.1:8017/
   golf-audit queue parameter-golf -o site/ --new
       only heads that changed since the last time
-  golf-audit queue parameter-golf -o april/ --since 2026-04-01 --author NAME
+  golf-audit queue parameter-golf -o april/ --since 2026-04-01
       a part of the queue
-  golf-audit queue parameter-golf -o site/ --scheduler tcp://HOST:8786
-      on a dask cluster: dask scheduler, and on each machine
-      golf-audit worker tcp://HOST:8786
+  golf-audit queue parameter-golf -o site/ --scheduler tcp://127.0.0.1:8786
+      on a dask cluster: dask scheduler --host 127.0.0.1 --port 8786, and on
+      each machine golf-audit worker tcp://127.0.0.1:8786
 
 exit status:
   0  every audit has a result      2  wrong usage
