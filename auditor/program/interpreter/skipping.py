@@ -8,6 +8,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import position_of
+from auditor.program.recipe.model import Op, What
 from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, with_tags
 from auditor.source.index import of_type
 
@@ -23,7 +24,21 @@ def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | N
         return "their losses"
     if _by_length(m, test):
         return "their length"
-    return "their tokens" if VAL in test.tags else None
+    return "their tokens" if _of_tokens(test) else None
+
+
+def _of_tokens(test: Value) -> bool:
+    """Whether tokens themselves are asked, and not where documents begin or how long they are."""
+    sides = test.obj.sides if isinstance(test.obj, Comparison) else (test,)
+    for side in sides:
+        if VAL not in side.tags:
+            continue
+        if ("bool",) not in side.tags:
+            return True
+        leaves = [] if side.recipe is None else [node for node in side.recipe.walk() if not node.inputs]
+        if any(node.op is Op.TOKENS for node in leaves) and not any(node.what is What.POSITIONS for node in leaves):
+            return True
+    return False
 
 
 def _asks(node: ast.expr) -> bool:

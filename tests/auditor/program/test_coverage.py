@@ -119,6 +119,30 @@ def test_parts_that_are_left_out(by: str, body: str) -> None:
     assert [hit.event.by for hit in hits if isinstance(hit.event, Omission)] == [by]
 
 
+ROWS = """
+total = 0.0
+starts = (val == 1).nonzero(as_tuple=True)[0].numpy()
+spans = []
+for i in range(len(starts) - 1):
+    spans.append((int(starts[i]), int(starts[i + 1]) - int(starts[i])))
+for first in range(0, len(spans), 4):
+    batch = spans[first:first + 4]
+    chunks = [(length + 255) // 256 for start, length in batch]
+    for at in range(max(chunks)):
+        active = [at < n for n in chunks]
+        for row, (start, length) in enumerate(batch):
+            if not active[row]:
+                continue
+            x = val[start + 256 * at:start + 256 * at + 257]
+            total += F.cross_entropy(net.forward_logits(x[:-1]), x[1:])
+print(f"final val_bpb:{total}")
+"""
+
+
+def test_rows_of_documents_that_have_ended_are_left_out_by_nothing() -> None:
+    assert not reported_events(program(ROWS), "final", "omitted")
+
+
 def test_what_is_summed_in_one_arm_alone() -> None:
     kept = _walk("for at in range(0, n, 8):").replace("        total += nll", "        if nll < 9: total += nll")
     assert reported_events(program(kept), "final", "omitted")
