@@ -1,4 +1,4 @@
-"""Functions that are handed over to be called: by `reduce` and `sorted`, executors and threads, hooks and contexts."""
+"""Functions that are handed over to be called: by `reduce` and `sorted`, executors, threads and contexts."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def handed(
     if name in PER_ELEMENT:
         return per_element(m, frame, node, function, args[at + 1 :], star=name in STARRED)
     rest = args[at + 1 :] if at < len(args) else []
-    taken = _positional(function)
+    taken = positional(function)
     if taken is not None and len(rest) < taken:  # it gets something that is not told here
         rest = [*rest, *[Value() for _ in range(taken - len(rest))]]
     named = {k: v for k, v in kwargs.items() if v is not function} if at < len(args) else {}
@@ -166,7 +166,7 @@ def _node(function: Value) -> ast.arguments | None:
     return obj.node.args if isinstance(obj, Function) else None
 
 
-def _positional(function: Value) -> int | None:
+def positional(function: Value) -> int | None:
     """How many positional arguments the function needs."""
     spec = _node(function)
     if spec is None:
@@ -194,28 +194,3 @@ def entered(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value
     if isinstance(args[0].obj, Sequence) and args[0].obj.items:
         return args[0].obj.items[0]
     return args[0]
-
-
-# --- hooks ------------------------------------------------------------------------------------------------------------
-
-
-def hooked(m: Machine, receiver: Value, name: str, args: list[Value]) -> bool:
-    """A hook is registered: of a module's forward pass, of a gradient, of an optimizer's step."""
-    if not args or not name.startswith("register_") or not name.endswith("hook") or not callable_of_program(args[0]):
-        return False
-    kind = "forward" if "forward" in name else "step" if "step" in name else "gradient"
-    m.hooks.append((kind, receiver, args[0]))
-    return True
-
-
-def run_hooks(m: Machine, frame: Frame, node: ast.AST, kind: str, of: object, given: list[Value]) -> None:
-    """Run what is hooked to an event; `of` is the object that it happens to, None where it may be any."""
-    for hook_kind, receiver, function in list(m.hooks):
-        if hook_kind != kind or (of is not None and receiver.obj is not None and receiver.obj is not of):
-            continue
-        node_of = function.obj.node if isinstance(function.obj, Function) else None
-        if node_of is not None and node_of in m.calls:
-            continue
-        own = [receiver] if kind == "gradient" else given
-        need = _positional(function)
-        m.call(frame, node, function, own[:need] if need is not None else own, {})

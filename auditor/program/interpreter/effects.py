@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from auditor.program.interpreter import attention, callbacks, measured, opaque, tokens, unshifted
+from auditor.program.interpreter import attention, hooks, measured, opaque, tokens, unshifted
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     CALLED,
@@ -110,9 +110,7 @@ def _run_hooks(m: Machine, frame: Frame, node: ast.AST, model: Value, inputs: li
     assert isinstance(model.obj, Instance)
     given = Value(union(*inputs), obj=Sequence(list(inputs)))
     for part in module_parts(model.obj):
-        callbacks.run_hooks(
-            m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)]
-        )
+        hooks.run_hooks(m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)])
 
 
 def _is_tokens(value: Value) -> bool:

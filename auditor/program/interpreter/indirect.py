@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 
 from auditor.program.interpreter import effects
-from auditor.program.interpreter.machine import Machine, root
+from auditor.program.interpreter.machine import Hook, Machine, root
 from auditor.program.values import (
     VAL,
     Bound,
@@ -123,7 +123,7 @@ def applied(cls: Class) -> Value:
         forward, backward = cls.lookup("forward"), cls.lookup("backward")
         result = m.call(frame, node, forward, [context, *args], kwargs) if forward is not None else Value()
         if backward is not None:
-            m.hooks.append(("backward", context, Value(obj=Partial(backward, [context], {}))))
+            m.hooks.append(Hook("backward", context, Value(obj=Partial(backward, [context], {})), node))
         if isinstance(result.obj, Sequence):
             return result
         return Value(union(*args) | result.tags, mutable=True)

@@ -90,6 +90,16 @@ class Repeat:
     result: Value
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hook:
+    """A function that runs with what happens to an object; `kind`: forward, gradient, step or backward."""
+
+    kind: str
+    of: Value
+    function: Value
+    at: ast.AST  # where it was registered
+
+
 @dataclass(frozen=True, slots=True)
 class Verbs:
     """What the machine does for the modules of the interpreter, which so need not import each other."""
@@ -199,7 +209,7 @@ class Machine:
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
         self.reread = False  # a table was read that another pass has filled
-        self.hooks: list[tuple[str, Value, Value]] = []  # kind, of what, function
+        self.hooks: list[Hook] = []
         self.raised: Value | None = None  # the latest exception that was raised
         self.texts = 0  # depth of texts that are executed
         self.at_exit: list[tuple[Value, list[Value]]] = []

@@ -13,6 +13,7 @@ from auditor.program.interpreter import (
     doubts,
     effects,
     files,
+    hooks,
     indirect,
     library,
     opaque,
@@ -148,8 +149,9 @@ def _instance_method(
         if name == "add_done_callback" and args:
             m.call(frame, node, args[0], [receiver], {})
         return instance.attributes["result"]
-    if callbacks.hooked(m, receiver, name, args):
-        return Value()
+    handle = hooks.hooked(m, node, receiver, name, args)
+    if handle is not None:
+        return handle
     if instance.kind != "module":
         if (
             name == "start"
@@ -199,13 +201,14 @@ def _optimizer_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, optimizer: Instance, name: str, args: list[Value],
     kwargs: dict[str, Value],
 ) -> Value:  # fmt: skip
-    if callbacks.hooked(m, receiver, name, args):
-        return Value()
+    handle = hooks.hooked(m, node, receiver, name, args)
+    if handle is not None:
+        return handle
     if name == "step":
         closure = args[0] if args else kwargs.get("closure")
         result = m.call(frame, node, closure, [], {}) if closure is not None and closure.obj is not None else Value()
         effects.optimizer_step(m, frame, node, optimizer)
-        callbacks.run_hooks(m, frame, node, "step", optimizer, [receiver, Value(), Value()])
+        hooks.run_hooks(m, frame, node, "step", optimizer, [receiver, Value(), Value()])
         return result
     if name == "zero_grad":
         m.forget_gradients()
@@ -386,12 +389,13 @@ def tensor_method(
     if name == "backward":
         loss = next((a for a in args if ("loss",) in a.tags), receiver)  # `accelerator.backward(loss)`
         m.backward(node, frame, loss)
-        callbacks.run_hooks(m, frame, node, "gradient", None, [])
+        hooks.run_hooks(m, frame, node, "gradient", None, [])
         slope = Value(effects.gradient_tags(m, frame, node, receiver), mutable=True)
-        callbacks.run_hooks(m, frame, node, "backward", None, [slope])
+        hooks.run_hooks(m, frame, node, "backward", None, [slope])
         return Value(const=None)
-    if callbacks.hooked(m, receiver, name, args):
-        return Value()
+    handle = hooks.hooked(m, node, receiver, name, args)
+    if handle is not None:
+        return handle
     if name == "enter_context":
         return callbacks.entered(m, frame, node, args)
     handed = callbacks.handed(m, frame, node, name, args, kwargs)

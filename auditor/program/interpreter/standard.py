@@ -12,6 +12,7 @@ from auditor.program.interpreter import (
     callbacks,
     elsewhere,
     files,
+    hooks,
     indirect,
     operators,
     reach,
@@ -280,8 +281,8 @@ def _memory(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
 def _register(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`register_module_forward_hook(f)`: a hook on every module."""
     name = getattr(getattr(node, "func", None), "attr", "") or getattr(getattr(node, "func", None), "id", "")
-    callbacks.hooked(m, Value(), name, args)
-    return Value()
+    handle = hooks.hooked(m, node, Value(), name, args)
+    return handle if handle is not None else Value()
 
 
 def _instance_state(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
