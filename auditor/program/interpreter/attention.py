@@ -60,24 +60,42 @@ def _given(function: Function, flag: ast.expr) -> list[ast.expr] | None:
     if function.unit.tree is None:
         return None
     if function.owner is None:
-        found = list(_passed_by_name(function, flag.id, at))
+        assert not isinstance(function.node, ast.Lambda)
+        found = list(_passed_by_name(function.unit.tree, function.node, flag.id))
     else:
         found = list(_passed(function.unit.tree, flag.id, at))
     return found or None
 
 
-def _passed_by_name(function: Function, name: str, at: int | None) -> Iterator[ast.expr]:
-    """What the calls of a function that stands by itself pass, wherever they are; its default where one passes none."""
-    assert function.unit.tree is not None
-    spec = function.node.args
-    defaults = dict(zip([a.arg for a in reversed(spec.args)], reversed(spec.defaults), strict=False))
+def _passed_by_name(
+    tree: ast.Module, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, depth: int = 4
+) -> Iterator[ast.expr]:
+    """What the calls of a function that stands by itself pass, wherever they are; its default where one passes none.
+
+    A wrapper that passes its own parameter on is asked in turn.
+    """
+    spec = node.args
+    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    at = positional.index(name) if name in positional else None
+    defaults = dict(zip(reversed(positional), reversed(spec.defaults), strict=False))
     defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
-    for call in of_type(function.unit.tree, ast.Call):
-        if not isinstance(call.func, ast.Name) or call.func.id != getattr(function.node, "name", ""):
+    for call in of_type(tree, ast.Call):
+        if not isinstance(call.func, ast.Name) or call.func.id != node.name:
             continue
         passed = [k.value for k in call.keywords if k.arg == name]
         passed += [call.args[at]] if at is not None and len(call.args) > at else []
-        yield passed[0] if passed else defaults.get(name, call)
+        value = passed[0] if passed else defaults.get(name, call)
+        around = function_around(call)
+        if depth and isinstance(value, ast.Name) and around is not None and _is_wrapper(around, node, value.id):
+            yield from _passed_by_name(tree, around, value.id, depth - 1)
+        else:
+            yield value
+
+
+def _is_wrapper(around: ast.FunctionDef | ast.AsyncFunctionDef, of: ast.AST, name: str) -> bool:
+    """Whether another function that stands by itself has a parameter of that name."""
+    own = [a.arg for a in (*around.args.posonlyargs, *around.args.args, *around.args.kwonlyargs)]
+    return around is not of and name in own and not isinstance(parent(around), ast.ClassDef)
 
 
 def _passed(tree: ast.Module, name: str, at: int | None) -> Iterator[ast.expr]:

@@ -142,11 +142,19 @@ def test_attention_is_causal_in_evaluation(flag: str, known: bool, is_open: bool
     assert bool(found.trace.open_attention) is is_open
 
 
+_ATTEND = "def attend(q, k, v, causal=False):\n    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)\n"
+_PASSED_ON = _ATTEND.replace("attend", "plain", 1) + (
+    "def attend(q, k, v, causal=False):\n"
+    "    if fast is not None:\n        return fast(q, k, v, causal)\n    return plain(q, k, v, causal=causal)\n"
+    "try:\n    from flash_attn_interface import flash_attn_func as fast\nexcept ImportError:\n    fast = None\n"
+)
+
+
+@pytest.mark.parametrize("wrapper", [_ATTEND, _PASSED_ON], ids=["wrapper", "wrapper of a wrapper"])
 @pytest.mark.parametrize(("given", "known"), [("causal=True", True), ("causal=x.size(0) > 1", False), ("", False)])
-def test_a_wrapper_of_attention_is_causal_where_all_its_calls_say_so(given: str, known: bool) -> None:
+def test_a_wrapper_of_attention_is_causal_where_all_its_calls_say_so(wrapper: str, given: str, known: bool) -> None:
     body = (
-        "def attend(q, k, v, causal=False):\n"
-        "    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)\n"
+        f"{wrapper}"
         "class Net2(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        self.emb = nn.Embedding(8, 8)\n"
         "    def forward_logits(self, x):\n        q = self.emb(x)\n"
