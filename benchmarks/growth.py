@@ -96,7 +96,9 @@ KINDS: Mapping[str, Callable[[int], Files]] = {
     ),
     "functions beside each other": lambda n: _script(_lines("def g{i}(x):\n    return x + {i}\ng{i}(val_tokens)\n", n)),
     "assignments to one name": lambda n: _script(_lines("q = q + {i} if {i} else val_tokens\n", n)),
-    "a long expression": lambda n: _script("q = 1" + " + x" * min(n, 900) + "\n"),
+    "long expressions": lambda n: _script(
+        "".join("q = 1" + " + x" * min(n - at, 100) + "\n" for at in range(0, n, 100))
+    ),
     "entries of a literal": lambda n: _script("q = {" + _lines("'k{i}': {i}, ", n) + "}\n"),
     "imports": lambda n: {**_script(_lines("import sib{i}\n", n)), **{f"sib{i}.py": "x = 1\n" for i in range(n)}},
     "lines of a log": lambda n: _file(

@@ -191,7 +191,8 @@ def _both(
     merged = dict(frame.names)
     for name, value in after_body.items():
         there = frame.names.get(name)
-        merged[name] = value if there is None else join(value, there)
+        if there is not value:  # most names are none of the arms' business
+            merged[name] = value if there is None else join(value, there)
     frame.names = merged
     return first | second
 
@@ -325,7 +326,8 @@ def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
         if how & NORMAL:
             for name, value in frame.names.items():
                 other = after.get(name)
-                after[name] = value if other is None else join(other, value)
+                if other is not value:
+                    after[name] = value if other is None else join(other, value)
     frame.names = after
     if node.handlers:
         completion |= 0 if completion & NORMAL else completion
