@@ -269,7 +269,7 @@ def _rules(report: Report) -> str:
         return ""
     ordered = sorted(report.outcomes, key=lambda row: (row.outcome.rank, CLASSES.index(row.class_), row.rule))
     rows = "".join(
-        f"<tr><th scope=row>{_link(report, row.rule)}</th><td>{row.class_}</td>"
+        f"<tr><th scope=row>{_link(report, row.rule)}</th><td class=kind>{row.class_}</td>"
         f'<td class="tone {row.outcome}">{row.outcome}</td>'
         f"<td>{esc(one_line(row.reason))}</td></tr>\n"
         for row in ordered

@@ -49,5 +49,6 @@ def render(facts: Facts, turns: Sequence[Turn], *, form: str = "terminal", width
         for rule, before, after in known[name].flips if name in known else ():
             lines.append(f"    {name}={known[name].value}: {rule}: {before} -> {after}")
     flipping = sum(bool(turn.flips) for turn in turns)
-    said = f"{count(len(settings), 'switch', 'switches')}, {len(turns)} of them turned over; {flipping} change a rule"
+    said = f"{count(len(settings), 'switch', 'switches')}, {len(turns)} of them turned over; "
+    said += f"{flipping} {'changes' if flipping == 1 else 'change'} a rule"
     return "\n".join([*lines, "", f"{said}. golf-audit --set NAME=VALUE audits what if."]) + "\n"

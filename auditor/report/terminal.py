@@ -197,10 +197,9 @@ class _Page:
         """The formula of the figure, a line for each part."""
         for row in recipe.rows(self.report):
             text = Text.assemble((one_line(row.name, 20), "cyan"), " = ", one_line(row.text, 200))
-            where = Text(f"  {one_line(row.where, 80)}", "dim")
-            if row.rules:
-                where.append(f"  breaks {plain(', '.join(row.rules))}", "bold red")
-            self._show(Text.assemble(text, where), indent=4, hang=4)
+            where = (f"  {one_line(row.where, 80)}", "dim")
+            broken = (f"  breaks {plain(', '.join(row.rules))}" if row.rules else "", "bold red")
+            self._show(Text.assemble(text, where, broken), indent=4, hang=4)
         for note in recipe.notes(self.report):
             self._show(Text(note, "dim"), indent=4)
 

@@ -164,7 +164,7 @@ def test_what_was_done_is_kept_and_nobody_is_left(
 ) -> None:
     process, store, notes = running
     process.send_signal(number)
-    process.wait(30)
+    process.wait(120)
     until(lambda: not any(lives(worker) for worker in workers(notes)), 30)
     assert b"Traceback" not in (process.stderr.read() if process.stderr else b"")
     assert rows(store)[3] == ("violation", "pre-quant-ttt")
@@ -234,7 +234,7 @@ def test_a_cluster_of_two_workers_of_which_one_is_killed(clone: Path, tmp_path: 
         ]
         try:
             with distributed.Client(address) as client:
-                client.wait_for_workers(2, timeout=60)
+                client.wait_for_workers(2, timeout=240)  # on a machine that may be busy
                 victim = next(iter(client.run(os.getpid).values()))
             site = tmp_path / "site"
             run = subprocess.Popen(
