@@ -93,7 +93,7 @@ def forward(
     tokens = sum(1 for v in inputs if _is_tokens(v))
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
-    m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(method.node)
+    m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(model.obj)
     streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))
     if tokens == 1 and TARGET in data and streams == 1:
         m.trace.outputs[m.last].sees_target = True

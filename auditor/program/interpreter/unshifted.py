@@ -9,7 +9,8 @@ import ast
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.trace import Output
-from auditor.program.values import HIDDEN, ONE_RATE, TARGET, TRIMMED, VAL, Frame, Tags, Value
+from auditor.program.values import HIDDEN, ONE_RATE, TARGET, TRIMMED, VAL, Frame, Instance, Tags, Value, module_parts
+from auditor.program.written import written
 from auditor.source.index import of_type
 
 
@@ -46,8 +47,23 @@ def _positions(tags: Tags) -> Tags:
     return frozenset(t for t in tags if t[0] == "reads")
 
 
-def shifts_itself(method: ast.AST) -> bool:
-    """`x[:, :-1]`, `roll` in a forward pass: what it is given may move by one."""
-    if any(getattr(call.func, "attr", "") in ("roll", "narrow") for call in of_type(method, ast.Call)):
-        return True
-    return any(isinstance(cut.upper, ast.UnaryOp) for cut in of_type(method, ast.Slice))
+def shifts_itself(model: Instance) -> bool:
+    """`x[:, :-1]`, `roll`, a mask without its diagonal in a method of the model: what it is given may move by one."""
+    own = {id(part.cls): part.cls for part in module_parts(model) if part.cls is not None}
+    return any(_shifts(cls.node) for cls in own.values())
+
+
+def _shifts(cls: ast.ClassDef) -> bool:
+    for call in of_type(cls, ast.Call):
+        name = getattr(call.func, "attr", "")
+        if name in ("roll", "narrow", "pad") or (name in ("tril", "triu") and _without_diagonal(name, call)):
+            return True
+    return any(isinstance(cut.upper, ast.UnaryOp) for cut in of_type(cls, ast.Slice))
+
+
+def _without_diagonal(name: str, call: ast.Call) -> bool:
+    """`tril(-1)`; of what is masked away, `triu()`."""
+    method = not isinstance(call.func, ast.Attribute) or getattr(call.func.value, "id", "") != "torch"
+    given = [*(k.value for k in call.keywords if k.arg == "diagonal"), *call.args[0 if method else 1 :]]
+    text = written(given[0]) if given else "0"
+    return text.startswith("-") if name == "tril" else text == "0"
