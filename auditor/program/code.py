@@ -14,8 +14,7 @@ from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
 from auditor.program.helpers_c import CText, c_texts
 from auditor.program.mixtures.gates import c_target_gates, target_gates
 from auditor.program.mixtures.in_c import c_mixtures
-from auditor.program.mixtures.product import product_mixtures
-from auditor.program.mixtures.spread import ByteMixture, spread_mixtures
+from auditor.program.mixtures.of_bytes import ByteMixture, byte_mixtures
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen, modules
 from auditor.program.printing import Printing
@@ -100,8 +99,7 @@ class Code:
 
     @cached_property
     def byte_mixtures(self) -> tuple[ByteMixture, ...]:
-        in_python = self._each(lambda module: (*spread_mixtures(module), *product_mixtures(module)))
-        return (*in_python, *(mixture for helper in self._helpers for mixture in c_mixtures(helper)))
+        return (*byte_mixtures(self.program), *(mixture for helper in self._helpers for mixture in c_mixtures(helper)))
 
     @cached_property
     def target_gates(self) -> tuple[Seen, ...]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from auditor.config import Configuration
 from auditor.program.guards import Guards
 from auditor.program.model import Program
-from auditor.program.origin import Measures, Origins
+from auditor.program.origin import Origins
 from auditor.program.phases import Phases
 from auditor.program.place import Place
 from auditor.program.settled import Settled
 from auditor.program.syntax import both, function_name, line_of
 from auditor.source import Sources, Unit
+from auditor.source.index import of_type, root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,28 +28,39 @@ class Seen:
 
 
 class Module:
-    """A unit that parsed. What is asked of it is worked out at the first question, and once."""
+    """A unit that parsed. What is asked of it is worked out at the first question, and once.
+
+    `beside`: the units that import it, that it imports, and so on: it does not matter in which of them a function
+    stands.
+    """
 
     def __init__(
-        self, unit: Unit, tree: ast.Module, sources: Sources, configuration: Configuration, program: Program
+        self,
+        unit: Unit,
+        tree: ast.Module,
+        sources: Sources,
+        configuration: Configuration,
+        program: Program,
+        beside: Sequence[Unit] = (),
     ) -> None:
         self.unit = unit
         self.tree = tree
         self.sources = sources
         self.configuration = configuration
         self.program = program
+        self._units = {other.tree: other for other in (unit, *beside) if other.tree is not None}
+
+    @cached_property
+    def _beside(self) -> tuple[ast.Module, ...]:
+        return tuple(tree for tree in self._units if tree is not self.tree)
 
     @cached_property
     def origins(self) -> Origins:
-        return Origins(self.tree)
-
-    @cached_property
-    def measures(self) -> Measures:
-        return Measures(self.tree)
+        return Origins(self.tree, self._beside)
 
     @cached_property
     def phases(self) -> Phases:
-        return Phases(self.tree, self.origins.functions)
+        return Phases(self.tree, self.origins.own, self.origins.functions)
 
     @cached_property
     def guards(self) -> Guards:
@@ -59,18 +71,55 @@ class Module:
         """Where a node stands; `function` is the innermost one around it."""
         line = line_of(node)
         end = getattr(node, "end_lineno", None) or line
-        return Place(self.unit, line, end, function_name(node))
+        return Place(self._unit(node), line, end, function_name(node))
 
     def reached(self, *nodes: ast.AST) -> bool | None:
         """Whether the interpreter gets to all of these nodes."""
         state: bool | None = True
         for node in nodes:
-            state = both(state, self.program.reached(self.unit, line_of(node)))
+            state = both(state, self.program.reached(self._unit(node), line_of(node)))
         return state
+
+    def _unit(self, node: ast.AST) -> Unit:
+        tree = root(node)
+        return self._units.get(tree, self.unit) if isinstance(tree, ast.Module) else self.unit
 
 
 def modules(sources: Sources, configuration: Configuration, program: Program) -> Iterator[Module]:
     """Every decoded Python unit that parsed."""
-    for unit in sources.units:
-        if unit.language == "python" and unit.tree is not None:
-            yield Module(unit, unit.tree, sources, configuration, program)
+    parsed = [unit for unit in sources.units if unit.language == "python" and unit.tree is not None]
+    imported = {unit: _imported(unit) for unit in parsed} if len(parsed) > 1 else {}
+    for unit in parsed:
+        assert unit.tree is not None
+        yield Module(unit, unit.tree, sources, configuration, program, _beside(unit, imported))
+
+
+def _imported(unit: Unit) -> frozenset[str]:
+    """The names of the modules that a unit imports."""
+    assert unit.tree is not None
+    found: set[str] = set()
+    for statement in of_type(unit.tree, ast.Import, ast.ImportFrom):
+        if isinstance(statement, ast.ImportFrom):
+            found.add((statement.module or "").rsplit(".", 1)[-1])
+            found |= {alias.name for alias in statement.names} if statement.level else set()
+        else:
+            found |= {alias.name.rsplit(".", 1)[-1] for alias in statement.names}
+    return frozenset(found) - {""}
+
+
+def _last(unit: Unit) -> str:
+    return unit.module.rsplit(".", 1)[-1]
+
+
+def _beside(unit: Unit, imported: Mapping[Unit, frozenset[str]]) -> list[Unit]:
+    """The units that hang together with one by imports, in the order of the program."""
+    found = {unit}
+    frontier = [unit]
+    while frontier:
+        at = frontier.pop()
+        for other, names in imported.items():
+            linked = _last(at) in names or _last(other) in imported[at]
+            if linked and other not in found:
+                found.add(other)
+                frontier.append(other)
+    return [other for other in imported if other in found and other is not unit]

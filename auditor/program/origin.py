@@ -3,13 +3,14 @@
 Names are followed to what they are assigned, parameters to the arguments at every call in the module, attributes to
 every assignment of that attribute. A call is made of its own arguments and of what the function returns beside its
 parameters: one loader reads both parts of the data. Each of these is solved once for the module: what goes round in a
-circle is made of all that the circle is made of. File patterns decide, names of variables do not.
+circle is made of all that the circle is made of. File patterns decide, names of variables do not, nor does it matter
+in which of the program's modules a function stands.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -17,16 +18,15 @@ from auditor.program import vocabulary
 from auditor.program.syntax import (
     Function,
     assignments,
-    base_name,
     calls,
     function_of,
     functions,
     last_name,
     targets_of,
 )
-from auditor.source.index import children, of_type, own_of_type, parent, walk
+from auditor.source.index import children, of_type, own_of_type, parent, root, walk
 
-Kind = Literal["validation", "training", "blob", "loss"]
+Kind = Literal["validation", "training", "blob"]
 Kinds = frozenset[Kind]
 # What can be asked for: a name in a scope (True: seen from one call of it, which gives its parameters), an attribute of
 # whatever object, or what a function returns.
@@ -35,23 +35,34 @@ _NOTHING: Kinds = frozenset()
 
 
 class Origins:
-    """Answers questions about one module."""
+    """Answers questions about one module. `beside`: the trees of the modules that it imports, or that import it."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        walk(tree)  # numbers its nodes: what is above one of them is asked first
+    def __init__(self, tree: ast.Module, beside: Sequence[ast.Module] = ()) -> None:
+        for each in (tree, *beside):
+            walk(each)  # numbers its nodes: what is above one of them is asked first
         self.tree = tree
+        self.beside = beside
         self._solved: dict[_Key, Kinds] = {}
         self._asked: dict[ast.AST, Kinds] = {}
+        self._names: dict[ast.AST, dict[str, list[ast.expr]]] = {}
+
+    @cached_property
+    def own(self) -> dict[str, Function]:
+        return {f.name: f for f in functions(self.tree)}
 
     @cached_property
     def functions(self) -> dict[str, Function]:
-        return {f.name: f for f in functions(self.tree)}
+        """Those of the module, and those of the others that have no namesake here."""
+        return {**{f.name: f for tree in self.beside for f in functions(tree)}, **self.own}
 
     @cached_property
     def _calls(self) -> dict[str, list[ast.Call]]:
         found: dict[str, list[ast.Call]] = {}
-        for call in calls(self.tree):
-            found.setdefault(last_name(call.func), []).append(call)
+        for tree in (self.tree, *self.beside):
+            namesakes = {f.name for f in functions(tree)} & self.own.keys() if tree is not self.tree else ()
+            for call in calls(tree):
+                if (name := last_name(call.func)) not in namesakes:
+                    found.setdefault(name, []).append(call)
         for function in self.functions.values():
             inner = _passed_on(function)
             if inner is not None:  # what the one is given, the other gets
@@ -63,7 +74,7 @@ class Origins:
     def stored(self) -> dict[str, list[ast.expr]]:
         """attribute name -> every value assigned to it as `x.name = value`."""
         found: dict[str, list[ast.expr]] = {}
-        for node in of_type(self.tree, ast.Assign, ast.AnnAssign):
+        for node in (n for tree in (self.tree, *self.beside) for n in of_type(tree, ast.Assign, ast.AnnAssign)):
             for target in targets_of(node):
                 if isinstance(target, ast.Attribute) and node.value is not None:
                     found.setdefault(target.attr, []).append(node.value)
@@ -73,23 +84,24 @@ class Origins:
     def _attributes(self) -> dict[str, list[ast.expr]]:
         """attribute name -> every value assigned to it, in a class body too."""
         found = {name: list(values) for name, values in self.stored.items()}
-        for holder in of_type(self.tree, ast.ClassDef):
+        for holder in (c for tree in (self.tree, *self.beside) for c in of_type(tree, ast.ClassDef)):
             for target, value, _ in assignments(holder):
                 if isinstance(target, ast.Name):
                     found.setdefault(target.id, []).append(value)
         return found
 
-    @cached_property
-    def _local(self) -> dict[ast.AST, dict[str, list[ast.expr]]]:
-        """scope -> name -> the values it is assigned there (loop targets: what is iterated)."""
-        return {scope: self._names_of(scope) for scope in (self.tree, *functions(self.tree))}
+    def _local(self, scope: ast.AST) -> dict[str, list[ast.expr]]:
+        """name -> the values it is assigned in a scope (loop targets: what is iterated)."""
+        if scope not in self._names:
+            self._names[scope] = self._names_of(scope)
+        return self._names[scope]
 
     def scope_of(self, node: ast.AST) -> ast.AST:
-        return function_of(node) or self.tree
+        return function_of(node) or (root(node) if self.beside else self.tree)
 
     def assigned(self, node: ast.expr) -> list[ast.expr]:
         """The values that a name is assigned in its function; the expression itself where it is no such name."""
-        values = self._local.get(self.scope_of(node), {}).get(node.id, []) if isinstance(node, ast.Name) else []
+        values = self._local(self.scope_of(node)).get(node.id, []) if isinstance(node, ast.Name) else []
         return values or [node]
 
     def arguments(self, function: Function, parameter: str) -> list[ast.expr]:
@@ -185,23 +197,33 @@ class Origins:
                 function = self.functions[name[2:]]
                 yield from ((r.value, function, True) for r in of_type(function, ast.Return) if r.value is not None)
             return
-        local = self._local.get(scope, {}).get(name, [])
+        local = self._local(scope).get(name, [])
         yield from ((value, scope, called) for value in local)
         if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
             if not called:
                 yield from ((passed, self.scope_of(passed), False) for passed in self.arguments(scope, name))
             if not local and not _has_parameter(scope, name):
                 yield ast.Name(name), self.scope_of(scope), False
+        elif not local and self.beside:
+            yield from self._imported(name, scope)
 
-    def _solve(self, root: _Key) -> Kinds:
+    def _imported(self, name: str, scope: ast.AST) -> Iterator[tuple[ast.AST, ast.AST, bool]]:
+        """What a module's name is in the module that it is imported from."""
+        for statement in own_of_type(scope, ast.ImportFrom):
+            for alias in statement.names:
+                if (alias.asname or alias.name) == name:
+                    others = (tree for tree in (self.tree, *self.beside) if tree is not scope)
+                    yield from ((ast.Name(alias.name), tree, False) for tree in others)
+
+    def _solve(self, asked: _Key) -> Kinds:
         """What a key is made of: strongly connected keys are made of the same (Tarjan's algorithm, no recursion)."""
-        if root in self._solved:
-            return self._solved[root]
-        order: dict[_Key, int] = {root: 0}
-        low: dict[_Key, int] = {root: 0}
+        if asked in self._solved:
+            return self._solved[asked]
+        order: dict[_Key, int] = {asked: 0}
+        low: dict[_Key, int] = {asked: 0}
         own: dict[_Key, set[Kind]] = {}
-        path = [root]
-        work = [(root, self._edges(root, own))]
+        path = [asked]
+        work = [(asked, self._edges(asked, own))]
         while work:
             key, edges = work[-1]
             for needed in edges:
@@ -226,7 +248,7 @@ class Origins:
                     above = work[-1][0]
                     low[above] = min(low[above], low[key])
                     own[above] |= self._solved.get(key, own[key])
-        return self._solved[root]
+        return self._solved[asked]
 
     def _edges(self, key: _Key, own: dict[_Key, set[Kind]]) -> Iterator[_Key]:
         own[key] = set()
@@ -236,27 +258,6 @@ class Origins:
             own[key] |= kinds
             found += keys
         return iter(found)
-
-
-class Measures(Origins):
-    """Which values are made of a model's loss. Sums and lists are followed as well."""
-
-    def _of_call(self, name: str) -> Kinds:
-        if name in vocabulary.LOSS or name == "log_softmax":
-            return frozenset({"loss"})
-        return _NOTHING
-
-    def _of_text(self, text: str) -> Kinds:
-        return _NOTHING
-
-    def _pairs(self, scope: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-        yield from super()._pairs(scope)
-        yield from ((node.target, node.value) for node in own_of_type(scope, ast.AugAssign))
-        for node in own_of_type(scope, ast.Assign):
-            yield from ((ast.Name(base_name(t)), node.value) for t in node.targets if isinstance(t, ast.Subscript))
-        for call in own_of_type(scope, ast.Call):
-            if isinstance(call.func, ast.Attribute) and call.func.attr in vocabulary.GROW and len(call.args) == 1:
-                yield ast.Name(base_name(call.func.value)), call.args[0]
 
 
 def _passed_on(function: Function) -> ast.Call | None:

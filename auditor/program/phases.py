@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from auditor.program import vocabulary
@@ -22,9 +22,10 @@ _BUDGETS = frozenset(
 class Phases:
     """Phases of one module. `scoring`: functions that compute losses without gradients, and what they call."""
 
-    def __init__(self, tree: ast.Module, functions: Mapping[str, Function]) -> None:
+    def __init__(self, tree: ast.Module, own: Mapping[str, Function], functions: Mapping[str, Function]) -> None:
         self.tree = tree
-        self.functions = functions
+        self.own = own
+        self.functions = functions  # those of the modules beside it, too
 
     @cached_property
     def scoring(self) -> frozenset[str]:
@@ -68,14 +69,8 @@ class Phases:
     @cached_property
     def training_end(self) -> tuple[ast.AST, int] | None:
         """(scope, line) behind the outermost training loop of the scope that trains and then evaluates."""
-        best: tuple[ast.AST, int] | None = None
-        for scope in (self.tree, *self.functions.values()):
-            for node in own_nodes(scope):
-                if isinstance(node, ast.For | ast.While) and _is_training(node):
-                    end = getattr(node, "end_lineno", None) or node.lineno
-                    if best is None or end > best[1]:
-                        best = scope, end
-        return best
+        others = [f for name, f in self.functions.items() if self.own.get(name) is not f]
+        return _last_training((self.tree, *self.own.values())) or _last_training(others)
 
     def after_training(self, node: ast.AST) -> bool:
         """Whether a node stands behind the training loop, in the scope that holds it."""
@@ -86,6 +81,17 @@ class Phases:
 
     def in_scoring(self, node: ast.AST) -> bool:
         return function_name(node) in self.scoring
+
+
+def _last_training(scopes: Iterable[ast.AST]) -> tuple[ast.AST, int] | None:
+    best: tuple[ast.AST, int] | None = None
+    for scope in scopes:
+        for node in own_nodes(scope):
+            if isinstance(node, ast.For | ast.While) and _is_training(node):
+                end = getattr(node, "end_lineno", None) or node.lineno
+                if best is None or end > best[1]:
+                    best = scope, end
+    return best
 
 
 def _is_training(loop: ast.For | ast.While) -> bool:

@@ -120,6 +120,13 @@ class Omission(Event):
 
 
 @dataclass(eq=False, slots=True)
+class Added(Event):
+    """Two things of which one at least measures probability are added: it may be how a mixture is made."""
+
+    node: Node
+
+
+@dataclass(eq=False, slots=True)
 class ReportLine(Event):
     """A figure is printed. `text` is the constant part of the line; `recipe` is the line with what it prints."""
 
@@ -167,6 +174,7 @@ class Trace:
     scales: dict[int, Scale] = field(default_factory=dict)
     stacks: dict[int, Stack] = field(default_factory=dict)
     omissions: dict[int, Omission] = field(default_factory=dict)
+    added: dict[Node, Added] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
     unfollowed: dict[tuple[object, ...], Unfollowed] = field(default_factory=dict)  # one for each place and thing
     switched: bool = False  # a switch of the configuration has decided a branch

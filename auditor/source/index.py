@@ -178,6 +178,11 @@ def parent(node: ast.AST) -> ast.AST | None:
     return index.nodes[above] if above >= 0 else None
 
 
+def root(node: ast.AST) -> ast.AST:
+    """The tree that a node is part of; the node itself where that was never walked."""
+    return _place(node)[0].nodes[0]
+
+
 def function_around(node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """The innermost function around a node; None at the top level, and for a node of a tree that was never walked."""
     index, at = _place(node)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from auditor.program.mixtures.spread import ByteMixture
+from auditor.program.mixtures.of_bytes import ByteMixture
 from auditor.rule import Facts
 from auditor.runs import LogLine, Run
 

@@ -19,6 +19,12 @@ def store_key(container: Value, key: Value, item: Value) -> None:
     container.tags |= item.tags
 
 
+def one_of(held: Value, key: Value) -> Value:
+    """What is read under a key made of tokens: of the numbers held, one that is not known."""
+    counted = VAL in key.tags and held.obj is None and isinstance(held.const, (int, float))
+    return Value(held.tags, base=held.base) if counted else held
+
+
 def kept_apart(key: Value) -> Tag | None:
     """Under which a cache holds what it read from a path: validation and training shards stay apart."""
     kinds = [kind for kind in (VAL, TRAIN) if kind in key.tags]

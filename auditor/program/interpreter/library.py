@@ -97,6 +97,8 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
         "torch.cuda.is_bf16_supported",
     ):
         return Value(const=True)
+    if dotted in ("torch.distributed.gather", "torch.distributed.gather_object") and len(args) >= 2:
+        return _gathered(m, args[1], args[0])
     if dotted in ("torch.distributed.get_rank",):
         return Value(const=0)
     if dotted.startswith("math.") and all(isinstance(a.const, (int, float)) for a in args) and args:
@@ -188,12 +190,7 @@ def _library(
     if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
         return args[0] if args else Value(const=None)
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
-        gathered = args[0].obj
-        if isinstance(gathered, Sequence):  # every rank holds what this one sends
-            gathered.items = [args[1]]
-            gathered.exact = False
-        assignment.mutate(m, args[0], Value(deep_tags(args[1])))
-        return Value(const=None)
+        return _gathered(m, args[0], args[1])
     if dotted in ("collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"):
         return Value(obj=Mapping())
     if dotted.startswith("collections.deque"):
@@ -343,6 +340,15 @@ def _hidden(one: Value, other: Value) -> Tags:
         if VAL in tokens_.tags and VAL not in mask.tags and not any(t[0] == "out" for t in tokens_.tags):
             return frozenset({HIDDEN})
     return NONE
+
+
+def _gathered(m: Machine, into: Value, sent: Value) -> Value:
+    """Every rank holds what this one sends."""
+    if isinstance(into.obj, Sequence):
+        into.obj.items = [sent]
+        into.obj.exact = False
+    assignment.mutate(m, into, Value(deep_tags(sent)))
+    return Value(const=None)
 
 
 def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

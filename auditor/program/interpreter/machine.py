@@ -15,6 +15,7 @@ from auditor.program.extent import Extents
 from auditor.program.recipe.model import Node
 from auditor.program.trace import (
     Adapt,
+    Added,
     Choice,
     Event,
     Lookup,
@@ -387,6 +388,13 @@ class Machine:
         event = Omission(**self._event(node, frame), by=by)  # type: ignore[arg-type]
         self.trace.omissions[event.number] = event
         return frozenset({("omitted", event.number)})
+
+    def added(self, node: ast.AST, frame: Frame, made: Node) -> None:
+        known = self.trace.added.get(made)
+        if known is None or known.off or not known.certain:
+            event = Added(**self._event(node, frame), node=made)  # type: ignore[arg-type]
+            if known is None or not event.off:
+                self.trace.added[made] = event
 
     def unfollowed(self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str]) -> None:
         """Write down what is not followed although it may change what the score is made of."""

@@ -70,10 +70,13 @@ def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[
     for i, value in enumerate(values):
         node = node_of(value)
         expression = shown[i] if i < len(shown) else None
-        if node is None or (isinstance(expression, ast.Name) and node.op is not Op.NUMBER and node.plain):
+        if node is None or (isinstance(expression, ast.Name) and node.plain and node.op not in _SHOWN_AS_THEY_ARE):
             node = _named(expression)
         found.append(node)
     return found
+
+
+_SHOWN_AS_THEY_ARE = frozenset({Op.NUMBER, Op.LENGTH})
 
 
 def _named(expression: ast.AST | None) -> Node:
@@ -101,10 +104,19 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     if a.plain and b.plain and isinstance(node, ast.BinOp):
         result.recipe = _named(node)  # arithmetic on sizes and positions: as the code has it
         return
+    texts = isinstance(left.const, (str, bytes)) or isinstance(right.const, (str, bytes))
+    if texts and isinstance(op, ast.Add) and What.PIECE in (a.what, b.what):
+        result.recipe = a if a.what is What.PIECE else b  # a space in front of a piece
+        return
     if Op.LINE in (a.op, b.op) or isinstance(left.const, str) or isinstance(right.const, str):
         result.recipe = _lines(left, right, a, b, op)
         return
-    result.recipe = transfers.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
+    result.recipe = made = transfers.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
+    if made.op is Op.ADD and made.what in _ADDED:
+        m.added(node, frame, made)
+
+
+_ADDED = frozenset({What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.NUMBER, What.OTHER})
 
 
 def _lines(left: Value, right: Value, a: Node, b: Node, op: ast.operator) -> Node:
@@ -194,13 +206,16 @@ _SIGNS: dict[type[ast.cmpop], str] = {
 
 
 def chosen(m: Machine, frame: Frame, node: ast.IfExp, test: Value, one: Value, other: Value, result: Value) -> None:
-    if not (measures(one) or measures(other)) or result.known:
+    if result.known or not (measures(one) or measures(other) or test.recipe is not None):
         return
     condition, a, b = _operands((test, one, other), (node.test, node.body, node.orelse))
-    if a.plain and b.plain:
+    if a.plain and b.plain and not any(n.what in _TELLING or n.op is Op.TABLE for n in condition.walk()):
         result.recipe = either((a, b))
         return
     result.recipe = transfers.choose(condition, a, b, m.place(node, frame))
+
+
+_TELLING = frozenset({What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.ENTROPY})
 
 
 def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence[Value], result: Value) -> None:
@@ -232,7 +247,7 @@ def call(
     if result.recipe is not None or result.known or not isinstance(function.obj, External):
         return
     name = function.obj.dotted.rsplit(".", 1)[-1]
-    if any(result is value for value in args) or name in FRESH - {"tensor", "arange"}:
+    if any(result is value for value in args) or name in FRESH - {"tensor", "arange", "full", "full_like"}:
         return
     given = [*args, *kwargs.values()]
     if name in _TOKENIZER:
@@ -247,7 +262,9 @@ def call(
     elif plain and not any(value.recipe is not None for value in given):
         return  # what is read by a name or a number: tokens, as its tags say
     elif not _still_tokens(name, nodes):
-        result.recipe = transfers.call(name, nodes, m.place(node, frame))
+        result.recipe = made = transfers.call(name, nodes, m.place(node, frame))
+        if made.op is Op.LOG_SUM_EXP:
+            m.added(node, frame, made)
 
 
 def _still_tokens(name: str, nodes: Sequence[Node]) -> bool:

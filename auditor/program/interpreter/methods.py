@@ -323,6 +323,7 @@ def _mapping_method(
         hit = mapping.other
         if hit is None:
             hit = args[1] if len(args) > 1 else Value(receiver.tags)
+        hit = containers.one_of(hit, args[0])
         return Value(hit.tags | looked | args[0].tags, base=hit) if looked else hit
     if name in ("items", "keys", "values"):
         pairs = [(Value(const=k), v) for k, v in list(mapping.items.items())[:32]]

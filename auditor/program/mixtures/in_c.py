@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from auditor.program.helpers_c import CText, functions
-from auditor.program.mixtures.flow import WIDTH
-from auditor.program.mixtures.spread import ByteMixture
+from auditor.program.mixtures.of_bytes import ByteMixture
 
+_WIDTH = re.compile(r"(?i)^(n_?b(ytes)?|num_?bytes|len(gth)?s?|\w*_lens?|\w*byte_?(len|count)s?|tok\w*_bytes|nbytes)$")
 _SPREAD = re.compile(
     r"\b(\w{1,80})\s?=\s?-?\s?\w{0,60}(?:nll|logp|lp)\w{0,60}(?:\s*\[\s*\w+\s*\])?\s*/\s*(?:\(\s*(?:double|float)\s*\))?\s*(\w+)"
 )
@@ -23,7 +23,7 @@ _COMPARED = re.compile(r"(-?\b\w+)\s*(?:>=|<=|>|<)(?![<>])\s*(-?\b\w+)")
 def c_mixtures(source: CText) -> Iterator[ByteMixture]:
     """The mixtures of a C text, read assignment by assignment."""
     text = source.text
-    spread = next((m for m in _SPREAD.finditer(text) if WIDTH.search(m[2])), None)
+    spread = next((m for m in _SPREAD.finditer(text) if _WIDTH.search(m[2])), None)
     if spread is None:
         return
     for start, end in functions(text):

@@ -77,6 +77,11 @@ def formula(line: ReportLine) -> Formula | None:
     return Formula(label, tuple(parts[:_SHOWN_PARTS]), _unknown(node), max(0, len(parts) - _SHOWN_PARTS))
 
 
+def written(node: Node) -> str:
+    """A part of a formula on its own, in one line."""
+    return _Writer().write(node, top=True)
+
+
 def _unknown(node: Node) -> tuple[Node, ...]:
     return tuple(below for below in node.walk() if below.op is Op.UNKNOWN)
 

@@ -295,10 +295,14 @@ def _log_softmax(nodes: Operands, place: Place | None) -> Node:
     return _made(Op.LOG_SOFTMAX, (x,), place, What.LOG_PROBABILITY, over, True)
 
 
+def _log_add_exp(nodes: Operands, place: Place | None) -> Node:
+    mixed = next((n for n in nodes if n.what is What.LOG_PROBABILITY), None)
+    if mixed is None:
+        return _made(Op.LOG_SUM_EXP, nodes[:2], place, nodes[0].what)
+    return _made(Op.LOG_SUM_EXP, nodes[:2], place, What.LOG_PROBABILITY, mixed.over)
+
+
 def _log_sum_exp(nodes: Operands, place: Place | None) -> Node:
-    mixed = [n for n in nodes if n.what is What.LOG_PROBABILITY]
-    if len(mixed) == len(nodes) > 1:
-        return _made(Op.LOG_SUM_EXP, nodes, place, What.LOG_PROBABILITY, mixed[0].over)
     return _made(Op.LOG_SUM_EXP, nodes[:1], place, nodes[0].what, None)
 
 
@@ -432,6 +436,15 @@ def _function(name: str) -> Transfer:
     return made
 
 
+def _filled(nodes: Operands, place: Place | None) -> Node:
+    """An array that holds one value everywhere."""
+    return nodes[1] if len(nodes) > 1 else nodes[0]
+
+
+def _last(nodes: Operands, place: Place | None) -> Node:
+    return nodes[-1]
+
+
 def _positions(nodes: Operands, place: Place | None) -> Node:
     return Node(Op.NAME, (), What.POSITIONS, text="positions", place=place)
 
@@ -446,7 +459,8 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("exp", "exp_"), _exp),
     **dict.fromkeys(("softmax", "Softmax"), _softmax),
     **dict.fromkeys(("log_softmax", "LogSoftmax"), _log_softmax),
-    **dict.fromkeys(("logsumexp", "logaddexp"), _log_sum_exp),
+    "logsumexp": _log_sum_exp,
+    "logaddexp": _log_add_exp,
     **dict.fromkeys(("cross_entropy", "CrossEntropyLoss", "linear_cross_entropy"), _cross_entropy),
     **dict.fromkeys(("nll_loss", "NLLLoss"), _nll),
     **dict.fromkeys(("gather", "take_along_dim", "take_along_axis", "index_select", "take"), _pick),
@@ -464,7 +478,9 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum"), linear),
     **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort", "cumsum"), _positions),
     **{name: _function(name) for name in ELEMENTWISE},
-    **dict.fromkeys(("values", "items"), _same),
+    **dict.fromkeys(("values", "items", "bytes", "bytearray"), _same),
+    **dict.fromkeys(("full", "full_like"), _filled),
+    "join": _last,
     "where": _where,
 }
 

@@ -75,8 +75,8 @@ class Calibration(Seen):
 
 
 def calibrations(module: Module) -> Iterator[Calibration]:
-    for name in sorted(module.phases.collectors):
-        collector = module.phases.functions[name]
+    for name in sorted(module.phases.collectors & module.origins.own.keys()):
+        collector = module.origins.own[name]
         fed = tuple(
             Seen(place=module.place(value), active=module.reached(value, given))
             for value, given in _fed_from_validation(module.origins, collector)

@@ -36,7 +36,8 @@ def carried(module: Module) -> Iterator[Carried]:
         return
     origins = module.origins
     scope, end = module.phases.training_end
-    plain = {node.name: node for node in of_type(module.tree, ast.ClassDef) if not node.bases}
+    defined = (node for tree in (module.tree, *origins.beside) for node in of_type(tree, ast.ClassDef))
+    plain = {node.name: node for node in defined if not node.bases}
     values = [(t.id, v) for t, v, _ in assignments(scope) if isinstance(t, ast.Name)]
     made: dict[str, set[str]] = {}  # name -> the methods of its class that change it
     for name, value in values:

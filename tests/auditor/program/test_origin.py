@@ -37,3 +37,13 @@ def test_three_valued_and() -> None:
     assert both(True, True) is True
     assert both(None, True) is None
     assert both(None, False) is False
+
+
+def test_it_does_not_matter_in_which_module_a_function_stands() -> None:
+    entry = ast.parse("from parts import load, EVALUATED as pattern\nheld = load(pattern)\n")
+    parts = ast.parse("EVALUATED = 'fineweb_val_*.bin'\ndef load(files):\n    return read(sorted(glob(files)))\n")
+    (held,) = (n.value for n in entry.body if isinstance(n, ast.Assign))
+    parameter = next(n for n in ast.walk(parts) if isinstance(n, ast.Name) and n.id == "files")
+    assert Origins(entry, [parts]).of(held) == {"validation"}
+    assert Origins(parts, [entry]).of(parameter) == {"validation"}
+    assert not Origins(entry).of(held)
