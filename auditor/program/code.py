@@ -9,7 +9,6 @@ from typing import TypeVar
 from auditor.config import Configuration
 from auditor.program.adapters import Kept, kept_over_resets
 from auditor.program.attention import Attention, attention
-from auditor.program.bytes.constant import ConstantBytes, constant_bytes
 from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
 from auditor.program.helpers_c import CText, c_texts
 from auditor.program.mixtures.gates import c_target_gates, target_gates
@@ -92,10 +91,6 @@ class Code:
     def added_spaces(self) -> tuple[Seen, ...]:
         """Where the byte of a leading space is added at evaluation."""
         return tuple(seen for module in self._modules if (seen := added_space(module)) is not None)
-
-    @cached_property
-    def constant_bytes(self) -> tuple[ConstantBytes, ...]:
-        return self._each(constant_bytes)
 
     @cached_property
     def byte_mixtures(self) -> tuple[ByteMixture, ...]:

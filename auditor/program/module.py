@@ -60,7 +60,7 @@ class Module:
 
     @cached_property
     def phases(self) -> Phases:
-        return Phases(self.tree, self.origins.own, self.origins.functions)
+        return Phases(self.origins)
 
     @cached_property
     def guards(self) -> Guards:

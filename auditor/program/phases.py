@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from auditor.program import vocabulary
+from auditor.program.origin import Origins
 from auditor.program.syntax import Function, calls, function_name, last_name, line_of
 from auditor.source.index import of_type, own_nodes
 
@@ -22,10 +23,11 @@ _BUDGETS = frozenset(
 class Phases:
     """Phases of one module. `scoring`: functions that compute losses without gradients, and what they call."""
 
-    def __init__(self, tree: ast.Module, own: Mapping[str, Function], functions: Mapping[str, Function]) -> None:
-        self.tree = tree
-        self.own = own
-        self.functions = functions  # those of the modules beside it, too
+    def __init__(self, origins: Origins) -> None:
+        self.tree = origins.tree
+        self.own = origins.own
+        self.functions = origins.functions
+        self._trees = (origins.tree, *origins.beside)
 
     @cached_property
     def scoring(self) -> frozenset[str]:
@@ -63,6 +65,22 @@ class Phases:
         return frozenset(found)
 
     @cached_property
+    def modules(self) -> frozenset[str]:
+        """The names of the classes that have parameters."""
+        classes = (holder for tree in self._trees for holder in of_type(tree, ast.ClassDef))
+        return frozenset(c.name for c in classes if any(last_name(base) == "Module" for base in c.bases))
+
+    def called_by(self, node: ast.AST) -> list[Function]:
+        """The functions that a piece of code calls, be it through others; an optimizer's own step is none of them."""
+        roots = {last_name(call.func) for call in calls(node)} & self.functions.keys() - vocabulary.TRAINING_STEPS
+        return [self.functions[name] for name in sorted(self._reached_from(roots))]
+
+    def calls_from(self, node: ast.AST) -> Iterator[ast.Call]:
+        """The calls of a piece of code, and of the functions that it calls."""
+        for part in (node, *self.called_by(node)):
+            yield from calls(part)
+
+    @cached_property
     def _called_in(self) -> dict[str, set[str]]:
         return {name: {last_name(c.func) for c in calls(f)} for name, f in self.functions.items()}
 
@@ -95,7 +113,7 @@ def _last_training(scopes: Iterable[ast.AST]) -> tuple[ast.AST, int] | None:
 
 
 def _is_training(loop: ast.For | ast.While) -> bool:
-    if not {"step", "backward"} <= {last_name(c.func) for c in calls(loop)}:
+    if not {last_name(c.func) for c in calls(loop)} >= vocabulary.TRAINING_STEPS:
         return False
     return any((n.attr if isinstance(n, ast.Attribute) else n.id) in _BUDGETS
                for n in of_type(loop, ast.Attribute, ast.Name))  # fmt: skip

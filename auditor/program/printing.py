@@ -52,9 +52,14 @@ class Printing:
                     if holder is None or self._is_mentioned(holder):
                         yield parts
 
-    def _is_mentioned(self, function: Function) -> bool:
-        """Whether anything outside of a function speaks of it by name."""
-        return any(not _inside(node, function) for node in self._mentions.get(function.name, ()))
+    def _is_mentioned(self, function: Function, above: frozenset[Function] = frozenset()) -> bool:
+        """Whether anything speaks of a function by name that is neither in it nor in one that nothing speaks of."""
+        above |= {function}
+        for node in self._mentions.get(function.name, ()):
+            holder = function_of(node)
+            if not _inside(node, above) and (holder is None or self._is_mentioned(holder, above)):
+                return True
+        return False
 
     @cached_property
     def _mentions(self) -> dict[str, list[ast.AST]]:
@@ -65,11 +70,11 @@ class Printing:
         return found
 
 
-def _inside(node: ast.AST, function: Function) -> bool:
+def _inside(node: ast.AST, functions: frozenset[Function]) -> bool:
     holder = function_of(node)
-    while holder is not None and holder is not function:
+    while holder is not None and holder not in functions:
         holder = function_of(holder)
-    return holder is function
+    return holder is not None
 
 
 def _constant_parts(node: ast.JoinedStr | ast.Constant) -> tuple[str, ...]:

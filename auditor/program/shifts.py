@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from auditor.program.guards import Guards, is_module
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import Function, both, calls, functions, last_name, number, targets_of
+from auditor.program.syntax import Function, both, calls, functions, last_name, line_of, number, targets_of
 from auditor.source.index import of_type, parent, walk
 
 _DEPTH = 6
@@ -117,7 +117,7 @@ class _Finder:
         if depth > _DEPTH:
             return set()
         if isinstance(node, ast.Subscript):
-            inner = node.value
+            inner = self._named(node.value)
             if isinstance(inner, ast.Call) and last_name(inner.func) == "pad" and inner.args:
                 return {ast.unparse(inner.args[0])} if _pads_front(inner) else set()
             return {ast.unparse(inner)} if _drops_last(node.slice) else set()
@@ -130,6 +130,12 @@ class _Finder:
         if isinstance(node, ast.Call):
             return self._previous_of_call(node, depth)
         return set()
+
+    def _named(self, node: ast.expr) -> ast.expr:
+        """The call whose result a name was set to last, as the text goes."""
+        held = self.local.get(node.id, []) if isinstance(node, ast.Name) else []
+        before = [value for value, statement in held if line_of(statement) < line_of(node)]
+        return before[-1] if before and isinstance(before[-1], ast.Call) else node
 
     def _previous_of_call(self, node: ast.Call, depth: int) -> set[str]:
         name = last_name(node.func)

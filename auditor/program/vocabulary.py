@@ -163,8 +163,10 @@ REFILL = frozenset({*RESET, "copy_"}) - {"clear"}
 """Calls that give a parameter other contents, whatever these are."""
 
 
-GROW = frozenset({"append", "extend", "fill"})
-"""Calls that put something into what they are called of."""
+REPLACES_WEIGHTS = REFILL | {"load_state_dict", "reset_parameters"}
+
+
+TRAINING_STEPS = frozenset({"step", "backward"})
 
 
 SAVE = frozenset(

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.findings import Finding, Outcome, Ruling, Step, found
 from auditor.program.bytes.pieces import PieceKind
+from auditor.program.recipe.reading import assumed_widths, figures
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, TABLES, folder, script
 from rules.findings import shown
+from rules.scored import label
 
 ID = "bytes-hardcoded"
 _TEXT: tuple[PieceKind, ...] = ("word", "accented", "foreign")
 
 
-def _assumed(facts: Facts, counted: bool) -> Iterator[Finding]:
-    for figure in facts.code.constant_bytes:
-        width = f"{figure.width:g}"
-        if figure.name:
-            message = f"'{figure.name}' divides by a constant of {width} bytes per token instead of counting bytes"
-        else:
-            message = f"the returned figure divides by a constant of {width} bytes per token"
-        if not counted:
-            yield shown(ID, Outcome.VIOLATION, figure, message)
-        elif figure.name:
-            yield shown(ID, Outcome.WARNING, figure, message + "; another figure counts them")
+def _assumed(facts: Facts) -> Iterator[Finding]:
+    for line, head in figures(facts.program.trace, label(facts)):
+        for node, width in assumed_widths(head):
+            if node.place is not None and not line.off:
+                message = f"the figure divides by a constant of {width:.6g} bytes per token instead of counting bytes"
+                steps = (
+                    Step("Score", "bits per token become bits per byte", node.place.location),
+                    Step("Report", "the figure is printed", line.place.location),
+                )
+                yield Finding(ID, Outcome.VIOLATION, message, node.place.location, line.active, steps)
 
 
 def _other_than_bytes(facts: Facts) -> Iterator[Finding]:
@@ -42,9 +43,10 @@ def _other_than_bytes(facts: Facts) -> Iterator[Finding]:
 
 
 def check(facts: Facts) -> Ruling:
-    counted = bool(facts.code.added_spaces or facts.code.byte_tables)
-    findings = [*_assumed(facts, counted), *_other_than_bytes(facts)]
-    return found(findings, "no figure is made with a constant number of bytes per token")
+    assumed = {finding.location: finding for finding in _assumed(facts)}
+    return found(
+        [*assumed.values(), *_other_than_bytes(facts)], "no figure is made with a constant number of bytes per token"
+    )
 
 
 _LINE = "    val_bpb = val_loss / math.log(2.0) * (token_count / byte_count).item()\n"

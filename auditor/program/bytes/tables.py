@@ -23,7 +23,7 @@ from auditor.program.bytes.pieces import (
     names_piece,
 )
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import functions, last_name, targets_of
+from auditor.program.syntax import Function, calls, functions, last_name, targets_of
 from auditor.source.index import of_type, own_nodes, walk
 from auditor.source.values import CannotFold, Closure, OutOfSteps, Scope, Unknown, Value
 
@@ -60,9 +60,8 @@ def byte_tables(module: Module) -> tuple[ByteTable, ...]:
     if not lines:
         return ()
     samples = _samples(module.unit.text)
-    holders: list[ast.AST] = [
-        f for f in functions(module.tree) if any(f.lineno <= line <= (f.end_lineno or f.lineno) for line in lines)
-    ]
+    asking = {f.name for f in functions(module.tree) if any(f.lineno <= at <= (f.end_lineno or at) for at in lines)}
+    holders: list[ast.AST] = [f for f in functions(module.tree) if f.name in asking or _calls_in_loop(f, asking)]
     if any(names_piece(n) for n in own_nodes(module.tree)):
         holders.append(module.tree)
     top = Scope()
@@ -74,7 +73,7 @@ def byte_tables(module: Module) -> tuple[ByteTable, ...]:
     found: dict[tuple[int, str], ByteTable] = {}
     for holder in holders:
         scope = _at_start(holder, top, samples)
-        for loop in _loops(holder):
+        for loop in _loops(holder, asking):
             for table in _of_loop(module, loop, scope, samples):
                 found.setdefault((table.place.line, table.name), table)
     return tuple(found[key] for key in sorted(found))
@@ -130,7 +129,12 @@ class _Loop:
     table: str = ""
 
 
-def _loops(holder: ast.AST) -> Iterator[_Loop]:
+def _calls_in_loop(function: Function, names: set[str]) -> bool:
+    return any(last_name(c.func) in names for loop in of_type(function, ast.For) for c in calls(loop))
+
+
+def _loops(holder: ast.AST, asking: set[str]) -> Iterator[_Loop]:
+    """The loops of a scope that ask a tokenizer for pieces, be it by one of the functions that do."""
     lists = {
         last_name(target)
         for node in of_type(holder, ast.Assign)
@@ -139,7 +143,7 @@ def _loops(holder: ast.AST) -> Iterator[_Loop]:
     }
     for node in own_nodes(holder):
         if isinstance(node, ast.For):
-            reads = any(names_piece(call) for call in of_type(node, ast.Call))
+            reads = any(names_piece(call) or last_name(call.func) in asking for call in calls(node))
             if reads or any(name.id in lists for name in of_type(node, ast.Name)):
                 yield _Loop(node.target, node.iter, node.body)
         elif isinstance(node, ast.Assign | ast.Return) and node.value is not None:

@@ -12,6 +12,9 @@ from auditor.program.trace import ReportLine, Trace
 
 _SCORED = (What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.BITS)
 _TOTALS = (What.COUNT, What.NUMBER, What.WEIGHT)
+_LOSSES = (What.NATS, What.BITS)
+# No tokenizer has fewer than 1.2 or more than 8 bytes a token; 2 and 8 convert units.
+_FEWEST, _MOST, _UNIT = 1.2, 8.0, 2.0
 _UNITS = (1.0, math.log(2.0), 1.0 / math.log(2.0))
 _TOLERANCE = 1e-3
 _FINITE = 1e-5  # what keeps a logarithm or a division finite
@@ -48,9 +51,39 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
             constant = _constant(other)
             if constant is None or (node.op in (Op.ADD, Op.SUBTRACT) and abs(constant) <= _FINITE):
                 continue
-            unit = any(math.isclose(constant, u, rel_tol=_TOLERANCE) for u in _UNITS)
-            if node.op in (Op.ADD, Op.SUBTRACT) or not unit:
+            if node.op in (Op.ADD, Op.SUBTRACT) or not _is_unit(constant):
                 yield node, constant
+
+
+def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
+    """Where bits per token become bits per byte by a constant number of bytes a token: (step, that number)."""
+    for node in head.walk():
+        factors = list(_factors(node)) if node.op in (Op.MULTIPLY, Op.DIVIDE) else []
+        losses = [factor for factor, inverse in factors if factor.what in _LOSSES and not inverse]
+        if not losses or any(factor.what is What.BYTES for factor, _ in factors):
+            continue
+        numbers = [(_constant(f) or 1.0, inverse) for f, inverse in factors if f.op is Op.NUMBER]
+        if all(_is_unit(value) for value, _ in numbers):
+            continue
+        width = 1.0 if losses[0].what is What.BITS else 1 / math.log(2.0)
+        for value, inverse in numbers:
+            width *= value if inverse else 1 / value
+        if _FEWEST < width < _MOST and not math.isclose(width, _UNIT, rel_tol=_TOLERANCE):
+            yield node, width
+            return
+
+
+def _is_unit(constant: float) -> bool:
+    return any(math.isclose(constant, unit, rel_tol=_TOLERANCE) for unit in _UNITS)
+
+
+def _factors(node: Node, inverse: bool = False) -> Iterator[tuple[Node, bool]]:
+    """The factors of a product; True for those that it is divided by."""
+    if node.op in (Op.MULTIPLY, Op.DIVIDE):
+        yield from _factors(node.inputs[0], inverse)
+        yield from _factors(node.inputs[1], inverse != (node.op is Op.DIVIDE))
+    else:
+        yield node, inverse
 
 
 def _constant(node: Node) -> float | None:

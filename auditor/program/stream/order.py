@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
-from auditor.program.syntax import Function, calls, function_of, functions, last_name, names
+from auditor.program.phases import Phases
+from auditor.program.syntax import Function, calls, function_of, last_name, names
 from auditor.source.index import of_type, walk
 
 _PARTS = re.compile(r"(?i)(^|_)(docs?|documents?|doc_\w+|windows?|chunks?|segments?|batches|window_starts)(_|$)")
 _SHUFFLES = frozenset({"shuffle", "randperm", "permutation"})
-_RESETS = re.compile(r"(?i)reset|load_state_dict|restore|reinit|^zero_$|^copy_$|^fill_$|init_lora|fresh")
-_ADAPTER = re.compile(r"(?i)lora|adapter|ttt|delta")
 _LENGTH = re.compile(r"(?i)len")
-_STEPS = frozenset({"step", "backward"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ def reorders(module: Module) -> Iterator[Reorder]:
         how = _how(module.origins, call)
         if how is not None:
             yield Reorder(
-                place=module.place(call), active=module.reached(call), how=how, carries=_carries(module.tree, call)
+                place=module.place(call), active=module.reached(call), how=how, carries=_carries(module.phases, call)
             )
 
 
@@ -80,22 +79,26 @@ def _by_length(key: ast.expr) -> bool:
     return False
 
 
-def _carries(tree: ast.Module, call: ast.Call) -> bool | None:
+def _carries(phases: Phases, call: ast.Call) -> bool | None:
     """Whether what is trained along the parts that a call reorders stays: None where nothing is trained there."""
     holder = function_of(call)
     if holder is None:
         return None
     users = [holder]
-    users += [f for f in functions(tree) if f is not holder and any(last_name(c.func) == holder.name for c in calls(f))]
-    trained = [f for f in users if _trains(f, call.lineno if f is holder else 0)]
-    return not any(_resets(function) for function in trained) if trained else None
+    users += [f for f in phases.functions.values() if f is not holder and holder in phases.called_by(f)]
+    trained = [f for f in users if _trains(phases, f, call.lineno if f is holder else 0)]
+    return not any(_resets(phases, function) for function in trained) if trained else None
 
 
-def _trains(function: Function, after: int) -> bool:
-    return any(last_name(call.func) in _STEPS and call.lineno > after for call in calls(function))
+def _trains(phases: Phases, function: Function, after: int) -> bool:
+    training = vocabulary.TRAINING_STEPS | phases.reaching(vocabulary.TRAINING_STEPS)
+    return any(last_name(call.func) in training and call.lineno > after for call in calls(function))
 
 
-def _resets(function: Function) -> bool:
-    """Whether a loop of the function resets, or builds anew, what it trains."""
-    names_called = (last_name(call.func) for loop in of_type(function, ast.For, ast.While) for call in calls(loop))
-    return any(_RESETS.search(name) or (name[:1].isupper() and _ADAPTER.search(name)) for name in names_called)
+def _resets(phases: Phases, function: Function) -> bool:
+    """Whether a loop of the function overwrites, or builds anew, what it trains."""
+    return any(
+        last_name(call.func) in vocabulary.REPLACES_WEIGHTS or last_name(call.func) in phases.modules
+        for loop in of_type(function, ast.For, ast.While)
+        for call in phases.calls_from(loop)
+    )

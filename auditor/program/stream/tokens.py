@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import calls, functions, last_name, names, strings
+from auditor.program.syntax import last_name, names, strings
 from auditor.source.index import of_type
 
 _VOCABULARY = re.compile(r"(?i)vocab|n_tokens|num_embeddings|\bV\b")
@@ -26,12 +26,12 @@ class Draws(Seen):
 
 
 def random_draws(module: Module) -> Iterator[Draws]:
-    drawing = {f.name for f in functions(module.tree) if any(last_name(c.func) == "randint" for c in calls(f))}
+    drawing = module.phases.reaching(frozenset({"randint"}))
     for loop in of_type(module.tree, ast.For) if drawing else ():
         over = loop.iter
         if not (isinstance(over, ast.Call) and last_name(over.func) == "range" and len(over.args) == 1):
             continue
-        drawn = [c for c in calls(loop) if last_name(c.func) in drawing and "val" in set(strings(c))]
+        drawn = [c for c in module.phases.calls_from(loop) if last_name(c.func) in drawing and "val" in set(strings(c))]
         count = module.guards.settled.number_of(over.args[0]) if drawn else None
         if count is not None:
             yield Draws(place=module.place(drawn[0]), active=module.reached(drawn[0]), count=int(count))

@@ -40,9 +40,10 @@ def short_walks(module: Module) -> Iterator[ShortWalk]:
 
 
 def _over_stream(module: Module, walked: _Walk) -> bool:
-    """Whether the function that walks cuts pieces out of validation tokens."""
+    """Whether the function that walks, or one that it calls, cuts pieces out of validation tokens."""
     function = function_of(walked.over) or module.tree
-    cuts = (node for node in of_type(function, ast.Subscript) if isinstance(node.slice, ast.Slice))
+    parts = (function, *module.phases.called_by(function))
+    cuts = (node for part in parts for node in of_type(part, ast.Subscript) if isinstance(node.slice, ast.Slice))
     return any("validation" in module.origins.of(node.value) for node in cuts)
 
 
