@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 from auditor.program import helpers_c
 from auditor.program.helpers_c import CText
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import functions, last_name, names
+from auditor.program.syntax import last_name, names
 from auditor.source.index import of_type, walk
 
 _MOST = 4  # places of one text that are told
@@ -30,8 +31,8 @@ def c_target_gates(source: CText) -> Iterator[Seen]:
 
 
 def target_gates(module: Module) -> Iterator[Seen]:
-    """The same in Python: conditions, and weights that are chosen by `where`."""
-    for node in islice(_in_python(module.tree), _MOST):
+    """The same in Python."""
+    for node in islice(_in_python(module), _MOST):
         yield Seen(place=module.place(node), active=module.reached(node))
 
 
@@ -83,72 +84,85 @@ def _looks_up(body: str, at: int) -> bool:
 # --- Python --------------------------------------------------------------------------------------------------------
 
 
-def _in_python(tree: ast.Module) -> Iterator[ast.AST]:
-    for function in functions(tree):
-        for loop in of_type(function, ast.For):
-            yield from _in_loop(loop)
-        for call in of_type(function, ast.Call):
-            if last_name(call.func) == "where" and len(call.args) == 3 and _tilted_by_target(call):
-                yield call
+def _in_python(module: Module) -> Iterator[ast.AST]:
+    for loop in of_type(module.tree, ast.For):
+        positions, current = _walked(loop)
+        for body in _bodies(module, loop):
+            yield from body.gates(positions, current)
 
 
-def _in_loop(loop: ast.For) -> Iterator[ast.AST]:
-    """Conditions on the class of the loop's own token under which a hint for that position is stored."""
-    own = {n.id for n in of_type(loop.target, ast.Name)}
-    current, classes = set(own), set[str]()
-    for node in loop.body:
-        for inner in walk(node):
-            if (
-                not isinstance(inner, ast.Assign)
-                or len(inner.targets) != 1
-                or not isinstance(inner.targets[0], ast.Name)
-            ):
+def _walked(loop: ast.For) -> tuple[set[str], set[str]]:
+    """The names that a loop gives to the position, and to what stands there."""
+    over = loop.iter
+    names = [n.id for n in of_type(loop.target, ast.Name)]
+    if isinstance(over, ast.Call) and last_name(over.func) == "range":
+        return set(names), set()
+    if isinstance(over, ast.Call) and last_name(over.func) == "enumerate":
+        return set(names[:1]), set(names[1:])
+    return set(), set(names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """Statements that run for each element. `given`: where they stand in a function, what its parameters are."""
+
+    statements: list[ast.stmt]
+    given: Mapping[str, str] | None = None
+
+    def gates(self, positions: set[str], current: set[str]) -> Iterator[ast.If]:
+        """Conditions on what a table holds for the element, under which a look-up by something else is stored there."""
+        if self.given is not None:
+            positions = {inner for inner, outer in self.given.items() if outer in positions}
+            current = {inner for inner, outer in self.given.items() if outer in current}
+        classes: set[str] = set()
+        nodes = [node for statement in self.statements for node in walk(statement)]
+        for node in nodes:
+            target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+            if not isinstance(node, ast.Assign) or not isinstance(target, ast.Name):
                 continue
-            target = inner.targets[0].id
-            if _class_lookup(inner.value, current):
-                classes.add(target)
-            elif _is_current(inner.value, current, own):
-                current.add(target)
-    for inner in (n for body in loop.body for n in walk(body)):
-        if not isinstance(inner, ast.If):
-            continue
-        asks = bool(names(inner.test) & classes) or _class_lookup(inner.test, current)
-        if asks and any(_stores_at(n, own) for body in inner.body for n in walk(body)):
-            yield inner
+            if _reads(node.value, current) or names(node.value) & classes:
+                classes.add(target.id)
+            elif _plain(node.value) & current or _reads(node.value, positions):
+                current = current | {target.id}
+        own = positions | current | classes
+        for node in nodes:
+            asks = isinstance(node, ast.If) and (names(node.test) & classes or _reads(node.test, current))
+            parts = [*node.body, *node.orelse] if isinstance(node, ast.If) and asks else []
+            if isinstance(node, ast.If) and any(_stored(n, positions, own) for part in parts for n in walk(part)):
+                yield node
 
 
-def _class_lookup(node: ast.AST, current: set[str]) -> bool:
-    return any(
-        isinstance(n, ast.Subscript)
-        and bool(_CLASS.search(last_name(n.value)))
-        and isinstance(n.slice, ast.Name)
-        and n.slice.id in current
-        for n in walk(node)
-    )
+def _bodies(module: Module, loop: ast.For) -> Iterator[_Body]:
+    """The loop's own body; where that is one call, the body of what it calls."""
+    yield _Body(loop.body)
+    call = getattr(loop.body[0], "value", None) if len(loop.body) == 1 else None
+    function = module.origins.own.get(last_name(call.func)) if isinstance(call, ast.Call) else None
+    if isinstance(call, ast.Call) and function is not None:
+        pairs = zip(function.args.args, call.args, strict=False)
+        yield _Body(function.body, {p.arg: a.id for p, a in pairs if isinstance(a, ast.Name)})
 
 
-def _is_current(node: ast.expr, current: set[str], own: set[str]) -> bool:
-    """`int(tok)` or `tokens[i]`: the token at the loop's position."""
-    if isinstance(node, ast.Call) and len(node.args) == 1:
-        return _is_current(node.args[0], current, own)
-    if isinstance(node, ast.Subscript):
-        return isinstance(node.slice, ast.Name) and node.slice.id in own and "tok" in last_name(node.value).lower()
-    return isinstance(node, ast.Name) and node.id in current
+def _reads(node: ast.AST, keys: set[str]) -> bool:
+    """Whether something is read under one of these names as the key."""
+    return any(_plain(read.slice) & keys for read in of_type(node, ast.Subscript))
 
 
-def _stores_at(node: ast.AST, own: set[str]) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else ()
-    return any(
-        isinstance(t, ast.Subscript)
-        and isinstance(t.slice, ast.Name)
-        and t.slice.id in own
-        and bool(re.search(r"(?i)top|hint|prob|valid|gate|boost|beta|tilt", last_name(t.value)))
-        for t in targets
-    )
+def _plain(node: ast.expr) -> set[str]:
+    """The name that an expression converts: `tok`, `int(tok)`, `tok.item()`."""
+    while isinstance(node, ast.Call):
+        if len(node.args) > 1:
+            return set()
+        node = node.args[0] if node.args else node.func
+        node = node.value if isinstance(node, ast.Attribute) else node
+    return {node.id} if isinstance(node, ast.Name) else set()
 
 
-def _tilted_by_target(call: ast.Call) -> bool:
-    """`where(starts_word[targets], boost, 0)`."""
-    targets = {n for n in names(call.args[0]) if re.search(r"(?i)target|tgt|(^|_)y(_|$)|label", n)}
-    weights = names(call.args[1]) | names(call.args[2])
-    return _class_lookup(call.args[0], targets) and any(re.search(r"(?i)boost|beta|tilt|hint", w) for w in weights)
+def _stored(node: ast.AST, positions: set[str], own: set[str]) -> bool:
+    """`hint[i] = table[context]`: what is stored for the position is looked up by something that is not its token."""
+    if not isinstance(node, ast.Assign) or not any(
+        isinstance(target, ast.Subscript) and _plain(target.slice) & positions for target in node.targets
+    ):
+        return False
+    keys = [names(read.slice) for read in of_type(node.value, ast.Subscript)]
+    keys += [names(c.args[0]) for c in of_type(node.value, ast.Call) if last_name(c.func) == "get" and c.args]
+    return any(key and not key & own for key in keys)
