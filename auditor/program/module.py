@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from auditor.config import Configuration
 from auditor.program.guards import Guards
+from auditor.program.inlined import inlined
 from auditor.program.model import Program
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
@@ -41,14 +42,14 @@ class Module:
         sources: Sources,
         configuration: Configuration,
         program: Program,
-        beside: Sequence[Unit] = (),
+        beside: Mapping[ast.Module, Unit] | None = None,
     ) -> None:
         self.unit = unit
         self.tree = tree
         self.sources = sources
         self.configuration = configuration
         self.program = program
-        self._units = {other.tree: other for other in (unit, *beside) if other.tree is not None}
+        self._units = {tree: unit, **(beside or {})}
 
     @cached_property
     def _beside(self) -> tuple[ast.Module, ...]:
@@ -87,18 +88,17 @@ class Module:
 
 def modules(sources: Sources, configuration: Configuration, program: Program) -> Iterator[Module]:
     """Every decoded Python unit that parsed."""
-    parsed = [unit for unit in sources.units if unit.language == "python" and unit.tree is not None]
-    imported = {unit: _imported(unit) for unit in parsed} if len(parsed) > 1 else {}
-    for unit in parsed:
-        assert unit.tree is not None
-        yield Module(unit, unit.tree, sources, configuration, program, _beside(unit, imported))
+    trees = {u: inlined(u.tree) for u in sources.units if u.language == "python" and u.tree is not None}
+    imported = {unit: _imported(tree) for unit, tree in trees.items()} if len(trees) > 1 else {}
+    for unit, tree in trees.items():
+        beside = {trees[other]: other for other in _beside(unit, imported)}
+        yield Module(unit, tree, sources, configuration, program, beside)
 
 
-def _imported(unit: Unit) -> frozenset[str]:
-    """The names of the modules that a unit imports."""
-    assert unit.tree is not None
+def _imported(tree: ast.Module) -> frozenset[str]:
+    """The names of the modules that a module imports."""
     found: set[str] = set()
-    for statement in of_type(unit.tree, ast.Import, ast.ImportFrom):
+    for statement in of_type(tree, ast.Import, ast.ImportFrom):
         if isinstance(statement, ast.ImportFrom):
             found.add((statement.module or "").rsplit(".", 1)[-1])
             found |= {alias.name for alias in statement.names} if statement.level else set()

@@ -117,9 +117,10 @@ class _Finder:
         if depth > _DEPTH:
             return set()
         if isinstance(node, ast.Subscript):
-            inner = self._named(node.value)
-            if isinstance(inner, ast.Call) and last_name(inner.func) == "pad" and inner.args:
-                return {ast.unparse(inner.args[0])} if _pads_front(inner) else set()
+            inner = node.value
+            padded = self._padded(inner)
+            if padded is not None:
+                return {ast.unparse(padded.args[0])} if _pads_front(padded) else set()
             return {ast.unparse(inner)} if _drops_last(node.slice) else set()
         if isinstance(node, ast.Name):
             found: set[str] = set()
@@ -131,11 +132,12 @@ class _Finder:
             return self._previous_of_call(node, depth)
         return set()
 
-    def _named(self, node: ast.expr) -> ast.expr:
-        """The call whose result a name was set to last, as the text goes."""
+    def _padded(self, node: ast.expr) -> ast.Call | None:
+        """The call that pads, where an expression is one or was set to one last, as the text goes."""
         held = self.local.get(node.id, []) if isinstance(node, ast.Name) else []
         before = [value for value, statement in held if line_of(statement) < line_of(node)]
-        return before[-1] if before and isinstance(before[-1], ast.Call) else node
+        made = before[-1] if before else node
+        return made if isinstance(made, ast.Call) and last_name(made.func) == "pad" and made.args else None
 
     def _previous_of_call(self, node: ast.Call, depth: int) -> set[str]:
         name = last_name(node.func)

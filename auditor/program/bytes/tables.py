@@ -23,7 +23,7 @@ from auditor.program.bytes.pieces import (
     names_piece,
 )
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import Function, calls, functions, last_name, targets_of
+from auditor.program.syntax import functions, last_name, targets_of
 from auditor.source.index import of_type, own_nodes, walk
 from auditor.source.values import CannotFold, Closure, OutOfSteps, Scope, Unknown, Value
 
@@ -56,12 +56,10 @@ _TRUE = {piece.kind: piece.width for piece in SENTENCEPIECE}
 
 def byte_tables(module: Module) -> tuple[ByteTable, ...]:
     """The byte tables that a unit builds: what grows with the length of the piece by one character's bytes."""
-    lines = [node.lineno for node in of_type(module.tree, ast.Call) if names_piece(node)]
-    if not lines:
+    if not any(names_piece(node) for node in of_type(module.tree, ast.Call)):
         return ()
     samples = _samples(module.unit.text)
-    asking = {f.name for f in functions(module.tree) if any(f.lineno <= at <= (f.end_lineno or at) for at in lines)}
-    holders: list[ast.AST] = [f for f in functions(module.tree) if f.name in asking or _calls_in_loop(f, asking)]
+    holders: list[ast.AST] = [f for f in functions(module.tree) if any(names_piece(n) for n in of_type(f, ast.Call))]
     if any(names_piece(n) for n in own_nodes(module.tree)):
         holders.append(module.tree)
     top = Scope()
@@ -73,7 +71,7 @@ def byte_tables(module: Module) -> tuple[ByteTable, ...]:
     found: dict[tuple[int, str], ByteTable] = {}
     for holder in holders:
         scope = _at_start(holder, top, samples)
-        for loop in _loops(holder, asking):
+        for loop in _loops(holder):
             for table in _of_loop(module, loop, scope, samples):
                 found.setdefault((table.place.line, table.name), table)
     return tuple(found[key] for key in sorted(found))
@@ -129,12 +127,7 @@ class _Loop:
     table: str = ""
 
 
-def _calls_in_loop(function: Function, names: set[str]) -> bool:
-    return any(last_name(c.func) in names for loop in of_type(function, ast.For) for c in calls(loop))
-
-
-def _loops(holder: ast.AST, asking: set[str]) -> Iterator[_Loop]:
-    """The loops of a scope that ask a tokenizer for pieces, be it by one of the functions that do."""
+def _loops(holder: ast.AST) -> Iterator[_Loop]:
     lists = {
         last_name(target)
         for node in of_type(holder, ast.Assign)
@@ -143,7 +136,7 @@ def _loops(holder: ast.AST, asking: set[str]) -> Iterator[_Loop]:
     }
     for node in own_nodes(holder):
         if isinstance(node, ast.For):
-            reads = any(names_piece(call) or last_name(call.func) in asking for call in calls(node))
+            reads = any(names_piece(call) for call in of_type(node, ast.Call))
             if reads or any(name.id in lists for name in of_type(node, ast.Name)):
                 yield _Loop(node.target, node.iter, node.body)
         elif isinstance(node, ast.Assign | ast.Return) and node.value is not None:

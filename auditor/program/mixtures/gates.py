@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import islice
 
 from auditor.program import helpers_c
@@ -32,7 +31,7 @@ def c_target_gates(source: CText) -> Iterator[Seen]:
 
 def target_gates(module: Module) -> Iterator[Seen]:
     """The same in Python."""
-    for node in islice(_in_python(module), _MOST):
+    for node in islice(_in_python(module.tree), _MOST):
         yield Seen(place=module.place(node), active=module.reached(node))
 
 
@@ -84,11 +83,9 @@ def _looks_up(body: str, at: int) -> bool:
 # --- Python --------------------------------------------------------------------------------------------------------
 
 
-def _in_python(module: Module) -> Iterator[ast.AST]:
-    for loop in of_type(module.tree, ast.For):
-        positions, current = _walked(loop)
-        for body in _bodies(module, loop):
-            yield from body.gates(positions, current)
+def _in_python(tree: ast.Module) -> Iterator[ast.AST]:
+    for loop in of_type(tree, ast.For):
+        yield from _gates(loop.body, *_walked(loop))
 
 
 def _walked(loop: ast.For) -> tuple[set[str], set[str]]:
@@ -102,44 +99,24 @@ def _walked(loop: ast.For) -> tuple[set[str], set[str]]:
     return set(), set(names)
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """Statements that run for each element. `given`: where they stand in a function, what its parameters are."""
-
-    statements: list[ast.stmt]
-    given: Mapping[str, str] | None = None
-
-    def gates(self, positions: set[str], current: set[str]) -> Iterator[ast.If]:
-        """Conditions on what a table holds for the element, under which a look-up by something else is stored there."""
-        if self.given is not None:
-            positions = {inner for inner, outer in self.given.items() if outer in positions}
-            current = {inner for inner, outer in self.given.items() if outer in current}
-        classes: set[str] = set()
-        nodes = [node for statement in self.statements for node in walk(statement)]
-        for node in nodes:
-            target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
-            if not isinstance(node, ast.Assign) or not isinstance(target, ast.Name):
-                continue
-            if _reads(node.value, current) or names(node.value) & classes:
-                classes.add(target.id)
-            elif _plain(node.value) & current or _reads(node.value, positions):
-                current = current | {target.id}
-        own = positions | current | classes
-        for node in nodes:
-            asks = isinstance(node, ast.If) and (names(node.test) & classes or _reads(node.test, current))
-            parts = [*node.body, *node.orelse] if isinstance(node, ast.If) and asks else []
-            if isinstance(node, ast.If) and any(_stored(n, positions, own) for part in parts for n in walk(part)):
-                yield node
-
-
-def _bodies(module: Module, loop: ast.For) -> Iterator[_Body]:
-    """The loop's own body; where that is one call, the body of what it calls."""
-    yield _Body(loop.body)
-    call = getattr(loop.body[0], "value", None) if len(loop.body) == 1 else None
-    function = module.origins.own.get(last_name(call.func)) if isinstance(call, ast.Call) else None
-    if isinstance(call, ast.Call) and function is not None:
-        pairs = zip(function.args.args, call.args, strict=False)
-        yield _Body(function.body, {p.arg: a.id for p, a in pairs if isinstance(a, ast.Name)})
+def _gates(statements: list[ast.stmt], positions: set[str], current: set[str]) -> Iterator[ast.If]:
+    """Conditions on what a table holds for the element, under which a look-up by something else is stored there."""
+    classes: set[str] = set()
+    nodes = [node for statement in statements for node in walk(statement)]
+    for node in nodes:
+        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+        if not isinstance(node, ast.Assign) or not isinstance(target, ast.Name):
+            continue
+        if _reads(node.value, current) or names(node.value) & classes:
+            classes.add(target.id)
+        elif _plain(node.value) & current or _reads(node.value, positions):
+            current = current | {target.id}
+    own = positions | current | classes
+    for node in nodes:
+        asks = isinstance(node, ast.If) and (names(node.test) & classes or _reads(node.test, current))
+        parts = [*node.body, *node.orelse] if isinstance(node, ast.If) and asks else []
+        if isinstance(node, ast.If) and any(_stored(n, positions, own) for part in parts for n in walk(part)):
+            yield node
 
 
 def _reads(node: ast.AST, keys: set[str]) -> bool:

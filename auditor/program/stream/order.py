@@ -86,13 +86,15 @@ def _carries(phases: Phases, call: ast.Call) -> bool | None:
         return None
     users = [holder]
     users += [f for f in phases.functions.values() if f is not holder and holder in phases.called_by(f)]
-    trained = [f for f in users if _trains(phases, f, call.lineno if f is holder else 0)]
+    trained = [f for f in users if _trains(phases, f, call)]
     return not any(_resets(phases, function) for function in trained) if trained else None
 
 
-def _trains(phases: Phases, function: Function, after: int) -> bool:
+def _trains(phases: Phases, function: Function, after: ast.Call) -> bool:
     training = vocabulary.TRAINING_STEPS | phases.reaching(vocabulary.TRAINING_STEPS)
-    return any(last_name(call.func) in training and call.lineno > after for call in calls(function))
+    called = list(calls(function))
+    behind = called[called.index(after) + 1 :] if after in called else called
+    return any(last_name(call.func) in training for call in behind)
 
 
 def _resets(phases: Phases, function: Function) -> bool:
