@@ -20,24 +20,6 @@ from rules import ALL
 from rules.examples.folders import recounted
 
 KINDS = SINGLE if os.environ.get("GOLF_REWRITINGS") == "each" else COMBINED
-OPEN: Mapping[str, frozenset[str]] = {
-    "adapt-before-score": frozenset({"the log shows epochs that only a function that nothing calls prints"}),
-    "bytes-fallback-width": frozenset({"a byte stream of spelled pieces"}),
-    "bytes-hardcoded": frozenset({"a named constant"}),
-    "ngram-target-gate": frozenset({"in Python"}),
-    "paid-prefix": frozenset(
-        {
-            "a table of positions filled by an earlier pass",
-            "a table of positions in the artifact moves the logits",
-        }
-    ),
-    "partial-val": frozenset({"20 random batches"}),
-    "smear-document-leak": frozenset({"packed, padded"}),
-    "train-data-at-eval": frozenset({"a table of training counts kept in memory"}),
-    "val-stream-reorder": frozenset({"sorted by length, reset per document"}),
-    "val-tail-drop": frozenset({"full windows only", "full windows only, in a list"}),
-}
-"""Examples whose rule still reads spellings: they may fail, and are to leave this list."""
 _Key = tuple[tuple[tuple[str, str | bytes], ...], tuple[tuple[str, str], ...]]
 
 
@@ -79,10 +61,7 @@ def test_answers_stay(key: _Key, kind: str) -> None:
         facts = _facts(_rewritten(key, kind))
     except Unfit as why:
         pytest.skip(str(why))
-    still_open = [f"{rule.id}: {name}" for rule, name in EXAMPLES[key] if name in OPEN.get(rule.id, ())]
     for rule, name in EXAMPLES[key]:
         expected = next(e.expect for e in rule.examples if e.name == name)
         ruling = rule.check(facts)
-        if ruling.outcome is not expected and still_open:
-            pytest.xfail(", ".join(still_open))
         assert ruling.outcome is expected, f"{rule.id}, {name!r}: {ruling.reason}"

@@ -177,6 +177,8 @@ class _Reader:
         """The calls that make logits and losses: losses, and what gives a loss its first argument."""
         losses = [c for c in of_type(self.function, ast.Call) if last_name(c.func) in _LOSSES]
         scored = {n.id for c in losses for n in of_type(c.args[0] if c.args else c.func, ast.Name)}
+        for _ in range(_ROUNDS):
+            scored |= {_converted(value) for name, value in self.local if name in scored}
         made = [v for name, v in self.local if name in scored]
         return [*losses, *(call for value in made for call in of_type(value, ast.Call))]
 
@@ -250,6 +252,18 @@ def _is_plain(node: ast.expr) -> bool:
         else:
             return False
     return isinstance(node, ast.Name | ast.Attribute)
+
+
+def _converted(node: ast.expr) -> str:
+    """The name whose value an expression moves, casts or cuts; "" where it does something else."""
+    while isinstance(node, ast.Subscript | ast.Call):
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in vocabulary.LIKE_THE_INPUT:
+            node = node.func.value
+        else:
+            return ""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _base(node: ast.expr) -> str:
