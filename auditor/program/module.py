@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from auditor.config import Configuration
+from auditor.program import vocabulary
 from auditor.program.guards import Guards
 from auditor.program.inlined import inlined
 from auditor.program.model import Program
@@ -61,7 +62,8 @@ class Module:
 
     @cached_property
     def phases(self) -> Phases:
-        return Phases(self.origins)
+        switches = (s for s in self.configuration.switches if vocabulary.is_budget(s.name))
+        return Phases(self.origins, frozenset(switch.attribute for switch in switches))
 
     @cached_property
     def guards(self) -> Guards:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from auditor.program import vocabulary
 from auditor.program.origin import Origins
-from auditor.program.syntax import Function, calls, function_name, last_name, line_of
-from auditor.source.index import of_type, own_nodes
+from auditor.program.syntax import Function, assignments, calls, function_name, function_of, last_name, line_of, names
+from auditor.source.index import of_type, own_nodes, walk
 
-_LOSSES = vocabulary.LOSS | vocabulary.DISTRIBUTION
 _DEPTH = 4
-_NAMED = re.compile(r"(?i)hessian|calib")
-_BUDGETS = frozenset(
-    {"max_wallclock_seconds", "max_wallclock_ms", "iterations", "total_steps", "num_steps", "max_steps"}
-)
 
 
 class Phases:
-    """Phases of one module. `scoring`: functions that compute losses without gradients, and what they call."""
+    """Phases of one module. `scoring`: functions that compute losses without gradients, and what they call.
 
-    def __init__(self, origins: Origins) -> None:
+    `budgets`: the attributes that keep how long the program is to train.
+    """
+
+    def __init__(self, origins: Origins, budgets: frozenset[str]) -> None:
+        self._origins = origins
+        self._budgets = budgets
         self.tree = origins.tree
         self.own = origins.own
         self.functions = origins.functions
@@ -31,7 +30,7 @@ class Phases:
 
     @cached_property
     def scoring(self) -> frozenset[str]:
-        roots = {name for name, f in self.functions.items() if _scores(f) and not _trains(f)}
+        roots = {name for name, f in self.functions.items() if self._scores(f) and not _trains(f)}
         return self._reached_from(roots)
 
     def called_after(self, line: int) -> frozenset[str]:
@@ -88,7 +87,44 @@ class Phases:
     def training_end(self) -> tuple[ast.AST, int] | None:
         """(scope, line) behind the outermost training loop of the scope that trains and then evaluates."""
         others = [f for name, f in self.functions.items() if self.own.get(name) is not f]
-        return _last_training((self.tree, *self.own.values())) or _last_training(others)
+        return self._last_training((self.tree, *self.own.values())) or self._last_training(others)
+
+    def _last_training(self, scopes: Iterable[ast.AST]) -> tuple[ast.AST, int] | None:
+        best: tuple[ast.AST, int] | None = None
+        for scope in scopes:
+            for node in own_nodes(scope):
+                if isinstance(node, ast.For | ast.While) and self._is_training(node):
+                    end = getattr(node, "end_lineno", None) or node.lineno
+                    if best is None or end > best[1]:
+                        best = scope, end
+        return best
+
+    def _is_training(self, loop: ast.For | ast.While) -> bool:
+        """Whether a loop trains the model from training tokens, or for as long as the settings say."""
+        if not {last_name(c.func) for c in self.calls_from(loop)} >= vocabulary.TRAINING_STEPS:
+            return False
+        return self.is_budgeted(loop) or any("training" in self._origins.of(call) for call in calls(loop))
+
+    def is_budgeted(self, loop: ast.AST) -> bool:
+        """Whether code watches the wall clock or the number of iterations; test-time training does not."""
+        return bool(names(loop) & self._limits)
+
+    @cached_property
+    def _limits(self) -> frozenset[str]:
+        """The names of the budgets, and those of what is reckoned from them."""
+        found = set(self._budgets)
+        for scope in (self.tree, *self.own.values()) if found else ():
+            made = (last_name(target) for target, value, _ in assignments(scope) if names(value) & self._budgets)
+            found.update(name for name in made if name)
+        return frozenset(found)
+
+    def _scores(self, function: Function) -> bool:
+        """Whether a function does something with validation tokens without gradients."""
+        called = {last_name(c.func) for c in calls(function)}
+        decorated = any(last_name(d) in vocabulary.NO_GRADIENT for d in function.decorator_list)
+        if not (called & vocabulary.NO_GRADIENT or decorated):
+            return False
+        return any("validation" in self._origins.of(part) for part in of_type(function, ast.Subscript, ast.Call))
 
     def after_training(self, node: ast.AST) -> bool:
         """Whether a node stands behind the training loop, in the scope that holds it."""
@@ -99,36 +135,6 @@ class Phases:
 
     def in_scoring(self, node: ast.AST) -> bool:
         return function_name(node) in self.scoring
-
-
-def _last_training(scopes: Iterable[ast.AST]) -> tuple[ast.AST, int] | None:
-    best: tuple[ast.AST, int] | None = None
-    for scope in scopes:
-        for node in own_nodes(scope):
-            if isinstance(node, ast.For | ast.While) and _is_training(node):
-                end = getattr(node, "end_lineno", None) or node.lineno
-                if best is None or end > best[1]:
-                    best = scope, end
-    return best
-
-
-def _is_training(loop: ast.For | ast.While) -> bool:
-    if not {last_name(c.func) for c in calls(loop)} >= vocabulary.TRAINING_STEPS:
-        return False
-    return any((n.attr if isinstance(n, ast.Attribute) else n.id) in _BUDGETS
-               for n in of_type(loop, ast.Attribute, ast.Name))  # fmt: skip
-
-
-def _scores(function: Function) -> bool:
-    called = {last_name(c.func) for c in calls(function)}
-    decorated = any(last_name(d) in vocabulary.NO_GRADIENT for d in function.decorator_list)
-    if not (called & vocabulary.NO_GRADIENT or decorated):
-        return False
-    names = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
-    names |= {n.id for n in of_type(function, ast.Name)}
-    names |= {n.attr for n in of_type(function, ast.Attribute)} - {"eval"}  # a mode of the model, no stream
-    counts_bytes = any("byte" in n.lower() for n in names)
-    return (bool(called & _LOSSES) or counts_bytes) and (counts_bytes or any("val" in n.lower() for n in names))
 
 
 def _trains(function: Function) -> bool:
@@ -157,9 +163,14 @@ def _plain(node: ast.expr) -> str:
 
 
 def _collects_statistics(function: Function) -> bool:
-    """Whether a function sums activations for quantization: a Gram matrix, or hooks under such a name."""
+    """Whether a function sums activations for quantization: a Gram matrix that is added up, or hooks that add up."""
     hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
-    named = bool(_NAMED.search(function.name))
-    if hooked and named:
+    grams = [n for n in of_type(function, ast.BinOp, ast.Call) if _gram(n)]
+    if hooked and grams:
         return True
-    return (hooked or named) and any(_gram(n) for n in of_type(function, ast.BinOp, ast.Call))
+    added = [n for n in of_type(function, ast.AugAssign) if isinstance(n.op, ast.Add)]
+    if hooked:
+        return any(function_of(node) is not function for node in added)
+    return any(isinstance(n, ast.Call) for n in grams) or any(
+        gram in walk(node.value) for node in added for gram in grams
+    )

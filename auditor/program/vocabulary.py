@@ -24,6 +24,14 @@ def names_training(text: str) -> bool:
     return len(text) < _PATH and _TRAINING_FILES.search(text) is not None
 
 
+_BUDGETS = frozenset({"max_wallclock_seconds", "iterations", "total_steps", "num_steps", "max_steps"})
+
+
+def is_budget(switch: str) -> bool:
+    """Whether a switch says for how long a program is to train."""
+    return switch.lower().lstrip("-").replace("-", "_") in _BUDGETS
+
+
 LOSS = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss", "linear_cross_entropy"})
 
 

@@ -18,12 +18,10 @@ from auditor.program.syntax import (
     function_of,
     last_name,
     line_of,
-    names,
     strings,
 )
 from auditor.source.index import of_type, own_of_type
 
-_BUDGETS = frozenset({"max_wallclock_seconds", "max_wallclock_ms", "iterations"})
 _READS = frozenset({"glob", "iglob", "open", "memmap", "fromfile"})
 _DOWNLOADS = frozenset(
     {"hf_hub_download", "snapshot_download", "urlopen", "urlretrieve", "load_dataset", "create_connection"}
@@ -41,20 +39,15 @@ FetchKind = Literal["kernel", "weights", "tokenizer", "download", "package"]
 def trained_on_validation(module: Module) -> Iterator[Seen]:
     """The forward calls of a training loop that are given validation tokens."""
     for loop in of_type(module.tree, ast.For, ast.While):
-        for call in _training_steps(loop):
+        for call in _training_steps(loop) if module.phases.is_budgeted(loop) else ():
             kinds = [module.origins.of(argument) for argument in call.args]
             if any("validation" in k and "training" not in k for k in kinds):
                 yield Seen(place=module.place(call), active=module.reached(call))
 
 
 def _training_steps(loop: ast.For | ast.While) -> Iterator[ast.Call]:
-    """The forward calls whose loss a training loop differentiates.
-
-    The training loop is the one that watches the wall clock or the number of iterations; test-time training does not.
-    """
+    """The forward calls whose loss a training loop differentiates."""
     backwards = [c.func.value for c in calls(loop) if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"]
-    if not backwards or not names(loop) & _BUDGETS:
-        return
     losses = {name.id for loss in backwards for name in of_type(loss, ast.Name)}
     function = function_of(loop)
     for node in of_type(loop, ast.Assign):
