@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
+from auditor.program.origin import Origins
 from auditor.program.syntax import calls, function_of, last_name, number, targets_of
 from auditor.source.calls import Folder
 from auditor.source.files import Files
@@ -32,7 +33,7 @@ def short_walks(module: Module) -> Iterator[ShortWalk]:
             continue
         if not _over_stream(module, walked):
             continue
-        starts = _Starts(walked.target, walked.over)
+        starts = _Starts(module.origins, walked.target, walked.over)
         if starts.total == starts.step or not starts.leaves_out(walked.keep, walked.skip):
             continue
         if not _grows_later(walked.over):
@@ -85,12 +86,17 @@ def _first(node: ast.expr) -> str:
 
 
 class _Starts(Folder):
-    """`range(0, stop, stride)` with its conditions, as numbers. A name that is no other is the window's length."""
+    """`range(0, stop, stride)` with its conditions, as numbers.
 
-    def __init__(self, target: str, over: ast.Call) -> None:
+    A name that is a difference or a sum of others is what that comes to; one that is no other is the window's length.
+    """
+
+    def __init__(self, origins: Origins, target: str, over: ast.Call) -> None:
         super().__init__(Files({}), "")
+        self.flow = origins
         self.stop = over.args[1]
         self.step = last_name(over.args[2])
+        self.same = {last_name(value) for value in origins.assigned(over.args[2])}  # `stride = args.eval_stride`
         self.total = _first(self.stop)
         self.target = target
         self.values: dict[str, int] = {}
@@ -98,7 +104,13 @@ class _Starts(Folder):
     def fold(self, node: ast.expr, scope: Scope) -> Value:
         if isinstance(node, ast.Name | ast.Attribute):
             name = last_name(node)
-            return self.values.get(name, _LENGTH - _STRIDE if "context" in name.lower() else _LENGTH)
+            if name in self.values:
+                return self.values[name]
+            made = self.flow.assigned(node)
+            reckoned = (
+                len(made) == 1 and isinstance(made[0], ast.BinOp) and not any(of_type(made[0], ast.Call, ast.Subscript))
+            )
+            return self.fold(made[0], scope) if reckoned else _LENGTH
         if isinstance(node, ast.Call) and last_name(node.func) in {"min", "max"}:
             parts = [self.fold(argument, scope) for argument in node.args]
             return min(parts) if last_name(node.func) == "min" else max(parts)
@@ -114,9 +126,9 @@ class _Starts(Folder):
     def _ends(self, total: int, keep: list[ast.expr], skip: list[ast.expr]) -> int:
         """Where the last window ends."""
         end = 0
-        self.values = {self.step: _STRIDE, self.total: total}
+        self.values = {**dict.fromkeys((*self.same, self.step), _STRIDE), self.total: total}
         for start in range(0, int(self.fold(self.stop, self.scope)), _STRIDE):
-            self.values = {self.step: _STRIDE, self.total: total, self.target: start}
+            self.values |= {self.target: start}
             kept = [self.truth(self.fold(test, self.scope)) for test in keep]
             skipped = [self.truth(self.fold(test, self.scope)) for test in skip]
             if all(kept) and not any(skipped):
