@@ -107,16 +107,13 @@ class Phases:
 
     def is_budgeted(self, loop: ast.AST) -> bool:
         """Whether code watches the wall clock or the number of iterations; test-time training does not."""
-        return bool(names(loop) & self._limits)
-
-    @cached_property
-    def _limits(self) -> frozenset[str]:
-        """The names of the budgets, and those of what is reckoned from them."""
-        found = set(self._budgets)
-        for scope in (self.tree, *self.own.values()) if found else ():
-            made = (last_name(target) for target, value, _ in assignments(scope) if names(value) & self._budgets)
-            found.update(name for name in made if name)
-        return frozenset(found)
+        scope = self._origins.scope_of(loop)
+        reckoned = (
+            last_name(target)
+            for target, value, _ in assignments(scope)
+            if names(value) & self._budgets and not any(True for _ in of_type(value, ast.Call))
+        )
+        return bool(names(loop) & {*self._budgets, *reckoned})
 
     def _scores(self, function: Function) -> bool:
         """Whether a function does something with validation tokens without gradients."""
