@@ -31,7 +31,7 @@ class Phases:
     @cached_property
     def scoring(self) -> frozenset[str]:
         roots = {name for name, f in self.functions.items() if self._scores(f) and not _trains(f)}
-        return self._reached_from(roots)
+        return self._reached_from(roots, self.collectors)
 
     def called_after(self, line: int) -> frozenset[str]:
         """The functions that the scope that trains calls behind a line, and what they call; calibration excluded."""
