@@ -16,7 +16,9 @@ def render(report: Report) -> str:
         lines += [_line(report, finding, _where(finding))]
         lines += [_line(report, finding, f"{o.location.path}:{o.location.line or 1}", o.message) for o in finding.also]
     for row in view.bare_outcomes(report):
-        lines.append(f"{name}: {row.outcome}[{row.rule}] ({row.class_}): {row.reason}")
+        lines.append(f"{name}: {row.outcome}[{row.rule}] ({row.class_}): {row.reason}{_waived(report, row.rule)}")
+    lines += [f"{name}: {label}: {text}" for label, text, _ in view.beside(report)]
+    lines += [f"{name}: {view.besides(report)}"] if view.besides(report) else []
     lines.append(f"{name or 'submission'}: {view.short(report)}: {view.because(report)}")
     return "".join(one_line(line, 1000) + "\n" for line in lines)
 
@@ -28,4 +30,10 @@ def _where(finding: Finding) -> str:
 
 def _line(report: Report, finding: Finding, where: str, message: str = "") -> str:
     said = f"{finding.outcome}[{finding.rule}] ({report.classes.get(finding.rule, '?')}): {message or finding.message}"
+    said += _waived(report, finding.rule)
     return f"{where}: {said}" if where else said
+
+
+def _waived(report: Report, rule: str) -> str:
+    waiver = view.waiver(report, rule)
+    return f" ({waiver})" if waiver else ""

@@ -22,12 +22,14 @@ def render(report: Report) -> str:
         lines += [_command(report, finding, other.location, other.message) for other in finding.also]
     level = {"violation": "error", "clean": "notice"}.get(str(report.verdict), "warning")
     title = view.hypothetical(report) or "golf-audit"
-    verdict = f"::{level} title={_property(title)}::{_data(f'{view.short(report)}: {view.because(report)}')}"
+    said = " ".join(filter(None, (f"{view.short(report)}: {view.because(report)}", view.besides(report))))
+    verdict = f"::{level} title={_property(title)}::{_data(said)}"
     return "\n".join([verdict, *lines[:_MOST]]) + "\n"
 
 
 def _command(report: Report, finding: Finding, at: Location | None, message: str) -> str:
-    level, class_ = _COMMAND.get(finding.outcome, "notice"), report.classes.get(finding.rule, "?")
+    waiver, class_ = view.waiver(report, finding.rule), report.classes.get(finding.rule, "?")
+    level = "notice" if waiver else _COMMAND.get(finding.outcome, "notice")
     properties = [f"title={_property(f'{finding.rule} ({class_})')}"]
     if at is not None:
         folder = report.submission.folder.strip("/")
@@ -35,7 +37,7 @@ def _command(report: Report, finding: Finding, at: Location | None, message: str
         properties.insert(0, f"file={_property(path)}")
         if at.line and at.layer == 0:
             properties.insert(1, f"line={at.line}" + (f",endLine={at.end_line}" if at.end_line else ""))
-    return f"::{level} {','.join(properties)}::{_data(message)}"
+    return f"::{level} {','.join(properties)}::{_data(f'{message} ({waiver})' if waiver else message)}"
 
 
 def _data(text: str) -> str:

@@ -12,6 +12,7 @@ import report_samples as samples
 from markdown_it import MarkdownIt
 
 from auditor.findings import found
+from auditor.judgement.model import Waiver
 from auditor.report import render
 from auditor.report.plot import seeds_plot
 from auditor.report.triage import Row
@@ -50,7 +51,7 @@ def test_terminal_shows_headroom_mean_and_ledger() -> None:
     assert "151.08 million bytes" in text
 
 
-@pytest.mark.parametrize("form", ["terminal", "markdown", "html"])
+@pytest.mark.parametrize("form", ["terminal", "markdown", "html", "concise", "github"])
 def test_a_violation_of_something_else_does_not_hide_that_the_score_was_not_judged(form: Any) -> None:
     problem = SourceProblem("train_gpt.py", 3, "the payload does not unpack", decisive=True)
     base = samples.facts(sources=Sources(None, (), (), (problem,)))
@@ -62,6 +63,14 @@ def test_a_violation_of_something_else_does_not_hide_that_the_score_was_not_judg
     cheats = samples.judge(base, [samples.rule("cheats", breaks, class_="score")], samples.BUDGETS)
     assert said not in " ".join(render(cheats, form).split())  # that the score is wrong is known
     assert said not in " ".join(render(samples.violating(), form).split())
+
+
+@pytest.mark.parametrize("form", ["terminal", "concise", "github", "markdown", "html", "json", "sarif"])
+def test_a_waiver_is_shown_in_every_format(form: Any) -> None:
+    waiver = Waiver("pre-quant-ttt", 7, "A maintainer", "an experiment")
+    text = render(replace(samples.violating(), waivers=(waiver,)), form)
+    assert "an experiment" in " ".join(text.split())
+    assert "A maintainer" in text
 
 
 def test_terminal_tells_overruns() -> None:
