@@ -17,7 +17,7 @@ GPU_NAME: Final = re.compile(rf"\b{_NAMES}", re.IGNORECASE)
 """Accelerators that people have run submissions on."""
 
 _MACHINE = re.compile(
-    rf"(?<![\w.])(\d{{1,2}})\s?[x\u00d7*]\s?(?:NVIDIA\s|GeForce\s|Tesla\s)*({_NAMES})(?:\s(?:SXM\d?|PCIe|NVL))?",
+    rf"(?<![\w.])(\d{{1,2}})\s?[x\u00d7*]\s?(?:NVIDIA\s|GeForce\s|Tesla\s)*({_NAMES})(?:\s(SXM\d?|PCIe|NVL))?",
     re.IGNORECASE,
 )
 # Beside such words stands a machine that the result was not made on.
@@ -43,7 +43,8 @@ def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
             continue
         for match in _MACHINE.finditer(line):
             name = re.sub(r"\s+", "", match[2]).upper()
+            form = f" {match[3]}" if match[3] else ""
             kept = other if _ELSEWHERE.search(line[: match.start()] + line[match.end() :]) else plain
-            kept.setdefault(f"{match[1]}x{name}", Claim(match[0].replace("\u00d7", "x"), f"{path}:{number}"))
+            kept.setdefault(f"{match[1]}x{name}", Claim(f"{match[1]}x {match[2]}{form}", f"{path}:{number}"))
     found = plain or other
     return next(iter(found.values())) if len(found) == 1 else None
