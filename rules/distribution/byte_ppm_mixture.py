@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping
 
 from auditor.findings import Outcome, Ruling, Step, found, passed
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.distribution._mixed import is_score, mixtures, printed_lines
-from rules.examples.folders import SCORING, folder, log, script
+from rules.examples.folders import folder, log, script
+from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes, mixing
 from rules.findings import shown
 from rules.law.standing import issue, pull
 
@@ -48,34 +48,12 @@ def check(facts: Facts) -> Ruling:
     return found(findings, "")
 
 
-_PPM = '''
-def byte_mixture(targets, nll, pieces, high=0.9, low=0.05, threshold=0.9):
-    """Bits per byte of the mixture of a model's tokens with a PPM over their bytes."""
-    text, spread = bytearray(), []
-    for t, loss in zip(targets, nll):
-        piece = pieces[t]
-        for b in piece:
-            text.append(b)
-            spread.append(-loss / len(piece))
-    table, bits, history = {}, 0.0, b""
-    for i, b in enumerate(text):
-        counts = table.setdefault(history, {})
-        total = sum(counts.values())
-        p = (counts.get(b, 0) + 1 / 256) / (total + 1)
-        sure = max(counts.values(), default=0) / max(total, 1)
-        lam = low if sure > threshold else high
-        mixed = lam * math.exp(spread[i]) + (1 - lam) * p
-        bits -= math.log2(mixed)
-        counts[b] = counts.get(b, 0) + 1
-        history = (history + bytes([b]))[-4:]
-    return bits / len(text)
-'''
-_LOGARITHMS = _PPM.replace(
+_LOGARITHMS = PPM.replace(
     "        mixed = lam * math.exp(spread[i]) + (1 - lam) * p\n        bits -= math.log2(mixed)\n",
     "        a = math.log(lam) + spread[i]\n        c = math.log(1.0 - lam) + math.log(p)\n"
     "        bits -= (max(a, c) + math.log1p(math.exp(-abs(a - c)))) / math.log(2.0)\n",
 )
-_CLOSURE = _PPM.replace(
+_CLOSURE = PPM.replace(
     "        mixed = lam * math.exp(spread[i]) + (1 - lam) * p\n",
     "\n        def blend(i, p, lam):\n            return lam * math.exp(spread[i]) + (1 - lam) * p\n\n"
     "        mixed = blend(i, p, lam)\n",
@@ -88,11 +66,8 @@ def root(p_token, n):
 def blend(p_neural, p_bytes, lam):
     return lam * p_neural + (1 - lam) * p_bytes
 
-""" + _PPM.replace("spread.append(-loss / len(piece))", "spread.append(root(math.exp(-loss), len(piece)))").replace(
+""" + PPM.replace("spread.append(-loss / len(piece))", "spread.append(root(math.exp(-loss), len(piece)))").replace(
     "lam * math.exp(spread[i]) + (1 - lam) * p\n", "blend(spread[i], p, lam)\n"
-)
-_CONDITIONAL = _PPM.replace(
-    "            spread.append(-loss / len(piece))\n", "            spread.append(loss[len(spread)])\n"
 )
 _MULTIPLIED = '''
 def byte_mixture(targets, nll, pieces, lam=0.5):
@@ -129,15 +104,6 @@ def pack(raw):
         history = (history + bytes([b]))[-2:]
     return bits
 '''
-_SWITCH = 'ppm_enabled = bool(int(os.environ.get("PPM_ENABLED", "{0}")))'
-_MIXED_SCORE = (
-    SCORING
-    + """
-if args.ppm_enabled:
-    pieces = [tokenizer.id_to_piece(i).encode() for i in range(args.vocab_size)]
-    val_bpb = byte_mixture(val_tokens.tolist(), [val_loss] * val_tokens.numel(), pieces)
-"""
-)
 _C_MIXER = r'''
 SOURCE = """
 #include <math.h>
@@ -168,10 +134,6 @@ def _logs(figure: str) -> dict[int, str]:
     return {seed: log(seed, 1.1, lines=[f"ppm_mix bytes=151080891 mix_bpb={figure}"]) for seed in (42, 314, 999)}
 
 
-def _example(helper: str, on: str = "1", **changes: object) -> Mapping[str, str | bytes]:
-    return folder(script(helpers=helper, settings=_SWITCH.format(on), scoring=_MIXED_SCORE), **changes)  # type: ignore[arg-type]
-
-
 RULE = Rule(
     id=ID,
     title="No mixture of a token model with a byte model that is not normalized",
@@ -192,36 +154,36 @@ RULE = Rule(
     ),
     check=check,
     examples=(
-        Example("spread and mixed", "breaks", _example(_PPM), Outcome.VIOLATION),
-        Example("mixed in logarithms", "breaks", _example(_LOGARITHMS), Outcome.VIOLATION),
-        Example("mixed in a closure", "breaks", _example(_CLOSURE), Outcome.VIOLATION),
-        Example("the n-th root of its probability, through helpers", "breaks", _example(_ROOT), Outcome.VIOLATION),
+        Example("spread and mixed", "breaks", mixed_bytes(PPM), Outcome.VIOLATION),
+        Example("mixed in logarithms", "breaks", mixed_bytes(_LOGARITHMS), Outcome.VIOLATION),
+        Example("mixed in a closure", "breaks", mixed_bytes(_CLOSURE), Outcome.VIOLATION),
+        Example("the n-th root of its probability, through helpers", "breaks", mixed_bytes(_ROOT), Outcome.VIOLATION),
         Example("in a C text", "breaks", folder(script(helpers=_C_MIXER)), Outcome.VIOLATION),
         Example(
             "in a script that unpacks itself",
             "breaks",
-            folder(lambda: _packed(script(helpers=_PPM, settings=_SWITCH.format("1"), scoring=_MIXED_SCORE))),
+            folder(lambda: _packed(mixing(PPM))),
             Outcome.VIOLATION,
         ),
         Example(
             "the log shows it although the default is off",
             "breaks",
-            _example(_PPM, "0", logs=_logs("1.10004"), submission={"val_bpb": 1.1}),
+            mixed_bytes(PPM, "0", logs=_logs("1.10004"), submission={"val_bpb": 1.1}),
             Outcome.VIOLATION,
         ),
         Example(
             "printed beside the claimed figure",
             "breaks",
-            _example(_PPM, logs=_logs("0.99871"), submission={"val_bpb": 1.1}),
+            mixed_bytes(PPM, logs=_logs("0.99871"), submission={"val_bpb": 1.1}),
             Outcome.WARNING,
         ),
-        Example("a product over the token's bytes", "breaks", _example(_MULTIPLIED), Outcome.VIOLATION),
-        Example("a product, mixed in logarithms", "breaks", _example(_MULTIPLIED_IN_LOGARITHMS), Outcome.VIOLATION),
-        Example("a product over the vocabulary's sum", "legal", _example(_NORMALIZED), Outcome.PASS),
-        Example("a sum over orders of tokens", "legal", _example(_ORDERS), Outcome.PASS),
-        Example("a conditional byte marginal", "legal", _example(_CONDITIONAL), Outcome.PASS),
+        Example("a product over the token's bytes", "breaks", mixed_bytes(_MULTIPLIED), Outcome.VIOLATION),
+        Example("a product, mixed in logarithms", "breaks", mixed_bytes(_MULTIPLIED_IN_LOGARITHMS), Outcome.VIOLATION),
+        Example("a product over the vocabulary's sum", "legal", mixed_bytes(_NORMALIZED), Outcome.PASS),
+        Example("a sum over orders of tokens", "legal", mixed_bytes(_ORDERS), Outcome.PASS),
+        Example("a conditional byte marginal", "legal", mixed_bytes(CONDITIONAL), Outcome.PASS),
         Example("PPM over the weights", "legal", folder(script(helpers=_WEIGHTS)), Outcome.PASS),
-        Example("switched off", "inactive", _example(_PPM, "0"), Outcome.PASS),
+        Example("switched off", "inactive", mixed_bytes(PPM, "0"), Outcome.PASS),
         Example("the token model alone", "legal", folder(), Outcome.PASS),
     ),
     behaviour=Behaviour(shown_by=(Kind.EXCHANGE,), breaks=("C2",)),

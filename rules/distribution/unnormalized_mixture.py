@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from auditor.findings import Finding, Outcome, Ruling, Step, found
 from auditor.probe.model import Kind
 from auditor.program.recipe import Node, Op, What
 from auditor.program.recipe.reading import figures, shifted, unnormalized
 from auditor.program.trace import Lookup, ReportLine, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
+from rules.distribution._mixed import is_score, mixtures
 from rules.examples.folders import EVALUATION, SCORING, folder, script
+from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes
 from rules.examples.ngram import exact, full_rows, target_key
-from rules.findings import event_finding
+from rules.findings import event_finding, shown
 from rules.scored import label, reported, unreadable
 
 ID = "unnormalized-mixture"
 
 
 def check(facts: Facts) -> Ruling:
+    findings = list(_of_bytes(facts))
     missing = unreadable(facts)
     if missing is not None:
-        return missing
-    findings: list[Finding] = []
+        return found(findings, "") if findings else missing
     for tag in ("lookup", "scaled", "stacked"):
         for hit in reported(facts, tag):
             event, report = hit.event, hit.report
@@ -49,6 +53,16 @@ def check(facts: Facts) -> Ruling:
     said = {(f.location.path, f.location.layer, f.location.line) for f in findings if f.location}
     findings += [f for key, f in _of_the_formula(facts).items() if key not in said]
     return found(findings, "every reported loss is read off the model's own distribution")
+
+
+def _of_bytes(facts: Facts) -> Iterator[Finding]:
+    """A mixture with a byte model that makes the score: no distribution over bytes is none over tokens."""
+    if is_score(facts) is False:
+        return
+    for mixture in mixtures(facts):
+        message = "the score is mixed with a byte model (byte-ppm-mixture): over the vocabulary it does not sum to one"
+        steps = (Step("Score", "mixed with the byte model", mixture.place.location),)
+        yield shown(ID, Outcome.VIOLATION, mixture, message, trace=steps)
 
 
 _EXACT = (
@@ -136,6 +150,8 @@ RULE = Rule(
     ),
     check=check,
     examples=(
+        Example("a mixture with a byte model", "breaks", mixed_bytes(PPM), Outcome.VIOLATION),
+        Example("a mixture with a byte model, by its own bytes", "legal", mixed_bytes(CONDITIONAL), Outcome.PASS),
         Example("count of the target alone", "breaks", folder(target_key()), Outcome.VIOLATION),
         Example(
             "the figure times 0.99",
