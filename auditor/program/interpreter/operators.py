@@ -132,13 +132,13 @@ def _fold(op: ast.operator, a: Any, b: Any) -> Any:
         return a**b if numbers and abs(a) < 1e6 and 0 <= b <= 16 else UNKNOWN
     if isinstance(op, ast.LShift) and not (isinstance(b, int) and 0 <= b < 64):
         return UNKNOWN
-    if isinstance(op, ast.Div) and isinstance(a, str) and isinstance(b, str):
-        return f"{a.rstrip('/')}/{b}"
-    text = isinstance(a, str) and isinstance(b, str) and isinstance(op, ast.Add)
+    text = isinstance(a, str) and isinstance(b, str) and isinstance(op, (ast.Add, ast.Div))
     if not numbers and not text:
         return UNKNOWN
     if text and len(a) + len(b) > tokens.MAX_TEXT:
         return UNKNOWN
+    if text and isinstance(op, ast.Div):
+        return f"{a.rstrip('/')}/{b}"
     function = _BINARY.get(type(op))
     if function is None:
         return UNKNOWN

@@ -29,6 +29,7 @@ GROWING = {
     "range": "q = list(range(10**9))\nr = len(range(10**30))\nfor s in range(10**400): pass\n",
     "path": "q = 'a'\n" + "q = q + '/' + q\n" * 40,
     "pairs": "q = ()\n" + "q = (q, q)\n" * 60,
+    "paths": "from pathlib import Path\nclass Q:\n    q = Path('a') / 'b'\n    r = 'a'\n" + "    q = r = q / r\n" * 60,
     "pairs in branches": "q = ()\nif val_tokens:\n" + "    q = (q, q)\n" * 60 + "else:\n" + "    q = (q, q)\n" * 60,
     "list of itself in branches": "q = r = []\nif val_tokens:\n    q = [r]\n    r.append(q)\nelse:\n    q.append(q)\n",
     "packed": "import zlib\nq = 'a'\n" + "q = q + q\n" * 40 + "exec(q)\nexec('x'.zfill(10**9))\n",
