@@ -19,7 +19,12 @@ def label(facts: Facts) -> str | None:
 
 def pairs(facts: Facts) -> tuple[Dependence, ...]:
     """Every pair of an adaptation and a score that depends on it."""
-    return tuple(pair for pair in dependences(facts.program, label(facts)) if not pair.adapt.statistics)
+    return tuple(pair for pair in dependences(facts.program, label(facts)) if not (pair.adapt.statistics or pair.adapt.chosen))
+
+
+def chosen(facts: Facts) -> tuple[Dependence, ...]:
+    """Every pair of weights that were chosen by their loss on validation tokens, and a score that depends on it."""
+    return tuple(pair for pair in dependences(facts.program, label(facts)) if pair.adapt.chosen)
 
 
 def calibrated(facts: Facts) -> tuple[Dependence, ...]:

@@ -75,6 +75,7 @@ class Adapt(Event):
     subject: str  # "module" | "tensor": what changes
     subject_name: str = ""
     shared_rows: bool = False  # one tensor serves every row of a batch
+    chosen: bool = False  # the weights are one of several, by their loss on these tokens
     statistics: bool = False  # no loss is lowered: what was summed up over the tokens goes into the weights
     restored: bool = False
 

@@ -10,7 +10,8 @@ from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.bytes._ledger import judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
-from rules.findings import shown
+from rules.findings import pair_finding, shown
+from rules.scored import chosen
 
 ID = "val-in-training"
 
@@ -59,8 +60,17 @@ def _in_code(facts: Facts) -> Iterator[Finding]:
         yield shown(ID, Outcome.VIOLATION, step, message)
 
 
+def _chosen(facts: Facts) -> Iterator[Finding]:
+    """Checkpoints, or averages of them, of which the one with the least validation loss is kept."""
+    pairs = [pair for pair in chosen(facts) if not pair.score_first]
+    for pair in {pair.adapt.place.key: pair for pair in reversed(pairs)}.values():
+        where = pair.adapt.place.function or "the program"
+        message = f"'{where}' keeps the weights whose loss on the validation set is the least; they are scored on it"
+        yield pair_finding(facts, ID, Outcome.VIOLATION, pair, message)
+
+
 def check(facts: Facts) -> Ruling:
-    findings = [*_in_logs(facts), *_in_documents(facts), *_in_code(facts)]
+    findings = [*_in_logs(facts), *_in_documents(facts), *_in_code(facts), *_chosen(facts)]
     if not facts.code.is_read and not facts.runs:
         return not_checked("neither code nor a log to read")
     return found(findings, "the training loop reads training shards")

@@ -43,6 +43,8 @@ from auditor.program.values import (
 
 
 def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
+    if m.selections and isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)):
+        value = effects.kept(m, value)
     if isinstance(target, ast.Name):
         scope = frame.nonlocal_names.get(target.id, frame)
         if (frame.owner is not None or frame is frame.globals) and target.id in m.overrides and value.obj is None:

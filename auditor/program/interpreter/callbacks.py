@@ -133,7 +133,10 @@ def run_in_thread(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
     )
     made = Value()
     if target is not None and callable_of_program(target):
+        m.starved = False
         made = m.call(frame, node, target, passed, extra)
+        if m.starved:  # it waits for what is put into a queue later
+            m.at_exit.append((Value(obj=Partial(target, [], extra)), passed))
     return Value(union(*args, *kwargs.values()) | deep_tags(made), mutable=True)
 
 

@@ -13,6 +13,7 @@ from auditor.program.interpreter import (
     measured,
     methods,
     opaque,
+    paths,
     repeated,
     special,
     unfollowed,
@@ -84,8 +85,11 @@ def call(
         patched = _patched(m, obj)
         if patched is not None:
             return call(m, frame, node, patched, [obj.receiver, *args], kwargs)
-        result = methods.method(m, frame, node, obj.receiver, obj.name, args, kwargs)
-        measured.method(m, frame, node, obj.receiver, obj.name, args, kwargs, result)
+        receiver = obj.receiver
+        if obj.name == "format" and kwargs and isinstance(receiver.const, str):
+            receiver, args, kwargs = paths.in_order(receiver, args, kwargs)
+        result = methods.method(m, frame, node, receiver, obj.name, args, kwargs)
+        measured.method(m, frame, node, receiver, obj.name, args, kwargs, result)
         return result
     if isinstance(obj, Class):
         own = special.special(m, frame, node, function, "__call__", args)

@@ -27,6 +27,7 @@ from auditor.program.values import (
     leaves,
     module_parts,
     union,
+    with_tags,
 )
 
 _TOLD_APART = 48  # parts of a model that have the same forward pass
@@ -325,4 +326,26 @@ def selected(m: Machine, parameters: Value) -> int:
     frame = Frame(pending.place.unit)
     name = parameters.obj.cls.name if isinstance(parameters.obj, Instance) and parameters.obj.cls else ""
     node = ast.Pass(lineno=pending.place.line, end_lineno=pending.place.line, col_offset=0, end_col_offset=0)
-    return m.adapt(node, frame, pending, subject="module", name=name, shared_rows=False).number
+    event = m.adapt(node, frame, pending, subject="module", name=name, shared_rows=False)
+    event.chosen = True
+    return event.number
+
+
+def kept(m: Machine, value: Value) -> Value:
+    """A copy of weights that is kept because of a validation loss: what is made of it has been chosen by that loss."""
+    if not _state(value):
+        return value
+    tags = frozenset({("adapted", selected(m, value))})
+    if isinstance(value.obj, Mapping):
+        held = {key: with_tags(item, tags) for key, item in value.obj.items.items()}
+        other = with_tags(value.obj.other, tags) if value.obj.other is not None else None
+        return Value(value.tags | tags, obj=Mapping(held, other))
+    return with_tags(value, tags)
+
+
+def _state(value: Value) -> bool:
+    """Whether a value is a state dict, or weights read off a module."""
+    if isinstance(value.obj, Mapping):
+        held = [*list(value.obj.items.values())[:4], *([value.obj.other] if value.obj.other is not None else [])]
+        return any(("param",) in item.tags for item in held)
+    return value.obj is None and ("param",) in value.tags

@@ -395,7 +395,7 @@ def keep(m: Machine, tags: Tags) -> None:
 def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
     tags = NONE
     for value in (*args, *kwargs.values()):
-        tags |= deep_tags(value)
+        tags |= deep_tags(effects.kept(m, value)) if m.selections else deep_tags(value)
     keep(m, tags)
     if args and not isinstance(args[0].const, str) and not isinstance(args[0].obj, tokens.Text):
         m.disk |= {ARTIFACT}  # bytes or tensors, no line of a log

@@ -209,6 +209,7 @@ class Machine:
         self.pending: list[Pending] = []
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
+        self.starved = False  # something was taken out of an empty queue
         self.reread = False  # a table was read that another pass has filled
         self.hooks: list[Hook] = []
         self.raised: Value | None = None  # the latest exception that was raised

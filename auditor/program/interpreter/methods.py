@@ -267,6 +267,8 @@ def _sequence_method(
         receiver.tags |= deep_tags(args[0], 1)
     elif name in ("pop", "popleft", "get", "get_nowait") and seq.items:
         return _taken(m, receiver, seq, name, args)
+    elif name in ("get", "get_nowait"):
+        m.starved = True
     elif name == "clear":
         m.changes += 1
         seq.items.clear()

@@ -295,6 +295,9 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
             other = m.evaluate(frame, node.orelse if known else node.body)
         return join(taken, other) if taken.known and taken.const is None else with_tags(taken, names)
     body, orelse = m.evaluate(frame, node.body), m.evaluate(frame, node.orelse)
+    with m.selecting(test, node.test, frame):
+        if m.selections:
+            body, orelse = effects.kept(m, body), effects.kept(m, orelse)
     result = with_tags(join(body, orelse), names)
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)

@@ -55,6 +55,26 @@ def method(m: Machine, receiver: Value, name: str, args: list[Value]) -> Value |
     return None
 
 
+_NAMED = re.compile(r"\{([A-Za-z_]\w{0,60}|\d{0,3})((?:![rsa])?(?::[^{}]{0,40})?)\}")
+
+
+def in_order(
+    template: Value, args: list[Value], kwargs: dict[str, Value]
+) -> tuple[Value, list[Value], dict[str, Value]]:
+    """`"{name} {loss:.4f}".format(name=..., loss=...)` with its values in the order of the fields."""
+    taken: list[Value] = []
+
+    def field(match: re.Match[str]) -> str:
+        name = match[1]
+        at = int(name) if name.isdigit() else len(taken)
+        value = kwargs.get(name) if name and not name.isdigit() else args[at] if at < len(args) else None
+        taken.append(value if value is not None else Value())
+        return "{" + match[2] + "}"
+
+    text = _NAMED.sub(field, template.const)
+    return Value(template.tags, text), taken, {}
+
+
 def _path(tags: Tags, text: str) -> Value:
     return files.path_value(tags, text, known="{}" not in text)
 
