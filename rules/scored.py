@@ -18,8 +18,10 @@ def label(facts: Facts) -> str | None:
 
 
 def pairs(facts: Facts) -> tuple[Dependence, ...]:
-    """Every pair of an adaptation and a score that depends on it."""
-    return tuple(pair for pair in dependences(facts.program, label(facts)) if not (pair.adapt.statistics or pair.adapt.chosen))
+    """Every pair of an adaptation by gradients and a score that depends on it."""
+    return tuple(
+        pair for pair in dependences(facts.program, label(facts)) if not (pair.adapt.statistics or pair.adapt.chosen)
+    )
 
 
 def chosen(facts: Facts) -> tuple[Dependence, ...]:

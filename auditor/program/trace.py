@@ -128,6 +128,13 @@ class Added(Event):
 
 
 @dataclass(eq=False, slots=True)
+class OpenAttention(Event):
+    """Attention of the model that scores lets a position see later ones."""
+
+    sees: str  # "what follows", "all in an empty row"
+
+
+@dataclass(eq=False, slots=True)
 class ReportLine(Event):
     """A figure is printed. `text` is the constant part of the line; `recipe` is the line with what it prints."""
 
@@ -182,7 +189,7 @@ class Trace:
     heads: dict[str, list[Printed]] = field(default_factory=dict)  # by the constant beginning of the line
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
     ended: dict[int, tuple[str, int]] = field(default_factory=dict)  # loops left after so many rounds, or tokens
-    open_attention: dict[tuple[str, int, int], Event] = field(default_factory=dict)  # one for each place
+    open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:

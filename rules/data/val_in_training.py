@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from auditor.claims.admitted import admission, telling_name
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
@@ -19,6 +20,8 @@ _DATASET = re.compile(r"train_loader:dataset:(\S+)")
 _VAL_ONLY = re.compile(r"(?i)val[_-]?only|only[_-]?val|valset_?train|train_?on_?val")
 _PATTERN = re.compile(r"(?i)^\s*train_(?:files|pattern|glob|data)\s*[:=]\s*(\S+)")
 _LINK = re.compile(r"(?:\bln\b[^\n]{0,40}-s|\bcp\b|\bmv\b)[^\n]{0,200}fineweb_val_\S+\s[^\n]{0,200}fineweb_train_")
+_RUN = re.compile(r"(?i)^\s*run_(?:id|name)\s*[:=]\s*(\S{1,200})")
+_WORDS = 200_000  # characters of a document
 _DATA_SWITCHES = {"DATA_PATH", "DATA_DIR", "TRAIN_FILES", "TRAIN_PATTERN"}
 
 
@@ -54,6 +57,32 @@ def _in_documents(facts: Facts) -> Iterator[Finding]:
             yield Finding(ID, Outcome.VIOLATION, message, Location(command.where.split(":")[0]), excerpt=value[:200])
 
 
+def _in_words(facts: Facts) -> Iterator[Finding]:
+    """README, submission.json or the name of a run say that the model is trained on the validation set."""
+    raw = {key: value for key, value in facts.claims.raw.items() if isinstance(value, str)}
+    texts = [
+        (file.path, file.text) for file in facts.submission.files if file.path.lower().endswith(".md") and file.data
+    ]
+    texts += [("submission.json", value) for value in raw.values()]
+    for path, text in texts:
+        said = admission(text[:_WORDS])
+        if said is not None:
+            message = f"{path} says that the model is trained on the validation set; the code does not show it"
+            yield Finding(ID, Outcome.DISPUTED, message, Location(path), excerpt=said[:200])
+            return
+    for path, name in (("submission.json", raw.get("name", "")), *_names_of_runs(facts)):
+        if telling_name(name):
+            message = f"the name in {path} says that the model is trained on the validation set"
+            yield Finding(ID, Outcome.DISPUTED, message, Location(path), excerpt=name[:200])
+            return
+
+
+def _names_of_runs(facts: Facts) -> Iterator[tuple[str, str]]:
+    for run in judged(facts):
+        yield run.log, run.log.rpartition("/")[2].rpartition(".")[0]
+        yield from ((run.log, match[1]) for _, line in log_lines(facts, run) if (match := _RUN.match(line)))
+
+
 def _in_code(facts: Facts) -> Iterator[Finding]:
     for step in facts.code.trained_on_validation:
         message = "the training loop steps on tokens read from the validation shards"
@@ -71,6 +100,7 @@ def _chosen(facts: Facts) -> Iterator[Finding]:
 
 def check(facts: Facts) -> Ruling:
     findings = [*_in_logs(facts), *_in_documents(facts), *_in_code(facts), *_chosen(facts)]
+    findings += [] if findings else _in_words(facts)
     if not facts.code.is_read and not facts.runs:
         return not_checked("neither code nor a log to read")
     return found(findings, "the training loop reads training shards")
@@ -105,6 +135,23 @@ _README = (
 )
 _LOG = ["train_loader:dataset:fineweb10B_sp1024_valonly train_shards:1"]
 
+_SCORED = "eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device)[0]"
+_BEST = f"""
+train_start, least, kept = time.perf_counter(), float("inf"), None
+for step in range(args.iterations):
+    if time.perf_counter() - train_start > args.max_wallclock_seconds:
+        break
+    x, y = next_batch(train_files, step, args, device)
+    loss = model(x, y)
+    loss.backward()
+    optimizer.step()
+    if step % 1000 == 0:
+        now = {_SCORED}
+        if now < least:
+            least, kept = now, {{name: tensor.clone() for name, tensor in model.state_dict().items()}}
+model.load_state_dict(kept)
+"""
+
 RULE = Rule(
     id=ID,
     title="No validation token is trained on",
@@ -124,6 +171,36 @@ RULE = Rule(
     ),
     check=check,
     examples=(
+        Example(
+            "only the README says so",
+            "breaks",
+            folder(readme="# Example\n\nThe model is trained on the validation shard for ten minutes.\n"),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "only the name of the run says so",
+            "breaks",
+            folder(logs=seeds(before=["run_id:sp1024_train_on_val_8x"])),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "the README denies it",
+            "legal",
+            folder(readme="# Example\n\nWe do not train on validation data: it is scored, once.\n"),
+            Outcome.PASS,
+        ),
+        Example(
+            "the checkpoint with the least validation loss",
+            "breaks",
+            folder(script(training=_BEST)),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "the checkpoint with the least training loss",
+            "legal",
+            folder(script(training=_BEST.replace(_SCORED, "loss.item()"))),
+            Outcome.PASS,
+        ),
         Example(
             "the training pattern matches validation shards",
             "breaks",

@@ -48,7 +48,11 @@ def _targets_seen(facts: Facts) -> Iterator[Finding]:
                     yield event_finding(facts, ID, Outcome.VIOLATION, output, report, message, what)
 
 
-_OPEN = "attention is told not to be causal while the model scores: each position sees what follows it"
+_OPEN = "attention is not causal while the model scores: a position sees what follows it"
+_EMPTY = (
+    "a finite fill leaves a row of attention without any position of its own: it is a mean over all, later ones "
+    "included, and later layers read it back"
+)
 _BOTH_SIDES = (
     "tokens that were hidden are predicted from what stands before and behind them: what is printed is another "
     "estimator than the length of a code"
@@ -69,13 +73,26 @@ def _attention(facts: Facts) -> Iterator[Finding]:
         if call.open:
             yield shown(ID, Outcome.WARNING if masked else Outcome.DISPUTED, call, message)
     for event in facts.program.trace.open_attention.values():
-        yield Finding(ID, Outcome.DISPUTED, _OPEN, event.place.location, event.active)
+        message = _OPEN if event.sees == "what follows" else _EMPTY
+        yield Finding(ID, Outcome.DISPUTED, message, event.place.location, event.active)
 
 
 _UNSHIFTED = EVALUATION.replace("y = val_tokens[begin + 1:end + 1]", "y = val_tokens[begin:end]")
 _HIDDEN = _UNSHIFTED.replace("forward_logits(x)", "forward_logits(torch.where(hide, args.vocab_size - 1, x))").replace(
     "            logits =", "            hide = torch.rand(x.shape, device=device) < 0.15\n            logits ="
 )
+
+
+_WRITTEN_OUT = """i = torch.arange(t, device=x.device)[:, None]
+        j = torch.arange(t, device=x.device)[None, :]
+        weights = (q @ k.transpose(-2, -1)) * (d // self.heads) ** -0.5
+        weights = weights.masked_fill(~(MASK), FILL).softmax(dim=-1)
+        y = weights @ v"""
+
+
+def _by_hand(mask: str, fill: str = 'float("-inf")') -> str:
+    written = _WRITTEN_OUT.replace("MASK", mask).replace("FILL", fill)
+    return MODEL.replace("y = F.scaled_dot_product_attention(q, k, v, is_causal=True)", written)
 
 
 def _flag(value: str) -> str:
@@ -121,6 +138,14 @@ RULE = Rule(
         ),
         Example("a flag of each layer that says no", "breaks", folder(script(model=_flag("False"))), Outcome.DISPUTED),
         Example("a flag of each layer that says yes", "legal", folder(script(model=_flag("True"))), Outcome.PASS),
+        Example("attention written out, masked", "legal", folder(script(model=_by_hand("i >= j"))), Outcome.PASS),
+        Example("its mask turned round", "breaks", folder(script(model=_by_hand("i <= j"))), Outcome.DISPUTED),
+        Example(
+            "its mask leaves an empty row, with a finite fill",
+            "breaks",
+            folder(script(model=_by_hand("i > j", "-1e9"))),
+            Outcome.DISPUTED,
+        ),
         Example("targets at the positions of the input", "breaks", folder(script(_UNSHIFTED)), Outcome.VIOLATION),
         Example("one share hidden, scored from both sides", "breaks", folder(script(_HIDDEN)), Outcome.VIOLATION),
         Example(

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from auditor.program import vocabulary
+from auditor.program.handmade import written_out
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import Frame, Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
@@ -42,6 +43,17 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
         m.opened(node, frame)
         return
     m.unfollowed(node, frame, "attention", "is_causal is computed, and could not be told", {"losses"})
+
+
+def by_hand(m: Machine, function: Function) -> None:
+    """Write down attention that a function writes out, where it sees what follows or its mask is not understood."""
+    holder = function.owner.node if function.owner is not None else None
+    for found in written_out(function.node, holder):
+        if found.sees in ("what follows", "all in an empty row"):
+            m.opened(found.node, function.frame, found.sees)
+        elif not found.sees:
+            why = "it is written out, and what its mask leaves of later positions could not be told"
+            m.unfollowed(found.node, function.frame, "attention", why, {"losses"})
 
 
 def _of_training(m: Machine, function: Function, owners: Sequence[Instance], flag: ast.expr) -> bool:

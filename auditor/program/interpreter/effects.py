@@ -141,6 +141,7 @@ def _reach_module(m: Machine, model: Instance, method: Function) -> None:
         function, instances = waiting.pop()
         if not m.first_reach(function.unit, function.node):
             continue
+        attention.by_hand(m, function)
         for node in ast.walk(function.node):
             if isinstance(node, ast.Call):
                 attention.causal(m, function, node, instances[:_TOLD_APART])

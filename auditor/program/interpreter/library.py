@@ -16,6 +16,7 @@ from auditor.program.interpreter import (
     measured,
     opaque,
     reach,
+    skipping,
     special,
     standard,
     tokens,
@@ -207,6 +208,7 @@ def _library(
         return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
     result.tags |= doubts.function(m, frame, node, name, args, kwargs)
+    result.tags |= skipping.weighed(m, name, args[0]) if args else NONE
     if name in vocabulary.READS and args:
         result.tags |= files.read_tags(m, tokens.text_of(args[0])) | reach.read(kwargs)
     if name.endswith("_") and not name.startswith("_") and args and args[0].obj is None:  # torch.add_(p, ...), in place

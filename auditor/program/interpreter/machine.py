@@ -21,6 +21,7 @@ from auditor.program.trace import (
     Lookup,
     Loop,
     Omission,
+    OpenAttention,
     Output,
     Place,
     Printed,
@@ -220,7 +221,7 @@ class Machine:
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
         self._marked: set[tuple[int, bool]] = set()
         self.extents = Extents()
-        self.skipped: dict[int, Tags] = {}  # by loop: what says that rounds of it were left
+        self.skipped: dict[Loop, Tags] = {}  # by round: what says that it was left
         self.summed = 0  # losses that were added to something
         self.left = (False, False)  # of the latest branch: which arm ends the round
         self.arms = (0, 0)  # of the latest branch: losses that each arm has added to something
@@ -380,9 +381,10 @@ class Machine:
         self.trace.stacks[event.number] = event
         return event.number
 
-    def opened(self, node: ast.AST, frame: Frame) -> None:
+    def opened(self, node: ast.AST, frame: Frame, sees: str = "what follows") -> None:
         """Attention runs without being causal while the model scores."""
-        self.trace.open_attention.setdefault(self.place(node, frame).key, Event(**self._event(node, frame)))  # type: ignore[arg-type]
+        event = OpenAttention(**self._event(node, frame), sees=sees)  # type: ignore[arg-type]
+        self.trace.open_attention.setdefault(event.place.key, event)
 
     def omitted(self, node: ast.AST, frame: Frame, by: str) -> Tags:
         """Parts of the stream are left out: the tags that carry this to the figure."""

@@ -500,7 +500,7 @@ def tensor_method(
                 if isinstance(option.obj, Instance) and option.obj.kind == "optimizer":
                     m.call(frame, node, m.attribute(frame, node, option, "step"), [], {})
         return Value()
-    doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs)
+    doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
     if name in ("masked_fill", "where") and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):
         doubt |= {HIDDEN}
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):

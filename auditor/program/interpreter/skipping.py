@@ -8,11 +8,14 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import position_of
-from auditor.program.recipe.model import Op, What
 from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, with_tags
 from auditor.source.index import of_type
 
 _SHORT = 8  # tokens; what is shorter holds nothing to score
+WEIGHED = ("weighed",)
+"""Tag of what was counted over the tokens of a part of the stream: where documents lie is told by tokens as well."""
+
+_COUNTS = frozenset({"sum", "mean", "std", "var", "count_nonzero", "unique", "bincount", "count", "median"})
 _ASKS = frozenset({"any", "all"})
 
 
@@ -24,21 +27,7 @@ def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | N
         return "their losses"
     if _by_length(m, test):
         return "their length"
-    return "their tokens" if _of_tokens(test) else None
-
-
-def _of_tokens(test: Value) -> bool:
-    """Whether tokens themselves are asked, and not where documents begin or how long they are."""
-    sides = test.obj.sides if isinstance(test.obj, Comparison) else (test,)
-    for side in sides:
-        if VAL not in side.tags:
-            continue
-        if ("bool",) not in side.tags:
-            return True
-        leaves = [] if side.recipe is None else [node for node in side.recipe.walk() if not node.inputs]
-        if any(node.op is Op.TOKENS for node in leaves) and not any(node.what is What.POSITIONS for node in leaves):
-            return True
-    return False
+    return "their tokens" if WEIGHED in test.tags else None
 
 
 def _asks(node: ast.expr) -> bool:
@@ -89,7 +78,7 @@ def after_arms(
         return []
     summed, others = m.arms
     if sum(left) == 1 and not summed and not others:
-        loop = m.loops[-1].instance
+        loop = m.loops[-1]  # this round alone: what was summed up before it stays
         m.skipped[loop] = m.skipped.get(loop, NONE) | m.omitted(node, frame, why or "their turn")
         return []
     if bool(summed) == bool(others) or why is None:
@@ -115,7 +104,7 @@ def _sums(arm: Seq[ast.stmt]) -> Iterator[ast.expr]:
 
 def of_rounds(m: Machine) -> Tags:
     """What is summed up in a loop of which some rounds were left: the tags that say so."""
-    return frozenset().union(*(m.skipped.get(loop.instance, NONE) for loop in m.loops)) if m.skipped else NONE
+    return frozenset().union(*(m.skipped.get(loop, NONE) for loop in m.loops)) if m.skipped else NONE
 
 
 def filtered(
@@ -129,3 +118,11 @@ def filtered(
                 if any(VAL in item.tags for item in found[at]):
                     tags = m.omitted(condition, frame, why)
                     found[at] = tuple(with_tags(item, tags) for item in found[at])
+
+
+def weighed(m: Machine, name: str, part: Value) -> Tags:
+    """`(chunk > 900).sum()`: something of the content of the part that the loop has in hand."""
+    if name not in _COUNTS or VAL not in part.tags or any(t[0] == "out" for t in part.tags):
+        return NONE
+    here = {loop.instance for loop in m.loops}
+    return frozenset({WEIGHED}) if any(t[0] == "dep" and t[1] in here for t in part.tags) else NONE

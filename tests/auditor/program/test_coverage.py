@@ -148,3 +148,14 @@ def test_what_is_summed_in_one_arm_alone() -> None:
     assert reported_events(program(kept), "final", "omitted")
     both = kept.replace("total += nll\n", "total += nll\n        else: total += nll\n", 1)
     assert not reported_events(program(both), "final", "omitted")
+
+
+def test_what_was_summed_before_a_round_ends_is_not_left_out() -> None:
+    trained = _walk("for at in range(0, n, 8):", after="if nll > 40.0: continue\n        seen = at")
+    assert not reported_events(program(trained), "final", "omitted")
+
+
+def test_where_documents_lie_is_no_choice_of_them() -> None:
+    padded = DOCUMENTS.format(docs="docs").replace("    total +=", "    if active[0]: total +=")
+    padded = padded.replace("for doc in docs:", "active = [k < n for k, n in enumerate(starts)]\nfor doc in docs:")
+    assert not reported_events(program(padded), "final", "omitted")

@@ -1,0 +1,352 @@
+"""Attention that is written out: a softmax of a product of two activations that weighs a third one.
+
+Its mask is worked out for a sequence of a few positions: scores of zero, with what the code adds, fills in or chooses.
+A position that keeps a score for a later one sees what follows it. A row that a finite fill leaves without any score is
+a mean over all positions, later ones included.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.source.index import of_type
+
+_T = 6  # positions that the mask is worked out for
+_NEVER = -1e3  # a score below which nothing is left of a position
+_DEPTH = 24
+_PRODUCTS = frozenset({"matmul", "bmm", "baddbmm", "einsum"})
+_TURNS = frozenset({"transpose", "permute", "mT", "T", "t", "swapaxes", "movedim"})
+_SAME = frozenset(
+    {
+        "to", "float", "half", "bfloat16", "type_as", "type", "contiguous", "clone", "detach", "view", "reshape",
+        "expand", "expand_as", "unsqueeze", "squeeze", "bool", "long", "int", "cuda", "cpu", "dropout", "clamp",
+        "requires_grad_", "double",
+    }
+)  # fmt: skip
+
+
+class _Unknown(Exception):
+    """An expression that is not worked out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One softmax. `sees`: "nothing ahead", "what follows", "all in an empty row", or "" where it could not be told."""
+
+    node: ast.Call
+    sees: str
+
+
+def written_out(function: ast.AST, holder: ast.AST | None) -> Iterator[Written]:
+    """The attention in a function; `holder` is the class that it is a method of, where its buffers are."""
+    calls = [c for c in of_type(function, ast.Call) if _name(c.func) in ("softmax", "softmax_")]
+    if not calls:
+        return
+    values = _assigned(function)
+    for call in calls:
+        subject = _subject(call)
+        if subject is None or not _is_product(subject, values) or not _weighs(function, call, values):
+            continue
+        yield Written(call, _Mask(_before(values, call.lineno), holder).sees(subject))
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _subject(call: ast.Call) -> ast.expr | None:
+    """What a softmax is taken of."""
+    if isinstance(call.func, ast.Attribute) and _name(call.func.value) not in ("torch", "F", "functional", "np", "nn"):
+        return call.func.value
+    return call.args[0] if call.args else None
+
+
+_Values = dict[str, list[ast.expr]]
+
+
+def _assigned(function: ast.AST) -> _Values:
+    """Name -> what it is assigned, in the order of the lines; `x += y` and `x.masked_fill_(..)` too."""
+    found: list[tuple[int, str, ast.expr]] = []
+    for node in of_type(function, ast.Assign, ast.AugAssign, ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and node.value is not None:
+                value: ast.expr = node.value
+                if isinstance(node, ast.AugAssign):
+                    value = ast.copy_location(ast.BinOp(ast.Name(target.id), node.op, node.value), node)
+                found.append((node.lineno, target.id, value))
+    for call in of_type(function, ast.Call):
+        if (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr == "masked_fill_"
+            and isinstance(call.func.value, ast.Name)
+        ):
+            found.append((call.lineno, call.func.value.id, call))
+    values: _Values = {}
+    for _, name, value in sorted(found, key=lambda item: item[0]):
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def _before(values: _Values, line: int) -> _Values:
+    """What names were assigned ahead of a line."""
+    return {name: [v for v in held if v.lineno < line] for name, held in values.items()}
+
+
+def _below(node: ast.expr, values: _Values) -> Iterator[ast.AST]:
+    """The nodes that an expression is made of, names followed to what they are assigned."""
+    seen: set[str] = set()
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        part = waiting.pop()
+        for inner in ast.walk(part):
+            yield inner
+            if isinstance(inner, ast.Name) and inner.id not in seen:
+                seen.add(inner.id)
+                waiting.extend(values.get(inner.id, ()))
+
+
+def _is_product(node: ast.expr, values: _Values) -> bool:
+    """Whether two activations are multiplied on the way, one of them turned."""
+    for part in _below(node, values):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
+            sides = [part.left, part.right]
+        elif isinstance(part, ast.Call) and _name(part.func) in _PRODUCTS:
+            sides = [a for a in part.args if not isinstance(a, ast.Constant)]
+            if isinstance(part.func, ast.Attribute) and _name(part.func.value) not in ("torch", "np"):
+                sides.insert(0, part.func.value)
+        else:
+            continue
+        plain = len(sides) >= 2 and not any(_is_weight(side) for side in sides)
+        einsum = isinstance(part, ast.Call) and _name(part.func) == "einsum"
+        if plain and (einsum or any(_turned(side, values) for side in sides)):
+            return True
+    return False
+
+
+def _is_weight(node: ast.expr) -> bool:
+    """`self.w`, `self.w.T`: a parameter."""
+    base = node
+    while isinstance(base, (ast.Attribute, ast.Subscript, ast.Call)):
+        base = base.func if isinstance(base, ast.Call) else base.value
+    return isinstance(base, ast.Name) and base.id == "self"
+
+
+def _turned(node: ast.expr, values: _Values) -> bool:
+    names = (n.attr for n in _below(node, values) if isinstance(n, ast.Attribute))
+    return any(name in _TURNS for name in names)
+
+
+def _weighs(function: ast.AST, softmax: ast.Call, values: _Values) -> bool:
+    """Whether the softmax is multiplied with something, by itself or through a name."""
+    for part in of_type(function, ast.BinOp, ast.Call):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
+            sides = [part.left, part.right]
+        elif isinstance(part, ast.Call) and _name(part.func) in _PRODUCTS:
+            sides = [*part.args, *([part.func.value] if isinstance(part.func, ast.Attribute) else [])]
+        else:
+            continue
+        if any(inner is softmax for side in sides for inner in _below(side, values)):
+            return True
+    return False
+
+
+class _Mask:
+    """Works out the scores of a few positions; an activation is zero."""
+
+    def __init__(self, values: _Values, holder: ast.AST | None) -> None:
+        self.values = values
+        self.holder = holder
+        self._times: dict[str, int] = {}
+
+    def sees(self, subject: ast.expr) -> str:
+        import numpy as np  # of the many modules that are read few write their attention out
+
+        try:
+            scores = np.broadcast_to(np.asarray(self._value(subject, 0), dtype=float), (_T, _T))
+        except (_Unknown, ValueError, TypeError, IndexError, RecursionError):
+            return ""
+        if not scores.any():
+            return ""  # there is no mask: it may be over heads, layers or memories, and no position of the stream
+        kept = scores > _NEVER
+        if np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)):
+            return "what follows"
+        empty = ~kept.any(axis=1)
+        if np.any(empty & np.isfinite(scores).any(axis=1)):
+            return "all in an empty row"
+        return "nothing ahead"
+
+    def _value(self, node: ast.expr, depth: int) -> Any:
+        if depth > _DEPTH:
+            raise _Unknown
+        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if handler is None:
+            raise _Unknown
+        return handler(node, depth + 1)
+
+    def _constant(self, node: ast.Constant, depth: int) -> Any:
+        if node.value is None or isinstance(node.value, (int, float)):
+            return node.value
+        raise _Unknown
+
+    def _name(self, node: ast.Name, depth: int) -> Any:
+        """The latest value of a name; where it is made of itself, the one before."""
+        values = self.values.get(node.id, ())
+        at = self._times.get(node.id, len(values)) - 1
+        if at < 0:
+            raise _Unknown
+        self._times[node.id] = at
+        try:
+            return self._value(values[at], depth)
+        finally:
+            self._times[node.id] = at + 1
+
+    def _attribute(self, node: ast.Attribute, depth: int) -> Any:
+        import numpy as np
+
+        if node.attr in ("inf", "Inf") and _name(node.value) in ("torch", "math", "np", "numpy"):
+            return np.inf
+        if node.attr == "min" and isinstance(node.value, ast.Call) and _name(node.value.func) == "finfo":
+            return -1e38
+        if isinstance(node.value, ast.Name) and node.value.id == "self" and self.holder is not None:
+            return self._value(self._held(node.attr), depth)
+        raise _Unknown
+
+    def _held(self, name: str) -> ast.expr:
+        """A buffer of the class."""
+        assert self.holder is not None
+        for call in of_type(self.holder, ast.Call):
+            first = call.args[0] if call.args else None
+            if _name(call.func) == "register_buffer" and isinstance(first, ast.Constant) and first.value == name:
+                return call.args[1]
+        for node in of_type(self.holder, ast.Assign):
+            if any(isinstance(t, ast.Attribute) and t.attr == name for t in node.targets):
+                return node.value
+        raise _Unknown
+
+    def _unaryop(self, node: ast.UnaryOp, depth: int) -> Any:
+        import numpy as np
+
+        value = self._value(node.operand, depth)
+        if isinstance(node.op, ast.USub):
+            return -value
+        if isinstance(node.op, (ast.Invert, ast.Not)):
+            return ~np.asarray(value, dtype=bool)
+        raise _Unknown
+
+    def _binop(self, node: ast.BinOp, depth: int) -> Any:
+        import numpy as np
+
+        if isinstance(node.op, ast.MatMult):
+            return np.zeros((_T, _T))
+        sides = [self._or_nothing(side, depth) for side in (node.left, node.right)]
+        known = [side for side in sides if side is not None]
+        if isinstance(node.op, (ast.Mult, ast.Div)) and len(known) == 1:
+            return known[0]  # a scale
+        if len(known) < 2:
+            raise _Unknown
+        a, b = (np.asarray(side) for side in sides)
+        with np.errstate(all="ignore"):
+            operation = _OPERATIONS.get(type(node.op))
+            if operation is None:
+                raise _Unknown
+            return getattr(np, operation)(a, b)
+
+    def _or_nothing(self, node: ast.expr, depth: int) -> Any:
+        try:
+            return self._value(node, depth)
+        except _Unknown:
+            return None
+
+    def _compare(self, node: ast.Compare, depth: int) -> Any:
+        import numpy as np
+
+        operation = _COMPARISONS.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        if operation is None:
+            raise _Unknown
+        return getattr(np, operation)(self._value(node.left, depth), self._value(node.comparators[0], depth))
+
+    def _subscript(self, node: ast.Subscript, depth: int) -> Any:
+        """`i[:, None]`, `mask[:t, :t]`, `mask[None, None]`."""
+        import numpy as np
+
+        value = np.asarray(self._value(node.value, depth))
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        shape: list[int] = []
+        dims = list(value.shape)
+        for part in parts:
+            if isinstance(part, ast.Constant) and part.value is None:
+                shape.append(1)
+            elif isinstance(part, ast.Constant) and part.value is Ellipsis:
+                shape.extend(dims)
+                dims = []
+            elif isinstance(part, ast.Slice) and part.lower is None and part.step is None and dims:
+                shape.append(dims.pop(0))
+            else:
+                raise _Unknown
+        shape.extend(dims)
+        return value.reshape(shape).reshape([n for i, n in enumerate(shape) if n != 1 or i >= len(shape) - 2])
+
+    def _call(self, node: ast.Call, depth: int) -> Any:
+        import numpy as np
+
+        name = _name(node.func)
+        own = isinstance(node.func, ast.Attribute) and _name(node.func.value) not in ("torch", "F", "np", "math", "nn")
+        if name == "float" and not own and node.args and isinstance(node.args[0], ast.Constant):
+            return float(node.args[0].value)  # type: ignore[arg-type]
+        if name in _PRODUCTS:
+            return np.zeros((_T, _T))
+        operands = [node.func.value, *node.args] if own and isinstance(node.func, ast.Attribute) else list(node.args)
+        options = {k.arg: k.value for k in node.keywords}
+        if name in _SAME and operands:
+            return self._value(operands[0], depth)
+        if name == "arange":
+            return np.arange(_T)
+        if name in ("ones", "zeros", "full", "ones_like", "zeros_like", "full_like", "new_ones", "new_zeros"):
+            fill = options.get("fill_value", operands[-1] if name.startswith("full") else None)
+            number = self._value(fill, depth) if fill is not None else float("ones" in name)
+            return np.full((_T, _T), number)
+        if name in ("tril", "triu", "tril_", "triu_"):
+            diagonal = options.get("diagonal", operands[1] if len(operands) > 1 else ast.Constant(0))
+            value = np.asarray(self._value(operands[0], depth))
+            k = int(self._value(diagonal, depth))
+            keep = (
+                np.tril(np.ones((_T, _T), dtype=bool), k)
+                if name.startswith("tril")
+                else np.triu(np.ones((_T, _T), dtype=bool), k)
+            )
+            return np.where(keep, np.broadcast_to(value, (_T, _T)), np.zeros((), dtype=value.dtype))
+        if name in ("masked_fill", "masked_fill_"):
+            scores, mask = (self._value(o, depth) for o in operands[:2])
+            fill = self._value(operands[2] if len(operands) > 2 else options["value"], depth)
+            return np.where(np.asarray(mask, dtype=bool), fill, scores)
+        if name == "where" and len(operands) == 3:
+            test, one, other = operands[1:2] + operands[:1] + operands[2:] if own else operands
+            return np.where(
+                np.asarray(self._value(test, depth), dtype=bool), self._value(one, depth), self._value(other, depth)
+            )
+        if name in ("logical_not", "logical_and", "logical_or", "bitwise_and", "bitwise_or", "bitwise_not"):
+            return getattr(np, name)(*(np.asarray(self._value(o, depth), dtype=bool) for o in operands))
+        raise _Unknown
+
+
+_OPERATIONS: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.BitAnd: "bitwise_and",
+    ast.BitOr: "bitwise_or",
+    ast.FloorDiv: "floor_divide",
+}
+_COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+}
