@@ -1,26 +1,31 @@
 """What of the script could reach the validation tokens and did not run: a hold says nothing of it.
 
 A block is named here where the configuration does not leave it out, the run did not enter it although it came to its
-door, it uses a name that held validation tokens in that function, and what decides it may come out otherwise at full
-size (`doubt`). Uses that the run has seen elsewhere are passed
+door, what decides it may come out otherwise at full size (`doubt`), and it uses a name that held validation tokens in
+that function, or gives values to what the figures are made of. Uses that the run has seen elsewhere are passed
 over: calls of functions that were given the stream, and what asks for sizes and prints.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from auditor.findings import Location
-from auditor.probe.blocks import Block, Place, blocks, first_line
+from auditor.probe.blocks import FALSE, TRUE, Block, Place, blocks, first_line
 from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Unseen
+from auditor.probe.record.frames import ATTRIBUTE, SCORE
 from auditor.rule import Facts
 from auditor.source import Unit
 
 _SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
 _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
+_MOVES = re.compile(r"\.(backward|grad|step|data|copy_|add_|sub_|mul_)\b|cross_entropy|nll_loss")
+"""What a function does that moves weights, or takes scores."""
 _MOST = 20
 
 
@@ -34,31 +39,159 @@ def unseen(facts: Facts, survey: Survey, changed: Iterable[str]) -> tuple[Unseen
         if unit.tree is not None and unit.language == "python":
             entered = {(line, column) for path, line, column in survey.blocks if path == unit.path}
             if entered:  # a unit that was not even imported has no names
-                found += _of_unit(facts, unit, entered, held, Doubts(unit.tree, chosen))
+                found += _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen)).left_out()
     return tuple(found[:_MOST])
 
 
-def _of_unit(
-    facts: Facts, unit: Unit, entered: set[Place], held: Mapping[tuple[str, int], frozenset[str]], doubts: Doubts
-) -> Iterator[Unseen]:  # fmt: skip
-    assert unit.tree is not None
-    every = blocks(unit.tree)
-    outer = {block.place: block for block in every}
-    given = _given(unit.tree, {line for path, line in held if path == unit.path})
-    everywhere = held.get((unit.path, 0), frozenset())
-    for block in every:
-        if block.is_body or block.place in entered or not _at_the_door(block, outer, entered):
-            continue
-        names = held.get((unit.path, block.function), frozenset()) | everywhere
-        used = sorted({name for node in block.nodes for name in _uses(node, names, given)})
-        if not used or all(isinstance(node, ast.Raise) for node in block.nodes):
-            continue
-        if facts.program.reached(unit, block.place[0]) is False or _decided(facts, unit, block):
-            continue
-        if not doubts.of(_decides(block.test)):
-            continue
-        test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
-        yield Unseen(Location(unit.path, block.place[0], block.place[0], unit.layer), tuple(used), test)
+@dataclass
+class _Unit:
+    """One text and what ran of it."""
+
+    facts: Facts
+    unit: Unit
+    tree: ast.Module
+    entered: set[Place]
+    held: Mapping[tuple[str, int], frozenset[str]]
+    doubts: Doubts
+
+    def __post_init__(self) -> None:
+        self.every = blocks(self.tree)
+        self.outer = {block.place: block for block in self.every}
+        lines = {line for path, line in self.held if path == self.unit.path}
+        self.given = _given(self.tree, lines)
+        self.everywhere = self.held.get((self.unit.path, 0), frozenset())
+        self.functions = {first_line(f): f for f in _functions(self.tree)}
+        self.figures: dict[int, frozenset[str]] = {}
+
+    def left_out(self) -> Iterator[Unseen]:
+        for block in self.every:
+            if block.place in self.entered or not self._at_the_door(block) or not block.nodes:
+                continue
+            if block.place[1] >= TRUE and not self._came_by(block):
+                continue
+            names = self._never_called(block) if block.is_body else self._touches(block)
+            if not names or all(isinstance(node, ast.Raise) for node in block.nodes):
+                continue
+            line = block.place[0]
+            if self.facts.program.reached(self.unit, line) is False or self._decided(block):
+                continue
+            if not block.is_body and not self.doubts.of(_decides(block.test)):
+                continue
+            test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
+            yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test)
+
+    def _at_the_door(self, block: Block) -> bool:
+        """Whether what the block is in was entered: otherwise that is named, or nothing called it."""
+        return block.inside is None or (block.inside in self.entered and block.inside in self.outer)
+
+    def _came_by(self, block: Block) -> bool:
+        """Of the two outcomes of a truth: whether there was one at all."""
+        line, column = block.place
+        other = column - TRUE + FALSE if column < FALSE else column - FALSE + TRUE
+        return (line, other) in self.entered
+
+    def _decided(self, block: Block) -> bool:
+        """Whether a log shows that the branch is not taken."""
+        line = getattr(block.test, "lineno", 0)
+        return any(p.path == self.unit.path and p.line == line for p in self.facts.program.proofs)
+
+    def _never_called(self, block: Block) -> list[str]:
+        """A function that moves weights or takes scores, that the code is known to call, and that nothing called."""
+        function = next((f for line, f in self.functions.items() if f.body[0] is block.nodes[0]), None)
+        if function is None or not function.args.args or function.name in ("forward", "backward", "setup_context"):
+            return []
+        if self.facts.program.reached(self.unit, block.place[0]) is not True:
+            return []
+        return [function.name] if _MOVES.search(ast.unparse(function)) else []
+
+    def _touches(self, block: Block) -> list[str]:
+        """Names of the stream that the block uses, or names that the printed figures are made of that it sets."""
+        held = self.held.get((self.unit.path, block.function), frozenset()) | self.everywhere
+        names = frozenset(n for n in held if n[0] not in ATTRIBUTE + SCORE)
+        attributes = frozenset(n[1:] for n in held if n[0] == ATTRIBUTE)
+        nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
+        used = sorted({name for node in nodes for name in _uses(node, names, attributes, self.given)})
+        return used or sorted(self._set(block, held))
+
+    def _set(self, block: Block, held: frozenset[str]) -> set[str]:
+        """Names of the function's figures that the block gives values; those of the loop that it leaves."""
+        figures = self._figures(block.function, held)
+        if not figures:
+            return set()
+        nodes = block.nodes if block.statement is None else (block.statement,)
+        found = {name for node in nodes for name in _stored(node)} & figures
+        if block.statement is not None and not found:  # an expression of what is printed
+            found = {n.id for n in ast.walk(block.statement) if isinstance(n, ast.Name)} & figures
+        leaves = any(isinstance(part, ast.Break | ast.Continue) for node in block.nodes for part in ast.walk(node))
+        if leaves and not found:
+            found = self._of_loop(block) & figures
+        return found
+
+    def _of_loop(self, block: Block) -> set[str]:
+        """What the innermost loop around the block gives values."""
+        around = [
+            loop for loop in ast.walk(self.functions.get(block.function, self.tree))
+            if isinstance(loop, ast.For | ast.While)
+            and loop.lineno <= block.place[0] <= (loop.end_lineno or loop.lineno)
+        ]  # fmt: skip
+        inner = max(around, key=lambda loop: loop.lineno, default=None)
+        return set() if inner is None else set(_stored(inner))
+
+    def _figures(self, function: int, held: frozenset[str]) -> frozenset[str]:
+        """Names of scores in that function, and what they and what it returns beside them are made of."""
+        known = self.figures.get(function)
+        if known is None:
+            scores = {name[1:] for name in held if name[0] == SCORE}
+            known = self.figures[function] = _made_of(self.functions.get(function, self.tree), scores, self.given)
+        return known
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    """Names that are given values, or whose parts are."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name | ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
+            inner: ast.expr = part
+            while isinstance(inner, ast.Attribute | ast.Subscript):
+                inner = inner.value
+            if isinstance(inner, ast.Name):
+                yield inner.id
+
+
+def _made_of(function: ast.AST, scores: set[str], given: frozenset[str]) -> frozenset[str]:
+    """`scores` and what stands beside them: of a function that holds scores, what it returns and that is made of."""
+    if not scores:
+        return frozenset()
+    wanted = set(scores)
+    assigned: dict[str, set[str]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and node.value is not None:
+            wanted |= _loaded(node.value, given)
+        elif isinstance(node, ast.Assign | ast.AugAssign) and node.value is not None:
+            for name in _stored(node):
+                assigned.setdefault(name, set()).update(_loaded(node.value, given))
+    waiting = list(wanted)
+    while waiting:
+        for name in assigned.get(waiting.pop(), ()):
+            if name not in wanted:
+                wanted.add(name)
+                waiting.append(name)
+    return frozenset(wanted & (set(assigned) | scores))
+
+
+def _loaded(node: ast.AST, given: frozenset[str]) -> set[str]:
+    """Names that a value is made of; what functions are given that have the stream is no part of a figure."""
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name in given:
+            return set()
+    found = {node.id} if isinstance(node, ast.Name) else set()
+    for child in ast.iter_child_nodes(node):
+        found |= _loaded(child, given)
+    return found
 
 
 def _decides(test: ast.AST | None) -> ast.AST | None:
@@ -66,17 +199,6 @@ def _decides(test: ast.AST | None) -> ast.AST | None:
     if isinstance(test, ast.BoolOp):
         return ast.Tuple(test.values[:-1], ast.Load())
     return test.test if isinstance(test, ast.IfExp) else test
-
-
-def _at_the_door(block: Block, outer: Mapping[Place, Block], entered: set[Place]) -> bool:
-    """Whether what the block is in was entered: otherwise that is named, or nothing called it."""
-    return block.inside is None or (block.inside in entered and block.inside in outer)
-
-
-def _decided(facts: Facts, unit: Unit, block: Block) -> bool:
-    """Whether a log shows that the branch is not taken."""
-    line = getattr(block.test, "lineno", 0)
-    return any(p.path == unit.path and p.line == line for p in facts.program.proofs)
 
 
 def _given(tree: ast.Module, lines: set[int]) -> frozenset[str]:
@@ -92,7 +214,9 @@ def _is_a_part(node: ast.Assign, names: frozenset[str]) -> bool:
     return targets and isinstance(value, ast.Name)
 
 
-def _uses(node: ast.AST, names: frozenset[str], given: frozenset[str]) -> Iterator[str]:
+def _uses(
+    node: ast.AST, names: frozenset[str], attributes: frozenset[str], given: frozenset[str]
+) -> Iterator[str]:  # fmt: skip
     """Names of the stream that are used otherwise than as the run has seen."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
         return
@@ -106,5 +230,7 @@ def _uses(node: ast.AST, names: frozenset[str], given: frozenset[str]) -> Iterat
             return
     if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):
         yield node.id
+    if isinstance(node, ast.Attribute) and node.attr in attributes and isinstance(node.ctx, ast.Load):
+        yield node.attr
     for child in ast.iter_child_nodes(node):
-        yield from _uses(child, names, given)
+        yield from _uses(child, names, attributes, given)

@@ -1,7 +1,8 @@
 """Whether a test can come out otherwise at full size: it rests on what the probe chose, counts, clocks and the like.
 
 A test that is made of settings and literals comes out the same, since the settings are as submitted. What its names
-were given is followed through assignments, parameters and what functions of the script return, a few steps far.
+were given is followed through assignments, parameters and what functions of the script return, a few steps far. A size
+that is held against a number of some size may come out otherwise, since all sizes are small here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ _PLAIN = frozenset({
     "tuple", "list", "sorted", "dict", "parse_args", "numel", "size", "dim", "items", "keys", "values", "range", "zip",
     "enumerate", "is_initialized", "is_available", "get_rank", "get_world_size",
 })  # fmt: skip
+_SIZES = frozenset({"len", "numel", "size", "shape", "nbytes", "dim", "element_size", "__len__"})
+_WORLD = frozenset({"sys", "os", "platform", "socket", "gc", "inspect", "resource", "psutil", "threading", "builtins"})
+"""Modules whose attributes tell of the machine and the process."""
+_SAME = frozenset({"environ", "path", "sep", "linesep", "devnull", "stdout", "stderr", "maxsize", "float_info"})
+_OF_THE_PROBE = frozenset({"modules", "builtins", "__builtins__", "__file__", "argv", "is_cuda", "is_cpu", "is_meta"})
+_LARGE = 48
 _STEPS = 4
 
 
@@ -48,8 +55,12 @@ class Doubts:
                 self._calls.setdefault(_called(node), []).append(node)
 
     def _note(self, target: ast.expr, value: ast.expr) -> None:
+        used = {part.id if isinstance(part, ast.Name) else part.attr for part in ast.walk(value)
+                if isinstance(part, ast.Name | ast.Attribute)}  # fmt: skip
         for name in _names(target):
             self._given.setdefault(name, []).append(value)
+            if name in used and any(isinstance(part, ast.BinOp) for part in ast.walk(value)):
+                self._counted.add(name)  # `n = n + 1`
 
     def of(self, test: ast.AST | None) -> bool:
         """Whether it may come out otherwise. What has no test (a handler of exceptions) may."""
@@ -71,12 +82,51 @@ class Doubts:
             if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
                 return self._name(str(node.args[1].value), left, seen)
             return any(self._expression(part, left, seen) for part in (node.func, *node.args))
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            return self._name(node.id if isinstance(node, ast.Name) else node.attr, left, seen)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            return self._name(node.id, left, seen)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            return self._attribute(node, left, seen)
+        if isinstance(node, ast.Compare | ast.BinOp) and self._measured(node, left, seen):
+            return True
         return any(self._expression(child, left, seen) for child in ast.iter_child_nodes(node))
 
+    def _attribute(self, node: ast.Attribute, left: int, seen: frozenset[str]) -> bool:
+        owner = node.value
+        if isinstance(owner, ast.Name):
+            if owner.id in _WORLD and node.attr not in _SAME:
+                return True
+        elif self._expression(owner, left, seen):
+            return True
+        return self._name(node.attr, left, seen)
+
+    def _measured(self, node: ast.Compare | ast.BinOp, left: int, seen: frozenset[str]) -> bool:
+        """Whether a size is held against a number that sizes here do not come to, or counted in such numbers."""
+        if isinstance(node, ast.BinOp):
+            if not isinstance(node.op, ast.FloorDiv):
+                return False
+            sides = [node.left, node.right]
+        else:
+            sides = [node.left, *node.comparators]
+        sizes = [self._mentions(side, left, seen, sizes=True) for side in sides]
+        others = [side for side, is_size in zip(sides, sizes, strict=True) if not is_size]
+        return any(sizes) and any(self._mentions(side, left, seen, sizes=False) for side in others)
+
+    def _mentions(self, node: ast.AST, left: int, seen: frozenset[str], *, sizes: bool) -> bool:
+        """A size of something, or a number that is large."""
+        for part in ast.walk(node):
+            name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
+            if sizes and name in _SIZES:
+                return True
+            if not sizes and isinstance(part, ast.Constant) and _is_large(part.value):
+                return True
+            if name and left and name not in seen:
+                values = self._given.get(name, ())[:12]
+                if any(self._mentions(value, left - 1, seen | {name}, sizes=sizes) for value in values):
+                    return True
+        return False
+
     def _name(self, name: str, left: int, seen: frozenset[str]) -> bool:
-        if name in self._counted or name.lower() in self.chosen or name in ("modules", "builtins", "__builtins__"):
+        if name in self._counted or name.lower() in self.chosen or name in _OF_THE_PROBE:
             return True
         if not left or name in seen:
             return False
@@ -101,6 +151,12 @@ def _names(target: ast.expr) -> Iterator[str]:
     for part in ast.walk(target):
         if isinstance(part, ast.Name | ast.Attribute) and isinstance(part.ctx, ast.Store):
             yield part.id if isinstance(part, ast.Name) else part.attr
+
+
+def _is_large(value: object) -> bool:
+    if isinstance(value, str):
+        return value.isdecimal() and len(value) < 20 and int(value) >= _LARGE
+    return isinstance(value, int | float) and value >= _LARGE
 
 
 def _called(call: ast.Call) -> str:

@@ -32,12 +32,18 @@ _FLOATS = frozenset([float, np.float64, np.float32])
 
 
 class Hooks:
-    """The builtin that the script's arithmetic goes through. `e`: told of each block that is entered."""
+    """The builtin that the script's arithmetic goes through.
+
+    `e`: told of each block that is entered; `t`: given each truth that is used as a number, and gives it back.
+    """
 
     slice = slice
 
-    def __init__(self, mirrors: Mirrors, arrays: Arrays, e: Callable[[int], None] = lambda number: None) -> None:
-        self.e = e
+    def __init__(
+        self, mirrors: Mirrors, arrays: Arrays, e: Callable[[int], None] = lambda number: None,
+        t: Callable[[int, Any], Any] = lambda number, value: value,
+    ) -> None:  # fmt: skip
+        self.e, self.t = e, t
         self.mirrors, self.arrays, self._numbers = mirrors, arrays, mirrors.numbers
 
     def b(self, sign: str, left: Any, right: Any) -> Any:

@@ -40,7 +40,10 @@ class Recorder:
         self.mode = Recording(self.tape, self._site, frozenset(whole))
 
     def start(self) -> None:
-        told = {"e": self.seen.e} if self.seen is not None else {}
+        told = {}
+        if self.seen is not None:
+            self.seen.is_score = lambda value: self.mode.mirrors.get(value) is not None
+            told = {"e": self.seen.e, "t": self.seen.t}
         setattr(builtins, self._hook_name, Hooks(self.mode.mirrors, self.mode.arrays, **told))
         self._hook = register_optimizer_step_post_hook(self._stepped)
         self._watch_backward()

@@ -24,7 +24,7 @@ _FRAMES = {
     "line": _LINES,
     "exchange": _EXCHANGED,
     "whole": _WHOLE,
-    "blocks": 10,
+    "blocks": 12,
     "holders": 1,
     "end": 1,
 }

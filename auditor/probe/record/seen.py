@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -10,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from auditor.probe.record.frames import pack
+from auditor.probe.record.frames import ATTRIBUTE, SCORE, pack
 
 _GRAM = 16  # tokens by which a value is known for a part of the stream
-_NAMES, _MOST = 400, 20_000  # names of one frame that are looked at, blocks of one script
+_NAMES, _MOST = 400, 60_000  # names of one frame that are looked at, blocks of one script
+_PARTS = 8  # of a container that are looked at
+_SHARDS = re.compile(r"val[\w*-]*(\.bin|\*)$")  # a string that names shards to validate on
 Place = tuple[str, int, int]  # path, line, column
 
 
@@ -27,6 +31,7 @@ class Seen:
         self._places: list[Place] = []
         self._entered = bytearray(_MOST)
         self._holders: dict[tuple[str, int], set[str]] = {}
+        self.is_score: Callable[[object], bool] = lambda value: False
 
     def numbered(self, path: str, places: list[tuple[int, int]]) -> int:
         """Number of the first of these blocks."""
@@ -43,8 +48,17 @@ class Seen:
         if number < _MOST:
             self._entered[number] = 1
 
+    def t(self, number: int, value: Any) -> Any:
+        """A truth that is used as a number: which of both it is. Of many at once it is both."""
+        if number + 1 < _MOST:
+            if isinstance(value, (bool, int, float, np.bool_, np.number)):
+                self._entered[number if value else number + 1] = 1
+            else:
+                self._entered[number] = self._entered[number + 1] = 1
+        return value
+
     def look(self) -> None:
-        """Notes which names of the functions at work hold validation tokens."""
+        """Notes which names of the functions at work hold validation tokens, and which hold scores."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             path = frame.f_code.co_filename
@@ -61,18 +75,32 @@ class Seen:
     def _note(self, where: tuple[str, int], names: dict[str, Any]) -> None:
         held = self._holders.setdefault(where, set())
         for name, value in list(names.items())[:_NAMES]:
-            if name not in held and (self._holds(value) or self._within(value)):
+            if name in held:
+                continue
+            if self._holds(value) or any(self._holds(part) for part in _parts(value)):
                 held.add(name)
+                continue
+            within = list(self._within(value))
+            if within:
+                held.add(name)
+                self._holders.setdefault((where[0], 0), set()).update(ATTRIBUTE + inner for inner in within)
+            if self.is_score(value):
+                held.add(SCORE + name)
 
-    def _within(self, value: Any) -> bool:
-        """An object of the submission's own that has the stream among its attributes."""
-        inner = getattr(value, "__dict__", None) if not isinstance(value, type) else None
-        if type(inner) is not dict or len(inner) > 100:
-            return False
-        return any(self._holds(v) for v in list(inner.values()))
+    def _within(self, value: Any) -> Iterator[str]:
+        """Attributes of an object of the submission's own that have the stream."""
+        kind = type(value)
+        for inner in (getattr(value, "__dict__", None), vars(kind) if kind.__module__ == "__main__" else None):
+            if inner is None or len(inner) > 200 or isinstance(value, type):
+                continue
+            for name, held in list(inner.items()):
+                if self._holds(held) or any(self._holds(part) for part in _parts(held)):
+                    yield name
 
     def _holds(self, value: Any) -> bool:
         kind = type(value)
+        if kind is str:
+            return len(value) < 1000 and _SHARDS.search(value) is not None
         if issubclass(kind, Tensor):
             if value.is_floating_point() or value.numel() < _GRAM or value.is_complex():
                 return False
@@ -96,3 +124,10 @@ class Seen:
         sent = [pack("blocks", entered[i : i + 5000]) for i in range(0, max(1, len(entered)), 5000)]
         holders = [[path, line, sorted(names)[:_NAMES]] for (path, line), names in self._holders.items() if names]
         return [*sent, pack("holders", holders[:5000])]
+
+
+def _parts(value: Any) -> list[Any]:
+    """The first parts of a container."""
+    if type(value) in (list, tuple):
+        return list(value[:_PARTS])
+    return list(value.values())[:_PARTS] if type(value) is dict else []
