@@ -15,7 +15,7 @@ Place = tuple[int, int]  # line and column; the column of what is no statement h
 EXPRESSION, TRUE, FALSE = 1 << 20, 1 << 21, 1 << 22
 _COMPILERS = ("jit", "triton", "numba")
 _NUMBERS = frozenset({"float", "int", "range", "round", "tensor", "full", "min", "max", "pow", "get", "sum"})
-_LEAST_DIVISOR = 64  # `n // 1000` is a truth about n as `n > 1000` is; `n // 2` is arithmetic
+_LEAST = 64  # `n // 1000` and `min(n, 1000)` are truths about n as `n > 1000` is; `n // 2` is arithmetic
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -167,9 +167,10 @@ def truths(tree: ast.Module) -> frozenset[str]:
 def is_number(node: ast.AST, name: str, child: ast.AST, names: frozenset[str]) -> bool:
     """Whether `child` is a truth that `node` computes with, looks up by or counts to."""
     if isinstance(child, ast.BinOp) and isinstance(child.op, ast.FloorDiv):
-        divisor = child.right
-        large = isinstance(divisor, ast.Constant) and isinstance(divisor.value, int) and divisor.value >= _LEAST_DIVISOR
+        large = _is_large(child.right)
         return large and isinstance(node, ast.BinOp | ast.Call | ast.Subscript | ast.Slice | ast.Assign)
+    if isinstance(child, ast.Call) and bound(child) is not None:
+        return isinstance(child.func, ast.Name)
     if not _is_truth(child, names):
         return False
     if isinstance(node, ast.Subscript):
@@ -178,6 +179,18 @@ def is_number(node: ast.AST, name: str, child: ast.AST, names: frozenset[str]) -
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         return name == "args" and called in _NUMBERS
     return isinstance(node, ast.BinOp | ast.Slice)
+
+
+def bound(call: ast.Call) -> ast.Constant | None:
+    """The number that `min` or `max` holds a value to."""
+    if not isinstance(call.func, ast.Name) or call.func.id not in ("min", "max") or len(call.args) != 2:
+        return None
+    numbers = [a for a in call.args if isinstance(a, ast.Constant) and _is_large(a)]
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _is_large(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value >= _LEAST
 
 
 def _is_truth(node: ast.AST, names: frozenset[str]) -> bool:
@@ -198,7 +211,8 @@ def is_compiled(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 class Mark(ast.NodeTransformer):
     """Puts a call of `hook`.e(number) at the beginning of every block; `places` are theirs by number from `first`.
 
-    Around a truth that is used as a number goes `hook`.t(number, it): the two outcomes have following numbers.
+    Around a truth that is used as a number goes `hook`.t(number, it): the two outcomes have following numbers. Of what
+    is held to a number that is whether it is that number.
     """
 
     def __init__(self, hook: str, first: int = 0) -> None:
@@ -246,7 +260,10 @@ class Mark(ast.NodeTransformer):
             self.places.append((child.lineno, child.col_offset + FALSE))
             assert isinstance(call.func, ast.Attribute)
             call.func.attr = "t"
+            limit = bound(child) if isinstance(child, ast.Call) else None
             call.args.append(self.visit(child))
+            if limit is not None:
+                call.args.append(ast.copy_location(ast.Constant(limit.value), child))
             return call
         return self.visit(child)
 

@@ -81,6 +81,8 @@ class Doubts:
                 return True
             if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
                 return self._name(str(node.args[1].value), left, seen)
+            if name in ("min", "max") and self._measured(node, left, seen):
+                return True
             return any(self._expression(part, left, seen) for part in (node.func, *node.args))
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             return self._name(node.id, left, seen)
@@ -99,14 +101,14 @@ class Doubts:
             return True
         return self._name(node.attr, left, seen)
 
-    def _measured(self, node: ast.Compare | ast.BinOp, left: int, seen: frozenset[str]) -> bool:
+    def _measured(self, node: ast.Compare | ast.BinOp | ast.Call, left: int, seen: frozenset[str]) -> bool:
         """Whether a size is held against a number that sizes here do not come to, or counted in such numbers."""
         if isinstance(node, ast.BinOp):
             if not isinstance(node.op, ast.FloorDiv):
                 return False
             sides = [node.left, node.right]
         else:
-            sides = [node.left, *node.comparators]
+            sides = list(node.args) if isinstance(node, ast.Call) else [node.left, *node.comparators]
         sizes = [self._mentions(side, left, seen, sizes=True) for side in sides]
         others = [side for side, is_size in zip(sides, sizes, strict=True) if not is_size]
         return any(sizes) and any(self._mentions(side, left, seen, sizes=False) for side in others)

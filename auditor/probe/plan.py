@@ -20,6 +20,7 @@ _SIDECARS = re.compile(r"fineweb_val_bytes")
 
 
 _GROUP = frozenset({"WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"})
+_NO_LIMIT = re.compile(r"wallclock\w*\s*(>|<=)\s*0|if [\w.]*wallclock\w* (else|and|is)|wallclock\w* is not None")
 _SHORT_STREAM = 1537  # tokens
 _LARGE_VOCABULARY = 4000  # a row of logits costs as much as the model: fewer windows see each token
 _ELSEWHERE = ("/content", "/data", "/dev/shm", "/home", "/kaggle", "/mnt", "/root", "/tmp", "/workspace")
@@ -123,6 +124,8 @@ def _settings(
         new: Scalar = shrunk(key, value, own, plan.scale)
         if new is None:
             new = shrunk_list(key, value, own, plan.scale)
+        if new == 0 and key == "MAX_WALLCLOCK_SECONDS" and not _unlimited(facts):
+            new = 1
         if new is None:
             continue
         if switch.kind == "constant":
@@ -141,6 +144,11 @@ def _settings(
         changed = [c for c in changed if c.name != name]
         changed.append(Shrunk(name, str(values.get(name.upper(), "")), text, why))
     return environment, constants, changed
+
+
+def _unlimited(facts: Facts) -> bool:
+    """Whether the code takes 0 seconds for no limit; otherwise it would not train at all."""
+    return any(_NO_LIMIT.search(unit.text) for unit in facts.sources.units)
 
 
 def _branches(facts: Facts) -> dict[str, bool]:

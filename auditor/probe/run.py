@@ -26,6 +26,7 @@ from auditor.program.evasion import evasions
 from auditor.rule import Facts
 
 Progress = Callable[[str], None]
+_FLIPS = (Kind.FUTURE_FLIP, Kind.TARGET_FLIP)
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OF_WHAT_RAN = frozenset({Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.EXCHANGE, Kind.SCORE_COUNT, Kind.REPORTED_NUMBER})
@@ -109,11 +110,10 @@ class _Series:
             )  # fmt: skip
             if survey.fault:
                 return self._failed(survey.fault)
-            requests, exchanges = self._others(survey, sites)
+            requests = self._others(survey, sites)
             measured = self._measured(requests)
-            if exchanges or isinstance(measured, str) or _moved(measured):
-                self._run("null", self.streams.base, exchanges=exchanges)
-                measured = self._measured(requests)
+            if isinstance(measured, str) or _moved(measured):
+                measured = self._controlled(requests)
         except ValueError as error:
             return self._failed(str(error))
         if isinstance(measured, str):
@@ -134,16 +134,28 @@ class _Series:
         absent = self.settled.run.account.absent
         return Probe("failed", reason, self.runner.isolation, self.settled.attempts, absent=absent)
 
-    def _others(
-        self, survey: Survey, sites: tuple[Site, ...]
-    ) -> tuple[list[Request], tuple[Exchange, ...]]:  # fmt: skip
-        """The runs that are compared with the base; what is to be tried by exchange in the null run."""
+    def _controlled(self, requests: list[Request]) -> Measured | str:
+        """Something changed: the base again tells it from noise, and it has to change with other tokens as well."""
+        self._run("null", self.streams.base)
+        if "target" not in self.runs:
+            self._run("target", self.streams.target)
+        measured = self._measured(requests)
+        if self.streams.again is not None and not isinstance(measured, str) and _once(measured):
+            self._run("again", self.streams.again)
+            measured = self._measured(requests)
+        return measured
+
+    def _others(self, survey: Survey, sites: tuple[Site, ...]) -> list[Request]:
+        """The runs that are compared with the base, and what is tried by exchange in the last of them.
+
+        Tokens are exchanged before the first that the future run has changed: up to there it is the base run.
+        """
         places = {place.position: place for place in survey.places}
         wanted = {site: places[site.position] for site in sites if site.position in places}
         computed = bool(survey.further)
-        self._run("future", self.streams.future)
         row = next((place.row for site, place in wanted.items() if site.position == self.streams.Q), None)
-        self._run("target", self.streams.target, rows=(row,) if computed and row is not None else ())
+        if computed:
+            self._run("target", self.streams.target, rows=(row,) if row is not None else ())
         exchanges, requests = [], []
         for site in sites if computed else ():
             place = wanted.get(site)
@@ -154,7 +166,8 @@ class _Series:
             chosen = self._chosen(site, place)
             exchanges.append(self._exchange(site, place, chosen))
             requests.append(self._request(site, chosen))
-        return requests, tuple(exchanges)
+        self._run("future", self.streams.future, exchanges=tuple(exchanges))
+        return requests
 
     def _chosen(self, site: Site, place: Place) -> dict[int, Chosen]:
         pieces = self.settled.workspace.pieces()
@@ -203,7 +216,7 @@ class _Series:
     @property
     def _stream(self) -> Stream:
         s = self.streams
-        return Stream(s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary)
+        return Stream(s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary, s.again)
 
 
 def _doubted(found: Measurement, evasion: Evasion) -> Measurement:
@@ -231,9 +244,14 @@ def _moved(measured: Measured) -> bool:
 
     Runs on streams that differ from some position on are a control of their own where nothing before it changed.
     """
-    return any(m.noise != 0.0 for m in measured.measurements if m.kind is Kind.DETERMINISM) or any(
-        m.holds is not Holds.YES for m in measured.measurements if m.kind in (Kind.FUTURE_FLIP, Kind.TARGET_FLIP)
+    return any(m.noise for m in measured.measurements if m.kind is Kind.DETERMINISM) or any(
+        m.changed for m in measured.measurements if m.kind in _FLIPS
     )
+
+
+def _once(measured: Measured) -> bool:
+    """Whether a flip changed scores that no other flip has changed yet."""
+    return any(m.changed and m.holds is Holds.UNKNOWN for m in measured.measurements if m.kind in _FLIPS)
 
 
 def _claimed(facts: Facts) -> Claim:

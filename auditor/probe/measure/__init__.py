@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
 from auditor.probe.measure.exchange import Asked, Tried, exchange, place_of
-from auditor.probe.measure.flips import Flip, determinism, flipped, trained
+from auditor.probe.measure.flips import Flip, determinism, flipped, repeated, selected, trained
 from auditor.probe.measure.runs import Claim, Read, Runs, Stream
 from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import Recording
@@ -17,7 +17,7 @@ __all__ = ["Claim", "Measured", "Request", "Runs", "Stream", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Tokens that forks of the null run were to try at a position, and why each; or why none could be."""
+    """Tokens that forks of the future run were to try at a position, and why each; or why none could be."""
 
     position: int
     chosen: Mapping[int, Chosen] = field(default_factory=dict)
@@ -42,9 +42,12 @@ def measure(runs: Runs, stream: Stream, claim: Claim, requests: Sequence[Request
     control, noise = determinism(base, null, _why(runs, "null"))
     if noise is None:
         control, noise = _implied(runs, base, stream, label, control)
+    future = _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise)
+    target = _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise)
+    again = _again(runs, base, stream, label, noise)
     measurements: tuple[Measurement, ...] = (
-        trained(base, _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise), stream.P, stream.Q),
-        _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise),
+        selected(base, trained(base, repeated(future, (target if runs.target else None, again)), stream.P, stream.Q)),
+        repeated(target, (future, again)) if runs.target else repeated(target, (again,)),
         score_count(base),
         reported_number(base),
         normalization(base),
@@ -79,7 +82,8 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
     if place is None or request.missing:
         why = request.missing or f"the score of position {request.position:,} is not known for certain"
         return Asked(request.position, chosen, (), pieces, {}, request.whole, why)
-    sent = runs.null.exchanged if runs.null else ()
+    run = next((r for r in (runs.future, runs.null) if r is not None and r.exchanged), None)
+    sent = run.exchanged if run else ()
     tried = {
         e.token: Tried(e.token, e.target, e.loss, e.score * place.factor)
         for e in sent
@@ -90,7 +94,7 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
         other = place_of(Read(runs.target, stream.target, label, None, base), request.position)
         if other is not None:
             known[int(stream.target[request.position])] = other.score
-    missing = "" if tried or runs.null else _why(runs, "null")
+    missing = "" if tried or runs.future else _why(runs, "future")
     return Asked(request.position, chosen, tuple(tried.values()), pieces, known, request.whole, missing)
 
 
@@ -109,6 +113,9 @@ def _assumed(found: Measurement, printed: str) -> Measurement:
 
 
 def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise: float | None) -> Measurement:
+    if kind is Kind.TARGET_FLIP and runs.target is None and runs.future is not None and "target" not in runs.missing:
+        # The first token that the other run has changed is one that is predicted without it as well.
+        return flipped(base, Flip(kind, Read(runs.future, stream.future, label, None, base), stream.P, stream.P), noise)
     recording: Recording | None = runs.future if kind is Kind.FUTURE_FLIP else runs.target
     name = "future" if kind is Kind.FUTURE_FLIP else "target"
     first = stream.P if kind is Kind.FUTURE_FLIP else stream.Q
@@ -117,6 +124,14 @@ def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise:
     tokens = stream.future if kind is Kind.FUTURE_FLIP else stream.target
     last = len(stream.base) if kind is Kind.FUTURE_FLIP else first
     return flipped(base, Flip(kind, Read(recording, tokens, label, None, base), first, last), noise)
+
+
+def _again(runs: Runs, base: Read, stream: Stream, label: str, noise: float | None) -> Measurement | None:
+    """The future flip with other tokens once more, None where it was not run."""
+    if runs.again is None or stream.again is None:
+        return None
+    read = Read(runs.again, stream.again, label, None, base)
+    return flipped(base, Flip(Kind.FUTURE_FLIP, read, stream.P, len(stream.base)), noise)
 
 
 def _why(runs: Runs, name: str) -> str:

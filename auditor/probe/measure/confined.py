@@ -23,7 +23,7 @@ from auditor.probe.record.frames import pack, unpack
 from auditor.probe.record.recording import read
 
 TARGET = "auditor.probe.measure.confined:perform"
-_RUNS = ("base", "null", "future", "target")
+_RUNS = ("base", "null", "future", "target", "again")
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
 
@@ -105,9 +105,8 @@ def _asked(
     arrays: dict[str, NDArray[Any]] = {}
     if stream is not None:
         header["stream"] = [stream.P, stream.Q, stream.vocabulary]
-        arrays = {n: getattr(stream, n).astype("<i8") for n in ("base", "future", "target")}
-        if stream.bytes_ is not None:
-            arrays["bytes_"] = stream.bytes_.astype("<i8")
+        given = ((name, getattr(stream, name)) for name in ("base", "future", "target", "bytes_", "again"))
+        arrays = {name: values.astype("<i8") for name, values in given if values is not None}
     head = pack("measure", header, arrays)
     frames = [frame for name in runs for frame in runs[name]]
     answer = call(b"".join([len(head).to_bytes(8, "little"), head, *frames]))
@@ -148,7 +147,9 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
         held = next((values for row, values in base.whole if row == given["row"]), None)
         return {"values": None if held is None else [float(v) if np.isfinite(v) else None for v in held]}
     p, q, vocabulary = given["stream"]
-    stream = Stream(arrays["base"], arrays["future"], arrays["target"], p, q, arrays.get("bytes_"), vocabulary)
+    stream = Stream(
+        arrays["base"], arrays["future"], arrays["target"], p, q, arrays.get("bytes_"), vocabulary, arrays.get("again")
+    )  # fmt: skip
     if given["what"] == "survey":
         found = Read(base, stream.base, claim.label, stream.bytes_)
         places = [place for at in given["positions"] if (place := place_of(found, at)) is not None]

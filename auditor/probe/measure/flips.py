@@ -70,6 +70,18 @@ def determinism(
     return found, noise
 
 
+def repeated(found: Measurement, others: tuple[Measurement | None, ...]) -> Measurement:
+    """A flip that changed scores has to do so with other tokens as well, in another run, before it is a witness."""
+    if found.holds is not Holds.NO:
+        return found
+    shown = [other for other in others if other is not None and other.flipped is not None]
+    if any(other.holds is Holds.NO for other in shown):
+        return replace(found, reason=f"{found.reason}; with other tokens again")
+    held = any(other.holds is Holds.YES for other in shown)
+    why = "with other tokens nothing changed" if held else "no run with other tokens could repeat it"
+    return replace(found, holds=Holds.UNKNOWN, reason=f"{found.reason}; but {why}", witnesses=())
+
+
 def trained(base: Read, found: Measurement, first: int, alone: int) -> Measurement:
     """A future flip from `first` on that holds, where the weights were moved by positions before they were scored.
 
@@ -81,6 +93,17 @@ def trained(base: Read, found: Measurement, first: int, alone: int) -> Measureme
         return found
     reason = f"{len(early):,} positions were in batches that moved the weights before they were scored, none of them"
     return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} flipped; {found.reason}")
+
+
+def selected(base: Read, found: Measurement) -> Measurement:
+    """A flip that holds, where something had been chosen by scores of later positions: it may choose the same again."""
+    if found.holds is not Holds.YES:
+        return found
+    last = base.chosen_by()
+    if last is None:
+        return found
+    reason = f"something was chosen by scores up to position {last:,} before earlier ones were scored"
+    return replace(found, holds=Holds.UNKNOWN, reason=f"{reason}, which a flip need not change; {found.reason}")
 
 
 def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:

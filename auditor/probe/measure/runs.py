@@ -17,6 +17,7 @@ from auditor.probe.record import Recording
 Ints = NDArray[np.int64]
 _MOSTLY = 0.75  # of a batch: texts to train on share a phrase with the stream, never most of what they are
 _OF_THE_STREAM = 0.25  # of a batch: the rest of one that trains on the stream may be padding
+_COMPARISONS = 200  # numbers that are looked at
 _FORWARD = ("forward", "_forward", "__call__", "<lambda>", "loss", "compute_loss")
 
 
@@ -29,6 +30,7 @@ class Runs:
     future: Recording | None = None
     target: Recording | None = None
     missing: dict[str, str] = field(default_factory=dict)
+    again: Recording | None = None  # on a stream that is another `future`
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Stream:
     Q: int
     bytes_: NDArray[Any] | None
     vocabulary: int
+    again: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,31 @@ class Read:
         at = self.position[scores.row]
         early = (at >= 0) & self.sure[scores.row] & (first[np.maximum(at, 0)] < self.sequence[scores.row])
         return np.unique(at[early])
+
+    def chosen_by(self) -> int | None:
+        """The last position of a sum of scores that something was chosen by before an earlier position was scored.
+
+        None where there is none. A chunk's scores that decide what is done after it are none of these.
+        """
+        scores = self.scores
+        if scores is None:
+            return None
+        placed = self.position[scores.row]
+        nodes, first = np.unique(self.recording.compared["node"], return_index=True)
+        for node, i in list(zip(nodes.tolist(), first.tolist(), strict=True))[:_COMPARISONS]:
+            sequence = int(self.recording.compared["sequence"][i])
+            later = placed[self.sequence[scores.row] > sequence]
+            later = later[later >= 0]
+            if not len(later):
+                continue
+            expanded = self.graph.expand(node, 1.0)
+            if expanded is None:
+                continue
+            rows = expanded.row[~self.grad[expanded.row]]
+            last = int(self.position[rows].max(initial=-1))
+            if last > int(later.min()):
+                return last
+        return None
 
     def trained_after(self, first: int, last: int) -> int | None:
         """When the weights had first been moved by targets at positions first..last of the stream; None: never.

@@ -35,6 +35,7 @@ _PLUS = _names("add __add__ __radd__ add_ __iadd__")
 _MINUS = _names("sub subtract __sub__ sub_ __isub__")
 FEW = 64  # figures that are kept, or cross between torch and Python, in one tensor
 IN_PLACE = _names("add_ __iadd__ sub_ __isub__")
+_CHOICES = _names("lt gt le ge __lt__ __gt__ __le__ __ge__ less greater less_equal greater_equal argmin argmax argsort")
 _RESET = _names("zero_ fill_")
 _INTO = _names("__setitem__ index_put_ index_copy_ scatter_ masked_scatter_ index_add_ scatter_add_ copy_")
 
@@ -68,7 +69,9 @@ class Follower:
         """`before`: value of the first operand before an operation in place, where it had no mirror."""
         kwargs = kwargs or {}
         first = args[0] if args else next(iter(kwargs.values()), None)
-        if name in _INTO:
+        if name in _CHOICES:
+            self.mirrors.compared(operands(args, kwargs))
+        elif name in _INTO:
             self._into(name, args)
         elif name in _RESET:
             self.mirrors.put(first, None)

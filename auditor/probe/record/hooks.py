@@ -28,6 +28,13 @@ _IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
     "/": operator.itruediv,
     "**": operator.ipow,
 }
+_ORDERS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
+_FEW = 64  # values that are chosen from
 _FLOATS = frozenset([float, np.float64, np.float32])
 
 
@@ -41,7 +48,7 @@ class Hooks:
 
     def __init__(
         self, mirrors: Mirrors, arrays: Arrays, e: Callable[[int], None] = lambda number: None,
-        t: Callable[[int, Any], Any] = lambda number, value: value,
+        t: Callable[..., Any] = lambda number, value, bound=None: value,
     ) -> None:  # fmt: skip
         self.e, self.t = e, t
         self.mirrors, self.arrays, self._numbers = mirrors, arrays, mirrors.numbers
@@ -65,6 +72,20 @@ class Hooks:
         elif kind is np.ndarray and self.arrays.of:
             self._look(sign, (left, right), out)
         return out
+
+    def o(self, sign: str, left: Any, right: Any) -> Any:
+        """`x < y`."""
+        if self._numbers and (id(left) in self._numbers or id(right) in self._numbers):
+            self.mirrors.compared((left, right))
+        return _ORDERS[sign](left, right)
+
+    def c(self, function: Any, *args: Any, **options: Any) -> Any:
+        """`min`, `max` and `sorted`."""
+        if self._numbers:
+            values = args[0] if len(args) == 1 else args
+            if type(values) in (list, tuple) and len(values) <= _FEW:
+                self.mirrors.compared([part for v in values for part in (v if type(v) in (list, tuple) else (v,))])
+        return function(*args, **options)
 
     def u(self, value: Any) -> Any:
         """`-x`."""

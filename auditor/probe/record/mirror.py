@@ -9,6 +9,7 @@ themselves are written down when they are summed. What cannot be followed loses 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +71,13 @@ class Mirrors:
         if isinstance(value, float | np.floating) and value == value and len(self.numbers) < 2_000_000:
             self.numbers[id(value)] = (value, scalar)
             self.tape.exit(scalar.node, scalar.factor, float(value))
+
+    def compared(self, values: Iterable[Any]) -> None:
+        """Something is chosen by these, of which some are sums of scores."""
+        for value in values:
+            found = self.of.get(id(value)) if isinstance(value, Tensor) else self.numbers.get(id(value))
+            if found is not None and isinstance(found[1], Scalar):
+                self.tape.compared(found[1].node)
 
     def scalar(self, tensor: Any, mirror: Mirror | Scalar, site: int) -> Scalar | None:
         """What one number holds: a Mirror of one element becomes a leaf."""

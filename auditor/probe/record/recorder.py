@@ -40,7 +40,7 @@ class Recorder:
         self.mode = Recording(self.tape, self._site, frozenset(whole))
 
     def start(self) -> None:
-        told = {}
+        told: dict[str, Any] = {}
         if self.seen is not None:
             self.seen.is_score = lambda value: self.mode.mirrors.get(value) is not None
             told = {"e": self.seen.e, "t": self.seen.t}

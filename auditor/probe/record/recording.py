@@ -62,6 +62,7 @@ class Recording:
     term_factor: Floats
     exits: dict[str, NDArray[Any]]  # sequence, node, factor, value, weight
     marks: dict[str, Ints]  # sequence, kind (1 backward, 2 optimizer step)
+    compared: dict[str, Ints]  # sequence, node: numbers that something was chosen by
     lines: tuple[tuple[int, str], ...]
     sites: dict[int, tuple[tuple[str, int, str], ...]]
     closed: bool
@@ -105,6 +106,7 @@ _TABLES: dict[str, tuple[tuple[str, type], ...]] = {
         ("weight", np.float64),
     ),
     "marks": (("sequence", np.int64), ("kind", np.int64)),
+    "compared": (("sequence", np.int64), ("node", np.int64)),
 }
 
 
@@ -233,6 +235,7 @@ def _assemble(tables: dict[str, dict[str, NDArray[Any]]], said: _Said) -> Record
         term_factor=tables["terms"]["factor"],
         exits=tables["exits"],
         marks=tables["marks"],
+        compared=tables["compared"],
         lines=said.lines,
         sites=said.sites,
         closed=said.closed,
@@ -257,7 +260,7 @@ def _check_nodes(tables: dict[str, dict[str, NDArray[Any]]]) -> None:
     made = np.concatenate([tables["leaves"]["node"], tables["sums"]["node"]])
     if not np.array_equal(np.sort(made), np.arange(len(made))):
         raise ValueError("a recording's nodes are not numbered as they were made")
-    for used in (tables["terms"]["node"], tables["exits"]["node"]):
+    for used in (tables["terms"]["node"], tables["exits"]["node"], tables["compared"]["node"]):
         if len(used) and (used.min() < 0 or used.max() >= len(made)):
             raise ValueError("a recording refers to a node that it does not hold")
 

@@ -48,11 +48,14 @@ class Seen:
         if number < _MOST:
             self._entered[number] = 1
 
-    def t(self, number: int, value: Any) -> Any:
-        """A truth that is used as a number: which of both it is. Of many at once it is both."""
+    def t(self, number: int, value: Any, bound: float | None = None) -> Any:
+        """A truth that is used as a number: which of both it is. Of many at once it is both.
+
+        `bound`: the number that it was held to, and what is true of it is that it is no other.
+        """
         if number + 1 < _MOST:
             if isinstance(value, (bool, int, float, np.bool_, np.number)):
-                self._entered[number if value else number + 1] = 1
+                self._entered[number if (value if bound is None else value == bound) else number + 1] = 1
             else:
                 self._entered[number] = self._entered[number + 1] = 1
         return value
@@ -80,14 +83,14 @@ class Seen:
             if self._holds(value) or any(self._holds(part) for part in _parts(value)):
                 held.add(name)
                 continue
-            within = list(self._within(value))
-            if within:
-                held.add(name)
-                self._holders.setdefault((where[0], 0), set()).update(ATTRIBUTE + inner for inner in within)
+            for inner, attribute in self._within(value):
+                self._holders.setdefault((where[0], 0), set()).add(ATTRIBUTE + inner)
+                if type(attribute) is not str:  # what knows the shards' names does not have them
+                    held.add(name)
             if self.is_score(value):
                 held.add(SCORE + name)
 
-    def _within(self, value: Any) -> Iterator[str]:
+    def _within(self, value: Any) -> Iterator[tuple[str, Any]]:
         """Attributes of an object of the submission's own that have the stream."""
         kind = type(value)
         for inner in (getattr(value, "__dict__", None), vars(kind) if kind.__module__ == "__main__" else None):
@@ -95,7 +98,7 @@ class Seen:
                 continue
             for name, held in list(inner.items()):
                 if self._holds(held) or any(self._holds(part) for part in _parts(held)):
-                    yield name
+                    yield name, held
 
     def _holds(self, value: Any) -> bool:
         kind = type(value)

@@ -7,6 +7,7 @@ import re
 
 PROBE = "__golf_probe__"
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+_ORDERS: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}
 _METHODS = frozenset(
     ["astype", "copy", "sum", "mean", "clip", "reshape", "ravel", "flatten", "squeeze", "transpose", "dot", "take"]
 )
@@ -53,6 +54,15 @@ class _Rewriter(ast.NodeTransformer):
             return node
         return ast.copy_location(_call("b", ast.Constant(sign), node.left, node.right), node)
 
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Which of two is the less: chosen by scores, if they are such."""
+        self.generic_visit(node)
+        sign = _ORDERS.get(type(node.ops[0]))
+        sides = (node.left, node.comparators[0])
+        if sign is None or len(node.ops) > 1 or any(isinstance(part, ast.Constant) for part in sides):
+            return node
+        return ast.copy_location(_call("o", ast.Constant(sign), *sides), node)
+
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         wanted = isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant)
         wanted = wanted and (self.numpy or _is_score(node.operand))
@@ -91,8 +101,11 @@ class _Rewriter(ast.NodeTransformer):
         if not node.args and not isinstance(node.func, ast.Attribute):
             return node
         if isinstance(node.func, ast.Name):
-            known = node.func.id in ("float", "sum") and not isinstance(node.args[0], ast.Starred)
-            return _routed("f", node, node.func) if known else node
+            if isinstance(node.args[0], ast.Starred):
+                return node
+            if node.func.id in ("min", "max", "sorted"):
+                return _routed("c", node, node.func)
+            return _routed("f", node, node.func) if node.func.id in ("float", "sum") else node
         if not isinstance(node.func, ast.Attribute):
             return node
         owner, name = node.func.value, node.func.attr

@@ -19,6 +19,7 @@ ROWS_AT_MOST = 5_000_000
 """Rows and entries of leaves, each, of one run (32 bytes a row)."""
 _PIECE = 200_000  # rows in one frame, of 24 bytes each
 _LINES = 50_000  # of a table in one frame, of at most 56 bytes each
+_COMPARISONS = 10_000  # of one run that are written down
 _MARK_BACKWARD, _MARK_STEP = 1, 2
 
 
@@ -113,6 +114,8 @@ class Tape:
         self._entry_weights = _Stream("weights", [("weight", "<f8")])
         self._entry_values = _Stream("values", [("value", "<f8")])
         self._marks = _Columns("marks", [("sequence", "<i8"), ("kind", "<i8")])
+        self._compared = _Columns("compared", [("sequence", "<i8"), ("node", "<i8")])
+        self._comparisons = 0
         self._closed = False
         self.watcher: Watcher | None = None
 
@@ -195,6 +198,12 @@ class Tape:
     def step(self) -> None:
         self._marks.add(self.next(), _MARK_STEP)
 
+    def compared(self, node: int) -> None:
+        """What the script does next may rest on this number."""
+        if node >= 0 and self._comparisons < _COMPARISONS:
+            self._comparisons += 1
+            self._compared.add(self.next(), node)
+
     def line(self, text: str) -> None:
         self.channel.send(pack("line", [self.next(), text]))
 
@@ -234,4 +243,4 @@ class Tape:
         return (self._rows, self._entries, self._entry_weights, self._entry_values)
 
     def _tables(self) -> tuple[_Columns, ...]:
-        return (self._batches, self._leaves, self._sums, self._terms, self._exits, self._marks)
+        return (self._batches, self._leaves, self._sums, self._terms, self._exits, self._marks, self._compared)

@@ -13,8 +13,8 @@ from auditor.probe.scene.tokenizer import BOS
 Tokens = npt.NDArray[np.int32]
 _LOWEST = 4  # ids below are control pieces
 _PHASE = 7  # of 16: no multiple of a window's, chunk's or document batch's length
-_FUTURE = (0.52, 0.78)  # of the stream: where other tokens may begin
-_SITES = ((0.4, 0.5), (0.6, 0.75))  # where tokens are exchanged; the first of them is the target flip's
+_FUTURE = (0.64, 0.86)  # of the stream: where other tokens may begin
+_SITES = ((0.38, 0.46), (0.5, 0.62))  # where tokens are exchanged, all before; the first is the target flip's
 PHRASE, PATH = 12, 5
 """Tokens before a site that have come earlier, and that came after them then."""
 _TURNS = (0, 1, 0, 1, 0, 2, 0, 0)  # which path follows the phrase, from its first time on; 0 is the site's own
@@ -34,7 +34,8 @@ class Site:
 
 @dataclass(frozen=True)
 class Streams:
-    """`future` differs from `base` from position `P` on, `target` in the token at `Q` alone; Q < P.
+    """`future` differs from `base` from position `P` on, `target` in the token at `Q` alone; Q < P. `again` is another
+    `future`.
 
     `bytes_` are the bytes that each token of `base` stands for, None where that isn't known. `sites` are where tokens
     can be exchanged, `Q` the first of them; there are none in a stream that is too short.
@@ -47,6 +48,7 @@ class Streams:
     Q: int
     bytes_: Tokens | None = None
     sites: tuple[Site, ...] = ()
+    again: Tokens | None = None
 
     def with_token(self, position: int, token: int) -> Tokens:
         """The base stream with another token at one position."""
@@ -80,12 +82,19 @@ def flip(
     p, q = places
     span = vocabulary - _LOWEST
     shift = int(rng.integers(max(1, span // 5), max(2, 4 * span // 5)))
+    further = (shift + int(rng.integers(max(1, span // 8), max(2, span // 6)))) % span or 1
+    future, target, again = base.copy(), base.copy(), base.copy()
+    future[p:], again[p:] = _moved(base, shift, span)[p:], _moved(base, further, span)[p:]
+    target[q] = sites[0].paths[1][0] if sites else _moved(base, shift, span)[q]
+    return Streams(
+        base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites, again.astype(np.int32)
+    )  # fmt: skip
+
+
+def _moved(base: Tokens, shift: int, span: int) -> Tokens:
+    """Every token is another one, but for control pieces, beginnings of documents among them."""
     moved = (base - _LOWEST + shift) % span + _LOWEST
-    moved = np.where(base < _LOWEST, base, moved)  # control pieces, beginnings of documents among them
-    future, target = base.copy(), base.copy()
-    future[p:] = moved[p:]
-    target[q] = sites[0].paths[1][0] if sites else moved[q]
-    return Streams(base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites)
+    return np.where(base < _LOWEST, base, moved).astype(np.int32)
 
 
 def _planted(

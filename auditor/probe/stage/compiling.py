@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -103,7 +104,7 @@ def install() -> None:
     for name in ("reset", "cudagraph_mark_step_begin"):
         setattr(compiler, name, _nothing)
     compiler.is_compiling = compiler.is_dynamo_compiling = lambda: False
-    dynamo: Any = torch._dynamo
+    dynamo: Any = sys.modules["torch._dynamo"]
     dynamo.config = Settings()
     for name in ("disable", "allow_in_graph", "disallow_in_graph", "run", "forbid_in_graph"):
         setattr(dynamo, name, same)
@@ -117,14 +118,12 @@ def install() -> None:
 
 
 def _inductor() -> None:
-    import sys
-
     inductor = types.ModuleType("torch._inductor")
     settings: Any = Settings()
     vars(inductor).update(config=settings, __path__=[])
     sys.modules["torch._inductor"] = inductor
     sys.modules["torch._inductor.config"] = settings
-    sys.modules["torch._dynamo.config"] = torch._dynamo.config
+    sys.modules["torch._dynamo.config"] = sys.modules["torch._dynamo"].config
     module: Any = torch
     module._inductor = inductor
 

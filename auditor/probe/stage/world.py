@@ -31,7 +31,10 @@ def install(job: Job, note: Callable[[str], None], ask: Callable[[Wanted], None]
     """Environment, clock, programs and devices. `note` is told of modules, `ask` of libraries that are not here."""
     import numpy
     import torch
-    import torch._dynamo
+
+    from auditor.probe.stage import dynamo
+
+    dynamo.install()
     import torch.distributed
     import torch.nn.attention
     import torch.nn.parallel
@@ -42,12 +45,13 @@ def install(job: Job, note: Callable[[str], None], ask: Callable[[Wanted], None]
     torch.manual_seed(0)
     random.seed(0)
     numpy.random.seed(0)
-    from auditor.probe.stage import absent, clock, compiling, cuda, devices, groups, packing, precision, programs
+    from auditor.probe.stage import absent, clock, compiling, cuda, devices, flex, groups, packing, precision, programs
 
     devices.install()
     cuda.install()
     precision.install()
     compiling.install()
+    flex.install()
     groups.install()
     programs.install(ask)
     packing.install()
