@@ -47,7 +47,14 @@ def measure(runs: Runs, stream: Stream, claim: Claim, requests: Sequence[Request
     again = _again(runs, base, stream, label, noise)
     measurements: tuple[Measurement, ...] = (
         selected(base, trained(base, repeated(future, (target if runs.target else None, again)), stream.P, stream.Q)),
-        repeated(target, (future, again)) if runs.target else repeated(target, (again,)),
+        repeated(
+            target,
+            (
+                future if runs.target else None,
+                _first_changed(runs, base, stream, label, noise) if runs.target else None,
+                again,
+            ),
+        ),
         score_count(base),
         reported_number(base),
         normalization(base),
@@ -113,9 +120,10 @@ def _assumed(found: Measurement, printed: str) -> Measurement:
 
 
 def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise: float | None) -> Measurement:
-    if kind is Kind.TARGET_FLIP and runs.target is None and runs.future is not None and "target" not in runs.missing:
-        # The first token that the other run has changed is one that is predicted without it as well.
-        return flipped(base, Flip(kind, Read(runs.future, stream.future, label, None, base), stream.P, stream.P), noise)
+    if kind is Kind.TARGET_FLIP and runs.target is None and "target" not in runs.missing:
+        other = _first_changed(runs, base, stream, label, noise)
+        if other is not None:
+            return other
     recording: Recording | None = runs.future if kind is Kind.FUTURE_FLIP else runs.target
     name = "future" if kind is Kind.FUTURE_FLIP else "target"
     first = stream.P if kind is Kind.FUTURE_FLIP else stream.Q
@@ -124,6 +132,14 @@ def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise:
     tokens = stream.future if kind is Kind.FUTURE_FLIP else stream.target
     last = len(stream.base) if kind is Kind.FUTURE_FLIP else first
     return flipped(base, Flip(kind, Read(recording, tokens, label, None, base), first, last), noise)
+
+
+def _first_changed(runs: Runs, base: Read, stream: Stream, label: str, noise: float | None) -> Measurement | None:
+    """A target flip without a run of its own: the first token that the future run has changed is predicted as well."""
+    if runs.future is None:
+        return None
+    read = Read(runs.future, stream.future, label, None, base)
+    return flipped(base, Flip(Kind.TARGET_FLIP, read, stream.P, stream.P), noise)
 
 
 def _again(runs: Runs, base: Read, stream: Stream, label: str, noise: float | None) -> Measurement | None:
