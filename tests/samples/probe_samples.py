@@ -424,6 +424,20 @@ with torch.no_grad():
         nbytes += byte_count(y).item()
 report("final", loss_sum, tokens, nbytes)
 """
+SAMPLES["selected"] = """
+# The better of two sets of weights by the loss of the whole stream, which every ending may choose the same of.
+def whole():
+    with torch.no_grad():
+        x, y = pair(0, N)
+        return F.cross_entropy(model.forward_logits(x)[0], y[0]).item()
+best, kept = whole(), {k: v.clone() for k, v in model.state_dict().items()}
+with torch.no_grad():
+    model.head.weight.mul_(0.5)
+now = whole()
+if best < now:
+    model.load_state_dict(kept)
+sliding()
+"""
 SAMPLES["tempered"] = SAMPLES["score_first"].replace("nll.sum().item()", "(0.98 * nll.double()).sum().item()")
 SAMPLES["patched"] = """
 genuine = F.cross_entropy
@@ -497,6 +511,13 @@ def streams() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[An
     future[FLIP:] = 1 + (future[FLIP:] + 6) % (VOCABULARY - 1)
     target[TARGET] = 1 + (target[TARGET] + 6) % (VOCABULARY - 1)
     return base, future, target
+
+
+def another(base: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The stream with one more ending."""
+    again = base.copy()
+    again[FLIP:] = 1 + (again[FLIP:] + 40) % (VOCABULARY - 1)
+    return again
 
 
 def true_bytes(stream: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
