@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from auditor.probe.stage import attention
+from auditor.probe.stage import attention, recurrent
 
 _FLASH = {
     name: getattr(attention, name)
@@ -123,4 +123,5 @@ def install(note: Callable[[str], None]) -> None:
     module("torch.utils.cpp_extension", load=_no_compiler, load_inline=_no_compiler, CUDA_HOME=None,
            CUDAExtension=_no_compiler, CppExtension=_no_compiler, BuildExtension=Nothing(),
            include_paths=lambda *args: [])  # fmt: skip
+    recurrent.install(module)
     sys.meta_path.append(_Notes(note))
