@@ -34,6 +34,10 @@ def _main(arguments: Sequence[str]) -> int:
         from auditor.commands.queue import run
 
         return run(arguments[1:])
+    if arguments[:1] == ["explain-witness"]:
+        from auditor.commands.witness import run as explained
+
+        return explained(arguments[1:])
     if arguments[:1] == ["worker"]:
         from auditor.commands.cluster_worker import work
 

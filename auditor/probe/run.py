@@ -39,21 +39,22 @@ _DRAWN = 24  # tokens that chance draws at each position
 class Options:
     """`seconds` of wall clock for all runs together. `seed`: of streams, positions and tokens; None: drawn anew.
 
-    `exhaustive`: the whole vocabulary is tried at one position.
+    `exhaustive`: the whole vocabulary is tried at one position. `only`: the runs that this measurement needs, no other.
     """
 
     unsafe: bool = False
     seconds: float = 120.0
     seed: int | None = None
     exhaustive: bool = False
+    only: Kind | None = None
 
 
 def probe(
     facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progress: Progress | None = None,
-    seed: int | None = None, exhaustive: bool = False,
+    seed: int | None = None, exhaustive: bool = False, only: Kind | None = None,
 ) -> Probe:  # fmt: skip
     """Runs the submission small and measures it. The keywords are those of `Options`."""
-    found = _probe(facts, Options(unsafe, seconds, seed, exhaustive), progress)
+    found = _probe(facts, Options(unsafe, seconds, seed, exhaustive, only), progress)
     evading = tuple(Evasion(what, place) for what, place in evasions(facts.sources))
     if found.status == "refused" or not evading:
         return found
@@ -152,7 +153,8 @@ class _Series:
         """
         places = {place.position: place for place in survey.places}
         wanted = {site: places[site.position] for site in sites if site.position in places}
-        computed = bool(survey.further)
+        only = self.options.only
+        computed = bool(survey.further) and only in (None, Kind.EXCHANGE)
         row = next((place.row for site, place in wanted.items() if site.position == self.streams.Q), None)
         if computed:
             self._run("target", self.streams.target, rows=(row,) if row is not None else ())
@@ -166,7 +168,8 @@ class _Series:
             chosen = self._chosen(site, place)
             exchanges.append(self._exchange(site, place, chosen))
             requests.append(self._request(site, chosen))
-        self._run("future", self.streams.future, exchanges=tuple(exchanges))
+        if only in (None, Kind.EXCHANGE, *_FLIPS):
+            self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
 
     def _chosen(self, site: Site, place: Place) -> dict[int, Chosen]:

@@ -1,0 +1,83 @@
+"""`golf-audit explain-witness`: the runs that one witness needs, and the few lines that made it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from auditor.commands.options import Options, settings
+from auditor.commands.output import width
+from auditor.commands.parser import PROBE_SECONDS
+from auditor.commands.process import NOT_JUDGED, OK, UsageError
+from auditor.commands.running import INSTALL, ready
+from auditor.commands.work import Task, facts_of, load
+from auditor.commands.worker import limited
+
+KINDS = ("future-flip", "target-flip", "score-count", "exchange")
+
+
+def run(arguments: Sequence[str]) -> int:
+    given = _parser().parse_args(arguments)
+    if (given.repo is None) == (given.path is None) or (given.repo is None) != (given.pr is None):
+        raise UsageError("give a folder, or --repo CLONE and --pr N")
+    if not ready():
+        raise UsageError(INSTALL)
+    options = Options(
+        paths=(Path(given.path),) if given.path else (), repo=Path(given.repo) if given.repo else None,
+        folder=given.folder, settings=settings(given.set), probe=True, probe_seed=given.probe_seed,
+        probe_seconds=given.probe_timeout, probe_unsafe=given.probe_unsafe,
+    )  # fmt: skip
+    task = Task(given.pr) if given.pr is not None else Task(path=str(given.path))
+    text, status = limited(partial(_answered, options, task, given.kind, _again(arguments)), options.limits)
+    print(text, end="")
+    return status
+
+
+def _answered(options: Options, task: Task, kind: str, again: str) -> tuple[str, int]:
+    """Runs in a worker."""
+    from auditor.limits.confine import unconfined
+    from auditor.probe.model import Kind
+    from auditor.probe.run import probe
+    from auditor.report.probe_witness import render
+
+    facts = facts_of(load(task, options.repo, options.folder), options)
+    with unconfined():
+        found = probe(
+            facts, unsafe=options.probe_unsafe, seconds=options.probe_limit, seed=options.probe_seed, only=Kind(kind)
+        )
+    text = render(facts, found, again, width=min(width(options), 100))
+    return text, OK if found.status == "ran" and found.witnesses else NOT_JUDGED
+
+
+def _again(arguments: Sequence[str]) -> str:
+    kept, skip = [], False
+    for word in arguments:
+        if not skip and not word.startswith("--probe-seed"):
+            kept.append(shlex.quote(word))
+        skip = word == "--probe-seed"
+    return " ".join(["golf-audit explain-witness", *kept])
+
+
+def _parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="golf-audit explain-witness",
+        description="Run what one witness of the probe needs; print the score that changed and the lines that took it.",
+        epilog="exit status: 0 there is a witness, 2 wrong usage, 3 there is none",
+    )
+    p.add_argument("path", nargs="?", metavar="PATH", help="a record folder")
+    p.add_argument("--repo", metavar="CLONE", help="a clone that has the pull request")
+    p.add_argument("--pr", type=int, metavar="N")
+    p.add_argument("--folder", metavar="NAME", help="of several record folders this one")
+    p.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="what if this setting had that value"
+    )
+    p.add_argument("--kind", choices=KINDS, default=KINDS[0], help=f"which measurement (default: {KINDS[0]})")
+    p.add_argument("--probe-seed", type=int, metavar="N", help="the runs that a report names by this number")
+    p.add_argument("--probe-timeout", type=float, metavar="SECONDS", default=PROBE_SECONDS)
+    p.add_argument(
+        "--probe-unsafe", action="store_true", help="run it even where this machine cannot confine it in full"
+    )
+    return p
