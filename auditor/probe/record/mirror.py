@@ -72,6 +72,16 @@ class Mirrors:
             self.numbers[id(value)] = (value, scalar)
             self.tape.exit(scalar.node, scalar.factor, float(value))
 
+    def is_score(self, value: object) -> bool:
+        """Whether it holds losses that no gradient was asked of, or is made of them."""
+        found = self.get(value)
+        if isinstance(found, Scalar):
+            return not self.tape.trains(found.node)
+        if found is None:
+            return False
+        first = int(found.ids.max()) if found.ids.numel() else -1
+        return first < 0 or not self.tape.trains_by(first)
+
     def compared(self, values: Iterable[Any]) -> None:
         """Something is chosen by these, of which some are sums of scores."""
         for value in values:

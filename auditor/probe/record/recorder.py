@@ -42,7 +42,7 @@ class Recorder:
     def start(self) -> None:
         told: dict[str, Any] = {}
         if self.seen is not None:
-            self.seen.is_score = lambda value: self.mode.mirrors.get(value) is not None
+            self.seen.is_score = self.mode.mirrors.is_score
             told = {"e": self.seen.e, "t": self.seen.t}
         setattr(builtins, self._hook_name, Hooks(self.mode.mirrors, self.mode.arrays, **told))
         self._hook = register_optimizer_step_post_hook(self._stepped)

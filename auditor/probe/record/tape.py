@@ -7,6 +7,7 @@ the parent knows exactly which rows entered a figure. Everything carries a place
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -90,6 +91,9 @@ class Tape:
         self.faults: dict[str, int] = {}
         self._sites: dict[tuple[tuple[str, int, str], ...], int] = {}
         self._weights: list[float] = []  # of each node: the sum of its rows' weights
+        self._trains: list[bool] = []  # of each node: whether it was made for a gradient
+        self._firsts: list[int] = []  # of each batch: its first row, and whether it was made for a gradient
+        self._grads: list[bool] = []
         self._batches = _Columns(
             "batches", [(n, "<i8") for n in ("first", "count", "site", "sequence", "grad", "width", "kind")]
         )
@@ -149,6 +153,8 @@ class Tape:
         first = self.rows
         self.rows += count
         sequence = self.next()
+        self._firsts.append(first)
+        self._grads.append(grad)
         self._batches.add(first, count, site, sequence, grad, width, kind)
         self._rows.add(targets, losses, digests, norms)
         self._flush_when_long()
@@ -165,7 +171,8 @@ class Tape:
         if self.entries + len(rows) > ROWS_AT_MOST:
             self.truncated = True
             return -1
-        node = self._node(float(np.sum(weight)) if isinstance(weight, np.ndarray) else weight * len(rows))
+        total = float(np.sum(weight)) if isinstance(weight, np.ndarray) else weight * len(rows)
+        node = self._node(total, len(rows) > 0 and self.trains_by(int(rows[0])))
         self.entries += len(rows)
         single = float("nan") if isinstance(weight, np.ndarray) else float(weight)
         self._leaves.add(node, len(rows), site, self.next(), single, values is not None)
@@ -181,7 +188,8 @@ class Tape:
 
     def sum(self, terms: Iterable[tuple[int, float]], constant: float = 0.0) -> int:
         terms = [t for t in terms if t[0] >= 0]
-        node = self._node(sum(self._weights[n] * factor for n, factor in terms))
+        weight = sum(self._weights[n] * factor for n, factor in terms)
+        node = self._node(weight, any(self._trains[n] for n, _ in terms))
         self._sums.add(node, len(terms), constant)
         for n, factor in terms:
             self._terms.add(n, factor)
@@ -220,8 +228,17 @@ class Tape:
         faults = sorted(self.faults.items())[:50]
         self.channel.send(pack("end", {"rows": self.rows, "truncated": self.truncated, "faults": faults}))
 
-    def _node(self, weight: float) -> int:
+    def trains_by(self, row: int) -> bool:
+        """Whether a row was scored for a gradient."""
+        return self._grads[bisect_right(self._firsts, row) - 1]
+
+    def trains(self, node: int) -> bool:
+        """Whether a number was made of such rows."""
+        return self._trains[node]
+
+    def _node(self, weight: float, trains: bool) -> int:
         self._weights.append(weight)
+        self._trains.append(trains)
         return len(self._weights) - 1
 
     def _flush_when_long(self) -> None:
