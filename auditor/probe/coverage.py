@@ -69,13 +69,15 @@ class _Unit:
                 continue
             if block.place[1] >= TRUE and not self._came_by(block):
                 continue
-            names = self._never_called(block) if block.is_body else self._touches(block)
+            names, strict = self._never_called(block) if block.is_body else self._touches(block), False
+            if not names and not block.is_body:
+                names, strict = self._set(block), True
             if not names or all(isinstance(node, ast.Raise) for node in block.nodes):
                 continue
             line = block.place[0]
             if self.facts.program.reached(self.unit, line) is False or self._decided(block):
                 continue
-            if not block.is_body and not self.doubts.of(_decides(block.test)):
+            if not block.is_body and not self.doubts.of(_decides(block.test), strict=strict):
                 continue
             test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
             yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test)
@@ -105,19 +107,19 @@ class _Unit:
         return [function.name] if _MOVES.search(ast.unparse(function)) else []
 
     def _touches(self, block: Block) -> list[str]:
-        """Names of the stream that the block uses, or names that the printed figures are made of that it sets."""
+        """Names of the stream that the block uses."""
         held = self.held.get((self.unit.path, block.function), frozenset()) | self.everywhere
         names = frozenset(n for n in held if n[0] not in ATTRIBUTE + SCORE)
         attributes = frozenset(n[1:] for n in held if n[0] == ATTRIBUTE)
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
-        used = sorted({name for node in nodes for name in _uses(node, names, attributes, self.given)})
-        return used or sorted(self._set(block, held))
+        return sorted({name for node in nodes for name in _uses(node, names, attributes, self.given)})
 
-    def _set(self, block: Block, held: frozenset[str]) -> set[str]:
+    def _set(self, block: Block) -> list[str]:
         """Names of the function's figures that the block gives values; those of the loop that it leaves."""
+        held = self.held.get((self.unit.path, block.function), frozenset()) | self.everywhere
         figures = self._figures(block.function, held)
         if not figures:
-            return set()
+            return []
         nodes = block.nodes if block.statement is None else (block.statement,)
         found = {name for node in nodes for name in _stored(node)} & figures
         if block.statement is not None and not found:  # an expression of what is printed
@@ -125,7 +127,7 @@ class _Unit:
         leaves = any(isinstance(part, ast.Break | ast.Continue) for node in block.nodes for part in ast.walk(node))
         if leaves and not found:
             found = self._of_loop(block) & figures
-        return found
+        return sorted(found)
 
     def _of_loop(self, block: Block) -> set[str]:
         """What the innermost loop around the block gives values."""
@@ -142,7 +144,7 @@ class _Unit:
         known = self.figures.get(function)
         if known is None:
             scores = {name[1:] for name in held if name[0] == SCORE}
-            known = self.figures[function] = _made_of(self.functions.get(function, self.tree), scores, self.given)
+            known = self.figures[function] = _made_of(self.functions.get(function, self.tree), scores)
         return known
 
 
@@ -161,37 +163,17 @@ def _stored(node: ast.AST) -> Iterator[str]:
                 yield inner.id
 
 
-def _made_of(function: ast.AST, scores: set[str], given: frozenset[str]) -> frozenset[str]:
-    """`scores` and what stands beside them: of a function that holds scores, what it returns and that is made of."""
+def _made_of(function: ast.AST, scores: set[str]) -> frozenset[str]:
+    """`scores`, and what such a function returns beside them that it has counted up: tokens, bytes."""
     if not scores:
         return frozenset()
-    wanted = set(scores)
-    assigned: dict[str, set[str]] = {}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Return) and node.value is not None:
-            wanted |= _loaded(node.value, given)
-        elif isinstance(node, ast.Assign | ast.AugAssign) and node.value is not None:
-            for name in _stored(node):
-                assigned.setdefault(name, set()).update(_loaded(node.value, given))
-    waiting = list(wanted)
-    while waiting:
-        for name in assigned.get(waiting.pop(), ()):
-            if name not in wanted:
-                wanted.add(name)
-                waiting.append(name)
-    return frozenset(wanted & (set(assigned) | scores))
-
-
-def _loaded(node: ast.AST, given: frozenset[str]) -> set[str]:
-    """Names that a value is made of; what functions are given that have the stream is no part of a figure."""
-    if isinstance(node, ast.Call):
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        if name in given:
-            return set()
-    found = {node.id} if isinstance(node, ast.Name) else set()
-    for child in ast.iter_child_nodes(node):
-        found |= _loaded(child, given)
-    return found
+    counted = {name for node in ast.walk(function) if isinstance(node, ast.AugAssign) for name in _stored(node)}
+    returned = {
+        part.id
+        for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None
+        for part in ast.walk(node.value) if isinstance(part, ast.Name)
+    }  # fmt: skip
+    return frozenset(scores | (counted & returned))
 
 
 def _decides(test: ast.AST | None) -> ast.AST | None:

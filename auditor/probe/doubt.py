@@ -22,6 +22,8 @@ _WORLD = frozenset({"sys", "os", "platform", "socket", "gc", "inspect", "resourc
 """Modules whose attributes tell of the machine and the process."""
 _SAME = frozenset({"environ", "path", "sep", "linesep", "devnull", "stdout", "stderr", "maxsize", "float_info"})
 _OF_THE_PROBE = frozenset({"modules", "builtins", "__builtins__", "__file__", "argv", "is_cuda", "is_cpu", "is_meta"})
+_WORLDLY = frozenset({"time", "perf_counter", "monotonic", "platform", "socket", "cuda", "zlib", "hashlib", "random",
+                      "inspect", "gc", "resource", "psutil", "_getframe", "stack", "listdir", "exists"})  # fmt: skip
 _LARGE = 48
 _STEPS = 4
 
@@ -62,9 +64,33 @@ class Doubts:
             if name in used and any(isinstance(part, ast.BinOp) for part in ast.walk(value)):
                 self._counted.add(name)  # `n = n + 1`
 
-    def of(self, test: ast.AST | None) -> bool:
-        """Whether it may come out otherwise. What has no test (a handler of exceptions) may."""
-        return test is None or self._expression(test, _STEPS, frozenset())
+    def of(self, test: ast.AST | None, *, strict: bool = False) -> bool:
+        """Whether it may come out otherwise. What has no test (a handler of exceptions) may.
+
+        `strict`: only where it rests on the machine, a clock, what the probe chose, or a count or size that is held
+        against a large number; not on whether there is anything at all.
+        """
+        if not strict:
+            return test is None or self._expression(test, _STEPS, frozenset())
+        return test is not None and self._plainly(test, _STEPS, frozenset())
+
+    def _plainly(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Compare | ast.BinOp | ast.Call) and self._measured(part, left, seen):
+                return True
+            if isinstance(part, ast.Call) and not _WORLDLY.isdisjoint(_words(part.func)):
+                return True
+            name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
+            if name in _OF_THE_PROBE or (name and name.lower() in self.chosen):
+                return True
+            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in _WORLD:
+                if part.attr not in _SAME:
+                    return True
+            elif name and left and name not in seen:
+                values = [*self._given.get(name, ())][:12]
+                if any(self._plainly(value, left - 1, seen | {name}) for value in values):
+                    return True
+        return False
 
     def _expression(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
         if isinstance(node, ast.Call):
@@ -103,6 +129,8 @@ class Doubts:
 
     def _measured(self, node: ast.Compare | ast.BinOp | ast.Call, left: int, seen: frozenset[str]) -> bool:
         """Whether a size is held against a number that sizes here do not come to, or counted in such numbers."""
+        if isinstance(node, ast.Call) and _called(node) not in ("min", "max"):
+            return False
         if isinstance(node, ast.BinOp):
             if not isinstance(node.op, ast.FloorDiv):
                 return False
@@ -117,7 +145,7 @@ class Doubts:
         """A size of something, or a number that is large."""
         for part in ast.walk(node):
             name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
-            if sizes and name in _SIZES:
+            if sizes and (name in _SIZES or name in self._counted):
                 return True
             if not sizes and isinstance(part, ast.Constant) and _is_large(part.value):
                 return True
@@ -153,6 +181,12 @@ def _names(target: ast.expr) -> Iterator[str]:
     for part in ast.walk(target):
         if isinstance(part, ast.Name | ast.Attribute) and isinstance(part.ctx, ast.Store):
             yield part.id if isinstance(part, ast.Name) else part.attr
+
+
+def _words(node: ast.expr) -> set[str]:
+    return {
+        n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)
+    }
 
 
 def _is_large(value: object) -> bool:
