@@ -24,7 +24,7 @@ from auditor.source import Unit
 
 _SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
 _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
-_MOVES = re.compile(r"\.(backward|grad|step|data|copy_|add_|sub_|mul_)\b|cross_entropy|nll_loss")
+_MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 """What a function does that moves weights, or takes scores."""
 _MOST = 20
 

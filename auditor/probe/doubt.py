@@ -24,6 +24,7 @@ _SAME = frozenset({"environ", "path", "sep", "linesep", "devnull", "stdout", "st
 _OF_THE_PROBE = frozenset({"modules", "builtins", "__builtins__", "__file__", "argv", "is_cuda", "is_cpu", "is_meta"})
 _WORLDLY = frozenset({"time", "perf_counter", "monotonic", "platform", "socket", "cuda", "zlib", "hashlib", "random",
                       "inspect", "gc", "resource", "psutil", "_getframe", "stack", "listdir", "exists"})  # fmt: skip
+_RANKS = frozenset({"rank", "local_rank", "world_size", "local_world_size"})  # figures are those of the first rank
 _LARGE = 48
 _STEPS = 4
 
@@ -81,7 +82,7 @@ class Doubts:
             if isinstance(part, ast.Call) and not _WORLDLY.isdisjoint(_words(part.func)):
                 return True
             name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
-            if name in _OF_THE_PROBE or (name and name.lower() in self.chosen):
+            if name in _OF_THE_PROBE or (name and name.lower() in self.chosen - _RANKS):
                 return True
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in _WORLD:
                 if part.attr not in _SAME:

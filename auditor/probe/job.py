@@ -28,9 +28,10 @@ class Exchange:
     """Tokens to be tried at a position of the stream, in forks of one run.
 
     The run forks after the place `after` of its recording's sequence. `row` is the recorded row that scores the
-    position, `node` the sum that takes it. `stretch` are tokens of the stream, of which the one at `offset` stands at
-    the position; a score is `factor` nats of what is summed. No fork is begun after so many `seconds` of wall clock,
-    nor once at least `ENOUGH` tokens have `over` of probability together.
+    position, `node` the sum that takes it; below 0 a fork goes on to the end and says what it prints. `stretch` are
+    tokens of the stream, of which the one at `offset` stands at the position; a score is `factor` nats of what is
+    summed. No fork is begun after so many `seconds` of wall clock, nor once at least `ENOUGH` tokens have `over` of
+    probability together.
     """
 
     position: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from auditor.findings import Location
 from auditor.probe.candidates import choose
 from auditor.probe.coverage import unseen
 from auditor.probe.job import Exchange
-from auditor.probe.measure import Claim, Measured, Request, Stream, confined
+from auditor.probe.measure import Claim, Ending, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
 from auditor.probe.model import Chosen, Evasion, Holds, Kind, Measurement, Probe, Unseen, Witness
@@ -33,6 +33,7 @@ _OF_WHAT_RAN = frozenset({Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.EXCHANGE, Kin
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
+_AT_END, _DRAWN_AT_END = 16, 3  # tokens that are tried at the end: each costs what the script does after that score
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class _Series:
     progress: Progress | None
     runs: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    end: Ending | None = None
 
     @property
     def streams(self) -> Streams:
@@ -112,6 +114,7 @@ class _Series:
             if survey.fault:
                 return self._failed(survey.fault)
             requests = self._others(survey, sites)
+            self.end = self._ending(survey)
             measured = self._measured(requests)
             if isinstance(measured, str) or _moved(measured):
                 measured = self._controlled(requests)
@@ -128,7 +131,9 @@ class _Series:
 
     def _measured(self, requests: list[Request]) -> Measured | str:
         claim = _claimed(self.facts)
-        return confined.measured(self.runner.measuring, self.runs, self.missing, self._stream, claim, requests)
+        return confined.measured(
+            self.runner.measuring, self.runs, self.missing, self._stream, claim, requests, self.end
+        )
 
     def _failed(self, reason: str) -> Probe:
         reason = f"it did not run to its end: {reason}"
@@ -137,7 +142,8 @@ class _Series:
 
     def _controlled(self, requests: list[Request]) -> Measured | str:
         """Something changed: the base again tells it from noise, and it has to change with other tokens as well."""
-        self._run("null", self.streams.base)
+        if "null" not in self.runs:
+            self._run("null", self.streams.base)
         if "target" not in self.runs:
             self._run("target", self.streams.target)
         measured = self._measured(requests)
@@ -172,6 +178,36 @@ class _Series:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
 
+    def _ending(self, survey: Survey) -> Ending | None:
+        """What other tokens at the end of the stream cost, by the printed figure: where no score is traced to it."""
+        if survey.last is None or self.options.only not in (None, Kind.EXCHANGE):
+            return None
+        site, base, workspace = self.streams.last, self.streams.base, self.settled.workspace
+        if site is None or self.streams.bytes_ is None:
+            return Ending(missing="the stream has no end that tokens could be exchanged at")
+        rng = np.random.default_rng([self.options.seed or 0, site.position, 2])
+        chosen = choose(base, site, workspace.pieces(), None, _DRAWN_AT_END, rng)
+        chosen = dict(list(chosen.items())[:_AT_END])
+        other = next((token for token, why in chosen.items() if why in ("seen", "prefix")), None)
+        if other is None:
+            return Ending(missing="nothing is known to follow what the stream ends with")
+        self._run("short", base[:-1])
+        self._run("end", self.streams.with_token(site.position, other))
+        (row, after), start = survey.last, site.position - _BEFORE
+        stretch = tuple(int(t) for t in base[start:])
+        seconds = max(1.0, 0.8 * (self.deadline - time.monotonic()))
+        tried = Exchange(
+            site.position, after, row, -1, stretch, site.position - start, tuple(chosen), 1.0, seconds, math.inf
+        )  # fmt: skip
+        self._run("null", base, exchanges=(tried,))
+        before = int(base[-2])
+        sizes = {token: workspace.bytes_after(before, token) for token in chosen}
+        return Ending(chosen, self._texts(chosen), sizes, other)
+
+    def _texts(self, tokens: Iterable[int]) -> dict[int, str]:
+        pieces = self.settled.workspace.pieces()
+        return {token: pieces[token].decode("utf-8", "backslashreplace") for token in tokens}
+
     def _chosen(self, site: Site, place: Place) -> dict[int, Chosen]:
         pieces = self.settled.workspace.pieces()
         if self.options.exhaustive:
@@ -195,9 +231,7 @@ class _Series:
         )  # fmt: skip
 
     def _request(self, site: Site, chosen: dict[int, Chosen]) -> Request:
-        pieces = self.settled.workspace.pieces()
-        texts = {token: pieces[token].decode("utf-8", "backslashreplace") for token in chosen}
-        return Request(site.position, chosen, texts, self.options.exhaustive)
+        return Request(site.position, chosen, self._texts(chosen), self.options.exhaustive)
 
     def _run(
         self, name: str, stream: Tokens, rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = ()

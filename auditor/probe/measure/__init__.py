@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
+from auditor.probe.measure.ending import Ending, ending
 from auditor.probe.measure.exchange import Asked, Tried, exchange, place_of
 from auditor.probe.measure.flips import Flip, determinism, flipped, repeated, selected, trained
 from auditor.probe.measure.runs import Claim, Read, Runs, Stream
 from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import Recording
 
-__all__ = ["Claim", "Measured", "Request", "Runs", "Stream", "measure"]
+__all__ = ["Claim", "Ending", "Measured", "Request", "Runs", "Stream", "measure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ class Measured:
     losses_recorded: int
 
 
-def measure(runs: Runs, stream: Stream, claim: Claim, requests: Sequence[Request] = ()) -> Measured:
+def measure(
+    runs: Runs, stream: Stream, claim: Claim, requests: Sequence[Request] = (), end: Ending | None = None
+) -> Measured:  # fmt: skip
     base = Read(runs.base, stream.base, claim.label, stream.bytes_)
     label = base.figure.label if base.figure else claim.label
     null = Read(runs.null, stream.base, label, stream.bytes_, base) if runs.null else None
@@ -58,7 +61,7 @@ def measure(runs: Runs, stream: Stream, claim: Claim, requests: Sequence[Request
         score_count(base),
         reported_number(base),
         normalization(base),
-        exchange(base, [_asked(runs, base, stream, label, one) for one in requests]),
+        _exchanged(runs, base, [_asked(runs, base, stream, label, one) for one in requests], end),
         control,
     )
     if base.figure is not None and not base.certain:
@@ -80,6 +83,12 @@ def _implied(
         if noise == 0.0:
             return found, noise
     return control, None
+
+
+def _exchanged(runs: Runs, base: Read, asked: Sequence[Asked], end: Ending | None) -> Measurement:
+    if end is None:
+        return exchange(base, asked)
+    return ending(base, {"short": runs.short, "end": runs.end, "null": runs.null}, end)
 
 
 def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request) -> Asked:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.findings import Location
-from auditor.probe.measure import Claim, Measured, Request, Runs, Stream, measure
+from auditor.probe.measure import Claim, Ending, Measured, Request, Runs, Stream, measure
+from auditor.probe.measure.ending import after_which, exact_bpb, is_traced
 from auditor.probe.measure.exchange import Place, further, place_of
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Holds, Kind, Measurement, Term, Witness
@@ -23,7 +24,7 @@ from auditor.probe.record.frames import pack, unpack
 from auditor.probe.record.recording import read
 
 TARGET = "auditor.probe.measure.confined:perform"
-_RUNS = ("base", "null", "future", "target", "again")
+_RUNS = ("base", "null", "future", "target", "again", "short", "end")
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
 
@@ -44,6 +45,7 @@ class Survey:
     further: int | None = None
     places: tuple[Place, ...] = ()
     reason: str = ""
+    last: tuple[int, int] | None = None  # row and place in the sequence of the last token, whose score is not traced
     blocks: frozenset[tuple[str, int, int]] = frozenset()  # that the run entered: path, line, column
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
 
@@ -60,9 +62,11 @@ def survey(call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, po
             )
             for p in values["places"][: len(positions)]
         )  # fmt: skip
+        last = values["last"]
+        last = None if last is None else (_count(last[0]), _count(last[1]))
         blocks = frozenset((_text(p), _count(line), _count(column)) for p, line, column in values["blocks"])
         holders = tuple((_text(p), _count(line), tuple(map(_text, names))) for p, line, names in values["holders"])
-        return Survey("", _optional_count(values["further"]), places, _text(values["reason"]), blocks, holders)
+        return Survey("", _optional_count(values["further"]), places, _text(values["reason"]), last, blocks, holders)
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no survey") from error
 
@@ -79,13 +83,13 @@ def distribution(call: Call, frames: Sequence[bytes], row: int) -> NDArray[np.fl
 
 def measured(
     call: Call, runs: Mapping[str, Sequence[bytes]], missing: Mapping[str, str], stream: Stream, claim: Claim,
-    requests: Sequence[Request],
+    requests: Sequence[Request], end: Ending | None = None,
 ) -> Measured | str:  # fmt: skip
     """The measurements, or why the recordings can't be believed."""
     asked = [
         {**asdict(r), "chosen": list(r.chosen.items()), "pieces": list(r.pieces.items())} for r in requests
     ]  # fmt: skip
-    values = _asked(call, "measure", runs, stream, claim, missing=dict(missing), requests=asked)
+    values = _asked(call, "measure", runs, stream, claim, missing=dict(missing), requests=asked, end=_sent(end))
     if "fault" in values:
         return _text(values["fault"])
     try:
@@ -158,6 +162,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             "further": further(found) if traced else None,
             "places": [asdict(place) for place in places],
             "reason": "" if traced else found.untraced,
+            "last": after_which(found) if exact_bpb(found) is not None and not is_traced(found) else None,
             "blocks": base.blocks,
             "holders": base.holders,
         }
@@ -171,12 +176,24 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
         Request(**{**r, "chosen": {int(t): w for t, w in r["chosen"]}, "pieces": {int(t): x for t, x in r["pieces"]}})
         for r in given["requests"]
     ]
-    result = measure(Runs(base, **others, missing=missing), stream, claim, requests)
+    result = measure(Runs(base, **others, missing=missing), stream, claim, requests, _received(given["end"]))
     return {
         "measurements": [asdict(m) for m in result.measurements],
         "labels": list(result.labels),
         "losses_recorded": result.losses_recorded,
     }
+
+
+def _sent(end: Ending | None) -> dict[str, Any] | None:
+    if end is None:
+        return None
+    return {**asdict(end), **{n: list(getattr(end, n).items()) for n in ("chosen", "pieces", "sizes")}}
+
+
+def _received(end: dict[str, Any] | None) -> Ending | None:
+    if end is None:
+        return None
+    return Ending(**{**end, **{n: {int(t): v for t, v in end[n]} for n in ("chosen", "pieces", "sizes")}})
 
 
 # --- values from the child -----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ BytesOf = Callable[[NDArray[np.int64]], float]
 _ENOUGH_DIGITS = 6
 _SCALED = 1.1  # |ln| of the factor that scores may have been multiplied by
 _CANDIDATES = 400  # numbers that left torch before a figure, the last ones
+_UNFILTERED = 80  # of those that are not known by their value: each is followed to its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Graph:
             is_scaled &= np.abs(np.log(np.abs(weights) + 1e-300)) < _SCALED
             wanted = wanted[is_mean if is_mean.any() else is_scaled]
         found: dict[int, Scores] = {}
-        for i in wanted[::-1][:_CANDIDATES]:
+        for i in wanted[::-1][: _CANDIDATES if figure.loss is not None else _UNFILTERED]:
             node = int(exits["node"][i])
             scores = self.number(int(i)) if node not in found else None
             if scores is None or not _adds_up(scores, float(exits["value"][i])):

@@ -31,6 +31,8 @@ class Runs:
     target: Recording | None = None
     missing: dict[str, str] = field(default_factory=dict)
     again: Recording | None = None  # on a stream that is another `future`
+    short: Recording | None = None  # without the last token
+    end: Recording | None = None  # with another last token
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -84,6 +84,14 @@ class Forks:
             _SUM.pack_into(self._sum, 0, _SUM.unpack_from(self._sum)[0] + math.exp(min(0.0, -score * trying.factor)))
             self._channel.send(pack("exchange", [trying.position, self._token, target, loss, score]))
         _leave(0)
+
+    def line(self, text: str, exact: Sequence[tuple[str, float]]) -> None:
+        """A line with figures was printed: a fork whose score is in no sum says that."""
+        trying = self._trying
+        if trying is not None and trying.node < 0 and exact and self._model is not None:
+            target, loss = self._model
+            pairs = [list(pair) for pair in exact]
+            self._channel.send(pack("told", [trying.position, self._token, target, loss, text, pairs]))
 
     def closed(self) -> None:
         """The script has ended; a fork that comes so far has not found its score."""

@@ -23,12 +23,13 @@ _FRAMES = {
     "site": _SITES,
     "line": _LINES,
     "exchange": _EXCHANGED,
+    "told": _LINES,
     "whole": _WHOLE,
     "blocks": 12,
     "holders": 1,
     "end": 1,
 }
-_BLOCKS, _NAMES = 5_000, 400
+_BLOCKS, _NAMES, _NUMBERS = 5_000, 400, 12
 _TEXT = 4_000  # characters of a line, path or name
 _LARGEST_VOCABULARY = 1 << 18
 
@@ -42,6 +43,23 @@ class Exchanged:
     target: int
     loss: float
     score: float
+
+
+Exact = tuple[tuple[str, float], ...]
+"""Numbers of a printed line: their digits, and the number itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a fork printed that ends with the script: the token that it tried, the target that was scored then and the
+    model's own loss, a line, the numbers of the line."""
+
+    position: int
+    token: int
+    target: int
+    loss: float
+    line: str
+    exact: Exact
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,8 @@ class Recording:
     truncated: bool
     faults: tuple[tuple[str, int], ...] = ()
     exchanged: tuple[Exchanged, ...] = ()
+    told: tuple[Told, ...] = ()
+    exact: tuple[tuple[int, Exact], ...] = ()  # of lines by their place in the sequence
     whole: tuple[tuple[int, Floats], ...] = ()  # a row and ln p of every token there
     blocks: tuple[tuple[str, int, int], ...] = ()  # that were entered: path, line, column
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
@@ -126,6 +146,8 @@ def read(frames: Iterable[bytes]) -> Recording:
         lines = tuple((_whole(f.data[0]), str(f.data[1])[:_TEXT]) for f in parts.get("line", ()))
         faults = tuple((str(what)[:_TEXT], _whole(count)) for what, count in end.get("faults", ())[:100])
         exchanged = tuple(_exchanged(f.data) for f in parts.get("exchange", ()))
+        told = tuple(_told(f.data) for f in parts.get("told", ()))
+        exact = tuple((_whole(f.data[0]), _exact(f.data[2])) for f in parts.get("line", ()) if len(f.data) > 2)
         whole = tuple(_distribution(f) for f in parts.get("whole", ()))
         blocks = tuple(
             (str(p)[:_TEXT], _whole(line), _whole(column))
@@ -139,7 +161,9 @@ def read(frames: Iterable[bytes]) -> Recording:
         )
     except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise ValueError("a frame of the recording cannot be read") from error
-    said = _Said(lines, sites, "end" in parts, bool(end.get("truncated")), faults, exchanged, whole, blocks, holders)
+    said = _Said(
+        lines, sites, "end" in parts, bool(end.get("truncated")), faults, exchanged, told, exact, whole, blocks, holders
+    )  # fmt: skip
     return _assemble(tables, said)
 
 
@@ -153,6 +177,8 @@ class _Said:
     truncated: bool
     faults: tuple[tuple[str, int], ...]
     exchanged: tuple[Exchanged, ...]
+    told: tuple[Told, ...]
+    exact: tuple[tuple[int, Exact], ...]
     whole: tuple[tuple[int, Floats], ...]
     blocks: tuple[tuple[str, int, int], ...]
     holders: tuple[tuple[str, int, tuple[str, ...]], ...]
@@ -174,6 +200,22 @@ def _exchanged(data: Any) -> Exchanged:
     found = Exchanged(_whole(position), _whole(token), _whole(target), float(loss), float(score))
     if not (math.isfinite(found.loss) and math.isfinite(found.score)):
         raise ValueError("an exchanged token has no score")
+    return found
+
+
+def _told(data: Any) -> Told:
+    position, token, target, loss, line, exact = data
+    if not math.isfinite(float(loss)):
+        raise ValueError("an exchanged token has no score")
+    return Told(
+        _whole(position), _whole(token), _whole(target), float(loss), str(line)[:_TEXT], _exact(exact)
+    )  # fmt: skip
+
+
+def _exact(data: Any) -> Exact:
+    found = tuple((str(text)[:40], float(value)) for text, value in data[:_NUMBERS])
+    if not all(math.isfinite(value) for _, value in found):
+        raise ValueError("a printed number is none")
     return found
 
 
@@ -242,6 +284,8 @@ def _assemble(tables: dict[str, dict[str, NDArray[Any]]], said: _Said) -> Record
         truncated=said.truncated,
         faults=said.faults,
         exchanged=said.exchanged,
+        told=said.told,
+        exact=said.exact,
         whole=said.whole,
         blocks=said.blocks,
         holders=said.holders,

@@ -35,6 +35,8 @@ class Watcher(Protocol):
 
     def leaf(self, node: int, rows: NDArray[Any], values: NDArray[Any] | None) -> None: ...
 
+    def line(self, text: str, exact: Sequence[tuple[str, float]]) -> None: ...
+
     def closed(self) -> None: ...
 
 
@@ -212,8 +214,11 @@ class Tape:
             self._comparisons += 1
             self._compared.add(self.next(), node)
 
-    def line(self, text: str) -> None:
-        self.channel.send(pack("line", [self.next(), text]))
+    def line(self, text: str, exact: Sequence[tuple[str, float]] = ()) -> None:
+        """`exact`: numbers of the line as the script has them, by their digits."""
+        self.channel.send(pack("line", [self.next(), text, [list(pair) for pair in exact]]))
+        if self.watcher is not None:
+            self.watcher.line(text, exact)
 
     def fault(self, what: str) -> None:
         self.faults[what] = self.faults.get(what, 0) + 1

@@ -49,6 +49,7 @@ class Streams:
     bytes_: Tokens | None = None
     sites: tuple[Site, ...] = ()
     again: Tokens | None = None
+    last: Site | None = None  # the last position of the stream, where it has a context that came before
 
     def with_token(self, position: int, token: int) -> Tokens:
         """The base stream with another token at one position."""
@@ -57,8 +58,11 @@ class Streams:
         return changed
 
 
-def draw(base: Tokens, vocabulary: int, rng: np.random.Generator) -> tuple[Tokens, tuple[Site, ...], int, int]:
-    """The stream with phrases that come again, its sites, P and Q."""
+Drawn = tuple[Tokens, tuple[Site, ...], int, int, Site | None]
+
+
+def draw(base: Tokens, vocabulary: int, rng: np.random.Generator) -> Drawn:
+    """The stream with phrases that come again, its sites, P and Q, and the site at its end."""
     count = len(base)
     p = _late_in_a_document(base, int(count * _FUTURE[0]), int(count * _FUTURE[1]), rng)
     planted, sites, taken = base.copy(), [], [(p - 1, p + 1)]
@@ -66,17 +70,30 @@ def draw(base: Tokens, vocabulary: int, rng: np.random.Generator) -> tuple[Token
         site = _planted(planted, int(count * low), int(count * high), taken, rng)
         if site is not None:
             sites.append(site)
+    last = _at_the_end(planted, sites)
     if sites:
-        return planted, tuple(sites), p, sites[0].position
+        return planted, tuple(sites), p, sites[0].position, last
     q = _late_in_a_document(base, int(count * 0.3), int(count * 0.5), rng)
     while q < p - 1 and base[q] < _LOWEST:
         q += 1
-    return planted, (), p, q
+    return planted, (), p, q, last
+
+
+def _at_the_end(base: Tokens, sites: list[Site]) -> Site | None:
+    """Lets the stream end with the phrase of the last site, and the first token that follows it there."""
+    if not sites:
+        return None
+    position, ends = sites[-1].position, len(base) - 1
+    phrase = base[position - PHRASE : position + 1]
+    if (base[ends - PHRASE :] < _LOWEST).any():
+        return None
+    base[ends - PHRASE :] = phrase
+    return Site(ends, sites[-1].paths)
 
 
 def flip(
     base: Tokens, vocabulary: int, places: tuple[int, int], rng: np.random.Generator, bytes_: Tokens | None = None,
-    sites: tuple[Site, ...] = (),
+    sites: tuple[Site, ...] = (), last: Site | None = None,
 ) -> Streams:  # fmt: skip
     """Streams of the same length. Documents begin where they did; every other token from P on is another one."""
     p, q = places
@@ -87,7 +104,7 @@ def flip(
     future[p:], again[p:] = _moved(base, shift, span)[p:], _moved(base, further, span)[p:]
     target[q] = sites[0].paths[1][0] if sites else _moved(base, shift, span)[q]
     return Streams(
-        base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites, again.astype(np.int32)
+        base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites, again.astype(np.int32), last
     )  # fmt: skip
 
 

@@ -58,10 +58,10 @@ def streams_for(layout: Layout, seed: int = 0) -> Streams:
     _, val = _encoded(layout.vocabulary)
     base = join([val[i] for i in rng.permutation(len(val))], layout.validation_tokens)
     base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
-    base, sites, p, q = draw(base, layout.vocabulary, rng)
+    base, sites, p, q, last = draw(base, layout.vocabulary, rng)
     small = layout.vocabulary < SMALLEST
     counts = (base >= _BYTE_OFFSET).astype(np.int32) if small else tokenizer(layout.vocabulary).count(base)
-    return flip(base, layout.vocabulary, (p, q), rng, counts, sites)
+    return flip(base, layout.vocabulary, (p, q), rng, counts, sites, last)
 
 
 class Workspace:
@@ -76,6 +76,12 @@ class Workspace:
         if self.layout.vocabulary < SMALLEST:
             return tuple(bytes([i - _BYTE_OFFSET]) if i >= _BYTE_OFFSET else b"" for i in range(self.layout.vocabulary))
         return tokenizer(self.layout.vocabulary).pieces
+
+    def bytes_after(self, before: int, token: int) -> int:
+        """Bytes that a token decodes to behind another one."""
+        if self.layout.vocabulary < SMALLEST:
+            return int(token >= _BYTE_OFFSET)
+        return int(tokenizer(self.layout.vocabulary).count(np.array([before, token], dtype=np.int32))[1])
 
     def write(self, folder: Path, stream: Tokens) -> None:
         """Data, tokenizers and other files for one run on `stream`."""

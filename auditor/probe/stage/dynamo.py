@@ -5,6 +5,7 @@ Put where imports find it before the first one asks. Every name that it does not
 
 from __future__ import annotations
 
+import collections
 import importlib.machinery
 import importlib.util
 import sys
@@ -95,7 +96,10 @@ _CONTENTS: dict[str, dict[str, Any]] = {
         "is_compiling": _false, "is_dynamo_supported": _true, "is_inductor_supported": _true, "reset": _nothing,
         "list_backends": lambda *args, **options: [], "error_on_graph_break": Nowhere,
     },
-    f"{_NAME}.utils": {"disable_cache_limit": Nowhere, "is_compile_supported": _true},
+    f"{_NAME}.utils": {
+        "disable_cache_limit": Nowhere, "is_compile_supported": _true,
+        "counters": collections.defaultdict(collections.Counter),
+    },
     f"{_NAME}.eval_frame": {
         "is_dynamo_supported": _true, "is_inductor_supported": _true, "_is_in_optimized_module": _false,
     },
