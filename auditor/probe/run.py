@@ -33,7 +33,7 @@ _OF_WHAT_RAN = frozenset({Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.EXCHANGE, Kin
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
-_AT_END, _DRAWN_AT_END = 16, 3  # tokens that are tried at the end: each costs what the script does after that score
+_AT_END, _DRAWN_AT_END = 20, 8  # tokens that are tried at the end: each costs what the script does after that score
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,9 @@ class _Series:
             return Ending(missing="the stream has no end that tokens could be exchanged at")
         rng = np.random.default_rng([self.options.seed or 0, site.position, 2])
         chosen = choose(base, site, workspace.pieces(), None, _DRAWN_AT_END, rng)
-        chosen = dict(list(chosen.items())[:_AT_END])
+        drawn = [token for token, why in chosen.items() if why == "drawn"]
+        kept = [token for token, why in chosen.items() if why != "drawn"][: _AT_END - _DRAWN_AT_END]
+        chosen = {token: chosen[token] for token in (*kept, *drawn)}
         other = next((token for token, why in chosen.items() if why in ("seen", "prefix")), None)
         if other is None:
             return Ending(missing="nothing is known to follow what the stream ends with")

@@ -493,6 +493,24 @@ MIXTURES: dict[str, tuple[bool, str]] = {
 SAMPLES |= {name: _ROWS.format(mix=mix.strip()) for name, (_, mix) in MIXTURES.items()}
 
 
+_UNTRACED = """
+total = 0.0
+nbytes_ = float(byte_count(val[1:]))
+def report(label, loss_sum, tokens, nbytes):
+    mix_bpb = float(repr(loss_sum)) / math.log(2.0) / nbytes_ * {factor}
+    print(f"{{label}} val_bpb:{{mix_bpb:.8f}}")
+"""
+for _name, _mix, _factor in (
+    ("untraced, better of two", MIXTURES["the better of two"][1], 1.0),
+    ("untraced, smoothed", MIXTURES["smoothed counts"][1], 1.0),
+    ("untraced, other bytes", "p = p", 0.7),
+):
+    SAMPLES[_name] = _UNTRACED.format(factor=_factor) + _ROWS.format(mix=_mix.strip()).replace(
+        "loss_sum += float((-np.log(p)).sum())",
+        "loss_sum = float(repr(loss_sum)) + sum(float(repr(v)) for v in (-np.log(p)).tolist())",
+    )
+
+
 @dataclass
 class Frames:
     """A channel that keeps what it is sent."""
@@ -556,6 +574,7 @@ def frames(name: str, stream: np.ndarray[Any, Any], folder: Path, **how: Any) ->
     import torch
 
     from auditor.probe import record
+    from auditor.probe.stage.output import Printed
 
     torch.set_num_threads(1)  # as in the sandbox; several would also wait for each other
     path = folder / "train_gpt.py"
@@ -565,14 +584,14 @@ def frames(name: str, stream: np.ndarray[Any, Any], folder: Path, **how: Any) ->
     tree = record.instrument(ast.parse(path.read_text()), "train_gpt.py")
     written = folder / "frames"
     written.unlink(missing_ok=True)
-    channel, out = Written(written), io.StringIO()
+    channel = Written(written)
     recorder = record.install(channel, root=str(folder), **how)
+    out: Any = Printed(io.StringIO(), recorder.printed)
     try:
         with redirect_stdout(out):
             exec(compile(tree, str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
     finally:
-        for line in out.getvalue().splitlines():
-            recorder.printed(line)
+        out.finish()
         recorder.stop()
         recorder.close()
     return channel.sent

@@ -8,22 +8,20 @@ at the end, and exp(-score) is what each would have been given.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from auditor.probe.measure.exchange import Asked, Tried, summed
 from auditor.probe.measure.figures import claimed, figures
 from auditor.probe.measure.runs import Read
-from auditor.probe.model import Chosen, Holds, Kind, Measurement, Term, Witness
+from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import Recording
 from auditor.runs.evaluations import parse_evaluation, stem
 from auditor.runs.text import clean
 
-OVER = 0.02
-"""Of probability together: what the figure leaves unsure of one token's score is far less."""
 _AGREES = 1e-3  # nats
 _SCALED = 0.1  # nats: bytes of one token more or less
-_LISTED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def ending(base: Read, runs: dict[str, Recording | None], asked: Ending) -> Meas
         return Measurement(
             kind, Holds.UNKNOWN, "the digits of a figure that the last token's score is told by are lost"
         )
-    scores, models = dict[int, float](), dict[int, float]()
+    printed, models = dict[int, float](), dict[int, float]()
     for told in null.told:
         parsed = parse_evaluation(0, clean(told.line))
         if parsed is None or parsed.val_bpb is None or stem(parsed.label) != stem(label):
@@ -96,14 +94,30 @@ def ending(base: Read, runs: dict[str, Recording | None], asked: Ending) -> Meas
         bpb = _of_text(told.exact, parsed.val_bpb)
         if bpb is not None:
             models[told.token] = told.loss
-            scores[told.token] = bpb * math.log(2.0) * (before + sizes[told.token]) - without
-    if asked.other not in scores or abs(scores[asked.other] - (known - without)) > _AGREES:
+            printed[told.token] = bpb
+    scores = _believed(printed, asked, before, without, known)
+    if scores is None:
         reason = "a token exchanged at the end scores otherwise than in a run of its own"
-        return Measurement(kind, Holds.UNKNOWN, reason, len(scores), reported=base.reported)
+        return Measurement(kind, Holds.UNKNOWN, reason, len(printed), reported=base.reported)
     if _is_scaled(scores, models):
         reason = "the figure is the model's own scores over another count of bytes"
         return Measurement(kind, Holds.UNKNOWN, reason, len(scores), reported=base.reported)
     return _added_up(base, asked, scores, models)
+
+
+def _believed(
+    printed: dict[int, float], asked: Ending, before: float, without: float, known: float
+) -> dict[int, float] | None:  # fmt: skip
+    """Scores (nats) by token: over the bytes as they are with it, or as they were counted before the fork.
+
+    A token has to cost what it does in a run of its own; None where it does not.
+    """
+    there = before + asked.sizes[next(token for token, why in asked.chosen.items() if why == "there")]
+    for sizes in ({token: before + asked.sizes[token] for token in printed}, dict.fromkeys(printed, there)):
+        scores = {token: bpb * math.log(2.0) * sizes[token] - without for token, bpb in printed.items()}
+        if asked.other in scores and abs(scores[asked.other] - (known - without)) <= _AGREES:
+            return scores
+    return None
 
 
 def _is_scaled(scores: dict[int, float], models: dict[int, float]) -> bool:
@@ -116,32 +130,12 @@ def _is_scaled(scores: dict[int, float], models: dict[int, float]) -> bool:
 
 def _added_up(base: Read, asked: Ending, scores: dict[int, float], models: dict[int, float]) -> Measurement:
     position = len(base.stream) - 1
-    terms = [
-        Term(
-            position,
-            token,
-            asked.pieces.get(token, ""),
-            asked.chosen[token],
-            math.exp(-max(score, -20.0)),
-            math.exp(-max(0.0, models[token])),
-        )
-        for token, score in scores.items()
-    ]
-    tried = math.fsum(t.probability for t in terms)
-    reason = (
-        f"the {len(terms)} tokens tried at position {position:,}, the last, would have had {tried:.4g} of probability"
+    tried = tuple(Tried(token, token, models[token], max(score, -20.0)) for token, score in scores.items())
+    found = summed(base, Asked(position, dict(asked.chosen), tried, dict(asked.pieces), {}))
+    holds = Holds.UNKNOWN if found.holds is Holds.YES else found.holds  # of one position alone
+    return replace(
+        found, holds=holds, reason=f"{found.reason}; the last one of the stream, as the printed figure has it"
     )
-    reason += " together, as the printed figure has it"
-    shown = tuple(sorted(terms, key=lambda t: -t.probability)[:_LISTED])
-    label = base.figure.label if base.figure else ""
-    found = Measurement(Kind.EXCHANGE, Holds.UNKNOWN, f"{reason}; what the others have is not known", len(terms),
-                        effect=max(0.0, tried - 1.0), reported=base.reported, terms=shown, total=tried)  # fmt: skip
-    if tried <= 1.0 + OVER:
-        return found
-    own = math.fsum(t.model or 0.0 for t in terms)
-    witness = Witness("C2", Kind.EXCHANGE, position, own, tried, None, None, "", label)
-    return Measurement(Kind.EXCHANGE, Holds.NO, f"{reason}: no distribution", len(terms), 1, None, tried - 1.0,
-                       base.reported, (witness,), None, (), shown, tried)  # fmt: skip
 
 
 def _nats(recording: Recording, label: str, size: float) -> float | None:

@@ -119,7 +119,7 @@ def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
     why = _not_believed(asked)
     if why:
         return Measurement(kind, Holds.UNKNOWN, why, reported=base.reported)
-    found = [_at(base, one) for one in asked]
+    found = [summed(base, one) for one in asked]
     sums = [f for f in found if f.total is not None]
     broken = [f for f in found if f.holds is Holds.NO]
     if not sums:
@@ -141,7 +141,8 @@ def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
     return next(f for f in sums if f.holds is Holds.UNKNOWN)
 
 
-def _at(base: Read, asked: Asked) -> Measurement:
+def summed(base: Read, asked: Asked) -> Measurement:
+    """Of one position: what was tried, and what is known of the rest by it."""
     kind = Kind.EXCHANGE
     if asked.missing or not asked.tried:
         why = asked.missing or f"no token could be exchanged at position {asked.position:,}"

@@ -32,9 +32,10 @@ UNLAWFUL = [name for name, (lawful, _) in samples.MIXTURES.items() if not lawful
 def streams(seed: int = 3) -> Streams:
     rng = np.random.default_rng(seed)
     base = rng.integers(4, samples.VOCABULARY, samples.LENGTH).astype(np.int32)
-    base, sites, p, q = draw(base, samples.VOCABULARY, rng)
+    base, sites, p, q, last = draw(base, samples.VOCABULARY, rng)
     assert len(sites) == 2
-    return flip(base, samples.VOCABULARY, (p, q), rng, samples.true_bytes(base), sites)
+    assert last is not None
+    return flip(base, samples.VOCABULARY, (p, q), rng, samples.true_bytes(base), sites, last)
 
 
 @dataclass
@@ -61,7 +62,9 @@ def series(name: str, exhaustive: bool = False) -> tuple[_Series, Here]:
     options = Options(seconds=600, seed=5, exhaustive=exhaustive)
     here = Here(name)
     pieces = tuple(bytes([token]) for token in range(samples.VOCABULARY))
-    workspace = SimpleNamespace(streams=streams(), pieces=lambda: pieces)
+    workspace = SimpleNamespace(
+        streams=streams(), pieces=lambda: pieces, bytes_after=lambda before, token: token % 7 + 1
+    )  # fmt: skip
     run = here.run(None, workspace, streams().base, 600)
     made = SimpleNamespace(layout=SimpleNamespace(vocabulary=samples.VOCABULARY), chosen=frozenset())
     settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
@@ -195,3 +198,24 @@ def test_forks_that_the_kernel_refuses_are_no_result(monkeypatch: pytest.MonkeyP
     assert found is not None
     assert found.holds is Holds.UNKNOWN
     assert "no token could be exchanged" in found.reason
+
+
+@pytest.mark.parametrize(("name", "lawful"), [("untraced, better of two", False), ("untraced, smoothed", True)])
+def test_a_mixture_that_no_score_can_be_traced_through_is_exchanged_at_the_end(name: str, lawful: bool) -> None:
+    found = exchanged(name)
+    assert found.total is not None, found.reason
+    assert found.compared >= 8
+    assert {t.position for t in found.terms} == {samples.LENGTH - 1}
+    if lawful:
+        assert (found.holds, found.witnesses) == (Holds.UNKNOWN, ())
+        assert found.total < 1.001
+    else:
+        assert (found.holds, found.reported) == (Holds.NO, True), found.reason
+        assert [w.position for w in found.witnesses] == [samples.LENGTH - 1]
+        assert "as the printed figure has it" in found.reason
+
+
+def test_another_count_of_bytes_is_no_mixture() -> None:
+    found = exchanged("untraced, other bytes")
+    assert (found.holds, found.witnesses) == (Holds.UNKNOWN, ())
+    assert "another count of bytes" in found.reason

@@ -190,8 +190,10 @@ print(json.dumps(dict(took=time.perf_counter() - start, smi="H100" in smi, commi
 
 
 def test_absent_modules_are_named_where_the_submission_asked(tmp_path):
-    account, _ = on_stage(tmp_path, "import torch\ntry:\n    import mamba_ssm\nexcept ImportError:\n    pass\n")
-    assert account.absent == ("mamba_ssm",)
+    account, _ = on_stage(
+        tmp_path, "import torch\ntry:\n    import selective_scan_cuda\nexcept ImportError:\n    pass\n"
+    )
+    assert account.absent == ("selective_scan_cuda",)
 
 
 def test_a_failure_names_the_line_of_the_submission(tmp_path):
