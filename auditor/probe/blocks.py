@@ -110,19 +110,19 @@ def splits(body: Sequence[ast.stmt], fragile: bool) -> dict[int, ast.AST | None]
     for i, before in enumerate(body[:-1]):
         if fragile and not isinstance(before, ast.Import | ast.ImportFrom | ast.Pass):
             found[i + 1] = None
-        elif not isinstance(before, _LEAVES) and any(isinstance(part, _LEAVES) for part in _same_frame(before)):
-            tests = [part.test for part in _same_frame(before) if isinstance(part, ast.If)]
+        elif not isinstance(before, _LEAVES) and any(isinstance(part, _LEAVES) for part in same_frame(before)):
+            tests = [part.test for part in same_frame(before) if isinstance(part, ast.If)]
             found[i + 1] = ast.Tuple(tests, ast.Load()) if tests else None
     return found
 
 
-def _same_frame(node: ast.AST) -> Iterator[ast.AST]:
+def same_frame(node: ast.AST) -> Iterator[ast.AST]:
     """What is in a statement and runs in its own function."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
         return
     yield node
     for child in ast.iter_child_nodes(node):
-        yield from _same_frame(child)
+        yield from same_frame(child)
 
 
 def always_runs(node: ast.AST, name: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from auditor.findings import Location
-from auditor.probe.blocks import FALSE, TRUE, Block, Place, blocks, first_line
+from auditor.probe.blocks import FALSE, TRUE, Block, Place, blocks, first_line, same_frame
 from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Unseen
@@ -167,10 +167,11 @@ def _made_of(function: ast.AST, scores: set[str]) -> frozenset[str]:
     """`scores`, and what such a function returns beside them that it has counted up: tokens, bytes."""
     if not scores:
         return frozenset()
-    counted = {name for node in ast.walk(function) if isinstance(node, ast.AugAssign) for name in _stored(node)}
+    own = [node for statement in getattr(function, "body", ()) for node in same_frame(statement)]
+    counted = {name for node in own if isinstance(node, ast.AugAssign) for name in _stored(node)}
     returned = {
         part.id
-        for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None
+        for node in own if isinstance(node, ast.Return) and node.value is not None
         for part in ast.walk(node.value) if isinstance(part, ast.Name)
     }  # fmt: skip
     return frozenset(scores | (counted & returned))

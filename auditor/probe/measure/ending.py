@@ -99,6 +99,9 @@ def ending(base: Read, runs: dict[str, Recording | None], asked: Ending) -> Meas
     if scores is None:
         reason = "a token exchanged at the end scores otherwise than in a run of its own"
         return Measurement(kind, Holds.UNKNOWN, reason, len(printed), reported=base.reported)
+    if min(scores.values()) < -_AGREES:
+        reason = "the figure of the stream without its last token is of other positions as well"
+        return Measurement(kind, Holds.UNKNOWN, reason, len(scores), reported=base.reported)
     if _is_scaled(scores, models):
         reason = "the figure is the model's own scores over another count of bytes"
         return Measurement(kind, Holds.UNKNOWN, reason, len(scores), reported=base.reported)
