@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.claims.grids import cells_of, plain
+from auditor.claims.lists import listed_seeds
 from auditor.claims.model import Claim, Claims, SeedClaim
-from auditor.claims.passes import is_one
+from auditor.claims.passes import is_mean, is_one
+from auditor.claims.seeds import merge_rows
 from auditor.claims.sizes import artifact_size
-from auditor.claims.tables import BESIDE, cells_of, plain, seed_rows
+from auditor.claims.tables import BESIDE, seed_rows
 
 _HEADLINE = re.compile(r"(?:val[_ ]bpb|\bbpb)\W{0,12}(?:[a-z -]{0,20}\W{0,6})?(\d\.\d{3,12})", re.IGNORECASE)
 _REVERSED = re.compile(r"(\d\.\d{3,12})\W{0,4}(?:val[_ ])?bpb\b", re.IGNORECASE)
@@ -57,9 +60,16 @@ def read_readme(text: str, path: str, shipped: Claims) -> Readme:
     claimed = [shipped.val_bpb.value] if shipped.val_bpb is not None else []
     bpb = _headline(lines, path, claimed)
     table = seed_rows(lines, path, claimed + ([bpb.value] if bpb is not None else []))
-    sizes = [(r.artifact_bytes, r.where) for r in table.rows if r.artifact_bytes is not None]
-    size = Claim(*max(sizes)) if sizes else artifact_size(lines, path)
-    return Readme(table.rows, bpb, (*_means(lines, path, claimed), *table.means), size)
+    rows = table.rows
+    if not any(row.val_bpb is not None for row in rows):
+        rows = merge_rows([*rows, *listed_seeds(lines, path)])
+    sizes = [(r.artifact_bytes, r.where) for r in rows if r.artifact_bytes is not None]
+    stated = artifact_size(lines, path)
+    results = [row.val_bpb for row in rows if row.val_bpb is not None]
+    # Tables of what was tried on the way hold sizes too.
+    ours = table.of_seeds or not claimed or any(is_one(claim, results) or is_mean(claim, results) for claim in claimed)
+    size = Claim(*max(sizes)) if sizes and (ours or stated is None) else stated
+    return Readme(rows, bpb, (*_means(lines, path, claimed), *table.means), size)
 
 
 def _headline(lines: list[str], path: str, claimed: list[float]) -> Claim[float] | None:

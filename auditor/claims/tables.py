@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from auditor.claims.grids import Table, plain, tables
 from auditor.claims.model import Claim, SeedClaim
 from auditor.claims.passes import says_nothing, settle
 from auditor.claims.seeds import merge_rows
 from auditor.claims.values import first_figure, to_bytes, to_seconds, to_seed
 
-_SEPARATOR = re.compile(r"[\s|:-]{3,2000}$")
-_SEED_CELL = re.compile(r"(?:seed\s{0,2}[=:#]?\s{0,2})?(\d{1,10})(?:\s{0,2}[(\u2020\u2021*#].{0,60})?$", re.IGNORECASE)
+_SEED_HEADING = re.compile(r"\W{0,6}(?:random )?seeds?\b", re.IGNORECASE)
+_SEED_CELL = re.compile(
+    r"^\W{0,4}(?:seed\s{0,2}[=:#]?\s{0,2})?(\d{1,10})(?:\s{0,2}[(\u2020\u2021*#].{0,60})?$", re.IGNORECASE
+)
+# A seed that a cell spells out: `Seed 42`, `val_bpb (seed 42)`, `train_seed42.log`.
+_SEED_SPELLED = re.compile(r"(?<![a-z])seed[ _=:#-]{0,3}(\d{1,10})(?!\d)|^s(\d{1,10})$", re.IGNORECASE)
+_METRICS = re.compile(r"(?:metrics?|seeds?|run|)$", re.IGNORECASE)
 # Columns that hold a BPB which is not the seed's result.
 BESIDE = re.compile(
     r"pre|quant|roundtrip|ema|delta|\u0394|gain|base|std|prior|sota|w/o|without|no ttt|before|gap|int6|fp|raw|vs|impro",
@@ -20,6 +26,8 @@ BESIDE = re.compile(
 )
 _FINAL = re.compile(r"final|post.?ttt|ttt|sliding|slot|gram|ppm|score|submi|sw\b|exact|mean", re.IGNORECASE)
 _NAMED = ("ttt", "sliding", "final", "score", "post-ttt", "legal ttt")
+_BITS = re.compile(r"bits[ /-](?:per[ -])?byte")
+_VALUE = re.compile(r"(?:value|result|score)s?$", re.IGNORECASE)
 _BARE_BPB = re.compile(r"[0-7]\.\d{3,18}")
 _HIGHEST = 20.0  # a byte has eight bits; untrained models say more
 _NAME_LIMIT = 60
@@ -49,10 +57,14 @@ class _Columns:
 
 @dataclass(frozen=True, slots=True)
 class SeedTable:
-    """The rows of a README's tables of seeds, and the means that stand below them in the column of the result."""
+    """The rows of a README's tables of seeds, and the means that stand below them in the column of the result.
+
+    `of_seeds` is False where no heading says so and the cells spell seeds out: rows may be of what was tried before.
+    """
 
     rows: tuple[SeedClaim, ...]
     means: tuple[Claim[float], ...]
+    of_seeds: bool
 
 
 def seed_rows(lines: list[str], path: str, claims: Sequence[float]) -> SeedTable:
@@ -63,91 +75,71 @@ def seed_rows(lines: list[str], path: str, claims: Sequence[float]) -> SeedTable
     rows: list[SeedClaim] = []
     means: list[Claim[float]] = []
     headed = False
-    for begin, end in _tables(lines):
-        header, seeds = _by_rows(lines, begin, end, path)
+    of_seeds = False
+    for table in tables(lines):
+        of_seeds = of_seeds or any(_SEED_HEADING.match(plain(cell)) for cell in table.header)
+        header, seeds = _by_rows(table, path)
         if not seeds:
-            header, seeds = _by_columns(lines, begin, end, path)
+            header, seeds = _by_columns(table, path)
         found = [row for row in settle(_claims(header, seeds), claims) if row.figures or not says_nothing(row)]
         has_bpb = any(r.val_bpb is not None for r in found)
         if has_bpb and headed:
             known = {r.seed for r in rows}
             found = [r for r in found if r.seed in known]
         if has_bpb and not headed:
-            means += _means_below(lines, begin, end, path, found)
+            means += _means_below(table, path, found)
         headed = headed or has_bpb
         rows += found
     merged = settle(merge_rows(rows), claims)
     kept = tuple(r for r in merged if not says_nothing(r) and (r.val_bpb is not None or not headed))
-    return SeedTable(kept, tuple(means))
+    return SeedTable(kept, tuple(means), of_seeds)
 
 
-def _means_below(
-    lines: list[str], begin: int, end: int, path: str, rows: Sequence[SeedClaim]
-) -> Iterator[Claim[float]]:
+def _means_below(table: Table, path: str, rows: Sequence[SeedClaim]) -> Iterator[Claim[float]]:
     """The mean in the column whose figures the rows were taken from."""
-    header = [plain(cell) for cell in cells_of(lines[begin])]
+    header = [plain(cell) for cell in table.header]
     results = [row.val_bpb for row in rows if row.val_bpb is not None]
-    for index in range(begin + 2, end):
-        cells = cells_of(lines[index])
+    for number, cells in table.rows:
         if not any(_MEAN.match(plain(cell)) for cell in cells[:2]):
             continue
         for column, heading in enumerate(header):
             own = [row.figures.get(heading[:_NAME_LIMIT]) for row in rows]
             figure = first_figure(plain(cells[column])) if column < len(cells) else None
             if figure is not None and heading and own == results and 0 <= figure < _HIGHEST:
-                yield Claim(figure, f"{path}:{index + 1}")
+                yield Claim(figure, f"{path}:{number}")
 
 
-def plain(cell: str) -> str:
-    return cell.replace("*", "").replace("`", "").strip()
+def _by_rows(table: Table, path: str) -> tuple[list[str], list[_Row]]:
+    """The rows of a column that is headed as one of seeds, else of one whose cells spell seeds out."""
+    header = list(table.header)
+    headed = next((i for i, h in enumerate(header) if _SEED_HEADING.match(plain(h))), None)
+    columns = range(min(len(header), 3)) if headed is None else (headed,)
+    spelled = _SEED_SPELLED if headed is None else _SEED_CELL
+    for column in columns:
+        rows = [
+            _Row(int(next(filter(None, match.groups()))), cells, f"{path}:{number}")
+            for number, cells in table.rows
+            if column < len(cells) and (match := spelled.search(plain(cells[column]))) is not None
+        ]
+        if rows:
+            if len({row.seed for row in rows}) < len(rows) and headed is None:
+                continue  # several rows of one seed: configurations, not seeds
+            header[column] = ""  # its numbers are no figures
+            return header, rows
+    return header, []
 
 
-def cells_of(line: str) -> list[str]:
-    """The cells of one line of a table, with their decoration."""
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
-
-
-def _tables(lines: list[str]) -> list[tuple[int, int]]:
-    """Half-open line ranges of Markdown tables, header first."""
-    tables = []
-    index = 0
-    while index + 1 < len(lines):
-        rule = lines[index + 1]
-        if "|" not in lines[index] or "|" not in rule or "-" not in rule or not _SEPARATOR.match(rule):
-            index += 1
-            continue
-        end = index + 2
-        while end < len(lines) and "|" in lines[end]:
-            end += 1
-        tables.append((index, end))
-        index = end
-    return tables
-
-
-def _by_rows(lines: list[str], begin: int, end: int, path: str) -> tuple[list[str], list[_Row]]:
-    header = cells_of(lines[begin])
-    column = next((i for i, h in enumerate(header) if re.match(r"(?:random )?seeds?\b", plain(h), re.IGNORECASE)), None)
-    rows: list[_Row] = []
-    for index in range(begin + 2, end) if column is not None else ():
-        cells = cells_of(lines[index])
-        match = _SEED_CELL.match(plain(cells[column])) if column is not None and column < len(cells) else None
-        if match:
-            rows.append(_Row(int(match[1]), cells, f"{path}:{index + 1}"))
-    if column is not None:
-        header[column] = ""  # its numbers are no figures
-    return header, rows
-
-
-def _by_columns(lines: list[str], begin: int, end: int, path: str) -> tuple[list[str], list[_Row]]:
+def _by_columns(table: Table, path: str) -> tuple[list[str], list[_Row]]:
     """A table whose columns are seeds, turned: `| metric | seed 42 | seed 1337 | mean |`."""
-    header = [plain(h) for h in cells_of(lines[begin])]
-    seeds = {i: to_seed(h) for i, h in enumerate(header) if re.match(r"seed[ _=:]{0,2}\d", h, re.IGNORECASE)}
-    if not seeds:
+    header = [plain(h) for h in table.header]
+    seeds = {i: to_seed(h) for i, h in enumerate(header) if re.match(r"(?:seed[ _=:]{0,2}|s)\d", h, re.IGNORECASE)}
+    bare = {i: int(h) for i, h in enumerate(header) if i and h.isdigit() and len(h) < 11}
+    if not seeds and (len(bare) < 2 or not _METRICS.match(header[0])):
         return [], []
-    body = [cells_of(lines[index]) for index in range(begin + 2, end)]
+    body = [cells for _, cells in table.rows]
     rows = [
-        _Row(seed, [cells[i] if i < len(cells) else "" for cells in body], f"{path}:{begin + 1}")
-        for i, seed in seeds.items()
+        _Row(seed, [cells[i] if i < len(cells) else "" for cells in body], f"{path}:{table.line}")
+        for i, seed in (seeds or bare).items()
         if seed is not None
     ]
     return [cells[0] for cells in body], rows
@@ -176,12 +168,14 @@ def _columns(header: list[str], rows: list[_Row]) -> _Columns:
             roles.setdefault(role, index)
         elif lower and all(index < len(r.cells) and _BARE_BPB.fullmatch(plain(r.cells[index])) for r in rows):
             unnamed.append(index)
+    if not named and len(unnamed) == 1 and _VALUE.match(plain(header[unnamed[0]])):
+        return _Columns(roles, (unnamed[0],), 0)
     return _Columns(roles, (*unnamed, *(index for _, index in sorted(named))), len(unnamed))
 
 
 def _role(lower: str) -> str | None:
     """What a column of this name holds, None where the name does not say."""
-    if "bpb" in lower or lower in _NAMED:
+    if "bpb" in lower or _BITS.search(lower) or lower in _NAMED:
         return "val_bpb"
     if "loss" in lower:
         return None if "train" in lower else "val_loss"

@@ -52,7 +52,9 @@ def _by_tables(runs: list[Run], claims: Claims) -> tuple[tuple[Run, ...], tuple[
         rows = tuple(row for row in rows if row.val_bpb is not None)
         found = _by_seed(runs, rows)
         if found:
-            agrees = claims.val_bpb is None or _bears(claims.val_bpb.value, found, rows)
+            agrees = claims.val_bpb is None or (
+                _bears(claims.val_bpb.value, found, rows) and not _another_is(claims.val_bpb.value, found, rows, runs)
+            )
             (bearing if agrees else others).append(found)
     return next(iter(bearing), ()), next(iter(others), ())
 
@@ -62,6 +64,13 @@ def _bears(claim: float, found: Sequence[Run], rows: Sequence[SeedClaim]) -> boo
     stated = [row.val_bpb for row in rows if row.val_bpb is not None]
     shown = [run.val_bpb for run in found if run.val_bpb is not None]
     return is_mean(claim, stated) or is_mean(claim, shown) or is_one(claim, stated + shown)
+
+
+def _another_is(claim: float, found: Sequence[Run], rows: Sequence[SeedClaim], runs: Sequence[Run]) -> bool:
+    """Whether the claim is to all digits the figure of a run beside them: they are reruns of it."""
+    stated = [row.val_bpb for row in rows if row.val_bpb is not None]
+    exact = {(run.log, run.index) for run in runs if run.val_bpb == claim}
+    return bool(exact) and not is_mean(claim, stated) and not exact & {(run.log, run.index) for run in found}
 
 
 def _by_claim(runs: list[Run], claim: Claim[float] | None) -> tuple[Run, ...]:
