@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,9 +12,9 @@ from auditor.claims.readme import read_readme
 from auditor.claims.stated import times
 from auditor.claims.submission_json import read_submission_json
 from auditor.claims.times import stated_times
+from auditor.claims.track import non_record
 from auditor.submission import Submission, SubmissionFile
 
-_NON_RECORD = re.compile(r"non[-_ ]?record", re.IGNORECASE)
 _TEXT_LIMIT = 2_000_000
 _TIMED_LINES = 400  # of a README
 
@@ -49,13 +48,7 @@ def read_claims(submission: Submission) -> Claims:
             commands += read_launcher(file.text[:_TEXT_LIMIT], file.path)
     claims = _with_times(claims)
     track = claims.track or (Claim(submission.track, submission.folder) if submission.track else None)
-    first_lines = readme.text[:600] if readme is not None and readme.data else ""
-    return replace(
-        claims,
-        commands=tuple(commands),
-        track=track,
-        non_record=_non_record(submission, claims, first_lines, readme.path if readme else "README.md"),
-    )
+    return replace(claims, commands=tuple(commands), track=track, non_record=non_record(submission, claims, readme))
 
 
 def _from_json(submission: Submission) -> Claims:
@@ -106,24 +99,3 @@ def _undecodable(file: SubmissionFile) -> tuple[str, ...]:
     """What was replaced in a text whose bytes are no text."""
     broken = "\ufffd" in file.text and "\ufffd".encode() not in (file.data or b"")
     return (f"{file.path} is not valid UTF-8; the bytes that are none were replaced.",) if broken else ()
-
-
-def _non_record(submission: Submission, claims: Claims, readme: str, readme_path: str) -> Claim[bool] | None:
-    """The folder's track first, then submission.json's words, the title, the README's head."""
-    if _NON_RECORD.search(submission.track or "") or "/track_non_record" in submission.folder:
-        return Claim(True, submission.folder)
-    fields = claims.raw
-    for key in ("track", "submission_type", "status", "type", "name", "title", "record", "category", "non_record"):
-        value = fields.get(key)
-        if (key == "non_record" and value is True) or (key == "record" and value is False):
-            return Claim(True, f"submission.json:{key}")
-        if isinstance(value, str) and _NON_RECORD.search(value):
-            return Claim(True, f"submission.json:{key}")
-    if submission.title and _NON_RECORD.search(submission.title):
-        return Claim(True, "title")
-    for number, line in enumerate(readme.splitlines(), 1):
-        if line.startswith(("#", "**")) and _NON_RECORD.search(line):
-            return Claim(True, f"{readme_path}:{number}")
-    if submission.track:
-        return Claim(False, submission.folder)
-    return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.claims.grids import cells_of, plain
+from auditor.claims.grids import tables as tables_of
 from auditor.claims.lists import listed_seeds
 from auditor.claims.model import Claim, Claims, SeedClaim
 from auditor.claims.passes import is_mean, is_one
@@ -14,8 +15,17 @@ from auditor.claims.seeds import merge_rows
 from auditor.claims.sizes import artifact_size
 from auditor.claims.tables import BESIDE, seed_rows
 
-_HEADLINE = re.compile(r"(?:val[_ ]bpb|\bbpb)\W{0,12}(?:[a-z -]{0,20}\W{0,6})?(\d\.\d{3,12})", re.IGNORECASE)
-_REVERSED = re.compile(r"(\d\.\d{3,12})\W{0,4}(?:val[_ ])?bpb\b", re.IGNORECASE)
+_UNIT = r"(?:val[_ ]bpb|\bbpb|\bbits[ -]per[ -]byte|\bbits/byte)"
+_HEADLINE = re.compile(_UNIT + r"\W{0,12}(?:[a-z -]{0,20}\W{0,6})?(\d\.\d{3,12})", re.IGNORECASE)
+_REVERSED = re.compile(r"(\d\.\d{3,12})\W{0,4}(?:(?:val[_ ])?bpb\b|bits[ -]per[ -]byte|bits/byte)", re.IGNORECASE)
+# `val_bpb 1.2244 -> 1.1193`, `BPB from 1.2244 to 1.1193`: the second is the result.
+_CHANGED = re.compile(
+    rf"{_UNIT}.{{0,30}}?\d\.\d{{3,12}}(?:\s?bpb)?[\s*`]{{0,4}}(?:\u2192|->|=>|to)[\s*`]{{0,4}}(\d\.\d{{3,12}})",
+    re.IGNORECASE,
+)
+# Before the result: what the model was before it was quantized or adapted.
+_EARLIER = re.compile(r"pre-?quant|before quant|unquantized|pre-?ttt|before ttt|\bema\b|roundtrip", re.IGNORECASE)
+_OURS = re.compile(r"\W{0,4}(?:ours|this\b|our\b|(?:this )?submission|final|result)", re.IGNORECASE)
 # What such words announce is a difference, a spread, or the figure of somebody else.
 _NOT_OWN = (
     r"by|std|stdev|sigma|delta|gains?|improvements?|gap|margin|diff|difference|reduction|threshold|within|over|than|vs"
@@ -83,13 +93,29 @@ def _stated(lines: list[str], path: str) -> list[Claim[float]]:
     """The scores of these lines, those of prose first."""
     prose: list[Claim[float]] = []
     tables: list[Claim[float]] = []
+    earlier: list[Claim[float]] = []
     for number, line in enumerate(lines, 1):
         start = line.lstrip()[:1]
         if start == "|":
             tables += [Claim(figure, f"{path}:{number}") for figure in _metric(line)]
         elif start != ">" and not line.lstrip().startswith("```"):
-            prose += [Claim(figure, f"{path}:{number}") for figure in _own_figures(line)]
-    return prose + tables
+            found = [Claim(figure, f"{path}:{number}") for figure in _own_figures(line)]
+            (earlier if _EARLIER.search(line) and not re.search(r"post|final", line, re.IGNORECASE) else prose).extend(
+                found
+            )
+    tables += [claim for claim in _of_ours(lines, path) if claim not in tables]
+    return prose + tables + earlier
+
+
+def _of_ours(lines: list[str], path: str) -> Iterator[Claim[float]]:
+    """The score in the row of a comparison that is called ours."""
+    for table in tables_of(lines):
+        columns = [i for i, h in enumerate(table.header) if "bpb" in h.lower() and not BESIDE.search(h)]
+        for number, cells in table.rows if columns else ():
+            if _OURS.match(plain(cells[0])) and len(cells) > columns[-1]:
+                match = _BARE.fullmatch(plain(cells[columns[-1]]))
+                if match:
+                    yield Claim(float(match[1]), f"{path}:{number}")
 
 
 def _anywhere(lines: list[str], path: str, claimed: list[float]) -> list[Claim[float]]:
@@ -113,7 +139,8 @@ def _means(lines: list[str], path: str, claimed: list[float]) -> Iterator[Claim[
 
 def _own_figures(line: str) -> list[float]:
     """The scores of a line of prose, without differences, spreads and what they are compared with."""
-    found = []
+    changed = _CHANGED.search(line)
+    found = [float(changed[1])] if changed else []
     for match in (*_HEADLINE.finditer(line), *_REVERSED.finditer(line)):
         start = match.start(1)
         before = line[max(0, start - _CONTEXT) : start]

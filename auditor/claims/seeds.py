@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from auditor.claims.model import SeedClaim
@@ -10,6 +11,12 @@ from auditor.claims.passes import says_nothing
 from auditor.claims.values import to_bytes, to_float, to_seconds, to_seed
 
 Object = Mapping[str, object]
+_HOLDERS = ("metrics", "results", "result", "scores", "evaluation", "final")
+# `val_bpb_seed42`, `seed_42_val_bpb`, `bpb_s42`: the figure of one seed under a key of its own.
+_OF_SEED = re.compile(
+    r"(?:(?P<before>[a-z][a-z_]{0,40}?)_?)?(?:seed|(?<![a-z])s)_?(?P<seed>\d{1,10})(?:_(?P<after>[a-z][a-z_]{0,40}))?$"
+)
+_PAIR = re.compile(r"\W{0,3}(?:seed)?[ _=:#-]{0,3}(\d{1,10})\s{0,2}[:=]\s{0,2}(?:val_?bpb\s?[:=]?\s?)?(\d\.\d{2,12})")
 
 # In the order in which they are believed: the figure that a seed reports stands before its parts.
 BPB_KEYS = (
@@ -39,9 +46,15 @@ EVAL_KEYS = (
 SEED_KEYS = ("seed", "SEED", "Seed", "random_seed", "seed_id")
 
 
+def _canonical(key: str) -> str:
+    """`valBpb`, `val-bpb` and `Val BPB` as `val_bpb`."""
+    return re.sub(r"[\s.-]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key[:120])).lower()
+
+
 def pick(fields: Object, keys: tuple[str, ...]) -> tuple[str, object] | None:
     """The first of these keys that holds something, whatever its case."""
-    lowered = {k.lower(): k for k in reversed(list(fields))}
+    spelled = {k: _canonical(k) for k in reversed(list(fields))}
+    lowered = {**{canonical: k for k, canonical in spelled.items()}, **{k.lower(): k for k in spelled}}
     for key in keys:
         actual = lowered.get(key.lower())
         if actual is not None and fields[actual] is not None:
@@ -51,6 +64,9 @@ def pick(fields: Object, keys: tuple[str, ...]) -> tuple[str, object] | None:
 
 def seed_row(seed: int | None, fields: Object, where: str) -> SeedClaim | None:
     """One seed's figures; None where the object holds none. Its `val_bpb` is None where only `figures` are known."""
+    inner = pick(fields, _HOLDERS)
+    if inner is not None and isinstance(inner[1], Mapping):
+        fields = {**inner[1], **fields}
     bpb, loss = pick(fields, BPB_KEYS), pick(fields, LOSS_KEYS)
     size, code = pick(fields, ARTIFACT_KEYS), pick(fields, CODE_KEYS)
     steps, train, evaluation = pick(fields, STEP_KEYS), pick(fields, TRAIN_KEYS), pick(fields, EVAL_KEYS)
@@ -96,6 +112,30 @@ def rows_of(value: object, where: str, figure: str = "val_bpb") -> list[SeedClai
                 found = pick(entry, SEED_KEYS)
                 row = seed_row(to_seed(found[1]) if found else None, entry, f"{where}[{index}]")
                 rows += [row] if row else []
+            elif (pair := _pair(entry)) is not None:
+                rows += _bare(pair[0], pair[1], f"{where}[{index}]", figure)
+    return rows
+
+
+def _pair(entry: object) -> tuple[int, object] | None:
+    """`[42, 1.1187]`, `"42: 1.1187"`."""
+    if isinstance(entry, list) and len(entry) == 2:
+        seed = to_seed(entry[0])
+        return None if seed is None or not isinstance(entry[1], float) else (seed, entry[1])
+    match = _PAIR.match(entry) if isinstance(entry, str) else None
+    return (int(match[1]), match[2]) if match else None
+
+
+def keyed_rows(fields: Object, where: str, figure_of: Callable[[str], str | None]) -> list[SeedClaim]:
+    """The figures whose keys name a seed and what they are; `figure_of` tells that from the rest of the key."""
+    rows: list[SeedClaim] = []
+    for key, value in list(fields.items())[:2_000]:
+        match = _OF_SEED.fullmatch(_canonical(key))
+        if match is None or isinstance(value, Mapping | list | bool):
+            continue
+        figure = figure_of("_".join(filter(None, (match["before"], match["after"]))))
+        if figure is not None:
+            rows += _bare(int(match["seed"]), value, f"{where}{key}", figure)
     return rows
 
 

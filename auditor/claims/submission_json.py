@@ -36,6 +36,7 @@ _NESTED = (
     "evaluation",
     "validation",
 )
+_SIZES = ("size", "sizes", "bytes", "artifact", "package")
 # Where seeds stand; the figure that a bare number under such a key is.
 _SEED_KEYS = {
     "seed_results": "val_bpb", "seeds": "val_bpb", "per_seed_results": "val_bpb", "per_seed": "val_bpb",
@@ -152,11 +153,9 @@ def _number(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> C
 def _scalars(fields: Mapping[str, object], name: str) -> Claims:
     bpb = _number(fields, _BPB, name)
     loss = _number(fields, _LOSS, name)
-    for key in _NESTED:
-        inner = fields.get(key)
-        if isinstance(inner, Mapping):
-            bpb = bpb or _number(inner, _BPB, f"{name}:{key}")
-            loss = loss or _number(inner, _LOSS, f"{name}:{key}")
+    for inner, place in _levels(fields, f"{name}:", _NESTED)[1:]:
+        bpb = bpb or _number(inner, _BPB, place.removesuffix("."))
+        loss = loss or _number(inner, _LOSS, place.removesuffix("."))
     author = _text(fields, ("author", "authors", "github_id", "github", "submitter"), name)
     return Claims(
         author=author,
@@ -168,7 +167,7 @@ def _scalars(fields: Mapping[str, object], name: str) -> Claims:
         val_bpb_std=_number(fields, _STD, name),
         val_loss=loss,
         artifact_bytes=_artifact(fields, name),
-        code_bytes=_bytes(fields, S.CODE_KEYS, name),
+        code_bytes=_bytes(fields, S.CODE_KEYS, name) or _code_beside(fields, name),
         train_seconds=_seconds(fields, S.TRAIN_KEYS, name),
         eval_seconds=_seconds(fields, S.EVAL_KEYS, name),
     )
@@ -187,11 +186,32 @@ def _artifact(fields: Mapping[str, object], name: str) -> Claim[int] | None:
         claim = _bytes(fields, (key,), name)
         if claim and (best is None or claim.value > best.value):
             best = claim
-    for key in _NESTED:
-        inner = fields.get(key)
-        if best is None and isinstance(inner, Mapping):
-            best = _bytes(inner, S.ARTIFACT_KEYS, f"{name}:{key}")
+    for inner, place in _levels(fields, f"{name}:", (*_NESTED, *_SIZES))[1:]:
+        last = place.rstrip(".").rsplit(".", 1)[-1].rsplit(":", 1)[-1]
+        keys = (*S.ARTIFACT_KEYS, "total") if last in _SIZES else S.ARTIFACT_KEYS
+        best = best or _bytes(inner, keys, place.removesuffix("."))
     return best
+
+
+def _code_beside(fields: Mapping[str, object], name: str) -> Claim[int] | None:
+    """The code in an object of sizes: `"bytes": {"total": 15900000, "code": 50000}`."""
+    for key in _SIZES:
+        inner = fields.get(key)
+        if isinstance(inner, Mapping) and (found := _bytes(inner, (*S.CODE_KEYS, "code"), f"{name}:{key}")):
+            return found
+    return None
+
+
+def _levels(
+    fields: Mapping[str, object], place: str, names: tuple[str, ...], depth: int = 4
+) -> list[tuple[Mapping[str, object], str]]:
+    """The object, and those that it holds under these names, with the beginning of their keys' paths."""
+    levels = [(fields, place)]
+    for key in names if depth else ():
+        inner = fields.get(key)
+        if isinstance(inner, Mapping):
+            levels += _levels(inner, f"{place}{key}.", names, depth - 1)
+    return levels
 
 
 def _seconds(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> Claim[float] | None:
@@ -202,15 +222,14 @@ def _seconds(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> 
 
 def _seed_rows(fields: Mapping[str, object], name: str, claims: list[float]) -> tuple[SeedClaim, ...]:
     rows: list[SeedClaim] = []
-    for level, place in ((fields, f"{name}:"), *((fields[k], f"{name}:{k}.") for k in _NESTED if k in fields)):
-        if not isinstance(level, Mapping):
-            continue
+    for level, place in _levels(fields, f"{name}:", _NESTED):
         for key, value in list(level.items())[:2_000]:
             figure = _figure_by_seed(key, value)
             if figure is not None:
                 rows += S.rows_of(value, f"{place}{key}", figure)
         rows += [r for r in S.rows_of(_seed_named(level), place, "val_bpb") if r.val_bpb is not None or r.figures]
         rows += _parallel_lists(level, place)
+        rows += S.keyed_rows(level, place, _figure_named)
     rows = [row for row in settle(S.merge_rows(rows), claims) if not says_nothing(row)]
     if not rows:
         rows = _single_seed(fields, name) or _listed_seeds(fields, name)
@@ -222,8 +241,11 @@ def _figure_by_seed(key: str, value: object) -> str | None:
     lower = key.lower()
     if not isinstance(value, Mapping | list):
         return None
-    if lower in _SEED_KEYS:
-        return _SEED_KEYS[lower]
+    return _SEED_KEYS[lower] if lower in _SEED_KEYS else _figure_named(lower)
+
+
+def _figure_named(lower: str) -> str | None:
+    """What a key of such a name holds, where it is of the result."""
     if _BESIDE.search(lower):
         return None
     return next((figure for pattern, figure in _FIGURES if pattern.search(lower)), None)
