@@ -33,6 +33,7 @@ from auditor.program.stream.stored import cleared_by_stored
 from auditor.program.stream.tokens import Draws, clamped_ids, random_draws
 from auditor.program.stream.unsaved import Carried, carried
 from auditor.program.stream.windows import ShortWalk, short_walks
+from auditor.runs.provenance import Difference, echo_difference, foreign_words
 from auditor.source import Sources
 
 T = TypeVar("T")
@@ -52,6 +53,24 @@ class Code:
 
     def _each(self, question: Callable[[Module], Iterable[T]]) -> tuple[T, ...]:
         return tuple(answer for module in self._modules for answer in question(module))
+
+    @cached_property
+    def _code(self) -> tuple[tuple[str, str], ...]:
+        """(path, text) of all code: as decoded, and as shipped."""
+        shipped = (
+            (path, data.decode("utf-8", "replace"))
+            for path, data in self.sources.shipped.items()
+            if path.endswith((".py", ".sh", ".c", ".cc", ".cpp", ".cu"))
+        )
+        return (*((unit.path, unit.text) for unit in self.sources.units), *shipped)
+
+    def foreign_words(self, label: str, values: Iterable[str]) -> tuple[str, ...]:
+        """The words of a result's label that stand in no code and in none of the settings' values."""
+        return foreign_words(label, (text for _, text in self._code), values)
+
+    def echo_difference(self, log: str, first: int) -> Difference | None:
+        """How the source that a log echoes from line `first` on differs from the folder's; None where it does not."""
+        return echo_difference(log, first, [(path, text) for path, text in self._code if path.endswith(".py")])
 
     @cached_property
     def _helpers(self) -> tuple[CText, ...]:

@@ -8,6 +8,7 @@ from auditor.findings import Finding, Location, Outcome, Ruling, found, not_chec
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
 from auditor.source.excerpt import shortened
+from rules.evidence._another_program import another_program
 from rules.evidence._comparison import differences
 from rules.examples.folders import folder, log, script, seeds
 from rules.law.limits import LIMITS
@@ -39,6 +40,7 @@ def check(facts: Facts) -> Ruling:
     findings += _sizes(facts, scored)
     findings += _settings(facts)
     findings += _code_of_another_run(facts)
+    findings += another_program(facts, ID, scored)
     if not scored and not findings:
         return not_checked("no log shows a final figure that the claim could be compared with")
     return found(findings, "the claim is the mean of what the logs show")
@@ -157,6 +159,12 @@ def _code_of_another_run(facts: Facts) -> list[Finding]:
     return findings
 
 
+def _echo(changed: str) -> tuple[str, ...]:
+    """The example's script as a trainer prints it into its log, with one more line in the middle."""
+    lines = script().strip().splitlines()
+    return (*lines[: len(lines) // 2], *([changed] if changed else []), *lines[len(lines) // 2 :], "=" * 100)
+
+
 RULE = Rule(
     id=ID,
     title="The claim is not what the logs show",
@@ -204,6 +212,31 @@ RULE = Rule(
             "breaks",
             folder(logs=seeds(lines=("ttt:epoch 1/2 loss:2.9", "ttt:epoch 2/2 loss:2.8"))),
             Outcome.WARNING,
+        ),
+        Example(
+            "the result has a label that no code of the folder can print",
+            "breaks",
+            folder(logs=seeds(label="final_int8_tournament")),
+            Outcome.WARNING,
+        ),
+        Example(
+            "the log echoes another source",
+            "breaks",
+            folder(logs=seeds(before=_echo("muon_beta = 0.97  # tried at the end"))),
+            Outcome.WARNING,
+        ),
+        Example(
+            "the log ran with another constant than the code has",
+            "breaks",
+            folder(script(settings="num_loops = 3"), logs=seeds(hyperparameters={"num_loops": 5})),
+            Outcome.WARNING,
+        ),
+        Example("the log echoes the folder's source", "legal", folder(logs=seeds(before=_echo(""))), Outcome.PASS),
+        Example(
+            "the dump repeats the code's constant",
+            "legal",
+            folder(script(settings="num_loops = 3"), logs=seeds(hyperparameters={"num_loops": "3"})),
+            Outcome.PASS,
         ),
         Example("rounded to four digits", "legal", folder(submission={"val_bpb": 1.1001}), Outcome.PASS),
         Example(
