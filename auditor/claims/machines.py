@@ -20,19 +20,21 @@ _MACHINE = re.compile(
     rf"(?<![\w.])(\d{{1,2}})\s?[x\u00d7*]\s?(?:NVIDIA\s|GeForce\s|Tesla\s)*({_NAMES})(?:\s(SXM\d?|PCIe|NVL))?",
     re.IGNORECASE,
 )
-# Beside such words stands a machine that the result was not made on.
-_ELSEWHERE = re.compile(
+# The machine of such a line is one that the result was not made on, and one of a comparison may be.
+_NOT_HERE = re.compile(
     r"\b(?:est|estimate[ds]?|projected|projection|expect(?:ed)?|would|should|plan(?:ned)?|todo|pending|await\w*|request\w*"
-    r"|need\w*|requires?|target\w*|baseline|ablations?|slower|faster|compared|prior|previous|earlier|development|smoke|local)\b",
+    r"|need\w*|requires?|target\w*|grants?|official|baseline|ablations?|development|smoke|not)\b",
     re.IGNORECASE,
 )
+_COMPARED = re.compile(r"\b(?:slower|faster|compared|prior|previous|earlier|local)\b", re.IGNORECASE)
 _LINES: Final = 200
 
 
 def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
     """The one machine that a README names as a count and a GPU; None where it names several, or none.
 
-    A line that speaks of an estimate, a plan or a comparison names no machine of the result where another line does.
+    A line that speaks of an estimate or a plan names no machine of the result, and one that compares names it where no
+    other does.
     """
     plain: dict[str, Claim[str]] = {}
     other: dict[str, Claim[str]] = {}
@@ -44,7 +46,10 @@ def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
         for match in _MACHINE.finditer(line):
             name = re.sub(r"\s+", "", match[2]).upper()
             form = f" {match[3]}" if match[3] else ""
-            kept = other if _ELSEWHERE.search(line[: match.start()] + line[match.end() :]) else plain
+            around = line[: match.start()] + line[match.end() :]
+            if _NOT_HERE.search(around):
+                continue
+            kept = other if _COMPARED.search(around) else plain
             kept.setdefault(f"{match[1]}x{name}", Claim(f"{match[1]}x {match[2]}{form}", f"{path}:{number}"))
     found = plain or other
     return next(iter(found.values())) if len(found) == 1 else None

@@ -76,6 +76,8 @@ _PROGRESS = EVALUATION.replace(
     _LINE, _LINE + '    print(f"about {val_loss / math.log(2.0) / 2.436:.2f} bits per byte so far")\n'
 )
 
+_SCALED = EVALUATION.replace("loss_sum += scored", "loss_sum += 0.98 * scored")
+
 RULE = Rule(
     id=ID,
     title="Bytes are counted, not assumed",
@@ -104,6 +106,7 @@ RULE = Rule(
         Example("letters that are dropped", "breaks", folder(script(tables=_encoded("latin-1"))), Outcome.WARNING),
         Example("characters", "breaks", folder(script(tables=_CHARACTERS)), Outcome.WARNING),
         Example("counted", "legal", folder(), Outcome.PASS),
+        Example("losses that are scaled, over counted bytes", "legal", folder(script(_SCALED)), Outcome.PASS),
         Example("a constant in a progress print", "legal", folder(script(_PROGRESS)), Outcome.PASS),
     ),
 )

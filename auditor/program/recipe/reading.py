@@ -17,6 +17,7 @@ _LOSSES = (What.NATS, What.BITS)
 _FEWEST, _MOST, _UNIT = 1.2, 8.0, 2.0
 _UNITS = (1.0, math.log(2.0), 1.0 / math.log(2.0))
 _TOLERANCE = 1e-3
+_LEAST_SCALE = 0.8
 _FINITE = 1e-5  # what keeps a logarithm or a division finite
 
 
@@ -68,9 +69,17 @@ def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
         width = 1.0 if losses[0].what is What.BITS else 1 / math.log(2.0)
         for value, inverse in numbers:
             width *= value if inverse else 1 / value
+        # A loss times a number near one is a scaled loss, and no change of units.
+        scaled = losses[0].what is not What.BITS and not any(_is_log_of_two(value) for value, _ in numbers)
+        if scaled and _LEAST_SCALE < 1 / (width * math.log(2.0)) < 1 / _LEAST_SCALE:
+            continue
         if _FEWEST < width < _MOST and not math.isclose(width, _UNIT, rel_tol=_TOLERANCE):
             yield node, width
             return
+
+
+def _is_log_of_two(constant: float) -> bool:
+    return any(math.isclose(constant, unit, rel_tol=_TOLERANCE) for unit in _UNITS[1:])
 
 
 def _is_unit(constant: float) -> bool:

@@ -21,6 +21,7 @@ from auditor.claims.machines import stated_machine
         ("Seeds 42 and 314 on 8xH100, seed 999 on 8xH200", None),
         ("> 8xA100 said somebody", None),
         ("11 layers, 8xFP16 blocks, 2x512, MLP 3x", None),
+        ("Official-track 8xH100 validation is still pending.", None),
         ("faster than the H100", None),
     ],
 )
