@@ -406,6 +406,22 @@ def nameless_files(argument: bytes, channel: Any) -> None:
         held[-1].flush()
 
 
+def mapped_files(argument: bytes, channel: Any) -> None:
+    """Neither a name nor a descriptor leads to them any more, and they stay on the disk."""
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    library.mmap.restype = ctypes.c_void_p
+    library.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    while True:
+        descriptor = os.open("mapped", os.O_RDWR | os.O_CREAT)
+        if os.write(descriptor, b"x" * (1 << 20)) < 1 << 20:
+            raise OSError(28, "No space left on device")
+        assert library.mmap(None, 4096, 1, 1, descriptor, 0) not in (None, 2**64 - 1)
+        os.close(descriptor)
+        os.unlink("mapped")
+
+
 def litter(argument: bytes, channel: Any) -> None:
     """Leave behind what is hard to remove: depth, modes, links to elsewhere."""
     os.symlink(argument.decode(), "outside")

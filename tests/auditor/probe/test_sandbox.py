@@ -349,8 +349,9 @@ def test_many_small_files(cell: Cell) -> None:
     assert cell.works()
 
 
-def test_files_without_a_name_fill_the_disk(cell: Cell) -> None:
-    ended = cell.run("nameless_files")
+@pytest.mark.parametrize("how", ["nameless_files", "mapped_files"])
+def test_files_without_a_name_fill_the_disk(cell: Cell, how: str) -> None:
+    ended = cell.run(how)
     if cell.mounted:
         assert "No space left on device" in ended.reason
     else:
