@@ -53,7 +53,7 @@ def made() -> dict[Path, str]:
 def fields() -> str:
     """The table of a report's fields, read off its schema."""
     schema = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
-    rows = ["| field | | is |", "|---|---|---|"]
+    rows = ["| field | what it is | values |", "|---|---|---|"]
     for name, given in schema["properties"].items():
         rows.append(f"| `{name}` | {given['description']} | {_kind(given)} |")
     return "\n".join(rows)
