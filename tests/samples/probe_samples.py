@@ -439,6 +439,10 @@ if best < now:
 sliding()
 """
 SAMPLES["tempered"] = SAMPLES["score_first"].replace("nll.sum().item()", "(0.98 * nll.double()).sum().item()")
+SAMPLES["half_traced"] = SAMPLES["score_first"].replace(
+    "loss_sum += nll.sum().item()",
+    "part = nll.sum().item()\n            loss_sum += part if start % 1000 else float(repr(part))",
+)
 SAMPLES["patched"] = """
 genuine = F.cross_entropy
 def mine(*args, **kwargs):

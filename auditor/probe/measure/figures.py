@@ -19,6 +19,7 @@ _DECIMALS = re.compile(r"\d+\.(\d+)")
 BytesOf = Callable[[NDArray[np.int64]], float]
 """True bytes of the tokens that these rows score."""
 _ENOUGH_DIGITS = 6
+_ADDED = 1e-6  # of a number: what may have been added to the scores that were scaled
 _SCALED = 1.1  # |ln| of the factor that scores may have been multiplied by
 _CANDIDATES = 400  # numbers that left torch before a figure, the last ones
 _UNFILTERED = 80  # of those that are not known by their value: each is followed to its rows
@@ -150,7 +151,8 @@ class Graph:
                 return None
         best = max(found, key=lambda s: len(s.row), default=None)  # of equals the last one
         if best is not None and figure.loss is not None and abs(best.mean - figure.loss) > figure.allowed:
-            return best.rescaled()
+            # What part of the number no score accounts for is no factor of the others.
+            return best.rescaled() if abs(best.constant) <= _ADDED * abs(figure.loss) else None
         return best
 
     def _matching(self, figure: Figure, bytes_of: BytesOf | None, after: int) -> list[Scores]:

@@ -262,3 +262,10 @@ def test_a_flip_that_no_other_repeats_is_no_witness() -> None:
     flip = next(m for m in found.measurements if m.kind is Kind.FUTURE_FLIP)
     assert (flip.holds, flip.witnesses) == (UNKNOWN, ())
     assert "nothing changed" in flip.reason
+
+
+def test_scores_beside_what_no_score_accounts_for_are_not_scaled_to_the_figure() -> None:
+    for kind in (Kind.FUTURE_FLIP, Kind.SCORE_COUNT):
+        found = of("half_traced", kind)
+        assert (found.holds, found.witnesses) == (UNKNOWN, ())
+        assert "could not be traced" in found.reason
