@@ -21,12 +21,19 @@ _PRIMES = re.compile(r"(?:(\d{1,2})[h\u00b0] ?)?(\d{1,3})['\u2032] ?([0-5]?\d(?:
 _NEXT_PART = re.compile(r"\s{0,2}(?:,|:|and|&)?\s{0,2}")
 
 
+# How trainers print most of theirs: nothing but the next key, or nothing, stands behind it.
+_USUAL = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s)(?=$|\s[A-Za-z_]{3,20}[:=])")
+
+
 def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
     """The duration that stands at `at`, in seconds; None where no number does.
 
     `640.1 seconds`, `10.67 min`, `0:10:40`, `10m40s`, `10 min 40 s`, `6.401e+05ms`, `PT10M40S`. A bare number is
     in the unit `default` (see `unit_of_name`); without one its unit is not known.
     """
+    usual = _USUAL.match(text, at)
+    if usual and not text[at - 1 : at].isdigit():
+        return Reading(round(float(usual[1]) * (0.001 if usual[2] == "ms" else 1.0), 9), at, usual.end(), usual[2])
     start = after_decoration(text, at)
     clock = _CLOCK.match(text, start)
     if clock and not text[start - 1 : start].isdigit():

@@ -40,6 +40,31 @@ _BURST = re.compile(
 _ENDS = re.compile(r"\b(?:done|complete|completed|finished|end|took|elapsed|time)\b|:done", re.IGNORECASE)
 
 
+# The bulk of a log. What is read of such a line is what `read_step` reads of it, and no other reader finds anything.
+_USUAL = re.compile(
+    r"step:(\d{1,9})/(\d{1,9}) train_loss:[\d.]{1,20} train_time:(\d{1,12})ms step_avg:(\d{1,9}(?:\.\d{1,6})?)ms$"
+)
+
+
+def take_usual_step(draft: Draft, line_number: int, line: str) -> bool:
+    """Reads `step:1/9 train_loss:2.9 train_time:82ms step_avg:82.00ms`; False where the line is another."""
+    match = _USUAL.match(line)
+    if match is None:
+        return False
+    count, seconds = int(match[1]), round(int(match[3]) * 0.001, 9)
+    draft.in_dump = False
+    draft.planned_steps = int(match[2])
+    if draft.stop_line is None or count > (draft.steps or 0):
+        draft.steps = max(count, draft.steps or 0)
+    draft.unread.pop("training time", None)
+    if seconds >= (draft.step_seconds or 0.0):
+        draft.step_seconds, draft.step_line = seconds, line_number
+    if count > 0:
+        draft.training_lines += 1
+        draft.step_average_ms, draft.average_over = round(float(match[4]) * 0.001, 9) * 1000, (count, seconds)
+    return True
+
+
 def read_step(draft: Draft, line_number: int, line: str) -> None:
     """A periodic line: the step, and the training time if it tells it."""
     if "warmup_step" in line:

@@ -111,6 +111,8 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
         crossed = bool(starts) and number > starts[-1]
         while starts and number > starts[-1]:
             starts.pop()
+        if not crossed and clock.take_usual_step(draft, number, line):
+            continue
         lower = line.lower()
         if (draft.trained or draft.finished) and (crossed or _starts_run(line, lower)):
             yield draft

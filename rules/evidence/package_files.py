@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule
 from auditor.runs.unread import named_like_a_log, not_understood
@@ -11,6 +13,11 @@ from rules.law.standing import PROCESS, pull, readme
 
 ID = "package-files"
 
+# Keys of submission.json that the challenge asks for by name, and others that say the same.
+_ASKED = {
+    "author": ("authors", "submitter", "name_of_author", "author_name"),
+    "github_id": ("github", "github_username", "github_handle", "author_github", "githubId", "github_user"),
+}
 _SHOWN = 3  # paths named in a message
 
 
@@ -67,9 +74,19 @@ def _claim_file(facts: Facts) -> list[Finding]:
         return []
     if not facts.claims.raw:
         return [_refuse("submission.json holds no JSON object", shipped.path)]
+    findings = []
     if facts.claims.val_bpb is None:
-        return [_warn("submission.json states no val_bpb that could be read", shipped.path)]
-    return []
+        findings.append(_warn("submission.json states no val_bpb that could be read", shipped.path))
+    missing = [key for key, also in _ASKED.items() if not any(_holds(facts, name) for name in (key, *also))]
+    if missing:
+        findings.append(_warn(f"submission.json names no {' and no '.join(missing)}", shipped.path))
+    return findings
+
+
+def _holds(facts: Facts, name: str) -> bool:
+    """Whether submission.json has something under a key, at the top or in an object of it."""
+    levels = [facts.claims.raw, *(v for v in facts.claims.raw.values() if isinstance(v, Mapping))]
+    return any(level.get(name) not in (None, "", [], {}) for level in levels)
 
 
 def _beyond(facts: Facts) -> list[Finding]:
@@ -128,6 +145,12 @@ RULE = Rule(
     ),
     check=check,
     examples=(
+        Example(
+            "submission.json names nobody's account",
+            "breaks",
+            folder(submission={"github_id": None}),
+            Outcome.WARNING,
+        ),
         Example("no log", "breaks", folder(logs={}, submission={"val_bpb": 1.1}), Outcome.VIOLATION),
         Example("no submission.json", "breaks", folder(drop=("submission.json",)), Outcome.VIOLATION),
         Example("a claim that is a list", "breaks", folder(extra={"submission.json": "[]\n"}), Outcome.VIOLATION),

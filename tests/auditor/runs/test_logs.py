@@ -252,6 +252,13 @@ def test_evaluation_as_a_process_of_its_own_belongs_to_the_training_before_it() 
     assert run.hyperparameters["ttt_enabled"] == "False"
 
 
+def test_the_usual_line_of_a_step_is_read_as_any_other() -> None:
+    lines = "".join(f"step:{n}/900 train_loss:2.9{n} train_time:{n * 83}ms step_avg:83.07ms\n" for n in (1, 2, 5, 3))
+    for text in (BASELINE, BASELINE.replace("stopping_early", lines + "stopping_early"), BASELINE + lines):
+        slow = text.replace("ms\n", "ms \n")  # a blank behind it: none of the usual lines
+        assert read_log("a.log", text) == read_log("a.log", slow)
+
+
 def test_cut_off_log() -> None:
     text = MODERN[: MODERN.index("stopping_early")]
     run = one(text)
