@@ -48,7 +48,7 @@ _LINK = re.compile(r'(?<=\]\()(?P<to>[^)#:\s]+)(?P<anchor>#[^)\s]*)?(?=\))|(?<=s
 _STYLE = """\
 /* A difference may be wide: it scrolls by itself. Printed, nothing is folded or cut. */
 details > summary { cursor: pointer; }
-[data-md-color-scheme="default"] .md-nav__link--active { color: #2f3fa8; }
+[data-md-color-scheme="default"] .md-nav__link--active { color: #2f3fa8 !important; }
 img { max-width: 100%; height: auto; }
 @media print {
   @page { size: A4; margin: 15mm; }
