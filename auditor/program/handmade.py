@@ -249,6 +249,8 @@ class _Mask:
         if len(known) < 2:
             raise _Unknown
         a, b = (np.asarray(side) for side in sides)
+        if isinstance(node.op, (ast.BitAnd, ast.BitOr)):
+            a, b = a.astype(bool), b.astype(bool)
         with np.errstate(all="ignore"):
             operation = _OPERATIONS.get(type(node.op))
             if operation is None:

@@ -44,8 +44,9 @@ class Phases:
 
     @cached_property
     def collectors(self) -> frozenset[str]:
-        """The functions that sum activations for quantization."""
-        return frozenset(name for name, f in self.functions.items() if _collects_statistics(f))
+        """The functions that sum activations for quantization; what a main function sums itself, the trace tells."""
+        found = (name for name, f in self.functions.items() if _collects_statistics(f) and not _trains(f))
+        return frozenset(found)
 
     def _reached_from(self, roots: set[str], without: frozenset[str] = frozenset()) -> frozenset[str]:
         found = roots - without

@@ -288,7 +288,7 @@ LIKE_THE_INPUT = frozenset(
         "reversed", "enumerate", "zip", "flip", "roll", "movedim", "swapaxes", "broadcast_to", "repeat", "tile",
         "encode", "decode", "lstrip", "rstrip", "strip", "replace", "str", "format", "masked_fill", "masked_fill_",
         "masked_select", "compress", "index_copy_", "all_reduce", "broadcast", "reduce", "select", "as_strided",
-        "data", "value", "result", "get", "pop", "popleft", "popitem", "copy_",
+        "data", "unfold", "value", "result", "get", "pop", "popleft", "popitem", "copy_",
     }
 )  # fmt: skip
 """Functions and methods whose result measures what their first operand does: moves, casts, views, selections."""
