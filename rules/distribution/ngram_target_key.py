@@ -6,7 +6,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.trace import Lookup
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.examples.folders import folder
+from rules.examples.folders import EVALUATION, folder, script
 from rules.examples.ngram import full_rows, in_a_module, target_key
 from rules.findings import event_finding
 from rules.scored import reported, unreadable
@@ -31,6 +31,31 @@ def check(facts: Facts) -> Ruling:
         findings.append(event_finding(facts, ID, Outcome.VIOLATION, event, hit.report, message, what))
     return found(findings, "no count is looked up under a key that holds the token being scored")
 
+
+_STORED = """
+def counted(path):
+    tokens, counts = load_shard(path).numpy().astype(np.int64), np.zeros(1 << 16)
+    np.add.at(counts, ((tokens[:-1] * 36313) ^ (tokens[1:] * 27191)) % (1 << 16), 1)
+    return torch.from_numpy(counts)
+"""
+_WRITE = """
+stored = {name: (tensor * 127).round().to(torch.int8) for name, tensor in model.state_dict().items()}
+stored["table"] = counted(train_files[0])
+torch.save(stored, "final_model.pt")
+"""
+_READ = """
+stored = torch.load("final_model.pt")
+table = stored.pop("table").numpy()
+model.load_state_dict({name: tensor.float() / 127 for name, tensor in stored.items()})
+val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device, table)
+"""
+_STORED_EVALUATION = EVALUATION.replace("device):\n", "device, table):\n").replace(
+    "            scored =",
+    """            before, after = x[0].cpu().numpy(), y[0].cpu().numpy()
+            seen = table[((before * 36313) ^ (after * 27191)) % (1 << 16)]
+            nll = torch.from_numpy(-np.log(0.8 * nll.neg().exp().cpu().numpy() + 0.2 * seen / table.max()))
+            scored =""",
+)
 
 RULE = Rule(
     id=ID,
@@ -61,6 +86,12 @@ RULE = Rule(
             "in a class of a sibling module",
             "breaks",
             folder(in_a_module()["train_gpt.py"], extra={"counts.py": in_a_module()["counts.py"]}),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "in the artifact, made from training data",
+            "breaks",
+            folder(script(_STORED_EVALUATION, helpers=_STORED, serialize=_WRITE, scoring=_READ)),
             Outcome.VIOLATION,
         ),
         Example("a row over the vocabulary", "legal", folder(full_rows()), Outcome.PASS),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import attention, hooks, measured, opaque, tokens, unshifted
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
+    ARTIFACT,
     CALLED,
     HASHED_TARGET,
     NONE,
@@ -29,6 +31,7 @@ from auditor.program.values import (
     union,
     with_tags,
 )
+from auditor.source.index import of_type
 
 _TOLD_APART = 48  # parts of a model that have the same forward pass
 
@@ -142,11 +145,36 @@ def _reach_module(m: Machine, model: Instance, method: Function) -> None:
         if not m.first_reach(function.unit, function.node):
             continue
         attention.by_hand(m, function)
+        _carried_by_kernels(m, function)
         for node in ast.walk(function.node):
             if isinstance(node, ast.Call):
                 attention.causal(m, function, node, instances[:_TOLD_APART])
                 own = isinstance(node.func, ast.Attribute)
                 waiting.extend((called, instances if own else []) for called in _called(function, node))
+
+
+def _carried_by_kernels(m: Machine, function: Function) -> None:
+    """Write down state that a kernel of an unknown library leaves in the model: what it holds is not known."""
+    for node in of_type(function.node, ast.Assign):
+        kept = any(isinstance(t, ast.Attribute) for target in node.targets for t in ast.walk(target))
+        for call in of_type(node.value, ast.Call) if kept else ():
+            dotted = _foreign(function, call.func)
+            if dotted:
+                why = "it leaves a state in the model, over the end of a sequence, and its library is not known"
+                m.unfollowed(call, function.frame, dotted, why, {"losses"})
+
+
+def _foreign(function: Function, node: ast.expr) -> str:
+    """The name of a function of a library that is not known, "" for any other."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    value = function.frame.find(node.id) if isinstance(node, ast.Name) else None
+    if value is None or not isinstance(value.obj, External):
+        return ""
+    dotted = ".".join([value.obj.dotted, *reversed(names)])
+    return "" if dotted.partition(".")[0] in vocabulary.KNOWN else dotted
 
 
 def _called(function: Function, node: ast.Call) -> list[Function]:
@@ -258,7 +286,8 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
     hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target
     table = m.is_table(container)
     if not table:
-        return NONE
+        stored = hashed and VAL not in container.tags and bool({TRAIN, ARTIFACT} & container.tags)
+        return frozenset({("lookup", m.lookup(node, frame, tags, hashed=True, refilled=False))}) if stored else NONE
     refilled = m.filled_by_another_pass(container, tags)
     return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
 

@@ -169,3 +169,47 @@ def test_a_buffer_that_is_kept_over_the_chunks_does_not_blur_them() -> None:
     )
     found = pairs("x_buf, y_buf = torch.zeros(8), torch.zeros(8)\n" + CHUNKS.format(body=body))
     assert {d.order for d in found} == {Order.EARLIER}
+
+
+KEPT = """
+best, kept = 9.0, None
+for step in range(30):
+    net(train[:8], train[1:9]).backward()
+    opt.step()
+    now = {loss}
+    if now < best:
+        best, kept = now, {{k: v.clone() for k, v in net.state_dict().items()}}
+{restored}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "restored", "chosen"),
+    [
+        ("score(net, val)", "net.load_state_dict(kept)", True),
+        ("score(net, train)", "net.load_state_dict(kept)", False),
+        ("score(net, val)", "", False),
+    ],
+)
+def test_a_checkpoint_is_chosen_by_its_validation_loss(loss: str, restored: str, chosen: bool) -> None:
+    found = pairs(KEPT.format(loss=loss, restored=restored) + FINAL)
+    assert any(pair.adapt.chosen for pair in found) is chosen
+
+
+def test_a_thread_prints_what_is_put_into_its_queue_later() -> None:
+    body = """
+import queue, threading
+waiting = queue.Queue()
+def show():
+    while True:
+        item = waiting.get()
+        if item is None:
+            break
+        print("final val_bpb:{bpb:.4f} of {name}".format(name=item[0], bpb=item[1]))
+threading.Thread(target=show).start()
+waiting.put(("last", score(net, val)))
+waiting.put(None)
+"""
+    reports = [r for r in program(body).trace.reports if r.outputs]
+    assert reports
+    assert all(r.text.startswith("final val_bpb:") for r in reports)

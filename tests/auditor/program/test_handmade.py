@@ -1,0 +1,57 @@
+"""What attention that is written out lets a position see."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from auditor.program.handmade import written_out
+
+BODY = """
+class A(nn.Module):
+    def __init__(self):
+        self.register_buffer("mask", torch.tril(torch.ones(64, 64)))
+    def forward(self, q, k, v):
+        t = q.size(-2)
+        i = torch.arange(t)
+        s = q @ k.transpose(-2, -1) / 8 ** 0.5
+        {mask}
+        return s.softmax(-1) @ v
+"""
+MASKS = {
+    "s = s.masked_fill(self.mask[:t, :t] == 0, float('-inf'))": "nothing ahead",
+    "s.masked_fill_(torch.ones(t, t, dtype=torch.bool).triu(1), -1e9)": "nothing ahead",
+    "s = s + torch.full((t, t), float('-inf')).triu(1)": "nothing ahead",
+    "s = torch.where(i[:, None] >= i[None, :], s, -torch.inf)": "nothing ahead",
+    "s = s.masked_fill(~(i[:, None] >= i[None]), torch.finfo(s.dtype).min)": "nothing ahead",
+    "s = s.masked_fill((i[:, None] < i) | (i[:, None] - i > 3), -1e9)": "nothing ahead",
+    "s = s + torch.full((t, t), float('-inf')).triu(2)": "what follows",
+    "s = torch.where(i[:, None] <= i[None, :], s, -torch.inf)": "what follows",
+    "s = s.masked_fill(torch.eye(t) == 1, -1e9)": "",
+    "s = s.masked_fill(~(i[:, None] > i[None, :]), -1e9)": "all in an empty row",
+    "s = s.masked_fill(unknown(t), -1e9)": "",
+    "pass": "",
+}
+
+
+@pytest.mark.parametrize(("mask", "sees"), MASKS.items(), ids=MASKS)
+def test_what_the_mask_leaves(mask: str, sees: str) -> None:
+    holder = ast.parse(BODY.format(mask=mask)).body[0]
+    assert isinstance(holder, ast.ClassDef)
+    found = list(written_out(holder.body[1], holder))
+    assert [one.sees for one in found] == [sees]
+
+
+NONE = {
+    "a router": "return torch.einsum('be,bed->bd', self.router(q).softmax(-1), v)",
+    "no weighing": "return (q @ k.mT).softmax(-1).amax()",
+    "a distribution": "return F.softmax(q @ self.head.T, -1)",
+}
+
+
+@pytest.mark.parametrize("body", NONE.values(), ids=NONE)
+def test_it_is_no_attention(body: str) -> None:
+    holder = ast.parse(f"class A(nn.Module):\n    def forward(self, q, k, v):\n        {body}\n").body[0]
+    assert isinstance(holder, ast.ClassDef)
+    assert not list(written_out(holder.body[0], holder))
