@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.recipe import transfers
+from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
 from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, Mapping, Value
 from auditor.program.values import Sequence as Items
@@ -111,7 +111,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     if Op.LINE in (a.op, b.op) or isinstance(left.const, str) or isinstance(right.const, str):
         result.recipe = _lines(left, right, a, b, op)
         return
-    result.recipe = made = transfers.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
+    result.recipe = made = arithmetic.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
 
@@ -170,10 +170,10 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, ope
     if Op.LINE in (total.op, term.op):
         return None
     place = m.place(node, frame)
-    fresh = total.op is Op.NAME or transfers.is_number(total, 0)
+    fresh = total.op is Op.NAME or arithmetic.is_number(total, 0)
     if m.loops and (fresh or total.op is Op.ACCUMULATE):
-        return transfers.accumulate(None if fresh else total, term, place)
-    return transfers.binary(node.op, total, term, place, in_loop=False)
+        return arithmetic.accumulate(None if fresh else total, term, place)
+    return arithmetic.binary(node.op, total, term, place, in_loop=False)
 
 
 def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: Value) -> None:
@@ -183,7 +183,7 @@ def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: V
     if inner is None:
         return
     if isinstance(node.op, ast.USub):
-        result.recipe = transfers.negate(inner, m.place(node, frame))
+        result.recipe = arithmetic.negate(inner, m.place(node, frame))
     elif isinstance(node.op, (ast.Not, ast.Invert)):
         result.recipe = Node(Op.COMPARE, (inner,), What.MASK, sees=inner.sees, text="not")
     else:
@@ -195,7 +195,7 @@ def compare(m: Machine, frame: Frame, node: ast.Compare, sides: Sequence[Value],
         return
     nodes = tuple(_operands(sides, (node.left, *node.comparators)))
     sign = _SIGNS.get(type(node.ops[0]), "?")
-    sees = transfers.sees_of(nodes)
+    sees = arithmetic.sees_of(nodes)
     result.recipe = Node(Op.COMPARE, nodes, What.MASK, sees=sees, text=sign, place=m.place(node, frame))
 
 
@@ -222,7 +222,7 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
     """The output of a model for validation tokens: logits, or the loss of the targets that it is given."""
     loss = ("loss",) in result.tags
     given = tuple(n for n in (node_of(v) for v in inputs) if n is not None and n.what is What.TOKENS)
-    sees = transfers.sees_of(given)
+    sees = arithmetic.sees_of(given)
     adapted = sorted(t[1] for t in result.tags if t[0] == "adapted")
     if adapted:
         sees |= Sees.ADAPTED
@@ -306,11 +306,11 @@ def method(
         model(m, frame, node, name, given, result)  # what it gives for tokens is taken for logits, as its use tells
         return
     place = m.place(node, frame)
-    arithmetic = _METHODS.get(name.rstrip("_"))
-    if arithmetic is not None and len(nodes) > 1:
-        result.recipe = transfers.binary(arithmetic, nodes[0], nodes[1], place, in_loop=bool(m.loops))
+    operator = _METHODS.get(name.rstrip("_"))
+    if operator is not None and len(nodes) > 1:
+        result.recipe = arithmetic.binary(operator, nodes[0], nodes[1], place, in_loop=bool(m.loops))
     elif name.rstrip("_") == "neg":
-        result.recipe = transfers.negate(inner, place)
+        result.recipe = arithmetic.negate(inner, place)
     elif name in ("get", "setdefault", "pop") and VAL in (args[0].tags if args else frozenset()):
         result.recipe = transfers.pick(inner, nodes[1], place)
     else:

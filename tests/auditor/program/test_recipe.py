@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from program_samples import HEAD, program
 
+from auditor.program.recipe.arithmetic import add, mixture_normalized
 from auditor.program.recipe.formula import Formula, formula
 from auditor.program.recipe.model import MAX_DEPTH, Node, Op, Over, Sees, What, bounded, either, number
-from auditor.program.recipe.transfers import TRANSFERS, add, call, mixture_normalized
+from auditor.program.recipe.transfers import TRANSFERS, call
 
 BPB = 'print(f"final val_loss:{loss:.4f} val_bpb:{bpb:.4f}")'
 
