@@ -5,6 +5,7 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Step
 from auditor.program.module import Seen
 from auditor.program.place import Place
+from auditor.program.recipe import Node
 from auditor.program.scores import Dependence
 from auditor.program.syntax import both
 from auditor.program.trace import Event, ReportLine
@@ -47,6 +48,14 @@ def event_finding(
     steps = (_step(type(event).__name__, what, event.place), _printed(report))
     message += _switched_off(facts, event, report)
     return Finding(rule, outcome, message, event.place.location, both(event.active, report.active), steps)
+
+
+def formula_finding(rule: str, line: ReportLine, node: Node, message: str, what: str) -> Finding | None:
+    """A violation that the formula of a printed figure shows at one of its steps; None where that has no place."""
+    if node.place is None or line.off:
+        return None
+    steps = (Step("Score", what, node.place.location), Step("Report", "the figure is printed", line.place.location))
+    return Finding(rule, Outcome.VIOLATION, message, node.place.location, line.active, steps)
 
 
 def _step(event: str, text: str, place: Place) -> Step:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.findings import Finding, Outcome, Ruling, Step, found
+from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.bytes.pieces import PieceKind
 from auditor.program.recipe.reading import assumed_widths, figures
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, TABLES, folder, script
-from rules.findings import shown
+from rules.findings import formula_finding, shown
 from rules.scored import label
 
 ID = "bytes-hardcoded"
@@ -19,13 +19,10 @@ _TEXT: tuple[PieceKind, ...] = ("word", "accented", "foreign")
 def _assumed(facts: Facts) -> Iterator[Finding]:
     for line, head in figures(facts.program.trace, label(facts)):
         for node, width in assumed_widths(head):
-            if node.place is not None and not line.off:
-                message = f"the figure divides by a constant of {width:.6g} bytes per token instead of counting bytes"
-                steps = (
-                    Step("Score", "bits per token become bits per byte", node.place.location),
-                    Step("Report", "the figure is printed", line.place.location),
-                )
-                yield Finding(ID, Outcome.VIOLATION, message, node.place.location, line.active, steps)
+            message = f"the figure divides by a constant of {width:.6g} bytes per token instead of counting bytes"
+            finding = formula_finding(ID, line, node, message, "bits per token become bits per byte")
+            if finding is not None:
+                yield finding
 
 
 def _other_than_bytes(facts: Facts) -> Iterator[Finding]:

@@ -8,13 +8,13 @@ from auditor.findings import Finding, Outcome, Ruling, Step, found
 from auditor.probe.model import Kind
 from auditor.program.recipe import Node, Op, What
 from auditor.program.recipe.reading import figures, shifted, unnormalized
-from auditor.program.trace import Lookup, ReportLine, Scale
+from auditor.program.trace import Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.distribution._mixed import is_score, mixtures
 from rules.examples.folders import EVALUATION, SCORING, folder, script
 from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes
 from rules.examples.ngram import exact, full_rows, target_key
-from rules.findings import event_finding, shown
+from rules.findings import event_finding, formula_finding, shown
 from rules.scored import label, reported, unreadable
 
 ID = "unnormalized-mixture"
@@ -81,30 +81,26 @@ def _of_the_formula(facts: Facts) -> dict[tuple[str, int, int], Finding]:
     """What the formula of the reported figure shows, one for each place."""
     hits: dict[tuple[str, int, int], Finding] = {}
     for line, head in figures(facts.program.trace, label(facts)):
-        for node in unnormalized(head):
-            how = _MIXED if node.op is Op.ADD else _CHOSEN
-            _add(
-                hits, line, node, f"{how}; over the vocabulary the values do not sum to one", "no distribution any more"
-            )
-        for node, constant in shifted(head):
-            done = "multiplied by" if node.op in (Op.MULTIPLY, Op.DIVIDE) else "moved by"
-            message = f"what the figure is made of is {done} {constant:g}: it is no score of the tokens any more"
-            _add(hits, line, node, message, "a constant changes the loss")
+        for node, message, what in _lost(head):
+            finding = formula_finding(ID, line, node, message, what)
+            if finding is not None and node.place is not None:
+                hits.setdefault(node.place.key, finding)
     return hits
+
+
+def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
+    """(step, message, what it does) for the steps that leave no distribution, or no score."""
+    for node in unnormalized(head):
+        how = _MIXED if node.op is Op.ADD else _CHOSEN
+        yield node, f"{how}; over the vocabulary the values do not sum to one", "no distribution any more"
+    for node, constant in shifted(head):
+        done = "multiplied by" if node.op in (Op.MULTIPLY, Op.DIVIDE) else "moved by"
+        message = f"what the figure is made of is {done} {constant:g}: it is no score of the tokens any more"
+        yield node, message, "a constant changes the loss"
 
 
 _MIXED = "probabilities are mixed with a weight that sees the scored token, or with a hashed count read at it alone"
 _CHOSEN = "one of several probabilities of the scored token is taken by what it is"
-
-
-def _add(hits: dict[tuple[str, int, int], Finding], line: ReportLine, node: Node, message: str, what: str) -> None:
-    if node.place is not None and not line.off:
-        steps = (
-            Step("Score", what, node.place.location),
-            Step("Report", "the figure is printed", line.place.location),
-        )
-        finding = Finding(ID, Outcome.VIOLATION, message, node.place.location, line.active, steps)
-        hits.setdefault(node.place.key, finding)
 
 
 _NLL = 'nll = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")'

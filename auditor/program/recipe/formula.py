@@ -18,6 +18,18 @@ _LETTERS = "SNBTUVWQRPZKLMGH"
 _SHOWN_PARTS = 12  # parts of a formula that are written out
 _SHOWN_TERMS = 4  # terms of a sum, and alternatives
 _LONGEST = 160  # characters of one part
+# How closely an operation binds, and what stands to its left and right (0: a sum, 1: a product, 2: an argument).
+_BETWEEN = {
+    Op.ADD: (" + ", 0, 0, 0),
+    Op.SUBTRACT: (" − ", 0, 0, 1),
+    Op.MULTIPLY: (" · ", 1, 1, 1),
+    Op.DIVIDE: (" / ", 1, 1, 2),
+    Op.POWER: ("^", 2, 2, 2),
+}
+_BEFORE = {Op.NEGATE: ("−", 2), Op.SUM: ("Σ ", 1), Op.MEAN: ("mean of ", 1)}
+_CALLED = {Op.LENGTH: "count", Op.ENCODE_LENGTH: "bytes", Op.HASH: "hash", Op.FUNCTION: ""} | {
+    op: op.value for op in (Op.LOG, Op.EXP, Op.SOFTMAX, Op.LOG_SOFTMAX, Op.LOG_SUM_EXP, Op.SIGMOID)
+}
 _NAMED = (Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.CHOOSE, Op.LEAST, Op.MOST)
 
 
@@ -128,6 +140,14 @@ class _Writer:
 
     def _text(self, node: Node) -> tuple[str, int]:
         write, inputs = self.write, node.inputs
+        if node.op in _BETWEEN:
+            sign, binds, left, right = _BETWEEN[node.op]
+            return write(inputs[0], tight=left) + sign + write(inputs[1], tight=right), binds
+        if node.op in _BEFORE:
+            sign, tight = _BEFORE[node.op]
+            return sign + write(inputs[0], tight=tight), 1
+        if node.op in _CALLED:
+            return f"{_CALLED[node.op] or node.text}({', '.join(write(i) for i in inputs)})", 3
         match node.op:
             case Op.NUMBER | Op.NAME | Op.TOKENS:
                 return node.text, 3
@@ -136,17 +156,6 @@ class _Writer:
                 adapted = "′" if node.sees & Sees.ADAPTED else ""  # weights that were trained on the stream
                 text = f"{node.text}{adapted}({given})"
                 return (f"loss of {text}" if node.what is What.NATS else text), 3
-            case Op.ADD | Op.SUBTRACT:
-                sign = " + " if node.op is Op.ADD else " − "
-                return write(inputs[0]) + sign + write(inputs[1], tight=1 if node.op is Op.SUBTRACT else 0), 0
-            case Op.MULTIPLY:
-                return f"{write(inputs[0], tight=1)} · {write(inputs[1], tight=1)}", 1
-            case Op.DIVIDE:
-                return f"{write(inputs[0], tight=1)} / {write(inputs[1], tight=2)}", 1
-            case Op.POWER:
-                return f"{write(inputs[0], tight=2)}^{write(inputs[1], tight=2)}", 2
-            case Op.NEGATE:
-                return f"−{write(inputs[0], tight=2)}", 1
             case Op.PICK | Op.TABLE:
                 keys = ", ".join(write(i) for i in inputs[1:])
                 if node.what is What.BYTES:
@@ -154,14 +163,6 @@ class _Writer:
                 return f"{write(inputs[0], tight=2)}[{keys}]", 3
             case Op.CROSS_ENTROPY:
                 return f"−log softmax({write(inputs[0])})[{write(inputs[1]) if len(inputs) > 1 else 'y'}]", 1
-            case Op.LENGTH:
-                return f"count({write(inputs[0])})", 3
-            case Op.ENCODE_LENGTH:
-                return f"bytes({write(inputs[0])})", 3
-            case Op.SUM:
-                return f"Σ {write(inputs[0], tight=1)}", 1
-            case Op.MEAN:
-                return f"mean of {write(inputs[0], tight=1)}", 1
             case Op.ACCUMULATE:
                 plain = [i.inputs[0] if i.op is Op.SUM else i for i in inputs]  # a sum of sums is one
                 return f"Σ {self._listed(plain, ' + Σ ')}", 1
@@ -171,14 +172,8 @@ class _Writer:
                 return f"{write(inputs[1], tight=1)} where {write(inputs[0])}, else {write(inputs[2], tight=1)}", 0
             case Op.COMPARE:
                 return self._condition(node), 3
-            case Op.FUNCTION:
-                return f"{node.text}({', '.join(write(i) for i in inputs)})", 3
-            case Op.HASH:
-                return f"hash({', '.join(write(i) for i in inputs)})", 3
             case Op.LINEAR:
                 return f"{write(inputs[0], tight=2)} · W", 1
-            case Op.LOG | Op.EXP | Op.SOFTMAX | Op.LOG_SOFTMAX | Op.LOG_SUM_EXP | Op.SIGMOID:
-                return f"{node.op.value}({', '.join(write(i) for i in inputs)})", 3
             case Op.CLAMP:
                 return f"clamp({write(inputs[0])})", 3
             case Op.LEAST | Op.MOST:
