@@ -88,7 +88,7 @@ class Doubts:
                 if part.attr not in _SAME:
                     return True
             elif name and left and name not in seen:
-                values = [*self._given.get(name, ())][:12]
+                values = [value for value in self._given.get(name, ())[:12] if _is_scalar(value)]
                 if any(self._plainly(value, left - 1, seen | {name}) for value in values):
                     return True
         return False
@@ -182,6 +182,15 @@ def _names(target: ast.expr) -> Iterator[str]:
     for part in ast.walk(target):
         if isinstance(part, ast.Name | ast.Attribute) and isinstance(part.ctx, ast.Store):
             yield part.id if isinstance(part, ast.Name) else part.attr
+
+
+def _is_scalar(node: ast.expr) -> bool:
+    """Arithmetic, a truth or a number that is asked for: not what a container holds, or whether it holds anything."""
+    if isinstance(node, ast.Call):
+        return _called(node) in _PLAIN | _WORLDLY
+    if isinstance(node, ast.Subscript | ast.List | ast.Tuple | ast.Dict | ast.Set | ast.ListComp | ast.GeneratorExp):
+        return False
+    return not isinstance(node, ast.DictComp | ast.SetComp)
 
 
 def _words(node: ast.expr) -> set[str]:

@@ -150,3 +150,30 @@ def test_code_that_looks_for_the_probe_is_named(tmp_path: Path) -> None:
     (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
     found = evasions(gather(load_path(tmp_path), {}).sources)
     assert [place.line for _, place in found] == [2, 3]
+
+
+FIGURES = """
+import time
+def evaluate(tokens, limit=32768):
+    loss_sum, count = 0.0, 0
+    chunks = [[] for _ in range((tokens.numel() + limit - 1) // limit)]
+    for i, chunk in enumerate(chunks):
+        windows = chunks[i]
+        if {test}:
+            continue
+        loss_sum += 1.0
+        count += 1
+    return loss_sum / count
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "named"),
+    [
+        ("not windows", False), ("i < 0", False), ("i > 1000", True), ("tokens.numel() > 100_000", True),
+        ("time.time() > 2e9", True), ("len(windows) == 0", False),
+    ],
+)  # fmt: skip
+def test_of_what_sets_figures_alone_only_what_is_held_against_size_or_clock_is_named(test: str, named: bool) -> None:
+    doubts = Doubts(ast.parse(FIGURES.format(test=test)), frozenset())
+    assert doubts.of(ast.parse(test, mode="eval").body, strict=True) is named
