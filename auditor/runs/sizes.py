@@ -26,7 +26,7 @@ _TOTAL_WITH_UNIT = re.compile(
 )
 _MODEL = re.compile(r"serialized[ _](?:model)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=\d)", re.IGNORECASE)
 _CODE = re.compile(
-    r"\bcode(?:[ _]size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?[\"']?\s{0,2}[:=]\s{0,12}(?=\d)", re.IGNORECASE
+    r"\bcode(?:(?: snapshot| file)?[ _]size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?[\"']?\s{0,2}[:=]\s{0,12}(?=\d)", re.IGNORECASE
 )
 # Parts and their total on one line: `model:15806940 code:11562 total:15818502`.
 _PART = re.compile(
@@ -45,6 +45,7 @@ _UNPACKED = ("raw", "fp32", "bf16", "uncompressed")
 _SMALLEST = 100_000  # bytes of an artifact
 _SMALLEST_CODE, _LARGEST_CODE = 9, 10_000_000
 _KEPT = 50
+_HALF = 0.5
 _ROUNDED = 0.02  # a megabyte may be meant as 2**20 bytes beside the exact size, but for that they agree
 
 
@@ -58,7 +59,12 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         _keep(draft, draft.totals, _codec(total[1]), line_number, line, _precise(line, total.end(), unit))
     model = _MODEL.search(line)
     if model:
-        _keep(draft, draft.models, _codec(model[1]), line_number, line, size_at(line, model.end(), "bytes"))
+        reading, codec = size_at(line, model.end(), "bytes"), _codec(model[1])
+        # A second model under one name, and far smaller: the first was not packed yet.
+        held = draft.models.get(codec)
+        if held is not None and not codec and reading is not None and 0 < (reading.value or 0) < _HALF * held.amount:
+            codec = "packed"
+        _keep(draft, draft.models, codec, line_number, line, reading)
     for code in _CODE.finditer(line):
         size = _bytes(size_at(line, code.end(), "bytes"))
         if size is not None and _SMALLEST_CODE < size.amount < _LARGEST_CODE:

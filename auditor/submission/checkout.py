@@ -75,6 +75,12 @@ def _submission(
     changes = replace(committed, changes=tuple(sorted({*committed.changes, *uncommitted}, key=lambda c: c.path)))
     if folder is not None and (path / folder).is_dir() and not any(_below(c, folder) for c in changes.changes):
         return None
+    if not changes.changes and changes.problems:
+        raise SubmissionError(
+            f"{path}: what it adds to the main branch cannot be told, {changes.problems[0]}: choose a record folder "
+            "with --folder",
+            usage=True,
+        )
     if not changes.changes:
         raise SubmissionError(
             f"{path} adds nothing to the main branch: choose a record folder with --folder", usage=True

@@ -100,6 +100,12 @@ def test_the_time_of_a_whole_run_is_not_that_of_its_evaluation() -> None:
         ("Total submission size int8+zlib: 15.82", None),
         ("Total submission size int8+zlib: 15,82 MB", None),
         ("Submission: 15,818,899 bytes", 15_818_899),
+        (
+            "Serialized model: 106158113 bytes\nCode size: 126681 bytes\nHybrid serialized model: 15756132 bytes\n"
+            "Total Hybrid submission size: 15882813 bytes",
+            15_882_813,
+        ),
+        ("ZLIB compressed size: 15,868,520 bytes\nTotal artifact size: 15,921,334 bytes (<16,000,000)", 15_921_334),
         ("submission_bytes 15818899", 15_818_899),
         ("bytes_total: 15818899", 15_818_899),
         ("final artifact 15818899 bytes", 15_818_899),

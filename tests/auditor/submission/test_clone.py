@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from submission_repositories import DAY, TRACK, Repo, record
 
-from auditor.submission import Clone, Submission, SubmissionError
+from auditor.submission import Clone, Submission, SubmissionError, load_path
 from auditor.submission.bounds import Bounds
 
 
@@ -397,6 +397,50 @@ def test_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:
     repo.git("-C", str(place), "fetch", "-q", "--depth", "2", "origin", "refs/pull/6/head:refs/pull/6/head")
     with Clone(place) as clone:
         assert clone.load(6).folder == f"{TRACK}/2026-04-06_X"
+
+
+@pytest.mark.parametrize(
+    "kind", ["whole", "--depth=1", "--filter=blob:none", "--filter=tree:0", "worktree", "unknown extension", "own main"]
+)
+def test_every_kind_of_clone_shows_its_folder(repo: Repo, tmp_path: Path, kind: str) -> None:
+    """A folder that is on the disk is read from there, whatever objects are missing."""
+    folder = f"{TRACK}/2026-04-06_X"
+    repo.pull_request(6, record("2026-04-06_X"))
+    for name in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
+        repo.git("config", name, "true")
+    repo.git("branch", "work", "refs/pull/6/head")
+    place = tmp_path / "clone"
+    options = [kind] if kind.startswith("--") else []
+    repo.git("clone", "-q", "-b", "work", *options, f"file://{repo.path}", str(place))
+    if kind == "worktree":
+        repo.git("-C", str(place), "worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
+        place = tmp_path / "tree"
+    if kind == "unknown extension":
+        repo.git("-C", str(place), "config", "core.repositoryFormatVersion", "1")
+        repo.git("-C", str(place), "config", "extensions.ofTomorrow", "1")
+    if kind == "own main":
+        repo.git("-C", str(place), "checkout", "-q", "-B", "main")
+        repo.git("-C", str(place), "remote", "remove", "origin")
+    named = load_path(place / folder)
+    assert named.by_path["train_gpt.py"].data
+    assert not any(file.unread for file in named.files)
+    if kind in ("whole", "--filter=blob:none", "worktree", "own main"):
+        assert load_path(place).folder == folder
+        return
+    with pytest.raises(SubmissionError) as caught:  # which folder is new cannot be told: that is said, and no more
+        load_path(place)
+    words = {"--depth=1": "no history", "--filter=tree:0": "missing from this clone", "unknown extension": "extension"}
+    assert words[kind] in str(caught.value)
+
+
+def test_what_a_sparse_checkout_leaves_out_is_not_missing(repo: Repo, tmp_path: Path) -> None:
+    repo.pull_request(6, record("2026-04-06_X"))
+    repo.git("branch", "work", "refs/pull/6/head")
+    place = tmp_path / "clone"
+    repo.git("clone", "-q", "-b", "work", "--sparse", f"file://{repo.path}", str(place))
+    loaded = load_path(place)
+    assert loaded.folder == f"{TRACK}/2026-04-06_X"
+    assert "sparse checkout" in loaded.by_path["train_gpt.py"].unread
 
 
 @pytest.mark.parametrize("kind", ["missing", "plain", "file", "inside"])
