@@ -26,7 +26,9 @@ _TOTAL_WITH_UNIT = re.compile(
 )
 _MODEL = re.compile(r"serialized[ _](?:model)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=\d)", re.IGNORECASE)
 _CODE = re.compile(
-    r"\bcode(?:(?: snapshot| file)?[ _]size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?[\"']?\s{0,2}[:=]\s{0,12}(?=\d)", re.IGNORECASE
+    r"\bcode(?:(?: snapshot| file)?[ _]size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?"
+    r"[\"']?\s{0,2}[:=]\s{0,12}(?=\d)",
+    re.IGNORECASE,
 )
 # Parts and their total on one line: `model:15806940 code:11562 total:15818502`.
 _PART = re.compile(
