@@ -50,6 +50,8 @@ class Doubts:
                 self._note(node.target, node.value)
             elif isinstance(node, ast.AugAssign | ast.For | ast.comprehension):
                 self._counted.update(_names(node.target))
+                if isinstance(node.target, ast.Subscript):  # `calls[0] += 1`
+                    self._counted.update(_words(node.target.value))
             elif isinstance(node, ast.ClassDef):
                 self._classes.add(node.name)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

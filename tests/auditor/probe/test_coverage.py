@@ -155,12 +155,13 @@ def test_code_that_looks_for_the_probe_is_named(tmp_path: Path) -> None:
 FIGURES = """
 import time
 def evaluate(tokens, limit=32768):
-    loss_sum, count = 0.0, 0
+    loss_sum, count, seen = 0.0, 0, [0]
     chunks = [[] for _ in range((tokens.numel() + limit - 1) // limit)]
     for i, chunk in enumerate(chunks):
         windows = chunks[i]
         if {test}:
             continue
+        seen[0] += 1
         loss_sum += 1.0
         count += 1
     return loss_sum / count
@@ -170,7 +171,8 @@ def evaluate(tokens, limit=32768):
 @pytest.mark.parametrize(
     ("test", "named"),
     [
-        ("not windows", False), ("i < 0", False), ("i > 1000", True), ("tokens.numel() > 100_000", True),
+        ("not windows", False), ("i < 0", False), ("i > 1000", True), ("seen[0] > 5000", True),
+        ("tokens.numel() > 100_000", True),
         ("time.time() > 2e9", True), ("len(windows) == 0", False),
     ],
 )  # fmt: skip
