@@ -11,7 +11,7 @@ from auditor.program.recipe.reading import figures, shifted, unnormalized
 from auditor.program.trace import Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.distribution._mixed import is_score, mixtures
-from rules.examples.folders import EVALUATION, SCORING, folder, script
+from rules.examples.folders import EVALUATION, SCORING, TABLES, folder, script
 from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes
 from rules.examples.ngram import exact, full_rows, target_key
 from rules.findings import event_finding, formula_finding, shown
@@ -126,6 +126,11 @@ def _mixed(weight: str) -> str:
     return script(EVALUATION.replace(_NLL, _SHARP.format(weight=weight)))
 
 
+_TWICE = TABLES.replace(
+    "            piece = piece[1:]\n",
+    '            piece = piece[1:]\n            base_bytes[i] = len(piece.encode("utf-8")) + 1\n            continue\n',
+)
+
 RULE = Rule(
     id=ID,
     title="The score comes from a normalized distribution",
@@ -147,6 +152,7 @@ RULE = Rule(
     check=check,
     examples=(
         Example("a mixture with a byte model", "breaks", mixed_bytes(PPM), Outcome.VIOLATION),
+        Example("a byte more for a piece of the table", "legal", folder(script(tables=_TWICE)), Outcome.PASS),
         Example("a mixture with a byte model, by its own bytes", "legal", mixed_bytes(CONDITIONAL), Outcome.PASS),
         Example("count of the target alone", "breaks", folder(target_key()), Outcome.VIOLATION),
         Example(

@@ -46,7 +46,9 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
         if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
             continue
         for part, other in (node.inputs, node.inputs[::-1]):
-            counted = part.what is What.BYTES or (part.op is Op.ACCUMULATE and part.what in _TOTALS)
+            # What a table holds for a piece (`len(text) + 1`) is evaluated on sample pieces, and no shift of the score.
+            piece = part.op is Op.ENCODE_LENGTH
+            counted = (part.what is What.BYTES and not piece) or (part.op is Op.ACCUMULATE and part.what in _TOTALS)
             if not (counted or part.what in (What.NATS, What.BITS)) or other.op is not Op.NUMBER:
                 continue
             constant = _constant(other)
