@@ -42,12 +42,29 @@ def _facts(key: _Key) -> Facts:
 
 
 def _rewritten(key: _Key, kind: str) -> _Key:
-    """The folder with its scripts rewritten; a log that counted the script counts the one that is there now."""
+    """The folder with its scripts rewritten; a log that counted or echoed the script does so with the one there now."""
     readable = {path: text for path, text in key[0] if isinstance(text, str)}
     new = rewrite(readable, KINDS[kind])
     before, after = _code_bytes(readable), _code_bytes({**readable, **new})
     logs = {path: recounted(text, before, after) for path, text in readable.items() if path.endswith(".log")}
+    for script, text in new.items():
+        logs = {path: _echoed(log, readable.get(script, ""), text) for path, log in logs.items()}
     return tuple(sorted({**dict(key[0]), **logs, **new}.items())), key[1]
+
+
+def _echoed(log: str, before: str, after: str) -> str:
+    """The log with the script that it echoes as it is now; lines that the echo alone has stay in its middle."""
+    own, lines, new = before.strip().splitlines(), log.splitlines(), after.strip().splitlines()
+    if not own or own[0] not in lines or own[-1] not in lines:
+        return log
+    start, end = lines.index(own[0]), len(lines) - lines[::-1].index(own[-1])
+    only = [line for line in lines[start:end] if line not in own]
+    if end - start - len(only) != len(own):
+        return log
+    if len(new) < len(own) // 4:
+        raise Unfit("a packed script is not echoed line by line")
+    half = len(new) // 2
+    return "\n".join([*lines[:start], *new[:half], *only, *new[half:], *lines[end:]]) + "\n"
 
 
 def _code_bytes(files: Mapping[str, str]) -> int:
