@@ -193,9 +193,10 @@ class _Mask:
         raise _Unknown
 
     def _name(self, node: ast.Name, depth: int) -> Any:
-        """The latest value of a name; where it is made of itself, the one before."""
+        """The latest value of a name, of those above the line; where it is made of itself, the one before."""
         values = self.values.get(node.id, ())
-        at = self._times.get(node.id, len(values)) - 1
+        above = sum(value.lineno < node.lineno for value in values) if hasattr(node, "lineno") else 0
+        at = min(self._times.get(node.id, len(values)), above or len(values)) - 1
         if at < 0:
             raise _Unknown
         self._times[node.id] = at
