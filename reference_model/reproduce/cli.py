@@ -12,9 +12,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from reference_model.reproduce import preflight, trial
+from reference_model.reproduce.attempt import Job, RunError
 from reference_model.reproduce.options import Options, UsageError, read
-from reference_model.reproduce.plan import Plan, configuration, environment, planned
-from reference_model.reproduce.runner import Job, RunError, locked, run_seeds
+from reference_model.reproduce.plan import Plan, at_once, configuration, environment, planned
+from reference_model.reproduce.runner import locked, run_seeds
 
 if TYPE_CHECKING:
     from reference_model.config import RunConfig
@@ -133,7 +134,8 @@ def _run(plan: Plan, lock: int) -> list[SeedResult]:
 
     steps = {seed: {"ITERATIONS": str(target.STEPS.get(seed, target.USUAL_STEPS))} for seed in plan.state.seeds}
     of_seed = steps if plan.options.strict and "ITERATIONS" not in plan.options.settings else {}
-    job = Job(plan.folder / "train_gpt.py", plan.work, environment(plan), plan.state.nproc, lock, of_seed)
+    job = Job(plan.folder / "train_gpt.py", plan.work, environment(plan), plan.state.nproc, lock, of_seed,
+              at_once(plan))  # fmt: skip
     with _display(plan) as display:
         results, _ = run_seeds(job, plan.state, display)
     logs = {result.seed: job.log(result.seed).read_text("utf-8") for result in results}

@@ -79,7 +79,7 @@ class Plain:
 
     def __init__(self, out: TextIO, budget: float | None, compared: bool = False) -> None:
         self._out, self._budget, self._compared = out, budget, compared
-        self._clock = Clock(budget)
+        self._clocks: dict[int, Clock] = {}
 
     def __enter__(self) -> Plain:
         return self
@@ -88,15 +88,15 @@ class Plain:
         return None
 
     def started(self, seed: int) -> None:
-        self._clock = Clock(self._budget)
+        self._clocks[seed] = Clock(self._budget)
         self._say(seed, "started")
 
     def line(self, seed: int, text: str) -> None:
         step = progress(text)
         if step is not None:
-            now = time.monotonic()
-            self._clock.see(now, step)
-            self._say(seed, said(step, self._clock.left(now)))
+            now, clock = time.monotonic(), self._clocks.setdefault(seed, Clock(self._budget))
+            clock.see(now, step)
+            self._say(seed, said(step, clock.left(now)))
         elif text.startswith(_TOLD):
             self._say(seed, text)
         beside = _beside_record(text) if self._compared else None
@@ -124,7 +124,7 @@ class Live:
         self._rows: dict[int, tuple[str, Progress | None]] = dict.fromkeys(seeds, ("waiting", None))
         self._kernel = ""
         self._beside: dict[int, tuple[str, bool]] = {}
-        self._clock = Clock(budget)
+        self._clocks: dict[int, Clock] = {}
         self._live = RichLive(
             console=Console(file=out), get_renderable=self._table, refresh_per_second=4, redirect_stdout=False
         )
@@ -137,13 +137,13 @@ class Live:
         self._live.stop()
 
     def started(self, seed: int) -> None:
-        self._clock = Clock(self._budget)
+        self._clocks[seed] = Clock(self._budget)
         self._rows[seed] = ("starting", None)
 
     def line(self, seed: int, text: str) -> None:
         step = progress(text)
         if step is not None:
-            self._clock.see(time.monotonic(), step)
+            self._clocks.setdefault(seed, Clock(self._budget)).see(time.monotonic(), step)
             self._rows[seed] = ("training", step)
         elif text.startswith("attention:"):
             self._kernel = text
@@ -162,14 +162,14 @@ class Live:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 2), expand=False)
+        table, now = Table.grid(padding=(0, 2), expand=False), time.monotonic()
         for seed, (state, step) in self._rows.items():
             if step is None:
                 table.add_row(Text(f"seed {seed}", style="bold"), Text(state, no_wrap=True, overflow="ellipsis"))
                 continue
             inner = Table.grid(padding=(0, 1))
             bar = ProgressBar(total=1.0, completed=self._share(step), width=6)
-            inner.add_row(bar, Text(said(step, self._clock.left(time.monotonic()), brief=True), no_wrap=True))
+            inner.add_row(bar, Text(said(step, self._clocks[seed].left(now), brief=True), no_wrap=True))
             table.add_row(Text(f"seed {seed}", style="bold"), inner)
         notes = [Text(f"seed {seed}, {text}", style="bold red" if off else "dim")
                  for seed, (text, off) in self._beside.items()]  # fmt: skip

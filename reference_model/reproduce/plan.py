@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reference_model.reproduce import preflight
+from reference_model.reproduce.attempt import WEIGHTS, RunError
 from reference_model.reproduce.options import Options, UsageError
-from reference_model.reproduce.runner import WEIGHTS, RunError, State, digest, forget_weights, write_whole
+from reference_model.reproduce.runner import State, digest, forget_weights, write_whole
 
 if TYPE_CHECKING:
     from reference_model.config import RunConfig
@@ -136,13 +137,27 @@ def _continued(before: State, now: State) -> State:
     return replace(now, finished=before.finished)
 
 
+def at_once(plan: Plan) -> int:
+    """Seeds to run at the same time: one on GPUs; on the CPU, where a small model keeps few threads busy, several."""
+    if plan.config.scale == "record":
+        return 1
+    return max(1, min(len(plan.state.seeds), 2 * _cores() // plan.state.nproc))
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def environment(plan: Plan, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The script's environment: ours, without stray variables that would change a setting, and with the settings."""
     names = {name.upper() for name in plan.config.dump()}
+    share = {} if plan.config.scale == "record" else {"OMP_NUM_THREADS": str(max(1, _cores() // at_once(plan)))}
     kept = {name: value for name, value in (environ or os.environ).items() if name not in names}
     return {
         # Threads that spin while they wait slow each other down manyfold where others use the cores too.
         "OMP_WAIT_POLICY": "PASSIVE",
+        **share,
         **kept,
         **plan.state.settings,
         "SCALE": plan.config.scale,

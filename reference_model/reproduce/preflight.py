@@ -100,7 +100,7 @@ def gpus() -> list[Gpu]:
 def hardware(cards: Sequence[Gpu], nproc: int) -> str:
     """The machine of a run in a few words, for the submission: `8x NVIDIA H100 80GB HBM3`."""
     if not cards:
-        return f"CPU, {os.cpu_count() or 1} cores, {nproc} process{'es' if nproc != 1 else ''}"
+        return f"CPU, {os.cpu_count() or 1} cores, {nproc} process{'es' if nproc != 1 else ''} a seed"
     return f"{nproc}x {cards[0].name}"
 
 

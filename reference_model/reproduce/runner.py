@@ -12,30 +12,16 @@ import fcntl
 import hashlib
 import json
 import os
-import re
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
+from reference_model.reproduce.attempt import WEIGHTS, Attempt, Attempts, Job, RunError, SeedFailed
 from reference_model.reproduce.results import SeedResult, Unfinished, read_result
 
 _PATIENCE_SECONDS = 120.0  # for a process that a killed run left behind: it ends at its next line
-_GRACE_SECONDS = 10.0  # between the request to end and the end
-_SHOWN = 12  # lines of a failed seed's errors
-WEIGHTS = "final_model.pt"  # which the script writes into its folder once it has trained
-
-
-class RunError(Exception):
-    """The run cannot go on; the message says why and what to do."""
-
-
-class SeedFailed(RunError):
-    """A seed ended without its figures."""
 
 
 class Display(Protocol):
@@ -75,42 +61,37 @@ class State:
             raise RunError(f"{work / 'state.json'} cannot be read ({error}); remove it to start anew") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The script in its place, and how it is started. `lock`: the file descriptor that holds the working folder."""
-
-    script: Path
-    work: Path
-    environment: Mapping[str, str]
-    nproc: int = 1
-    lock: int | None = None
-    of_seed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # more of the environment, by seed
-
-    def command(self) -> list[str]:
-        script = str(self.script.absolute())  # it runs in a folder of its own, where a relative path leads elsewhere
-        if self.nproc == 1:
-            return [sys.executable, "-u", script]
-        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={self.nproc}"]
-        return [sys.executable, "-u", *torchrun, script]
-
-    def log(self, seed: int) -> Path:
-        """Where the log of a finished seed is."""
-        return self.work / f"train_seed{seed}.log"
-
-
 def run_seeds(job: Job, state: State, display: Display) -> tuple[list[SeedResult], State]:
-    """Runs what is not finished, in the order of the seeds. Raises SeedFailed at the first that fails."""
-    results = []
+    """Runs what is not finished, `job.at_once` seeds at the same time. Raises SeedFailed where one fails.
+
+    After a failure no other seed is begun; those under way are run to their end, and kept.
+    """
+    results: dict[int, SeedResult] = {}
     for seed in state.seeds:
-        result = finished(job, state, seed)
-        resumed = result is not None
-        if result is None:
-            result = _run(job, seed, display)
-            state = replace(state, finished={**state.finished, str(seed): digest(job.log(seed).read_bytes())})
-            state.save(job.work)
-        results.append(result)
-        display.finished(result, resumed)
-    return results, state
+        before = finished(job, state, seed)
+        if before is not None:
+            results[seed] = before
+            display.finished(before, True)
+    waiting = [seed for seed in state.seeds if seed not in results]
+    failure: SeedFailed | None = None
+    with Attempts() as under_way:
+        while under_way.count or (waiting and failure is None):
+            while waiting and failure is None and under_way.count < job.at_once:
+                display.started(waiting[0])
+                under_way.add(Attempt(job, waiting.pop(0), display.line))
+            for attempt in under_way.ended():
+                try:
+                    results[attempt.seed] = attempt.result()
+                except SeedFailed as error:
+                    failure = failure or error
+                    continue
+                log = digest(job.log(attempt.seed).read_bytes())
+                state = replace(state, finished={**state.finished, str(attempt.seed): log})
+                state.save(job.work)
+                display.finished(results[attempt.seed], False)
+    if failure is not None:
+        raise failure
+    return [results[seed] for seed in state.seeds], state
 
 
 def finished(job: Job, state: State, seed: int) -> SeedResult | None:
@@ -120,100 +101,6 @@ def finished(job: Job, state: State, seed: int) -> SeedResult | None:
         return read_result(seed, log.decode()) if digest(log) == state.finished.get(str(seed)) else None
     except (OSError, UnicodeDecodeError, Unfinished):
         return None
-
-
-def _run(job: Job, seed: int, display: Display) -> SeedResult:
-    folder = job.work / f"seed{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    partial, errors = folder / "log.txt", folder / "errors.txt"
-    display.started(seed)
-    environment = {**job.environment, **job.of_seed.get(seed, {}), "SEED": str(seed), "PYTHONUNBUFFERED": "1"}
-    if (folder / WEIGHTS).is_file():  # an earlier attempt got as far as this: only what comes after is done again
-        environment["FROM_CHECKPOINT"] = str((folder / WEIGHTS).absolute())
-    with partial.open("w", encoding="utf-8", newline="\n") as log, errors.open("wb") as standard_error:
-        status = _follow(job, folder, environment, standard_error, _into(log, seed, display))
-    if status != 0:
-        raise SeedFailed(f"seed {seed} {_ended(status)}{_last_words(partial, errors)}")
-    try:
-        result = read_result(seed, partial.read_text("utf-8"))
-    except Unfinished as error:
-        raise SeedFailed(f"{error}, although the script ended well; see {partial}") from None
-    os.replace(partial, job.log(seed))
-    return result
-
-
-def _into(log: IO[str], seed: int, display: Display) -> Callable[[str], None]:
-    """What is done with each line: into the log at once, then shown."""
-
-    def write(line: str) -> None:
-        log.write(line)
-        log.flush()
-        display.line(seed, line.rstrip("\n"))
-
-    return write
-
-
-def _follow(
-    job: Job, folder: Path, environment: Mapping[str, str], errors: IO[bytes], take: Callable[[str], None]
-) -> int:
-    """Runs the script in a session of its own and hands on its lines; it does not outlive an exception here."""
-    process = subprocess.Popen(
-        job.command(),
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,  # an interrupt from the terminal is ours to pass on
-        pass_fds=() if job.lock is None else (job.lock,),
-    )
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            take(line)
-        return process.wait()
-    except BaseException:
-        _end(process)
-        raise
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Ends a process and all that it started."""
-    for sent, seconds in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sent)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-            return
-
-
-def _ended(status: int) -> str:
-    if status >= 0:
-        return f"ended with status {status}"
-    with contextlib.suppress(ValueError):
-        return f"was ended by {signal.Signals(-status).name}"
-    return f"was ended by signal {-status}"
-
-
-def _last_words(log: Path, errors: Path) -> str:
-    """The end of what a failed seed said, and where the rest is. Of several ranks, what the first of them to fail said.
-
-    torchrun has the last word then, and a long one; and ranks that lose their neighbour complain of that.
-    """
-    said = [line for line in errors.read_text("utf-8", "replace").splitlines() if line.strip()]
-    source = errors
-    first = next((index for index, line in enumerate(said) if re.match(r"rank \d+: \w+", line)), None)
-    if first is not None:
-        said = said[: first + 1]
-    elif any("torch.distributed" in line for line in said):
-        said = [line for line in said if re.search(r"exitcode|traceback *: Signal|local_rank", line)] or said
-    if not said:
-        said, source = log.read_text("utf-8", "replace").splitlines(), log
-    shown = "".join(f"\n  | {line[:200]}" for line in said[-_SHOWN:])
-    return f"; the end of {source}:{shown}" if shown else f"; it said nothing ({source.parent})"
 
 
 # --- one run at a time ---------------------------------------------------------------------------------------------

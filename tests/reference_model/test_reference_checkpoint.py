@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 pytest.importorskip("sentencepiece", reason="the trainer needs sentencepiece")
 
 from reference_model.config import RunConfig, small  # noqa: E402
-from reference_model.reproduce import runner, text  # noqa: E402
+from reference_model.reproduce import attempt, text  # noqa: E402
 from reference_model.train import train_and_evaluate  # noqa: E402
 from reference_model.training import checkpoint  # noqa: E402
 from reference_model.training.checkpoint import OtherRun, load  # noqa: E402
@@ -86,7 +86,7 @@ def test_what_comes_after_training_is_repeated_from_the_weights(folder: Path, tm
     (tmp_path / "first").mkdir()
     train_and_evaluate(config, first.append, artifact=tmp_path / "first" / "a.bin")
     weights = tmp_path / "first" / checkpoint.WEIGHTS
-    assert weights.name == runner.WEIGHTS
+    assert weights.name == attempt.WEIGHTS
     again: list[str] = []
     (tmp_path / "again").mkdir()
     train_and_evaluate(config, again.append, artifact=tmp_path / "again" / "a.bin", weights=str(weights))

@@ -12,19 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from reference_model.reproduce.attempt import WEIGHTS, Job, RunError, SeedFailed
 from reference_model.reproduce.display import Clock, Live, Plain, minutes, said
 from reference_model.reproduce.results import Progress, SeedResult, Unfinished, progress, read_result
-from reference_model.reproduce.runner import (
-    WEIGHTS,
-    Job,
-    RunError,
-    SeedFailed,
-    State,
-    digest,
-    forget_weights,
-    locked,
-    run_seeds,
-)
+from reference_model.reproduce.runner import State, digest, forget_weights, locked, run_seeds
 
 # Each run leaves a line in `runs`, so that a seed that is run again is seen.
 SCRIPT = """
@@ -42,6 +33,10 @@ for step in (1, 2, 20, 40):
         sys.exit("out of memory")
     if seed == os.environ.get("KILLED") and step == 20:
         os.kill(os.getpid(), 9)
+    if seed in os.environ.get("MEETS", "").split():
+        open(os.environ["RUNS"] + seed, "w").close()
+        while not all(os.path.exists(os.environ["RUNS"] + other) for other in os.environ["MEETS"].split()):
+            time.sleep(0.02)
     if seed == os.environ.get("HANGS"):
         time.sleep(float(os.environ.get("FOR", "60")))
 print("40/40 val_loss: 3.0000 val_bpb: 2.1000")
@@ -75,9 +70,9 @@ def work(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _job(work: Path, lock: int | None = None, **environment: str) -> Job:
+def _job(work: Path, lock: int | None = None, at_once: int = 1, **environment: str) -> Job:
     runs = {"RUNS": str(work / "runs"), "PATH": os.environ["PATH"], **environment}
-    return Job(work / "train_gpt.py", work, runs, 1, lock)
+    return Job(work / "train_gpt.py", work, runs, 1, lock, at_once=at_once)
 
 
 def _state(seeds: list[int], finished: dict[str, str] | None = None) -> State:
@@ -117,6 +112,26 @@ def test_a_failed_seed_says_why_and_the_rest_is_kept(work: Path, how: str, said:
     assert display.said[0].startswith("42 kept")
 
 
+def test_seeds_run_at_the_same_time(work: Path) -> None:
+    """Two wait for each other; the third has its turn after one of them."""
+    display = Recorder()
+    results, state = run_seeds(_job(work, at_once=2, MEETS="42 314"), _state([42, 314, 999]), display)
+    assert [r.seed for r in results] == [42, 314, 999]
+    assert [r.score.val_bpb for r in results] == [2.1000_0042, 2.1000_0314, 2.1000_0999]
+    assert display.said[:2] == ["42 started", "314 started"]
+    assert set(state.finished) == {"42", "314", "999"}
+    assert all(f"2.1000{r.seed:04d}" in (work / f"train_seed{r.seed}.log").read_text() for r in results)
+
+
+def test_a_failure_leaves_the_seed_beside_it_to_its_end(work: Path) -> None:
+    with pytest.raises(SeedFailed, match=r"(?s)seed 314.*out of memory"):
+        run_seeds(_job(work, at_once=2, CRASHES="314", HANGS="42", FOR="0.5"), _state([42, 314, 999]), Recorder())
+    before = State.load(work)
+    assert before is not None
+    assert set(before.finished) == {"42"}
+    assert sorted(_runs(work)) == ["314", "42"]
+
+
 def test_a_log_that_was_changed_does_not_count(work: Path) -> None:
     _, state = run_seeds(_job(work), _state([42]), Recorder())
     log = work / "train_seed42.log"
@@ -131,7 +146,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests_of_runner import Recorder, _job, _state
-from reference_model.reproduce.runner import WEIGHTS, State, locked, run_seeds
+from reference_model.reproduce.runner import State, locked, run_seeds
 work = Path({work!r})
 with locked(work, print) as lock:
     state = State.load(work) or _state([42, 314])
@@ -177,11 +192,11 @@ class Interrupting(Recorder):
 def test_an_interrupt_ends_the_script_too(work: Path) -> None:
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt), locked(work, print) as lock:
-        run_seeds(_job(work, lock, HANGS="42"), _state([42]), Interrupting())
-    assert time.monotonic() - began < 30
+        run_seeds(_job(work, lock, at_once=2, HANGS="42"), _state([42, 314]), Interrupting())
+    assert time.monotonic() - began < 60
     with locked(work, print, patience=0):
-        pass  # nothing of it is left that holds the lock
-    assert not (work / "train_seed42.log").exists()
+        pass  # nothing of them is left that holds the lock
+    assert not list(work.glob("train_seed*.log"))
 
 
 def test_a_state_that_cannot_be_read_is_no_traceback(work: Path) -> None:
