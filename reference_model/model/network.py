@@ -23,19 +23,17 @@ from torch import Tensor, nn
 
 from reference_model.config import ModelConfig
 from reference_model.model.attention import Attend, sdpa
-
-Rotation = tuple[Tensor, Tensor]
-"""Cosines and sines, each [T, 1, rope_dims/2]."""
-
-
-def rms_norm(x: Tensor) -> Tensor:
-    """Over the last dimension, in the type of x, as the record's torch 2.9.1 has it.
-
-    From 2.12 on CUDA's autocast has rms_norm on its float32 list: queries, keys and the residual stream would become
-    float32, and FlashAttention 3, which takes half precision alone, could not be used.
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        return F.rms_norm(x, (x.size(-1),))
+from reference_model.model.kernels import (
+    Rotation,
+    capped,
+    capped_loss,
+    capped_loss_by_hand,
+    norm_rotate_gain,
+    rms_norm,
+    rotation,
+    squared,
+    up_squared_by_hand,
+)
 
 
 class Linear(nn.Module):
@@ -52,24 +50,6 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype))
-
-
-def rotation(length: int, config: ModelConfig, device: torch.device | None = None) -> Rotation:
-    """Angles position x base^(-2i/rope_dims); past the trained length the base grows, so that the slowest still fit."""
-    dims, base = config.rope_dims, config.rope_base
-    if length > config.rope_train_seq_len and dims > 2:
-        base *= (length / config.rope_train_seq_len) ** (dims / (dims - 2))
-    frequencies = base ** -(torch.arange(0, dims, 2, dtype=torch.float32, device=device) / max(dims, 1))
-    angles = torch.outer(torch.arange(length, dtype=torch.float32, device=device), frequencies)[:, None, :]
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, by: Rotation) -> Tensor:
-    """Turns the pairs (i, i + rope_dims/2) of the leading rope_dims of x [B, T, heads, D]; the rest passes."""
-    cos, sin = by[0].to(x.dtype), by[1].to(x.dtype)
-    half = cos.size(-1)
-    a, b, rest = torch.split(x, [half, half, x.size(-1) - 2 * half], dim=-1)
-    return torch.cat((a * cos + b * sin, b * cos - a * sin, rest), dim=-1)
 
 
 def exclude_own_value(y: Tensor, v: Tensor) -> Tensor:
@@ -96,15 +76,15 @@ class Attention(nn.Module):
         self.qkv = Linear(config.model_dim, sum(widths), parts=widths)
         self.out = Linear(config.model_dim, config.model_dim, zero=True)
         self.gain = nn.Parameter(torch.full((config.num_heads,), config.qk_gain_init))
+        self.widths = [config.model_dim + config.kv_dim, config.kv_dim]
 
     def forward(self, x: Tensor, turn: Rotation, extra_value: Tensor | None) -> Tensor:
         """``extra_value`` [B, T, G*D] is added to the values."""
-        q, k, v = torch.split(self.qkv(x), self.qkv.parts, dim=-1)
+        both, v = torch.split(self.qkv(x), self.widths, dim=-1)
         if extra_value is not None:
             v = v + extra_value
-        q, k, v = (part.view(*x.shape[:-1], -1, self.head_dim) for part in (q, k, v))
-        q = rotate(rms_norm(q), turn) * self.gain.to(q.dtype)[:, None]
-        k = rotate(rms_norm(k), turn)
+        both, v = (part.unflatten(-1, (-1, self.head_dim)) for part in (both, v))
+        q, k = norm_rotate_gain(both, turn, self.gain).split([len(self.gain), v.size(-2)], dim=-2)
         y = self.attend(q, k, v)
         if self.exclusive:
             y = exclude_own_value(y, v)
@@ -114,25 +94,28 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     """Position-wise, x [B, T, C] -> [B, T, C], through mlp_dim squared leaky ReLUs."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, by_hand: bool) -> None:
         super().__init__()
         self.negative_slope = config.mlp_negative_slope
+        self.by_hand = by_hand
         self.up = Linear(config.model_dim, config.mlp_dim)
         self.down = Linear(config.mlp_dim, config.model_dim, zero=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.leaky_relu(self.up(x), self.negative_slope).square())
+        if self.by_hand and self.training:  # calibration looks at what goes into `up`: it has to be called then
+            return self.down(up_squared_by_hand(x, self.up.weight.to(x.dtype), self.negative_slope))
+        return self.down(squared(self.up(x), self.negative_slope))
 
 
 class Block(nn.Module):
     """One layer's two halves, which :class:`GPT` runs in turn on one residual stream or on a lane each."""
 
-    def __init__(self, config: ModelConfig, layer: int, attend: Attend) -> None:
+    def __init__(self, config: ModelConfig, layer: int, attend: Attend, by_hand: bool = False) -> None:
         super().__init__()
         width = config.model_dim
         self.norm_scale = 1 / math.sqrt(layer + 1) if config.ln_scale else 1.0
         self.attention = Attention(config, layer >= config.num_layers - config.xsa_last_n, attend)
-        self.mlp = MLP(config)
+        self.mlp = MLP(config, by_hand)
         self.attention_scale = nn.Parameter(torch.ones(width))
         self.mlp_scale = nn.Parameter(torch.ones(width))
         self.residual_mix = nn.Parameter(torch.stack((torch.ones(width), torch.zeros(width))))
@@ -218,13 +201,16 @@ def flops_per_token(config: ModelConfig, recurrent: bool) -> int:
 class GPT(nn.Module):
     """ids [B, T] -> logits [B, T, V]; the output embedding is the input embedding."""
 
-    def __init__(self, config: ModelConfig, attend: Attend = sdpa) -> None:
-        """``attend``: the kernel (:func:`attention.backend` picks one). Draws from torch's global generator."""
+    def __init__(self, config: ModelConfig, attend: Attend = sdpa, by_hand: bool = False) -> None:
+        """``attend``: the kernel (:func:`attention.backend` picks one). Draws from torch's global generator.
+
+        ``by_hand``: in training the kernels with a backward pass of their own, where no compiler fuses the plain ones.
+        """
         super().__init__()
-        self.config = config
+        self.config, self.by_hand = config, by_hand
         self.embedding = nn.Embedding(config.vocab_size, config.model_dim)
         nn.init.normal_(self.embedding.weight, std=config.tied_embed_init_std)
-        self.blocks = nn.ModuleList(Block(config, layer, attend) for layer in range(config.num_layers))
+        self.blocks = nn.ModuleList(Block(config, layer, attend, by_hand) for layer in range(config.num_layers))
         self.skip_weights = nn.Parameter(torch.ones(skip_count(config), config.model_dim))
         gates = torch.zeros(skip_count(config), config.model_dim)
         self.skip_gates = nn.Parameter(gates) if config.skip_gates_enabled else None
@@ -244,14 +230,16 @@ class GPT(nn.Module):
 
     def forward(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Mean loss in nats per token over all of targets [B, T]."""
-        return F.cross_entropy(self.logits(ids).flatten(0, 1), targets.flatten())
+        loss = capped_loss_by_hand if self.by_hand else capped_loss
+        hidden = self.hidden(ids).flatten(0, 1)
+        return loss(hidden, self.embedding.weight, targets.flatten(), self.config.logit_softcap)
 
     def logits(self, ids: Tensor, last: int | None = None) -> Tensor:
         """Float32, squeezed smoothly between -logit_softcap and logit_softcap; of the ``last`` positions alone."""
-        cap, hidden = self.config.logit_softcap, self.hidden(ids)
+        hidden = self.hidden(ids)
         if last is not None:
             hidden = hidden[:, -last:]
-        return cap * torch.tanh(F.linear(hidden, self.embedding.weight).float() / cap)
+        return capped(hidden, self.embedding.weight, self.config.logit_softcap)
 
     def hidden(self, ids: Tensor) -> Tensor:
         """The normed last hidden state [B, T, C] of ids [B, T]."""

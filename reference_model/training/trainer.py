@@ -45,10 +45,11 @@ class Trainer:
 
     def __init__(self, config: RunConfig, run: Runtime, log: Log) -> None:
         self.config, self.run, self.log = config, run, log
-        self.model = GPT(config.model, backend(run.device, config.train.precision)).to(run.device)
+        compiled = config.train.compile_model
+        attend = backend(run.device, config.train.precision)
+        self.model = GPT(config.model, attend, by_hand=not compiled).to(run.device)
         self._parameters = list(self.model.parameters())
         log(parameters_line(sum(parameter.numel() for parameter in self._parameters)))
-        compiled = config.train.compile_model
         self._loss: Callable[[Tensor, Tensor], Tensor] = self.model
         if compiled:
             self._loss = torch.compile(self.model, dynamic=False, fullgraph=True)

@@ -20,7 +20,7 @@ from torch import Tensor  # noqa: E402
 from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
 
 from reference_model.config import record  # noqa: E402
-from reference_model.model import network  # noqa: E402
+from reference_model.model import kernels  # noqa: E402
 from reference_model.model.attention import flash_attention  # noqa: E402
 from reference_model.model.network import GPT  # noqa: E402
 
@@ -119,7 +119,7 @@ def test_a_norm_that_autocast_turns_into_float32_is_an_error(device: str, monkey
         found = F.rms_norm(torch.zeros(2, 64, dtype=torch.bfloat16, device=device), (64,)).dtype
     if found != torch.float32:
         pytest.skip(f"autocast of torch {torch.__version__} leaves rms_norm alone")
-    monkeypatch.setattr(network, "rms_norm", lambda x: F.rms_norm(x, (x.size(-1),)))
+    monkeypatch.setattr(kernels, "rms_norm", lambda x: F.rms_norm(x, (x.size(-1),)))
     with pytest.raises(TypeError, match=r"takes half precision, and is given torch\.float32"):
         traced(False, device)
 
@@ -135,10 +135,10 @@ def test_the_norm_keeps_its_type_when_it_is_compiled() -> None:
     """Autocast is switched off inside the graph, too, and what is around it stays one graph."""
 
     def both(x: Tensor) -> tuple[Tensor, Tensor]:
-        return network.rms_norm(x), x @ x.mT
+        return kernels.rms_norm(x), x @ x.mT
 
     x = torch.ones(4, 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         normed, product = torch.compile(both, backend="aot_eager", fullgraph=True)(x)
         assert (normed.dtype, product.dtype) == (torch.float32, torch.bfloat16)
-        assert network.rms_norm(x.bfloat16()).dtype == torch.bfloat16
+        assert kernels.rms_norm(x.bfloat16()).dtype == torch.bfloat16

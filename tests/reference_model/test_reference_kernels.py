@@ -20,7 +20,8 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 from torch import Tensor, nn  # noqa: E402
 
 from reference_model.config import record  # noqa: E402
-from reference_model.model.network import Block, rotation  # noqa: E402
+from reference_model.model.kernels import rotation  # noqa: E402
+from reference_model.model.network import Block  # noqa: E402
 
 LENGTH = 256
 # (kernels, products) of a layer: forward, backward. Of the forward kernels four turn weights into bfloat16, two the

@@ -16,7 +16,8 @@ from torch import Tensor  # noqa: E402
 
 from reference_model import config  # noqa: E402
 from reference_model.model import attention  # noqa: E402
-from reference_model.model.network import GPT, Linear, exclude_own_value, rotate, rotation, route  # noqa: E402
+from reference_model.model.kernels import rotate, rotation  # noqa: E402
+from reference_model.model.network import GPT, Linear, exclude_own_value, route  # noqa: E402
 from reference_model.reproduce.config_check import checked  # noqa: E402
 from reference_model.training import optimizer  # noqa: E402
 
