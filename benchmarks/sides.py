@@ -69,8 +69,8 @@ class Ours:
 
     def __init__(self, run: config.RunConfig, device: torch.device) -> None:
         self.run, self.device = run, device
-        self.model = GPT(run.model, attention.backend(device)).to(device)
         compiled = run.train.compile_model
+        self.model = GPT(run.model, attention.backend(device), by_hand=not compiled).to(device)
         self.loss = torch.compile(self.model, dynamic=False, fullgraph=True) if compiled else self.model
         self.optimizers = optimizer.Optimizers(self.model, run.optimizer, world=1, fused=compiled)
         self.ema = Ema(self.model, run.train)
