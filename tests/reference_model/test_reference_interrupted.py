@@ -111,18 +111,6 @@ def test_a_killed_parent_leaves_ranks_that_end_and_a_run_that_is_taken_up(tmp_pa
     assert gone(tmp_path)
 
 
-def test_eight_ranks_go_through_at_a_given_pace(tmp_path: Path) -> None:
-    """From the data to the audit, with the schedule of --strict: by the time that steps took elsewhere."""
-    wanted = command(tmp_path, 8, steps=2, settings=("MICRO_BATCHES=8", "PACED=0.1,11.2,0.12"))
-    done = subprocess.run(wanted, env=environment(), capture_output=True, text=True, timeout=800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (log,) = (tmp_path / "records").glob("*/*/train_seed42.log")
-    lines = log.read_text("utf-8").splitlines()
-    assert {"  world_size: 8", "  grad_accum_steps: 1", "  paced: 0.1,11.2,0.12"} <= set(lines)
-    assert sum(line.startswith("2/2 train_loss:") for line in lines) == 1, "one rank writes"
-    assert any(line.startswith("training complete in") and line.endswith("step: 2/2") for line in lines)
-
-
 class _Asked(Exception):
     """The job is known, and nothing is run."""
 
