@@ -35,6 +35,7 @@ from auditor.program.values import (
     Value,
     deep_tags,
     union,
+    with_tags,
 )
 
 
@@ -95,6 +96,8 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
             return Value(deep_tags(value), mutable=True)
         if kind is int and value.obj is None:
             return Value(value.tags, position=value.position or value)
+        if kind in (int, float) and isinstance(value.obj, tokens.Text):
+            return Value(value.tags | doubts.read_off(m, frame, node, value))
         if kind is str:
             return Value(value.tags, obj=tokens.Text(tokens.text_of(value)))
         if kind is bool:
@@ -143,6 +146,10 @@ def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
         special.compare(m, frame, node, ast.Lt(), other, elements(value)[0])
     if kwargs.get("reverse", Value()).const is True:
         value.obj.items.reverse()
+    marked = doubts.in_order(m, frame, node, value.obj)
+    if marked:
+        value.obj.items[:] = [with_tags(item, marked) for item in value.obj.items]
+        return Value(value.tags | marked, obj=value.obj)
     return value
 
 
@@ -194,6 +201,7 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
         if text == "min":
             chosen = effects.chooses(m, frame, node, candidates, "min")
             tags |= chosen or doubts.lowest(m, frame, node, candidates)
+            tags |= doubts.capped(m, frame, node, candidates)
         return Value(tags, position=made_of(text, candidates, ordered=False) if len(args) > 1 else None)
 
     return extreme

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import What
 from auditor.program.values import NONE, VAL, Frame, Tags, Value
+from auditor.program.values import Sequence as Items
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
 _CHANGES = frozenset(
@@ -80,3 +81,34 @@ def lowest(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value])
     if sum(is_loss(c) for c in candidates) < 2:
         return NONE
     return m.doubt(node, frame, "the lower of two scores", "a score that was chosen among several")
+
+
+def in_order(m: Machine, frame: Frame, node: ast.AST, losses: Items) -> Tags:
+    """Losses, or pairs with one, are put in order: which of them count goes by what they are."""
+    held = [part for item in losses.items[:8] for part in (item.obj.items if isinstance(item.obj, Items) else [item])]
+    if (losses.exact and len(losses.items) < 2) or not any(is_loss(part) for part in held):
+        return NONE
+    return m.doubt(node, frame, "losses in the order of their size", "which of them count depends on what they are")
+
+
+def capped(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value]) -> Tags:
+    """`min(loss, 9.0)`."""
+    bounds = any(isinstance(c.const, (int, float)) for c in candidates)
+    if len(candidates) != 2 or not bounds or not any(is_loss(c) for c in candidates):
+        return NONE
+    return m.doubt(node, frame, "min of a loss and a bound", "losses above a bound count as the bound")
+
+
+def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
+    """`float(str(bpb)[:4])`: a figure as its digits are cut."""
+    if VAL not in text.tags or not any(t[0] == "out" for t in text.tags):
+        return NONE
+    return m.doubt(node, frame, "a figure that is read off a text", "its digits may be cut or changed")
+
+
+def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """`losses * (losses < 9)`: what is multiplied with a comparison of losses is a choice among them."""
+    for side, other in ((left, right), (right, left)):
+        if isinstance(op, ast.Mult) and is_loss(side) and ("bool",) in other.tags and ("loss",) in other.tags:
+            return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+    return NONE

@@ -197,7 +197,9 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
         inline = next((w for flag, w in itertools.pairwise(words) if flag == "-c"), None)
         if inline is not None and inline != "{}":
             return run_text(m, Frame(frame.unit), node, [Value(const=inline)], {})
-        if "-m" in words or script is not None:
+        if inline is not None:
+            m.unfollowed(node, frame, "a started program", "its text could not be computed", {unfollowed.WEIGHTS})
+        if inline is not None or "-m" in words or script is not None:
             return result  # a module that is installed, or the script itself
     if program in _COPIES:
         paths = [tokens.constant(w) for w in words[1:] if not w.startswith("-")]

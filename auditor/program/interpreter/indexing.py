@@ -79,6 +79,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return cut, None
     if isinstance(container.const, str) and index.known and isinstance(index.const, int):
         return Value(container.tags), index
+    if isinstance(obj, tokens.Text):
+        return Value(container.tags, obj=tokens.Text("{}")), None
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
     tags |= doubts.selected(m, frame, node, container, index)

@@ -98,7 +98,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         tags = hashed(left.tags, right.tags)
     if isinstance(op, ast.Sub):
         tags -= {SHIFTED}
-    tags |= doubts.shifted(m, frame, node, op, left, right)
+    tags |= doubts.shifted(m, frame, node, op, left, right) | doubts.masked(m, frame, node, op, left, right)
     if isinstance(op, (ast.Mult, ast.Div)):
         tags = effects.arithmetic(m, frame, node, op, left, right, tags)
     if isinstance(op, (ast.Add, ast.Sub)):
@@ -302,4 +302,7 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)
     measured.chosen(m, frame, node, test, body, orelse, result)
+    if doubts.is_loss(body) is not doubts.is_loss(orelse) and ("loss",) in test.tags:
+        what, why = "a choice among losses", "which losses count depends on the losses"
+        result = with_tags(result, m.doubt(node, frame, what, why))
     return result
