@@ -17,6 +17,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
+    ALIGNED,
     ARTIFACT,
     HIDDEN,
     NONE,
@@ -141,6 +142,8 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         _put(container, index, value)
     else:
         added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
+        if TARGET in added and tokens.shifted(index):
+            added |= {ALIGNED}
         if VAL not in value.tags and not any(t[0] == "out" for t in container.tags):
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE

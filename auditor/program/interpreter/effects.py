@@ -9,8 +9,10 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import attention, hooks, measured, opaque, tokens, unshifted
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
+    ALIGNED,
     ARTIFACT,
     CALLED,
+    HASH,
     HASHED_TARGET,
     NONE,
     TARGET,
@@ -94,6 +96,9 @@ def forward(
         _run_hooks(m, frame, node, model, inputs)
     if VAL not in data:
         return Value(data | state, mutable=True)
+    if any(_hashed_further(value, inputs) for value in inputs):
+        why = "the model is given a hash of tokens of which some stand one further than those beside it"
+        data |= m.doubt(node, frame, "what the model is given", why)
     tokens = sum(1 for v in inputs if _is_tokens(v))
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
@@ -117,10 +122,23 @@ def _run_hooks(m: Machine, frame: Frame, node: ast.AST, model: Value, inputs: li
         hooks.run_hooks(m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)])
 
 
-def _is_tokens(value: Value) -> bool:
-    """Tokens that a model is given, or its targets; where documents begin is told by comparing, and is no token."""
+def _hashed_further(value: Value, inputs: list[Value]) -> bool:
+    """A hash that targets may have gone into: tokens cut one further, unless they are stored one further as well."""
     tags = value.tags
-    return VAL in tags and not _made(value) and (TARGET in tags or ("bool",) not in tags)
+    if HASH not in tags or TARGET not in tags or _made(value):
+        return False
+    beside = {t for other in inputs if _is_tokens(other) for t in other.tags if t[0] == "reads"}
+    return ALIGNED not in tags or not {t for t in tags if t[0] == "reads"} <= beside
+
+
+def _is_tokens(value: Value) -> bool:
+    """Tokens that a model is given, or its targets.
+
+    Where documents begin is told by comparing, and what an n-gram's row of a table is by hashing: those are no tokens.
+    """
+    tags = value.tags
+    plain = HASH not in tags and (TARGET in tags or ("bool",) not in tags)
+    return VAL in tags and plain and not _made(value)
 
 
 def _made(value: Value) -> bool:
