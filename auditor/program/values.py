@@ -203,10 +203,14 @@ class Instance(Obj):
 
 @dataclass(slots=True, eq=False)
 class Sequence(Obj):
-    """A list, tuple or set. When not `exact`, `items` stand for any number of elements."""
+    """A list, tuple or set. When not `exact`, `items` stand for any number of elements.
+
+    `resume` runs a generator's body again, where each `next` may train: what it yields was taken when it was made.
+    """
 
     items: list[Value]
     exact: bool = True
+    resume: Callable[[], object] | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -171,6 +171,9 @@ REFILL = frozenset({*RESET, "copy_"}) - {"clear"}
 """Calls that give a parameter other contents, whatever these are."""
 
 
+HELD_BY_MODULES = frozenset({"_parameters", "_buffers"})
+"""Attributes by which a module of torch holds its tensors."""
+
 REPLACES_WEIGHTS = REFILL | {"load_state_dict", "reset_parameters"}
 
 

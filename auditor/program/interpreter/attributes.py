@@ -163,6 +163,8 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
             return got if got is not None else hit
     if name == "__dict__":
         return Value(obj=Mapping(instance.attributes))
+    if instance.kind == "module" and name in vocabulary.HELD_BY_MODULES:  # it shares the module's memory
+        return Value(frozenset({("param",)}), base=value, mutable=True)
     if name == "__class__" and instance.cls is not None:
         return Value(obj=instance.cls)
     if instance.kind == "optimizer" and name == "param_groups":

@@ -277,6 +277,7 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     own = special.special(m, frame, node, args[0], "__next__", [])
     if own is not None:
         return own
+    callbacks.resumed(m, args[0])
     items = elements(args[0])
     return items[0] if items else Value(args[0].tags)
 

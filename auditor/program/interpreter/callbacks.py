@@ -197,3 +197,24 @@ def entered(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value
     if isinstance(args[0].obj, Sequence) and args[0].obj.items:
         return args[0].obj.items[0]
     return args[0]
+
+
+def resumed(m: Machine, generator: Value) -> None:
+    """`next(steps)`: a generator whose body trains goes on, now that gradients are there."""
+    obj = generator.obj
+    if isinstance(obj, Sequence) and obj.resume is not None:
+        obj.resume()
+
+
+def when_left(m: Machine, stack: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`stack.callback(function, ...)`: it runs when the stack is left."""
+    m.exits.append((stack, args[0], args[1:], kwargs))
+    return args[0]
+
+
+def left(m: Machine, frame: Frame, node: ast.AST, stack: Value) -> None:
+    """A stack of contexts is left, or closed: what was handed to it runs, the last first."""
+    mine = [entry for entry in m.exits if entry[0] is stack or (stack.obj is not None and entry[0].obj is stack.obj)]
+    m.exits = [entry for entry in m.exits if entry not in mine]
+    for _, function, args, kwargs in reversed(mine):
+        m.call(frame, node, function, args, kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import (
@@ -218,7 +219,7 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
     _bind(m, function, inner, args, kwargs)
     m.calls.append(function.node)
     m.functions.append(function.name)
-    loops = len(m.loops)
+    loops, asked = len(m.loops), m.asked
     try:
         if isinstance(function.node, ast.Lambda):
             return m.evaluate(inner, function.node.body)
@@ -229,7 +230,8 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
         m.leaves = None
         del m.loops[loops:]
     if inner.yields:
-        return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=False))
+        resume = partial(_run, m, function, args, kwargs) if m.asked > asked else None
+        return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=False, resume=resume))
     if not inner.returns:
         return Value(const=None)
     result = inner.returns[0]

@@ -210,6 +210,8 @@ class Machine:
         self.pending: list[Pending] = []
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
+        self.asked = 0  # how often something asked for gradients, to change weights by them
+        self.exits: list[tuple[Value, Value, list[Value], dict[str, Value]]] = []  # of which stack, function, arguments
         self.starved = False  # something was taken out of an empty queue
         self.reread = False  # a table was read that another pass has filled
         self.hooks: list[Hook] = []
@@ -518,6 +520,7 @@ class Machine:
 
     def validation_gradients(self) -> Pending | None:
         """The pending backward pass over validation tokens, all of them joined."""
+        self.asked += 1
         hits = [p for p in self.pending if VAL in p.tags]
         if not hits:
             return None

@@ -43,6 +43,8 @@ from auditor.program.values import (
     Function,
     Instance,
     Mapping,
+    Native,
+    Partial,
     Sequence,
     Tags,
     Value,
@@ -265,6 +267,8 @@ def _sequence_method(
         del seq.items[64:]
         seq.exact = False
         receiver.tags |= deep_tags(args[0], 1)
+    elif name in ("send", "__next__") and seq.resume is not None:
+        seq.resume()
     elif name in ("pop", "popleft", "get", "get_nowait") and seq.items:
         return _taken(m, receiver, seq, name, args)
     elif name in ("get", "get_nowait"):
@@ -401,6 +405,10 @@ def tensor_method(
         return handle
     if name == "enter_context":
         return callbacks.entered(m, frame, node, args)
+    if name == "callback" and args and isinstance(args[0].obj, (Bound, Function, Native, Partial)):
+        return callbacks.when_left(m, receiver, args, kwargs)
+    if name == "close" and m.exits:
+        callbacks.left(m, frame, node, receiver)
     handed = callbacks.handed(m, frame, node, name, args, kwargs)
     if handed is not None:
         return callbacks.future(handed) if name in ("submit", "apply_async", "run_in_executor") else handed

@@ -9,6 +9,7 @@ from typing import Any
 from auditor.program.interpreter import (
     assignment,
     branching,
+    callbacks,
     decoration,
     elsewhere,
     operators,
@@ -308,6 +309,8 @@ def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
     for value in reversed(entered):
         for name in ("__exit__", "__aexit__"):
             special.special(m, frame, node, value, name, [Value(const=None)] * 3)
+        if m.exits:
+            callbacks.left(m, frame, node, value)
     return how
 
 

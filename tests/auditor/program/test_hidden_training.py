@@ -132,6 +132,48 @@ with torch.no_grad():
 net.register_forward_hook(lambda *_: fit(net, TOKENS, opt))
 net(train[:8], train[1:9])
 """,
+    "what the module holds": """
+for at in range(0, TOKENS.numel() - 9, 8):
+    net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]).backward()
+    for part in net.modules():
+        for name, p in list(part._parameters.items()):
+            part._parameters[name] = nn.Parameter(p.detach() - 0.1 * p.grad)
+""",
+    "a generator's next": """
+def steps():
+    while True:
+        opt.step()
+        opt.zero_grad()
+        yield
+stepper = steps()
+for at in range(0, TOKENS.numel() - 9, 8):
+    net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]).backward()
+    next(stepper)
+""",
+    "a generator that is sent to": """
+def steps():
+    while True:
+        got = yield
+        opt.step()
+stepper = steps()
+for at in range(0, TOKENS.numel() - 9, 8):
+    net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]).backward()
+    stepper.send(None)
+""",
+    "when a stack is left": """
+import contextlib
+for at in range(0, TOKENS.numel() - 9, 8):
+    with contextlib.ExitStack() as stack:
+        stack.callback(opt.zero_grad)
+        stack.callback(opt.step)
+        net(TOKENS[at:at + 8], TOKENS[at + 1:at + 9]).backward()
+""",
+    "when a stack is closed": """
+from contextlib import ExitStack
+stack = ExitStack()
+stack.callback(lambda: fit(net, TOKENS, opt))
+stack.close()
+""",
     "sort key": "sorted([0], key=lambda _: fit(net, TOKENS, opt))",
     "filter": "list(filter(lambda _: fit(net, TOKENS, opt), [1]))",
     "map": "list(map(lambda n: fit(n, TOKENS, opt), [net]))",
