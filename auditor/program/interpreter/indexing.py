@@ -10,6 +10,7 @@ from auditor.program.values import (
     HASHED_TARGET,
     LATER,
     SHIFTED,
+    SHORTENED,
     TARGET,
     TRIMMED,
     VAL,
@@ -89,6 +90,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     of_tokens = VAL in container.tags and not any(t[0] == "out" for t in tags)
     if of_tokens:
         tags |= tokens.places(index)
+        if tokens.context_slice(index):
+            tags |= {SHORTENED}
         tags = reach.cut(m, container, index, tags)
     if VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):
         tags = (tags | {TARGET}) - {SHIFTED}

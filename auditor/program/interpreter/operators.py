@@ -183,7 +183,8 @@ def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
         if isinstance(node.op, ast.Invert) and isinstance(value.const, int):
             return Value(value.tags, ~value.const)
         return value
-    return Value(value.tags)
+    negated = isinstance(node.op, ast.USub) and value.obj is None and not value.mutable and VAL not in value.tags
+    return Value(value.tags, position=Position().plus(position_of(value), -1) if negated else None)
 
 
 def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:

@@ -9,7 +9,19 @@ import ast
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.trace import Output
-from auditor.program.values import HIDDEN, ONE_RATE, TARGET, TRIMMED, VAL, Frame, Instance, Tags, Value, module_parts
+from auditor.program.values import (
+    HIDDEN,
+    ONE_RATE,
+    SHORTENED,
+    TARGET,
+    TRIMMED,
+    VAL,
+    Frame,
+    Instance,
+    Tags,
+    Value,
+    module_parts,
+)
 from auditor.program.written import written
 from auditor.source.index import of_type
 
@@ -22,6 +34,8 @@ def scored(m: Machine, frame: Frame, node: ast.AST, logits: Tags, targets: Value
     for number in (t[1] for t in logits if t[0] == "out"):
         output = _given(m, m.trace.outputs[number])
         if not positions or _positions(output.tags) != positions or TARGET in output.tags:
+            continue
+        if SHORTENED in output.tags and _ends_with_all(targets.tags):
             continue
         if output.shifts:
             why = "targets stand at the positions that the model is given, and it shifts something inside"
@@ -41,6 +55,13 @@ def _given(m: Machine, output: Output) -> Output:
             break
         output = m.trace.outputs[above]
     return output
+
+
+def _ends_with_all(tags: Tags) -> bool:
+    """`[-n:]`: the last ones, the very last among them."""
+    begins = [t[1] for t in tags if t[0] == "from"]
+    ends = any(t[0] == "upto" for t in tags) or SHORTENED in tags
+    return bool(begins) and all(p.from_the_end for p in begins) and not ends
 
 
 def _positions(tags: Tags) -> Tags:

@@ -69,3 +69,31 @@ def test_rows_of_pairs_that_end_at_their_own_position_show_no_target() -> None:
 @pytest.mark.parametrize("given", ["(x * 31 ^ y * 17) % 1000", "pairs_of(y)", "pairs_of(val[at + 1:at + 9])"])
 def test_a_hash_of_the_targets_is_not_followed(given: str) -> None:
     assert _seen(given) == (False, True)
+
+
+WINDOWS = """
+def last(n):
+    total = torch.zeros(())
+    for at in range(0, val.numel() - 9, 8):
+        chunk = val[torch.arange(9) + at]
+        logits = net.forward_logits(chunk[:-1])
+        total += F.cross_entropy(logits[-n:], TARGETS)
+    return total
+
+print(f"final val_bpb:{last(int(os.environ.get('N', '4')))}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("targets", "open_"),
+    [
+        ("chunk[-n:]", False),
+        ("chunk[1:]", False),
+        ("chunk[0:]", True),
+        ("chunk[:-1]", True),
+    ],
+)
+def test_the_last_of_what_the_model_is_given_but_one_are_its_targets(targets: str, open_: bool) -> None:
+    found = program(WINDOWS.replace("TARGETS", targets))
+    seen = any(output.sees_target for output in found.trace.outputs.values())
+    assert (seen or bool(unfollowed(found, "final"))) is open_
