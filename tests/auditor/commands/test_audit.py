@@ -241,7 +241,7 @@ def clone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("auditor.queue.pool.START", "fork")  # so that the workers see what is replaced here
     for module in (cli, work, many):
         monkeypatch.setattr(module, "audit", _fake_audit)
-    return ["--repo", "clone", "--jobs", "2", "--timeout", "5"]
+    return ["--repo", "clone", "--jobs", "2", "--timeout", "20"]
 
 
 def test_every_pull_request_gets_its_line_in_order(clone: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,7 +258,7 @@ def test_every_pull_request_gets_its_line_in_order(clone: list[str], capsys: pyt
     because = {row["submission"]["pr"]: row["verdict_because"] for row in rows}
     assert "died" in because[66]
     assert "no pull request 13" in because[13]
-    assert "more than 5 s" in because[77]
+    assert "more than 20 s" in because[77]
     assert "ValueError: odd" in because[88]
     assert all(row["outcomes"] for row in rows)
     assert status == cli.FAILED
