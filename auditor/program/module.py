@@ -92,8 +92,9 @@ def modules(sources: Sources, configuration: Configuration, program: Program) ->
     """Every decoded Python unit that parsed."""
     trees = {u: inlined(u.tree) for u in sources.units if u.language == "python" and u.tree is not None}
     imported = {unit: _imported(tree) for unit, tree in trees.items()} if len(trees) > 1 else {}
+    together = _together(imported)
     for unit, tree in trees.items():
-        beside = {trees[other]: other for other in _beside(unit, imported)}
+        beside = {trees[other]: other for other in together.get(unit, ()) if other is not unit}
         yield Module(unit, tree, sources, configuration, program, beside)
 
 
@@ -113,15 +114,25 @@ def _last(unit: Unit) -> str:
     return unit.module.rsplit(".", 1)[-1]
 
 
-def _beside(unit: Unit, imported: Mapping[Unit, frozenset[str]]) -> list[Unit]:
-    """The units that hang together with one by imports, in the order of the program."""
-    found = {unit}
-    frontier = [unit]
-    while frontier:
-        at = frontier.pop()
-        for other, names in imported.items():
-            linked = _last(at) in names or _last(other) in imported[at]
-            if linked and other not in found:
-                found.add(other)
-                frontier.append(other)
-    return [other for other in imported if other in found and other is not unit]
+def _together(imported: Mapping[Unit, frozenset[str]]) -> dict[Unit, list[Unit]]:
+    """For each unit those that hang together with it by imports, itself among them, in the order of the program."""
+    called: dict[str, list[Unit]] = {}
+    for unit in imported:
+        called.setdefault(_last(unit), []).append(unit)
+    linked: dict[Unit, set[Unit]] = {unit: set() for unit in imported}
+    for unit, names in imported.items():
+        for other in (other for name in names for other in called.get(name, ())):
+            linked[unit].add(other)
+            linked[other].add(unit)
+    groups: dict[Unit, list[Unit]] = {}
+    for unit in imported:
+        if unit in groups:
+            continue
+        found, frontier = {unit}, [unit]
+        while frontier:
+            new = linked[frontier.pop()] - found
+            found |= new
+            frontier += new
+        group = [other for other in imported if other in found] if len(found) > 1 else [unit]
+        groups.update(dict.fromkeys(group, group))
+    return groups

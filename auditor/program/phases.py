@@ -21,6 +21,7 @@ class Phases:
     """
 
     def __init__(self, origins: Origins, budgets: frozenset[str]) -> None:
+        self._reckoned_in: dict[ast.AST, frozenset[str]] = {}
         self._origins = origins
         self._budgets = budgets
         self.tree = origins.tree
@@ -108,13 +109,18 @@ class Phases:
 
     def is_budgeted(self, loop: ast.AST) -> bool:
         """Whether code watches the wall clock or the number of iterations; test-time training does not."""
-        scope = self._origins.scope_of(loop)
-        reckoned = (
-            last_name(target)
-            for target, value, _ in assignments(scope)
-            if names(value) & self._budgets and not any(True for _ in of_type(value, ast.Call))
-        )
-        return bool(names(loop) & {*self._budgets, *reckoned})
+        return bool(names(loop) & {*self._budgets, *self._reckoned(self._origins.scope_of(loop))})
+
+    def _reckoned(self, scope: ast.AST) -> frozenset[str]:
+        """The names of a scope that are reckoned from the settings, once for all its loops."""
+        known = self._reckoned_in.get(scope)
+        if known is None:
+            known = self._reckoned_in[scope] = frozenset(
+                last_name(target)
+                for target, value, _ in assignments(scope)
+                if names(value) & self._budgets and not any(True for _ in of_type(value, ast.Call))
+            )
+        return known
 
     def _scores(self, function: Function) -> bool:
         """Whether a function does something with validation tokens without gradients."""
