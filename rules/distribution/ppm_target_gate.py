@@ -9,7 +9,8 @@ from auditor.findings import Outcome, Ruling, Step, found, not_applicable
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.distribution._mixed import is_score, mixtures
-from rules.examples.folders import SCORING, folder, script
+from rules.examples.folders import folder, script
+from rules.examples.mixtures import mixed_bytes
 from rules.findings import shown
 from rules.law.standing import pull
 
@@ -63,15 +64,6 @@ _ON_MODEL = _ON_CONTEXT.replace(
     "    lam = np.where(sure > threshold, low, high)\n",
     "    skip = np.exp(spread) > 0.7\n    lam = np.where((sure > threshold) & ~skip, low, high)\n",
 )
-_SWITCH = 'ppm_enabled = bool(int(os.environ.get("PPM_ENABLED", "1")))'
-_MIXED_SCORE = (
-    SCORING
-    + """
-if args.ppm_enabled:
-    pieces = [tokenizer.id_to_piece(i).encode() for i in range(args.vocab_size)]
-    val_bpb = byte_mixture(val_tokens.tolist(), [val_loss] * val_tokens.numel(), pieces)
-"""
-)
 _C_GATE = """
 static double mix_byte(double nn_logp, double conf, double ppm_log, double lhi, double llo, double thr, double skip) {
     int hi_raw = conf >= thr;
@@ -97,10 +89,6 @@ subprocess.run(["gcc", "-O3", "-shared", "-o", "mix.so", "mix.c"], check=True)
 """
 
 
-def _example(helper: str) -> Mapping[str, str | bytes]:
-    return folder(script(helpers=helper, settings=_SWITCH, scoring=_MIXED_SCORE))
-
-
 def _in_c(source: str) -> Mapping[str, str | bytes]:
     return folder(script(before_training=_LOAD), extra={"mix.c": source})
 
@@ -122,15 +110,15 @@ RULE = Rule(
     ),
     check=check,
     examples=(
-        Example("confidence is the byte's own probability", "breaks", _example(_ON_TARGET), Outcome.VIOLATION),
-        Example("suppressed where the token model is sure", "breaks", _example(_ON_MODEL), Outcome.VIOLATION),
+        Example("confidence is the byte's own probability", "breaks", mixed_bytes(_ON_TARGET), Outcome.VIOLATION),
+        Example("suppressed where the token model is sure", "breaks", mixed_bytes(_ON_MODEL), Outcome.VIOLATION),
         Example("in a C helper", "breaks", _in_c(_C_GATE), Outcome.VIOLATION),
-        Example("largest count over the total", "legal", _example(_ON_CONTEXT), Outcome.PASS),
+        Example("largest count over the total", "legal", mixed_bytes(_ON_CONTEXT), Outcome.PASS),
         Example("largest count over the total, in C", "legal", _in_c(_C_FAIR), Outcome.PASS),
         Example(
             "switched off",
             "inactive",
-            folder(script(helpers=_ON_TARGET, settings=_SWITCH, scoring=_MIXED_SCORE)),
+            mixed_bytes(_ON_TARGET),
             Outcome.PASS,
             {"PPM_ENABLED": "0"},
         ),
