@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from auditor.probe.model import Isolation
@@ -28,11 +28,12 @@ class Capabilities:
     mechanisms: frozenset[Mechanism]
     lacking: tuple[tuple[Mechanism, str], ...] = ()
     facts: tuple[tuple[Mechanism, str], ...] = ()  # which program or version there is
+    asks: bool = False  # the kernel asks before a filtered process makes a file
 
     def only(self, wanted: frozenset[Mechanism]) -> Capabilities:
         """As if nothing else were there."""
         left_out = tuple((m, f"{m.value} is left out") for m in Mechanism if m not in wanted and m in self.mechanisms)
-        return Capabilities(self.mechanisms & wanted, (*self.lacking, *left_out), self.facts)
+        return replace(self, mechanisms=self.mechanisms & wanted, lacking=(*self.lacking, *left_out))
 
 
 @cache
@@ -54,7 +55,7 @@ def available() -> Capabilities:
     if not seccomp.supported():
         lacking.append((S, "this kernel has no seccomp filters, or the processor is neither x86-64 nor aarch64"))
     facts = ((B, " ".join(prefix[:1])), (L, f"version {version}"))
-    return Capabilities(frozenset(Mechanism) - {m for m, _ in lacking}, tuple(lacking), facts)
+    return Capabilities(frozenset(Mechanism) - {m for m, _ in lacking}, tuple(lacking), facts, seccomp.asks())
 
 
 def isolation(found: Capabilities, *, unsafe: bool) -> Isolation:
@@ -68,8 +69,14 @@ def isolation(found: Capabilities, *, unsafe: bool) -> Isolation:
             continue
         why = "; ".join(dict.fromkeys(reason for mechanism, reason in found.lacking if mechanism in ways))
         missing.append(f"{what}: {why}")
-    disk = "a file system in memory of a set size" if B in found.mechanisms else "limits of the kernel and a watcher"
-    guards += [*_LIMITED, ("disk", disk)]
+    guards += _LIMITED
+    if B in found.mechanisms:
+        guards.append(("disk", "a file system in memory of a set size"))
+    elif S in found.mechanisms and found.asks:
+        guards.append(("disk", "the number and the size of files (seccomp, a limit of the kernel)"))
+    else:
+        why = dict(found.lacking).get(S, "this kernel can't ask before a file is made (Linux 5.0)")
+        missing.append(f"disk: {why}")
     if missing and not unsafe:
         raise Refused("this machine can't confine a run: " + "; ".join(missing))
     return Isolation(tuple(guards), tuple(missing), unsafe=bool(missing))

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from auditor.limits.scratch import empty
@@ -138,15 +139,18 @@ class Keeper:
 
     def call(self, target: str, argument: bytes, limits: Limits) -> tuple[Ended, bool]:
         """How the call ended, and whether the warden can take another."""
+        in_memory = Mechanism.BUBBLEWRAP in self._mechanisms
+        if not in_memory:
+            limits = replace(limits, file_bytes=min(limits.file_bytes, limits.disk_bytes // limits.inodes))
         others = frozenset({self._number})
         alone = Mechanism.SECCOMP in self._mechanisms and self._handle >= 0 and not limits.forks
         watch = Watch(
             limits,
             self._folder,
-            in_memory=Mechanism.BUBBLEWRAP in self._mechanisms,
+            in_memory=in_memory,
             family=None if alone else (self._process.pid, others),
         )
-        with Run(self._control, watch, limits) as run:
+        with Run(self._control, watch, limits, self._folder) as run:
             run.request(target, argument)
             ended = run.finish()
             intact = run.intact

@@ -33,7 +33,8 @@ class Limits:
     """What one call may use. Bytes, and seconds of processor time or of the wall clock.
 
     `memory_bytes`: anonymous and shared memory of all its threads, what the warden has imported included.
-    `disk_bytes` and `files`: what the scratch folder may hold; `file_bytes`: the largest single file.
+    `disk_bytes` and `files`: what the scratch folder may hold; `file_bytes`: the largest single file. `inodes`: how
+    many files, folders and links it may hold where it is on the disk; no file is larger than that part of `disk_bytes`.
     `output_bytes`: of stdout and stderr, each; `frame_bytes`: of all frames sent. `forks`: the call may fork itself,
     and its forks may not; needs namespaces, which bound what is left behind, and counts the memory of all of them.
     """
@@ -44,6 +45,7 @@ class Limits:
     file_bytes: int = 512 * MIB
     disk_bytes: int = GIB
     files: int = 10_000
+    inodes: int = 32
     threads: int = 64
     output_bytes: int = 16 * MIB
     frame_bytes: int = 256 * MIB

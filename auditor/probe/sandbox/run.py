@@ -16,6 +16,7 @@ from typing import Literal
 
 from auditor.probe.sandbox.channel import KEY_BYTES, Frames
 from auditor.probe.sandbox.model import CUT_OFF, Ended, Limits
+from auditor.probe.sandbox.quota import Quota
 from auditor.probe.sandbox.watch import Watch, size
 
 _TICK = 0.02  # seconds between two looks of the watcher
@@ -27,16 +28,18 @@ _MESSAGE_BYTES = 1 << 16
 
 
 class Run:
-    """`intact`: the warden has reported the end and can take another call."""
+    """`folder`: the scratch folder's descriptor. `intact`: the warden has reported the end, and takes another call."""
 
-    def __init__(self, control: socket.socket, watch: Watch, limits: Limits) -> None:
-        self._control, self._watch, self._limits = control, watch, limits
+    def __init__(self, control: socket.socket, watch: Watch, limits: Limits, folder: int) -> None:
+        self._control, self._watch, self._limits, self._folder = control, watch, limits, folder
         self._key = secrets.token_bytes(KEY_BYTES)
         self._frames = Frames(self._key, limits.frame_bytes)
         self._output = {"stdout": bytearray(), "stderr": bytearray()}
         self._selector = selectors.DefaultSelector()
         self._open: set[int] = set()
         self._handle = -1
+        self._quota: Quota | None = None
+        self._number = 0  # of the run's process
         self._breach = ""
         self._status: int | None = None  # as wait(2) gives it
         self._cpu = 0.0
@@ -84,6 +87,8 @@ class Run:
             for key, _ in self._selector.select(_TICK):
                 if key.data == "control":
                     gone = not self._hear()
+                elif key.data == "quota":
+                    self._heed()
                 else:
                     self._read(key.fd, key.data)
             if not self._breach and (breach := self._watch.breach() or self._flood()):
@@ -112,9 +117,20 @@ class Run:
         if "started" in content:
             self._handle = descriptors[0] if descriptors else -1
             self._watch.pid = process_number(self._handle) if descriptors else 0
+            self._number = self._watch.pid or content["started"]
+        if "asks" in content:
+            self._quota = Quota(descriptors[0], self._folder, self._limits.inodes)
+            self._open.add(self._quota.listener)
+            self._selector.register(self._quota.listener, selectors.EVENT_READ, "quota")
         if "ended" in content:
             self._status, self._cpu = content["ended"], content["cpu"]
         return True
+
+    def _heed(self) -> None:
+        """Answer a run that asks whether it may make a file; that it has started is known a moment later."""
+        assert self._quota is not None
+        if self._number and not self._quota.heed(self._number):
+            self._selector.unregister(self._quota.listener)
 
     def _read(self, descriptor: int, name: str) -> bool:
         try:
@@ -145,7 +161,7 @@ class Run:
     def _drain(self) -> None:
         """What is left in the pipes of a run that has ended; not for ever, since others may hold their ends."""
         for key in list(self._selector.get_map().values()):
-            if key.data != "control":
+            if key.data not in ("control", "quota"):
                 for _ in range(2 * _PIPE_BYTES // 4096):
                     if not self._read(key.fd, key.data):
                         break

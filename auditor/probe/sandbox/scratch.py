@@ -1,4 +1,4 @@
-"""The scratch folder: how much lies in it.
+"""The scratch folder: how much lies in it, with a name and without.
 
 All by descriptors, never by path and never through a link: names, depth and modes are the run's choice.
 """
@@ -6,7 +6,9 @@ All by descriptors, never by path and never through a link: names, depth and mod
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
+from pathlib import Path
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 UNCOUNTABLE = 1 << 62
@@ -40,6 +42,47 @@ def measure(folder: int, most_files: int) -> tuple[int, int]:
         finally:
             os.close(descriptor)
     return files, used
+
+
+def living(pid: int, folder: int, most: int) -> int:
+    """How many files, folders and links there are: by their names, and those without one that the run still holds.
+
+    To be asked while it stands still. Stops counting above `most`; what can't be looked into counts as too much.
+    """
+    named, _ = measure(folder, most)
+    if named > most:
+        return UNCOUNTABLE
+    try:
+        return named + len({*open_nameless(pid), *mapped_nameless(pid, folder)})
+    except OSError:
+        return UNCOUNTABLE
+
+
+def open_nameless(pid: int) -> dict[int, int]:
+    """Number (inode) and bytes on the disk of what the run has open and has removed. Raises OSError.
+
+    Threads may have descriptors of their own.
+    """
+    found: dict[int, int] = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        descriptors = f"/proc/{pid}/task/{thread}/fd"
+        for name in os.listdir(descriptors):
+            with suppress(FileNotFoundError):
+                held = os.stat(f"{descriptors}/{name}")
+                if held.st_nlink == 0 and (stat.S_ISREG(held.st_mode) or stat.S_ISDIR(held.st_mode)):
+                    found[held.st_ino] = held.st_blocks * 512
+    return found
+
+
+def mapped_nameless(pid: int, folder: int) -> set[int]:
+    """Numbers (inodes) of files of the folder that the run has mapped and has removed. Raises OSError."""
+    below = os.readlink(f"/proc/self/fd/{folder}").encode() + b"/"
+    found = set()
+    for line in Path(f"/proc/{pid}/maps").read_bytes().splitlines():
+        words = line.split(None, 5)
+        if len(words) == 6 and words[5].startswith(below) and words[5].endswith(b" (deleted)"):
+            found.add(int(words[4]))
+    return found
 
 
 def free_files(folder: int) -> tuple[int, int]:

@@ -11,17 +11,21 @@ import errno
 import platform
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 
 from auditor.probe.sandbox.syscalls import NUMBERS
-from auditor.probe.sandbox.system import no_new_privileges, prctl
+from auditor.probe.sandbox.system import no_new_privileges, prctl, system_call
 
 _PR_SET_SECCOMP, _PR_GET_SECCOMP, _MODE_FILTER = 22, 21, 2
-_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_ALLOW, _ERRNO, _KILL, _ASK = 0x7FFF0000, 0x00050000, 0x80000000, 0x7FC00000
+_SET_FILTER, _ACTION_AVAILABLE, _NEW_LISTENER = 1, 2, 1 << 3  # of seccomp(2)
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of NUMBERS, AUDIT_ARCH
 _FIRST_UNKNOWN = 457  # statmount, Linux 6.8; x86-64's second set of calls (x32) begins far above
 _CLONE_THREAD = 0x00010000
+_OPEN_MAKES = 0o20000100  # O_CREAT, and what O_TMPFILE has beyond O_DIRECTORY
+_RENAME_WHITEOUT = 4  # leaves a file of a kind of its own where the old name was
 # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX; others type into terminals or change a file's attributes.
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # F_SETOWN, F_SETSIG, F_SETOWN_EX make the kernel send any signal to any process of the user, F_SETLEASE and F_NOTIFY
@@ -55,6 +59,9 @@ _ATTRIBUTES = (
     "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat setxattr lsetxattr fsetxattr removexattr"
     " lremovexattr fremovexattr utime utimes futimesat utimensat"
 )
+_MAKING = "creat mkdir mkdirat mknod mknodat symlink symlinkat link linkat"
+# What keeps files on the disk, or pages of them in memory, that nothing shows any more once they are removed.
+_HOLDING = "landlock_create_ruleset landlock_add_rule landlock_restrict_self splice tee vmsplice sendfile"
 _WARDEN = f"{_NAMESPACES} {_KERNEL} {_OTHERS} {_IPC} {_SOCKETS} execve execveat"
 _RUN = f"{_WARDEN} {_TRAFFIC} {_SIGNALS}"
 
@@ -84,7 +91,7 @@ def confine_run(own_pid: int, *, attributes: bool, forks: bool = False) -> None:
     `attributes`: whether modes, owners and times of files may be changed. Landlock leaves that open, so where no mount
     guards it, it is answered as done and not done. `forks`: it may start copies of itself, which call `no_forks`.
     """
-    program = [*_head(), *_refuse(_RUN.split(), errno.EPERM)]
+    program = [*_head(), *_refuse(_RUN.split(), errno.EPERM), *_refuse(_HOLDING.split(), errno.EINVAL)]
     program += _refuse([*_ABSENT.split(), "clone3", "pidfd_open"], errno.ENOSYS)
     if not forks:
         program += _no_forks()
@@ -100,6 +107,34 @@ def confine_run(own_pid: int, *, attributes: bool, forks: bool = False) -> None:
     _install([*program, _allow()])
 
 
+def asks() -> bool:
+    """Whether the kernel can ask another process before it makes a call: Linux 5.0."""
+    if not supported():
+        return False
+    with suppress(OSError):
+        action = ctypes.c_uint32(_ASK)
+        return system_call(_known("seccomp"), _ACTION_AVAILABLE, 0, ctypes.byref(action)) == 0
+    return False
+
+
+def ask_before_making() -> int:
+    """Whoever holds the descriptor that this gives is asked before this process makes a file, a folder or a link.
+
+    And none may be larger than the limit of the kernel: what is allocated beyond a file's end is not held to that.
+    """
+    program = [*_head(), *_refuse(["openat2"], errno.ENOSYS), *_refuse(["fallocate"], errno.EOPNOTSUPP)]
+    for call in _MAKING.split():
+        if (number := _number(call)) is not None:
+            program += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ASK)]
+    program += _if_bit("open", 1, _OPEN_MAKES, _ASK) + _if_bit("openat", 2, _OPEN_MAKES, _ASK)
+    program += _if_bit("renameat2", 4, _RENAME_WHITEOUT, _ERRNO | errno.EINVAL)
+    no_new_privileges()
+    packed, buffer = _packed([*program, _allow()])
+    listener = system_call(_known("seccomp"), _SET_FILTER, _NEW_LISTENER, ctypes.byref(packed))
+    del buffer  # held until the kernel has read it
+    return listener
+
+
 def no_forks() -> None:
     """Gives up what `forks` left, for good, and signals to what it was forked from; threads may still be started."""
     _install([*_head(), *_refuse(["kill", "tgkill"], errno.EPERM), *_no_forks(), _allow()])
@@ -111,6 +146,12 @@ def _no_forks() -> list[_Instruction]:
 
 def _number(call: str) -> int | None:
     return NUMBERS[call][_MACHINES[platform.machine()][0]]
+
+
+def _known(call: str) -> int:
+    number = _number(call)
+    assert number is not None
+    return number
 
 
 def _head() -> list[_Instruction]:
@@ -151,6 +192,10 @@ def _unless_bit(call: str, argument: int, bit: int) -> list[_Instruction]:
     return _conditional(call, argument, [(_JUMP_ANY_BIT, 1, 0, bit), refuse, _allow()])
 
 
+def _if_bit(call: str, argument: int, bits: int, answer: int) -> list[_Instruction]:
+    return _conditional(call, argument, [(_JUMP_ANY_BIT, 0, 1, bits), (_RETURN, 0, 0, answer), _allow()])
+
+
 def _unless_equal(call: str, argument: int, values: tuple[int, ...], code: int = errno.EPERM) -> list[_Instruction]:
     tests: list[_Instruction] = []
     for value in values:
@@ -169,9 +214,15 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def _install(instructions: list[_Instruction]) -> None:
+def _packed(instructions: list[_Instruction]) -> tuple[_Program, ctypes.Array[ctypes.c_char]]:
+    """The program as the kernel reads it, and the memory that it points to."""
     packed = b"".join(struct.pack("=HBBI", *i) for i in instructions)
     buffer = ctypes.create_string_buffer(packed, len(packed))
-    program = _Program(len(instructions), ctypes.cast(buffer, ctypes.c_void_p))
+    return _Program(len(instructions), ctypes.cast(buffer, ctypes.c_void_p)), buffer
+
+
+def _install(instructions: list[_Instruction]) -> None:
+    program, buffer = _packed(instructions)
     no_new_privileges()
     prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(program))
+    del buffer  # held until the kernel has read it

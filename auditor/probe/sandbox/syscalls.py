@@ -41,6 +41,11 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "fcntl": (72, 25), "clone": (56, 220), "clone3": (435, 435), "kill": (62, 129), "tgkill": (234, 131),
     "prctl": (157, 167), "ioctl": (16, 29), "prlimit64": (302, 261), "sched_setaffinity": (203, 122),
     "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
-    "setpgid": (109, 154),
+    "setpgid": (109, 154), "open": (2, None), "openat": (257, 56), "openat2": (437, 437), "creat": (85, None),
+    "mkdir": (83, None), "mkdirat": (258, 34), "mknod": (133, None), "mknodat": (259, 33), "symlink": (88, None),
+    "symlinkat": (266, 36), "link": (86, None), "linkat": (265, 37), "renameat2": (316, 276), "fallocate": (285, 47),
+    "seccomp": (317, 277), "landlock_create_ruleset": (444, 444), "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446), "splice": (275, 76), "tee": (276, 77), "vmsplice": (278, 75),
+    "sendfile": (40, 71),
 }
 # fmt: on

@@ -108,7 +108,7 @@ def _serve(
     _flush()
     pid = os.fork()
     if pid == 0:
-        _run(setup, mechanisms, request, descriptors)
+        _run(control, setup, mechanisms, request, descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     _answer(control, {"started": pid}, _process_handle(pid))
@@ -121,12 +121,16 @@ def _serve(
 
 
 def _run(
-    setup: dict[str, Any], mechanisms: frozenset[Mechanism], request: dict[str, Any], descriptors: list[int]
+    control: socket.socket,
+    setup: dict[str, Any],
+    mechanisms: frozenset[Mechanism],
+    request: dict[str, Any],
+    descriptors: list[int],
 ) -> NoReturn:
     """The run, from its fork to its end."""
     status = 70
     try:
-        argument, channel = _prepare(setup, mechanisms, request, descriptors)
+        argument, channel = _prepare(control, setup, mechanisms, request, descriptors)
         status = _call(request["target"], argument, channel)
     except BaseException:
         traceback.print_exc()
@@ -135,14 +139,18 @@ def _run(
 
 
 def _prepare(
-    setup: dict[str, Any], mechanisms: frozenset[Mechanism], request: dict[str, Any], descriptors: list[int]
+    control: socket.socket,
+    setup: dict[str, Any],
+    mechanisms: frozenset[Mechanism],
+    request: dict[str, Any],
+    descriptors: list[int],
 ) -> tuple[bytes, Channel]:
     given, results, out, err = descriptors
     os.setsid()
     os.dup2(out, 1)
     os.dup2(err, 2)
     argument = os.pread(given, os.fstat(given).st_size, 0)
-    _close_all_but({results})
+    _close_all_but({results, control.fileno()})
     channel = Channel(results, bytes.fromhex(request.pop("key")))
     os.chdir(setup["scratch"])
     _limit(Limits(**request["limits"]), request["addresses"])
@@ -155,10 +163,13 @@ def _prepare(
             stream.reconfigure(line_buffering=True)  # what a run said before it was killed is there
     hide_memory(False)  # the watcher looks at the run's descriptors
     die_with_parent()
-    if Mechanism.SECCOMP not in mechanisms:
+    filtered, apart = Mechanism.SECCOMP in mechanisms, Mechanism.BUBBLEWRAP in mechanisms
+    if filtered and not apart:
+        _answer(control, {"asks": True}, [seccomp.ask_before_making()])
+    control.close()
+    if not filtered:
         os.nice(10)  # it may fork: the watcher has to get its turn
     else:
-        apart = Mechanism.BUBBLEWRAP in mechanisms
         seccomp.confine_run(os.getpid(), attributes=apart, forks=apart and request["limits"]["forks"])
     return argument, channel
 

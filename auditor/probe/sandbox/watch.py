@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -80,48 +79,31 @@ class Watch:
             files, used = scratch.free_files(self._folder)
         else:
             files, used = scratch.measure(self._folder, limits.files)
-            used += self._unlinked()
+            used += self._nameless()
         if files >= scratch.UNCOUNTABLE or used >= scratch.UNCOUNTABLE:
             return "files on the disk that can't be counted"
         if files > limits.files:
             return f"more than {limits.files} files"
         return f"more than {size(limits.disk_bytes)} on the disk" if used > limits.disk_bytes else ""
 
-    def _unlinked(self) -> int:
+    def _nameless(self) -> int:
         """Bytes of the run's files that have no name any more: open ones, and those that are only mapped.
 
         How large the latter are is not to be seen without privileges: each counts as the largest file there may be.
         """
         if not self.pid:
             return 0
-        used = 0
-        seen: set[int] = set()
         try:
-            for name in os.listdir(f"/proc/{self.pid}/fd"):
-                with suppress(FileNotFoundError):
-                    found = os.stat(f"/proc/{self.pid}/fd/{name}")
-                    if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
-                        used += found.st_blocks * 512
-                        seen.add(found.st_ino)
-            used += self._limits.file_bytes * len(self._mapped() - seen)
+            held = scratch.open_nameless(self.pid)
+            mapped = scratch.mapped_nameless(self.pid, self._folder)
         except FileNotFoundError:
-            return used  # it has ended
+            return 0  # it has ended
         except PermissionError:
             # It is hidden, like the warden, until it has prepared itself, and once more when it has ended.
             self._unseen += 1
             return 0 if self._unseen < _UNSEEN_LOOKS else scratch.UNCOUNTABLE
         self._unseen = 0
-        return used
-
-    def _mapped(self) -> set[int]:
-        """Numbers (inodes) of files of the scratch folder that the run has mapped and that have no name any more."""
-        below = os.readlink(f"/proc/self/fd/{self._folder}").encode() + b"/"
-        found = set()
-        for line in (_PROC / str(self.pid) / "maps").read_bytes().splitlines():
-            words = line.split(None, 5)
-            if len(words) == 6 and words[5].startswith(below) and words[5].endswith(b" (deleted)"):
-                found.add(int(words[4]))
-        return found
+        return sum(held.values()) + self._limits.file_bytes * len(mapped - held.keys())
 
 
 def _status(pid: int) -> dict[str, int]:
