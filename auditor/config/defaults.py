@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from auditor.config.model import Scalar, Switch
 from auditor.source import Sources, Unit
 from auditor.source.index import of_type
+from auditor.source.methods import binary
+from auditor.source.values import CannotFold
 
 
 def switches(sources: Sources) -> tuple[Switch, ...]:
@@ -122,18 +124,22 @@ def literal(node: ast.expr) -> Scalar:
     ):
         return literal(node.args[0]) if len(node.args) == 1 else None
     if isinstance(node, ast.BinOp):
-        left, right = literal(node.left), literal(node.right)
-        if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-            if isinstance(node.op, ast.Mult):
-                return left * right
-            if isinstance(node.op, ast.Add):
-                return left + right
-            if isinstance(node.op, ast.Sub):
-                return left - right
-            if isinstance(node.op, ast.Div) and right:
-                return left / right
-            if isinstance(node.op, ast.Pow) and abs(left) <= 10 and 0 <= right <= 30:
-                return float(left**right) if isinstance(left, float) else int(left**right)
-            if isinstance(node.op, ast.LShift) and isinstance(left, int) and isinstance(right, int) and 0 <= right < 40:
-                return left << right
+        return _arithmetic(node)
     return None
+
+
+def _arithmetic(node: ast.BinOp) -> Scalar:
+    """A sum of thousands is a deep tree to the left: it is walked down without recursion."""
+    chain = [node]
+    while isinstance(chain[-1].left, ast.BinOp):
+        chain.append(chain[-1].left)
+    value = literal(chain[-1].left)
+    for link in reversed(chain):
+        right = literal(link.right)
+        if not isinstance(value, (int, float)) or not isinstance(right, (int, float)):
+            return None
+        try:
+            value = binary(link.op, value, right)
+        except (CannotFold, ArithmeticError, ValueError, TypeError):
+            return None
+    return value if isinstance(value, (int, float)) else None

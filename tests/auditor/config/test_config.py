@@ -158,3 +158,16 @@ def test_booleans_go_back_in_the_defaults_spelling() -> None:
     assert same("off", 0)
     assert same("0.50", 0.5)
     assert not same("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [
+        ("2048 * 48 * 8", 786432), ("7 // 2", 3), ("(-8) ** 0.5", None), ("1 // 0", None),
+        ("9" * 400 + " * 1.0", None), ("10 ** 400 * 1.5", None), ("1 << -1", None), ("1 + " * 1500 + "1", 1501),
+        ("'a' * 10 ** 9", None), ("1e308 * 10", float("inf")),
+    ],
+)  # fmt: skip
+def test_arithmetic_of_defaults_never_raises(value: str, known: object) -> None:
+    found = {s.name: s.default for s in switches(sources(f"import os\nx = os.environ.get('A', {value})\n"))}
+    assert found == {"A": known}
