@@ -7,6 +7,7 @@ that grows with it is a share of the stream, one that does not is a number of to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Final
 
@@ -52,18 +53,19 @@ class Extents:
         two = self.at(position, 2 * _LENGTH) if one is not None else None
         if one is None or two is None:
             return None
-        return min(one * row / _LENGTH, _ALL) if two > 1.5 * one else int(one * row)
+        tokens = finite(one * row)
+        return None if tokens is None else min(tokens / _LENGTH, _ALL) if two > 1.5 * one else int(tokens)
 
     def at(
         self, position: Position, length: float = _LENGTH, fixed: Fixed | None = None, depth: int = 0
     ) -> float | None:
         """What a number comes to at most, for a stream of that length; None where nothing bounds it."""
-        total = float(position.constant)
+        total = finite(position.constant)
         for term, factor in position.terms:
-            value = self._of_term(term, length, fixed, depth)
-            if value is None:
+            value, times = self._of_term(term, length, fixed, depth), finite(factor)
+            if value is None or times is None or total is None:
                 return None
-            total += factor * value
+            total = finite(total + times * value)
         return total
 
     def depends(self, position: Position, depth: int = 0) -> set[Value]:
@@ -99,7 +101,16 @@ class Extents:
         if any(t[0] == "cfg" and t[1] in _OF_PROCESSES for t in value.tags):
             return None  # what one process reads says nothing of the others
         plain = isinstance(value.const, (int, float)) and not isinstance(value.const, bool)
-        return float(value.const) if plain else None
+        return finite(value.const) if plain else None
+
+
+def finite(number: float) -> float | None:
+    """None where it is more than a float can hold, or no number: then it bounds nothing."""
+    try:
+        found = float(number)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 Parts = list[float | None]
