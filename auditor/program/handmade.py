@@ -167,7 +167,7 @@ class _Mask:
 
         try:
             scores = np.broadcast_to(np.asarray(self._value(subject, 0), dtype=float), (_T, _T))
-        except (_Unknown, ValueError, TypeError, IndexError, RecursionError):
+        except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
             return ""
         if not scores.any():
             return ""  # there is no mask: it may be over heads, layers or memories, and no position of the stream

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 
-from auditor.program.extent import STREAM
+from auditor.program.extent import STREAM, finite
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import Position, made_of, position_of
@@ -114,7 +114,8 @@ def _covered(m: Machine, index: Value, row: float, *, looped: bool) -> Tag | Non
         lower, upper = (None if b is None or (b.known and b.const is None) else position_of(b) for b in bounds)  # type: ignore[assignment]
         if lower is not None and lower.from_the_end:
             size = m.extents.at(lower)
-            return None if size is None or -size <= _HEADER else ("within", int(-size * row))
+            left = None if size is None else finite(-size * row)
+            return None if size is None or left is None or -size <= _HEADER else ("within", int(left))
         if upper is None:
             return _rest(m, lower)
         if upper.from_the_end:
