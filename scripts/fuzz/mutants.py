@@ -9,11 +9,12 @@ from collections.abc import Callable
 from functools import cache
 from textwrap import indent
 
-from fuzz import grammar
+from fuzz import grammar, small
 from fuzz.pieces import CODE
 
 Files = dict[str, bytes]
 
+_SMALL = 0.6  # of the mutants are made from a small submission; the others from an example of a rule
 _NUMBER = re.compile(rb"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 _ODD_FIGURES = (
     b"9" * 400, b"-" + b"9" * 400, b"9" * 4301, b"0." + b"0" * 400 + b"1", b"1e999", b"-1e999", b"1e-999",
@@ -91,7 +92,10 @@ def corpus() -> tuple[tuple[str, Files], ...]:
 def mutant(seed: int) -> tuple[str, Files]:
     """The mutant of this seed: what it was made from, and its files."""
     rng = random.Random(seed)
-    name, files = rng.choice(corpus())
+    if rng.random() < _SMALL:
+        name, files = "small", small.submission(rng)
+    else:
+        name, files = rng.choice(corpus())
     files = dict(files)
     done = []
     for _ in range(rng.choice([1, 1, 2, 3, 6])):
