@@ -27,6 +27,7 @@ _NOT_HERE = re.compile(
     re.IGNORECASE,
 )
 _COMPARED = re.compile(r"\b(?:slower|faster|compared|prior|previous|earlier|local)\b", re.IGNORECASE)
+_OF_RESULTS = re.compile(r"#{1,6}\s.*\b(?:results?|seeds?|runs?|scores?)\b", re.IGNORECASE)
 _LINES: Final = 200
 
 
@@ -34,8 +35,9 @@ def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
     """The one machine that a README names as a count and a GPU; None where it names several, or none.
 
     A line that speaks of an estimate or a plan names no machine of the result, and one that compares names it where no
-    other does.
+    other does. A heading of the results names theirs, whatever the README says of the machine that is aimed at.
     """
+    headed: dict[str, Claim[str]] = {}
     plain: dict[str, Claim[str]] = {}
     other: dict[str, Claim[str]] = {}
     for number, line in enumerate(lines, 1):
@@ -49,7 +51,7 @@ def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
             around = line[: match.start()] + line[match.end() :]
             if _NOT_HERE.search(around):
                 continue
-            kept = other if _COMPARED.search(around) else plain
+            kept = headed if _OF_RESULTS.match(line) else other if _COMPARED.search(around) else plain
             kept.setdefault(f"{match[1]}x{name}", Claim(f"{match[1]}x {match[2]}{form}", f"{path}:{number}"))
-    found = plain or other
+    found = headed or plain or other
     return next(iter(found.values())) if len(found) == 1 else None

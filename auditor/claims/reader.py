@@ -11,7 +11,7 @@ from auditor.claims.model import Claim, Claims, Command, SeedClaim
 from auditor.claims.readme import read_readme
 from auditor.claims.stated import times
 from auditor.claims.submission_json import read_submission_json
-from auditor.claims.times import stated_times
+from auditor.claims.times import stated_adaptation, stated_times
 from auditor.claims.track import non_record
 from auditor.submission import Submission, SubmissionFile
 
@@ -41,6 +41,7 @@ def read_claims(submission: Submission) -> Claims:
             claims,
             readme_train_seconds=stated_times(lines, "train"),
             readme_eval_seconds=stated_times(lines, "eval"),
+            readme_adaptation_seconds=stated_adaptation(lines),
         )
         commands += read_readme_commands(text, readme.path)
     for file in sorted(submission.files, key=lambda f: (f.path.count("/"), f.path)):

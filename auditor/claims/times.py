@@ -63,6 +63,13 @@ _RUN = re.compile(
     r"(?:[HAB][12]00|GPUs?|RTX ?\d{3,4})[^|.;]{0,24}[,:@]\s?[~*`]{0,3}$|\bsteps\b[^|.;]{0,12} in\s?[~*`]{0,3}$"
 )
 _ADDED = re.compile(r"\+\s{0,2}[~\u2248]?$")
+# The whole of the test-time training: `TTT total time: 705s`, `Total TTT time 12 min`, a row `TTT time`.
+_ADAPTATION = re.compile(
+    r"(?:total (?:TTT|test-time training)(?: (?:eval(?:uation)?|adaptation))? time"
+    r"|(?:TTT|test-time training)(?: (?:eval(?:uation)?|adaptation))? (?:total )?time(?: \(total\))?"
+    r"|(?:TTT|test-time training) total)\s{0,3}[|:=]?\s{0,3}[~\u2248]?\s?",
+    re.IGNORECASE,
+)
 _LONGEST = 7 * 86400.0
 _LINE = 600
 
@@ -86,6 +93,20 @@ def stated_times(lines: Sequence[tuple[str, str]], phase: Phase) -> Claim[float]
         else:
             said += _sentence(text, where, order, phase)
     return min(said, key=lambda entry: (entry.rank, entry.order)).claim if said else None
+
+
+def stated_adaptation(lines: Sequence[tuple[str, str]]) -> Claim[float] | None:
+    """The longest time that the lines (place, text) state of a whole test-time training, which the score waits for."""
+    said: list[Claim[float]] = []
+    for where, line in lines:
+        text = line[:_LINE].replace("*", "").replace("`", "")
+        for match in _ADAPTATION.finditer(text):
+            said += [
+                Claim(time.value, where)
+                for time in find_durations(text)
+                if time.start == match.end() and time.value is not None and 0 < time.value < _LONGEST
+            ]
+    return max(said, key=lambda claim: claim.value, default=None)
 
 
 def _row(line: str, where: str, order: int, phase: Phase) -> Iterator[_Said]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.program.model import Program
-from auditor.program.trace import Adapt, Event, Lookup, Loop, Order, Output, ReportLine, Trace, Unfollowed
+from auditor.program.trace import Adapt, Choice, Event, Lookup, Loop, Order, Output, ReportLine, Trace, Unfollowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,9 @@ def reported_events(program: Program, label: str | None, tag: str) -> list[Repor
                 event = _events(trace, tag)[t[1]]
                 if bool(event.off or report.off) == (trace is program.dormant):
                     again = isinstance(event, Lookup) and event.refilled  # the same line in a second pass
-                    hits.setdefault((event.place.key, again), Reported(event, t[1], report))
+                    key, hit = (event.place.key, again), Reported(event, t[1], report)
+                    if key not in hits or (isinstance(event, Choice) and hits[key].report is report):
+                        hits[key] = hit  # a choice that is made round after round: the last one chose among all
     return list(hits.values())
 
 

@@ -240,7 +240,9 @@ class Comparison(Obj):
 class Frame:
     """A scope: names to values, with its enclosing scope and the unit its code stands in."""
 
-    __slots__ = ("gates", "globals", "names", "nonlocal_names", "owner", "parent", "returns", "unit", "yields")
+    __slots__ = (
+        "gates", "globals", "names", "nonlocal_names", "owner", "parent", "returns", "settled", "unit", "yields",
+    )  # fmt: skip
 
     def __init__(self, unit: Unit, parent: Frame | None = None, globals_: Frame | None = None) -> None:
         self.unit = unit
@@ -252,6 +254,7 @@ class Frame:
         self.yields: list[Value] = []
         self.owner: Class | None = None
         self.gates: Tags = NONE  # of the conditions around the statement that runs
+        self.settled: Tags = NONE  # the switches that have decided so far which way the function goes
 
     def find(self, name: str) -> Value | None:
         frame: Frame | None = self

@@ -16,6 +16,7 @@ from rules.law.standing import claimed_at, gpu_model, name
 _SECONDS, _SECONDS_SHARE = 2.0, 0.01  # what rounding makes of a time
 _ROUND_STEPS = 10
 _MEBI = 1.048576
+_LEAST = 1e-5  # BPB: what another order of summation makes of a figure
 _FAR = 0.2  # share of the claim: a figure further off is a difference, or of something else
 _PER_SEED = re.compile(r"(?<![\w.])(\d{1,2})[- ]seeds?\b", re.IGNORECASE)
 
@@ -55,11 +56,17 @@ class Measure:
         if self.unit == "steps":
             rounded = [v for v in (left, right) if v % _ROUND_STEPS == 0]
             return abs(left - right) <= (max(100.0, 0.01 * larger) if rounded else 1.0)
-        return abs(left - right) <= LIMITS.claim_tolerance_bpb
+        return abs(left - right) <= max(_rounding(left), _rounding(right), _LEAST)
 
     def text(self, value: float) -> str:
         unit = "" if self.unit in ("steps", "BPB") else f" {self.unit}"
         return f"{value:,.{self.digits}f}{unit}"
+
+
+def _rounding(figure: float) -> float:
+    """What rounding, or cutting off, may have done to a figure: one in its last digit."""
+    _, _, decimals = repr(figure).partition(".")
+    return 0.0 if "e" in decimals else float(10.0 ** -len(decimals))
 
 
 BPB = Measure("val_bpb", "BPB", 5, True)
@@ -101,7 +108,7 @@ def _means(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
     for stated in facts.claims.readme_means:
         if BPB.close(stated.value, claim.value) or abs(stated.value - claim.value) > _FAR * claim.value:
             continue
-        better = mean is not None and stated.value < mean and not BPB.close(stated.value, mean)
+        better = mean is not None and mean - stated.value > LIMITS.claim_tolerance_bpb
         proof = f", the logs show {mean:.5f}" if mean is not None else ""
         message = f"{stated.where} states a mean of {stated.value:.5f}, {claim.where} {claim.value:.5f}{proof}"
         yield Finding(rule, Outcome.VIOLATION if better else Outcome.WARNING, message, claimed_at(stated))
@@ -173,7 +180,7 @@ def _differs(rule: str, measure: Measure, claim: Stated, other: Stated, of: str)
         f"{claim.where} states {measure.text(claim.value)} of {measure.name}{of}, "
         f"{other.where} {'shows' if other.logged else 'states'} {measure.text(other.value)}"
     )
-    better = measure.ranks and other.logged and claim.value < other.value
+    better = measure.ranks and other.logged and other.value - claim.value > LIMITS.claim_tolerance_bpb
     return Finding(rule, Outcome.VIOLATION if better else Outcome.WARNING, message, _place(claim.where))
 
 

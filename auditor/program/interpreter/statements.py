@@ -95,7 +95,8 @@ def _augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> int:
 
 def _return(m: Machine, frame: Frame, node: ast.Return) -> int:
     value = m.evaluate(frame, node.value) if node.value is not None else Value(const=None)
-    frame.returns.append(with_tags(value, frame.gates))
+    # `if raw is None: return default`: a constant that a switch has selected is made of that switch.
+    frame.returns.append(with_tags(value, frame.gates | frame.settled if value.known else frame.gates))
     return RETURN
 
 
@@ -112,6 +113,8 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     if known is not None and not explored:
         taken = node.body if known else node.orelse
         m.trace.switched |= bool(names)
+        if names:
+            frame.settled |= frozenset(("cfg", name) for name in names)
         before = dict(frame.names)
         m.decided.append((key, known, names))
         with m.branch(names, unsure=False, dormant=False), branching.way(m, frame, node.test, names, known):

@@ -12,6 +12,8 @@ from auditor.claims.machines import stated_machine
     [
         ("## Results (8×L20Z 81GB, PyTorch 2.3)", "8x L20Z"),
         ("### 3-Seed Results (8×L20Z, ~2.58x slower than H100)", "8x L20Z"),
+        ("1.08 bpb on 8xH100 SXM\n## Results (8xL20Z, 2.6x slower)\nOn 8xH100 it takes 300 s.", "8x L20Z"),
+        ("## Results (8xL20Z)\n## Results of the reruns (8xH100)", None),
         ("Trained on 1x RTX 4090.", "1x RTX 4090"),
         ("| Hardware | 8x NVIDIA H100 SXM |", "8x H100 SXM"),
         ("8xH100, 600 s\n\nAll on 8 x H100.", "8x H100"),

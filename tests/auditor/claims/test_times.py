@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auditor.claims.sizes import artifact_size
-from auditor.claims.times import stated_times
+from auditor.claims.times import stated_adaptation, stated_times
 
 
 def said(line: str) -> tuple[float | None, float | None]:
@@ -36,6 +36,22 @@ def said(line: str) -> tuple[float | None, float | None]:
 )
 def test_the_time_of_a_phase(line: str, train: float | None, evaluation: float | None) -> None:
     assert said(line) == (train, evaluation)
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("  TTT total time: 705s", 705),
+        ("| **TTT time** | ~260s | ~157s |", 260),
+        ("Total TTT time: 12 min on 8xH100", 720),
+        ("- Test-time training total: 410.5 s", 410.5),
+        ("TTT time reduced from ~260s to ~157s", None),
+        ("TTT phase 1: 100 epochs, lr=0.01", None),
+    ],
+)
+def test_the_time_of_a_whole_test_time_training(line: str, seconds: float | None) -> None:
+    claim = stated_adaptation([("README.md:1", line)])
+    assert (claim.value if claim else None) == seconds
 
 
 def test_the_row_of_the_whole_comes_before_an_aside() -> None:
