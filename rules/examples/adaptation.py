@@ -85,6 +85,34 @@ _LOWEST = """
 """
 
 
+_PASSES = '''
+def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device):
+    """Several passes over the stream, each scoring before it trains; of each token the lowest loss counts."""
+    total = val_tokens.numel() - 1
+    starting = {name: weight.clone() for name, weight in model.state_dict().items()}
+    lowest = torch.full((total,), float("inf"), device=device)
+    for taken in range(args.ttt_epochs):
+        model.load_state_dict(starting)
+        tuner = torch.optim.SGD(model.parameters(), lr=1e-3)
+        for start in range(0, total, args.seq_len):
+            end = min(start + args.seq_len, total)
+            x = val_tokens[start:end].to(device=device, dtype=torch.int64)[None]
+            y = val_tokens[start + 1:end + 1].to(device=device, dtype=torch.int64)[None]
+            with torch.no_grad():
+                nll = F.cross_entropy(model.forward_logits(x).float().flatten(0, 1), y.flatten(), reduction="none")
+            lowest[start:end] = torch.minimum(lowest[start:end], nll)
+            if taken > 0:
+                tuner.zero_grad()
+                model(x, y).backward()
+                tuner.step()
+    targets, previous = val_tokens[1:].to(device), val_tokens[:-1].to(device)
+    byte_count = (base_bytes[targets] + (leading_space[targets] & ~boundary[previous]).to(torch.int16)).double().sum()
+    val_loss = lowest.double().mean().item()
+    val_bpb = val_loss / math.log(2.0) * (total / byte_count.item())
+    return val_loss, val_bpb
+'''
+
+
 def _chunked(order: str, body: str, enabled: int = 1) -> str:
     return script(_CHUNKS.format(order=order, body=body.strip("\n")), settings=TTT_SWITCH.format(default=enabled))
 
@@ -109,6 +137,12 @@ def lowest_of_epochs() -> str:
     return _chunked("the lowest loss of all epochs counts", _LOWEST)
 
 
+def lowest_of_passes() -> str:
+    """A script that goes over the stream several times, from the same weights, and keeps the lowest score."""
+    return script(_PASSES, settings=TTT_SWITCH.format(default=1))
+
+
 __all__ = [
-    "ADAPT", "PREPARE", "TTT_SWITCH", "epochs_scored_at", "folder", "lowest_of_epochs", "score_first", "train_first",
+    "ADAPT", "PREPARE", "TTT_SWITCH", "epochs_scored_at", "folder", "lowest_of_epochs", "lowest_of_passes",
+    "score_first", "train_first",
 ]  # fmt: skip

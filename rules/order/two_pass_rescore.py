@@ -10,7 +10,7 @@ from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.program.trace import Choice, Event, Lookup, Output, Trace
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.examples.adaptation import lowest_of_epochs, score_first
+from rules.examples.adaptation import lowest_of_epochs, lowest_of_passes, score_first
 from rules.examples.folders import EVALUATION, folder, script
 from rules.examples.ngram import rows_of_counts
 from rules.findings import event_finding
@@ -119,6 +119,7 @@ RULE = Rule(
         ),
         Example("one pass of the same look-up", "legal", folder(rows_of_counts(again=False)), Outcome.PASS),
         Example("the lowest of several rounds", "breaks", folder(lowest_of_epochs()), Outcome.VIOLATION),
+        Example("the lowest of several passes", "breaks", folder(lowest_of_passes()), Outcome.VIOLATION),
         Example("two modes, no adaptation", "legal", folder(script(scoring=_BOTH)), Outcome.PASS),
         Example("one score-first pass", "legal", folder(_CHUNKED), Outcome.PASS),
         Example("the first pass does not adapt", "inactive", folder(_TWICE), Outcome.PASS, {"TTT_ENABLED": "0"}),

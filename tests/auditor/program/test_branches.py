@@ -23,9 +23,19 @@ GUARDS = {
     "a comparison": ('float(os.environ.get("TTT", "0.0"))', "on > 0.5", "0.9"),
     "a product": ('int(os.environ.get("TTT", 0)) * 4', "on >= 4", "1"),
     "a helper": ('flag("TTT", False)', "on", "1"),
+    "a helper that returns early": ('early("TTT", False)', "on", "1"),
     "getenv": ('bool(int(os.getenv("TTT", "0")))', "on and True", "1"),
 }
-HELPER = 'def flag(name, default):\n    raw = os.environ.get(name)\n    return default if raw is None else raw == "1"\n'
+HELPER = """
+def flag(name, default):
+    raw = os.environ.get(name)
+    return default if raw is None else raw == "1"
+def early(name, default):
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    return raw == "1"
+"""
 
 
 @pytest.mark.parametrize(("value", "test", "setting"), GUARDS.values(), ids=GUARDS)
