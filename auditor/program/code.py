@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from auditor.config import Configuration
-from auditor.program.adapters import Kept, kept_over_resets
+from auditor.program.adapters import Kept, MixedRows, kept_over_resets, mixed_rows
 from auditor.program.attention import Attention, attention
 from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
 from auditor.program.helpers_c import CText, c_texts
@@ -135,6 +135,10 @@ class Code:
     @cached_property
     def kept_over_resets(self) -> tuple[Kept, ...]:
         return self._each(kept_over_resets)
+
+    @cached_property
+    def mixed_rows(self) -> tuple[MixedRows, ...]:
+        return self._each(mixed_rows)
 
     @cached_property
     def trained_on_validation(self) -> tuple[Seen, ...]:

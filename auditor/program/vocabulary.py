@@ -171,6 +171,16 @@ REFILL = frozenset({*RESET, "copy_"}) - {"clear"}
 """Calls that give a parameter other contents, whatever these are."""
 
 
+SHAPED = frozenset(
+    {"zeros", "ones", "empty", "full", "rand", "randn", "new_zeros", "new_empty", "new_ones", "repeat", "expand"}
+)
+"""Calls that make a tensor of the dimensions that they are given."""
+
+ACROSS = frozenset(
+    {"mean", "sum", "median", "amax", "max", "logsumexp", "cumsum", "cummax", "roll", "flip", "softmax", "norm", "std"}
+)
+"""Calls that make of the entries along a dimension something else."""
+
 HELD_BY_MODULES = frozenset({"_parameters", "_buffers"})
 """Attributes by which a module of torch holds its tensors."""
 

@@ -6,7 +6,7 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.folders import folder
-from rules.examples.lora import lora_per_document
+from rules.examples.lora import lora_per_document, lora_per_row
 from rules.examples.slot import PER_ROW, SHARED, slot
 from rules.findings import pair_finding, shown
 from rules.scored import pairs, unreadable
@@ -27,10 +27,18 @@ def check(facts: Facts) -> Ruling:
             )
             key = pair.adapt.place.key
             findings.setdefault(key, pair_finding(facts, ID, Outcome.DISPUTED, pair, message))
+    adapted = {p.adapt.subject_name for p in pairs(facts) if p.active is not False}
+    for mixed in facts.code.mixed_rows if adapted else ():
+        if mixed.holders & adapted or "" in adapted:
+            message = (
+                f"'{mixed.name}.{mixed.method}' mixes the rows of {mixed.parameter}, each of which is trained on its "
+                "own row of a batch: what a row scores has been fitted to tokens of other rows"
+            )
+            findings[mixed.name] = shown(ID, Outcome.DISPUTED, mixed, message)
     adapting = any(p.active is not False for p in pairs(facts))
     for adapter in facts.code.kept_over_resets if adapting else ():
         kept = ", ".join(adapter.parameters)
-        message = f"'{adapter.name}.reset' keeps {kept} from one batch of documents to the next"
+        message = f"'{adapter.name}.{adapter.method}' keeps {kept} from one batch of documents to the next"
         findings[adapter.name] = shown(ID, Outcome.WARNING, adapter, message)
     return found(list(findings.values()), "no adapter serves tokens that precede the ones it was trained on")
 
@@ -58,6 +66,8 @@ RULE = Rule(
         Example("one delta for each row", "legal", folder(slot(":s", PER_ROW)), Outcome.PASS),
         Example("one factor survives the reset", "breaks", folder(lora_per_document(warm=1)), Outcome.WARNING),
         Example("all factors are reset", "legal", folder(lora_per_document(warm=0)), Outcome.PASS),
+        Example("the rows of a batch share an average", "breaks", folder(lora_per_row("mean(0)")), Outcome.DISPUTED),
+        Example("each row has its own factors", "legal", folder(lora_per_row("clone()")), Outcome.PASS),
         Example("no steps", "inactive", folder(slot(":s", SHARED)), Outcome.PASS, {"SLOT_STEPS": "0"}),
     ),
     behaviour=Behaviour(shown_by=(Kind.FUTURE_FLIP, Kind.TARGET_FLIP), breaks=("C1", "C3")),
