@@ -13,6 +13,7 @@ from auditor.findings import Class, Outcome, Ruling
 from auditor.program import Program
 from auditor.program.code import Code
 from auditor.runs import Run
+from auditor.runs.edits import Edit
 from auditor.source import Sources
 from auditor.submission import Submission
 
@@ -36,6 +37,7 @@ class Facts:
     configuration: Configuration
     program: Program
     significance: Comparison | None = None  # against a baseline, where one was named
+    edits: tuple[Edit, ...] = ()  # figures that a later commit changed in a log
     probe: Probe | None = None  # the submission run small, where that was asked for
 
     @cached_property

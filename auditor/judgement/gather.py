@@ -10,6 +10,7 @@ from auditor.limits.model import describe
 from auditor.program import Program, analyse
 from auditor.rule import Facts
 from auditor.runs import Run, read_runs
+from auditor.runs.edits import edits_of
 from auditor.runs.headline import headline
 from auditor.source import Sources, decode
 from auditor.submission import Submission
@@ -35,6 +36,7 @@ def gather(submission: Submission, settings: Mapping[str, str], *, strict: bool 
         headline=claimed,
         configuration=configuration,
         program=_followed(sources, configuration, claimed or runs, strict),
+        edits=edits_of(submission, runs),
     )
 
 

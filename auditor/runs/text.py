@@ -88,7 +88,7 @@ def clean(line: str) -> str:
         line = _parts(line)[-1]
     if "\x1b" in line:
         line = _ANSI.sub("", line[: 2 * MAX_DUMP])
-    line = line[:MAX_DUMP]
+    line = line[:MAX_DUMP].rstrip(" \t")  # tables and rich consoles fill their lines
     if "%" in line or "[==" in line:
         line = _without_bar(line)
     return line if line.isascii() else line.translate(_FULL_WIDTH)
@@ -97,7 +97,8 @@ def clean(line: str) -> str:
 def _without_bar(line: str) -> str:
     bar = _BAR.match(line[:MAX_LINE]) or _TOLD.match(line)
     if bar is not None and line[bar.end() :].strip():
-        line = line[bar.end() :].lstrip()
+        line = line[bar.end() :]
+        line = line[1:] if line[:1] == " " and line[1:2] != " " else line  # two blanks are an indentation
     behind = _BAR_BEHIND.search(line) if "%|" in line[1:MAX_LINE] else None
     return line[: behind.start()] if behind and behind.start() else line
 

@@ -13,8 +13,13 @@ _MESSAGE_KEYS = (
     "log", "message", "msg", "event", "text", "line", "content", "textPayload", "body", "MESSAGE", "output",
 )  # fmt: skip
 _BLANKS = " \t\u00a0"
-_FIELD = re.compile(r"(?:^|\s)(?:msg|message|event|log)=(?:\"((?:[^\"\\]|\\.){0,4000})\"|(\S{1,400}))")
-_ESCAPE = re.compile(r"\\(.)")
+_FIELD = re.compile(r"(?:^|\s)(?:msg|message|event|log)=(?:([\"'])((?:(?!\1)[^\\]|\\.){0,4000})\1|(\S{1,400}))")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+_LAST_STRING = re.compile(
+    r"(?P<before>[^\"']{0,80}(?:[\"'][\w.:-]{0,40}[\"'],? ?)?[^\"']{0,10}?)"
+    r"(?:\"(?P<double>(?:[^\"\\]|\\.|\"\"){0,4000})\"|'(?P<single>(?:[^'\\]|\\.){0,4000})')[\])}]{0,3},?\s{0,8}$"
+)
 # Where a logger prints the time or the place in the code behind the message.
 _ENDING = re.compile(
     r"(?<!time:)(?<!=)[ \t]{1,200}(?:\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?Z?\]?"
@@ -36,7 +41,7 @@ def dedented(lines: list[str]) -> list[str]:
 def unwrapped(lines: list[str]) -> list[str]:
     """The messages of a log whose lines are records of one kind, as docker's json-file and structured loggers write."""
     sample = [line for line in lines[:_SAMPLE] if line.strip()]
-    for reader in (_of_objects(sample), _of_fields, _of_quotes, _without_ending):
+    for reader in (_of_objects(sample), _of_fields, _of_quotes, _of_last_string, _without_ending):
         if reader is not None and _wraps(reader, sample):
             lines = [line if (message := reader(line)) is None else message.rstrip("\r\n") for line in lines]
             sample = [line for line in lines[:_SAMPLE] if line.strip()]
@@ -84,12 +89,33 @@ def _of_fields(line: str) -> str | None:
     match = _FIELD.search(line[:6_000])
     if match is None:
         return None
-    return match[2] if match[1] is None else _ESCAPE.sub(r"\1", match[1])
+    return match[3] if match[1] is None else _unescaped(match[2])
 
 
 def _of_quotes(line: str) -> str | None:
     text = line.strip().removesuffix(",")
     return text[1:-1] if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0] else None
+
+
+def _of_last_string(line: str) -> str | None:
+    """The string that a record ends with: `b'...'`, `("stdout", "...")`, `[1.5, "o", "..."]`, `2026-04-05,"..."`."""
+    match = _LAST_STRING.match(line[:6_000])
+    if match is None:
+        return None
+    double = match["double"]
+    body = match["single"] if double is None else double.replace('""', '"')
+    return _unescaped(body)
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda escape: _meant(*escape.groups()), text) if "\\" in text else text
+
+
+def _meant(wide: str | None, narrow: str | None, other: str | None) -> str:
+    code = wide or narrow
+    if code and 0xD800 <= int(code, 16) < 0xE000:
+        return "\ufffd"  # half of a pair
+    return chr(int(code, 16)) if code else _ESCAPED.get(other or "", other or "")
 
 
 def _without_ending(line: str) -> str | None:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from auditor.submission.bounds import Bounds, Budget, printable
+from auditor.submission.bounds import Bounds, Budget
 from auditor.submission.change import ChangeSet, own_work, pick
 from auditor.submission.clone import MAIN_REFS
 from auditor.submission.disk import files_on_disk, names_on_disk
+from auditor.submission.earlier import blobs_below, earlier_logs
 from auditor.submission.history import Mainline, Span, branch_span, read_mainline
 from auditor.submission.layout import RECORDS, TRACK, track_of
 from auditor.submission.model import Change, Submission, SubmissionError, SubmissionFile
@@ -115,6 +116,7 @@ def _submission(
         problems=(*changes.problems, *problems),
         notes=notes,
         as_committed=not notes,
+        earlier_logs=earlier_logs(objects, span.own, picked.folder, files, bounds),
     )
 
 
@@ -176,21 +178,9 @@ def _notes(
 
 
 def _blobs(objects: Objects, tree: str, folder: str, bounds: Bounds) -> dict[str, str]:
-    """Path in the folder -> blob id, of the files that the commit has, as far as the bounds let see."""
+    """Path in the folder -> blob id, of the files that the commit has."""
     top = entry_at(objects, tree, folder)
-    waiting = [("", top.oid, 1)] if top is not None and top.is_directory else []
-    found: dict[str, str] = {}
-    directories = 0
-    while waiting and directories < bounds.directories and len(found) < bounds.files:
-        prefix, oid, level = waiting.pop()
-        directories += 1
-        for entry in objects.tree(oid):
-            name = prefix + printable(entry.name)
-            if not entry.is_directory:
-                found[name] = entry.oid
-            elif level < bounds.depth:
-                waiting.append((name + "/", entry.oid, level + 1))
-    return found
+    return dict(blobs_below(objects, top.oid, bounds)) if top is not None and top.is_directory else {}
 
 
 def _blob_ids(data: bytes, digits: int) -> set[str]:

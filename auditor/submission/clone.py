@@ -10,6 +10,7 @@ from types import TracebackType
 
 from auditor.submission.bounds import DEFAULT_BOUNDS, Bounds, Budget
 from auditor.submission.change import ChangeSet, pick
+from auditor.submission.earlier import earlier_logs
 from auditor.submission.history import Mainline, Span, read_mainline, span_of
 from auditor.submission.layout import track_of
 from auditor.submission.model import Submission, SubmissionError
@@ -135,6 +136,7 @@ class Clone:
             problems=(*changes.problems, *problems),
             landed_as=span.landed_as,
             notes=_notes(span),
+            earlier_logs=earlier_logs(self._objects, span.own, picked.folder, files, self._bounds),
         )
 
 

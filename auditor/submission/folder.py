@@ -9,6 +9,7 @@ from auditor.submission.bounds import DEFAULT_BOUNDS, Bounds, Budget
 from auditor.submission.checkout import checkout
 from auditor.submission.choose import named
 from auditor.submission.disk import files_on_disk, names_on_disk
+from auditor.submission.earlier import earlier_of_folder
 from auditor.submission.layout import RECORDS, TRACK, record_folder, track_of
 from auditor.submission.model import Submission, SubmissionError
 from auditor.submission.repository import Repository, locate
@@ -117,8 +118,10 @@ def _record_folder(root: Path, inside: str, bounds: Bounds) -> Submission:
     above = repository_above(place)
     if above is not None and RECORDS not in name.split("/"):
         name = place.relative_to(above).as_posix()
+    history = earlier_of_folder(above, name, files, bounds) if above is not None and (above / name) == place else None
     return Submission(
         origin="folder",
+        earlier_logs=history,
         in_repository=above is not None,
         folder=name,
         files=tuple(files),

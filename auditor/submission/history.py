@@ -181,12 +181,12 @@ def branch_span(objects: Objects, main: Mainline, head: Commit, known: set[str])
     return Span(head, head.tree, base.oid, base.tree, own, main_tree=main_tree)
 
 
-def branch_commits(objects: Objects, known: set[str], head: Commit) -> tuple[Commit, ...]:
+def branch_commits(objects: Objects, known: set[str], head: Commit, most: int = BRANCH_COMMITS) -> tuple[Commit, ...]:
     """The commits of a branch that are not in `known`, newest first (by commit date, then as reached)."""
     seen = {head.oid}
     own: list[Commit] = []
     waiting = [head]
-    while waiting and len(own) < BRANCH_COMMITS:
+    while waiting and len(own) < most:
         commit = waiting.pop()
         if commit.oid in known:
             continue

@@ -89,6 +89,15 @@ def _narrowed(match: re.Match[bytes]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierFile:
+    """A file of the record folder as an earlier commit of the same branch had it; `path` as in `SubmissionFile`."""
+
+    path: str
+    commit: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One path that a pull request touches. `path` is relative to the repository root."""
 
@@ -127,6 +136,7 @@ class Submission:
     in_repository: bool = False  # `folder` is the path in the repository, for a plain folder inside of one
     notes: tuple[str, ...] = ()  # what a reader should know of the origin (uncommitted files)
     as_committed: bool = True  # False: the files on disk are others than `commit` has, whose title is not theirs
+    earlier_logs: tuple[EarlierFile, ...] | None = None  # as other commits had them, newest first; None: no history
 
     @cached_property
     def by_path(self) -> Mapping[str, SubmissionFile]:
