@@ -34,7 +34,7 @@ class Unwritable(Exception):
         self.usage = usage
 
 
-class _Ended(BaseException):
+class Ended(BaseException):
     """A signal asked the command to end."""
 
     def __init__(self, number: int) -> None:
@@ -65,7 +65,7 @@ def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
         return say(name, str(error), USAGE if error.usage else BROKEN)
     except KeyboardInterrupt:
         return say(name, "interrupted", INTERRUPTED)
-    except _Ended as ended:
+    except Ended as ended:
         return say(name, f"ended by {signal.Signals(ended.number).name}", 128 + ended.number)
     except UsageError as error:
         return say(name, str(error), USAGE)
@@ -109,7 +109,7 @@ def _ending_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP unwind the command, so that its workers and folders go with it; nohup stays in force."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise _Ended(number)
+        raise Ended(number)
 
     before = {}
     for number in (getattr(signal, name) for name in _ENDING if hasattr(signal, name)):

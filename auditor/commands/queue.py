@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from auditor.commands.law import law
 from auditor.commands.many import prepared
 from auditor.commands.output import Progress
-from auditor.commands.process import BROKEN, NOT_JUDGED, OK, UsageError, say
+from auditor.commands.process import BROKEN, NOT_JUDGED, OK, Ended, UsageError, say
 from auditor.commands.queue_options import QueueOptions, read
 from auditor.commands.work import Task, audit, load, unloaded
 from auditor.queue.identity import tool
@@ -31,8 +31,15 @@ def run(arguments: Sequence[str]) -> int:
     options = read(arguments)
     try:
         with Store(options.store) as store:
-            keys, broken = _audited(options, store)
-            _written(options, store, keys)
+            heads = _heads(options, store)
+            keys = {pr: key_of(head, tool(), _settings(options)) for pr, head in heads.items()}
+            shown = {**store.latest(), **keys} if options.new else keys
+            try:
+                broken = _audited(options, store, heads, keys)
+            except (KeyboardInterrupt, Ended):
+                _broken_off(options, store, keys, shown)
+                raise
+            _written(options, store, shown)
     except StoreError as error:
         return say("golf-audit", str(error), BROKEN)
     if options.serve is not None:
@@ -45,11 +52,8 @@ def run(arguments: Sequence[str]) -> int:
 # --- the audits ----------------------------------------------------------------------------------------------------
 
 
-def _audited(options: QueueOptions, store: Store) -> tuple[dict[int, str], int]:
-    """Audits what has no result yet. The key of every pull request asked for, and how many broke off."""
-    heads = _heads(options, store)
-    settings = _settings(options)
-    keys = {pr: key_of(head, tool(), settings) for pr, head in heads.items()}
+def _audited(options: QueueOptions, store: Store, heads: Mapping[int, str], keys: Mapping[int, str]) -> int:
+    """Audits what has no result yet. How many broke off."""
     done = store.done(list(keys.values()))
     waiting = {pr: key for pr, key in keys.items() if key not in done}
     tally = _Tally(len(waiting), len(keys))
@@ -60,10 +64,18 @@ def _audited(options: QueueOptions, store: Store) -> tuple[dict[int, str], int]:
             assert task.pr is not None
             store.put(keys[task.pr], result)
             progress(tally.took(result), passing=tally.done % 25 != 0)
-    before = store.latest()
     rows = store.rows(list(keys.values()))
-    store.remember(tool(), settings, {pr: key for pr, key in keys.items() if key in rows})
-    return {**before, **keys} if options.new else keys, tally.broken
+    store.remember(tool(), _settings(options), {pr: key for pr, key in keys.items() if key in rows})
+    return tally.broken
+
+
+def _broken_off(options: QueueOptions, store: Store, keys: Mapping[int, str], shown: Mapping[int, str]) -> None:
+    """Pages of what a run has that was asked to end; asked once more it ends without them."""
+    done = len(store.done(list(keys.values())))
+    said = "the pages show them" if done else "nothing to show yet"
+    say("golf-audit", f"{done} of {len(keys)} audited, {said}; the same command goes on from there")
+    if done:
+        _written(options, store, shown)
 
 
 def _heads(options: QueueOptions, store: Store) -> dict[int, str]:

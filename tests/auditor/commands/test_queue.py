@@ -9,14 +9,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from submission_repositories import TRACK, Repo
 
 from auditor.commands import audit as cli
+from auditor.limits.scratch import sweep
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
@@ -110,7 +112,14 @@ raise SystemExit(audit.main(sys.argv[1:-1]))
 
 
 @pytest.fixture
-def running(clone: Path, tmp_path: Path) -> tuple[subprocess.Popen[bytes], Path, Path]:
+def scratch() -> Iterator[Path]:
+    """Where the run's processes have their folders: a socket's path may not be long."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def running(clone: Path, tmp_path: Path, scratch: Path) -> tuple[subprocess.Popen[bytes], Path, Path]:
     """A run of which one audit is done and two are under way: its process, the store, the folder of notes."""
     notes = tmp_path / "notes"
     notes.mkdir()
@@ -126,7 +135,7 @@ def running(clone: Path, tmp_path: Path) -> tuple[subprocess.Popen[bytes], Path,
         "2",
         str(notes),
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(scratch)})
     store = tmp_path / "site.sqlite"
     until(lambda: store.exists() and 3 in rows_of(store) and len(list(notes.iterdir())) >= 3)
     return process, store, notes
@@ -158,15 +167,27 @@ def lives(process: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_what_was_done_is_kept_and_nobody_is_left(
-    running: tuple[subprocess.Popen[bytes], Path, Path], number: signal.Signals, clone: Path, tmp_path: Path
-) -> None:
+    running: tuple[subprocess.Popen[bytes], Path, Path], number: signal.Signals, clone: Path,
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     process, store, notes = running
     process.send_signal(number)
     process.wait(120)
     until(lambda: not any(lives(worker) for worker in workers(notes)), 30)
-    assert b"Traceback" not in (process.stderr.read() if process.stderr else b"")
+    said = (process.stderr.read() if process.stderr else b"").decode()
+    assert "Traceback" not in said
+    index = tmp_path / "site" / "index.html"
+    if number is not signal.SIGKILL:
+        assert process.returncode == 128 + number
+        assert "1 of 4 audited, the pages show them" in said
+        assert re.findall(r'data-pr="(\d+)"', index.read_text("utf-8")) == ["3"]
+    else:
+        assert not index.exists()
+        monkeypatch.setattr("tempfile.tempdir", str(scratch))
+        sweep()  # as the next start does
+    assert os.listdir(scratch) == []
     assert rows(store)[3] == ("violation", "pre-quant-ttt")
     with sqlite3.connect(store) as db:
         audited = db.execute("SELECT audited FROM audits WHERE pr = 3").fetchone()
