@@ -16,11 +16,12 @@ _MARKDOWN_SPECIAL = str.maketrans(
     {c: f"\\{c}" for c in "\\`*_{}[]#|~!^"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "\uff04"}
 )
 # GitHub links these after parsing, or makes a picture of them, so a backslash does not help; an invisible space does:
-# mentions, issues, addresses, :smile:, ids of commits.
+# mentions, issues, addresses, :smile:, and below ids of commits.
 _REFERENCE = re.compile(
-    r"@(?=\S)|#(?=\d)|\b[Gg][Hh]-(?=\d)|(?:https?|ftp|mailto|xmpp):(?=\S)|[Ww]{3}(?=\.)|:(?=[\w+-]+(?::|$))"
-    r"|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6}(?=[0-9a-f])"
+    r"@(?=\S)|#(?=\d)|\b[Gg][Hh]-(?=\d)|(?i:https?|ftp|mailto|xmpp):(?=\S)|[Ww]{3}(?=\.)|:(?=[\w+-]+(?::|$))"
 )
+_COMMIT = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{7,}(?![0-9A-Za-z])")
+_NO_COMMIT = 6  # digits of an id that are no link yet
 # A line that begins like this is a list, a heading's rule, or another block.
 _BLOCK = re.compile(r"^(\d{1,9})(?=[.)])|^(?=[-+=:])")
 # What makes a link, a tag or a placeholder of a SARIF message, or of what GitHub makes of one.
@@ -70,13 +71,22 @@ def escape_html(text: str) -> str:
 
 def escape_markdown(text: str, limit: int = 500) -> str:
     """One line of running text: no markup, no mention, no issue reference, no link."""
-    quiet = _broken(_REFERENCE, one_line(text, limit))
+    quiet = _unlinked(one_line(text, limit))
     return _BLOCK.sub(lambda m: m.group() + "\\", quiet.translate(_MARKDOWN_SPECIAL))
 
 
 def message(text: str, limit: int = 1000) -> str:
     """One line of plain text for a place that links are made of: SARIF's messages, which GitHub shows."""
-    return _broken(_ACTING, _broken(_REFERENCE, one_line(text, limit))).replace("$", "\uff04")
+    return _broken(_ACTING, _unlinked(one_line(text, limit))).replace("$", "\uff04")
+
+
+def _unlinked(text: str) -> str:
+    """Without anything that GitHub makes a link or a picture of once it has read the Markdown."""
+    return _COMMIT.sub(lambda m: _ZERO_WIDTH.join(_parts(m.group())), _broken(_REFERENCE, text))
+
+
+def _parts(digits: str) -> list[str]:
+    return [digits[at : at + _NO_COMMIT] for at in range(0, len(digits), _NO_COMMIT)]
 
 
 def _broken(pattern: re.Pattern[str], text: str) -> str:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from filled_report import filled
@@ -41,23 +42,45 @@ PAYLOADS = (
     "[x]: https://evil.example", "\u200b@openai", "\uff20openai",
     "~~~ x", "<b\n>x</b>", "a  \nb", "\ufeff# x", "    x", "\tx",
     '"><svg onload=x>', "{{constructor}}", "${x}", "]]>",
+    # references: of commits, issues, teams, discussions, advisories, other repositories
+    "0aec2ea", "ffffff0aec2ea", "deadbeef", "openai@0aec2ea1", "openai/parameter-golf@0aec2ea1", "0AEC2EA1",
+    "a1b2c3d..e4f5a6b",
+    "GH-123", "gh-1", "JIRA-123", "openai#1", "resolves openai/parameter-golf#1", "closes: GH-2", "/cc @openai/team",
+    "/close", "@dependabot merge", "\u200b#1", "\uff03" "1", "GHSA-aaaa-bbbb-cccc", "(#1)", "x/#1", "_@openai_",
+    "**@openai**", "@-x @x-y @x_y", "@openai,#1:GH-1", "https:@openai", "git@github.com:openai/parameter-golf",
+    "ssh://evil.example", "xmpp:x@evil.example", "ftp://evil.example", "HTTPS://EVIL.EXAMPLE", "hTTp://e.x",
+    "https://github.com/openai/parameter-golf/pull/1", "(www.evil.example)", "*https://evil.example*",
+    # blocks
+    "```mermaid\ngraph TD\nA-->B\n```", "```geojson\n{}\n```", "```topojson\n{}\n```", "```stl\nsolid\n```",
+    "```math\nx\n```", "```suggestion\nx\n```", "~~~mermaid\nx\n~~~", "```` x", "$$\nx\n$$", "$`x`$ and $x$",
+    "x[^1]", "[^1]\n\n[^1]: x", "- [x] x", "- [X] @openai", "1. [ ] x", "x\n===", "x\n---", "***", "___", "* * *",
+    "+++", "> x", ">x", "> [!WARNING]\n> x", "[[x]]", "a | b\n--|--\nc | d", "|--|", ":-:", "term\n: x", "#x",
+    "###### x", "x\n\n    y", "\\", "\\`x\\`", "`` x ` y ``", "`#0969DA`", "#0969DA",
+    # raw HTML, comments, entities
+    "<!--", "-->", "--!>", "<!-- x\n--><b>x</b>", "<details>\n<summary>x</summary>\n\nx\n\n</details>", "<summary>x",
+    "<a href=https://evil.example>x</a>", "<picture><source srcset=x></picture>", "<a name=x>", "<br/>", "<?x?>",
+    "<!X>", "<![CDATA[x]]>", "<sup>x</sup>", "<input type=checkbox>", "<kbd>x</kbd>", "<g-emoji>x</g-emoji>",
+    "<svg><script>", "&nbsp;", "&#0;", "&#x202e;", "&lt;img src=x&gt;", "&NewLine;# x", "&#35;1", "&#x40;openai",
+    "<\u200bimg src=x>",
+    ":octocat:", ":shipit:", ":1234:", "::smile::", "x:smile:x", ":\u200bsmile:",
+    # terminals, workflows, spreadsheets, templates
+    "\x1b[31mx\x1b[0m", "\x1b]0;x\x07", "\x1bP1$qm\x1b\\", "\x07\x08\x7f", "\r::add-mask::x", "::set-output name=x::y",
+    "##[error]x", "::stop-commands::x", "%25%0D%0A::error::x", "=1+1", "+1+1", "-1+1", "=HYPERLINK(1)", "@SUM(1)",
+    "\u2067x\u2069", "\u061cx", "\u00adx", "\U000e0041x", "\ufffex", "\ud83d", "a" + "\u0301" * 50, "{% x %}",
+    "<%= x %>", "#{x}", "!!python/object:x", "\\u003cimg src=x>", "\\x1b[2J", "[/]", "[bold]x[/bold", "[@click=x]x[/]",
+    "\\[bold]x",
 )  # fmt: skip
-MARK = "zq"  # before and after each payload, so that it is found again
-
-
-def _marked(payload: str) -> str:
-    return f"{MARK}{payload}{MARK}" if payload[0] not in "#-+*>1=|\n:$`" else payload
 
 
 def _everywhere(payload: str) -> Report:
     """A report with the payload in every field that there is, found by reflection."""
-    p = _marked(payload)
+    p = payload
     return filled(p, re.sub(r"[\r\n\0]", " ", p).encode("utf-8", "replace").decode())
 
 
 def _report(payload: str) -> Report:
-    """A judged report with the payload in every field that a submission fills."""
-    p = _marked(payload)
+    """A judged report with the payload, after other words and before others, in every field that a submission fills."""
+    p = f"zq {payload} zq"
     path = f"{p.replace(chr(0), '')}.py"
     code = "x = 1\n" * 4 + f"print({p!r}) # " + p.replace("\n", " ").replace("\r", " ") + "\n" * 9
     unit = Unit(path, code, "python")
@@ -99,9 +122,9 @@ def _texts(tokens: list[object]) -> Iterator[tuple[str, str]]:
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 AFTER = {
     "mention": r"(?<![\w/])@\w", "issue": r"(?<!\w)(?:[\w/-]+)?#\d", "gh": r"(?i)\bgh-\d",
-    "address": r"(?i)\b(?:https?|ftp|mailto):[^\s\u200b]", "www": r"(?i)\bwww\.",
+    "address": r"(?i)\b(?:https?|ftp|mailto|xmpp):[^\s\u200b]", "www": r"(?i)\bwww\.",
     "mail": r"\w@\w+\.\w", "formula": r"\$",
-    "emoji": r":[\w+-]+:", "commit": r"\b[0-9a-f]{40}\b",
+    "emoji": r":[\w+-]+:", "commit": r"(?i)\b(?=[0-9]*[a-f])[0-9a-f]{7,40}\b",
 }  # fmt: skip
 
 
@@ -109,11 +132,33 @@ MAKERS = (_report, _everywhere)
 Maker = Callable[[str], Report]
 
 
+@cache
+def _usual(make: Maker) -> dict[str, str]:
+    """What comes out where nothing acts."""
+    report = make("plain")
+    return {form: render(report, form) for form in ("markdown", "html")}
+
+
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_markdown(payload: str, make: Maker) -> None:
-    text = render(make(payload), "markdown")
-    plain = render(make("plain"), "markdown")
+def test_a_payload_is_inert_in_every_format(payload: str, make: Maker) -> None:
+    report = make(payload)
+    forms = [form for form in FORMATS if form != "terminal" or _on_a_terminal(payload)]
+    said = {form: render(report, form) for form in forms}  # type: ignore[arg-type]
+    usual = _usual(make)
+    _inert_markdown(said["markdown"], usual["markdown"])
+    _inert_html(said["html"], usual["html"])
+    _inert_messages(said["sarif"])
+    for form, text in said.items():
+        _plain(form, text)
+
+
+def _on_a_terminal(payload: str) -> bool:
+    """Whether it holds what a terminal, or the library that writes to it, acts upon; writing takes long."""
+    return "[" in payload or ":" in payload or not payload.isprintable()
+
+
+def _inert_markdown(text: str, plain: str) -> None:
     made, usual = (list(_texts(READER.parse(t))) for t in (text, plain))  # type: ignore[arg-type]
     harmless = {content for kind, content in usual if kind == "text"}
     ours = {html_ for kind, html_ in usual if kind.startswith("html")}
@@ -151,18 +196,14 @@ class _Tags(html.parser.HTMLParser):
                 assert (value or "").startswith(("https://github.com/", "https://example.org/", "#", "data:"))
 
 
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_html(payload: str, make: Maker) -> None:
+def _inert_html(text: str, plain: str) -> None:
     made, usual = _Tags(), _Tags()
-    made.feed(render(make(payload), "html"))
-    usual.feed(render(make("plain"), "html"))
+    made.feed(text)
+    usual.feed(plain)
     assert set(made.seen) <= set(usual.seen)
 
 
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_sarif_messages(payload: str, make: Maker) -> None:
+def _inert_messages(text: str) -> None:
     def messages(node: object) -> Iterator[str]:
         if isinstance(node, dict):
             if isinstance(node.get("message"), dict):
@@ -173,26 +214,25 @@ def test_sarif_messages(payload: str, make: Maker) -> None:
             for value in node:
                 yield from messages(value)
 
-    for said in messages(json.loads(render(make(payload), "sarif"))):
+    for said in messages(json.loads(text)):
         assert not re.search(r"\]\(|\]\[|\{\d|<[A-Za-z/!?]", said), said
         for name, pattern in AFTER.items():
             assert not re.search(pattern, said), (name, said)
 
 
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_control_characters_and_lines(payload: str, make: Maker) -> None:
-    for form in FORMATS:
-        text = render(make(payload), form)  # type: ignore[arg-type]
-        text.encode("utf-8")
-        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), form
-        if form == "github":
-            for line in text.splitlines():
-                assert re.match(r"::(?:error|warning|notice) ", line)
-                assert line.count("::error") + line.count("::warning") + line.count("::notice") >= 1
-        if form in ("json", "jsonl"):
-            assert text.isascii()
-            assert form == "json" or text.count("\n") == 1
+def _plain(form: str, text: str) -> None:
+    """No control character acts, and no line is another command than ours."""
+    text.encode("utf-8")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]", text), (
+        form
+    )
+    if form == "github":
+        for line in text.splitlines():
+            assert re.match(r"::(?:error|warning|notice) ", line)
+            assert line.count("::error") + line.count("::warning") + line.count("::notice") >= 1
+    if form in ("json", "jsonl"):
+        assert text.isascii()
+        assert form == "json" or text.count("\n") == 1
 
 
 def test_a_terminal_shows_markup_as_text() -> None:
