@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from auditor.quantities.figures import NUMBER, SPACED, Reading, after_decoration, figure_at, value_of
-from auditor.quantities.units import scale_of_time, unit_at
+from auditor.quantities.figures import NUMBER, SPACED, Reading, after_decoration, after_spread, figure_at, value_of
+from auditor.quantities.units import SECONDS_OF, scale_of_time, unit_at
 
 _CLOCK = re.compile(
     r"(?:(\d{1,3})\s?d(?:ays?)?,?\s{1,2})?(\d{1,4}):([0-5]?\d)(?::([0-5]?\d(?:\.\d{1,9})?)|(\.\d{1,9}))?(?![\d:])"
@@ -18,6 +18,8 @@ _ISO = re.compile(r"P(?:(\d{1,3})D)?T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?
 # A number that is no part of a word, a date or a larger number.
 _START = re.compile(r"(?<![\w.,:/-])\d")
 _PRIMES = re.compile(r"(?:(\d{1,2})[h\u00b0] ?)?(\d{1,3})['\u2032] ?([0-5]?\d(?:\.\d{1,3})?)(?:[\"\u2033]|'')")
+_DELTA = re.compile(r"(?:datetime\.)?timedelta\(((?:[a-z]{4,12}=\d{1,12}(?:\.\d{1,9})?(?:, ?)?){1,5})\)")
+_PART_OF_DELTA = re.compile(r"([a-z]{4,12})=([\d.]{1,22})")
 _NEXT_PART = re.compile(r"\s{0,2}(?:,|:|and|&)?\s{0,2}")
 
 
@@ -35,6 +37,12 @@ def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
     if usual and not text[at - 1 : at].isdigit():
         return Reading(round(float(usual[1]) * (0.001 if usual[2] == "ms" else 1.0), 9), at, usual.end(), usual[2])
     start = after_decoration(text, at)
+    delta = _DELTA.match(text, start)
+    if delta:
+        parts_of = (float(part) * SECONDS_OF.get(unit, math.nan) for unit, part in _PART_OF_DELTA.findall(delta[1]))
+        seconds = sum(parts_of)
+        known = math.isfinite(seconds)
+        return Reading(round(seconds, 9) if known else None, start, delta.end(), "s", "" if known else "no duration")
     clock = _CLOCK.match(text, start)
     if clock and not text[start - 1 : start].isdigit():
         return _clock(clock)
@@ -56,7 +64,7 @@ def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
         return number
     if not math.isfinite(number.value):
         return Reading(None, start, number.end, problem="not a finite number")
-    unit, end, problem = unit_at(text, number.end)
+    unit, end, problem = unit_at(text, after_spread(text, number.end))
     if problem:
         return Reading(None, start, end, unit, problem)
     if not unit:

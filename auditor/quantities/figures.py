@@ -110,6 +110,13 @@ def find_figure(text: str, at: int = 0) -> Reading | None:
     return None
 
 
+def after_spread(text: str, at: int) -> int:
+    """Where `+- 0.3` ends, behind a number that ends at `at`; `at` without one. The unit may stand behind it."""
+    sign = _SPREAD.match(text, at)
+    reading = figure_at(text, sign.end()) if sign else None
+    return reading.end if reading is not None and reading.value is not None else at
+
+
 def spread_after(text: str, at: int) -> float | None:
     """The spread in `1.1187 +- 0.0003`, where `at` is the end of the mean."""
     sign = _SPREAD.match(text, at)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from auditor.quantities.figures import SPACED, Reading, after_decoration, figure_at, value_of
-from auditor.quantities.units import BYTES_OF, unit_at
+from auditor.quantities.figures import SPACED, Reading, after_decoration, after_spread, figure_at, value_of
+from auditor.quantities.units import scale_of_size, unit_at
 
 
 def size_at(text: str, at: int = 0, default: str = "") -> Reading | None:
@@ -17,7 +17,7 @@ def size_at(text: str, at: int = 0, default: str = "") -> Reading | None:
     """
     start = after_decoration(text, at)
     spaced = SPACED.match(text, start)
-    if spaced and unit_at(text, spaced.end())[0].lower() in ("b", "byte", "bytes"):
+    if spaced and (default or scale_of_size(unit_at(text, spaced.end())[0]) is not None):
         number: Reading | None = Reading(value_of(spaced[0]), start, spaced.end())
     else:
         number = figure_at(text, start)
@@ -25,10 +25,10 @@ def size_at(text: str, at: int = 0, default: str = "") -> Reading | None:
         return number
     if not math.isfinite(number.value) or number.value < 0:
         return Reading(None, start, number.end, problem="not a number of bytes")
-    unit, end, problem = unit_at(text, number.end)
+    unit, end, problem = unit_at(text, after_spread(text, number.end))
     if problem:
         return Reading(None, start, end, unit, problem)
-    scale = BYTES_OF.get((unit or default).lower())
+    scale = scale_of_size(unit or default)
     if scale is None:
         return Reading(None, start, end, unit, f"the unit {unit!r} is not known" if unit else "it has no unit")
     amount = number.value * scale

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_WORD = re.compile(r"(\s{0,3})([A-Za-z\u00b5\u03bc%]{1,20}\.?)")
+_WORD = re.compile(r"([*`\"']{0,3}\s{0,3})([A-Za-z\u00b5\u03bc%]{1,20}\.?)")
 # Words that go on with the sentence, not with the figure.
 _NO_UNIT = frozenset(
     (
@@ -58,8 +58,9 @@ _PERCENT = re.compile(r"\s?%")
 _RATE = re.compile(r"\s{0,2}(?:/\s?[A-Za-z]|per\b(?! (?:run|seed|phase|rank|job)))")
 
 SECONDS_OF = {
-    "ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6,
-    "ms": 1e-3, "MS": 1e-3, "msec": 1e-3, "msecs": 1e-3, "millis": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3,
+    "ns": 1e-9, "nanoseconds": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "microsecond": 1e-6,
+    "microseconds": 1e-6, "ms": 1e-3, "MS": 1e-3, "msec": 1e-3, "msecs": 1e-3, "millis": 1e-3, "millisecond": 1e-3,
+    "milliseconds": 1e-3,
     "s": 1.0, "S": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0,
     "m": 60.0, "min": 60.0, "mins": 60.0, "mn": 60.0, "minute": 60.0, "minutes": 60.0,
     "h": 3600.0, "H": 3600.0, "hr": 3600.0, "hrs": 3600.0, "hour": 3600.0, "hours": 3600.0,
@@ -67,9 +68,13 @@ SECONDS_OF = {
 }  # fmt: skip
 BYTES_OF: Mapping[str, float] = {
     "b": 1, "byte": 1, "bytes": 1, "octet": 1, "octets": 1,
-    "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1024, "mib": 1024**2, "gib": 1024**3,
-    "kilobyte": 10**3, "kilobytes": 10**3, "megabyte": 10**6, "megabytes": 10**6, "kibibytes": 1024,
-    "bit": 0.125, "bits": 0.125, "mebibyte": 1024**2, "mebibytes": 1024**2, "kbytes": 10**3, "mbytes": 10**6,
+    "kb": 10**3, "kbytes": 10**3, "kilobyte": 10**3, "kilobytes": 10**3,
+    "mb": 10**6, "mbytes": 10**6, "megabyte": 10**6, "megabytes": 10**6,
+    "gb": 10**9, "gigabyte": 10**9, "gigabytes": 10**9,
+    "kib": 1024, "kibibyte": 1024, "kibibytes": 1024, "mib": 1024**2, "mebibyte": 1024**2, "mebibytes": 1024**2,
+    "gib": 1024**3, "gibibyte": 1024**3, "gibibytes": 1024**3,
+    "bit": 0.125, "bits": 0.125, "kbit": 125, "kbits": 125, "kilobit": 125, "kilobits": 125,
+    "mbit": 125e3, "mbits": 125e3, "megabit": 125e3, "megabits": 125e3, "gbit": 125e6, "gbits": 125e6,
 }  # fmt: skip
 
 
@@ -97,12 +102,18 @@ def unit_at(text: str, at: int) -> tuple[str, int, str]:
     return unit, end, ""
 
 
+def scale_of_size(unit: str) -> float | None:
+    """Bytes in one unit. `Mb` is a million bits, and many mean bytes: it is not known."""
+    return None if unit in _BITS_OR_BYTES else BYTES_OF.get(unit.lower())
+
+
 def scale_of_time(unit: str) -> float | None:
     """Seconds in one unit. `M` and `Ms` are no spellings of anything that is meant here."""
     found = SECONDS_OF.get(unit)
     return found if found is not None or len(unit) < 3 else SECONDS_OF.get(unit.lower())
 
 
+_BITS_OR_BYTES = frozenset(["Kb", "Mb", "Gb", "Kib", "Mib", "Gib"])
 _BRACKETED = re.compile(r"[\[(]\s{0,2}([A-Za-z\u00b5]{1,12})\s{0,2}[\])]")
 _CAMEL = re.compile(r"(?<=[a-z])(Ms|Secs?|Seconds|Mins?|Minutes|Hours|Bytes|MB|MiB|KB|KiB)(?=[A-Z_]|$)")
 # In the middle of a name `s`, `m`, `min` and the like mean something else.

@@ -49,20 +49,35 @@ _USUAL = re.compile(
 def take_usual_step(draft: Draft, line_number: int, line: str) -> bool:
     """Reads `step:1/9 train_loss:2.9 train_time:82ms step_avg:82.00ms`; False where the line is another."""
     match = _USUAL.match(line)
-    if match is None:
+    if match is None or match[1] == "0":
         return False
-    count, seconds = int(match[1]), round(int(match[3]) * 0.001, 9)
+    if draft.usual is None:
+        draft.usual_steps = draft.usual_longest = 0
+    milliseconds = int(match[3])
+    if milliseconds >= draft.usual_longest:
+        draft.usual_longest, draft.usual_line = milliseconds, line_number
+    draft.usual_steps = max(int(match[1]), draft.usual_steps)
+    draft.training_lines += 1
+    draft.usual = match
+    return True
+
+
+def settle(draft: Draft) -> None:
+    """Takes over what the usual lines since the last other one said."""
+    match = draft.usual
+    if match is None:
+        return
+    draft.usual = None
     draft.in_dump = False
     draft.planned_steps = int(match[2])
-    if draft.stop_line is None or count > (draft.steps or 0):
-        draft.steps = max(count, draft.steps or 0)
+    if draft.stop_line is None or draft.usual_steps > (draft.steps or 0):
+        draft.steps = max(draft.usual_steps, draft.steps or 0)
     draft.unread.pop("training time", None)
-    if seconds >= (draft.step_seconds or 0.0):
-        draft.step_seconds, draft.step_line = seconds, line_number
-    if count > 0:
-        draft.training_lines += 1
-        draft.step_average_ms, draft.average_over = round(float(match[4]) * 0.001, 9) * 1000, (count, seconds)
-    return True
+    longest = round(draft.usual_longest * 0.001, 9)
+    if longest >= (draft.step_seconds or 0.0):
+        draft.step_seconds, draft.step_line = longest, draft.usual_line
+    seconds = round(int(match[3]) * 0.001, 9)
+    draft.step_average_ms, draft.average_over = round(float(match[4]) * 0.001, 9) * 1000, (int(match[1]), seconds)
 
 
 def read_step(draft: Draft, line_number: int, line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 
 from auditor.quantities import figure_at
@@ -76,6 +77,11 @@ class Draft:
     coarse_line: int | None = None
     step_average_ms: float | None = None
     average_over: tuple[int, float] | None = None  # steps and seconds of the line that tells the average
+    # Of the usual step lines since the last other line: the last, the most steps, the most milliseconds and where.
+    usual: re.Match[str] | None = None
+    usual_steps: int = 0
+    usual_longest: int = 0
+    usual_line: int = 0
     reserve_seconds: float | None = None
     effective_budget_seconds: float | None = None
     world_size: int | None = None

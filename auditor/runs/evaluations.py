@@ -18,13 +18,19 @@ _SIGN = re.compile(
     r"(?:(=>|->|:=|[:=\u2192\u2248~])|\|(?=\s))?\s{0,16}\*{0,2}"
 )
 _TIME = re.compile(
-    r"\b(?P<key>eval_time(?:_\w{1,8})?|ngram_eval_time|eval_(?:seconds|secs|s|ms)|(?:elapsed|time|duration|took)(?:_\w{1,8})?"
-    r"|wall(?:_?clock)?(?:_?time)?(?:_(?:s|ms|seconds))?|eval|seconds|secs|dt|t)[\"']?\s{0,2}[:=]\s{0,3}(?=[^\s{])"
+    r"\b(?P<key>(?:ngram_)?(?:eval(?:uation)?|val(?:idation)?|inference|scoring)_?"
+    r"(?:time|wall|wall_?clock|elapsed|dur|duration|seconds|secs|minutes|mins|s|ms)(?:_\w{1,8}|Ms|Seconds|Secs?|S)?"
+    r"|evalTime(?:Ms|Seconds|Secs?|S)?|(?:elapsed|time|duration|took|runtime)(?:_\w{1,8})?"
+    r"|wall(?:_?clock)?(?:_?time)?(?:_(?:s|ms|seconds))?|eval|seconds|secs|dt|t)[\"']?\s{0,2}"
+    r"(?P<beside>[(\[]\s?[a-z]{1,12}\s?[)\]]\s{0,2})?[:=]\s{0,3}(?=[^\s{])"
 )
-_SURE = ("eval_time", "eval_s", "elapsed", "time", "duration", "wall", "seconds", "secs")  # nothing but a time
+_UNSURE = frozenset({"took", "eval", "dt", "t"})  # may be something else than a time
 _OF_THE_RUN = re.compile(r"\bsteps\s?[:=]\s?\d{3}")  # a line that sums up the run times all of it
 # A time without a name: `in 96.4s`, `took 96.4s`, `(96.4s)` at the end.
-_ASIDE = re.compile(r"\b(?:in|took|after)\s{1,2}(?=[\d~])|[(\[](?=\d[^()\[\]]{0,20}[)\]]\s{0,3}$)")
+_ASIDE = re.compile(
+    r"\b(?:in|took|after|duration|elapsed|runtime)\s{1,2}(?=[\d~])|[(\[](?=\d[^()\[\]]{0,20}[)\]]\s{0,3}$)"
+    r"|(?<!\|)\s(?=\d{1,6}(?:\.\d{1,3})?\s?(?:s|ms|sec|secs|seconds|min|minutes)\s{0,3}$)"
+)
 _STEP = re.compile(r"(?:step[: ]\s{0,8})?(\d{1,9})/(\d{1,9})[ |]")
 _STEP_ONLY = re.compile(r"\s{0,8}step[: =]\s{0,8}(\d{1,9})\b", re.IGNORECASE)
 _PROGRESS = re.compile(
@@ -158,15 +164,15 @@ def _seconds(after: str, is_step: bool) -> tuple[float | None, str]:
         key = match["key"]
         if of_the_run and "eval" not in key:
             continue
-        named = unit_of_name(key) or ("s" if key in ("seconds", "secs") else "")
-        reading = duration_at(after, match.end(), default=named or ("" if key.startswith(_SURE) else "s"))
+        named = unit_of_name(key + (match["beside"] or "")) or ("s" if key in ("seconds", "secs") else "")
+        reading = duration_at(after, match.end(), default=named or ("s" if key in _UNSURE else ""))
         if reading is None:
             continue
         if reading.value is None:
-            if key.startswith(_SURE) and reading.end > reading.start:
+            if key not in _UNSURE and reading.end > reading.start:
                 unread = unread or f"{after[reading.start : reading.end]!r}: {reading.problem}"
             continue
-        if key.startswith("eval_time"):
+        if key.lower().startswith(("eval_time", "evaltime")):
             return reading.value, ""
         best = reading.value if best is None else best
     if best is None and not unread and not of_the_run:

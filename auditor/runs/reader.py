@@ -31,6 +31,7 @@ _RUN_START = re.compile(
     r"|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]{1,3}\d|.{0,60}\bseed[ =:]{1,3}\d{1,9}.{0,20}\bstart)",
     re.IGNORECASE,
 )
+_MOST_EVALUATIONS = 6_000
 _DUMPS = ("Hyperparameters(", "Namespace(", "Config(", "Args(", "hparams")
 
 Reader = Callable[[Draft, int, str], None]
@@ -45,9 +46,11 @@ def _read_evaluation(draft: Draft, number: int, line: str) -> None:
     if entry is None:
         return
     key = (entry.label, entry.val_bpb, entry.val_loss, entry.step)
-    if key not in draft.seen_evaluations and len(draft.evaluations) < 5_000:
+    if key not in draft.seen_evaluations:
         draft.seen_evaluations.add(key)  # ranks and tee print the same line again
         draft.evaluations.append(entry)
+        if len(draft.evaluations) >= _MOST_EVALUATIONS:  # the first and the last stay
+            del draft.evaluations[_MOST_EVALUATIONS // 2 : _MOST_EVALUATIONS // 2 + 1_000]
 
 
 # A reader is only asked about lines that hold one of its words (lower case): the patterns are never tried on the rest.
@@ -113,6 +116,7 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
             starts.pop()
         if not crossed and clock.take_usual_step(draft, number, line):
             continue
+        clock.settle(draft)
         lower = line.lower()
         if (draft.trained or draft.finished) and (crossed or _starts_run(line, lower)):
             yield draft
@@ -121,6 +125,7 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
         if dumps < 60 and (line[:2] == '{"' or (("(" in line or "{" in line) and any(word in line for word in _DUMPS))):
             dumps += 1
             read_literal(draft, number, whole)
+    clock.settle(draft)
     yield draft
 
 

@@ -57,8 +57,10 @@ def shared_shape(sample: Sequence[str]) -> Shape | None:
         alive = [line for line in alive if at < len(line.tokens) and line.tokens[at] == token]
     while common and common[-1][0] in _NEVER:
         common.pop()
+    if all(kind == "blank" for kind, _ in common):
+        return None  # an indentation
     having = [line for line in lines if line.tokens[: len(common)] == tuple(common)]
-    return _shape(common, having) if common and _say_different_things(having, len(common)) else None
+    return _shape(common, having) if _say_different_things(having, len(common)) else None
 
 
 def _tokens(text: str) -> _Line:

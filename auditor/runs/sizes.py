@@ -9,16 +9,22 @@ from auditor.quantities import Reading, size_at, unit_of_name
 from auditor.runs.draft import Draft, Size
 
 _TOTAL = re.compile(
-    r"total[ _](?:[a-z0-9]{1,20}[ _])?submission(?:[ _]size)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=[\d.~*a-z])",
+    r"total[ _](?:[a-z0-9]{1,20}[ _])?submission(?:[ _]size)?[\s_]{0,3}((?:\([^()\n]{0,60}\)|[^:=()\n]){0,60}?)\s{0,3}"
+    r"(?:[:=]\s{0,12}(?=[\d.~*`\"'+\u2248<a-z-])|\s(?=\d[\d,_]{6}))",
     re.IGNORECASE,
 )
+_UNIT_NAMES = r"(?:bytes|mb|kb|mib|kib)"
 _OTHER_TOTAL = re.compile(
     # Names that speak of bytes need no unit; "budget:15993853/16000000" has its total first.
     r"(?:total_artifact_bytes|total_submission(?:_size)?(?:_bytes)?"
     r"|(?:final_)?submission[_ ](?:bytes|size(?:[_ ]bytes)?)"
-    r"|artifact_(?:bytes|mb|kb)|total_bytes|bytes_total|total_size(?:_(?:bytes|mb))?|\bsubmission"
-    r"|\bartifact(?: size)?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?\s{0,3}[:=]\s{0,12}(?=\d)"
-    r"|\b(?:submission_bytes|(?:final|compressed|total) artifact)\s{1,3}(?=\d)",
+    rf"|artifact[_ ](?:size_|total_)?{_UNIT_NAMES}|total_{_UNIT_NAMES}|bytes_total|total_size(?:_{_UNIT_NAMES})?"
+    rf"|(?:final|packed|compressed)_(?:total|size)(?:_{_UNIT_NAMES})?|total (?:compressed|packed) size[^:=\n]{{0,30}}"
+    r"|(?:final|total artifact) size|\bmodel ?\+ ?code(?: (?:bytes|size))?"
+    r"|(?:^\W{0,4}|[|,;] ?)size(?:_bytes)?|\bsize_bytes"
+    r"|\bsubmission|\bartifact(?: size)?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?\s{0,3}[:=]\s{0,12}(?=\d)"
+    r"|\b(?:submission_bytes|artifact_bytes|bytes_total|(?:final|compressed|total) artifact)\s{1,3}(?=\d)"
+    r"|\[artifact\] (?=\d)",
     re.IGNORECASE,
 )
 _TOTAL_WITH_UNIT = re.compile(

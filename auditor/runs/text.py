@@ -35,6 +35,8 @@ _BAR_BEHIND = re.compile(
 _TOLD = re.compile(r"[A-Za-z .:]{1,30}\d{1,3}(?:\.\d{1,2})?%(?=[a-z]{3})")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
+_MARKS = ("\x1b", "%", "[==", "\r", "\x08", " \n", "\t\n")  # of what `clean` takes off
+
 Line = tuple[int, str]  # 1-based number in the file, text
 
 
@@ -71,7 +73,11 @@ def log_lines(text: str) -> LogLines:
                 numbers.append(number)
                 parts.append(part)
         numbers, physical = numbers if len(parts) > len(physical) else None, parts
-    framed = unframe([clean(line) for line in physical])
+    # One look at the whole text spares most logs the look at each line.
+    plain = (
+        text.isascii() and not any(mark in text for mark in _MARKS) and max(map(len, physical), default=0) <= MAX_DUMP
+    )
+    framed = unframe(physical if plain else [clean(line) for line in physical])
     return LogLines(framed.lines, numbers, framed.streams)
 
 

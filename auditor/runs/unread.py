@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.submission import Submission, SubmissionFile
 from auditor.submission.model import decode_text
 
-MAX_LOG = 32 * 1024 * 1024
+MAX_LOG = 128 * 1024 * 1024
 """Bytes of a log that are read. The longest of 3,066 real logs has some 2 MB, with the whole source printed into it."""
 
 _SHORTEST = 200  # bytes of a text that may be the log of a run

@@ -27,7 +27,8 @@ def labels_of(
     only where their steps do not rise as those of one writer. The line of the code that printed one labels nobody.
     """
     everywhere = [match for line in sample if (match := pattern.match(line)) is not None]
-    kind = max(Counter(sighting.kind for sighting in sightings).items(), key=lambda item: item[1], default=("", 0))[0]
+    kinds = Counter(sighting.kind for sighting in sightings)
+    kind = "step" if kinds["step"] > 2 else max(kinds, key=lambda kind: kinds[kind], default="")
     same = [s for s in sightings if s.kind == kind]
     one_writer = kind == "step" and _rises([_number(sample[s.index], len(s.prefix)) for s in same])
     ours = [match for s in same if (match := pattern.match(sample[s.index])) is not None]

@@ -131,6 +131,41 @@ def test_what_is_no_number_is_printed_as_one() -> None:
     assert spread_after("1.1187 +/- 0.0003", mean.end) == 0.0003
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("640.1 \u00b1 2 s", 640.1), ("640.1 +/- 0.3 seconds", 640.1), ("`640.1` s", 640.1), ("**640.1** s", 640.1),
+        ("datetime.timedelta(seconds=640, microseconds=100000)", 640.1), ("640100000 microseconds", 640.1),
+    ],
+)  # fmt: skip
+def test_other_spellings_of_a_duration(text: str, seconds: float) -> None:
+    reading = duration_at(text)
+    assert reading is not None
+    assert reading.value == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("128.27 Mbit", 16_033_750),
+        ("128.27 megabits", 16_033_750),
+        ("16 034 KB", 16_034_000),
+        ("`16034123` bytes", 16_034_123),
+    ],
+)
+def test_other_spellings_of_a_size(text: str, size: int) -> None:
+    reading = size_at(text, 0, "bytes")
+    assert reading is not None
+    assert reading.value == size
+
+
+def test_a_megabit_that_may_be_a_megabyte_is_neither() -> None:
+    reading = size_at("15.99 Mb")
+    assert reading is not None
+    assert reading.value is None
+    assert "Mb" in reading.problem
+
+
 def test_the_durations_of_a_sentence() -> None:
     said = find_durations("Training < 600s (588s) on 2026-04-05; eval 8 min 43 s, 98 ms/step, v1.2 s")
     assert [reading.value for reading in said] == [600, 588, 523]

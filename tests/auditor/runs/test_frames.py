@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from auditor.runs import Run, read_log
+from auditor.runs.text import log_lines
 
 SOURCE = """import os
 import torch
@@ -87,6 +88,17 @@ FRAMES: dict[str, Callable[[int], str]] = {
     "sign": lambda n: "\u2192 ",
     "set -x": lambda n: "+ ",
     "blank that does not break": lambda n: "\u00a0",
+    "cat -n": lambda n: f"{n + 1:>6}\t",
+    "seconds since the start": lambda n: f"+{n * 0.7:.3f}s ",
+    "loguru": lambda n: (
+        f"2026-04-05 {stamp(n)}.{n:03} | {'WARNING' if n % 7 == 3 else 'INFO':<8} | t:log0:{41 + n % 4} - "
+    ),
+    "glog letters": lambda n: f"{'W' if n % 7 == 3 else 'I'}20260405 {stamp(n)}.123456 4242 train.py:{30 + n % 5}] ",
+    "NeMo": lambda n: f"[NeMo {'W' if n % 7 == 3 else 'I'} 2026-04-05 {stamp(n)} train_gpt:{41 + n % 4}] ",
+    "level behind the zone": lambda n: (
+        f"2026-04-05 {stamp(n)},123 {'WARNING' if n % 7 == 3 else 'INFO'} train:{n % 3} "
+    ),
+    "no blank behind the time": lambda n: f"2026-04-05T{stamp(n)}.123456789Z",
     "time printed once": lambda n: f"[{stamp(n)}] INFO     " if n % 3 == 0 else " " * 20,
 }
 RECORDS: dict[str, Callable[[int, str], str]] = {
@@ -96,6 +108,11 @@ RECORDS: dict[str, Callable[[int, str], str]] = {
     "cloud": lambda n, line: json.dumps({"insertId": f"i{n}", "textPayload": line}),
     "logfmt": lambda n, line: f"time=2026-04-05T{stamp(n)}Z level=info msg={json.dumps(line)}",
     "quoted": lambda n, line: f"'{line}'",
+    "bytes": lambda n, line: f"b{line!r}",
+    "csv": lambda n, line: f'2026-04-05T{stamp(n)}Z,"{line.replace(chr(34), chr(34) * 2)}"',
+    "recording of a terminal": lambda n, line: json.dumps([n * 0.5, "o", f"{line}\r\n"]),
+    "structlog, keys and values": lambda n, line: f"timestamp='2026-04-05 {stamp(n)}' level='info' event={line!r}",
+    "filled up": lambda n, line: f"{line:<160}",
     "list of strings": lambda n, line: f'"{line}",',
     "time behind": lambda n, line: f"{line} [{stamp(n)}]",
     "place behind": lambda n, line: f"{line:<90} train_gpt.py:{100 + n}",
@@ -131,6 +148,28 @@ def test_lines_as_records(name: str) -> None:
     plain = log(source="")
     framed = [RECORDS[name](n, line) for n, line in enumerate(plain)]
     assert facts(read_log("a.log", "\n".join(framed))[0]) == facts(read_log("a.log", "\n".join(plain))[0])
+
+
+UNKNOWN_WORDS = [
+    "# sweep of the learning rate, run 3",
+    *(f"{word} value={n / 7:.5f}" for n, word in enumerate(("alpha", "beta", "gamma", "delta", "epsilon") * 4)),
+    "iteration 100 of 400 mean 2.41",
+    "result val_loss:1.88946058 val_bpb:1.11870000 in 96.2 s",
+    "Total submission size int8+zlib: 15818502 bytes",
+]
+
+
+@pytest.mark.parametrize("name", [name for name in FRAMES if name not in ("levels of one width", "time printed once")])
+def test_a_frame_is_found_before_words_that_nobody_knows(name: str) -> None:
+    framed = [FRAMES[name](n) + line for n, line in enumerate(UNKNOWN_WORDS)]
+    assert [line.strip() for line in log_lines("\n".join(framed)).lines] == UNKNOWN_WORDS
+
+
+def test_what_lines_of_one_kind_begin_with_is_no_frame() -> None:
+    lines = [f"epoch {n} | lr {0.1 / n:.4f} | gap {n}" for n in range(1, 60)]
+    assert log_lines("\n".join(lines)).lines == lines
+    lines = [f"  item {n} weighs {n}" for n in range(1, 60)] + ["done"]
+    assert log_lines("\n".join(lines)).lines == lines
 
 
 def test_an_unframed_log_keeps_its_lines() -> None:

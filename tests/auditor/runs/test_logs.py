@@ -402,3 +402,9 @@ def test_contradiction_with_the_file_name_and_within_a_line() -> None:
     slow = BASELINE.replace("train_time:600038ms step_avg:43.54ms", "train_time:600038ms step_avg:63.54ms")
     assert any("13780 steps of 63.54 ms" in p for p in one(slow).problems)
     assert one(BASELINE).problems == ()
+
+
+def test_the_last_of_thousands_of_evaluations_is_kept() -> None:
+    steps = "".join(f"step:{n}/90000 val_loss:2.5 val_bpb:1.{n:05} train_time:{n * 80}ms\n" for n in range(1, 9_000))
+    run = read_log("train_seed1.log", steps + "final_int8_exact val_loss:1.8 val_bpb:1.11870000 eval_time:96214ms\n")[0]
+    assert run.val_bpb == 1.1187

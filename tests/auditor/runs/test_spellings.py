@@ -75,6 +75,9 @@ def test_the_cap_itself_is_no_time_below_what_the_steps_tell() -> None:
         "eval_time:96,377ms", "eval_time_s=96.377", "eval_seconds:96.377", "elapsed=96.4s", "elapsed_seconds=96.4",
         "elapsed_s:96.4", "(96.4s)", "[96.4s]", "in 96.4s", "took 96.4s", "evaluated in 96.4 s", "wall:96.4s",
         "duration=96.4s", "seconds=96.4", "dt:96377ms", "eval_time:1m36.4s", "eval_time:96 377 ms", "t=96.4s",
+        "eval_time(s):96.4", "eval_time [s]: 96.4", "eval_minutes:1.6063", "evalTimeMs:96377", "duration 96.4 s",
+        "runtime: 96.4s", "eval_wall_s=96.4", "eval_wallclock_seconds: 96.4", "eval_elapsed_s: 96.4", "eval_dur: 96.4s",
+        "96.4s", "eval_time:96.4 \u00b1 0.1 s",
     ],
 )  # fmt: skip
 def test_evaluation_time(told: str) -> None:
@@ -112,6 +115,18 @@ def test_the_time_of_a_whole_run_is_not_that_of_its_evaluation() -> None:
         ("artifact_mb=15.818899", 15_818_899),
         ("total_size_mb: 15.818899", 15_818_899),
         ("total: 15818899 (model 15807122 + code 11777)", 15_818_899),
+        ("Total submission size int8+zlib = 15818899 bytes", 15_818_899),
+        ("Total submission size int8+zlib 15818899 bytes", 15_818_899),
+        ("Total submission size int8+zlib: `15818899` bytes", 15_818_899),
+        ("Total submission size int8+zlib: 126.551192 Mbit", 15_818_899),
+        ("Total submission size int8+zlib: 126.55 Mb", None),
+        ("size_bytes:15818899", 15_818_899),
+        ("artifact_size_bytes=15818899", 15_818_899),
+        ("artifact bytes: 15818899", 15_818_899),
+        ("Final size: 15818899 bytes", 15_818_899),
+        ("Total compressed size int8+zlib: 15818899 bytes", 15_818_899),
+        ("model+code bytes: 15818899", 15_818_899),
+        ("total_mb: 15.818899", 15_818_899),
     ],
 )
 def test_artifact(line: str, size: int | None) -> None:
