@@ -72,8 +72,7 @@ class _Blocks:
                 if always_runs(node, name):
                     yield from self.of_statements(value, function, inside, is_fragile(node, name))
                 else:
-                    test = getattr(node, "test", None) or getattr(node, "iter", None) or getattr(node, "subject", None)
-                    yield from self._block(value, function, inside, test=test)
+                    yield from self._block(value, function, inside, test=_decider(node, name))
                 continue
             for child in value if isinstance(value, list) else [value]:
                 if not isinstance(child, ast.AST):
@@ -99,6 +98,13 @@ class _Blocks:
         place = (body[0].lineno, body[0].col_offset)
         yield Block(place, tuple(body), function, inside, is_body, test)
         yield from self.of_statements(body, function, place)
+
+
+def _decider(node: ast.AST, name: str) -> ast.AST | None:
+    """What decides whether these statements of it run; None where anything may."""
+    if isinstance(node, ast.For | ast.AsyncFor | ast.While) and name == "orelse":  # unless a `break` ended it
+        return ast.Tuple([part.test for part in same_frame(node) if isinstance(part, ast.If)], ast.Load())
+    return getattr(node, "test", None) or getattr(node, "iter", None) or getattr(node, "subject", None)
 
 
 def splits(body: Sequence[ast.stmt], fragile: bool) -> dict[int, ast.AST | None]:
@@ -145,11 +151,11 @@ def lazily_evaluated(node: ast.AST, name: str, child: ast.AST) -> bool:
         return False
     if isinstance(node, ast.IfExp):
         return name in ("body", "orelse")
-    if not any(isinstance(part, ast.Call) for part in ast.walk(child)):
-        return False
     if isinstance(node, ast.BoolOp):
-        return child is not node.values[0]
-    return isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp) and name == "elt"
+        chosen = child is not node.values[0]
+    else:
+        chosen = isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp) and name == "elt"
+    return chosen and any(isinstance(part, ast.Call) for part in ast.walk(child))
 
 
 def truths(tree: ast.Module) -> frozenset[str]:

@@ -39,6 +39,12 @@ def choose(
     return {token: why for token, why in found.items() if token < vocabulary}
 
 
+def drawn_from(vocabulary: int, found: dict[int, Chosen]) -> int:
+    """How many tokens there are that the drawn ones were drawn from, evenly."""
+    chosen = sum(why != "drawn" and token >= _LOWEST for token, why in found.items())
+    return max(0, vocabulary - _LOWEST - chosen)
+
+
 def _seen(base: Tokens, site: Site) -> list[int]:
     """Tokens that followed what stands before the position, those of longer contexts first, frequent ones first."""
     found: dict[int, None] = {path[0]: None for path in site.paths}

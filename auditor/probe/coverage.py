@@ -75,9 +75,10 @@ class _Unit:
             if not names or all(isinstance(node, ast.Raise) for node in block.nodes):
                 continue
             line = block.place[0]
-            if self.facts.program.reached(self.unit, line) is False or self._decided(block):
+            asks = self.doubts.of_the_machine(_decides(block.test))
+            if self._decided(block) or (not asks and self.facts.program.reached(self.unit, line) is False):
                 continue
-            if not block.is_body and not self.doubts.of(_decides(block.test), strict=strict):
+            if not block.is_body and not asks and not self.doubts.of(_decides(block.test), strict=strict):
                 continue
             test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
             yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test)

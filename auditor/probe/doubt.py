@@ -8,6 +8,7 @@ that is held against a number of some size may come out otherwise, since all siz
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,16 @@ _SAME = frozenset({"environ", "path", "sep", "linesep", "devnull", "stdout", "st
 _OF_THE_PROBE = frozenset({"modules", "builtins", "__builtins__", "__file__", "argv", "is_cuda", "is_cpu", "is_meta"})
 _WORLDLY = frozenset({"time", "perf_counter", "monotonic", "platform", "socket", "cuda", "zlib", "hashlib", "random",
                       "inspect", "gc", "resource", "psutil", "_getframe", "stack", "listdir", "exists"})  # fmt: skip
+_AMBIENT = re.compile(
+    r"(HOME|PATH|PWD|SHELL|USER|LOGNAME|HOSTNAME|LANG|LC_\w+|TERM|TMPDIR|TZ|DISPLAY|VIRTUAL_ENV|CONDA\w*|PYTHON\w*"
+    r"|LD_\w+|CUDA\w*|NVIDIA\w*|NCCL\w*|OMP\w*|MKL\w*|TORCH\w*|RUNPOD\w*|SLURM\w*|KUBERNETES\w*|SSH\w*|MASTER_\w+)"
+)
+"""Variables that an environment has although no command gives them."""
+_OF_THE_PROCESS = frozenset({
+    "_getframe", "stack", "extract_stack", "currentframe", "gettrace", "getprofile", "modules", "meta_path", "builtins",
+    "__builtins__", "gethostname", "getuser", "getlogin", "getpid", "getppid", "isatty", "getloadavg", "cpu_count",
+    "active_count", "get_objects", "getcwd", "getrlimit", "__file__", "version_info", "__version__", "platform",
+})  # fmt: skip
 _RANKS = frozenset({"rank", "local_rank", "world_size", "local_world_size"})  # figures are those of the first rank
 _LARGE = 48
 _STEPS = 4
@@ -60,8 +71,7 @@ class Doubts:
                 self._calls.setdefault(_called(node), []).append(node)
 
     def _note(self, target: ast.expr, value: ast.expr) -> None:
-        used = {part.id if isinstance(part, ast.Name) else part.attr for part in ast.walk(value)
-                if isinstance(part, ast.Name | ast.Attribute)}  # fmt: skip
+        used = _words(value) | {part.value for part in ast.walk(value) if isinstance(part, ast.Constant)}
         for name in _names(target):
             self._given.setdefault(name, []).append(value)
             if name in used and any(isinstance(part, ast.BinOp) for part in ast.walk(value)):
@@ -76,6 +86,27 @@ class Doubts:
         if not strict:
             return test is None or self._expression(test, _STEPS, frozenset())
         return test is not None and self._plainly(test, _STEPS, frozenset())
+
+    def of_the_machine(self, test: ast.AST | None) -> bool:
+        """Whether it asks for the process, the machine or variables that every environment has.
+
+        The configuration says nothing of those, so it leaves nothing out by them.
+        """
+        return test is not None and self._machine(test, _STEPS, frozenset())
+
+    def _machine(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
+        for part in ast.walk(node):
+            text = part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""
+            if _AMBIENT.fullmatch(text) and not _words(node).isdisjoint({"environ", "getenv"}):
+                return True
+            name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
+            if name in _OF_THE_PROCESS:
+                return True
+            if name and left and name not in seen:
+                values = [value for value in self._given.get(name, ())[:12] if _is_scalar(value)]
+                if any(self._machine(value, left - 1, seen | {name}) for value in values):
+                    return True
+        return False
 
     def _plainly(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
         for part in ast.walk(node):
@@ -112,7 +143,8 @@ class Doubts:
                 return self._name(str(node.args[1].value), left, seen)
             if name in ("min", "max") and self._measured(node, left, seen):
                 return True
-            return any(self._expression(part, left, seen) for part in (node.func, *node.args))
+            owner = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+            return any(self._expression(part, left, seen) for part in (owner, *node.args))
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             return self._name(node.id, left, seen)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -195,7 +227,7 @@ def _is_scalar(node: ast.expr) -> bool:
     return not isinstance(node, ast.DictComp | ast.SetComp)
 
 
-def _words(node: ast.expr) -> set[str]:
+def _words(node: ast.AST) -> set[str]:
     return {
         n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)
     }

@@ -188,14 +188,20 @@ class Probe:
 
     @property
     def decided(self) -> bool:
-        """Whether the run came to a result: it must have said something of the scores before a flip."""
-        flip = self.find(Kind.FUTURE_FLIP)
-        return self.status == "ran" and flip is not None and flip.holds is not Holds.UNKNOWN
+        """Whether the run came to a result: of the scores before a flip, and whether they are of a distribution."""
+        asked = (self.find(kind) for kind in (Kind.FUTURE_FLIP, Kind.EXCHANGE))
+        told = all(found is not None and found.holds is not Holds.UNKNOWN for found in asked)
+        return self.status == "ran" and (told or self.outcome_is_shown)
+
+    @property
+    def outcome_is_shown(self) -> bool:
+        """Whether a witness of the reported number was seen: what else is not known then decides nothing."""
+        return any(m.witnesses for m in self.measurements if m.reported)
 
     @property
     def outcome(self) -> Outcome:
         """What the measurements alone amount to. A run without a result is not checked, never a pass."""
-        if self.status == "ran" and any(m.witnesses for m in self.measurements if m.reported):
+        if self.status == "ran" and self.outcome_is_shown:
             return Outcome.VIOLATION
         if not self.decided:
             return Outcome.NOT_CHECKED

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from auditor.findings import Location
-from auditor.probe.candidates import choose
+from auditor.probe.candidates import choose, drawn_from
 from auditor.probe.coverage import unseen
 from auditor.probe.job import Exchange
 from auditor.probe.measure import Claim, Ending, Measured, Request, Stream, confined
@@ -33,7 +33,8 @@ _OF_WHAT_RAN = frozenset({Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.EXCHANGE, Kin
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
-_AT_END, _DRAWN_AT_END = 20, 8  # tokens that are tried at the end: each costs what the script does after that score
+_EMPTY = 3  # tokens without bytes that are tried there
+_AT_END, _DRAWN_AT_END = 40, 28  # tokens that are tried at the end: each costs what the script does after that score
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,9 @@ class _Series:
             requests = self._others(survey, sites)
             self.end = self._ending(survey)
             measured = self._measured(requests)
+            if self.end is not None and not isinstance(measured, str) and _untold(measured):
+                self._run("short", self.streams.base[:-1])
+                measured = self._measured(requests)
             if isinstance(measured, str) or _moved(measured):
                 measured = self._controlled(requests)
         except ValueError as error:
@@ -174,7 +178,8 @@ class _Series:
             chosen = self._chosen(site, place)
             exchanges.append(self._exchange(site, place, chosen))
             requests.append(self._request(site, chosen))
-        if only in (None, Kind.EXCHANGE, *_FLIPS):
+        untraced = survey.last is not None and self.streams.last is not None
+        if only in (None, Kind.EXCHANGE, *_FLIPS) and not untraced:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
 
@@ -193,18 +198,18 @@ class _Series:
         other = next((token for token, why in chosen.items() if why in ("seen", "prefix")), None)
         if other is None:
             return Ending(missing="nothing is known to follow what the stream ends with")
-        self._run("short", base[:-1])
         self._run("end", self.streams.with_token(site.position, other))
         (row, after), start = survey.last, site.position - _BEFORE
         stretch = tuple(int(t) for t in base[start:])
+        empty = workspace.empty(int(base[-2]))[:_EMPTY]
         seconds = max(1.0, 0.8 * (self.deadline - time.monotonic()))
         tried = Exchange(
-            site.position, after, row, -1, stretch, site.position - start, tuple(chosen), 1.0, seconds, math.inf
+            site.position, after, row, -1, stretch, site.position - start, (*empty, *chosen), 1.0, seconds, math.inf
         )  # fmt: skip
         self._run("null", base, exchanges=(tried,))
-        before = int(base[-2])
-        sizes = {token: workspace.bytes_after(before, token) for token in chosen}
-        return Ending(chosen, self._texts(chosen), sizes, other)
+        sizes = {token: workspace.bytes_after(int(base[-2]), token) for token in chosen}
+        pool = drawn_from(len(workspace.pieces()), chosen)
+        return Ending(chosen, self._texts(chosen), sizes, other, pool, empty)
 
     def _texts(self, tokens: Iterable[int]) -> dict[int, str]:
         pieces = self.settled.workspace.pieces()
@@ -233,7 +238,9 @@ class _Series:
         )  # fmt: skip
 
     def _request(self, site: Site, chosen: dict[int, Chosen]) -> Request:
-        return Request(site.position, chosen, self._texts(chosen), self.options.exhaustive)
+        by_row = site.position == self.streams.Q and "target" in self.runs
+        pool = 0 if by_row else drawn_from(len(self.settled.workspace.pieces()), chosen)
+        return Request(site.position, chosen, self._texts(chosen), self.options.exhaustive, pool=pool)
 
     def _run(
         self, name: str, stream: Tokens, rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = ()
@@ -286,6 +293,11 @@ def _moved(measured: Measured) -> bool:
     return any(m.noise for m in measured.measurements if m.kind is Kind.DETERMINISM) or any(
         m.changed for m in measured.measurements if m.kind in _FLIPS
     )
+
+
+def _untold(measured: Measured) -> bool:
+    """Whether what other tokens at the end cost could not be told, so that a run without the last one may help."""
+    return any(m.holds is Holds.UNKNOWN and not m.terms for m in measured.measurements if m.kind is Kind.EXCHANGE)
 
 
 def _once(measured: Measured) -> bool:

@@ -25,6 +25,7 @@ class Request:
     pieces: Mapping[int, str] = field(default_factory=dict)
     whole: bool = False  # the whole vocabulary
     missing: str = ""
+    pool: int = 0  # as of `Asked`
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
         if other is not None:
             known[int(stream.target[request.position])] = other.score
     missing = "" if tried or runs.future else _why(runs, "future")
-    return Asked(request.position, chosen, tuple(tried.values()), pieces, known, request.whole, missing)
+    ordered = tuple(tried[token] for token in chosen if token in tried)  # as they were drawn
+    return Asked(request.position, chosen, ordered, pieces, known, request.whole, missing, request.pool)
 
 
 def _other_figure(found: Measurement, claimed: str, printed: str) -> Measurement:

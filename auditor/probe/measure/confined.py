@@ -193,7 +193,13 @@ def _sent(end: Ending | None) -> dict[str, Any] | None:
 def _received(end: dict[str, Any] | None) -> Ending | None:
     if end is None:
         return None
-    return Ending(**{**end, **{n: {int(t): v for t, v in end[n]} for n in ("chosen", "pieces", "sizes")}})
+    return Ending(
+        **{
+            **end,
+            "empty": tuple(end["empty"]),
+            **{n: {int(t): v for t, v in end[n]} for n in ("chosen", "pieces", "sizes")},
+        }
+    )
 
 
 # --- values from the child -----------------------------------------------------------------------------------------

@@ -3,6 +3,10 @@
 A figure in bits per byte, times the bytes, is what the whole stream cost. What it cost without its last token taken
 from that is the last token's score, whatever was done with tokens, bytes and counts in between. So other tokens are put
 at the end, and exp(-score) is what each would have been given.
+
+What it cost without its last token is asked twice, if need be. Tokens that have no bytes are put at the end as well:
+where the model gives two of them different losses and the figure is the same, they cost nothing, and the rest is the
+stream without its last token. Otherwise it is run without it, which says nothing where a loader then drops more.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from auditor.runs.evaluations import parse_evaluation, stem
 from auditor.runs.text import clean
 
 _AGREES = 1e-3  # nats
+_TELLS = 0.01  # nats: what the model gives two tokens that cost the same whatever it gives them
+_CHANCE = 1e-3  # of a bound that is too high: this is one position alone
 _SCALED = 0.1  # nats: bytes of one token more or less
 
 
@@ -32,6 +38,8 @@ class Ending:
     pieces: dict[int, str] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     other: int = -1  # the token of the run that has another one at its end
+    pool: int = 0  # tokens that the drawn ones were drawn from
+    empty: tuple[int, ...] = ()  # tokens without bytes that were tried beside the chosen ones
     missing: str = ""
 
 
@@ -69,58 +77,76 @@ _FACTOR = 0.1  # a few bytes that are counted otherwise are no other score
 
 
 def ending(base: Read, runs: dict[str, Recording | None], asked: Ending) -> Measurement:
-    """`runs`: "short", "end" (another token at the end) and "null", whose forks tried the others."""
+    """`runs`: "end" (another token at the end), "null", whose forks tried the others, and "short", where it was run."""
     kind = Kind.EXCHANGE
     if asked.missing:
         return Measurement(kind, Holds.UNKNOWN, asked.missing)
     short, end, null = (runs.get(name) for name in ("short", "end", "null"))
-    if short is None or end is None or null is None or base.bytes_ is None or base.figure is None:
+    if end is None or null is None or base.bytes_ is None or base.figure is None:
         return Measurement(kind, Holds.UNKNOWN, "a run that the last token's score is told by did not end")
-    label, there, sizes = base.figure.label, int(base.stream[-1]), asked.sizes
-    whole = float(base.bytes_[1:].sum())
-    before = whole - sizes[there]
-    without, known = _nats(short, label, before), _nats(end, label, before + sizes[asked.other])
-    if without is None or known is None:
-        return Measurement(
-            kind, Holds.UNKNOWN, "the digits of a figure that the last token's score is told by are lost"
-        )
-    printed, models = dict[int, float](), dict[int, float]()
-    for told in null.told:
-        parsed = parse_evaluation(0, clean(told.line))
-        if parsed is None or parsed.val_bpb is None or stem(parsed.label) != stem(label):
-            continue
-        if told.token not in sizes or told.target != told.token:
-            continue
-        bpb = _of_text(told.exact, parsed.val_bpb)
-        if bpb is not None:
-            models[told.token] = told.loss
-            printed[told.token] = bpb
-    scores = _believed(printed, asked, before, without, known)
+    printed, models = _told(null, base.figure.label, {*asked.sizes, *asked.empty})
+    before = float(base.bytes_[1:].sum()) - asked.sizes[int(base.stream[-1])]
+    known = _nats(end, base.figure.label, before + asked.sizes[asked.other])
+    without = None if short is None else _nats(short, base.figure.label, before)
+    if known is None or not printed:
+        reason = "the digits of a figure that the last token's score is told by are lost"
+        return Measurement(kind, Holds.UNKNOWN, reason)
+    scores, reason = _believed(printed, models, asked, before, without, known)
     if scores is None:
-        reason = "a token exchanged at the end scores otherwise than in a run of its own"
         return Measurement(kind, Holds.UNKNOWN, reason, len(printed), reported=base.reported)
-    if min(scores.values()) < -_AGREES:
-        reason = "the figure of the stream without its last token is of other positions as well"
-        return Measurement(kind, Holds.UNKNOWN, reason, len(scores), reported=base.reported)
     if _is_scaled(scores, models):
         reason = "the figure is the model's own scores over another count of bytes"
         return Measurement(kind, Holds.UNKNOWN, reason, len(scores), reported=base.reported)
     return _added_up(base, asked, scores, models)
 
 
-def _believed(
-    printed: dict[int, float], asked: Ending, before: float, without: float, known: float
-) -> dict[int, float] | None:  # fmt: skip
-    """Scores (nats) by token: over the bytes as they are with it, or as they were counted before the fork.
+def _told(null: Recording, label: str, tokens: set[int]) -> tuple[dict[int, float], dict[int, float]]:
+    """The figure (bits per byte) and the model's own loss (nats) by token."""
+    printed, models = dict[int, float](), dict[int, float]()
+    for told in null.told:
+        parsed = parse_evaluation(0, clean(told.line))
+        if parsed is None or parsed.val_bpb is None or stem(parsed.label) != stem(label):
+            continue
+        if told.token not in tokens or told.target != told.token:
+            continue
+        bpb = _of_text(told.exact, parsed.val_bpb)
+        if bpb is not None:
+            models[told.token] = told.loss
+            printed[told.token] = bpb
+    return printed, models
 
-    A token has to cost what it does in a run of its own; None where it does not.
+
+def _believed(
+    printed: dict[int, float], models: dict[int, float], asked: Ending, before: float, short: float | None, known: float
+) -> tuple[dict[int, float] | None, str]:  # fmt: skip
+    """Scores (nats) by token, over the bytes as they are with it, or as they were counted before the fork.
+
+    A token has to cost what it does in a run of its own, and none less than nothing; otherwise None and the reason.
     """
-    there = before + asked.sizes[next(token for token, why in asked.chosen.items() if why == "there")]
-    for sizes in ({token: before + asked.sizes[token] for token in printed}, dict.fromkeys(printed, there)):
-        scores = {token: bpb * math.log(2.0) * sizes[token] - without for token, bpb in printed.items()}
-        if asked.other in scores and abs(scores[asked.other] - (known - without)) <= _AGREES:
-            return scores
-    return None
+    reason = "a token exchanged at the end scores otherwise than in a run of its own"
+    there = asked.sizes[next(token for token, why in asked.chosen.items() if why == "there")]
+    for counted in (None, there):
+        sizes = {token: asked.sizes.get(token, 0) if counted is None else counted for token in printed}
+        whole = {token: bpb * math.log(2.0) * (before + sizes[token]) for token, bpb in printed.items()}
+        for without in (_without(whole, models, asked), short):
+            scores = {token: whole[token] - (without or 0.0) for token in printed if token in asked.chosen}
+            if without is None or asked.other not in scores:
+                continue
+            if abs(scores[asked.other] - (known - without)) > _AGREES:
+                continue
+            if min(scores.values()) >= -_AGREES:
+                return scores, ""
+            reason = "the figure of the stream without its last token is of other positions as well"
+    return None, reason
+
+
+def _without(whole: dict[int, float], models: dict[int, float], asked: Ending) -> float | None:
+    """What the stream costs with a token that costs nothing at its end (nats); None where there is no such token."""
+    empty = [token for token in asked.empty if token in whole]
+    costs, losses = [whole[token] for token in empty], [models[token] for token in empty]
+    if len(empty) < 2 or max(losses) - min(losses) < _TELLS or max(costs) - min(costs) > _AGREES:
+        return None
+    return costs[0]
 
 
 def _is_scaled(scores: dict[int, float], models: dict[int, float]) -> bool:
@@ -134,7 +160,7 @@ def _is_scaled(scores: dict[int, float], models: dict[int, float]) -> bool:
 def _added_up(base: Read, asked: Ending, scores: dict[int, float], models: dict[int, float]) -> Measurement:
     position = len(base.stream) - 1
     tried = tuple(Tried(token, token, models[token], max(score, -20.0)) for token, score in scores.items())
-    found = summed(base, Asked(position, dict(asked.chosen), tried, dict(asked.pieces), {}))
+    found = summed(base, Asked(position, dict(asked.chosen), tried, dict(asked.pieces), {}, pool=asked.pool), _CHANCE)
     holds = Holds.UNKNOWN if found.holds is Holds.YES else found.holds  # of one position alone
     return replace(
         found, holds=holds, reason=f"{found.reason}; the last one of the stream, as the printed figure has it"

@@ -2,8 +2,9 @@
 
 Condition 2 of issue 1017. p(v) = exp(-score when v stands there); everything before the position is the same, so a
 lawful scheme has one distribution there, and every v is looked up in it. Few tokens are tried, so the sum is bounded
-from below: by what was tried alone; and, where the model's own row is known and tokens drawn by it keep their share of
-it, by that share of what was not tried. `CHANCE` is how likely that is where the rest makes up for the excess.
+from below: by what was tried alone; where the model's own row is known and tokens drawn by it keep their share of it,
+by that share of what was not tried; and by what tokens that chance drew say of those that it did not. `CHANCE` is how
+likely such a bound is too high.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Asked:
     known: dict[int, float]  # scores of whole runs with these tokens (nats)
     whole: bool = False  # the whole vocabulary
     missing: str = ""
+    pool: int = 0  # tokens that the drawn ones were drawn from evenly; 0: by what the model gives each
 
 
 def place_of(base: Read, position: int) -> Place | None:
@@ -141,7 +143,7 @@ def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
     return next(f for f in sums if f.holds is Holds.UNKNOWN)
 
 
-def summed(base: Read, asked: Asked) -> Measurement:
+def summed(base: Read, asked: Asked, chance: float = CHANCE) -> Measurement:
     """Of one position: what was tried, and what is known of the rest by it."""
     kind = Kind.EXCHANGE
     if asked.missing or not asked.tried:
@@ -166,6 +168,18 @@ def summed(base: Read, asked: Asked) -> Measurement:
         reason = f"the whole vocabulary at {place} would have had {tried:.4f} of probability together"
         holds = Holds.YES if abs(tried - 1.0) <= OVER else Holds.NO
         return replace(found, holds=holds, reason=reason)
+    chosen, draws = _draws(asked, terms)
+    least = at_least(chosen, draws, chance)
+    if least > 1.0 + OVER:
+        reason = (
+            f"the {len(terms)} tokens tried at {place} would have had {tried:.4g} of probability together, and by the"
+            f" {len(draws)} of them that chance drew all have at least {least:.4g} (but for a chance of {chance:.1g}):"
+            " no distribution"
+        )
+        witness = _witness(base, asked.position, 1.0, least)
+        return replace(
+            found, holds=Holds.NO, reason=reason, witnesses=(witness,), total=least, effect=least - 1.0
+        )  # fmt: skip
     drawn = [t for t in terms if t.chosen in ("drawn", "likely") and t.model]
     rest = max(0.0, 1.0 - own)
     if len(drawn) < 4 or any(t.model is None for t in terms):
@@ -180,13 +194,71 @@ def summed(base: Read, asked: Asked) -> Measurement:
     over = total - 1.0
     found = replace(found, total=total, effect=max(0.0, over))
     if over <= OVER:
-        return replace(found, reason=reason)
+        about, off = _about(chosen, draws)
+        if about <= 1.0 + OVER + 2 * off:
+            return replace(found, reason=reason)
+        reason += f"; by the {len(draws)} that chance drew it is about {about:.3g}, but they are too few to know"
+        return replace(found, holds=Holds.UNKNOWN, reason=reason)
     missed = (1.0 - min(1.0, over / (share * rest))) ** len(drawn)
     if missed > CHANCE:
         reason += f": {total:.4g}, but {len(drawn)} tokens drawn are too few to know that of the others"
         return replace(found, holds=Holds.UNKNOWN, reason=reason)
     witness = _witness(base, asked.position, own + rest, total)
     return replace(found, holds=Holds.NO, reason=f"{reason}: {total:.4g}, no distribution", witnesses=(witness,))
+
+
+def at_least(told: float, draws: Sequence[tuple[float, float]], chance: float = CHANCE) -> float:
+    """A sum of probabilities over everything that it is at least, but for this chance.
+
+    `told`: of tokens that were chosen; `draws`: of tokens drawn one after the other from the rest, each its probability
+    and its share of the draw. Were the sum s, the bet on the next token to have more than its part of what is left of
+    s would be a fair one: that the winnings ever come to 1 / chance has that chance (Ville's inequality; the bets of
+    Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", 2024, for what has no bound).
+    """
+    low, high = told + math.fsum(p for p, _ in draws), told + 64.0
+    if not draws or _winnings(low - told, draws) < 1.0 / chance:
+        return low
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _winnings(middle - told, draws) >= 1.0 / chance else (low, middle)
+    return low
+
+
+_STAKES = (0.3, 0.5, 0.7, 0.9, 0.97)  # of what one has; the mean over all is one bet as well
+
+
+def _winnings(rest: float, draws: Sequence[tuple[float, float]]) -> float:
+    """Of one who has 1 and bets that the tokens which were not chosen have more than `rest` together."""
+    held, undrawn = [1.0] * len(_STAKES), 1.0
+    most = 1.0
+    for probability, share in draws:
+        if rest <= 0 or undrawn <= 0:
+            return math.inf
+        gain = probability * undrawn / share / rest - 1.0
+        held = [has * (1.0 + stake * gain) for has, stake in zip(held, _STAKES, strict=True)]
+        most = max(most, math.fsum(held) / len(held))
+        rest, undrawn = rest - probability, undrawn - share
+    return most
+
+
+def _about(told: float, draws: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """What everything has together by the tokens drawn, and its standard error."""
+    if len(draws) < 2:
+        return told, 0.0
+    each = np.array([probability / share for probability, share in draws])
+    return told + float(each.mean()), float(each.std(ddof=1)) / math.sqrt(len(draws))
+
+
+def _draws(asked: Asked, terms: Sequence[Term]) -> tuple[float, list[tuple[float, float]]]:
+    """What chosen tokens have together, and the drawn ones in their order with the share of each in the draw."""
+    drawn = [t for t in terms if t.chosen == "drawn"]
+    chosen = math.fsum(t.probability for t in terms if t.chosen != "drawn")
+    if asked.pool:
+        return chosen, [(t.probability, 1.0 / asked.pool) for t in drawn]
+    rest = 1.0 - math.fsum(t.model or 0.0 for t in terms if t.chosen != "drawn")
+    if rest <= 0 or any(not t.model for t in terms):
+        return chosen, []
+    return chosen, [(t.probability, (t.model or 0.0) / rest) for t in drawn]
 
 
 def _not_believed(asked: Sequence[Asked]) -> str:

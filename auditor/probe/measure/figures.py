@@ -23,6 +23,7 @@ _ADDED = 1e-6  # of a number: what may have been added to the scores that were s
 _SCALED = 1.1  # |ln| of the factor that scores may have been multiplied by
 _CANDIDATES = 400  # numbers that left torch before a figure, the last ones
 _UNFILTERED = 80  # of those that are not known by their value: each is followed to its rows
+_FOLLOWED = 200_000  # nodes, in all of them together
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Graph:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
+        self.followed = 0  # nodes, in all numbers that were followed to their rows
         self._leaf = {int(n): i for i, n in enumerate(recording.leaves["node"])}
         self._sum = {int(n): i for i, n in enumerate(recording.sums["node"])}
 
@@ -169,7 +171,10 @@ class Graph:
             is_scaled &= np.abs(np.log(np.abs(weights) + 1e-300)) < _SCALED
             wanted = wanted[is_mean if is_mean.any() else is_scaled]
         found: dict[int, Scores] = {}
+        before = self.followed
         for i in wanted[::-1][: _CANDIDATES if figure.loss is not None else _UNFILTERED]:
+            if self.followed - before > _FOLLOWED:
+                break
             node = int(exits["node"][i])
             scores = self.number(int(i)) if node not in found else None
             if scores is None or not _adds_up(scores, float(exits["value"][i])):
@@ -193,6 +198,7 @@ class Graph:
         sums = self.recording.sums
         while heap:
             current = -heapq.heappop(heap)
+            self.followed += 1
             share = factors.pop(current)
             if share == 0.0:
                 continue  # added and taken away again

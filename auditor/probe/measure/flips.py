@@ -83,13 +83,21 @@ def repeated(found: Measurement, others: tuple[Measurement | None, ...]) -> Meas
 
 
 def trained(base: Read, found: Measurement, first: int, alone: int) -> Measurement:
-    """A future flip from `first` on that holds, where the weights were moved by positions before they were scored.
+    """A future flip from `first` on that holds, where a gradient was taken of positions before they were scored.
 
-    What was masked out of a batch moves nothing, so this is no witness. But neither the tokens from `first` on nor the
-    one at `alone` (the target flip's) are among those positions, so no flip speaks of them: the hold is none.
+    What was masked out of a batch moves nothing, so this is no witness. But where neither the tokens from `first` on
+    nor the one at `alone` (the target flip's) are among those positions, no flip speaks of them: the hold is none. And
+    where they are, and count in the loss, a gradient that changes no score was multiplied by nothing, or what it moved
+    was put aside: that may be otherwise at full size.
     """
+    if found.holds is not Holds.YES:
+        return found
+    early = base.trained_first(summed=True)
+    if len(early) >= _FEW_TRAINED and ((early >= first).any() or (early == alone).any()):
+        reason = f"gradients were taken of {len(early):,} positions before they were scored, and moved no score"
+        return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} here; {found.reason}")
     early = base.trained_first()
-    if found.holds is not Holds.YES or len(early) < _FEW_TRAINED or (early >= first).any() or (early == alone).any():
+    if len(early) < _FEW_TRAINED or (early >= first).any() or (early == alone).any():
         return found
     reason = f"{len(early):,} positions were in batches that moved the weights before they were scored, none of them"
     return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} flipped; {found.reason}")

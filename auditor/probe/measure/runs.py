@@ -170,10 +170,17 @@ class Read:
             return None, ""
         return Location(chosen[0], chosen[1]), chosen[2]
 
-    def trained_first(self) -> Ints:
+    @cached_property
+    def in_sums(self) -> NDArray[np.bool_]:
+        """Rows that some sum took with a weight: what is masked out of a loss is in none."""
+        found = np.zeros(len(self.recording.target), dtype=bool)
+        found[self.recording.entry_row[self.recording.entry_weight != 0.0]] = True
+        return found
+
+    def trained_first(self, *, summed: bool = False) -> Ints:
         """Positions of batches that the weights had been moved by before these were scored for the number.
 
-        Of batches that are mostly of the stream, as for `trained_after`.
+        Of batches that are mostly of the stream, as for `trained_after`. `summed`: those alone whose loss is in a sum.
         """
         scores = self.scores
         none: Ints = np.zeros(0, dtype=np.int64)
@@ -183,7 +190,8 @@ class Read:
         counts = self.recording.batches["count"]
         batch = np.repeat(np.arange(len(counts)), counts)
         placed = np.bincount(batch, weights=self.position >= 0, minlength=len(counts))
-        rows = np.flatnonzero(self.grad & self.sure & (self.position >= 0) & (placed >= _MOSTLY * counts)[batch])
+        wanted = self.grad & self.sure & (self.position >= 0) & (placed >= _MOSTLY * counts)[batch]
+        rows = np.flatnonzero(wanted & self.in_sums if summed else wanted)
         after = np.searchsorted(moved, self.sequence[rows])
         rows, after = rows[after < len(moved)], after[after < len(moved)]
         if not len(rows):

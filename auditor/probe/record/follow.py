@@ -61,9 +61,15 @@ class Follower:
         for value in args:
             if id(value) in of or id(value) in numbers:
                 return True
-            if type(value) in (list, tuple) and any(id(v) in of for v in value):
-                return True
-        return kwargs is not None and any(id(v) in of for v in kwargs.values())
+            if type(value) in (list, tuple):
+                for part in value:
+                    if id(part) in of:
+                        return True
+        if kwargs:
+            for value in kwargs.values():
+                if id(value) in of:
+                    return True
+        return False
 
     def follow(self, func: Any, name: str, args: Any, kwargs: dict[str, Any] | None, out: Any, before: Any) -> None:
         """`before`: value of the first operand before an operation in place, where it had no mirror."""

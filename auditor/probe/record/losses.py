@@ -43,23 +43,31 @@ class Losses:
         if reduction != "none":
             with torch.no_grad():
                 rows = func(**{**given, "reduction": "none", "size_average": None, "reduce": None})
+        # With smoothing or weights of classes a loss is not what the row gives its target: that is written down beside.
+        changed = bool(given.get("label_smoothing")) or given.get("weight") is not None
+        summed = rows
+        if changed:
+            with torch.no_grad():
+                rows = func(logits, target, ignore_index=given.get("ignore_index", -100), reduction="none")
         flat = logits.detach().movedim(classes, -1).reshape(-1, logits.shape[classes])
         digests = self._digests(flat) if not out.requires_grad or reduction == "none" else None
         is_log = func.__name__ == "nll_loss"
         norms = self._norms(flat, log=True) if is_log else np.zeros(len(flat), dtype=np.float32)
-        ids = self._write(target, rows, digests, norms, bool(out.requires_grad), NLL if is_log else CROSS_ENTROPY)
+        grad = bool(out.requires_grad)
+        ids = self._write(target, rows, digests, norms, grad, NLL if is_log else CROSS_ENTROPY)
         if ids is None:
             return
         self._wanted(ids, flat, log=True)
         if reduction == "none":
-            self.mirrors.put(out, Mirror(ids.reshape(out.shape)))
+            self.mirrors.put(out, Mirror(ids.reshape(out.shape), 1.0, own=changed))
             return
         counted = target.reshape(-1) != given.get("ignore_index", -100)
         flat_ids = ids.reshape(-1)[counted]
         if flat_ids.numel() == 0 or given.get("weight") is not None:
             return
         share = 1.0 / flat_ids.numel() if reduction == "mean" else 1.0
-        node = self.mirrors.tape.leaf(flat_ids.numpy(), share, None, self.site())
+        values = summed.detach().reshape(-1)[counted].double().numpy() if changed else None
+        node = self.mirrors.tape.leaf(flat_ids.numpy(), share, values, self.site())
         if node >= 0:
             self.mirrors.put(out, Scalar(node))
 

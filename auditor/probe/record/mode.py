@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, MethodWrapperType
 from typing import Any
 
 import torch
@@ -35,6 +35,8 @@ class Recording(TorchFunctionMode):
         self.paused = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if type(func) is _GETTER and len(args) == 1 and id(args[0]) not in self.mirrors.of:
+            return func(*args)  # `tensor.shape`, by far the most frequent
         func = genuine(func)
         if self.paused or self.tape.truncated:
             return func(*args, **(kwargs or {}))
@@ -141,6 +143,7 @@ def _at(weight: float | Tensor, i: int) -> float | Tensor:
     return weight[i] if isinstance(weight, Tensor) and weight.dim() else weight
 
 
+_GETTER = MethodWrapperType  # of the properties of tensors
 _FROM_NUMBERS = frozenset(["tensor", "as_tensor", "scalar_tensor"])
 _STARTS = (
     frozenset(["cross_entropy", "nll_loss", "gather", "take_along_dim", "__getitem__"]) | _BACKWARD | _FROM_NUMBERS

@@ -83,6 +83,13 @@ class Workspace:
             return int(token >= _BYTE_OFFSET)
         return int(tokenizer(self.layout.vocabulary).count(np.array([before, token], dtype=np.int32))[1])
 
+    def empty(self, before: int) -> tuple[int, ...]:
+        """Tokens that write nothing behind that one; those that no document begins with first."""
+        found = [
+            token for token, piece in enumerate(self.pieces()) if not piece and not self.bytes_after(before, token)
+        ]
+        return tuple(sorted(found, key=lambda token: token == BOS))
+
     def write(self, folder: Path, stream: Tokens) -> None:
         """Data, tokenizers and other files for one run on `stream`."""
         documents_, _ = _encoded(self.layout.vocabulary)
