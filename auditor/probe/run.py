@@ -24,12 +24,14 @@ from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
 from auditor.probe.settle import Settled, layer_of, settle
 from auditor.program.evasion import evasions
 from auditor.rule import Facts
+from auditor.runs.model import Run as LoggedRun
 
 Progress = Callable[[str], None]
 _FLIPS = (Kind.FUTURE_FLIP, Kind.TARGET_FLIP)
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OF_WHAT_RAN = frozenset({Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.EXCHANGE, Kind.SCORE_COUNT, Kind.REPORTED_NUMBER})
+_CLAIMED = 0.01  # of a figure: by as much seeds of one submission may differ from what it claims, their mean
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
@@ -309,8 +311,19 @@ def _claimed(facts: Facts) -> Claim:
     """The headline's figure; under what-if values it is the last one, the figure that they lead to."""
     if any(setting.source == "set" for setting in facts.configuration.settings.values()):
         return Claim()
-    label = next((run.score.label for run in facts.headline if run.score is not None), "")
+    label = next((_headline(run, facts) for run in facts.headline if run.score is not None), "")
     return Claim(label, assumed=not label)
+
+
+def _headline(run: LoggedRun, facts: Facts) -> str:
+    """The label of a log's result; of another of its figures, where that is what is claimed and the result is not."""
+    claim, score = facts.claims.val_bpb, run.score
+    assert score is not None
+    if claim is None or not claim.value or score.val_bpb is None or abs(score.val_bpb / claim.value - 1) < _CLAIMED:
+        return score.label
+    others = [e for e in run.evaluations if e.step is None and e.label and e.val_bpb is not None]
+    near = min(others, key=lambda e: abs((e.val_bpb or 0.0) - claim.value), default=score)
+    return near.label if abs((near.val_bpb or 0.0) / claim.value - 1) < _CLAIMED else score.label
 
 
 def _placed(facts: Facts, measurement: Measurement) -> Measurement:
