@@ -36,7 +36,7 @@ _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
 _EMPTY = 3  # tokens without bytes that are tried there
-_AT_END, _DRAWN_AT_END = 40, 28  # tokens that are tried at the end: each costs what the script does after that score
+_AT_END, _DRAWN_AT_END = 32, 20  # tokens that are tried at the end: each costs what the script does after that score
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,9 @@ class _Series:
         rng = np.random.default_rng([self.options.seed or 0, site.position, 2])
         chosen = choose(base, site, workspace.pieces(), None, _DRAWN_AT_END, rng)
         drawn = [token for token, why in chosen.items() if why == "drawn"]
-        kept = [token for token, why in chosen.items() if why != "drawn"][: _AT_END - _DRAWN_AT_END]
+        order = ("there", "prefix", "seen")
+        kept = sorted((t for t, why in chosen.items() if why in order), key=lambda t: order.index(chosen[t]))
+        kept = kept[: _AT_END - _DRAWN_AT_END]
         chosen = {token: chosen[token] for token in (*kept, *drawn)}
         other = next((token for token, why in chosen.items() if why in ("seen", "prefix")), None)
         if other is None:

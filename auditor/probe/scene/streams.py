@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +19,8 @@ _SITES = ((0.38, 0.46), (0.5, 0.62))  # where tokens are exchanged, all before; 
 PHRASE, PATH = 12, 5
 """Tokens before a site that have come earlier, and that came after them then."""
 _TURNS = (0, 1, 0, 1, 0, 2, 0, 0)  # which path follows the phrase, from its first time on; 0 is the site's own
+_CONTEXT, _TIMES = 5, 14  # tokens before the last one, how often the stream holds them
+_LONG = 9  # bytes of the last token: more tokens than it takes begin so
 _GAP = 320  # tokens between the last of them and the site: what is counted in chunks has been counted
 
 
@@ -61,8 +64,8 @@ class Streams:
 Drawn = tuple[Tokens, tuple[Site, ...], int, int, Site | None]
 
 
-def draw(base: Tokens, vocabulary: int, rng: np.random.Generator) -> Drawn:
-    """The stream with phrases that come again, its sites, P and Q, and the site at its end."""
+def draw(base: Tokens, rng: np.random.Generator, sizes: Sequence[int] = ()) -> Drawn:
+    """The stream with phrases that come again, its sites, P and Q, and the site at its end. `sizes`: bytes by token."""
     count = len(base)
     p = _late_in_a_document(base, int(count * _FUTURE[0]), int(count * _FUTURE[1]), rng)
     planted, sites, taken = base.copy(), [], [(p - 1, p + 1)]
@@ -70,7 +73,7 @@ def draw(base: Tokens, vocabulary: int, rng: np.random.Generator) -> Drawn:
         site = _planted(planted, int(count * low), int(count * high), taken, rng)
         if site is not None:
             sites.append(site)
-    last = _at_the_end(planted, sites)
+    last = _at_the_end(planted, sizes, taken, rng) if sites else None
     if sites:
         return planted, tuple(sites), p, sites[0].position, last
     q = _late_in_a_document(base, int(count * 0.3), int(count * 0.5), rng)
@@ -79,16 +82,35 @@ def draw(base: Tokens, vocabulary: int, rng: np.random.Generator) -> Drawn:
     return planted, (), p, q, last
 
 
-def _at_the_end(base: Tokens, sites: list[Site]) -> Site | None:
-    """Lets the stream end with the phrase of the last site, and the first token that follows it there.
+def _at_the_end(
+    base: Tokens, sizes: Sequence[int], taken: list[tuple[int, int]], rng: np.random.Generator
+) -> Site | None:  # fmt: skip
+    """Lets the stream end with a token that has followed its context many times, and no other has.
 
-    A document that would begin there does not: what is scored at the end is to have a context.
+    So what counts bytes is sure of it there, and of every token that begins as it does: it is one of many bytes. A
+    document that would begin there does not.
     """
-    if not sites:
+    length, ends = _CONTEXT + 2, len(base) - 1
+    taken.append((ends - _CONTEXT, len(base)))
+    free = [i for i in range(_CONTEXT + 6, ends - _CONTEXT - 2) if _free(base, i - _CONTEXT, length, [])]
+    if not free:
         return None
-    position, ends = sites[-1].position, len(base) - 1
-    base[ends - PHRASE :] = base[position - PHRASE : position + 1]
-    return Site(ends, sites[-1].paths)
+    often = [min(_LONG, sizes[base[i]]) if sizes else 0 for i in free]
+    best = [i for i, size in zip(free, often, strict=True) if size == max(often)]
+    own = best[int(rng.integers(len(best)))]
+    text = base[own - _CONTEXT : own + 2].copy()
+    count = 0
+    for start in rng.permutation(np.arange(8, ends - length)).tolist():
+        if count == _TIMES:
+            break
+        if _free(base, start, length, taken):
+            base[start : start + length] = text
+            taken.append((start, start + length))
+            count += 1
+    if count < _TIMES // 2:
+        return None
+    base[ends - _CONTEXT :] = text[:-1]
+    return Site(ends, (tuple(int(t) for t in text[_CONTEXT:]),))
 
 
 def flip(

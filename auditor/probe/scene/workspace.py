@@ -58,8 +58,9 @@ def streams_for(layout: Layout, seed: int = 0) -> Streams:
     _, val = _encoded(layout.vocabulary)
     base = join([val[i] for i in rng.permutation(len(val))], layout.validation_tokens)
     base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
-    base, sites, p, q, last = draw(base, layout.vocabulary, rng)
     small = layout.vocabulary < SMALLEST
+    sizes = () if small else [len(piece) for piece in tokenizer(layout.vocabulary).pieces]
+    base, sites, p, q, last = draw(base, rng, sizes)
     counts = (base >= _BYTE_OFFSET).astype(np.int32) if small else tokenizer(layout.vocabulary).count(base)
     return flip(base, layout.vocabulary, (p, q), rng, counts, sites, last)
 

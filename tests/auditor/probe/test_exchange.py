@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gc
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ pytest.importorskip("torch", reason="the recorder runs beside torch")
 
 from auditor.probe.job import Account, Exchange
 from auditor.probe.measure import confined as confined_measuring
-from auditor.probe.measure.exchange import Asked, Tried, exchange
+from auditor.probe.measure.exchange import Asked, Tried, at_least, exchange
 from auditor.probe.model import Holds, Kind, Measurement
 from auditor.probe.record import exchange as forks
 from auditor.probe.run import Options, _Series
@@ -28,11 +30,20 @@ LAWFUL = [name for name, (lawful, _) in samples.MIXTURES.items() if lawful]
 UNLAWFUL = [name for name, (lawful, _) in samples.MIXTURES.items() if not lawful]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _frozen() -> Iterator[None]:
+    """What is there before a run is no part of it, as in the sandbox: forks look for the stream in the rest alone."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @functools.cache
 def streams(seed: int = 3) -> Streams:
     rng = np.random.default_rng(seed)
     base = rng.integers(4, samples.VOCABULARY, samples.LENGTH).astype(np.int32)
-    base, sites, p, q, last = draw(base, samples.VOCABULARY, rng)
+    base, sites, p, q, last = draw(base, rng)
     assert len(sites) == 2
     assert last is not None
     return flip(base, samples.VOCABULARY, (p, q), rng, samples.true_bytes(base), sites, last)
@@ -63,7 +74,8 @@ def series(name: str, exhaustive: bool = False) -> tuple[_Series, Here]:
     here = Here(name)
     pieces = tuple(bytes([token]) for token in range(samples.VOCABULARY))
     workspace = SimpleNamespace(
-        streams=streams(), pieces=lambda: pieces, bytes_after=lambda before, token: token % 7 + 1
+        streams=streams(), pieces=lambda: pieces, bytes_after=lambda before, token: token % 7 + 1,
+        empty=lambda before: (0, 2, 3),
     )  # fmt: skip
     run = here.run(None, workspace, streams().base, 600)
     made = SimpleNamespace(layout=SimpleNamespace(vocabulary=samples.VOCABULARY), chosen=frozenset())
@@ -71,6 +83,7 @@ def series(name: str, exhaustive: bool = False) -> tuple[_Series, Here]:
     facts: Any = SimpleNamespace(
         configuration=SimpleNamespace(settings={}), sources=SimpleNamespace(units=(), entry=None, modules={}),
         headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture"))],
+        claims=SimpleNamespace(val_bpb=None),
     )  # fmt: skip
     return _Series(here, facts, settled, options, 1e12, None), here  # type: ignore[arg-type]
 
@@ -213,6 +226,40 @@ def test_a_mixture_that_no_score_can_be_traced_through_is_exchanged_at_the_end(n
         assert (found.holds, found.reported) == (Holds.NO, True), found.reason
         assert [w.position for w in found.witnesses] == [samples.LENGTH - 1]
         assert "as the printed figure has it" in found.reason
+
+
+@pytest.mark.parametrize(("name", "lawful"), [("a floor", False), ("smoothed", True)])
+def test_the_end_is_told_where_a_loader_cuts_the_stream_to_whole_windows(name: str, lawful: bool) -> None:
+    found, here = series(f"untraced, whole windows, {name}")
+    measurement = found.probed().find(Kind.EXCHANGE)
+    assert measurement is not None
+    assert "short" not in found.runs  # tokens without bytes told it
+    assert "future" not in found.runs  # no flip says anything of what is not traced
+    assert sum(len(e.tokens) for e in here.exchanges) > 24
+    if lawful:
+        assert (measurement.holds, measurement.witnesses) == (Holds.UNKNOWN, ())
+        assert measurement.total is not None
+        assert measurement.total < 1.001
+    else:
+        assert measurement.holds is Holds.NO, measurement.reason
+        assert "by the 20 of them that chance drew" in measurement.reason
+
+
+def test_what_chance_drew_bounds_a_sum_from_below() -> None:
+    """Of 1,000 tokens evenly drawn: as much each as a distribution gives them says nothing, twice as much does."""
+    rng = np.random.default_rng(0)
+    false, seen = 0, 0
+    for _ in range(100):
+        fair = rng.dirichlet(np.full(1000, 0.3))
+        false += at_least(0.0, [(float(p), 1e-3) for p in rng.permutation(fair)[:28]]) > 1.001
+        doubled = 2.0 * rng.dirichlet(np.full(1000, 20.0))
+        bound = at_least(0.0, [(float(p), 1e-3) for p in rng.permutation(doubled)[:28]])
+        seen += bound > 1.001
+        false += bound > 2.0
+    assert false <= 4  # of 200, for a chance of 1 %
+    assert seen > 95
+    assert at_least(0.7, [(0.2, 0.25), (0.2, 0.25)]) == pytest.approx(1.1)  # what was tried alone
+    assert at_least(0.5, []) == 0.5
 
 
 def test_another_count_of_bytes_is_no_mixture() -> None:

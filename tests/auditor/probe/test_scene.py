@@ -103,7 +103,7 @@ def test_streams_are_drawn_by_the_seed_alone():
 def test_flipped_tokens_stay_in_the_vocabulary(vocabulary, count):
     rng = np.random.default_rng(0)
     base = join([rng.integers(4, vocabulary, size).tolist() for size in (40, 200, 90)], count)
-    base, sites, p, q, last = draw(base, vocabulary, rng)
+    base, sites, p, q, last = draw(base, rng)
     s = flip(base, vocabulary, (p, q), rng, None, sites, last)
     assert last is None or (base[-13:-1] == base[sites[-1].position - 12 : sites[-1].position]).all()
     assert s.again is not None
