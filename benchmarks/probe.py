@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """How far the probe reaches: run it on labelled pull requests, count what ran, what it saw and how long it took.
 
-    python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl [--jobs 2] [--timeout 120] [--pr N N ...]
+    python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl [--jobs 2] [--timeout 120] [--nice 10] [--pr N N ...]
     python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl --again failed     those that did not run, once more
     python benchmarks/probe.py --from reach.jsonl labels.jsonl [--write docs/probe.md]    the tables alone
 
 Each pull request is one `golf-audit --probe` of its own, so that its time and its processor time are its own: with
-more than one job, or on a busy machine, the processor time is the figure to quote. What stands in the output file
-already is not run again. A label is one JSON object a line, as for benchmarks/labels.py.
+more than one job, or on a busy machine, the processor time is the figure to quote. The most telling labels come first:
+mixtures, then causality, then clean ones, then the rest. What stands in the output file already, probed at this commit,
+is not run again, so the same command goes on where it was stopped. A label is one JSON object a line, as for
+benchmarks/labels.py.
 """
 
 from __future__ import annotations
@@ -45,18 +47,27 @@ Row = dict[str, Any]
 # --- running -------------------------------------------------------------------------------------------------------
 
 
-def audit(clone: str, pr: int, timeout: float) -> Row:
-    """One pull request: the probe's part of its report, and what it took."""
+def commit() -> str:
+    """The commit of this program, with a mark where files differ from it; "" outside of a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    return said.stdout.strip()
+
+
+def audit(clone: str, pr: int, timeout: float, at: str = "", nice: int = 0) -> Row:
+    """One pull request: the probe's part of its report, and what it took. `at` is written beside."""
     command = [sys.executable, "-m", "auditor.commands.audit", "--repo", clone, "--pr", str(pr), "--format", "json"]
     command += ["--probe", "--probe-timeout", f"{timeout:g}", "--fail-on", "never"]
     start = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        if nice:
+            command = ["nice", "-n", str(nice), *command]
         process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
         usage = _wait(process, start + timeout + _GRACE_SECONDS)
         out.seek(0)
         err.seek(0)
         text, said = out.read(), err.read().decode(errors="replace")
-    row: Row = {"pr": pr, "seconds": round(time.monotonic() - start, 2), "cpu": round(usage, 2)}
+    row: Row = {"pr": pr, "commit": at, "seconds": round(time.monotonic() - start, 2), "cpu": round(usage, 2)}
     try:
         report = json.loads(text)
     except ValueError:
@@ -93,15 +104,32 @@ def _of_report(report: Mapping[str, Any]) -> Row:
         "agreement": [(a["subject"], a["stand"]) for a in probe["agreement"]],
         "absent": probe["absent"],
         "attempts": len(probe["attempts"]),
+        "unseen": len(probe["unseen"]),
+        "evasions": len(probe["evasions"]),
+        "total": next((m["total"] for m in probe["measurements"] if m["kind"] == "exchange"), None),
         "losses": probe["losses_recorded"],
     }
 
 
-def run_all(clone: str, prs: Sequence[int], output: Path, jobs: int, timeout: float) -> None:
+def most_telling_first(prs: Sequence[int], labels: Mapping[int, Label]) -> list[int]:
+    """Labels of a class in the order of the list: mixtures, causality, clean ones, the rest."""
+
+    def rank(pr: int) -> int:
+        label = labels[pr]
+        if MIXED & set(label["rules"]):
+            return 0
+        if CAUSAL & set(label["rules"]):
+            return 1
+        return 2 if label["expect"] == "clean" and label["scope"] == "evaluation" else 3
+
+    return sorted(prs, key=rank)
+
+
+def run_all(clone: str, prs: Sequence[int], output: Path, jobs: int, timeout: float, nice: int = 0) -> None:
     """Adds a line to `output` for each pull request, as it ends."""
-    done = 0
+    done, at = 0, commit()
     with ThreadPoolExecutor(jobs) as pool, output.open("a", encoding="utf-8") as out:
-        waiting = {pool.submit(audit, clone, pr, timeout): pr for pr in prs}
+        waiting = {pool.submit(audit, clone, pr, timeout, at, nice): pr for pr in prs}
         for future in as_completed(waiting):
             row = future.result()
             out.write(json.dumps(row) + "\n")
@@ -137,7 +165,9 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
     added = {pr for pr in mixed if "exchange" in ran[pr]["witnessed"]}
     either = {pr for pr in mixed if ran[pr]["witnessed"]}
     false = sorted(pr for pr in clean if ran[pr]["witnessed"])
+    commits = sorted({str(row.get("commit") or "not known") for row in known.values()})
     head = [
+        ("commit", ", ".join(commits)),
         ("labelled pull requests", f"{len(known)}"),
         ("ran to its end", f"{len(ran)} ({_share(len(ran), len(known))})"),
         ("came to a result", f"{len(decided)} ({_share(len(decided), len(known))})"),
@@ -269,6 +299,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", choices=AGAIN, help="run these once more")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for the runs of one (default: 120)")
+    parser.add_argument("--nice", type=int, default=0, help="of the audits (default: 0)")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between the markers of that page")
     options = parser.parse_args(argv)
     labels = read_labels(options.labels)
@@ -279,8 +310,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = read_rows(path) if path.exists() else {}
         wanted = [pr for pr in (options.pr or labels) if pr in labels]
         again = AGAIN.get(options.again)
-        todo = [pr for pr in wanted if pr not in rows or (again and again(rows[pr], labels[pr]))]
-        run_all(options.clone, todo[: options.limit or None], path, options.jobs, options.timeout)
+        at = commit()
+        todo = [
+            pr for pr in most_telling_first(wanted, labels)
+            if pr not in rows or rows[pr].get("commit", at) != at or (again and again(rows[pr], labels[pr]))
+        ]  # fmt: skip
+        run_all(options.clone, todo[: options.limit or None], path, options.jobs, options.timeout, options.nice)
     text = tables(read_rows(path), labels)
     print(text, end="")
     if options.write:

@@ -21,11 +21,14 @@ from auditor.probe.model import Unseen
 from auditor.probe.record.frames import ATTRIBUTE, SCORE
 from auditor.rule import Facts
 from auditor.source import Unit
+from auditor.source.index import of_type
 
 _SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
 _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
 _MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 """What a function does that moves weights, or takes scores."""
+_LEAST = frozenset({"min", "max", "sorted", "argmin", "argmax"})
+_OUTPUTS = frozenset({"print", "stdout", "write"})
 _MOST = 20
 
 
@@ -62,6 +65,7 @@ class _Unit:
         self.everywhere = self.held.get((self.unit.path, 0), frozenset())
         self.functions = {first_line(f): f for f in _functions(self.tree)}
         self.figures: dict[int, frozenset[str]] = {}
+        self.speakers = tuple(_speakers(self.tree))
 
     def left_out(self) -> Iterator[Unseen]:
         for block in self.every:
@@ -71,7 +75,10 @@ class _Unit:
                 continue
             names, strict = self._never_called(block) if block.is_body else self._touches(block), False
             if not names and not block.is_body:
-                names, strict = self._set(block), True
+                names, strict = self._set(block) or self._chooses(block), True
+            if not names and not block.is_body and self._says(block):
+                yield Unseen(Location(self.unit.path, block.place[0], block.place[0], self.unit.layer), ("print",))
+                continue
             if not names or all(isinstance(node, ast.Raise) for node in block.nodes):
                 continue
             line = block.place[0]
@@ -130,6 +137,34 @@ class _Unit:
             found = self._of_loop(block) & figures
         return sorted(found)
 
+    def _chooses(self, block: Block) -> list[str]:
+        """Functions given the stream whose result the block compares: something is chosen by it."""
+        nodes = block.nodes if block.statement is None else (block.statement,)
+        parts = [part for node in nodes for part in same_frame(node)]
+        calls = {id(p): _name_of(p) for p in parts if isinstance(p, ast.Call) and _name_of(p) in self.given}
+        if not calls:
+            return []
+        results = {
+            name
+            for p in parts if isinstance(p, ast.Assign) and any(id(inner) in calls for inner in ast.walk(p.value))
+            for target in p.targets for name in _stored(target)
+        }  # fmt: skip
+        chosen = [p for p in parts if isinstance(p, ast.Compare) or (isinstance(p, ast.Call) and _name_of(p) in _LEAST)]
+        compared = [inner for p in chosen for inner in ast.walk(p)]
+        if any(id(inner) in calls or (isinstance(inner, ast.Name) and inner.id in results) for inner in compared):
+            return sorted(set(calls.values()))
+        return []
+
+    def _says(self, block: Block) -> bool:
+        """Whether it is in what the script has put in the place of its output, and chosen by a number."""
+        inside = any(first <= block.place[0] <= last for first, last in self.speakers)
+        test = _decides(block.test)
+        return inside and test is not None and any(
+            isinstance(part, ast.Compare) and any(isinstance(n, ast.Constant) and type(n.value) in (int, float)
+                                                  for n in ast.walk(part))
+            for part in ast.walk(test)
+        )  # fmt: skip
+
     def _of_loop(self, block: Block) -> set[str]:
         """What the innermost loop around the block gives values."""
         around = [
@@ -147,6 +182,22 @@ class _Unit:
             scores = {name[1:] for name in held if name[0] == SCORE}
             known = self.figures[function] = _made_of(self.functions.get(function, self.tree), scores)
         return known
+
+
+def _name_of(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+
+
+def _speakers(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """First and last lines of what takes the place of `print`, of `sys.stdout`, or is a method of such a class."""
+    named = set[str]()
+    for node in of_type(tree, ast.Assign):
+        if any(getattr(t, "attr", getattr(t, "id", "")) in _OUTPUTS for t in node.targets):
+            yield node.lineno, node.end_lineno or node.lineno
+            named |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+    for made in of_type(tree, ast.FunctionDef, ast.ClassDef):
+        if made.name in named:
+            yield made.lineno, made.end_lineno or made.lineno
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -209,7 +260,7 @@ def _uses(
     if isinstance(node, ast.Assign) and _is_a_part(node, names):
         return
     if isinstance(node, ast.Call):
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        name = _name_of(node)
         if name in given or name in _SAID or name in _SIZES:
             return
     if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):

@@ -10,28 +10,25 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from auditor.findings import Location
+from auditor.probe.belief import FLIPS, doubted, limited, moved, once, untold
 from auditor.probe.candidates import choose, drawn_from
+from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
 from auditor.probe.job import Exchange
-from auditor.probe.measure import Claim, Ending, Measured, Request, Stream, confined
+from auditor.probe.measure import Ending, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
-from auditor.probe.model import Chosen, Evasion, Holds, Kind, Measurement, Probe, Unseen, Witness
+from auditor.probe.model import Chosen, Evasion, Kind, Probe
 from auditor.probe.runner import Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
-from auditor.probe.settle import Settled, layer_of, settle
+from auditor.probe.settle import Settled, settle
 from auditor.program.evasion import evasions
 from auditor.rule import Facts
-from auditor.runs.model import Run as LoggedRun
 
 Progress = Callable[[str], None]
-_FLIPS = (Kind.FUTURE_FLIP, Kind.TARGET_FLIP)
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
-_OF_WHAT_RAN = frozenset({Kind.FUTURE_FLIP, Kind.TARGET_FLIP, Kind.EXCHANGE, Kind.SCORE_COUNT, Kind.REPORTED_NUMBER})
-_CLAIMED = 0.01  # of a figure: by as much seeds of one submission may differ from what it claims, their mean
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
@@ -62,7 +59,7 @@ def probe(
     evading = tuple(Evasion(what, place) for what, place in evasions(facts.sources))
     if found.status == "refused" or not evading:
         return found
-    measured = tuple(_doubted(m, evading[0]) for m in found.measurements)
+    measured = tuple(doubted(m, evading[0]) for m in found.measurements)
     return replace(found, evasions=evading, measurements=measured)
 
 
@@ -108,7 +105,7 @@ class _Series:
         if settled.run.error:
             return self._failed(settled.run.error)
         self.runs["base"] = settled.run.recorded
-        call, claim = self.runner.measuring, _claimed(self.facts)
+        call, claim = self.runner.measuring, claimed(self.facts)
         try:
             sites = self.streams.sites[:1] if self.options.exhaustive else self.streams.sites
             survey = confined.survey(
@@ -119,24 +116,24 @@ class _Series:
             requests = self._others(survey, sites)
             self.end = self._ending(survey)
             measured = self._measured(requests)
-            if self.end is not None and not isinstance(measured, str) and _untold(measured):
+            if self.end is not None and not isinstance(measured, str) and untold(measured):
                 self._run("short", self.streams.base[:-1])
                 measured = self._measured(requests)
-            if isinstance(measured, str) or _moved(measured):
+            if isinstance(measured, str) or moved(measured):
                 measured = self._controlled(requests)
         except ValueError as error:
             return self._failed(str(error))
         if isinstance(measured, str):
             return self._failed(measured)
         left_out = unseen(self.facts, survey, self.settled.made.chosen)
-        measurements = (_limited(_placed(self.facts, m), left_out) for m in measured.measurements)
+        measurements = (limited(placed(self.facts, m), left_out) for m in measured.measurements)
         return Probe(
             "ran", "", self.runner.isolation, settled.attempts, tuple(measurements), settled.run.account.absent,
             measured.labels, len(self.streams.base), measured.losses_recorded, left_out,
         )  # fmt: skip
 
     def _measured(self, requests: list[Request]) -> Measured | str:
-        claim = _claimed(self.facts)
+        claim = claimed(self.facts)
         return confined.measured(
             self.runner.measuring, self.runs, self.missing, self._stream, claim, requests, self.end
         )
@@ -153,7 +150,7 @@ class _Series:
         if "target" not in self.runs:
             self._run("target", self.streams.target)
         measured = self._measured(requests)
-        if self.streams.again is not None and not isinstance(measured, str) and _once(measured):
+        if self.streams.again is not None and not isinstance(measured, str) and once(measured):
             self._run("again", self.streams.again)
             measured = self._measured(requests)
         return measured
@@ -181,7 +178,7 @@ class _Series:
             exchanges.append(self._exchange(site, place, chosen))
             requests.append(self._request(site, chosen))
         untraced = survey.last is not None and self.streams.last is not None
-        if only in (None, Kind.EXCHANGE, *_FLIPS) and not untraced:
+        if only in (None, Kind.EXCHANGE, *FLIPS) and not untraced:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
 
@@ -267,75 +264,3 @@ class _Series:
     def _stream(self) -> Stream:
         s = self.streams
         return Stream(s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary, s.again)
-
-
-def _doubted(found: Measurement, evasion: Evasion) -> Measurement:
-    """Nothing holds of code that looks for whoever looks at it."""
-    if found.holds is not Holds.YES:
-        return found
-    return replace(found, holds=Holds.UNKNOWN, reason=f"{found.reason}; but the code evades: {evasion.what}")
-
-
-def _limited(found: Measurement, left_out: tuple[Unseen, ...]) -> Measurement:
-    """A hold counts only for what ran."""
-    if not left_out or found.holds is not Holds.YES or found.kind not in _OF_WHAT_RAN:
-        return found
-    first = left_out[0]
-    more = f" and {len(left_out) - 1} more places" if len(left_out) > 1 else ""
-    reason = (
-        f"{found.reason}; {first.location.path}:{first.location.line}{more} could use validation tokens"
-        f" ({', '.join(first.names[:3])}) and did not run"
-    )
-    return replace(found, holds=Holds.UNKNOWN, reason=reason)
-
-
-def _moved(measured: Measured) -> bool:
-    """Whether there is anything that a null run has to tell from noise.
-
-    Runs on streams that differ from some position on are a control of their own where nothing before it changed.
-    """
-    return any(m.noise for m in measured.measurements if m.kind is Kind.DETERMINISM) or any(
-        m.changed for m in measured.measurements if m.kind in _FLIPS
-    )
-
-
-def _untold(measured: Measured) -> bool:
-    """Whether what other tokens at the end cost could not be told, so that a run without the last one may help."""
-    return any(m.holds is Holds.UNKNOWN and not m.terms for m in measured.measurements if m.kind is Kind.EXCHANGE)
-
-
-def _once(measured: Measured) -> bool:
-    """Whether a flip changed scores that no other flip has changed yet."""
-    return any(m.changed and m.holds is Holds.UNKNOWN for m in measured.measurements if m.kind in _FLIPS)
-
-
-def _claimed(facts: Facts) -> Claim:
-    """The headline's figure; under what-if values it is the last one, the figure that they lead to."""
-    if any(setting.source == "set" for setting in facts.configuration.settings.values()):
-        return Claim()
-    label = next((_headline(run, facts) for run in facts.headline if run.score is not None), "")
-    return Claim(label, assumed=not label)
-
-
-def _headline(run: LoggedRun, facts: Facts) -> str:
-    """The label of a log's result; of another of its figures, where that is what is claimed and the result is not."""
-    claim, score = facts.claims.val_bpb, run.score
-    assert score is not None
-    if claim is None or not claim.value or score.val_bpb is None or abs(score.val_bpb / claim.value - 1) < _CLAIMED:
-        return score.label
-    others = [e for e in run.evaluations if e.step is None and e.label and e.val_bpb is not None]
-    near = min(others, key=lambda e: abs((e.val_bpb or 0.0) - claim.value), default=score)
-    return near.label if abs((near.val_bpb or 0.0) / claim.value - 1) < _CLAIMED else score.label
-
-
-def _placed(facts: Facts, measurement: Measurement) -> Measurement:
-    """Witnesses at their lines in the decoded text of the unit, as the findings of the static analysis are."""
-    return replace(measurement, witnesses=tuple(_of_unit(facts, w) for w in measurement.witnesses))
-
-
-def _of_unit(facts: Facts, witness: Witness) -> Witness:
-    place = witness.location
-    if place is None:
-        return witness
-    layer = layer_of(facts, place.path)
-    return replace(witness, location=Location(place.path, place.line, place.end_line, layer))

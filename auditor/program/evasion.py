@@ -15,7 +15,7 @@ _MODES = frozenset(
     {
         "_disable_current_modes", "_pop_mode", "_pop_mode_temporarily", "_pop_torch_function_stack",
         "_push_on_torch_function_stack", "_get_function_stack_at", "_len_torch_function_stack",
-        "_set_torch_function_mode", "_temporarily_pop_modes_from_mode_stack",
+        "_get_current_function_mode_stack", "_set_torch_function_mode", "_temporarily_pop_modes_from_mode_stack",
     }
 )  # fmt: skip
 """Names of torch that take modes off: nothing of a submission has use for them but to compute unseen."""

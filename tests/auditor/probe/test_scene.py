@@ -105,7 +105,10 @@ def test_flipped_tokens_stay_in_the_vocabulary(vocabulary, count):
     base = join([rng.integers(4, vocabulary, size).tolist() for size in (40, 200, 90)], count)
     base, sites, p, q, last = draw(base, rng)
     s = flip(base, vocabulary, (p, q), rng, None, sites, last)
-    assert last is None or (base[-13:-1] == base[sites[-1].position - 12 : sites[-1].position]).all()
+    if last is not None:  # the end has come before, more often than not with the same token
+        windows = np.lib.stride_tricks.sliding_window_view(base, 6)
+        assert (windows[:, :-1] == base[-6:-1]).all(axis=1).sum() > 7
+        assert (windows == base[-6:]).all(axis=1).sum() > 7
     assert s.again is not None
     assert (s.again[s.P :] != s.future[s.P :]).sum() > 50
     assert (s.again[: s.P] == base[: s.P]).all()
