@@ -41,11 +41,6 @@ def moved(measured: Measured) -> bool:
     )
 
 
-def untold(measured: Measured) -> bool:
-    """Whether what other tokens at the end cost could not be told, so that a run without the last one may help."""
-    return any(m.holds is Holds.UNKNOWN and not m.terms for m in measured.measurements if m.kind is Kind.EXCHANGE)
-
-
 def once(measured: Measured) -> bool:
     """Whether a flip changed scores that no other flip has changed yet."""
     return any(m.changed and m.holds is Holds.UNKNOWN for m in measured.measurements if m.kind in FLIPS)

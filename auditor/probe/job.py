@@ -19,6 +19,7 @@ _LONGEST, _MOST_FRAMES = 2_000, 1_000  # characters of a text, lines of a traceb
 _MOST_WANTED = 50  # compiled helpers that a run may ask for
 _STAGE_FRAMES, _STAGE_BYTES = 2_000, 4 << 20  # of one run: frames of the stage that are looked at, bytes of one
 ENOUGH = 12
+STEP = 64  # tokens that a stream is run without: loaders cut it to whole sequences, and sequences are that long here
 Mode = Literal["run", "smoke"]
 Scalar = str | int | float | bool | None
 

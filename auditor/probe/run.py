@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from auditor.probe.belief import FLIPS, doubted, limited, moved, once, untold
+from auditor.probe.belief import FLIPS, doubted, limited, moved, once
 from auditor.probe.candidates import choose, drawn_from
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
-from auditor.probe.job import Exchange
+from auditor.probe.job import STEP, Exchange
 from auditor.probe.measure import Ending, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
@@ -32,8 +32,7 @@ _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
-_EMPTY = 3  # tokens without bytes that are tried there
-_AT_END, _DRAWN_AT_END = 32, 20  # tokens that are tried at the end: each costs what the script does after that score
+_DRAWN_AT_END = 16  # at the end: each costs what the script does after that score
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +115,6 @@ class _Series:
             requests = self._others(survey, sites)
             self.end = self._ending(survey)
             measured = self._measured(requests)
-            if self.end is not None and not isinstance(measured, str) and untold(measured):
-                self._run("short", self.streams.base[:-1])
-                measured = self._measured(requests)
             if isinstance(measured, str) or moved(measured):
                 measured = self._controlled(requests)
         except ValueError as error:
@@ -177,40 +173,37 @@ class _Series:
             chosen = self._chosen(site, place)
             exchanges.append(self._exchange(site, place, chosen))
             requests.append(self._request(site, chosen))
-        untraced = survey.last is not None and self.streams.last is not None
+        untraced = survey.last is not None  # then nothing compares scores
         if only in (None, Kind.EXCHANGE, *FLIPS) and not untraced:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
 
     def _ending(self, survey: Survey) -> Ending | None:
-        """What other tokens at the end of the stream cost, by the printed figure: where no score is traced to it."""
+        """What other tokens at the end of a stream cost, by the printed figure: where no score is traced to it."""
         if survey.last is None or self.options.only not in (None, Kind.EXCHANGE):
             return None
-        site, base, workspace = self.streams.last, self.streams.base, self.settled.workspace
-        if site is None or self.streams.bytes_ is None:
-            return Ending(missing="the stream has no end that tokens could be exchanged at")
-        rng = np.random.default_rng([self.options.seed or 0, site.position, 2])
-        chosen = choose(base, site, workspace.pieces(), None, _DRAWN_AT_END, rng)
-        drawn = [token for token, why in chosen.items() if why == "drawn"]
-        order = ("there", "prefix", "seen")
-        kept = sorted((t for t, why in chosen.items() if why in order), key=lambda t: order.index(chosen[t]))
-        kept = kept[: _AT_END - _DRAWN_AT_END]
-        chosen = {token: chosen[token] for token in (*kept, *drawn)}
-        other = next((token for token, why in chosen.items() if why in ("seen", "prefix")), None)
-        if other is None:
-            return Ending(missing="nothing is known to follow what the stream ends with")
-        self._run("end", self.streams.with_token(site.position, other))
-        (row, after), start = survey.last, site.position - _BEFORE
-        stretch = tuple(int(t) for t in base[start:])
-        empty = workspace.empty(int(base[-2]))[:_EMPTY]
+        rng, workspace = np.random.default_rng([self.options.seed or 0, 2]), self.settled.workspace
+        tail = workspace.tail(rng)
+        if tail is None or self.streams.bytes_ is None:
+            return Ending(missing="no token goes on as another one does, so none could be exchanged at the end")
+        drawn = rng.permutation(tail.others)[:_DRAWN_AT_END].tolist()
+        chosen: dict[int, Chosen] = {tail.token: "there", **dict.fromkeys(tail.beginnings, "prefix")}
+        chosen |= dict.fromkeys(drawn, "drawn")
+        (row, after), last = survey.last, len(tail.stream) - 1
+        start = last - tail.times - _BEFORE
         seconds = max(1.0, 0.8 * (self.deadline - time.monotonic()))
         tried = Exchange(
-            site.position, after, row, -1, stretch, site.position - start, (*empty, *chosen), 1.0, seconds, math.inf
+            last, after, row, -1, tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
+            math.inf,
         )  # fmt: skip
-        self._run("null", base, exchanges=(tried,))
-        sizes = {token: workspace.bytes_after(int(base[-2]), token) for token in chosen}
-        pool = drawn_from(len(workspace.pieces()), chosen)
-        return Ending(chosen, self._texts(chosen), sizes, other, pool, empty)
+        other = tail.beginnings[0]
+        self._run("tail", tail.stream, exchanges=(tried,))
+        self._run("end", tail.with_last(other))
+        self._run("short", tail.stream[:-STEP])
+        self._run("shorter", tail.stream[: -2 * STEP])
+        sizes = {token: workspace.bytes_after(tail.token, token) for token in chosen}
+        whole = int(self.streams.bytes_[1 : -tail.times].sum()) + tail.times * sizes[tail.token]
+        return Ending(chosen, self._texts(chosen), sizes, whole, other, len(tail.others))
 
     def _texts(self, tokens: Iterable[int]) -> dict[int, str]:
         pieces = self.settled.workspace.pieces()

@@ -517,7 +517,7 @@ for _name, _mix, _factor in (
 for _name, _mix in (("a floor", "p = np.minimum(p + 0.01, 1.0)"), ("smoothed", MIXTURES["smoothed counts"][1])):
     # A loader that cuts the stream to whole windows; what has no bytes costs nothing.
     SAMPLES[f"untraced, whole windows, {_name}"] = (
-        "N = (val.numel() - 1) // 40 * 40\ndef byte_count(y):\n    return (y % 7 + 1).double()[y > 3].sum()\n"
+        "N = (val.numel() - 1) // 16 * 16\ndef byte_count(y):\n    return (y % 7 + 1).double()[y > 3].sum()\n"
     ) + SAMPLES["untraced, smoothed"].replace(
         MIXTURES["smoothed counts"][1], f"{_mix}\n    p = np.where(cur > 3, p, 1.0)"
     )

@@ -89,7 +89,7 @@ def _implied(
 def _exchanged(runs: Runs, base: Read, asked: Sequence[Asked], end: Ending | None) -> Measurement:
     if end is None:
         return exchange(base, asked)
-    return ending(base, {"short": runs.short, "end": runs.end, "null": runs.null}, end)
+    return ending(base, {name: getattr(runs, name) for name in ("tail", "end", "short", "shorter")}, end)
 
 
 def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request) -> Asked:

@@ -24,7 +24,7 @@ from auditor.probe.record.frames import pack, unpack
 from auditor.probe.record.recording import read
 
 TARGET = "auditor.probe.measure.confined:perform"
-_RUNS = ("base", "null", "future", "target", "again", "short", "end")
+_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter")
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
 
@@ -193,13 +193,7 @@ def _sent(end: Ending | None) -> dict[str, Any] | None:
 def _received(end: dict[str, Any] | None) -> Ending | None:
     if end is None:
         return None
-    return Ending(
-        **{
-            **end,
-            "empty": tuple(end["empty"]),
-            **{n: {int(t): v for t, v in end[n]} for n in ("chosen", "pieces", "sizes")},
-        }
-    )
+    return Ending(**{**end, **{n: {int(t): v for t, v in end[n]} for n in ("chosen", "pieces", "sizes")}})
 
 
 # --- values from the child -----------------------------------------------------------------------------------------

@@ -1,12 +1,9 @@
 """A mixture that no score can be traced through: what the printed figure says of the stream's last token.
 
-A figure in bits per byte, times the bytes, is what the whole stream cost. What it cost without its last token taken
-from that is the last token's score, whatever was done with tokens, bytes and counts in between. So other tokens are put
-at the end, and exp(-score) is what each would have been given.
-
-What it cost without its last token is asked twice, if need be. Tokens that have no bytes are put at the end as well:
-where the model gives two of them different losses and the figure is the same, they cost nothing, and the rest is the
-stream without its last token. Otherwise it is run without it, which says nothing where a loader then drops more.
+A figure in bits per byte, times the bytes, is what the whole stream cost. The stream ends with one token many times,
+and is run without its last 64 and without its last 128 as well (loaders cut streams to whole sequences): so what each
+of these costs is known, and where it does not rise on the way, the last one costs no more than the 64 do on average.
+Then other tokens are put in its place: by how much the figure changes is by how much they cost more or less.
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from auditor.probe.job import STEP
 from auditor.probe.measure.exchange import Asked, Tried, summed
 from auditor.probe.measure.figures import claimed, figures
 from auditor.probe.measure.runs import Read
@@ -25,7 +23,7 @@ from auditor.runs.evaluations import parse_evaluation, stem
 from auditor.runs.text import clean
 
 _AGREES = 1e-3  # nats
-_TELLS = 0.01  # nats: what the model gives two tokens that cost the same whatever it gives them
+_LEAST, _RISES = 1e-6, 1.5  # nats, and how many times as much: what a token costs that is sure to come
 _CHANCE = 1e-3  # of a bound that is too high: this is one position alone
 _SCALED = 0.1  # nats: bytes of one token more or less
 
@@ -37,9 +35,9 @@ class Ending:
     chosen: dict[int, Chosen] = field(default_factory=dict)
     pieces: dict[int, str] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
+    whole: int = 0  # bytes that are scored where the token that stands there is the last
     other: int = -1  # the token of the run that has another one at its end
     pool: int = 0  # tokens that the drawn ones were drawn from
-    empty: tuple[int, ...] = ()  # tokens without bytes that were tried beside the chosen ones
     missing: str = ""
 
 
@@ -77,22 +75,33 @@ _FACTOR = 0.1  # a few bytes that are counted otherwise are no other score
 
 
 def ending(base: Read, runs: dict[str, Recording | None], asked: Ending) -> Measurement:
-    """`runs`: "end" (another token at the end), "null", whose forks tried the others, and "short", where it was run."""
+    """`runs`: "tail", whose forks tried the tokens, "end" (another token there), "short" and "shorter"."""
     kind = Kind.EXCHANGE
     if asked.missing:
         return Measurement(kind, Holds.UNKNOWN, asked.missing)
-    short, end, null = (runs.get(name) for name in ("short", "end", "null"))
-    if end is None or null is None or base.bytes_ is None or base.figure is None:
+    found = {name: recording for name, recording in runs.items() if recording is not None}
+    if len(found) < len(runs) or base.figure is None:
         return Measurement(kind, Holds.UNKNOWN, "a run that the last token's score is told by did not end")
-    printed, models = _told(null, base.figure.label, {*asked.sizes, *asked.empty})
-    before = float(base.bytes_[1:].sum()) - asked.sizes[int(base.stream[-1])]
-    known = _nats(end, base.figure.label, before + asked.sizes[asked.other])
-    without = None if short is None else _nats(short, base.figure.label, before)
-    if known is None or not printed:
+    label, there = base.figure.label, next(token for token, why in asked.chosen.items() if why == "there")
+    size = asked.sizes[there]
+    short, shorter = (
+        _nats(found[name], label, asked.whole - n * STEP * size) for n, name in ((1, "short"), (2, "shorter"))
+    )
+    whole, known = (
+        _nats(found[name], label, asked.whole - size + asked.sizes[token])
+        for name, token in (("tail", there), ("end", asked.other))
+    )
+    printed, models = _told(found["tail"], label, set(asked.sizes))
+    if whole is None or known is None or short is None or shorter is None or not printed:
         reason = "the digits of a figure that the last token's score is told by are lost"
         return Measurement(kind, Holds.UNKNOWN, reason)
-    scores, reason = _believed(printed, models, asked, before, without, known)
+    last, before = (whole - short) / STEP, (short - shorter) / STEP
+    if not _LEAST < last <= before + _AGREES or before > _RISES * last + _SCALED:
+        reason = f"what one token costs at the end is not known: the last {STEP} cost {last:.3g} nats each"
+        return Measurement(kind, Holds.UNKNOWN, f"{reason}, those before {before:.3g}", reported=base.reported)
+    scores = _believed(printed, asked, size, whole - last, known)
     if scores is None:
+        reason = "a token exchanged at the end scores otherwise than in a run of its own"
         return Measurement(kind, Holds.UNKNOWN, reason, len(printed), reported=base.reported)
     if _is_scaled(scores, models):
         reason = "the figure is the model's own scores over another count of bytes"
@@ -117,36 +126,17 @@ def _told(null: Recording, label: str, tokens: set[int]) -> tuple[dict[int, floa
 
 
 def _believed(
-    printed: dict[int, float], models: dict[int, float], asked: Ending, before: float, short: float | None, known: float
-) -> tuple[dict[int, float] | None, str]:  # fmt: skip
+    printed: dict[int, float], asked: Ending, size: int, without: float, known: float
+) -> dict[int, float] | None:  # fmt: skip
     """Scores (nats) by token, over the bytes as they are with it, or as they were counted before the fork.
 
-    A token has to cost what it does in a run of its own, and none less than nothing; otherwise None and the reason.
+    A token has to cost what it does in a run of its own; None where it does not.
     """
-    reason = "a token exchanged at the end scores otherwise than in a run of its own"
-    there = asked.sizes[next(token for token, why in asked.chosen.items() if why == "there")]
-    for counted in (None, there):
-        sizes = {token: asked.sizes.get(token, 0) if counted is None else counted for token in printed}
-        whole = {token: bpb * math.log(2.0) * (before + sizes[token]) for token, bpb in printed.items()}
-        for without in (_without(whole, models, asked), short):
-            scores = {token: whole[token] - (without or 0.0) for token in printed if token in asked.chosen}
-            if without is None or asked.other not in scores:
-                continue
-            if abs(scores[asked.other] - (known - without)) > _AGREES:
-                continue
-            if min(scores.values()) >= -_AGREES:
-                return scores, ""
-            reason = "the figure of the stream without its last token is of other positions as well"
-    return None, reason
-
-
-def _without(whole: dict[int, float], models: dict[int, float], asked: Ending) -> float | None:
-    """What the stream costs with a token that costs nothing at its end (nats); None where there is no such token."""
-    empty = [token for token in asked.empty if token in whole]
-    costs, losses = [whole[token] for token in empty], [models[token] for token in empty]
-    if len(empty) < 2 or max(losses) - min(losses) < _TELLS or max(costs) - min(costs) > _AGREES:
-        return None
-    return costs[0]
+    for sizes in (asked.sizes, dict.fromkeys(printed, size)):
+        whole = {t: bpb * math.log(2.0) * (asked.whole - size + sizes[t]) for t, bpb in printed.items()}
+        if asked.other in whole and abs(whole[asked.other] - known) <= _AGREES:
+            return {token: nats - without for token, nats in whole.items()}
+    return None
 
 
 def _is_scaled(scores: dict[int, float], models: dict[int, float]) -> bool:
@@ -160,11 +150,10 @@ def _is_scaled(scores: dict[int, float], models: dict[int, float]) -> bool:
 def _added_up(base: Read, asked: Ending, scores: dict[int, float], models: dict[int, float]) -> Measurement:
     position = len(base.stream) - 1
     tried = tuple(Tried(token, token, models[token], max(score, -20.0)) for token, score in scores.items())
-    found = summed(base, Asked(position, dict(asked.chosen), tried, dict(asked.pieces), {}, pool=asked.pool), _CHANCE)
+    one = Asked(position, dict(asked.chosen), tried, dict(asked.pieces), {}, pool=asked.pool)
+    found = summed(base, one, _CHANCE)
     holds = Holds.UNKNOWN if found.holds is Holds.YES else found.holds  # of one position alone
-    return replace(
-        found, holds=holds, reason=f"{found.reason}; the last one of the stream, as the printed figure has it"
-    )
+    return replace(found, holds=holds, reason=f"{found.reason}; the last one of a stream, as the printed figure has it")
 
 
 def _nats(recording: Recording, label: str, size: float) -> float | None:

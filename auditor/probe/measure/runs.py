@@ -31,8 +31,10 @@ class Runs:
     target: Recording | None = None
     missing: dict[str, str] = field(default_factory=dict)
     again: Recording | None = None  # on a stream that is another `future`
-    short: Recording | None = None  # without the last token
-    end: Recording | None = None  # with another last token
+    tail: Recording | None = None  # on a stream with another end
+    end: Recording | None = None  # on that with another last token
+    short: Recording | None = None  # on that without the last tokens
+    shorter: Recording | None = None  # without twice as many
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,8 +18,6 @@ _SITES = ((0.38, 0.46), (0.5, 0.62))  # where tokens are exchanged, all before; 
 PHRASE, PATH = 12, 5
 """Tokens before a site that have come earlier, and that came after them then."""
 _TURNS = (0, 1, 0, 1, 0, 2, 0, 0)  # which path follows the phrase, from its first time on; 0 is the site's own
-_CONTEXT, _TIMES = 5, 14  # tokens before the last one, how often the stream holds them
-_LONG = 9  # bytes of the last token: more tokens than it takes begin so
 _GAP = 320  # tokens between the last of them and the site: what is counted in chunks has been counted
 
 
@@ -52,20 +49,13 @@ class Streams:
     bytes_: Tokens | None = None
     sites: tuple[Site, ...] = ()
     again: Tokens | None = None
-    last: Site | None = None  # the last position of the stream, where it has a context that came before
-
-    def with_token(self, position: int, token: int) -> Tokens:
-        """The base stream with another token at one position."""
-        changed = self.base.copy()
-        changed[position] = token
-        return changed
 
 
-Drawn = tuple[Tokens, tuple[Site, ...], int, int, Site | None]
+Drawn = tuple[Tokens, tuple[Site, ...], int, int]
 
 
-def draw(base: Tokens, rng: np.random.Generator, sizes: Sequence[int] = ()) -> Drawn:
-    """The stream with phrases that come again, its sites, P and Q, and the site at its end. `sizes`: bytes by token."""
+def draw(base: Tokens, rng: np.random.Generator) -> Drawn:
+    """The stream with phrases that come again, its sites, P and Q."""
     count = len(base)
     p = _late_in_a_document(base, int(count * _FUTURE[0]), int(count * _FUTURE[1]), rng)
     planted, sites, taken = base.copy(), [], [(p - 1, p + 1)]
@@ -73,49 +63,17 @@ def draw(base: Tokens, rng: np.random.Generator, sizes: Sequence[int] = ()) -> D
         site = _planted(planted, int(count * low), int(count * high), taken, rng)
         if site is not None:
             sites.append(site)
-    last = _at_the_end(planted, sizes, taken, rng) if sites else None
     if sites:
-        return planted, tuple(sites), p, sites[0].position, last
+        return planted, tuple(sites), p, sites[0].position
     q = _late_in_a_document(base, int(count * 0.3), int(count * 0.5), rng)
     while q < p - 1 and base[q] < _LOWEST:
         q += 1
-    return planted, (), p, q, last
-
-
-def _at_the_end(
-    base: Tokens, sizes: Sequence[int], taken: list[tuple[int, int]], rng: np.random.Generator
-) -> Site | None:  # fmt: skip
-    """Lets the stream end with a token that has followed its context many times, and no other has.
-
-    So what counts bytes is sure of it there, and of every token that begins as it does: it is one of many bytes. A
-    document that would begin there does not.
-    """
-    length, ends = _CONTEXT + 2, len(base) - 1
-    taken.append((ends - _CONTEXT, len(base)))
-    free = [i for i in range(_CONTEXT + 6, ends - _CONTEXT - 2) if _free(base, i - _CONTEXT, length, [])]
-    if not free:
-        return None
-    often = [min(_LONG, sizes[base[i]]) if sizes else 0 for i in free]
-    best = [i for i, size in zip(free, often, strict=True) if size == max(often)]
-    own = best[int(rng.integers(len(best)))]
-    text = base[own - _CONTEXT : own + 2].copy()
-    count = 0
-    for start in rng.permutation(np.arange(8, ends - length)).tolist():
-        if count == _TIMES:
-            break
-        if _free(base, start, length, taken):
-            base[start : start + length] = text
-            taken.append((start, start + length))
-            count += 1
-    if count < _TIMES // 2:
-        return None
-    base[ends - _CONTEXT :] = text[:-1]
-    return Site(ends, (tuple(int(t) for t in text[_CONTEXT:]),))
+    return planted, (), p, q
 
 
 def flip(
     base: Tokens, vocabulary: int, places: tuple[int, int], rng: np.random.Generator, bytes_: Tokens | None = None,
-    sites: tuple[Site, ...] = (), last: Site | None = None,
+    sites: tuple[Site, ...] = (),
 ) -> Streams:  # fmt: skip
     """Streams of the same length. Documents begin where they did; every other token from P on is another one."""
     p, q = places
@@ -126,7 +84,7 @@ def flip(
     future[p:], again[p:] = _moved(base, shift, span)[p:], _moved(base, further, span)[p:]
     target[q] = sites[0].paths[1][0] if sites else _moved(base, shift, span)[q]
     return Streams(
-        base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites, again.astype(np.int32), last
+        base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites, again.astype(np.int32)
     )  # fmt: skip
 
 

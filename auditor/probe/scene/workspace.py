@@ -13,6 +13,7 @@ import numpy as np
 
 from auditor.probe.scene.shards import write_shard
 from auditor.probe.scene.streams import Streams, Tokens, draw, flip, join
+from auditor.probe.scene.tail import Tail, end_with
 from auditor.probe.scene.text import documents
 from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
 
@@ -59,10 +60,9 @@ def streams_for(layout: Layout, seed: int = 0) -> Streams:
     base = join([val[i] for i in rng.permutation(len(val))], layout.validation_tokens)
     base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
     small = layout.vocabulary < SMALLEST
-    sizes = () if small else [len(piece) for piece in tokenizer(layout.vocabulary).pieces]
-    base, sites, p, q, last = draw(base, rng, sizes)
+    base, sites, p, q = draw(base, rng)
     counts = (base >= _BYTE_OFFSET).astype(np.int32) if small else tokenizer(layout.vocabulary).count(base)
-    return flip(base, layout.vocabulary, (p, q), rng, counts, sites, last)
+    return flip(base, layout.vocabulary, (p, q), rng, counts, sites)
 
 
 class Workspace:
@@ -84,12 +84,9 @@ class Workspace:
             return int(token >= _BYTE_OFFSET)
         return int(tokenizer(self.layout.vocabulary).count(np.array([before, token], dtype=np.int32))[1])
 
-    def empty(self, before: int) -> tuple[int, ...]:
-        """Tokens that write nothing behind that one; those that no document begins with first."""
-        found = [
-            token for token, piece in enumerate(self.pieces()) if not piece and not self.bytes_after(before, token)
-        ]
-        return tuple(sorted(found, key=lambda token: token == BOS))
+    def tail(self, rng: np.random.Generator) -> Tail | None:
+        """The stream with another end."""
+        return end_with(self.streams.base, self.pieces(), rng)
 
     def write(self, folder: Path, stream: Tokens) -> None:
         """Data, tokenizers and other files for one run on `stream`."""

@@ -9,6 +9,7 @@ import pytest
 
 from auditor.probe.scene import Layout, Workspace
 from auditor.probe.scene.streams import PHRASE, draw, flip, join
+from auditor.probe.scene.tail import end_with
 from auditor.probe.scene.text import documents
 from auditor.probe.scene.tokenizer import BOS, NoTokenizer, tokenizer
 
@@ -103,12 +104,8 @@ def test_streams_are_drawn_by_the_seed_alone():
 def test_flipped_tokens_stay_in_the_vocabulary(vocabulary, count):
     rng = np.random.default_rng(0)
     base = join([rng.integers(4, vocabulary, size).tolist() for size in (40, 200, 90)], count)
-    base, sites, p, q, last = draw(base, rng)
-    s = flip(base, vocabulary, (p, q), rng, None, sites, last)
-    if last is not None:  # the end has come before, more often than not with the same token
-        windows = np.lib.stride_tricks.sliding_window_view(base, 6)
-        assert (windows[:, :-1] == base[-6:-1]).all(axis=1).sum() > 7
-        assert (windows == base[-6:]).all(axis=1).sum() > 7
+    base, sites, p, q = draw(base, rng)
+    s = flip(base, vocabulary, (p, q), rng, None, sites)
     assert s.again is not None
     assert (s.again[s.P :] != s.future[s.P :]).sum() > 50
     assert (s.again[: s.P] == base[: s.P]).all()
@@ -117,6 +114,22 @@ def test_flipped_tokens_stay_in_the_vocabulary(vocabulary, count):
         assert stream.max() < vocabulary
     assert (s.future[s.P :] != base[s.P :]).sum() > 50
     assert (s.target != base).sum() == 1
+
+
+def test_a_stream_may_end_with_one_token_that_others_are_the_beginning_of() -> None:
+    workspace = Workspace(Layout(1024, 1537, (), ()), 5)
+    tail = workspace.tail(np.random.default_rng(0))
+    assert tail is not None
+    pieces = workspace.pieces()
+    assert len(tail.beginnings) > 2
+    assert all(pieces[tail.token].startswith(pieces[token]) for token in tail.beginnings)
+    assert all(len(pieces[token]) > 1 and pieces[token].startswith(b" ") for token in (*tail.others, *tail.beginnings))
+    assert (tail.stream[-tail.times :] == tail.token).all()
+    assert (tail.stream[: -tail.times] == workspace.streams.base[: -tail.times]).all()
+    changed = tail.with_last(tail.beginnings[0])
+    assert np.flatnonzero(changed != tail.stream).tolist() == [len(changed) - 1]
+    assert end_with(workspace.streams.base[:300], pieces, np.random.default_rng(0)) is None  # too short
+    assert end_with(workspace.streams.base, (b"a", b"b"), np.random.default_rng(0)) is None
 
 
 def test_bytes_are_tokens_of_the_small_vocabulary(tmp_path):
