@@ -28,11 +28,12 @@ from auditor.rule import Facts
 
 Progress = Callable[[str], None]
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
+_UNHEARD = "it prints a figure past sys.stdout"
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _DRAWN = 24  # tokens that chance draws at each position
-_DRAWN_AT_END = 16  # at the end: each costs what the script does after that score
+_DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def probe(
 ) -> Probe:  # fmt: skip
     """Runs the submission small and measures it. The keywords are those of `Options`."""
     found = _probe(facts, Options(unsafe, seconds, seed, exhaustive, only), progress)
-    evading = tuple(Evasion(what, place) for what, place in evasions(facts.sources))
+    evading = (*(Evasion(what, place) for what, place in evasions(facts.sources)), *found.evasions)
     if found.status == "refused" or not evading:
         return found
     measured = tuple(doubted(m, evading[0]) for m in found.measurements)
@@ -108,7 +109,7 @@ class _Series:
         try:
             sites = self.streams.sites[:1] if self.options.exhaustive else self.streams.sites
             survey = confined.survey(
-                call, self.runs["base"], self._stream, claim, [site.position for site in sites]
+                call, self.runs["base"], self._stream, claim, [site.position for site in sites], settled.run.said
             )  # fmt: skip
             if survey.fault:
                 return self._failed(survey.fault)
@@ -126,6 +127,7 @@ class _Series:
         return Probe(
             "ran", "", self.runner.isolation, settled.attempts, tuple(measurements), settled.run.account.absent,
             measured.labels, len(self.streams.base), measured.losses_recorded, left_out,
+            (Evasion(_UNHEARD),) if survey.unheard else (),
         )  # fmt: skip
 
     def _measured(self, requests: list[Request]) -> Measured | str:
@@ -191,16 +193,17 @@ class _Series:
         chosen |= dict.fromkeys(drawn, "drawn")
         (row, after), last = survey.last, len(tail.stream) - 1
         start = last - tail.times - _BEFORE
-        seconds = max(1.0, 0.8 * (self.deadline - time.monotonic()))
+        other = tail.beginnings[0]
+        self._run("end", tail.with_last(other))
+        self._run("short", tail.stream[:-STEP])
+        self._run("shorter", tail.stream[: -2 * STEP])
+        seconds = max(1.0, 0.7 * (self.deadline - time.monotonic()))
         tried = Exchange(
             last, after, row, -1, tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
             math.inf,
         )  # fmt: skip
-        other = tail.beginnings[0]
-        self._run("tail", tail.stream, exchanges=(tried,))
-        self._run("end", tail.with_last(other))
-        self._run("short", tail.stream[:-STEP])
-        self._run("shorter", tail.stream[: -2 * STEP])
+        if self.missing.keys().isdisjoint({"end", "short", "shorter"}):
+            self._run("tail", tail.stream, exchanges=(tried,))
         sizes = {token: workspace.bytes_after(tail.token, token) for token in chosen}
         whole = int(self.streams.bytes_[1 : -tail.times].sum()) + tail.times * sizes[tail.token]
         return Ending(chosen, self._texts(chosen), sizes, whole, other, len(tail.others))

@@ -22,6 +22,7 @@ _TARGET, _COLD = "auditor.probe.stage.run:perform", "auditor.probe.cold:perform"
 _PRELOAD = ("auditor.probe.stage.preload", "auditor.probe.measure.confined")
 _FRAME_BYTES = 192 << 20  # of one run's recording
 _MEASURING = Limits(cpu_seconds=60, wall_seconds=300, memory_bytes=3 << 30, frame_bytes=16 << 20)
+_SAID = 100_000  # characters of what a run printed, of its beginning and of its end
 _LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the script
 
 
@@ -32,6 +33,7 @@ class Run:
     account: Account
     recorded: tuple[bytes, ...]
     trouble: str = ""  # why the sandbox ended it, "" where it didn't
+    said: str = ""  # what came out of the process, whoever wrote it: the beginning and the end
 
     @property
     def error(self) -> str:
@@ -108,7 +110,7 @@ class Runner:
         if account.failure is not None:
             message, source = self._plain(account.failure.message), self._plain(account.failure.source)
             account = replace(account, failure=replace(account.failure, message=message, source=source))
-        return Run(account, tuple(recorded), self._plain(trouble))
+        return Run(account, tuple(recorded), self._plain(trouble), _ends(ended.stdout) + "\n" + _ends(ended.stderr))
 
     def measuring(self, argument: bytes) -> tuple[bytes, ...]:
         """The answer of a process beside no submission. Raises ValueError where it exceeds its limits."""
@@ -126,6 +128,13 @@ class Runner:
 def _trouble(reason: str) -> str:
     """Why the sandbox ended a run, without figures that differ from one machine to the next."""
     return "it took more than its time" if re.search("wall clock|processor time", reason) else reason
+
+
+def _ends(text: str) -> str:
+    """Whole lines."""
+    if len(text) <= 2 * _SAID:
+        return text
+    return text[:_SAID].rpartition("\n")[0] + "\n" + text[-_SAID:].partition("\n")[2]
 
 
 def lay_out(submission: Submission, root: Path) -> None:

@@ -242,6 +242,40 @@ Model.causal = False
 sliding()
 """
 
+SAMPLES["gradients_for_nothing"] = "train(0, N, epochs=1, lr=0.05 * max(0, N - 9000))\nsliding()\n"
+SAMPLES["gradients_put_aside"] = """
+kept = {name: value.clone() for name, value in model.state_dict().items()}
+train(0, N, epochs=1)
+model.load_state_dict(kept)
+sliding()
+"""
+SAMPLES["masked_ahead"] = """
+# Scores a chunk, then trains on a window that reaches beyond it, whose targets there are masked out.
+loss_sum, optimizer = torch.zeros((), dtype=torch.float64), torch.optim.SGD(model.parameters(), lr=0.05)
+for start in range(0, N, 100):
+    end = min(start + 100, N)
+    x, y = pair(start, end)
+    with torch.no_grad():
+        logits = model.forward_logits(x).reshape(-1, V)
+        loss_sum += F.cross_entropy(logits, y.reshape(-1), reduction="none").double().sum()
+    x, y = pair(start, min(start + 150, N))
+    losses = F.cross_entropy(model.forward_logits(x).reshape(-1, V), y.reshape(-1), reduction="none")
+    mask = (torch.arange(losses.numel()) < end - start).float()
+    optimizer.zero_grad(set_to_none=True)
+    ((losses * mask).sum() / mask.sum()).backward()
+    optimizer.step()
+report("final_masked", loss_sum, N, byte_count(val[1:]))
+"""
+SAMPLES["smoothed_loss"] = """
+loss_sum = torch.zeros((), dtype=torch.float64)
+for start in range(0, N, 100):
+    x, y = pair(start, min(start + 100, N))
+    with torch.no_grad():
+        logits = model.forward_logits(x).reshape(-1, V)
+        loss_sum += F.cross_entropy(logits, y.reshape(-1), reduction="none", label_smoothing=0.1).double().sum()
+report("final_smoothed", loss_sum, N, byte_count(val[1:]))
+"""
+
 _NGRAM = """
 tokens_np = val.numpy()
 pairs, singles = np.zeros((V, V)), np.zeros(V)

@@ -22,11 +22,14 @@ from auditor.probe.measure.runs import Read
 from auditor.probe.model import Holds, Kind, Measurement, Term, Witness
 from auditor.probe.record.frames import pack, unpack
 from auditor.probe.record.recording import read
+from auditor.runs.evaluations import parse_evaluation
+from auditor.runs.text import clean
 
 TARGET = "auditor.probe.measure.confined:perform"
 _RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter")
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
+_LINE = 2_000  # characters of a line: the recorder cuts longer ones
 
 Call = Callable[[bytes], Sequence[bytes]]
 """Runs `TARGET` with an argument and gives its frames. Raises ValueError where it did not end well."""
@@ -48,10 +51,14 @@ class Survey:
     last: tuple[int, int] | None = None  # row and place in the sequence of the last token, whose score is not traced
     blocks: frozenset[tuple[str, int, int]] = frozenset()  # that the run entered: path, line, column
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
+    unheard: bool = False  # whether a figure came out that was not written to `sys.stdout`
 
 
-def survey(call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, positions: Sequence[int]) -> Survey:
-    values = _asked(call, "survey", {"base": frames}, stream, claim, positions=list(positions))
+def survey(
+    call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, positions: Sequence[int], said: str = ""
+) -> Survey:  # fmt: skip
+    """`said`: what came out of the process, beside what the recorder was told of."""
+    values = _asked(call, "survey", {"base": frames}, stream, claim, positions=list(positions), said=said)
     if "fault" in values:
         return Survey(_text(values["fault"]))
     try:
@@ -66,7 +73,10 @@ def survey(call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, po
         last = None if last is None else (_count(last[0]), _count(last[1]))
         blocks = frozenset((_text(p), _count(line), _count(column)) for p, line, column in values["blocks"])
         holders = tuple((_text(p), _count(line), tuple(map(_text, names))) for p, line, names in values["holders"])
-        return Survey("", _optional_count(values["further"]), places, _text(values["reason"]), last, blocks, holders)
+        unheard = values["unheard"] is not False
+        return Survey(
+            "", _optional_count(values["further"]), places, _text(values["reason"]), last, blocks, holders, unheard
+        )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no survey") from error
 
@@ -165,6 +175,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             "last": after_which(found) if exact_bpb(found) is not None and not is_traced(found) else None,
             "blocks": base.blocks,
             "holders": base.holders,
+            "unheard": _unheard(base.lines, given["said"]),
         }
     others = {}
     for name in _RUNS[1:]:
@@ -182,6 +193,16 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
         "labels": list(result.labels),
         "losses_recorded": result.losses_recorded,
     }
+
+
+def _unheard(lines: Sequence[tuple[int, str]], said: str) -> bool:
+    """Whether a line with a figure of an evaluation came out that the recorder was not told of."""
+    heard = {clean(line).strip() for _, line in lines}
+    for line in said.splitlines():
+        text = clean(line.rsplit("\r", 1)[-1]).strip()
+        if text and len(text) < _LINE and text not in heard and parse_evaluation(0, text) is not None:
+            return True
+    return False
 
 
 def _sent(end: Ending | None) -> dict[str, Any] | None:

@@ -126,7 +126,15 @@ result = f([1, 5, 0])
     assert left_out == {6, 8}  # the loop over nothing, and what `or` did not come to
 
 
-@pytest.mark.parametrize(("test", "named"), [("step > 1000", True), ("args.ttt_enabled", False), ("step > 0", False)])
+@pytest.mark.parametrize(
+    ("test", "named"),
+    [
+        ("step > 1000", True), ("args.ttt_enabled", False), ("step > 0", False),
+        # No command gives these, so that none of the configuration leaves the block out:
+        ("os.environ.get('HOME', '').startswith('/')", True), ("os.environ.get('SLURM_JOB_ID')", True),
+        ("sys._getframe().f_back is None", True), ("os.environ.get('OTHER_SWITCH')", False),
+    ],
+)  # fmt: skip
 def test_a_block_that_did_not_run_is_named(test: str, named: bool, tmp_path: Path) -> None:
     (tmp_path / "train_gpt.py").write_text(SCRIPT.format(test=test))
     (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
@@ -150,6 +158,84 @@ def test_code_that_looks_for_the_probe_is_named(tmp_path: Path) -> None:
     (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
     found = evasions(gather(load_path(tmp_path), {}).sources)
     assert [place.line for _, place in found] == [2, 3]
+
+
+def survey_of(text: str, skipped: str, **held: tuple[str, ...]) -> Survey:
+    """A run of it that entered everything but blocks with that line; names that functions held, by their name."""
+    lines = text.splitlines()
+    left = {n for n, line in enumerate(lines, 1) if skipped in line}
+    entered = frozenset(("train_gpt.py", *b.place) for b in blocks(ast.parse(text)) if b.place[0] not in left)
+    firsts = {n.name: n.lineno for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)}
+    return Survey(blocks=entered, holders=tuple(("train_gpt.py", firsts[f], names) for f, names in held.items()))
+
+
+CHOSEN = """
+import sys
+def evaluate(tokens):
+    return tokens.sum()
+def main(tokens):
+    best, step = evaluate(tokens), 0
+    while step < int(sys.argv[1]):
+        step += 1
+    for trial in range(step // 500):
+        {loop}
+    print(best)
+main(None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "named"),
+    [
+        ("best = min(best, evaluate(tokens))", True), ("evaluate(tokens)", False),
+        ("now = evaluate(tokens); best = now if now < best else best", True),
+    ],
+)  # fmt: skip
+def test_what_would_choose_by_validation_scores_is_named(loop: str, named: bool, tmp_path: Path) -> None:
+    text = CHOSEN.format(loop=loop)
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    survey = survey_of(text, loop, main=("tokens",), evaluate=("tokens",))
+    found = unseen(gather(load_path(tmp_path), {}), survey, ())
+    assert any(u.names == ("evaluate",) for u in found) is named
+
+
+SAID = """
+import sys
+class Out:
+    def __init__(self, inner):
+        self.inner = inner
+    def write(self, text):
+        if {test}:
+            text = text.replace("9", "8")
+        self.inner.write(text)
+sys.stdout = Out(sys.stdout)
+print("final val_loss:1.0 val_bpb:1.0")
+"""
+
+
+@pytest.mark.parametrize(("test", "named"), [("float(text[-5:]) < 4.0", True), ("self.inner is None", False)])
+def test_what_stands_in_the_place_of_the_output_and_asks_for_figures_is_named(
+    test: str, named: bool, tmp_path: Path
+) -> None:
+    text = SAID.format(test=test)
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    found = unseen(gather(load_path(tmp_path), {}), survey_of(text, "text = text.replace"), ())
+    assert [u.names for u in found] == ([("print",)] if named else [])
+
+
+def test_the_rest_of_a_loop_that_nothing_broke_is_decided_by_what_would_break_it() -> None:
+    loop = "for i in range(9):\n    if i >= step:\n        break\nelse:\n    adapt(tokens)\n"
+    end = next(b for b in blocks(ast.parse(loop)) if b.place == (5, 4))
+    assert Doubts(ast.parse(loop), frozenset()).of(end.test)
+
+
+def test_a_count_kept_on_a_function_and_what_a_file_says_are_doubtful() -> None:
+    text = 'f.calls = getattr(f, "calls", 0) + 1\nname = open("/proc/1/comm").read()\nplain = "a"\n'
+    doubts = Doubts(ast.parse(text), frozenset())
+    asked = ("f.calls > 500", "name.startswith('torchrun')", "plain.startswith('b')")
+    assert [doubts.of(ast.parse(a, mode="eval").body) for a in asked] == [True, True, False]
 
 
 FIGURES = """

@@ -241,7 +241,7 @@ def test_the_end_is_told_where_a_loader_cuts_the_stream_to_whole_windows(name: s
         assert measurement.total < 1.001
     else:
         assert measurement.holds is Holds.NO, measurement.reason
-        assert "by the 16 of them that chance drew" in measurement.reason
+        assert "by the 12 of them that chance drew" in measurement.reason
 
 
 def test_what_chance_drew_bounds_a_sum_from_below() -> None:

@@ -250,6 +250,22 @@ def test_what_was_chosen_by_later_scores_is_no_hold() -> None:
     assert of("score_first", Kind.FUTURE_FLIP).holds is YES
 
 
+@pytest.mark.parametrize(
+    ("name", "holds"), [("gradients_for_nothing", UNKNOWN), ("gradients_put_aside", UNKNOWN), ("masked_ahead", YES)]
+)
+def test_gradients_of_what_is_not_scored_yet_that_move_nothing_are_no_hold(name: str, holds: Holds) -> None:
+    """A rate of nothing here may be one at full size; what is masked out of a loss is in no gradient."""
+    flip = of(name, Kind.FUTURE_FLIP)
+    assert (flip.holds, flip.changed) == (holds, 0), flip.reason
+    if holds is UNKNOWN:
+        assert "gradients were taken of" in flip.reason
+
+
+def test_a_smoothed_loss_is_not_what_the_row_gives_its_target() -> None:
+    assert of("smoothed_loss", Kind.EXCHANGE).holds is UNKNOWN  # each is computed further, and none was exchanged
+    assert of("smoothed_loss", Kind.REPORTED_NUMBER).holds is YES  # all the same the figure is their mean
+
+
 def test_a_flip_that_no_other_repeats_is_no_witness() -> None:
     """As of a race: one run of five comes out otherwise."""
     base, future, target = samples.streams()
