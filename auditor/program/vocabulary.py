@@ -171,6 +171,9 @@ REFILL = frozenset({*RESET, "copy_"}) - {"clear"}
 """Calls that give a parameter other contents, whatever these are."""
 
 
+OF_THE_MACHINE = {"os.name": "posix", "os.sep": "/", "os.linesep": "\n", "sys.platform": "linux"}
+"""What Python says of the machine that submissions are scored on."""
+
 SHAPED = frozenset(
     {"zeros", "ones", "empty", "full", "rand", "randn", "new_zeros", "new_empty", "new_ones", "repeat", "expand"}
 )

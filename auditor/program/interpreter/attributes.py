@@ -82,6 +82,8 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
             return elsewhere.modules(m, frame)
         if dotted in m.patched:
             return m.patched[dotted]
+        if dotted in vocabulary.OF_THE_MACHINE:
+            return Value(const=vocabulary.OF_THE_MACHINE[dotted])
         return Value(value.tags, obj=External(dotted))
     if isinstance(obj, PyModule):
         if name == "__dict__":

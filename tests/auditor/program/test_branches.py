@@ -70,6 +70,12 @@ def test_rank_zero_of_eight_is_followed() -> None:
     assert {d.active for d in pairs(body)} == {False}
 
 
+@pytest.mark.parametrize("test", ['os.name == "nt"', 'os.name != "posix"', 'sys.platform.startswith("win")'])
+def test_the_score_is_made_on_linux(test: str) -> None:
+    assert not pairs(f"import sys\nif {test}:\n    fit(net, val, opt)\n{FINAL}")
+    assert pairs(f"import sys\nif not ({test}):\n    fit(net, val, opt)\n{FINAL}")
+
+
 def test_a_condition_on_data_is_taken_to_run() -> None:
     assert {d.active for d in pairs(f"if val.sum() > 3:\n    fit(net, val, opt)\n{FINAL}")} == {True}
 
