@@ -19,6 +19,7 @@ from auditor.program.interpreter import (
     special,
     unfollowed,
     weights,
+    within,
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
@@ -107,7 +108,7 @@ def call(
         return call(m, frame, node, obj.function, [*obj.args, *args], {**obj.kwargs, **kwargs})
     if isinstance(obj, Instance):
         if obj.kind == "module":
-            return effects.forward(m, frame, node, function, "__call__", args, kwargs)
+            return _pass(m, frame, node, function, "__call__", args, kwargs)
         method = obj.cls.lookup("__call__") if obj.cls else None
         if method is not None and isinstance(method.obj, Function):
             return invoke(m, frame, node, method.obj, function, args, kwargs)
@@ -202,7 +203,7 @@ def invoke(
         return opaque.opaque(m, frame, node, Value(), args, kwargs)
     if forwarding.is_forward(m, function, receiver, [*args[1:], *kwargs.values()]):
         assert receiver is not None
-        return effects.forward(m, frame, node, receiver, function.name, args[1:], kwargs, function)
+        return _pass(m, frame, node, receiver, function.name, args[1:], kwargs, function)
     before = repeated.again(m, function, args, kwargs)
     if isinstance(before, Value):
         return before
@@ -210,6 +211,29 @@ def invoke(
     if before is not None:
         repeated.note(m, before, result)
     return result
+
+
+def _pass(
+    m: Machine, frame: Frame, node: ast.AST, model: Value, name: str, args: list[Value], kwargs: dict[str, Value],
+    function: Function | None = None,
+) -> Value:  # fmt: skip
+    """A module applied to data: one step, but for what becomes of the targets that it is given."""
+    assert isinstance(model.obj, Instance)
+    found = model.obj.cls.lookup("forward") if function is None and model.obj.cls is not None else None
+    method = found.obj if found is not None and isinstance(found.obj, Function) else function
+    inputs = [*args, *kwargs.values()]
+    if m.inside:
+        made = within.hidden(m, inputs)
+        if made is None and method is not None:
+            return _run(m, method, [model, *args], kwargs)
+        if made is None:
+            made = opaque.opaque(m, frame, node, model, args, kwargs)
+            measured.call(m, frame, node, Value(obj=External(model.obj.dotted)), args, kwargs, made)
+        return made
+    made = effects.forward(m, frame, node, model, name, args, kwargs, function)
+    if method is not None:
+        within.followed(m, frame, node, method, model, inputs, made, partial(_run, m, method, [model, *args], kwargs))
+    return made
 
 
 def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -54,6 +54,8 @@ def unknown_call(
     it is one where a distribution or a loss is made of it.
     """
     result = opaque.opaque(m, frame, node, function, args, kwargs)
+    if m.inside:
+        return result
     inputs = [*args, *kwargs.values()]
     given = [v for v in inputs if VAL in v.tags and not isinstance(v.obj, tokens.Text)]
     if not given or any(_made(v) for v in inputs):

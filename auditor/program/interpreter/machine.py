@@ -234,6 +234,8 @@ class Machine:
         self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
+        self.inside: list[Tags] = []  # of the output whose forward pass is stepped through (`within`)
+        self.losses: dict[tuple[object, ...], tuple[Node | None, Tags]] = {}  # what models make of their losses
         self.problems: list[str] = []
         # Functions and the state they were called in: the latest quiet calls.
         self.repeated: dict[tuple[object, ...], list[Repeat]] = {}
@@ -395,6 +397,8 @@ class Machine:
         return frozenset({("omitted", event.number)})
 
     def added(self, node: ast.AST, frame: Frame, made: Node) -> None:
+        if self.inside:
+            return
         known = self.trace.added.get(made)
         if known is None or known.off or not known.certain:
             event = Added(**self._event(node, frame), node=made)  # type: ignore[arg-type]
@@ -403,6 +407,8 @@ class Machine:
 
     def unfollowed(self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str]) -> None:
         """Write down what is not followed although it may change what the score is made of."""
+        if self.inside:
+            return  # what a model computes is its own affair; what becomes of its loss is doubted (`within`)
         key = (self.place(node, frame).key, what, bool(self.off))
         known = self.trace.unfollowed.get(key)
         if known is None or (self.unsure == 0 and not known.certain):

@@ -1,0 +1,186 @@
+"""What a forward pass makes of the loss that it returns: followed from where the model has its logits to the return.
+
+To the trace a forward pass is one step. Given targets it is the step that makes the score, and then it matters what it
+does with them: `0.9 * cross_entropy(...)`, losses that are cut off, logits that see the targets. So its method is
+stepped through once. What it computes without the targets is the model, whatever that is; what it does to the loss goes
+into the recipe, and what is not understood there is doubted.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from auditor.program.interpreter import branching
+from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.measured import node_of
+from auditor.program.recipe import arithmetic, transfers
+from auditor.program.recipe.model import Node, Op, Over, Sees, What
+from auditor.program.values import TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Tags, Value
+
+_MODEL = Node(Op.MODEL, (), What.LOGITS, Over.VOCABULARY, None, Sees.EARLIER, "model")
+_LOSSES = (What.NATS, What.BITS)
+_MEASURED = frozenset({*arithmetic.PROBABILISTIC, What.ENTROPY})
+_CARRIED = frozenset({"doubt", "scaled", "chosen", "omitted", "stacked", "lookup", "gate"})
+_OF_LOGITS = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX, Op.CROSS_ENTROPY, Op.LOG_SUM_EXP})
+
+
+def hidden(m: Machine, values: list[Value]) -> Value | None:
+    """What a part of the model gives while its forward pass is stepped through; None where targets go into it."""
+    if any(TARGET in value.tags for value in values):
+        return None
+    return Value(m.inside[-1], mutable=True, recipe=_MODEL)
+
+
+def followed(
+    m: Machine, frame: Frame, node: ast.AST, method: Function, model: Value, inputs: list[Value], made: Value,
+    run: Callable[[], Value],
+) -> None:  # fmt: skip
+    """Give a loss that a model was asked for the recipe that the model's own code shows."""
+    if ("loss",) not in made.tags or made.recipe is None or not any(TARGET in value.tags for value in inputs):
+        return
+    assert isinstance(model.obj, Instance)
+    given = tuple((value.const if value.known else None, TARGET in value.tags, VAL in value.tags) for value in inputs)
+    key = (method.node, id(model.obj), str(given))
+    known = m.losses.get(key)
+    if known is None:
+        m.losses[key] = known = _look(m, frame, node, model.obj, made, run)
+    loss, tags = known
+    made.tags |= tags
+    if loss is not None:
+        made.recipe = _put(loss, made.recipe)
+
+
+def _look(
+    m: Machine, frame: Frame, node: ast.AST, model: Instance, made: Value, run: Callable[[], Value]
+) -> tuple[Node | None, Tags]:
+    value = _stepped_through(m, model, made, run)
+    loss = _loss(value)
+    found = None if loss is None else _simplified(loss)
+    tags = frozenset(t for t in value.tags if t[0] in _CARRIED)
+    why = "the model gives no loss that could be followed" if found is None else _not_followed(found)
+    if why:
+        tags |= m.doubt(node, frame, f"the loss that {model.cls.name if model.cls else 'the model'} returns", why)
+    if found is not None and any(_sees_targets(n) for n in found.walk()):
+        m.trace.outputs[max(t[1] for t in made.tags if t[0] == "out")].sees_target = True
+    return (None if why else found), tags
+
+
+def _stepped_through(m: Machine, model: Instance, made: Value, run: Callable[[], Value]) -> Value:
+    """What the method returns for a model that is not in training; nothing of the state is left changed."""
+    before, summed = model.attributes.get("training"), m.summed
+    model.attributes["training"] = Value(const=False)
+    m.inside.append(frozenset(t for t in made.tags if t not in (TARGET, ("loss",))))
+    try:
+        with m.arm() as journal:
+            value = run()
+        branching.undo(journal)
+    finally:
+        m.inside.pop()
+        m.summed = summed
+        if before is None:
+            model.attributes.pop("training", None)
+        else:
+            model.attributes["training"] = before
+    return value
+
+
+def _loss(value: Value) -> Node | None:
+    """The loss among what is returned."""
+    obj = value.obj
+    if isinstance(obj, Sequence | Mapping):
+        held = obj.items if isinstance(obj, Sequence) else list(obj.items.values())
+        nodes = [n for item in held[:8] if (n := node_of(item)) is not None]
+        return next((n for n in nodes if n.what in _LOSSES), None)
+    return node_of(value)
+
+
+def _not_followed(loss: Node) -> str:
+    if not loss.understood or loss.what not in _LOSSES:
+        return "it is not followed to a log-probability of the targets"
+    index = [n.inputs[-1] for n in loss.walk() if n.op in (Op.CROSS_ENTROPY, Op.PICK)]
+    if not index:
+        return "no target is looked up in it"
+    if not all(n.sees & Sees.TARGET and n.what is What.TOKENS for n in index):
+        return "it is not the loss of the targets"
+    return ""
+
+
+def _sees_targets(node: Node) -> bool:
+    return node.op in _OF_LOGITS and bool(node.inputs[0].sees & Sees.TARGET) and node.inputs[0].what not in _MEASURED
+
+
+def _simplified(loss: Node) -> Node:
+    """The formula with all that is computed without the targets as the model's logits."""
+    done: dict[int, Node] = {}
+    for node in _from_the_leaves(loss):
+        if not node.sees & Sees.TARGET and node.what not in _MEASURED and _of_the_model(node):
+            done[node.key] = _MODEL
+        else:
+            done[node.key] = _again(node, tuple(done[n.key] for n in node.inputs))
+    return done[loss.key]
+
+
+def _of_the_model(node: Node) -> bool:
+    return any(n.op is Op.MODEL or (n.op is Op.UNKNOWN and not n.inputs) for n in node.walk())
+
+
+def _from_the_leaves(head: Node) -> Iterator[Node]:
+    """Every node once, after those that it is made of."""
+    seen: set[int] = set()
+    waiting = [(head, False)]
+    while waiting:
+        node, ready = waiting.pop()
+        if ready:
+            yield node
+        elif node.key not in seen:
+            seen.add(node.key)
+            waiting.append((node, True))
+            waiting += [(below, False) for below in node.inputs if below.key not in seen]
+
+
+def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The same step on other operands: what it measures may be known now."""
+    if inputs == node.inputs:
+        return node
+    place = node.place
+    if node.op in _NAMED:
+        return transfers.call(_NAMED[node.op], inputs, place)
+    if node.op in _OPERATORS:
+        return arithmetic.binary(_OPERATORS[node.op], inputs[0], inputs[1], place, in_loop=False)
+    if node.op is Op.NEGATE:
+        return arithmetic.negate(inputs[0], place)
+    if node.op in (Op.PICK, Op.TABLE) and len(inputs) == 2:
+        return transfers.pick(inputs[0], inputs[1], place)
+    sees = arithmetic.sees_of(inputs)
+    what = inputs[0].what if node.op is Op.EITHER and all(n.what is inputs[0].what for n in inputs) else node.what
+    return Node(node.op, inputs, what, node.over, node.normalized, sees, node.text, place)
+
+
+_NAMED = {
+    Op.SOFTMAX: "softmax", Op.LOG_SOFTMAX: "log_softmax", Op.CROSS_ENTROPY: "cross_entropy", Op.LOG: "log",
+    Op.EXP: "exp", Op.LOG_SUM_EXP: "logsumexp", Op.MEAN: "mean", Op.SUM: "sum",
+}  # fmt: skip
+_OPERATORS: dict[Op, ast.operator] = {
+    Op.ADD: ast.Add(), Op.SUBTRACT: ast.Sub(), Op.MULTIPLY: ast.Mult(), Op.DIVIDE: ast.Div(),
+}  # fmt: skip
+
+
+def _put(loss: Node, model: Node) -> Node:
+    """The formula with the model that was called in the place of the one that stands for it."""
+    logits = Node(
+        Op.MODEL,
+        tuple(n for n in model.inputs if not n.sees & Sees.TARGET),
+        What.LOGITS,
+        Over.VOCABULARY,
+        None,
+        model.sees & ~Sees.TARGET,
+        model.text,
+        model.place,
+        model.changed_at,
+    )
+    done: dict[int, Node] = {_MODEL.key: logits}
+    for node in _from_the_leaves(loss):
+        if node.key not in done:
+            done[node.key] = _again(node, tuple(done[n.key] for n in node.inputs))
+    return done[loss.key]
