@@ -232,7 +232,7 @@ def _pass(
         return made
     made = effects.forward(m, frame, node, model, name, args, kwargs, function)
     if method is not None:
-        within.followed(m, frame, node, method, model, inputs, made, partial(_run, m, method, [model, *args], kwargs))
+        within.followed(m, frame, node, method, model, args, kwargs, made, partial(_run, m, method))
     return made
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe import arithmetic, transfers
-from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
 from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, Mapping, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
@@ -39,8 +39,7 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
     tags = value.tags
     if VAL in tags:
         if any(t[0] == "out" for t in tags):
-            sees = Sees.TARGET if TARGET in tags else Sees.NOTHING
-            return Node(Op.UNKNOWN, sees=sees, text="a model's output")
+            return unknown((), "a model's output")
         sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
         return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")
     return Node(Op.TOKENS, (), What.TOKENS, sees=Sees.TRAINING, text="training tokens") if TRAIN in tags else None

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Sequence_
+from dataclasses import dataclass
+from functools import partial
 
 from auditor.program.interpreter import branching
 from auditor.program.interpreter.machine import Machine
@@ -18,6 +21,7 @@ from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What
 from auditor.program.values import TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Tags, Value
 
+_TRIED = 3  # inputs of which one is the targets
 _MODEL = Node(Op.MODEL, (), What.LOGITS, Over.VOCABULARY, None, Sees.EARLIER, "model")
 _LOSSES = (What.NATS, What.BITS)
 _MEASURED = frozenset({*arithmetic.PROBABILISTIC, What.ENTROPY})
@@ -25,18 +29,38 @@ _CARRIED = frozenset({"doubt", "scaled", "chosen", "omitted", "stacked", "lookup
 _OF_LOGITS = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX, Op.CROSS_ENTROPY, Op.LOG_SUM_EXP})
 
 
-def hidden(m: Machine, values: list[Value]) -> Value | None:
+Run = Callable[[list[Value], dict[str, Value]], Value]
+"""The method, on arguments with the model first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a forward pass makes of its loss; `why` it is not understood, "" where it is."""
+
+    loss: Node | None
+    tags: Tags
+    why: str
+    sees_targets: bool = False
+
+
+def hidden(m: Machine, values: Sequence_[Value]) -> Value | None:
     """What a part of the model gives while its forward pass is stepped through; None where targets go into it."""
-    if any(TARGET in value.tags for value in values):
+    if any(_sees_target(value) for value in values):
         return None
     return Value(m.inside[-1], mutable=True, recipe=_MODEL)
 
 
+def _sees_target(value: Value) -> bool:
+    node = node_of(value)
+    return node is not None and bool(node.sees & Sees.TARGET)
+
+
 def followed(
-    m: Machine, frame: Frame, node: ast.AST, method: Function, model: Value, inputs: list[Value], made: Value,
-    run: Callable[[], Value],
+    m: Machine, frame: Frame, node: ast.AST, method: Function, model: Value, args: list[Value],
+    kwargs: dict[str, Value], made: Value, run: Run,
 ) -> None:  # fmt: skip
     """Give a loss that a model was asked for the recipe that the model's own code shows."""
+    inputs = [*args, *kwargs.values()]
     if ("loss",) not in made.tags or made.recipe is None or not any(TARGET in value.tags for value in inputs):
         return
     assert isinstance(model.obj, Instance)
@@ -44,7 +68,7 @@ def followed(
     key = (method.node, id(model.obj), str(given))
     known = m.losses.get(key)
     if known is None:
-        m.losses[key] = known = _look(m, frame, node, model.obj, made, run)
+        m.losses[key] = known = _look(m, frame, node, model, args, kwargs, made, run)
     loss, tags = known
     made.tags |= tags
     if loss is not None:
@@ -52,24 +76,54 @@ def followed(
 
 
 def _look(
-    m: Machine, frame: Frame, node: ast.AST, model: Instance, made: Value, run: Callable[[], Value]
-) -> tuple[Node | None, Tags]:
-    value = _stepped_through(m, model, made, run)
-    loss = _loss(value)
-    found = None if loss is None else _simplified(loss)
-    tags = frozenset(t for t in value.tags if t[0] in _CARRIED)
-    why = "the model gives no loss that could be followed" if found is None else _not_followed(found)
-    if why:
-        tags |= m.doubt(node, frame, f"the loss that {model.cls.name if model.cls else 'the model'} returns", why)
-    if found is not None and any(_sees_targets(n) for n in found.walk()):
+    m: Machine, frame: Frame, node: ast.AST, model: Value, args: list[Value], kwargs: dict[str, Value], made: Value,
+    run: Run,
+) -> tuple[Node | None, Tags]:  # fmt: skip
+    """What is found with each of the inputs as the targets that may be them; the first that explains the loss."""
+    inputs = [*args, *kwargs.values()]
+    targets = [i for i, value in enumerate(inputs) if TARGET in value.tags and node_of(value) is not None]
+    found: _Found | None = None
+    for at in targets[::-1][:_TRIED]:
+        shown = [value if i == at else _context(value) for i, value in enumerate(inputs)]
+        named = dict(zip(kwargs, shown[len(args) :], strict=True))
+        this = _explained(_stepped_through(m, model, made, partial(run, [model, *shown[: len(args)]], named)))
+        if found is None or not this.why:
+            found = this
+        if not this.why:
+            break
+    assert found is not None
+    tags = found.tags
+    if found.why:
+        who = model.obj.cls.name if isinstance(model.obj, Instance) and model.obj.cls else "the model"
+        tags |= m.doubt(node, frame, f"the loss that {who} returns", found.why)
+    if found.sees_targets and len(targets) == 1:
         m.trace.outputs[max(t[1] for t in made.tags if t[0] == "out")].sees_target = True
-    return (None if why else found), tags
+    return (None if found.why else found.loss), tags
 
 
-def _stepped_through(m: Machine, model: Instance, made: Value, run: Callable[[], Value]) -> Value:
+def _context(value: Value) -> Value:
+    """Tokens that are no targets: what they are predicted from."""
+    if TARGET not in value.tags or value.obj is not None:
+        return value
+    return Value(value.tags - {TARGET}, value.const, None, value.base, value.mutable)
+
+
+def _explained(value: Value) -> _Found:
+    loss = _loss(value)
+    tags = frozenset(t for t in value.tags if t[0] in _CARRIED)
+    if loss is None:
+        return _Found(None, tags, "the model gives no loss that could be followed")
+    found = _simplified(loss)
+    sees = any(_of_what_sees_targets(n) for n in found.walk())
+    return _Found(found, tags, _not_followed(found), sees)
+
+
+def _stepped_through(m: Machine, model: Value, made: Value, run: Callable[[], Value]) -> Value:
     """What the method returns for a model that is not in training; nothing of the state is left changed."""
-    before, summed = model.attributes.get("training"), m.summed
-    model.attributes["training"] = Value(const=False)
+    assert isinstance(model.obj, Instance)
+    held, summed = model.obj.attributes, m.summed
+    before = held.get("training")
+    held["training"] = Value(const=False)
     m.inside.append(frozenset(t for t in made.tags if t not in (TARGET, ("loss",))))
     try:
         with m.arm() as journal:
@@ -79,9 +133,9 @@ def _stepped_through(m: Machine, model: Instance, made: Value, run: Callable[[],
         m.inside.pop()
         m.summed = summed
         if before is None:
-            model.attributes.pop("training", None)
+            held.pop("training", None)
         else:
-            model.attributes["training"] = before
+            held["training"] = before
     return value
 
 
@@ -101,12 +155,21 @@ def _not_followed(loss: Node) -> str:
     index = [n.inputs[-1] for n in loss.walk() if n.op in (Op.CROSS_ENTROPY, Op.PICK)]
     if not index:
         return "no target is looked up in it"
-    if not all(n.sees & Sees.TARGET and n.what is What.TOKENS for n in index):
+    if not all(_is_target(n) for n in index):
         return "it is not the loss of the targets"
+    if any(_of_what_sees_targets(n) for n in loss.walk()):
+        return "the logits see the targets"
     return ""
 
 
-def _sees_targets(node: Node) -> bool:
+def _is_target(node: Node) -> bool:
+    """The targets, or at some positions what fills them up."""
+    if node.op is Op.EITHER:
+        return any(_is_target(n) for n in node.inputs) and all(n.plain or _is_target(n) for n in node.inputs)
+    return node.what is What.TOKENS and bool(node.sees & Sees.TARGET)
+
+
+def _of_what_sees_targets(node: Node) -> bool:
     return node.op in _OF_LOGITS and bool(node.inputs[0].sees & Sees.TARGET) and node.inputs[0].what not in _MEASURED
 
 
