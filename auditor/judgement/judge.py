@@ -221,7 +221,13 @@ def _gap(facts: Facts) -> str:
 
 def _other(facts: Facts, recipe: Formula | None) -> str:
     """What the figure is made of that is not understood, "" where all of it is or a run has shown what it does."""
-    if recipe is None or recipe.understood or (facts.probe is not None and facts.probe.decided):
+    if recipe is None or (facts.probe is not None and facts.probe.decided):
+        return ""
+    if recipe.understood and not recipe.of_log_probabilities:
+        return (
+            "the figure is not followed to log-probabilities of the tokens: what the model gives is taken as the loss"
+        )
+    if recipe.understood:
         return ""
     unknown = recipe.unknown
     place = next((f"{n.place.unit.label}:{n.place.line}: " for n in unknown if n.place is not None), "")

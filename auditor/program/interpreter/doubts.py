@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.recipe.model import What
+from auditor.program.recipe.model import Over, What
 from auditor.program.values import NONE, VAL, Frame, Tags, Value
 from auditor.program.values import Sequence as Items
 
@@ -28,10 +28,19 @@ def is_loss(value: Value) -> bool:
     return ("loss",) in value.tags and VAL in value.tags and any(t[0] == "out" for t in value.tags)
 
 
+def _is_picked(value: Value) -> bool:
+    """Whether the value is the probabilities of the targets."""
+    recipe = value.recipe
+    return recipe is not None and recipe.what is What.PROBABILITY and recipe.over is Over.PICKED and VAL in value.tags
+
+
 def function(
     m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Tags:
     """A function or method applied to a loss, its receiver first among the arguments."""
+    if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
+        why = "its logarithm is not the mean of logarithms: no token's loss is in it"
+        return m.doubt(node, frame, "a mean of the targets' probabilities", why)
     if not args or not is_loss(args[0]):
         return NONE
     if name in _CUTS:

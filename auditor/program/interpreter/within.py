@@ -19,7 +19,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.measured import node_of
 from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What
-from auditor.program.values import TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Tags, Value
+from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Tags, Value
 
 _TRIED = 3  # inputs of which one is the targets
 _MODEL = Node(Op.MODEL, (), What.LOGITS, Over.VOCABULARY, None, Sees.EARLIER, "model")
@@ -61,7 +61,7 @@ def followed(
 ) -> None:  # fmt: skip
     """Give a loss that a model was asked for the recipe that the model's own code shows."""
     inputs = [*args, *kwargs.values()]
-    if ("loss",) not in made.tags or made.recipe is None or not any(TARGET in value.tags for value in inputs):
+    if ("loss",) not in made.tags or made.recipe is None:
         return
     assert isinstance(model.obj, Instance)
     given = tuple((value.const if value.known else None, TARGET in value.tags, VAL in value.tags) for value in inputs)
@@ -81,24 +81,28 @@ def _look(
 ) -> tuple[Node | None, Tags]:  # fmt: skip
     """What is found with each of the inputs as the targets that may be them; the first that explains the loss."""
     inputs = [*args, *kwargs.values()]
-    targets = [i for i, value in enumerate(inputs) if TARGET in value.tags and node_of(value) is not None]
-    found: _Found | None = None
+    told = [i for i, value in enumerate(inputs) if TARGET in value.tags and node_of(value) is not None]
+    targets = told or [i for i, value in enumerate(inputs) if VAL in value.tags and value.obj is None]
+    found = _Found(None, NONE, "which of its inputs are the targets could not be told")
     for at in targets[::-1][:_TRIED]:
-        shown = [value if i == at else _context(value) for i, value in enumerate(inputs)]
+        shown = [_target(value) if i == at else _context(value) for i, value in enumerate(inputs)]
         named = dict(zip(kwargs, shown[len(args) :], strict=True))
         this = _explained(_stepped_through(m, model, made, partial(run, [model, *shown[: len(args)]], named)))
-        if found is None or not this.why:
+        if found.loss is None or not this.why:
             found = this
         if not this.why:
             break
-    assert found is not None
     tags = found.tags
     if found.why:
         who = model.obj.cls.name if isinstance(model.obj, Instance) and model.obj.cls else "the model"
         tags |= m.doubt(node, frame, f"the loss that {who} returns", found.why)
-    if found.sees_targets and len(targets) == 1:
+    if found.sees_targets and len(told) == 1:
         m.trace.outputs[max(t[1] for t in made.tags if t[0] == "out")].sees_target = True
     return (None if found.why else found.loss), tags
+
+
+def _target(value: Value) -> Value:
+    return Value(value.tags | {TARGET}, value.const, value.obj, value.base, value.mutable, value.recipe)
 
 
 def _context(value: Value) -> Value:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from auditor.program.place import Place
+from auditor.program.recipe.arithmetic import PROBABILISTIC
 from auditor.program.recipe.model import Node, Op, Sees, What
 from auditor.program.trace import ReportLine
 
@@ -56,6 +57,11 @@ class Formula:
     @property
     def understood(self) -> bool:
         return not self.unknown
+
+    @property
+    def of_log_probabilities(self) -> bool:
+        """Whether a log-probability, or a loss, goes into the figure at all."""
+        return any(node.what in PROBABILISTIC for node in self.parts[0].node.walk())
 
 
 def figure(line: ReportLine) -> tuple[str, Node] | None:

@@ -1,0 +1,97 @@
+"""What a model does to the loss that it returns, on the way from its logits."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import HEAD, program
+
+from auditor.program import Program
+from auditor.program.recipe.reading import figures, shifted
+from auditor.program.scores import unfollowed
+
+PLAIN = "F.cross_entropy(self.forward_logits(x), y)"
+EACH = PLAIN.replace("y)", 'y, reduction="none")')
+SCORED = """
+total = torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    with torch.no_grad():
+        total += net(val[at:at + 8], val[at + 1:at + 9]).detach()
+print(f"final val_bpb:{total}")
+"""
+
+
+def scored(loss: str, *, before: str = "", methods: str = "") -> Program:
+    """A program whose score is the loss that its model returns."""
+    assert PLAIN in HEAD
+    body = f"{before}\n        return {loss}" if before else f"return {loss}"
+    head = HEAD.replace(f"return {PLAIN}", body.strip() + methods)
+    return program(SCORED, head=head)
+
+
+def doubts(followed: Program) -> list[str]:
+    return [gap.why for gap in unfollowed(followed, "final")]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        PLAIN,
+        f"{EACH}.mean()",
+        "-self.forward_logits(x).log_softmax(-1).gather(-1, y[..., None]).mean()",
+        "F.nll_loss(F.log_softmax(30 * torch.tanh(self.forward_logits(x) / 30), -1), y)",
+        f"{PLAIN} if not self.training else 0.9 * {PLAIN}",
+        "self.loss_of(self.forward_logits(x), y)",
+    ],
+)
+def test_a_loss_that_is_one_is_followed(loss: str) -> None:
+    methods = "\n    def loss_of(self, logits, wanted):\n        return F.cross_entropy(logits.float(), wanted)"
+    followed = scored(loss, methods=methods)
+    assert not doubts(followed)
+    head = next(figures(followed.trace, "final"))[1]
+    assert head.understood
+    assert not list(shifted(head))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [f"{PLAIN} - 0.05", f"{PLAIN} * 0.7", f"{PLAIN} / 1.3", f"0.5 + {PLAIN}"],
+)
+def test_a_constant_is_found(loss: str) -> None:
+    assert list(shifted(next(figures(scored(loss).trace, "final"))[1]))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        PLAIN.replace("y)", "y, label_smoothing=0.1)"),
+        PLAIN.replace("y)", "y, ignore_index=0)"),
+        PLAIN.replace("y)", "y, weight=self.weights)"),
+        f"{EACH}.clamp(max=5).mean()",
+        f"{EACH}.median()",
+        f"torch.topk({EACH}, 4, largest=False).values.mean()",
+        "F.mse_loss(self.forward_logits(x), F.one_hot(y, 8).float())",
+        "self.forward_logits(x).square().mean()",
+        PLAIN.replace("y)", "x)"),
+        PLAIN.replace("(x), y)", "(x)[:, :4], y % 4)"),
+        "-self.forward_logits(x).softmax(-1).gather(-1, y[..., None]).mean().log()",
+        "mine.loss(self.forward_logits(x), y)",
+    ],
+)
+def test_what_is_no_loss_of_the_targets_is_doubted(loss: str) -> None:
+    assert doubts(scored(loss))
+
+
+def test_logits_that_see_the_targets() -> None:
+    followed = scored("F.cross_entropy(self.forward_logits(x) + 2 * F.one_hot(y, 8), y)")
+    assert any(output.sees_target for output in followed.trace.outputs.values())
+    assert doubts(followed)
+
+
+def test_of_two_inputs_the_targets_are_those_whose_probability_counts() -> None:
+    """A script that hands the model targets as its first argument, or both cut from one buffer."""
+    head = HEAD.replace("def forward(self, x, y):", "def forward(self, y, x):")
+    assert not doubts(
+        program(
+            SCORED.replace("(val[at:at + 8], val[at + 1:at + 9])", "(val[at + 1:at + 9], val[at:at + 8])"), head=head
+        )
+    )
