@@ -93,7 +93,9 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         if tokens.context_slice(index):
             tags |= {SHORTENED}
         tags = reach.cut(m, container, index, tags)
-    if VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):
+    if m.inside:
+        pass  # what a model is given as targets are the targets, however it cuts them
+    elif VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):
         tags = (tags | {TARGET}) - {SHIFTED}
     elif of_tokens and tokens.open_ended(index):
         tags |= {LATER}

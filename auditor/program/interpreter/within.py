@@ -107,7 +107,7 @@ def _target(value: Value) -> Value:
 
 def _context(value: Value) -> Value:
     """Tokens that are no targets: what they are predicted from."""
-    if TARGET not in value.tags or value.obj is not None:
+    if value.obj is not None or not (TARGET in value.tags or _sees_target(value)):
         return value
     return Value(value.tags - {TARGET}, value.const, None, value.base, value.mutable)
 
