@@ -227,6 +227,10 @@ def _other(facts: Facts, recipe: Formula | None) -> str:
         return (
             "the figure is not followed to log-probabilities of the tokens: what the model gives is taken as the loss"
         )
+    if recipe.understood and recipe.departures:
+        step, why = recipe.departures[0]
+        place = f"{step.place.unit.label}:{step.place.line}: " if step.place is not None else ""
+        return f"{place}{why}: between the losses of the tokens and the figure is more than a mean"
     if recipe.understood:
         return ""
     unknown = recipe.unknown

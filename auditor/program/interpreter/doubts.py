@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 
+from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Over, What
 from auditor.program.values import NONE, VAL, Frame, Tags, Value
@@ -17,7 +19,10 @@ _CHANGES = frozenset(
         "floor", "trunc", "fmod", "tanh", "sigmoid", "relu", "erf", "floor_", "trunc_", "pow_", "sqrt_",
     }
 )  # fmt: skip
+_OUTPUTS = frozenset({What.LOGITS, What.LOG_PROBABILITY, What.PROBABILITY, What.NATS})
 _LOSSES = frozenset({What.NATS, What.BITS})
+_BELOW = frozenset({"clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_", "maximum"})
+_FLOOR = 1e-3  # a probability; accepted scripts keep logarithms finite by 1e-4 and less
 _SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
 
 
@@ -26,6 +31,20 @@ def is_loss(value: Value) -> bool:
     if value.recipe is None or value.recipe.what not in _LOSSES:
         return False  # the target's probability is in the same place, and is clamped and shifted in any mixture
     return ("loss",) in value.tags and VAL in value.tags and any(t[0] == "out" for t in value.tags)
+
+
+def _floor(name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> float:
+    """The number that nothing lies below after the call; minus infinity where there is none."""
+    second = args[1] if len(args) > 1 and not name.startswith("clamp_max") else None
+    bound = kwargs.get("min", kwargs.get("a_min", second))
+    number = isinstance(bound.const, (int, float)) and not isinstance(bound.const, bool) if bound is not None else False
+    return float(bound.const) if bound is not None and number else -math.inf
+
+
+def _least(value: Value) -> float:
+    """The largest bound from below that only keeps a logarithm finite; infinity where the value is no probability."""
+    what = value.recipe.what if value.recipe is not None and VAL in value.tags else None
+    return {What.PROBABILITY: _FLOOR, What.LOG_PROBABILITY: math.log(_FLOOR)}.get(what, math.inf) if what else math.inf
 
 
 def _is_picked(value: Value) -> bool:
@@ -41,6 +60,8 @@ def function(
     if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
         why = "its logarithm is not the mean of logarithms: no token's loss is in it"
         return m.doubt(node, frame, "a mean of the targets' probabilities", why)
+    if args and name in _BELOW and _floor(name, args, kwargs) > _least(args[0]):
+        return m.doubt(node, frame, f"{name} of probabilities", "those below a bound count as the bound")
     if not args or not is_loss(args[0]):
         return NONE
     if name in _CUTS:
@@ -70,6 +91,17 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
     """`losses[losses < 7]`: which losses count depends on the losses."""
     if is_loss(losses) and ("bool",) in index.tags and any(t[0] == "out" for t in index.tags):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+    return NONE
+
+
+def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
+    """`losses[::2]`, `losses[:-1]`, `logits[:, ::2]`: tokens that are predicted and do not count."""
+    recipe = container.recipe
+    of_output = recipe is not None and recipe.what in _OUTPUTS and any(t[0] == "out" for t in container.tags)
+    if of_output and tokens.thins_out(index):
+        return m.doubt(node, frame, "a part of what the model gives", "not every position counts")
+    if is_loss(container) and tokens.context_slice(index):
+        return m.doubt(node, frame, "a part of the losses", "the last ones are left out")
     return NONE
 
 

@@ -84,7 +84,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return Value(container.tags, obj=tokens.Text("{}")), None
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
-    tags |= doubts.selected(m, frame, node, container, index)
+    tags |= doubts.selected(m, frame, node, container, index) | doubts.thinned(m, frame, node, container, index)
     if tokens.ends_early(index) and any(t[0] == "out" for t in container.tags):
         tags |= {TRIMMED}
     of_tokens = VAL in container.tags and not any(t[0] == "out" for t in tags)
@@ -149,7 +149,7 @@ def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
         )
         tags = union(*(part for part in (lower, upper, step) if part is not None))
         # Where tokens are cut may hang on tokens (documents); it does not make targets of what is cut out.
-        return Value(tags - {TARGET, HASHED_TARGET}, obj=tokens.Cut(lower, upper))
+        return Value(tags - {TARGET, HASHED_TARGET}, obj=tokens.Cut(lower, upper, step))
     if isinstance(node, ast.Tuple):
         parts = [index_value(m, frame, p) for p in node.elts]
         index = Value(joined_key(*(part.tags for part in parts)), obj=tokens.Axes(parts))

@@ -101,7 +101,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         else ()
     )  # fmt: skip
     a, b = _operands((left, right), shown)
-    if a.plain and b.plain and isinstance(node, ast.BinOp):
+    if a.plain and b.plain and isinstance(node, ast.BinOp) and not _recounts(a, b):
         result.recipe = _named(node)  # arithmetic on sizes and positions: as the code has it
         return
     texts = isinstance(left.const, (str, bytes)) or isinstance(right.const, (str, bytes))
@@ -114,6 +114,12 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     result.recipe = made = arithmetic.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
+
+
+def _recounts(*nodes: Node) -> bool:
+    """Arithmetic on how many losses there are: `losses.numel() * 1.1`, `losses.numel() + 2`."""
+    of_losses = any(n.op is Op.LENGTH and n.inputs[0].what in (What.NATS, What.LOG_PROBABILITY) for n in nodes)
+    return of_losses and any(n.op is Op.NUMBER for n in nodes)
 
 
 _ADDED = frozenset({What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.NUMBER, What.OTHER})

@@ -92,13 +92,14 @@ def shape_tags(tags: Tags) -> Tags:
 
 
 class Cut(Obj):
-    """A slice as an index: where it begins and ends, None where that is left out."""
+    """A slice as an index: where it begins and ends and how far it goes at once, None where that is left out."""
 
-    __slots__ = ("lower", "upper")
+    __slots__ = ("lower", "step", "upper")
 
-    def __init__(self, lower: Value | None, upper: Value | None) -> None:
+    def __init__(self, lower: Value | None, upper: Value | None, step: Value | None = None) -> None:
         self.lower = lower
         self.upper = upper
+        self.step = step
 
 
 class Axes(Obj):
@@ -178,6 +179,14 @@ def ends_early(index: Value) -> bool:
     if isinstance(index.obj, Axes):
         return any(ends_early(part) for part in index.obj.parts)
     return isinstance(index.obj, Cut) and index.obj.upper is not None
+
+
+def thins_out(index: Value) -> bool:
+    """`[::2]`: not every one."""
+    if isinstance(index.obj, Axes):
+        return any(thins_out(part) for part in index.obj.parts)
+    step = index.obj.step if isinstance(index.obj, Cut) else None
+    return step is not None and step.const not in (None, 1, -1)
 
 
 def context_slice(index: Value) -> bool:

@@ -24,6 +24,7 @@ from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Instance,
 _TRIED = 3  # inputs of which one is the targets
 _MODEL = Node(Op.MODEL, (), What.LOGITS, Over.VOCABULARY, None, Sees.EARLIER, "model")
 _LOSSES = (What.NATS, What.BITS)
+_ROWS = (What.PROBABILITY, What.LOG_PROBABILITY)
 _MEASURED = frozenset({*arithmetic.PROBABILISTIC, What.ENTROPY})
 _CARRIED = frozenset({"doubt", "scaled", "chosen", "omitted", "stacked", "lookup", "gate"})
 _OF_LOGITS = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX, Op.CROSS_ENTROPY, Op.LOG_SUM_EXP})
@@ -61,14 +62,15 @@ def followed(
 ) -> None:  # fmt: skip
     """Give a loss that a model was asked for the recipe that the model's own code shows."""
     inputs = [*args, *kwargs.values()]
-    if ("loss",) not in made.tags or made.recipe is None:
+    if made.recipe is None:
         return
     assert isinstance(model.obj, Instance)
     given = tuple((value.const if value.known else None, TARGET in value.tags, VAL in value.tags) for value in inputs)
     key = (method.node, id(model.obj), str(given))
     known = m.losses.get(key)
     if known is None:
-        m.losses[key] = known = _look(m, frame, node, model, args, kwargs, made, run)
+        look = _look if ("loss",) in made.tags else _look_at_rows
+        m.losses[key] = known = look(m, frame, node, model, args, kwargs, made, run)
     loss, tags = known
     made.tags |= tags
     if loss is not None:
@@ -99,6 +101,19 @@ def _look(
     if found.sees_targets and len(told) == 1:
         m.trace.outputs[max(t[1] for t in made.tags if t[0] == "out")].sees_target = True
     return (None if found.why else found.loss), tags
+
+
+def _look_at_rows(
+    m: Machine, frame: Frame, node: ast.AST, model: Value, args: list[Value], kwargs: dict[str, Value], made: Value,
+    run: Run,
+) -> tuple[Node | None, Tags]:  # fmt: skip
+    """What a model gives for tokens alone: logits, unless its code makes probabilities of them."""
+    value = _stepped_through(m, model, made, partial(run, [model, *args], kwargs))
+    rows = node_of(value) if value.obj is None else None
+    found = _simplified(rows) if rows is not None else None
+    if found is None or found.what not in _ROWS or not found.understood:
+        return None, NONE
+    return found, frozenset(t for t in value.tags if t[0] in _CARRIED)
 
 
 def _target(value: Value) -> Value:
@@ -181,10 +196,9 @@ def _simplified(loss: Node) -> Node:
     """The formula with all that is computed without the targets as the model's logits."""
     done: dict[int, Node] = {}
     for node in _from_the_leaves(loss):
-        if not node.sees & Sees.TARGET and node.what not in _MEASURED and _of_the_model(node):
-            done[node.key] = _MODEL
-        else:
-            done[node.key] = _again(node, tuple(done[n.key] for n in node.inputs))
+        again = _again(node, tuple(done[n.key] for n in node.inputs))
+        hidden_state = not again.sees & Sees.TARGET and again.what not in _MEASURED and _of_the_model(again)
+        done[node.key] = _MODEL if hidden_state else again
     return done[loss.key]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from auditor.program.place import Place
 from auditor.program.recipe.arithmetic import PROBABILISTIC
 from auditor.program.recipe.model import Node, Op, Sees, What
+from auditor.program.recipe.spine import departures
 from auditor.program.trace import ReportLine
 
 _LETTERS = "SNBTUVWQRPZKLMGH"
@@ -52,6 +53,7 @@ class Formula:
     label: str
     parts: tuple[Part, ...]
     unknown: tuple[Node, ...]  # steps on the way of which no transfer is known
+    departures: tuple[tuple[Node, str], ...] = ()  # steps that are none of a mean of losses, and what they do
     hidden: int = 0  # parts that are not written out
 
     @property
@@ -92,7 +94,8 @@ def formula(line: ReportLine) -> Formula | None:
     writer = _Writer()
     first = writer.part(label, node, line.place)
     parts = [first, *writer.parts()]
-    return Formula(label, tuple(parts[:_SHOWN_PARTS]), _unknown(node), max(0, len(parts) - _SHOWN_PARTS))
+    shown = tuple(parts[:_SHOWN_PARTS])
+    return Formula(label, shown, _unknown(node), tuple(departures(node)), max(0, len(parts) - _SHOWN_PARTS))
 
 
 def written(node: Node) -> str:

@@ -13,6 +13,9 @@ from auditor.program.trace import ReportLine, Trace
 _SCORED = (What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.BITS)
 _TOTALS = (What.COUNT, What.NUMBER, What.WEIGHT)
 _LOSSES = (What.NATS, What.BITS)
+_DISTRIBUTIONS = frozenset(
+    {Op.SOFTMAX, Op.LOG_SOFTMAX, Op.LOG_SUM_EXP, Op.CROSS_ENTROPY, Op.EXP, Op.LOG, Op.COMPARE, Op.MOST, Op.LEAST}
+)
 # No tokenizer has fewer than 1.2 or more than 8 bytes a token; 2 and 8 convert units.
 _FEWEST, _MOST, _UNIT = 1.2, 8.0, 2.0
 _UNITS = (1.0, math.log(2.0), 1.0 / math.log(2.0))
@@ -42,6 +45,7 @@ def unnormalized(head: Node) -> Iterator[Node]:
 
 def shifted(head: Node) -> Iterator[tuple[Node, float]]:
     """Where a constant that is no unit is added to a loss or a total, or multiplied with it: (step, constant)."""
+    unmixed = set(_unmixed(head))
     for node in head.walk():
         if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
             continue
@@ -49,13 +53,26 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
             # What a table holds for a piece (`len(text) + 1`) is evaluated on sample pieces, and no shift of the score.
             piece = part.op is Op.ENCODE_LENGTH
             counted = (part.what is What.BYTES and not piece) or (part.op is Op.ACCUMULATE and part.what in _TOTALS)
-            if not (counted or part.what in (What.NATS, What.BITS)) or other.op is not Op.NUMBER:
+            measured = part.what in _LOSSES or (part.what is What.LOG_PROBABILITY and node in unmixed)
+            counted = counted or (part.op is Op.LENGTH and part.inputs[0].what in (*_LOSSES, What.LOG_PROBABILITY))
+            if not (counted or measured) or other.op is not Op.NUMBER:
                 continue
             constant = _constant(other)
             if constant is None or (node.op in (Op.ADD, Op.SUBTRACT) and abs(constant) <= _FINITE):
                 continue
             if node.op in (Op.ADD, Op.SUBTRACT) or not _is_unit(constant):
                 yield node, constant
+
+
+def _unmixed(head: Node) -> Iterator[Node]:
+    """The nodes of which no distribution, and no mixture, is made again on the way to the figure."""
+    seen, waiting = {head}, [head]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        below = [inner for inner in node.inputs if inner not in seen] if node.op not in _DISTRIBUTIONS else []
+        seen.update(below)
+        waiting += below
 
 
 def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:

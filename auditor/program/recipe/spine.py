@@ -1,0 +1,132 @@
+"""The way from the losses of tokens to the figure: sums, means and changes of unit, and nothing else.
+
+Negative log-probabilities are added up and divided by counts and bytes. Whatever else is done to them on the way, be it
+a power, the lower of two, or a choice among tokens by what they are, makes a figure that is no average of the losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from auditor.program.recipe.model import Node, Op, Sees, What
+
+_LOSSES = (What.NATS, What.BITS)
+_TOKEN = (What.LOG_PROBABILITY, What.PROBABILITY)
+_ADDS_UP = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.LINE, Op.NEGATE, Op.ADD, Op.SUBTRACT})
+_MIXES = frozenset({Op.LOG, Op.EXP, Op.LOG_SUM_EXP})
+_LOGARITHMS = frozenset({"log1p", "expm1"})
+_TOTALS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN})
+_OF_TOTALS = frozenset({Op.DIVIDE, Op.MULTIPLY, Op.ADD, Op.SUBTRACT, Op.EITHER, Op.MOST, Op.CLAMP, Op.NEGATE})
+_COUNTED = frozenset({What.COUNT, What.NUMBER, What.POSITIONS})
+
+
+def departures(head: Node) -> Iterator[tuple[Node, str]]:
+    """(step, what it does) of the steps on the way that are none of a mean of losses."""
+    seen, waiting = {head}, [(head, False)]
+    while waiting:
+        node, summed = waiting.pop()
+        # Below the sums logarithms are how probabilities of one token are mixed: other rules ask what those come to.
+        mixes = node.op in _MIXES or node.text in _LOGARITHMS
+        if (summed and mixes and node.inputs[0].op not in _TOTALS) or _is_loss_of_tokens(node, summed):
+            if _given_targets(node):
+                yield node, "the logits see the tokens that they are scored on"
+            continue
+        why = _departs(node)
+        if why:
+            yield node, why
+            continue
+        below = [inner for inner in node.inputs if inner not in seen and _measures(inner)]
+        seen.update(below)
+        waiting += [(inner, summed or node.op in _TOTALS) for inner in below]
+
+
+def _measures(node: Node) -> bool:
+    """Whether a loss or a probability goes into the node; how many there are is no measure of them."""
+    seen, waiting = {node}, [node]
+    while waiting:
+        at = waiting.pop()
+        if at.what in _LOSSES or at.what in _TOKEN:
+            return True
+        below = [inner for inner in at.inputs if inner not in seen] if at.op is not Op.LENGTH else []
+        seen.update(below)
+        waiting += below
+    return False
+
+
+def _is_loss_of_tokens(node: Node, summed: bool) -> bool:
+    """Where the losses of single tokens stand; what they are made of is another question."""
+    if node.op in (Op.CROSS_ENTROPY, Op.MODEL) or (summed and node.what in _TOKEN):
+        return True
+    return summed and node.op is Op.NEGATE and node.inputs[0].what in _TOKEN
+
+
+def _given_targets(node: Node) -> bool:
+    """Whether the logits of a cross entropy see the target."""
+    return node.op is Op.CROSS_ENTROPY and bool(node.inputs[0].sees & Sees.TARGET)
+
+
+def _departs(node: Node) -> str:
+    """Why the step is not one of a mean of losses, "" where it is."""
+    losses = [inner for inner in node.inputs if _measures(inner)]
+    if not losses:
+        return ""
+    match node.op:
+        case Op.MULTIPLY:
+            return _weighted(losses, [inner for inner in node.inputs if inner not in losses])
+        case Op.DIVIDE:
+            return "" if node.inputs[1] not in losses else "the losses are divided by what losses went into"
+        case Op.CHOOSE:
+            return _chosen(node)
+        case Op.TABLE | Op.PICK:
+            return "" if node.inputs[0] in losses else "losses decide what is read"
+        case Op.LEAST | Op.MOST | Op.CLAMP:
+            bounds = [inner for inner in node.inputs if inner not in losses]
+            endless = len(losses) == 1 and all("inf" in bound.text for bound in bounds)
+            return "" if endless else "the lower, or higher, of several counts"
+        case Op.SUBTRACT if node.what in _LOSSES and len(losses) > 1:
+            return "losses are taken from losses"
+        case op if op in _ADDS_UP:
+            return ""
+        case Op.UNKNOWN:
+            return ""  # said by itself
+        case _:
+            return f"{node.text or node.op.value} of losses is no mean of them"
+
+
+def _weighted(losses: list[Node], others: list[Node]) -> str:
+    if len(losses) > 1:
+        return "losses are multiplied with what losses went into"
+    loss = losses[0]
+    for factor in others:
+        if loss.op in _TOTALS or _is_total(factor):
+            continue
+        if factor.what is What.MASK:
+            if _by_the_token(factor):
+                return "which tokens count depends on what they are"
+        elif factor.what not in _COUNTED or factor.sees & Sees.TARGET:
+            return "each token counts by what it is"
+    return ""
+
+
+def _is_total(node: Node) -> bool:
+    """A number for many tokens, or a ratio of such numbers."""
+    if node.plain or node.op in _TOTALS or node.op in (Op.NUMBER, Op.LENGTH):
+        return True
+    return node.op in _OF_TOTALS and all(_is_total(inner) for inner in node.inputs)
+
+
+def _chosen(node: Node) -> str:
+    condition = node.inputs[0]
+    if _measures(condition):
+        return "which losses count depends on losses"
+    return "which tokens count depends on what they are" if _by_the_token(condition) else ""
+
+
+def _by_the_token(mask: Node) -> bool:
+    """A comparison of the target with a token's number; with a number below zero it is how padding is marked."""
+    for below in mask.walk():
+        if below.op is Op.COMPARE and any(n.op is Op.TOKENS and n.sees & Sees.TARGET for n in below.inputs):
+            numbers = [n.text for n in below.inputs if n.op is Op.NUMBER]
+            if numbers and not any(text.startswith("-") or text == "0" for text in numbers):
+                return True
+    return False
