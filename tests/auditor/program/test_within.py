@@ -6,8 +6,9 @@ import pytest
 from program_samples import HEAD, program
 
 from auditor.program import Program
+from auditor.program.recipe.formula import formula
 from auditor.program.recipe.reading import figures, shifted
-from auditor.program.scores import unfollowed
+from auditor.program.scores import reports_of, unfollowed
 
 PLAIN = "F.cross_entropy(self.forward_logits(x), y)"
 EACH = PLAIN.replace("y)", 'y, reduction="none")')
@@ -95,3 +96,32 @@ def test_of_two_inputs_the_targets_are_those_whose_probability_counts() -> None:
             SCORED.replace("(val[at:at + 8], val[at + 1:at + 9])", "(val[at + 1:at + 9], val[at:at + 8])"), head=head
         )
     )
+
+
+ROWS = """
+total = torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    rows = net.forward_logits(val[at:at + 8])
+    total += -rows.gather(-1, val[at + 1:at + 9][:, None]).sum()
+print(f"final val_bpb:{total}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        (".log_softmax(-1)", True),
+        (".softmax(-1).log()", True),
+        (".log_softmax(-1) * 0.9", False),
+        (".log_softmax(-1) + 0.1", False),
+        (".log_softmax(-1).clamp(min=-5)", False),
+        ("", False),
+    ],
+)
+def test_rows_that_a_model_gives(rows: str, kept: bool) -> None:
+    """Log-probabilities are read off as they are only where the model's code makes log-probabilities of its logits."""
+    followed = program(ROWS, head=HEAD.replace("return self.emb(x)", f"return self.emb(x){rows}"))
+    written = formula(reports_of(followed.trace, "final")[-1])
+    assert written is not None
+    clean = written.of_log_probabilities and not doubts(followed) and not list(shifted(written.parts[0].node))
+    assert clean is kept

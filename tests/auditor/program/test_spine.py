@@ -1,0 +1,79 @@
+"""Between the losses of the tokens and the figure: sums, means, changes of unit, and what is none of these."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import program
+
+from auditor.program import Program
+from auditor.program.recipe.formula import formula
+from auditor.program.recipe.reading import figures, shifted
+from auditor.program.scores import reports_of, unfollowed
+
+SCORED = """
+bias = torch.zeros(8)
+total, count, size = torch.zeros(()), 0, 0
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    logits = net.forward_logits(x)
+    nll = {nll}
+    total += {term}
+    count += {counted}
+print(f"final val_bpb:{{total / count / math.log(2.0)}}")
+"""
+LOSS = 'F.cross_entropy(logits.float(), y, reduction="none")'
+
+
+def scored(nll: str = LOSS, term: str = "nll.sum()", counted: str = "nll.numel()") -> Program:
+    return program(SCORED.format(nll=nll, term=term, counted=counted))
+
+
+def said(followed: Program) -> list[str]:
+    """Why the figure is no mean of the losses: what was not followed, and where the way is left."""
+    written = formula(reports_of(followed.trace, "final")[-1])
+    assert written is not None
+    head = next(figures(followed.trace, "final"))[1]
+    constants = [f"a constant: {constant}" for _, constant in shifted(head)]
+    return [*(gap.why for gap in unfollowed(followed, "final")), *(why for _, why in written.departures), *constants]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"nll": LOSS.replace("logits.float()", "logits.float() / 0.9")},
+        {"nll": LOSS.replace("logits.float()", "logits.clamp(-30, 30)")},
+        {"nll": "-logits.log_softmax(-1).gather(-1, y[:, None])[:, 0].clamp(min=-30)"},
+        {"term": "nll[2:].double().sum()", "counted": "nll[2:].numel()"},
+        {"term": "nll.mean() * y.numel()", "counted": "y.numel()"},
+        {"term": "(nll * (y >= 0)).sum()", "counted": "(y >= 0).sum()"},
+        {"term": "torch.where(y >= 0, nll, torch.zeros_like(nll)).sum()"},
+    ],
+)
+def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
+    assert not said(scored(**parts))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"term": "nll[::2].sum()"},
+        {"nll": LOSS.replace("logits.float(), y", "logits.float()[::2], y[::2]")},
+        {"term": "nll[:-1].sum()"},
+        {"term": "torch.where(nll > 6, 0.0, nll).sum()"},
+        {"term": "(nll * (y != 3)).sum()"},
+        {"term": "(nll * bias[y]).sum()"},
+        {"term": "torch.minimum(nll.sum(), 3.0 * torch.ones(()))"},
+        {"term": "y.numel() / (1 / nll).mean()"},
+        {"term": "nll.log().mean().exp() * y.numel()"},
+        {"term": "-torch.log(torch.exp(-nll).mean()) * y.numel()"},
+        {"counted": "nll.numel() * 1.1"},
+        {"counted": "nll.numel() + 2"},
+        {"nll": "-logits.log_softmax(-1).gather(-1, y[:, None])[:, 0].clamp(min=-5)"},
+        {"nll": "-0.9 * logits.log_softmax(-1).gather(-1, y[:, None])[:, 0]"},
+        {"nll": LOSS.replace("logits.float()", "logits + bias[y][:, None]")},
+        {"nll": f"torch.stack([{LOSS}, {LOSS.replace('logits', '2 * logits')}]).amin(0)"},
+    ],
+)
+def test_what_is_no_mean_of_losses_is_said(parts: dict[str, str]) -> None:
+    assert said(scored(**parts))
