@@ -57,8 +57,8 @@ class Measure:
             rounded = [v for v in (left, right) if v % _ROUND_STEPS == 0]
             return abs(left - right) <= (max(100.0, 0.01 * larger) if rounded else 1.0)
         # A figure that ends in zeros was printed with more digits than it shows here.
-        rounded = min(max(_rounding(left), _rounding(right)), LIMITS.claim_tolerance_bpb)
-        return abs(left - right) <= max(rounded, _LEAST)
+        digit = min(max(_rounding(left), _rounding(right)), LIMITS.claim_tolerance_bpb)
+        return abs(left - right) <= max(digit, _LEAST)
 
     def text(self, value: float) -> str:
         unit = "" if self.unit in ("steps", "BPB") else f" {self.unit}"
