@@ -62,9 +62,28 @@ def _claims(n: int) -> Files:
     return {**files, "submission.json": json.dumps(held)}
 
 
+def _results(n: int) -> Files:
+    files = dict(folder())
+    held = json.loads(files["submission.json"])
+    held["seed_results"] = {str(i): {"val_bpb": 1.2, "val_loss": 2.0} for i in range(n)}
+    return {**files, "submission.json": json.dumps(held)}
+
+
 def _in_function(body: str, n: int) -> str:
     inside = "".join(f"    {line}\n" for line in _lines(body, n).splitlines())
     return f"def long(x, y, a):\n{inside}    return x\nlong(val_tokens, 1, 2)\n"
+
+
+def _nested(n: int) -> str:
+    """Functions in functions, as deep as the parser allows, beside each other."""
+    text = ""
+    for start in range(0, n, 15):
+        deep = min(15, n - start)
+        text += "".join(f"{' ' * i}def n{start + i}(x):\n" for i in range(deep)) + " " * deep + "return x\n"
+        text += (
+            "".join(f"{' ' * i}return n{start + i}(x)\n" for i in range(deep - 1, 0, -1)) + f"n{start}(val_tokens)\n"
+        )
+    return text
 
 
 KINDS: Mapping[str, Callable[[int], Files]] = {
@@ -95,6 +114,46 @@ KINDS: Mapping[str, Callable[[int], Files]] = {
         + f"f{n - 1}(val_tokens)\n"
     ),
     "functions beside each other": lambda n: _script(_lines("def g{i}(x):\n    return x + {i}\ng{i}(val_tokens)\n", n)),
+    "functions within each other": lambda n: _script(_nested(n)),
+    "branches within each other": lambda n: _script(
+        "".join(f"{' ' * i}if val_tokens[{i}] > 3:\n" for i in range(min(n, 90))) + " " * min(n, 90) + "x = 1\n"
+    ),
+    "loops within each other": lambda n: _script(
+        "def h0(x):\n    return x\n"
+        + "".join(f"def h{i}(x):\n    for q in x:\n        h{i - 1}(x)\n" for i in range(1, n))
+        + f"h{n - 1}(val_tokens)\n"
+    ),
+    "elif": lambda n: _script(
+        "if val_tokens[0] == 0:\n    t = 0\n" + _lines("elif val_tokens[0] == {i}:\n    t = {i}\n", n)
+    ),
+    "cases": lambda n: _script("match val_tokens[0]:\n" + _lines("    case {i}:\n        t = {i}\n", n)),
+    "handlers": lambda n: _script("try:\n    t = val_tokens\n" + _lines("except E{i}:\n    t = {i}\n", n)),
+    "methods": lambda n: _script(
+        "class C:\n"
+        + _lines("    def m{i}(self, x):\n        return x + {i}\n", n)
+        + "c = C()\n"
+        + _lines("c.m{i}(val_tokens)\n", n)
+    ),
+    "attributes": lambda n: _script("class C: pass\nc = C()\n" + _lines("c.a{i} = val_tokens[{i}]\n", n)),
+    "keys of one dict": lambda n: _script(
+        "d = {}\n" + _lines("d['k{i}'] = val_tokens[{i}]\n", n) + "for k, v in d.items():\n    t = v\n"
+    ),
+    "a long list": lambda n: _script(
+        "q = [" + _lines("val_tokens[{i}], ", n) + "]\nfor x in q:\n    t = x\nr = q + q\n"
+    ),
+    "appends": lambda n: _script("q = []\n" + _lines("q.append(val_tokens[{i}])\n", n) + "r = torch.cat(q)\n"),
+    "arguments": lambda n: _script(
+        "def a(*x, **k):\n    return x\na("
+        + _lines("val_tokens[{i}], ", min(n, 10_000))
+        + _lines("k{i}=1, ", n)
+        + ")\n"
+    ),
+    "globals": lambda n: _script(_lines("def s{i}():\n    global g\n    g = {i}\ns{i}()\n", n)),
+    "executed texts": lambda n: _script(_lines("exec('t{i} = val_tokens')\n", n)),
+    "prints of the score": lambda n: _script(_lines("print(f'step {i} val_bpb:{{val_tokens.sum()}}')\n", n)),
+    "optimizer steps": lambda n: _script(
+        "o = torch.optim.SGD(model.parameters())\n" + _lines("model(val_tokens, val_tokens).backward()\no.step()\n", n)
+    ),
     "assignments to one name": lambda n: _script(_lines("q = q + {i} if {i} else val_tokens\n", n)),
     "long expressions": lambda n: _script(
         "".join("q = 1" + " + x" * min(n - at, 100) + "\n" for at in range(0, n, 100))
@@ -107,6 +166,13 @@ KINDS: Mapping[str, Callable[[int], Files]] = {
     "evaluations of a log": lambda n: _file(
         "train_seed42.log", _lines("step:{i}/20000 val_loss:2.1 val_bpb:1.2{i}\n", n)
     ),
+    "settings of a command": lambda n: _file(
+        "README.md", "\n```bash\n" + _lines("export Q{i}={i}\n", n) + "torchrun train_gpt.py\n```\n"
+    ),
+    "commands": lambda n: _file("README.md", _lines("\n```bash\nQ{i}=1 torchrun train_gpt.py\n```\n", n)),
+    "settings of a log": lambda n: _file("train_seed42.log", "Hyperparameters:\n" + _lines("  q{i}: {i}\n", n)),
+    "seeds of submission.json": lambda n: _results(n),
+    "helpers in C": lambda n: {**folder(), **{f"h{i}.c": "int f(int x) { return x; }\n" for i in range(n)}},
     "logs": lambda n: {
         **folder(),
         **{f"logs/train_seed{i}.log": f"seed:{i}\nfinal val_bpb:1.08{i % 10}\n" for i in range(n)},

@@ -10,10 +10,12 @@ A piece of code is put at the top of the plain example's script, and once more i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,155 +23,27 @@ from pathlib import Path
 from typing import NoReturn
 
 from fuzz import check
+from fuzz.folders import DISKS, MADE, RACES
 from fuzz.pieces import CODE
-from fuzz.texts import CLAIMS, LOG, TEXTS
+from fuzz.texts import CLAIMS, TEXTS
 from rules.examples.folders import folder
 
-Files = Mapping[str, str | bytes]
 SECONDS, MEBIBYTES = 120, 2048
 
 
-def _packed_layers() -> str:
-    """A script within a script within a script: each layer is decompressed and executed."""
-    import base64
-    import zlib
-
-    text = "print('inner')\n"
-    for _ in range(200):
-        data = base64.b64encode(zlib.compress(text.encode())).decode()
-        text = f"import base64, zlib\nexec(zlib.decompress(base64.b64decode('{data}')))\n"
-        if len(text) > 4_000_000:
-            break
-    return text
-
-
-def _bomb(packer: str) -> str:
-    """500 MB of spaces, twice compressed."""
-    import base64
-    import bz2
-    import lzma
-    import zlib
-
-    data = b" " * 500_000_000
-    for _ in range(2):
-        data = (
-            lzma.compress(data) if packer == "lzma" else bz2.compress(data) if packer == "bz2" else zlib.compress(data)
-        )
-    text = base64.b85encode(data).decode()
-    return f"import base64, {packer} as z\nexec(z.decompress(z.decompress(base64.b85decode({text!r}))))\n"
-
-
-def _names(n: int) -> Files:
-    odd = [
-        "a\x01b.log",
-        "a\nb.py",
-        "\x1b[31mx.md",
-        "-rf",
-        "~",
-        "a\\b",
-        "\u202egnp.py",
-        "%s%n",
-        "{0}",
-        "a" * 250,
-        " ",
-        "...",
-    ]
-    return dict.fromkeys(odd[:n], b"val_bpb:1.08\n")
-
-
-MADE: Mapping[str, Callable[[], Files]] = {
-    "packed in layers": lambda: {"train_gpt.py": _packed_layers().encode()},
-    "zlib bomb": lambda: {"train_gpt.py": _bomb("zlib").encode()},
-    "lzma bomb": lambda: {"train_gpt.py": _bomb("lzma").encode()},
-    "bz2 bomb": lambda: {"train_gpt.py": _bomb("bz2").encode()},
-    "4,000 logs": lambda: {f"train_seed{i}.log": b"seed:1\nfinal val_bpb:1.08\n" for i in range(4000)},
-    "4,000 scripts": lambda: {f"train_gpt_{i}.py": b"import torch\n" for i in range(4000)},
-    "4,000 siblings": lambda: {
-        "train_gpt.py": b"".join(b"from m%d import *\n" % i for i in range(4000)),
-        **{f"m{i}.py": f"from m{(i * 7 + 1) % 4000} import *\nfrom m{(i * 5 + 2) % 4000} import *\n".encode() for i in range(4000)},  # noqa: E501
-    },
-    "12,000 files": lambda: {f"d{i % 100}/x{i}.txt": b"x" for i in range(12_000)},
-    "odd names": lambda: _names(99),
-    "deep folders": lambda: {"/".join(["d"] * 400) + "/train.log": b"x"},
-    "200 MiB of weights": lambda: {"model.bin": bytes(200 << 20), "final.ptz": bytes(100 << 20)},
-    "300 MiB of log": lambda: {LOG: b"step:1/2 val_bpb:1.0\n" * 15_000_000},
-    "no files": dict,
-}  # fmt: skip
-
-
-def _links(place: Path) -> None:
-    (place / "loop").symlink_to(place)
-    (place / "a").symlink_to("b")
-    (place / "b").symlink_to("a")
-    (place / "train_seed999.log").unlink()
-    (place / "train_seed999.log").symlink_to("/dev/zero")
-    (place / "up").symlink_to("/")
-    for i in range(60):
-        (place / f"l{i}").symlink_to(f"l{i + 1}")
-
-
-def _fifos(place: Path) -> None:
-    for name in ("train_seed42.log", "README.md", "submission.json", "train_gpt.py"):
-        (place / name).unlink()
-        os.mkfifo(place / name)
-
-
-def _sockets(place: Path) -> None:
-    import socket
-
-    before = os.getcwd()
-    os.chdir(place)
-    try:
-        socket.socket(socket.AF_UNIX).bind("s.log")
-    finally:
-        os.chdir(before)
-    os.chmod(place / "train_gpt.py", 0)
-    (place / "dir.py").mkdir()
-    (place / "README.md").unlink()
-    (place / "README.md").mkdir()
-
-
-def _sparse(place: Path) -> None:
-    for name in ("train_seed1.log", "model.bin", "x.py", "y.json", "z.md"):
-        with (place / name).open("wb") as file:
-            file.truncate(1 << 40)
-
-
-def _nested(place: Path) -> None:
-    """2,000 folders deep: longer than a path may be."""
-    here = os.open(place, os.O_RDONLY)
-    for _ in range(2000):
-        os.mkdir("deep", dir_fd=here)
-        below = os.open("deep", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(here)
-
-
-def _crowd(place: Path) -> None:
-    for i in range(100_000):
-        (place / f"x{i}.txt").touch()
-
-
-def _bytes_names(place: Path) -> None:
-    for raw in (b"\xff\xfe.log", b"\xc3\x28.py", b"a\x07.md", b"\xed\xa0\x80.json", b"\x7f", b"a\rb"):
-        (Path(os.fsdecode(os.path.join(os.fsencode(place), raw)))).write_bytes(b"x")
-
-
-DISKS: Mapping[str, Callable[[Path], None]] = {
-    "links": _links, "fifos": _fifos, "sockets and modes": _sockets, "sparse files of 1 TiB": _sparse,
-    "2,000 folders deep": _nested, "100,000 files": _crowd, "names that are no text": _bytes_names,
-}  # fmt: skip
-GROUPS = (*CODE, "executed", "texts", "made", "disk")
+GROUPS = (*CODE, "executed", "texts", "made", "disk", "race", "several")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A hostile submission: `make` writes it into an empty folder."""
+    """A hostile submission: `make` writes it into an empty folder. `meanwhile` is done to it again and again
+    while it is audited. `beside`: others that are audited by the same command."""
 
     group: str
     name: str
     make: Callable[[Path], None]
+    meanwhile: Callable[[Path], None] | None = None
+    beside: tuple[Callable[[Path], None], ...] = ()
 
 
 def _write(place: Path, files: Mapping[str, str | bytes]) -> None:
@@ -220,6 +94,21 @@ def cases(groups: tuple[str, ...] = GROUPS) -> Iterator[Case]:
     if "disk" in groups:
         for name, change in DISKS.items():
             yield Case("disk", name, changed(change))
+    if "race" in groups:
+        for name, change in RACES.items():
+            yield Case("race", name, writer(folder), meanwhile=change)
+    if "several" in groups:
+        for name, codes in _SEVERAL.items():
+            first, *others = [writer(lambda code=code: with_code(code)) for code in codes]  # type: ignore[misc]
+            yield Case("several", name, first, beside=tuple(others))
+        first, *others = [changed(change) for change in DISKS.values()]
+        yield Case("several", "all odd folders", first, beside=tuple(others))
+
+
+_SEVERAL: Mapping[str, tuple[str, ...]] = {
+    group: tuple(pieces[name] for name in sorted(pieces)[::-4][:6]) for group, pieces in CODE.items()
+}
+"""A few of each group, in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,23 +132,58 @@ def run(case: Case) -> Ran:
         place = scratch.path / "records" / "track_10min_16mb" / "2026-04-01_Hostile"
         place.mkdir(parents=True)
         case.make(place)
-        arguments = [str(place), "--format=json", f"--timeout={SECONDS}", f"--memory={MEBIBYTES}"]
+        places = [place, *(place.with_name(f"{place.name}_{i}") for i in range(1, len(case.beside) + 1))]
+        for other, make in zip(places[1:], case.beside, strict=True):
+            other.mkdir()
+            make(other)
+        form = "jsonl" if case.beside else "json"
+        arguments = [*map(str, places), f"--format={form}", f"--timeout={SECONDS}", f"--memory={MEBIBYTES}"]
         start = time.monotonic()
         process = os.fork()
         if process == 0:
             _command(arguments, out.fileno(), err.fileno())
-        _, status, used = os.wait4(process, 0)
+        with _done_meanwhile(case, place):
+            _, status, used = os.wait4(process, 0)
         seconds = time.monotonic() - start
         out.seek(0)
         err.seek(0)
         text, said = out.read().decode("utf-8", "replace"), err.read().decode("utf-8", "replace")
     exit_status = os.waitstatus_to_exitcode(status)
-    verdict, wrong = _weighed(exit_status, text, said)
-    if seconds > SECONDS + 20:
+    if case.beside:
+        answers = [_weighed(exit_status, line, said) for line in text.splitlines()]
+        verdict = f"{len(answers)} reports"
+        wrong = tuple(dict.fromkeys(what for _, found in answers for what in found))
+        if len(answers) != len(places):
+            wrong = (*wrong, f"{len(answers)} reports of {len(places)}")
+    else:
+        verdict, wrong = _weighed(exit_status, text, said)
+    if seconds > SECONDS * len(places) + 20:
         wrong = (*wrong, "passed the limit of time")
     if used.ru_maxrss / 1024 > MEBIBYTES + 200:
         wrong = (*wrong, "passed the limit of memory")
     return Ran(exit_status, verdict, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, wrong)
+
+
+@contextlib.contextmanager
+def _done_meanwhile(case: Case, place: Path) -> Iterator[None]:
+    """What is done to the folder until the audit has ended."""
+    if case.meanwhile is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def again() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                case.meanwhile(place)  # type: ignore[misc]
+
+    thread = threading.Thread(target=again)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _command(arguments: list[str], out: int, err: int) -> NoReturn:

@@ -16,7 +16,7 @@ from auditor.program.interpreter import (
     special,
     tokens,
 )
-from auditor.program.interpreter.iteration import elements, iterations
+from auditor.program.interpreter.iteration import elements, iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, Budget, Machine
 from auditor.program.recipe.model import Node, Op, What
 from auditor.program.values import (
@@ -175,8 +175,8 @@ def _generate(
         iterable = special.iterable(m, scope, node, evaluate(m, scope, generator.iter))
         known = isinstance(iterable.obj, Sequence) and iterable.obj.exact and len(iterable.obj.items) <= 4
         exact = exact and known and not generator.ifs
-        count = len(elements(iterable))
-        for n, element in enumerate(iterations(m, node, iterable), start=1):
+        count = min(len(elements(iterable)), rounds(m, scope, node))
+        for n, element in enumerate(iterations(m, scope, node, iterable), start=1):
             if not known and n < count:
                 continue  # the general element stands for all of them
             assignment.assign(m, scope, generator.target, element)

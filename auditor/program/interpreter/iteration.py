@@ -6,8 +6,21 @@ import ast
 from collections.abc import Iterator
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Either, Instance, Mapping, Sequence, Value, deep_tags, dependence, join, with_tags
+from auditor.program.interpreter.unfollowed import EVERYTHING
+from auditor.program.values import (
+    Either,
+    Frame,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    deep_tags,
+    dependence,
+    join,
+    with_tags,
+)
 
+MAX_LOOPS = 10
 UNROLL = 4
 """Lists of constants up to this length are run through one by one; longer ones in two iterations."""
 
@@ -54,9 +67,20 @@ def _two(items: list[Value]) -> list[Value]:
     return [items[0], rest]
 
 
-def iterations(m: Machine, node: ast.AST, iterable: Value) -> Iterator[Value]:
+def rounds(m: Machine, frame: Frame, node: ast.AST) -> int:
+    """In how many rounds a loop is followed; deep in other loops in one alone, and that is written down.
+
+    Each loop around a loop doubles the work, and a program that anybody has written stays far below.
+    """
+    if len(m.loops) < MAX_LOOPS:
+        return UNROLL
+    m.unfollowed(node, frame, "the rounds of a loop", f"loops are nested more than {MAX_LOOPS} deep", EVERYTHING)
+    return 1
+
+
+def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
     """Run through the elements inside the loop's context; each carries which iteration it belongs to."""
     instance = m.fresh_loop()
-    for k, element in enumerate(elements(iterable), start=1):
+    for k, element in enumerate(elements(iterable)[: rounds(m, frame, node)], start=1):
         with m.iteration(instance, k, node):
             yield with_tags(element, frozenset({("dep", instance, k)}))

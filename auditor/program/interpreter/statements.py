@@ -18,7 +18,7 @@ from auditor.program.interpreter import (
     skipping,
     special,
 )
-from auditor.program.interpreter.iteration import iterations
+from auditor.program.interpreter.iteration import iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
 from auditor.program.values import (
     Class,
@@ -213,7 +213,7 @@ def _for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
 def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
     completion = 0
     finished = True
-    for element in iterations(m, node, iterable):
+    for element in iterations(m, frame, node, iterable):
         m.extents.elements[m.loops[-1].instance] = element
         assignment.assign(m, frame, node.target, element)
         how = execute(m, frame, node.body)
@@ -233,7 +233,7 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
     claims = _claims(node)
     completion = 0
     broken = False
-    for k in (1, 2):
+    for k in (1, 2)[: rounds(m, frame, node)]:
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
             known = operators.truth(m, frame, node.test, test)
