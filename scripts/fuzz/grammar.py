@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import random
 from collections.abc import Callable
 from typing import Any
@@ -62,9 +63,9 @@ def _statements(tree: ast.AST) -> list[tuple[ast.AST, str, int | None]]:
 
 
 def _replace_value(rng: random.Random, tree: ast.Module) -> None:
-    """One expression stands where another one was."""
+    """One expression stands where another one was, a copy: it may be around it."""
     values = _values(tree)
-    _set(rng.choice(values), _get(rng.choice(values)))
+    _set(rng.choice(values), copy.deepcopy(_get(rng.choice(values))))
 
 
 def _swap_values(rng: random.Random, tree: ast.Module) -> None:

@@ -44,6 +44,7 @@ def test_on_training_tokens_it_changes_nothing_that_matters(gap: str) -> None:
 
 
 ALWAYS = {
+    "rounds of loops deep in others": "".join(f"{' ' * i}for a{i} in TOKENS:\n" for i in range(14)) + " " * 14 + "pass",
     "text from outside": 'exec(open("/elsewhere/more.txt").read())',
     "import from outside": 'import importlib\nimportlib.import_module(open("x.cfg").readline())',
     "script from outside": 'import runpy\nrunpy.run_path("/elsewhere/x.py")',
