@@ -278,13 +278,13 @@ def _link_maze(place: Path) -> None:
 
 
 def _many_links(place: Path) -> None:
-    for i in range(20_000):
+    for i in range(1000, 21_000):
         (place / f"train_seed{i}.log").symlink_to("train_seed42.log")
 
 
 def _one_file_often(place: Path) -> None:
     (place / "train_seed1.log").write_bytes(b"step:1/2 val_bpb:1.0\n" * 2_000_000)
-    for i in range(2, 300):
+    for i in range(1000, 1300):
         os.link(place / "train_seed1.log", place / f"train_seed{i}.log")
 
 

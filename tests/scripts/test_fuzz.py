@@ -20,7 +20,7 @@ def test_mutants(seed: int) -> None:
     assert check.folder(files) == [], name
 
 
-@pytest.mark.parametrize("seed", range(2 * len(KINDS)))
+@pytest.mark.parametrize("seed", range(len(KINDS)))
 def test_odd_repositories(seed: int) -> None:
     assert check.repository(seed) == []
 
