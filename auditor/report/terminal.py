@@ -59,6 +59,7 @@ def console(width: int, colour: bool) -> tuple[io.StringIO, Console]:
     paper = Console(
         file=out,
         width=width,
+        height=100,  # otherwise the terminal is asked for it at every line
         force_terminal=colour,
         color_system="256" if colour else None,
         markup=False,
@@ -314,13 +315,17 @@ class _Page:
             self._show(Text(f"... {total - shown} {what}", style="dim"), indent=2)
 
     def _blank(self) -> None:
-        self.console.print()
+        self.console.file.write("\n")
 
     def _show(self, item: RenderableType, indent: int = 0, hang: int = 0, wrap: bool = True) -> None:
         if isinstance(item, Text) and wrap:
             lines = item.wrap(self.console, self.text_width - indent - hang, overflow="fold")
             for number, line in enumerate(lines):
-                self.console.print(Padding(line, (0, 0, 0, indent + (hang if number else 0))))
+                margin = indent + (hang if number else 0)
+                if self._links:
+                    self.console.print(Padding(line, (0, 0, 0, margin)))
+                else:  # without colour it is its characters: a library that lays out takes long over thousands of lines
+                    self.console.file.write(f"{' ' * margin}{line.plain}\n")
             return
         self.console.print(Padding(item, (0, 0, 0, indent)), no_wrap=not wrap, overflow="crop" if not wrap else None)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from auditor.findings import Location
 from auditor.source import Sources
 from auditor.submission import Submission
 
 LONGEST = 8  # lines of one finding that are quoted
+_MILE = 256  # lines from one remembered place in a text to the next
 # What Python and every editor take for a line end; str.splitlines would also break at form feeds.
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -65,10 +68,12 @@ def shortened(text: str, longest: int) -> str:
 
 
 def _lines(text: str, first: int, last: int) -> list[str]:
-    """Lines `first` to `last` (from 1) without splitting a long text as a whole."""
+    """Lines `first` to `last` (from 1) without splitting a long text as a whole, or reading it from its start."""
+    known = _milestones(text)
+    at = min((first - 1) // _MILE, len(known) - 1)
+    number, start = at * _MILE + 1, known[at]
     found: list[str] = []
-    number, start = 1, 0
-    for match in _NEWLINE.finditer(text):
+    for match in _NEWLINE.finditer(text, start):
         if number >= first:
             found.append(text[start : match.start()])
         if number >= last:
@@ -77,3 +82,10 @@ def _lines(text: str, first: int, last: int) -> list[str]:
     if number >= first and start < len(text):
         found.append(text[start:])
     return found
+
+
+@lru_cache(maxsize=4)  # many places of few texts are quoted
+def _milestones(text: str) -> tuple[int, ...]:
+    """Where every so many-th line begins."""
+    ends = itertools.islice(_NEWLINE.finditer(text), _MILE - 1, None, _MILE)
+    return (0, *(match.end() for match in ends))
