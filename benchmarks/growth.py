@@ -10,6 +10,7 @@ exponent e says that n times the size costs n ** e times the steps; 1 is proport
 from __future__ import annotations
 
 import argparse
+import cProfile
 import itertools
 import json
 import math
@@ -19,7 +20,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from textwrap import indent
-from types import FrameType
 from typing import cast
 
 from auditor.findings import Finding, Location, Outcome
@@ -119,9 +119,7 @@ KINDS: Mapping[str, Callable[[int], Files]] = {
         "".join(f"{' ' * i}if val_tokens[{i}] > 3:\n" for i in range(min(n, 90))) + " " * min(n, 90) + "x = 1\n"
     ),
     "loops within each other": lambda n: _script(
-        "def h0(x):\n    return x\n"
-        + "".join(f"def h{i}(x):\n    for q in x:\n        h{i - 1}(x)\n" for i in range(1, n))
-        + f"h{n - 1}(val_tokens)\n"
+        "".join(f"{' ' * i}for i{i} in val_tokens:\n" for i in range(min(n, 80))) + " " * min(n, 80) + "x = i0\n"
     ),
     "elif": lambda n: _script(
         "if val_tokens[0] == 0:\n    t = 0\n" + _lines("elif val_tokens[0] == {i}:\n    t = {i}\n", n)
@@ -230,23 +228,13 @@ class Cost:
 
 def cost(size: int, work: Callable[[], object], *, timed: bool = True) -> Cost:
     """The steps of some work, and where it is `timed` its seconds (of the processor, uncounted)."""
-    steps = 0
-
-    def noticed(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal steps
-        steps += event == "call"
-
     start = time.process_time()
     if timed:
         work()
     seconds = time.process_time() - start
-    before = sys.getprofile()
-    sys.setprofile(noticed)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return Cost(size, steps, seconds)
+    counter = cProfile.Profile(builtins=False)  # it counts in C, which a hook of our own would not
+    counter.runcall(work)
+    return Cost(size, sum(entry.callcount for entry in counter.getstats()), seconds)
 
 
 @cache
