@@ -81,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     waits = _WAITS * LIMITS.seconds  # the kernel counts the processor's; this is for what waits
     for task, found in run_many(_tasks(count, seed, until), one, ended, jobs=given.jobs, timeout=waits):
         done[task[0]] += 1
+        if done.total() % 1000 == 0:
+            print(f"fuzz: {done['mutant']:,} mutants, {done['repository']:,} repositories", file=sys.stderr, flush=True)
         for failure in found:
             tasks = failures.setdefault(failure.kind, [])
             tasks.append(task)
