@@ -230,7 +230,7 @@ def _other(facts: Facts, recipe: Formula | None) -> str:
     if recipe.understood and recipe.departures:
         step, why = recipe.departures[0]
         place = f"{step.place.unit.label}:{step.place.line}: " if step.place is not None else ""
-        return f"{place}{why}: between the losses of the tokens and the figure is more than a mean"
+        return f"{place}{why}: the figure is more than the losses of the tokens over their bytes"
     if recipe.understood:
         return ""
     unknown = recipe.unknown

@@ -14,6 +14,7 @@ from auditor.program.place import Place
 from auditor.program.recipe.arithmetic import PROBABILISTIC
 from auditor.program.recipe.model import Node, Op, Sees, What
 from auditor.program.recipe.spine import departures
+from auditor.program.recipe.widths import odd_widths
 from auditor.program.trace import ReportLine
 
 _LETTERS = "SNBTUVWQRPZKLMGH"
@@ -53,7 +54,9 @@ class Formula:
     label: str
     parts: tuple[Part, ...]
     unknown: tuple[Node, ...]  # steps on the way of which no transfer is known
-    departures: tuple[tuple[Node, str], ...] = ()  # steps that are none of a mean of losses, and what they do
+    departures: tuple[
+        tuple[Node, str], ...
+    ] = ()  # steps that are none of a mean of losses over bytes, and what they do
     hidden: int = 0  # parts that are not written out
 
     @property
@@ -95,7 +98,9 @@ def formula(line: ReportLine) -> Formula | None:
     first = writer.part(label, node, line.place)
     parts = [first, *writer.parts()]
     shown = tuple(parts[:_SHOWN_PARTS])
-    return Formula(label, shown, _unknown(node), tuple(departures(node)), max(0, len(parts) - _SHOWN_PARTS))
+    return Formula(
+        label, shown, _unknown(node), (*departures(node), *odd_widths(node)), max(0, len(parts) - _SHOWN_PARTS)
+    )
 
 
 def written(node: Node) -> str:

@@ -1,0 +1,79 @@
+"""What a figure is divided by: the bytes of the tokens that are scored, each counted once.
+
+The bytes of a target are what its piece has, and one for the space in front of it where the token before is no
+boundary. Whatever else is added up is no length of the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from auditor.program.recipe.model import Node, Op, Sees, What
+
+_SUMS = frozenset({Op.ACCUMULATE, Op.SUM})
+_LOSSES = {What.NATS, What.BITS, What.LOG_PROBABILITY, What.PROBABILITY}
+
+
+def odd_widths(head: Node) -> Iterator[tuple[Node, str]]:
+    """(step, what it counts) of what is added up among the bytes and is not the targets' bytes."""
+    seen, waiting = {head}, [head]
+    while waiting:
+        node = waiting.pop()
+        if node.op in _SUMS and _counts_bytes(node):
+            for term in _terms(node):
+                why = _odd(term)
+                if why:
+                    yield term, why
+            continue
+        below = [inner for inner in node.inputs if inner not in seen]
+        seen.update(below)
+        waiting += below
+
+
+def _counts_bytes(node: Node) -> bool:
+    """Whether bytes are added up, and no losses beside them."""
+    kinds = {below.what for below in node.walk() if below.op is not Op.LENGTH}
+    return What.BYTES in kinds and not kinds & _LOSSES
+
+
+def _terms(node: Node) -> Iterator[Node]:
+    """What is summed up, whichever branch it is in."""
+    for inner in node.inputs if node.op in _SUMS or node.op is Op.EITHER else ():
+        if inner.op in _SUMS or inner.op is Op.EITHER:
+            yield from _terms(inner)
+        else:
+            yield inner
+
+
+def _odd(term: Node) -> str:
+    """Why a term is not the bytes of the targets, "" where it is, or where it is not understood anyway."""
+    if term.op is Op.UNKNOWN:
+        return ""
+    if term.op is Op.MULTIPLY:
+        masked = [inner for inner in term.inputs if inner.what is What.MASK or inner.plain]
+        rest = [inner for inner in term.inputs if inner not in masked]
+        plain_factor = any(inner.op is Op.NUMBER for inner in masked)
+        return _odd(rest[0]) if len(rest) == 1 and not plain_factor else "bytes times something"
+    if term.op is Op.CHOOSE:
+        return next((why for inner in term.inputs[1:] if inner.op is not Op.NUMBER and (why := _odd(inner))), "")
+    if term.op is Op.ADD:
+        return next((why for inner in term.inputs if (why := _odd(inner))), "")
+    if term.op in (Op.TABLE, Op.PICK):
+        key = term.inputs[-1]
+        of_target = bool(key.sees & Sees.TARGET) or not key.sees
+        if term.what is What.BYTES:
+            return "" if of_target else "the bytes of tokens that are not scored there"
+        return "a space counts whatever stands before it"
+    if term.op is Op.COMPARE:
+        return _odd_space(term)
+    if term.op is Op.ENCODE_LENGTH:
+        return ""
+    return f"{term.text or term.op.value} of the bytes"
+
+
+def _odd_space(mask: Node) -> str:
+    """The byte of a leading space: `leading_space[y] & ~boundary[x]`."""
+    if mask.text == "or":
+        return "a space counts where the token has one or no boundary stands before it"
+    asks_before = any(n.op is Op.TOKENS and not n.sees & Sees.TARGET for n in mask.walk())
+    return "" if asks_before or len(mask.inputs) > 1 else "a space counts whatever stands before it"

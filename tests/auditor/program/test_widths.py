@@ -1,0 +1,56 @@
+"""The bytes that a figure is divided by: those of the tokens that are scored, each once."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import program
+
+from auditor.program.recipe.formula import formula
+from auditor.program.scores import reports_of
+
+COUNTED = """
+import sentencepiece
+pieces = sentencepiece.SentencePieceProcessor(model_file="tokenizer.model")
+width, space, boundary = torch.zeros(8), torch.zeros(8, dtype=torch.bool), torch.ones(8, dtype=torch.bool)
+for i in range(8):
+    piece = pieces.id_to_piece(i)
+    space[i] = piece.startswith("\\u2581")
+    boundary[i] = pieces.is_control(i)
+    width[i] = len(piece.lstrip("\\u2581").encode("utf-8"))
+total, size = torch.zeros(()), torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    kept = torch.arange(8) < 5
+    total += F.cross_entropy(net.forward_logits(x), y, reduction="sum")
+    size += {bytes}
+print(f"final val_bpb:{{total / math.log(2.0) / size}}")
+"""
+USUAL = "(width[y] + (space[y] & ~boundary[x]).float())"
+
+
+def said(counted: str) -> list[str]:
+    followed = program(COUNTED.format(bytes=counted))
+    written = formula(reports_of(followed.trace, "final")[-1])
+    assert written is not None
+    return [why for _, why in written.departures]
+
+
+@pytest.mark.parametrize("counted", [f"{USUAL}.sum()", f"({USUAL} * kept).sum()", f"{USUAL}[2:].double().sum()"])
+def test_the_bytes_of_the_targets(counted: str) -> None:
+    assert not said(counted)
+
+
+@pytest.mark.parametrize(
+    ("counted", "why"),
+    [
+        (f"{USUAL.replace(' & ~boundary[x]', '')}.sum()", "a space counts"),
+        (f"{USUAL.replace('&', '|')}.sum()", "a space counts"),
+        (f"{USUAL.replace('.float()', '.float() * 2')}.sum()", "bytes times"),
+        (f"{USUAL}.clamp(min=2).sum()", "clamp"),
+        (f"{USUAL}.sum().ceil()", "ceil"),
+        (f"{USUAL.replace('width[y]', 'width[x]')}.sum()", "not scored"),
+        ("width.mean() * y.numel()", "mean"),
+    ],
+)
+def test_what_is_no_length_of_the_text(counted: str, why: str) -> None:
+    assert any(why in one for one in said(counted))
