@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
 from torch import Tensor  # noqa: E402
+from trainer_samples import MODEL  # noqa: E402
 
 from reference_model import config  # noqa: E402
 from reference_model.model import attention  # noqa: E402
@@ -20,32 +20,6 @@ from reference_model.model.kernels import rotate, rotation  # noqa: E402
 from reference_model.model.network import GPT, Linear, exclude_own_value, route  # noqa: E402
 from reference_model.reproduce.config_check import checked  # noqa: E402
 from reference_model.training import optimizer  # noqa: E402
-
-TINY = config.ModelConfig(
-    vocab_size=40,
-    num_layers=5,
-    model_dim=32,
-    num_heads=4,
-    num_kv_heads=2,
-    mlp_mult=2.0,
-    rope_dims=4,
-    rope_train_seq_len=32,
-    xsa_last_n=4,
-    recur_layers=(1, 2),
-    parallel_start_layer=3,
-    ve_layers=(3, 4),
-    ve_dim=8,
-    embed_dtype="float32",
-)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny matrices on a busy machine: threads would mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def filled(model: torch.nn.Module) -> torch.nn.Module:
@@ -177,7 +151,7 @@ class TestShape:
 
     def test_parts_can_be_left_out(self) -> None:
         bare = replace(
-            TINY,
+            MODEL,
             ve_layers=(),
             parallel_start_layer=5,
             skip_gates_enabled=False,
@@ -194,7 +168,7 @@ class TestShape:
         assert not any(name.startswith(("values", "lane_merge", "skip_gates")) for name in model.state_dict())
 
     def test_what_is_quantized_can_be_hooked(self) -> None:
-        model = GPT(TINY)
+        model = GPT(MODEL)
         seen: dict[str, int] = {}
         layers = model.quantizable()
         for name, layer in layers.items():
@@ -277,10 +251,10 @@ class TestAttention:
         assert torch.allclose(fast.float(), plain.float(), atol=2e-2)
 
     def test_the_stacked_product_equals_three(self) -> None:
-        model = filled(GPT(TINY))
+        model = filled(GPT(MODEL))
         block = model.blocks[1].attention
         x = torch.sin(torch.arange(2 * 9 * 32.0)).reshape(2, 9, 32)
-        turn = rotation(9, TINY, x.device)
+        turn = rotation(9, MODEL, x.device)
         q, k, v = (
             torch.nn.functional.linear(x, part).unflatten(-1, (-1, 8))
             for part in block.qkv.weight.split(block.qkv.parts)
@@ -303,7 +277,7 @@ class TestAttention:
         assert torch.allclose(exclude_own_value(left, v), left, atol=1e-6)
 
     def test_rotation_is_relative_and_leaves_the_rest(self) -> None:
-        turn = rotation(12, TINY, torch.device("cpu"))
+        turn = rotation(12, MODEL, torch.device("cpu"))
         x, y = torch.ones(1, 12, 1, 8), torch.arange(8.0).expand(1, 12, 1, 8)
         a, b = rotate(x, turn), rotate(y, turn)
         assert torch.equal(b[..., 4:], y[..., 4:])
@@ -314,7 +288,7 @@ class TestAttention:
         assert (dots.diagonal(1)[0] - dots.diagonal(0)[0]).abs() > 0.1
 
     def test_longer_inputs_turn_slower(self) -> None:
-        trained, stretched = (rotation(length, TINY, torch.device("cpu")) for length in (32, 64))
+        trained, stretched = (rotation(length, MODEL, torch.device("cpu")) for length in (32, 64))
         assert torch.equal(trained[1][:, 0, 0], stretched[1][:32, 0, 0])
         assert torch.allclose(torch.asin(stretched[1][1, 0, 1]) * 2, torch.asin(trained[1][1, 0, 1]), rtol=1e-3)
 
@@ -322,7 +296,7 @@ class TestAttention:
 class TestNetwork:
     @pytest.mark.parametrize("recurrent", [False, True])
     def test_no_position_sees_a_later_one(self, recurrent: bool) -> None:
-        model = filled(GPT(TINY))
+        model = filled(GPT(MODEL))
         model.set_recurrence(recurrent)
         ids = tokens()
         changed = ids.clone()
@@ -336,7 +310,7 @@ class TestNetwork:
         ("recurrent", "loss", "first"), [(False, 3.404108, -1.825473), (True, 3.286518, -1.692088)]
     )
     def test_known_figures(self, recurrent: bool, loss: float, first: float) -> None:
-        model = GPT(TINY)
+        model = GPT(MODEL)
         for parameter in model.parameters():
             torch.nn.init.zeros_(parameter)
         filled(model)
@@ -345,7 +319,7 @@ class TestNetwork:
         assert model.logits(tokens())[0, 5, 3].item() == pytest.approx(first, abs=1e-4)
 
     def test_every_parameter_counts(self) -> None:
-        model = filled(GPT(TINY))
+        model = filled(GPT(MODEL))
         for recurrent in (False, True):
             model.set_recurrence(recurrent)
             model.zero_grad()
@@ -353,40 +327,40 @@ class TestNetwork:
             assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
 
     def test_it_compiles_in_one_graph_and_again_for_recurrence(self) -> None:
-        model = filled(GPT(TINY))
-        compiled = torch.compile(model, dynamic=False, fullgraph=True, backend="aot_eager")
+        model = filled(GPT(MODEL))
+        compiled = torch.compile(model, dynamic=False, fullgraph=True, backend="eager")
         for recurrent in (False, True, False):
             model.set_recurrence(recurrent)
             assert torch.allclose(compiled(tokens(), tokens()), model(tokens(), tokens()), atol=1e-6)
 
     def test_logits_are_float32_and_capped(self) -> None:
-        model = filled(GPT(replace(TINY, logit_softcap=2.0)))
+        model = filled(GPT(replace(MODEL, logit_softcap=2.0)))
         model.embedding.weight.data.mul_(50)
         logits = model.logits(tokens())
         assert logits.dtype == torch.float32
         assert 1.5 < logits.abs().max() <= 2.0
 
     def test_the_loss_is_the_mean_in_nats(self) -> None:
-        model = filled(GPT(TINY))
+        model = filled(GPT(MODEL))
         ids, targets = tokens(), tokens().roll(-1, 1)
         chances = model.logits(ids).double().softmax(-1).gather(-1, targets[..., None])
         assert model(ids, targets).item() == pytest.approx(-chances.log().mean().item(), abs=1e-6)
 
     def test_bfloat16_tables_set_the_activations_type(self) -> None:
-        model = GPT(replace(TINY, embed_dtype="bfloat16"))
+        model = GPT(replace(MODEL, embed_dtype="bfloat16"))
         assert model.hidden(tokens()).dtype == torch.bfloat16
         assert model.logits(tokens()).dtype == torch.float32
 
     def test_an_untrained_model_knows_nothing(self) -> None:
         torch.manual_seed(1)
-        loss = GPT(TINY)(tokens(), tokens().roll(-1, 1)).item()
+        loss = GPT(MODEL)(tokens(), tokens().roll(-1, 1)).item()
         assert loss == pytest.approx(math.log(40), abs=0.3)
 
 
 def trained(seed: int) -> dict[str, Tensor]:
     run = config.small(seed)
     torch.manual_seed(run.seed)
-    model = GPT(TINY)
+    model = GPT(MODEL)
     built = optimizer.Optimizers(model, run.optimizer, world=1)
     for step in range(4):
         model.set_recurrence(step >= 2)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
 from torch import Tensor, nn  # noqa: E402
+from trainer_samples import MODEL, environment, forked_ranks  # noqa: E402
 
 from reference_model import config  # noqa: E402
 from reference_model.model.network import GPT  # noqa: E402
@@ -20,32 +18,7 @@ from reference_model.training import muon, optimizer, schedule  # noqa: E402
 from reference_model.training.ema import Ema  # noqa: E402
 
 HERE = Path(__file__).parent
-TINY = config.ModelConfig(
-    vocab_size=40,
-    num_layers=5,
-    model_dim=32,
-    num_heads=4,
-    num_kv_heads=2,
-    mlp_mult=2.0,
-    rope_dims=4,
-    rope_train_seq_len=32,
-    xsa_last_n=4,
-    recur_layers=(1, 2),
-    parallel_start_layer=3,
-    ve_layers=(3, 4),
-    ve_dim=8,
-    embed_dtype="float32",
-)
 PRECISE = replace(config.record().optimizer, muon_dtype="float32")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny matrices on a busy machine: threads would mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def slow_newton_schulz(matrix: Tensor) -> Tensor:
@@ -116,7 +89,7 @@ class TestMuon:
 
 def with_gradients(seed: int = 5) -> GPT:
     torch.manual_seed(seed)
-    model = GPT(TINY)
+    model = GPT(MODEL)
     give_gradients(model, 0)
     return model
 
@@ -129,7 +102,7 @@ def give_gradients(model: nn.Module, step: int) -> None:
 
 class TestOptimizers:
     def test_each_parameter_is_optimized_once(self) -> None:
-        model = GPT(TINY)
+        model = GPT(MODEL)
         matrices, tables, scalars = optimizer.split(model)
         rows: dict[int, int] = {}
         for matrix in matrices:
@@ -204,30 +177,18 @@ class TestOptimizers:
     def test_two_ranks_equal_one(self, tmp_path: Path) -> None:
         """Seven matrices of a shape over two ranks: one of them gets a share less."""
         code = (
-            "import sys, torch, torch.distributed as dist\n"
+            "import os, torch, torch.distributed as dist\n"
             "import test_reference_optimizer as t\n"
-            "rank, meeting, out = int(sys.argv[1]), sys.argv[2], sys.argv[3]\n"
-            "dist.init_process_group('gloo', init_method='file://' + meeting, rank=rank, world_size=2)\n"
-            "torch.save(t.moved(2), out)\n"
+            "dist.init_process_group('gloo')\n"
+            "torch.save(t.moved(2), os.environ['RANK'])\n"
             "dist.destroy_process_group()\n"
         )
-        environment = {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
-        outs = [tmp_path / f"{rank}.pt" for rank in range(2)]
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-c", code, str(rank), str(tmp_path / "meet"), str(out)],
-                env=environment,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank, out in enumerate(outs)
-        ]
-        for process in running:
-            _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors
+        given = environment(tmp_path)
+        given["PYTHONPATH"] += f":{HERE}"
+        forked_ranks(2, tmp_path / "ranks", given, code)
         alone = moved(1)
-        for out in outs:
-            for name, value in torch.load(out, weights_only=True).items():
+        for rank in "01":
+            for name, value in torch.load(tmp_path / "ranks" / rank, weights_only=True).items():
                 assert torch.allclose(value, alone[name], atol=1e-5), name
 
 

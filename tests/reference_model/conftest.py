@@ -1,0 +1,32 @@
+"""What the trainer's tests share: one thread, and the data of the small scale, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny matrices on a busy machine: threads would mostly wait for each other."""
+    try:
+        import torch
+    except ImportError:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small scale's data, with a validation set that takes no time. Nobody writes into it."""
+    import trainer_samples
+
+    found = tmp_path_factory.mktemp("data")
+    trainer_samples.prepare(found)
+    return found
