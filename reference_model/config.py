@@ -215,16 +215,39 @@ def small(seed: int = 42) -> RunConfig:
     """
     return RunConfig(
         ModelConfig(
-            vocab_size=1024, num_layers=6, model_dim=96, num_heads=4, num_kv_heads=2, mlp_mult=3.0, rope_dims=8,
-            rope_train_seq_len=128, qk_gain_init=3.0, xsa_last_n=6, recur_layers=(2, 3), parallel_start_layer=4,
-            ve_layers=(4, 5), ve_dim=32, embed_dtype="float32",
+            vocab_size=1024,
+            num_layers=6,
+            model_dim=96,
+            num_heads=4,
+            num_kv_heads=2,
+            mlp_mult=3.0,
+            rope_dims=8,
+            rope_train_seq_len=128,
+            qk_gain_init=3.0,
+            xsa_last_n=6,
+            recur_layers=(2, 3),
+            parallel_start_layer=4,
+            ve_layers=(4, 5),
+            ve_dim=32,
+            embed_dtype="float32",
         ),
-        OptimizerConfig(muon_momentum=0.95, muon_momentum_warmup_start=0.85, muon_momentum_warmup_steps=100,
-                        muon_dtype="float32"),
+        OptimizerConfig(
+            muon_momentum=0.95, muon_momentum_warmup_start=0.85, muon_momentum_warmup_steps=100, muon_dtype="float32"
+        ),
         TrainConfig(
-            iterations=100, max_wallclock_seconds=0.0, gptq_reserve_seconds=0.0, warmup_steps=2,
-            train_batch_tokens=2048, train_seq_len=128, micro_batches=2, recur_start_step=50, ema_decay=0.95,
-            val_loss_every=0, train_log_every=20, precision="float32", compile_model=False,
+            iterations=100,
+            max_wallclock_seconds=0.0,
+            gptq_reserve_seconds=0.0,
+            warmup_steps=2,
+            train_batch_tokens=2048,
+            train_seq_len=128,
+            micro_batches=2,
+            recur_start_step=50,
+            ema_decay=0.95,
+            val_loss_every=0,
+            train_log_every=20,
+            precision="float32",
+            compile_model=False,
         ),
         DataConfig(train_shards=0, expected_val_tokens=0),
         # Below what an unpruned run weighs, with the code: pruning takes part.
@@ -240,8 +263,11 @@ SCALES = {"record": record, "small": small}
 
 def _override(section: object, environ: Mapping[str, str]) -> object:
     types = typing.get_type_hints(type(section))
-    named = {name: _parse(name.upper(), environ[name.upper()], kind)
-             for name, kind in types.items() if name.upper() in environ}
+    named = {
+        name: _parse(name.upper(), environ[name.upper()], kind)
+        for name, kind in types.items()
+        if name.upper() in environ
+    }
     return replace(section, **named)  # type: ignore[type-var]
 
 

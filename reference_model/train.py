@@ -46,7 +46,11 @@ _CALIBRATION_SHARE = 0.9  # of what is left of the budget: the last batch may be
 
 
 def train_and_evaluate(
-    config: RunConfig, log: Log, run: Runtime | None = None, code_bytes: int = 0, artifact: Path = Path(ARTIFACT),
+    config: RunConfig,
+    log: Log,
+    run: Runtime | None = None,
+    code_bytes: int = 0,
+    artifact: Path = Path(ARTIFACT),
     weights: str = "",
 ) -> tuple[Trained, dict[str, Score]]:
     """Trains a model with `config`, writes `artifact`, and scores what that file holds: the scores by their names.
@@ -62,6 +66,7 @@ def train_and_evaluate(
     def write(line: str) -> None:
         kept.append(line)
         log(line)
+
     shards, val = training_shards(config), load_validation(config)
     table = byte_table(load_tokenizer(config.tokenizer_path))
     if len(table.base) != config.model.vocab_size:
@@ -112,9 +117,7 @@ def train_and_evaluate(
     return trained, scores
 
 
-def _calibrate(
-    trainer: Trainer, config: RunConfig, run: Runtime, log: Log, seconds: float | None
-) -> dict[str, Tensor]:
+def _calibrate(trainer: Trainer, config: RunConfig, run: Runtime, log: Log, seconds: float | None) -> dict[str, Tensor]:
     """Hessians over the calibration batches of all ranks, collected within what is left of the budget."""
     log("GPTQ:collecting Hessians from training data")
     started = run.clock()

@@ -16,17 +16,16 @@ from reference_model.quantization.gptq import Quantized, quantize_all, round_row
 from reference_model.quantization.prune import Fitted, fit
 
 
-def compress(
-    model: GPT, hessians: Mapping[str, Tensor], config: QuantConfig, code_bytes: int, log: Log
-) -> Fitted:
+def compress(model: GPT, hessians: Mapping[str, Tensor], config: QuantConfig, code_bytes: int, log: Log) -> Fitted:
     """The artifact that fits beside `code_bytes` of code. Raises DoesNotFit with the figures.
 
     Matrices go through GPTQ, embedding tables are rounded, and whatever has no more than quant_min_numel elements is
     kept in float16.
     """
     started = time.perf_counter()
-    large = {name: layer for name, layer in model.quantizable().items()
-             if layer.weight.numel() > config.quant_min_numel}
+    large = {
+        name: layer for name, layer in model.quantizable().items() if layer.weight.numel() > config.quant_min_numel
+    }
     quantized = _matrices({n: layer for n, layer in large.items() if isinstance(layer, Linear)}, hessians, config)
     log(f"GPTQ quantization: {len(quantized)} layers, {len(large) - len(quantized)} tables rounded to int8")
     for name in large.keys() - quantized.keys():
@@ -63,8 +62,10 @@ def _matrices(
         pieces, piece_hessians, workers(), config.matrix_bits, config.gptq_block_size, config.gptq_damp,
         config.clip_quantiles,
     )  # fmt: skip
-    return {name: _stacked([found[f"{name}/{index}"] for index in range(len(layer.parts))])
-            for name, layer in layers.items()}
+    return {
+        name: _stacked([found[f"{name}/{index}"] for index in range(len(layer.parts))])
+        for name, layer in layers.items()
+    }
 
 
 def _stacked(pieces: list[Quantized]) -> Quantized:

@@ -44,7 +44,11 @@ class Quantized:
 
 
 def quantize(
-    weight: Tensor, hessian: Tensor | None, bits: int = 6, block: int = 128, damp: float = 0.01,
+    weight: Tensor,
+    hessian: Tensor | None,
+    bits: int = 6,
+    block: int = 128,
+    damp: float = 0.01,
     quantiles: Sequence[float] = CLIP_QUANTILES,
 ) -> Quantized:
     """GPTQ of one matrix [rows, columns], given E[x x^T] of its inputs [columns, columns] up to a factor.
@@ -59,7 +63,11 @@ def quantize(
 
 
 def quantize_together(
-    weights: Sequence[Tensor], hessian: Tensor | None, bits: int = 6, block: int = 128, damp: float = 0.01,
+    weights: Sequence[Tensor],
+    hessian: Tensor | None,
+    bits: int = 6,
+    block: int = 128,
+    damp: float = 0.01,
     quantiles: Sequence[float] = CLIP_QUANTILES,
 ) -> list[Quantized]:
     """:func:`quantize` for matrices with the same inputs (query, key, value): their rows go through in one sweep."""
@@ -68,21 +76,29 @@ def quantize_together(
     weights = [_checked(weight, columns) for weight in weights]
     order, factor, dead = _factor(hessian, columns, damp, weights[0])
     plans = [_Plan.of(weight, limit, quantiles) for weight in weights]
-    rows = torch.cat([(weight[plan.row] / plan.scale.to(weight.dtype)[:, None])
-                      for weight, plan in zip(weights, plans, strict=True)])
+    rows = torch.cat(
+        [(weight[plan.row] / plan.scale.to(weight.dtype)[:, None]) for weight, plan in zip(weights, plans, strict=True)]
+    )
     scaled = rows.t()[order].masked_fill_(dead[:, None], 0.0)  # [columns, all rows], in units of the row's scale
     codes = torch.empty_like(scaled)
     _sweep(scaled.clone() if factor is not None else scaled, codes, factor, limit, block)
     squared = (scaled - codes).square_().sum(0)
     codes = codes[order.argsort()].t().to(torch.int8)
     sizes = [plan.row.numel() for plan in plans]
-    return [plan.best(own_codes, own_squared, bits, columns) for plan, own_codes, own_squared
-            in zip(plans, codes.split(sizes), squared.split(sizes), strict=True)]
+    return [
+        plan.best(own_codes, own_squared, bits, columns)
+        for plan, own_codes, own_squared in zip(plans, codes.split(sizes), squared.split(sizes), strict=True)
+    ]
 
 
 def quantize_all(
-    weights: Mapping[str, Tensor], hessians: Mapping[str, Tensor], workers: int = 1, bits: int = 6, block: int = 128,
-    damp: float = 0.01, quantiles: Sequence[float] = CLIP_QUANTILES,
+    weights: Mapping[str, Tensor],
+    hessians: Mapping[str, Tensor],
+    workers: int = 1,
+    bits: int = 6,
+    block: int = 128,
+    damp: float = 0.01,
+    quantiles: Sequence[float] = CLIP_QUANTILES,
 ) -> dict[str, Quantized]:
     """:func:`quantize` for every matrix by name, in the given order.
 

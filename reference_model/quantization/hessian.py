@@ -11,7 +11,10 @@ from reference_model.model.network import GPT, Linear
 
 
 def collect_hessians(
-    model: GPT, batches: Iterable[Tensor], reduce: Callable[[Tensor], Tensor] = lambda total: total, world: int = 1,
+    model: GPT,
+    batches: Iterable[Tensor],
+    reduce: Callable[[Tensor], Tensor] = lambda total: total,
+    world: int = 1,
     min_numel: int = 0,
 ) -> dict[str, Tensor]:
     """E[sum over a batch of x x^T], float32 [inputs, inputs], for each matrix of more than ``min_numel`` elements.
@@ -24,8 +27,11 @@ def collect_hessians(
     One pass over the batches; a Hessian costs 2 * inputs^2 operations per position, half of them wasted on symmetry.
     """
     totals: dict[str, Tensor] = {}
-    layers = {name: layer for name, layer in model.quantizable().items()
-              if isinstance(layer, Linear) and layer.weight.numel() > min_numel}
+    layers = {
+        name: layer
+        for name, layer in model.quantizable().items()
+        if isinstance(layer, Linear) and layer.weight.numel() > min_numel
+    }
     hooks = [layer.register_forward_hook(_adder(totals, name)) for name, layer in layers.items()]
     was_training = model.training
     model.eval()

@@ -42,8 +42,12 @@ class Fitted:
 
 
 def fit(
-    quantized: Mapping[str, Quantized], plain: Mapping[str, Tensor], code_bytes: int, limit_bytes: int,
-    quality: int = 10, bits: int = 6,
+    quantized: Mapping[str, Quantized],
+    plain: Mapping[str, Tensor],
+    code_bytes: int,
+    limit_bytes: int,
+    quality: int = 10,
+    bits: int = 6,
 ) -> Fitted:
     """The artifact, pruned as little as the limit on code and model together asks for (within limit/2000 bytes).
 
@@ -77,8 +81,9 @@ def fit(
             count = min(count, best.pruned - 1)
         count = max(count, failed + 1)
         before, matrices = matrices, ranking.pruned(count)
-        changed = {name: matrix for name, matrix in matrices.items()
-                   if not torch.equal(matrix.codes, before[name].codes)}
+        changed = {
+            name: matrix for name, matrix in matrices.items() if not torch.equal(matrix.codes, before[name].codes)
+        }
         streams |= pack_codes(changed, quality)
         blob = assemble(matrices, plain, streams, quality)
     raise AssertionError("the search ends")

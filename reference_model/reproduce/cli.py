@@ -18,6 +18,8 @@ from reference_model.reproduce.plan import Plan, at_once, configuration, environ
 from reference_model.reproduce.runner import locked, run_seeds
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from reference_model.config import RunConfig
     from reference_model.reproduce.display import Live, Plain
     from reference_model.reproduce.results import SeedResult
@@ -115,11 +117,10 @@ def _data(config: RunConfig) -> list[preflight.Check]:
     return checks
 
 
-def _show(renderable: object) -> None:
+def _show(renderable: RenderableType) -> None:
     from rich.console import Console
 
-    console = Console()
-    (console if console.is_terminal else Console(width=110)).print(renderable)
+    Console().print(renderable)
 
 
 def _not_ready(checks: Sequence[preflight.Check]) -> int:

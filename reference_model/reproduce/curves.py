@@ -57,11 +57,15 @@ def curves(logs: Mapping[int, str], results: Sequence[SeedResult], compared: boo
     losses, paces = lines("loss"), lines("step_ms")
     shares = lines("mfu", 100.0)
     by_stage = [
-        Line(f"seed {r.seed}", [(i + _APART * (n + 1), e.val_bpb) for i, e in enumerate(r.evaluations)],
-             colour[r.seed], True)
+        Line(
+            f"seed {r.seed}",
+            [(i + _APART * (n + 1), e.val_bpb) for i, e in enumerate(r.evaluations)],
+            colour[r.seed],
+            True,
+        )
         for n, r in enumerate(results)
     ]
-    names = [_short(e.label) for e in results[0].evaluations] if results else []
+    names = [e.name for e in results[0].evaluations] if results else []
     if compared:
         losses.append(Line("record", [(s, sum(v) / 3) for s, v in target.LOSSES.items()], RECORD, True))
         last = max((s.step for seen in steps.values() for s in seen), default=0)
@@ -69,8 +73,12 @@ def curves(logs: Mapping[int, str], results: Sequence[SeedResult], compared: boo
         paces.append(Line("record", [(0, before), (3000, before), (3000, after), (max(last, 3000), after)], RECORD))
         stages = {name: sum(v) / 3 for name, v in target.STAGES}
         by_stage.append(Line("record", [(i, stages[n]) for i, n in enumerate(names) if n in stages], RECORD, True))
-    work = Panel("MFU, % of 989 TFLOP/s on each card", shares) if any(line.points for line in shares) else Panel(
-        "million tokens a second, since the start", lines("tokens_per_second", 1e-6))  # fmt: skip
+    if any(line.points for line in shares):
+        work = Panel("MFU, % of 989 TFLOP/s on each card", shares)
+    else:
+        fastest = max((s.tokens_per_second for seen in steps.values() for s in seen), default=0)
+        unit, scale = ("million", 1e-6) if fastest >= 1_000_000 else ("thousand", 1e-3)
+        work = Panel(f"{unit} tokens a second, since the start", lines("tokens_per_second", scale))
     panels = [Panel("training loss, nats per token, by step", losses), Panel("milliseconds a step", paces), work,
               Panel("validation, bits per byte", by_stage, names)]  # fmt: skip
     drawn = "\n".join(
@@ -90,12 +98,6 @@ _SETTLING = 6  # the first steps' lines, whose losses and times would flatten th
 def steps_of(text: str) -> list[Progress]:
     """The steps that a log tells of, in order."""
     return [step for line in text.splitlines() if (step := progress(line)) is not None]
-
-
-def _short(label: str) -> str:
-    known = {"pre-quantization post-ema": "averaged", "final_int6_roundtrip": "read back",
-             "final_int6_sliding_window": "sliding"}  # fmt: skip
-    return known.get(label, label)
 
 
 def _panel(panel: Panel) -> str:
@@ -137,7 +139,7 @@ def _drawn(line: Line, at: Points, index: int) -> list[str]:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
         parts = [f'<polyline points="{path}" fill="none" stroke="{line.colour}" stroke-width="1.4"/>']
     where = f'x="{WIDTH - _RIGHT}" y="{_TOP + 10 + 13 * index}" text-anchor="end"'
-    return [*parts, f'<text {where} {colour}>{escape(line.name)}</text>']
+    return [*parts, f"<text {where} {colour}>{escape(line.name)}</text>"]
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:

@@ -7,14 +7,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from reference_model.reproduce.course import against_record
-from reference_model.reproduce.results import Progress, SeedResult, progress, validated
+from reference_model.reproduce.results import Progress, SeedResult, evaluation, progress, validated
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-# Lines of the log that are worth one of ours where nobody watches live.
 _TOLD = ("attention:", "checkpoint:", "recurrence:", "stopping_early:", "training complete", "peak memory", "ema:",
-         "GPTQ", "selective_prune:", "Total", "final_")  # fmt: skip
+         "GPTQ", "selective_prune:", "Total")  # fmt: skip
 
 
 class Clock:
@@ -60,6 +59,14 @@ def minutes(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
+def told(line: str) -> str | None:
+    """What a line of the log is worth where nobody watches live: itself, or an evaluation in words; None: nothing."""
+    score = evaluation(line)
+    if score is not None:
+        return f"{score.name}: {score.val_bpb:.8f} bits per byte, in {score.seconds:.1f} s"
+    return line if line.startswith(_TOLD) else None
+
+
 def outcome(result: SeedResult, resumed: bool) -> str:
     """A finished seed as a line."""
     before = " (finished before)" if resumed else ""
@@ -97,8 +104,8 @@ class Plain:
             now, clock = time.monotonic(), self._clocks.setdefault(seed, Clock(self._budget))
             clock.see(now, step)
             self._say(seed, said(step, clock.left(now)))
-        elif text.startswith(_TOLD):
-            self._say(seed, text)
+        elif (worth := told(text)) is not None:
+            self._say(seed, worth)
         beside = _beside_record(text) if self._compared else None
         if beside is not None:
             self._say(seed, f"WARNING {beside[0]}" if beside[1] else beside[0])
@@ -147,8 +154,8 @@ class Live:
             self._rows[seed] = ("training", step)
         elif text.startswith("attention:"):
             self._kernel = text
-        elif text.startswith(_TOLD):
-            self._rows[seed] = (text, None)
+        elif (worth := told(text)) is not None:
+            self._rows[seed] = (worth, None)
         beside = _beside_record(text) if self._compared else None
         if beside is not None:
             self._beside[seed] = beside

@@ -58,9 +58,7 @@ class HuggingFaceHub:
         return Path(hf_hub_download(REPOSITORY, path, repo_type="dataset", local_dir=folder))
 
 
-def fetch(
-    data_dir: Path, report: Callable[[str], None], hub: Hub | None = None, shards: int = SHARDS
-) -> list[Path]:
+def fetch(data_dir: Path, report: Callable[[str], None], hub: Hub | None = None, shards: int = SHARDS) -> list[Path]:
     """Brings every file that is missing or has another size than the published one. All files, in order.
 
     Of the training shards the first ``shards`` by name; 0: all.

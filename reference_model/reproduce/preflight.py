@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from reference_model.config import RunConfig
     from reference_model.training.data import Tokens
@@ -109,20 +109,21 @@ def versions() -> dict[str, str]:
     return {name: version for name in _PACKAGES if (version := _version(name)) is not None}
 
 
-def table(checks: Sequence[Check]) -> Table:
-    """The checks, and what to do about those that fail, for a terminal or a file."""
+def table(checks: Sequence[Check]) -> RenderableType:
+    """The checks, and below them what to do about those that fail, for a terminal or a file."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(title="What this machine has of what the run needs", title_justify="left", expand=False)
-    for heading in ("", "what", "found", "needed", "what to do"):
+    for heading in ("", "what", "found", "needed"):
         shown.add_column(heading, overflow="fold")
     signs = {"there": ("ok", "green"), "missing": ("MISSING", "bold red"), "noted": ("note", "yellow")}
     for check in checks:
         sign, style = signs[check.state]
-        cells = (check.what, check.found, check.needed, "" if check.state == "there" else check.remedy)
-        shown.add_row(Text(sign, style=style), *(Text(cell) for cell in cells))
-    return shown
+        shown.add_row(Text(sign, style=style), *(Text(cell) for cell in (check.what, check.found, check.needed)))
+    advice = {f"{check.what}: {check.remedy}" for check in checks if check.state != "there" and check.remedy}
+    return Group(shown, *(Text(line) for line in sorted(advice)))
 
 
 # --- single checks -------------------------------------------------------------------------------------------------
@@ -176,7 +177,8 @@ def _cards(cards: Sequence[Gpu], nproc: int | None) -> list[Check]:
 def _torch_for_gpus() -> Check:
     version = _version("torch") or "not installed"
     if "+cpu" in version:
-        return Check("CUDA in torch", "missing", version, "a CUDA build", "install torch from its CUDA index")
+        remedy = "pip install 'golf-audit[gpu]', into an environment of its own"
+        return Check("CUDA in torch", "missing", version, "a CUDA build", remedy)
     return Check("CUDA in torch", "there", version, "a CUDA build")
 
 

@@ -20,6 +20,10 @@ _CODE = re.compile(r"^Code size: ([0-9]+) bytes")
 _TOTAL = re.compile(r"^Total submission size \S+: ([0-9]+) bytes")
 
 
+_NAMES = {"pre-quantization post-ema": "averaged", "final_int6_roundtrip": "read back",
+          "final_int6_sliding_window": "sliding"}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """One step's line: loss in nats per token, seconds of training so far, tokens per second over all of it.
@@ -53,6 +57,11 @@ class Evaluation:
     val_loss: float
     val_bpb: float
     seconds: float
+
+    @property
+    def name(self) -> str:
+        """The label in a word or two, for people."""
+        return _NAMES.get(self.label, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +100,28 @@ def validated(line: str) -> Validated | None:
     return None if match is None else Validated(int(match[1]), float(match[3]), float(match[4]))
 
 
+def evaluation(line: str) -> Evaluation | None:
+    """What a line says of an evaluation after training; None for any other line."""
+    match = _FINAL.match(line)
+    return None if match is None else Evaluation(match[1], float(match[2]), float(match[3]), int(match[4]) / 1000)
+
+
 def read_result(seed: int, text: str) -> SeedResult:
     """The figures of the log `text`. Raises Unfinished."""
     lines = text.splitlines()
-    finals = [m for line in lines if (m := _FINAL.match(line))]
+    finals = [found for line in lines if (found := evaluation(line))]
     validated = [m for line in lines if (m := _VALIDATED.match(line))]
     stops = [m for line in lines if (m := _STOP.match(line))]
     code = [int(m[1]) for line in lines if (m := _CODE.match(line))]
     total = [int(m[1]) for line in lines if (m := _TOTAL.match(line))]
     missing = [name for name, found in (("code size", code), ("artifact size", total)) if not found]
-    if not any(m[1].startswith("final") for m in finals):
+    if not any(found.label.startswith("final") for found in finals):
         missing.append("final evaluation")
     if missing:
         raise Unfinished(f"the log of seed {seed} has no {' and no '.join(missing)}")
     return SeedResult(
         seed=seed,
-        evaluations=tuple(Evaluation(m[1], float(m[2]), float(m[3]), int(m[4]) / 1000) for m in finals),
+        evaluations=tuple(finals),
         untrained_bpb=next((float(m[4]) for m in validated if m[1] == "0"), None),
         steps=max((int(m[2]) for m in stops), default=max((int(m[1]) for m in validated), default=0)),
         train_seconds=int(stops[-1][1]) / 1000 if stops else None,

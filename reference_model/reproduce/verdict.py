@@ -26,14 +26,16 @@ def figures(config: RunConfig, results: Sequence[SeedResult]) -> str:
     """Bits per byte from the untrained model to the score, seed by seed."""
     from reference_model.reproduce.unigram import unigram_bpb
 
-    lines = ["", "bits per byte of the validation text"]
+    names = ["untrained", *(evaluation.name for evaluation in results[0].evaluations)] if results else []
+    lines = ["", "bits per byte of the validation text", f"  {'':15}" + "".join(f"{name:>12}" for name in names)]
     for result in results:
-        rows = [("untrained", result.untrained_bpb), *((e.label, e.val_bpb) for e in result.evaluations)]
-        said = ", ".join(f"{name} {value:.4f}" for name, value in rows if value is not None)
-        lines.append(f"  seed {result.seed}: {said}")
+        values = [result.untrained_bpb, *(evaluation.val_bpb for evaluation in result.evaluations)]
+        cells = ("-" if value is None else f"{value:.4f}" for value in values)
+        lines.append(f"  {f'seed {result.seed}':15}" + "".join(f"{cell:>12}" for cell in cells))
     if config.scale == "small":
-        lines.append(f"  a unigram model of the training text: {unigram_bpb(config):.4f}")
-        lines.append("Another text and another model than the record's: compare runs of this scale with each other.")
+        lines += [f"  a unigram model of the training text: {unigram_bpb(config):.4f}",
+                  "Another text and another model than the record's: compare runs of this scale",
+                  "with each other."]  # fmt: skip
     return "\n".join(lines)
 
 

@@ -28,4 +28,3 @@ class Ema:
         """Writes the averages over the model's weights, each in its own type."""
         for weight, average in zip(self.weights, self.averages, strict=True):
             weight.copy_(average)
-

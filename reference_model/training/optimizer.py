@@ -38,9 +38,13 @@ class Optimizers:
         self.parameters = list(model.parameters())
         self.muon = Muon(matrices, config.muon_backend_steps, getattr(torch, config.muon_dtype), world, fused)
         self.adam = torch.optim.AdamW(
-            [{"params": tables, "base_lr": config.tied_embed_lr, "weight_decay": config.embed_wd},
-             {"params": scalars, "base_lr": config.scalar_lr, "weight_decay": config.adam_wd}],
-            betas=(config.beta1, config.beta2), eps=config.adam_eps, fused=True,
+            [
+                {"params": tables, "base_lr": config.tied_embed_lr, "weight_decay": config.embed_wd},
+                {"params": scalars, "base_lr": config.scalar_lr, "weight_decay": config.adam_wd},
+            ],
+            betas=(config.beta1, config.beta2),
+            eps=config.adam_eps,
+            fused=True,
         )
 
     def step(self, lr_scale: float, step: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,7 @@ PART = {
 SIDE = {"device": "card", "torch": "2", "attention": "sdpa", "tokens": 98304, "before": PART, "after": PART}
 
 
-def changed(**figures: float) -> train_step.Result:
+def changed(**figures: Any) -> train_step.Result:
     return {**SIDE, "after": {**PART, **figures}}
 
 
@@ -64,27 +66,61 @@ def test_the_table_names_units_and_ratios() -> None:
     assert all(len(line.split()) > 1 for line in alone.splitlines())
 
 
-def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> dict[str, train_step.Result]:
+@pytest.mark.parametrize(
+    ("attention", "changes", "status", "said"),
+    [
+        ("sdpa", {}, 0, ""),
+        ("sdpa", {"step": 100.1}, 1, "slower or larger: after recurrence: step 100.1, the record's 100.0"),
+        ("sdpa", {"peak_mib": 30001.0}, 1, "slower or larger: after recurrence: peak_mib 30001.0"),
+        ("flash_attention_3", {}, 0, ""),
+        ("flash_attention_3", {"profile": {**PART["profile"], "flash_calls": 0}}, 1, "another kernel than the chosen"),  # type: ignore[dict-item]
+    ],
+)
+def test_the_exit_status_says_what_is_missed(
+    attention: str, changes: dict[str, Any], status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Both sides are stated here; each is given half of eight minutes."""
+    sides = {"ours": {**changed(**changes), "attention": attention}, "record": SIDE}
+    seconds = []
+
+    def run_side(which: str, options: dict[str, Any], folder: Path) -> train_step.Result:
+        seconds.append(options["seconds"])
+        return sides[which]
+
+    monkeypatch.setattr(train_step, "run_side", run_side)
+    script = tmp_path / "train_gpt.py"
+    script.touch()
+    assert train_step.main(["--record", str(script)]) == status
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert {"mfu_percent", "peak_mib"} <= {word.strip(",") for word in shown.split()}
+    assert seconds == [240.0, 240.0]
+
+
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, train_step.Result]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     out = tmp_path / "out.json"
-    train_step.main(
-        ["--scale", "small", "--device", "cpu", "--steps", "1", "--warm-up", "0", "--no-rest", "--out", str(out), *more]
-    )
+    assert train_step.main([*arguments, "--out", str(out)]) in (0, 1)
     found: dict[str, train_step.Result] = json.loads(out.read_text())
     return found
 
 
-def test_our_side_runs_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(tmp_path, monkeypatch)
+def test_our_side_runs_on_a_cpu_as_the_page_shows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "record.md").read_text("utf-8")
+    (shown,) = re.findall(r"^python benchmarks/train_step\.py (--scale small[^#\n]*)", page, re.MULTILINE)
+    found = measured(tmp_path, monkeypatch, *shown.split())
     assert found["record"] is None
     assert all(found["ours"][when]["step"] > 0 for when in ("before", "after"))
     assert found["ours"]["after"]["profile"]["kernels"] > found["ours"]["before"]["profile"]["kernels"] > 0
+    assert all(value > 0 for value in found["ours"]["rest"].values())
 
 
 @pytest.mark.clone
 @pytest.mark.skipif(not os.environ.get("GOLF_CLONE"), reason="GOLF_CLONE names no clone with pull-request heads")
 def test_the_records_side_runs_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(tmp_path, monkeypatch, "--clone", os.environ["GOLF_CLONE"])
+    short = ("--scale", "small", "--device", "cpu", "--steps", "1", "--warm-up", "0", "--no-rest")
+    found = measured(tmp_path, monkeypatch, *short, "--clone", os.environ["GOLF_CLONE"])
     assert found["record"]["tokens"] == found["ours"]["tokens"] == 1024
     assert found["record"]["after"]["step"] > 0
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import glob
+import importlib
 import re
-import subprocess
+import shlex
 import sys
 import tomllib
+import types
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,7 @@ import pytest
 from reference_model.reproduce import options
 
 ROOT = Path(__file__).parents[2]
-# Two steps, one evaluation: paths and options do not depend on the scale. A seed takes seconds.
-FAST = "ITERATIONS=2 WARMUP_STEPS=0 RECUR_START_STEP=1 EVAL_STRIDE=128 GPTQ_CALIBRATION_BATCHES=1"
+ENTRIES = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 HUB = '''
 """Stands in for huggingface_hub: a data set of three files."""
 from pathlib import Path
@@ -53,27 +55,38 @@ DOCUMENTED = {
 }
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for PATH with the project's entry points; golf-reproduce adds to a run what makes it fast."""
-    folder = tmp_path_factory.mktemp("bin")
-    entries = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
-    fast = " ".join(f"--set {setting}" for setting in FAST.split())
-    for name in ("golf-reproduce", "golf-stats"):
-        module, _, function = entries[name].partition(":")
-        call = f'"{sys.executable}" -c "import sys; from {module} import {function}; sys.exit({function}())" "$@"'
-        run = f'case "$1" in data) exec {call};; *) exec {call} --scale small {fast};; esac'
-        (folder / name).write_text(f"#!/bin/sh\n{run if name == 'golf-reproduce' else call}\n", "utf-8")
-        (folder / name).chmod(0o755)
-    (folder / "huggingface_hub.py").write_text(HUB, "utf-8")
-    return folder
+Typed = Callable[..., tuple[int, str, str]]
 
 
-def sh(command: str, folder: Path, programs: Path, home: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": f"{programs}:{ROOT}"}
-    environment |= {"OMP_NUM_THREADS": "1", "HOME": str(home or folder)}
-    return subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True,
-                          timeout=900, check=False)  # fmt: skip
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Runs a command line in a folder as a shell would: status, output, errors. `tmp_path` is the home folder.
+
+    In this process, because most of a short run is the import of torch. To a run the tiny size is added, and two seeds
+    where the command names none: paths and options depend on neither.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    hub = types.ModuleType("huggingface_hub")
+    exec(HUB, hub.__dict__)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+
+    def run(command: str, folder: Path) -> tuple[int, str, str]:
+        from trainer_samples import TINY
+
+        monkeypatch.chdir(folder)
+        quoted = "'" in command  # then a pattern is none
+        program, *words = [part for word in shlex.split(command)
+                           for part in (not quoted and sorted(glob.glob(word))) or [word]]  # fmt: skip
+        if program == "golf-reproduce" and words[0] != "data":
+            words += ["--scale", "small", *(f"--set={name}={value}" for name, value in TINY.items())]
+            words += [] if "--seeds" in words else ["--seeds", "42", "314"]
+        module, _, function = ENTRIES[program].partition(":")
+        capsys.readouterr()
+        status = getattr(importlib.import_module(module), function)(words)
+        return status, *capsys.readouterr()
+
+    return run
 
 
 def needs_training() -> None:
@@ -81,29 +94,33 @@ def needs_training() -> None:
     pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")
 
 
-def test_every_documented_command_runs_as_written(programs: Path, tmp_path: Path) -> None:
+def test_every_documented_command_runs_as_written(typed: Typed, tmp_path: Path) -> None:
     """All in one folder, in their order, a command that several pages show once."""
     needs_training()
     assert all(len(commands) >= 3 for commands in DOCUMENTED.values())
     commands = dict.fromkeys(command for page in DOCUMENTED.values() for command in page)
     assert all(str(path) not in " ".join(commands) for path in ("/data", "/tmp")), "an example leaves the folder"
     for command in commands:
-        done = sh(command, tmp_path, programs)
+        status, said, errors = typed(command, tmp_path)
         wanted = (0, 1) if command.startswith("golf-stats") else (0,)  # 1: no significant difference
-        assert done.returncode in wanted, f"{command}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
+        assert status in wanted, f"{command}\n{said}\n{errors}"
+        assert "Traceback" not in errors
 
 
-def test_a_run_is_resumed_from_another_folder(programs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md")), ids=str)
+def test_no_other_page_shows_a_command_of_the_trainer(page: Path) -> None:
+    assert shown((ROOT / page).read_text("utf-8")) == DOCUMENTED.get(str(page), [])
+
+
+def test_a_run_is_resumed_from_another_folder(typed: Typed, tmp_path: Path) -> None:
     """A path of every kind at once: relative, several folders that are not there, names that a pattern would read."""
     needs_training()
     (tmp_path / "a" / "b").mkdir(parents=True)
-    run = "--seeds 42 --set SLIDING_WINDOW_ENABLED=0"
-    first = sh(f"golf-reproduce {run} --out '../my run/[1]*?/übung/'", tmp_path / "a" / "b", programs)
-    assert first.returncode == 0, first.stdout + first.stderr
-    again = sh(f"golf-reproduce {run} --out 'a/my run/[1]*?/übung' --resume", tmp_path, programs)
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.count("(finished before)") == 1
+    status, said, errors = typed("golf-reproduce --seeds 42 --out '../my run/[1]*?/übung/'", tmp_path / "a" / "b")
+    assert status == 0, said + errors
+    status, said, errors = typed("golf-reproduce --seeds 42 --out 'a/my run/[1]*?/übung' --resume", tmp_path)
+    assert status == 0, said + errors
+    assert said.count("(finished before)") == 1
     (log,) = (tmp_path / "a" / "my run" / "[1]*?" / "übung" / "records").glob("*/*/train_seed42.log")
     assert log.stat().st_size
     assert not list((tmp_path / "a" / "b").iterdir())
@@ -116,26 +133,25 @@ def test_the_home_folder_is_found_where_the_shell_leaves_it(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("data", ["../data", "my data", "~/shards"])
-def test_data_go_into_any_folder(data: str, programs: Path, tmp_path: Path) -> None:
+def test_data_go_into_any_folder(data: str, typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
-    done = sh(f"golf-reproduce data '--data={data}'", tmp_path / "work", programs, home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, said, errors = typed(f"golf-reproduce data '--data={data}'", tmp_path / "work")
+    assert status == 0, said + errors
     assert len(list(tmp_path.rglob("fineweb_train_*.bin"))) == 3
     assert "~" not in {path.name for path in tmp_path.rglob("*")}
 
 
 @pytest.mark.parametrize("option", ["--out", "--data"])
-def test_a_file_is_no_folder(option: str, programs: Path, tmp_path: Path) -> None:
+def test_a_file_is_no_folder(option: str, typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = sh(f"golf-reproduce {option} file", tmp_path, programs)
-    assert done.returncode == 2
-    assert done.stderr == f"golf-reproduce: {option} wants a folder, and file is none\n"
+    status, _, errors = typed(f"golf-reproduce {option} file", tmp_path)
+    assert (status, errors) == (2, f"golf-reproduce: {option} wants a folder, and file is none\n")
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(programs: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_one_line(typed: Typed, tmp_path: Path) -> None:
     needs_training()
     (tmp_path / "file").touch()
-    done = sh("golf-reproduce --out file/run", tmp_path, programs)
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "file/run" in done.stderr
+    status, _, errors = typed("golf-reproduce --out file/run", tmp_path)
+    assert status == 1
+    assert errors.count("\n") == 1
+    assert "file/run" in errors

@@ -18,8 +18,11 @@ sentencepiece = pytest.importorskip("sentencepiece", reason="the trainer needs s
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
+from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+from trainer_samples import MODEL  # noqa: E402
 
-from reference_model.config import RunConfig, small  # noqa: E402
+from reference_model.config import RunConfig, record, small  # noqa: E402
 from reference_model.evaluation.bytes import ByteTable, TokenizerRefused, byte_table, load_tokenizer  # noqa: E402
 from reference_model.evaluation.score import (  # noqa: E402
     evaluate_roundtrip,
@@ -243,6 +246,45 @@ def test_ranks_cover_the_set_together(monkeypatch: pytest.MonkeyPatch) -> None:
         nats, tokens, size = torch.stack(sums).sum(0).tolist()
         assert (tokens, size) == (alone.tokens, alone.bytes)
         assert nats / tokens == pytest.approx(alone.nats_per_token, rel=1e-12)
+
+
+class Logits(nn.Module):
+    """`GPT.logits` as a module's call, which can be given weights."""
+
+    def __init__(self, model: GPT) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, last: int | None) -> Tensor:
+        return self.model.logits(ids, last)
+
+
+def test_a_window_costs_the_logits_of_its_scored_positions_alone() -> None:
+    """Operations of the record's model on a window, counted and not computed: a twentieth is saved."""
+    config = record()
+    with torch.device("meta"):
+        model = Logits(GPT(config.model))
+    model.model.set_recurrence(True)
+    weights = dict(model.named_parameters()) | dict(model.named_buffers())
+    work = []
+    with FakeTensorMode(), torch.no_grad():
+        values = {name: torch.empty(weight.shape, dtype=weight.dtype) for name, weight in weights.items()}
+        ids = torch.zeros(1, config.eval.eval_seq_len, dtype=torch.int64)
+        for last in (config.eval.eval_stride, None):
+            with FlopCounterMode(display=False) as counter:
+                found = torch.func.functional_call(model, values, (ids, last))
+            assert found.shape == (1, last or 2048, 4096)
+            work.append(counter.get_total_flops())
+    assert work[1] - work[0] == 2 * (2048 - 64) * 512 * 4096  # two for each weight of the output embedding
+    assert 1 - work[0] / work[1] == pytest.approx(0.051, abs=0.001)
+
+
+@pytest.mark.parametrize("last", [1, 5, 24])
+def test_logits_of_the_last_positions_are_those_of_all(last: int) -> None:
+    torch.manual_seed(1)
+    model = GPT(MODEL).eval()
+    ids = torch.randint(MODEL.vocab_size, (2, 24))
+    assert torch.allclose(model.logits(ids, last), model.logits(ids)[:, -last:], atol=1e-6)
 
 
 def test_evaluation_changes_nothing() -> None:

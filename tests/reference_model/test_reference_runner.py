@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -71,7 +70,7 @@ def work(tmp_path: Path) -> Path:
 
 
 def _job(work: Path, lock: int | None = None, at_once: int = 1, **environment: str) -> Job:
-    runs = {"RUNS": str(work / "runs"), "PATH": os.environ["PATH"], **environment}
+    runs = {"RUNS": str(work.absolute() / "runs"), "PATH": os.environ["PATH"], **environment}
     return Job(work / "train_gpt.py", work, runs, 1, lock, at_once=at_once)
 
 
@@ -142,25 +141,19 @@ def test_a_log_that_was_changed_does_not_count(work: Path) -> None:
 
 
 RUN = """
-import sys
 from pathlib import Path
-sys.path.insert(0, {root!r})
 from tests_of_runner import Recorder, _job, _state
 from reference_model.reproduce.runner import State, locked, run_seeds
-work = Path({work!r})
+work = Path(".")
 with locked(work, print) as lock:
     state = State.load(work) or _state([42, 314])
     state.save(work)
-    run_seeds(_job(work, lock, HANGS="314", FOR="0.5", **{{}}), state, Recorder())
+    run_seeds(_job(work, lock, HANGS="314", FOR="0.5"), state, Recorder())
 """
 
 
 def test_a_killed_run_is_taken_up_and_its_process_waited_for(work: Path) -> None:
-    (work / "tests_of_runner.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
-    script = work / "run.py"
-    script.write_text(textwrap.dedent(RUN.format(root=str(Path(__file__).parents[2]), work=str(work))), "utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(work)}
-    first = subprocess.Popen([sys.executable, str(script)], env=environment, start_new_session=True)
+    first = _started(work, RUN)
     _until(lambda: (work / "runs").exists() and _runs(work) == ["42", "314"])
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -197,6 +190,45 @@ def test_an_interrupt_ends_the_script_too(work: Path) -> None:
     with locked(work, print, patience=0):
         pass  # nothing of them is left that holds the lock
     assert not list(work.glob("train_seed*.log"))
+
+
+ASKED = """
+import signal, sys
+from pathlib import Path
+from tests_of_runner import Recorder, _job, _state
+from reference_model.reproduce import cli
+from reference_model.reproduce.runner import locked, run_seeds
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
+
+def reproduce(options):
+    with locked(Path("."), print) as lock:
+        run_seeds(_job(Path("."), lock, HANGS="42"), _state([42]), Recorder())
+
+cli._reproduce = reproduce
+sys.exit(cli.main([]))
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_is_one_line_and_leaves_no_process(sent: signal.Signals, work: Path) -> None:
+    process = _started(work, ASKED, stderr=subprocess.PIPE)
+    _until(lambda: (work / "runs").exists() and _runs(work) == ["42"])
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    said = "golf-reproduce: interrupted; the same command with --resume goes on with what is not finished\n"
+    assert errors == said
+    with locked(work, print, patience=0):
+        pass
+
+
+def _started(work: Path, code: str, stderr: int | None = None) -> subprocess.Popen[str]:
+    """A process that runs seeds as this module does; it reads it from a copy."""
+    (work / "tests_of_runner.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
+    (work / "run.py").write_text(code, "utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(work), str(Path(__file__).parents[2])))}
+    return subprocess.Popen([sys.executable, "run.py"], cwd=work, env=environment, text=True, stderr=stderr,
+                            start_new_session=True)  # fmt: skip
 
 
 def test_a_state_that_cannot_be_read_is_no_traceback(work: Path) -> None:

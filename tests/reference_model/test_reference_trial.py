@@ -11,8 +11,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
 from reference_model.config import RunConfig, record  # noqa: E402
-from reference_model.reproduce import preflight, trial  # noqa: E402
-from reference_model.reproduce.trial import Found, judged, tried  # noqa: E402
+from reference_model.reproduce import card, preflight, trial  # noqa: E402
+from reference_model.reproduce.card import Found  # noqa: E402
+from reference_model.reproduce.trial import judged, tried  # noqa: E402
 from reference_model.training.data import write_shard  # noqa: E402
 
 GOOD = Found(0, "NVIDIA H100", "2.9.1", "12.8", "2.27.5", 80_000, "flash_attention_3", 690.0, 210.0, {})
@@ -71,7 +72,7 @@ def test_a_wrong_kernel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return torch.nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2)
 
     with pytest.raises(ValueError, match="its gradients are"):
-        trial._attention(without_mask, torch.device("cpu"))
+        card._attention(without_mask, torch.device("cpu"))
 
 
 def test_the_page_cache_is_measured(tmp_path: Path) -> None:
