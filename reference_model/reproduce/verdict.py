@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from auditor.significance.model import Equivalence, Side
 
 
+_AUDIT_SECONDS = 1200  # it takes five; a run of minutes is not judged by how busy the machine is at its end
+
+
 def figures(config: RunConfig, results: Sequence[SeedResult]) -> str:
     """Bits per byte from the untrained model to the score, seed by seed."""
     from reference_model.reproduce.unigram import unigram_bpb
@@ -48,7 +51,7 @@ def audit(folder: Path, report: Path, whole: bool) -> int:
 
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        status = main([str(folder)])
+        status = main([str(folder), "--timeout", str(_AUDIT_SECONDS)])
     text = said.getvalue()
     report.write_text(text, encoding="utf-8")
     print(f"\n$ golf-audit {folder}", flush=True)

@@ -1,16 +1,14 @@
 """How many kernels torch.compile makes of a layer of the record's size: made and counted on the CPU, never run.
 
 The forward and backward graphs are traced on the CPU and lowered for a GPU whose properties are stated here, not asked
-for. Triton is needed to write its kernels, not to compile them; without it the same graphs are lowered for the CPU,
-which cuts kernels otherwise, into fewer. The numbers are those of one torch: of another they are skipped.
+for; neither a card nor Triton takes part. The same graphs lowered for the CPU are cut into kernels otherwise, and into
+fewer. The numbers are those of one torch: of another they are skipped.
 """
 
 from __future__ import annotations
 
 import copy
-import importlib.util
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -96,26 +94,12 @@ def graphs() -> list[Any]:
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An H100 that is stated: what the lowering asks for, and nothing that could run."""
-    if importlib.util.find_spec("triton") is None:
-        pytest.skip("kernels for a GPU are written by triton, which is not installed")
-    import triton
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An H100 that is stated: what the lowering asks for, and nothing that could run.
+
+    Inductor writes the kernels' text by itself; it asks whether Triton could compile it, and for a hash of its version.
+    """
     from torch._inductor.runtime.hints import DeviceProperties
-    from triton.backends.compiler import GPUTarget
-
-    class Driver:
-        def get_current_target(self) -> Any:
-            return GPUTarget("cuda", 90, 32)
-
-        def get_current_device(self) -> int:
-            return 0
-
-        def get_active_torch_device(self) -> Any:
-            return torch.device("cuda", 0)
-
-        def get_device_interface(self) -> Any:
-            return torch.cuda
 
     class Card:
         multi_processor_count, major, minor, name, warp_size = 132, 9, 0, "H100", 32
@@ -125,17 +109,14 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     stated = DeviceProperties(type="cuda", index=0, multi_processor_count=132, cc=90, major=9, warp_size=32,
                               regs_per_multiprocessor=65536, max_threads_per_multi_processor=2048,
                               max_threads_per_block=1024)  # fmt: skip
-    before = triton.runtime.driver._active if hasattr(triton.runtime.driver, "_active") else None
-    triton.runtime.driver.set_active(Driver())
+    monkeypatch.setattr("torch._inductor.scheduler.has_triton", lambda: True)
+    monkeypatch.setattr("torch.utils._triton.triton_hash_with_backend", lambda: "stated")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *given: Card)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *given: (9, 0))
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(DeviceProperties, "create", classmethod(lambda kind, device: stated))
-    yield
-    if before is not None:
-        triton.runtime.driver.set_active(before)
 
 
 def lowered(graph: Any, device: str) -> str:
@@ -179,6 +160,19 @@ def check(graphs: list[Any], device: str) -> None:
 
 def test_a_layer_is_so_many_triton_kernels(graphs: list[Any], gpu: None) -> None:
     check(graphs, "cuda")
+
+
+def test_a_norm_that_stands_alone_is_a_kernel_more(graphs: list[Any], gpu: None) -> None:
+    """What makes the number grow: a result that is needed by itself, outside of the kernel that it was fused into."""
+    forward = copy.deepcopy(graphs[0])
+    (norm, *_) = [node for node in forward.graph.nodes if node.target is torch.ops.aten.rsqrt.default]
+    with forward.graph.inserting_after(norm):
+        alone = forward.graph.call_function(torch.ops.golf_test.attend.default, (norm, norm, norm))
+        alone.meta["val"] = norm.meta["val"]
+    output = next(node for node in forward.graph.nodes if node.op == "output")
+    output.args = ((*output.args[0], alone),)
+    forward.recompile()
+    assert counted(lowered(forward, "cuda"))[0] > COUNTED["cuda"][0][0]
 
 
 def test_a_layer_is_so_many_kernels_on_the_cpu(graphs: list[Any]) -> None:
