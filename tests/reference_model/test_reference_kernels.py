@@ -162,17 +162,16 @@ def test_a_layer_is_so_many_triton_kernels(graphs: list[Any], gpu: None) -> None
     check(graphs, "cuda")
 
 
-def test_a_norm_that_stands_alone_is_a_kernel_more(graphs: list[Any], gpu: None) -> None:
-    """What makes the number grow: a result that is needed by itself, outside of the kernel that it was fused into."""
+def test_what_cuts_a_kernel_in_two_is_counted(graphs: list[Any], gpu: None) -> None:
+    """A call that the compiler does not look into, between the leaky ReLU and its square."""
     forward = copy.deepcopy(graphs[0])
-    (norm, *_) = [node for node in forward.graph.nodes if node.target is torch.ops.aten.rsqrt.default]
-    with forward.graph.inserting_after(norm):
-        alone = forward.graph.call_function(torch.ops.golf_test.attend.default, (norm, norm, norm))
-        alone.meta["val"] = norm.meta["val"]
-    output = next(node for node in forward.graph.nodes if node.op == "output")
-    output.args = ((*output.args[0], alone),)
+    (leaky,) = [node for node in forward.graph.nodes if node.target is torch.ops.aten.where.self]
+    with forward.graph.inserting_after(leaky):
+        call = forward.graph.call_function(torch.ops.golf_test.attend.default, (leaky, leaky, leaky))
+    call.meta["val"] = leaky.meta["val"]
+    leaky.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
     forward.recompile()
-    assert counted(lowered(forward, "cuda"))[0] > COUNTED["cuda"][0][0]
+    assert counted(lowered(forward, "cuda"))[0] == COUNTED["cuda"][0][0] + 1
 
 
 def test_a_layer_is_so_many_kernels_on_the_cpu(graphs: list[Any]) -> None:
