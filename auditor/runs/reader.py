@@ -11,6 +11,7 @@ from auditor.runs.draft import Draft
 from auditor.runs.echo import echoed_ranges
 from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.model import Run
+from auditor.runs.notebooks import printed
 from auditor.runs.settings import read_literal, read_setting
 from auditor.runs.streams import settled
 from auditor.runs.text import MAX_LINE, Line, log_lines, without
@@ -81,6 +82,10 @@ def read_runs(submission: Submission) -> tuple[Run, ...]:
         if file.data and _may_be_log(file.path) and not is_binary(file.data):
             text = file.text if len(file.data) <= MAX_LOG else decode_text(file.data[:MAX_LOG])
             runs.extend(read_log(file.path, text))
+    if not runs:  # a notebook beside logs shows trials
+        for file in sorted(submission.files, key=lambda f: f.path):
+            if file.data and file.path.lower().endswith(".ipynb") and len(file.data) <= MAX_LOG:
+                runs.extend(read_log(file.path, printed(file.text)))
     return tuple(runs)
 
 
