@@ -33,27 +33,69 @@ _OPTIONS_WITH_VALUE = frozenset(
     {"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"}
 )
 _LONGEST = 2_000  # characters of a value
+_SPAN = re.compile(r"`([^`]{8,2000})`")
 
 
 def read_readme_commands(text: str, path: str) -> list[Command]:
-    """Run commands in the fenced or indented code of a README; exports hold from their line on, to the block's end."""
+    """Run commands in the fenced or indented code of a README, of its code spans where it has none.
+
+    Exports hold from their line on, to the block's end.
+    """
+    lines = text.split("\n")[:_MAX_LINES]
+    fenced, others = _fenced(lines)
     commands: list[Command] = []
+    for block in sorted([*fenced, *_indented(others)], key=lambda block: block[0][0]):
+        commands += _commands(block, path) or _settings(block, path)
+    if commands:
+        return commands
+    spans = [(number, span) for number, line in others for span in _SPAN.findall(line[:_LONGEST])]
+    return [command for span in spans for command in _commands([span], path)]
+
+
+_Block = list[tuple[int, str]]  # numbered lines
+
+
+def _fenced(lines: list[str]) -> tuple[list[_Block], _Block]:
+    """The blocks of shell between fences or in <pre>, and the lines outside of any."""
+    blocks: list[_Block] = []
+    others: _Block = []
     fence: str | None = None
-    block: list[tuple[int, str]] = []
-    for number, line in enumerate(text.split("\n")[:_MAX_LINES], 1):
+    block: _Block = []
+    for number, line in enumerate(lines, 1):
         stripped = line.strip()
-        mark = stripped[:3]
-        if fence is None and mark in ("```", "~~~"):
-            fence, block = (mark if stripped[3:].strip().lower().split(" ")[0] in _SHELLS else "skip" + mark), []
-        elif fence is not None and mark == fence[-3:]:
-            if not fence.startswith("skip"):
-                commands += _commands(block, path) or _settings(block, path)
+        mark = stripped[:3] if stripped[:3] in ("```", "~~~") else "</pre>" if stripped.startswith("<pre") else ""
+        if fence is None and mark:
+            language = stripped[3:].strip().lower().split(" ")[0] if mark != "</pre>" else ""
+            fence, block = mark, []
+            shell = language in _SHELLS
+        elif fence is not None and (mark == fence or (fence == "</pre>" and fence in stripped)):
+            blocks += [block] if shell and block else []
             fence = None
         elif fence is not None:
-            block.append((number, line))
-    if fence is not None and not fence.startswith("skip"):
-        commands += _commands(block, path) or _settings(block, path)
-    return commands
+            block.append((number, line.replace("<code>", "").replace("</code>", "") if fence == "</pre>" else line))
+        else:
+            others.append((number, line))
+    if fence is not None and shell and block:
+        blocks.append(block)
+    return blocks, others
+
+
+def _indented(lines: _Block) -> list[_Block]:
+    """Blocks of lines that are indented as code: by four blanks or a tab, after a blank line."""
+    blocks: list[_Block] = []
+    open_block = False
+    after_blank = True
+    for number, line in lines:
+        blank = not line.strip()
+        if not blank and line.startswith(("    ", "\t")) and (open_block or after_blank):
+            if not open_block:
+                blocks.append([])
+                open_block = True
+            blocks[-1].append((number, line))
+        elif not blank:
+            open_block = False
+        after_blank = blank
+    return blocks
 
 
 def read_launcher(text: str, path: str) -> list[Command]:

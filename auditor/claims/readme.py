@@ -24,7 +24,9 @@ _CHANGED = re.compile(
     re.IGNORECASE,
 )
 # Before the result: what the model was before it was quantized or adapted.
-_EARLIER = re.compile(r"pre-?quant|before quant|unquantized|pre-?ttt|before ttt|\bema\b|roundtrip", re.IGNORECASE)
+_EARLIER = re.compile(
+    r"pre-?quant|before quant|unquantized|pre-?ttt|before ttt|\bema\b|roundtrip|best checkpoint", re.IGNORECASE
+)
 _OURS = re.compile(r"\W{0,4}(?:ours|this\b|our\b|(?:this )?submission|final|result)", re.IGNORECASE)
 # What such words announce is a difference, a spread, or the figure of somebody else.
 _NOT_OWN = (
@@ -42,6 +44,17 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _KEY_BEFORE = re.compile(r"(?:delta|\u0394|std|gain|baseline|sota|prior|previous)[\s_(*`-]{0,4}$", re.IGNORECASE)
+# The figure of another pull request: `Base: PR #325 (1.1462 bpb)`, `inspired by PR #1180, which achieved 1.0577`.
+_BASE_LINE = re.compile(
+    r"[\W_]{0,8}(?:base(?:d on|line)?|parent|inspired by|buil(?:t|ds) (?:up)?on|start(?:ing point|s from|ed from)"
+    r"|reference|previous|prior|forked? (?:of|from))\b[^.;]{0,60}?(?:PR|pull request) ?#?\d",
+    re.IGNORECASE,
+)
+_OF_ANOTHER = re.compile(
+    r"(?:PR|pull request) ?#?\d{1,5}\b(?:[^.;()]{0,40}\(\W{0,3}(?:(?:val[_ ])?bpb)?\W{0,4}"
+    r"|[^.;]{0,60}?\b(?:achiev\w{1,3}|scor\w{1,3}|got|gets|reach\w{0,3}|report\w{0,3}|had|has|gave|gives)\b[^.;]{0,12})$",
+    re.IGNORECASE,
+)
 _CONTEXT = 40  # characters before a figure that are looked at
 _BARE = re.compile(r"~?(\d\.\d{3,12})")
 _NUMBER = re.compile(r"(?<![\w.])\d\.\d{4,12}(?![\d.])")
@@ -139,6 +152,8 @@ def _means(lines: list[str], path: str, claimed: list[float]) -> Iterator[Claim[
 
 def _own_figures(line: str) -> list[float]:
     """The scores of a line of prose, without differences, spreads and what they are compared with."""
+    if _BASE_LINE.match(line):
+        return []
     changed = _CHANGED.search(line)
     found = [float(changed[1])] if changed else []
     for match in (*_HEADLINE.finditer(line), *_REVERSED.finditer(line)):
@@ -146,7 +161,10 @@ def _own_figures(line: str) -> list[float]:
         before = line[max(0, start - _CONTEXT) : start]
         key = line[max(0, match.start() - _CONTEXT) : match.start()]
         if float(match[1]) >= _LEAST and not (
-            _BEFORE.search(before) or _KEY_BEFORE.search(key) or _AFTER.match(line, match.end(1))
+            _BEFORE.search(before)
+            or _OF_ANOTHER.search(line[max(0, start - 140) : start])
+            or _KEY_BEFORE.search(key)
+            or _AFTER.match(line, match.end(1))
         ):
             found.append(float(match[1]))
     return found

@@ -24,6 +24,12 @@ BESIDE = re.compile(
     r"pre|quant|roundtrip|ema|delta|\u0394|gain|base|std|prior|sota|w/o|without|no ttt|before|gap|int6|fp|raw|vs|impro",
     re.IGNORECASE,
 )
+# A row of something else than this submission, where no heading says that the rows are its seeds.
+_OTHER_ROW = re.compile(
+    r"\W{0,4}(?:earlier|older|old\b|previous|prior|baseline|base\b|reference|parent|before|PR ?#|#\d|vanilla"
+    r"|control\b)",
+    re.IGNORECASE,
+)
 _FINAL = re.compile(r"final|post.?ttt|ttt|sliding|slot|gram|ppm|score|submi|sw\b|exact|mean", re.IGNORECASE)
 _NAMED = ("ttt", "sliding", "final", "score", "post-ttt", "legal ttt")
 _BITS = re.compile(r"bits[ /-](?:per[ -])?byte")
@@ -119,7 +125,9 @@ def _by_rows(table: Table, path: str) -> tuple[list[str], list[_Row]]:
         rows = [
             _Row(int(next(filter(None, match.groups()))), cells, f"{path}:{number}")
             for number, cells in table.rows
-            if column < len(cells) and (match := spelled.search(plain(cells[column]))) is not None
+            if column < len(cells)
+            and (match := spelled.search(plain(cells[column]))) is not None
+            and (headed is not None or not _OTHER_ROW.match(plain(cells[column])))
         ]
         if rows:
             if len({row.seed for row in rows}) < len(rows) and headed is None:

@@ -40,7 +40,9 @@ _PROGRESS = re.compile(
     re.IGNORECASE,
 )
 _FORMAT = re.compile(r"\{[A-Za-z_(\d]")  # a format string of echoed code; a dump has quotes behind its brace
-_NOT_A_SCORE = re.compile(r"gain|gap|delta|improve|target|baseline|threshold|tolerance|recover(?:y|ed)", re.IGNORECASE)
+_NOT_A_SCORE = re.compile(
+    r"gain|gap|delta|minus|diff|improve|target|baseline|threshold|tolerance|recover(?:y|ed)", re.IGNORECASE
+)
 # Launchers sum a run up: `[RESULT] run=6fff | score=1.1900 | size=15,115,793B`.
 _SUMMARY = re.compile(r"\W{0,4}(?:final|result|summary|score)s?\b", re.IGNORECASE)
 _HIGHEST_SCORE = 8.0  # a byte has eight bits

@@ -27,6 +27,7 @@ _OTHER_TOTAL = re.compile(
     r"|\[artifact\] (?=\d)",
     re.IGNORECASE,
 )
+_OF_A_LIMIT = re.compile(r"(?:target|max|maximum|limit|cap|allowed|budget)[_ ]$", re.IGNORECASE)
 _TOTAL_WITH_UNIT = re.compile(
     r"\b(?:total(?: size)?(?: artifact)?\s{0,3}[:=]|size\s{0,2}=)\s{0,12}(?=\d)", re.IGNORECASE
 )
@@ -153,7 +154,7 @@ def _sum(draft: Draft, line: str, line_number: int) -> Size | None:
 
 
 def _other_total(line: str) -> Size | None:
-    match = _OTHER_TOTAL.search(line)
+    match = next((m for m in _OTHER_TOTAL.finditer(line) if not _OF_A_LIMIT.search(line[: m.start()][-12:])), None)
     if match is not None:
         if match[0].lower().startswith("total_bytes") and not _OF_ARTIFACT.search(line):
             return None

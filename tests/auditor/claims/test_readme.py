@@ -269,6 +269,74 @@ def test_other_languages_are_no_commands() -> None:
     assert read(readme="```python\npython train_gpt.py\n```\n").commands == ()
 
 
+@pytest.mark.parametrize(
+    "readme",
+    [
+        "Run:\n\n    TTT_ENABLED=1 SEED=42 torchrun --nproc_per_node=8 train_gpt.py\n\nDone.\n",
+        "Run:\n\n\tTTT_ENABLED=1 SEED=42 torchrun --nproc_per_node=8 train_gpt.py\n",
+        "Run:\n\n    export TTT_ENABLED=1\n    SEED=42 \\\n      torchrun --nproc_per_node=8 train_gpt.py\n",
+        "1. Run\n\n    TTT_ENABLED=1 \\\n    SEED=42 \\\n    torchrun --nproc_per_node=8 train_gpt.py\n",
+        "<pre><code>\nTTT_ENABLED=1 SEED=42 torchrun --nproc_per_node=8 train_gpt.py\n</code></pre>\n",
+        "Run `TTT_ENABLED=1 SEED=42 torchrun --nproc_per_node=8 train_gpt.py` in this folder.\n",
+        "- command: `TTT_ENABLED=1 SEED=42 torchrun --nproc_per_node=8 train_gpt.py`\n",
+        "~~~sh\nTTT_ENABLED=1 SEED=42 torchrun --nproc_per_node=8 train_gpt.py\n~~~\n",
+    ],
+)
+def test_a_command_in_any_kind_of_code(readme: str) -> None:
+    (only,) = read(readme=readme).commands
+    assert (only.script, only.processes) == ("train_gpt.py", 8)
+    assert only.environment == {"TTT_ENABLED": "1", "SEED": "42"}
+
+
+@pytest.mark.parametrize(
+    "readme",
+    [
+        "We ran it with torchrun and\n    TTT_ENABLED=1 torchrun train_gpt.py goes on a line of prose.\n",
+        "```python\n    TTT_ENABLED=1 torchrun train_gpt.py\n```\n",
+        "Set `TTT_ENABLED=1` and see.\n",
+    ],
+)
+def test_other_texts_hold_no_command(readme: str) -> None:
+    assert read(readme=readme).commands == ()
+
+
+def test_a_span_beside_a_block_is_a_mention() -> None:
+    text = "`TTT_ENABLED=1 torchrun train_gpt.py` was tried.\n\n```bash\nSEED=7 torchrun train_gpt.py\n```\n"
+    assert [c.environment for c in read(readme=text).commands] == [{"SEED": "7"}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "**Base:** PR #325 by Somebody (1.1462 bpb)",
+        "Based on PR #549, val_bpb 1.1194",
+        "Inspired by PR #1180 which achieved 1.0577 BPB with another loss",
+        "The stack of PR #287 (val_bpb 1.1271) is where it comes from.",
+        "As pull request 1180 scored 1.0577 BPB",
+    ],
+)
+def test_the_figure_of_another_pull_request_is_no_claim(line: str) -> None:
+    assert read(readme=f"# Mine\n\n{line}\n").readme_val_bpb is None
+    own = read(readme=f"# Mine: val_bpb 1.0999\n\n{line}\n").readme_val_bpb
+    assert own is not None
+    assert own.value == 1.0999
+
+
+def test_a_heading_that_names_its_base_states_its_own_figure() -> None:
+    claim = read(readme="# PR #1874 with other settings \u2014 val_bpb 1.06844 (3-seed mean)\n").readme_val_bpb
+    assert claim is not None
+    assert claim.value == 1.06844
+
+
+def test_rows_of_earlier_runs_are_no_seeds() -> None:
+    table = (
+        "| Run | val_bpb | Total bytes |\n|---|---|---|\n"
+        "| Earlier control (`control_seed1337`) | 1.12946402 | 15,857,552 |\n"
+        "| **This run** | 1.12311898 | 15,683,276 |\n"
+    )
+    assert read(readme=table).readme_seeds == ()
+
+
 def test_launcher() -> None:
     script = '#!/bin/bash\nset -e\nexport TTT_ENABLED="${TTT_ENABLED:-1}"\nSEED=${1:-42}\n: "${ITER:=7}"\n'
     script += "SEED=$SEED torchrun --nproc_per_node=8 train_gpt.py\n"

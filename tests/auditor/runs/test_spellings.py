@@ -121,6 +121,7 @@ def test_the_time_of_a_whole_run_is_not_that_of_its_evaluation() -> None:
         ("Total submission size int8+zlib: 126.551192 Mbit", 15_818_899),
         ("Total submission size int8+zlib: 126.55 Mb", None),
         ("size_bytes:15818899", 15_818_899),
+        ("model_bytes:15807122 code_bytes:11777 total:15818899\ntarget_artifact_bytes:16000000", 15_818_899),
         ("artifact_size_bytes=15818899", 15_818_899),
         ("artifact bytes: 15818899", 15_818_899),
         ("Final size: 15818899 bytes", 15_818_899),
@@ -167,3 +168,7 @@ def test_a_final_score_that_is_no_number_is_the_final_score(token: str) -> None:
     assert run.val_bpb is None
     assert run.not_finite is not None
     assert run.complete
+
+
+def test_a_difference_of_scores_is_none() -> None:
+    assert read(final=f"{FINAL}\nvariant post_minus_pre_val_bpb=0.0013 val_bpb_diff:0.0021").val_bpb == 1.0409
