@@ -14,6 +14,7 @@ from auditor.submission.clone import MAIN_REFS
 from auditor.submission.disk import files_on_disk, names_on_disk
 from auditor.submission.earlier import blobs_below, earlier_logs
 from auditor.submission.history import Mainline, Span, branch_span, read_mainline
+from auditor.submission.ignored import without_ignored
 from auditor.submission.layout import RECORDS, TRACK, track_of
 from auditor.submission.model import Change, Submission, SubmissionError, SubmissionFile
 from auditor.submission.objects import MissingObject, Objects
@@ -99,6 +100,7 @@ def _submission(
         files = sorted([*files, *left_out], key=lambda file: file.path)
     if not files:
         raise SubmissionError(f"{path / picked.folder} is empty")
+    files, ignored = without_ignored(path, picked.folder, files, _blobs(objects, span.tree, picked.folder, bounds))
     notes = _notes(objects, span, picked.folder, files, bounds)
     return Submission(
         origin="checkout",
@@ -114,7 +116,7 @@ def _submission(
         chosen_because=picked.because,
         edits_existing_folder=changes.edits_existing_folder,
         problems=(*changes.problems, *problems),
-        notes=notes,
+        notes=(*notes, *ignored),
         as_committed=not notes,
         earlier_logs=earlier_logs(objects, span.own, picked.folder, files, bounds),
     )

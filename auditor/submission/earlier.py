@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.submission.bounds import Bounds, printable
@@ -17,8 +18,6 @@ COMMITS = 300  # the newest of the branch that are looked at
 VERSIONS = 8  # of one log
 FILES = 64
 LOG_BYTES = 8 << 20
-
-Earlier = tuple[EarlierFile, ...] | None
 
 
 def earlier_logs(
@@ -47,8 +46,16 @@ def earlier_logs(
     return tuple(found)
 
 
-def earlier_of_folder(repository: Path, folder: str, files: Sequence[SubmissionFile], bounds: Bounds) -> Earlier:
-    """The same for a folder of a work tree, by the newest commits before HEAD; None where no history can be read."""
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the history of a work tree tells of one folder: other contents of its logs, and the files of HEAD."""
+
+    logs: tuple[EarlierFile, ...]
+    tracked: frozenset[str]  # paths in the folder
+
+
+def committed(repository: Path, folder: str, files: Sequence[SubmissionFile], bounds: Bounds) -> Committed | None:
+    """The newest commits before HEAD on a folder of a work tree; None where no history can be read."""
     try:
         with Repository(repository) as opened:
             head = opened.refs().get("HEAD")
@@ -56,8 +63,12 @@ def earlier_of_folder(repository: Path, folder: str, files: Sequence[SubmissionF
                 return None
             objects = Objects(opened)
             try:
-                commits = branch_commits(objects, set(), objects.commit(head), most=COMMITS)
-                return earlier_logs(objects, commits, folder, files, bounds)
+                newest = objects.commit(head)
+                commits = branch_commits(objects, set(), newest, most=COMMITS)
+                logs = earlier_logs(objects, commits, folder, files, bounds)
+                top = entry_at(objects, newest.tree, folder)
+                tracked = blobs_below(objects, top.oid, bounds) if top is not None and top.is_directory else ()
+                return Committed(logs, frozenset(tracked))
             finally:
                 objects.close()
     except (SubmissionError, MissingObject):

@@ -9,7 +9,8 @@ from auditor.submission.bounds import DEFAULT_BOUNDS, Bounds, Budget
 from auditor.submission.checkout import checkout
 from auditor.submission.choose import named
 from auditor.submission.disk import files_on_disk, names_on_disk
-from auditor.submission.earlier import earlier_of_folder
+from auditor.submission.earlier import committed
+from auditor.submission.ignored import without_ignored
 from auditor.submission.layout import RECORDS, TRACK, record_folder, track_of
 from auditor.submission.model import Submission, SubmissionError
 from auditor.submission.repository import Repository, locate
@@ -118,10 +119,14 @@ def _record_folder(root: Path, inside: str, bounds: Bounds) -> Submission:
     above = repository_above(place)
     if above is not None and RECORDS not in name.split("/"):
         name = place.relative_to(above).as_posix()
-    history = earlier_of_folder(above, name, files, bounds) if above is not None and (above / name) == place else None
+    work_tree = above if above is not None and (above / name) == place else None
+    history = committed(work_tree, name, files, bounds) if work_tree is not None else None
+    tracked = history.tracked if history is not None else frozenset()
+    files, notes = without_ignored(work_tree or root / inside, name if work_tree else "", files, tracked)
     return Submission(
         origin="folder",
-        earlier_logs=history,
+        earlier_logs=history.logs if history is not None else None,
+        notes=notes,
         in_repository=above is not None,
         folder=name,
         files=tuple(files),
