@@ -198,7 +198,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
 def _unheard(lines: Sequence[tuple[int, str]], said: str) -> bool:
     """Whether a line with a figure of an evaluation came out that the recorder was not told of."""
     heard = {clean(line).strip() for _, line in lines}
-    for line in said.splitlines():
+    for line in said.split("\n"):  # as the recorder does: text may hold other ends of lines
         text = clean(line.rsplit("\r", 1)[-1]).strip()
         if text and len(text) < _LINE and text not in heard and parse_evaluation(0, text) is not None:
             return True

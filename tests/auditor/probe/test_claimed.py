@@ -47,7 +47,8 @@ FORGED = "final_exact val_loss:2.25000000 val_bpb:1.26000000"
         (f"{HONEST}\n{FORGED}\n", True),  # written to the descriptor itself
         (f"  {HONEST}\r\n", False),
         ("", False),
+        (f"part\x0b{FORGED}\n", False),  # one line, as the recorder was told of it
     ],
 )
 def test_a_figure_that_passed_the_recorder_by_is_noticed(said: str, unheard: bool) -> None:
-    assert confined._unheard([(1, "step:1/2 train_loss:9.1"), (2, HONEST)], said) is unheard
+    assert confined._unheard([(1, "step:1/2 train_loss:9.1"), (2, HONEST), (3, f"part\x0b{FORGED}")], said) is unheard
