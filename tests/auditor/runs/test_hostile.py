@@ -79,7 +79,7 @@ WORDS = st.sampled_from(
 LINES = st.lists(st.lists(WORDS, max_size=8).map(" ".join), max_size=30).map("\n".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(LINES, st.text(max_size=300)))
 def test_any_text(text: str) -> None:
     runs = read_log("train_seed1.log", text)
