@@ -122,17 +122,22 @@ def ask_before_making() -> int:
 
     And none may be larger than the limit of the kernel: what is allocated beyond a file's end is not held to that.
     """
+    no_new_privileges()
+    packed, buffer = _packed(asking())
+    listener = system_call(_known("seccomp"), _SET_FILTER, _NEW_LISTENER, ctypes.byref(packed))
+    del buffer  # held until the kernel has read it
+    return listener
+
+
+def asking() -> list[_Instruction]:
+    """The program of `ask_before_making`."""
     program = [*_head(), *_refuse(["openat2"], errno.ENOSYS), *_refuse(["fallocate"], errno.EOPNOTSUPP)]
     for call in _MAKING.split():
         if (number := _number(call)) is not None:
             program += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ASK)]
     program += _if_bit("open", 1, _OPEN_MAKES, _ASK) + _if_bit("openat", 2, _OPEN_MAKES, _ASK)
     program += _if_bit("renameat2", 4, _RENAME_WHITEOUT, _ERRNO | errno.EINVAL)
-    no_new_privileges()
-    packed, buffer = _packed([*program, _allow()])
-    listener = system_call(_known("seccomp"), _SET_FILTER, _NEW_LISTENER, ctypes.byref(packed))
-    del buffer  # held until the kernel has read it
-    return listener
+    return [*program, _allow()]
 
 
 def no_forks() -> None:

@@ -76,7 +76,34 @@ def warden(machine: str, monkeypatch: pytest.MonkeyPatch) -> Filter:
     return Filter(programs[0], machine)
 
 
+def test_whoever_counts_files_is_asked_before_one_is_made(machine: str) -> None:
+    ask, asked = Filter(seccomp.asking(), machine), 0x7FC00000
+    _jumps_stay(ask)
+    for call in ("mkdirat", "mknodat", "symlinkat", "linkat"):
+        assert ask(call) == asked
+    for flags in (os.O_CREAT, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o20200000 | os.O_RDWR):  # O_TMPFILE of x86-64
+        assert ask("openat", 0, 0, flags) == asked
+    for flags in (os.O_RDONLY, os.O_RDWR | os.O_TRUNC, 0o200000 | os.O_CLOEXEC):  # O_DIRECTORY
+        assert ask("openat", 0, 0, flags) == ALLOW
+    assert ask("openat2") == ENOSYS
+    assert ask("fallocate", 3, 1, 0, 1 << 30) == ERRNO | errno.EOPNOTSUPP
+    assert ask("renameat2", 0, 0, 0, 0, 4) == ERRNO | errno.EINVAL
+    assert ask("renameat2", 0, 0, 0, 0, 1) == ALLOW
+    if machine == "x86_64":
+        assert [ask(call) for call in ("creat", "mkdir", "mknod", "symlink", "link")] == [asked] * 5
+        assert [ask("open", 0, flags) for flags in (os.O_CREAT, os.O_RDWR)] == [asked, ALLOW]
+
+
+@pytest.mark.parametrize("call", ["landlock_add_rule", "splice", "tee", "vmsplice", "sendfile"])
+def test_the_run_holds_no_file_that_nothing_shows(run: Filter, call: str) -> None:
+    assert run(call) == ERRNO | errno.EINVAL
+
+
 def test_every_jump_stays_in_the_program(run: Filter) -> None:
+    _jumps_stay(run)
+
+
+def _jumps_stay(run: Filter) -> None:
     length = len(run.program)
     assert length < 4096  # BPF_MAXINSNS
     for at, (code, yes, no, _) in enumerate(run.program):
