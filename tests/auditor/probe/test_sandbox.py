@@ -36,6 +36,7 @@ LIMITS = Limits(
     cpu_seconds=20, wall_seconds=20, memory_bytes=400 * MIB, file_bytes=8 * MIB, disk_bytes=24 * MIB, files=200,
     inodes=16, threads=16, output_bytes=MIB, frame_bytes=16 * MIB,
 )  # fmt: skip
+PATIENCE = 300  # seconds that a second of the processor may take to come on a busy machine
 SECRET = "the-secret-of-the-user"
 
 
@@ -290,16 +291,16 @@ def test_threads_without_end(cell: Cell) -> None:
 
 @pytest.mark.parametrize("how", ["sleep", "stop"])
 def test_sleeping_for_ever(cell: Cell, how: str) -> None:
-    ended = cell.run(how, wall_seconds=0.3)
-    assert (ended.status, ended.reason) == ("killed", "more than 0.3 s of wall clock")
-    assert ended.seconds < 3
+    ended = cell.run(how, wall_seconds=1.5)
+    assert (ended.status, ended.reason) == ("killed", "more than 1.5 s of wall clock")
+    assert ended.seconds < 10
     if how == "sleep":
         assert (ended.frames, ended.stdout) == ((b"asleep",), "good night\n")
     assert cell.works()
 
 
 def test_a_busy_loop(cell: Cell) -> None:
-    ended = cell.run("spin", cpu_seconds=1)
+    ended = cell.run("spin", cpu_seconds=1, wall_seconds=PATIENCE)
     assert (ended.status, ended.reason) == ("killed", "more than 1 s of processor time")
     assert ended.cpu_seconds < 3
 
@@ -307,7 +308,7 @@ def test_a_busy_loop(cell: Cell) -> None:
 def test_a_busy_loop_that_ignores_the_warning(cell: Cell) -> None:
     if cell.mechanisms != SETS["everything"]:
         pytest.skip("a limit of the kernel, the same under every set")
-    ended = cell.run("spin", b"ignore", cpu_seconds=1)
+    ended = cell.run("spin", b"ignore", cpu_seconds=1, wall_seconds=PATIENCE)
     assert (ended.status, ended.reason) == ("killed", "more than 1 s of processor time")
 
 
