@@ -22,11 +22,13 @@ _NAME = re.compile(
 )
 _DENIED = re.compile(
     r"(?i)\b(?:no|not|never|none|without|nor|cannot|instead|unlike|rather|avoid\w*|forbid\w*|prohibit\w*|illegal\w*|"
-    r"invalid|ban(?:s|ned)?|disallow\w*|exclud\w+|violat\w+|remov\w+|legal|allowed|after|already|previously|once|before|"
+    r"invalid|ban(?:s|ned)?|disallow\w*|exclud\w+|violat\w+|remov\w+|legal|allowed|"
+    r"after(?!\s+(?:(?:the|all|main)\s+)*(?:train|pre-?train|steps?\b|warm))|already|previously|once|before|"
     r"score[- ]first|scored|graded|evaluated|seen|causal\w*|backward[- ]looking|prefix|ttt|test[- ]time|adapt\w*|lora|"
-    r"then|if|whether|would|could|should|might|may|must|question|previous|earlier|other|others|prior)\b"
+    r"if|whether|would|could|should|might|may|must|question|previous|earlier|other|others|prior)\b"
     r"|n['’]t\b|#\d|github\.com|\?"
 )
+_THEN = re.compile(r"(?i)\bthen\b")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+|\s\|\s")
 _LONGEST = 600  # characters of a sentence that is looked at
 
@@ -38,7 +40,9 @@ def admission(text: str) -> str | None:
     """
     for sentence in _SENTENCE.split(text):
         said = sentence.strip()[:_LONGEST]
-        if (_TRAINED.search(said) or _DATA.search(said)) and not _DENIED.search(said):
+        found = _TRAINED.search(said) or _DATA.search(said)
+        # "scored, then trained on": what stands ahead of the word may be the score.
+        if found is not None and not _DENIED.search(said) and not _THEN.search(said[: found.end()]):
             return said
     return None
 

@@ -53,6 +53,19 @@ def written_out(function: ast.AST, holder: ast.AST | None) -> Iterator[Written]:
         yield Written(call, _Mask(_before(values, call.lineno), holder).sees(subject))
 
 
+def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool:
+    """Whether a mask that attention is given leaves a later position; False where it could not be worked out."""
+    import numpy as np
+
+    try:
+        found = np.asarray(_Mask(_before(_assigned(function), mask.lineno + 1), holder).value(mask))
+        found = np.broadcast_to(found, (_T, _T))
+    except (_Unknown, ValueError, TypeError, IndexError, RecursionError):
+        return False
+    kept = found if found.dtype == bool else found > _NEVER
+    return bool(np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)))
+
+
 def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
@@ -178,6 +191,9 @@ class _Mask:
         if np.any(empty & np.isfinite(scores).any(axis=1)):
             return "all in an empty row"
         return "nothing ahead"
+
+    def value(self, node: ast.expr) -> Any:
+        return self._value(node, 0)
 
     def _value(self, node: ast.expr, depth: int) -> Any:
         if depth > _DEPTH:
@@ -305,13 +321,15 @@ class _Mask:
         operands = [node.func.value, *node.args] if own and isinstance(node.func, ast.Attribute) else list(node.args)
         options = {k.arg: k.value for k in node.keywords}
         if name in _SAME and operands:
-            return self._value(operands[0], depth)
+            value = self._value(operands[0], depth)
+            return np.asarray(value, dtype=bool) if name == "bool" else value
         if name == "arange":
             return np.arange(_T)
         if name in ("ones", "zeros", "full", "ones_like", "zeros_like", "full_like", "new_ones", "new_zeros"):
             fill = options.get("fill_value", operands[-1] if name.startswith("full") else None)
             number = self._value(fill, depth) if fill is not None else float("ones" in name)
-            return np.full((_T, _T), number)
+            kind = options.get("dtype")
+            return np.full((_T, _T), number, dtype=bool if kind is not None and _name(kind) == "bool" else None)
         if name in ("tril", "triu", "tril_", "triu_"):
             diagonal = options.get("diagonal", operands[1] if len(operands) > 1 else ast.Constant(0))
             value = np.asarray(self._value(operands[0], depth))

@@ -9,7 +9,7 @@ from functools import cached_property
 from auditor.program import vocabulary
 from auditor.program.origin import Origins
 from auditor.program.syntax import Function, assignments, calls, function_name, function_of, last_name, line_of, names
-from auditor.source.index import of_type, own_nodes, walk
+from auditor.source.index import of_type, own_nodes, parent, walk
 
 _DEPTH = 4
 
@@ -39,7 +39,7 @@ class Phases:
         if self.training_end is None:
             return frozenset()
         behind = {
-            last_name(n.func) for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line
+            self._named(n) for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line
         }
         return self._reached_from(behind & self.functions.keys(), self.collectors)
 
@@ -73,7 +73,7 @@ class Phases:
 
     def called_by(self, node: ast.AST) -> list[Function]:
         """The functions that a piece of code calls, be it through others; an optimizer's own step is none of them."""
-        roots = {last_name(call.func) for call in calls(node)} & self.functions.keys() - vocabulary.TRAINING_STEPS
+        roots = {self._named(call) for call in calls(node)} & self.functions.keys() - vocabulary.TRAINING_STEPS
         return [self.functions[name] for name in sorted(self._reached_from(roots))]
 
     def calls_from(self, node: ast.AST) -> Iterator[ast.Call]:
@@ -83,7 +83,15 @@ class Phases:
 
     @cached_property
     def _called_in(self) -> dict[str, set[str]]:
-        return {name: {last_name(c.func) for c in calls(f)} for name, f in self.functions.items()}
+        return {name: {self._named(c) for c in calls(f)} for name, f in self.functions.items()}
+
+    def _named(self, call: ast.Call) -> str:
+        """The name of what is called; `model.train()` is no call of a function of that name that stands by itself."""
+        name = last_name(call.func)
+        function = self.functions.get(name)
+        if function is None or name not in vocabulary.SELF or not isinstance(call.func, ast.Attribute):
+            return name
+        return name if isinstance(parent(function), ast.ClassDef) else ""
 
     @cached_property
     def training_end(self) -> tuple[ast.AST, int] | None:

@@ -175,6 +175,19 @@ class Class(Obj):
                     return hit
         return None
 
+    def order(self) -> list[Class]:
+        """The class and its ancestors in the program, in the order in which methods are looked up."""
+        ranks: list[list[Class]] = []
+        bases = [base.obj for base in self.bases if isinstance(base.obj, Class) and base.obj is not self]
+        ranks = [*(base.order() for base in bases), list(bases)]
+        found = [self]
+        while any(ranks):
+            heads = [rank[0] for rank in ranks if rank]
+            head = next((c for c in heads if all(c not in rank[1:] for rank in ranks)), heads[0])
+            found.append(head)
+            ranks = [[c for c in rank if c is not head] for rank in ranks]
+        return found
+
     def inherits(self, *suffixes: str, depth: int = 0) -> bool:
         """Whether a library base class with one of these dotted suffixes stands among the ancestors."""
         for base in self.bases:
@@ -216,10 +229,11 @@ class Sequence(Obj):
 
 @dataclass(slots=True, eq=False)
 class Mapping(Obj):
-    """A dict: known keys, and one value that stands for all the others."""
+    """A dict: known keys, and one value that stands for all the others; `makes` is called for a missing key."""
 
     items: dict[Any, Value] = field(default_factory=dict)
     other: Value | None = None
+    makes: Value | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -391,14 +405,17 @@ MAX_OPTIONS = 24
 def _either(a: Value, b: Value) -> Value | None:
     """Both sides, where they are different functions or objects of the program."""
     sides = [*options(a), *options(b)]
-    if not all(_told_apart(side) for side in sides):
+    if not all(_told_apart(side) or isinstance(side.obj, External) for side in sides):
         return None
+    if not any(_told_apart(side) for side in sides):
+        return None  # of two functions of libraries, one
     distinct: list[Value] = []
     for side in sides:
         if not any(_same(side, other) for other in distinct):
             distinct.append(side)
     if len(distinct) == 1:
         return None
+    distinct.sort(key=lambda side: isinstance(side.obj, External))  # of too many, those of libraries go
     return Value(a.tags | b.tags, obj=Either(distinct[:MAX_OPTIONS]))
 
 
@@ -416,6 +433,8 @@ def _told_apart(value: Value) -> bool:
 def _same(a: Value, b: Value) -> bool:
     if isinstance(a.obj, Function) and isinstance(b.obj, Function):
         return a.obj.node is b.obj.node and a.obj.frame is b.obj.frame
+    if isinstance(a.obj, External) and isinstance(b.obj, External):
+        return a.obj.dotted == b.obj.dotted
     if isinstance(a.obj, Bound) and isinstance(b.obj, Bound):
         return a.obj.name == b.obj.name and (
             a.obj.receiver is b.obj.receiver
@@ -439,6 +458,14 @@ def with_tags(value: Value, tags: Tags) -> Value:
 def dependence(value: Value) -> Tags:
     """The loop iterations that a value depends on; an element depends on them as its container does."""
     return frozenset(t for t in value.tags if t[0] == "dep")
+
+
+def with_dependence(value: Value, tags: Tags) -> Value:
+    """The value, and what it holds, as it is in one round of a loop."""
+    if isinstance(value.obj, Sequence):
+        items = [with_dependence(item, tags) for item in value.obj.items]
+        return Value(value.tags | tags, obj=Sequence(items, value.obj.exact))
+    return with_tags(value, tags)
 
 
 def leaves(value: Value, depth: int = 4) -> Iterator[Value]:

@@ -263,12 +263,14 @@ OPTIMIZERS = (
 
 def is_method(name: str) -> bool:
     """Methods that torch gives to every module or optimizer."""
+    if name.lstrip("_").startswith("register_") and name.endswith("hook"):
+        return True
     return name in SELF or name in {
         "parameters", "named_parameters", "buffers", "named_buffers", "state_dict", "load_state_dict", "modules",
         "named_modules", "children", "named_children", "zero_grad", "step", "add_param_group", "register_buffer",
         "register_parameter", "register_forward_hook", "register_forward_pre_hook", "get_parameter", "add_argument",
         "parse_args", "parse_known_args", "state", "add_mutually_exclusive_group", "add_argument_group", "append",
-        "extend", "items", "keys", "values", "type", "no_sync",
+        "extend", "items", "keys", "values", "type", "no_sync", "apply", "get_buffer", "get_submodule",
     }  # fmt: skip
 
 
@@ -348,7 +350,7 @@ KEEPS_FUNCTION = frozenset(
         "builtins.str", "builtins.super", "collections.defaultdict", "contextlib.contextmanager",
         "dataclasses.field", "functools.cache", "functools.cmp_to_key", "functools.lru_cache",
         "functools.singledispatch", "functools.total_ordering", "functools.update_wrapper", "functools.wraps",
-        "inspect.getsource", "inspect.getsourcefile", "inspect.signature", "signal.signal", "torch._dynamo.disable",
+        "inspect.getsource", "inspect.getsourcefile", "inspect.signature", "torch._dynamo.disable",
         "torch.compile", "torch.jit.script", "torch.jit.trace", "torch.library.custom_op",
         "torch.library.register_fake", "torch.library.triton_op", "torch.optim.lr_scheduler.LambdaLR",
         "types.MethodType", "typing.cast",

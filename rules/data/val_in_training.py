@@ -78,6 +78,9 @@ def _in_words(facts: Facts) -> Iterator[Finding]:
 
 
 def _names_of_runs(facts: Facts) -> Iterator[tuple[str, str]]:
+    for command in facts.claims.commands:
+        named = [value for key, value in command.environment.items() if key in ("RUN_ID", "RUN_NAME")]
+        yield from ((command.where.split(":")[0], value) for value in named)
     for run in judged(facts):
         yield run.log, run.log.rpartition("/")[2].rpartition(".")[0]
         yield from ((run.log, match[1]) for _, line in log_lines(facts, run) if (match := _RUN.match(line)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping as Mapping_
 
 from auditor.program.interpreter import (
+    callbacks,
     containers,
     effects,
     indexing,
@@ -72,16 +74,36 @@ def store_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, name:
         obj = option.obj
         if isinstance(obj, Instance):
             _store_in_instance(m, frame, node, option, obj, name, value)
+        elif isinstance(obj, Function) and name == "__code__" and isinstance(value.obj, Function):
+            m.rebinds(obj.attributes.get(name), value)
+            obj.node, obj.unit, obj.frame = value.obj.node, value.obj.unit, value.obj.frame
         elif isinstance(obj, (Class, Function)):
             m.rebinds(obj.attributes.get(name), value)
             obj.attributes[name] = value
         elif isinstance(obj, External):
-            m.patch(frame, node, f"{obj.dotted}.{name}", value)
+            _patch(m, frame, node, f"{obj.dotted}.{name}", value)
         elif isinstance(obj, PyModule):
             m.rebinds(obj.frame.names.get(name), value)
             obj.frame.names[name] = value
         elif name == "data":
             mutate(m, option, value, replace=True, at=(frame, node))
+
+
+def _patch(m: Machine, frame: Frame, node: ast.AST, dotted: str, value: Value) -> None:
+    """`library.name = value`: whatever calls it there may call it from here on."""
+    dotted = dotted.replace(".__dict__", "")
+    m.patch(frame, node, dotted, value)
+    if dotted.partition(".")[0] in ("torch", "numpy", "math"):
+        return
+    if callbacks.callable_of_program(value):
+        m.call(frame, node, value, [Value() for _ in range(callbacks.positional(value) or 0)], {})
+    callbacks.called_back(m, frame, node, value)
+
+
+def patch_all(m: Machine, frame: Frame, node: ast.AST, dotted: str, named: Mapping_[str, Value]) -> None:
+    """`vars(library).update(name=value)`."""
+    for name, value in named.items():
+        _patch(m, frame, node, f"{dotted}.{name}", value)
 
 
 def _store_in_instance(
@@ -133,6 +155,11 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     index = indexing.index_value(m, frame, target.slice)
     obj = container.obj
     if isinstance(obj, External) and obj.dotted == "os.environ":
+        if isinstance(index.const, str):
+            m.files[f"environ:{index.const}"] = m.files.get(f"environ:{index.const}", NONE) | deep_tags(value)
+        return
+    if isinstance(obj, External) and obj.dotted.endswith(".__dict__") and isinstance(index.const, str):
+        _patch(m, frame, target, f"{obj.dotted}.{index.const}", value)
         return
     if special.special(m, frame, target, container, "__setitem__", [index, value]) is not None:
         return

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from auditor.program import vocabulary
-from auditor.program.handmade import written_out
+from auditor.program.handmade import open_mask, written_out
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import Frame, Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
 
+_TENSORS = 3  # query, key, value
 _LIBRARIES = frozenset({"torch", "F", "np", "nn", "math", "range", "print", "len", "super"})
 
 
@@ -22,8 +23,13 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if name not in vocabulary.ATTENTION:
         return
-    options = {k.arg: k.value for k in node.keywords}
+    options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
     flag = options.get("is_causal", options.get("causal"))
+    if flag is None and _unmasked(node, options):
+        m.opened(node, function.frame)
+    mask = options.get("attn_mask", node.args[_TENSORS] if len(node.args) > _TENSORS else None)
+    if mask is not None and open_mask(function.node, function.owner.node if function.owner is not None else None, mask):
+        m.opened(node, function.frame)
     if flag is None or isinstance(flag, ast.Constant):
         return
     given = _given(function, flag)
@@ -43,6 +49,13 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
         m.opened(node, frame)
         return
     m.unfollowed(node, frame, "attention", "is_causal is computed, and could not be told", {"losses"})
+
+
+def _unmasked(node: ast.Call, options: dict[str | None, ast.expr]) -> bool:
+    """Attention over what it is given as it is: no mask, no cache, and nothing that the call hides."""
+    hidden = None in options or any(isinstance(a, ast.Starred) for a in node.args)  # `**options`
+    mask = options.get("attn_mask", options.get("mask", ast.Constant(None)))
+    return not hidden and len(node.args) <= _TENSORS and isinstance(mask, ast.Constant) and mask.value is None
 
 
 def by_hand(m: Machine, function: Function) -> None:

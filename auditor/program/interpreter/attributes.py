@@ -6,7 +6,7 @@ import ast
 import math
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, elsewhere, files, indirect, reach, special, tokens
+from auditor.program.interpreter import effects, elsewhere, files, indirect, reach, special, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     UNKNOWN,
@@ -18,6 +18,8 @@ from auditor.program.values import (
     Function,
     Instance,
     Mapping,
+    Native,
+    Partial,
     PyModule,
     Sequence,
     Value,
@@ -102,6 +104,9 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         piece = files.part(value, name)
         if piece is not None:
             return piece
+    if name in ("f_locals", "f_globals", "f_back"):
+        why = "the names of other functions are read off the stack"
+        m.unfollowed(node, frame, f"a frame's {name}", why, unfollowed.EVERYTHING)
     if name == "grad":
         return Value(value.tags | effects.gradient_tags(m, frame, node, value), base=value.base or value)
     if name == "data":
@@ -131,7 +136,7 @@ def _of_function(value: Value, function: Function, name: str) -> Value:
         return Value(const=function.name)
     if name == "__globals__":
         return Value(obj=Mapping(function.frame.globals.names))
-    if name in ("__func__", "__wrapped__", "__call__"):
+    if name in ("__func__", "__wrapped__", "__call__", "__code__"):
         return value
     if name == "__dict__":
         return Value(obj=Mapping(function.attributes))
@@ -161,6 +166,8 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
                 if "classmethod" in applied:
                     return Value(obj=Bound(Value(obj=instance.cls), name, hit.obj))
                 return Value(obj=Bound(value, name, hit.obj))
+            if isinstance(hit.obj, Native) and hit.obj.name == "partialmethod":
+                return Value(obj=Partial(hit, [value], {}))
             got = special.special(m, frame, node, hit, "__get__", [value, Value(obj=instance.cls)])
             return got if got is not None else hit
     if name == "__dict__":

@@ -19,6 +19,8 @@ from auditor.program.interpreter import (
     reach,
     special,
     tokens,
+    unfollowed,
+    weights,
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
@@ -35,6 +37,7 @@ from auditor.program.values import (
     Value,
     deep_tags,
     union,
+    with_dependence,
     with_tags,
 )
 
@@ -108,6 +111,11 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
     return convert
 
 
+def _bytes(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    own = special.special(m, frame, node, args[0], "__bytes__", []) if args else None
+    return own if own is not None else Value(unfollowed.deep(args), mutable=True)
+
+
 def _enumerate(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if args:
         args = [special.iterable(m, frame, node, args[0]), *args[1:]]
@@ -146,6 +154,7 @@ def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
         special.compare(m, frame, node, ast.Lt(), other, elements(value)[0])
     if kwargs.get("reverse", Value()).const is True:
         value.obj.items.reverse()
+    effects.kept_by_loss(m, frame, node, value.obj.items[:8])
     marked = doubts.in_order(m, frame, node, value.obj)
     if marked:
         value.obj.items[:] = [with_tags(item, marked) for item in value.obj.items]
@@ -195,6 +204,7 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
         by = callbacks.keyed(m, frame, node, candidates, kwargs)
         for other in candidates[1:]:
             special.compare(m, frame, node, ast.Lt(), candidates[0], other)
+        effects.kept_by_loss(m, frame, node, candidates)
         tags = union(*candidates) | by
         if candidates and not by and all(isinstance(c.const, (int, float)) for c in candidates) and len(args) > 1:
             return Value(tags, function(c.const for c in candidates))
@@ -231,9 +241,18 @@ def _hasattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
 def _setattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if len(args) == 3 and isinstance(args[1].const, str):
         assignment.store_attribute(m, frame, node, args[0], args[1].const, args[2])
+    elif len(args) == 3 and isinstance(args[0].obj, Instance) and _is_part(args[0].obj, args[2]):
+        weights.replaced(m, frame, node, args[0], args[2])
+        m.write_attribute(args[0].obj, f"?{len(args[0].obj.attributes)}", args[2])
     elif len(args) == 3 and isinstance(args[0].obj, (Instance, External)):
         m.unfollowed(node, frame, "setattr", "the attribute's name could not be computed", {"weights", "losses"})
     return Value(const=None)
+
+
+def _is_part(owner: Instance, value: Value) -> bool:
+    """A parameter, or a part, that a module takes under whatever name."""
+    part = isinstance(value.obj, Instance) and value.obj.kind == "module"
+    return owner.kind == "module" and (part or (value.obj is None and value.mutable))
 
 
 def _open(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -279,7 +298,11 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         return own
     callbacks.resumed(m, args[0])
     items = elements(args[0])
-    return items[0] if items else Value(args[0].tags)
+    taken = items[0] if items else Value(args[0].tags)
+    if m.loops and (taken.obj is None or isinstance(taken.obj, Sequence)):  # the next round gets another one
+        loop = m.loops[-1]
+        return with_dependence(taken, frozenset({("dep", loop.instance, loop.iteration)}))
+    return taken
 
 
 def _vars(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -287,6 +310,8 @@ def _vars(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
         return Value(obj=Mapping(args[0].obj.attributes))
     if args and isinstance(args[0].obj, PyModule):
         return Value(obj=Mapping(args[0].obj.frame.names))
+    if args and isinstance(args[0].obj, External):
+        return Value(obj=External(f"{args[0].obj.dotted}.__dict__"))
     return Value(obj=Mapping(frame.names)) if not args else Value(obj=Mapping(other=Value()))
 
 
@@ -326,6 +351,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.float": _convert(float),
     "builtins.str": _convert(str),
     "builtins.bool": _convert(bool),
+    "builtins.bytes": _bytes,
     "builtins.enumerate": _enumerate,
     "builtins.zip": _zip,
     "builtins.map": _map,

@@ -12,6 +12,7 @@ from auditor.program.values import (
     NONE,
     Bound,
     Either,
+    External,
     Frame,
     Function,
     Instance,
@@ -145,7 +146,8 @@ def handed(
 ) -> Value | None:
     """A function of the program among the arguments of a call that is not followed: it is taken to be called.
 
-    It gets the arguments that follow it, as executors, contexts and event loops do; None where there is none.
+    It gets the arguments that follow it, as executors, contexts and event loops do, and for what it needs beyond them
+    something made of what the call is given (the rows of a loader); None where there is none.
     """
     everything = [*args, *kwargs.values()]
     at = next((i for i, value in enumerate(everything) if callable_of_program(value)), None)
@@ -157,9 +159,12 @@ def handed(
     rest = args[at + 1 :] if at < len(args) else []
     taken = positional(function)
     if taken is not None and len(rest) < taken:  # it gets something that is not told here
-        rest = [*rest, *[Value() for _ in range(taken - len(rest))]]
+        others = union(*[value for value in everything if value is not function])
+        rest = [*rest, *[Value(others, mutable=bool(others)) for _ in range(taken - len(rest))]]
     named = {k: v for k, v in kwargs.items() if v is not function} if at < len(args) else {}
-    return m.call(frame, node, function, rest, _accepted(function, named))
+    made = m.call(frame, node, function, rest, _accepted(function, named))
+    # A handler that ends the process does so when something happens, not here.
+    return Value(made.tags) if isinstance(made.obj, External) and made.obj.dotted.endswith("()") else made
 
 
 def _node(function: Value) -> ast.arguments | None:
@@ -184,6 +189,19 @@ def _accepted(function: Value, named: dict[str, Value]) -> dict[str, Value]:
         return {}
     known = {a.arg for a in (*spec.args, *spec.kwonlyargs)}
     return {k: v for k, v in named.items() if k in known or spec.kwarg is not None}
+
+
+CALLED_BACK = ("emit", "write", "find_spec", "find_module")
+"""Methods that libraries call on an object that they were given: handlers of logs, streams, finders of modules."""
+
+
+def called_back(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
+    """An object of the program is given to a library, which calls its methods when something happens."""
+    for name in CALLED_BACK:
+        hit = special.find(value, name)
+        if hit is not None and isinstance(hit.obj, Function) and hit.obj.node not in m.calls:
+            taken = len(hit.obj.node.args.args) - 1 - len(hit.obj.node.args.defaults)
+            special.special(m, frame, node, value, name, [Value() for _ in range(max(0, taken))])
 
 
 def entered(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:

@@ -204,7 +204,11 @@ def invoke(
     if forwarding.is_forward(m, function, receiver, [*args[1:], *kwargs.values()]):
         assert receiver is not None
         return _pass(m, frame, node, receiver, function.name, args[1:], kwargs, function)
-    before = repeated.again(m, function, args, kwargs)
+    if function.node in m.calls:  # how deep it is, is not known from here on
+        args = [_uncounted(value) for value in args]
+        kwargs = {name: _uncounted(value) for name, value in kwargs.items()}
+    waits = bool(m.contexts) and m.contexts[-1][0] is function.node  # a block is to run inside of it
+    before = None if waits else repeated.again(m, function, args, kwargs)
     if isinstance(before, Value):
         return before
     result = _run(m, function, args, kwargs)
@@ -234,6 +238,13 @@ def _pass(
     if method is not None:
         within.followed(m, frame, node, method, model, args, kwargs, made, partial(_run, m, method))
     return made
+
+
+def _uncounted(value: Value) -> Value:
+    """A number that a recursion counts with."""
+    if value.known and isinstance(value.const, int) and not isinstance(value.const, bool):
+        return Value(value.tags, obj=value.obj, base=value.base, mutable=value.mutable)
+    return value
 
 
 def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -288,11 +299,14 @@ def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwarg
     defaults = dict(
         zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True)
     )
+    replaced = _replaced_defaults(function, [a.arg for a in positional])
     for i, parameter in enumerate(positional):
         if i < len(args):
             value = args[i]
         elif parameter.arg in kwargs:
             value = kwargs[parameter.arg]
+        elif parameter.arg in replaced:
+            value = replaced[parameter.arg]
         elif parameter.arg in defaults:
             value = m.evaluate(function.frame, defaults[parameter.arg])
         else:
@@ -311,6 +325,14 @@ def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwarg
         known = {p.arg for p in (*positional, *spec.kwonlyargs)}
         extra = {k: v for k, v in kwargs.items() if k not in known}
         frame.names[spec.kwarg.arg] = Value(union(*extra.values()), obj=Mapping(dict(extra)))
+
+
+def _replaced_defaults(function: Function, names: list[str]) -> dict[str, Value]:
+    """What `f.__defaults__ = ...` has put in place of the defaults that are written down."""
+    held = function.attributes.get("__defaults__")
+    if held is None or not isinstance(held.obj, Sequence):
+        return {}
+    return dict(zip(reversed(names), reversed(held.obj.items), strict=False))
 
 
 def instantiate(
@@ -360,6 +382,15 @@ def _super(frame: Frame) -> Value:
         scope = scope.parent
     owner = scope.owner if scope is not None else None
     receiver = next(iter(frame.names.values()), Value())
+    own = receiver.obj.cls if isinstance(receiver.obj, Instance) else receiver.obj
+    if owner is not None and isinstance(own, Class) and own is not owner:
+        order = own.order()
+        behind = order[order.index(owner) + 1 :] if owner in order else []
+        if behind:
+            return Value(
+                obj=Bound(receiver, "super", None),
+                base=Value(obj=Class("super", [Value(obj=c) for c in behind], {}, owner.unit, owner.node)),
+            )
     if owner is not None:
         for base in owner.bases:
             if isinstance(base.obj, Class):

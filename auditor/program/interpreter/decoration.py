@@ -45,8 +45,11 @@ def _of_function(owner: Value, function: Function, name: str, value: Value) -> V
     if name == "setter":
         function.attributes["__set__"] = value
         return owner
-    if name in ("getter", "deleter"):
+    if name == "deleter":
+        function.attributes["__delete__"] = value
         return owner
+    if name == "getter":
+        return value
     if name == "register":
         others = function.attributes.setdefault(DISPATCH, Value(obj=Sequence([])))
         assert isinstance(others.obj, Sequence)
@@ -75,6 +78,9 @@ def created(m: Machine, frame: Frame, node: ast.ClassDef, value: Value, cls: Cla
         cls.meta = meta
         bases = Value(obj=Sequence(list(cls.bases)))
         given = [Value(const=cls.name), bases, Value(obj=Mapping(cls.attributes))]
+        prepare = meta.obj.lookup("__prepare__")
+        if prepare is not None and isinstance(prepare.obj, Function):
+            m.invoke(frame, node, prepare.obj, meta, given[:2], keywords)
         new = meta.obj.lookup("__new__")
         if new is not None:
             m.call(frame, node, new, [meta, *given], keywords)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence as Seq
 from typing import Any
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import attention, hooks, measured, opaque, tokens, unshifted
-from auditor.program.interpreter.machine import Machine, root
+from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.values import (
     ALIGNED,
     ARTIFACT,
@@ -211,7 +212,7 @@ def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Va
     """`os.environ[key]`: the configured value, else the default, tagged with the switch's name."""
     if not isinstance(key.const, str):
         return Value(default.tags if default is not None else NONE)
-    tags: Tags = frozenset({("cfg", key.const)})
+    tags: Tags = frozenset({("cfg", key.const)}) | m.files.get(f"environ:{key.const}", NONE)
     fallback = default.const if default is not None else None
     if key.const in m.unsettled:
         return Value(tags | {("unset", key.const)})
@@ -391,6 +392,23 @@ def kept(m: Machine, value: Value) -> Value:
         other = with_tags(value.obj.other, tags) if value.obj.other is not None else None
         return Value(value.tags | tags, obj=Mapping(held, other))
     return with_tags(value, tags)
+
+
+def kept_by_loss(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value]) -> None:
+    """Pairs of a validation loss and a model are put in order, or the least is taken: the model is chosen by it."""
+    for item in items:
+        held = item.obj.items if isinstance(item.obj, Sequence) else []
+        losses = [part for part in held if VAL in part.tags and ("loss",) in part.tags and _made(part)]
+        models = [part for part in held if isinstance(part.obj, Instance) and part.obj.kind == "module"]
+        if losses and models:
+            tags = union(*losses)
+            m.selections.append(Pending(tags, m.place(node, frame), tags))
+            for model in models:
+                assert isinstance(model.obj, Instance)
+                number = selected(m, model)
+                for part in module_parts(model.obj):
+                    part.adapted.add(number)
+            m.selections.pop()
 
 
 def _state(value: Value) -> bool:

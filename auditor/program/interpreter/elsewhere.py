@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
+from auditor.program.values import NONE, UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
 from auditor.source.plain import SyntaxProblem
@@ -78,13 +78,15 @@ def import_unit(m: Machine, name: str) -> PyModule | None:
     return None if unit is None or unit.tree is None else _module(m, unit)
 
 
-def _module(m: Machine, unit: Unit, *, main: bool = False) -> PyModule:
+def _module(m: Machine, unit: Unit, *, main: bool = False, names: object = None) -> PyModule:
     key = f"{unit.path}:{unit.layer}{':main' if main else ''}"
     if key in m.modules:
         return PyModule(unit, m.modules[key])
     frame = Frame(unit)
     if main:
         frame.names["__name__"] = Value(const="__main__")
+    if isinstance(names, Mapping):
+        frame.names.update({str(name): value for name, value in names.items.items()})
     m.modules[key] = frame
     m.execute(frame, unit.tree.body if unit.tree is not None else [])
     return PyModule(unit, frame)
@@ -138,7 +140,8 @@ def run_path(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
         text = tokens.text_of(value)
         unit = _shipped(m, text) or m.sources.modules.get(text)
         if unit is not None and unit.tree is not None:
-            module = _module(m, unit)
+            given = kwargs.get("init_globals")
+            module = _module(m, unit, names=given.obj if given is not None else None)
             return Value(obj=Mapping(module.frame.names)) if "run_" in _attribute(node) else Value(obj=module)
     for value in (*args, *kwargs.values()):
         # A file that the folder does not hold, under a library's name: what `import` of that name would load.
@@ -172,6 +175,7 @@ _HARMLESS = frozenset(
         "whoami", "xz", "zpaq", "zstd",
     }
 )  # fmt: skip
+_SHOWS = frozenset({"base64", "cat", "dd", "head", "od", "tail", "xxd"})
 _COPIES = frozenset({"cp", "ln", "mv", "rsync", "install", "dd"})
 
 
@@ -185,6 +189,8 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
         return result
     script = next((w for w in words if w.endswith(".py")), None)
     program = posixpath.basename(words[0])
+    for word in words[1:]:
+        result.tags |= files.read_tags(m, word) if program in _SHOWS else NONE
     if script is not None and (unit := _shipped(m, script)) is not None and unit is not m.sources.entry:
         before = m.functions
         m.functions = [*before, unit.module or unit.path]

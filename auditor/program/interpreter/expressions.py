@@ -203,11 +203,19 @@ def _named(m: Machine, frame: Frame, node: ast.NamedExpr) -> Value:
 def _yield(m: Machine, frame: Frame, node: ast.Yield | ast.YieldFrom) -> Value:
     value = evaluate(m, frame, node.value) if node.value is not None else Value(const=None)
     scope = frame
+    if m.contexts and m.calls and m.calls[-1] is m.contexts[-1][0]:
+        m.contexts.pop()[1](value)  # the block of a `with` runs here
     if isinstance(node, ast.YieldFrom):
         scope.yields.extend(elements(special.iterable(m, frame, node, value)))
     else:
         scope.yields.append(value)
     return Value()
+
+
+def _awaited(m: Machine, frame: Frame, node: ast.Await) -> Value:
+    value = evaluate(m, frame, node.value)
+    own = special.special(m, frame, node, value, "__await__", [])
+    return value if own is None else own
 
 
 def _wrapped(m: Machine, frame: Frame, node: Any) -> Value:
@@ -238,7 +246,7 @@ _HANDLERS: dict[type[ast.expr], Any] = {
     ast.NamedExpr: _named,
     ast.Yield: _yield,
     ast.YieldFrom: _yield,
-    ast.Await: _wrapped,
+    ast.Await: _awaited,
     ast.Starred: _wrapped,
     ast.Call: calls.call_node,
     ast.Slice: indexing.index_value,

@@ -11,10 +11,10 @@ from auditor.program.values import Frame, Function, Instance, Native, Value
 
 def hooked(m: Machine, node: ast.AST, receiver: Value, name: str, args: list[Value]) -> Value | None:
     """A hook is registered: its handle; None where the method registers none."""
-    if not args or not name.startswith("register_") or not name.endswith("hook") or not callable_of_program(args[0]):
+    function = next((value for value in args if callable_of_program(value)), None)
+    if function is None or not name.lstrip("_").startswith("register_") or not name.endswith("hook"):
         return None
-    kind = "forward" if "forward" in name else "step" if "step" in name else "gradient"
-    hook = Hook(kind, receiver, args[0], node)
+    hook = Hook(_kind(name), receiver, function, node)
     m.hooks.append(hook)
 
     def remove(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -24,6 +24,18 @@ def hooked(m: Machine, node: ast.AST, receiver: Value, name: str, args: list[Val
         return Value(const=None)
 
     return Value(obj=Instance(None, {"remove": Value(obj=Native("remove", remove))}, kind="namespace"))
+
+
+def _kind(name: str) -> str:
+    if "state_dict" in name:
+        return "load" if "load" in name else "save"
+    if "step" in name:
+        return "before step" if "pre" in name else "step"
+    if "forward" in name:
+        return "forward"
+    if name == "register_comm_hook":
+        return "bucket"
+    return "value" if name == "register_hook" else "gradient"
 
 
 def run_hooks(m: Machine, frame: Frame, node: ast.AST, kind: str, of: object, given: list[Value]) -> None:

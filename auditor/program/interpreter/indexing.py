@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter import containers, doubts, effects, measured, reach, special, tokens
+from auditor.program.interpreter.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     HASHED_TARGET,
@@ -47,7 +48,10 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     """The element, and the index where there is one."""
     obj = container.obj
     index_node = node.slice
-    if isinstance(obj, (Function, Class)) or (isinstance(obj, External) and obj.dotted != "os.environ"):
+    if isinstance(obj, Class):
+        own = _of_class(m, frame, node, container, obj)
+        return (own, None) if own is not None else (container, None)
+    if isinstance(obj, Function) or (isinstance(obj, External) and obj.dotted != "os.environ"):
         return container, None  # a generic alias: list[int]
     if isinstance(obj, External):
         return effects.environment(m, frame, node, m.evaluate(frame, index_node), None), None
@@ -58,6 +62,10 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
             return obj.items[index.const], index
         if (kind := containers.kept_apart(index)) in obj.items:
             return obj.items[kind], index
+        if obj.makes is not None and (obj.other is None or index.known):
+            made = m.call(frame, node, obj.makes, [], {})
+            containers.store_key(container, index, made)
+            return made, index
         if obj.other is not None:
             hit = obj.other
         else:
@@ -118,6 +126,16 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     position = (container.position or container) if selected else None
     base = None if fancy else container
     return Value(tags, base=base, mutable=container.mutable, position=position), index
+
+
+def _of_class(m: Machine, frame: Frame, node: ast.Subscript, container: Value, cls: Class) -> Value | None:
+    """What a class gives for an index, None where it is a generic alias."""
+    own = cls.lookup("__class_getitem__")
+    if own is not None and isinstance(own.obj, Function):
+        return m.invoke(frame, node, own.obj, container, [index_value(m, frame, node.slice)], {})
+    if special.find(container, "__getitem__") is None:
+        return None
+    return special.special(m, frame, node, container, "__getitem__", [index_value(m, frame, node.slice)])
 
 
 def _of_text(m: Machine, frame: Frame, container: Value, index: Value, node: ast.expr) -> Value | None:
@@ -185,7 +203,7 @@ def _sequence_item(m: Machine, obj: Sequence, container: Value, index: Value, no
     if not items:
         return Value(container.tags | index.tags)
     hit = items[0]
-    for item in items[1:16]:
+    for item in varied(items[1:], 15):
         hit = join(hit, item)
     if hit.obj is None and len(items) > 1:  # an unknown one of several tables: together they are one table
         hit = Value(hit.tags, hit.const, base=container, mutable=True)

@@ -67,6 +67,15 @@ def itemgetter(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwarg
     return Value(obj=Native("itemgetter", run))
 
 
+def partialmethod(args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """A method that the instance goes ahead of what it was made with: `bind` gives it the instance."""
+
+    def run(m: Machine, frame: Frame, node: ast.AST, given: list[Value], named: dict[str, Value]) -> Value:
+        return m.call(frame, node, args[0], [*given[:1], *args[1:], *given[1:]], {**kwargs, **named})
+
+    return Value(obj=Native("partialmethod", run, tuple(args)))
+
+
 def by_name(m: Machine, frame: Frame, node: ast.AST, value: Value, name: Value) -> Value:
     """`getattr(value, name)`; a name that is not known may be any."""
     if isinstance(name.const, str):

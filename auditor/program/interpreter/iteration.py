@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.unfollowed import EVERYTHING
@@ -60,7 +61,7 @@ def elements(value: Value) -> list[Value]:
 def _two(items: list[Value]) -> list[Value]:
     """The first element, and one that stands for all the others."""
     rest = items[-1]
-    for item in items[1:-1][:16]:
+    for item in varied(items[1:-1]):
         rest = join(item, rest)
     if isinstance(rest.obj, Either):
         rest.obj.every = True
@@ -76,6 +77,25 @@ def rounds(m: Machine, frame: Frame, node: ast.AST) -> int:
         return UNROLL
     m.unfollowed(node, frame, "the rounds of a loop", f"loops are nested more than {MAX_LOOPS} deep", EVERYTHING)
     return 1
+
+
+def varied(items: Seq[Value], plain: int = 16) -> list[Value]:
+    """The first elements, and of the others those that may be, or hold, another object than the first ones."""
+    seen = {id(_held(item)) for item in items[:plain]}
+    others = []
+    for item in items[plain:]:
+        held = _held(item)
+        if held is not None and id(held) not in seen:
+            seen.add(id(held))
+            others.append(item)
+    return [*items[:plain], *others]
+
+
+def _held(item: Value) -> object:
+    """The object that an element is, or that a pair begins with."""
+    if isinstance(item.obj, Sequence) and item.obj.items:
+        return item.obj.items[0].obj
+    return item.obj
 
 
 def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:

@@ -65,12 +65,23 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
     handler = builtin.BUILTINS.get(dotted) or standard.FUNCTIONS.get(dotted)
     if handler is not None:
         return handler(m, frame, node, args, kwargs)
+    if dotted.endswith(".__dict__.update"):
+        assignment.patch_all(m, frame, node, dotted.removesuffix(".__dict__.update"), kwargs)
+        return Value(const=None)
+    if dotted in ("unittest.mock.patch.object", "mock.patch.object") and len(args) > 2:
+        assignment.store_attribute(m, frame, node, args[0], str(args[1].const), args[2])
+        return Value()
+    if dotted in ("unittest.mock.patch", "mock.patch") and len(args) > 1 and isinstance(args[0].const, str):
+        assignment.store_attribute(m, frame, node, *_owner_of(args[0].const), args[1])
+        return Value()
     if dotted.startswith("os."):
         hit = _os(m, frame, node, dotted, args, kwargs)
         if hit is not None:
             return hit
     if dotted in vocabulary.PRINTERS or dotted.startswith("logging."):
         report(m, frame, node, args, kwargs)
+        if "file" in kwargs:
+            callbacks.called_back(m, frame, node, kwargs["file"])
         return Value(const=None)
     if name in ("info", "warning", "debug") and args:
         report(m, frame, node, args, kwargs)
@@ -124,7 +135,9 @@ def _library(
         if isinstance(copied.obj, Instance):
             copied.obj.attributes.update(kwargs)
         return copied
-    if name in ("partial", "partialmethod") and args:
+    if name == "partialmethod" and args:
+        return indirect.partialmethod(args, kwargs)
+    if name == "partial" and args:
         return Value(obj=Partial(args[0], args[1:], dict(kwargs)))
     if name in ("ModuleList", "ParameterList", "Sequential", "list", "ParameterDict", "ModuleDict"):
         if len(args) == 1 and args[0].obj is not None:
@@ -162,6 +175,10 @@ def _library(
         made = _of_functions(m, frame, node, name, args, kwargs)
         if made is not None:
             return made
+    if dotted.startswith(("torch.optim.", "torch.distributed.optim.")) and name.islower() and len(args) > 1:
+        # `torch.optim.sgd.sgd(weights, gradients, ...)`
+        weights.all_written(m, frame, node, args[0], weights.flat([*args[1:], *kwargs.values()]))
+        return Value(const=None)
     if name.startswith("_foreach_") and name.endswith("_") and args:
         weights.all_written(m, frame, node, args[0], weights.flat([*args[1:], *kwargs.values()]))
         return args[0]
@@ -193,7 +210,8 @@ def _library(
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
         return _gathered(m, args[0], args[1])
     if dotted in ("collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"):
-        return Value(obj=Mapping())
+        makes = args[0] if args and name == "defaultdict" and callbacks.callable_of_program(args[0]) else None
+        return Value(obj=Mapping(makes=makes))
     if dotted.startswith("collections.deque"):
         return Value(obj=Sequence([], exact=False))
     if name == "Module" and "nn" in dotted:
@@ -228,16 +246,30 @@ def _library(
     return result
 
 
+def _owner_of(dotted: str) -> tuple[Value, str]:
+    """`torch.nn.functional.cross_entropy`: the library it stands in, and its name there."""
+    owner, _, name = dotted.rpartition(".")
+    return Value(obj=External(owner)), name
+
+
 def _converted(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
     """What a library may ask of an object that it is given."""
     for name in ("__array__", "__fspath__", "__index__", "__float__", "__torch_function__"):
         special.special(m, frame, node, value, name, [])
+    callbacks.called_back(m, frame, node, value)
 
 
 def _unbound(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
     """`torch.Tensor.backward(loss)`, `torch.optim.AdamW.step(tuner)`: a method called with its receiver."""
+    if dotted.startswith("builtins.object.__") and len(args) > 1 and isinstance(args[1].const, str):
+        if name in ("__getattribute__", "__getattr__") and isinstance(args[0].obj, Instance):
+            held = args[0].obj.attributes.get(args[1].const)
+            return held if held is not None else m.attribute(frame, node, args[0], args[1].const)
+        if name == "__setattr__" and len(args) > 2 and isinstance(args[0].obj, Instance):
+            m.write_attribute(args[0].obj, args[1].const, args[2])
+            return Value(const=None)
     owner = dotted.rsplit(".", 2)[-2] if dotted.count(".") >= 2 else ""
     if not args or not owner[:1].isupper() or owner in vocabulary.NAMESPACES:
         return None

@@ -215,6 +215,8 @@ class Machine:
         self.starved = False  # something was taken out of an empty queue
         self.reread = False  # a table was read that another pass has filled
         self.hooks: list[Hook] = []
+        self.contexts: list[tuple[ast.AST, Callable[[Value], None]]] = []  # generators that a block is to run inside of
+        self.ranges: dict[int, range] = {}  # by loop: what it runs through, where that is known
         self.raised: Value | None = None  # the latest exception that was raised
         self.texts = 0  # depth of texts that are executed
         self.at_exit: list[tuple[Value, list[Value]]] = []

@@ -246,6 +246,9 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
     )
 
 
+_CONTAINERS = frozenset({"filter", "list", "map", "reversed", "sorted", "tuple", "zip"})
+
+
 def call(
     m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value], result: Value
 ) -> None:
@@ -253,6 +256,8 @@ def call(
     if result.recipe is not None or result.known or not isinstance(function.obj, External):
         return
     name = function.obj.dotted.rsplit(".", 1)[-1]
+    if isinstance(result.obj, Items) and name in _CONTAINERS:
+        return  # its elements have theirs
     if any(result is value for value in args) or name in FRESH - {"tensor", "arange", "full", "full_like"}:
         return
     given = [*args, *kwargs.values()]

@@ -46,16 +46,21 @@ from auditor.program.values import (
     Native,
     Partial,
     Sequence,
-    Tags,
     Value,
     deep_tags,
     hashed,
     join,
+    module_parts,
     options,
     union,
+    with_dependence,
     with_tags,
 )
 from auditor.source.methods import GROWING, longest
+
+_OF_PARTS = frozenset({"get_parameter", "named_parameters", "parameters"})
+"""Methods of a part of a module that is not told apart from the whole."""
+_GIVES_NONE = frozenset({"append", "sort", "extend", "insert", "clear", "reverse", "rotate"})
 
 
 def method(
@@ -166,11 +171,19 @@ def _instance_method(
             return handed
         unfollowed.call(m, frame, node, f"a call of {name}", "the class does not define it", [*args, *kwargs.values()])
         return opaque.opaque(m, frame, node, receiver, args, kwargs)
+    if name == "apply" and args and callbacks.callable_of_program(args[0]):
+        for part in module_parts(instance):
+            m.call(frame, node, args[0], [receiver if part is instance else Value(obj=part)], {})
+        return receiver
     if name in vocabulary.SELF:
         return receiver
     if name in ("parameters", "buffers"):
         one = Value(frozenset({("param",)}), base=receiver, mutable=True)
         return Value(obj=Sequence([one], exact=False))
+    if name in ("get_parameter", "get_buffer"):
+        return Value(frozenset({("param",)}), base=receiver, mutable=True)
+    if name == "get_submodule":
+        return receiver
     if name in ("named_parameters", "named_buffers"):
         one = Value(frozenset({("param",)}), base=receiver, mutable=True)
         return Value(obj=Sequence([Value(obj=Sequence([Value(), one]))], exact=False))
@@ -179,10 +192,12 @@ def _instance_method(
     if name in ("named_modules", "named_children"):
         return Value(obj=Sequence([Value(obj=Sequence([Value(), receiver]))], exact=False))
     if name == "state_dict":
+        hooks.run_hooks(m, frame, node, "save", instance, [receiver, Value(), Value(), Value()])
         one = Value(deep_tags(receiver) | {("param",)}, base=receiver, mutable=True)  # it shares the module's memory
         return Value(deep_tags(receiver), obj=Mapping(other=one))
     if name == "load_state_dict" and (args or kwargs):
         weights.loaded(m, frame, node, receiver, args[0] if args else next(iter(kwargs.values())))
+        hooks.run_hooks(m, frame, node, "load", instance, [receiver, Value()])
         return Value(const=None)
     if name in ("zero_grad", "register_buffer", "register_parameter"):
         if name == "zero_grad":
@@ -209,6 +224,7 @@ def _optimizer_method(
     if name == "step":
         closure = args[0] if args else kwargs.get("closure")
         result = m.call(frame, node, closure, [], {}) if closure is not None and closure.obj is not None else Value()
+        hooks.run_hooks(m, frame, node, "before step", optimizer, [receiver, Value(), Value()])
         effects.optimizer_step(m, frame, node, optimizer)
         hooks.run_hooks(m, frame, node, "step", optimizer, [receiver, Value(), Value()])
         return result
@@ -280,10 +296,22 @@ def _sequence_method(
         seq.exact = not m.unsure
     elif name == "copy":
         return Value(receiver.tags, obj=Sequence(list(seq.items), seq.exact))
+    elif name in ("count", "index", "remove") and args:
+        for item in seq.items[:16]:
+            special.compare(m, frame, node, ast.Eq(), item, args[0])
+    elif name == "reverse" and seq.exact:
+        seq.items.reverse()
+    elif name in ("rotate", "sort", "reverse"):
+        steps = args[0].const if args else 1
+        if name == "rotate" and seq.exact and isinstance(steps, int) and seq.items:
+            at = -steps % len(seq.items)
+            seq.items[:] = [*seq.items[at:], *seq.items[:at]]
+        elif name != "sort":
+            seq.exact = False
     elif name in ("zero_grad", "step"):
         for item in list(seq.items):
             m.call(frame, node, m.attribute(frame, node, item, name), args, {})
-    return Value(receiver.tags if name not in ("append", "sort", "extend", "insert", "clear", "reverse") else NONE)
+    return Value(NONE if name in _GIVES_NONE else receiver.tags)
 
 
 def _taken(m: Machine, receiver: Value, seq: Sequence, name: str, args: list[Value]) -> Value:
@@ -302,14 +330,6 @@ def _taken(m: Machine, receiver: Value, seq: Sequence, name: str, args: list[Val
         loop = m.loops[-1]
         return with_dependence(taken, frozenset({("dep", loop.instance, loop.iteration)}))
     return taken
-
-
-def with_dependence(value: Value, tags: Tags) -> Value:
-    """The value, and what it holds, as it is in one round of a loop."""
-    if isinstance(value.obj, Sequence):
-        items = [with_dependence(item, tags) for item in value.obj.items]
-        return Value(value.tags | tags, obj=Sequence(items, value.obj.exact))
-    return with_tags(value, tags)
 
 
 def _mapping_method(
@@ -348,6 +368,10 @@ def _mapping_method(
             mapping.items.update(source.obj.items)
             if source.obj.other is not None:
                 mapping.other = source.obj.other if mapping.other is None else join(mapping.other, source.obj.other)
+        elif isinstance(source.obj, Sequence):
+            for pair in source.obj.items[:32]:
+                if isinstance(pair.obj, Sequence) and len(pair.obj.items) == 2:
+                    containers.store_key(receiver, *pair.obj.items)
         else:
             effects.table_write(m, receiver, source)
         receiver.tags |= deep_tags(source, 1)
@@ -398,8 +422,15 @@ def tensor_method(
         m.backward(node, frame, loss)
         hooks.run_hooks(m, frame, node, "gradient", None, [])
         slope = Value(effects.gradient_tags(m, frame, node, receiver), mutable=True)
+        hooks.run_hooks(m, frame, node, "value", None, [slope])
         hooks.run_hooks(m, frame, node, "backward", None, [slope])
+        if VAL in deep_tags(loss) and any(hook.kind == "bucket" for hook in m.hooks):
+            why = "it gets the gradients, and the parameters, of all ranks"
+            m.unfollowed(node, frame, "a communication hook", why, {unfollowed.WEIGHTS, unfollowed.LOSSES})
         return Value(const=None)
+    whole = root(receiver)
+    if name in _OF_PARTS and isinstance(whole.obj, Instance) and whole.obj.kind == "module":
+        return _instance_method(m, frame, node, whole, whole.obj, name, args, kwargs)
     handle = hooks.hooked(m, node, receiver, name, args)
     if handle is not None:
         return handle
@@ -409,6 +440,9 @@ def tensor_method(
         return callbacks.when_left(m, receiver, args, kwargs)
     if name == "close" and m.exits:
         callbacks.left(m, frame, node, receiver)
+    for value in inputs:
+        if isinstance(value.obj, Instance) and value.obj.cls is not None:
+            callbacks.called_back(m, frame, node, value)
     handed = callbacks.handed(m, frame, node, name, args, kwargs)
     if handed is not None:
         return callbacks.future(handed) if name in ("submit", "apply_async", "run_in_executor") else handed
@@ -419,6 +453,8 @@ def tensor_method(
         elif name != "size" or args[0].const == 0:
             reach.measured(m, receiver, size, rows=name in ("size", "__len__"))
         return size
+    if name in ("untyped_storage", "storage", "_typed_storage") and receiver.obj is None:
+        return Value(receiver.tags, base=receiver, mutable=True)
     if name == "copy_" and args:
         assignment.mutate(m, receiver, args[0], replace=True, at=(frame, node))
         return receiver
@@ -507,6 +543,7 @@ def tensor_method(
             for option in options(value):
                 if isinstance(option.obj, Instance) and option.obj.kind == "optimizer":
                     m.call(frame, node, m.attribute(frame, node, option, "step"), [], {})
+        unfollowed.call(m, frame, node, "a call of step", "what it belongs to is not known", [receiver, *inputs])
         return Value()
     doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
     if name in ("masked_fill", "where") and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):

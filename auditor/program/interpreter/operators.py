@@ -83,6 +83,9 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         if folded is not UNKNOWN:
             value = tokens.constant(folded)
             return Value(value.tags | tags, folded, position=position)
+    if isinstance(op, ast.Mod) and _is_path(left):
+        for shown in right.obj.items if isinstance(right.obj, Sequence) else [right]:
+            special.text(m, frame, node, shown)
     if isinstance(op, ast.Mod) and _is_path(left) and (made := paths.percent(left, right)) is not None:
         return made
     if isinstance(op, ast.Add):
@@ -258,11 +261,25 @@ def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool |
             same = False
         return same if same is None or isinstance(op, ast.Is) else not same
     if left.known and right.known:
+        if isinstance(op, (ast.Eq, ast.NotEq)) and (_in_between(m, left, right) or _in_between(m, right, left)):
+            return None
         try:
             return bool(_COMPARE[type(op)](left.const, right.const))
         except (TypeError, KeyError):
             return None
     return None
+
+
+def _in_between(m: Machine, counted: Value, value: Value) -> bool:
+    """Whether a round that is not stepped through compares as equal: the last one stands for all after the first."""
+    for t in counted.tags if isinstance(value.const, int) else ():
+        span = m.ranges.get(t[1]) if t[0] == "dep" and t[2] == 2 else None
+        if span is None or len(span) <= 2:
+            continue
+        reckoned = counted.const != span[-1]  # `i % 9`: what it is in the rounds between is not known
+        if counted.const != value.const if reckoned else value.const in span[1:-1]:
+            return True
+    return False
 
 
 def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None:

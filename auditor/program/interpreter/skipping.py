@@ -23,6 +23,8 @@ def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | N
     """What a condition that is not known asks of a part of the stream; None where it asks nothing of it."""
     if test.known or _asks(node):
         return None
+    if ("random",) in test.tags and isinstance(test.obj, Comparison):
+        return "chance"
     if VAL in test.tags and any(t[0] == "out" for t in test.tags) and ("loss",) in test.tags:
         return "their losses"
     if _by_length(m, test):

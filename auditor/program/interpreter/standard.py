@@ -32,6 +32,7 @@ from auditor.program.values import (
     Function,
     Instance,
     Mapping,
+    Native,
     Sequence,
     Value,
     union,
@@ -160,6 +161,13 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     return args[0] if args else Value()
 
 
+def _cached(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`lru_cache(f)`, or `lru_cache(size)(f)`: f, as far as it matters here."""
+    if args and callbacks.callable_of_program(args[0]):
+        return args[0]
+    return Value(obj=Native("lru_cache", _first))
+
+
 def _path(args: list[Value], function: Callable[[str], str]) -> Value:
     if not args:
         return Value()
@@ -190,6 +198,9 @@ def _copy(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
 def _json(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if not args:
         return Value()
+    for function in kwargs.values():
+        if callbacks.callable_of_program(function):
+            m.call(frame, node, function, [Value(args[0].tags)] * (callbacks.positional(function) or 1), {})
     known = files.parsed_json(m, frame, args[0])
     return known if known is not None else Value(union(*args) | m.disk, mutable=True)
 
@@ -230,6 +241,9 @@ def _averaged(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs
 
 
 def _substituted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    if len(args) >= 2 and callbacks.callable_of_program(args[1]):
+        put = m.call(frame, node, args[1], [Value(union(*args[2:]))], {})
+        return Value(union(*args[2:]) | put.tags)
     if len(args) >= 3 and isinstance(args[0].const, str) and isinstance(args[1].const, str):
         text = tokens.text_of(args[2])
         if text != "{}" and len(text) < _SHORT and len(args[0].const) < _SHORT:
@@ -293,6 +307,17 @@ def _instance_state(m: Machine, frame: Frame, node: ast.AST, args: list[Value], 
     return Value(unfollowed.deep(args), UNKNOWN, mutable=True)
 
 
+def _text_of_library(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    m.unfollowed(node, frame, "an interpreter", "the text that it runs is not read", unfollowed.EVERYTHING)
+    return Value()
+
+
+def _any_object(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    why = "every object of the process is among what it gives"
+    m.unfollowed(node, frame, "a look into the collector", why, unfollowed.EVERYTHING)
+    return Value()
+
+
 def _all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     for item in elements(special.iterable(m, frame, node, args[0])) if args else []:
         operators.truth(m, frame, ast.Constant(None), item)
@@ -300,6 +325,8 @@ def _all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 
 
 FUNCTIONS: dict[str, Handler] = {
+    "functools.cache": _first,
+    "functools.lru_cache": _cached,
     "functools.reduce": callbacks.reduced,
     "itertools.accumulate": callbacks.accumulated,
     "itertools.starmap": _starmap,
@@ -394,6 +421,20 @@ FUNCTIONS: dict[str, Handler] = {
     "json.load": _json,
     "json.loads": _json,
     "pickle.dumps": _instance_state,
+    "code.interact": _text_of_library,
+    "code.InteractiveInterpreter": _text_of_library,
+    "code.InteractiveConsole": _text_of_library,
+    "gc.get_objects": _any_object,
+    "gc.get_referrers": _any_object,
+    "os.execv": elsewhere.start_program,
+    "os.execvp": elsewhere.start_program,
+    "os.execve": elsewhere.start_program,
+    "os.execl": elsewhere.start_program,
+    "os.execlp": elsewhere.start_program,
+    "os.spawnv": elsewhere.start_program,
+    "os.spawnvp": elsewhere.start_program,
+    "os.posix_spawn": elsewhere.start_program,
+    "pty.spawn": elsewhere.start_program,
     "ctypes.memmove": _memory,
     "ctypes.memset": _memory,
     "torch.nn.modules.module.register_module_forward_hook": _register,

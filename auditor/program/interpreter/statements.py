@@ -21,11 +21,13 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
 from auditor.program.values import (
+    Bound,
     Class,
     External,
     Frame,
     Function,
     Instance,
+    Mapping,
     PyModule,
     Sequence,
     Value,
@@ -215,6 +217,10 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
     finished = True
     for element in iterations(m, frame, node, iterable):
         m.extents.elements[m.loops[-1].instance] = element
+        if isinstance(iterable.const, range):
+            m.ranges[m.loops[-1].instance] = iterable.const
+        if m.loops[-1].iteration > 1:
+            _filled(frame, node)
         assignment.assign(m, frame, node.target, element)
         how = execute(m, frame, node.body)
         m.leaves = None
@@ -249,6 +255,7 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
                     frame.names[name] = counted
             if k > 1:
                 reach.walked(m, frame, node, counters)
+                _filled(frame, node)
             with m.claiming(frame, claims, ("dep", instance, k)), m.selecting(test, node, frame):
                 how = execute(m, frame, node.body)
         completion |= how & (RETURN | RAISE)
@@ -264,6 +271,18 @@ def _while(m: Machine, frame: Frame, node: ast.While) -> int:
     if node.orelse and not broken:
         return completion | execute(m, frame, node.orelse)
     return completion | NORMAL
+
+
+def _filled(frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
+    """What a list holds that the loop adds to now and then is not known after the first round, even if that did not."""
+    for call in of_type(loop, ast.Call):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in _ADDS and isinstance(call.func.value, ast.Name):
+            held = frame.find(call.func.value.id)
+            if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
+                held.obj.exact = False
+
+
+_ADDS = frozenset({"append", "add", "appendleft", "extend"})
 
 
 def _counters(node: ast.While) -> list[str]:
@@ -297,8 +316,50 @@ def _claims(node: ast.While) -> frozenset[str]:
 
 
 def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
+    generator = _generator_of(m, frame, node.items[0].context_expr)
+    return _inside(m, frame, node, generator) if generator is not None else _entered(m, frame, node, node.items)
+
+
+def _generator_of(m: Machine, frame: Frame, made: ast.expr) -> ast.AST | None:
+    """The generator that a context manager is made of."""
+    if not isinstance(made, ast.Call) or not isinstance(made.func, (ast.Name, ast.Attribute)):
+        return None
+    function = m.evaluate(frame, made.func).obj
+    function = function.function if isinstance(function, Bound) else function
+    if not isinstance(function, Function) or isinstance(function.node, ast.Lambda) or function.node in m.calls:
+        return None
+    applied = {written(d).rsplit(".", 1)[-1] for d in function.node.decorator_list}
+    return function.node if applied & {"contextmanager", "asynccontextmanager"} else None
+
+
+def _inside(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith, generator: ast.AST) -> int:
+    """The block runs where the generator yields: what comes behind the `yield` comes after it."""
+    first, rest = node.items[0], node.items[1:]
+    ends: list[int] = []
+    calls, functions = list(m.calls), list(m.functions)
+
+    def block(yielded: Value) -> None:
+        inner_calls, inner_functions = m.calls, m.functions
+        m.calls, m.functions = calls, functions
+        try:
+            if first.optional_vars is not None:
+                assignment.assign(m, frame, first.optional_vars, yielded)
+            ends.append(_entered(m, frame, node, rest))
+        finally:
+            m.calls, m.functions = inner_calls, inner_functions
+
+    m.contexts.append((generator, block))
+    depth = len(m.contexts)
+    m.evaluate(frame, first.context_expr)
+    if not ends:  # it was not stepped into as far as its `yield`
+        del m.contexts[depth - 1 :]
+        block(Value())
+    return ends[0]
+
+
+def _entered(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith, items: Seq[ast.withitem]) -> int:
     entered: list[Value] = []
-    for item in node.items:
+    for item in items:
         value = m.evaluate(frame, item.context_expr)
         entered.append(value)
         for name in ("__enter__", "__aenter__"):
@@ -445,7 +506,26 @@ def _delete(m: Machine, frame: Frame, node: ast.Delete) -> int:
                 m, frame, node, m.evaluate(frame, target.value), "__delitem__", [m.evaluate(frame, target.slice)]
             )
         elif isinstance(target, ast.Attribute):
-            special.special(m, frame, node, m.evaluate(frame, target.value), "__delattr__", [Value(const=target.attr)])
+            _delete_attribute(m, frame, node, m.evaluate(frame, target.value), target.attr)
+    return NORMAL
+
+
+def _delete_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, name: str) -> None:
+    special.special(m, frame, node, owner, "__delattr__", [Value(const=name)])
+    cls = owner.obj.cls if isinstance(owner.obj, Instance) else None
+    held = cls.lookup(name) if cls is not None else None
+    if held is not None and isinstance(held.obj, Function) and "__delete__" in held.obj.attributes:
+        m.call(frame, node, held.obj.attributes["__delete__"], [owner], {})
+    elif held is not None:
+        special.special(m, frame, node, held, "__delete__", [owner])
+    elif isinstance(owner.obj, Instance):
+        gone = owner.obj.attributes.get(name)
+        if gone is not None:
+            special.leave(m, frame, node, gone)
+
+
+def _assert(m: Machine, frame: Frame, node: ast.Assert) -> int:
+    operators.truth(m, frame, node.test, m.evaluate(frame, node.test))
     return NORMAL
 
 
@@ -454,6 +534,11 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
     completion = NORMAL
     for case in node.cases:
         pattern = case.pattern
+        _captured(m, frame, pattern, subject)
+        if case.guard is not None:
+            guard = m.evaluate(frame, case.guard)
+            if operators.truth(m, frame, case.guard, guard) is False:
+                continue
         if isinstance(pattern, ast.MatchValue) and subject.known:
             value = m.evaluate(frame, pattern.value)
             if value.known and value.const != subject.const:
@@ -462,6 +547,55 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
                 return execute(m, frame, case.body)
         completion |= _both(m, frame, case.body, [], switches(subject.tags), unsure=not subject.known, dead=None)
     return completion
+
+
+def _captured(m: Machine, frame: Frame, pattern: ast.pattern, subject: Value) -> None:
+    """Bind the names of a pattern to the parts of what is matched."""
+    if isinstance(pattern, ast.MatchAs):
+        if pattern.pattern is not None:
+            _captured(m, frame, pattern.pattern, subject)
+        if pattern.name is not None:
+            frame.names[pattern.name] = subject
+    elif isinstance(pattern, ast.MatchStar) and pattern.name is not None:
+        frame.names[pattern.name] = Value(subject.tags, obj=Sequence([subject], exact=False))
+    elif isinstance(pattern, ast.MatchOr):
+        for part in pattern.patterns:
+            _captured(m, frame, part, subject)
+    elif isinstance(pattern, ast.MatchSequence):
+        items = subject.obj.items if isinstance(subject.obj, Sequence) else []
+        plain = len(items) == len(pattern.patterns) and not any(isinstance(p, ast.MatchStar) for p in pattern.patterns)
+        one = items[0] if items else Value(subject.tags, base=subject.base, mutable=subject.mutable)
+        for item in items[1:16]:
+            one = join(one, item)
+        for i, part in enumerate(pattern.patterns):
+            if isinstance(part, ast.MatchStar):
+                _captured(m, frame, part, one)
+            else:
+                _captured(m, frame, part, items[i] if plain else one)
+    elif isinstance(pattern, ast.MatchMapping):
+        for key, part in zip(pattern.keys, pattern.patterns, strict=True):
+            named = m.evaluate(frame, key)
+            held = subject.obj if isinstance(subject.obj, Mapping) else Mapping()
+            hit = held.items.get(named.const) if named.known else None
+            _captured(m, frame, part, hit or held.other or Value(subject.tags))
+        if pattern.rest is not None:
+            frame.names[pattern.rest] = subject
+    elif isinstance(pattern, ast.MatchClass):
+        cls = m.evaluate(frame, pattern.cls)
+        names = _fields(cls) if pattern.patterns else []
+        positional = [(names[i] if i < len(names) else "", part) for i, part in enumerate(pattern.patterns)]
+        for name, part in [*positional, *zip(pattern.kwd_attrs, pattern.kwd_patterns, strict=True)]:
+            _captured(m, frame, part, m.attribute(frame, pattern, subject, name) if name else subject)
+
+
+def _fields(cls: Value) -> list[str]:
+    """The names that positional patterns of a class stand for."""
+    if not isinstance(cls.obj, Class):
+        return []
+    said = cls.obj.lookup("__match_args__")
+    if said is not None and isinstance(said.obj, Sequence):
+        return [str(item.const) for item in said.obj.items]
+    return [n.target.id for n in cls.obj.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
 
 
 _HANDLERS: dict[type[ast.stmt], Any] = {
@@ -490,4 +624,5 @@ _HANDLERS: dict[type[ast.stmt], Any] = {
     ast.Break: lambda m, frame, node: BREAK,
     ast.Continue: lambda m, frame, node: CONTINUE,
     ast.Raise: _raise,
+    ast.Assert: _assert,
 }

@@ -71,6 +71,10 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
     for part in module_parts(module.obj):
         part.read_back = ARTIFACT in tags or (m.unsure > 0 and part.read_back)
         part.adapted = part.adapted | adapted if m.unsure else set(adapted)
+    if m.selections:
+        chosen = effects.selected(m, module)
+        for part in module_parts(module.obj):
+            part.adapted.add(chosen)
     content = _content(source)
     pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=module, mutable=True), content)
     if pending is not None:
