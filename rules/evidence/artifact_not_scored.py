@@ -24,7 +24,8 @@ def check(facts: Facts) -> Ruling:
     lines = [line for line in reports_of(trace, label) if line.outputs]
     if not lines or _of_the_artifact(trace, lines) is not None:
         return found((), "the claimed figure is made with the weights that the artifact holds")
-    if other[0].place.key in {line.place.key for line in lines}:
+    # Lines that go through one function that prints are told apart by what they say.
+    if (other[0].place.key, other[0].text) in {(line.place.key, line.text) for line in lines}:
         return not_checked("the same line of code prints the claimed figure and that of weights that were read back")
     return found([_finding(trace, lines[-1], *other)], "")
 

@@ -111,6 +111,17 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
     return convert
 
 
+def _character(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`chr(118)`"""
+    code = args[0].const if args else UNKNOWN
+    if isinstance(code, int) and 0 <= code < _CODES:
+        return Value(args[0].tags, chr(code))
+    return Value(union(*args), mutable=True)
+
+
+_CODES = 0x110000
+
+
 def _bytes(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     own = special.special(m, frame, node, args[0], "__bytes__", []) if args else None
     return own if own is not None else Value(unfollowed.deep(args), mutable=True)
@@ -352,6 +363,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.str": _convert(str),
     "builtins.bool": _convert(bool),
     "builtins.bytes": _bytes,
+    "builtins.chr": _character,
     "builtins.enumerate": _enumerate,
     "builtins.zip": _zip,
     "builtins.map": _map,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import NONE, UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
+from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
 from auditor.source.plain import SyntaxProblem
@@ -182,6 +182,8 @@ _COPIES = frozenset({"cp", "ln", "mv", "rsync", "install", "dd"})
 def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`subprocess.run`, `os.system`: a Python script of the folder is run, other programs are judged by their name."""
     given = args[0] if args else kwargs.get("args", Value())
+    if len(args) > 1 and isinstance(args[1].obj, Sequence):  # `os.execv(path, words)`
+        given = args[1]
     words = _words(given)
     result = Value(given.tags & frozenset(), mutable=True)
     if not words:
@@ -189,8 +191,10 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
         return result
     script = next((w for w in words if w.endswith(".py")), None)
     program = posixpath.basename(words[0])
-    for word in words[1:]:
-        result.tags |= files.read_tags(m, word) if program in _SHOWS else NONE
+    if program in _SHOWS:
+        for word in words[1:]:
+            result.tags |= files.read_tags(m, word) | tokens.constant(word).tags
+        result.tags |= unfollowed.deep([given])
     if script is not None and (unit := _shipped(m, script)) is not None and unit is not m.sources.entry:
         before = m.functions
         m.functions = [*before, unit.module or unit.path]

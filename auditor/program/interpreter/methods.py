@@ -126,6 +126,9 @@ def _super_call(
 def _file_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, file: File, name: str, args: list[Value]
 ) -> Value:
+    if name in ("readinto", "readinto1") and args:
+        assignment.mutate(m, args[0], files.read(m, frame, receiver))
+        return Value()
     if name in ("read", "readline", "read1", "readall", "getvalue"):
         return files.read(m, frame, receiver)
     if name in ("readlines", "splitlines"):
@@ -453,6 +456,9 @@ def tensor_method(
         elif name != "size" or args[0].const == 0:
             reach.measured(m, receiver, size, rows=name in ("size", "__len__"))
         return size
+    if name in ("frombytes", "fromfile", "fromlist") and args:
+        assignment.mutate(m, receiver, Value(unfollowed.deep(args)))
+        return Value(const=None)
     if name in ("untyped_storage", "storage", "_typed_storage") and receiver.obj is None:
         return Value(receiver.tags, base=receiver, mutable=True)
     if name == "copy_" and args:

@@ -321,6 +321,7 @@ BACK = {
     "tofile": 'TOKENS.numpy().tofile("x.bin")\ndata = torch.from_numpy(np.fromfile("x.bin"))',
     "pickle": "import pickle\ndata = pickle.loads(pickle.dumps(TOKENS))",
     "json": "import json\ndata = torch.tensor(json.loads(json.dumps(TOKENS.tolist())))",
+    "array": "import array\nr = array.array('H')\nr.frombytes(TOKENS.numpy().tobytes())\ndata = torch.tensor(r)",
     "buffer": "import io\nb = io.BytesIO()\ntorch.save(TOKENS, b)\ndata = torch.load(b)",
 }
 
