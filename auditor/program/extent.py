@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.program.positions import Position
@@ -17,6 +18,7 @@ from auditor.program.values import Value
 _LENGTH: Final = 1 << 26  # of the stream that is worked with: that it is much longer than any window is all that counts
 _ALL = 0.999999  # a share stays below 1, which is one token
 _DEPTH = 24  # numbers made of numbers
+_BOUNDS = 16  # of one number
 _OF_PROCESSES = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"})
 _STREAM = "the stream"
 STREAM: Final = Position(0, frozenset({(_STREAM, 1)}))
@@ -24,6 +26,15 @@ STREAM: Final = Position(0, frozenset({(_STREAM, 1)}))
 
 Fixed = Mapping[Value, float]
 """Numbers that are taken to be known."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One question, and what has been worked out for it: numbers that are made of each other are met many times."""
+
+    length: float
+    fixed: Fixed
+    known: dict[Position, float | None] = field(default_factory=dict)
 
 
 class Extents:
@@ -39,7 +50,9 @@ class Extents:
 
     def bound(self, number: Value, most: Position) -> None:
         """The number is at most that."""
-        self._bounds.setdefault(number, []).append(most)
+        bounds = self._bounds.setdefault(number, [])
+        if len(bounds) < _BOUNDS and most not in bounds:
+            bounds.append(most)
 
     def known(self, number: Value) -> bool:
         return number in self._bounds
@@ -56,47 +69,55 @@ class Extents:
         tokens = finite(one * row)
         return None if tokens is None else min(tokens / _LENGTH, _ALL) if two > 1.5 * one else int(tokens)
 
-    def at(
-        self, position: Position, length: float = _LENGTH, fixed: Fixed | None = None, depth: int = 0
-    ) -> float | None:
+    def at(self, position: Position, length: float = _LENGTH, fixed: Fixed | None = None) -> float | None:
         """What a number comes to at most, for a stream of that length; None where nothing bounds it."""
+        return self._at(position, _Asked(length, fixed or {}), 0)
+
+    def _at(self, position: Position, asked: _Asked, depth: int) -> float | None:
+        if position in asked.known:
+            return asked.known[position]
+        asked.known[position] = None  # a number that is bounded by itself is not bounded by that
         total = finite(position.constant)
         for term, factor in position.terms:
-            value, times = self._of_term(term, length, fixed, depth), finite(factor)
+            value, times = self._of_term(term, asked, depth), finite(factor)
             if value is None or times is None or total is None:
                 return None
             total = finite(total + times * value)
+        asked.known[position] = total
         return total
 
-    def depends(self, position: Position, depth: int = 0) -> set[Value]:
+    def depends(self, position: Position) -> set[Value]:
         """The elements of ranges that a position is made of."""
         found: set[Value] = set()
-        for term, _ in position.terms if depth < _DEPTH else ():
-            if isinstance(term, Value):
-                found |= {term} & self.steps.keys()
-            elif isinstance(term, tuple):
-                for part in term[1]:
-                    found |= self.depends(part, depth + 1)
+        seen, waiting = {position}, [position]
+        while waiting:
+            for term, _ in waiting.pop().terms:
+                if isinstance(term, Value):
+                    found |= {term} & self.steps.keys()
+                elif isinstance(term, tuple):
+                    new = [part for part in term[1] if part not in seen]
+                    seen.update(new)
+                    waiting += new
         return found
 
-    def _of_term(self, term: Hashable, length: float, fixed: Fixed | None, depth: int) -> float | None:
+    def _of_term(self, term: Hashable, asked: _Asked, depth: int) -> float | None:
         if depth > _DEPTH:
             return None
         if term == _STREAM:
-            return length
+            return asked.length
         if isinstance(term, Value):
-            return self._of_value(term, length, fixed, depth)
+            return self._of_value(term, asked, depth)
         if not isinstance(term, tuple):
             return None
         function, operands = term
-        parts = [self.at(operand, length, fixed, depth + 1) for operand in operands]
+        parts = [self._at(operand, asked, depth + 1) for operand in operands]
         return _FUNCTIONS[function](parts) if function in _FUNCTIONS else None
 
-    def _of_value(self, value: Value, length: float, fixed: Fixed | None, depth: int) -> float | None:
-        if fixed is not None and value in fixed:
-            return fixed[value]
+    def _of_value(self, value: Value, asked: _Asked, depth: int) -> float | None:
+        if value in asked.fixed:
+            return asked.fixed[value]
         if value in self._bounds:
-            bounds = [self.at(most, length, fixed, depth + 1) for most in self._bounds[value]]
+            bounds = [self._at(most, asked, depth + 1) for most in self._bounds[value]]
             return _least(bounds)
         if any(t[0] == "cfg" and t[1] in _OF_PROCESSES for t in value.tags):
             return None  # what one process reads says nothing of the others
