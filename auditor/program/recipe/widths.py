@@ -47,8 +47,8 @@ def _terms(node: Node) -> Iterator[Node]:
 
 def _odd(term: Node) -> str:
     """Why a term is not the bytes of the targets, "" where it is, or where it is not understood anyway."""
-    if term.op is Op.UNKNOWN:
-        return ""
+    if term.op in (Op.UNKNOWN, Op.NAME):
+        return ""  # said by itself; what the total began with
     if term.op is Op.MULTIPLY:
         masked = [inner for inner in term.inputs if inner.what is What.MASK or inner.plain]
         rest = [inner for inner in term.inputs if inner not in masked]
