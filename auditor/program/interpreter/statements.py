@@ -12,6 +12,7 @@ from auditor.program.interpreter import (
     callbacks,
     decoration,
     elsewhere,
+    measured,
     operators,
     reach,
     selection,
@@ -78,10 +79,26 @@ def _expr(m: Machine, frame: Frame, node: ast.Expr) -> int:
 
 
 def _assign(m: Machine, frame: Frame, node: ast.Assign) -> int:
-    value = m.evaluate(frame, node.value)
+    value = _added_to_itself(m, frame, node) or m.evaluate(frame, node.value)
     for target in node.targets:
         assignment.assign(m, frame, target, value)
     return NORMAL
+
+
+def _added_to_itself(m: Machine, frame: Frame, node: ast.Assign) -> Value | None:
+    """`total = total + term` is a sum over the loop as `total += term` is; None for any other assignment."""
+    target, added = node.targets[0], node.value
+    if not m.loops or not isinstance(target, ast.Name) or not isinstance(added, ast.BinOp):
+        return None
+    if not isinstance(added.op, ast.Add) or not isinstance(added.left, ast.Name) or added.left.id != target.id:
+        return None
+    current, term = m.evaluate(frame, added.left), m.evaluate(frame, added.right)
+    value = operators.binary(m, frame, added, added.op, current, term)
+    step = ast.copy_location(ast.AugAssign(target, added.op, added.right), node)
+    total = measured.augmented(m, frame, step, current, term)
+    if total is not None:
+        value.recipe = total
+    return value
 
 
 def _annotated(m: Machine, frame: Frame, node: ast.AnnAssign) -> int:

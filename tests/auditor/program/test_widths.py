@@ -54,3 +54,10 @@ def test_the_bytes_of_the_targets(counted: str) -> None:
 )
 def test_what_is_no_length_of_the_text(counted: str, why: str) -> None:
     assert any(why in one for one in said(counted))
+
+
+def test_a_sum_that_is_put_back_under_its_name_is_a_sum() -> None:
+    followed = program(COUNTED.replace("size += {bytes}", "size = size + {bytes}").format(bytes=f"{USUAL}.sum()"))
+    written = formula(reports_of(followed.trace, "final")[-1])
+    assert written is not None
+    assert [why for _, why in written.departures] == []
