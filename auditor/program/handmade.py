@@ -59,6 +59,8 @@ def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool
 
     try:
         found = np.asarray(_Mask(_before(_assigned(function), mask.lineno + 1), holder).value(mask))
+        if found.dtype == object:  # `attn_mask=None`
+            return False
         found = np.broadcast_to(found, (_T, _T))
     except (_Unknown, ValueError, TypeError, IndexError, RecursionError):
         return False

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from auditor.program.handmade import written_out
+from auditor.program.handmade import open_mask, written_out
 
 BODY = """
 class A(nn.Module):
@@ -55,3 +55,19 @@ def test_it_is_no_attention(body: str) -> None:
     holder = ast.parse(f"class A(nn.Module):\n    def forward(self, q, k, v):\n        {body}\n").body[0]
     assert isinstance(holder, ast.ClassDef)
     assert not list(written_out(holder.body[0], holder))
+
+
+@pytest.mark.parametrize(
+    ("mask", "is_open"),
+    [
+        ("None", False),
+        ("mask_of_somebody", False),
+        ("torch.ones(t, t, dtype=torch.bool).tril()", False),
+        ("torch.ones(t, t, dtype=torch.bool).tril(1)", True),
+        ("torch.ones(t, t).triu(1) * -1e9", False),
+    ],
+)
+def test_a_mask_that_attention_is_given(mask: str, is_open: bool) -> None:
+    function = ast.parse(f"def attend(q, k, v, t):\n    return sdpa(q, k, v, attn_mask={mask})")
+    (given,) = [n for n in ast.walk(function) if isinstance(n, ast.keyword) and n.arg == "attn_mask"]
+    assert open_mask(function, None, given.value) is is_open
