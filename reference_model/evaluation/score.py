@@ -85,7 +85,9 @@ def _evaluate(
     started = run.clock()
     share = windows[len(windows) * run.rank // run.world : len(windows) * (run.rank + 1) // run.world]
     tokens, table = val.to(run.device), table.to(run.device)
-    sums = torch.zeros(3, dtype=torch.float64, device=run.device)  # nats, tokens, bytes
+    nats = torch.zeros((), dtype=torch.float64, device=run.device)
+    count = torch.zeros((), dtype=torch.float64, device=run.device)
+    size = torch.zeros((), dtype=torch.float64, device=run.device)
     was_training = model.training
     model.eval()
     logits: Logits = model.logits
@@ -94,10 +96,13 @@ def _evaluate(
         for batch in _batches(share, rows):
             # One shape is compiled; the few windows of another kind (the first, the last) are not worth a second one.
             usual = len(batch) == rows and batch[0].length == config.eval.eval_seq_len
-            sums += _score(fast if usual else logits, tokens, table, batch)
+            loss, scored, length = _score(fast if usual else logits, tokens, table, batch)
+            nats += loss
+            count += scored
+            size += length
     model.train(was_training)
-    nats, count, size = run.sum(sums).tolist()
-    return Score(nats / count, nats / math.log(2) / size, round(count), round(size), run.clock() - started)
+    total, targets, text = run.sum(nats).item(), run.sum(count).item(), run.sum(size).item()
+    return Score(total / targets, total / math.log(2) / text, round(targets), round(text), run.clock() - started)
 
 
 def _batches(windows: list[Window], rows: int) -> Iterator[list[Window]]:
@@ -113,8 +118,8 @@ def _batches(windows: list[Window], rows: int) -> Iterator[list[Window]]:
         yield batch
 
 
-def _score(logits: Logits, tokens: Tensor, table: ByteTable, batch: list[Window]) -> Tensor:
-    """Nats, tokens and bytes of what a batch of windows of one shape scores: float64 [3]."""
+def _score(logits: Logits, tokens: Tensor, table: ByteTable, batch: list[Window]) -> tuple[Tensor, int, Tensor]:
+    """Nats, tokens and bytes of what a batch of windows of one shape scores; sums in float64."""
     length, scored = batch[0].length, batch[0].scored
     starts = torch.tensor([window.start for window in batch], device=tokens.device)
     chunk = tokens[starts[:, None] + torch.arange(length + 1, device=tokens.device)].to(torch.int64)
@@ -122,4 +127,4 @@ def _score(logits: Logits, tokens: Tensor, table: ByteTable, batch: list[Window]
     previous, targets = chunk[:, -scored - 1 : -1], chunk[:, -scored:]
     nats = F.cross_entropy(predicted.flatten(0, 1), targets.flatten(), reduction="none").double().sum()
     size = table.count(previous, targets).double().sum()
-    return torch.stack((nats, torch.full_like(nats, targets.numel()), size))
+    return nats, targets.numel(), size
