@@ -17,6 +17,8 @@ _MIXES = frozenset({Op.LOG, Op.EXP, Op.LOG_SUM_EXP})
 _LOGARITHMS = frozenset({"log1p", "expm1"})
 _TOTALS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN})
 _OF_TOTALS = frozenset({Op.DIVIDE, Op.MULTIPLY, Op.ADD, Op.SUBTRACT, Op.EITHER, Op.MOST, Op.CLAMP, Op.NEGATE})
+_HOLDS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN, Op.NEGATE, Op.CLAMP})
+_BESIDE = frozenset({What.COUNT, What.BYTES, What.NUMBER})
 _COUNTED = frozenset({What.COUNT, What.NUMBER, What.POSITIONS})
 
 
@@ -74,7 +76,8 @@ def _departs(node: Node) -> str:
         case Op.MULTIPLY:
             return _weighted(losses, [inner for inner in node.inputs if inner not in losses])
         case Op.DIVIDE:
-            return "" if node.inputs[1] not in losses else "the losses are divided by what losses went into"
+            divided = node.inputs[1] in losses and not _stacked(node.inputs[1])
+            return "the losses are divided by what losses went into" if divided else ""
         case Op.CHOOSE:
             return _chosen(node)
         case Op.TABLE | Op.PICK:
@@ -93,7 +96,19 @@ def _departs(node: Node) -> str:
             return f"{node.text or node.op.value} of losses is no mean of them"
 
 
+def _stacked(node: Node) -> bool:
+    """One of several totals that are kept in one tensor: losses, tokens and bytes, which are not told apart there."""
+    while node.op in _HOLDS and len(node.inputs) == 1:
+        node = node.inputs[0]
+    if node.op is Op.TABLE:
+        return _stacked(node.inputs[0])
+    if node.op is Op.ACCUMULATE or node.op is Op.SUM:
+        return any(_stacked(inner) for inner in node.inputs)
+    return node.op is Op.EITHER and any(inner.what in _BESIDE for inner in node.inputs)
+
+
 def _weighted(losses: list[Node], others: list[Node]) -> str:
+    losses = [inner for inner in losses if not _stacked(inner)] or losses[:1]
     if len(losses) > 1:
         return "losses are multiplied with what losses went into"
     loss = losses[0]

@@ -77,3 +77,20 @@ def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
 )
 def test_what_is_no_mean_of_losses_is_said(parts: dict[str, str]) -> None:
     assert said(scored(**parts))
+
+
+STACKED = """
+totals = torch.zeros(2)
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    nll = F.cross_entropy(net.forward_logits(x), y, reduction="none")
+    totals += torch.stack([nll.sum(), torch.tensor(float(y.numel()))])
+print(f"final val_bpb:{totals[0] / totals[1] / math.log(2.0)}")
+"""
+
+
+def test_totals_in_one_tensor_are_not_told_apart() -> None:
+    """What stands beside the losses in one tensor is no loss that they are divided by."""
+    written = formula(reports_of(program(STACKED).trace, "final")[-1])
+    assert written is not None
+    assert not written.departures
