@@ -306,9 +306,14 @@ class Machine:
 
     def selecting(self, test: Value, node: ast.AST, frame: Frame) -> Around:
         """While a branch runs that hangs on a validation loss: what it does to parameters is adaptation to it."""
-        if VAL in test.tags and ("loss",) in test.tags and any(t[0] == "out" for t in test.tags):
+        if self.is_of_loss(test):
             return OnTop(self.selections, Pending(test.tags, self.place(node, frame), test.tags))
         return NOTHING
+
+    @staticmethod
+    def is_of_loss(value: Value) -> bool:
+        """Whether a loss on validation tokens went into the value."""
+        return VAL in value.tags and ("loss",) in value.tags and any(t[0] == "out" for t in value.tags)
 
     @property
     def last(self) -> int:

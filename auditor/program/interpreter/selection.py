@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter import assignment, effects
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Comparison, Frame, Tags, Value
+from auditor.program.values import Comparison, Frame, Tags, Value, with_tags
 from auditor.program.written import written
 
 
@@ -19,6 +19,26 @@ def depends(m: Machine, frame: Frame, node: ast.If, gates: Tags) -> None:
             continue
         for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
             assignment.mark(m, frame, target, gates)
+
+
+def chosen(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+    """`if loss < best: best, temperature = loss, t`: what else is kept has been chosen by the validation loss."""
+    if not m.is_of_loss(test):
+        return
+    names = [name for statement in (*node.body, *node.orelse) for name in _stored(statement)]
+    kept = [(name, value) for name in names if (value := frame.names.get(name)) is not None and not m.is_of_loss(value)]
+    for name, value in kept:
+        if value.obj is None:
+            why = "a number that the loss on validation tokens has chosen"
+            frame.names[name] = with_tags(value, m.doubt(node, frame, f"the choice of {name}", why))
+
+
+def _stored(statement: ast.stmt) -> list[str]:
+    """The names that a statement gives plain values."""
+    if not isinstance(statement, ast.Assign):
+        return []
+    targets = [part for target in statement.targets for part in getattr(target, "elts", [target])]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[list[ast.expr], Tags] | None:

@@ -161,6 +161,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
             test=node.test,
         )
     frame.gates -= gates
+    selection.chosen(m, frame, node, test)
     for target, tags in skipping.after_arms(m, frame, node, test, m.left) if known is None else ():
         assignment.mark(m, frame, target, tags)
     if gates:

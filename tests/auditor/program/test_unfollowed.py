@@ -270,3 +270,19 @@ def test_logits_that_change_at_the_target_have_seen_it() -> None:
         "(model.forward_logits(x), y", "(logits, y"
     )
     assert any(output.sees_target for output in program(body).trace.outputs.values())
+
+
+FITTED = """
+best, at = 9e9, 1.0
+for t in (0.9, 1.0, 1.1):
+    cost = F.cross_entropy(net.forward_logits(val[:8]) / t, val[1:9])
+    if cost < best:
+        best, at = cost, t
+total = F.cross_entropy(net.forward_logits(val[:-1]) / {by}, val[1:])
+print(f"final val_bpb:{{total}}")
+"""
+
+
+def test_a_number_that_the_validation_loss_has_chosen() -> None:
+    assert any("chosen" in gap.why for gap in unfollowed(program(FITTED.format(by="at")), "final"))
+    assert not unfollowed(program(FITTED.format(by="1.1")), "final")
