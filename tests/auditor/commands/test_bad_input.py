@@ -17,6 +17,7 @@ import pytest
 import rules
 from auditor.commands import audit as cli
 from auditor.rule import Facts
+from auditor.runs.unread import MAX_LOG
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "score_first_ttt"
 SCRIPT = (EXAMPLE / "train_gpt.py").read_bytes()
@@ -140,14 +141,15 @@ def test_a_log_of_binary_junk_is_not_the_absence_of_a_log(name: str, record: Pat
 
 
 def test_a_log_too_long_to_be_read_whole(record: Path) -> None:
-    """100 MB in one line; the time that figures on every line take is bounded by the next test."""
+    """More than is read, in one line; the time that figures on every line take is bounded by the next test."""
+    part = b"val_bpb:1.1 " * 87_000
     with (record / "train_seed42.log").open("wb") as out:
         out.write(LOG)
-        for _ in range(100):
-            out.write(b"val_bpb:1.1 " * 87_000)
+        for _ in range(MAX_LOG // len(part) + 2):
+            out.write(part)
     run = _command(record)
     assert run.returncode == cli.NOT_JUDGED
-    assert "only the first 33,554,432 were read" in " ".join(run.stdout.split())
+    assert f"only the first {MAX_LOG:,} were read" in " ".join(run.stdout.split())
 
 
 def test_time_is_linear_in_the_log(record: Path) -> None:
