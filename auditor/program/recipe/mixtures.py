@@ -135,10 +135,4 @@ def _values(node: Node) -> Iterator[Node]:
 
 def _within(node: Node) -> Iterator[Node]:
     """The nodes below that no sum over positions hides, the node itself first."""
-    waiting, seen = [node], {node}
-    while waiting:
-        at = waiting.pop()
-        yield at
-        below = [inner for inner in at.inputs if inner not in seen] if at.op not in _TOTALS else []
-        seen.update(below)
-        waiting += below
+    return node.walk(_TOTALS)

@@ -198,14 +198,14 @@ class Node:
         """Whether every step on the way here has a known transfer."""
         return all(node.op is not Op.UNKNOWN for node in self.walk())
 
-    def walk(self) -> Iterator[Node]:
-        """Every node of the graph once, this one first."""
+    def walk(self, closed: frozenset[Op] = frozenset()) -> Iterator[Node]:
+        """Every node of the graph once, this one first; what stands below a `closed` operation is left out."""
         seen = {self.key}
         waiting = [self]
         while waiting:
             node = waiting.pop()
             yield node
-            for below in reversed(node.inputs):
+            for below in reversed(node.inputs) if node.op not in closed else ():
                 if below.key not in seen:
                     seen.add(below.key)
                     waiting.append(below)

@@ -45,7 +45,8 @@ def unnormalized(head: Node) -> Iterator[Node]:
 
 def shifted(head: Node) -> Iterator[tuple[Node, float]]:
     """Where a constant that is no unit is added to a loss or a total, or multiplied with it: (step, constant)."""
-    unmixed = set(_unmixed(head))
+    # Of which no distribution, and no mixture, is made again on the way to the figure.
+    unmixed = set(head.walk(_DISTRIBUTIONS))
     for node in head.walk():
         if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
             continue
@@ -62,17 +63,6 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
                 continue
             if node.op in (Op.ADD, Op.SUBTRACT) or not _is_unit(constant):
                 yield node, constant
-
-
-def _unmixed(head: Node) -> Iterator[Node]:
-    """The nodes of which no distribution, and no mixture, is made again on the way to the figure."""
-    seen, waiting = {head}, [head]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        below = [inner for inner in node.inputs if inner not in seen] if node.op not in _DISTRIBUTIONS else []
-        seen.update(below)
-        waiting += below
 
 
 def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:

@@ -13,6 +13,7 @@ from auditor.program.recipe.model import Node, Op, Sees, What
 _LOSSES = (What.NATS, What.BITS)
 _TOKEN = (What.LOG_PROBABILITY, What.PROBABILITY)
 _ADDS_UP = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.LINE, Op.NEGATE, Op.ADD, Op.SUBTRACT})
+_COUNTS = frozenset({Op.LENGTH})
 _MIXES = frozenset({Op.LOG, Op.EXP, Op.LOG_SUM_EXP})
 _LOGARITHMS = frozenset({"log1p", "expm1"})
 _TOTALS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN})
@@ -44,15 +45,7 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
 
 def _measures(node: Node) -> bool:
     """Whether a loss or a probability goes into the node; how many there are is no measure of them."""
-    seen, waiting = {node}, [node]
-    while waiting:
-        at = waiting.pop()
-        if at.what in _LOSSES or at.what in _TOKEN:
-            return True
-        below = [inner for inner in at.inputs if inner not in seen] if at.op is not Op.LENGTH else []
-        seen.update(below)
-        waiting += below
-    return False
+    return any(at.what in _LOSSES or at.what in _TOKEN for at in node.walk(_COUNTS))
 
 
 def _is_loss_of_tokens(node: Node, summed: bool) -> bool:
