@@ -176,13 +176,15 @@ def _ended(status: int) -> str:
 def _last_words(log: Path, errors: Path) -> str:
     """The end of what a failed seed said, and where the rest is. Of several ranks, what the first of them to fail said.
 
-    torchrun has the last word then, and a long one; and ranks that lose their neighbour complain of that.
+    torchrun has the last word then, and a long one; and ranks that lose their neighbour complain of that. A rank that
+    was killed said nothing, so what torchrun saw of it is told after the neighbour's complaint.
     """
     said = [line for line in errors.read_text("utf-8", "replace").splitlines() if line.strip()]
+    killed = [line for line in said if re.search(r"Signal \d+ \(SIG(?!TERM)\w+\) received", line)]
     source = errors
     first = next((index for index, line in enumerate(said) if re.match(r"rank \d+: \w+", line)), None)
     if first is not None:
-        said = said[: first + 1]
+        said = said[: first + 1] + killed
     elif any("torch.distributed" in line for line in said):
         said = [line for line in said if re.search(r"exitcode|traceback *: Signal|local_rank", line)] or said
     if not said:
