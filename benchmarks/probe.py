@@ -29,6 +29,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from auditor.probe.model import PATIENCE
+
 BEGIN, END = "<!-- reach:begin -->", "<!-- reach:end -->"
 CAUSAL = frozenset(
     {"pre-quant-ttt", "adapt-before-score", "slot-scored-positions", "two-pass-rescore", "final-epoch-score"}
@@ -38,7 +40,7 @@ MIXED = frozenset(
     {"ngram-target-key", "ngram-target-gate", "ppm-target-gate", "unnormalized-mixture", "byte-ppm-mixture"}
 )
 """The labels that an exchange of tokens can show."""
-_GRACE_SECONDS = 60.0  # for the audit around the probe
+_GRACE_SECONDS = 300.0  # for the audit around the probe
 
 Label = Mapping[str, Any]
 Row = dict[str, Any]
@@ -63,7 +65,7 @@ def audit(clone: str, pr: int, timeout: float, at: str = "", nice: int = 0) -> R
         if nice:
             command = ["nice", "-n", str(nice), *command]
         process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
-        usage = _wait(process, start + timeout + _GRACE_SECONDS)
+        usage = _wait(process, start + PATIENCE * timeout + _GRACE_SECONDS)
         out.seek(0)
         err.seek(0)
         text, said = out.read(), err.read().decode(errors="replace")
@@ -298,7 +300,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="run at most so many")
     parser.add_argument("--again", choices=AGAIN, help="run these once more")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--timeout", type=float, default=120.0, help="seconds for the runs of one (default: 120)")
+    parser.add_argument(
+        "--timeout", type=float, default=120.0, help="processor seconds for the runs of one (default: 120)"
+    )
     parser.add_argument("--nice", type=int, default=0, help="of the audits (default: 0)")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between the markers of that page")
     options = parser.parse_args(argv)

@@ -11,6 +11,7 @@ from auditor.commands.asked import Asked, Bar, asked, bar
 from auditor.commands.parser import MEMORY_MIB, PROBE_SECONDS, TIMEOUT_SECONDS, parsed
 from auditor.commands.process import UsageError
 from auditor.limits.model import MEBIBYTE, Limits
+from auditor.probe.model import PATIENCE
 
 MANY = ("terminal", "markdown", "jsonl", "concise", "github")  # formats that hold several submissions
 SMOKE = ("terminal", "json")  # formats of --smoke
@@ -71,7 +72,7 @@ class Options:
 
     @property
     def probe_limit(self) -> float:
-        """Seconds that the probe of one submission may take."""
+        """Seconds of processor time that the probe of one submission may take."""
         return PROBE_SECONDS if self.probe_seconds is None else self.probe_seconds
 
     @property
@@ -79,7 +80,7 @@ class Options:
         """Seconds that one submission may take in all: the probe's come on top of the audit's."""
         if self.smoke:
             return self.timeout + SMOKE_SECONDS
-        return self.timeout + (PROBE_START_SECONDS + self.probe_limit if self.probe else 0.0)
+        return self.timeout + (PROBE_START_SECONDS + PATIENCE * self.probe_limit if self.probe else 0.0)
 
     @property
     def limits(self) -> Limits:

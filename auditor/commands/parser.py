@@ -159,7 +159,7 @@ def _running(p: argparse.ArgumentParser) -> None:
         "--probe-timeout",
         type=float,
         metavar="SECONDS",
-        help=f"for the probe of each submission (default: {PROBE_SECONDS:g})",
+        help=f"of processor time, for the probe of each submission (default: {PROBE_SECONDS:g})",
     )
     ran.add_argument(
         "--probe-seed", type=int, metavar="N", help="the runs that a report names by this number (default: drawn anew)"

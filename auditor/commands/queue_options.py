@@ -13,6 +13,7 @@ from auditor.commands.options import PROBE_START_SECONDS, check_limits
 from auditor.commands.parser import MEMORY_MIB, PROBE_SECONDS, TIMEOUT_SECONDS, Parser, probe_words
 from auditor.commands.process import UsageError
 from auditor.limits.model import MEBIBYTE, Limits
+from auditor.probe.model import PATIENCE
 
 PORT = 8017
 
@@ -72,7 +73,7 @@ class QueueOptions:
     @property
     def task_limit(self) -> float:
         """Seconds that one pull request may take in all."""
-        return self.timeout + (PROBE_START_SECONDS + self.probe_limit if self.probe else 0.0)
+        return self.timeout + (PROBE_START_SECONDS + PATIENCE * self.probe_limit if self.probe else 0.0)
 
     @property
     def limits(self) -> Limits:

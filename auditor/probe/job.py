@@ -31,7 +31,7 @@ class Exchange:
     The run forks after the place `after` of its recording's sequence. `row` is the recorded row that scores the
     position, `node` the sum that takes it; below 0 a fork goes on to the end and says what it prints. `stretch` are
     tokens of the stream, of which the one at `offset` stands at the position; a score is `factor` nats of what is
-    summed. No fork is begun after so many `seconds` of wall clock, nor once at least `ENOUGH` tokens have `over` of
+    summed. No fork is begun after so many `seconds` of processor time, nor once at least `ENOUGH` tokens have `over` of
     probability together.
     """
 

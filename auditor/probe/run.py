@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -38,7 +37,7 @@ _DRAWN_AT_END = 12  # at the end: each costs what the script does after that sco
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`seconds` of wall clock for all runs together. `seed`: of streams, positions and tokens; None: drawn anew.
+    """`seconds` of processor time for all runs together. `seed`: of streams, positions and tokens; None: drawn anew.
 
     `exhaustive`: the whole vocabulary is tried at one position. `only`: the runs that this measurement needs, no other.
     """
@@ -67,12 +66,11 @@ def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
     if facts.sources.entry is None:
         return Probe("failed", "no script was found that could be run")
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
-    start = time.monotonic()
     try:
         with Runner(facts.submission, unsafe=options.unsafe) as runner:
             seconds = options.seconds * _SHARE
             settled = settle(runner, facts, seconds, what="base run", seed=seed, progress=progress)
-            series = _Series(runner, facts, settled, replace(options, seed=seed), start + options.seconds, progress)
+            series = _Series(runner, facts, settled, replace(options, seed=seed), progress)
             return replace(series.probed(), seed=seed)
     except Refused as error:
         return Probe("refused", str(error))
@@ -90,7 +88,6 @@ class _Series:
     facts: Facts
     settled: Settled
     options: Options
-    deadline: float
     progress: Progress | None
     runs: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
@@ -197,7 +194,7 @@ class _Series:
         self._run("end", tail.with_last(other))
         self._run("short", tail.stream[:-STEP])
         self._run("shorter", tail.stream[: -2 * STEP])
-        seconds = max(1.0, 0.7 * (self.deadline - time.monotonic()))
+        seconds = max(1.0, 0.7 * self._left)
         tried = Exchange(
             last, after, row, -1, tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
             math.inf,
@@ -228,7 +225,7 @@ class _Series:
         stretch = tuple(int(t) for t in self.streams.base[start : site.position + _AFTER])
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
         tokens = sorted((int(t) for t in rng.permutation(list(chosen))), key=lambda t: chosen[t] == "drawn")
-        seconds = max(1.0, _EXCHANGING * (self.deadline - time.monotonic()))
+        seconds = max(1.0, _EXCHANGING * self._left)
         return Exchange(
             site.position, place.after, place.row, place.node, stretch, site.position - start, tuple(tokens),
             place.factor, seconds, math.inf if self.options.exhaustive else _OVER,
@@ -242,7 +239,7 @@ class _Series:
     def _run(
         self, name: str, stream: Tokens, rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = ()
     ) -> None:  # fmt: skip
-        left = self.deadline - time.monotonic()
+        left = self._left
         if left <= 1:
             self.missing[name] = "no time was left"
             return
@@ -255,6 +252,11 @@ class _Series:
             self.missing[name] = run.error
         else:
             self.runs[name] = run.recorded
+
+    @property
+    def _left(self) -> float:
+        """Seconds of processor time."""
+        return self.options.seconds - self.runner.spent
 
     @property
     def _stream(self) -> Stream:

@@ -12,7 +12,7 @@ from types import TracebackType
 from auditor.limits.scratch import Scratch
 from auditor.probe.job import Account, Exchange, Failure, split
 from auditor.probe.measure.confined import TARGET as _MEASURE
-from auditor.probe.model import Isolation
+from auditor.probe.model import PATIENCE, Isolation
 from auditor.probe.plan import Made
 from auditor.probe.sandbox import Jail, Limits, Policy
 from auditor.probe.scene import Tokens, Workspace
@@ -65,6 +65,7 @@ class Runner:
             folder.mkdir()
         lay_out(submission, self.root)
         self._target = _TARGET if warm else _COLD
+        self.spent = 0.0  # seconds of processor time of all runs so far; waiting counts too, but for less
         self._limits = Limits(memory_bytes=memory_bytes, frame_bytes=_FRAME_BYTES)
         policy = Policy(
             scratch=scratch, readable=(self.root, self._scenes), preload=_PRELOAD if warm else (), limits=self._limits
@@ -92,7 +93,10 @@ class Runner:
         self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool = True,
         rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = (),
     ) -> Run:  # fmt: skip
-        """One run on that stream, of at most so many seconds. `rows`: recorded rows whose distribution is wanted."""
+        """One run on that stream. `rows`: recorded rows whose distribution is wanted.
+
+        `seconds`: of processor time, at most; it gets `PATIENCE` times as many of wall clock.
+        """
         scene = self._scenes / "scene"  # always the same name: a run is not to know which it is
         shutil.rmtree(scene, ignore_errors=True)
         scene.mkdir()
@@ -102,9 +106,10 @@ class Runner:
             hook=f"_{secrets.token_hex(6)}",
         )  # fmt: skip
         limits = replace(
-            self._limits, wall_seconds=seconds, cpu_seconds=seconds + 5, forks=bool(exchanges)
+            self._limits, wall_seconds=PATIENCE * seconds, cpu_seconds=seconds, forks=bool(exchanges)
         )  # fmt: skip
         ended = self._jail.call(self._target, job.to_bytes(), limits=limits)
+        self.spent += max(ended.cpu_seconds, ended.seconds / PATIENCE)
         trouble = ended.tampered or (_trouble(ended.reason) if ended.status != "ended" else "")
         account, recorded = split(() if ended.tampered else ended.frames)
         if account.failure is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -33,19 +32,19 @@ def settle(
     runner: Runner, facts: Facts, seconds: float, *, what: str, plan: Plan | None = None, record: bool = True,
     seed: int = 0, progress: Callable[[str], None] | None = None,
 ) -> Settled:  # fmt: skip
-    """At most `MOST_TRIES` runs in at most so many seconds. `what` names them to whoever is waiting."""
+    """At most `MOST_TRIES` runs in so many seconds of processor time. `what` names them to whoever is waiting."""
     plan, attempts = plan or Plan(), list[Attempt]()
-    deadline = time.monotonic() + seconds
+    end = runner.spent + seconds
     while True:
         if progress is not None:
             progress(f"{what}, attempt {len(attempts) + 1}" if attempts else what)
         made = make(facts, plan)
         workspace = Workspace(made.layout, seed)
-        left = max(1.0, deadline - time.monotonic())
+        left = max(1.0, end - runner.spent)
         run = runner.run(made, workspace, workspace.streams.base, left, record=record)
         attempts.append(Attempt(made.changed, run.error, _location(facts, run)))
         settled = Settled(run, made, workspace, tuple(attempts))
-        if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or time.monotonic() >= deadline:
+        if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or runner.spent >= end:
             return settled
         following = _compiled(plan, run) or adjusted(plan, run.failure, made.changed)
         if following is None:

@@ -17,7 +17,7 @@ from auditor.rule import Facts
 def smoke(
     facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progress: Callable[[str], None] | None = None
 ) -> Smoke:
-    """Runs the submission up to the first forward pass of its model. `seconds` of wall clock."""
+    """Runs the submission up to the first forward pass of its model. `seconds` of processor time."""
     if facts.sources.entry is None:
         return Smoke("failed", "no script was found that could be run")
     try:

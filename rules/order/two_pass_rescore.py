@@ -63,7 +63,9 @@ def _rounds(facts: Facts) -> Iterator[Finding]:
 def _in_between(trace: Trace, first: Output, second: Output) -> bool:
     """Whether the same call scores twice, the second time with weights that were trained on the stream since."""
     return first.place == second.place and any(
-        first.order < trace.adapts[number].order < second.order for number in second.state - first.state
+        first.order < trace.adapts[number].order < second.order
+        for number in second.state - first.state
+        if number in trace.adapts
     )
 
 

@@ -15,7 +15,6 @@ import os
 import signal
 import struct
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
@@ -26,13 +25,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from auditor.probe.job import ENOUGH, Exchange
+from auditor.probe.model import PATIENCE
 from auditor.probe.record.frames import pack
 
 # Before a script, or the stage, can replace them:
-_leave, _fork, _wait, _alarm, _clock = os._exit, os.fork, os.waitpid, signal.alarm, time.monotonic
-_SECONDS = 60  # of one fork
+_leave, _fork, _wait, _timer, _times = os._exit, os.fork, os.waitpid, signal.setitimer, os.times
+_SECONDS = 60  # of processor time, of one fork
+_LIMITS = ((signal.ITIMER_PROF, signal.SIGPROF, _SECONDS), (signal.ITIMER_REAL, signal.SIGALRM, PATIENCE * _SECONDS))
 _SUM = struct.Struct("<d")
 _LONGEST_LIST = 1_000_000
+
+
+def _used() -> float:
+    """Seconds of processor time of this process and of its forks that have ended."""
+    times = _times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 class Silent:
@@ -63,10 +70,10 @@ class Forks:
                 self._model = int(targets[trying.row - first]), float(losses[trying.row - first])
             return
         for one in self._after.pop(sequence, ()):
-            copies, end = found(one), _clock() + one.seconds
+            copies, end = found(one), _used() + one.seconds
             _SUM.pack_into(self._sum, 0, 0.0)
             for number, token in enumerate(one.tokens):
-                if _clock() > end or (number >= ENOUGH and _SUM.unpack_from(self._sum)[0] > one.over):
+                if _used() > end or (number >= ENOUGH and _SUM.unpack_from(self._sum)[0] > one.over):
                     break
                 if self._forked(one, copies, token):
                     tape.channel = Silent()
@@ -109,8 +116,9 @@ class Forks:
             return False
         try:
             self._settle()
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            _alarm(_SECONDS)
+            for timer, ends, seconds in _LIMITS:
+                signal.signal(ends, signal.SIG_DFL)
+                _timer(timer, seconds)
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)

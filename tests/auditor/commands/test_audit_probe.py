@@ -18,7 +18,7 @@ import report_samples as samples
 from auditor.commands import audit as cli
 from auditor.commands import options, running
 from auditor.commands.output import Progress
-from auditor.probe.model import Holds, Kind, Probe, Smoke
+from auditor.probe.model import PATIENCE, Holds, Kind, Probe, Smoke
 from auditor.rule import Facts
 
 ROOT = Path(cli.__file__).resolve().parents[2]
@@ -109,8 +109,8 @@ def test_the_time_of_many_leaves_room_for_the_probe() -> None:
     given = ["--repo", "b", "--pr", "1", "2", "--timeout", "10"]
     assert options.read(given).task_limit == 10
     start = options.PROBE_START_SECONDS
-    assert options.read([*given, "--probe"]).task_limit == 10 + start + options.PROBE_SECONDS
-    assert options.read([*given, "--probe", "--probe-timeout", "7"]).task_limit == 17 + start
+    assert options.read([*given, "--probe"]).task_limit == 10 + start + PATIENCE * options.PROBE_SECONDS
+    assert options.read([*given, "--probe", "--probe-timeout", "7"]).task_limit == 10 + start + 7 * PATIENCE
 
 
 def test_help_names_the_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,7 @@ class Here:
     name: str
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
     isolation: Any = None
+    spent: float = 0.0
     exchanges: tuple[Exchange, ...] = ()
 
     def run(self, made: Any, workspace: Any, stream: Any, seconds: float, rows: Any = (), exchanges: Any = ()) -> Run:
@@ -85,7 +86,7 @@ def series(name: str, exhaustive: bool = False) -> tuple[_Series, Here]:
         headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture"))],
         claims=SimpleNamespace(val_bpb=None),
     )  # fmt: skip
-    return _Series(here, facts, settled, options, 1e12, None), here  # type: ignore[arg-type]
+    return _Series(here, facts, settled, options, None), here  # type: ignore[arg-type]
 
 
 @functools.cache
