@@ -101,8 +101,17 @@ def _at_start(holder: ast.AST, top: Scope, samples: tuple[Piece, ...]) -> Scope:
             elif isinstance(target, ast.Name) and not any(
                 isinstance(call.func, ast.Name) or names_piece(call) for call in of_type(node.value, ast.Call)
             ):
-                scope.names[target.id] = worker.known(node.value, scope)
+                scope.names[target.id] = _value(worker, node.value, scope)
     return scope
+
+
+def _value(worker: Sampled, node: ast.expr, scope: Scope) -> Value:
+    """The value, or Unknown. Each has a budget of its own: one that takes too much hides none of the others."""
+    worker.steps = worker.made = 0
+    try:
+        return worker.known(node, scope)
+    except OutOfSteps:
+        return Unknown("takes more steps than are followed")
 
 
 def _made_with(node: ast.expr) -> int | None:

@@ -37,6 +37,12 @@ def test_the_canonical_table_is_worked_out() -> None:
     assert (table.flags, table.boundaries) == ("leading_space", "boundary")
 
 
+def test_a_value_that_takes_too_much_hides_no_table() -> None:
+    grown = "    q = [[0] * 10**5] * 10**5\n    r = [x[:] for x in q]\n"
+    start = TABLES.index("    for ")
+    assert only(TABLES[:start] + grown + TABLES[start:]).width == only(TABLES).width
+
+
 @pytest.mark.parametrize(
     ("expression", "spaced", "byte"),
     [
