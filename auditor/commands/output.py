@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TextIO, cast
 
 from auditor.commands.process import output_file
-from auditor.report.text import clip, one_line
+from auditor.report.text import clip, one_line, without_commands
 
 
 class Target(Protocol):
@@ -26,12 +27,27 @@ class Target(Protocol):
     def form(self) -> str: ...
 
 
-def output(options: Target) -> AbstractContextManager[TextIO]:
+class Page:
+    """What a command writes to: nothing of it is a command to a machine that reads along."""
+
+    def __init__(self, out: TextIO, form: str) -> None:
+        self._out, self._form = out, form
+
+    def write(self, text: str) -> None:
+        self._out.write(without_commands(text, self._form))
+
+    def flush(self) -> None:
+        self._out.flush()
+
+
+@contextmanager
+def output(options: Target) -> Iterator[Page]:
     """Standard output or the file of -o; what they raise, `output_file` says. What machines read is UTF-8."""
     if options.output is None and options.form != "terminal":
         with suppress(AttributeError, ValueError):
             cast("object", sys.stdout).reconfigure(encoding="utf-8")  # type: ignore[attr-defined]
-    return output_file(options.output)
+    with output_file(options.output) as out:
+        yield Page(out, options.form)
 
 
 def width(options: Target | None = None) -> int:
@@ -68,7 +84,7 @@ class Progress:
 
     def __call__(self, text: str, *, passing: bool = False) -> None:
         """`text` may quote the submission. A `passing` line is for a terminal alone."""
-        said = f"{self.what}: {one_line(text, 200)}" if self.what else one_line(text, 200)
+        said = without_commands(f"{self.what}: {one_line(text, 200)}" if self.what else one_line(text, 200))
         if self._quiet or (passing and not self._terminal):
             return
         if self._terminal:

@@ -16,7 +16,7 @@ from typing import TextIO, cast
 
 from auditor.commands import plainly
 from auditor.limits.model import LimitReached, WorkerDied, WorkerFailed, describe
-from auditor.report.text import one_line
+from auditor.report.text import one_line, without_commands
 
 OK, FAILED, USAGE, NOT_JUDGED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _ENDING = ("SIGTERM", "SIGHUP")
@@ -79,7 +79,8 @@ def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
         if isinstance(error, SubmissionError):
             return say(name, str(error), USAGE if error.usage else NOT_JUDGED)
         if "--debug" in arguments:
-            print(error.trace if isinstance(error, WorkerFailed) else traceback.format_exc(), file=sys.stderr)
+            trace = error.trace if isinstance(error, WorkerFailed) else traceback.format_exc()
+            print(without_commands(trace), file=sys.stderr)
         what = error.message if isinstance(error, WorkerFailed) else describe(error)
         return say(name, f"internal error: {what}; --debug shows where", BROKEN)
 
@@ -94,7 +95,7 @@ def _status(body: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
 def say(name: str, message: str, status: int = OK) -> int:
     """One line on standard error; returns `status`."""
     with contextlib.suppress(OSError):
-        print(f"{name}: {one_line(message, 1000)}", file=sys.stderr)
+        print(without_commands(f"{name}: {one_line(message, 1000)}"), file=sys.stderr)
     return status
 
 

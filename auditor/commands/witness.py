@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from auditor.commands.options import Options, settings
-from auditor.commands.output import width
+from auditor.commands.output import output, width
 from auditor.commands.parser import PROBE_SECONDS
 from auditor.commands.process import NOT_JUDGED, OK, UsageError
 from auditor.commands.running import INSTALL, ready
@@ -32,7 +32,8 @@ def run(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     task = Task(given.pr) if given.pr is not None else Task(path=str(given.path))
     text, status = limited(partial(_answered, options, task, given.kind, _again(arguments)), options.limits)
-    print(text, end="")
+    with output(options) as out:
+        out.write(text)
     return status
 
 

@@ -26,6 +26,10 @@ _NO_COMMIT = 6  # digits of an id that are no link yet
 _BLOCK = re.compile(r"^(\d{1,9})(?=[.)])|^(?=[-+=:])")
 # What makes a link, a tag or a placeholder of a SARIF message, or of what GitHub makes of one.
 _ACTING = re.compile(r"\](?=\()|\](?=\[)|\{(?=\d)|<(?=[A-Za-z/!?])")
+# What runs a job takes a printed line for a command: GitHub's by its beginning, GitHub's and Azure's by `##[` or
+# `##vso[` anywhere in it.
+_COMMAND_LINE = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
+_COMMAND = re.compile(r"##(?=\w*\[)")
 _ZERO_WIDTH = "\u200b"
 
 
@@ -57,6 +61,14 @@ def _visible(ch: str, newlines: bool) -> str:
 def one_line(text: str, limit: int = 500) -> str:
     """`plain` on a single line: white space collapsed, cut at `limit` characters."""
     return clip(plain(" ".join(text[: limit * 4].split())), limit)
+
+
+def without_commands(text: str, form: str = "") -> str:
+    """A whole output, of which a log of CI takes no line for a command; those of the format `github` stay."""
+    if form in ("json", "jsonl", "sarif"):
+        return _COMMAND.sub(r"#\\u0023", text)  # only a string holds it, and the string stays the same
+    text = _COMMAND.sub(f"#{_ZERO_WIDTH}#", text)
+    return text if form == "github" else _COMMAND_LINE.sub(rf"\1:{_ZERO_WIDTH}", text)
 
 
 def clip(text: str, limit: int) -> str:

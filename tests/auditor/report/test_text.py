@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.report.text import clip, escape_html, escape_markdown, markdown_block, markdown_code, one_line, plain
+from auditor.report.text import (
+    clip,
+    escape_html,
+    escape_markdown,
+    markdown_block,
+    markdown_code,
+    one_line,
+    plain,
+    without_commands,
+)
 
 ANY = st.text(alphabet=st.characters(codec=None), max_size=60) | st.text(
     alphabet="@#`|<>&*_[]()!\\ \t\n\rGH-1wt.:/hps\x1b\u202e\ud800", max_size=40
@@ -71,3 +81,24 @@ def test_a_block_cannot_be_closed_from_inside(lines: list[str]) -> None:
 @given(ANY)
 def test_html_text_holds_no_tag_and_no_quote(text: str) -> None:
     assert not set("<>\"'") & set(escape_html(text))
+
+
+COMMANDS = st.text(alphabet=":#[]vso \n\ta=_1", max_size=40) | st.lists(
+    st.sampled_from(["::set-output name=x::y", "##[add-mask]x", "##vso[task.setvariable x]y", "###[x]", " ", "\n", ":"])
+).map("".join)
+
+
+@given(COMMANDS)
+def test_no_line_of_an_output_is_a_command(text: str) -> None:
+    """As GitHub's runner reads a line (`::` first, after white space; `##[` anywhere), and Azure's (`##vso[`)."""
+    for form in ("terminal", "markdown", "html", "concise"):
+        for line in without_commands(text, form).split("\n"):
+            assert not line.lstrip().startswith("::")
+            assert not re.search(r"##\w*\[", line)
+    held = json.dumps({"said": text})
+    assert not re.search(r"##\w*\[", without_commands(held, "json"))
+    assert json.loads(without_commands(held, "json")) == {"said": text}
+
+
+def test_annotations_stay_commands() -> None:
+    assert without_commands("::error file=a.py::##[x]\n", "github") == "::error file=a.py::#\u200b#[x]\n"
