@@ -5,6 +5,7 @@ index.html holds every row as a table, which site.js sorts and filters; without 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -107,9 +108,9 @@ def _safe(value: object) -> object:
 
 
 def slug(name: str) -> str:
-    """A file name for an author: letters and digits, and a number that tells apart what they leave out."""
+    """A file name for an author: letters and digits, and a hash, so that nobody gets onto another's page."""
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
-    rest = sum((position + 1) * ord(letter) for position, letter in enumerate(name)) % 46_656
+    rest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{words or 'author'}-{rest}"
 
 

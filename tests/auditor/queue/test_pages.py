@@ -14,6 +14,7 @@ import pytest
 import queue_samples as samples
 import report_samples as samples_of_reports
 
+from auditor.queue.site import slug
 from auditor.report import render
 from rules import ALL
 
@@ -253,6 +254,12 @@ def test_nothing_is_requested_from_elsewhere(folder: Path) -> None:
         assert "default-src 'none'" in text
         sources = [attrs.get("src") or "" for _, attrs in _Tags(text).tags if "src" in attrs]
         assert sources == (["site.js"] if name == "index.html" else [])
+
+
+def test_no_author_gets_onto_the_page_of_another() -> None:
+    names = {f"{a}{b}{c}" for a in "\u4e00\u4e01\u4e02\u4e03" for b in "!?-. " for c in map(chr, range(0x3041, 0x3200))}
+    assert len({slug(name) for name in names}) == len(names)
+    assert re.fullmatch(r"[a-z0-9-]{1,60}", slug("../<x>\ud800" * 99))
 
 
 def test_pages_of_rows_that_are_gone_are_taken_away(tmp_path: Path) -> None:
