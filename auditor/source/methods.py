@@ -155,6 +155,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Value, Value], bool]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
+_MOST_BITS = 100_000  # of numbers that are multiplied or divided, which takes their square of time
 _SEQUENCES = (str, bytes, bytearray, list, tuple)
 
 
@@ -171,7 +172,7 @@ def binary(kind: ast.operator, left: Value, right: Value) -> Value:
             left, right = right, left
         if isinstance(left, _SEQUENCES):
             check_size(len(left) * max(0, right), left)
-        elif isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > 100_000:
+        elif isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > _MOST_BITS:
             raise CannotFold("a product of huge numbers")
         return _numbers_or(_SEQUENCES, operator.mul, left, right)
     if isinstance(kind, ast.Mod) and isinstance(left, str):
@@ -179,6 +180,8 @@ def binary(kind: ast.operator, left: Value, right: Value) -> Value:
     if type(kind) in _SAFE_OPERATORS:
         return _numbers_or((dict, set), _SAFE_OPERATORS[type(kind)], left, right)
     if type(kind) in _HEAVY_OPERATORS and isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        if any(isinstance(side, int) and side.bit_length() > _MOST_BITS for side in (left, right)):
+            raise CannotFold("a division of huge numbers")
         if isinstance(kind, (ast.Pow, ast.LShift)) and (abs(right) > 4096 or abs(left) > 1 << 64):
             raise CannotFold("a huge number")
         return _HEAVY_OPERATORS[type(kind)](left, right)

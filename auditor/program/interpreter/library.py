@@ -26,6 +26,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.interpreter.operators import BIG
 from auditor.program.positions import position_of
 from auditor.program.values import (
     ARTIFACT,
@@ -483,14 +484,23 @@ def _channel(m: Machine, frame: Frame, text: str) -> str:
     return f"{frame.unit.path}:{getattr(function, 'lineno', 0)}" if passed_on else ""
 
 
+_WAYS = 60  # things that are counted in how many ways they are put
+
+
 def _math(name: str, args: list[Value]) -> Value:
+    """A function of `math` on numbers; what counts ways (`factorial`) or is given a huge number has no end."""
     import math
 
-    function = getattr(math, name, None)
+    function = None if name.startswith("_") else getattr(math, name, None)
+    given = [a.const for a in args]
+    most = _WAYS if name in ("factorial", "comb", "perm") else BIG
+    if function is None or any(isinstance(number, int) and abs(number) > most for number in given):
+        return Value(union(*args))
     try:
-        return Value(union(*args), function(*[a.const for a in args]) if function else UNKNOWN)
+        result = function(*given)
     except (ValueError, TypeError, OverflowError):
         return Value(union(*args))
+    return Value(union(*args), UNKNOWN if isinstance(result, int) and abs(result) > BIG else result)
 
 
 def _os(

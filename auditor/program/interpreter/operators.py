@@ -58,7 +58,8 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
 }
 
 
-_BIG = 10**18
+BIG = 10**18  # of numbers that are worked out
+_BITS = 4096  # of numbers that they are worked out from: literals may be huge
 
 
 def binary_expression(m: Machine, frame: Frame, node: ast.BinOp) -> Value:
@@ -135,6 +136,8 @@ def _fold(op: ast.operator, a: Any, b: Any) -> Any:
         return a**b if numbers and abs(a) < 1e6 and 0 <= b <= 16 else UNKNOWN
     if isinstance(op, ast.LShift) and not (isinstance(b, int) and 0 <= b < 64):
         return UNKNOWN
+    if any(isinstance(side, int) and side.bit_length() > _BITS for side in (a, b)):
+        return UNKNOWN
     text = isinstance(a, str) and isinstance(b, str) and isinstance(op, (ast.Add, ast.Div))
     if not numbers and not text:
         return UNKNOWN
@@ -149,7 +152,7 @@ def _fold(op: ast.operator, a: Any, b: Any) -> Any:
         result = function(a, b)
     except (ArithmeticError, ValueError, TypeError):
         return UNKNOWN
-    if isinstance(result, int) and abs(result) > _BIG:
+    if isinstance(result, int) and abs(result) > BIG:
         return UNKNOWN
     return result
 

@@ -26,6 +26,8 @@ GROWING = {
     "translate": "q = 'ab' * 1000\n" + "q = q.translate({97: q})\n" * 9,
     "times": "q = 'ab' * 10**10\nr = [1] * 10**10\n",
     "power": "q = 10 ** 10 ** 10\nr = 1 << 2 ** 40\n",
+    "ways": "import math\n" + "q = math.factorial(10**7)\nr = math.comb(10**7, 5 * 10**6)\n" * 4,
+    "huge literals": f"q = 0x{'f' * 2_000_000}\nr = 0x{'e' * 1_000_000}\n" + "s = q // r\nt = q % r\nu = q * r\n" * 4,
     "range": "q = list(range(10**9))\nr = len(range(10**30))\nfor s in range(10**400): pass\n",
     "path": "q = 'a'\n" + "q = q + '/' + q\n" * 40,
     "pairs": "q = ()\n" + "q = (q, q)\n" * 60,

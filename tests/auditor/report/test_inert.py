@@ -92,7 +92,7 @@ def _report(payload: str) -> Report:
     problem = SourceProblem(path=path, message=p, line=3, decisive=False)
     given = facts(
         submission=Submission(
-            origin="pull-request", folder=f"records/track_10min_16mb/{p}", pr=7, commit=p, title=p, track=p,
+            origin="pull-request", folder=f"records/track_10min_16mb/{p}", pr=7, commit="a" * 40, title=p, track=p,
             chosen_because=p,
             files=(SubmissionFile(path, 5, code.encode("utf-8", "replace")), SubmissionFile(f"{p}.txt", None, None, p)),
             problems=(p,), notes=(p,), other_folders=(p,),
@@ -152,13 +152,19 @@ def test_payloads_are_inert_in_every_field_that_there_is(payload: str) -> None:
 def _inert(make: Maker, payload: str) -> None:
     report = make(payload)
     forms = [form for form in FORMATS if form != "terminal" or _on_a_terminal(payload)]
-    said = {form: render(report, form) for form in forms}  # type: ignore[arg-type]
+    said = {form: _styled_by_us(render(report, form, colour=True)) for form in forms}  # type: ignore[arg-type]
     usual = _usual(make)
     _inert_markdown(said["markdown"], usual["markdown"])
     _inert_html(said["html"], usual["html"])
     _inert_messages(said["sarif"])
     for form, text in said.items():
         _plain(form, text)
+
+
+def _styled_by_us(text: str) -> str:
+    """Without the colours that we give a terminal, and the links, which lead to the submission's repository alone."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return re.sub(r"\x1b\]8;[id=0-9]*;(?:https://github\.com/openai/parameter-golf/[!-~]*)?\x1b\\", "", text)
 
 
 def _on_a_terminal(payload: str) -> bool:
