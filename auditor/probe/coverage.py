@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from auditor.findings import Location
-from auditor.probe.blocks import FALSE, TRUE, Block, Place, blocks, first_line, same_frame
+from auditor.probe.blocks import EXPRESSION, FALSE, TRUE, Block, Place, blocks, first_line, same_frame
 from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Unseen
 from auditor.probe.record.frames import ATTRIBUTE, SCORE
+from auditor.probe.shrink import Scale
 from auditor.rule import Facts
 from auditor.source import Unit
 from auditor.source.index import of_type
@@ -30,6 +31,7 @@ _MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 _LEAST = frozenset({"min", "max", "sorted", "argmin", "argmax"})
 _OUTPUTS = frozenset({"print", "stdout", "write"})
 _MOST = 20
+_STREAM = Scale().stream  # tokens
 
 
 def unseen(facts: Facts, survey: Survey, changed: Iterable[str]) -> tuple[Unseen, ...]:
@@ -42,7 +44,8 @@ def unseen(facts: Facts, survey: Survey, changed: Iterable[str]) -> tuple[Unseen
         if unit.tree is not None and unit.language == "python":
             entered = {(line, column) for path, line, column in survey.blocks if path == unit.path}
             if entered:  # a unit that was not even imported has no names
-                found += _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen)).left_out()
+                one = _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen))
+                found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond()])
     return tuple(found[:_MOST])
 
 
@@ -89,6 +92,38 @@ class _Unit:
                 continue
             test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
             yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test)
+
+    @staticmethod
+    def merged(found: Iterable[Unseen]) -> list[Unseen]:
+        """In the order of the text, each line once."""
+        by_line = {u.location.line or 0: u for u in reversed(list(found))}
+        return [by_line[line] for line in sorted(by_line)]
+
+    def unmoved(self) -> Iterator[Unseen]:
+        """Steps on validation tokens that the code analysis follows and that did not run, whatever left them out."""
+        for event in self.facts.program.trace.adapts.values():
+            line = event.place.line
+            if event.place.unit is not self.unit or event.active is False:
+                continue
+            around = [b for b in self.every if b.place[1] < EXPRESSION and _spans(b, line)]
+            if around and around[-1].place not in self.entered:
+                name = event.place.function or "step"
+                yield Unseen(Location(self.unit.path, line, line, self.unit.layer), (name,))
+
+    def beyond(self) -> Iterator[Unseen]:
+        """Parts of the stream that begin where the small one has ended: nothing came of them."""
+        for function in (self.tree, *self.functions.values()):
+            line = 0 if function is self.tree else first_line(function)  # type: ignore[arg-type]
+            names = self.held.get((self.unit.path, line), frozenset()) | self.everywhere
+            for part in (p for statement in function.body for p in same_frame(statement)):
+                if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Slice) and part.slice.lower:
+                    owner = part.value.id if isinstance(part.value, ast.Name) else ""
+                    start = self.doubts.number(part.slice.lower)
+                    if owner in names and start is not None and start >= _STREAM:
+                        at = part.lineno
+                        yield Unseen(
+                            Location(self.unit.path, at, at, self.unit.layer), (owner,), ast.unparse(part)[:200]
+                        )
 
     def _at_the_door(self, block: Block) -> bool:
         """Whether what the block is in was entered: otherwise that is named, or nothing called it."""
@@ -182,6 +217,11 @@ class _Unit:
             scores = {name[1:] for name in held if name[0] == SCORE}
             known = self.figures[function] = _made_of(self.functions.get(function, self.tree), scores)
         return known
+
+
+def _spans(block: Block, line: int) -> bool:
+    first, last = block.nodes[0], block.nodes[-1]
+    return getattr(first, "lineno", 0) <= line <= (getattr(last, "end_lineno", 0) or 0)
 
 
 def _name_of(call: ast.Call) -> str:

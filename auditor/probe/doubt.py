@@ -94,6 +94,25 @@ class Doubts:
         """
         return test is not None and self._machine(test, _STEPS, frozenset())
 
+    def number(self, node: ast.expr) -> int | None:
+        """What it is made of numbers and of names that are given one number alone; None where it is not."""
+        if isinstance(node, ast.Constant):
+            value = node.value
+            return int(value) if isinstance(value, int | float) and abs(value) < 1e12 else None
+        if isinstance(node, ast.Name) and node.id not in self._counted:
+            values = self._given.get(node.id, ())
+            only = values[0] if len(values) == 1 else None
+            return self.number(only) if isinstance(only, ast.Constant | ast.BinOp) else None
+        if isinstance(node, ast.BinOp):
+            left, right = self.number(node.left), self.number(node.right)
+            if left is None or right is None:
+                return None
+            if isinstance(node.op, ast.Mult):
+                return left * right
+            if isinstance(node.op, ast.LShift | ast.Pow) and 0 <= right < 40 and 0 <= left < 1000:
+                return left << right if isinstance(node.op, ast.LShift) else int(left**right)
+        return None
+
     def _machine(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
         for part in ast.walk(node):
             text = part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""

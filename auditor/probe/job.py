@@ -29,10 +29,10 @@ class Exchange:
     """Tokens to be tried at a position of the stream, in forks of one run.
 
     The run forks after the place `after` of its recording's sequence. `row` is the recorded row that scores the
-    position, `node` the sum that takes it; below 0 a fork goes on to the end and says what it prints. `stretch` are
-    tokens of the stream, of which the one at `offset` stands at the position; a score is `factor` nats of what is
-    summed. No fork is begun after so many `seconds` of processor time, nor once at least `ENOUGH` tokens have `over` of
-    probability together.
+    position, `node` the sum that takes it; below 0 a fork goes on until it prints the figure of that `label`.
+    `stretch` are tokens of the stream, of which the one at `offset` stands at the position; a score is `factor` nats of
+    what is summed. No fork is begun after so many `seconds` of processor time, nor once at least `ENOUGH` tokens have
+    `over` of probability together.
     """
 
     position: int
@@ -45,6 +45,7 @@ class Exchange:
     factor: float = 1.0
     seconds: float = 60.0
     over: float = 2.0
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Job:
     constants: dict[str, Scalar] = field(default_factory=dict)
     arguments: dict[str, int] = field(default_factory=dict)  # `name=value` in the code -> its value in the run
     branches: dict[str, bool] = field(default_factory=dict)  # `path:line` of an `if` -> the way that the log shows
+    several: bool = False  # the submission was made by several ranks: what their number switches on stays on
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)  # import name -> (path, text)
     paths: dict[str, str] = field(default_factory=dict)  # absolute paths that stand in the script -> where they are
     writable: bool = False  # the script runs from a copy of its folder that it may write to

@@ -90,8 +90,8 @@ def make(facts: Facts, plan: Plan) -> Made:
     job = Job(
         root="", entry=entry.path, text=entry.text, scene="", argv=argv,
         environment={n: v for n, v in environment.items() if not n.startswith("--")},
-        constants=constants, arguments=given, branches=_branches(facts), modules=modules, clock=plan.clock,
-        triton=plan.triton, writable=plan.writable, mode=plan.mode,
+        constants=constants, arguments=given, branches=_branches(facts), several=_several(facts), modules=modules,
+        clock=plan.clock, triton=plan.triton, writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
     return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed})
@@ -149,6 +149,11 @@ def _settings(
 def _unlimited(facts: Facts) -> bool:
     """Whether the code takes 0 seconds for no limit; otherwise it would not train at all."""
     return any(_NO_LIMIT.search(unit.text) for unit in facts.sources.units)
+
+
+def _several(facts: Facts) -> bool:
+    ranks = whole(facts.configuration.environment.get("WORLD_SIZE"))
+    return ranks is not None and ranks > 1
 
 
 def _branches(facts: Facts) -> dict[str, bool]:

@@ -197,7 +197,7 @@ class _Series:
         seconds = max(1.0, 0.7 * self._left)
         tried = Exchange(
             last, after, row, -1, tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
-            math.inf,
+            math.inf, survey.label,
         )  # fmt: skip
         if self.missing.keys().isdisjoint({"end", "short", "shorter"}):
             self._run("tail", tail.stream, exchanges=(tried,))

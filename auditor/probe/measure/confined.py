@@ -49,6 +49,7 @@ class Survey:
     places: tuple[Place, ...] = ()
     reason: str = ""
     last: tuple[int, int] | None = None  # row and place in the sequence of the last token, whose score is not traced
+    label: str = ""  # of the figure that is then asked
     blocks: frozenset[tuple[str, int, int]] = frozenset()  # that the run entered: path, line, column
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
     unheard: bool = False  # whether a figure came out that was not written to `sys.stdout`
@@ -75,7 +76,8 @@ def survey(
         holders = tuple((_text(p), _count(line), tuple(map(_text, names))) for p, line, names in values["holders"])
         unheard = values["unheard"] is not False
         return Survey(
-            "", _optional_count(values["further"]), places, _text(values["reason"]), last, blocks, holders, unheard
+            "", _optional_count(values["further"]), places, _text(values["reason"]), last, _text(values["label"]),
+            blocks, holders, unheard,
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no survey") from error
@@ -173,6 +175,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             "places": [asdict(place) for place in places],
             "reason": "" if traced else found.untraced,
             "last": after_which(found) if exact_bpb(found) is not None and not is_traced(found) else None,
+            "label": found.figure.label if found.figure else "",
             "blocks": base.blocks,
             "holders": base.holders,
             "unheard": _unheard(base.lines, given["said"]),

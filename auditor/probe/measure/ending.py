@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from auditor.probe.digits import as_held, whole_bpb
 from auditor.probe.job import STEP
 from auditor.probe.measure.exchange import Asked, Tried, summed
 from auditor.probe.measure.figures import claimed, figures
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import Recording
-from auditor.runs.evaluations import parse_evaluation, stem
-from auditor.runs.text import clean
 
 _AGREES = 1e-3  # nats
 _LEAST, _RISES = 1e-6, 1.5  # nats, and how many times as much: what a token costs that is sure to come
@@ -113,13 +112,8 @@ def _told(null: Recording, label: str, tokens: set[int]) -> tuple[dict[int, floa
     """The figure (bits per byte) and the model's own loss (nats) by token."""
     printed, models = dict[int, float](), dict[int, float]()
     for told in null.told:
-        parsed = parse_evaluation(0, clean(told.line))
-        if parsed is None or parsed.val_bpb is None or stem(parsed.label) != stem(label):
-            continue
-        if told.token not in tokens or told.target != told.token:
-            continue
-        bpb = _of_text(told.exact, parsed.val_bpb)
-        if bpb is not None:
+        bpb = whole_bpb(told.line, told.exact, label)
+        if bpb is not None and told.token in tokens and told.target == told.token:
             models[told.token] = told.loss
             printed[told.token] = bpb
     return printed, models
@@ -166,8 +160,4 @@ def _nats(recording: Recording, label: str, size: float) -> float | None:
 
 def _exact(recording: Recording, sequence: int, printed: float | None) -> float | None:
     held = next((exact for at, exact in recording.exact if at == sequence), ())
-    return None if printed is None else _of_text(held, printed)
-
-
-def _of_text(exact: tuple[tuple[str, float], ...], printed: float) -> float | None:
-    return next((value for text, value in exact if float(text) == printed), None)
+    return None if printed is None else as_held(held, printed)

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from auditor.probe.digits import whole_bpb
 from auditor.probe.job import ENOUGH, Exchange
 from auditor.probe.model import PATIENCE
 from auditor.probe.record.frames import pack
@@ -99,6 +100,8 @@ class Forks:
             target, loss = self._model
             pairs = [list(pair) for pair in exact]
             self._channel.send(pack("told", [trying.position, self._token, target, loss, text, pairs]))
+            if whole_bpb(text, exact, trying.label) is not None:
+                _leave(0)
 
     def closed(self) -> None:
         """The script has ended; a fork that comes so far has not found its score."""

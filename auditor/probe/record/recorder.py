@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -65,9 +66,9 @@ class Recorder:
         while frame is not None and wanted:
             if frame.f_code.co_filename.startswith(self.root):
                 for value in list(frame.f_locals.values())[:_LOCALS]:
-                    if type(value) is float and abs(value) < 1e6:
+                    if type(value) in (float, np.float64) and abs(value) < 1e6:
                         for text in [t for t, digits in wanted.items() if f"{value:.{digits}f}" == t]:
-                            found[text] = value
+                            found[text] = float(value)
                             del wanted[text]
             frame = frame.f_back
         return list(found.items())

@@ -82,6 +82,20 @@ class _Branches(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
+class _Ranks(ast.NodeTransformer):
+    """Switches whose default is the number of ranks get that of several: `"1" if world_size > 1 else "0"`."""
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        test, arms = node.test, (node.body, node.orelse)
+        asks = isinstance(test, ast.Compare) and ast.unparse(test).rpartition(".")[2] == "world_size > 1"
+        if asks and all(isinstance(arm, ast.Constant) and arm.value in _SWITCH for arm in arms):
+            return node.body
+        return self.generic_visit(node)
+
+
+_SWITCH = (True, False, "1", "0")  # 1 and 0 are the first two
+
+
 def _forced(test: ast.expr, way: bool) -> ast.expr:
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And if way else ast.Or):
         test.values = [_forced(value, way) for value in test.values]
@@ -149,6 +163,7 @@ class Builder:
         lines = text.splitlines(keepends=True)
         linecache.cache[absolute] = (len(text), None, lines, absolute)
         tree = rewrite(parse_python(text), self._job.constants, self._job.paths, self._job.arguments)
+        tree = _Ranks().visit(tree) if self._job.several else tree
         tree = _Branches(path, self._job.branches).visit(tree) if self._job.branches else tree
         if self._seen is not None:
             mark = Mark(_HOOK, self._seen.count)

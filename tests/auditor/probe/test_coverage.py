@@ -265,3 +265,37 @@ def evaluate(tokens, limit=32768):
 def test_of_what_sets_figures_alone_only_what_is_held_against_size_or_clock_is_named(test: str, named: bool) -> None:
     doubts = Doubts(ast.parse(FIGURES.format(test=test)), frozenset())
     assert doubts.of(ast.parse(test, mode="eval").body, strict=True) is named
+
+
+BEYOND = """
+import torch
+CUT = 1 << 20
+def main(tokens):
+    late = tokens[{start}:]
+    print(late.sum())
+main(torch.arange(9))
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "named"),
+    [("1_000_000", True), ("CUT", True), ("512 * 4096", True), ("64", False), ("len(tokens) - 9", False)],
+)
+def test_a_part_that_begins_behind_the_small_stream_is_named(start: str, named: bool, tmp_path: Path) -> None:
+    text = BEYOND.format(start=start)
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    found = unseen(gather(load_path(tmp_path), {}), survey_of(text, "nothing", main=("tokens",)), ())
+    assert [u.names for u in found] == ([("tokens",)] if named else [])
+
+
+def test_a_step_on_validation_tokens_that_did_not_run_is_named() -> None:
+    folder = EXAMPLES / "pre_quant_ttt"
+    text = (folder / "train_gpt.py").read_text("utf-8")
+    facts, step = gather(load_path(folder), {}), "model(x, y).backward()"
+    line = next(n for n, said in enumerate(text.splitlines(), 1) if said.strip() == step)
+    loop = max((b for b in blocks(ast.parse(text)) if b.place[0] <= line), key=lambda b: b.place[0])
+    entered = frozenset(("train_gpt.py", *b.place) for b in blocks(ast.parse(text)))
+    left_out = Survey(blocks=entered - {("train_gpt.py", *loop.place)})
+    assert any(u.names == ("adapt",) for u in unseen(facts, left_out, ()))
+    assert not any(u.names == ("adapt",) for u in unseen(facts, Survey(blocks=entered), ()))

@@ -77,6 +77,20 @@ SUMS = {
 }
 
 
+@pytest.mark.parametrize("made", ["2.0 / 3.0", "np.ones(2)[0] * 2.0 / 3.0"])
+def test_a_printed_figure_is_known_with_all_its_digits(made: str, tmp_path: Path) -> None:
+    recording = recorded(
+        f"""
+def report():
+    bits = {made}
+    print(f"final val_loss:1.0 val_bpb:{{bits:.4f}}")
+report()
+""",
+        tmp_path,
+    )
+    assert [pair for _, pairs in recording.exact for pair in pairs] == [("0.6667", 2.0 / 3.0)]
+
+
 @pytest.mark.parametrize("name", SUMS)
 def test_exactly_the_rows_of_a_sum_are_known(name: str, tmp_path: Path) -> None:
     body = f"""

@@ -237,6 +237,17 @@ print(*calibrate(), *calibrate(num_seqs=32))
     assert output.split() == ["adapts", "again", "2", "64", "64", "32", "64", "64"]
 
 
+@pytest.mark.parametrize(("several", "said"), [(True, ["1", "8", "alone"]), (False, ["0", "8", "alone"])])
+def test_a_switch_that_the_number_of_ranks_decides_is_that_of_the_submission(tmp_path, several, said):
+    script = """
+world_size = 1
+print("1" if world_size > 1 else "0", 1 if world_size > 1 else 8, "together" if world_size > 1 else "alone")
+"""
+    account, output = on_stage(tmp_path, script, several=several)
+    assert account.failure is None, account.failure
+    assert output.split() == said
+
+
 def test_constants_and_paths_are_rewritten_and_siblings_imported(tmp_path):
     script = """
 import json

@@ -1,0 +1,21 @@
+"""A printed figure with the digits that the print does not show: both the run and whoever measures it read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auditor.runs.evaluations import parse_evaluation, stem
+from auditor.runs.text import clean
+
+
+def whole_bpb(line: str, exact: Sequence[tuple[str, float]], label: str) -> float | None:
+    """Bits per byte under that label; None where the line has none, or its digits are not among the `exact` ones."""
+    parsed = parse_evaluation(0, clean(line))
+    if parsed is None or parsed.val_bpb is None or stem(parsed.label) != stem(label):
+        return None
+    return as_held(exact, parsed.val_bpb)
+
+
+def as_held(exact: Sequence[tuple[str, float]], printed: float) -> float | None:
+    """The number that was printed so, None where it is not among them."""
+    return next((value for text, value in exact if float(text) == printed), None)
