@@ -83,7 +83,10 @@ class _Resolver:
                 continue
             line = run.hyperparameter_lines.get(name)
             where = f"{run.log}:{line}" if line else run.log
-            self._put(Setting(switch.name, like(switch.default, text), "log", where))
+            value, held = like(switch.default, text), self.settings.get(switch.name)
+            if isinstance(value, bool) and held is not None and held.source == "command" and _is_word(held.value):
+                continue  # the program made a flag of a word such as `FP8`
+            self._put(Setting(switch.name, value, "log", where))
         if run.seed is not None and "SEED" in self.switches:
             self._put(Setting("SEED", run.seed, "log", run.log))
 
@@ -181,7 +184,7 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 def like(default: Scalar, text: str) -> Scalar:
     """The text of a dump as a value of the default's type; the text itself where it does not convert."""
     word = text.strip().strip("'\"")
-    if word.lower() in _TRUE | _FALSE and not isinstance(default, str):
+    if word.lower() in _TRUE | _FALSE and (not isinstance(default, str) or default in ("0", "1")):
         return word.lower() in _TRUE
     if word.lower() in ("true", "false"):
         return word.lower() == "true"
@@ -202,6 +205,11 @@ def as_environment(default: Scalar, value: Scalar) -> Scalar:
             return str(value).lower() if default.islower() else str(value)
         return "1" if value else "0"
     return None if value is None else str(value)
+
+
+def _is_word(value: Scalar) -> bool:
+    """Whether a value is a word that means neither yes nor no."""
+    return isinstance(value, str) and value.lower() not in _TRUE | _FALSE and value[:1].isalpha()
 
 
 def same(a: Scalar, b: Scalar) -> bool:

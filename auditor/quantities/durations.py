@@ -62,8 +62,8 @@ def duration_at(text: str, at: int = 0, default: str = "") -> Reading | None:
         number = figure_at(text, start)
     if number is None or number.value is None:
         return number
-    if not math.isfinite(number.value):
-        return Reading(None, start, number.end, problem="not a finite number")
+    if not math.isfinite(number.value) or number.value < 0:
+        return Reading(None, start, number.end, problem="no time that passes")
     unit, end, problem = unit_at(text, after_spread(text, number.end))
     if problem:
         return Reading(None, start, end, unit, problem)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
-from auditor.quantities import duration_at, find_durations
+from auditor.quantities import duration_at, find_durations, unit_of_name
 from auditor.runs.draft import Draft, whole
 
 _TRAIN_TIME = re.compile(
-    r"train(?:ing)?[_ ](?:wall_?)?time(?:(?P<unit>_\w{1,10})|\s?[(\[](?P<beside>\w{1,10})[)\]])?"
-    r"[\"']?\s{0,2}[:=]\s{0,4}(?=[^\s{])"
+    r"train(?:ing)?[_ -]?(?:(?:wall_?)?(?:time|clock)|wall|duration|elapsed"
+    r"|(?=(?:_|(?-i:[A-Z]))?(?:ms|sec(?:ond)?s?)\b))"
+    r"(?:(?P<unit>_?\w{1,10})|\s?[(\[](?P<beside>\w{1,10})[)\]])?"
+    r"[\"']?(?:\s{0,2}(?:[:=~|\u2192\u2248]|->|=>|is\b)|(?=\s\d))\s{0,4}(?=[^\s{])",
+    re.IGNORECASE,
 )
 _AVERAGE = re.compile(r"(?:step_avg|ms_per_step|avg)\s{0,2}[:=]\s{0,4}(?=[\d.])")
 _STEP = re.compile(r"(?:\bstep\s{0,2}[: =]\s{0,8}|^)(\d{1,9})\s{0,2}/\s{0,2}(\d{1,9})\b")
@@ -24,11 +27,13 @@ _TRAINED_IN = re.compile(
 )
 # The loop ends at the cap: what stands behind may be the cap itself, so it counts where it is the longest time told.
 _CAP_REACHED = re.compile(
-    r"stopping early|stopped early|early stop|wall-?_?\s?clock (?:cap|limit|budget)\b.{0,20}?\b(?:reached|hit|exceeded)"
+    r"stopping[ _]early|stopped early|early stop"
+    r"|wall-?_?\s?clock (?:cap|limit|budget)\b.{0,20}?\b(?:reached|hit|exceeded)"
     r"|(?:reached|hit|exceeded) (?:the )?(?:wall-?_?\s?clock|time) (?:cap|limit|budget)"
     r"|time (?:limit|budget) (?:reached|hit)",
     re.IGNORECASE,
 )
+_KEYED = re.compile(r"\b\w{0,12}(?:elapsed|time|duration|wall)\w{0,12}\s?[:=]\s{0,3}(?=\d)", re.IGNORECASE)
 _EFFECTIVE = re.compile(r"effective\s{0,2}[:=]\s{0,2}(?=\d)")
 _RESERVE = re.compile(r"reserving\s{1,3}(?=\d)")
 _REACH = 60  # characters after words that announce a duration
@@ -110,7 +115,7 @@ def read_step(draft: Draft, line_number: int, line: str) -> None:
 
 
 def _train_time(draft: Draft, line_number: int, line: str, match: re.Match[str]) -> float | None:
-    reading = duration_at(line, match.end(), default=(match["unit"] or match["beside"] or "").strip("_"))
+    reading = duration_at(line, match.end(), default=(match["unit"] or match["beside"] or "").strip("_").lower())
     if reading is None:
         if "stopping_early" in line:
             draft.unread["training time"] = (line_number, f"{line[match.end() :].split()[0][:40]!r} is no time")
@@ -143,7 +148,10 @@ def read_stop(draft: Draft, line_number: int, line: str) -> None:
         return
     capped = _CAP_REACHED.search(line)
     if capped and draft.stop_line is None and not draft.finished:
-        longest = max((d.value or 0.0 for d in find_durations(line, capped.end(), _REACH)), default=0.0)
+        found = find_durations(line, capped.end(), _REACH)
+        keyed = _KEYED.search(line, capped.end())
+        told = duration_at(line, keyed.end(), default=unit_of_name(keyed[0])) if keyed else None
+        longest = max((d.value or 0.0 for d in (*found, told) if d is not None), default=0.0)
         if longest > (draft.step_seconds or draft.coarse_seconds or 0.0):
             draft.step_seconds, draft.step_line = longest, line_number
 

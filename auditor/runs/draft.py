@@ -91,6 +91,7 @@ class Draft:
     setting_lines: dict[str, int] = field(default_factory=dict)
     in_dump: bool = False
     dump_line: int = 0  # its last line so far
+    block: list[tuple[str, str, int]] = field(default_factory=list)  # name, value, line: a dump, if more follow
     calibrations: dict[str, tuple[int, float]] = field(default_factory=dict)  # kind -> line, seconds
     evaluations: list[Evaluation] = field(default_factory=list)
     seen_evaluations: set[tuple[str, float | None, float | None, int | None]] = field(default_factory=set)

@@ -15,13 +15,15 @@ from auditor.runs.text import log_lines
 from auditor.submission import Submission
 from auditor.submission.model import decode_text
 
-# `train_time:590021ms`, `eval_time: 96.214s`; settings are round.
+# `train_time:590021ms`, `eval_time: 96.214s`: five digits at least, since the first steps of any two runs take the same
+# few milliseconds now and then; settings are round.
 _MEASURED = re.compile(
     r"(?:time|elapsed|took|\bin|avg)\w{0,12}[\"']?\s{0,2}[:= ]\s{0,4}(?=\d*[1-9])"
-    r"(?:\d{3,12}(?<!000)(?:\.\d{1,9})? ?ms\b|\d{1,9}\.\d{2,9} ?(?:ms|s|sec|seconds)\b)",
+    r"(?:\d{5,12}(?<!000)(?:\.\d{1,9})? ?ms\b|(?=[\d.]{6})\d{1,9}\.\d{2,9} ?(?:ms|s|sec|seconds)\b)",
     re.IGNORECASE,
 )
-_LEAST_SHARE = 0.2  # of the earlier text's timed lines that must stand in the later
+_LEAST = 2  # timed lines: two runs that stop at the cap may both print 590026ms
+_LEAST_SHARE = 0.5  # of the shorter text's timed lines that must stand in the other; two runs share hardly any
 _MOST_LINES = 200_000
 
 
@@ -62,7 +64,7 @@ def edits_of(submission: Submission, runs: Sequence[Run]) -> tuple[Edit, ...]:
 
 def _same_run(earlier: str, later: str) -> bool:
     before, after = _timed_lines(earlier), _timed_lines(later)
-    return bool(before) and len(before & after) >= max(1, _LEAST_SHARE * len(before))
+    return len(before & after) >= max(_LEAST, _LEAST_SHARE * min(len(before), len(after)))
 
 
 def _timed_lines(text: str) -> frozenset[str]:

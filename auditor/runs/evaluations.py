@@ -14,15 +14,16 @@ _HIGHEST = 1000.0  # losses of a run that diverged are printed too
 _KEY_BOUND = 60  # characters of a figure's name that are looked at
 # Between the name of a figure and the figure: quotes, a unit in brackets, a sign, bold type.
 _SIGN = re.compile(
-    r"(?:_exact|_mean)?[\"']?(?:\s{0,3}\((?!\d)[^()]{0,30}\))?[\"']?\s{0,3}"
+    r"(?:_(?:exact|mean|avg|final|sliding|window|sw|ttt|slot|scored|quant(?:ized)?|int\d|round_?trip))?[\"']?(?:\s{0,3}\((?!\d)[^()]{0,30}\))?[\"']?\s{0,3}"
     r"(?:(=>|->|:=|[:=\u2192\u2248~])|\|(?=\s))?\s{0,16}\*{0,2}"
 )
 _TIME = re.compile(
-    r"\b(?P<key>(?:ngram_)?(?:eval(?:uation)?|val(?:idation)?|inference|scoring)_?"
+    r"\b(?P<key>(?:ngram_)?(?:eval(?:uation)?|val(?:idation)?|inference|scor(?:e|ing)|ttt|slot|sliding|pass)_?"
     r"(?:time|wall|wall_?clock|elapsed|dur|duration|seconds|secs|minutes|mins|s|ms)(?:_\w{1,8}|Ms|Seconds|Secs?|S)?"
     r"|evalTime(?:Ms|Seconds|Secs?|S)?|(?:elapsed|time|duration|took|runtime)(?:_\w{1,8})?"
-    r"|wall(?:_?clock)?(?:_?time)?(?:_(?:s|ms|seconds))?|eval|seconds|secs|dt|t)[\"']?\s{0,2}"
-    r"(?P<beside>[(\[]\s?[a-z]{1,12}\s?[)\]]\s{0,2})?[:=]\s{0,3}(?=[^\s{])"
+    r"|wall(?:_?clock)?(?:_?time)?(?:_(?:s|ms|seconds))?|eval|seconds|secs|(?-i:dt|t))[\"']?\s{0,2}"
+    r"(?P<beside>[(\[]\s?[a-z]{1,12}\s?[)\]]\s{0,2})?(?:[:=~\u2192\u2248]|->|=>)\s{0,3}(?=[^\s{])",
+    re.IGNORECASE,
 )
 _UNSURE = frozenset({"took", "eval", "dt", "t"})  # may be something else than a time
 _OF_THE_RUN = re.compile(r"\bsteps\s?[:=]\s?\d{3}")  # a line that sums up the run times all of it
@@ -46,7 +47,7 @@ _NOT_A_SCORE = re.compile(
 # Launchers sum a run up: `[RESULT] run=6fff | score=1.1900 | size=15,115,793B`.
 _SUMMARY = re.compile(r"\W{0,4}(?:final|result|summary|score)s?\b", re.IGNORECASE)
 _HIGHEST_SCORE = 8.0  # a byte has eight bits
-_NAMES = ("bpb", "bits per byte", "bits-per-byte", "bits_per_byte")
+_NAMES = ("bpb", "bits per byte", "bits-per-byte", "bits_per_byte", "bits/byte")
 _PLAIN_KEYS = frozenset({"val_bpb", *_NAMES})
 # What a final line prints where a figure should be: `None`, `N/A`, `1,0409`. Other words are no result.
 _NO_FIGURE = re.compile(
@@ -67,7 +68,7 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
         return _without_figure(line_number, line)
     key, value, start = found
     step = _STEP.match(line) or _STEP_ONLY.match(line)
-    if step is None and (_PROGRESS.search(line) or _FORMAT.search(line, 0, start)):
+    if step is None and (_PROGRESS.search(line) or _FORMAT.search(line, 0, start + 1)):
         return None
     loss = _figure(line, "val_loss") or _figure(line, "loss")
     start = min(start, loss[2]) if loss else start
@@ -163,12 +164,14 @@ def _seconds(after: str, is_step: bool) -> tuple[float | None, str]:
     unread = ""
     of_the_run = _OF_THE_RUN.search(after) is not None
     for match in _TIME.finditer(after):
-        key = match["key"]
+        key = match["key"].lower() if match["key"].isupper() else match["key"]
         if of_the_run and "eval" not in key:
             continue
         named = unit_of_name(key + (match["beside"] or "")) or ("s" if key in ("seconds", "secs") else "")
         reading = duration_at(after, match.end(), default=named or ("s" if key in _UNSURE else ""))
         if reading is None:
+            if named or "eval" in key:
+                unread = unread or f"{after[match.end() :].split()[0][:40]!r} is no time"
             continue
         if reading.value is None:
             if key not in _UNSURE and reading.end > reading.start:
@@ -205,6 +208,7 @@ def join_exact(evaluations: list[Evaluation]) -> tuple[Evaluation, ...]:
                 entry,
                 seconds=partner.seconds if entry.seconds is None else entry.seconds,
                 val_loss=partner.val_loss if entry.val_loss is None else entry.val_loss,
+                unread=entry.unread or partner.unread,
             )
         if entry.step is None:
             latest[key] = entry

@@ -106,11 +106,11 @@ def _frames(lines: list[str]) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
 
 def _without_indentation(shapes: Sequence[Shape]) -> list[str]:
     """Of shapes that differ in the blanks at their ends alone, the shortest: the others hold an indentation."""
-    least: dict[tuple[str, bool], Shape] = {}
+    least: dict[tuple[str, bool, str], Shape] = {}
     for shape in shapes:
-        known = least.setdefault((shape.stem, shape.padded), shape)
-        if shape.blanks < known.blanks:
-            least[shape.stem, shape.padded] = shape
+        key = (shape.stem, shape.padded, shape.sign)
+        if shape.blanks < least.setdefault(key, shape).blanks:
+            least[key] = shape
     return [shape.pattern for shape in least.values()]
 
 

@@ -20,6 +20,7 @@ STAMP = re.compile(
 _LEVEL = re.compile(rf"(?<!\w)(?:{LEVELS})(?!\w)")
 # glog and logcat print a letter: `I0405 12:00:01`, `[W 2026-04-05`.
 _LETTER = r"(?<!\w)[DIWEFCN](?=\d{4,8}[ T]|[ ]\d|[ ][\w./]{1,80}\.(?:py|cc):\d)"
+_SIGN = re.compile(r"[:\])|]?$")
 _DECIMAL = r"(?<![\w.])\d{1,12}\.\d{1,9}(?!\w*[.]?\d)"  # seconds since the start: never the number of a writer
 PIECE = re.compile(
     rf"(?P<stamp>{STAMP.pattern})|(?P<level>{_LEVEL.pattern})|(?P<letter>{_LETTER})|(?P<decimal>{_DECIMAL})"
@@ -33,22 +34,28 @@ PIECES = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A frame's pattern without its last blanks, and how many those are; with a padded level, how wide that is."""
+    """A frame's pattern without its last blanks, and how many those are; with a padded level, how wide that is.
+
+    `sign` stands between a padded level and its blanks: `INFO:     `. Where nothing follows the frame, editors take the
+    blanks off.
+    """
 
     stem: str
     padded: bool
     blanks: int
+    sign: str = ""
 
     @property
     def pattern(self) -> str:
         if self.padded:
-            return self.stem + _padded_level(self.blanks)
-        return self.stem + (rf"[ \t]{{{self.blanks}}}" if self.blanks else "")
+            return self.stem + _padded_level(self.sign, self.blanks)
+        return self.stem + (rf"(?:[ \t]{{{self.blanks}}}|$)" if self.blanks else "")
 
 
-def _padded_level(width: int) -> str:
+def _padded_level(sign: str, width: int) -> str:
     """Any level with the blanks that fill it up to `width`, one at least."""
-    return "(?:" + "|".join(rf"{level}[ \t]{{{max(1, width - len(level))}}}" for level in LEVELS.split("|")) + ")"
+    levels = (rf"{level}{sign}(?:[ \t]{{{max(1, width - len(level))}}}|$)" for level in LEVELS.split("|"))
+    return "(?:" + "|".join(levels) + ")"
 
 
 def shape_of(prefix: str) -> Shape:
@@ -60,8 +67,8 @@ def shape_of(prefix: str) -> Shape:
     for match in PIECE.finditer(body):
         parts.append(re.escape(body[at : match.start()]))
         at = match.end()
-        if match.lastgroup == "level" and at == len(body) and blanks:
-            return Shape("".join(parts), True, len(match[0]) + blanks)
+        if match.lastgroup == "level" and blanks and _SIGN.match(body, at):
+            return Shape("".join(parts), True, len(match[0]) + blanks, re.escape(body[at:]))
         parts.append(PIECES[match.lastgroup or ""])
     parts.append(re.escape(body[at:]))
     return Shape("".join(parts), False, blanks)

@@ -12,7 +12,7 @@ from auditor.runs.echo import echoed_ranges
 from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.model import Run
 from auditor.runs.notebooks import printed
-from auditor.runs.settings import read_literal, read_setting
+from auditor.runs.settings import is_literal, may_list, read_literal, read_setting
 from auditor.runs.streams import settled
 from auditor.runs.text import MAX_LINE, Line, log_lines, without
 from auditor.runs.unread import MAX_LOG, is_binary
@@ -33,7 +33,7 @@ _RUN_START = re.compile(
     re.IGNORECASE,
 )
 _MOST_EVALUATIONS = 6_000
-_DUMPS = ("Hyperparameters(", "Namespace(", "Config(", "Args(", "hparams")
+_MOST_DUMPS = 400  # lines that may hold a dump of their own
 
 Reader = Callable[[Draft, int, str], None]
 
@@ -56,9 +56,9 @@ def _read_evaluation(draft: Draft, number: int, line: str) -> None:
 
 # A reader is only asked about lines that hold one of its words (lower case): the patterns are never tried on the rest.
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
-    (("bpb", "score=", "per byte", "per-byte", "per_byte"), _read_evaluation),
+    (("bpb", "score=", "per byte", "per-byte", "per_byte", "s/byte"), _read_evaluation),
     (("step", "train_loss", "val_loss"), clock.read_step),
-    (("stopping early", "training", "train ", "clock", "time "), clock.read_stop),
+    (("stopping early", "stopping_early", "training", "train ", "clock", "time "), clock.read_stop),
     (("effective=", "reserving"), _without_number(clock.read_budget)),
     (("burst", "finetun", "fine-tun", "fine_tun", "post_train", "post-train", "phase"), clock.read_burst),
     (("hessian", "calib", "gptq:generated"), phases.read_calibration),
@@ -127,7 +127,7 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
             yield draft
             draft = Draft(path, first_line=number)
         _dispatch(draft, number, line, lower)
-        if dumps < 60 and (line[:2] == '{"' or (("(" in line or "{" in line) and any(word in line for word in _DUMPS))):
+        if dumps < _MOST_DUMPS and (is_literal(line) or (not draft.trained and may_list(line))):
             dumps += 1
             read_literal(draft, number, whole)
     clock.settle(draft)

@@ -89,6 +89,7 @@ def with_seconds(chosen: Evaluation, evaluations: Sequence[Evaluation]) -> Evalu
                 chosen,
                 seconds=entry.seconds if chosen.seconds is None else chosen.seconds,
                 val_loss=entry.val_loss if chosen.val_loss is None else chosen.val_loss,
+                unread=chosen.unread or entry.unread,
             )
     return chosen
 

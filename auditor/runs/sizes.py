@@ -10,10 +10,18 @@ from auditor.runs.draft import Draft, Size
 
 _TOTAL = re.compile(
     r"total[ _](?:[a-z0-9]{1,20}[ _])?submission(?:[ _]size)?[\s_]{0,3}((?:\([^()\n]{0,60}\)|[^:=()\n]){0,60}?)\s{0,3}"
-    r"(?:[:=]\s{0,12}(?=[\d.~*`\"'+\u2248<a-z-])|\s(?=\d[\d,_]{6}))",
+    r"(?:[:=]\s{0,12}(?=[\d.~*`\"'+\u2248<>\u2264\u2265?a-z-])|\s(?=\d[\d,_]{6}))",
     re.IGNORECASE,
 )
 _UNIT_NAMES = r"(?:bytes|mb|kb|mib|kib)"
+# What stands where a total should be and is none: `<16 MB`, `N/A`.
+_NO_TOTAL = re.compile(
+    r"(?:total[_ ](?:artifact|submission)(?:_size)?(?:_bytes)?|submission[_ ](?:bytes|size)"
+    rf"|artifact[_ ](?:{_UNIT_NAMES}|size)|total_{_UNIT_NAMES}|bytes_total|total size"
+    r"|\b(?:submission|artifact))[\"']?\s{0,3}[:=]\s{0,12}"
+    r"(?=[<>\u2264\u2265?]|(?:n/?a|none|null|tbd|nan|under|below|less|fits)\b)",
+    re.IGNORECASE,
+)
 _OTHER_TOTAL = re.compile(
     # Names that speak of bytes need no unit; "budget:15993853/16000000" has its total first.
     r"(?:total_artifact_bytes|total_submission(?:_size)?(?:_bytes)?"
@@ -65,7 +73,7 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
     total = _TOTAL.search(line)
     if total:
         unit = unit_of_name(total[0].rstrip(": "), size=True)
-        _keep(draft, draft.totals, _codec(total[1]), line_number, line, _precise(line, total.end(), unit))
+        _keep(draft, draft.totals, _codec(total[1]), line_number, line, _precise(line, total.end(), unit), total.end())
     model = _MODEL.search(line)
     if model:
         reading, codec = size_at(line, model.end(), "bytes"), _codec(model[1])
@@ -85,6 +93,9 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         if found is not None and found.amount > _SMALLEST and (found.exact or draft.trained):
             draft.other_totals.append(Size(found.amount, line_number, found.exact))
             del draft.other_totals[:-_KEPT]
+            draft.unread.pop("artifact", None)
+        elif found is None and (none := _NO_TOTAL.search(line)):
+            _not_said(draft, line_number, line[none.end() :])
 
 
 def _precise(line: str, at: int, unit: str) -> Reading | None:
@@ -102,17 +113,26 @@ def _bytes(reading: Reading | None, line_number: int = 0) -> Size | None:
 
 
 def _keep(
-    draft: Draft, sizes: dict[str, Size], codec: str, line_number: int, line: str, reading: Reading | None
+    draft: Draft, sizes: dict[str, Size], codec: str, line_number: int, line: str, reading: Reading | None, at: int = 0
 ) -> None:
     """The size under its codec; bytes are not overwritten by rounded megabytes."""
     size = _bytes(reading, line_number)
     if size is None:
-        if reading is not None and reading.end > reading.start and sizes is draft.totals:
+        if sizes is not draft.totals:
+            return
+        if reading is None:
+            _not_said(draft, line_number, line[at:])
+        elif reading.end > reading.start:
             draft.unread["artifact"] = (line_number, f"{line[reading.start : reading.end]!r}: {reading.problem}")
         return
-    draft.unread.pop("artifact", None)
+    if sizes is draft.totals:
+        draft.unread.pop("artifact", None)
     if size.exact or codec not in sizes or not sizes[codec].exact:
         sizes[codec] = size
+
+
+def _not_said(draft: Draft, line_number: int, said: str) -> None:
+    draft.unread["artifact"] = (line_number, f"{said.strip()[:40]!r} is no number of bytes")
 
 
 def _parts(draft: Draft, line: str, line_number: int) -> Size | None:

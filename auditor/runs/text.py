@@ -28,13 +28,23 @@ _OTHER_BAR = re.compile(
     r"\s{0,8}(?:[^\[\r]{0,40}\[[#=>.\s-]{4,200}\]|.{0,40}[\u2588\u2501\u2592\u2591]{2,200})[\s\d/%.:,<>a-z-]{0,80}$"
 )
 
+# Where carriage returns were lost, bars stand one behind the other: what is between them is their title.
+_ANY_BAR = re.compile(
+    r"\d{1,3}%\s?\|[^|\r]{0,400}\|[^\[\r|]{0,60}\[[^\]\r]{0,160}\]|\d{1,9}it \[\d[\d:]{3,11}, [^\]\r]{0,160}\]"
+    r"|\d{1,9}/\d{1,9} \[[=>.#-]{4,200}\](?: - ETA: [\w:]{1,12})?(?: - \w{1,20}: [\d.e+-]{1,20}){0,6}"
+)
+# The cursor goes to another line or column: what is written next is another text.
+_CURSOR = re.compile(r"\x1b\[[0-9;]{0,12}[ABEFGH]")
+
 # A bar behind what was printed, and a share of the work in front of it, without a blank between.
 _BAR_BEHIND = re.compile(
     r"(?:[A-Za-z]\w{0,20}:)?\s{0,4}\d{1,3}%\|[^|]{0,400}\|[^\[\r]{0,60}\[[^\]\r]{0,120}\]?\s{0,9}$"
 )
 _TOLD = re.compile(r"[A-Za-z .:]{1,30}\d{1,3}(?:\.\d{1,2})?%(?=[a-z]{3})")
+_NO_BREAK = re.compile(r"(?<!\d)[\u00a0\u202f]|[\u00a0\u202f](?!\d)")  # between digits it parts thousands
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
+_REWRITTEN = ("\r", "\x08", "%|", "it [", " [=")  # marks of lines that were written more than once
 _MARKS = ("\x1b", "%", "[==", "\r", "\x08", " \n", "\t\n")  # of what `clean` takes off
 
 Line = tuple[int, str]  # 1-based number in the file, text
@@ -64,9 +74,11 @@ class LogLines:
 
 @lru_cache(maxsize=4)
 def log_lines(text: str) -> LogLines:
+    if "\x1b[" in text:
+        text = _CURSOR.sub("\r", text)
     physical = split_lines(text)
     numbers: list[int] | None = None
-    if "\r" in text or "\x08" in text:
+    if any(mark in text for mark in _REWRITTEN):
         numbers, parts = [], []
         for number, line in enumerate(physical, 1):
             for part in _parts(line):
@@ -97,7 +109,7 @@ def clean(line: str) -> str:
     line = line[:MAX_DUMP].rstrip(" \t")  # tables and rich consoles fill their lines
     if "%" in line or "[==" in line:
         line = _without_bar(line)
-    return line if line.isascii() else line.translate(_FULL_WIDTH)
+    return line if line.isascii() else _NO_BREAK.sub(" ", line.translate(_FULL_WIDTH))
 
 
 def _without_bar(line: str) -> str:
@@ -116,11 +128,24 @@ def _parts(line: str) -> list[str]:
     """
     if "\x08" in line:
         line = re.sub("\x08{1,400}", "\r", line)
+    line = _parted(line)
     if "\r" not in line.rstrip("\r"):
         return [line.rstrip("\r")]
     written = [part for part in line.split("\r") if part.strip()]
     kept = [part for part, after in pairwise([*written, ""]) if part != after and not _is_bar(part)]
     return kept or written[-1:] or [""]
+
+
+def _parted(line: str) -> str:
+    """The line with a carriage return for each of several bars, and without the title that stands before them."""
+    bars = list(_ANY_BAR.finditer(line)) if "[" in line else []
+    if len(bars) < 2:
+        return line
+    ends = [0, *(bar.end() for bar in bars)]
+    between = [line[end : bar.start()] for end, bar in zip(ends, bars, strict=False)]
+    title = max(between[1:], key=between.count).strip("\r")
+    kept = [part.removesuffix(title) if title.strip() else part for part in between]
+    return "\r".join([*kept, line[ends[-1] :]])
 
 
 def _is_bar(part: str) -> bool:

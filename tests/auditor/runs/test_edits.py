@@ -86,6 +86,15 @@ HONEST = {
     "an evaluation behind the first": (log(1.1203), log(1.1203) + "final_ttt_exact val_loss:1.88 val_bpb:1.11870000\n"),
     "other line ends": (log().replace("\n", "\r\n"), log()),
     "the same": (log(), log()),
+    "a new run whose first steps and stop take the same": tuple(
+        "".join(f"step:{n}/20000 train_loss:3.1 train_time:{n * 82}ms\n" for n in range(2, 12)) + text
+        for text in (log(1.1203, seed=1337), log(1.1187, train=591_178, took=96_877).replace("591178ms", "590021ms"))
+    ),
+    "two short logs of runs that stop at the cap": tuple(
+        f"step:7000/20000 train_loss:2.1 train_time: 9.8m\nstopping_early: wallclock_cap train_time: 590026ms\n"
+        f"final_int8_exact val_loss:1.88 val_bpb:{bpb} eval_time:{took}ms\n"
+        for bpb, took in ((1.1203, 96_214), (1.1187, 405_410))
+    ),
 }
 
 

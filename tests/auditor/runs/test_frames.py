@@ -99,6 +99,8 @@ FRAMES: dict[str, Callable[[int], str]] = {
         f"2026-04-05 {stamp(n)},123 {'WARNING' if n % 7 == 3 else 'INFO'} train:{n % 3} "
     ),
     "no blank behind the time": lambda n: f"2026-04-05T{stamp(n)}.123456789Z",
+    "uvicorn": lambda n: f"{'WARNING:' if n % 7 == 3 else 'INFO:':<9} ",
+    "a name and a sign": lambda n: "rank=0 ",
     "time printed once": lambda n: f"[{stamp(n)}] INFO     " if n % 3 == 0 else " " * 20,
 }
 RECORDS: dict[str, Callable[[int, str], str]] = {

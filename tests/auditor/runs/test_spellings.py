@@ -52,13 +52,21 @@ def test_training_time(written: str) -> None:
         "stopping early at step 7303 (640.1s)",
         "Wallclock cap reached at step 7303: 640.1s",
         "[train] stop: wall-clock limit hit, 640.1 s elapsed, step 7303",
+        "stopping_early: wallclock_cap elapsed:640.1s step:7303/20000",
+        "stopping_early: wallclock_cap Train_time: 640.1 s step:7303/20000",
+        "stopping_early: wallclock_cap trainTimeMs:640100 step:7303/20000",
+        "stopping_early: wallclock_cap train_seconds=640.1 step:7303/20000",
+        "stopping_early: wallclock_cap training-duration 640.1s step:7303/20000",
+        "stopping_early: wallclock_cap train_wall -> 640.1s step:7303/20000",
     ],
 )
 def test_lines_that_tell_when_training_stopped(line: str) -> None:
     assert read(stop=line).train_seconds == pytest.approx(640.1)
 
 
-@pytest.mark.parametrize("written", ["640.1", "640.1 fortnights", "640,1 s", "640.1 ks", "1/6 hour", "unknown", "inf"])
+@pytest.mark.parametrize(
+    "written", ["640.1", "640.1 fortnights", "640,1 s", "640.1 ks", "1/6 hour", "unknown", "-640.1s"]
+)
 def test_a_training_time_that_is_not_understood_hides_the_earlier_one(written: str) -> None:
     run = read(stop=f"stopping_early: wallclock_cap train_time:{written} step:7303/20000")
     assert run.train_seconds is None
@@ -77,12 +85,38 @@ def test_the_cap_itself_is_no_time_below_what_the_steps_tell() -> None:
         "duration=96.4s", "seconds=96.4", "dt:96377ms", "eval_time:1m36.4s", "eval_time:96 377 ms", "t=96.4s",
         "eval_time(s):96.4", "eval_time [s]: 96.4", "eval_minutes:1.6063", "evalTimeMs:96377", "duration 96.4 s",
         "runtime: 96.4s", "eval_wall_s=96.4", "eval_wallclock_seconds: 96.4", "eval_elapsed_s: 96.4", "eval_dur: 96.4s",
-        "96.4s", "eval_time:96.4 \u00b1 0.1 s",
+        "96.4s", "eval_time:96.4 \u00b1 0.1 s", "Eval_Time: 96.4s", "EVAL_TIME=96.4s", "sliding_time:96.4s",
+        "ttt_time_ms:96377", "eval_time\u224896.4s",
     ],
 )  # fmt: skip
 def test_evaluation_time(told: str) -> None:
     run = read(final=f"final_int8_sliding_window val_loss:1.7574 val_bpb:1.0409 {told}")
     assert run.eval_seconds == pytest.approx(96.4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "told", ["eval_time:96.4", "eval_time:N/A", "eval_time:<600s", "eval_time:-5s", "eval_time:9e9x"]
+)
+def test_an_evaluation_time_that_is_not_understood_is_said(told: str) -> None:
+    exact = "final_int8_sliding_window_exact val_loss:1.75744651 val_bpb:1.04085518"
+    run = read(final=f"final_int8_sliding_window val_loss:1.7574 val_bpb:1.0409 {told}\n{exact}")
+    assert (run.val_bpb, run.eval_seconds, run.unread) == (1.04085518, None, ("evaluation time",))
+
+
+def test_a_temperature_is_no_time() -> None:
+    assert read(final="final_int8_sliding_window val_bpb:1.0409 T=1.05 eval_time:96377ms").eval_seconds == 96.377
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Total submission size int8+zlib: <16 MB", "Total submission size int8+zlib: N/A", "artifact_bytes=N/A",
+        "Total submission size int8+zlib: \u226416 MB", "Artifact: <16 MB", "Total size: under 16MB",
+        "Serialized model int8+zlib: 15807122 bytes\nTotal submission size int8+zlib: OK\nCode size: 11777 bytes",
+    ],
+)  # fmt: skip
+def test_a_total_that_is_none_is_said(line: str) -> None:
+    assert "artifact" in read(total=line).unread
 
 
 def test_the_time_of_a_whole_run_is_not_that_of_its_evaluation() -> None:
