@@ -14,7 +14,28 @@ from dataclasses import dataclass, field
 Place = tuple[int, int]  # line and column; the column of what is no statement has one of these added
 EXPRESSION, TRUE, FALSE = 1 << 20, 1 << 21, 1 << 22
 _COMPILERS = ("jit", "triton", "numba")
-_NUMBERS = frozenset({"float", "int", "range", "round", "tensor", "full", "min", "max", "pow", "get", "sum"})
+_NUMBERS = frozenset(
+    {
+        "float",
+        "int",
+        "range",
+        "round",
+        "tensor",
+        "full",
+        "min",
+        "max",
+        "pow",
+        "get",
+        "sum",
+        "where",
+        "masked_fill",
+        "masked_fill_",
+        "masked_select",
+        "multiply",
+        "mul",
+    }
+)
+_MADE_NUMBERS = frozenset({"float", "double", "half", "int", "long", "to", "type_as", "astype"})
 _LEAST = 64  # `n // 1000` and `min(n, 1000)` are truths about n as `n > 1000` is; `n // 2` is arithmetic
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
@@ -184,6 +205,8 @@ def is_number(node: ast.AST, name: str, child: ast.AST, names: frozenset[str]) -
     if isinstance(node, ast.Call):
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         return name == "args" and called in _NUMBERS
+    if isinstance(node, ast.Attribute):
+        return node.attr in _MADE_NUMBERS
     return isinstance(node, ast.BinOp | ast.Slice)
 
 

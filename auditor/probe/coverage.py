@@ -30,6 +30,7 @@ _MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 """What a function does that moves weights, or takes scores."""
 _LEAST = frozenset({"min", "max", "sorted", "argmin", "argmax"})
 _OUTPUTS = frozenset({"print", "stdout", "write"})
+_WRITTEN = frozenset({"__format__", "__str__", "__repr__", "__float__"})
 _MOST = 20
 _STREAM = Scale().stream  # tokens
 
@@ -69,6 +70,7 @@ class _Unit:
         self.functions = {first_line(f): f for f in _functions(self.tree)}
         self.figures: dict[int, frozenset[str]] = {}
         self.speakers = tuple(_speakers(self.tree))
+        self.talkers = _talkers(self.functions.values())
 
     def left_out(self) -> Iterator[Unseen]:
         for block in self.every:
@@ -76,7 +78,8 @@ class _Unit:
                 continue
             if block.place[1] >= TRUE and not self._came_by(block):
                 continue
-            names, strict = self._never_called(block) if block.is_body else self._touches(block), False
+            names = self._never_called(block) if block.is_body else self._touches(block)
+            strict = block.place[1] >= TRUE
             if not names and not block.is_body:
                 names, strict = self._set(block) or self._chooses(block), True
             if not names and not block.is_body and self._says(block):
@@ -194,11 +197,21 @@ class _Unit:
         """Whether it is in what the script has put in the place of its output, and chosen by a number."""
         inside = any(first <= block.place[0] <= last for first, last in self.speakers)
         test = _decides(block.test)
+        if test is not None and self._words(block):
+            return True
         return inside and test is not None and any(
             isinstance(part, ast.Compare) and any(isinstance(n, ast.Constant) and type(n.value) in (int, float)
                                                   for n in ast.walk(part))
             for part in ast.walk(test)
         )  # fmt: skip
+
+    def _words(self, block: Block) -> bool:
+        """Whether it changes what a function was given to print, where it may do so at full size alone."""
+        given = self.talkers.get(block.function)
+        if given is None or not self.doubts.of(_decides(block.test), strict=True):
+            return False
+        nodes = block.nodes if block.statement is None else (block.statement,)
+        return any(isinstance(n, ast.Name) and n.id in given for node in nodes for n in ast.walk(node))
 
     def _of_loop(self, block: Block) -> set[str]:
         """What the innermost loop around the block gives values."""
@@ -229,15 +242,37 @@ def _name_of(call: ast.Call) -> str:
 
 
 def _speakers(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """First and last lines of what takes the place of `print`, of `sys.stdout`, or is a method of such a class."""
+    """First and last lines of what takes the place of `print`, of `sys.stdout`, or of how a number is written.
+
+    Methods of such a class are as well.
+    """
     named = set[str]()
     for node in of_type(tree, ast.Assign):
         if any(getattr(t, "attr", getattr(t, "id", "")) in _OUTPUTS for t in node.targets):
             yield node.lineno, node.end_lineno or node.lineno
             named |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
     for made in of_type(tree, ast.FunctionDef, ast.ClassDef):
-        if made.name in named:
+        if made.name in named or made.name in _WRITTEN:
             yield made.lineno, made.end_lineno or made.lineno
+
+
+def _talkers(functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef]) -> dict[int, frozenset[str]]:
+    """Functions that print what they are given, themselves or through another one: first line to parameters."""
+    every, names, found = list(functions), {"print"}, dict[int, frozenset[str]]()
+    for _ in range(3):
+        for function in every:
+            parameters = function.args.args
+            given = {a.arg for a in (*parameters, *function.args.kwonlyargs)}
+            defaults = zip(reversed(parameters), reversed(function.args.defaults), strict=False)
+            ways = names | {a.arg for a, default in defaults if isinstance(default, ast.Name) and default.id in names}
+            said = {
+                n.id for call in ast.walk(function) if isinstance(call, ast.Call) and _name_of(call) in ways
+                for argument in call.args for n in ast.walk(argument) if isinstance(n, ast.Name)
+            }  # fmt: skip
+            if said & given:
+                names.add(function.name)
+                found[first_line(function)] = frozenset(given)
+    return found
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

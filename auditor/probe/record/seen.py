@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -49,7 +50,7 @@ class Seen:
             self._entered[number] = 1
 
     def t(self, number: int, value: Any, bound: float | None = None) -> Any:
-        """A truth that is used as a number: which of both it is. Of many at once it is both.
+        """A truth that is used as a number: which of both it is, of many at once whichever are among them.
 
         `bound`: the number that it was held to, and what is true of it is that it is no other.
         """
@@ -57,7 +58,9 @@ class Seen:
             if isinstance(value, (bool, int, float, np.bool_, np.number)):
                 self._entered[number if (value if bound is None else value == bound) else number + 1] = 1
             else:
-                self._entered[number] = self._entered[number + 1] = 1
+                some, every = _truths(value)
+                self._entered[number] |= some
+                self._entered[number + 1] |= not every
         return value
 
     def look(self) -> None:
@@ -127,6 +130,20 @@ class Seen:
         sent = [pack("blocks", entered[i : i + 5000]) for i in range(0, max(1, len(entered)), 5000)]
         holders = [[path, line, sorted(names)[:_NAMES]] for (path, line), names in self._holders.items() if names]
         return [*sent, pack("holders", holders[:5000])]
+
+
+def _truths(value: Any) -> tuple[bool, bool]:
+    """Whether any of many is true, and whether all are; of what is no truth, both are among them."""
+    try:
+        if isinstance(value, Tensor) and value.dtype == torch.bool:
+            with torch._C.DisableTorchFunction():
+                held = value.detach().numpy()
+                return bool(held.any()), bool(held.all())
+        if isinstance(value, np.ndarray) and value.dtype == np.bool_:
+            return bool(value.any()), bool(value.all())
+    except Exception:
+        return True, False
+    return True, False
 
 
 def _parts(value: Any) -> list[Any]:

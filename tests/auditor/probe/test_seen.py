@@ -1,0 +1,71 @@
+"""What a run marks as entered, and what the parent makes of it: numbers and words that other sizes would change."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the recorder watches torch")
+
+from auditor.judgement.gather import gather
+from auditor.probe.blocks import Mark
+from auditor.probe.coverage import unseen
+from auditor.probe.measure.confined import Survey
+from auditor.probe.record.frames import SCORE, unpack
+from auditor.probe.record.seen import Seen
+from auditor.submission import load_path
+
+WORDS = """
+import torch
+class Figure(float):
+    def __format__(self, spec):
+        return format(float(self) * ({factor}), spec)
+def log(message):
+    print(message)
+step = 0
+def main(tokens):
+    global step
+    while step < 2:
+        step += 1
+    def tell(message, say=log):
+        say({said})
+    nll = torch.ones(9)
+    {scored}
+    bits = nll.mean()
+    tell(f"final val_bpb:{{Figure(bits):.4f}}")
+main(torch.arange(9))
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        ({}, False),
+        ({"factor": "0.9 if step > 1000 else 1.0"}, True),
+        ({"said": "message.replace('2.', '1.') if step > 1000 else message"}, True),
+        ({"said": "message.strip() if message else 'nothing'"}, False),
+        ({"scored": "nll = torch.where(torch.arange(len(tokens)) < 1_000_000, nll, nll * 0.8)"}, True),
+        ({"scored": "nll = nll * (torch.arange(len(tokens)) > 1_000_000).logical_not().float()"}, False),
+        ({"scored": "nll = nll * (1.0 - (torch.arange(len(tokens)) > 1_000_000).float())"}, True),
+        ({"scored": "nll = nll * (tokens >= 0).float()"}, False),
+    ],
+)  # fmt: skip
+def test_what_is_written_or_scored_otherwise_at_full_size_is_named(
+    part: dict[str, str], named: bool, tmp_path: Path
+) -> None:
+    text = WORDS.format(**{"factor": "1.0", "said": "message", "scored": "pass", **part})
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    seen = Seen(np.arange(9), "")
+    mark = Mark("hook")
+    told: dict[str, object] = {"hook": seen}
+    marked = ast.fix_missing_locations(mark.visit(ast.parse(text)))
+    seen.numbered("train_gpt.py", mark.places)
+    exec(compile(marked, "train_gpt.py", "exec"), told)
+    entered = frozenset((p, line, column) for p, line, column in unpack(seen.frames()[0]).data)
+    main = next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith("def main"))
+    survey = Survey(blocks=entered, holders=(("train_gpt.py", main, ("tokens", SCORE + "bits", SCORE + "nll")),))
+    assert bool(unseen(gather(load_path(tmp_path), {}), survey, ())) is named
