@@ -70,7 +70,7 @@ class _Unit:
         self.functions = {first_line(f): f for f in _functions(self.tree)}
         self.figures: dict[int, frozenset[str]] = {}
         self.speakers = tuple(_speakers(self.tree))
-        self.talkers = _talkers(self.functions.values())
+        self.talkers = _talkers(self.functions.values(), _aliases(self.tree))
 
     def left_out(self) -> Iterator[Unseen]:
         for block in self.every:
@@ -256,10 +256,22 @@ def _speakers(tree: ast.Module) -> Iterator[tuple[int, int]]:
             yield made.lineno, made.end_lineno or made.lineno
 
 
-def _talkers(functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef]) -> dict[int, frozenset[str]]:
+def _aliases(tree: ast.Module) -> list[tuple[str, str]]:
+    """Names that are given another name's value: the new one, the other."""
+    return [
+        (target.id, node.value.id)
+        for node in of_type(tree, ast.Assign) if isinstance(node.value, ast.Name)
+        for target in node.targets if isinstance(target, ast.Name)
+    ]  # fmt: skip
+
+
+def _talkers(
+    functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef], aliases: list[tuple[str, str]]
+) -> dict[int, frozenset[str]]:  # fmt: skip
     """Functions that print what they are given, themselves or through another one: first line to parameters."""
     every, names, found = list(functions), {"print"}, dict[int, frozenset[str]]()
     for _ in range(3):
+        names |= {new for new, other in aliases if other in names}
         for function in every:
             parameters = function.args.args
             given = {a.arg for a in (*parameters, *function.args.kwonlyargs)}

@@ -52,7 +52,7 @@ def _rounds(facts: Facts) -> Iterator[Finding]:
         if not isinstance(hit.event, Choice):
             continue
         trace = facts.program.trace
-        outputs = [trace.outputs[t[1]] for t in hit.event.tags if t[0] == "out"]
+        outputs = [trace.outputs[t[1]] for t in hit.event.tags if t[0] == "out" and t[1] in trace.outputs]
         if any(_in_between(trace, first, second) for first in outputs for second in outputs):
             where = hit.event.place.function
             message = f"'{where}' scores the same tokens in several rounds, trained on them in between, and keeps one"

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.probe.digits import same_pass
 from auditor.probe.record import Recording
-from auditor.runs.evaluations import parse_evaluation, stem
+from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.text import clean
 
 _DECIMALS = re.compile(r"\d+\.(\d+)")
@@ -106,10 +107,10 @@ def claimed(found: list[Figure], label: str) -> tuple[Figure | None, bool]:
     if not found:
         return None, False
     final = [f for f in found if not f.step] or found
-    same = [f for f in found if label and stem(f.label) == stem(label)]
+    same = [f for f in found if label and same_pass(f.label) == same_pass(label)]
     same = same or [f for f in final if label and _words(f.label) and _words(f.label) == _words(label)]
     certain = bool(same) or not label
-    same = same or [f for f in final if stem(f.label) == stem(final[-1].label)]
+    same = same or [f for f in final if same_pass(f.label) == same_pass(final[-1].label)]
     last = same[-1]
     near = [f for f in same if f.loss is not None and last.loss is not None and abs(f.loss - last.loss) < 1e-3]
     return max(near or [last], key=lambda f: (f.loss_decimals, f.sequence)), certain

@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the recorder runs beside torch")
 
+from auditor.probe.digits import whole_bpb
 from auditor.probe.job import Account, Exchange
 from auditor.probe.measure import confined as confined_measuring
 from auditor.probe.measure.exchange import Asked, Tried, at_least, exchange
@@ -266,3 +267,11 @@ def test_another_count_of_bytes_is_no_mixture() -> None:
     found = exchanged("untraced, other bytes")
     assert (found.holds, found.witnesses) == (Holds.UNKNOWN, ())
     assert "another count of bytes" in found.reason
+
+
+def test_a_figure_is_known_by_its_label_whatever_it_counts() -> None:
+    line = "ppm_mix bytes=5154 mix_bpb=2.985578 nn_only=3.841046"
+    exact = [("2.985578", 2.9855781), ("3.841046", 3.841)]
+    assert whole_bpb(line, exact, "ppm_mix bytes=5,457 mix") == 2.9855781
+    assert whole_bpb(line, exact[1:], "ppm_mix bytes=5,457 mix") is None
+    assert whole_bpb("final_int6 val_loss:2.0 val_bpb:1.2", [("1.2", 1.21)], "final_int8") is None

@@ -30,7 +30,8 @@ def main(tokens):
     global step
     while step < 2:
         step += 1
-    def tell(message, say=log):
+    speak = log
+    def tell(message, say=speak):
         say({said})
     nll = torch.ones(9)
     {scored}
