@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 from reference_model.reproduce import preflight, trial
 from reference_model.reproduce.attempt import Job, RunError
 from reference_model.reproduce.options import Options, UsageError, read
-from reference_model.reproduce.plan import Plan, at_once, configuration, environment, planned
+from reference_model.reproduce.plan import (
+    Plan,
+    at_once,
+    begin,
+    configuration,
+    environment,
+    of_seed,
+    planned,
+    require_weights,
+)
 from reference_model.reproduce.runner import locked, run_seeds
 
 if TYPE_CHECKING:
@@ -94,14 +103,16 @@ def _reproduce(options: Options) -> int:
     checks = preflight.examine(config, options.out, options.nproc)
     if not preflight.ready(checks):  # the data of the small scale is made once the rest is there
         return _not_ready(checks + (preflight.data(config) if config.scale == "record" else []))
+    require_weights(options, config)
     with locked(options.out / "work", lambda text: print(text, file=sys.stderr, flush=True)) as lock:
+        plan = planned(options, config)
         checks += _data(config)
         if config.scale == "record" and preflight.ready(checks):
             checks += trial.tried(options.nproc or preflight.GPUS, config.train.precision)
         if not preflight.ready(checks):
             return _not_ready(checks)
         _show(preflight.table(checks))
-        plan = planned(options, config)
+        begin(plan)
         results = _run(plan, lock)
     return _judged(plan, results)
 
@@ -131,11 +142,9 @@ def _not_ready(checks: Sequence[preflight.Check]) -> int:
 
 def _run(plan: Plan, lock: int) -> list[SeedResult]:
     """Runs the seeds and writes the submission."""
-    from reference_model.reproduce import submission, target
+    from reference_model.reproduce import submission
 
-    steps = {seed: {"ITERATIONS": str(target.STEPS.get(seed, target.USUAL_STEPS))} for seed in plan.state.seeds}
-    of_seed = steps if plan.options.strict and "ITERATIONS" not in plan.options.settings else {}
-    job = Job(plan.folder / "train_gpt.py", plan.work, environment(plan), plan.state.nproc, lock, of_seed,
+    job = Job(plan.folder / "train_gpt.py", plan.work, environment(plan), plan.state.nproc, lock, of_seed(plan.options),
               at_once(plan))  # fmt: skip
     with _display(plan) as display:
         results, _ = run_seeds(job, plan.state, display)
@@ -150,6 +159,7 @@ def _run(plan: Plan, lock: int) -> list[SeedResult]:
         versions=preflight.versions(),
         author=options.author,
         github_id=options.github_id,
+        at_once=job.at_once,
     )
     submission.write(plan.folder, plan.script, logs, results, facts)
     return results

@@ -17,7 +17,8 @@ from reference_model.reproduce.results import Progress, SeedResult, progress
 COLOURS = ("#0b6e99", "#c2571a", "#4c8b2b", "#8b4fa8", "#555555")
 RECORD = "#999999"
 WIDTH, HEIGHT = 460, 250  # of a panel
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 34, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 44, 34
+_NAME = 62  # of a line, in the row of names below the title
 
 Points = list[tuple[float, float]]
 
@@ -131,15 +132,14 @@ def _panel(panel: Panel) -> str:
 
 
 def _drawn(line: Line, at: Points, index: int) -> list[str]:
-    """The line, and its name at the right of the title's height."""
+    """The line, and its name in the row between title and chart, where no line runs through it."""
     colour = f'fill="{line.colour}"'
     if line.dots:
         parts = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" {colour} fill-opacity="0.75"/>' for x, y in at]
     else:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
         parts = [f'<polyline points="{path}" fill="none" stroke="{line.colour}" stroke-width="1.4"/>']
-    where = f'x="{WIDTH - _RIGHT}" y="{_TOP + 10 + 13 * index}" text-anchor="end"'
-    return [*parts, f"<text {where} {colour}>{escape(line.name)}</text>"]
+    return [*parts, f'<text x="{_LEFT + _NAME * index}" y="34" {colour}>{escape(line.name)}</text>']
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:

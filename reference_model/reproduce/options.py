@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 SCALES = ("record", "small")
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    p.add_argument("--version", action="version", version=f"golf-reproduce {_version()}")
     p.add_argument("command", nargs="?", choices=("data",), help="data: download shards and tokenizer, run nothing")
     p.add_argument("--seeds", type=int, nargs="+", metavar="N", help="default: 42 314 999")
     p.add_argument("--scale", choices=SCALES, default="record", help="default: record, which wants 8xH100")
@@ -101,6 +103,13 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def _version() -> str:
+    try:
+        return version("golf-audit")
+    except PackageNotFoundError:  # run from a tree that is not installed
+        return "not installed"
+
+
 def read(argv: Sequence[str]) -> Options:
     """Raises UsageError; exits (SystemExit 0) for --help."""
     given = parser().parse_args(argv)
@@ -124,7 +133,7 @@ def read(argv: Sequence[str]) -> Options:
         pack=given.pack,
         shards=_shards(given.shards),
         strict=given.strict,
-        weights=Path(given.from_checkpoint) if given.from_checkpoint else None,
+        weights=_file("--from-checkpoint", given.from_checkpoint) if given.from_checkpoint else None,
         settings=_settings(given.set),
         author=given.author,
         github_id=given.github_id,
@@ -132,16 +141,27 @@ def read(argv: Sequence[str]) -> Options:
 
 
 def _path(option: str, text: str) -> Path:
-    """A shell leaves the ~ in `--out=~/rerun` as it is."""
-    if not text or "\0" in text:
-        raise UsageError(f"{option} wants the path of a folder")
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError:  # ~somebody who is not there
-        return Path(text)
+    path = _expanded(option, text, "the path of a folder")
     if path.exists() and not path.is_dir():
         raise UsageError(f"{option} wants a folder, and {text} is none")
     return path
+
+
+def _file(option: str, text: str) -> Path:
+    path = _expanded(option, text, "the path of a file")
+    if not path.is_file():
+        raise UsageError(f"{option} {text}: no such file")
+    return path
+
+
+def _expanded(option: str, text: str, wanted: str) -> Path:
+    """A shell leaves the ~ in `--out=~/rerun` as it is."""
+    if not text or "\0" in text:
+        raise UsageError(f"{option} wants {wanted}")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~somebody who is not there
+        return Path(text)
 
 
 def _shards(text: str | None) -> int | None:

@@ -18,7 +18,7 @@ from reference_model.reproduce.runner import State, digest, forget_weights, writ
 if TYPE_CHECKING:
     from reference_model.config import RunConfig
 
-READABLE = "train_gpt_readable.py"  # in the working folder: what a packed script holds, with its comments
+READABLE = "train_gpt_readable.py"  # in the working folder
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Plan:
     config: RunConfig
     state: State
     script: str
+    readable: str  # what a packed script holds, with its comments
+    stale: bool  # the folder has weights of a run with another script or other settings
     hardware: str
 
     @property
@@ -53,7 +55,7 @@ def configuration(options: Options) -> RunConfig:
     settings = _settings(options)
     folder = options.data if options.scale == "record" else options.out / "data"
     try:
-        return checked(RunConfig.from_environment(base, {**settings, "DATA_DIR": str(folder.absolute())}))
+        return checked(RunConfig.from_environment(base, {**settings, "DATA_DIR": str(folder.resolve())}))
     except ValueError as error:
         raise UsageError(f"--set {error}") from None
 
@@ -68,7 +70,10 @@ def _settings(options: Options) -> dict[str, str]:
 
 
 def planned(options: Options, config: RunConfig) -> Plan:
-    """What is to be run, taken up from the output folder with --resume. Writes script and state."""
+    """What is to be run, taken up from the output folder with --resume. Changes nothing there.
+
+    Raises UsageError where the folder is of another run.
+    """
     from reference_model.joining.single_file import BuildError, packed, single_file
     from reference_model.reproduce.submission import folder_name
 
@@ -78,8 +83,7 @@ def planned(options: Options, config: RunConfig) -> Plan:
         raise RunError(f"train_gpt.py cannot be built: {error}") from None
     script = packed(readable) if options.pack else readable
     settings = _settings(options)
-    work = options.out / "work"
-    before = State.load(work)
+    before = State.load(options.out / "work")
     if before is not None and not options.resume:
         raise UsageError(f"{options.out} holds a run already: --resume goes on with it, --out DIR starts another")
     day = datetime.now(UTC).date().isoformat() if before is None else before.date
@@ -93,27 +97,46 @@ def planned(options: Options, config: RunConfig) -> Plan:
         settings=settings,
         seeds=list(options.seeds),
     )
-    if before is not None and _different(before, state):
-        forget_weights(work)
+    stale = before is not None and bool(_different(before, state))
     if before is not None and before.finished:
         state = _continued(before, state)
-    plan = Plan(options, config, state, script, _hardware(config, nproc))
-    write_whole(plan.folder / "train_gpt.py", script)
-    write_whole(work / READABLE, readable)
-    if options.weights is not None:
-        _give_weights(options.weights, work / f"seed{options.seeds[0]}" / WEIGHTS)
-    state.save(work)
-    return plan
+    return Plan(options, config, state, script, readable, stale, _hardware(config, nproc))
 
 
-def _give_weights(source: Path, place: Path) -> None:
-    """Puts the weights where the seed's attempt finds them. Raises UsageError where there are none."""
-    if not source.is_file():
-        raise UsageError(f"--from-checkpoint {source}: no such file")
-    if place.exists() and place.samefile(source):
+def begin(plan: Plan) -> None:
+    """Writes script and state into the output folder, and puts the weights where the seed's attempt finds them."""
+    if plan.stale:
+        forget_weights(plan.work)
+    write_whole(plan.folder / "train_gpt.py", plan.script)
+    write_whole(plan.work / READABLE, plan.readable)
+    source, place = plan.options.weights, plan.work / f"seed{plan.options.seeds[0]}" / WEIGHTS
+    if source is not None and not (place.exists() and place.samefile(source)):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+    plan.state.save(plan.work)
+
+
+def of_seed(options: Options) -> dict[int, dict[str, str]]:
+    """What a seed's environment has beside the others': with --strict the number of steps that the record's took."""
+    from reference_model.reproduce import target
+
+    if not options.strict or "ITERATIONS" in options.settings:
+        return {}
+    return {seed: {"ITERATIONS": str(target.STEPS.get(seed, target.USUAL_STEPS))} for seed in options.seeds}
+
+
+def require_weights(options: Options, config: RunConfig) -> None:
+    """Raises UsageError for a checkpoint of another training: asked before anything is run or written."""
+    from reference_model.config import RunConfig
+    from reference_model.training.checkpoint import load
+
+    if options.weights is None:
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, place)
+    (seed,) = options.seeds
+    try:
+        load(options.weights, RunConfig.from_environment(config, {"SEED": str(seed), **of_seed(options).get(seed, {})}))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--from-checkpoint {error}") from None
 
 
 def _hardware(config: RunConfig, nproc: int) -> str:

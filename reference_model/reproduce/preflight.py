@@ -76,7 +76,10 @@ def data(config: RunConfig) -> list[Check]:
         from reference_model.reproduce.data_check import check
     except ImportError as error:
         return [Check("data", "missing", f"can't be looked at without {error.name}", needed, _INSTALL)]
-    problems = [Check("data", "missing", f"{p.where}: {p.message}", needed, remedy) for p in check(config)]
+    inside = f"{config.data.data_dir}/"  # which stands beside it
+    problems = [
+        Check("data", "missing", f"{p.where.removeprefix(inside)}: {p.message}", needed, remedy) for p in check(config)
+    ]
     if problems:
         return problems
     return [Check("data", "there", "complete", needed), *([_page_cache(config)] if config.scale == "record" else [])]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reference_model.config import RunConfig
+from reference_model.reproduce import target
 from reference_model.reproduce.curves import curves, steps_of
 from reference_model.reproduce.results import Progress, SeedResult
 from reference_model.reproduce.runner import write_whole
@@ -31,6 +32,12 @@ class Facts:
     versions: Mapping[str, str]
     author: str
     github_id: str
+    at_once: int = 1  # seeds that ran at the same time
+
+    @property
+    def compared(self) -> bool:
+        """Whether the record's own course stands beside the seeds'."""
+        return self.config.scale == "record"
 
     @property
     def is_record_attempt(self) -> bool:
@@ -60,7 +67,7 @@ def write(folder: Path, script: str, logs: Mapping[int, str], results: Sequence[
     write_whole(folder / "train_gpt.py", script)
     write_whole(folder / "requirements.txt", requirements(facts.versions))
     write_whole(folder / "submission.json", json.dumps(claims(results, facts), indent=2) + "\n")
-    write_whole(folder / "curves.svg", curves(logs, results, facts.config.scale == "record"))
+    write_whole(folder / "curves.svg", curves(logs, results, facts.compared))
     write_whole(folder / "README.md", readme(results, facts, {seed: steps_of(log) for seed, log in logs.items()}))
 
 
@@ -99,36 +106,69 @@ def claims(results: Sequence[SeedResult], facts: Facts) -> dict[str, object]:
 
 
 def readme(results: Sequence[SeedResult], facts: Facts, steps: Mapping[int, Sequence[Progress]]) -> str:
-    """README.md: what was run, the figures, the course of each seed, how to run it again."""
-    rows = [_row(result) for result in results]
+    """README.md: what was run, the figures, the course of each seed over the record's, how to run it again."""
     mean_bpb, mean_loss = (_mean([getattr(r.score, name) for r in results]) for name in ("val_bpb", "val_loss"))
     changed = [f"`{name}={value}`" for name, value in sorted(facts.settings.items())]
+    mean = ("**mean**", f"**{mean_bpb:.8f}**", f"{mean_loss:.8f}", "", "")
+    scores = _table(("seed", "val_bpb", "val_loss", "steps", "artifact bytes"), [*map(_row, results), mean])
+    paces = _table(("seed", "training s", "ms a step", "tokens/s", "MFU", "last training loss"),
+                   [_course(result, steps.get(result.seed, ())) for result in results])  # fmt: skip
     sections = [
         f"# {facts.name}",
         _blurb(facts),
         *([f"Changed from that scale's own values: {', '.join(changed)}."] if changed else []),
-        "\n".join(
-            [
-                "| seed | val_bpb | val_loss | steps | artifact bytes |",
-                "|---|---|---|---|---|",
-                *rows,
-                f"| **mean** | **{mean_bpb:.8f}** | {mean_loss:.8f} | | |",
-            ]
-        ),
+        scores,
         f"Hardware: {facts.hardware}. The score is the sliding window's, of the weights that were read back from the "
         f"artifact; every validation token is scored once.",
         "## Course",
         "![training loss, time of a step, work done and validation of each seed](curves.svg)",
-        "\n".join(
-            [
-                "| seed | training s | ms a step | tokens/s | MFU | last training loss |",
-                "|---|---|---|---|---|---|",
-                *(_course(result, steps.get(result.seed, ())) for result in results),
-            ]
-        ),
+        "Bits per byte of the validation set from stage to stage:",
+        _stages(results, facts.compared),
+        *(["Training loss at the steps of the record's logs:", _losses(steps)] if facts.compared else []),
+        paces,
+        *([] if facts.at_once == 1 else
+          [f"Up to {facts.at_once} seeds ran at the same time: these times are no measure of speed."]),
+        "## Again",
+        f"A seed is run beside `train_gpt.py`, with {_data(facts)} in the folder `data` there:",
         "```bash\n" + command(facts, results[0].seed) + "\n```",
-    ]
+    ]  # fmt: skip
     return "\n\n".join(sections) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _stages(results: Sequence[SeedResult], compared: bool) -> str:
+    names = list(dict.fromkeys(evaluation.name for result in results for evaluation in result.evaluations))
+    rows = []
+    for result in results:
+        found = {evaluation.name: evaluation.val_bpb for evaluation in result.evaluations}
+        values = [result.untrained_bpb, *map(found.get, names)]
+        rows.append([str(result.seed), *("-" if value is None else f"{value:.4f}" for value in values)])
+    if compared:
+        record = {"untrained": target.UNTRAINED, **dict(target.STAGES)}
+        rows.append([f"record ({target.NAME})", *(_range(record.get(name)) for name in ("untrained", *names))])
+    return _table(("seed", "untrained", *names), rows)
+
+
+def _losses(steps: Mapping[int, Sequence[Progress]]) -> str:
+    seen = {seed: {step.step: step.loss for step in told} for seed, told in steps.items()}
+    rows = [
+        [f"{step:,}", *(f"{losses[step]:.4f}" if step in losses else "-" for losses in seen.values()), _range(known)]
+        for step, known in target.LOSSES.items()
+    ]
+    return _table(("step", *(f"seed {seed}" for seed in seen), f"record ({target.NAME})"), rows)
+
+
+def _range(values: Sequence[float] | None) -> str:
+    return "-" if values is None else f"{min(values):.4f} to {max(values):.4f}"
+
+
+def _data(facts: Facts) -> str:
+    if facts.config.scale == "record":
+        return "what `golf-reproduce data` fetches"
+    return "what `golf-reproduce --scale small` has made in the folder `data` of its output"
 
 
 def command(facts: Facts, seed: int) -> str:
@@ -154,21 +194,20 @@ def _blurb(facts: Facts) -> str:
     )
 
 
-def _row(result: SeedResult) -> str:
+def _row(result: SeedResult) -> tuple[str, ...]:
     score = result.score
-    return (
-        f"| {result.seed} | {score.val_bpb:.8f} | {score.val_loss:.8f} | {result.steps:,} | {result.artifact_bytes:,} |"
-    )
+    return (str(result.seed), f"{score.val_bpb:.8f}", f"{score.val_loss:.8f}", f"{result.steps:,}",
+            f"{result.artifact_bytes:,}")  # fmt: skip
 
 
-def _course(result: SeedResult, steps: Sequence[Progress]) -> str:
+def _course(result: SeedResult, steps: Sequence[Progress]) -> tuple[str, ...]:
     """Means over all of the training, MFU as the median of what the log's lines say."""
     seconds = result.train_seconds or 0.0
     pace = f"{1000 * seconds / result.steps:.1f}" if result.steps and seconds else "-"
     shares = [step.mfu for step in steps if step.mfu is not None]
     share = f"{100 * statistics.median(shares):.1f} %" if shares else "-"
     rate, loss = (f"{steps[-1].tokens_per_second:,}", f"{steps[-1].loss:.4f}") if steps else ("-", "-")
-    return f"| {result.seed} | {seconds:.1f} | {pace} | {rate} | {share} | {loss} |"
+    return str(result.seed), f"{seconds:.1f}", pace, rate, share, loss
 
 
 def _mean(values: Sequence[float]) -> float:

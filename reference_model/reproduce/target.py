@@ -25,6 +25,7 @@ LOSSES = {
 BATCH_NOISE = 0.037
 # step -> validation loss of the three seeds, on all of the validation set
 VALIDATION = {4000: (2.6403, 2.6402, 2.6388)}
+UNTRAINED = (3.6153, 3.6148, 3.6137)  # bits per byte before the first step
 # (stage, bits per byte of the three seeds), from the end of training to the score
 STAGES = (
     ("trained", (1.0985, 1.0987, 1.0980)), ("averaged", (1.09741101, 1.09769749, 1.09697079)),

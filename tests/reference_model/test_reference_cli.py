@@ -178,7 +178,7 @@ def test_the_small_scale_end_to_end(reproduce: Reproduce, folder: Path, tmp_path
     """Its own model; fewer steps, on fewer tokens, after which it weighs less: the cap is lower, too."""
     out = tmp_path / "out"
     shutil.copytree(folder, out / "data")
-    few = _set({"ITERATIONS": "30", "TRAIN_BATCH_TOKENS": "1024", "RECUR_START_STEP": "15", "EVAL_STRIDE": "128",
+    few = _set({"ITERATIONS": "16", "TRAIN_BATCH_TOKENS": "1024", "RECUR_START_STEP": "8", "EVAL_STRIDE": "128",
                 "ARTIFACT_LIMIT_BYTES": "272000"})  # fmt: skip
     status, said, errors = reproduce("--out", str(out), "--seeds", "42", "314", *few)
     assert status == 0, said + errors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-import importlib
+import importlib.util
 import re
 import shlex
 import sys
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from reference_model.config import RunConfig
 from reference_model.reproduce import options, verdict
 
 ROOT = Path(__file__).parents[2]
@@ -58,13 +59,37 @@ DOCUMENTED = {
 Typed = Callable[..., tuple[int, str, str]]
 
 
+def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small scale's data are made, with a validation set that takes no time."""
+    from trainer_samples import shorten
+
+    from reference_model.reproduce import text
+
+    whole = text.prepare
+
+    def prepare(config: RunConfig) -> text.Corpus:
+        made = whole(config)
+        shorten(config)
+        return made
+
+    monkeypatch.setattr(text, "prepare", prepare)
+
+
+@pytest.fixture(scope="module")
+def audits() -> list[int]:
+    """The status of the one audit here, once there is one."""
+    return []
+
+
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+def typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], audits: list[int]
+) -> Typed:
     """Runs a command line in a folder as a shell would: status, output, errors. `tmp_path` is the home folder.
 
     In this process, because most of a short run is the import of torch. To a run the tiny size is added, and a seed
-    where the command names none: paths and options depend on neither. The first folder is audited, and stands for all:
-    they have the same script.
+    where the command names none, and the validation set is cut short: paths and options depend on none of these. The
+    first folder of all tests here is audited, and stands for all: they have the same script.
     """
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -72,14 +97,17 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
     exec(HUB, hub.__dict__)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
 
-    audit, found = verdict.audit, []
+    audit = verdict.audit
 
     def audited(place: Path, report: Path, whole: bool) -> int:
         assert (place / "submission.json").is_file()
-        found.extend([] if found else [audit(place, report, whole)])
-        return found[0]
+        audits.extend([] if audits else [audit(place, report, whole)])
+        return audits[0]
 
     monkeypatch.setattr(verdict, "audit", audited)
+
+    if importlib.util.find_spec("torch"):
+        cut_short(monkeypatch)
 
     def run(command: str, folder: Path) -> tuple[int, str, str]:
         from trainer_samples import TINY
@@ -157,6 +185,26 @@ def test_a_file_is_no_folder(option: str, typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     status, _, errors = typed(f"golf-reproduce {option} file", tmp_path)
     assert (status, errors) == (2, f"golf-reproduce: {option} wants a folder, and file is none\n")
+
+
+def test_a_checkpoint_of_another_training_starts_nothing(folder: Path, typed: Typed, tmp_path: Path) -> None:
+    """One line each, before anything is made or asked of a machine."""
+    needs_training()
+    import torch
+    from trainer_samples import tiny
+
+    from reference_model.training import checkpoint
+
+    command = "golf-reproduce --seeds 42 --from-checkpoint w.pt --out new"
+    assert typed(command, tmp_path) == (2, "", "golf-reproduce: --from-checkpoint w.pt: no such file\n")
+    trained = checkpoint.Trained(4, 1.5)
+    checkpoint.save(tmp_path / "w.pt", tiny(folder, SEED="7"), {"a": torch.ones(2)}, trained, ["a line"])
+    said = "golf-reproduce: --from-checkpoint w.pt: trained with seed=7, and 42 is asked for\n"
+    assert typed(command, tmp_path) == (2, "", said)
+    (tmp_path / "w.pt").write_bytes(b"")
+    status, _, errors = typed(command, tmp_path)
+    assert (status, "w.pt: no weights of a finished training" in errors, errors.count("\n")) == (2, True, 1)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(typed: Typed, tmp_path: Path) -> None:

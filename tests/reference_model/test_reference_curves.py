@@ -59,7 +59,7 @@ def test_everything_lies_inside_the_picture() -> None:
     for line in picture.iter("{http://www.w3.org/2000/svg}polyline"):
         points = [tuple(map(float, pair.split(","))) for pair in line.get("points", "").split()]
         assert len(points) >= 4
-        assert all(58 <= x <= 447 and 33 <= y <= 217 for x, y in points)
+        assert all(58 <= x <= 447 and 43 <= y <= 217 for x, y in points)
 
 
 def test_a_log_without_steps_is_a_picture_all_the_same() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -69,9 +70,9 @@ def work(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _job(work: Path, lock: int | None = None, at_once: int = 1, **environment: str) -> Job:
+def _job(work: Path, lock: int | None = None, at_once: int = 1, nproc: int = 1, **environment: str) -> Job:
     runs = {"RUNS": str(work.absolute() / "runs"), "PATH": os.environ["PATH"], **environment}
-    return Job(work / "train_gpt.py", work, runs, 1, lock, at_once=at_once)
+    return Job(work / "train_gpt.py", work, runs, nproc, lock, at_once=at_once)
 
 
 def _state(seeds: list[int], finished: dict[str, str] | None = None) -> State:
@@ -202,17 +203,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the 
 
 def reproduce(options):
     with locked(Path("."), print) as lock:
-        run_seeds(_job(Path("."), lock, HANGS="42"), _state([42]), Recorder())
+        run_seeds(_job(Path("."), lock, nproc=int(sys.argv[1]), HANGS="42"), _state([42]), Recorder())
 
 cli._reproduce = reproduce
 sys.exit(cli.main([]))
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_request_to_end_is_one_line_and_leaves_no_process(sent: signal.Signals, work: Path) -> None:
-    process = _started(work, ASKED, stderr=subprocess.PIPE)
-    _until(lambda: (work / "runs").exists() and _runs(work) == ["42"])
+@pytest.mark.parametrize(
+    ("sent", "world"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGHUP, 1), (signal.SIGTERM, 2)]
+)
+def test_a_request_to_end_is_one_line_and_leaves_no_process(sent: signal.Signals, world: int, work: Path) -> None:
+    """Of torchrun and its ranks, too."""
+    if world > 1:
+        pytest.importorskip("torch", reason="several ranks want torchrun")
+    process = _started(work, ASKED, str(world), stderr=subprocess.PIPE)
+    _until(lambda: (work / "runs").exists() and _runs(work) == ["42"] * world)
+    assert not Path("/proc/self/environ").exists() or len(_left(work)) == (1 if world == 1 else world + 1)
     process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -220,14 +227,25 @@ def test_a_request_to_end_is_one_line_and_leaves_no_process(sent: signal.Signals
     assert errors == said
     with locked(work, print, patience=0):
         pass
+    assert not _left(work)
 
 
-def _started(work: Path, code: str, stderr: int | None = None) -> subprocess.Popen[str]:
+def _left(work: Path) -> list[str]:
+    """The processes of a job in that folder, where /proc tells of them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"RUNS={work / 'runs'}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(folder.name)
+    return found
+
+
+def _started(work: Path, code: str, *given: str, stderr: int | None = None) -> subprocess.Popen[str]:
     """A process that runs seeds as this module does; it reads it from a copy."""
     (work / "tests_of_runner.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
     (work / "run.py").write_text(code, "utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(work), str(Path(__file__).parents[2])))}
-    return subprocess.Popen([sys.executable, "run.py"], cwd=work, env=environment, text=True, stderr=stderr,
+    return subprocess.Popen([sys.executable, "run.py", *given], cwd=work, env=environment, text=True, stderr=stderr,
                             start_new_session=True)  # fmt: skip
 
 

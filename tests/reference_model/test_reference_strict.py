@@ -41,7 +41,7 @@ def test_each_seed_takes_the_record_s_steps_at_its_pace(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(cli, "run_seeds", run_seeds)
     with pytest.raises(_Asked):
-        cli._run(plan.Plan(given, config, state, "", ""), 0)
+        cli._run(plan.Plan(given, config, state, "", "", False, ""), 0)
     assert jobs[0].of_seed == {42: {"ITERATIONS": "5410"}, 7: {"ITERATIONS": "5409"}}
     assert jobs[0].environment["PACED"] == "0.099988,11.226,0.11572"
     assert jobs[0].environment["MAX_WALLCLOCK_SECONDS"] == "0"

@@ -57,6 +57,11 @@ def prepare(folder: Path) -> None:
     """The small scale's data, with a validation set of `VAL_TOKENS` tokens."""
     config = RunConfig.from_environment(small(), {"DATA_DIR": str(folder)})
     text.prepare(config)
+    shorten(config)
+
+
+def shorten(config: RunConfig) -> None:
+    """Leaves `VAL_TOKENS` tokens of the validation set."""
     path = find_shards(config.val_files)[0]
     write_shard(path, read_shard(path)[:VAL_TOKENS].copy())
 
