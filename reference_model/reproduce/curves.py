@@ -17,7 +17,7 @@ from reference_model.reproduce.results import Progress, SeedResult, progress
 COLOURS = ("#0b6e99", "#c2571a", "#4c8b2b", "#8b4fa8", "#555555")
 RECORD = "#999999"
 WIDTH, HEIGHT = 460, 250  # of a panel
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 44, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 20, 44, 34
 _NAME = 62  # of a line, in the row of names below the title
 
 Points = list[tuple[float, float]]
