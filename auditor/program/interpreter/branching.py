@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Generator
 
 from auditor.program.interpreter.machine import NOTHING, Around, Journal, Machine, OnTop
 from auditor.program.values import Frame, Value, join
@@ -16,6 +17,33 @@ def way(m: Machine, frame: Frame, test: ast.expr | None, names: frozenset[str], 
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, holds = test.operand, not holds
     return OnTop(m.ways, (f"{','.join(sorted(names))}: {written(test)}", holds))
+
+
+Arms = Generator[ast.If, int, int]
+"""Gives every `if` that is the whole of an arm, is sent how that one completed, and returns how both arms did."""
+
+
+def chain(first: Arms, arms: Callable[[ast.If], Arms]) -> int:
+    """Run arms and those within them to their end, and say how they completed.
+
+    Every `elif` is within the one before it, and there may be thousands: calls within calls would not go so deep.
+    """
+    running, how, error = [first], None, None
+    while running:
+        try:
+            following = running[-1].send(how) if error is None else running[-1].throw(error)  # type: ignore[arg-type]
+        except StopIteration as ended:
+            running.pop()
+            how, error = ended.value, None
+        except BaseException as raised:
+            running.pop()
+            how, error = None, raised
+        else:
+            running.append(arms(following))
+            how = error = None
+    if error is not None:
+        raise error
+    return how  # type: ignore[return-value]
 
 
 def undo(journal: Journal) -> tuple[Journal, dict[tuple[int, str], Value | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence as Seq
+from functools import partial
 from typing import Any
 
 from auditor.program.interpreter import (
@@ -19,6 +20,7 @@ from auditor.program.interpreter import (
     skipping,
     special,
 )
+from auditor.program.interpreter.branching import Arms
 from auditor.program.interpreter.iteration import iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
 from auditor.program.values import (
@@ -62,12 +64,16 @@ def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
 
 
 def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
+    _begun(m, frame, node)
+    handler = _HANDLERS.get(type(node))
+    return NORMAL if handler is None else int(handler(m, frame, node))
+
+
+def _begun(m: Machine, frame: Frame, node: ast.stmt) -> None:
     m.steps += 1
     if m.steps > MAX_STEPS:
         raise Budget
     m.reach(frame.unit, node)
-    handler = _HANDLERS.get(type(node))
-    return NORMAL if handler is None else int(handler(m, frame, node))
 
 
 def _expr(m: Machine, frame: Frame, node: ast.Expr) -> int:
@@ -120,6 +126,18 @@ def _return(m: Machine, frame: Frame, node: ast.Return) -> int:
 
 
 def _if(m: Machine, frame: Frame, node: ast.If) -> int:
+    """Each `elif` is within the one before it: they may be thousands, and are not run within each other's calls."""
+    return branching.chain(_arms(m, frame, node), partial(_arms, m, frame))
+
+
+def _arm(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> Arms:
+    if len(body) == 1 and isinstance(body[0], ast.If):
+        _begun(m, frame, body[0])
+        return (yield body[0])
+    return execute(m, frame, body)
+
+
+def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
     test = m.evaluate(frame, node.test)
     known = operators.truth(m, frame, node.test, test)
     names = switches(test.tags)
@@ -137,7 +155,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
         before = dict(frame.names)
         m.decided.append((key, known, names))
         with m.branch(names, unsure=False, dormant=False), branching.way(m, frame, node.test, names, known):
-            how = execute(m, frame, taken)
+            how = yield from _arm(m, frame, taken)
         m.decided.pop()
         if how == RAISE:
             # A run that printed a score has passed its checks, whatever is known of the configuration here.
@@ -149,7 +167,7 @@ def _if(m: Machine, frame: Frame, node: ast.If) -> int:
     gates = frozenset(t for t in test.tags if t[0] == "gate") - frame.gates
     frame.gates |= gates
     with m.selecting(test, node, frame):
-        how = _both(
+        how = yield from _both(
             m,
             frame,
             node.body,
@@ -189,17 +207,17 @@ def _both(
     dead: bool | None,
     key: Branch | None = None,
     test: ast.expr | None = None,
-) -> int:
+) -> Arms:
     """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
     before, summed = dict(frame.names), m.summed
     running = m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True)
     with running, m.arm() as written, branching.way(m, frame, test, names, True):
-        first = execute(m, frame, body)
+        first = yield from _arm(m, frame, body)
     after_body, heap, between = frame.names, branching.undo(written), m.summed
     frame.names = before
     running = m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False)
     with running, m.arm() as other, branching.way(m, frame, test, names, False):
-        second = execute(m, frame, orelse)
+        second = yield from _arm(m, frame, orelse)
     m.arms = (between - summed, m.summed - between)
     m.left = (_ends_round(first), _ends_round(second))
     branching.merge(m, heap, other, first_raises=first == RAISE, second_raises=second == RAISE)
@@ -563,7 +581,9 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
                 continue
             if value.known:
                 return execute(m, frame, case.body)
-        completion |= _both(m, frame, case.body, [], switches(subject.tags), unsure=not subject.known, dead=None)
+        names, unsure = switches(subject.tags), not subject.known
+        both = _both(m, frame, case.body, [], names, unsure=unsure, dead=None)
+        completion |= branching.chain(both, partial(_arms, m, frame))
     return completion
 
 

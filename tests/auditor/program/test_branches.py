@@ -5,16 +5,19 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+from folders_in_memory import loaded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program_samples import FINAL, HEAD, pairs, program, sources
 
 from auditor.claims import Claims, Command
 from auditor.config import configure
+from auditor.judgement.gather import gather
 from auditor.program import analyse
 from auditor.source.plain import SyntaxProblem
 from auditor.source.syntax import parse_python
 from rules.examples.adaptation import score_first
+from rules.examples.folders import folder, script
 
 GUARDS = {
     "an integer": ('int(os.environ.get("TTT", "0"))', "on", "1"),
@@ -185,3 +188,12 @@ def test_lines_of_a_program_that_was_not_followed_may_run() -> None:
     assert lost.reached(unit, line) is None
     assert known.reached(unit, line) is False
     assert known.reached(unit, line + 1) is True
+
+
+@pytest.mark.parametrize("n", [300, 2000])
+def test_many_elifs_are_read(n: int) -> None:
+    """Each is within the one before it in the tree; what comes last counts as what comes first does."""
+    setting = "mode = os.environ.get('MODE', 'x')\nif mode == 'a':\n    scale = 1.0\n"
+    setting += "".join(f"elif mode == 'a{i}':\n    scale = {i}.0\n" for i in range(n))
+    facts = gather(loaded(folder(script(settings=setting + "elif mode == 'x':\n    scale = 3.0\n"))), {}, strict=True)
+    assert facts.program.followed
