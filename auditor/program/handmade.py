@@ -62,7 +62,7 @@ def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool
         if found.dtype == object:  # `attn_mask=None`
             return False
         found = np.broadcast_to(found, (_T, _T))
-    except (_Unknown, ValueError, TypeError, IndexError, RecursionError):
+    except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
         return False
     kept = found if found.dtype == bool else found > _NEVER
     return bool(np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)))

@@ -54,9 +54,9 @@ class Settled(Constants):
         """The number that an expression stands for; None where it is none, or not known."""
         try:
             value = self.fold(node, self.scope)
-        except (CannotFold, OutOfSteps):
+            return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        except (CannotFold, OutOfSteps, OverflowError):
             return None
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     def fold(self, node: ast.expr, scope: Scope) -> Value:
         own = _OWN.get(type(node))

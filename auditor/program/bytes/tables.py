@@ -8,7 +8,6 @@ each tells what the table counts.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -215,6 +214,9 @@ def _item(worker: Sampled, over: ast.expr) -> Value:
     return worker.own_id
 
 
+_LARGEST_WIDTH = 10**9  # bytes; more is no width
+
+
 def _width(tables: _Tables | None, name: str) -> int | None:
     if tables is None:
         return None
@@ -222,7 +224,7 @@ def _width(tables: _Tables | None, name: str) -> int | None:
     value = stored.value if isinstance(stored, Stored) else None
     if isinstance(value, bytes | bytearray):
         return len(value)
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    return int(value) if isinstance(value, int | float) and abs(value) <= _LARGEST_WIDTH else None
 
 
 def added_space(module: Module) -> Seen | None:

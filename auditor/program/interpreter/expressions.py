@@ -52,7 +52,12 @@ def evaluate(m: Machine, frame: Frame, node: ast.expr) -> Value:
     return value
 
 
+_BITS = 1000  # of an integer that is known: a larger one is no float, and no size, seed or token of anything
+
+
 def _constant(m: Machine, frame: Frame, node: ast.Constant) -> Value:
+    if isinstance(node.value, int) and node.value.bit_length() > _BITS:
+        return Value()
     return tokens.constant(node.value)
 
 

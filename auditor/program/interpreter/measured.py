@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.tokens import MAX_TEXT
 from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
 from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, Mapping, Value
@@ -148,15 +149,23 @@ def line(template: str, figures: Sequence[Value]) -> Node:
     return followed_by(made, template[end:])
 
 
+_MOST_FIGURES = 128  # of one line; lines can be put together from lines, and double
+
+
 def followed_by(before: Node, part: Value | str) -> Node:
-    """A line and what stands behind it: constant text, a figure, or another line."""
+    """A line and what stands behind it: constant text, a figure, or another line. One that is too long is *other*."""
+    if before.op is not Op.LINE:
+        return before
     if isinstance(part, str) or isinstance(part.const, str):
-        text = part if isinstance(part, str) else part.const
-        return Node(Op.LINE, before.inputs, What.TEXT, text=before.text + text.replace("{}", "{ }"))
-    node = node_of(part) or Node(Op.NAME, (), What.NUMBER, text="a value")
-    if node.op is Op.LINE:
-        return Node(Op.LINE, (*before.inputs, *node.inputs), What.TEXT, text=before.text + node.text)
-    return Node(Op.LINE, (*before.inputs, node), What.TEXT, text=before.text + "{}")
+        inputs = before.inputs
+        text = (part if isinstance(part, str) else part.const).replace("{}", "{ }")
+    else:
+        node = node_of(part) or Node(Op.NAME, (), What.NUMBER, text="a value")
+        whole = node.op is Op.LINE
+        inputs, text = (*before.inputs, *(node.inputs if whole else (node,))), node.text if whole else "{}"
+    if len(inputs) > _MOST_FIGURES or len(before.text) + len(text) > MAX_TEXT:
+        return unknown(inputs, "a line that is too long")
+    return Node(Op.LINE, inputs, What.TEXT, text=before.text + text)
 
 
 def saved(values: Sequence[Value]) -> Node | None:

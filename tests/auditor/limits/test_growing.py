@@ -8,7 +8,9 @@ import tracemalloc
 import pytest
 from folders_in_memory import loaded
 
+from auditor.judgement import evaluation
 from auditor.judgement.gather import gather
+from auditor.program.recipe.formula import Formula
 from rules.examples.folders import folder, script
 
 GROWING = {
@@ -53,6 +55,37 @@ def test_what_grows_is_bounded(kind: str, where: str) -> None:
         tracemalloc.stop()
     assert peak < 700 << 20
     assert time.process_time() - start < 40
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["q = q + q", "q += q", "q = f'{q}{q}'", "q = '{}{}'.format(q, q)", "q = '%s%s' % (q, q)", "q = q.join([q, q])"],
+)
+def test_lines_of_figures_that_double_are_bounded(line: str) -> None:
+    """Where the tokens are at hand: what a line shows of them is kept for the formula of the figure."""
+    before, call, after = str(folder()["train_gpt.py"]).partition("    val_loss, val_bpb = eval_val(args")
+    doubled = "    q = f'{val_tokens.sum()}'\n" + f"    {line}\n" * 40 + "    print(q)\n"
+    tracemalloc.start()
+    try:
+        facts = gather(loaded({**folder(), "train_gpt.py": before + doubled + call + after}), {}, strict=True)
+        assert tracemalloc.get_traced_memory()[1] < 300 << 20
+    finally:
+        tracemalloc.stop()
+    assert facts.program.followed
+
+
+def test_a_figure_in_a_line_that_is_too_long_is_not_understood() -> None:
+    figures = "{torch.rand(1)} " * 200
+    long = str(folder()["train_gpt.py"]).replace('print(f"final', f'print(f"{figures}final')
+    assert recipe_of(long).understood is False
+    assert recipe_of(long.replace(figures, figures[:160])).understood
+
+
+def recipe_of(text: str) -> Formula:
+    facts = gather(loaded({**folder(), "train_gpt.py": text}), {}, strict=True)
+    found = evaluation.recipe_of(facts.program, facts.headline)
+    assert found is not None
+    return found
 
 
 def test_variables_of_a_command_that_double_are_bounded() -> None:

@@ -37,6 +37,11 @@ def test_the_canonical_table_is_worked_out() -> None:
     assert (table.flags, table.boundaries) == ("leading_space", "boundary")
 
 
+@pytest.mark.parametrize("huge", ["9" * 400, "-" + "9" * 4000, "1e999", "float('nan')", "10**40"])
+def test_a_width_that_is_none_is_not_known(huge: str) -> None:
+    assert tables(TABLES.replace("base_bytes[i] = ", f"base_bytes[i] = {huge} + ")) == ()
+
+
 def test_a_value_that_takes_too_much_hides_no_table() -> None:
     grown = "    q = [[0] * 10**5] * 10**5\n    r = [x[:] for x in q]\n"
     start = TABLES.index("    for ")
