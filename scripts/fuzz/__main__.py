@@ -4,6 +4,7 @@
   ./dev fuzz --mutants 10000            that many mutants, repositories a tenth of them
   ./dev fuzz --minutes 30               as many as the time allows, other ones every time
   ./dev fuzz --seed 4711 --mutants 1    one of them again
+  ./dev fuzz --mutants 10000 --only mutants        (or repositories: a tenth as many)
 
 What fails is kept in --keep (default: fuzz-findings), made as small as it gets, one folder for each kind of failure.
 """
@@ -30,14 +31,15 @@ from fuzz.work import LIMITS, Task, ended, one
 _WAITS = 6.0  # by the clock, for a second of the processor
 
 
-def _tasks(mutants: int | None, seed: int, until: float) -> Iterator[Task]:
-    """Nine mutants in ten, and a repository after them."""
+def _tasks(mutants: int | None, seed: int, until: float, only: str | None) -> Iterator[Task]:
+    """Ten mutants, and a repository after them."""
     numbers = range(seed, seed + mutants) if mutants is not None else itertools.count(seed)
     for number in numbers:
         if time.monotonic() > until:
             return
-        yield ("mutant", number)
-        if number % 10 == 9:
+        if only != "repositories":
+            yield ("mutant", number)
+        if number % 10 == 9 and only != "mutants":
             yield ("repository", number // 10)
 
 
@@ -67,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--mutants", type=int, help="how many (default: 1000)")
     parser.add_argument("--minutes", type=float, help="how long, instead of how many")
+    parser.add_argument("--only", choices=("mutants", "repositories"), help="leave the others out")
     parser.add_argument("--seed", type=int, help="of the first one (default: 0; with --minutes: from the clock)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: cores)")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="where failures go")
@@ -79,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     failures: dict[str, list[Task]] = {}
     start = time.monotonic()
     waits = _WAITS * LIMITS.seconds  # the kernel counts the processor's; this is for what waits
-    for task, found in run_many(_tasks(count, seed, until), one, ended, jobs=given.jobs, timeout=waits):
+    for task, found in run_many(_tasks(count, seed, until, given.only), one, ended, jobs=given.jobs, timeout=waits):
         done[task[0]] += 1
         if done.total() % 1000 == 0:
             print(f"fuzz: {done['mutant']:,} mutants, {done['repository']:,} repositories", file=sys.stderr, flush=True)
