@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from auditor.claims.grids import cells_of, plain
@@ -27,6 +27,8 @@ _CHANGED = re.compile(
 _EARLIER = re.compile(
     r"pre-?quant|before quant|unquantized|pre-?ttt|before ttt|\bema\b|roundtrip|best checkpoint", re.IGNORECASE
 )
+_BEFORE_RESULT = re.compile(r"pre-?quant|before quant|unquantized|pre-?ttt|before ttt", re.IGNORECASE)
+_RESULT = re.compile(r"post|final", re.IGNORECASE)
 _OURS = re.compile(r"\W{0,4}(?:ours|this\b|our\b|(?:this )?submission|final|result)", re.IGNORECASE)
 # What such words announce is a difference, a spread, or the figure of somebody else.
 _NOT_OWN = (
@@ -57,7 +59,7 @@ _OF_ANOTHER = re.compile(
 )
 _CONTEXT = 40  # characters before a figure that are looked at
 _BARE = re.compile(r"~?(\d\.\d{3,12})")
-_NUMBER = re.compile(r"(?<![\w.])\d\.\d{4,12}(?![\d.])")
+_NUMBER = re.compile(r"(?<![\w.])\d{1,2}\.\d{3,20}(?![\d.])")
 _MEAN = re.compile(r"\bmean\b|\baverage\b|\bavg\b", re.IGNORECASE)
 _LEAST = 0.02  # below it a figure is a difference
 _HEAD = 60  # lines in which a README states its result
@@ -113,9 +115,7 @@ def _stated(lines: list[str], path: str) -> list[Claim[float]]:
             tables += [Claim(figure, f"{path}:{number}") for figure in _metric(line)]
         elif start != ">" and not line.lstrip().startswith("```"):
             found = [Claim(figure, f"{path}:{number}") for figure in _own_figures(line)]
-            (earlier if _EARLIER.search(line) and not re.search(r"post|final", line, re.IGNORECASE) else prose).extend(
-                found
-            )
+            (earlier if _EARLIER.search(line) and not _RESULT.search(line) else prose).extend(found)
     tables += [claim for claim in _of_ours(lines, path) if claim not in tables]
     return prose + tables + earlier
 
@@ -133,11 +133,15 @@ def _of_ours(lines: list[str], path: str) -> Iterator[Claim[float]]:
 
 def _anywhere(lines: list[str], path: str, claimed: list[float]) -> list[Claim[float]]:
     """Where the claimed figure stands, whatever is around it."""
+    found = (c for c in figures_of(lines, path) if is_one(c.value, claimed))
+    return [claim] if (claim := next(found, None)) is not None else []
+
+
+def figures_of(lines: Sequence[str], path: str) -> Iterator[Claim[float]]:
+    """Every figure of a README that may be its result: not those of what the model was before."""
     for number, line in enumerate(lines, 1):
-        for match in _NUMBER.finditer(line):
-            if is_one(float(match[0]), claimed):
-                return [Claim(float(match[0]), f"{path}:{number}")]
-    return []
+        if _BEFORE_RESULT.search(line) is None or _RESULT.search(line):
+            yield from (Claim(float(match[0]), f"{path}:{number}") for match in _NUMBER.finditer(line))
 
 
 def _means(lines: list[str], path: str, claimed: list[float]) -> Iterator[Claim[float]]:

@@ -2,5 +2,6 @@
 
 from auditor.config.model import Configuration, Conflict, Scalar, Setting, SettingSource
 from auditor.config.resolve import configure
+from auditor.config.unread import with_unread_dumps
 
-__all__ = ["Configuration", "Conflict", "Scalar", "Setting", "SettingSource", "configure"]
+__all__ = ["Configuration", "Conflict", "Scalar", "Setting", "SettingSource", "configure", "with_unread_dumps"]

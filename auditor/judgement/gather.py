@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auditor.claims import read_claims
-from auditor.config import Configuration, configure
+from auditor.config import Configuration, configure, with_unread_dumps
 from auditor.limits.model import describe
 from auditor.program import Program, analyse
 from auditor.rule import Facts
@@ -33,7 +33,7 @@ def gather(submission: Submission, settings: Mapping[str, str], *, strict: bool 
         sources=sources,
         claims=claims,
         runs=runs,
-        headline=claimed,
+        headline=with_unread_dumps(claimed, submission, configuration.switches),
         configuration=configuration,
         program=_followed(sources, configuration, claimed or runs, strict),
         edits=edits_of(submission, runs),

@@ -177,6 +177,9 @@ def not_judged_because(
         return "the claim could not be read: submission.json holds no JSON object with a field in it"
     for message in unread_logs(facts.submission):
         return f"a log could not be read: {message}"
+    for run in facts.headline:
+        if "settings" in run.unread:
+            return f"the settings of a run could not be read: {run.log}: {run.problems[-1]}"
     if facts.submission.not_listed:
         return f"the folder could not be read as a whole: {facts.submission.not_listed}"
     if not facts.runs and (odd := not_understood(facts.submission)):

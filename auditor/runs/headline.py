@@ -10,6 +10,7 @@ from auditor.claims import Claim, Claims, SeedClaim
 from auditor.claims.passes import FIGURE_TOLERANCE, is_mean, is_one
 from auditor.runs.assemble import seed_of_name, with_score
 from auditor.runs.evaluations import stem
+from auditor.runs.joining import with_training
 from auditor.runs.model import Evaluation, Run
 from auditor.runs.score import kind, prefer_exact, with_seconds
 
@@ -37,11 +38,10 @@ def headline(runs: tuple[Run, ...], claims: Claims) -> tuple[Run, ...]:
     bearing, others = _by_tables(distinct, claims)
     chosen = bearing or _by_claim(distinct, claims.val_bpb) or others or _by_claim(distinct, claims.readme_val_bpb)
     if chosen:
-        return _with_siblings(chosen, distinct)
+        return with_training(_with_siblings(chosen, distinct), distinct, claims)
     rest = tuple(r for r in distinct if r.complete) or tuple(distinct)
-    return tuple(
-        replace(r, headline_because="no log shows a claimed figure: every complete run is taken") for r in rest
-    )
+    because = "no log shows a claimed figure: every complete run is taken"
+    return with_training([replace(r, headline_because=because) for r in rest], distinct, claims)
 
 
 def _by_tables(runs: list[Run], claims: Claims) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
@@ -81,12 +81,22 @@ def _by_claim(runs: list[Run], claim: Claim[float] | None) -> tuple[Run, ...]:
 
 def _without_copies(runs: Sequence[Run]) -> list[Run]:
     """One run per set of figures; the one that knows its seed and is named after it, then the one with the dump."""
-    best: dict[str, Run] = {}
-    for run in runs:
-        other = best.get(run.content_digest)
-        if other is None or _weight(run) > _weight(other):
-            best[run.content_digest] = run
-    return [run for run in runs if best[run.content_digest] is run]
+    best: dict[object, Run] = {}
+    for key_of in (lambda run: run.content_digest, _of_one_run):
+        best.clear()
+        for run in runs:
+            other = best.get(key_of(run))
+            if other is None or _weight(run) > _weight(other):
+                best[key_of(run)] = run
+        runs = [run for run in runs if best[key_of(run)] is run]
+    return list(runs)
+
+
+def _of_one_run(run: Run) -> object:
+    """What no second run repeats: a program's own log and its output on a terminal do not hold the same lines."""
+    if run.seed is None or run.steps is None or run.train_seconds is None or run.val_bpb is None:
+        return run.log, run.index
+    return run.seed, run.steps, run.train_seconds, run.val_bpb, run.val_loss
 
 
 def _weight(run: Run) -> tuple[bool, bool, bool, int]:

@@ -18,6 +18,7 @@ from rules.law.standing import distinct
 ID = "byte-ledger"
 
 _EXACT = 6  # decimals from which on a figure tells its denominator to some bytes
+_MILLISECONDS = 2  # decimals of a time that two runs do not share by chance together with a loss
 _LEAST_APART, _TIMES_ROUNDING = 1_000.0, 30.0
 
 
@@ -81,7 +82,7 @@ def _seal(runs: Sequence[Run]) -> list[Finding]:
     for group in groups.values():
         findings += _odd_denominator(group)
         findings += _same_end(group)
-    return findings
+    return findings + _same_stop(distinct(runs))
 
 
 def _odd_denominator(group: Sequence[Run]) -> list[Finding]:
@@ -122,6 +123,23 @@ def _same_end(group: Sequence[Run]) -> list[Finding]:
                 )
                 line = other.score.line if other.score else None
                 return [log_finding(ID, Outcome.DISPUTED, other, line, message)]
+    return []
+
+
+def _same_stop(runs: Sequence[Run]) -> list[Finding]:
+    """Two seeds that stop at one step, millisecond and validation loss, and do not end alike."""
+    stops: dict[tuple[object, ...], Run] = {}
+    for run in runs:
+        last = max((e for e in run.evaluations if e.step), key=lambda e: e.step or 0, default=None)
+        if last is None or last.val_loss is None or run.seed is None or _decimals(run.train_seconds) < _MILLISECONDS:
+            continue
+        other = stops.setdefault((last.step, last.val_loss, last.val_bpb, run.train_seconds), run)
+        if other.seed != run.seed and other.val_bpb != run.val_bpb:
+            message = (
+                f"{run.log} and {other.log}, of two seeds, both stop after {run.train_seconds} s at step "
+                f"{last.step} with val_loss {last.val_loss} and val_bpb {last.val_bpb}: a line of one was copied"
+            )
+            return [log_finding(ID, Outcome.DISPUTED, run, last.line, message)]
     return []
 
 

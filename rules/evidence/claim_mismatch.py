@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from auditor.claims.readme import figures_of
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
@@ -21,7 +22,6 @@ ID = "claim-mismatch"
 _TITLE_BPB = re.compile(
     r"bpb\s{0,3}[:=]?\s{0,3}(\d\.\d{3,8})(?!\d)|(?<![\d.])(\d\.\d{3,8})\s{0,3}(?:val_?)?\s{0,3}bpb", re.IGNORECASE
 )
-_FIGURE = re.compile(r"(?<![\d.])\d{1,2}\.\d{3,20}(?![\d.])")
 _LISTED = 5  # contradicting switches that are listed
 _ROUNDING = 0.00006  # half a digit of a figure with four decimals
 
@@ -79,7 +79,8 @@ def _against_words(facts: Facts, claim: float) -> list[Finding]:
     findings = []
     readme, tolerance = facts.claims.readme_val_bpb, LIMITS.claim_tolerance_bpb
     if facts.claims.val_bpb is not None and readme is not None and not _stated(facts, claim):
-        message = f"submission.json claims {claim:.5f}, which the README nowhere states (it has {readme.value:.5f})"
+        other = f"(it has {readme.value:.5f})"
+        message = f"submission.json claims {claim:.5f}, which the README nowhere states as the result {other}"
         findings.append(Finding(ID, Outcome.WARNING, message, claimed_at(readme)))
     titled = [float(a or b) for a, b in _TITLE_BPB.findall(facts.submission.title or "")]
     if titled and all(abs(value - claim) > tolerance for value in titled):
@@ -89,10 +90,10 @@ def _against_words(facts: Facts, claim: float) -> list[Finding]:
 
 
 def _stated(facts: Facts, claim: float) -> bool:
-    """Whether the README holds the claimed figure somewhere, however it is rounded."""
+    """Whether the README holds the claimed figure somewhere as a result, however it is rounded."""
     shipped = facts.submission.named("README.md")
-    figures = _FIGURE.findall(shipped.text) if shipped is not None else []
-    return any(abs(float(figure) - claim) <= LIMITS.claim_tolerance_bpb for figure in figures)
+    figures = figures_of(shipped.text.split("\n"), shipped.path) if shipped is not None else ()
+    return any(abs(figure.value - claim) <= LIMITS.claim_tolerance_bpb for figure in figures)
 
 
 def _not_finite(facts: Facts) -> list[Finding]:

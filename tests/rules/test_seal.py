@@ -42,6 +42,20 @@ def test_two_seeds_cannot_end_alike() -> None:
     assert judged(run(1, 1.11872214), run(2, 1.11904107, way=0.01)) is Outcome.PASS
 
 
+def stopped(seed: int, bpb: float, seconds: float = 600.025, loss: float = 2.2402) -> Run:
+    last = Evaluation(30, "", 1.3268, loss, step=13_555)
+    base = run(seed, bpb, way=seed / 1000)
+    return dataclasses.replace(
+        base, train_seconds=seconds, evaluations=(*base.evaluations[:-1], last, base.evaluations[-1])
+    )
+
+
+def test_two_seeds_cannot_stop_alike_to_the_millisecond() -> None:
+    assert judged(stopped(1, 1.11872214), stopped(2, 1.11904107)) is Outcome.DISPUTED
+    assert judged(stopped(1, 1.11872214), stopped(2, 1.11904107, seconds=600.026)) is Outcome.PASS
+    assert judged(stopped(1, 1.11872214), stopped(2, 1.11904107, loss=2.2403)) is Outcome.PASS
+
+
 def test_a_mean_of_the_readme_that_is_better_than_the_logs() -> None:
     claims = Claims(val_bpb=Claim(1.1187, "submission.json:val_bpb"), readme_means=(Claim(1.0987, "README.md:3"),))
     facts = some_facts(run(1, 1.1187), run(2, 1.1188), claims=claims)

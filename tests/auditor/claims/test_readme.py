@@ -157,6 +157,13 @@ def test_a_row_of_metrics_states_the_score_where_the_prose_does_not() -> None:
     assert prose.value == 1.17
 
 
+def test_what_the_model_was_before_it_was_quantized_is_not_the_result() -> None:
+    readme = "**val_bpb:** 1.8989\n\n| step | val_bpb | |\n|---|---|---|\n| 20,000 | 1.9002 | Pre-quantization |\n"
+    claims = read(readme=readme, claims=json.dumps({"val_bpb": 1.9002}))
+    assert claims.readme_val_bpb is not None
+    assert claims.readme_val_bpb.value == 1.8989
+
+
 def test_the_figure_that_submission_json_shares_is_the_headline() -> None:
     text = "Earlier val_bpb: 1.2000\n\nval_bpb: 1.1617\n"
     claim = read(readme=text, claims='{"val_bpb": 1.16168}').readme_val_bpb
