@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tiny matrices on a busy machine: threads would mostly wait for each other."""
+    """Tiny matrices on a busy machine: threads would mostly wait for each other. Of a module, for its fixtures, too."""
     try:
         import torch
     except ImportError:
