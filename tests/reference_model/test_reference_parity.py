@@ -99,7 +99,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip(f"the clone has no {record_script.REF}")
     folder = tmp_path_factory.mktemp("record")
     record_script.place(source, folder)
-    environment = {**os.environ, **switches, "TORCHDYNAMO_DISABLE": "1", "PYTHONPATH": str(HERE.parents[1])}
+    environment = {**os.environ, **switches, "TORCHDYNAMO_DISABLE": "1", "PYTHONPATH": str(HERE.parents[1]),
+                   "OMP_WAIT_POLICY": "PASSIVE"}  # fmt: skip
     command = [
         sys.executable,
         str(HERE.parent / "samples" / "record_oracle.py"),
