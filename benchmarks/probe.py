@@ -167,6 +167,8 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
     added = {pr for pr in mixed if "exchange" in ran[pr]["witnessed"]}
     either = {pr for pr in mixed if ran[pr]["witnessed"]}
     false = sorted(pr for pr in clean if ran[pr]["witnessed"])
+    bytewise = {pr for pr in mixed if "byte-ppm-mixture" in labels[pr]["rules"]}
+    open_ = sorted(pr for pr in clean if ran[pr]["outcome"] == "not-checked")
     commits = sorted({str(row.get("commit") or "not known") for row in known.values()})
     head = [
         ("commit", ", ".join(commits)),
@@ -175,11 +177,13 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
         ("came to a result", f"{len(decided)} ({_share(len(decided), len(known))})"),
         ("labelled clean, ran", f"{len(clean)}"),
         ("of these called a violation by the probe", f"{len(false)}" + (f" ({_numbers(false)})" if false else "")),
+        ("of these without a result", f"{len(open_)} ({_share(len(open_), len(clean))})"),
         ("labelled with a causality violation, ran", f"{len(causal)}"),
         ("of these witnessed", f"{len(seen)} ({_share(len(seen), len(causal))})"),
         ("labelled with an n-gram key or a mixture, ran", f"{len(mixed)}"),
         ("of these witnessed by exchange", f"{len(added)} ({_share(len(added), len(mixed))})"),
         ("of these witnessed at all", f"{len(either)} ({_share(len(either), len(mixed))})"),
+        ("byte mixtures among them, and those witnessed", f"{len(bytewise)}, {len(bytewise & either)}"),
         *_times("processor time of an audit with the probe, ran", [row["cpu"] for row in ran.values()]),
         *_times("processor time, did not run", [r["cpu"] for pr, r in known.items() if pr not in ran]),
     ]
@@ -194,6 +198,9 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
         parts.append(
             "N-gram and mixture labels that ran and were not witnessed:\n\n" + _table(("", "label", "why"), why)
         )
+    if open_:
+        why = [(f"#{pr}", "clean", _undecided(ran[pr])) for pr in open_]
+        parts.append("Clean labels that ran and came to no result:\n\n" + _table(("", "label", "why"), why))
     failed = [row for pr, row in known.items() if pr not in ran]
     if failed:
         parts.append("What did not run, and why:\n\n" + _failures(failed))
@@ -228,6 +235,13 @@ def _why(row: Row) -> str:
 def _exchange(row: Row) -> str:
     found = row["measurements"].get("exchange", {})
     return f"{found.get('holds', '?')}: {_plain(found.get('reason', ''))}"
+
+
+def _undecided(row: Row) -> str:
+    """The first measurement that a pass needs and that was not checked."""
+    found = row["measurements"]
+    kinds = [k for k in ("future-flip", "exchange", "target-flip") if found.get(k, {}).get("holds") == "not-checked"]
+    return f"`{kinds[0]}`: {_plain(found[kinds[0]]['reason'])}" if kinds else row["reason"]
 
 
 def _failures(rows: Iterable[Row]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from auditor.probe.job import ENOUGH
 from auditor.probe.model import Chosen
 from auditor.probe.scene import Site, Tokens
 
@@ -37,6 +38,19 @@ def choose(
         for token in rng.choice(vocabulary, size, replace=False, p=weights / weights.sum()).tolist():
             found.setdefault(token, "drawn")
     return {token: why for token, why in found.items() if token < vocabulary}
+
+
+def ordered(chosen: dict[int, Chosen], known: int, rng: np.random.Generator) -> tuple[int, ...]:
+    """In which order they are tried: drawn ones last, and the `known` one, if it is there, before there are enough.
+
+    Without a token whose score another run tells as well, nothing that forks say is believed.
+    """
+    shuffled = [int(t) for t in rng.permutation(list(chosen))]
+    tokens = sorted(shuffled, key=lambda t: chosen[t] == "drawn")
+    if known in chosen and tokens.index(known) >= ENOUGH:
+        tokens.remove(known)
+        tokens.insert(int(rng.integers(ENOUGH)), known)
+    return tuple(tokens)
 
 
 def drawn_from(vocabulary: int, found: dict[int, Chosen]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from auditor.probe.belief import FLIPS, doubted, limited, moved, once
-from auditor.probe.candidates import choose, drawn_from
+from auditor.probe.candidates import choose, drawn_from, ordered
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
 from auditor.probe.job import STEP, Exchange
@@ -224,10 +224,11 @@ class _Series:
         start = max(0, site.position - _BEFORE)
         stretch = tuple(int(t) for t in self.streams.base[start : site.position + _AFTER])
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
-        tokens = sorted((int(t) for t in rng.permutation(list(chosen))), key=lambda t: chosen[t] == "drawn")
+        known = int(self.streams.target[site.position])  # in a run of its own, where this is the target flip's
+        tokens = ordered(chosen, known, rng)
         seconds = max(1.0, _EXCHANGING * self._left)
         return Exchange(
-            site.position, place.after, place.row, place.node, stretch, site.position - start, tuple(tokens),
+            site.position, place.after, place.row, place.node, stretch, site.position - start, tokens,
             place.factor, seconds, math.inf if self.options.exhaustive else _OVER,
         )  # fmt: skip
 

@@ -17,11 +17,12 @@ import pytest
 
 pytest.importorskip("torch", reason="the recorder runs beside torch")
 
+from auditor.probe.candidates import ordered
 from auditor.probe.digits import whole_bpb
-from auditor.probe.job import Account, Exchange
+from auditor.probe.job import ENOUGH, Account, Exchange
 from auditor.probe.measure import confined as confined_measuring
 from auditor.probe.measure.exchange import Asked, Tried, at_least, exchange
-from auditor.probe.model import Holds, Kind, Measurement
+from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import exchange as forks
 from auditor.probe.run import Options, _Series
 from auditor.probe.runner import Run
@@ -275,3 +276,13 @@ def test_a_figure_is_known_by_its_label_whatever_it_counts() -> None:
     assert whole_bpb(line, exact, "ppm_mix bytes=5,457 mix") == 2.9855781
     assert whole_bpb(line, exact[1:], "ppm_mix bytes=5,457 mix") is None
     assert whole_bpb("final_int6 val_loss:2.0 val_bpb:1.2", [("1.2", 1.21)], "final_int8") is None
+
+
+def test_the_token_that_another_run_tells_of_is_tried_before_there_are_enough() -> None:
+    chosen: dict[int, Chosen] = {**dict.fromkeys(range(20), "seen"), **dict.fromkeys(range(20, 60), "drawn")}
+    for seed in range(20):
+        tokens = ordered(chosen, 7, np.random.default_rng(seed))
+        assert sorted(tokens) == list(range(60))
+        assert tokens.index(7) < ENOUGH
+        assert {chosen[t] for t in tokens[:20]} == {"seen"}
+    assert 99 not in ordered(chosen, 99, np.random.default_rng(0))
