@@ -138,6 +138,25 @@ report("final_ttt", loss_sum, tokens, nbytes)
 """
 SAMPLES["score_first"] = _CHUNKS.format(before="", after="train(start, end)")
 SAMPLES["adapt_first"] = _CHUNKS.format(before="train(start, end)", after="")
+_BY_LENGTH = """
+ends = [*(val[: N + 1] == 1).nonzero().reshape(-1).tolist(), N]
+documents = sorted(zip([0, *ends[:-1]], ends), key=lambda d: d[0] - d[1])
+loss_sum, tokens, nbytes = 0.0, 0, 0.0
+for start, end in documents:
+    for s in range(start, end, T):
+        x, y = pair(s, min(s + T, end))
+        with torch.no_grad():
+            nll = F.cross_entropy(model.forward_logits(x).reshape(-1, V), y.reshape(-1), reduction="none")
+        loss_sum += nll.sum().item()
+        tokens += y.numel()
+        nbytes += byte_count(y).item()
+    train(start, end)
+report("final_ttt", loss_sum, tokens, nbytes)
+"""
+SAMPLES["by_length"] = _BY_LENGTH
+SAMPLES["by_length_first"] = _BY_LENGTH.replace("    train(start, end)\n", "").replace(
+    "    for s in range(start", "    train(start, end)\n    for s in range(start"
+)
 SAMPLES["pre_quant"] = "sliding('before')\ntrain(0, N)\nsliding()"
 
 SAMPLES["slot"] = """

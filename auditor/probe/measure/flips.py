@@ -19,6 +19,7 @@ from auditor.probe.measure.compare import (
 )
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Condition, Holds, Kind, Measurement, Witness
+from auditor.probe.scene.tokenizer import BOS
 
 _FEW_TRAINED = 16  # positions: fewer may be a phrase that training texts share with the stream
 _FIRST, _LARGEST = 4, 2  # witnesses shown
@@ -125,6 +126,10 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
     numbers = np.isfinite(early.before) & np.isfinite(early.after)
     lost = int((~numbers).sum())
     early = early.where(numbers)
+    told = _told_before(base, flip, pairs, early)
+    if flip.kind is Kind.TARGET_FLIP:  # the one token that is another had been scored by then
+        kept = ~told | (early.change <= bound.limit)
+        early, told = early.where(kept), told[kept]
     if not len(early.position):
         why = f"{lost:,} scores are no numbers" if lost else "no score before the flip was recorded"
         return Measurement(flip.kind, Holds.UNKNOWN, why, flipped=flip.first)
@@ -135,8 +140,11 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
             "without a null control nothing can be compared" if noise is None else "the run is too noisy to compare"
         )
         return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
+    if flip.kind is Kind.FUTURE_FLIP and changed.any() and not (changed & ~told).any():
+        reason = f"{int(changed.sum()):,} scores changed, of documents that were scored after changed ones further on"
+        return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
     if changed.any() or at_target.any():
-        return _broken(base, flip, early, changed, pairs, at_target, noise)
+        return _broken(base, flip, early, changed & ~told, pairs, at_target, noise)
     if lost:
         return _measured(base, flip, Holds.UNKNOWN, f"{lost:,} scores are no numbers", early, changed, noise)
     placed = int(first.sure.sum())
@@ -147,6 +155,24 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
     if flip.kind is Kind.TARGET_FLIP and not (pairs.position == flip.first).any():
         reason += "; its own distribution was not seen"
     return _measured(base, flip, Holds.YES, reason + _elsewhere(base, flip, bound), early, changed, noise)
+
+
+def _told_before(base: Read, flip: Flip, pairs: Pairs, early: Pairs) -> NDArray[np.bool_]:
+    """Scores that were taken after one of a changed token in another document, which stands further on in the stream.
+
+    Who scores whole documents in another order than the stream's (by their length, say) and adapts to what is scored
+    may do so; what that changes is no witness. Within a document the order is the stream's.
+    """
+    document = np.cumsum(base.stream == BOS)
+    there = (pairs.position >= flip.first) & (pairs.position <= flip.last)
+    first: dict[int, int] = {}
+    for number, when in zip(document[pairs.position[there]].tolist(), pairs.when[there].tolist(), strict=True):
+        first[number] = min(when, first.get(number, when))
+    soonest = sorted((when, number) for number, when in first.items())[:2]
+    mask = np.zeros(len(early.position), dtype=bool)
+    for when, number in soonest:
+        mask |= (document[early.position] != number) & (early.when > when)
+    return mask
 
 
 def _target_rows(pairs: Pairs, flip: Flip, bound: Bound) -> NDArray[np.bool_]:

@@ -63,6 +63,18 @@ def test_a_causal_script_is_not_witnessed(name: str) -> None:
         assert flip.effect == flip.noise == 0.0
 
 
+def test_documents_in_another_order_may_adapt_to_what_is_scored() -> None:
+    """Longest first: what is flipped may be scored, and trained on, before documents that stand before it."""
+    found = measured("by_length")
+    assert [m for m in found.measurements if m.witnesses] == []
+    flip = of("by_length", Kind.FUTURE_FLIP)
+    assert flip.holds is UNKNOWN
+    assert "of documents that were scored after changed ones" in flip.reason
+    first = of("by_length_first", Kind.FUTURE_FLIP)
+    assert first.holds is NO  # its own document before it is scored
+    assert {w.condition for w in first.witnesses} == {"C3"}
+
+
 @pytest.mark.parametrize(
     ("name", "condition", "at_least", "first"),
     [
