@@ -54,6 +54,14 @@ class Walker(Folder):
                 except CannotFold:
                     continue  # its effect is unknown; names that it assigns were set so by the handler
 
+    def whole(self, body: Iterable[ast.stmt], scope: Scope) -> bool:
+        """Walk statements by themselves; False where a `return`, `break` or `continue` leads out of them."""
+        try:
+            self.block(body, scope)
+        except (_Return, _LeaveLoop):
+            return False
+        return True
+
     def _import_names(self, node: ast.Import, scope: Scope) -> None:
         for alias in node.names:
             name = alias.name if alias.asname else alias.name.partition(".")[0]

@@ -116,7 +116,10 @@ class _Unpacker(Walker):
 
     def walk(self) -> Unpacked:
         try:
-            self.block(self.tree.body, self.scope)
+            if not self.whole(self.tree.body, self.scope):
+                self._opaque(
+                    1, "a return that is in no function, or a break that is in no loop: this is not valid Python"
+                )
             self.reached = False
             for node in self.functions:
                 if node.name in self.executing and id(node) not in self.seen:

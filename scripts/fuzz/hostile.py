@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from fuzz import check
-from fuzz.folders import DISKS, MADE, RACES
+from fuzz.disks import DISKS, RACES
+from fuzz.folders import MADE
 from fuzz.pieces import CODE
 from fuzz.texts import CLAIMS, TEXTS
 from rules.examples.folders import folder

@@ -68,6 +68,14 @@ GROWING = {
     "globals": "for i in range(10**7):\n    globals()[f'q{i}'] = 'x' * 10**5\n",
     "setattr": "class Q: pass\nfor i in range(10**7):\n    setattr(Q, f'q{i}', 'x' * 10**5)\n",
     "torch cat": _again("import torch\nq = torch.zeros(2)", "q = torch.cat([q, q])", 80),
+    "figures in a line": _again("import torch\nq = f'{torch.rand(1)}'", "q = f'{q}{q}'", 60),
+    "figures in a sum of lines": _again("import torch\nq = f'{torch.rand(1)}'", "q = q + q", 60),
+    "tensor times itself": _again("import torch\nq = torch.rand(1)", "q = q * q + q / q", 60),
+    "mixture of itself": _again("import torch\nq = torch.rand(9).softmax(-1)", "q = 0.5 * q + 0.5 * q", 60),
+    "operator": _again("import operator\nq = 'ab'", "q = operator.add(q, q)", 60),
+    "methods of numbers": _again("q = 'ab'", "q = q.__add__(q).__mul__(9)", 60),
+    "quoted": _again("from urllib.parse import quote\nimport re\nq = '%'", "q = quote(re.escape(q) * 2)", 60),
+    "pickled": _again("import pickle\nq = 'ab'", "q = pickle.dumps([q, q, q]).decode('latin1')", 40),
     "numpy tile": _again("import numpy as np\nq = np.zeros(2)", "q = np.tile(q, (2, 2))", 80),
 }  # fmt: skip
 
@@ -98,6 +106,9 @@ HUGE = {
     "fraction": "from fractions import Fraction\nq = Fraction('1e1000000000')\nfrom decimal import Decimal\nr = int(Decimal('1e1000000000'))\n",  # noqa: E501
     "from_bytes": "q = int.from_bytes(b'x' * 10**8, 'big')\nr = (2**64).to_bytes(10**9, 'big')\n",
     "int of base": "q = int('z' * 10**7, 36)\nr = int('1' * 10**8, 2)\n",
+    "ways": "import math\nq = 10\n" + "q = math.factorial(q)\n" * 9 + "r = math.comb(10**9, 5 * 10**8)\n",
+    "literal divided": "q = 0x" + "f" * 1_900_000 + "\nr = 0xe" + "f" * 60_000 + "\n" + "s = q // r\nt = q % r\n" * 9,
+    "wide f-string": "q = f'" + "{x}a" * 100_000 + "'\n",
     "literal": "q = '" + "a" * 5_000_000 + "'\n",
     "literal list": "q = [" + "1, " * 300_000 + "]\n",
     "literal dict": "q = {" + "".join(f"{i}: '{i}', " for i in range(100_000)) + "}\n",
@@ -199,6 +210,7 @@ DEEP = {
     "lambdas": "q = " + "lambda: " * 900 + "1\n",
     "lambdas, too many": "q = " + "lambda: " * 100_000 + "1\n",
     "ifs": "".join(f"{' ' * i}if x:\n" for i in range(95)) + " " * 95 + "q = 1\n",
+    "elifs in a function": "def q(x):\n    if x == 0: return 0\n" + "".join(f"    elif x == {i}: return {i}\n" for i in range(2000)) + "q(3)\n",  # noqa: E501
     "elifs": "if x: q = 1\n" + "elif x: q = 2\n" * 3000,
     "elifs, too many": "if x: q = 1\n" + "elif x: q = 2\n" * 50_000,
     "conditions": "q = " + "1 if x else " * 3000 + "0\n",

@@ -197,7 +197,7 @@ def _worked(piece: Piece, samples: tuple[Piece, ...], loop: _Loop, start: Scope)
         if loop.element is not None:
             worker.put(loop.table, worker.known(loop.element, scope), loop.element.lineno)
         else:
-            worker.once(loop.body, scope)
+            worker.whole(loop.body, scope)
     except (OutOfSteps, CannotFold):
         return None
     return worker.tables

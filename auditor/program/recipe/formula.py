@@ -119,9 +119,11 @@ class _Writer:
         self._names: dict[Node, str] = {}
         self._waiting: list[Node] = []
         self._places: dict[Place, None] = {}  # of what is written out in the line at hand
+        self._texts: dict[tuple[Node, bool, int], str] = {}  # in that line: a sum may be of itself, of itself, ...
 
     def part(self, name: str, node: Node, place: Place | None) -> Part:
         self._places = {} if place is None else {place: None}
+        self._texts.clear()
         text = self.write(node, top=True)
         return Part(name, text, node, place, tuple(self._places))
 
@@ -144,13 +146,17 @@ class _Writer:
         """The node as text; `tight`: how closely what stands around it binds (0 sum, 1 product, 2 argument)."""
         if not top and node.op in _NAMED and not _short_sum(node):
             return self._name(node)
+        known = self._texts.get((node, top, tight))
+        if known is not None:
+            return known
         if node.place is not None:
             self._places[node.place] = None
         self._places |= dict.fromkeys(node.changed_at)
         text, binds = self._text(node)
         if len(text) > _LONGEST:
             text = text[: _LONGEST - 1] + "…"
-        return f"({text})" if binds < tight else text
+        text = self._texts[node, top, tight] = f"({text})" if binds < tight else text
+        return text
 
     def _text(self, node: Node) -> tuple[str, int]:
         write, inputs = self.write, node.inputs

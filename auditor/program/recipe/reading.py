@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from auditor.program.recipe.formula import figure
 from auditor.program.recipe.model import Node, Op, What
@@ -67,17 +68,21 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
 
 def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
     """Where bits per token become bits per byte by a constant number of bytes a token: (step, that number)."""
+    known: dict[Node, Factors] = {}
     for node in head.walk():
-        factors = list(_factors(node)) if node.op in (Op.MULTIPLY, Op.DIVIDE) else []
+        factors = _factors(node, known) if node.op in (Op.MULTIPLY, Op.DIVIDE) else {}
         losses = [factor for factor, inverse in factors if factor.what in _LOSSES and not inverse]
         if not losses or any(factor.what is What.BYTES for factor, _ in factors):
             continue
-        numbers = [(_constant(f) or 1.0, inverse) for f, inverse in factors if f.op is Op.NUMBER]
+        found = [(f, times if inverse else -times) for (f, inverse), times in factors.items() if f.op is Op.NUMBER]
+        numbers = [(_constant(f) or 1.0, times) for f, times in found]
         if all(_is_unit(value) for value, _ in numbers):
             continue
         width = 1.0 if losses[0].what is What.BITS else 1 / math.log(2.0)
-        for value, inverse in numbers:
-            width *= value if inverse else 1 / value
+        for value, times in numbers:
+            width *= _power(value, times)
+        if not 0 < abs(width) < math.inf:
+            continue
         # A loss times a number near one is a scaled loss, and no change of units.
         scaled = losses[0].what is not What.BITS and not any(_is_log_of_two(value) for value, _ in numbers)
         if scaled and _LEAST_SCALE < 1 / (width * math.log(2.0)) < 1 / _LEAST_SCALE:
@@ -95,13 +100,36 @@ def _is_unit(constant: float) -> bool:
     return any(math.isclose(constant, unit, rel_tol=_TOLERANCE) for unit in _UNITS)
 
 
-def _factors(node: Node, inverse: bool = False) -> Iterator[tuple[Node, bool]]:
-    """The factors of a product; True for those that it is divided by."""
-    if node.op in (Op.MULTIPLY, Op.DIVIDE):
-        yield from _factors(node.inputs[0], inverse)
-        yield from _factors(node.inputs[1], inverse != (node.op is Op.DIVIDE))
-    else:
-        yield node, inverse
+Factors = Mapping[tuple[Node, bool], int]
+"""(factor, whether the product is divided by it) -> how often. A product of products of itself has very many."""
+
+
+def _factors(head: Node, known: dict[Node, Factors]) -> Factors:
+    """The factors of a product; `known` are those of the products that have been asked for."""
+    waiting = [head]
+    while waiting:
+        node = waiting[-1]
+        below = [n for n in node.inputs if n not in known] if node.op in (Op.MULTIPLY, Op.DIVIDE) else []
+        waiting += below
+        if below:
+            continue
+        waiting.pop()
+        if node.op not in (Op.MULTIPLY, Op.DIVIDE):
+            known[node] = {(node, False): 1}
+            continue
+        one, other = node.inputs
+        found = Counter(known[one])
+        for (factor, inverse), times in known[other].items():
+            found[factor, inverse != (node.op is Op.DIVIDE)] += times
+        known[node] = found
+    return known[head]
+
+
+def _power(value: float, times: int) -> float:
+    try:
+        return float(value) ** times
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
 
 
 def _constant(node: Node) -> float | None:

@@ -91,13 +91,18 @@ def _departs(node: Node) -> str:
 
 def _stacked(node: Node) -> bool:
     """One of several totals that are kept in one tensor: losses, tokens and bytes, which are not told apart there."""
-    while node.op in _HOLDS and len(node.inputs) == 1:
-        node = node.inputs[0]
-    if node.op is Op.TABLE:
-        return _stacked(node.inputs[0])
-    if node.op is Op.ACCUMULATE or node.op is Op.SUM:
-        return any(_stacked(inner) for inner in node.inputs)
-    return node.op is Op.EITHER and any(inner.what in _BESIDE for inner in node.inputs)
+    waiting, seen = [node], {node}
+    while waiting:
+        node = waiting.pop()
+        if node.op is Op.EITHER and any(inner.what in _BESIDE for inner in node.inputs):
+            return True
+        below = node.inputs[:1] if node.op is Op.TABLE else ()
+        if node.op in (Op.ACCUMULATE, Op.SUM) or (node.op in _HOLDS and len(node.inputs) == 1):
+            below = node.inputs
+        new = [inner for inner in below if inner not in seen]
+        seen.update(new)
+        waiting += new
+    return False
 
 
 def _weighted(losses: list[Node], others: list[Node]) -> str:
@@ -118,9 +123,17 @@ def _weighted(losses: list[Node], others: list[Node]) -> str:
 
 def _is_total(node: Node) -> bool:
     """A number for many tokens, or a ratio of such numbers."""
-    if node.plain or node.op in _TOTALS or node.op in (Op.NUMBER, Op.LENGTH):
-        return True
-    return node.op in _OF_TOTALS and all(_is_total(inner) for inner in node.inputs)
+    waiting, seen = [node], {node}
+    while waiting:
+        node = waiting.pop()
+        if node.plain or node.op in _TOTALS or node.op in (Op.NUMBER, Op.LENGTH):
+            continue
+        if node.op not in _OF_TOTALS:
+            return False
+        new = [inner for inner in node.inputs if inner not in seen]
+        seen.update(new)
+        waiting += new
+    return True
 
 
 def _chosen(node: Node) -> str:

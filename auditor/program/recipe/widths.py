@@ -38,26 +38,37 @@ def _counts_bytes(node: Node) -> bool:
 
 def _terms(node: Node) -> Iterator[Node]:
     """What is summed up, whichever branch it is in."""
-    for inner in node.inputs if node.op in _SUMS or node.op is Op.EITHER else ():
-        if inner.op in _SUMS or inner.op is Op.EITHER:
-            yield from _terms(inner)
-        else:
-            yield inner
+    waiting, seen = [node], {node}
+    while waiting:
+        node = waiting.pop()
+        if node.op not in _SUMS and node.op is not Op.EITHER:
+            yield node
+            continue
+        new = [inner for inner in node.inputs if inner not in seen]
+        seen.update(new)
+        waiting += reversed(new)
 
 
-def _odd(term: Node) -> str:
+def _odd(term: Node, known: dict[Node, str] | None = None) -> str:
     """Why a term is not the bytes of the targets, "" where it is, or where it is not understood anyway."""
+    known = {} if known is None else known  # a sum may be of itself, of itself, ...
+    if term not in known:
+        known[term] = _why_odd(term, known)
+    return known[term]
+
+
+def _why_odd(term: Node, known: dict[Node, str]) -> str:
     if term.op in (Op.UNKNOWN, Op.NAME):
         return ""  # said by itself; what the total began with
     if term.op is Op.MULTIPLY:
         masked = [inner for inner in term.inputs if inner.what is What.MASK or inner.plain]
         rest = [inner for inner in term.inputs if inner not in masked]
         plain_factor = any(inner.op is Op.NUMBER for inner in masked)
-        return _odd(rest[0]) if len(rest) == 1 and not plain_factor else "bytes times something"
+        return _odd(rest[0], known) if len(rest) == 1 and not plain_factor else "bytes times something"
     if term.op is Op.CHOOSE:
-        return next((why for inner in term.inputs[1:] if inner.op is not Op.NUMBER and (why := _odd(inner))), "")
+        return next((why for inner in term.inputs[1:] if inner.op is not Op.NUMBER and (why := _odd(inner, known))), "")
     if term.op is Op.ADD:
-        return next((why for inner in term.inputs if (why := _odd(inner))), "")
+        return next((why for inner in term.inputs if (why := _odd(inner, known))), "")
     if term.op in (Op.TABLE, Op.PICK):
         key = term.inputs[-1]
         of_target = bool(key.sees & Sees.TARGET) or not key.sees

@@ -42,6 +42,13 @@ def test_a_width_that_is_none_is_not_known(huge: str) -> None:
     assert tables(TABLES.replace("base_bytes[i] = ", f"base_bytes[i] = {huge} + ")) == ()
 
 
+@pytest.mark.parametrize("leaving", ["return base_bytes", "break", "continue"])
+def test_a_loop_that_may_be_left_is_worked_out_as_far_as_it_goes(leaving: str) -> None:
+    stored = '        base_bytes[i] = len(piece.encode("utf-8"))\n'
+    assert only(TABLES.replace(stored, f"{stored}        {leaving}\n")).width["word"] == 3
+    assert tables(TABLES.replace(stored, f"        {leaving}\n{stored}")) == ()
+
+
 def test_a_value_that_takes_too_much_hides_no_table() -> None:
     grown = "    q = [[0] * 10**5] * 10**5\n    r = [x[:] for x in q]\n"
     start = TABLES.index("    for ")

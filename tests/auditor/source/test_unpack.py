@@ -238,3 +238,10 @@ def test_a_wrapper_that_executes_itself_again_ends() -> None:
     assert sources.entry is not None
     nested = "exec(" * 3 + repr("exec('exec(1)')") + ")" * 3
     assert decoded(nested).units
+
+
+@pytest.mark.parametrize("stray", ["return 1", "break", "with x:\n    continue\n"])
+def test_a_return_that_is_in_no_function_is_said(stray: str) -> None:
+    """`ast` reads it, and Python would not run it."""
+    sources = decoded(f"{IMPORTS}exec({packed(PROGRAM)})\n{stray}\n")
+    assert any("not valid Python" in problem.message for problem in sources.problems)
