@@ -18,13 +18,13 @@ _COMPARISONS = (ast.Lt, ast.GtE, ast.Eq, ast.NotEq, ast.Is, ast.In, ast.NotIn)
 
 
 def changed(rng: random.Random, data: bytes) -> bytes:
-    """Some changes of the syntax tree, written out again; the same bytes where it is no Python."""
+    """Some changes of the syntax tree, written out again; the same where it is no Python, or has no such place."""
     try:
         tree = ast.parse(data)
         for _ in range(rng.choice([1, 1, 2, 4, 9])):
             rng.choice(_CHANGES)(rng, tree)
         return ast.unparse(ast.fix_missing_locations(tree)).encode("utf-8", "replace") + b"\n"
-    except (SyntaxError, ValueError, RecursionError, TypeError, AttributeError):
+    except (SyntaxError, ValueError, LookupError, RecursionError, TypeError, AttributeError):
         return data
 
 
