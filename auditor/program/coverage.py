@@ -13,7 +13,7 @@ from auditor.program.trace import Output, Trace, Unfollowed
 @dataclass(frozen=True, slots=True)
 class Part:
     """The most that is scored, and where: a share of the stream (below 1) or a number of tokens; None: of a list of
-    parts of the stream, `elements`."""
+    parts of the stream, `elements`, or as many as a clock allows (0)."""
 
     place: Place
     active: bool | None
@@ -45,6 +45,8 @@ def _part(trace: Trace, output: Output) -> Part | None:
         return Part(output.place, output.active, min(shares) if shares else min(bounds))
     few = [t[1] for t in output.tags if t[0] == "few"]
     few += [trace.ended[i][1] for i in carried & trace.ended.keys() if trace.ended[i][0] == "few"]
+    if not few and any(trace.ended[i][0] == "clock" for i in carried & trace.ended.keys()):
+        return Part(output.place, output.active, None, 0)
     return Part(output.place, output.active, None, min(few)) if few else None
 
 
@@ -53,7 +55,9 @@ def bounded_list(program: Program, label: str | None) -> Unfollowed | None:
     part = scored_part(program, label)
     if part is None or part.most is not None or part.active is False:
         return None
-    why = f"the first {part.elements:,} of the parts that the stream is cut into are scored"
+    why = "a clock ends the loop over the stream"
+    if part.elements:
+        why = f"the first {part.elements:,} of the parts that the stream is cut into are scored"
     return Unfollowed(
         0, 0, part.place, (), part.active is True, frozenset(), frozenset(), frozenset(),
         what="how much of the stream is scored", why=why, touches=frozenset({"the figure"}),

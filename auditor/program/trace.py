@@ -135,6 +135,13 @@ class OpenAttention(Event):
 
 
 @dataclass(eq=False, slots=True)
+class Load(Event):
+    """A model takes the weights that something else holds. `read_back`: the file that the program has saved."""
+
+    read_back: bool
+
+
+@dataclass(eq=False, slots=True)
 class ReportLine(Event):
     """A figure is printed. `text` is the constant part of the line; `recipe` is the line with what it prints."""
 
@@ -190,6 +197,7 @@ class Trace:
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
     ended: dict[int, tuple[str, int]] = field(default_factory=dict)  # loops left after so many rounds, or tokens
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
+    loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:

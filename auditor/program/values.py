@@ -31,6 +31,7 @@ VAL: Final[Tag] = ("val",)
 TRAIN: Final[Tag] = ("train",)
 TARGET: Final[Tag] = ("tgt",)
 HASH: Final[Tag] = ("hash",)
+CLOCK: Final[Tag] = ("clock",)  # the time of day, or what has passed of it
 HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being scored went into
 CALLED: Final[Tag] = ("called",)  # what a function that was not followed gave for tokens: logits, or anything
 LATER: Final[Tag] = ("later",)  # all tokens but the first ones: in a key beside others, the targets

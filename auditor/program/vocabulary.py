@@ -24,6 +24,11 @@ def names_training(text: str) -> bool:
     return len(text) < _PATH and _TRAINING_FILES.search(text) is not None
 
 
+CLOCKS = tuple(
+    f"time.{name}{unit}" for name in ("time", "perf_counter", "monotonic", "process_time") for unit in ("", "_ns")
+)
+"""Functions that tell the time."""
+
 _BUDGETS = frozenset({"max_wallclock_seconds", "iterations", "total_steps", "num_steps", "max_steps"})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, Step, found, not_applicable, not_checked
 from auditor.program.scores import reports_of
-from auditor.program.trace import Output, ReportLine, Trace
+from auditor.program.trace import Load, Output, ReportLine, Trace
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import SERIALIZE, folder, script
 
@@ -16,18 +16,51 @@ def check(facts: Facts) -> Ruling:
     if not facts.program.followed:
         return not_checked("the scored code could not be followed; a readable script would decide it")
     other = _of_the_artifact(trace, trace.reports)
-    if other is None:
-        return not_applicable("no printed figure is known to be made with weights that were read back from a file")
+    loads = [load for load in trace.loads.values() if load.read_back and not load.off]
+    if other is None and not loads:
+        return not_applicable("no weights are known to be read back from a file, and none to be scored")
     label = next((run.score.label for run in facts.headline if run.score and run.score.label), None)
     if label is None or any(setting.source == "set" for setting in facts.configuration.settings.values()):
         return not_checked("no log says under which label the claimed figure was printed")
     lines = [line for line in reports_of(trace, label) if line.outputs]
     if not lines or _of_the_artifact(trace, lines) is not None:
         return found((), "the claimed figure is made with the weights that the artifact holds")
+    if other is None:
+        return _unscored(trace, lines[-1], loads)
     # Lines that go through one function that prints are told apart by what they say.
     if (other[0].place.key, other[0].text) in {(line.place.key, line.text) for line in lines}:
         return not_checked("the same line of code prints the claimed figure and that of weights that were read back")
     return found([_finding(trace, lines[-1], *other)], "")
+
+
+def _unscored(trace: Trace, headline: ReportLine, loads: list[Load]) -> Ruling:
+    """The artifact is read back, and no printed figure is of what it holds: other weights are claimed.
+
+    Weights that the scored model took from elsewhere in memory may equal the file's; those it was trained to do not.
+    """
+    output = trace.outputs[max(headline.outputs)]
+    before = [load for load in loads if load.order < output.order]
+    if not before:
+        return not_applicable("weights are read back from a file after the claimed figure is made alone")
+    others = [
+        load
+        for load in trace.loads.values()
+        if not load.read_back and not load.off and before[0].place.key != load.place.key and load.order < output.order
+    ]
+    back, at = before[-1].place, output.place
+    message = (
+        f"the weights that the artifact holds are read back (line {back.line}) and no figure is made of them; the "
+        f"claimed one is of other weights in memory (line {at.line})"
+    )
+    steps = (
+        Step("Load", "weights are read back from the artifact", back.location),
+        *(Step("Load", "weights are taken from elsewhere", load.place.location) for load in others[-1:]),
+        Step("Score", "the claimed figure: the output of a model that does not hold them", at.location),
+        Step("Report", "the claimed figure is printed", headline.place.location),
+    )
+    active = None if None in (headline.active, output.active, before[-1].active) else True
+    outcome = Outcome.DISPUTED if others else Outcome.VIOLATION
+    return found([Finding(ID, outcome, message, at.location, active, steps)], "")
 
 
 def _of_the_artifact(trace: Trace, lines: list[ReportLine]) -> tuple[ReportLine, Output] | None:
@@ -73,6 +106,18 @@ val_loss, val_bpb = {_SCORED.format(model="model")}
 print(f"before_quantization val_loss:{{val_loss:.4f}} val_bpb:{{val_bpb:.4f}}")
 val_loss, val_bpb = {_SCORED.format(model="restored")}
 """
+_OF_NO_FILE = f"""
+val_loss, val_bpb = {_SCORED.format(model="model")}
+"""
+_BEFORE = """
+averaged = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+"""
+_AVERAGED = (
+    _READ_BACK.replace("restored", "model").replace("model = GPT(args).to(device)\n", "")
+    + """
+model.load_state_dict(averaged)
+"""
+)
 _IN_PLACE = """
 model.load_state_dict({name: tensor.float() / 127 for name, tensor in quantized.items()})
 """
@@ -84,8 +129,7 @@ RULE = Rule(
     authority="README",
     evidence=("code", "logs"),
     criterion=(
-        "Where a script reads its artifact back and scores it, the claimed figure is the one of those weights and of "
-        "no others."
+        "Where a script reads its artifact back, the claimed figure is the one of those weights and of no others."
     ),
     why=(
         "The challenge asks for the best model that fits the cap. A figure of weights that were not cut down to it, or "
@@ -105,6 +149,18 @@ RULE = Rule(
             "breaks",
             folder(script(serialize=SERIALIZE + _READ_BACK, scoring=_OF_MEMORY)),
             Outcome.VIOLATION,
+        ),
+        Example(
+            "the file is read into a model that nobody scores",
+            "breaks",
+            folder(script(serialize=SERIALIZE + _READ_BACK, scoring=_OF_NO_FILE)),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "averaged weights take the place of the file's",
+            "breaks",
+            folder(script(serialize=_BEFORE + SERIALIZE + _AVERAGED)),
+            Outcome.DISPUTED,
         ),
         Example(
             "the model in memory is scored, the file is claimed",

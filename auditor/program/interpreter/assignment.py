@@ -267,7 +267,10 @@ def mutate(
         if isinstance(seen.obj, Instance):
             if seen.obj.kind == "module":
                 adapted = {t[1] for t in tags if t[0] == "adapted"}
-                seen.obj.read_back = seen.obj.read_back or (ARTIFACT in tags and ("param",) in value.tags)
+                if ARTIFACT in tags and ("param",) in value.tags:
+                    seen.obj.read_back = True
+                    if at is not None:
+                        m.load(at[1], at[0], read_back=True)
                 if m.selections and ("param",) in value.tags:
                     adapted.add(effects.selected(m, seen))
                 # Refilling a buffer leaves the parameters as they are.

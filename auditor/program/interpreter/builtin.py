@@ -26,6 +26,7 @@ from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import made_of
 from auditor.program.values import (
+    NONE,
     UNKNOWN,
     Class,
     External,
@@ -147,8 +148,17 @@ def _zip(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
         return Value(obj=Sequence([]))
     n = min(len(c) for c in columns)
     exact = all(isinstance(a.obj, Sequence) and a.obj.exact for a in args)
+    shortest = min((n for n in map(_known_length, args) if n is not None), default=None)
+    if shortest is not None and shortest > n:
+        columns = [[reach.first(m, item, Value(const=shortest), NONE) for item in column] for column in columns]
     rows = [Value(union(*[c[i] for c in columns]), obj=Sequence([c[i] for c in columns])) for i in range(n)]
     return Value(union(*args), obj=Sequence(rows, exact))
+
+
+def _known_length(iterable: Value) -> int | None:
+    if isinstance(iterable.const, (range, str, bytes, tuple, list)):
+        return len(iterable.const)
+    return len(iterable.obj.items) if isinstance(iterable.obj, Sequence) and iterable.obj.exact else None
 
 
 def _map(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -209,6 +219,11 @@ def _dict(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     return Value(union(*args, *kwargs.values()), obj=mapping)
 
 
+def _parts(value: Value) -> list[Value]:
+    """What is compared: the value, or the first element of a pair."""
+    return value.obj.items[:1] if isinstance(value.obj, Sequence) else [value]
+
+
 def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
     def extreme(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
         candidates = elements(special.iterable(m, frame, node, args[0])) if len(args) == 1 else args
@@ -221,7 +236,7 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
             return Value(tags, function(c.const for c in candidates))
         if text == "min":
             chosen = effects.chooses(m, frame, node, candidates, "min")
-            tags |= chosen or doubts.lowest(m, frame, node, candidates)
+            tags |= chosen or doubts.lowest(m, frame, node, [c for value in candidates for c in _parts(value)])
             tags |= doubts.capped(m, frame, node, candidates)
         return Value(tags, position=made_of(text, candidates, ordered=False) if len(args) > 1 else None)
 

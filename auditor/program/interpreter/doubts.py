@@ -147,6 +147,16 @@ def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
     return m.doubt(node, frame, "a figure that is read off a text", "its digits may be cut or changed")
 
 
+def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args: Sequence[Value]) -> Tags:
+    """`line.replace("1.1", "1.0")`: a text with a figure in it, of which digits are replaced."""
+    replaces = name in ("replace", "translate", "removeprefix", "removesuffix", "strip", "rstrip", "lstrip")
+    if not replaces or VAL not in text.tags or not any(t[0] == "out" for t in text.tags):
+        return NONE
+    if not any(not arg.known or any(c.isdigit() for c in str(arg.const)) for arg in args):
+        return NONE
+    return m.doubt(node, frame, "a figure that is edited in its text", "its digits may be cut or changed")
+
+
 def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
     """`losses * (losses < 9)`: what is multiplied with a comparison of losses is a choice among them."""
     for side, other in ((left, right), (right, left)):

@@ -196,7 +196,7 @@ def _sequence_item(m: Machine, obj: Sequence, container: Value, index: Value, no
             if isinstance(lower, int | None) and isinstance(upper, int | None):
                 return Value(container.tags, obj=Sequence(items[lower:upper]))
         if isinstance(index.obj, tokens.Cut) and not obj.exact and index.obj.lower is None:
-            tags |= reach.of_list(m, container, index.obj.upper, items)
+            return reach.first_of(m, container, items, index.obj.upper, tags)
         return Value(container.tags | tags, obj=Sequence([with_tags(i, tags) for i in items], exact=False))
     if isinstance(index.const, int) and obj.exact and -len(items) <= index.const < len(items):
         return with_tags(items[index.const], dependence(container))

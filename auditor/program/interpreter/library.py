@@ -432,6 +432,8 @@ def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     for value in (*args, *kwargs.values()):
         tags |= deep_tags(effects.kept(m, value)) if m.selections else deep_tags(value)
     keep(m, tags)
+    for function in filter(callbacks.callable_of_program, kwargs.values()):  # `json.dumps(x, default=f)`
+        m.call(frame, node, function, args[:1], {})
     if args and not isinstance(args[0].const, str) and not isinstance(args[0].obj, tokens.Text):
         m.disk |= {ARTIFACT}  # bytes or tensors, no line of a log
     buffers = [v for v in args[1:] if v.obj is None and v.mutable]

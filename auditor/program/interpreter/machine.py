@@ -18,6 +18,7 @@ from auditor.program.trace import (
     Added,
     Choice,
     Event,
+    Load,
     Lookup,
     Loop,
     Omission,
@@ -396,6 +397,11 @@ class Machine:
         """Attention runs without being causal while the model scores."""
         event = OpenAttention(**self._event(node, frame), sees=sees)  # type: ignore[arg-type]
         self.trace.open_attention.setdefault(event.place.key, event)
+
+    def load(self, node: ast.AST, frame: Frame, *, read_back: bool) -> None:
+        """A model takes weights from a state dict."""
+        event = Load(**self._event(node, frame), read_back=read_back)  # type: ignore[arg-type]
+        self.trace.loads[event_key(event)] = event
 
     def omitted(self, node: ast.AST, frame: Frame, by: str) -> Tags:
         """Parts of the stream are left out: the tags that carry this to the figure."""

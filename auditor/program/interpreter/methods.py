@@ -88,7 +88,7 @@ def method(
                 special.text(m, frame, node, value, Value(const=""))
         made = paths.method(m, receiver, name, args)
         if made is not None:
-            return made
+            return with_tags(made, doubts.edited(m, frame, node, receiver, name, args))
     if isinstance(receiver.const, str):
         return _string_method(receiver, name, args)
     if isinstance(obj, External):

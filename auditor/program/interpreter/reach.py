@@ -10,7 +10,7 @@ from auditor.program.extent import STREAM, finite
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import Position, made_of, position_of
-from auditor.program.values import NONE, TARGET, VAL, Frame, Tag, Tags, Value, with_tags
+from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Tag, Tags, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, parent
 
@@ -176,23 +176,25 @@ def narrowed(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
     return NONE if end is None or (end <= _HEADER and end >= 1) or _WHOLE <= end < 1 else frozenset({("within", end)})
 
 
-def stopped(m: Machine, frame: Frame, node: ast.If) -> None:
+def stopped(m: Machine, frame: Frame, node: ast.If, *, by_clock: bool) -> None:
     """`if i >= 1500: break`: from here on the loop's elements are below it."""
     if not m.loops or not node.body or not isinstance(node.body[-1], (ast.Break, ast.Return)):
         return
+    if by_clock and not m.off:
+        m.trace.ended[m.loops[-1].instance] = ("clock", 0)
     for number, limit in _sizes(m, frame, node.test):
-        _counted(m, node, number, limit)
+        _counted(m, node, node.test, number, limit)
         for term, factor in position_of(number).terms:
             if factor == 1 and isinstance(term, Value) and not term.known:
                 m.extents.bound(term, position_of(limit))
 
 
-def _counted(m: Machine, node: ast.If, number: Value, limit: Value) -> None:
+def _counted(m: Machine, node: ast.stmt, test: ast.expr, number: Value, limit: Value) -> None:
     """A counter beside the loop's own element: of rounds, or of tokens."""
-    loop = parent(node)
+    loop: ast.AST | None = node
     while loop is not None and not isinstance(loop, (ast.For, ast.While)):
         loop = parent(loop)
-    names = {n.id for n in of_type(node.test, ast.Name)}
+    names = {n.id for n in of_type(test, ast.Name)}
     steps = (
         [s for s in of_type(loop, ast.AugAssign) if isinstance(s.target, ast.Name) and s.target.id in names]
         if loop is not None
@@ -204,7 +206,7 @@ def _counted(m: Machine, node: ast.If, number: Value, limit: Value) -> None:
     instance = m.loops[-1].instance
     end = m.extents.at(position_of(limit))
     rounds = all(isinstance(s.value, ast.Constant) and s.value.value == 1 for s in steps)
-    if end is not None and end > 1 and isinstance(limit.const, int):
+    if end is not None and end > 1 and isinstance(limit.const, (int, float)):
         m.trace.ended[instance] = ("few" if rounds else "within", int(end))
     element = m.extents.elements.get(instance)
     for item in _parts(element) if element is not None else ():
@@ -228,6 +230,7 @@ def walked(m: Machine, frame: Frame, loop: ast.While, counters: Seq[str]) -> Non
     for number, limit in _sizes(m, frame, negated):
         name = next((n for n in counters if frame.find(n) is number), None)
         if name is None:
+            _counted(m, loop, loop.test, number, limit)
             continue
         m.extents.bound(number, position_of(limit))
         step = steps.get(name)
@@ -239,7 +242,7 @@ def walked(m: Machine, frame: Frame, loop: ast.While, counters: Seq[str]) -> Non
                 m.extents.bound(value, made_of("Mult", [limit, m.evaluate(frame, by)]))
 
 
-_PLAIN = frozenset({"min", "max", "len", "int", "numel", "size"})
+_PLAIN = frozenset({"min", "max", "len", "int", "float", "numel", "size", "item"})
 
 
 def _sizes(m: Machine, frame: Frame, test: ast.expr) -> list[tuple[Value, Value]]:
@@ -275,6 +278,23 @@ def _plain(node: ast.expr) -> bool:
     ) and not any(isinstance(n, (ast.NamedExpr, ast.Await, ast.Yield)) for n in ast.walk(node))
 
 
+def while_true(m: Machine, function: Value, item: Value) -> Value:
+    """An element of `takewhile(lambda i: i < limit, numbers)`: below the limit."""
+    body = function.obj.node.body if isinstance(function.obj, Function) else None
+    step = m.extents.steps.get(item)
+    if step is None or not isinstance(function.obj, Function) or not isinstance(body, ast.expr):
+        return item
+    scope = Frame(function.obj.unit, function.obj.frame, function.obj.frame.globals)
+    element = Value(item.tags)
+    m.extents.steps[element] = step
+    m.extents.bound(element, position_of(item))
+    scope.names.update({a.arg: element for a in function.obj.node.args.args[:1]})
+    for number, limit in _sizes(m, scope, ast.UnaryOp(ast.Not(), body)):
+        if number is element:
+            m.extents.bound(element, position_of(limit))
+    return element
+
+
 def of_list(m: Machine, container: Value, upper: Value | None, items: Seq[Value]) -> Tags:
     """`documents[:1000]`, `islice(windows, 1000)`: the first elements of what the stream was cut into."""
     if upper is None or not isinstance(upper.const, int) or isinstance(upper.const, bool) or upper.const < 2:
@@ -285,12 +305,20 @@ def of_list(m: Machine, container: Value, upper: Value | None, items: Seq[Value]
     return frozenset({("few", upper.const)})
 
 
+def first_of(m: Machine, source: Value, items: Seq[Value], count: Value | None, tags: Tags = NONE) -> Value:
+    """The first `count` elements of an iterable, or as many drawn from it; those of a range end there."""
+    few = tags | of_list(m, source, count, items)
+    bounded = count is not None and m.extents.at(position_of(count)) is not None
+    found = [first(m, item, count, few) if count is not None and bounded else with_tags(item, few) for item in items]
+    return Value(source.tags | few, obj=Items(found, exact=False))
+
+
 def first(m: Machine, item: Value, count: Value, few: Tags) -> Value:
     """An element of the first `count` ones: of a range it is a number below theirs, else what they are is not known."""
     step = m.extents.steps.get(item)
     if step is None:
         return with_tags(item, few)
-    element = Value(item.tags, position=None)
+    element = Value(item.tags | few, position=None)
     m.extents.bound(element, made_of("Mult", [count, _number(step)]))
     m.extents.steps[element] = step
     return element

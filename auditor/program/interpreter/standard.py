@@ -24,6 +24,7 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
+    CLOCK,
     UNKNOWN,
     Bound,
     Class,
@@ -37,6 +38,7 @@ from auditor.program.values import (
     Value,
     union,
 )
+from auditor.program.vocabulary import CLOCKS
 
 Handler = Callable[[Machine, Frame, ast.AST, list[Value], dict[str, Value]], Value]
 
@@ -272,8 +274,47 @@ def _islice(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
         return _same(m, frame, node, args, kwargs)
     source = special.iterable(m, frame, node, args[0])
     items = elements(source)
-    few = reach.of_list(m, source, args[1], items)
-    return Value(source.tags | few, obj=Sequence([reach.first(m, item, args[1], few) for item in items], exact=False))
+    return reach.first_of(m, source, items, args[1])
+
+
+def _take_while(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    kept = callbacks.filtered(m, frame, node, args, kwargs)
+    if len(args) < 2 or not isinstance(kept.obj, Sequence):
+        return kept
+    return Value(kept.tags, obj=Sequence([reach.while_true(m, args[0], i) for i in kept.obj.items], exact=False))
+
+
+def _sample(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`random.sample(windows, 200)`"""
+    source = special.iterable(m, frame, node, args[0]) if args else Value()
+    return reach.first_of(m, source, elements(source), args[1] if len(args) > 1 else kwargs.get("k"))
+
+
+def _clock(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return Value(frozenset({CLOCK}))
+
+
+def _spawned(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`torch.multiprocessing.spawn(f, args=(...))`: f gets the process's number before them."""
+    function = args[0] if args else kwargs.get("fn", Value())
+    given = kwargs.get("args", args[1] if len(args) > 1 else Value())
+    passed = list(given.obj.items) if isinstance(given.obj, Sequence) else []
+    m.call(frame, node, function, [Value(const=0), *passed], {})
+    return Value()
+
+
+def _closing(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`with contextlib.closing(thing)`: it is closed when the block is left; here it is before."""
+    if args:
+        special.special(m, frame, node, args[0], "close", [])
+    return args[0] if args else Value()
+
+
+def _exit_functions(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    waiting, m.at_exit = m.at_exit, []
+    for function, given in reversed(waiting):
+        m.call(frame, node, function, given, {})
+    return Value(const=None)
 
 
 def _call_first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -302,7 +343,12 @@ def _register(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs
 def _instance_state(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`pickle.dumps(x)`: what pickling runs, and the content."""
     for name in ("__reduce_ex__", "__reduce__", "__getstate__"):
-        if args and special.special(m, frame, node, args[0], name, [Value()] if name == "__reduce_ex__" else []):
+        made = special.special(m, frame, node, args[0], name, [Value()] if "ex" in name else []) if args else None
+        if made is not None and isinstance(made.obj, Sequence) and len(made.obj.items) > 1:  # how to make it again
+            function, given = made.obj.items[:2]
+            if callbacks.callable_of_program(function) and isinstance(given.obj, Sequence):
+                m.call(frame, node, function, list(given.obj.items), {})
+        if made is not None:
             break
     return Value(unfollowed.deep(args), UNKNOWN, mutable=True)
 
@@ -331,7 +377,7 @@ FUNCTIONS: dict[str, Handler] = {
     "itertools.accumulate": callbacks.accumulated,
     "itertools.starmap": _starmap,
     "itertools.filterfalse": _filter_false,
-    "itertools.takewhile": callbacks.filtered,
+    "itertools.takewhile": _take_while,
     "itertools.dropwhile": callbacks.filtered,
     "itertools.groupby": _grouped,
     "itertools.chain": _chain,
@@ -369,6 +415,12 @@ FUNCTIONS: dict[str, Handler] = {
     "multiprocessing.SimpleQueue": _queue,
     "collections.deque": _deque,
     "atexit.register": _at_exit,
+    "atexit._run_exitfuncs": _exit_functions,
+    "contextlib.closing": _closing,
+    "torch.multiprocessing.spawn": _spawned,
+    "random.sample": _sample,
+    "random.choices": _sample,
+    **dict.fromkeys(CLOCKS, _clock),
     "asyncio.run": _same,
     "importlib.import_module": elsewhere.import_by_name,
     "builtins.__import__": elsewhere.import_by_name,

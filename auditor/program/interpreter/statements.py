@@ -24,6 +24,7 @@ from auditor.program.interpreter.branching import Arms
 from auditor.program.interpreter.iteration import iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
 from auditor.program.values import (
+    CLOCK,
     Bound,
     Class,
     External,
@@ -141,7 +142,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
     test = m.evaluate(frame, node.test)
     known = operators.truth(m, frame, node.test, test)
     names = switches(test.tags)
-    reach.stopped(m, frame, node)
+    reach.stopped(m, frame, node, by_clock=known is None and CLOCK in test.tags)
     key = (frame.unit.path, frame.unit.layer, node.lineno)
     forced = m.forced.get(key)
     if forced is not None:

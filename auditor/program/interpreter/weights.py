@@ -68,6 +68,7 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
     assert isinstance(module.obj, Instance)
     tags = deep_tags(source)
     adapted = {t[1] for t in tags if t[0] == "adapted"}
+    m.load(node, frame, read_back=ARTIFACT in tags)
     for part in module_parts(module.obj):
         part.read_back = ARTIFACT in tags or (m.unsure > 0 and part.read_back)
         part.adapted = part.adapted | adapted if m.unsure else set(adapted)
