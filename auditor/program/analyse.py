@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.config import Configuration
-from auditor.program.interpreter import VERBS
+from auditor.program.interpreter import VERBS, uncalled
 from auditor.program.interpreter.machine import Branch, Budget, Machine
 from auditor.program.model import Program, Proof
 from auditor.program.proofs import decided_by_logs
@@ -69,6 +69,8 @@ def _run(
         machine.execute(frame, entry.tree.body)
         for function, given in machine.at_exit:
             machine.call(frame, entry.tree, function, given, {})
+        if not explore:
+            uncalled.written_down(machine)
     except Budget:
         machine.problems.append("the program is larger than the interpreter's bound; its end was not followed")
     except RecursionError:

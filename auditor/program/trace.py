@@ -62,6 +62,7 @@ class Output(Event):
     accumulated: Place | None = None  # where it first enters an accumulator
     parents: frozenset[int] = frozenset()
     read_back: bool = False  # the model's weights were read from the file that the program has saved
+    known: bool = False  # which module of the program gives it
 
 
 @dataclass(eq=False, slots=True)

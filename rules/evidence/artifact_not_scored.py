@@ -40,6 +40,8 @@ def _unscored(trace: Trace, headline: ReportLine, loads: list[Load]) -> Ruling:
     """
     output = trace.outputs[max(headline.outputs)]
     before = [load for load in loads if load.order < output.order]
+    if not all(trace.outputs[number].known for number in headline.outputs):
+        return not_checked("which model makes the claimed figure could not be told; weights were read back before it")
     if not before:
         return not_applicable("weights are read back from a file after the claimed figure is made alone")
     others = [

@@ -156,8 +156,8 @@ def handed(
     function = everything[at]
     if name in PER_ELEMENT:
         return per_element(m, frame, node, function, args[at + 1 :], star=name in STARRED)
-    rest = args[at + 1 :] if at < len(args) else []
     taken = positional(function)
+    rest = args[at + 1 :] if at < len(args) else args[:taken]  # `json.dumps(thing, default=f)`
     if taken is not None and len(rest) < taken:  # it gets something that is not told here
         others = union(*[value for value in everything if value is not function])
         rest = [*rest, *[Value(others, mutable=bool(others)) for _ in range(taken - len(rest))]]

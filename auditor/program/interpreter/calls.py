@@ -345,9 +345,12 @@ def instantiate(
         kind = "optimizer"
     instance = Instance(cls, kind=kind)
     value = Value(obj=instance)
+    m.made[cls] = value
     base = decoration.library_base(cls)
     if base.startswith("builtins.") and args and base != "builtins.object":
         instance.attributes["__value__"] = args[0]
+    if base.startswith("builtins.") and base.endswith(("Exception", "Error")):
+        instance.attributes["args"] = Value(obj=Sequence(list(args)))
     if cls.lookup("__torch_function__") is not None or cls.lookup("__torch_dispatch__") is not None:
         why = "every operation of torch runs through its method"
         m.unfollowed(node, frame, f"an object of {cls.name}", why, unfollowed.EVERYTHING)

@@ -103,7 +103,8 @@ def forward(
         why = "the model is given a hash of tokens of which some stand one further than those beside it"
         data |= m.doubt(node, frame, "what the model is given", why)
     tokens = sum(1 for v in inputs if _is_tokens(v))
-    tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2)
+    known = isinstance(model.obj, Instance) and model.obj.kind == "module" and model.obj.cls is not None
+    tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2, known=known)
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
     m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(model.obj)
     streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))

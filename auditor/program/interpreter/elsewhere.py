@@ -209,6 +209,10 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
             return run_text(m, Frame(frame.unit), node, [Value(const=inline)], {})
         if inline is not None:
             m.unfollowed(node, frame, "a started program", "its text could not be computed", {unfollowed.WEIGHTS})
+        if script is not None and not _of_the_challenge(m, script):
+            m.unfollowed(
+                node, frame, f"the script {script[:60]!r}", "the folder does not hold it", {unfollowed.WEIGHTS}
+            )
         if inline is not None or "-m" in words or script is not None:
             return result  # a module that is installed, or the script itself
     if program in _COPIES:
@@ -220,6 +224,17 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
         what = f"the program {program[:40]!r}" if program != "{}" else "a started program"
         m.unfollowed(node, frame, what, "what it does to files is not read", {unfollowed.WEIGHTS})
     return result
+
+
+_DOWNLOADS = frozenset({"cached_challenge_fineweb.py", "download_hf_docs_and_tokenize.py"})
+"""Scripts of the challenge's repository that bring its data."""
+
+
+def _of_the_challenge(m: Machine, script: str) -> bool:
+    """Whether a script brings the data, or is the submission's own under another path."""
+    name = posixpath.basename(script)
+    own = m.sources.entry is not None and name == posixpath.basename(m.sources.entry.path)
+    return own or "{}" in name or name in _DOWNLOADS
 
 
 def _words(given: Value) -> list[str]:

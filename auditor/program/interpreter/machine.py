@@ -234,6 +234,7 @@ class Machine:
         self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.modules: dict[str, Frame] = {}
+        self.made: dict[Class, Value] = {}  # an object of each class of the program
         self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
@@ -338,8 +339,10 @@ class Machine:
 
     # -- events --------------------------------------------------------------------------------------
 
-    def output(self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool) -> Tags:
-        """A model's output for validation tokens; returns the tags of the resulting value."""
+    def output(
+        self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool, known: bool = False
+    ) -> Tags:
+        """A model's output for validation tokens; returns the tags of the resulting value. `known`: it is a module."""
         region = frozenset((t[1], t[2]) for t in data if t[0] == "dep")
         adapted = frozenset(t[1] for t in data | state if t[0] == "adapted")
         parents = frozenset(t[1] for t in data if t[0] == "out")
@@ -350,6 +353,7 @@ class Machine:
             tags=data,
             parents=parents,
             read_back=ARTIFACT in state or any(self.trace.outputs[n].read_back for n in parents),
+            known=known or (bool(parents) and all(self.trace.outputs[n].known for n in parents)),
         )
         event_tags = frozenset(t for t in data if t[0] not in _USED_UP) | {("out", event.number)}
         event_tags |= frozenset(t for t in state if t[0] == "adapted")
@@ -418,14 +422,19 @@ class Machine:
             if known is None or not event.off:
                 self.trace.added[made] = event
 
-    def unfollowed(self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str]) -> None:
-        """Write down what is not followed although it may change what the score is made of."""
+    def unfollowed(
+        self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str], *, any_time: bool = False
+    ) -> None:
+        """Write down what is not followed although it may change what the score is made of.
+
+        `any_time`: when it happens is not known, so it may be ahead of everything.
+        """
         if self.inside:
             return  # what a model computes is its own affair; what becomes of its loss is doubted (`within`)
         key = (self.place(node, frame).key, what, bool(self.off))
         known = self.trace.unfollowed.get(key)
         if known is None or (self.unsure == 0 and not known.certain):
-            event = self._event(node, frame)
+            event = self._event(node, frame) | ({"order": 0} if any_time else {})
             self.trace.unfollowed[key] = Unfollowed(**event, what=what, why=why, touches=frozenset(touches))  # type: ignore[arg-type]
 
     def doubt(self, node: ast.AST, frame: Frame, what: str, why: str) -> Tags:
