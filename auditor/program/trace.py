@@ -132,7 +132,7 @@ class Added(Event):
 class OpenAttention(Event):
     """Attention of the model that scores lets a position see later ones."""
 
-    sees: str  # "what follows", "all in an empty row"
+    sees: str  # "what follows", "what is brought forward", "all in an empty row"
 
 
 @dataclass(eq=False, slots=True)

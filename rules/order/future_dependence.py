@@ -49,10 +49,12 @@ def _targets_seen(facts: Facts) -> Iterator[Finding]:
 
 
 _OPEN = "attention is not causal while the model scores: a position sees what follows it"
+_FORWARD = "the model that scores brings later positions forward: each one gets to know of what it predicts"
 _EMPTY = (
     "a finite fill leaves a row of attention without any position of its own: it is a mean over all, later ones "
     "included, and later layers read it back"
 )
+_SEEN = {"what follows": _OPEN, "what is brought forward": _FORWARD}
 _BOTH_SIDES = (
     "tokens that were hidden are predicted from what stands before and behind them: what is printed is another "
     "estimator than the length of a code"
@@ -73,7 +75,7 @@ def _attention(facts: Facts) -> Iterator[Finding]:
         if call.open:
             yield shown(ID, Outcome.WARNING if masked else Outcome.DISPUTED, call, message)
     for event in facts.program.trace.open_attention.values():
-        message = _OPEN if event.sees == "what follows" else _EMPTY
+        message = _SEEN.get(event.sees, _EMPTY)
         yield Finding(ID, Outcome.DISPUTED, message, event.place.location, event.active)
 
 
@@ -93,6 +95,10 @@ _WRITTEN_OUT = """i = torch.arange(t, device=x.device)[:, None]
 def _by_hand(mask: str, fill: str = 'float("-inf")') -> str:
     written = _WRITTEN_OUT.replace("MASK", mask).replace("FILL", fill)
     return MODEL.replace("y = F.scaled_dot_product_attention(q, k, v, is_causal=True)", written)
+
+
+def _mixed(of: str) -> str:
+    return MODEL.replace("x = block(x)", f"x = block(x)\n            x = x + 0.1 * {of}")
 
 
 def _flag(value: str) -> str:
@@ -145,6 +151,12 @@ RULE = Rule(
             "breaks",
             folder(script(model=_by_hand("i > j", "-1e9"))),
             Outcome.DISPUTED,
+        ),
+        Example(
+            "later states brought forward", "breaks", folder(script(model=_mixed("x.roll(-1, 1)"))), Outcome.DISPUTED
+        ),
+        Example(
+            "earlier states", "legal", folder(script(model=_mixed("F.pad(x, (0, 0, 1, 0))[:, :-1]"))), Outcome.PASS
         ),
         Example("targets at the positions of the input", "breaks", folder(script(_UNSHIFTED)), Outcome.VIOLATION),
         Example("one share hidden, scored from both sides", "breaks", folder(script(_HIDDEN)), Outcome.VIOLATION),

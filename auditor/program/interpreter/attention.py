@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from auditor.program import vocabulary
 from auditor.program.handmade import open_mask, written_out
 from auditor.program.interpreter.machine import Machine
+from auditor.program.mixing import FOLLOWS, mixed
 from auditor.program.values import Frame, Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
 
@@ -67,6 +68,16 @@ def by_hand(m: Machine, function: Function) -> None:
         elif not found.sees:
             why = "it is written out, and what its mask leaves of later positions could not be told"
             m.unfollowed(found.node, function.frame, "attention", why, {"losses"})
+
+
+def without(m: Machine, function: Function, owners: Sequence[Instance]) -> None:
+    """Write down what mixes positions besides attention: later ones are brought forward, or all are averaged."""
+    for found in mixed(function, owners):
+        if found.sees == FOLLOWS:
+            m.opened(found.node, function.frame, "what is brought forward")
+        else:
+            why = "it is taken over what seems to be the positions, later ones included"
+            m.unfollowed(found.node, function.frame, "a statistic in the model", why, {"losses"})
 
 
 def _of_training(m: Machine, function: Function, owners: Sequence[Instance], flag: ast.expr) -> bool:

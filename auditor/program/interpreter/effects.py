@@ -167,6 +167,7 @@ def _reach_module(m: Machine, model: Instance, method: Function) -> None:
         if not m.first_reach(function.unit, function.node):
             continue
         attention.by_hand(m, function)
+        attention.without(m, function, instances[:_TOLD_APART])
         _carried_by_kernels(m, function)
         for node in ast.walk(function.node):
             if isinstance(node, ast.Call):

@@ -218,7 +218,10 @@ def _library(
     if name == "Module" and "nn" in dotted:
         return Value(obj=Instance(None, kind="module", dotted=dotted))
     if dotted.startswith(("torch.nn.", "nn.")) and name[:1].isupper():
-        return Value(obj=Instance(None, kind="module", dotted=dotted))
+        part = Instance(None, dict(kwargs), kind="module", dotted=dotted)
+        if name.startswith("Conv") and len(args) > 2:
+            part.attributes |= dict(zip(("kernel_size", "stride", "padding"), args[2:], strict=False))
+        return Value(obj=part)
     if name in ("Thread", "Process", "Timer"):
         return callbacks.run_in_thread(m, frame, node, args, kwargs)
     if "out" in kwargs:

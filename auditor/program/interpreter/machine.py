@@ -339,9 +339,7 @@ class Machine:
 
     # -- events --------------------------------------------------------------------------------------
 
-    def output(
-        self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool, known: bool = False
-    ) -> Tags:
+    def output(self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool, known: bool = False) -> Tags:
         """A model's output for validation tokens; returns the tags of the resulting value. `known`: it is a module."""
         region = frozenset((t[1], t[2]) for t in data if t[0] == "dep")
         adapted = frozenset(t[1] for t in data | state if t[0] == "adapted")

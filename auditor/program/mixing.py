@@ -1,0 +1,199 @@
+"""Positions that a forward pass mixes without attention: later ones brought forward, and statistics over all of them.
+
+Hidden states are taken to be (batch, position, channel), as a method gets them, for as long as it does not turn their
+dimensions; what is computed from weights alone is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from auditor.program.values import Function, Instance
+from auditor.source.index import of_type
+
+_OVER_ALL = frozenset(
+    {
+        "mean", "sum", "amax", "amin", "max", "min", "std", "var", "norm", "softmax", "log_softmax", "logsumexp",
+        "prod", "median", "topk", "sort", "argsort", "argmax", "normalize", "quantile",
+    }
+)  # fmt: skip
+_TURNS = frozenset(
+    {
+        "transpose", "permute", "view", "reshape", "flatten", "unflatten", "chunk", "split", "unsqueeze", "squeeze",
+        "rearrange", "movedim", "swapaxes", "mT", "T", "shape", "size", "unbind", "einsum", "stack", "reduce", "tolist",
+    }
+)  # fmt: skip
+_POSITIONS = (1, -2)
+_RECURRENT = ("nn.GRU", "nn.LSTM", "nn.RNN")
+_ATTENTION = ("nn.MultiheadAttention", "nn.TransformerEncoderLayer", "nn.TransformerEncoder")
+_CONVOLUTIONS = ("nn.Conv1d", "nn.Conv2d")
+_MASKS = frozenset({"attn_mask", "is_causal", "src_mask", "mask"})
+
+FOLLOWS, ALL = "what follows", "all positions"
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """One operation. `sees`: "what follows", or "all positions", where the layout that is taken for given decides."""
+
+    node: ast.expr
+    sees: str
+
+
+def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
+    """The operations of a method through which a position gets to know of later ones."""
+    if function.owner is None or isinstance(function.node, ast.Lambda):
+        return
+    states = _states(function.node)
+    for node in of_type(function.node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        subject, rest = _subject(node)
+        if name in ("cat", "concat", "concatenate", "pad") and _brought_forward(node, name, states):
+            yield Mixed(node, FOLLOWS)
+        elif subject is not None and _is_state(subject, states):
+            if _turned_round(node, name, rest):
+                yield Mixed(node, FOLLOWS)
+            elif name in _OVER_ALL and _along(node, rest, name in ("topk", "norm", "normalize"), "dim"):
+                yield Mixed(node, ALL)
+        part = _part(node, owners)
+        if part is not None and _looks_ahead(part, node):
+            yield Mixed(node, FOLLOWS)
+    for statement in of_type(function.node, ast.AugAssign):
+        into, of = _start(statement.target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
+        if into == 0 and 1 in of and _is_state(statement.target, states):
+            yield Mixed(statement.value, FOLLOWS)
+
+
+def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    if name == "flip":
+        return _along(call, args, 0, "dims")
+    return name == "roll" and _number(_given(call, args, 0, "shifts")) < 0 and _along(call, args, 1, "dims")
+
+
+def _states(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Names of hidden states, and of tokens, whose second dimension is that of the positions."""
+    spec = function.args
+    found = {a.arg for a in (*spec.posonlyargs, *spec.args)[1:]}
+    for statement in of_type(function, ast.Assign):
+        turned = any(_turns(n) for n in ast.walk(statement.value))
+        for target in statement.targets:
+            names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+            if turned or not isinstance(target, ast.Name):
+                found -= names  # what a name is called that is turned anywhere is not followed
+    turned_names = _turned_names(function)
+    for _ in range(3):
+        for statement in of_type(function, ast.Assign):
+            if len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
+                name = statement.targets[0].id
+                if name not in turned_names and _mentions(statement.value, found):
+                    found.add(name)
+    return found
+
+
+def _turned_names(function: ast.AST) -> set[str]:
+    return {
+        n.id
+        for statement in of_type(function, ast.Assign)
+        if any(_turns(inner) for inner in ast.walk(statement.value))
+        for target in statement.targets
+        for n in ast.walk(target)
+        if isinstance(n, ast.Name)
+    }
+
+
+def _turns(node: ast.AST) -> bool:
+    if isinstance(node, ast.Subscript):
+        return not isinstance(node.slice, (ast.Slice, ast.Tuple)) or _start(node) is None
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in _TURNS
+
+
+def _mentions(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
+
+
+def _is_state(node: ast.expr, states: set[str]) -> bool:
+    """A hidden state in its first layout: made of one, and nothing in it is turned."""
+    return _mentions(node, states) and not any(_turns(n) for n in ast.walk(node))
+
+
+def _subject(call: ast.Call) -> tuple[ast.expr | None, Sequence[ast.expr]]:
+    """What an operation is applied to, and its other arguments."""
+    if not isinstance(call.func, ast.Attribute):
+        return None, call.args
+    base = call.func.value
+    root = base
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if isinstance(root, ast.Name) and root.id in ("torch", "F", "nn", "functional"):
+        return (call.args[0], call.args[1:]) if call.args else (None, ())
+    return base, call.args
+
+
+def _given(call: ast.Call, args: Sequence[ast.expr], at: int, name: str) -> ast.expr | None:
+    by_name = next((k.value for k in call.keywords if k.arg in (name, name.rstrip("s"), name + "s", "axis")), None)
+    return by_name if by_name is not None else (args[at] if len(args) > at else None)
+
+
+def _number(node: ast.expr | None) -> int:
+    """A literal integer; 0 for anything else."""
+    if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == 1:
+        node = node.elts[0]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_number(node.operand)
+    literal = isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool)
+    return node.value if literal else 0  # type: ignore[union-attr, return-value]
+
+
+def _along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str) -> bool:
+    return _number(_given(call, args, at, name)) in _POSITIONS
+
+
+def _start(node: ast.AST) -> int | None:
+    """Where `x[:, 1:]` starts along the positions: 1; `x[:, :-1]`: 0. None for another subscript."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Tuple) or len(node.slice.elts) < 2:
+        return None
+    first, second = node.slice.elts[:2]
+    if not (isinstance(first, ast.Slice) and first.lower is first.upper is None and isinstance(second, ast.Slice)):
+        return None
+    return _number(second.lower) if second.lower is not None else 0
+
+
+def _brought_forward(call: ast.Call, name: str, states: set[str]) -> bool:
+    """`cat([x[:, 1:], last], 1)`, `pad(x[:, 1:], (0, 0, 0, 1))`: each position gets what stands behind it."""
+    if not call.args:
+        return False
+    if name == "pad":
+        amounts = call.args[1].elts if len(call.args) > 1 and isinstance(call.args[1], (ast.Tuple, ast.List)) else []
+        before, after = (_number(amounts[2]), _number(amounts[3])) if len(amounts) >= 4 else (0, 0)
+        return (_start(call.args[0]) or 0) > 0 and before <= 0 < after and _mentions(call.args[0], states)
+    parts = call.args[0].elts if isinstance(call.args[0], (ast.Tuple, ast.List)) else []
+    first = _start(parts[0]) if len(parts) > 1 else None
+    along = _along(call, call.args, 1, "dim")
+    return bool(first) and first is not None and first > 0 and along and _mentions(parts[0], states)
+
+
+def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:
+    """The module of a library that `self.name(...)` applies."""
+    if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
+        return None
+    held = (owner.attributes.get(call.func.attr) for owner in owners)
+    parts = [v.obj for v in held if v is not None and isinstance(v.obj, Instance) and v.obj.cls is None]
+    return parts[0] if parts else None
+
+
+def _looks_ahead(part: Instance, call: ast.Call) -> bool:
+    options = {name: value.const for name, value in part.attributes.items()}
+    if part.dotted.endswith(_RECURRENT):
+        return options.get("bidirectional") is True
+    if part.dotted.endswith(_ATTENTION):
+        positional = 1 if "Transformer" in part.dotted else 3
+        return len(call.args) <= positional and not any(k.arg in _MASKS or k.arg is None for k in call.keywords)
+    if part.dotted.endswith(_CONVOLUTIONS):
+        padding, size = options.get("padding"), options.get("kernel_size")
+        if not isinstance(size, int):
+            return False
+        return (size > 1 and padding == "same") or (isinstance(padding, int) and 0 < 2 * padding == size - 1)
+    return False
