@@ -144,7 +144,7 @@ def _number(node: ast.expr | None) -> int:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_number(node.operand)
     literal = isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool)
-    return node.value if literal else 0  # type: ignore[union-attr, return-value]
+    return node.value if literal else 0  # type: ignore[union-attr]
 
 
 def _along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str) -> bool:

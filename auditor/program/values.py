@@ -32,6 +32,7 @@ TRAIN: Final[Tag] = ("train",)
 TARGET: Final[Tag] = ("tgt",)
 HASH: Final[Tag] = ("hash",)
 CLOCK: Final[Tag] = ("clock",)  # the time of day, or what has passed of it
+CHANNEL: Final[Tag] = ("channel",)  # a store, a pipe, a database: what goes in comes out elsewhere
 HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being scored went into
 CALLED: Final[Tag] = ("called",)  # what a function that was not followed gave for tokens: logits, or anything
 LATER: Final[Tag] = ("later",)  # all tokens but the first ones: in a key beside others, the targets

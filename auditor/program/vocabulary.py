@@ -348,6 +348,16 @@ def is_pure(dotted: str) -> bool:
     return not dotted.startswith(("torch.utils.cpp_extension", "ctypes.CDLL", "torch.ops"))
 
 
+CHANNELS = frozenset(
+    {
+        "sqlite3.connect", "shelve.open", "dbm.open", "socket.socket", "socket.create_connection", "socket.socketpair",
+        "multiprocessing.Pipe", "multiprocessing.Manager", "multiprocessing.shared_memory.SharedMemory",
+        "multiprocessing.shared_memory.ShareableList", "torch.distributed.TCPStore", "torch.distributed.FileStore",
+        "torch.distributed.HashStore", "torch.multiprocessing.Pipe", "torch.multiprocessing.Manager",
+    }
+)  # fmt: skip
+"""What opens a way for things that leaves the values which the analysis follows."""
+
 KEEPS_FUNCTION = frozenset(
     {
         "atexit.register", "builtins.callable", "builtins.classmethod", "builtins.hash", "builtins.id",

@@ -15,6 +15,7 @@ from auditor.program.interpreter import (
     skipping,
     special,
     tokens,
+    unfollowed,
     weights,
 )
 from auditor.program.interpreter.machine import Machine
@@ -163,6 +164,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         return
     if special.special(m, frame, target, container, "__setitem__", [index, value]) is not None:
         return
+    unfollowed.sent(m, frame, target, container, [value])
     effects.table_write(m, container, index)
     m.changed(None, value)
     if isinstance(obj, (Mapping, Sequence)):

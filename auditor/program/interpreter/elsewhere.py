@@ -155,11 +155,12 @@ def run_path(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
 
 def modules(m: Machine, frame: Frame) -> Value:
     """`sys.modules`: the program's own."""
-    found = {"__main__": Value(obj=PyModule(frame.unit, frame.globals))}
+    found = m.registered.items
+    found["__main__"] = Value(obj=PyModule(frame.unit, frame.globals))
     for key, held in m.modules.items():
         name = held.unit.module or posixpath.basename(key).split(".")[0]
         found[name] = Value(obj=PyModule(held.unit, held))
-    return Value(obj=Mapping(dict(found)))
+    return Value(obj=m.registered)
 
 
 # --- started programs -----------------------------------------------------------------------------------------------

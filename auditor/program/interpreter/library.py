@@ -31,6 +31,7 @@ from auditor.program.positions import position_of
 from auditor.program.values import (
     ARTIFACT,
     CALLED,
+    CHANNEL,
     HIDDEN,
     NONE,
     SHIFTED,
@@ -229,6 +230,7 @@ def _library(
         assignment.mutate(m, kwargs["out"], changed, at=(frame, node))
         return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
+    result.tags |= {CHANNEL} if dotted in vocabulary.CHANNELS else NONE
     result.tags |= doubts.function(m, frame, node, name, args, kwargs)
     result.tags |= skipping.weighed(m, name, args[0]) if args else NONE
     if name in vocabulary.READS and args:

@@ -234,6 +234,7 @@ class Machine:
         self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.modules: dict[str, Frame] = {}
+        self.registered = Mapping()  # `sys.modules`, with what the program puts there
         self.made: dict[Class, Value] = {}  # an object of each class of the program
         self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}

@@ -431,6 +431,7 @@ def tensor_method(
             why = "it gets the gradients, and the parameters, of all ranks"
             m.unfollowed(node, frame, "a communication hook", why, {unfollowed.WEIGHTS, unfollowed.LOSSES})
         return Value(const=None)
+    unfollowed.sent(m, frame, node, receiver, inputs)
     whole = root(receiver)
     if name in _OF_PARTS and isinstance(whole.obj, Instance) and whole.obj.kind == "module":
         return _instance_method(m, frame, node, whole, whole.obj, name, args, kwargs)

@@ -6,7 +6,19 @@ import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import NONE, VAL, Frame, Instance, Mapping, Sequence, Tags, Value, deep_tags, options
+from auditor.program.values import (
+    CHANNEL,
+    NONE,
+    VAL,
+    Frame,
+    Instance,
+    Mapping,
+    Sequence,
+    Tags,
+    Value,
+    deep_tags,
+    options,
+)
 
 WEIGHTS, TOKENS, LOSSES, TABLES, FIGURE = "weights", "tokens", "losses", "tables", "the figure"
 EVERYTHING = frozenset({WEIGHTS, TOKENS, LOSSES})
@@ -54,6 +66,13 @@ def call(m: Machine, frame: Frame, node: ast.AST, what: str, why: str, values: I
     touches = touched(values)
     if WEIGHTS in touches and len(touches) > 1:
         m.unfollowed(node, frame, what, why, touches)
+
+
+def sent(m: Machine, frame: Frame, node: ast.AST, channel: Value, values: Iterable[Value]) -> None:
+    """Something is put into a store, a pipe or a database: validation tokens may come out where they are not seen."""
+    if CHANNEL in channel.tags and TOKENS in touched(values):
+        why = "it is not followed to where it comes out"
+        m.unfollowed(node, frame, "what is put into a store", why, {TOKENS, WEIGHTS})
 
 
 def deep(values: Iterable[Value]) -> Tags:
