@@ -143,6 +143,11 @@ class Load(Event):
 
 
 @dataclass(eq=False, slots=True)
+class LateTraining(Event):
+    """A model is run on training tokens after weights were read back from the file that the program has saved."""
+
+
+@dataclass(eq=False, slots=True)
 class ReportLine(Event):
     """A figure is printed. `text` is the constant part of the line; `recipe` is the line with what it prints."""
 
@@ -199,6 +204,7 @@ class Trace:
     ended: dict[int, tuple[str, int]] = field(default_factory=dict)  # loops left after so many rounds, or tokens
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
+    late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:

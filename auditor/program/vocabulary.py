@@ -353,7 +353,8 @@ CHANNELS = frozenset(
         "sqlite3.connect", "shelve.open", "dbm.open", "socket.socket", "socket.create_connection", "socket.socketpair",
         "multiprocessing.Pipe", "multiprocessing.Manager", "multiprocessing.shared_memory.SharedMemory",
         "multiprocessing.shared_memory.ShareableList", "torch.distributed.TCPStore", "torch.distributed.FileStore",
-        "torch.distributed.HashStore", "torch.multiprocessing.Pipe", "torch.multiprocessing.Manager",
+        "contextvars.ContextVar", "torch.distributed.HashStore", "torch.multiprocessing.Pipe",
+        "torch.multiprocessing.Manager",
     }
 )  # fmt: skip
 """What opens a way for things that leaves the values which the analysis follows."""

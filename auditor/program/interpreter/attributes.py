@@ -143,6 +143,18 @@ def _of_function(value: Value, function: Function, name: str) -> Value:
     return Value(value.tags, obj=Bound(value, name))
 
 
+def dictionary(value: Value) -> Value:
+    """`vars(thing)`: its attributes; what a module keeps besides them are its parameters."""
+    assert isinstance(value.obj, (Instance, Class))
+    held = isinstance(value.obj, Instance) and value.obj.kind == "module"
+    return Value(obj=Mapping(value.obj.attributes, _memory(value) if held else None))
+
+
+def _memory(module: Value) -> Value:
+    """The parameters of a module, in its own memory."""
+    return Value(frozenset({("param",)}), base=module, mutable=True)
+
+
 def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance: Instance, name: str) -> Value | None:
     """An attribute of an instance, None if the program does not define it."""
     own = instance.cls.lookup("__getattribute__") if instance.cls is not None else None
@@ -171,9 +183,9 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
             got = special.special(m, frame, node, hit, "__get__", [value, Value(obj=instance.cls)])
             return got if got is not None else hit
     if name == "__dict__":
-        return Value(obj=Mapping(instance.attributes))
-    if instance.kind == "module" and name in vocabulary.HELD_BY_MODULES:  # it shares the module's memory
-        return Value(frozenset({("param",)}), base=value, mutable=True)
+        return dictionary(value)
+    if instance.kind == "module" and name in vocabulary.HELD_BY_MODULES:
+        return _memory(value)
     if name == "__class__" and instance.cls is not None:
         return Value(obj=instance.cls)
     if instance.kind == "optimizer" and name == "param_groups":

@@ -333,7 +333,7 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
 
 def _vars(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if args and isinstance(args[0].obj, (Instance, Class)):
-        return Value(obj=Mapping(args[0].obj.attributes))
+        return attributes.dictionary(args[0])
     if args and isinstance(args[0].obj, PyModule):
         return Value(obj=Mapping(args[0].obj.frame.names))
     if args and isinstance(args[0].obj, External):

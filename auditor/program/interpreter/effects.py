@@ -98,6 +98,8 @@ def forward(
     if m.hooks:
         _run_hooks(m, frame, node, model, inputs)
     if VAL not in data:
+        if TRAIN in data and not m.inside:
+            m.on_training_tokens(node, frame)
         return Value(data | state, mutable=True)
     if any(_hashed_further(value, inputs) for value in inputs):
         why = "the model is given a hash of tokens of which some stand one further than those beside it"

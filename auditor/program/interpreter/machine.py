@@ -18,6 +18,7 @@ from auditor.program.trace import (
     Added,
     Choice,
     Event,
+    LateTraining,
     Load,
     Lookup,
     Loop,
@@ -405,6 +406,12 @@ class Machine:
         """A model takes weights from a state dict."""
         event = Load(**self._event(node, frame), read_back=read_back)  # type: ignore[arg-type]
         self.trace.loads[event_key(event)] = event
+
+    def on_training_tokens(self, node: ast.AST, frame: Frame) -> None:
+        """A model is run on training tokens: written down where the artifact was read back before."""
+        if any(load.read_back and not load.off for load in self.trace.loads.values()):
+            event = LateTraining(**self._event(node, frame))  # type: ignore[arg-type]
+            self.trace.late.setdefault(event.place.key, event)
 
     def omitted(self, node: ast.AST, frame: Frame, by: str) -> Tags:
         """Parts of the stream are left out: the tags that carry this to the figure."""

@@ -206,7 +206,7 @@ def _instance_method(
         if name == "zero_grad":
             m.forget_gradients()
         elif len(args) >= 2 and isinstance(args[0].const, str):
-            instance.attributes[args[0].const] = args[1]
+            assignment.store_attribute(m, frame, node, receiver, args[0].const, args[1])
         return Value(const=None)
     if name in ("forward", "__call__"):
         return effects.forward(m, frame, node, receiver, name, args, kwargs)

@@ -303,6 +303,16 @@ def _spawned(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
     return Value()
 
 
+def _parametrized(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`register_parametrization(module, "weight", change)`: the module computes with what the change makes of it."""
+    if len(args) < 3:
+        return Value(union(*args))
+    parameter = Value(frozenset({("param",)}), base=args[0], mutable=True)
+    made = m.call(frame, node, args[2], [parameter], {})
+    weights.replaced(m, frame, node, args[0], Value(made.tags | {("param",)}, mutable=True))
+    return args[0]
+
+
 def _closing(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`with contextlib.closing(thing)`: it is closed when the block is left; here it is before."""
     if args:
@@ -417,6 +427,7 @@ FUNCTIONS: dict[str, Handler] = {
     "atexit.register": _at_exit,
     "atexit._run_exitfuncs": _exit_functions,
     "contextlib.closing": _closing,
+    "torch.nn.utils.parametrize.register_parametrization": _parametrized,
     "torch.multiprocessing.spawn": _spawned,
     "random.sample": _sample,
     "random.choices": _sample,
