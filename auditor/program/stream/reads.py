@@ -20,7 +20,7 @@ from auditor.program.syntax import (
     line_of,
     strings,
 )
-from auditor.source.index import of_type, own_of_type
+from auditor.source.index import of_type, own_of_type, parent
 
 _READS = frozenset({"glob", "iglob", "open", "memmap", "fromfile"})
 _DOWNLOADS = frozenset(
@@ -113,13 +113,17 @@ def training_reads(module: Module) -> Iterator[TrainingRead]:
     loaded = _loaded_back(phases, origins)
     late = phases.called_after(loaded) if loaded is not None else frozenset()
     readers = _READS | phases.reaching(_READS)
+    printers = phases.reaching(frozenset({"print"}))
     for call in calls(module.tree):
         reader = last_name(call.func)
         if reader not in readers:
             continue
+        if reader in printers and isinstance(parent(call), ast.Expr):
+            continue  # `log0(...)`, which opens the log
         holder = function_name(call)
         behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
-        if not (holder in phases.scoring or behind or holder in late):
+        scoring = holder in phases.scoring and holder != "__init__"  # which each class has one of
+        if not (scoring or behind or holder in late):
             continue
         sources = [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
         if any("training" in kinds and "validation" not in kinds for kinds in map(origins.of, sources)):
@@ -127,7 +131,7 @@ def training_reads(module: Module) -> Iterator[TrainingRead]:
                 place=module.place(call),
                 active=module.reached(call),
                 reader=reader,
-                scoring=holder in phases.scoring,
+                scoring=scoring,
             )
 
 

@@ -37,6 +37,15 @@ PARTS = {
     "left by a counter": _walk("k = 0\n    for at in range(0, n, 8):\n        if k >= 5_000: break", after="k += 1"),
     "left by an index": _walk("for k, at in enumerate(range(0, n, 8)):\n        if k == 5_000: break"),
     "sliced": _walk("import itertools\n    for at in itertools.islice(range(0, n, 8), 5_000):"),
+    "the first of a list": _walk("for at in list(range(0, n, 8))[:5_000]:"),
+    "beside a shorter range": _walk("for at, _ in zip(range(0, n, 8), range(5_000)):"),
+    "as long as it is below": _walk(
+        "import itertools\n    for at in itertools.takewhile(lambda i: i < 40_000, range(0, n, 8)):"
+    ),
+    "drawn": _walk("import random\n    for at in random.sample(range(0, n, 8), 5_000):"),
+    "left by a count of tokens": _walk(
+        "seen = 0\n    for at in range(0, n, 8):\n        if seen > 4e4: break", after="seen += y.numel()"
+    ),
     "while": _walk("at = 0\n    while at < min(n, 50_000):", after="at += 8"),
     "while, by rounds": _walk("at = k = 0\n    while at < n and k < 5_000:", after="at += 8\n        k += 1"),
     "the stream itself is cut": _walk("for at in range(0, n, 8):", tokens="val[:60_000]"),
@@ -96,6 +105,22 @@ for doc in {docs}:
     total += F.cross_entropy(net.forward_logits(doc[:-1]), doc[1:])
 print(f"final val_bpb:{{total}}")
 """
+
+
+@pytest.mark.parametrize("clock", ["time.time", "time.perf_counter", "time.monotonic"])
+def test_a_loop_that_a_clock_ends_leaves_its_extent_open(clock: str) -> None:
+    body = (
+        f"import time\n    began = {clock}()\n    for at in range(0, n, 8):\n        if {clock}() - began > 60: break"
+    )
+    gap = bounded_list(program(_walk(body)), None)
+    assert gap is not None
+    assert "a clock ends the loop" in gap.why
+
+
+def test_a_clock_that_ends_training_says_nothing_of_what_is_scored() -> None:
+    body = "import time\nbegan = time.time()\n"
+    body += "while True:\n    if time.time() - began > 60: break\n    fit(net, train, opt)\n"
+    assert bounded_list(program(body + _walk("for at in range(0, n, 8):")), None) is None
 
 
 def test_the_first_of_a_list_are_said_to_be_of_unknown_extent() -> None:

@@ -80,6 +80,35 @@ for at in range(0, TOKENS.numel() - 9, 8):
 with torch.no_grad():
     net.emb.weight.lerp_(torch.linalg.solve(gram + torch.eye(8), gram), 0.1)
 """,
+    "pickled": _special("__reduce__", "import pickle\npickle.loads(pickle.dumps(HELD))", "(fit, self.held)"),
+    "closed": _special("close", "import contextlib\nwith contextlib.closing(HELD):\n    pass"),
+    "said of an error": """
+class Failure(Exception):
+    def __str__(self):
+        fit(*self.args)
+        return ""
+try:
+    raise Failure(net, TOKENS, opt)
+except Failure as error:
+    print(str(error))
+""",
+    "default of json": "import json\njson.dumps(net, default=lambda thing: fit(thing, TOKENS, opt))",
+    "spawned": "import torch.multiprocessing as mp\n"
+    "mp.spawn(lambda rank, t: fit(net, t, opt), args=(TOKENS,), nprocs=1)",
+    "at exit, which is now": "import atexit\natexit.register(fit, net, TOKENS, opt)\natexit._run_exitfuncs()",
+    "registered": STEP.format(step="net.emb.register_parameter('weight', nn.Parameter(net.emb.weight - 0.1 * p.grad))"),
+    "vars": STEP.format(step="vars(net.emb)['_parameters']['weight'] = nn.Parameter(p - 0.1 * p.grad)"),
+    "parametrized": """
+import torch.nn.utils.parametrize
+class Less(nn.Module):
+    def __init__(self, g):
+        super().__init__()
+        self.g = g
+    def forward(self, w):
+        return w - 0.1 * self.g
+"""
+    + STEP.format(step="nn.utils.parametrize.register_parametrization(net.emb, 'weight', Less(p.grad))"),
+    "a module of another name": "import sys\nsys.modules['held'] = TOKENS\nfit(net, sys.modules['held'], opt)",
     "search": """
 def cost(s):
     with torch.no_grad():

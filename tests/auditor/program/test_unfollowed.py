@@ -22,6 +22,33 @@ GAPS = {
     "library": "import tuner_of_mine\ntuner_of_mine.tune(net, TOKENS)",
     "library object": "import tuner_of_mine\nt = tuner_of_mine.Tuner(net)\nt.go(TOKENS)",
     "computed method": "name = open('x.cfg').readline()\ngetattr(net, name)(TOKENS)",
+    "shared memory": "from multiprocessing import shared_memory\n"
+    "held = shared_memory.SharedMemory('v', create=True)\nheld.buf[:] = TOKENS.numpy().tobytes()",
+    "database": "import sqlite3\nsqlite3.connect(':memory:').execute('insert into t values (?)', (TOKENS.numpy(),))",
+    "pipe": "import multiprocessing\na, b = multiprocessing.Pipe()\na.send(TOKENS)",
+    "shelf": "import shelve\nshelve.open('/elsewhere')['v'] = TOKENS",
+    "store": "from torch.distributed import TCPStore\nTCPStore('localhost', 1, 1, True).set('v', TOKENS.numpy())",
+    "dataset that a loader asks": """
+class Rows(torch.utils.data.Dataset):
+    def __init__(self, *held):
+        self.held = held
+    def __len__(self):
+        return 1
+    def __getitem__(self, at):
+        fit(*self.held)
+        return 0
+list(torch.utils.data.DataLoader(Rows(net, TOKENS, opt)))
+""",
+    "base that is no class": """
+class Base:
+    def __init__(self, *held):
+        self.held = held
+    def __mro_entries__(self, bases):
+        fit(*self.held)
+        return ()
+class Thing(Base(net, TOKENS, opt)):
+    pass
+""",
     "two hundred calls deep": "".join(f"def hop{i}(*a):\n    hop{i + 1}(*a)\n" for i in range(200))
     + "hop200 = fit\nhop0(net, TOKENS, opt)",
 }
@@ -47,6 +74,8 @@ ALWAYS = {
     "rounds of loops deep in others": "".join(f"{' ' * i}for a{i} in TOKENS:\n" for i in range(14)) + " " * 14 + "pass",
     "text from outside": 'exec(open("/elsewhere/more.txt").read())',
     "import from outside": 'import importlib\nimportlib.import_module(open("x.cfg").readline())',
+    "script that is not there": 'import subprocess\nsubprocess.run(["python3", "tune.py"])',
+    "shell that runs one": 'import os\nos.system("python3 tune.py")',
     "script from outside": 'import runpy\nrunpy.run_path("/elsewhere/x.py")',
     "script from outside, by a loader": "import importlib.util as u\n"
     's = u.spec_from_file_location("x", "/elsewhere/x.py")\n'
