@@ -35,6 +35,7 @@ _NUMBERS = frozenset(
         "mul",
     }
 )
+CAUSAL = frozenset({"is_causal", "causal"})
 _MADE_NUMBERS = frozenset({"float", "double", "half", "int", "long", "to", "type_as", "astype"})
 _LEAST = 64  # `n // 1000` and `min(n, 1000)` are truths about n as `n > 1000` is; `n // 2` is arithmetic
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -207,6 +208,8 @@ def is_number(node: ast.AST, name: str, child: ast.AST, names: frozenset[str]) -
         return name == "args" and called in _NUMBERS
     if isinstance(node, ast.Attribute):
         return node.attr in _MADE_NUMBERS
+    if isinstance(node, ast.keyword):
+        return node.arg in CAUSAL
     return isinstance(node, ast.BinOp | ast.Slice)
 
 

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from auditor.findings import Location
-from auditor.probe.blocks import EXPRESSION, FALSE, TRUE, Block, Place, blocks, first_line, same_frame
+from auditor.probe.blocks import CAUSAL, EXPRESSION, FALSE, TRUE, Block, Place, blocks, first_line, same_frame
 from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Unseen
-from auditor.probe.record.frames import ATTRIBUTE, SCORE
+from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
 from auditor.probe.shrink import Scale
 from auditor.rule import Facts
 from auditor.source import Unit
@@ -85,6 +85,8 @@ class _Unit:
             if not names and not block.is_body and self._says(block):
                 yield Unseen(Location(self.unit.path, block.place[0], block.place[0], self.unit.layer), ("print",))
                 continue
+            if not names and not block.is_body:
+                names, strict = self._looks_ahead(block), True
             if not names or all(isinstance(node, ast.Raise) for node in block.nodes):
                 continue
             line = block.place[0]
@@ -155,7 +157,7 @@ class _Unit:
     def _touches(self, block: Block) -> list[str]:
         """Names of the stream that the block uses."""
         held = self.held.get((self.unit.path, block.function), frozenset()) | self.everywhere
-        names = frozenset(n for n in held if n[0] not in ATTRIBUTE + SCORE)
+        names = frozenset(n for n in held if n[0] not in ATTRIBUTE + SCORE + EMBEDDED)
         attributes = frozenset(n[1:] for n in held if n[0] == ATTRIBUTE)
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
         return sorted({name for node in nodes for name in _uses(node, names, attributes, self.given)})
@@ -204,6 +206,14 @@ class _Unit:
                                                   for n in ast.walk(part))
             for part in ast.walk(test)
         )  # fmt: skip
+
+    def _looks_ahead(self, block: Block) -> list[str]:
+        """Whether it may let a model see what follows: it is given its tokens there, or says what attention sees."""
+        embedded = {n[1:] for n in self.held.get((self.unit.path, block.function), frozenset()) if n[0] == EMBEDDED}
+        nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
+        parts = [part for node in nodes for part in ast.walk(node)]
+        found = {p.id for p in parts if isinstance(p, ast.Name) and p.id in embedded and isinstance(p.ctx, ast.Load)}
+        return sorted(found | {p.arg for p in parts if isinstance(p, ast.keyword) and p.arg in CAUSAL})
 
     def _words(self, block: Block) -> bool:
         """Whether it changes what a function was given to print, where it may do so at full size alone."""

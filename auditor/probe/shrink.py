@@ -191,6 +191,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("|".join(_KV_NAMES) + r"|PRED_KV_HEADS", _kv_heads),
     (r"(PARTIAL_)?ROPE_(PARTIAL_)?DIMS?|ROTARY_DIMS?|YARN_DIMS?", _rotated),
     (r"HEAD_?DIM", _head_width),
+    (r"(.*_)?GROUP_SIZE", _cap(lambda s: 8)),  # of weights that share a scale: what every width is a multiple of
     (r"(EMBEDDING|EMBED)_DIM|MLP_(HIDDEN|DIM)(_BASE)?|FFN_DIM|SWIGLU_HALF_DIM|D_FF(_HIDDEN)?|FLOW_.*_DIM", _across),
     (r"VE_DIM|(BI|TRI)GRAM_(HASH_|EMBED_)?DIM|PAIRHASH_DIM|.*_LATENT_DIM|SPARSE_HIDDEN_DIM", _across),
     (r"(BI|TRI|PAIR)(GRAM|HASH)_?(HASH_)?(VOCAB_SIZE|BUCKETS|SIZE)|HASH_EMBED_SIZE|BIGRAM_HASH", _hashed),

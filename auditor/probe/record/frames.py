@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 FRAME_BYTES = 8 * 1024 * 1024
 """Of one frame at most."""
 
-ATTRIBUTE, SCORE = ".", "="
+ATTRIBUTE, SCORE, EMBEDDED = ".", "=", "~"
 """Before a name that "holders" tells of: an attribute of that name holds the stream; that name holds a score or a sum
-of some. Other names hold the stream themselves."""
+of some; it holds a part of the stream that a model looks up. Other names hold the stream themselves."""
 _ARRAYS = 16  # of one frame at most
 _DTYPES = {"<i4", "<i8", "<f8", "<f4", "|u1"}
 

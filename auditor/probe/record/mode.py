@@ -33,6 +33,7 @@ class Recording(TorchFunctionMode):
         self.follower = Follower(self.mirrors, site)
         self.site = site
         self.paused = False
+        self.embedded: Callable[[], None] | None = None  # told that a model looks tokens up
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if type(func) is _GETTER and len(args) == 1 and id(args[0]) not in self.mirrors.of:
@@ -41,6 +42,8 @@ class Recording(TorchFunctionMode):
         if self.paused or self.tape.truncated:
             return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
+        if name == "embedding" and self.embedded is not None:
+            self.embedded()
         before = None
         known = self.mirrors.of or self.mirrors.numbers
         concerned = bool(known) and self.follower.concerns(args, kwargs)

@@ -47,6 +47,7 @@ class Recorder:
         if self.seen is not None:
             self.seen.is_score = self.mode.mirrors.is_score
             told = {"e": self.seen.e, "t": self.seen.t}
+            self.mode.embedded = self._embedded
         setattr(builtins, self._hook_name, Hooks(self.mode.mirrors, self.mode.arrays, **told))
         self._hook = register_optimizer_step_post_hook(self._stepped)
         self._watch_backward()
@@ -104,6 +105,14 @@ class Recorder:
                 self.seen.look()
         except Exception as error:
             self.tape.fault(f"look: {type(error).__name__}: {str(error)[:200]}")
+
+    def _embedded(self) -> None:
+        assert self.seen is not None
+        try:
+            with torch._C.DisableTorchFunction():
+                self.seen.embedded()
+        except Exception as error:
+            self.tape.fault(f"embedded: {type(error).__name__}: {str(error)[:200]}")
 
     def _stepped(self, *_: Any) -> None:
         self.tape.step()

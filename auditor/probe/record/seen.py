@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from auditor.probe.record.frames import ATTRIBUTE, SCORE, pack
+from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE, pack
 
 _GRAM = 16  # tokens by which a value is known for a part of the stream
 _NAMES, _MOST = 400, 60_000  # names of one frame that are looked at, blocks of one script
 _PARTS = 8  # of a container that are looked at
+_LOOKS = 400  # at frames of a model that is given the stream
 _SHARDS = re.compile(r"val[\w*-]*(\.bin|\*)$")  # a string that names shards to validate on
 Place = tuple[str, int, int]  # path, line, column
 
@@ -32,6 +33,7 @@ class Seen:
         self._places: list[Place] = []
         self._entered = bytearray(_MOST)
         self._holders: dict[tuple[str, int], set[str]] = {}
+        self._embedding = 0  # looks that were taken at a model
         self.is_score: Callable[[object], bool] = lambda value: False
 
     def numbered(self, path: str, places: list[tuple[int, int]]) -> int:
@@ -70,6 +72,20 @@ class Seen:
             path = frame.f_code.co_filename
             if path.startswith(self._root):
                 self._frame(path[len(self._root) :], frame)
+            frame = frame.f_back
+
+    def embedded(self) -> None:
+        """Notes which names of the functions at work hold what a model looks up, while it does."""
+        frame: FrameType | None = sys._getframe(1)
+        if self._embedding >= _LOOKS:
+            return
+        while frame is not None:
+            path = frame.f_code.co_filename
+            if path.startswith(self._root) and frame.f_code.co_name != "<module>":
+                where = (path[len(self._root) :], frame.f_code.co_firstlineno)
+                names = [n for n, value in list(frame.f_locals.items())[:_NAMES] if self._holds(value)]
+                self._holders.setdefault(where, set()).update(EMBEDDED + name for name in names)
+                self._embedding += bool(names)
             frame = frame.f_back
 
     def _frame(self, path: str, frame: FrameType) -> None:

@@ -15,7 +15,9 @@ from auditor.probe.blocks import Mark
 from auditor.probe.coverage import unseen
 from auditor.probe.measure.confined import Survey
 from auditor.probe.record.frames import SCORE, unpack
+from auditor.probe.record.mode import Recording
 from auditor.probe.record.seen import Seen
+from auditor.probe.record.tape import Tape
 from auditor.submission import load_path
 
 WORDS = """
@@ -70,3 +72,56 @@ def test_what_is_written_or_scored_otherwise_at_full_size_is_named(
     main = next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith("def main"))
     survey = Survey(blocks=entered, holders=(("train_gpt.py", main, ("tokens", SCORE + "bits", SCORE + "nll")),))
     assert bool(unseen(gather(load_path(tmp_path), {}), survey, ())) is named
+
+
+MODEL = """
+import torch
+import torch.nn.functional as F
+table = torch.ones(99, 4)
+def forward(ids):
+    out = F.embedding(ids, table)
+    {more}
+    return F.scaled_dot_product_attention(out, out, out, is_causal={causal})
+def main(tokens):
+    forward(tokens[None])
+main(torch.arange(99))
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "causal", "named"),
+    [
+        ("pass", "True", False),
+        ("if ids.size(1) > 512: out = out + F.embedding(ids.roll(-1, 1), table)", "True", True),
+        ("if ids.size(1) > 50: out = out + F.embedding(ids, table)", "True", False),
+        ("if out.size(1) > 512: out = out * 2", "True", False),
+        ("if out.dim() == 2: out = out + F.embedding(ids, table)", "True", False),
+        ("pass", "out.size(1) < 512", True),
+        ("pass", "out.dim() == 3", False),
+    ],
+)
+def test_what_lets_a_model_look_ahead_at_full_length_is_named(
+    more: str, causal: str, named: bool, tmp_path: Path
+) -> None:
+    text = MODEL.format(more=more, causal=causal)
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    seen = Seen(np.arange(99), f"{tmp_path}/")
+    mark = Mark("hook")
+    marked = ast.fix_missing_locations(mark.visit(ast.parse(text)))
+    seen.numbered("train_gpt.py", mark.places)
+    mode = Recording(Tape(Nowhere()), lambda: 0)
+    mode.embedded = seen.embedded
+    with mode:
+        exec(compile(marked, str(tmp_path / "train_gpt.py"), "exec"), {"hook": seen})
+    frames = [unpack(frame) for frame in seen.frames()]
+    entered = frozenset((p, line, column) for f in frames if f.kind == "blocks" for p, line, column in f.data)
+    holders = tuple((p, line, tuple(names)) for f in frames if f.kind == "holders" for p, line, names in f.data)
+    assert holders
+    found = unseen(gather(load_path(tmp_path), {}), Survey(blocks=entered, holders=holders), ())
+    assert bool(found) is named
+
+
+class Nowhere:
+    def send(self, frame: bytes) -> None:
+        pass
