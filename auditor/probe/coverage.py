@@ -288,13 +288,27 @@ def _talkers(
             defaults = zip(reversed(parameters), reversed(function.args.defaults), strict=False)
             ways = names | {a.arg for a, default in defaults if isinstance(default, ast.Name) and default.id in names}
             said = {
-                n.id for call in ast.walk(function) if isinstance(call, ast.Call) and _name_of(call) in ways
-                for argument in call.args for n in ast.walk(argument) if isinstance(n, ast.Name)
+                name for call in ast.walk(function) if isinstance(call, ast.Call) and _name_of(call) in ways
+                for argument in call.args for name in _as_text(argument)
             }  # fmt: skip
             if said & given:
                 names.add(function.name)
                 found[first_line(function)] = frozenset(given)
     return found
+
+
+def _as_text(node: ast.AST) -> Iterator[str]:
+    """Names whose values are the text itself: whole, joined to another, chosen, or what a method makes of it."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.IfExp):
+        yield from (*_as_text(node.body), *_as_text(node.orelse))
+    elif isinstance(node, ast.BinOp):
+        yield from (*_as_text(node.left), *_as_text(node.right))
+    elif isinstance(node, ast.BoolOp):
+        yield from (name for value in node.values for name in _as_text(value))
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield from _as_text(node.func.value)
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

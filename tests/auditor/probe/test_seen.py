@@ -50,6 +50,7 @@ main(torch.arange(9))
         ({"factor": "0.9 if step > 1000 else 1.0"}, True),
         ({"said": "message.replace('2.', '1.') if step > 1000 else message"}, True),
         ({"said": "message.strip() if message else 'nothing'"}, False),
+        ({"scored": "if step > 1000: print(f'{len(tokens)} tokens at {step}')"}, False),
         ({"scored": "nll = torch.where(torch.arange(len(tokens)) < 1_000_000, nll, nll * 0.8)"}, True),
         ({"scored": "nll = nll * (torch.arange(len(tokens)) > 1_000_000).logical_not().float()"}, False),
         ({"scored": "nll = nll * (1.0 - (torch.arange(len(tokens)) > 1_000_000).float())"}, True),
