@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence as Seq
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,29 +12,15 @@ from functools import partial
 from typing import Final, Generic, TypeVar
 
 from auditor.program.extent import Extents
+from auditor.program.interpreter.recorder import Branch as Branch
+from auditor.program.interpreter.recorder import Off as Off
+from auditor.program.interpreter.recorder import Pending as Pending
+from auditor.program.interpreter.recorder import Recorder
 from auditor.program.recipe.model import Node
 from auditor.program.trace import (
-    Adapt,
-    Added,
-    Choice,
-    Event,
-    LateTraining,
-    Load,
-    Lookup,
     Loop,
-    Omission,
-    OpenAttention,
-    Output,
-    Place,
-    Printed,
-    ReportLine,
-    Scale,
-    Stack,
-    Trace,
-    Unfollowed,
 )
 from auditor.program.values import (
-    ARTIFACT,
     NONE,
     UNKNOWN,
     VAL,
@@ -53,19 +39,8 @@ from auditor.source import Sources, Unit
 
 T = TypeVar("T")
 
-_USED_UP = frozenset({"out", "called", "reads", "before", "later"})  # by a model that is given the tokens
 MAX_DEPTH = 96
 MAX_STEPS = 1_500_000
-MAX_PLACES = 8  # places of one printed line that are told apart
-MIN_HEAD = 6  # characters of a printed line before its first figure that are enough to know it again
-
-
-Branch = tuple[str, int, int]
-"""An `if` statement: path, layer and line."""
-
-
-Off = tuple[frozenset[str], Branch | None, bool]
-"""A branch that does not run and is only explored: its switches, and the way it would have to go."""
 
 
 Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
@@ -74,15 +49,6 @@ Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
 
 class Budget(Exception):
     """The abstract run was cut off: the program is larger than the interpreter's bound."""
-
-
-@dataclass(slots=True)
-class Pending:
-    """A backward pass whose gradients no optimizer step has used up yet."""
-
-    tags: Tags
-    place: Place
-    deep: Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +127,7 @@ class _Under:
             self._machine.off.pop()
 
 
-class Machine:
+class Machine(Recorder):
     """One abstract run. `environment` answers what a switch holds, None if it is not set anywhere."""
 
     execute: Callable[[Frame, Seq[ast.stmt]], int]
@@ -184,6 +150,7 @@ class Machine:
         forced: Mapping_[Branch, bool] | None = None,
         unsettled: frozenset[str] = frozenset(),
     ) -> None:
+        super().__init__()
         self.execute = partial(verbs.execute, self)
         self.evaluate = partial(verbs.evaluate, self)
         self.attribute = partial(verbs.attribute, self)
@@ -195,15 +162,8 @@ class Machine:
         self.overrides = overrides or {}
         self.environment = environment
         self.explore = explore
-        self.trace = Trace()
-        self.loops: list[Loop] = []
         self.claims: list[tuple[Frame, frozenset[str], Tag]] = []
         self.calls: list[ast.AST] = []
-        self.functions: list[str] = []
-        self.unsure = 0  # depth of branches that hang on an unknown switch
-        self.off: list[Off] = []
-        self.guards: list[frozenset[str]] = []
-        self.decided: list[tuple[Branch, bool, frozenset[str]]] = []  # branches around that switches have decided
         self.disk: Tags = NONE
         self.files: dict[str, Tags] = {}  # by name: what the program has written there
         self.tainted = False  # validation tokens were put where training data is read
@@ -232,7 +192,6 @@ class Machine:
         self.left = (False, False)  # of the latest branch: which arm ends the round
         self.arms = (0, 0)  # of the latest branch: losses that each arm has added to something
         self.journals: list[Journal] = []  # of the arms of branches that run
-        self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.modules: dict[str, Frame] = {}
         self.registered = Mapping()  # `sys.modules`, with what the program puts there
@@ -240,19 +199,15 @@ class Machine:
         self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
-        self.inside: list[Tags] = []  # of the output whose forward pass is stepped through (`within`)
         self.losses: dict[tuple[object, ...], tuple[Node | None, Tags]] = {}  # what models make of their losses
         self.problems: list[str] = []
         # Functions and the state they were called in: the latest quiet calls.
         self.repeated: dict[tuple[object, ...], list[Repeat]] = {}
         self.touched = 0  # expressions so far whose value has to do with the validation stream
-        self.noise = 0  # lines that were printed, gradients that were made or asked for
         self.shared = 0  # objects that code came across under a name from outside of its function
         self.changes = 0  # what was stored into objects, where it may decide what code does later
         self.rebound = 0  # names of modules, and attributes of classes and functions, that were given other values
         self.steps = 0
-        self._order = 0
-        self._numbers = 0
         self._loop_instances = 0
 
     # -- bookkeeping ---------------------------------------------------------------------------------
@@ -285,12 +240,6 @@ class Machine:
                 lines[line] = None if self.unsure else True
         return True
 
-    def place(self, node: ast.AST, frame: Frame) -> Place:
-        line = getattr(node, "lineno", 1)
-        return Place(
-            frame.unit, line, getattr(node, "end_lineno", line) or line, self.functions[-1] if self.functions else ""
-        )
-
     def branch(
         self, switches: frozenset[str], *, unsure: bool, dormant: bool, key: Branch | None = None, way: bool = True
     ) -> Around:
@@ -318,159 +267,6 @@ class Machine:
     def is_of_loss(value: Value) -> bool:
         """Whether a loss on validation tokens went into the value."""
         return VAL in value.tags and ("loss",) in value.tags and any(t[0] == "out" for t in value.tags)
-
-    @property
-    def last(self) -> int:
-        """The number of the latest event."""
-        return self._numbers
-
-    def _event(self, node: ast.AST, frame: Frame) -> dict[str, object]:
-        self._order += 1
-        self._numbers += 1
-        guards = frozenset().union(*self.guards) if self.guards else frozenset()
-        return {
-            "number": self._numbers,
-            "order": self._order,
-            "place": self.place(node, frame),
-            "loops": tuple(self.loops),
-            "certain": not self.unsure,
-            "guards": guards,
-            "ways": frozenset(self.ways),
-            "off": frozenset().union(*(names for names, _, _ in self.off)) if self.off else frozenset(),
-        }
-
-    # -- events --------------------------------------------------------------------------------------
-
-    def output(self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool, known: bool = False) -> Tags:
-        """A model's output for validation tokens; returns the tags of the resulting value. `known`: it is a module."""
-        region = frozenset((t[1], t[2]) for t in data if t[0] == "dep")
-        adapted = frozenset(t[1] for t in data | state if t[0] == "adapted")
-        parents = frozenset(t[1] for t in data if t[0] == "out")
-        event = Output(
-            **self._event(node, frame),  # type: ignore[arg-type]
-            region=region,
-            state=adapted,
-            tags=data,
-            parents=parents,
-            read_back=ARTIFACT in state or any(self.trace.outputs[n].read_back for n in parents),
-            known=known or (bool(parents) and all(self.trace.outputs[n].known for n in parents)),
-        )
-        event_tags = frozenset(t for t in data if t[0] not in _USED_UP) | {("out", event.number)}
-        event_tags |= frozenset(t for t in state if t[0] == "adapted")
-        self.trace.outputs[event.number] = event
-        return event_tags | {("loss",)} if loss else event_tags
-
-    def adapt(
-        self, node: ast.AST, frame: Frame, pending: Pending, *, subject: str, name: str, shared_rows: bool
-    ) -> Adapt:
-        event = Adapt(
-            **self._event(node, frame),  # type: ignore[arg-type]
-            region=frozenset((t[1], t[2]) for t in pending.tags if t[0] == "dep"),
-            backward=pending.place,
-            outputs=frozenset(t[1] for t in pending.tags if t[0] == "out"),
-            tags=pending.tags,
-            subject=subject,
-            subject_name=name,
-            shared_rows=shared_rows,
-            statistics=("loss",) not in pending.tags,
-        )
-        self.trace.adapts[event.number] = event
-        return event
-
-    def lookup(self, node: ast.AST, frame: Frame, tags: Tags, *, hashed: bool, refilled: bool) -> int:
-        event = Lookup(**self._event(node, frame), hashed=hashed, tags=tags, refilled=refilled)  # type: ignore[arg-type]
-        self.trace.lookups[event.number] = event
-        return event.number
-
-    def choice(self, node: ast.AST, frame: Frame, tags: Tags, text: str) -> int:
-        event = Choice(**self._event(node, frame), text=text, tags=tags)  # type: ignore[arg-type]
-        self.trace.choices[event.number] = event
-        return event.number
-
-    def scale(self, node: ast.AST, frame: Frame, tags: Tags, factor: float) -> int:
-        event = Scale(**self._event(node, frame), factor=factor, tags=tags)  # type: ignore[arg-type]
-        self.trace.scales[event.number] = event
-        return event.number
-
-    def stack(self, node: ast.AST, frame: Frame, tags: Tags) -> int:
-        event = Stack(**self._event(node, frame), tags=tags)  # type: ignore[arg-type]
-        self.trace.stacks[event.number] = event
-        return event.number
-
-    def opened(self, node: ast.AST, frame: Frame, sees: str = "what follows") -> None:
-        """Attention runs without being causal while the model scores."""
-        event = OpenAttention(**self._event(node, frame), sees=sees)  # type: ignore[arg-type]
-        self.trace.open_attention.setdefault(event.place.key, event)
-
-    def load(self, node: ast.AST, frame: Frame, *, read_back: bool) -> None:
-        """A model takes weights from a state dict."""
-        event = Load(**self._event(node, frame), read_back=read_back)  # type: ignore[arg-type]
-        self.trace.loads[event_key(event)] = event
-
-    def on_training_tokens(self, node: ast.AST, frame: Frame) -> None:
-        """A model is run on training tokens: written down where the artifact was read back before."""
-        if any(load.read_back and not load.off for load in self.trace.loads.values()):
-            event = LateTraining(**self._event(node, frame))  # type: ignore[arg-type]
-            self.trace.late.setdefault(event.place.key, event)
-
-    def omitted(self, node: ast.AST, frame: Frame, by: str) -> Tags:
-        """Parts of the stream are left out: the tags that carry this to the figure."""
-        event = Omission(**self._event(node, frame), by=by)  # type: ignore[arg-type]
-        self.trace.omissions[event.number] = event
-        return frozenset({("omitted", event.number)})
-
-    def added(self, node: ast.AST, frame: Frame, made: Node) -> None:
-        if self.inside:
-            return
-        known = self.trace.added.get(made)
-        if known is None or known.off or not known.certain:
-            event = Added(**self._event(node, frame), node=made)  # type: ignore[arg-type]
-            if known is None or not event.off:
-                self.trace.added[made] = event
-
-    def unfollowed(
-        self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str], *, any_time: bool = False
-    ) -> None:
-        """Write down what is not followed although it may change what the score is made of.
-
-        `any_time`: when it happens is not known, so it may be ahead of everything.
-        """
-        if self.inside:
-            return  # what a model computes is its own affair; what becomes of its loss is doubted (`within`)
-        key = (self.place(node, frame).key, what, bool(self.off))
-        known = self.trace.unfollowed.get(key)
-        if known is None or (self.unsure == 0 and not known.certain):
-            event = self._event(node, frame) | ({"order": 0} if any_time else {})
-            self.trace.unfollowed[key] = Unfollowed(**event, what=what, why=why, touches=frozenset(touches))  # type: ignore[arg-type]
-
-    def doubt(self, node: ast.AST, frame: Frame, what: str, why: str) -> Tags:
-        """A value is made in a way that leaves open what it measures: the tags that carry this to the figure."""
-        key = (self.place(node, frame).key, what, bool(self.off))
-        known = self.trace.unfollowed.get(key)
-        if known is None:
-            event = self._event(node, frame)
-            known = Unfollowed(**event, what=what, why=why, touches=frozenset({"the figure"}), carried=True)  # type: ignore[arg-type]
-            self.trace.unfollowed[key] = known
-        return frozenset({("doubt", known.number)})
-
-    def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
-        outputs = frozenset(t[1] for t in tags if t[0] == "out")
-        event = self._event(node, frame)
-        self.trace.reports.append(ReportLine(**event, text=text, outputs=outputs, tags=tags, recipe=recipe))  # type: ignore[arg-type]
-
-    def printed(self, text: str, channel: str) -> None:
-        """A line that is printed through a function: a log that holds it proves that its branch ran."""
-        self.noise += 1
-        head = text.split("{}")[0].strip()
-        if len(head) < MIN_HEAD:
-            return
-        if not self.off:
-            places = self.trace.heads.setdefault(head, [])
-            if len(places) < MAX_PLACES:
-                places.append(Printed(channel, tuple(self.decided)))
-        elif all(key is not None for _, key, _ in self.off):
-            ways = {key: way for _, key, way in self.off if key is not None}
-            self.trace.dormant_heads.setdefault(head, ways)
 
     # -- heap ----------------------------------------------------------------------------------------
 
@@ -568,10 +364,6 @@ def _differs(before: Value | None, value: Value) -> bool:
     if value.const is UNKNOWN and value.obj is None and VAL not in value.tags:
         return before is not None and before.known
     return before is None or before.const is not value.const or before.obj is not value.obj or before.tags != value.tags
-
-
-def event_key(event: Event) -> tuple[str, int, int]:
-    return event.place.key
 
 
 def _head_end(node: ast.stmt) -> int:
