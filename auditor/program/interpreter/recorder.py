@@ -1,4 +1,4 @@
-"""What an abstract run writes down: the events of its trace, each with where, under what and in what order it stands."""
+"""What an abstract run writes down: the events of its trace, with where, under what and in what order they stand."""
 
 from __future__ import annotations
 
