@@ -131,7 +131,7 @@ class Machine(Recorder):
     """One abstract run. `environment` answers what a switch holds, None if it is not set anywhere."""
 
     execute: Callable[[Frame, Seq[ast.stmt]], int]
-    """Run a block; how it may complete (`statements.NORMAL`, ...)."""
+    """Run a block; how it may complete (`completion.NORMAL`, ...)."""
     evaluate: Callable[[Frame, ast.expr], Value]
     attribute: Callable[[Frame, ast.AST, Value, str], Value]
     call: Callable[[Frame, ast.AST, Value, list[Value], dict[str, Value]], Value]

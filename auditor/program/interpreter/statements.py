@@ -10,39 +10,34 @@ from typing import Any
 from auditor.program.interpreter import (
     assignment,
     branching,
-    callbacks,
+    contexts,
     decoration,
-    elsewhere,
+    importing,
+    loops,
     measured,
     operators,
+    patterns,
     reach,
     selection,
     skipping,
     special,
 )
 from auditor.program.interpreter.branching import Arms
-from auditor.program.interpreter.iteration import iterations, rounds
+from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
 from auditor.program.values import (
     CLOCK,
-    Bound,
     Class,
     External,
     Frame,
     Function,
     Instance,
-    Mapping,
-    PyModule,
     Sequence,
     Value,
     join,
     with_tags,
 )
 from auditor.program.written import written
-from auditor.source.index import of_type
-
-NORMAL, RETURN, BREAK, CONTINUE, RAISE = 1, 2, 4, 8, 16
-"""How a block may complete; a block's completion is the union of the ways."""
 
 
 def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
@@ -244,177 +239,6 @@ def _ends_round(how: int) -> bool:
     return bool(how & (BREAK | CONTINUE)) and not how & NORMAL
 
 
-def _for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
-    iterable = special.iterable(m, frame, node, m.evaluate(frame, node.iter))
-    return _loop(m, frame, node, iterable)
-
-
-def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
-    completion = 0
-    finished = True
-    for element in iterations(m, frame, node, iterable):
-        m.extents.elements[m.loops[-1].instance] = element
-        if isinstance(iterable.const, range):
-            m.ranges[m.loops[-1].instance] = iterable.const
-        if m.loops[-1].iteration > 1:
-            _filled(frame, node)
-        assignment.assign(m, frame, node.target, element)
-        how = execute(m, frame, node.body)
-        m.leaves = None
-        completion |= how & (RETURN | RAISE)
-        if not how & (NORMAL | CONTINUE):
-            finished = bool(how & BREAK)
-            break
-    if finished and node.orelse:
-        return completion | execute(m, frame, node.orelse)
-    return completion | (NORMAL if finished else 0)
-
-
-def _while(m: Machine, frame: Frame, node: ast.While) -> int:
-    instance = m.fresh_loop()
-    counters = _counters(node)
-    claims = _claims(node)
-    completion = 0
-    broken = False
-    for k in (1, 2)[: rounds(m, frame, node)]:
-        with m.iteration(instance, k, node):
-            test = m.evaluate(frame, node.test)
-            known = operators.truth(m, frame, node.test, test)
-        names = switches(test.tags)
-        if known is False and not (m.explore and names):
-            break
-        with m.iteration(instance, k, node), m.branch(names, unsure=False, dormant=known is False):
-            for name in counters:
-                value = frame.find(name)
-                if value is not None and not value.mutable and value.obj is None:
-                    const = value.const if k == 1 else Value().const
-                    counted = Value(value.tags | {("dep", instance, k)}, const)
-                    frame.names[name] = counted
-            if k > 1:
-                reach.walked(m, frame, node, counters)
-                _filled(frame, node)
-            with m.claiming(frame, claims, ("dep", instance, k)), m.selecting(test, node, frame):
-                how = execute(m, frame, node.body)
-        completion |= how & (RETURN | RAISE)
-        if not how & (NORMAL | CONTINUE):
-            if how & BREAK:
-                broken = True
-                break
-            return completion
-    for name in counters:  # whatever the count was, it is not the constant of the first rounds
-        value = frame.names.get(name)
-        if value is not None and value.known:
-            frame.names[name] = Value(value.tags)
-    if node.orelse and not broken:
-        return completion | execute(m, frame, node.orelse)
-    return completion | NORMAL
-
-
-def _filled(frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
-    """What a list holds that the loop adds to now and then is not known after the first round, even if that did not."""
-    for call in of_type(loop, ast.Call):
-        if isinstance(call.func, ast.Attribute) and call.func.attr in _ADDS and isinstance(call.func.value, ast.Name):
-            held = frame.find(call.func.value.id)
-            if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
-                held.obj.exact = False
-
-
-_ADDS = frozenset({"append", "add", "appendleft", "extend"})
-
-
-def _counters(node: ast.While) -> list[str]:
-    """Names that the loop's body steps: they carry the loop, as the target of a `for` does."""
-    names = []
-    for child in of_type(node, ast.AugAssign, ast.Assign):
-        if isinstance(child, ast.AugAssign):
-            if isinstance(child.target, ast.Name):
-                names.append(child.target.id)
-        elif isinstance(child.targets[0], ast.Name):
-            target = child.targets[0].id
-            if any(n.id == target for n in of_type(child.value, ast.Name)):
-                names.append(target)
-    return list(dict.fromkeys(names))
-
-
-def _claims(node: ast.While) -> frozenset[str]:
-    """Names that the loop takes from outside in each round and ends on: a batch claimed from a shared queue."""
-    tested: set[str] = set()
-    for child in of_type(node, ast.If):
-        if any(isinstance(n, ast.Break) for n in child.body):
-            tested |= {n.id for n in of_type(child.test, ast.Name)}
-    taken = {
-        target.id
-        for child in of_type(node, ast.Assign)
-        if isinstance(child.value, ast.Call)
-        for target in child.targets
-        if isinstance(target, ast.Name)
-    }
-    return frozenset(tested & taken)
-
-
-def _with(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith) -> int:
-    generator = _generator_of(m, frame, node.items[0].context_expr)
-    return _inside(m, frame, node, generator) if generator is not None else _entered(m, frame, node, node.items)
-
-
-def _generator_of(m: Machine, frame: Frame, made: ast.expr) -> ast.AST | None:
-    """The generator that a context manager is made of."""
-    if not isinstance(made, ast.Call) or not isinstance(made.func, (ast.Name, ast.Attribute)):
-        return None
-    function = m.evaluate(frame, made.func).obj
-    function = function.function if isinstance(function, Bound) else function
-    if not isinstance(function, Function) or isinstance(function.node, ast.Lambda) or function.node in m.calls:
-        return None
-    applied = {written(d).rsplit(".", 1)[-1] for d in function.node.decorator_list}
-    return function.node if applied & {"contextmanager", "asynccontextmanager"} else None
-
-
-def _inside(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith, generator: ast.AST) -> int:
-    """The block runs where the generator yields: what comes behind the `yield` comes after it."""
-    first, rest = node.items[0], node.items[1:]
-    ends: list[int] = []
-    calls, functions = list(m.calls), list(m.functions)
-
-    def block(yielded: Value) -> None:
-        inner_calls, inner_functions = m.calls, m.functions
-        m.calls, m.functions = calls, functions
-        try:
-            if first.optional_vars is not None:
-                assignment.assign(m, frame, first.optional_vars, yielded)
-            ends.append(_entered(m, frame, node, rest))
-        finally:
-            m.calls, m.functions = inner_calls, inner_functions
-
-    m.contexts.append((generator, block))
-    depth = len(m.contexts)
-    m.evaluate(frame, first.context_expr)
-    if not ends:  # it was not stepped into as far as its `yield`
-        del m.contexts[depth - 1 :]
-        block(Value())
-    return ends[0]
-
-
-def _entered(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith, items: Seq[ast.withitem]) -> int:
-    entered: list[Value] = []
-    for item in items:
-        value = m.evaluate(frame, item.context_expr)
-        entered.append(value)
-        for name in ("__enter__", "__aenter__"):
-            own = special.special(m, frame, node, value, name, [])
-            value = value if own is None else own
-        if item.optional_vars is not None:
-            if isinstance(value.obj, Sequence) and len(value.obj.items) == 1:
-                value = value.obj.items[0]  # a generator as a context manager: `with` binds what it yields
-            assignment.assign(m, frame, item.optional_vars, value)
-    how = execute(m, frame, node.body)
-    for value in reversed(entered):
-        for name in ("__exit__", "__aexit__"):
-            special.special(m, frame, node, value, name, [Value(const=None)] * 3)
-        if m.exits:
-            callbacks.left(m, frame, node, value)
-    return how
-
-
 def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
     before = dict(frame.names)
     completion = execute(m, frame, node.body)
@@ -482,40 +306,6 @@ def _class(m: Machine, frame: Frame, node: ast.ClassDef) -> int:
     return NORMAL
 
 
-def _import(m: Machine, frame: Frame, node: ast.Import) -> int:
-    for alias in node.names:
-        sibling = elsewhere.import_unit(m, alias.name)
-        if sibling is not None:
-            value = Value(obj=sibling)
-        elif alias.asname:
-            value = Value(obj=External(alias.name))
-        else:
-            value = Value(obj=External(alias.name.split(".")[0]))
-        frame.names[alias.asname or alias.name.split(".")[0]] = value
-    return NORMAL
-
-
-def _import_from(m: Machine, frame: Frame, node: ast.ImportFrom) -> int:
-    name = node.module or ""
-    sibling = elsewhere.import_unit(m, name) if name or node.level else None
-    for alias in node.names:
-        inner = sibling
-        if sibling is None and node.level:
-            inner = elsewhere.import_unit(m, alias.name)
-            if inner is not None:
-                frame.names[alias.asname or alias.name] = Value(obj=inner)
-                continue
-        if isinstance(inner, PyModule):
-            if alias.name == "*":
-                frame.names.update({k: v for k, v in inner.frame.names.items() if not k.startswith("_")})
-                continue
-            value = inner.frame.names.get(alias.name)
-            frame.names[alias.asname or alias.name] = value if value is not None else Value()
-        else:
-            frame.names[alias.asname or alias.name] = Value(obj=External(f"{name}.{alias.name}"))
-    return NORMAL
-
-
 def _global(m: Machine, frame: Frame, node: ast.Global) -> int:
     for name in node.names:
         frame.nonlocal_names[name] = frame.globals
@@ -571,7 +361,7 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
     completion = NORMAL
     for case in node.cases:
         pattern = case.pattern
-        _captured(m, frame, pattern, subject)
+        patterns.captured(m, frame, pattern, subject)
         if case.guard is not None:
             guard = m.evaluate(frame, case.guard)
             if operators.truth(m, frame, case.guard, guard) is False:
@@ -588,55 +378,6 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
     return completion
 
 
-def _captured(m: Machine, frame: Frame, pattern: ast.pattern, subject: Value) -> None:
-    """Bind the names of a pattern to the parts of what is matched."""
-    if isinstance(pattern, ast.MatchAs):
-        if pattern.pattern is not None:
-            _captured(m, frame, pattern.pattern, subject)
-        if pattern.name is not None:
-            frame.names[pattern.name] = subject
-    elif isinstance(pattern, ast.MatchStar) and pattern.name is not None:
-        frame.names[pattern.name] = Value(subject.tags, obj=Sequence([subject], exact=False))
-    elif isinstance(pattern, ast.MatchOr):
-        for part in pattern.patterns:
-            _captured(m, frame, part, subject)
-    elif isinstance(pattern, ast.MatchSequence):
-        items = subject.obj.items if isinstance(subject.obj, Sequence) else []
-        plain = len(items) == len(pattern.patterns) and not any(isinstance(p, ast.MatchStar) for p in pattern.patterns)
-        one = items[0] if items else Value(subject.tags, base=subject.base, mutable=subject.mutable)
-        for item in items[1:16]:
-            one = join(one, item)
-        for i, part in enumerate(pattern.patterns):
-            if isinstance(part, ast.MatchStar):
-                _captured(m, frame, part, one)
-            else:
-                _captured(m, frame, part, items[i] if plain else one)
-    elif isinstance(pattern, ast.MatchMapping):
-        for key, part in zip(pattern.keys, pattern.patterns, strict=True):
-            named = m.evaluate(frame, key)
-            held = subject.obj if isinstance(subject.obj, Mapping) else Mapping()
-            hit = held.items.get(named.const) if named.known else None
-            _captured(m, frame, part, hit or held.other or Value(subject.tags))
-        if pattern.rest is not None:
-            frame.names[pattern.rest] = subject
-    elif isinstance(pattern, ast.MatchClass):
-        cls = m.evaluate(frame, pattern.cls)
-        names = _fields(cls) if pattern.patterns else []
-        positional = [(names[i] if i < len(names) else "", part) for i, part in enumerate(pattern.patterns)]
-        for name, part in [*positional, *zip(pattern.kwd_attrs, pattern.kwd_patterns, strict=True)]:
-            _captured(m, frame, part, m.attribute(frame, pattern, subject, name) if name else subject)
-
-
-def _fields(cls: Value) -> list[str]:
-    """The names that positional patterns of a class stand for."""
-    if not isinstance(cls.obj, Class):
-        return []
-    said = cls.obj.lookup("__match_args__")
-    if said is not None and isinstance(said.obj, Sequence):
-        return [str(item.const) for item in said.obj.items]
-    return [n.target.id for n in cls.obj.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-
-
 _HANDLERS: dict[type[ast.stmt], Any] = {
     ast.Expr: _expr,
     ast.Assign: _assign,
@@ -644,18 +385,18 @@ _HANDLERS: dict[type[ast.stmt], Any] = {
     ast.AugAssign: _augmented,
     ast.Return: _return,
     ast.If: _if,
-    ast.For: _for,
-    ast.AsyncFor: _for,
-    ast.While: _while,
-    ast.With: _with,
-    ast.AsyncWith: _with,
+    ast.For: loops.for_,
+    ast.AsyncFor: loops.for_,
+    ast.While: loops.while_,
+    ast.With: contexts.with_,
+    ast.AsyncWith: contexts.with_,
     ast.Try: _try,
     ast.TryStar: _try,
     ast.FunctionDef: _function,
     ast.AsyncFunctionDef: _function,
     ast.ClassDef: _class,
-    ast.Import: _import,
-    ast.ImportFrom: _import_from,
+    ast.Import: importing.import_,
+    ast.ImportFrom: importing.import_from,
     ast.Global: _global,
     ast.Nonlocal: _nonlocal,
     ast.Delete: _delete,

@@ -1,0 +1,129 @@
+"""Loops: each is run through in two abstract rounds, the first and one that stands for all the others."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program.interpreter import (
+    assignment,
+    operators,
+    reach,
+    special,
+)
+from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
+from auditor.program.interpreter.iteration import iterations, rounds
+from auditor.program.interpreter.machine import Machine, switches
+from auditor.program.values import (
+    Frame,
+    Sequence,
+    Value,
+)
+from auditor.source.index import of_type
+
+
+def for_(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
+    iterable = special.iterable(m, frame, node, m.evaluate(frame, node.iter))
+    return _loop(m, frame, node, iterable)
+
+
+def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
+    completion = 0
+    finished = True
+    for element in iterations(m, frame, node, iterable):
+        m.extents.elements[m.loops[-1].instance] = element
+        if isinstance(iterable.const, range):
+            m.ranges[m.loops[-1].instance] = iterable.const
+        if m.loops[-1].iteration > 1:
+            _filled(frame, node)
+        assignment.assign(m, frame, node.target, element)
+        how = m.execute(frame, node.body)
+        m.leaves = None
+        completion |= how & (RETURN | RAISE)
+        if not how & (NORMAL | CONTINUE):
+            finished = bool(how & BREAK)
+            break
+    if finished and node.orelse:
+        return completion | m.execute(frame, node.orelse)
+    return completion | (NORMAL if finished else 0)
+
+
+def while_(m: Machine, frame: Frame, node: ast.While) -> int:
+    instance = m.fresh_loop()
+    counters = _counters(node)
+    claims = _claims(node)
+    completion = 0
+    broken = False
+    for k in (1, 2)[: rounds(m, frame, node)]:
+        with m.iteration(instance, k, node):
+            test = m.evaluate(frame, node.test)
+            known = operators.truth(m, frame, node.test, test)
+        names = switches(test.tags)
+        if known is False and not (m.explore and names):
+            break
+        with m.iteration(instance, k, node), m.branch(names, unsure=False, dormant=known is False):
+            for name in counters:
+                value = frame.find(name)
+                if value is not None and not value.mutable and value.obj is None:
+                    const = value.const if k == 1 else Value().const
+                    counted = Value(value.tags | {("dep", instance, k)}, const)
+                    frame.names[name] = counted
+            if k > 1:
+                reach.walked(m, frame, node, counters)
+                _filled(frame, node)
+            with m.claiming(frame, claims, ("dep", instance, k)), m.selecting(test, node, frame):
+                how = m.execute(frame, node.body)
+        completion |= how & (RETURN | RAISE)
+        if not how & (NORMAL | CONTINUE):
+            if how & BREAK:
+                broken = True
+                break
+            return completion
+    for name in counters:  # whatever the count was, it is not the constant of the first rounds
+        value = frame.names.get(name)
+        if value is not None and value.known:
+            frame.names[name] = Value(value.tags)
+    if node.orelse and not broken:
+        return completion | m.execute(frame, node.orelse)
+    return completion | NORMAL
+
+
+def _filled(frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
+    """What a list holds that the loop adds to now and then is not known after the first round, even if that did not."""
+    for call in of_type(loop, ast.Call):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in _ADDS and isinstance(call.func.value, ast.Name):
+            held = frame.find(call.func.value.id)
+            if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
+                held.obj.exact = False
+
+
+_ADDS = frozenset({"append", "add", "appendleft", "extend"})
+
+
+def _counters(node: ast.While) -> list[str]:
+    """Names that the loop's body steps: they carry the loop, as the target of a `for` does."""
+    names = []
+    for child in of_type(node, ast.AugAssign, ast.Assign):
+        if isinstance(child, ast.AugAssign):
+            if isinstance(child.target, ast.Name):
+                names.append(child.target.id)
+        elif isinstance(child.targets[0], ast.Name):
+            target = child.targets[0].id
+            if any(n.id == target for n in of_type(child.value, ast.Name)):
+                names.append(target)
+    return list(dict.fromkeys(names))
+
+
+def _claims(node: ast.While) -> frozenset[str]:
+    """Names that the loop takes from outside in each round and ends on: a batch claimed from a shared queue."""
+    tested: set[str] = set()
+    for child in of_type(node, ast.If):
+        if any(isinstance(n, ast.Break) for n in child.body):
+            tested |= {n.id for n in of_type(child.test, ast.Name)}
+    taken = {
+        target.id
+        for child in of_type(node, ast.Assign)
+        if isinstance(child.value, ast.Call)
+        for target in child.targets
+        if isinstance(target, ast.Name)
+    }
+    return frozenset(tested & taken)
