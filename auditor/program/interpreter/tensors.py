@@ -1,0 +1,288 @@
+"""Methods of tensors and arrays, and of whatever else is not told apart from them."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program import vocabulary
+from auditor.program.interpreter import (
+    assignment,
+    callbacks,
+    doubts,
+    effects,
+    files,
+    hooks,
+    library,
+    objects,
+    reach,
+    skipping,
+    tokens,
+    unfollowed,
+    weights,
+)
+from auditor.program.interpreter.machine import Machine, root
+from auditor.program.recipe.model import What
+from auditor.program.values import (
+    HIDDEN,
+    TARGET,
+    TRIMMED,
+    VAL,
+    Bound,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Native,
+    Partial,
+    Value,
+    deep_tags,
+    hashed,
+    options,
+    union,
+)
+
+_OF_PARTS = frozenset({"get_parameter", "named_parameters", "parameters"})
+"""Methods of a part of a module that is not told apart from the whole."""
+_IN_PLACE = frozenset(
+    {"__iadd__", "__isub__", "__imul__", "__itruediv__", "__imatmul__", "__ior__", "__ixor__", "__setitem__"}
+)
+
+
+_SAME_CONTENT = frozenset(
+    {
+        "clone",
+        "detach",
+        "numpy",
+        "cpu",
+        "item",
+        "tolist",
+        "float",
+        "double",
+        "long",
+        "int",
+        "to",
+        "type",
+        "astype",
+        "half",
+        "bfloat16",
+        "cuda",
+        "copy",
+        "requires_grad_",
+        "contiguous",
+        "abs",
+        "pin_memory",
+    }
+)
+"""Methods that give the same numbers in another place or form."""
+
+
+def tensor_method(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    """What a method gives, by what it does: the first of these kinds that it is of."""
+    for kind in _KINDS:
+        made = kind(m, frame, node, receiver, name, args, kwargs)
+        if made is not None:
+            return made
+    return _computed(m, frame, node, receiver, name, args, kwargs)
+
+
+def _backward(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """Gradients, and the hooks that run with them."""
+    if name == "backward":
+        loss = next((a for a in args if ("loss",) in a.tags), receiver)  # `accelerator.backward(loss)`
+        m.backward(node, frame, loss)
+        hooks.run_hooks(m, frame, node, "gradient", None, [])
+        slope = Value(effects.gradient_tags(m, frame, node, receiver), mutable=True)
+        hooks.run_hooks(m, frame, node, "value", None, [slope])
+        hooks.run_hooks(m, frame, node, "backward", None, [slope])
+        if VAL in deep_tags(loss) and any(hook.kind == "bucket" for hook in m.hooks):
+            why = "it gets the gradients, and the parameters, of all ranks"
+            m.unfollowed(node, frame, "a communication hook", why, {unfollowed.WEIGHTS, unfollowed.LOSSES})
+        return Value(const=None)
+    return None
+
+
+def _handed(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """Methods of what holds the receiver, and those that take a function."""
+    inputs = [*args, *kwargs.values()]
+    unfollowed.sent(m, frame, node, receiver, inputs)
+    whole = root(receiver)
+    if name in _OF_PARTS and isinstance(whole.obj, Instance) and whole.obj.kind == "module":
+        return objects.instance_method(m, frame, node, whole, whole.obj, name, args, kwargs)
+    handle = hooks.hooked(m, node, receiver, name, args)
+    if handle is not None:
+        return handle
+    if name == "enter_context":
+        return callbacks.entered(m, frame, node, args)
+    if name == "callback" and args and isinstance(args[0].obj, (Bound, Function, Native, Partial)):
+        return callbacks.when_left(m, receiver, args, kwargs)
+    if name == "close" and m.exits:
+        callbacks.left(m, frame, node, receiver)
+    for value in inputs:
+        if isinstance(value.obj, Instance) and value.obj.cls is not None:
+            callbacks.called_back(m, frame, node, value)
+    handed = callbacks.handed(m, frame, node, name, args, kwargs)
+    if handed is not None:
+        return callbacks.future(handed) if name in ("submit", "apply_async", "run_in_executor") else handed
+    return None
+
+
+def _size(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """How large it is."""
+    if name in vocabulary.SIZES:
+        size = Value(tokens.shape_tags(receiver.tags))
+        if name == "size" and not args:
+            reach.shaped(m, receiver, size)
+        elif name != "size" or args[0].const == 0:
+            reach.measured(m, receiver, size, rows=name in ("size", "__len__"))
+        return size
+    return None
+
+
+def _changed(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """The receiver is changed in place."""
+    inputs = [*args, *kwargs.values()]
+    if name in ("frombytes", "fromfile", "fromlist") and args:
+        assignment.mutate(m, receiver, Value(unfollowed.deep(args)))
+        return Value(const=None)
+    if name in ("untyped_storage", "storage", "_typed_storage") and receiver.obj is None:
+        return Value(receiver.tags, base=receiver, mutable=True)
+    if name == "copy_" and args:
+        assignment.mutate(m, receiver, args[0], replace=True, at=(frame, node))
+        return receiver
+    if name in vocabulary.RESET and not (name == "set_" and args):
+        assignment.mutate(m, receiver, Value(), replace=True)
+        return receiver
+    if name in ("scatter_add_", "index_add_", "index_put_", "scatter_", "index_copy_", "index_fill_") and args:
+        for value in inputs[:3]:
+            effects.table_write(m, receiver, value)
+        made = any(t[0] == "out" for t in receiver.tags)  # logits that change at the target have seen it
+        changed = union(*inputs) if made else union(*inputs) - {TARGET}
+        assignment.mutate(m, receiver, Value(changed), at=(frame, node))
+        return receiver
+    if name == "masked_fill_" and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):
+        assignment.mutate(m, receiver, Value(frozenset({HIDDEN})))
+    if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
+        source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
+        source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
+        gradients = any(t[0] == "grad" for t in source.tags)
+        if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
+            effects.adapt_roots(m, frame, node, pending, [root(receiver)])
+        assignment.mutate(m, receiver, source, at=(frame, node))
+        effects.accumulated(m, frame, node, source)
+        return receiver
+    return None
+
+
+def _stored(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """It is written to a file, or read from one."""
+    inputs = [*args, *kwargs.values()]
+    if name in vocabulary.SAVE and not isinstance(receiver.obj, External):
+        library.keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
+        if name in ("tofile", "dump") and args:
+            files.written(m, tokens.text_of(args[0]), receiver.tags)
+        library.report(m, frame, node, args, kwargs)
+        return Value(const=None)
+    if name in vocabulary.LOAD:
+        return Value(receiver.tags | m.disk)
+    return None
+
+
+def _scored(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """A loss, a distribution, or an entry of one."""
+    inputs = [*args, *kwargs.values()]
+    if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
+        return library.scored(m, frame, node, name, [receiver, *inputs])
+    if name in ("index_select", "take", "lookup") and args:
+        looked = effects.table_read(m, frame, node, receiver, args[-1])
+        return Value(receiver.tags | union(*inputs) | looked, mutable=True)
+    return None
+
+
+def _view(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """The same numbers, all or some of them, in another form."""
+    inputs = [*args, *kwargs.values()]
+    if name in _SAME_CONTENT:
+        fresh = name in ("clone", "copy", "astype", "tolist", "item")
+        tags = receiver.tags
+        r = root(receiver)
+        if isinstance(r.obj, Instance):
+            tags |= deep_tags(r)
+        keep = receiver.base if receiver.base is not None else receiver
+        if name == "requires_grad_":
+            return receiver
+        position = (receiver.position or receiver) if VAL not in tags else None
+        return Value(tags, receiver.const, receiver.obj, base=None if fresh else keep, mutable=True, position=position)
+    if name == "roll":
+        return Value(receiver.tags | tokens.rolled(receiver, args, kwargs), mutable=True)
+    if name in vocabulary.VIEW:
+        part = reach.narrowed(m, receiver, args) if name == "narrow" else reach.reshaped(m, receiver, args)
+        if name == "narrow" and any(t[0] == "out" for t in receiver.tags):
+            part |= {TRIMMED}
+        return Value(receiver.tags | part, base=receiver, mutable=True)
+    if name in ("minimum", "min", "amin"):
+        tags = receiver.tags | union(*inputs)
+        tags |= effects.chooses(m, frame, node, [receiver, *args], name)
+        return Value(tags, mutable=True)
+    if name == "sum" and _entropy(receiver):
+        return Value(receiver.tags | {("entropy",)} - {("loss",)}, mutable=True)
+    return None
+
+
+def _stepped(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """A step of what is not known."""
+    inputs = [*args, *kwargs.values()]
+    if name == "step":
+        for value in inputs:  # a gradient scaler steps the optimizer that it is given
+            for option in options(value):
+                if isinstance(option.obj, Instance) and option.obj.kind == "optimizer":
+                    m.call(frame, node, m.attribute(frame, node, option, "step"), [], {})
+        unfollowed.call(m, frame, node, "a call of step", "what it belongs to is not known", [receiver, *inputs])
+        return Value()
+    return None
+
+
+def _computed(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    """A result made of the receiver and the arguments."""
+    inputs = [*args, *kwargs.values()]
+    doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
+    if name in ("masked_fill", "where") and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):
+        doubt |= {HIDDEN}
+    if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):
+        why = "what it belongs to is not known"
+        unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *inputs])
+        if VAL not in receiver.tags and VAL in union(*inputs) and name not in vocabulary.CONTAINER_METHODS:
+            return effects.unknown_call(m, frame, node, receiver, args, kwargs)
+    tags = receiver.tags
+    for value in inputs:
+        tags |= deep_tags(value)
+    if name in ("__mod__", "remainder", "bitwise_xor", "bitwise_and"):
+        tags = hashed(receiver.tags, *(value.tags for value in inputs))
+    return Value(tags | doubt, mutable=True)
+
+
+def _entropy(summed: Value) -> bool:
+    """`(p * p.log()).sum(-1)`: an entropy."""
+    return summed.recipe is not None and summed.recipe.what is What.ENTROPY
+
+
+_KINDS = (_backward, _handed, _size, _changed, _stored, _scored, _view, _stepped)
