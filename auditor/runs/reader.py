@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from auditor.runs import clock, phases, sizes, surroundings
 from auditor.runs.assemble import assemble
@@ -31,6 +33,16 @@ _RUN_START = re.compile(
     r"|warmup_step: ?1/|.{0,80}\b(?:hparams|hyper-?parameters|config|args|namespace)\s?[:=]?\s?[({].{0,1500}?\bseed\b"
     r"|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]{1,3}\d|.{0,60}\bseed[ =:]{1,3}\d{1,9}.{0,20}\bstart)",
     re.IGNORECASE,
+)
+# Lower case, without digits; a line without one of them begins no run.
+_STARTS = (
+    "seed",
+    "warmup_step",
+    "hyperparameters",
+    "hyper-parameters",
+    "val_bpb:enabled",
+    "train_loader:dataset",
+    "running python",
 )
 _MOST_EVALUATIONS = 6_000
 _MOST_DUMPS = 400  # lines that may hold a dump of their own
@@ -73,6 +85,8 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("sidecar",), surroundings.read_sidecar),
     (("ttt", "slot", "gram", "ppm", "lora", "adapt"), surroundings.read_kinds),
 )
+_ONE_DIGIT = str.maketrans("123456789", "000000000")
+_WORDS = tuple((tuple(word.translate(_ONE_DIGIT) for word in words), reader) for words, reader in _READERS)
 
 
 def read_runs(submission: Submission) -> tuple[Run, ...]:
@@ -122,11 +136,12 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
         if not crossed and clock.take_usual_step(draft, number, line):
             continue
         clock.settle(draft)
-        lower = line.lower()
-        if (draft.trained or draft.finished) and (crossed or _starts_run(line, lower)):
+        kind = _kind_of(line.lower().translate(_ONE_DIGIT))
+        begins = crossed or (kind.may_start and _RUN_START.match(line) is not None)
+        if begins and (draft.trained or draft.finished):
             yield draft
             draft = Draft(path, first_line=number)
-        _dispatch(draft, number, line, lower)
+        _dispatch(draft, number, line, kind)
         if dumps < _MOST_DUMPS and (is_literal(line) or (not draft.trained and may_list(line))):
             dumps += 1
             read_literal(draft, number, whole)
@@ -134,30 +149,28 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
     yield draft
 
 
-def _starts_run(line: str, lower: str) -> bool:
-    # Written out: this is asked of every line of a log.
-    marked = (
-        "seed" in lower
-        or "warmup_step" in lower
-        or "hyperparameters" in lower
-        or "val_bpb:enabled" in lower
-        or "train_loader:dataset" in lower
-        or "running python" in lower
-    )
-    return marked and _RUN_START.match(line) is not None
+class _Kind(NamedTuple):
+    """Of lines that differ in their digits alone: whether one may begin a run, and the readers that are asked."""
+
+    may_start: bool
+    of_a_pass: bool  # progress of an adaptive pass, the bulk of many logs
+    readers: tuple[Reader, ...]
 
 
-def _dispatch(draft: Draft, number: int, line: str, lower: str) -> None:
-    if "chunk [" in lower:  # progress of an adaptive pass, the bulk of many logs
+@lru_cache(maxsize=4_096)
+def _kind_of(words: str) -> _Kind:
+    readers = tuple(reader for known, reader in _WORDS if any(word in words for word in known))
+    return _Kind(any(word in words for word in _STARTS), "chunk [" in words, readers)
+
+
+def _dispatch(draft: Draft, number: int, line: str, kind: _Kind) -> None:
+    if kind.of_a_pass:
         surroundings.read_kinds(draft, number, line)
         return
     if read_setting(draft, number, line):
         return
-    for words, reader in _READERS:
-        for word in words:
-            if word in lower:
-                reader(draft, number, line)
-                break
+    for reader in kind.readers:
+        reader(draft, number, line)
 
 
 def _joined(drafts: Iterator[Draft]) -> list[Draft]:

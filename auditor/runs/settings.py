@@ -48,7 +48,7 @@ def read_setting(draft: Draft, line_number: int, line: str) -> bool:
     if len(line) < 80 and _HEADER.match(line.strip()):
         draft.in_dump, draft.dump_line = True, line_number
         return True
-    if line.startswith("# env:"):
+    if line[:6] == "# env:":
         match = _ENV_COMMENT.match(line)
         if match:
             _take(draft, match[1], match[2].strip(), line_number)

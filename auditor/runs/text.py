@@ -44,7 +44,8 @@ _TOLD = re.compile(r"[A-Za-z .:]{1,30}\d{1,3}(?:\.\d{1,2})?%(?=[a-z]{3})")
 _NO_BREAK = re.compile(r"(?<!\d)[\u00a0\u202f]|[\u00a0\u202f](?!\d)")  # between digits it parts thousands
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
-_REWRITTEN = ("\r", "\x08", "%|", "it [", " [=")  # marks of lines that were written more than once
+_BARS = ("%|", "% |", "it [", " [=")
+_REWRITTEN = ("\r", "\x08", *_BARS)  # marks of lines that were written more than once
 _MARKS = ("\x1b", "%", "[==", "\r", "\x08", " \n", "\t\n")  # of what `clean` takes off
 
 Line = tuple[int, str]  # 1-based number in the file, text
@@ -81,7 +82,7 @@ def log_lines(text: str) -> LogLines:
     if any(mark in text for mark in _REWRITTEN):
         numbers, parts = [], []
         for number, line in enumerate(physical, 1):
-            for part in _parts(line):
+            for part in _parts(line) if "[" in line or "\r" in line or "\x08" in line else (line,):
                 numbers.append(number)
                 parts.append(part)
         numbers, physical = numbers if len(parts) > len(physical) else None, parts
@@ -128,7 +129,8 @@ def _parts(line: str) -> list[str]:
     """
     if "\x08" in line:
         line = re.sub("\x08{1,400}", "\r", line)
-    line = _parted(line)
+    if "\r" not in line:
+        line = _parted(line)
     if "\r" not in line.rstrip("\r"):
         return [line.rstrip("\r")]
     written = [part for part in line.split("\r") if part.strip()]
@@ -138,7 +140,9 @@ def _parts(line: str) -> list[str]:
 
 def _parted(line: str) -> str:
     """The line with a carriage return for each of several bars, and without the title that stands before them."""
-    bars = list(_ANY_BAR.finditer(line)) if "[" in line else []
+    if sum(map(line.count, _BARS)) < 2:
+        return line
+    bars = list(_ANY_BAR.finditer(line))
     if len(bars) < 2:
         return line
     ends = [0, *(bar.end() for bar in bars)]
