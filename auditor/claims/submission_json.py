@@ -305,7 +305,7 @@ def _not_understood(fields: Mapping[str, object], claims: Claims, name: str) -> 
         if value is None or value in ("", [], {}) or not _FIGURE_WORDS.search(key):
             continue
         if lower in known:
-            understood = to_float(value) is not None or (isinstance(value, Mapping) and _has_number(value))
+            understood = _read(lower, value) is not None or (isinstance(value, Mapping) and _has_number(value))
         elif _BESIDE.search(key) or isinstance(value, str | bool | int | float):
             continue
         else:
@@ -318,6 +318,12 @@ def _not_understood(fields: Mapping[str, object], claims: Claims, name: str) -> 
             sentences.append(f"{name}: the shape of the key {key[:60]!r} is not understood ({_shape(value)}).")
     extra = len(sentences) - _PROBLEM_LIMIT
     return sentences if extra <= 0 else [*sentences[:_PROBLEM_LIMIT], f"{name}: {extra} more keys are not understood."]
+
+
+def _read(key: str, value: object) -> float | None:
+    """What is read of a value under one of the known keys."""
+    sized = key in {name.lower() for name in (*S.ARTIFACT_KEYS, *S.CODE_KEYS)}
+    return to_bytes(value, key) if sized else to_float(value)
 
 
 def _has_number(value: Mapping[str, object]) -> bool:

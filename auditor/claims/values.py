@@ -8,6 +8,8 @@ import re
 from auditor.quantities import duration_at, find_durations, find_figure, find_size, size_at, unit_of_name
 
 _MAX_TEXT = 400
+# `<16 MB` is a limit that was kept, and no size.
+_BOUND = re.compile(r"\s{0,4}(?:[<>\u2264\u2265]|(?:under|below|within|less than|at most|up to)\b)", re.IGNORECASE)
 _LEAST_BYTES = 1000  # a bare size below this is in megabytes
 # The longest phase that anybody trained for lasts two days; a bare number far beyond that is in milliseconds, one
 # near it may be either.
@@ -37,6 +39,8 @@ def to_bytes(value: object, key: str = "") -> int | None:
     """Bytes; the unit is the text's own, else the key's. A bare number under 1,000 is taken as megabytes."""
     if isinstance(value, str):
         text = value[:_MAX_TEXT]
+        if _BOUND.match(text):
+            return None
         sized = find_size(text)
         if sized is not None and sized.value is not None:
             return round(sized.value)

@@ -17,7 +17,7 @@ from auditor.program.recipe.formula import Formula
 from auditor.program.scores import unfollowed
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
-from auditor.runs.unread import not_understood, unread_logs
+from auditor.runs.unread import named_like_a_log, not_understood, unread_logs
 from auditor.source import Sources
 from auditor.source.excerpt import quote
 from auditor.submission import Submission
@@ -59,10 +59,13 @@ def judge(
     findings: list[Finding] = []
     rulings, agreement = weigh(facts, rules, {rule.id: _apply(rule, facts) for rule in rules})
     gap = _gap(facts)
+    unset = not facts.runs and any(f.unread for f in facts.submission.files if named_like_a_log(f.path))
     for rule in sorted(rules, key=lambda r: r.id):
         ruling = rulings[rule.id]
         if gap and rule.behaviour is not None and ruling.outcome is Outcome.PASS:
             ruling = replace(ruling, outcome=Outcome.NOT_CHECKED, reason=gap)  # what was not understood is no pass
+        if unset and rule.class_ == "score" and ruling.outcome in _DECIDING:
+            ruling = _by_defaults(ruling)
         outcomes.append(RuleOutcome(rule.id, ruling.outcome, ruling.reason, rule.class_))
         findings += (_completed(finding, rule, facts) for finding in ruling.findings)
     rows = decisive(outcomes, rules)
@@ -132,6 +135,13 @@ def _apply(rule: Rule, facts: Facts) -> Ruling:
     return ruling
 
 
+def _by_defaults(ruling: Ruling) -> Ruling:
+    """What stands on the code's defaults alone, because the logs that say what was switched on are not here."""
+    reason = f"by the code's defaults, {ruling.reason}; the logs that say what was switched on could not be read"
+    findings = tuple(replace(finding, outcome=Outcome.WARNING) for finding in ruling.findings)
+    return replace(ruling, outcome=Outcome.NOT_CHECKED, reason=reason, findings=findings)
+
+
 def _completed(finding: Finding, rule: Rule, facts: Facts) -> Finding:
     """The finding with its rule's remedy and the lines that it points to, where it brought none."""
     excerpt = finding.excerpt
@@ -175,6 +185,9 @@ def not_judged_because(
         return f"the claim could not be read: {shipped.path}: {shipped.unread}"
     if shipped is not None and not facts.claims.raw:
         return "the claim could not be read: submission.json holds no JSON object with a field in it"
+    readme = facts.submission.named("README.md")
+    if readme is not None and readme.unread:
+        return f"the README could not be read: {readme.path}: {readme.unread}"
     for message in unread_logs(facts.submission):
         return f"a log could not be read: {message}"
     for run in facts.headline:

@@ -99,6 +99,11 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
     said = tuple(f"The {what} on line {line} is not understood: {why}." for what, line, why in unread)
     if run.not_finite is not None:
         said += (f"The final evaluation on line {run.not_finite.line} printed {run.not_finite.printed}.",)
+    if draft.other_seed is not None:
+        said += (
+            f"Line {draft.other_seed_line} says seed {draft.other_seed}, line {draft.seed_line} seed {draft.seed}: two "
+            "runs write into this log, or one line is not the run's.",
+        )
     problems = (*contradictions(run, named if explicit else None), *said)
     return replace(run, problems=problems, unread=tuple(what for what, _, _ in unread))
 

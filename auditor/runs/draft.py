@@ -66,6 +66,8 @@ class Draft:
     first_line: int = 1
     seed: int | None = None
     seed_line: int | None = None
+    other_seed: int | None = None  # that is named before any training too
+    other_seed_line: int | None = None
     steps: int | None = None
     planned_steps: int | None = None
     training_lines: int = 0  # lines that report a training step

@@ -225,4 +225,5 @@ def _shows_a_run(draft: Draft) -> bool:
         len(draft.settings) > 4,
     )
     timed = any(e.seconds is not None for e in draft.evaluations)
-    return draft.finished and (timed or any(around))
+    stopped = draft.stop_seconds is not None and draft.steps is not None
+    return (draft.finished and timed) or ((draft.finished or stopped) and any(around))

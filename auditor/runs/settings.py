@@ -111,8 +111,12 @@ def _tokens(draft: Draft, line_number: int, line: str) -> None:
 
 def _take(draft: Draft, name: str, value: str, line_number: int) -> None:
     draft.set(name, value, line_number)
-    if name.lower() == "seed" and draft.seed is None:
+    if name.lower() != "seed":
+        return
+    if draft.seed is None:
         draft.seed, draft.seed_line = whole(value), line_number
+    elif (other := whole(value)) is not None and other != draft.seed and not draft.trained:
+        draft.other_seed, draft.other_seed_line = other, line_number
 
 
 def read_literal(draft: Draft, line_number: int, text: str) -> None:

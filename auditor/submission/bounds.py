@@ -73,10 +73,11 @@ class Budget:
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 _POINTER = re.compile(
-    rb"version https://(?:git-lfs|hawser)\.github\.com/spec/v\d\n(?:[a-z0-9.-]{1,40} [^\n]{1,200}\n){1,8}"
+    rb"(?:\xef\xbb\xbf)?version https://(?:git-lfs|hawser)\.github\.com/spec/v\d\r?\n"
+    rb"(?:[a-z0-9.-]{1,40} [^\n]{1,200}(?:\n|$)){1,8}\s{0,4}"
 )
-_POINTER_SIZE = re.compile(rb"\nsize (\d{1,15})\n")
-_POINTER_DIGEST = re.compile(rb"\noid sha256:([0-9a-f]{64})\n")
+_POINTER_SIZE = re.compile(rb"\nsize (\d{1,15})(?:\s|$)")
+_POINTER_DIGEST = re.compile(rb"\noid sha256:([0-9a-f]{64})\s")
 _LINK = re.compile(rb"(?:\.{0,2}/)?(?:[\w.-]{1,100}/){1,20}[\w.-]{1,100}\.\w{1,8}\n?")
 
 

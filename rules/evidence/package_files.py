@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule
-from auditor.runs.unread import named_like_a_log, not_understood
+from auditor.runs.unread import named_like_a_log, not_understood, unread_logs
 from auditor.submission import SubmissionFile
 from rules.examples.folders import folder
 from rules.law.standing import PROCESS, pull, readme
@@ -34,6 +34,8 @@ def _unread(facts: Facts) -> str:
         asked = name in ("readme.md", "submission.json") or name.endswith(".py") or named_like_a_log(file.path)
         if file.unread and asked:
             return f"{file.path} could not be read: {file.unread}"
+    for message in () if facts.runs else unread_logs(submission):
+        return f"a log could not be read: {message}"
     if submission.not_listed:
         return f"the folder could not be read as a whole: {submission.not_listed}"
     if not facts.runs and (odd := not_understood(submission)):
@@ -54,7 +56,7 @@ def _missing(facts: Facts) -> list[Finding]:
         else:
             findings.append(_refuse("the folder has no submission.json"))
     unread = [f for f in facts.submission.files if f.unread]
-    logs_known = whole and not any(named_like_a_log(f.path) for f in unread)
+    logs_known = whole and not unread_logs(facts.submission)
     if not facts.runs and logs_known and not not_understood(facts.submission):
         logs = [f.path for f in facts.submission.files if f.path.lower().endswith(".log")]
         if logs:

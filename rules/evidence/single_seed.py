@@ -20,12 +20,13 @@ def check(facts: Facts) -> Ruling:
     if not facts.headline:
         return not_checked("no log stands behind the claim; the logs of three seeds would decide")
     findings = _copies(facts.headline)
-    runs = distinct(facts.headline)
+    shown = distinct(facts.headline)
+    runs = tuple(run for run in shown if run.complete)
     known = {run.seed for run in runs if run.seed is not None}
     # A log without a seed may be any seed: it counts as one of its own.
     count = len(known) + sum(run.seed is None for run in runs)
     if count < LIMITS.record_seeds:
-        findings.append(_too_few(facts, runs, count))
+        findings.append(_too_few(facts, runs, count) if runs else _none_ends(facts, shown))
     return found(findings, f"{count} independent runs: seeds {listed(sorted(known))}")
 
 
@@ -45,6 +46,14 @@ def _copies(headline: tuple[Run, ...]) -> list[Finding]:
         for group in groups.values()
         if len({run.seed for run in group}) > 1
     ]
+
+
+def _none_ends(facts: Facts, runs: tuple[Run, ...]) -> Finding:
+    """Logs that were cut off before any final evaluation show no score, however many there are."""
+    day = dated(facts)
+    early = day is not None and day <= LIMITS.single_seed_practice_until
+    message = f"{listed(name(run) for run in runs)} {'end' if len(runs) > 1 else 'ends'} before any final evaluation"
+    return Finding(ID, Outcome.WARNING if early else Outcome.VIOLATION, message, place(runs[0]))
 
 
 def _too_few(facts: Facts, runs: tuple[Run, ...], count: int) -> Finding:
@@ -67,8 +76,8 @@ RULE = Rule(
     class_="evidence",
     authority="README",
     evidence=("logs", "claims"),
-    criterion="The headline logs show three distinct seeds that are not copies of one log. One seed is a violation "
-    "(a warning for the first days, when such rows were accepted), two are a warning.",
+    criterion="The headline logs show the final evaluations of three distinct seeds and are not copies of one log. One "
+    "seed, or none, is a violation (a warning for the first days, when such rows were accepted), two are a warning.",
     why="The margin between records is of the size of the noise between seeds; one run cannot show it.",
     remedy="Run the same script and settings with at least three seeds and ship every log.",
     sources=(
@@ -85,6 +94,12 @@ RULE = Rule(
             "one log under three names",
             "breaks",
             folder(logs={seed: log(seed, 1.1) for seed in (42, 314, 999)}),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "three logs that were cut off",
+            "breaks",
+            folder(logs={s: text.split("final_")[0] for s, text in seeds().items()}),
             Outcome.VIOLATION,
         ),
         Example("two seeds", "breaks", folder(logs=seeds((1.1001, 1.0998))), Outcome.WARNING),

@@ -236,3 +236,10 @@ def test_a_seed_with_only_an_unknown_figure_is_no_row_without_the_claim() -> Non
     assert read({"val_bpb": 1.5, "results": seeds}).seeds == ()
     found = read({"val_bpb": 1.02, "results": seeds}).seeds
     assert [row.val_bpb for row in found] == [1.01, 1.03]
+
+
+@pytest.mark.parametrize("size", ["<16 MB", "N/A", "under 16MB", "\u2264 16,000,000 bytes", "TBD", "16,03 MB"])
+def test_a_size_that_is_none_is_said(size: str) -> None:
+    claims = read({"val_bpb": 1.1, "bytes_total": size})
+    assert claims.artifact_bytes is None
+    assert any("bytes_total" in problem for problem in claims.problems)

@@ -303,3 +303,22 @@ def test_a_time_without_a_known_unit_is_unknown() -> None:
         run = read_log("a.log", "\n".join(lines))[0]
         assert run.train_seconds is None
         assert run.unread == ("training time",)
+
+
+def bar(share: int) -> str:
+    return f"val: {share:3d}%|{'#' * (share // 5):<20}| {share * 18}/1893 [00:{share // 2:02}<00:50,  6.05it/s]"
+
+
+@pytest.mark.parametrize("between", ["\r", "", "\r\x1b[K", "\x1b[A\x1b[K", "\x1b[1G"])
+@pytest.mark.parametrize("place", ["stopping_early", "Total submission", "final_int8_ttt ", "final_int8_ttt_exact"])
+def test_bars_on_the_line_of_a_figure_change_nothing(between: str, place: str) -> None:
+    plain = "\n".join(log(source=""))
+    bars = between.join(bar(share) for share in range(0, 101, 2))
+    (found,) = read_log("a.log", plain.replace(place, bars + between + place))
+    (expected,) = read_log("a.log", plain)
+    assert facts(found) == facts(expected)
+
+
+def test_blanks_that_do_not_break() -> None:
+    plain = "\n".join(log(source=""))
+    assert facts(read_log("a.log", plain.replace(" ", "\u00a0"))[0])["artifact_bytes"] == 15_818_502

@@ -408,3 +408,19 @@ def test_the_last_of_thousands_of_evaluations_is_kept() -> None:
     steps = "".join(f"step:{n}/90000 val_loss:2.5 val_bpb:1.{n:05} train_time:{n * 80}ms\n" for n in range(1, 9_000))
     run = read_log("train_seed1.log", steps + "final_int8_exact val_loss:1.8 val_bpb:1.11870000 eval_time:96214ms\n")[0]
     assert run.val_bpb == 1.1187
+
+
+def test_a_log_that_ends_at_the_stop_is_a_run_without_a_score() -> None:
+    text = "Hyperparameters:\n  seed: 42\n  ttt_enabled: False\nworld_size:8\n"
+    (run,) = read_log("a.log", text + "stopping_early: wallclock_cap train_time:590038ms step:7303/20000\n")
+    assert (run.seed, run.train_seconds, run.complete, run.val_bpb) == (42, 590.038, False, None)
+    assert run.hyperparameters["ttt_enabled"] == "False"
+
+
+def test_two_seeds_before_any_training_are_said() -> None:
+    text = "seed:42\nseed:1337\nworld_size:8\nstep:5/9 train_loss:2 train_time:500ms\nfinal_exact val_bpb:1.11870000\n"
+    (run,) = read_log("a.log", text)
+    assert "1337" in run.problems[-1]
+    assert "42" in run.problems[-1]
+    (run,) = read_log("a.log", text.replace("seed:1337", "seed:42"))
+    assert not run.problems
