@@ -14,7 +14,7 @@ def work(task: int) -> str:
     if task == 4:
         os.kill(os.getpid(), signal.SIGKILL)
     if task == 5:
-        time.sleep(60)
+        time.sleep(600)
     if task == 6:
         raise SystemExit(9)
     time.sleep(0.02 * (task % 2))
@@ -27,13 +27,13 @@ def failed(task: object, error: Exception) -> str:
 
 def keeps_a_folder(place: str) -> str:
     with tempfile.TemporaryDirectory(dir=place):
-        time.sleep(60)
+        time.sleep(600)
     return "never"
 
 
 def holds_on(task: int) -> str:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    time.sleep(60)
+    time.sleep(600)
     return "never"
 
 
@@ -42,5 +42,5 @@ def writes_its_process(place: str) -> str:
     with open(f"{place}.new", "w") as out:
         out.write(str(os.getpid()))
     os.replace(f"{place}.new", place)
-    time.sleep(60)
+    time.sleep(600)
     return "never"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import report_samples as samples
+from patience import PATIENCE
 
 from auditor.commands import asked, many, options, work
 from auditor.commands import audit as cli
@@ -226,7 +227,7 @@ def _fake_audit(submission: Submission, given: options.Options, progress: object
     if pr == 66:
         os.kill(os.getpid(), signal.SIGKILL)
     if pr == 77:
-        time.sleep(60)
+        time.sleep(600)
     if pr == 88:
         raise ValueError("odd")
     report = REPORTS["violation" if pr == 2 else "clean"]
@@ -307,7 +308,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byt
         capture_output=True,
         cwd=root,
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -315,7 +316,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byt
 def test_a_reader_that_leaves_is_no_traceback() -> None:
     root = Path(cli.__file__).resolve().parents[2]
     command = f'"{sys.executable}" -m auditor.commands.audit --rules --format json | true'
-    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=root, timeout=60, check=False)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=root, timeout=PATIENCE, check=False)
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
 
@@ -331,5 +332,5 @@ def test_listing_the_rules_imports_neither_torch_nor_scipy_nor_rich() -> None:
     code += "heavy = {'rich', 'scipy', 'torch'}\n"
     code += "print(sorted(heavy & set(sys.modules)))"
     root = Path(cli.__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=root, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=root, timeout=PATIENCE, check=True)
     assert done.stdout.decode().splitlines()[-1] == "[]"

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from auditor.commands import audit as cli
 from auditor.commands.process import Unwritable, output_file
@@ -31,7 +32,7 @@ def test_a_full_disk_on_standard_output(arguments: list[str], unbuffered: str) -
                 stderr=subprocess.PIPE,
                 cwd=ROOT,
                 env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
-                timeout=60,
+                timeout=PATIENCE,
                 check=False,
             )
         assert done.returncode == 4
@@ -68,7 +69,7 @@ def test_a_command_that_is_killed_leaves_no_part_of_a_file(tmp_path: Path) -> No
     code = "import os, sys, pathlib\nfrom auditor.commands.process import output_file\n"
     code += "with output_file(pathlib.Path(sys.argv[1])) as out:\n"
     code += "    out.write('half' * 100_000)\n    out.flush()\n    os.kill(os.getpid(), 9)\n"
-    done = subprocess.run([sys.executable, "-c", code, str(place)], cwd=ROOT, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code, str(place)], cwd=ROOT, timeout=PATIENCE, check=False)
     assert done.returncode == -9
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
     assert place.read_text() == "before"

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, runs, until
 
 from auditor.limits.confine import loading
 from auditor.limits.model import LimitReached, Limits, WorkerDied, WorkerFailed
@@ -20,7 +20,7 @@ from auditor.limits.worker import held_back, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
 ROOT = Path(__file__).resolve().parents[3]
-AMPLE = Limits(60, 512 << 20)
+AMPLE = Limits(PATIENCE, 512 << 20)
 
 
 def _bytes(count: int) -> int:
@@ -43,8 +43,8 @@ def test_an_answer_and_what_is_raised() -> None:
 def test_time_and_memory() -> None:
     start = time.monotonic()
     with pytest.raises(LimitReached, match=r"more than 0\.5 s"):
-        run(partial(time.sleep, 60), Limits(0.5, 512 << 20))
-    assert time.monotonic() - start < 10
+        run(partial(time.sleep, 2 * PATIENCE), Limits(0.5, 512 << 20))
+    assert time.monotonic() - start < PATIENCE
     with pytest.raises(LimitReached, match="more than 512 MiB of memory"):
         run(partial(_bytes, 600 << 20), AMPLE)
     assert run(partial(_bytes, 400 << 20), AMPLE) == 400 << 20
@@ -79,7 +79,7 @@ def test_a_long_call_of_c_code_is_ended_too() -> None:
     start = time.monotonic()
     with pytest.raises(LimitReached, match="more than 1 s"):
         run(partial(re.match, "(a*)*b", "a" * 40), Limits(1, 512 << 20))
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < PATIENCE  # the match would take ages
 
 
 def test_a_worker_that_dies() -> None:
@@ -104,10 +104,10 @@ from auditor.limits.worker import held_back, run
 def work():
     with Scratch("test") as scratch:
         print(os.getpid(), scratch.path, flush=True)
-        time.sleep(60)
+        time.sleep(1000)
 
 from auditor.commands.process import guarded
-sys.exit(guarded("test", lambda _: run(work, Limits(60, 1 << 30)), []))
+sys.exit(guarded("test", lambda _: run(work, Limits(1000, 1 << 30)), []))
 """
 
 
@@ -126,22 +126,9 @@ def test_the_end_of_the_parent_leaves_nothing(number: signal.Signals, tmp_path: 
     pid, folder = parent.stdout.readline().split()
     assert Path(folder).is_dir()
     parent.send_signal(number)
-    status = parent.wait(20)
-    deadline = time.monotonic() + 15
-    while (alive := _alive(int(pid))) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive
+    status = parent.wait(PATIENCE)
+    until(lambda: not runs(int(pid)))
     assert list(tmp_path.iterdir()) == []
     if number is not signal.SIGKILL:
         assert status == 128 + number
         assert parent.stderr.read().count("\n") == 1
-
-
-def _alive(pid: int) -> bool:
-    with suppress(OSError):
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z"
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False

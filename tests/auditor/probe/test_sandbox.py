@@ -16,11 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, runs, until
 
 from auditor.probe.sandbox import Broken, Ended, Jail, Limits, Mechanism, Policy, Refused, available
 from auditor.probe.sandbox.model import MIB
@@ -33,10 +33,9 @@ SETS = {
     "bubblewrap-only": frozenset({Mechanism.BUBBLEWRAP}),
 }
 LIMITS = Limits(
-    cpu_seconds=20, wall_seconds=20, memory_bytes=400 * MIB, file_bytes=8 * MIB, disk_bytes=24 * MIB, files=200,
+    cpu_seconds=20, wall_seconds=PATIENCE, memory_bytes=400 * MIB, file_bytes=8 * MIB, disk_bytes=24 * MIB, files=200,
     inodes=16, threads=16, output_bytes=MIB, frame_bytes=16 * MIB,
 )  # fmt: skip
-PATIENCE = 300  # seconds that a second of the processor may take to come on a busy machine
 SECRET = "the-secret-of-the-user"
 
 
@@ -114,11 +113,12 @@ def everything_below() -> set[int]:
 
 
 def test_a_call_gives_back_frames_output_and_its_end(cell: Cell) -> None:
+    start = time.monotonic()
     ended = cell.run("hello", b"\0frame")
+    assert 0 < ended.seconds <= time.monotonic() - start
     assert (ended.status, ended.reason, ended.tampered) == ("ended", "", "")
     assert ended.frames == (b"\0frame",)
     assert ended.stdout == "said 6 bytes\n"
-    assert ended.seconds < 5
 
 
 def test_an_exception_is_named_and_its_traceback_kept(cell: Cell) -> None:
@@ -265,9 +265,9 @@ def test_forking_without_end(cell: Cell) -> None:
         assert (ended.status, ended.reason) == ("raised", "OSError: no more processes")
     else:
         assert (ended.status, ended.reason) == ("killed", "more than 16 threads and processes")
-        assert not everything_below() & before  # the jail has ended, and everyone in it
+        until(lambda: not everything_below() & before)  # the jail has ended, and everyone in it
     assert cell.works()
-    assert len(everything_below()) == len(before)
+    until(lambda: len(everything_below()) == len(before))
 
 
 def test_nobody_outlives_the_run(cell: Cell) -> None:
@@ -276,7 +276,7 @@ def test_nobody_outlives_the_run(cell: Cell) -> None:
     ended = cell.run("orphan")
     assert ended.status == ("raised" if cell.filtered else "ended")
     assert cell.works()
-    assert len(everything_below()) == len(before)
+    until(lambda: len(everything_below()) == len(before))
 
 
 def test_threads_without_end(cell: Cell) -> None:
@@ -291,16 +291,19 @@ def test_threads_without_end(cell: Cell) -> None:
 
 @pytest.mark.parametrize("how", ["sleep", "stop"])
 def test_sleeping_for_ever(cell: Cell, how: str) -> None:
-    ended = cell.run(how, wall_seconds=1.5)
-    assert (ended.status, ended.reason) == ("killed", "more than 1.5 s of wall clock")
-    assert ended.seconds < 10
+    for limit in (1.5, 10, 60):  # until it has come so far as to sleep, which may take long on a busy machine
+        ended = cell.run(how, wall_seconds=limit)
+        assert (ended.status, ended.reason) == ("killed", f"more than {limit:g} s of wall clock")
+        if ended.frames or how == "stop":
+            break
+    assert limit <= ended.seconds < PATIENCE
     if how == "sleep":
         assert (ended.frames, ended.stdout) == ((b"asleep",), "good night\n")
     assert cell.works()
 
 
 def test_a_busy_loop(cell: Cell) -> None:
-    ended = cell.run("spin", cpu_seconds=1, wall_seconds=PATIENCE)
+    ended = cell.run("spin", cpu_seconds=1)
     assert (ended.status, ended.reason) == ("killed", "more than 1 s of processor time")
     assert ended.cpu_seconds < 3
 
@@ -308,7 +311,7 @@ def test_a_busy_loop(cell: Cell) -> None:
 def test_a_busy_loop_that_ignores_the_warning(cell: Cell) -> None:
     if cell.mechanisms != SETS["everything"]:
         pytest.skip("a limit of the kernel, the same under every set")
-    ended = cell.run("spin", b"ignore", cpu_seconds=1, wall_seconds=PATIENCE)
+    ended = cell.run("spin", b"ignore", cpu_seconds=1)
     assert (ended.status, ended.reason) == ("killed", "more than 1 s of processor time")
 
 
@@ -445,7 +448,7 @@ def test_without_any_mechanism_it_is_refused(tmp_path: Path) -> None:
         limits = replace(LIMITS, wall_seconds=0.2)
         assert jail.call("attempts:sleep", b"", limits=limits).reason == "more than 0.2 s of wall clock"
         assert everything_below() > others
-    assert everything_below() <= others
+    until(lambda: everything_below() <= others)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -505,7 +508,7 @@ def test_a_module_that_is_not_there(tmp_path: Path) -> None:
     before = everything_below()
     with pytest.raises(Broken, match="No module named 'nosuchmodule'"):
         Jail(Policy(tmp_path, preload=("nosuchmodule",)), mechanisms=SETS["no-bubblewrap"]).__enter__()
-    assert everything_below() == before
+    until(lambda: everything_below() == before)
 
 
 def test_the_table_of_what_is_there() -> None:
@@ -522,7 +525,7 @@ import sys
 from pathlib import Path
 from auditor.probe.sandbox import Jail, Limits, Mechanism, Policy
 scratch, attempts, *names = sys.argv[1:]
-policy = Policy(Path(scratch), search=(Path(attempts),), limits=Limits(wall_seconds=60))
+policy = Policy(Path(scratch), search=(Path(attempts),), limits=Limits(wall_seconds=1000))
 with Jail(policy, mechanisms=[Mechanism(n) for n in names]) as jail:
     print("ready", flush=True)
     jail.call("attempts:sleep", b"")
@@ -539,18 +542,9 @@ def test_everything_ends_with_the_parent(tmp_path: Path, name: str, signal_name:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
         expected = 3 if Mechanism.BUBBLEWRAP in SETS[name] else 2
-        deadline = time.monotonic() + 10
-        while len(below := descendants(parent.pid)) < expected and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: len(descendants(parent.pid)) >= expected)
+        below = descendants(parent.pid)
         assert len(below) == expected
         parent.send_signal(signal.Signals[signal_name])
-        parent.wait(10)
-        while any(_alive(p) for p in below) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert [p for p in below if _alive(p)] == []
-
-
-def _alive(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
+        parent.wait(PATIENCE)
+        until(lambda: not any(runs(process) for process in below))
