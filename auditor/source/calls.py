@@ -111,6 +111,7 @@ class Folder(Constants):
                 self._note_file(result, result.data)
             return result
         if name in library.PURE:
+            methods.check_parts(*(args if name in library.WHOLE else ()))
             result = library.PURE[name](*args, **kwargs)
             return self.note(args[0], result) if args else result
         if name in _OBJECTS:

@@ -143,7 +143,7 @@ class Constants:
                 for p in (node.slice.lower, node.slice.upper, node.slice.step)
             ]
             return self.note(owner, owner[slice(*parts)])
-        key = self.fold(node.slice, scope)
+        key = self._key(node.slice, scope)
         if isinstance(owner, Symbol) and isinstance(key, str):
             return Symbol(f"builtins.{key}") if owner.name in ("builtins", "builtins.__dict__") else Symbol(key)
         if isinstance(owner, Scope) and isinstance(key, str):
@@ -210,7 +210,10 @@ class Constants:
                 items.extend(more)
             else:
                 items.append(self.fold(item, scope))
-        return items if isinstance(node, ast.List) else tuple(items) if isinstance(node, ast.Tuple) else set(items)
+        if not isinstance(node, ast.Set):
+            return items if isinstance(node, ast.List) else tuple(items)
+        methods.check_parts(items)
+        return set(items)
 
     def _dict(self, node: ast.Dict, scope: Scope) -> dict[Value, Value]:
         result: dict[Value, Value] = {}
@@ -218,8 +221,13 @@ class Constants:
             if key is None:
                 result.update(self.fold(value, scope))
             else:
-                result[self.fold(key, scope)] = self.known(value, scope)
+                result[self._key(key, scope)] = self.known(value, scope)
         return result
+
+    def _key(self, node: ast.expr, scope: Scope) -> Value:
+        key = self.fold(node, scope)
+        methods.check_parts(key)
+        return key
 
     def _joined(self, node: ast.JoinedStr, scope: Scope) -> str:
         parts: list[str] = []
@@ -242,13 +250,16 @@ class Constants:
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope) -> Value:
         result: list[Value] = []
         self._generate(node.generators, Scope({}, scope), lambda inner: result.append(self.fold(node.elt, inner)))
-        return set(result) if isinstance(node, ast.SetComp) else result
+        if not isinstance(node, ast.SetComp):
+            return result
+        methods.check_parts(result)
+        return set(result)
 
     def _dict_comprehension(self, node: ast.DictComp, scope: Scope) -> dict[Value, Value]:
         result: dict[Value, Value] = {}
 
         def put(inner: Scope) -> None:
-            result[self.fold(node.key, inner)] = self.fold(node.value, inner)
+            result[self._key(node.key, inner)] = self.fold(node.value, inner)
 
         self._generate(node.generators, Scope({}, scope), put)
         return result

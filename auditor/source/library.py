@@ -203,6 +203,10 @@ PURE: Mapping[str, Callable[..., Value]] = {
 }
 
 
+WHOLE = frozenset({"builtins.sorted", "builtins.min", "builtins.max", "builtins.set", "builtins.dict"})
+"""Those that compare or hash what is in their arguments."""
+
+
 def as_text(value: Value) -> str:
     """Source text as Python would read it from what `exec` or `compile` is given."""
     if isinstance(value, Code):

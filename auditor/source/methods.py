@@ -34,6 +34,7 @@ GROWING = frozenset({"join", "replace", "ljust", "rjust", "center", "zfill", "ex
 """Methods of a text whose result may be longer than the text."""
 
 _LIST_METHODS = frozenset({"append", "extend", "insert", "reverse", "pop", "index", "count", "copy", "sort", "clear"})
+_WHOLE = frozenset({"index", "count", "sort"})  # go through the list, and compare what is in it
 _DICT_METHODS = frozenset({"get", "items", "keys", "values", "update", "setdefault", "pop", "copy"})
 _SET_METHODS = frozenset({"add", "update", "discard", "copy"})
 _INT_METHODS = frozenset({"bit_length"})
@@ -61,6 +62,7 @@ def call_method(owner: Value, name: str, args: list[Value], kwargs: dict[str, Va
         allowed = frozenset({"index", "count"})
     if allowed is None or name not in allowed:
         raise CannotFold(f"method {name} of a {type(owner).__name__}")
+    check_parts(*(args if isinstance(owner, (dict, set)) else (owner, *args) if name in _WHOLE else ()))
     if isinstance(owner, list) and name == "extend":
         check_size(len(owner) + len(library.PURE["builtins.list"](args[0])), owner)
     return getattr(owner, name)(*args, **kwargs)
@@ -100,6 +102,27 @@ def check_size(size: Value, of: Value = "") -> None:
         raise CannotFold(f"a sequence of more than {library.MAX_ELEMENTS:,} elements")
     if not isinstance(size, int) or size > MAX_OUTPUT:
         raise CannotFold(f"a value of more than {MAX_OUTPUT:,} bytes")
+
+
+_CONTAINERS = (list, tuple, dict, set)
+_MOST_PARTS = 100_000
+
+
+def check_parts(*values: Value) -> None:
+    """Raises CannotFold where what goes through whole values, as `==`, `hash` and `sorted` do, has no end.
+
+    A tuple of itself and itself, sixty times, is sixty tuples; and 2 ** 60 to whoever goes through them.
+    """
+    waiting = [value for value in values if isinstance(value, _CONTAINERS)]
+    left = _MOST_PARTS
+    while waiting:
+        value = waiting.pop()
+        left -= 1
+        if left < 0:
+            raise CannotFold(f"a value of more than {_MOST_PARTS:,} parts")
+        waiting += [inner for inner in value if isinstance(inner, _CONTAINERS)]
+        if isinstance(value, dict):
+            waiting += [inner for inner in value.values() if isinstance(inner, _CONTAINERS)]
 
 
 def size(value: Value) -> int:
@@ -206,4 +229,5 @@ def _percent(template: str, values: Value) -> str:
 
 
 def compare(kind: ast.cmpop, left: Value, right: Value) -> bool:
+    check_parts(left, right)
     return bool(_COMPARISONS[type(kind)](left, right))

@@ -13,6 +13,7 @@ from typing import Any
 from auditor.source import library
 from auditor.source.calls import Folder
 from auditor.source.files import Files
+from auditor.source.methods import check_parts
 from auditor.source.values import CannotFold, Closure, ModuleValue, Scope, Symbol, Unknown, Value
 from auditor.source.walking import nodes
 
@@ -99,7 +100,7 @@ class Walker(Folder):
             if isinstance(owner, ModuleValue) and isinstance(target, ast.Attribute):
                 owner.attributes[target.attr] = value
             elif isinstance(owner, (dict, list)) and isinstance(target, ast.Subscript):
-                owner[self.fold(target.slice, scope)] = value
+                owner[self._key(target.slice, scope)] = value
             elif isinstance(owner, Scope) and isinstance(target, ast.Subscript):
                 owner.names[str(self.fold(target.slice, scope))] = value
             return
@@ -244,7 +245,13 @@ def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _same(a: Value, b: Value) -> bool:
-    return a is b or (type(a) is type(b) and bool(a == b))
+    if a is b or type(a) is not type(b):
+        return a is b
+    try:
+        check_parts(a, b)
+        return bool(a == b)
+    except (CannotFold, RecursionError):  # tuples of tuples of tuples
+        return False
 
 
 def _snapshot(scope: Scope) -> list[tuple[str, Value, int]]:

@@ -109,7 +109,7 @@ def _value(worker: Sampled, node: ast.expr, scope: Scope) -> Value:
     worker.steps = worker.made = 0
     try:
         return worker.known(node, scope)
-    except OutOfSteps:
+    except (OutOfSteps, RecursionError):
         return Unknown("takes more steps than are followed")
 
 
@@ -198,7 +198,7 @@ def _worked(piece: Piece, samples: tuple[Piece, ...], loop: _Loop, start: Scope)
             worker.put(loop.table, worker.known(loop.element, scope), loop.element.lineno)
         else:
             worker.whole(loop.body, scope)
-    except (OutOfSteps, CannotFold):
+    except (OutOfSteps, CannotFold, RecursionError):
         return None
     return worker.tables
 

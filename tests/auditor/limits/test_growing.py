@@ -33,6 +33,15 @@ GROWING = {
     "range": "q = list(range(10**9))\nr = len(range(10**30))\nfor s in range(10**400): pass\n",
     "path": "q = 'a'\n" + "q = q + '/' + q\n" * 40,
     "pairs": "q = ()\n" + "q = (q, q)\n" * 60,
+    "pairs that are compared": "exec('')\nq = r = ()\n"
+    + "q = (q, q)\n" * 60
+    + "r = (r, r)\n" * 60
+    + "s = q == r\nt = {q: 1}\nu = {q, r}\nv = sorted([q, r])\nw = max(q, r)\nx = [q].index(r)\ny = {}\n"
+    + "y[q] = 1\nz = y.get(q)\na = q in [r]\nb = set([q, r])\nc = {k for k in [q, r]}\nd = {k: 1 for k in [q]}\n",
+    "pairs made in branches": "exec('')\nif x:\n    q = ()\n"
+    + "    q = (q, q)\n" * 60
+    + "else:\n    q = ()\n"
+    + "    q = (q, q)\n" * 60,
     "paths": "from pathlib import Path\nclass Q:\n    q = Path('a') / 'b'\n    r = 'a'\n" + "    q = r = q / r\n" * 60,
     "pairs in branches": "q = ()\nif val_tokens:\n" + "    q = (q, q)\n" * 60 + "else:\n" + "    q = (q, q)\n" * 60,
     "list of itself in branches": "q = r = []\nif val_tokens:\n    q = [r]\n    r.append(q)\nelse:\n    q.append(q)\n",
