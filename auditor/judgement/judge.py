@@ -222,7 +222,9 @@ def _gap(facts: Facts) -> str:
     """What was not followed on the way to the score, "" if everything was or a run has shown what it does."""
     label = next((run.score.label for run in facts.headline if run.score is not None and run.score.label), None)
     gaps = unfollowed(facts.program, label)
-    unbounded = bounded_list(facts.program, label)
+    times = [run.eval_seconds for run in facts.headline]
+    took = max((t for t in times if t is not None), default=None) if None not in times else None
+    unbounded = bounded_list(facts.program, label, took)
     gaps = (*gaps, unbounded) if unbounded is not None else gaps
     if not gaps or (facts.probe is not None and facts.probe.decided):
         return ""

@@ -13,12 +13,13 @@ from auditor.program.trace import Output, Trace, Unfollowed
 @dataclass(frozen=True, slots=True)
 class Part:
     """The most that is scored, and where: a share of the stream (below 1) or a number of tokens; None: of a list of
-    parts of the stream, `elements`, or as many as a clock allows (0)."""
+    parts of the stream, `elements`, or as many as a clock allows (0): `seconds`, 0 where these are not known."""
 
     place: Place
     active: bool | None
     most: float | None
     elements: int = 0
+    seconds: int = 0
 
 
 def scored_part(program: Program, label: str | None) -> Part | None:
@@ -45,15 +46,21 @@ def _part(trace: Trace, output: Output) -> Part | None:
         return Part(output.place, output.active, min(shares) if shares else min(bounds))
     few = [t[1] for t in output.tags if t[0] == "few"]
     few += [trace.ended[i][1] for i in carried & trace.ended.keys() if trace.ended[i][0] == "few"]
-    if not few and any(trace.ended[i][0] == "clock" for i in carried & trace.ended.keys()):
-        return Part(output.place, output.active, None, 0)
+    clocks = [trace.ended[i][1] for i in carried & trace.ended.keys() if trace.ended[i][0] == "clock"]
+    if clocks and not few:
+        return Part(output.place, output.active, None, seconds=min(clocks))
     return Part(output.place, output.active, None, min(few)) if few else None
 
 
-def bounded_list(program: Program, label: str | None) -> Unfollowed | None:
-    """The gap where all that is scored is among the first elements of a list: how much of the stream these are."""
+def bounded_list(program: Program, label: str | None, took: float | None = None) -> Unfollowed | None:
+    """The gap where all that is scored is among the first elements of a list: how much of the stream these are.
+
+    `took`: seconds of the evaluation, as far as logs say; a clock that allows more has ended nothing.
+    """
     part = scored_part(program, label)
     if part is None or part.most is not None or part.active is False:
+        return None
+    if took is not None and took < part.seconds:
         return None
     why = "a clock ends the loop over the stream"
     if part.elements:

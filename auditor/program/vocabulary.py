@@ -189,6 +189,9 @@ ACROSS = frozenset(
 )
 """Calls that make of the entries along a dimension something else."""
 
+WRAPPED = frozenset({"module", "_orig_mod"})
+"""Where wrappers (DistributedDataParallel, torch.compile) have the module that they were given."""
+
 HELD_BY_MODULES = frozenset({"_parameters", "_buffers"})
 """Attributes by which a module of torch holds its tensors."""
 

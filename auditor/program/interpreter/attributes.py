@@ -186,6 +186,8 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
         return dictionary(value)
     if instance.kind == "module" and name in vocabulary.HELD_BY_MODULES:
         return _memory(value)
+    if instance.kind == "module" and name in vocabulary.WRAPPED:  # by what gives the module itself here
+        return value
     if name == "__class__" and instance.cls is not None:
         return Value(obj=instance.cls)
     if instance.kind == "optimizer" and name == "param_groups":

@@ -10,8 +10,9 @@ from auditor.program.extent import STREAM, finite
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import Position, made_of, position_of
-from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Tag, Tags, Value, with_tags
+from auditor.program.values import CLOCK, NONE, TARGET, VAL, Frame, Function, Tag, Tags, Value, with_tags
 from auditor.program.values import Sequence as Items
+from auditor.program.vocabulary import CLOCKS
 from auditor.source.index import of_type, parent
 
 BEYOND = ("beyond",)
@@ -180,9 +181,13 @@ def stopped(m: Machine, frame: Frame, node: ast.If, *, by_clock: bool) -> None:
     """`if i >= 1500: break`: from here on the loop's elements are below it."""
     if not m.loops or not node.body or not isinstance(node.body[-1], (ast.Break, ast.Return)):
         return
+    sizes = _sizes(m, frame, node.test)
     if by_clock and not m.off:
-        m.trace.ended[m.loops[-1].instance] = ("clock", 0)
-    for number, limit in _sizes(m, frame, node.test):
+        most = [
+            limit.const for number, limit in sizes if CLOCK in number.tags and isinstance(limit.const, (int, float))
+        ]
+        m.trace.ended[m.loops[-1].instance] = ("clock", int(max(most, default=0)))
+    for number, limit in sizes:
         _counted(m, node, node.test, number, limit)
         for term, factor in position_of(number).terms:
             if factor == 1 and isinstance(term, Value) and not term.known:
@@ -243,6 +248,7 @@ def walked(m: Machine, frame: Frame, loop: ast.While, counters: Seq[str]) -> Non
 
 
 _PLAIN = frozenset({"min", "max", "len", "int", "float", "numel", "size", "item"})
+_PLAIN |= {name.rpartition(".")[2] for name in CLOCKS}
 
 
 def _sizes(m: Machine, frame: Frame, test: ast.expr) -> list[tuple[Value, Value]]:

@@ -115,6 +115,8 @@ def test_a_loop_that_a_clock_ends_leaves_its_extent_open(clock: str) -> None:
     gap = bounded_list(program(_walk(body)), None)
     assert gap is not None
     assert "a clock ends the loop" in gap.why
+    assert bounded_list(program(_walk(body)), None, took=59.0) is None
+    assert bounded_list(program(_walk(body)), None, took=61.0) is not None
 
 
 def test_a_clock_that_ends_training_says_nothing_of_what_is_scored() -> None:
