@@ -37,6 +37,7 @@ HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being sc
 CALLED: Final[Tag] = ("called",)  # what a function that was not followed gave for tokens: logits, or anything
 LATER: Final[Tag] = ("later",)  # all tokens but the first ones: in a key beside others, the targets
 ARTIFACT: Final[Tag] = ("artifact",)  # read back from a file that the program has written weights to
+PACKED: Final[Tag] = ("packed",)  # compressed: what a file of weights is that counts against the cap
 HIDDEN: Final[Tag] = ("hidden",)  # tokens of which some were replaced by a constant
 ONE_RATE: Final[Tag] = ("one-rate",)  # drawn by comparing random numbers with a constant
 TRIMMED: Final[Tag] = ("trimmed",)  # a model's output of which some positions were cut off

@@ -111,6 +111,13 @@ val_loss, val_bpb = {_SCORED.format(model="restored")}
 _OF_NO_FILE = f"""
 val_loss, val_bpb = {_SCORED.format(model="model")}
 """
+_WHOLE = """
+torch.save(model.state_dict(), "final_model.pt")
+"""
+_OF_WHOLE = _OF_MEMORY.replace(
+    "\nval_loss, val_bpb = eval_val(args, model",
+    '\nmodel.load_state_dict(torch.load("final_model.pt"))\nval_loss, val_bpb = eval_val(args, model',
+)
 _BEFORE = """
 averaged = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 """
@@ -156,6 +163,12 @@ RULE = Rule(
             "the file is read into a model that nobody scores",
             "breaks",
             folder(script(serialize=SERIALIZE + _READ_BACK, scoring=_OF_NO_FILE)),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "the file is scored, weights that were saved whole are claimed",
+            "breaks",
+            folder(script(serialize=_WHOLE + SERIALIZE + _READ_BACK, scoring=_OF_WHOLE)),
             Outcome.VIOLATION,
         ),
         Example(

@@ -10,7 +10,21 @@ from typing import Any
 
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import NONE, TRAIN, UNKNOWN, VAL, File, Frame, Mapping, Sequence, Tags, Value, union
+from auditor.program.values import (
+    ARTIFACT,
+    NONE,
+    PACKED,
+    TRAIN,
+    UNKNOWN,
+    VAL,
+    File,
+    Frame,
+    Mapping,
+    Sequence,
+    Tags,
+    Value,
+    union,
+)
 
 SHARDS = ("fineweb_train_000000.bin", "fineweb_train_000001.bin", "fineweb_val_000000.bin")
 """What the challenge's data folder holds, as a listing gives it: training shards, then the validation shard."""
@@ -110,6 +124,14 @@ def read_tags(m: Machine, path: str) -> Tags:
     return tags | {LOG} if name.endswith(_LOGS) and not tokens.constant(path).tags else tags
 
 
+def on_disk(m: Machine, source: Value) -> Tags:
+    """What a file may hold that the program has written; where it packs weights into one, others are no artifact."""
+    path = source.obj.path if isinstance(source.obj, File) else tokens.text_of(source)
+    own = m.files.get(posixpath.basename(path))
+    packed = any(PACKED in tags for tags in m.files.values())
+    return m.disk - {ARTIFACT} if own is not None and packed and PACKED not in own else m.disk
+
+
 def read(m: Machine, frame: Frame, value: Value) -> Value:
     """The content of an open file: its text where it is shipped with the submission."""
     assert isinstance(value.obj, File)
@@ -117,7 +139,7 @@ def read(m: Machine, frame: Frame, value: Value) -> Value:
         text = shipped_text(m, value.obj.path)
         if text is not None:
             return Value(value.tags - {LOG}, text)
-    return Value(value.tags | m.disk, mutable=True)
+    return Value(value.tags | on_disk(m, value), mutable=True)
 
 
 def parsed_json(m: Machine, frame: Frame, value: Value) -> Value | None:

@@ -34,6 +34,7 @@ from auditor.program.values import (
     CHANNEL,
     HIDDEN,
     NONE,
+    PACKED,
     SHIFTED,
     TARGET,
     TRAIN,
@@ -91,7 +92,7 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
         read = union(*[Value(deep_tags(v)) for v in (*args, *kwargs.values())])
         for value in args[:1]:
             read |= files.read_tags(m, tokens.text_of(value))
-        return Value(m.disk | read, mutable=True)
+        return Value((files.on_disk(m, args[0]) if args else m.disk) | read, mutable=True)
     unbound = _unbound(m, frame, node, dotted, name, args, kwargs)
     if unbound is not None:
         return unbound
@@ -231,6 +232,7 @@ def _library(
         return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
     result.tags |= {CHANNEL} if dotted in vocabulary.CHANNELS else NONE
+    result.tags |= {PACKED} if name == "compress" else NONE
     result.tags |= doubts.function(m, frame, node, name, args, kwargs)
     result.tags |= skipping.weighed(m, name, args[0]) if args else NONE
     if name in vocabulary.READS and args:

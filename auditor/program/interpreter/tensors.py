@@ -24,6 +24,8 @@ from auditor.program.interpreter.machine import Machine, root
 from auditor.program.recipe.model import What
 from auditor.program.values import (
     HIDDEN,
+    NONE,
+    PACKED,
     TARGET,
     TRIMMED,
     VAL,
@@ -277,7 +279,7 @@ def _computed(
         tags |= deep_tags(value)
     if name in ("__mod__", "remainder", "bitwise_xor", "bitwise_and"):
         tags = hashed(receiver.tags, *(value.tags for value in inputs))
-    return Value(tags | doubt, mutable=True)
+    return Value(tags | doubt | ({PACKED} if name == "compress" else NONE), mutable=True)
 
 
 def _entropy(summed: Value) -> bool:
