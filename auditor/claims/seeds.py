@@ -30,7 +30,7 @@ LOSS_KEYS = ("val_loss", "val_loss_exact", "final_val_loss", "mean_val_loss", "l
 ARTIFACT_KEYS = (
     "artifact_bytes", "bytes_total", "total_bytes", "artifact_bytes_max", "total_size_bytes", "artifact_size_bytes",
     "artifact_size", "submission_bytes", "total_submission_bytes", "bytes", "size_bytes", "total_artifact_bytes",
-    "artifact", "artifact_mb", "artifact_size_mb",
+    "artifact", "artifact_mb", "artifact_size_mb", "total_submission_size_bytes", "submission_size_bytes",
 )  # fmt: skip
 CODE_KEYS = ("bytes_code", "code_bytes", "code_size_bytes", "code_size", "code_bytes_compressed")
 STEP_KEYS = ("steps", "step_stop", "stop_step", "train_steps", "training_steps", "num_steps", "final_step", "step")

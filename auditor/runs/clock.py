@@ -123,6 +123,9 @@ def _train_time(draft: Draft, line_number: int, line: str, match: re.Match[str])
     if reading.value is None:
         draft.unread["training time"] = (line_number, f"{line[reading.start : reading.end]!r}: {reading.problem}")
         return None
+    if reading.value == 0 and "stopping_early" in line and (draft.steps or 0) > 1:
+        draft.unread["training time"] = (line_number, "no steps take 0 s")
+        return None
     draft.unread.pop("training time", None)
     seconds = reading.value
     if "stopping_early" in line:

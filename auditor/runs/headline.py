@@ -16,6 +16,7 @@ from auditor.runs.score import kind, prefer_exact, with_seconds
 
 # Seeds of one configuration lie closer together than this; most records' standard deviation is below 0.001.
 SEED_SPREAD = 0.005
+_STEPS, _SECONDS = 10, 2.0  # what rounding makes of a claim
 _MOST_RUNS = 24  # beyond this, subsets are not searched for the claimed mean
 
 
@@ -50,7 +51,7 @@ def _by_tables(runs: list[Run], claims: Claims) -> tuple[tuple[Run, ...], tuple[
     others: list[tuple[Run, ...]] = []
     for rows in (claims.seeds, claims.readme_seeds):
         rows = tuple(row for row in rows if row.val_bpb is not None)
-        found = _by_seed(runs, rows)
+        found = _by_seed(runs, rows, (*claims.seeds, *claims.readme_seeds))
         if found:
             agrees = claims.val_bpb is None or (
                 _bears(claims.val_bpb.value, found, rows) and not _another_is(claims.val_bpb.value, found, rows, runs)
@@ -105,13 +106,36 @@ def _weight(run: Run) -> tuple[bool, bool, bool, int]:
     return (run.seed is not None, names_its_seed, run.val_tokens is not None, len(run.hyperparameters))
 
 
-def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim]) -> tuple[Run, ...]:
+def _rank(match: _Match, run: Run, told: Sequence[SeedClaim]) -> tuple[bool, bool, int, float, int]:
+    """The order in which runs that show a claimed figure are taken: `told` are the rows of the seed."""
+    return (
+        match.distance > 1e-9, kind(match.evaluation) == "step", -agreement(run, told), match.distance, match.run
+    )  # fmt: skip
+
+
+def agreement(run: Run, rows: Sequence[SeedClaim]) -> int:
+    """How many of the steps, seconds and sizes that are claimed beside a figure a run shows."""
+    return sum(
+        (row.steps is not None and run.steps is not None and abs(row.steps - run.steps) <= _STEPS)
+        + (row.artifact_bytes is not None and row.artifact_bytes == run.artifact_bytes)
+        + (row.code_bytes is not None and row.code_bytes == run.code_bytes)
+        + (
+            row.train_seconds is not None
+            and run.train_seconds is not None
+            and abs(row.train_seconds - run.train_seconds) <= _SECONDS
+        )
+        for row in rows
+    )
+
+
+def _by_seed(runs: list[Run], seeds: Sequence[SeedClaim], known: Sequence[SeedClaim]) -> tuple[Run, ...]:
     chosen: dict[int, tuple[_Match, SeedClaim]] = {}
     for claim in seeds:
         matches = [m for m in _matches(runs, claim.val_bpb or 0.0, claim.seed) if m.run not in chosen]
         own = [m for m in matches if m.same_seed] or matches
         if own:
-            match = min(own, key=lambda m: (m.distance > 1e-9, kind(m.evaluation) == "step", m.distance, m.run))
+            told = [row for row in known if row.seed == claim.seed]
+            match = min(own, key=lambda m: _rank(m, runs[m.run], told))
             chosen[match.run] = (match, claim)
     result = _others_of_table(runs, seeds, chosen)
     for index in sorted(chosen):

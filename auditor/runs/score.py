@@ -83,7 +83,8 @@ def with_seconds(chosen: Evaluation, evaluations: Sequence[Evaluation]) -> Evalu
     """Fills in the time (and the loss) where the same figure was printed with them under another label."""
     if chosen.step is not None or (chosen.seconds is not None and chosen.val_loss is not None):
         return chosen
-    for entry in evaluations:
+    # A print of the very figure knows more digits of the loss than one that is rounded.
+    for entry in sorted(evaluations, key=lambda entry: entry.val_bpb != chosen.val_bpb):
         if entry.step is None and near(entry, chosen):
             chosen = replace(
                 chosen,

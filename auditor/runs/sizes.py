@@ -59,6 +59,7 @@ _DIGIT = re.compile(r"(?<![\w.,/])\d")
 # "total_bytes" alone may be of anything: the validation text has bytes too.
 _OF_ARTIFACT = re.compile(r"artifact|submission|size|model|code|compress|payload|limit|budget|\bcap\b", re.IGNORECASE)
 _UNPACKED = ("raw", "fp32", "bf16", "uncompressed")
+_LABEL = 40  # characters of a packed model's name
 _SMALLEST = 100_000  # bytes of an artifact
 _SMALLEST_CODE, _LARGEST_CODE = 9, 10_000_000
 _KEPT = 50
@@ -147,6 +148,13 @@ def _parts(draft: Draft, line: str, line_number: int) -> Size | None:
             found.setdefault(match.lastgroup, size)
     if "total" not in found or len(found) < 2:
         return None
+    if "code" in found and "model" not in found and found["total"].exact:
+        # `gptq_int6_brotli: 14,930,293 bytes | code: 90,756 | total: 15,021,049`: the name is that of the packed model.
+        model = found["total"].amount - found["code"].amount
+        label = line.partition(":")[0].strip().lower()
+        if 0 < len(label) < _LABEL and (f"{model:,}" in line or str(model) in line):
+            draft.totals[label] = found["total"]
+            draft.models[label] = Size(model, line_number, True)
     if "model" in found and _SMALLEST < found["model"].amount <= found["total"].amount:
         draft.parts = found["model"]
     return found["total"]

@@ -107,3 +107,20 @@ def test_unknown_seed_is_told_by_the_figure() -> None:
     (chosen,) = headline((run(None, 1.1, "train.log"),), Claims(seeds=seeds((7, 1.1))))
     assert chosen.seed == 7
     assert "by the figure" in chosen.seed_source
+
+
+def test_of_two_logs_that_show_a_figure_the_one_with_the_claimed_steps_is_taken() -> None:
+    near, far = run(1, 1.1372, "a.txt"), replace(run(1, 1.1372, "b.txt"), steps=6042, content_digest="b")
+    rows = tuple(replace(row, steps=6042) for row in seeds((1, 1.1372)))
+    assert [r.log for r in headline((near, far), Claims(seeds=rows))] == ["b.txt"]
+    assert [r.log for r in headline((near, far), Claims(seeds=seeds((1, 1.1372))))] == ["a.txt"]
+
+
+def test_the_loss_beside_the_very_figure_is_taken_not_a_rounded_one() -> None:
+    text = (
+        "seed:1\nmodel_params:10\nstep:1/9 train_loss:2 train_time:5ms\nstep:2/9 train_loss:2 train_time:9ms\n"
+        "final_int8 val_loss:3.5759 val_bpb:1.3844 eval_time:80025ms\n"
+        "final_int8_exact val_loss:3.57592604 val_bpb:1.38435241\nvariant=a variant_bpb=1.38435241\n"
+    )
+    (chosen,) = headline(read_log("a.txt", text), Claims(seeds=seeds((1, 1.38435241))))
+    assert (chosen.val_loss, chosen.eval_seconds) == (3.57592604, 80.025)

@@ -73,6 +73,17 @@ def test_a_training_time_that_is_not_understood_hides_the_earlier_one(written: s
     assert run.unread == ("training time",)
 
 
+def test_steps_that_took_no_time_are_not_understood() -> None:
+    run = read(stop="stopping_early: wallclock_cap train_time:0ms step:7303/20000")
+    assert (run.train_seconds, run.unread) == (None, ("training time",))
+
+
+def test_a_later_packing_with_its_parts_on_one_line_is_the_artifact() -> None:
+    line = "gptq_int6_brotli: 14,930,293 bytes | code: 90,756 | total: 15,021,049 (15.02MB)"
+    run = read(total=f"Total submission size int8+zlib: 16758490 bytes\n{line}")
+    assert (run.artifact_bytes, run.model_bytes, run.code_bytes) == (15_021_049, 14_930_293, 90_756)
+
+
 def test_the_cap_itself_is_no_time_below_what_the_steps_tell() -> None:
     assert read(stop="wallclock cap reached: limit 300s").train_seconds == pytest.approx(426.4)
 
