@@ -173,6 +173,9 @@ def _seconds(after: str, is_step: bool) -> tuple[float | None, str]:
             if named or "eval" in key:
                 unread = unread or f"{after[match.end() :].split()[0][:40]!r} is no time"
             continue
+        if reading.value == 0 and (named or "eval" in key):
+            unread = unread or "no evaluation takes 0 s"
+            continue
         if reading.value is None:
             if key not in _UNSURE and reading.end > reading.start:
                 unread = unread or f"{after[reading.start : reading.end]!r}: {reading.problem}"
