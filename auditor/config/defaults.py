@@ -111,18 +111,25 @@ def _constant(unit: Unit, statement: ast.stmt) -> Iterator[Switch]:
 
 
 def literal(node: ast.expr) -> Scalar:
-    """A scalar literal or an arithmetic expression over literals; None for anything else."""
+    """A scalar literal or an arithmetic expression over literals; None for anything else, and for what is too deep."""
+    try:
+        return _literal(node)
+    except RecursionError:
+        return None
+
+
+def _literal(node: ast.expr) -> Scalar:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, (str, int, float, bool)) else None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = literal(node.operand)
+        value = _literal(node.operand)
         return -value if isinstance(value, (int, float)) else None
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id in ("str", "int", "float", "bool")
     ):
-        return literal(node.args[0]) if len(node.args) == 1 else None
+        return _literal(node.args[0]) if len(node.args) == 1 else None
     if isinstance(node, ast.BinOp):
         return _arithmetic(node)
     return None
@@ -133,9 +140,9 @@ def _arithmetic(node: ast.BinOp) -> Scalar:
     chain = [node]
     while isinstance(chain[-1].left, ast.BinOp):
         chain.append(chain[-1].left)
-    value = literal(chain[-1].left)
+    value = _literal(chain[-1].left)
     for link in reversed(chain):
-        right = literal(link.right)
+        right = _literal(link.right)
         if not isinstance(value, (int, float)) or not isinstance(right, (int, float)):
             return None
         try:

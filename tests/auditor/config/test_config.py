@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from program_samples import sources
 
 from auditor.claims import Claims, Command
 from auditor.config import Configuration, configure
-from auditor.config.defaults import switches
+from auditor.config.defaults import literal, switches
 from auditor.config.resolve import as_environment, like, same
 from auditor.runs import Run
 
@@ -171,3 +173,16 @@ def test_booleans_go_back_in_the_defaults_spelling() -> None:
 def test_arithmetic_of_defaults_never_raises(value: str, known: object) -> None:
     found = {s.name: s.default for s in switches(sources(f"import os\nx = os.environ.get('A', {value})\n"))}
     assert found == {"A": known}
+
+
+@pytest.mark.parametrize(
+    "value", ["2 ** " * 900 + "1", "1 - (" * 150 + "1" + ")" * 150, "-" * 900 + "1", "int(" * 150 + "1" + ")" * 150]
+)
+def test_a_value_that_is_too_deep_is_not_known(value: str) -> None:
+    """From wherever it is asked: how deep is too deep hangs on that."""
+
+    def asked(depth: int) -> object:
+        return asked(depth - 1) if depth else literal(ast.parse(value, mode="eval").body)
+
+    for depth in (0, 400):
+        assert asked(depth) is None or isinstance(asked(depth), int)
