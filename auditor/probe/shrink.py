@@ -200,6 +200,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r".*(LORA|LM|ADAPTER)_RANK", _cap(lambda s: 4)),
     (r".*EPOCHS", _cap(lambda s: s.passes)),
     (r".*(SLOT|TTT|ETLB|DISTILL|TEMP_CAL|MIX|CALIB|REFINE|INNER).*_(STEPS|ITERS?)", _cap(lambda s: s.inner)),
+    (r"GLOBAL_TTT_CHUNK_TOKENS", _cap(lambda s: s.sequence)),  # of a few documents; no step is made on the last
     (r".*CHUNK_TOKENS|NGRAM_CHUNK_SIZE|CHUNK_TOKENS", _cap(lambda s: s.chunk)),
     (r"TTT_CHUNK_SIZE|CHUNK_SIZE", _cap(lambda s: max(8, s.sequence // 4))),
     (r".*(BATCH_SEQS|BATCH_SEQUENCES|EVAL_BATCH|TTT_BATCH_SIZE|SLIDING_BATCH_SIZE)", _cap(lambda s: s.rows)),
