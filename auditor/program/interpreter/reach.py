@@ -183,10 +183,9 @@ def stopped(m: Machine, frame: Frame, node: ast.If, *, by_clock: bool) -> None:
         return
     sizes = _sizes(m, frame, node.test)
     if by_clock and not m.off:
-        most = [
-            limit.const for number, limit in sizes if CLOCK in number.tags and isinstance(limit.const, (int, float))
-        ]
-        m.trace.ended[m.loops[-1].instance] = ("clock", int(max(most, default=0)))
+        seconds = (limit.const for number, limit in sizes if CLOCK in number.tags)
+        known = (finite(limit) for limit in seconds if isinstance(limit, (int, float)))
+        m.trace.ended[m.loops[-1].instance] = ("clock", int(max((k for k in known if k is not None), default=0)))
     for number, limit in sizes:
         _counted(m, node, node.test, number, limit)
         for term, factor in position_of(number).terms:
