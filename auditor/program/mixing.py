@@ -52,6 +52,8 @@ def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
         subject, rest = _subject(node)
         if name in ("cat", "concat", "concatenate", "pad") and _brought_forward(node, name, states):
             yield Mixed(node, FOLLOWS)
+        elif subject is not None and _backwards(node, name, rest) and _number(_given(node, rest, 1, "dims")) == 2:
+            yield Mixed(node, FOLLOWS)  # (batch, head, position, channel)
         elif subject is not None and _is_state(subject, states):
             if _turned_round(node, name, rest):
                 yield Mixed(node, FOLLOWS)
@@ -69,7 +71,11 @@ def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
 def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     if name == "flip":
         return _along(call, args, 0, "dims")
-    return name == "roll" and _number(_given(call, args, 0, "shifts")) < 0 and _along(call, args, 1, "dims")
+    return _backwards(call, name, args) and _along(call, args, 1, "dims")
+
+
+def _backwards(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    return name == "roll" and _number(_given(call, args, 0, "shifts")) < 0
 
 
 def _states(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:

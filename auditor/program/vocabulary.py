@@ -46,9 +46,6 @@ DISTRIBUTION = frozenset({"log_softmax", "softmax", "logsumexp"})
 NO_GRADIENT = frozenset({"no_grad", "inference_mode"})
 
 
-ATTENTION = frozenset({"scaled_dot_product_attention", "flash_attn_func", "flash_attn_varlen_func"})
-
-
 PICK = frozenset({"gather", "take_along_dim", "take_along_axis"})
 
 

@@ -22,9 +22,11 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     `owners` are the parts of the model whose method the function is: what they hold decides.
     """
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
+    if name == "flex_attention":
+        _by_mask_function(m, function, node, options)
     if name not in vocabulary.ATTENTION:
         return
-    options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
     flag = options.get("is_causal", options.get("causal"))
     if flag is None and _unmasked(node, options):
         m.opened(node, function.frame)
@@ -50,6 +52,17 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
         m.opened(node, frame)
         return
     m.unfollowed(node, frame, "attention", "is_causal is computed, and could not be told", {"losses"})
+
+
+def _by_mask_function(m: Machine, function: Function, node: ast.Call, options: dict[str | None, ast.expr]) -> None:
+    """`flex_attention`: causal by the function that its mask, or its scores, are made with."""
+    given = [options.get(name) for name in ("block_mask", "score_mod", None)]
+    told = [v for v in given if v is not None and not (isinstance(v, ast.Constant) and v.value is None)]
+    if len(node.args) <= _TENSORS and not told:
+        m.opened(node, function.frame)
+    else:
+        why = "which positions its mask leaves is told by a function that is not evaluated"
+        m.unfollowed(node, function.frame, "flex_attention", why, {"losses"})
 
 
 def _unmasked(node: ast.Call, options: dict[str | None, ast.expr]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Over, What
-from auditor.program.values import NONE, VAL, Frame, Tags, Value
+from auditor.program.values import NONE, VAL, External, Frame, Tags, Value
 from auditor.program.values import Sequence as Items
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
@@ -155,6 +155,26 @@ def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args
     if not any(not arg.known or any(c.isdigit() for c in str(arg.const)) for arg in args):
         return NONE
     return m.doubt(node, frame, "a figure that is edited in its text", "its digits may be cut or changed")
+
+
+def reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Sequence[Value]) -> Tags:
+    """`all_reduce(losses, op=ReduceOp.MIN)`: of the processes' totals the lowest, or highest, one."""
+    named = [option.obj.dotted.rpartition(".")[2] for option in options if isinstance(option.obj, External)]
+    if not {"MIN", "MAX", "PRODUCT"} & set(named) or not any(t[0] == "out" for t in total.tags):
+        return NONE
+    return m.doubt(node, frame, "a reduction over the processes", "it is no sum of what they have scored")
+
+
+def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
+    """`logits + bias`, where the bias was counted over validation tokens outside of the loop that scores them."""
+    here = {loop.instance for loop in m.loops}
+    for made, other in ((left, right), (right, left)):
+        ahead = ("counts",) in other.tags and VAL in other.tags
+        inside = any(t[0] == "out" or (t[0] == "dep" and t[1] in here) for t in other.tags)
+        if ahead and not inside and any(t[0] == "out" for t in made.tags):
+            why = "tokens that are yet to be scored are counted in it"
+            return m.doubt(node, frame, "what is added to the model's output", why)
+    return NONE
 
 
 def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:

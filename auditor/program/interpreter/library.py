@@ -158,6 +158,9 @@ def _library(
         if name in vocabulary.LOSS:
             result.tags |= doubts.options(m, frame, node, kwargs)
         return result
+    if dotted.endswith(("minimum.reduce", "fmin.reduce")) and args:
+        tags = deep_tags(args[0]) | effects.chooses(m, frame, node, elements(args[0]), "minimum")
+        return Value(tags, mutable=True)
     if name in ("minimum", "amin", "fmin"):
         tags = union(*args) | effects.chooses(m, frame, node, args, name)
         return Value(tags, mutable=True)
@@ -209,6 +212,8 @@ def _library(
     if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
         return Value(hashed(*(arg.tags for arg in args)), mutable=True)
     if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
+        if name in ("all_reduce", "reduce") and args:
+            args[0].tags |= doubts.reduced(m, frame, node, args[0], [*args[1:], *kwargs.values()])
         return args[0] if args else Value(const=None)
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
         return _gathered(m, args[0], args[1])

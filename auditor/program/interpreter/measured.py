@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from auditor.program.interpreter import doubts
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.tokens import MAX_TEXT
 from auditor.program.recipe import arithmetic, transfers
@@ -115,6 +116,8 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     result.recipe = made = arithmetic.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
+    if made.op in (Op.ADD, Op.SUBTRACT):
+        result.tags |= doubts.counted_ahead(m, frame, node, left, right)
 
 
 def _recounts(*nodes: Node) -> bool:

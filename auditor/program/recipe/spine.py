@@ -81,12 +81,19 @@ def _departs(node: Node) -> str:
             return "" if endless else "the lower, or higher, of several counts"
         case Op.SUBTRACT if node.what in _LOSSES and len(losses) > 1:
             return "losses are taken from losses"
+        case Op.ADD | Op.SUBTRACT | Op.ACCUMULATE if any(_reckoned(n) for n in node.inputs if n not in losses):
+            return "something else than losses is added to them"
         case op if op in _ADDS_UP:
             return ""
         case Op.UNKNOWN:
             return ""  # said by itself
         case _:
             return f"{node.text or node.op.value} of losses is no mean of them"
+
+
+def _reckoned(node: Node) -> bool:
+    """What is worked out of sizes and settings: `0.01 * y.numel()`. A name alone may be what a total begins with."""
+    return node.plain and node.op is not Op.NUMBER and bool(node.text) and not node.text.isidentifier()
 
 
 def _stacked(node: Node) -> bool:
