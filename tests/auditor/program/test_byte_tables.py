@@ -49,14 +49,6 @@ def test_a_loop_that_may_be_left_is_worked_out_as_far_as_it_goes(leaving: str) -
     assert tables(TABLES.replace(stored, f"        {leaving}\n{stored}")) == ()
 
 
-def test_values_that_are_deep_are_compared() -> None:
-    """A branch in the walk over the vocabulary leaves another value each way: lists in lists in lists."""
-    way = "            deep = []\n" + "            deep = [deep]\n" * 990
-    nested = f"        if other:\n{way}        else:\n{way}"
-    start = TABLES.index("        if tokenizer.is_control")
-    tables(TABLES[:start] + nested + TABLES[start:])
-
-
 def test_a_value_that_takes_too_much_hides_no_table() -> None:
     grown = "    q = [[0] * 10**5] * 10**5\n    r = [x[:] for x in q]\n"
     start = TABLES.index("    for ")

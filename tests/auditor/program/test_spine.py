@@ -67,6 +67,8 @@ def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
         {"term": "y.numel() / (1 / nll).mean()"},
         {"term": "nll.log().mean().exp() * y.numel()"},
         {"term": "-torch.log(torch.exp(-nll).mean()) * y.numel()"},
+        {"term": "nll.sum() - 0.01 * y.numel()"},
+        {"nll": LOSS.replace("logits.float()", "logits + torch.bincount(val, minlength=8).float().log1p()")},
         {"counted": "nll.numel() * 1.1"},
         {"counted": "nll.numel() + 2"},
         {"nll": "-logits.log_softmax(-1).gather(-1, y[:, None])[:, 0].clamp(min=-5)"},
@@ -77,6 +79,26 @@ def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
 )
 def test_what_is_no_mean_of_losses_is_said(parts: dict[str, str]) -> None:
     assert said(scored(**parts))
+
+
+REDUCED = """
+import torch.distributed as dist
+dist.all_reduce(total, op=dist.ReduceOp.{op})
+print(f"final val_bpb:{{total / count / math.log(2.0)}}")
+"""
+
+
+@pytest.mark.parametrize(("op", "is_sum"), [("SUM", True), ("AVG", True), ("MIN", False), ("MAX", False)])
+def test_over_the_processes_losses_are_summed(op: str, is_sum: bool) -> None:
+    body = SCORED.format(nll=LOSS, term="nll.sum()", counted="nll.numel()").rpartition("print(")[0]
+    assert bool(said(program(body + REDUCED.format(op=op)))) is not is_sum
+
+
+def test_counts_of_what_was_scored_before_are_no_counts_ahead() -> None:
+    body = SCORED.replace("bias = torch.zeros(8)", "counts = torch.zeros(8)")
+    nll = LOSS.replace("logits.float()", "logits + counts.log1p()")
+    body = body.format(nll=nll, term="nll.sum()", counted="nll.numel()\n    counts += torch.bincount(y, minlength=8)")
+    assert not any("yet to be scored" in why for why in said(program(body)))
 
 
 STACKED = """

@@ -1,0 +1,98 @@
+"""Positions that a model mixes without attention: later ones are seen; earlier ones and weights are free."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import FINAL, program
+
+from auditor.program import Program
+
+MODEL = """
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(8, 8)
+        self.part = {part}
+    def forward_logits(self, ids):
+        b, t = ids.shape
+        x = self.emb(ids)
+        {body}
+        return x
+net = Mixed()
+"""
+
+
+def model(body: str, part: str = "None") -> Program:
+    return program(MODEL.format(body=body, part=part) + FINAL)
+
+
+def sees(followed: Program) -> list[str]:
+    mixed = [gap.what for gap in followed.trace.unfollowed.values() if "statistic" in gap.what]
+    return [*(event.sees for event in followed.trace.open_attention.values()), *mixed]
+
+
+FORWARD = {
+    "roll": "x = x + x.roll(-1, 1)",
+    "roll by name": "x = x + torch.roll(x, shifts=-1, dims=-2)",
+    "roll of tokens": "x = x + self.emb(ids.roll(-1, 1))",
+    "roll of heads' positions": "k = x.view(b, t, 2, 4).transpose(1, 2)\n        x = x + k.roll(-1, dims=2).sum()",
+    "turned round": "x = x + x.flip(1).cumsum(1).flip(1)",
+    "cut and joined": "x = x + torch.cat([x[:, 1:], x[:, :1]], dim=1)",
+    "cut and filled": "x = x + F.pad(x[:, 1:], (0, 0, 0, 1))",
+    "added to earlier ones": "x[:, :-1] += x[:, 1:]",
+}
+PARTS = {
+    "recurrent": ("nn.GRU(8, 4, batch_first=True, bidirectional=True)", "x = x + self.part(x)[0]"),
+    "convolution": ("nn.Conv1d(8, 8, 3, padding=1)", "x = x + self.part(x.transpose(1, 2)).transpose(1, 2)"),
+    "convolution by name": (
+        "nn.Conv1d(8, 8, kernel_size=5, padding='same')", "x = x + self.part(x.transpose(1, 2)).transpose(1, 2)",
+    ),
+    "attention of the library": ("nn.MultiheadAttention(8, 2)", "x = x + self.part(x, x, x)[0]"),
+    "a whole layer": ("nn.TransformerEncoderLayer(8, 2)", "x = self.part(x)"),
+}  # fmt: skip
+EARLIER = {
+    "roll forward": ("None", "x = x + x.roll(1, 1)"),
+    "shifted behind": ("None", "x = x + F.pad(x, (0, 0, 1, 0))[:, :-1]"),
+    "joined behind": ("None", "x = x + torch.cat([x[:, :1], x[:, :-1]], dim=1)"),
+    "added to later ones": ("None", "x[:, 1:] += x[:, :-1]"),
+    "over channels": ("None", "x = x / x.norm(dim=-1, keepdim=True)"),
+    "of weights": ("None", "w = self.emb.weight\n        x = x / w.abs().amax(dim=1)"),
+    "recurrent": ("nn.GRU(8, 8, batch_first=True)", "x = x + self.part(x)[0]"),
+    "convolution": ("nn.Conv1d(8, 8, 3, padding=2)", "x = x + self.part(x.transpose(1, 2))[:, :, :t].transpose(1, 2)"),
+    "attention with a mask": ("nn.MultiheadAttention(8, 2)", "x = x + self.part(x, x, x, attn_mask=mask(t))[0]"),
+}
+OVER_ALL = ["x.mean(1, keepdim=True)", "x.amax(dim=1, keepdim=True)", "x.softmax(dim=-2)", "torch.mean(x, dim=1)"]
+
+
+@pytest.mark.parametrize("body", FORWARD.values(), ids=FORWARD)
+def test_later_positions_are_brought_forward(body: str) -> None:
+    assert "what is brought forward" in sees(model(body))
+
+
+@pytest.mark.parametrize(("part", "body"), PARTS.values(), ids=PARTS)
+def test_a_part_of_the_library_looks_ahead(part: str, body: str) -> None:
+    assert sees(model(body, part)) == ["what is brought forward"]
+
+
+@pytest.mark.parametrize(("part", "body"), EARLIER.values(), ids=EARLIER)
+def test_earlier_positions_and_other_dimensions_are_free(part: str, body: str) -> None:
+    assert sees(model(body, part)) == []
+
+
+@pytest.mark.parametrize("of", OVER_ALL)
+def test_what_is_taken_over_all_positions_is_said(of: str) -> None:
+    assert sees(model(f"x = x + {of}")) == ["a statistic in the model"]
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("flex_attention(x, x, x)", ["what follows"]),
+        ("flex_attention(x, x, x, block_mask=None)", ["what follows"]),
+        ("flex_attention(x, x, x, block_mask=self.mask)", []),
+    ],
+)
+def test_flex_attention_is_causal_by_its_mask_alone(call: str, found: list[str]) -> None:
+    followed = model(f"x = {call}")
+    assert sees(followed) == found
+    assert [gap.what for gap in followed.trace.unfollowed.values()] == ([] if found else ["flex_attention"])
