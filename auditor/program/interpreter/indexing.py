@@ -71,7 +71,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         else:
             hit = Value(container.tags)
             for item in list(obj.items.values())[:16]:
-                hit = join(hit, item) if hit.obj is not None else with_tags(item, container.tags)
+                numbers = hit.known and item.known  # which of them is not known
+                hit = join(hit, item) if hit.obj is not None or numbers else with_tags(item, container.tags)
         hit = containers.one_of(hit, index)
         looked = effects.table_read(m, frame, node, container, index)
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index

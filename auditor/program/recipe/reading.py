@@ -57,13 +57,13 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
             counted = (part.what is What.BYTES and not piece) or (part.op is Op.ACCUMULATE and part.what in _TOTALS)
             measured = part.what in _LOSSES or (part.what is What.LOG_PROBABILITY and node in unmixed)
             counted = counted or (part.op is Op.LENGTH and part.inputs[0].what in (*_LOSSES, What.LOG_PROBABILITY))
-            if not (counted or measured) or other.op is not Op.NUMBER:
-                continue
-            constant = _constant(other)
-            if constant is None or (node.op in (Op.ADD, Op.SUBTRACT) and abs(constant) <= _FINITE):
-                continue
-            if node.op in (Op.ADD, Op.SUBTRACT) or not _is_unit(constant):
-                yield node, constant
+            constants = _constants(other) if counted or measured else []
+            if node.op in (Op.ADD, Op.SUBTRACT):
+                found = [c for c in constants if abs(c) > _FINITE]
+            else:
+                found = [c for c in constants if not _is_unit(c)]
+            if found:
+                yield node, found[0]
 
 
 def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
@@ -130,6 +130,13 @@ def _power(value: float, times: int) -> float:
         return float(value) ** times
     except (OverflowError, ZeroDivisionError):
         return math.inf
+
+
+def _constants(node: Node) -> list[float]:
+    """The constant that a node is, or those that it may be."""
+    options = node.inputs if node.op is Op.EITHER else node.inputs[1:] if node.op is Op.CHOOSE else (node,)
+    found = [_constant(option) for option in options if option.op is Op.NUMBER]
+    return [c for c in found if c is not None] if len(found) == len(options) else []
 
 
 def _constant(node: Node) -> float | None:
