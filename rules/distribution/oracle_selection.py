@@ -75,6 +75,17 @@ RULE = Rule(
             ),
             Outcome.VIOLATION,
         ),
+        Example(
+            "the losses of each window are kept by their total",
+            "breaks",
+            folder(
+                _with(
+                    "least = nll.sum().item()\n            if other.sum().item() < least:\n"
+                    "                nll, least = other, other.sum().item()"
+                )
+            ),
+            Outcome.VIOLATION,
+        ),
         Example("gated by the largest probability", "legal", folder(_with(_GATE)), Outcome.PASS),
         Example(
             "switched off",

@@ -52,7 +52,8 @@ def keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tupl
         compared = _comparison(m, frame, node, part, test) if stores else None
         if compared is not None and any(_stores_a_side(m, frame, s.value, part, compared) for s in stores):
             tags = effects.chooses(m, frame, node, list(compared.sides), written(part))
-            return ([*(s.targets[0] for s in stores), *_changed_in_place(body)], tags) if tags else None
+            targets = [part for s in stores for part in getattr(s.targets[0], "elts", [s.targets[0]])]
+            return ([*targets, *_changed_in_place(body)], tags) if tags else None
     return None
 
 
@@ -62,16 +63,31 @@ def _comparison(m: Machine, frame: Frame, node: ast.If, part: ast.expr, test: Va
     return value.obj if isinstance(value.obj, Comparison) else None
 
 
+_TOTALS = frozenset({"sum", "mean", "item", "float", "double", "numel"})
+
+
 def _calls(node: ast.AST) -> bool:
-    return any(isinstance(n, (ast.Call, ast.Await, ast.NamedExpr)) for n in ast.walk(node))
+    """Whether evaluating an expression once more may do something once more."""
+    return any(
+        isinstance(n, (ast.Await, ast.NamedExpr))
+        or (isinstance(n, ast.Call) and getattr(n.func, "attr", getattr(n.func, "id", "")) not in _TOTALS)
+        for n in ast.walk(node)
+    )
 
 
 def _stores_a_side(m: Machine, frame: Frame, value: ast.expr, part: ast.expr, compared: Comparison) -> bool:
     if _calls(value):  # what calls something is not done a second time: the same words in the condition say the same
         text = written(value)
         return any(isinstance(n, ast.expr) and written(n) == text for n in ast.walk(part))
-    stored = m.evaluate(frame, value)
-    return any(effects.same(stored, side) for side in compared.sides)
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    stored = [m.evaluate(frame, part) for part in parts]
+    return any(effects.same(one, side) or _is_of(m, one, side) for one in stored for side in compared.sides)
+
+
+def _is_of(m: Machine, losses: Value, compared: Value) -> bool:
+    """`if new.sum() < old.sum(): old = new`: losses whose total, or mean, is what is compared."""
+    made = {t for t in losses.tags if t[0] == "out"}
+    return m.is_of_loss(losses) and m.is_of_loss(compared) and bool(made & compared.tags)
 
 
 def _changed_in_place(body: Seq[ast.stmt]) -> list[ast.expr]:
