@@ -19,10 +19,11 @@ _OVER_ALL = frozenset(
         "prod", "median", "topk", "sort", "argsort", "argmax", "normalize", "quantile",
     }
 )  # fmt: skip
+_SPECTRA = frozenset({"fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "rfft2", "irfft2", "dct"})
 _TURNS = frozenset(
     {
         "transpose", "permute", "view", "reshape", "flatten", "unflatten", "chunk", "split", "unsqueeze", "squeeze",
-        "rearrange", "movedim", "swapaxes", "mT", "T", "shape", "size", "unbind", "einsum", "stack", "reduce", "tolist",
+        "rearrange", "movedim", "swapaxes", "mT", "T", "unbind", "einsum", "stack", "reduce", "tolist",
     }
 )  # fmt: skip
 _POSITIONS = (1, -2)
@@ -57,11 +58,16 @@ def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
         elif subject is not None and _is_state(subject, states):
             if _turned_round(node, name, rest):
                 yield Mixed(node, FOLLOWS)
-            elif name in _OVER_ALL and _along(node, rest, name in ("topk", "norm", "normalize"), "dim"):
+            elif _over_all(node, name, rest):
                 yield Mixed(node, ALL)
+        elif name == "einsum" and _moves_positions(node):
+            yield Mixed(node, ALL)
         part = _part(node, owners)
         if part is not None and _looks_ahead(part, node):
             yield Mixed(node, FOLLOWS)
+    for product in of_type(function.node, ast.BinOp):
+        if isinstance(product.op, ast.MatMult) and _mixes_rows(product):
+            yield Mixed(product, ALL)
     for statement in of_type(function.node, ast.AugAssign):
         into, of = _start(statement.target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
         if into == 0 and 1 in of and _is_state(statement.target, states):
@@ -111,6 +117,8 @@ def _turned_names(function: ast.AST) -> set[str]:
 
 def _turns(node: ast.AST) -> bool:
     if isinstance(node, ast.Subscript):
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            return False
         return not isinstance(node.slice, (ast.Slice, ast.Tuple)) or _start(node) is None
     name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
     return name in _TURNS
@@ -154,7 +162,39 @@ def _number(node: ast.expr | None) -> int:
 
 
 def _along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str) -> bool:
-    return _number(_given(call, args, at, name)) in _POSITIONS
+    given = _given(call, args, at, name)
+    dims = given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]
+    return any(_number(dim) in _POSITIONS for dim in dims)
+
+
+def _over_positions(shape: ast.expr | None) -> bool:
+    """`layer_norm(x, x.shape[1:])`: over positions and channels."""
+    if isinstance(shape, (ast.Tuple, ast.List)):
+        return len(shape.elts) > 1
+    index = shape.slice if isinstance(shape, ast.Subscript) else None
+    return isinstance(index, ast.Slice) and _number(index.lower) in (1, -2) and index.upper is None
+
+
+def _moves_positions(call: ast.Call) -> bool:
+    """`einsum("btd,ts->bsd", x, a)`: what stands for the positions of a hidden state is not where it was."""
+    spec = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+    if not isinstance(spec, str) or "->" not in spec or "." in spec:
+        return False
+    given, _, made = spec.replace(" ", "").partition("->")
+    states = [letters for letters in given.split(",") if len(letters) == len(made) == 3]
+    return any(s[0] == made[0] and s[2] == made[2] and s[1] != made[1] for s in states)
+
+
+def _mixes_rows(product: ast.BinOp) -> bool:
+    """`a @ x`: rows of a hidden state are weighed by a matrix that `triu` has made."""
+    names = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(product.left)}
+    return isinstance(product.right, ast.Name) and "triu" in names and "tril" not in names
+
+
+def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    if name in _SPECTRA or (name == "layer_norm" and _over_positions(_given(call, args, 0, "normalized_shape"))):
+        return True
+    return name in _OVER_ALL and _along(call, args, name in ("topk", "norm", "normalize"), "dim")
 
 
 def _start(node: ast.AST) -> int | None:

@@ -55,13 +55,26 @@ EARLIER = {
     "shifted behind": ("None", "x = x + F.pad(x, (0, 0, 1, 0))[:, :-1]"),
     "joined behind": ("None", "x = x + torch.cat([x[:, :1], x[:, :-1]], dim=1)"),
     "added to later ones": ("None", "x[:, 1:] += x[:, :-1]"),
+    "by a lower triangle": ("None", "x = x + torch.tril(torch.ones(t, t)) @ x"),
+    "einsum over channels": ("None", "x = torch.einsum('btd,de->bte', x, self.part)"),
+    "norm of channels": ("None", "x = F.layer_norm(x, x.shape[-1:])"),
     "over channels": ("None", "x = x / x.norm(dim=-1, keepdim=True)"),
     "of weights": ("None", "w = self.emb.weight\n        x = x / w.abs().amax(dim=1)"),
     "recurrent": ("nn.GRU(8, 8, batch_first=True)", "x = x + self.part(x)[0]"),
     "convolution": ("nn.Conv1d(8, 8, 3, padding=2)", "x = x + self.part(x.transpose(1, 2))[:, :, :t].transpose(1, 2)"),
     "attention with a mask": ("nn.MultiheadAttention(8, 2)", "x = x + self.part(x, x, x, attn_mask=mask(t))[0]"),
 }
-OVER_ALL = ["x.mean(1, keepdim=True)", "x.amax(dim=1, keepdim=True)", "x.softmax(dim=-2)", "torch.mean(x, dim=1)"]
+OVER_ALL = [
+    "x.mean(1, keepdim=True)",
+    "x.amax(dim=1, keepdim=True)",
+    "x.softmax(dim=-2)",
+    "torch.mean(x, dim=1)",
+    "x / x.norm(dim=(1, 2), keepdim=True)",
+    "F.layer_norm(x, x.shape[1:])",
+    "torch.fft.fft2(x).real",
+    "torch.einsum('btd,ts->bsd', x, self.part)",
+    "torch.triu(torch.ones(t, t)) @ x",
+]
 
 
 @pytest.mark.parametrize("body", FORWARD.values(), ids=FORWARD)
