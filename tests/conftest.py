@@ -1,8 +1,9 @@
-"""For every test: a run that a shell has put into the background ignores SIGINT, and so would what it starts."""
+"""For every test: a run that a shell has put into the background ignores signals, and so would what it starts."""
 
 from __future__ import annotations
 
 import signal
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)

@@ -44,11 +44,22 @@ class Mixed:
 
 
 def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
-    """The operations of a method through which a position gets to know of later ones."""
-    if function.owner is None or isinstance(function.node, ast.Lambda):
+    """The operations of a method through which a position gets to know of later ones.
+
+    What a function that stands by itself gets may be weights, so that statistics in it tell nothing.
+    """
+    if isinstance(function.node, ast.Lambda):
         return
-    states = _states(function.node)
-    for node in of_type(function.node, ast.Call):
+    for found in _operations(function.node, owners, own=function.owner is not None):
+        if found.sees == FOLLOWS or function.owner is not None:
+            yield found
+
+
+def _operations(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance], *, own: bool
+) -> Iterator[Mixed]:
+    states = _states(function, own=own)
+    for node in of_type(function, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         subject, rest = _subject(node)
         if name in ("cat", "concat", "concatenate", "pad") and _brought_forward(node, name, states):
@@ -65,10 +76,10 @@ def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
         part = _part(node, owners)
         if part is not None and _looks_ahead(part, node):
             yield Mixed(node, FOLLOWS)
-    for product in of_type(function.node, ast.BinOp):
+    for product in of_type(function, ast.BinOp):
         if isinstance(product.op, ast.MatMult) and _mixes_rows(product):
             yield Mixed(product, ALL)
-    for statement in of_type(function.node, ast.AugAssign):
+    for statement in of_type(function, ast.AugAssign):
         into, of = _start(statement.target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
         if into == 0 and 1 in of and _is_state(statement.target, states):
             yield Mixed(statement.value, FOLLOWS)
@@ -84,10 +95,10 @@ def _backwards(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     return name == "roll" and _number(_given(call, args, 0, "shifts")) < 0
 
 
-def _states(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+def _states(function: ast.FunctionDef | ast.AsyncFunctionDef, *, own: bool) -> set[str]:
     """Names of hidden states, and of tokens, whose second dimension is that of the positions."""
     spec = function.args
-    found = {a.arg for a in (*spec.posonlyargs, *spec.args)[1:]}
+    found = {a.arg for a in (*spec.posonlyargs, *spec.args)[own:]}
     for statement in of_type(function, ast.Assign):
         turned = any(_turns(n) for n in ast.walk(statement.value))
         for target in statement.targets:
