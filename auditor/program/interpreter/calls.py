@@ -83,6 +83,11 @@ def call(
         return invoke(m, frame, node, obj, None, args, kwargs)
     if isinstance(obj, Bound):
         if obj.function is not None:
+            others = obj.function.attributes.get(decoration.DISPATCH)
+            if others is not None and isinstance(others.obj, Sequence):  # of a method that dispatches by type
+                found = [plain(obj.function), *(o.obj for o in others.obj.items if isinstance(o.obj, Function))]
+                ways = [Value(obj=Bound(obj.receiver, obj.name, way)) for way in found]
+                return _any_of(m, frame, node, Either(ways), args, kwargs)
             return _bound(m, frame, node, obj, obj.function, args, kwargs)
         patched = _patched(m, obj)
         if patched is not None:

@@ -96,6 +96,17 @@ except Failure as error:
     "spawned": "import torch.multiprocessing as mp\n"
     "mp.spawn(lambda rank, t: fit(net, t, opt), args=(TOKENS,), nprocs=1)",
     "at exit, which is now": "import atexit\natexit.register(fit, net, TOKENS, opt)\natexit._run_exitfuncs()",
+    "dispatched by type": """
+import functools
+class Go:
+    @functools.singledispatchmethod
+    def go(self, model, tokens):
+        pass
+    @go.register
+    def _(self, model: nn.Module, tokens):
+        fit(model, tokens, opt)
+Go().go(net, TOKENS)
+""",
     "registered": STEP.format(step="net.emb.register_parameter('weight', nn.Parameter(net.emb.weight - 0.1 * p.grad))"),
     "vars": STEP.format(step="vars(net.emb)['_parameters']['weight'] = nn.Parameter(p - 0.1 * p.grad)"),
     "parametrized": """
