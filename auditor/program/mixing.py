@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from auditor.program.values import Function, Instance
+from auditor.program.values import External, Function, Instance
 from auditor.source.index import of_type
 
 _OVER_ALL = frozenset(
@@ -50,18 +50,18 @@ def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
     """
     if isinstance(function.node, ast.Lambda):
         return
-    for found in _operations(function.node, owners, own=function.owner is not None):
+    for found in _operations(function, function.node, owners):
         if found.sees == FOLLOWS or function.owner is not None:
             yield found
 
 
 def _operations(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance], *, own: bool
+    held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance]
 ) -> Iterator[Mixed]:
-    states = _states(function, own=own)
+    states = _states(function, own=held.owner is not None)
     for node in of_type(function, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        subject, rest = _subject(node)
+        subject, rest = _subject(node, held)
         if name in ("cat", "concat", "concatenate", "pad") and _brought_forward(node, name, states):
             yield Mixed(node, FOLLOWS)
         elif subject is not None and _backwards(node, name, rest) and _number(_given(node, rest, 1, "dims")) == 2:
@@ -144,7 +144,7 @@ def _is_state(node: ast.expr, states: set[str]) -> bool:
     return _mentions(node, states) and not any(_turns(n) for n in ast.walk(node))
 
 
-def _subject(call: ast.Call) -> tuple[ast.expr | None, Sequence[ast.expr]]:
+def _subject(call: ast.Call, held: Function) -> tuple[ast.expr | None, Sequence[ast.expr]]:
     """What an operation is applied to, and its other arguments."""
     if not isinstance(call.func, ast.Attribute):
         return None, call.args
@@ -152,7 +152,8 @@ def _subject(call: ast.Call) -> tuple[ast.expr | None, Sequence[ast.expr]]:
     root = base
     while isinstance(root, ast.Attribute):
         root = root.value
-    if isinstance(root, ast.Name) and root.id in ("torch", "F", "nn", "functional"):
+    value = held.frame.find(root.id) if isinstance(root, ast.Name) else None
+    if value is not None and isinstance(value.obj, External):  # a library, under whatever name
         return (call.args[0], call.args[1:]) if call.args else (None, ())
     return base, call.args
 

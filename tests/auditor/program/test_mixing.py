@@ -8,6 +8,7 @@ from program_samples import FINAL, program
 from auditor.program import Program
 
 MODEL = """
+import torch as th
 class Mixed(nn.Module):
     def __init__(self):
         super().__init__()
@@ -34,6 +35,7 @@ def sees(followed: Program) -> list[str]:
 FORWARD = {
     "roll": "x = x + x.roll(-1, 1)",
     "roll by name": "x = x + torch.roll(x, shifts=-1, dims=-2)",
+    "roll of a library by another name": "x = x + th.roll(x, -1, 1)",
     "roll of tokens": "x = x + self.emb(ids.roll(-1, 1))",
     "roll of heads' positions": "k = x.view(b, t, 2, 4).transpose(1, 2)\n        x = x + k.roll(-1, dims=2).sum()",
     "turned round": "x = x + x.flip(1).cumsum(1).flip(1)",
