@@ -29,7 +29,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from auditor.probe.model import PATIENCE
+from auditor.limits.model import PATIENCE
 
 BEGIN, END = "<!-- reach:begin -->", "<!-- reach:end -->"
 CAUSAL = frozenset(

@@ -43,7 +43,7 @@ def many(options: Options) -> int:
     work = cast("Callable[[Task], Answer]", partial(_one, options))
     broken = cast("Callable[[Task, Exception], Answer]", partial(_broken, options))
     jobs = min(options.jobs or os.cpu_count() or 1, len(tasks))
-    answers = in_order(tasks, run_many(tasks, work, broken, jobs=jobs, timeout=options.task_limit))
+    answers = in_order(tasks, run_many(tasks, work, broken, jobs=jobs, limits=options.limits))
     rows, statuses = [], {OK}
     with output(options) as out, Progress("", quiet=not options.progress) as progress:
         for number, answer in enumerate(answers, start=1):
@@ -94,17 +94,12 @@ def prepared(options: Terms) -> None:
 
 def _one(options: Options, task: Task) -> Answer:
     """Runs in a worker."""
-    from auditor.limits.confine import confine, unconfined
     from auditor.submission import SubmissionError
 
-    confine(options.limits)
     try:
         report = audit(load(task, options.repo), options)
     except (SubmissionError, UsageError) as error:
         return _answer(unloaded(task.nothing, str(error)), options, task)
-    except MemoryError:
-        with unconfined():
-            return _answer(unloaded(task.nothing, options.limits.too_large), options, task)
     return _answer(report, options, task, exit_status(report, options.fail_on))
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from auditor.commands.asked import Asked, Bar, asked, bar
 from auditor.commands.parser import MEMORY_MIB, PROBE_SECONDS, TIMEOUT_SECONDS, parsed
 from auditor.commands.process import UsageError
-from auditor.limits.model import MEBIBYTE, Limits
-from auditor.probe.model import PATIENCE
+from auditor.limits.model import MEBIBYTE, PATIENCE, Limits
 
 MANY = ("terminal", "markdown", "jsonl", "concise", "github")  # formats that hold several submissions
 SMOKE = ("terminal", "json")  # formats of --smoke
@@ -76,16 +75,15 @@ class Options:
         return PROBE_SECONDS if self.probe_seconds is None else self.probe_seconds
 
     @property
-    def task_limit(self) -> float:
-        """Seconds that one submission may take in all: the probe's come on top of the audit's."""
-        if self.smoke:
-            return self.timeout + SMOKE_SECONDS
-        return self.timeout + (PROBE_START_SECONDS + PATIENCE * self.probe_limit if self.probe else 0.0)
-
-    @property
     def limits(self) -> Limits:
-        """What one submission may take."""
-        return Limits(self.task_limit, int(self.memory * MEBIBYTE))
+        """What one submission may take; what its runs may take comes on top of it."""
+        runs = SMOKE_SECONDS if self.smoke else probe_seconds(self.probe_limit) if self.probe else 0.0
+        return Limits(self.timeout, int(self.memory * MEBIBYTE), runs)
+
+
+def probe_seconds(limit: float) -> float:
+    """By the clock, for a probe with so many seconds of the processor."""
+    return PROBE_START_SECONDS + PATIENCE * limit
 
 
 def read(argv: Sequence[str]) -> Options:

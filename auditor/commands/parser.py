@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor import __version__
 from auditor.commands.process import UsageError, written
+from auditor.limits.model import PATIENCE
 from auditor.report import FORMATS
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def _manner(p: argparse.ArgumentParser) -> None:
         type=float,
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help=f"for the audit of each submission, its probe not counted (default: {TIMEOUT_SECONDS:g})",
+        help="of processor time, for the audit of each submission without its probe; by the clock"
+        f" {PATIENCE:g} times as many (default: {TIMEOUT_SECONDS:g})",
     )
     how.add_argument(
         "--memory",

@@ -125,7 +125,7 @@ def _results(
 
 def _claimed(options: QueueOptions, store: Store, left: Mapping[int, str]) -> Iterator[Task]:
     for pr, key in list(left.items()):
-        if store.claim(key, options.task_limit + _CLAIM_SECONDS):
+        if store.claim(key, options.limits.wall_seconds + _CLAIM_SECONDS):
             yield Task(pr)
 
 
@@ -136,11 +136,11 @@ def _run(options: QueueOptions, tasks: Iterator[Task], heads: Mapping[int, str])
         from auditor.queue.cluster import run_on_cluster
 
         sent = (_sent(options, task) for task in tasks)
-        return run_on_cluster(options.scheduler, sent, work, broken, timeout=options.task_limit)
+        return run_on_cluster(options.scheduler, sent, work, broken, limits=options.limits)
     from auditor.queue.pool import run_many
 
     jobs = options.jobs or os.cpu_count() or 1
-    return run_many(tasks, work, broken, jobs=jobs, timeout=options.task_limit)
+    return run_many(tasks, work, broken, jobs=jobs, limits=options.limits)
 
 
 def _sent(options: QueueOptions, task: Task) -> Task:
@@ -157,19 +157,13 @@ def _sent(options: QueueOptions, task: Task) -> Task:
 
 def _one(options: QueueOptions, heads: Mapping[int, str], task: Task) -> Result:
     """Runs in a worker."""
-    from auditor.limits.confine import confine, unconfined
     from auditor.submission import SubmissionError
 
-    confine(options.limits)
     began = time.monotonic()
     try:
         report = audit(load(task, options.repo), options)
     except (SubmissionError, UsageError) as error:
         report = unloaded(task.nothing, str(error))
-    except MemoryError:
-        with unconfined():
-            report = unloaded(task.nothing, options.limits.too_large)
-            return _result(report, heads, time.monotonic() - began, broken=True)
     return _result(report, heads, time.monotonic() - began)
 
 

@@ -9,11 +9,10 @@ from datetime import date
 from pathlib import Path
 
 from auditor.commands.asked import Asked, asked
-from auditor.commands.options import PROBE_START_SECONDS, check_limits
+from auditor.commands.options import check_limits, probe_seconds
 from auditor.commands.parser import MEMORY_MIB, PROBE_SECONDS, TIMEOUT_SECONDS, Parser, probe_words
 from auditor.commands.process import UsageError
 from auditor.limits.model import MEBIBYTE, Limits
-from auditor.probe.model import PATIENCE
 
 PORT = 8017
 
@@ -71,14 +70,10 @@ class QueueOptions:
     settings: Mapping[str, str] = field(default_factory=dict)  # no what-if for a queue
 
     @property
-    def task_limit(self) -> float:
-        """Seconds that one pull request may take in all."""
-        return self.timeout + (PROBE_START_SECONDS + PATIENCE * self.probe_limit if self.probe else 0.0)
-
-    @property
     def limits(self) -> Limits:
-        """What one pull request may take."""
-        return Limits(self.task_limit, int(self.memory * MEBIBYTE))
+        """What one pull request may take; what its probe may take comes on top of it."""
+        runs = probe_seconds(self.probe_limit) if self.probe else 0.0
+        return Limits(self.timeout, int(self.memory * MEBIBYTE), runs)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,7 +111,11 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--jobs", type=int, default=0, metavar="N", help="processes (default: cores)")
     how.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler whose workers do the audits")
     how.add_argument(
-        "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="for each (default: %(default)g)"
+        "--timeout",
+        type=float,
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help="of processor time, for each (default: %(default)g)",
     )
     how.add_argument("--memory", type=float, default=MEMORY_MIB, metavar="MIB", help="for each (default: %(default)g)")
     how.add_argument("--no-progress", action="store_true", help="nothing on standard error but what went wrong")

@@ -109,7 +109,13 @@ def parser() -> Parser:
     what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
     what.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of to standard output")
     what.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
-    what.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="default: %(default)g")
+    what.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help="of processor time (default: %(default)g)",
+    )
     what.add_argument("--memory", type=float, default=MEMORY_MIB, metavar="MIB", help="in MiB (default: %(default)g)")
     what.add_argument("--debug", action="store_true", help="a traceback where golf-stats itself fails")
     p.add_argument("--version", action="version", version=f"golf-stats {__version__}")

@@ -2,6 +2,8 @@
 
 The limits are soft ones, so that a child with limits of its own (the sandbox) can set them anew. Where the system
 knows no such limit (Windows; memory on macOS) the parent's clock is what is left.
+
+Time is the processor's, so that the same work is within the limit on a busy machine too.
 """
 
 from __future__ import annotations
@@ -17,26 +19,65 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
-from auditor.limits.model import Limits
+from auditor.limits.model import LimitReached, Limits
 
 if sys.platform != "win32":
     import resource
 
 GRACE_SECONDS = 5.0  # that a worker gets to go away by itself
 _WATCH = "parent-watch"  # the thread's name
+_AGAIN_SECONDS = 1.0  # of the processor, until work that did not hear that its time is spent is told once more
 
 
-def confine(limits: Limits) -> None:
-    """Hold this process to the limits of one task, which begins now; again for the next task."""
+class _Spent(BaseException):
+    """The time is spent. No handler of what the work may raise takes it for its own."""
+
+
+@contextmanager
+def held_to(limits: Limits) -> Iterator[None]:
+    """Hold this process to the limits of one task, which begins now; again for the next task.
+
+    Raises LimitReached for memory. When the time is spent the task is unwound, so that its folders and children go,
+    and the process ends itself as the kernel would end it: what was cut off at any place may have left anything half
+    done, and is not to be met by another task.
+    """
     one_thread()
     watch_parent()
+    _begin(limits)
+    try:
+        try:
+            yield
+        finally:
+            _count_down(0.0)
+    except MemoryError:
+        raise LimitReached(limits.too_large) from None
+    except _Spent:
+        signal.raise_signal(signal.SIGXCPU)
+    finally:
+        _open_memory()
+
+
+def _begin(limits: Limits) -> None:
     if sys.platform == "win32":
         return
     _soften(resource.RLIMIT_DATA, _held_at_first() + limits.memory_bytes)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    # Only for a worker that nobody is left to end and that does not hear signals inside a long call of C code.
-    _soften(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + limits.seconds + 2 * GRACE_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    # For work that does not hear the alarm inside a long call of C code.
+    _soften(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + limits.seconds + GRACE_SECONDS))
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, _spent)
+    _count_down(limits.seconds)
+
+
+def _count_down(seconds: float) -> None:
+    """Raise `_Spent` in so many seconds of the processor; 0: never."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN_SECONDS if seconds else 0.0)
+
+
+def _spent(*_: object) -> None:
+    raise _Spent
 
 
 def one_thread() -> None:
@@ -54,9 +95,9 @@ def loading() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = resource.getrlimit(resource.RLIMIT_DATA)[0]
     before = _held()
-    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    _open_memory()
     try:
         yield
     finally:
@@ -66,17 +107,23 @@ def loading() -> Iterator[None]:
 
 @contextmanager
 def unconfined() -> Iterator[None]:
-    """Without the limit of memory: for what starts children that have limits of their own, and for last words."""
+    """Without the limit of memory: for what starts children that have limits of their own."""
     if sys.platform == "win32":
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    _open_memory()
     try:
         yield
     finally:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _open_memory() -> None:
+    if sys.platform != "win32":
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
 def _soften(what: int, most: int) -> None:

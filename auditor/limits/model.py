@@ -6,18 +6,33 @@ import traceback
 from dataclasses import dataclass
 
 MEBIBYTE = 1 << 20
+PATIENCE = 6.0
+"""Seconds by the clock that work gets for each of processor time: others may want the machine as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`seconds` of wall-clock time, `memory_bytes` on top of what the process holds when the work begins."""
+    """`seconds` of the processor, `memory_bytes` on top of what the process holds when the work begins.
+
+    `besides`: seconds by the clock for what the work waits for, and what has limits of its own (the runs of a probe).
+    """
 
     seconds: float
     memory_bytes: int
+    besides: float = 0.0
+
+    @property
+    def wall_seconds(self) -> float:
+        """By the clock: for work that waits and takes nothing of the processor, and for a machine with others on it."""
+        return PATIENCE * self.seconds + self.besides
 
     @property
     def too_slow(self) -> str:
-        return f"the audit took more than {self.seconds:g} s and was ended"
+        return f"the audit took more than {self.seconds:g} s of processor time and was ended"
+
+    @property
+    def too_long(self) -> str:
+        return f"the audit took more than {self.wall_seconds:g} s by the clock and was ended"
 
     @property
     def too_large(self) -> str:

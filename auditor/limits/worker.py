@@ -15,13 +15,11 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TypeVar, cast
 
-from auditor.limits.confine import GRACE_SECONDS, confine, unconfined
+from auditor.limits.confine import GRACE_SECONDS, held_to
 from auditor.limits.model import LimitReached, Limits, WorkerDied, WorkerFailed, describe
 from auditor.limits.scratch import sweep
 
 T = TypeVar("T")
-# By the kernel's hand, for want of memory or time: SIGKILL is the out-of-memory killer's.
-_BY_THE_KERNEL = {"SIGKILL", "SIGXCPU"}
 
 
 def context() -> BaseContext:
@@ -40,15 +38,15 @@ def run(work: Callable[[], T], limits: Limits, *, passing: tuple[type[Exception]
     process = cast("BaseProcess", context().Process(target=_serve, args=(theirs, work, limits, passing)))  # type: ignore[attr-defined]
     process.start()
     theirs.close()
-    deadline = time.monotonic() + limits.seconds
+    deadline = time.monotonic() + limits.wall_seconds
     try:
         if not mine.poll(max(0.0, deadline - time.monotonic())):
-            raise LimitReached(limits.too_slow)
+            raise LimitReached(limits.too_long)
         try:
             kind, value = mine.recv()
         except (EOFError, OSError):
             process.join(GRACE_SECONDS)
-            raise died(process.exitcode) from None
+            raise died(process.exitcode, limits) from None
     finally:
         mine.close()
         end(process)
@@ -57,13 +55,15 @@ def run(work: Callable[[], T], limits: Limits, *, passing: tuple[type[Exception]
     raise cast("Exception", value)
 
 
-def died(exitcode: int | None) -> Exception:
+def died(exitcode: int | None, limits: Limits) -> Exception:
     """What a worker's exit status says of the work that it had."""
     name = ""
     with suppress(ValueError):
         name = signal.Signals(-(exitcode or 0)).name
+    if name == "SIGXCPU":
+        return LimitReached(limits.too_slow)
     how = f"ended by {name}" if name else f"exit status {exitcode}"
-    if name in _BY_THE_KERNEL:
+    if name == "SIGKILL":  # by the kernel's hand, which looks for memory
         return LimitReached(f"the audit's process died ({how}): the machine is short of memory or time")
     return WorkerDied(f"the audit's process died ({how})")
 
@@ -121,16 +121,15 @@ def _serve(
     connection: Connection, work: Callable[[], object], limits: Limits, passing: tuple[type[Exception], ...]
 ) -> None:
     leave_when_asked()
-    confine(limits)
     try:
-        reply: tuple[str, object] = ("answer", work())
-    except MemoryError:
-        reply = ("raised", LimitReached(limits.too_large))
+        with held_to(limits):
+            reply: tuple[str, object] = ("answer", work())
+    except LimitReached as reached:
+        reply = ("raised", reached)
     except passing as error:
         reply = ("raised", error)
     except Exception as error:
-        with unconfined():
-            reply = ("raised", WorkerFailed(describe(error), traceback.format_exc()))
-    with unconfined(), suppress(BrokenPipeError):
+        reply = ("raised", WorkerFailed(describe(error), traceback.format_exc()))
+    with suppress(BrokenPipeError):
         connection.send(reply)
     connection.close()

@@ -15,8 +15,6 @@ from auditor.findings import Location, Outcome
 
 Condition = Literal["C1", "C2", "C3", "C4"]
 """Of issue 1017: strict causal dependence, a full distribution, score before update, one pass."""
-PATIENCE = 6.0
-"""Seconds of wall clock that a run gets for each of processor time: others may want the machine as well."""
 PROFILE_BINS = 200  # the most that a measurement's picture has
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+from auditor.limits.model import PATIENCE
 from auditor.limits.scratch import Scratch
 from auditor.probe.job import Account, Exchange, Failure, split
 from auditor.probe.measure.confined import TARGET as _MEASURE
-from auditor.probe.model import PATIENCE, Isolation
+from auditor.probe.model import Isolation
 from auditor.probe.plan import Made
 from auditor.probe.sandbox import Jail, Limits, Policy
 from auditor.probe.scene import Tokens, Workspace

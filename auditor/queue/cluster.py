@@ -20,9 +20,10 @@ _AHEAD = 2  # tasks in flight for each thread of the cluster
 
 
 def run_on_cluster(
-    address: str, tasks: Iterable[K], work: Callable[[K], T], failed: Callable[[K, Exception], T], *, timeout: float
+    address: str, tasks: Iterable[K], work: Callable[[K], T], failed: Callable[[K, Exception], T], *, limits: Limits
 ) -> Iterator[tuple[K, T]]:
-    """(task, `work(task)`) as they come; `failed(task, error)` where it raised, took longer, or killed its workers.
+    """(task, `work(task)`) as they come; `failed(task, error)` where it raised, passed the limits, or killed its
+    workers.
 
     Raises StoreError where there is no cluster at the address, or the extra is missing.
     """
@@ -36,7 +37,7 @@ def run_on_cluster(
     except (OSError, ValueError, TimeoutError) as error:
         raise StoreError(f"no dask scheduler at {address}: {error}") from error
     with client:
-        yield from _answers(client, library.as_completed([]), iter(tasks), work, failed, timeout)
+        yield from _answers(client, library.as_completed([]), iter(tasks), work, failed, limits)
 
 
 def _answers(
@@ -45,14 +46,14 @@ def _answers(
     tasks: Iterator[K],
     work: Callable[[K], T],
     failed: Callable[[K, Exception], T],
-    timeout: float,
+    limits: Limits,
 ) -> Iterator[tuple[K, T]]:
     running: dict[Any, K] = {}
 
     def fill() -> None:
         threads = sum(client.nthreads().values()) or 1
         while len(running) < _AHEAD * threads and (task := next(tasks, None)) is not None:
-            future = client.submit(call, work, task, timeout, pure=False, retries=0)
+            future = client.submit(call, work, task, limits, pure=False, retries=0)
             running[future] = task
             arriving.add(future)
 
@@ -73,12 +74,12 @@ def _answer(future: Any, task: K, failed: Callable[[K, Exception], T]) -> T:
     return failed(task, answer) if isinstance(answer, Exception) else answer[0]
 
 
-def call(work: Callable[[K], T], task: K, timeout: float) -> tuple[T] | Exception:
+def call(work: Callable[[K], T], task: K, limits: Limits) -> tuple[T] | Exception:
     """Runs on a worker: the work in a process of its own, which can be ended. Its answer, or why there is none."""
     from auditor.limits.worker import run
 
     try:
-        return (run(lambda: work(task), Limits(timeout, 1 << 50)),)
+        return (run(lambda: work(task), limits),)
     except (LimitReached, WorkerDied, WorkerFailed) as error:
         return error
     except Exception as error:

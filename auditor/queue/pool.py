@@ -21,7 +21,7 @@ from typing import TypeAlias, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from auditor.limits.confine import watch_parent
+from auditor.limits.confine import held_to, watch_parent
 from auditor.limits.model import LimitReached, Limits, WorkerFailed, describe
 from auditor.limits.scratch import Scratch, sweep
 from auditor.limits.worker import died, held_back, leave_when_asked
@@ -42,12 +42,12 @@ def run_many(
     failed: Callable[[K, Exception], T],
     *,
     jobs: int,
-    timeout: float,
+    limits: Limits,
 ) -> Iterator[tuple[K, T]]:
     """(task, `work(task)`) as they come. `tasks` is drawn from as workers get free.
 
     `failed(task, error)` answers for a task whose work raised (WorkerFailed), whose process died (WorkerDied), or that
-    took more than `timeout` seconds or what the machine has (LimitReached); each is one line for the user.
+    took more than `limits` or what the machine has (LimitReached); each is one line for the user.
     `work`, tasks and answers must be picklable. Ending the iterator ends the workers.
     """
     drawn = iter(tasks)
@@ -58,14 +58,14 @@ def run_many(
             while len(running) < 2 * jobs and (task := next(drawn, None)) is not None:
                 with held_back() if pool is None else nullcontext():
                     pool = pool or _pool(jobs)
-                    sent = pool.schedule(_call, args=(work, task), timeout=timeout)
+                    sent = pool.schedule(_call, args=(work, limits, task), timeout=limits.wall_seconds)
                 running[sent] = task
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 task = running.pop(future)
-                answer = _answer(future, timeout)
+                answer = _answer(future, limits)
                 yield task, failed(task, answer) if isinstance(answer, Exception) else answer[0]
     finally:
         if pool is not None:
@@ -108,13 +108,13 @@ def _pool(jobs: int) -> ProcessPool:
     )
 
 
-def _answer(future: Future[_Sent[T]], timeout: float) -> _Sent[T]:
+def _answer(future: Future[_Sent[T]], limits: Limits) -> _Sent[T]:
     try:
         return future.result()
     except Expired:
-        return LimitReached(Limits(timeout, 0).too_slow)
+        return LimitReached(limits.too_long)
     except ProcessExpired as error:
-        return died(error.exitcode)
+        return died(error.exitcode, limits)
     except Exception as error:  # an answer that cannot be sent
         return WorkerFailed(f"the auditor failed: {describe(error)}")
 
@@ -128,9 +128,12 @@ def _begin() -> None:
     watch_parent()
 
 
-def _call(work: Callable[[K], T], task: K) -> _Sent[T]:
+def _call(work: Callable[[K], T], limits: Limits, task: K) -> _Sent[T]:
     try:
-        return (work(task),)
+        with held_to(limits):
+            return (work(task),)
+    except LimitReached as reached:
+        return reached
     except Exception as error:
         return WorkerFailed(f"the auditor failed: {describe(error)}")
     except SystemExit as leaving:

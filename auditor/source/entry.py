@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
+from functools import cache, partial
 
 from auditor.claims import Claims, Command
 from auditor.submission import Submission, SubmissionFile
@@ -47,7 +48,7 @@ def choose_entry(submission: Submission, claims: Claims, near: str = "") -> Entr
     named = _named(submission, claims)
     main = [n for n in named if not is_side_script(n.path)]
     if main:
-        best = min(main, key=lambda n: (_rank(n), named.index(n)))
+        best = min(main, key=_rank)  # the first of those
         via = f" through {best.launcher}" if best.launcher else ""
         others = tuple(dict.fromkeys(n.path for n in main if n.path != best.path and "eval" in _base(n.path)))
         launchers = _launchers(submission, best.path, {n.launcher for n in named if n.launcher})
@@ -78,16 +79,20 @@ def match(submission: Submission, name: str, suffix: str = "") -> str | None:
 def _named(submission: Submission, claims: Claims) -> list[_Named]:
     """Scripts of the folder that documented commands run, directly or through a launcher of the folder."""
     found: list[_Named] = []
+    file_of = cache(partial(match, submission))  # one command may be documented a thousand times
+    scripts_of = cache(partial(_scripts_in, submission))
+    seen: set[tuple[str, str]] = set()
     for command in claims.commands:
         name = command.script or ""
         if name.endswith(".py"):
-            path = match(submission, name)
+            path = file_of(name)
             if path is not None:
                 found.append(_Named(path, command.where, None, command.processes))
         for launcher in _shell_names(command):
-            path = match(submission, launcher)
+            path = file_of(launcher)
             if path is not None:
-                found.extend(_Named(p, command.where, path, 1) for p in _scripts_in(submission, path))
+                found.extend(_Named(p, command.where, path, 1) for p in scripts_of(path) if (path, p) not in seen)
+                seen.update((path, p) for p in scripts_of(path))
     if not found:
         for file in submission.files:
             if file.path.endswith(".sh") and not is_side_script(file.path):

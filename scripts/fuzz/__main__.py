@@ -28,8 +28,6 @@ from fuzz.minimize import minimized
 from fuzz.mutants import Files, mutant
 from fuzz.work import LIMITS, Task, ended, one
 
-_WAITS = 6.0  # by the clock, for a second of the processor
-
 
 def _tasks(mutants: int | None, seed: int, until: float, only: str | None) -> Iterator[Task]:
     """Ten mutants, and a repository after them."""
@@ -49,7 +47,7 @@ def _keep(folder: Path, task: Task, failure: Failure) -> None:
     place = folder / f"{kind}-{seed}"
     place.mkdir(parents=True, exist_ok=True)
     said = {"task": [kind, seed], "kind": failure.kind, "detail": failure.detail}
-    if kind == "mutant" and failure.kind not in ("ended", "memory", "slow"):
+    if kind == "mutant" and failure.kind not in ("ended", "a limit", "slow"):
         said["made"], files = mutant(seed)
 
         def fails(smaller: Files) -> bool:
@@ -81,8 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     done: Counter[str] = Counter()
     failures: dict[str, list[Task]] = {}
     start = time.monotonic()
-    waits = _WAITS * LIMITS.seconds  # the kernel counts the processor's; this is for what waits
-    for task, found in run_many(_tasks(count, seed, until, given.only), one, ended, jobs=given.jobs, timeout=waits):
+    for task, found in run_many(_tasks(count, seed, until, given.only), one, ended, jobs=given.jobs, limits=LIMITS):
         done[task[0]] += 1
         if done.total() % 1000 == 0:
             print(f"fuzz: {done['mutant']:,} mutants, {done['repository']:,} repositories", file=sys.stderr, flush=True)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from auditor.limits.model import PATIENCE
 from fuzz import check
 from fuzz.disks import DISKS, RACES
 from fuzz.folders import MADE
@@ -158,11 +159,12 @@ def run(case: Case) -> Ran:
             wrong = (*wrong, f"{len(answers)} reports of {len(places)}")
     else:
         verdict, wrong = _weighed(exit_status, text, said)
-    if seconds > SECONDS * len(places) + 20:
+    processor = used.ru_utime + used.ru_stime
+    if processor > SECONDS * len(places) + 20 or seconds > PATIENCE * SECONDS * len(places) + 20:
         wrong = (*wrong, "passed the limit of time")
     if used.ru_maxrss / 1024 > MEBIBYTES + 200:
         wrong = (*wrong, "passed the limit of memory")
-    return Ran(exit_status, verdict, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, wrong)
+    return Ran(exit_status, verdict, seconds, processor, used.ru_maxrss / 1024, wrong)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from auditor.limits.confine import confine
-from auditor.limits.model import MEBIBYTE, Limits
+from auditor.limits.model import MEBIBYTE, LimitReached, Limits
 from fuzz import check
 from fuzz.check import Failure
 from fuzz.mutants import mutant
@@ -14,14 +13,11 @@ Task = tuple[str, int]
 
 
 def one(task: Task) -> list[Failure]:
-    confine(LIMITS)
     kind, seed = task
-    try:
-        return check.repository(seed) if kind == "repository" else check.folder(mutant(seed)[1])
-    except MemoryError:
-        return [Failure("memory", LIMITS.too_large)]
+    return check.repository(seed) if kind == "repository" else check.folder(mutant(seed)[1])
 
 
 def ended(task: Task, error: Exception) -> list[Failure]:
     """What to say of a worker that did not come back."""
-    return [Failure("ended", f"{task[0]} {task[1]}: {error}")]
+    kind = "a limit" if isinstance(error, LimitReached) else "ended"
+    return [Failure(kind, f"{task[0]} {task[1]}: {error}")]

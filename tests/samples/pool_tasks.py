@@ -31,6 +31,23 @@ def keeps_a_folder(place: str) -> str:
     return "never"
 
 
+def works(seconds: float) -> str:
+    """Takes that much of the processor."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return f"worked {seconds}"
+
+
+def takes_the_processor(place: str) -> str:
+    """With a folder below the place, for longer than anybody waits; `sleeps` is to wait for nothing, for 3 s."""
+    if place == "sleeps":
+        time.sleep(3)
+        return "slept"
+    with tempfile.TemporaryDirectory(dir=place):
+        return works(600)
+
+
 def holds_on(task: int) -> str:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)

@@ -24,9 +24,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from auditor.limits.model import PATIENCE
 from auditor.probe.digits import whole_bpb
 from auditor.probe.job import ENOUGH, Exchange
-from auditor.probe.model import PATIENCE
 from auditor.probe.record.frames import pack
 
 # Before a script, or the stage, can replace them:

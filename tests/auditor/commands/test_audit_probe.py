@@ -18,7 +18,8 @@ import report_samples as samples
 from auditor.commands import audit as cli
 from auditor.commands import options, running
 from auditor.commands.output import Progress
-from auditor.probe.model import PATIENCE, Holds, Kind, Probe, Smoke
+from auditor.limits.model import PATIENCE
+from auditor.probe.model import Holds, Kind, Probe, Smoke
 from auditor.rule import Facts
 
 ROOT = Path(cli.__file__).resolve().parents[2]
@@ -107,10 +108,14 @@ def test_wrong_usage_is_one_line_and_status_2(
 
 def test_the_time_of_many_leaves_room_for_the_probe() -> None:
     given = ["--repo", "b", "--pr", "1", "2", "--timeout", "10"]
-    assert options.read(given).task_limit == 10
     start = options.PROBE_START_SECONDS
-    assert options.read([*given, "--probe"]).task_limit == 10 + start + PATIENCE * options.PROBE_SECONDS
-    assert options.read([*given, "--probe", "--probe-timeout", "7"]).task_limit == 10 + start + 7 * PATIENCE
+    for more, seconds in (
+        ([], 0),
+        (["--probe"], start + PATIENCE * options.PROBE_SECONDS),
+        (["--probe", "--probe-timeout", "7"], start + PATIENCE * 7),
+    ):
+        limits = options.read([*given, *more]).limits
+        assert (limits.seconds, limits.wall_seconds) == (10, PATIENCE * 10 + seconds)
 
 
 def test_help_names_the_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

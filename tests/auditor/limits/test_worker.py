@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE, runs, until
 
-from auditor.limits.confine import loading
+from auditor.limits.confine import held_to, loading
 from auditor.limits.model import LimitReached, Limits, WorkerDied, WorkerFailed
 from auditor.limits.worker import held_back, run
 
@@ -40,11 +40,50 @@ def test_an_answer_and_what_is_raised() -> None:
         run(partial(_raises, KeyError("mine")), AMPLE, passing=(KeyError,))
 
 
-def test_time_and_memory() -> None:
+def _works(seconds: float, place: str = "") -> str:
+    """Takes that much of the processor, and says where it got to in a file that it takes away with it."""
+    note = Path(place) / "working" if place else None
+    try:
+        if note is not None:
+            note.touch()
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            try:
+                sum(range(1000))
+            except Exception:  # as work does that goes on where a part of it fails
+                continue
+    finally:
+        if note is not None:
+            note.unlink()
+    return "done"
+
+
+def test_time_of_the_processor(tmp_path: Path) -> None:
+    with pytest.raises(LimitReached, match=r"more than 0\.5 s of processor time and was ended"):
+        run(partial(_works, PATIENCE, str(tmp_path)), Limits(0.5, 512 << 20))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_time_by_the_clock_does_not_count_until_there_is_no_patience_left() -> None:
+    assert run(partial(time.sleep, 1.0), Limits(0.5, 512 << 20)) is None
+    assert run(partial(time.sleep, 1.0), Limits(0.1, 512 << 20, besides=PATIENCE)) is None
     start = time.monotonic()
-    with pytest.raises(LimitReached, match=r"more than 0\.5 s"):
-        run(partial(time.sleep, 2 * PATIENCE), Limits(0.5, 512 << 20))
+    with pytest.raises(LimitReached, match=r"more than 0\.6 s by the clock and was ended"):
+        run(partial(time.sleep, 2 * PATIENCE), Limits(0.1, 512 << 20))
     assert time.monotonic() - start < PATIENCE
+
+
+def test_each_task_of_a_process_has_a_time_of_its_own() -> None:
+    def twice() -> str:
+        for _ in range(3):
+            with held_to(Limits(2.0, 512 << 20)):
+                _works(1.0)
+        return _works(3.0)  # and none is counted after the last one
+
+    assert run(twice, AMPLE) == "done"
+
+
+def test_memory() -> None:
     with pytest.raises(LimitReached, match="more than 512 MiB of memory"):
         run(partial(_bytes, 600 << 20), AMPLE)
     assert run(partial(_bytes, 400 << 20), AMPLE) == 400 << 20
@@ -77,7 +116,7 @@ def test_a_signal_waits_until_what_is_started_is_known() -> None:
 
 def test_a_long_call_of_c_code_is_ended_too() -> None:
     start = time.monotonic()
-    with pytest.raises(LimitReached, match="more than 1 s"):
+    with pytest.raises(LimitReached, match="more than 1 s of processor time"):
         run(partial(re.match, "(a*)*b", "a" * 40), Limits(1, 512 << 20))
     assert time.monotonic() - start < PATIENCE  # the match would take ages
 
