@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import many_samples
 import pytest
 import report_samples as samples
 from patience import PATIENCE
@@ -204,45 +203,13 @@ def test_help_names_examples_and_exit_statuses(
 # --- many pull requests ----------------------------------------------------------------------------------------
 
 
-class FakeClone:
-    """Pull request N loads, but for 13 (unknown)."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> FakeClone:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def load(self, pr: int, folder: str | None = None) -> Submission:
-        if pr == 13:
-            raise SubmissionError("no pull request 13", usage=True)
-        return Submission("pull-request", f"records/{pr}", (), pr=pr)
-
-
-def _fake_audit(submission: Submission, given: options.Options, progress: object = None) -> Report:
-    pr = submission.pr
-    if pr == 66:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if pr == 77:
-        time.sleep(600)
-    if pr == 88:
-        raise ValueError("odd")
-    report = REPORTS["violation" if pr == 2 else "clean"]
-    from dataclasses import replace
-
-    return replace(report, submission=submission)
-
-
 @pytest.fixture
 def clone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("auditor.submission.Clone", FakeClone)
-    monkeypatch.setattr("auditor.queue.pool.START", "fork")  # so that the workers see what is replaced here
+    monkeypatch.setattr("auditor.submission.Clone", many_samples.FakeClone)
+    monkeypatch.setattr(many, "_one", many_samples.one)
     for module in (cli, work, many):
-        monkeypatch.setattr(module, "audit", _fake_audit)
-    return ["--repo", "clone", "--jobs", "2", "--timeout", "20"]
+        monkeypatch.setattr(module, "audit", many_samples.audit)
+    return ["--repo", "clone", "--jobs", "2", "--timeout", "5"]
 
 
 def test_every_pull_request_gets_its_line_in_order(clone: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,7 +226,7 @@ def test_every_pull_request_gets_its_line_in_order(clone: list[str], capsys: pyt
     because = {row["submission"]["pr"]: row["verdict_because"] for row in rows}
     assert "died" in because[66]
     assert "no pull request 13" in because[13]
-    assert "more than 20 s" in because[77]
+    assert "more than 5 s of processor time" in because[77]
     assert "ValueError: odd" in because[88]
     assert all(row["outcomes"] for row in rows)
     assert status == cli.FAILED
