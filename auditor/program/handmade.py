@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.source.index import of_type
+from auditor.source.index import of_type, walk
 
 _T = 6  # positions that the mask is worked out for
 _NEVER = -1e3  # a score below which nothing is left of a position
@@ -117,7 +117,7 @@ def _below(node: ast.expr, values: _Values) -> Iterator[ast.AST]:
     waiting: list[ast.AST] = [node]
     while waiting:
         part = waiting.pop()
-        for inner in ast.walk(part):
+        for inner in walk(part):
             yield inner
             if isinstance(inner, ast.Name) and inner.id not in seen:
                 seen.add(inner.id)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from auditor.program.values import External, Function, Instance
-from auditor.source.index import of_type
+from auditor.source.index import of_type, walk
 
 _OVER_ALL = frozenset(
     {
@@ -100,9 +100,9 @@ def _states(function: ast.FunctionDef | ast.AsyncFunctionDef, *, own: bool) -> s
     spec = function.args
     found = {a.arg for a in (*spec.posonlyargs, *spec.args)[own:]}
     for statement in of_type(function, ast.Assign):
-        turned = any(_turns(n) for n in ast.walk(statement.value))
+        turned = any(_turns(n) for n in walk(statement.value))
         for target in statement.targets:
-            names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+            names = {n.id for n in walk(target) if isinstance(n, ast.Name)}
             if turned or not isinstance(target, ast.Name):
                 found -= names  # what a name is called that is turned anywhere is not followed
     turned_names = _turned_names(function)
@@ -119,9 +119,9 @@ def _turned_names(function: ast.AST) -> set[str]:
     return {
         n.id
         for statement in of_type(function, ast.Assign)
-        if any(_turns(inner) for inner in ast.walk(statement.value))
+        if any(_turns(inner) for inner in walk(statement.value))
         for target in statement.targets
-        for n in ast.walk(target)
+        for n in walk(target)
         if isinstance(n, ast.Name)
     }
 
@@ -136,12 +136,12 @@ def _turns(node: ast.AST) -> bool:
 
 
 def _mentions(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
+    return any(isinstance(n, ast.Name) and n.id in names for n in walk(node))
 
 
 def _is_state(node: ast.expr, states: set[str]) -> bool:
     """A hidden state in its first layout: made of one, and nothing in it is turned."""
-    return _mentions(node, states) and not any(_turns(n) for n in ast.walk(node))
+    return _mentions(node, states) and not any(_turns(n) for n in walk(node))
 
 
 def _subject(call: ast.Call, held: Function) -> tuple[ast.expr | None, Sequence[ast.expr]]:
@@ -199,7 +199,7 @@ def _moves_positions(call: ast.Call) -> bool:
 
 def _mixes_rows(product: ast.BinOp) -> bool:
     """`a @ x`: rows of a hidden state are weighed by a matrix that `triu` has made."""
-    names = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(product.left)}
+    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(product.left)}
     return isinstance(product.right, ast.Name) and "triu" in names and "tril" not in names
 
 

@@ -492,7 +492,8 @@ def module_parts(instance: Instance, depth: int = 4) -> Iterator[Instance]:
     yield instance
     if depth == 0:
         return
-    for attribute in list(instance.attributes.values()):
+    # Most attributes hold no object at all, and this is asked for every call of a module.
+    for attribute in [value for value in instance.attributes.values() if value.obj is not None]:
         for leaf in leaves(attribute, 2):
             if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and leaf.obj is not instance:
                 yield from module_parts(leaf.obj, depth - 1)

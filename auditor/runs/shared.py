@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auditor.runs.prefixes import PIECE, PIECES, Shape
 
@@ -28,23 +28,36 @@ _FIRST_WORD = re.compile(r"[^A-Za-z]{0,20}([A-Za-z_]{2,40})")
 Token = tuple[str, str]  # kind, text: of words and signs alone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
+    """A line, read as far as somebody asked: most logs have nothing in common behind the first token."""
+
     text: str
-    tokens: tuple[Token, ...]
-    ends: tuple[int, ...]  # where each token ends
+    tokens: list[Token] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)  # where each token ends
+
+    def token(self, at: int) -> Token | None:
+        """The token with that index, counted from 0; None behind the line's end."""
+        while len(self.tokens) <= at:
+            match = _TOKEN.match(self.text, self.ends[-1] if self.ends else 0)
+            if match is None:
+                return None
+            kind = match.lastgroup or "sign"
+            self.tokens.append((kind, match[0] if kind in ("word", "sign") else ""))
+            self.ends.append(match.end())
+        return self.tokens[at]
 
 
 def shared_shape(sample: Sequence[str]) -> Shape | None:
     """The shape that the sample's lines begin with; None where they have none in common."""
     if len(sample) < _LEAST_LINES:
         return None
-    lines = [_tokens(line[:_COLUMNS]) for line in sample]
+    lines = [_Line(line[:_COLUMNS]) for line in sample]
     alive = lines
     common: list[Token] = []
     while True:
         at = len(common)
-        following = Counter(line.tokens[at] for line in alive if at < len(line.tokens))
+        following = Counter(token for line in alive if (token := line.token(at)) is not None)
         if not following:
             break
         token, count = following.most_common(1)[0]
@@ -54,22 +67,13 @@ def shared_shape(sample: Sequence[str]) -> Shape | None:
         if few or (at and count < _ALIKE * len(alive)) or _COUNTS.fullmatch(token[1]):
             break
         common.append(token)
-        alive = [line for line in alive if at < len(line.tokens) and line.tokens[at] == token]
+        alive = [line for line in alive if line.token(at) == token]
     while common and common[-1][0] in _NEVER:
         common.pop()
     if all(kind == "blank" for kind, _ in common):
         return None  # an indentation
-    having = [line for line in lines if line.tokens[: len(common)] == tuple(common)]
+    having = [line for line in lines if line.tokens[: len(common)] == common]
     return _shape(common, having) if _say_different_things(having, len(common)) else None
-
-
-def _tokens(text: str) -> _Line:
-    tokens, ends = [], []
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or "sign"
-        tokens.append((kind, match[0] if kind in ("word", "sign") else ""))
-        ends.append(match.end())
-    return _Line(text, tuple(tokens), tuple(ends))
 
 
 def _say_different_things(lines: Sequence[_Line], count: int) -> bool:

@@ -15,6 +15,7 @@ from auditor.runs.framing import unframe
 MAX_LINE = 2_000
 # Dumps of hyperparameters on one line are longer than that.
 MAX_DUMP = 20_000
+_USUAL = 1_000_000  # characters of a log
 # Colours, cursor movements, titles and links of terminals.
 _ANSI = re.compile(
     r"\x1b(?:\[[0-9;:?<=>]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[@-Z\\^_]|[()][0-9A-B])"
@@ -73,8 +74,22 @@ class LogLines:
         return self.lines[bisect_left(self.numbers, first) : bisect_right(self.numbers, last)]
 
 
-@lru_cache(maxsize=4)
 def log_lines(text: str) -> LogLines:
+    """The lines of a log. Logs of the usual size are kept for the whole audit, since most rules come back to them."""
+    return _usual(text) if len(text) <= _USUAL else _long(text)
+
+
+@lru_cache(maxsize=32)
+def _usual(text: str) -> LogLines:
+    return _read(text)
+
+
+@lru_cache(maxsize=4)
+def _long(text: str) -> LogLines:
+    return _read(text)
+
+
+def _read(text: str) -> LogLines:
     if "\x1b[" in text:
         text = _CURSOR.sub("\r", text)
     physical = split_lines(text)

@@ -105,6 +105,12 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
     return iter(index.nodes[at : index.ends[at]])
 
 
+def size(node: ast.AST) -> int:
+    """How many nodes the node and everything below it are."""
+    index, at = _place(node)
+    return index.ends[at] - at
+
+
 @overload
 def of_type(node: ast.AST, a: type[A], /) -> Iterator[A]: ...
 @overload

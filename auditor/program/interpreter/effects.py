@@ -34,7 +34,7 @@ from auditor.program.values import (
     union,
     with_tags,
 )
-from auditor.source.index import of_type
+from auditor.source.index import of_type, walk
 
 _TOLD_APART = 48  # parts of a model that have the same forward pass
 
@@ -171,7 +171,7 @@ def _reach_module(m: Machine, model: Instance, method: Function) -> None:
         attention.by_hand(m, function)
         attention.without(m, function, instances[:_TOLD_APART])
         _carried_by_kernels(m, function)
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             if isinstance(node, ast.Call):
                 attention.causal(m, function, node, instances[:_TOLD_APART])
                 own = isinstance(node.func, ast.Attribute)
@@ -181,7 +181,7 @@ def _reach_module(m: Machine, model: Instance, method: Function) -> None:
 def _carried_by_kernels(m: Machine, function: Function) -> None:
     """Write down state that a kernel of an unknown library leaves in the model: what it holds is not known."""
     for node in of_type(function.node, ast.Assign):
-        kept = any(isinstance(t, ast.Attribute) for target in node.targets for t in ast.walk(target))
+        kept = any(isinstance(t, ast.Attribute) for target in node.targets for t in walk(target))
         for call in of_type(node.value, ast.Call) if kept else ():
             dotted = _foreign(function, call.func)
             if dotted:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 from auditor.program.interpreter import doubts
 from auditor.program.interpreter.machine import Machine
@@ -16,9 +15,10 @@ from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, 
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
 from auditor.program.written import written
+from auditor.source.index import size
 
 _SHOWN = 40  # characters of an expression that stands for itself
-_PARTS = 24  # nodes of such an expression
+_PARTS = 13  # nodes of such an expression
 _TOKENIZER = ("id_to_piece", "IdToPiece", "decode_single_token_bytes", "id_to_token")
 
 
@@ -54,7 +54,7 @@ def _all(values: Iterable[Value], depth: int) -> Node | None:
 
 def _small(expression: ast.AST) -> bool:
     """Whether an expression is short enough to be shown; a long one is not even written out."""
-    return sum(1 for _ in islice(ast.walk(expression), _PARTS + 1)) <= _PARTS
+    return size(expression) <= _PARTS
 
 
 def measures(value: Value) -> bool:

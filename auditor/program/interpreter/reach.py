@@ -13,7 +13,7 @@ from auditor.program.positions import Position, made_of, position_of
 from auditor.program.values import CLOCK, NONE, TARGET, VAL, Frame, Function, Tag, Tags, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import CLOCKS
-from auditor.source.index import of_type, parent
+from auditor.source.index import of_type, parent, walk
 
 BEYOND = ("beyond",)
 """Tag of tokens that are cut out of the stream at whatever place: nothing says that they are its first ones."""
@@ -278,9 +278,9 @@ def _plain(node: ast.expr) -> bool:
     """Whether evaluating an expression once more does nothing."""
     return all(
         getattr(call.func, "id", getattr(call.func, "attr", "")) in _PLAIN
-        for call in ast.walk(node)
+        for call in walk(node)
         if isinstance(call, ast.Call)
-    ) and not any(isinstance(n, (ast.NamedExpr, ast.Await, ast.Yield)) for n in ast.walk(node))
+    ) and not any(isinstance(n, (ast.NamedExpr, ast.Await, ast.Yield)) for n in walk(node))
 
 
 def while_true(m: Machine, function: Value, item: Value) -> Value:
