@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time golf-audit queue against the yardstick of reading code at all: ast.parse over every Python file of the queue.
 
-    python benchmarks/whole_queue.py CLONE [--sample 40 [--seed 1]] [--pr 1380-1420] [--jobs 2]
+    python benchmarks/whole_queue.py CLONE [--sample 40 [--seed 1]] [--pr 1380-1420] [--jobs 2] [-o SITE]
 
 Both sides run here, one after the other, over the same pull requests. Processor time is that of all processes that the
 command ever had; memory is the largest that they held at one time, shared pages counted once. Wanted: cold at most 6
@@ -121,14 +121,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--sample", type=int, metavar="N", help="so many of them, drawn at random")
     p.add_argument("--seed", type=int, default=1, help="of the sample (default: %(default)s)")
     p.add_argument("--jobs", type=int, default=2)
+    p.add_argument(
+        "-o", "--output", type=Path, metavar="SITE", help="keep the pages there, and their store beside them"
+    )
     given = p.parse_args(argv)
     with Clone(given.clone) as clone:
         prs = asked(given.pr).among(clone.pull_requests())
     if given.sample is not None:
         prs = tuple(sorted(random.Random(given.seed).sample(prs, min(given.sample, len(prs)))))
+    if given.output is not None and (given.output.exists() or given.output.with_suffix(".sqlite").exists()):
+        p.error(f"{given.output} or its store exists: a cold run starts without")
     parse, files = parse_seconds(given.clone, prs)
     with tempfile.TemporaryDirectory(prefix="golf-queue-") as folder:
-        command = [sys.executable, "-m", "auditor", "queue", str(given.clone), "-o", str(Path(folder) / "site")]
+        site = given.output or Path(folder) / "site"
+        command = [sys.executable, "-m", "auditor", "queue", str(given.clone), "-o", str(site)]
         command += ["--jobs", str(given.jobs), "--no-progress", "--pr", *map(str, prs)]
         cold, warm = timed(command), timed(command)
     print(f"{len(prs)} pull requests, {files} different Python files; ast.parse {parse:.1f} s of processor")
