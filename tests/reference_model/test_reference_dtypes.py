@@ -1,13 +1,12 @@
 """Which type each tensor of the record's forward pass has under CUDA's autocast, traced without a GPU.
 
-Tensors of a FakeTensorMode have a device, a shape and a type and no memory. With a torch that was built for CUDA they
-stand on a CUDA device, and the table that decides is CUDA's own. A CPU build has that table, too, but can't slice such
-tensors: there the operations of CUDA's float32 list that the model uses are registered for the CPU's autocast.
+Tensors of a FakeTensorMode have a device, a shape and a type and no memory: they stand on a CUDA device with any build
+of torch, and the table that decides is CUDA's own, which is in a CPU build as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +17,7 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
+from torch.overrides import TorchFunctionMode  # noqa: E402
 
 from reference_model.config import record  # noqa: E402
 from reference_model.model import kernels  # noqa: E402
@@ -35,39 +35,33 @@ class Trace:
     stream: list[Any] = field(default_factory=list)
 
 
-def _in_float32(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def cast(x: Tensor, *more: Any, **named: Any) -> Tensor:
-        with torch.autocast("cpu", enabled=False):
-            return operation(x.float(), *more, **named)
+class _Indexed(TorchFunctionMode):
+    """Takes x[1, :, None] apart into operations: Python's own indexing asks the driver for the tensor's device."""
 
-    return cast
-
-
-FLOAT32 = {
-    "rms_norm": lambda x, shape, weight=None, eps=None: torch.rms_norm(x, shape, weight, eps),
-    "sum.dim_IntList": lambda x, dim, keepdim=False, *, dtype=None: torch.sum(x, dim, keepdim),
-    "pow.Tensor_Scalar": lambda x, exponent: torch.pow(x, exponent),
-}
-
-
-@pytest.fixture(params=["cuda", "cpu"])
-def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where fake tensors obey CUDA's autocast."""
-    if request.param == "cuda":
-        if torch.version.cuda is None:
-            pytest.skip("this torch was not built for CUDA")
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *given, **named: True)
-        yield "cuda"
-        return
-    library = torch.library.Library("aten", "IMPL")
-    for name, operation in FLOAT32.items():
-        library.impl(name, _in_float32(operation), "AutocastCPU")
-    yield "cpu"
-    library._destroy()
+    def __torch_function__(
+        self, function: Any, types: Sequence[type], given: Sequence[Any] = (), named: Mapping[str, Any] | None = None
+    ) -> Any:
+        if function is not Tensor.__getitem__:
+            return function(*given, **(named or {}))
+        x, dim = given[0], 0
+        for index in given[1] if isinstance(given[1], tuple) else given[1:]:
+            if isinstance(index, int):
+                x = x.select(dim, index)
+                continue
+            x = x.unsqueeze(dim) if index is None else torch.ops.aten.slice(x, dim, index.start, index.stop)
+            dim += 1
+        return x
 
 
-def traced(recurrent: bool, device: str) -> Trace:
+@pytest.fixture
+def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether there is a card is asked for all the same; an autocast that doubts it does nothing."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *given, **named: True)
+    monkeypatch.setattr("torch._subclasses.fake_tensor.init_gpu_context", lambda device: None)
+
+
+def traced(recurrent: bool) -> Trace:
     """A forward pass of the record's model at its own length, by the kernel that FlashAttention 3 stands behind."""
     trace = Trace()
 
@@ -84,11 +78,11 @@ def traced(recurrent: bool, device: str) -> Trace:
             _watch(block, name, trace)
     model.set_recurrence(recurrent)
     weights = dict(model.named_parameters()) | dict(model.named_buffers())
-    with FakeTensorMode(), torch.autocast(device, dtype=torch.bfloat16):
-        values = {name: torch.empty(w.shape, dtype=w.dtype, device=device) for name, w in weights.items()}
-        ids = torch.zeros(ROWS, LENGTH, dtype=torch.int64, device=device)
+    with FakeTensorMode(), torch.autocast("cuda", dtype=torch.bfloat16), _Indexed():
+        values = {name: torch.empty(w.shape, dtype=w.dtype, device="cuda") for name, w in weights.items()}
+        ids = torch.zeros(ROWS, LENGTH, dtype=torch.int64, device="cuda")
         loss = torch.func.functional_call(model, values, (ids, ids))
-    assert (loss.dtype, loss.device.type) == (torch.float32, device)
+    assert (loss.dtype, loss.device.type) == (torch.float32, "cuda")
     return trace
 
 
@@ -103,9 +97,10 @@ def _watch(block: Any, name: str, trace: Trace) -> None:
     setattr(block, name, watched)
 
 
+@pytest.mark.usefixtures("no_driver")
 @pytest.mark.parametrize(("recurrent", "calls"), [(False, 11), (True, 13)])
-def test_attention_and_the_residual_stream_are_bfloat16(recurrent: bool, calls: int, device: str) -> None:
-    trace = traced(recurrent, device)
+def test_attention_and_the_residual_stream_are_bfloat16(recurrent: bool, calls: int) -> None:
+    trace = traced(recurrent)
     half, model = torch.bfloat16, record().model
     shapes = [(ROWS, LENGTH, heads, model.head_dim) for heads in (8, 4, 4)]
     assert trace.calls == [(half, half, half, *shapes)] * calls
@@ -113,22 +108,16 @@ def test_attention_and_the_residual_stream_are_bfloat16(recurrent: bool, calls: 
     assert len(trace.stream) == 4 * calls
 
 
-def test_a_norm_that_autocast_turns_into_float32_is_an_error(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_driver")
+def test_a_norm_that_autocast_turns_into_float32_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong without the cast."""
-    with FakeTensorMode(), torch.autocast(device, dtype=torch.bfloat16):
-        found = F.rms_norm(torch.zeros(2, 64, dtype=torch.bfloat16, device=device), (64,)).dtype
+    with FakeTensorMode(), torch.autocast("cuda", dtype=torch.bfloat16):
+        found = F.rms_norm(torch.zeros(2, 64, dtype=torch.bfloat16, device="cuda"), (64,)).dtype
     if found != torch.float32:
         pytest.skip(f"autocast of torch {torch.__version__} leaves rms_norm alone")
     monkeypatch.setattr(kernels, "rms_norm", lambda x: F.rms_norm(x, (x.size(-1),)))
     with pytest.raises(TypeError, match=r"takes half precision, and is given torch\.float32"):
-        traced(False, device)
-
-
-@pytest.mark.parametrize("name", FLOAT32)
-def test_what_is_registered_is_on_the_list_of_cuda(name: str) -> None:
-    version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
-    listed = torch._C._dispatch_has_kernel_for_dispatch_key(f"aten::{name}", "AutocastCUDA")
-    assert listed == (name != "rms_norm" or version >= (2, 12))
+        traced(False)
 
 
 def test_the_norm_keeps_its_type_when_it_is_compiled() -> None:
