@@ -176,10 +176,12 @@ def main() -> int:
     """A run by the environment's variables: the configuration's names in capitals, SCALE, FROM_CHECKPOINT, torchrun's.
 
     What goes wrong is said in one line. Of several ranks the first to fail says it and ends at once, waiting for none:
-    torchrun then ends the others.
+    torchrun then ends the others. One of several ranks never returns from here: threads of gloo may hold tensors when
+    the interpreter is taken down, and would abort the process of a run that is finished.
     """
     environ = os.environ
     rank, several = environ.get("RANK", "0"), environ.get("WORLD_SIZE", "1") != "1"
+    status = 0
     scale, weights = environ.get("SCALE", "record"), environ.get("FROM_CHECKPOINT", "")
     try:
         if scale not in SCALES:
@@ -194,10 +196,11 @@ def main() -> int:
             traceback.print_exc()
         which = f"rank {rank}: " if several else ""
         print(f"{which}{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        if several:
-            os._exit(1)
-        return 1
-    return 0
+        status = 1
+    if several:
+        sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 if __name__ == "__main__":

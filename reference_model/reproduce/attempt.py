@@ -20,6 +20,8 @@ WEIGHTS = "final_model.pt"  # which the script writes into its folder once it ha
 _GRACE_SECONDS = 10.0  # between the request to end and the end
 _SHOWN = 12  # lines of a failed seed's errors
 _AT_ONCE = 1 << 16  # bytes of output
+# What of torchrun's report says which rank ended how, and what C++ and Python say where one aborts.
+_OF_TORCHRUN = r"exitcode|traceback *: Signal|local_rank|^terminate called|^ *what\(\): |^Fatal Python error"
 
 
 class RunError(Exception):
@@ -186,7 +188,7 @@ def _last_words(log: Path, errors: Path) -> str:
     if first is not None:
         said = said[: first + 1] + killed
     elif any("torch.distributed" in line for line in said):
-        said = [line for line in said if re.search(r"exitcode|traceback *: Signal|local_rank", line)] or said
+        said = [line for line in said if re.search(_OF_TORCHRUN, line)] or said
     if not said:
         said, source = log.read_text("utf-8", "replace").splitlines(), log
     shown = "".join(f"\n  | {line[:200]}" for line in said[-_SHOWN:])

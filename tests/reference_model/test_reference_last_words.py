@@ -48,3 +48,10 @@ def test_without_a_complaint_the_summary_is_what_there_is(tmp_path: Path) -> Non
 
 def test_what_a_script_printed_serves_where_it_wrote_no_errors(tmp_path: Path) -> None:
     assert words(tmp_path, "", "step:1\nstep:2\n")[1:] == ["step:1", "step:2"]
+
+
+def test_what_an_abort_says_is_told(tmp_path: Path) -> None:
+    abort = "terminate called after throwing an instance of 'std::runtime_error'\n  what():  no such peer\n"
+    said = words(tmp_path, abort + SUMMARY.replace("9 (SIGKILL)", "6 (SIGABRT)"))
+    assert said[1:3] == abort.splitlines()
+    assert "  traceback : Signal 6 (SIGABRT) received by PID 72" in said
