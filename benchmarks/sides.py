@@ -324,6 +324,39 @@ def measure_rest(side: Side, x: Tensor, run: config.RunConfig) -> dict[str, floa
     }
 
 
+def operations(side: Side, ids: Tensor) -> dict[str, int]:
+    """Floating-point operations of calibrating on ids [B, T], counted as torch runs them, attention's causal half."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    aten = torch.ops.aten
+    attend = aten._scaled_dot_product_flash_attention_for_cpu
+
+    def added(to: Any, a: Any, b: Any, *more: Any, **named: Any) -> int:
+        return 2 * int(a[0] * a[1] * b[1])
+
+    def attended(q: Any, k: Any, v: Any, *more: Any, **named: Any) -> int:
+        batch, heads, length, width = q
+        return 2 * int(batch * heads * length**2 * width)
+
+    with FlopCounterMode(display=False, custom_mapping={aten.addmm_: added, attend: attended}) as counted:
+        side.hessians([ids])
+    found = counted.get_flop_counts()["Global"]
+    return {"products": found[aten.mm], "attention": found[attend], "Hessians": found[aten.addmm_]}
+
+
+def measured(side: Side, x: Tensor, y: Tensor, run: config.RunConfig, options: dict[str, Any]) -> dict[str, Any]:
+    """Steps before and after recurrence starts and, with the option `rest`, what comes after training."""
+    found: dict[str, Any] = {}
+    for name, recurrent in (("before", False), ("after", True)):
+        found[name] = measure_steps(side, x, y, recurrent, options["steps"], options["warm_up"])
+        work = flops_per_token(run.model, recurrent) * x.numel()
+        found[name]["mfu_percent"] = 100 * work / (found[name]["step"] / 1000) / PEAK_FLOPS
+        found[name]["profile"] = kernels(side, x, y, recurrent)
+    if options["rest"]:
+        found["rest"] = measure_rest(side, x, run)
+    return found
+
+
 def main(which: str, options: dict[str, Any]) -> None:
     device = torch.device(options["device"])
     run = config.SCALES[options["scale"]]()
@@ -343,13 +376,11 @@ def main(which: str, options: dict[str, Any]) -> None:
         "device": where,
         "attention": attention.backend(device).__name__,
     }
-    for name, recurrent in (("before", False), ("after", True)):
-        found[name] = measure_steps(side, x, y, recurrent, options["steps"], options["warm_up"])
-        work = flops_per_token(run.model, recurrent) * x.numel()
-        found[name]["mfu_percent"] = 100 * work / (found[name]["step"] / 1000) / PEAK_FLOPS
-        found[name]["profile"] = kernels(side, x, y, recurrent)
-    if options["rest"]:
-        found["rest"] = measure_rest(side, x, run)
+    if options.get("count"):
+        side.set_recurrence(True)
+        found["operations"] = operations(side, x[:1])
+    else:
+        found |= measured(side, x, y, run, options)
     Path(options["out"]).write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -86,11 +86,10 @@ class TrainConfig:
 
     iterations: int = 20_000  # most steps, whatever the clock says
     max_wallclock_seconds: float = 600.0  # 0: no limit, and the schedule follows steps instead of time
-    # Of the above, kept for calibration. An estimate, not measured on H100s: the record's ranks each ran 64 batches in
-    # 9.8 s, 0.15 s a batch; ours run 8 of them each, 1.2 s, add up 219 MB of Hessians, well below 0.1 s, and start
-    # kernels that training has not used. That is 2 s at most, and as much again to spare. If it takes longer, batches
-    # end early (train._calibrate), and the log says how many there were.
-    gptq_reserve_seconds: float = 4.0
+    # Of the above, kept for calibration: 1.2 s by its operations, at the pace of the record's ranks
+    # (benchmarks/calibration.py), and as much again and more for what does not shrink with the number of batches. If it
+    # takes longer, batches end early (train._calibrate), and the log says how many there were.
+    gptq_reserve_seconds: float = 3.0
     warmdown_frac: float = 0.667  # last share of the budget over which the learning rate falls to lr_floor
     lr_floor: float = 0.0  # as a share of the full learning rate
     paced: tuple[float, ...] = ()  # seconds of a step, of switching recurrence on, of a step after it: the schedule

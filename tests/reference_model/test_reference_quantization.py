@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the trainer needs torch")
 
+import calibration  # noqa: E402
 import quantization  # noqa: E402
 import record_script  # noqa: E402
+import sides  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
@@ -202,6 +205,32 @@ def test_hessians_are_averaged_over_ranks_and_need_batches() -> None:
         torch.testing.assert_close(moments, alone[name])
     with pytest.raises(ValueError, match="batch"):
         hessian.collect_hessians(model, [])
+
+
+def test_the_operations_of_calibration_are_one_pass_and_its_hessians() -> None:
+    """Weights once for each visit of their layer; of the Hessians every entry, for each matrix's inputs once."""
+    run = config.small()
+    side = sides.Ours(replace(run, train=replace(run.train, compile_model=False)), torch.device("cpu"))
+    side.set_recurrence(True)
+    tokens, visits, model = 128, 8, run.model
+    found = sides.operations(side, torch.zeros(1, tokens, dtype=torch.int64))
+    attention, mlp = model.model_dim * (2 * model.model_dim + 2 * model.kv_dim), 2 * model.model_dim * model.mlp_dim
+    values = model.ve_dim * model.kv_dim
+    assert found["products"] == 2 * tokens * (visits * (attention + mlp) + values)
+    assert found["attention"] == 2 * tokens**2 * model.model_dim * visits
+    inputs = visits * (3 * model.model_dim**2 + model.mlp_dim**2)
+    assert found["Hessians"] == 2 * tokens * inputs
+
+
+@pytest.mark.clone
+@pytest.mark.skipif(not os.environ.get("GOLF_CLONE"), reason="GOLF_CLONE names no clone with pull-request heads")
+def test_what_is_reserved_for_calibration_is_twice_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert calibration.main(["--clone", os.environ["GOLF_CLONE"]]) == 0
+    said = capsys.readouterr().out
+    found = re.search(r"pace: ([0-9.]+) s, and ([0-9.]+) s for the sum; reserved: ([0-9.]+) s", said)
+    assert found is not None
+    batches, summed, reserved = map(float, found.groups())
+    assert 2 * (batches + summed) < reserved < 3 * (batches + summed)
 
 
 def test_the_benchmark_runs_by_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,8 +202,8 @@ def test_eight_ranks_train_the_model_that_one_does(folder: Path, tmp_path: Path)
     changes = {"MICRO_BATCHES": "8", "GPTQ_CALIBRATION_BATCHES": "8", "PACED": "0.1,11.2,0.12",
                "SLIDING_WINDOW_ENABLED": "1", "TRAIN_LOG_EVERY": "1"}  # fmt: skip
     printed = forked_ranks(8, tmp_path / "eight", environment(folder, **changes))
-    assert printed[1:] == [""] * 7, "one rank writes"
-    lines = printed[0].splitlines()
+    lines, *others = ([line for line in text.splitlines() if not line.startswith("[Gloo]")] for text in printed)
+    assert others == [[]] * 7, "one rank writes"
     assert {"  world_size: 8", "  grad_accum_steps: 1", "  paced: 0.1,11.2,0.12"} <= set(lines)
     assert sum(line.startswith("4/4 train_loss:") for line in lines) == 1
     found = as_read(lines)
