@@ -18,13 +18,14 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch")
 from torch import Tensor, nn  # noqa: E402
 
 from reference_model.config import record  # noqa: E402
-from reference_model.model.kernels import rotation  # noqa: E402
+from reference_model.model.kernels import capped_loss, rotation  # noqa: E402
 from reference_model.model.network import Block  # noqa: E402
 
 LENGTH = 256
-# (kernels, products) of a layer: forward, backward. Of the forward kernels four turn weights into bfloat16, two the
-# tables of positions; norm, rotation and gain of queries and keys are one.
-COUNTED = ((14, 4), (17, 8))
+# (kernels, products), forward and backward. Of a layer's forward kernels four turn weights into bfloat16, two the
+# tables of positions; norm, rotation and gain of queries and keys are one. Cap and cross-entropy are one, with their
+# mean another.
+COUNTED = {"layer": ((14, 4), (17, 8)), "loss": ((2, 1), (3, 2))}
 TORCHES = ("2.9.", "2.13.")
 
 
@@ -63,35 +64,52 @@ class Layer(nn.Module):
         return self.block.think(self.block.attend(x, first, (cosines, sines), None))
 
 
+class Head(nn.Module):
+    """Logits, their cap and cross-entropy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(record().model.vocab_size, record().model.model_dim, dtype=torch.bfloat16)
+
+    def forward(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return capped_loss(hidden, self.table.weight, targets, record().model.logit_softcap)
+
+
 class _Cut(Exception):
     """The graphs are there, and nothing is to be run."""
 
 
-@pytest.fixture(scope="module")
-def graphs() -> list[Any]:
-    """The forward and the backward graph of a layer under autocast, cut as torch.compile cuts them."""
+def cut(module: nn.Module, *given: Tensor) -> list[Any]:
+    """The forward and the backward graph of a module under autocast, cut as torch.compile cuts them."""
     from functorch.compile import aot_function, min_cut_rematerialization_partition
     from torch._inductor.decomposition import select_decomp_table
 
-    layer, found = Layer(), []
-    weights = dict(layer.named_parameters())
+    weights, found = dict(module.named_parameters()), []
 
-    def run(x: Tensor, first: Tensor, cosines: Tensor, sines: Tensor, *given: Tensor) -> Tensor:
+    def run(*both: Tensor) -> Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            state = dict(zip(weights, given, strict=True))
-            out: Tensor = torch.func.functional_call(layer, state, (x, first, cosines, sines))
+            state = dict(zip(weights, both[len(given) :], strict=True))
+            out: Tensor = torch.func.functional_call(module, state, both[: len(given)])
             return out
 
-    def cut(joint: Any, inputs: Any, **named: Any) -> Any:
+    def partition(joint: Any, inputs: Any, **named: Any) -> Any:
         found.extend(min_cut_rematerialization_partition(joint, inputs, **named))
         raise _Cut
 
-    stream = [torch.empty(1, LENGTH, 512, dtype=torch.bfloat16, requires_grad=True) for _ in range(2)]
     with pytest.raises(_Cut):
-        aot_function(run, fw_compiler=lambda graph, inputs: graph, partition_fn=cut,
-                     decompositions=select_decomp_table())(
-            *stream, *rotation(LENGTH, record().model), *weights.values())  # fmt: skip
+        aot_function(run, fw_compiler=lambda graph, inputs: graph, partition_fn=partition,
+                     decompositions=select_decomp_table())(*given, *weights.values())  # fmt: skip
     return found
+
+
+@pytest.fixture(scope="module")
+def graphs() -> dict[str, list[Any]]:
+    x, first = (torch.empty(1, LENGTH, 512, dtype=torch.bfloat16, requires_grad=True) for _ in range(2))
+    targets = torch.zeros(LENGTH, dtype=torch.int64)
+    return {
+        "layer": cut(Layer(), x, first, *rotation(LENGTH, record().model)),
+        "loss": cut(Head(), x[0].detach().requires_grad_(), targets),
+    }
 
 
 @pytest.fixture
@@ -152,22 +170,21 @@ def counted(program: str) -> tuple[int, int]:
     return len(kernels), program.count("extern_kernels.mm(")
 
 
-def test_a_layer_is_so_many_triton_kernels(graphs: list[Any], gpu: None) -> None:
+@pytest.mark.parametrize("part", COUNTED)
+def test_a_part_is_so_many_triton_kernels(part: str, graphs: dict[str, list[Any]], gpu: None) -> None:
     if not torch.__version__.startswith(TORCHES):
         pytest.skip(f"counted with torch {TORCHES}, not {torch.__version__}")
-    for graph, (kernels, products) in zip(copy.deepcopy(graphs), COUNTED, strict=True):
-        found = counted(lowered(graph))
-        assert found[1] == products
-        assert found[0] <= kernels, "a layer has more kernels than before: what was one is several now"
+    for graph, expected in zip(copy.deepcopy(graphs[part]), COUNTED[part], strict=True):
+        assert counted(lowered(graph)) == expected, "where it grew, what was one kernel is several now"
 
 
-def test_what_cuts_a_kernel_in_two_is_counted(graphs: list[Any], gpu: None) -> None:
+def test_what_cuts_a_kernel_in_two_is_counted(graphs: dict[str, list[Any]], gpu: None) -> None:
     """A call that the compiler does not look into, between the leaky ReLU and its square."""
-    forward = copy.deepcopy(graphs[0])
+    forward = copy.deepcopy(graphs["layer"][0])
     (leaky,) = [node for node in forward.graph.nodes if node.target is torch.ops.aten.where.self]
     with forward.graph.inserting_after(leaky):
         call = forward.graph.call_function(torch.ops.golf_test.attend.default, (leaky, leaky, leaky))
     call.meta["val"] = leaky.meta["val"]
     leaky.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
     forward.recompile()
-    assert counted(lowered(forward))[0] == COUNTED[0][0] + 1
+    assert counted(lowered(forward))[0] == COUNTED["layer"][0][0] + 1
