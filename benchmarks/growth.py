@@ -152,6 +152,23 @@ KINDS: Mapping[str, Callable[[int], Files]] = {
     "optimizer steps": lambda n: _script(
         "o = torch.optim.SGD(model.parameters())\n" + _lines("model(val_tokens, val_tokens).backward()\no.step()\n", n)
     ),
+    "loops into one value": lambda n: _script("v = 0\n" + _lines("for q in val_tokens:\n    v = v + q\n", n)),
+    "look-ups into one value": lambda n: _script(
+        "v = 0\nc = {}\n" + _lines("v = v + c.get(hash(val_tokens[{i}]), 0)\nc[val_tokens[{i}]] = v\n", n)
+    ),
+    "outputs into one value": lambda n: _script(
+        "v = 0\n" + _lines("v = v + model.forward_logits(val_tokens[{i}:{i} + 9][None]).sum()\n", n)
+    ),
+    "passes through a wide module": lambda n: _script(
+        "class M(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        + _lines("        self.l{i} = nn.Linear(3, 3)\n", n)
+        + "    def forward(self, x):\n        return self.l0(x)\nm = M()\n"
+        + _lines("t{i} = m(val_tokens)\n", n)
+    ),
+    "weights kept by their loss": lambda n: _script(
+        "best = 9\n"
+        + _lines("l = model(val_tokens, val_tokens)\nif l < best:\n    best = l\n    kept{i} = model.state_dict()\n", n)
+    ),
     "assignments to one name": lambda n: _script(_lines("q = q + {i} if {i} else val_tokens\n", n)),
     "long expressions": lambda n: _script(
         "".join("q = 1" + " + x" * min(n - at, 100) + "\n" for at in range(0, n, 100))

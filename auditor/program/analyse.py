@@ -71,8 +71,8 @@ def _run(
             machine.call(frame, entry.tree, function, given, {})
         if not explore:
             uncalled.written_down(machine)
-    except Budget:
-        machine.problems.append("the program is larger than the interpreter's bound; its end was not followed")
+    except Budget as bound:
+        machine.problems.append(f"{bound}; what comes after it was not followed")
     except RecursionError:
         machine.problems.append("an expression is nested more deeply than the interpreter follows")
     return machine

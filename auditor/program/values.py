@@ -487,13 +487,19 @@ def leaves(value: Value, depth: int = 4) -> Iterator[Value]:
         yield value
 
 
-def module_parts(instance: Instance, depth: int = 4) -> Iterator[Instance]:
-    """A module and the modules in its attributes."""
-    yield instance
-    if depth == 0:
-        return
-    # Most attributes hold no object at all, and this is asked for every call of a module.
-    for attribute in [value for value in instance.attributes.values() if value.obj is not None]:
-        for leaf in leaves(attribute, 2):
-            if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and leaf.obj is not instance:
-                yield from module_parts(leaf.obj, depth - 1)
+def module_parts(instance: Instance, depth: int = 4) -> list[Instance]:
+    """A module and the modules in its attributes, each once: one that stands in many places has as many ways to it."""
+    seen = {id(instance)}
+    parts = level = [instance]
+    for _ in range(depth):
+        below: list[Instance] = []
+        for part in level:
+            for attribute in part.attributes.values():
+                held = leaves(attribute, 2) if isinstance(attribute.obj, (Sequence, Mapping)) else (attribute,)
+                for leaf in held:
+                    if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and id(leaf.obj) not in seen:
+                        seen.add(id(leaf.obj))
+                        below.append(leaf.obj)
+        parts = parts + below
+        level = below
+    return parts

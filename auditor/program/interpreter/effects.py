@@ -85,8 +85,10 @@ def forward(
     if method is None and model.obj.cls is not None:
         hit = model.obj.cls.lookup("forward")
         method = hit.obj if hit is not None and isinstance(hit.obj, Function) else None
+    parts = module_parts(model.obj)
+    m.steps += len(parts)  # each is looked at in every pass
     if method is not None:
-        _reach_module(m, model.obj, method)
+        _reach_module(m, model.obj, method, parts)
     inputs = [*args, *kwargs.values()]
     data, state = NONE, deep_tags(model)
     for value in inputs:
@@ -96,7 +98,7 @@ def forward(
         else:
             data |= tags
     if m.hooks:
-        _run_hooks(m, frame, node, model, inputs)
+        _run_hooks(m, frame, node, parts, inputs)
     if VAL not in data:
         if TRAIN in data and not m.inside:
             m.on_training_tokens(node, frame)
@@ -108,7 +110,7 @@ def forward(
     known = isinstance(model.obj, Instance) and model.obj.kind == "module" and model.obj.cls is not None
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2, known=known)
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
-    m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(model.obj)
+    m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(m, parts)
     streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))
     if tokens == 1 and TARGET in data and streams == 1:
         m.trace.outputs[m.last].sees_target = True
@@ -120,11 +122,10 @@ def forward(
     return made
 
 
-def _run_hooks(m: Machine, frame: Frame, node: ast.AST, model: Value, inputs: list[Value]) -> None:
-    """Run the hooks of the module and of the modules inside it."""
-    assert isinstance(model.obj, Instance)
+def _run_hooks(m: Machine, frame: Frame, node: ast.AST, parts: Seq[Instance], inputs: list[Value]) -> None:
+    """Run the hooks of a module and of the modules inside it."""
     given = Value(union(*inputs), obj=Sequence(list(inputs)))
-    for part in module_parts(model.obj):
+    for part in parts:
         hooks.run_hooks(m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)])
 
 
@@ -151,14 +152,14 @@ def _made(value: Value) -> bool:
     return any(t[0] == "out" for t in value.tags)
 
 
-def _reach_module(m: Machine, model: Instance, method: Function) -> None:
+def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Instance]) -> None:
     """Mark what a forward pass that is taken as one step may run.
 
     These are the method, the functions that it calls by name, and the `forward` of every module inside the model.
     """
     waiting: list[tuple[Function, list[Instance]]] = [(method, [model])]
     owners: dict[ast.AST, list[Instance]] = {}
-    for part in module_parts(model):
+    for part in parts:
         hit = part.cls.lookup("forward") if part.cls is not None else None
         if hit is not None and isinstance(hit.obj, Function):
             if hit.obj.node not in owners:

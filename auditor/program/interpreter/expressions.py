@@ -17,7 +17,7 @@ from auditor.program.interpreter import (
     tokens,
 )
 from auditor.program.interpreter.iteration import elements, iterations, rounds
-from auditor.program.interpreter.machine import MAX_STEPS, Budget, Machine
+from auditor.program.interpreter.machine import MAX_STEPS, MAX_TAGS, TOO_ENTANGLED, TOO_LONG, Budget, Machine
 from auditor.program.recipe.model import Node, Op, What
 from auditor.program.values import (
     NONE,
@@ -42,11 +42,13 @@ the same."""
 def evaluate(m: Machine, frame: Frame, node: ast.expr) -> Value:
     m.steps += 1
     if m.steps > MAX_STEPS:
-        raise Budget
+        raise Budget(TOO_LONG)
     handler = _HANDLERS.get(type(node))
     if handler is None:
         return Value()
     value: Value = handler(m, frame, node)
+    if len(value.tags) > MAX_TAGS:
+        raise Budget(TOO_ENTANGLED)
     if VAL in value.tags:
         m.touched += 1
     return value

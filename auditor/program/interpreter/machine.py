@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 MAX_DEPTH = 96
 MAX_STEPS = 1_500_000
+MAX_TAGS = 2_000  # of one value: each step copies them; submissions stay below 600
 
 
 Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
@@ -48,7 +49,11 @@ Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
 
 
 class Budget(Exception):
-    """The abstract run was cut off: the program is larger than the interpreter's bound."""
+    """The abstract run was cut off at one of the interpreter's bounds; the message says at which."""
+
+
+TOO_LONG: Final = "the program is larger than the interpreter's bound"
+TOO_ENTANGLED: Final = f"a value depends on more than {MAX_TAGS:,} places of the program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,7 @@ class Machine(Recorder):
         self.registered = Mapping()  # `sys.modules`, with what the program puts there
         self.made: dict[Class, Value] = {}  # an object of each class of the program
         self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
+        self.shifting: dict[ast.ClassDef, bool] = {}  # classes, and whether their code moves positions by one
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
         self.losses: dict[tuple[object, ...], tuple[Node | None, Tags]] = {}  # what models make of their losses

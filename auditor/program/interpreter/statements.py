@@ -24,7 +24,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.branching import Arms
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
-from auditor.program.interpreter.machine import MAX_STEPS, Branch, Budget, Machine, switches
+from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, switches
 from auditor.program.values import (
     CLOCK,
     Class,
@@ -68,7 +68,7 @@ def _statement(m: Machine, frame: Frame, node: ast.stmt) -> int:
 def _begun(m: Machine, frame: Frame, node: ast.stmt) -> None:
     m.steps += 1
     if m.steps > MAX_STEPS:
-        raise Budget
+        raise Budget(TOO_LONG)
     m.reach(frame.unit, node)
 
 

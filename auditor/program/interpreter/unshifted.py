@@ -6,6 +6,7 @@ A score is of the next token where targets are cut one further than what the mod
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.trace import Output
@@ -20,7 +21,6 @@ from auditor.program.values import (
     Instance,
     Tags,
     Value,
-    module_parts,
 )
 from auditor.program.written import written
 from auditor.source.index import of_type
@@ -68,10 +68,14 @@ def _positions(tags: Tags) -> Tags:
     return frozenset(t for t in tags if t[0] == "reads")
 
 
-def shifts_itself(model: Instance) -> bool:
+def shifts_itself(m: Machine, parts: Iterable[Instance]) -> bool:
     """`x[:, :-1]`, `roll`, a mask without its diagonal in a method of the model: what it is given may move by one."""
-    own = {id(part.cls): part.cls for part in module_parts(model) if part.cls is not None}
-    return any(_shifts(cls.node) for cls in own.values())
+    for cls in {id(part.cls): part.cls for part in parts if part.cls is not None}.values():
+        if cls.node not in m.shifting:
+            m.shifting[cls.node] = _shifts(cls.node)
+        if m.shifting[cls.node]:
+            return True
+    return False
 
 
 def _shifts(cls: ast.ClassDef) -> bool:
