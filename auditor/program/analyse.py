@@ -72,7 +72,16 @@ def _run(
         if not explore:
             uncalled.written_down(machine)
     except Budget as bound:
-        machine.problems.append(f"{bound}; what comes after it was not followed")
+        machine.problems.append(f"{_place(machine)}{bound}; what comes after it was not followed")
     except RecursionError:
-        machine.problems.append("an expression is nested more deeply than the interpreter follows")
+        said = "an expression is nested more deeply than the interpreter follows; what comes after it was not followed"
+        machine.problems.append(f"{_place(machine)}{said}")
     return machine
+
+
+def _place(machine: Machine) -> str:
+    """Where the run ended: `train_gpt.py:7: `."""
+    if machine.at is None:
+        return ""
+    unit, statement = machine.at
+    return f"{unit.path}:{statement.lineno}: "

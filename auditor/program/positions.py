@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from auditor.program.values import Value
+from auditor.program.values import Value, has
 
 MAX_TERMS: Final = 12
 """Terms of a sum that are kept apart; a longer sum is a number of its own."""
@@ -76,7 +76,7 @@ def position_of(value: Value) -> Position:
         assert isinstance(held, Position)
         return held
     plain = isinstance(value.const, int) and not isinstance(value.const, bool)
-    if plain and not any(t[0] == "cfg" for t in value.tags):
+    if plain and not has(value.tags, "cfg"):
         return Position(value.const)
     return Position(0, frozenset({(value, 1)}))
 

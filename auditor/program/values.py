@@ -19,6 +19,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from auditor.program.recipe.model import Node, either
@@ -294,7 +295,7 @@ def hashed(*parts: Tags) -> Tags:
 def joined_key(*parts: Tags) -> Tags:
     """The tags of a key made of several parts: tokens that stand behind those beside them are the targets."""
     tags = NONE.union(*parts)
-    if TARGET in tags or VAL not in tags or any(t[0] == "out" for t in tags):
+    if TARGET in tags or VAL not in tags or has(tags, "out"):
         return tags
     of_tokens = [part for part in parts if VAL in part]
     for part in of_tokens:
@@ -312,6 +313,14 @@ def union(*values: Value) -> Tags:
         if value.tags:
             tags = tags | value.tags if tags else value.tags
     return tags
+
+
+_KIND = itemgetter(0)
+
+
+def has(tags: Tags, kind: str) -> bool:
+    """Whether one of the tags is of that kind."""
+    return kind in map(_KIND, tags)
 
 
 def deep_tags(value: Value, depth: int = 3) -> Tags:
@@ -460,7 +469,7 @@ def with_tags(value: Value, tags: Tags) -> Value:
 
 def dependence(value: Value) -> Tags:
     """The loop iterations that a value depends on; an element depends on them as its container does."""
-    return frozenset(t for t in value.tags if t[0] == "dep")
+    return frozenset([t for t in value.tags if t[0] == "dep"])
 
 
 def with_dependence(value: Value, tags: Tags) -> Value:
@@ -495,6 +504,8 @@ def module_parts(instance: Instance, depth: int = 4) -> list[Instance]:
         below: list[Instance] = []
         for part in level:
             for attribute in part.attributes.values():
+                if attribute.obj is None:  # as most: and this is asked for every call of a module
+                    continue
                 held = leaves(attribute, 2) if isinstance(attribute.obj, (Sequence, Mapping)) else (attribute,)
                 for leaf in held:
                     if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and id(leaf.obj) not in seen:

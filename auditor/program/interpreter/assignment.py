@@ -39,6 +39,7 @@ from auditor.program.values import (
     Value,
     deep_tags,
     dependence,
+    has,
     join,
     options,
     union,
@@ -173,7 +174,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
         if TARGET in added and tokens.shifted(index):
             added |= {ALIGNED}
-        if VAL not in value.tags and not any(t[0] == "out" for t in container.tags):
+        if VAL not in value.tags and not has(container.tags, "out"):
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
         mutate(m, container, Value(added), at=(frame, target))
@@ -282,7 +283,7 @@ def mutate(
                     seen.obj.adapted |= adapted
             return
         if replace and seen is value and not m.unsure:
-            keep = frozenset(t for t in seen.tags if t[0] in ("cfg", "param"))
+            keep = frozenset([t for t in seen.tags if t[0] in ("cfg", "param")])
             seen.tags = keep | tags
         else:
             seen.tags |= tags

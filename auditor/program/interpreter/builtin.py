@@ -65,7 +65,7 @@ def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
     own = special.special(m, frame, node, value, "__len__", [])
     if own is not None:
         return own
-    tags = frozenset(t for t in value.tags if t[0] in ("dep", "cfg"))
+    tags = frozenset([t for t in value.tags if t[0] in ("dep", "cfg")])
     if isinstance(value.obj, Sequence) and value.obj.exact:
         return Value(tags, len(value.obj.items))
     if value.known and isinstance(value.const, (str, tuple, list, range, bytes)):

@@ -38,6 +38,7 @@ from auditor.program.values import (
     Partial,
     Sequence,
     Value,
+    has,
     join,
     union,
     with_tags,
@@ -283,9 +284,9 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
 def _without_local_spans(result: Value) -> Value:
     """Where tokens were cut inside a function is told in its own names, which mean nothing to the caller."""
     tags = result.tags
-    if VAL not in tags or result.obj is not None or any(t[0] == "out" for t in tags):
+    if VAL not in tags or result.obj is not None or has(tags, "out"):
         return result
-    plain = frozenset(t for t in tags if t[0] not in ("from", "upto"))
+    plain = frozenset([t for t in tags if t[0] not in ("from", "upto")])
     return result if plain == tags else Value(plain, result.const, None, result.base, result.mutable, result.recipe)
 
 

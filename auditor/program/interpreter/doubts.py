@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Over, What
-from auditor.program.values import NONE, VAL, External, Frame, Tags, Value
+from auditor.program.values import NONE, VAL, External, Frame, Tags, Value, has
 from auditor.program.values import Sequence as Items
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
@@ -30,7 +30,7 @@ def is_loss(value: Value) -> bool:
     """Whether the value is a loss on validation tokens, or a figure made of such losses."""
     if value.recipe is None or value.recipe.what not in _LOSSES:
         return False  # the target's probability is in the same place, and is clamped and shifted in any mixture
-    return ("loss",) in value.tags and VAL in value.tags and any(t[0] == "out" for t in value.tags)
+    return ("loss",) in value.tags and VAL in value.tags and has(value.tags, "out")
 
 
 def _floor(name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> float:
@@ -89,7 +89,7 @@ def options(m: Machine, frame: Frame, node: ast.AST, kwargs: Mapping[str, Value]
 
 def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
     """`losses[losses < 7]`: which losses count depends on the losses."""
-    if is_loss(losses) and ("bool",) in index.tags and any(t[0] == "out" for t in index.tags):
+    if is_loss(losses) and ("bool",) in index.tags and has(index.tags, "out"):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
     return NONE
 
@@ -97,7 +97,7 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
 def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
     """`losses[::2]`, `losses[:-1]`, `logits[:, ::2]`: tokens that are predicted and do not count."""
     recipe = container.recipe
-    of_output = recipe is not None and recipe.what in _OUTPUTS and any(t[0] == "out" for t in container.tags)
+    of_output = recipe is not None and recipe.what in _OUTPUTS and has(container.tags, "out")
     if of_output and tokens.thins_out(index):
         return m.doubt(node, frame, "a part of what the model gives", "not every position counts")
     if is_loss(container) and tokens.context_slice(index):
@@ -142,7 +142,7 @@ def capped(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value])
 
 def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
     """`float(str(bpb)[:4])`: a figure as its digits are cut."""
-    if VAL not in text.tags or not any(t[0] == "out" for t in text.tags):
+    if VAL not in text.tags or not has(text.tags, "out"):
         return NONE
     return m.doubt(node, frame, "a figure that is read off a text", "its digits may be cut or changed")
 
@@ -150,7 +150,7 @@ def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
 def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args: Sequence[Value]) -> Tags:
     """`line.replace("1.1", "1.0")`: a text with a figure in it, of which digits are replaced."""
     replaces = name in ("replace", "translate", "removeprefix", "removesuffix", "strip", "rstrip", "lstrip")
-    if not replaces or VAL not in text.tags or not any(t[0] == "out" for t in text.tags):
+    if not replaces or VAL not in text.tags or not has(text.tags, "out"):
         return NONE
     if not any(not arg.known or any(c.isdigit() for c in str(arg.const)) for arg in args):
         return NONE
@@ -160,7 +160,7 @@ def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args
 def reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Sequence[Value]) -> Tags:
     """`all_reduce(losses, op=ReduceOp.MIN)`: of the processes' totals the lowest, or highest, one."""
     named = [option.obj.dotted.rpartition(".")[2] for option in options if isinstance(option.obj, External)]
-    if not {"MIN", "MAX", "PRODUCT"} & set(named) or not any(t[0] == "out" for t in total.tags):
+    if not {"MIN", "MAX", "PRODUCT"} & set(named) or not has(total.tags, "out"):
         return NONE
     return m.doubt(node, frame, "a reduction over the processes", "it is no sum of what they have scored")
 
@@ -170,8 +170,8 @@ def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: V
     here = {loop.instance for loop in m.loops}
     for made, other in ((left, right), (right, left)):
         ahead = ("counts",) in other.tags and VAL in other.tags
-        inside = any(t[0] == "out" or (t[0] == "dep" and t[1] in here) for t in other.tags)
-        if ahead and not inside and any(t[0] == "out" for t in made.tags):
+        inside = has(other.tags, "out") or not here.isdisjoint([t[1] for t in other.tags if t[0] == "dep"])
+        if ahead and not inside and has(made.tags, "out"):
             why = "tokens that are yet to be scored are counted in it"
             return m.doubt(node, frame, "what is added to the model's output", why)
     return NONE

@@ -29,6 +29,7 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    has,
     leaves,
     module_parts,
     union,
@@ -63,7 +64,7 @@ def unknown_call(
         return result
     if all(TARGET in v.tags for v in given) or not any(TARGET in v.tags for v in given):
         return Value(result.tags | {CALLED}, mutable=True)
-    state = frozenset(t for t in deep_tags(function) if t[0] == "adapted")
+    state = frozenset([t for t in deep_tags(function) if t[0] == "adapted"])
     made = Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=True), mutable=True)
     measured.model(m, frame, node, callee(node), inputs, made)
     return made
@@ -94,7 +95,7 @@ def forward(
     for value in inputs:
         tags = deep_tags(value)
         if isinstance(value.obj, Instance):
-            state |= frozenset(t for t in tags if t[0] == "adapted")
+            state |= frozenset([t for t in tags if t[0] == "adapted"])
         else:
             data |= tags
     if m.hooks:
@@ -149,7 +150,7 @@ def _is_tokens(value: Value) -> bool:
 
 
 def _made(value: Value) -> bool:
-    return any(t[0] == "out" for t in value.tags)
+    return has(value.tags, "out")
 
 
 def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Instance]) -> None:
@@ -320,7 +321,7 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
 
 def mixes(m: Machine, *sides: Tags) -> None:
     """What a table holds that another pass has filled is added to a model's output, or put beside it."""
-    outputs = any(t[0] == "out" for tags in sides for t in tags)
+    outputs = any(has(tags, "out") for tags in sides)
     for tags in sides if m.reread and outputs else ():
         for t in tags:
             if t[0] == "reread":
@@ -329,7 +330,7 @@ def mixes(m: Machine, *sides: Tags) -> None:
 
 def gates(tags: Tags) -> Tags:
     """A count of the target is compared with something: what the comparison selects depends on the target."""
-    return frozenset(("gate", t[1]) for t in tags if t[0] == "lookup")
+    return frozenset([("gate", t[1]) for t in tags if t[0] == "lookup"])
 
 
 def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
+from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value, has
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
 from auditor.source.plain import SyntaxProblem
@@ -24,7 +24,7 @@ def run_text(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
     source = args[0] if args else Value()
     if isinstance(source.const, bytes):
         source = Value(source.tags, source.const.decode("utf-8", "replace"))
-    if any(t[0] == "cfg" for t in source.tags):
+    if has(source.tags, "cfg"):
         m.unfollowed(node, frame, name, "the text that it runs comes from the environment", unfollowed.EVERYTHING)
     if not isinstance(source.const, str) or m.texts >= _NESTED:
         m.unfollowed(node, frame, name, "the text that it runs could not be computed", unfollowed.EVERYTHING)

@@ -25,6 +25,7 @@ from auditor.program.values import (
     Sequence,
     Value,
     dependence,
+    has,
     join,
     joined_key,
     union,
@@ -94,9 +95,9 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
     tags |= doubts.selected(m, frame, node, container, index) | doubts.thinned(m, frame, node, container, index)
-    if tokens.ends_early(index) and any(t[0] == "out" for t in container.tags):
+    if tokens.ends_early(index) and has(container.tags, "out"):
         tags |= {TRIMMED}
-    of_tokens = VAL in container.tags and not any(t[0] == "out" for t in tags)
+    of_tokens = VAL in container.tags and not has(tags, "out")
     if of_tokens:
         tags |= tokens.places(index)
         if tokens.context_slice(index):
@@ -120,7 +121,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
             return m.call(
                 frame, node, Value(obj=Bound(container, "__missing__", _function_of(other))), [index], {}
             ), None
-    if TARGET in index.tags and VAL in tags and any(t[0] == "out" for t in container.tags):
+    if TARGET in index.tags and VAL in tags and has(container.tags, "out"):
         tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
     fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
     selected = index.mutable and VAL not in tags  # some of an array of positions: still those positions

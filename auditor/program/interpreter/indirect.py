@@ -120,7 +120,7 @@ def gradient(m: Machine, frame: Frame, node: ast.AST, loss: Value, inputs: Value
         node, frame, pending, subject="tensor" if tensors or not roots else "module", name="",
         shared_rows=any(("shared-rows",) in r.tags for r in roots),
     )  # fmt: skip
-    keep = frozenset(t for t in tags if t[0] in ("dep", "val"))
+    keep = frozenset([t for t in tags if t[0] in ("dep", "val")])
     return Value(keep | {("adapted", event.number)}, mutable=True)
 
 

@@ -52,6 +52,7 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    has,
     hashed,
     union,
     with_tags,
@@ -335,7 +336,7 @@ def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if name == "tensor" and args:
         tags = deep_tags(args[0])
     elif name == "arange":
-        tags = frozenset(t for t in union(*args) if t[0] in ("dep", "cfg", "shifted"))
+        tags = frozenset([t for t in union(*args) if t[0] in ("dep", "cfg", "shifted")])
     if name in ("rand", "rand_like"):
         tags |= {("random",)}
     dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
@@ -348,12 +349,12 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     tags = NONE
     for value in values:
         own = deep_tags(value, 2)
-        if not any(t[0] == "out" for t in own):
+        if not has(own, "out"):
             own = opaque.without_spans(own)
         tags |= own
         r = root(value)
         if r is not value and not isinstance(r.obj, Instance):
-            tags |= frozenset(t for t in r.tags if t[0] == "adapted")
+            tags |= frozenset([t for t in r.tags if t[0] == "adapted"])
     made = any(t[0] == "out" or t == CALLED for t in tags)
     if VAL not in tags or not (made or name in vocabulary.LOSS):
         return Value(tags, mutable=True)
@@ -362,14 +363,14 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     loss = name in vocabulary.LOSS or (name in vocabulary.PICK and any(_picks(value) for value in values[1:]))
     result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
     first = deep_tags(values[0], 2)
-    if name in vocabulary.LOSS and TARGET in first and any(t[0] == "out" for t in first):
+    if name in vocabulary.LOSS and TARGET in first and has(first, "out"):
         m.trace.outputs[m.last].sees_target = True
     return result
 
 
 def _picks(index: Value) -> bool:
     """Whether an index is made of tokens: what it picks from a distribution is what they are given."""
-    return VAL in index.tags and not any(t[0] == "out" for t in index.tags)
+    return VAL in index.tags and not has(index.tags, "out")
 
 
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
@@ -384,7 +385,7 @@ def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
 def _hidden(one: Value, other: Value) -> Tags:
     """Tokens, of which some are replaced by what is no token of the stream."""
     for tokens_, mask in ((one, other), (other, one)):
-        if VAL in tokens_.tags and VAL not in mask.tags and not any(t[0] == "out" for t in tokens_.tags):
+        if VAL in tokens_.tags and VAL not in mask.tags and not has(tokens_.tags, "out"):
             return frozenset({HIDDEN})
     return NONE
 
@@ -434,7 +435,7 @@ def _copy(value: Value, depth: int) -> Value:
 
 def keep(m: Machine, tags: Tags) -> None:
     """What is written to disk may be read back: the adaptations go with it."""
-    adapted = frozenset(t for t in tags if t[0] == "adapted")
+    adapted = frozenset([t for t in tags if t[0] == "adapted"])
     m.disk |= adapted
     m.trace.saved |= {t[1] for t in adapted}
 
@@ -455,7 +456,7 @@ def _save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
         value.tags |= tags & {VAL, TRAIN}
     keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
     text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
-    if any(t[0] == "out" for t in tags):
+    if has(tags, "out"):
         m.report(node, frame, text, tags, measured.saved(args))
 
 
@@ -473,12 +474,12 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         if own is not None:
             tags |= own.tags
     m.printed(text, _channel(m, frame, text))
-    if tokens.UNSCORED in tags and any(t[0] == "out" for t in tags):
+    if tokens.UNSCORED in tags and has(tags, "out"):
         why = "no loss on validation tokens has gone into it"
         m.unfollowed(node, frame, "the bits per byte that are printed", why, {unfollowed.FIGURE})
     if files.LOG in tags and ("bpb" in text.lower() or "loss" in text.lower()):
         m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
-    if any(t[0] == "out" for t in tags):
+    if has(tags, "out"):
         m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
 
 
@@ -527,5 +528,5 @@ def _os(
         text = "/".join(tokens.text_of(a) for a in args)
         return files.path_value(union(*args), text, known=all(isinstance(a.const, str) for a in args))
     if dotted.startswith("os.path.") and dotted.rsplit(".", 1)[1] in ("exists", "isfile", "isdir", "getsize"):
-        return Value(frozenset(t for t in union(*args) if t[0] == "cfg"))
+        return Value(frozenset([t for t in union(*args) if t[0] == "cfg"]))
     return None

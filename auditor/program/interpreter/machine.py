@@ -34,6 +34,7 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    has,
 )
 from auditor.source import Sources, Unit
 
@@ -214,6 +215,7 @@ class Machine(Recorder):
         self.changes = 0  # what was stored into objects, where it may decide what code does later
         self.rebound = 0  # names of modules, and attributes of classes and functions, that were given other values
         self.steps = 0
+        self.at: tuple[Unit, ast.stmt] | None = None  # the statement that was begun last
         self._loop_instances = 0
 
     # -- bookkeeping ---------------------------------------------------------------------------------
@@ -272,7 +274,7 @@ class Machine(Recorder):
     @staticmethod
     def is_of_loss(value: Value) -> bool:
         """Whether a loss on validation tokens went into the value."""
-        return VAL in value.tags and ("loss",) in value.tags and any(t[0] == "out" for t in value.tags)
+        return VAL in value.tags and ("loss",) in value.tags and has(value.tags, "out")
 
     # -- heap ----------------------------------------------------------------------------------------
 
@@ -321,8 +323,8 @@ class Machine(Recorder):
         table = _identity(container)
         _, writes = self._tables.setdefault(id(table), (table, {}))
         # A prefix, stored before a rank starts behind it, is what other ranks have scored: no pass over the stream.
-        if VAL in key and not any(t[0] == "upto" for t in key):
-            region = frozenset((t[1], t[2]) for t in key if t[0] == "dep")
+        if VAL in key and not has(key, "upto"):
+            region = frozenset([(t[1], t[2]) for t in key if t[0] == "dep"])
             writes[tuple(loop.instance for loop in self.loops)] = region
 
     def is_table(self, container: Value) -> bool:
@@ -396,4 +398,4 @@ def _identity(value: Value) -> object:
 
 
 def switches(tags: Tags) -> frozenset[str]:
-    return frozenset(t[1] for t in tags if t[0] == "cfg")
+    return frozenset([t[1] for t in tags if t[0] == "cfg"])

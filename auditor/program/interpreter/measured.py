@@ -11,7 +11,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.tokens import MAX_TEXT
 from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
-from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, Mapping, Value
+from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, Mapping, Value, has
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
 from auditor.program.written import written
@@ -40,7 +40,7 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
         return None
     tags = value.tags
     if VAL in tags:
-        if any(t[0] == "out" for t in tags):
+        if has(tags, "out"):
             return unknown((), "a model's output")
         sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
         return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")

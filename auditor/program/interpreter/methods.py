@@ -159,7 +159,7 @@ def _sequence_method(
     elif name == "clear":
         m.changes += 1
         seq.items.clear()
-        receiver.tags = frozenset(t for t in receiver.tags if t[0] == "cfg")
+        receiver.tags = frozenset([t for t in receiver.tags if t[0] == "cfg"])
         seq.exact = not m.unsure
     elif name == "copy":
         return Value(receiver.tags, obj=Sequence(list(seq.items), seq.exact))

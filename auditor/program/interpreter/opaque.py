@@ -20,4 +20,4 @@ def opaque(
 
 def without_spans(tags: Tags) -> Tags:
     """Where a model's input was cut says nothing of which of its outputs are scored."""
-    return frozenset(t for t in tags if t[0] not in ("from", "upto"))
+    return frozenset([t for t in tags if t[0] not in ("from", "upto")])

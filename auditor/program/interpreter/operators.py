@@ -111,7 +111,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         for side in (left, right):  # the state of a tensor that is optimized goes into the sum
             r = root(side)
             if r is not side:
-                tags |= frozenset(t for t in r.tags if t[0] == "adapted")
+                tags |= frozenset([t for t in r.tags if t[0] == "adapted"])
     return Value(tags, mutable=left.mutable or right.mutable, position=position)
 
 
@@ -307,7 +307,7 @@ def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None
 def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     test = m.evaluate(frame, node.test)
     known = truth(m, frame, node.test, test)
-    names = frozenset(t for t in test.tags if t[0] == "cfg")
+    names = frozenset([t for t in test.tags if t[0] == "cfg"])
     if known is not None:
         taken = m.evaluate(frame, node.body if known else node.orelse)
         if not (m.explore and names):

@@ -10,7 +10,7 @@ from auditor.program.extent import STREAM, finite
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import Position, made_of, position_of
-from auditor.program.values import CLOCK, NONE, TARGET, VAL, Frame, Function, Tag, Tags, Value, with_tags
+from auditor.program.values import CLOCK, NONE, TARGET, VAL, Frame, Function, Tag, Tags, Value, has, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import CLOCKS
 from auditor.source.index import of_type, parent, walk
@@ -85,17 +85,17 @@ def reshaped(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
 
 def cut(m: Machine, container: Value, index: Value, tags: Tags) -> Tags:
     """The tags of a slice or element of the stream: how far into it that can be."""
-    if not of_stream(m, container) or container.obj is not None or any(t[0] == "out" for t in index.tags):
+    if not of_stream(m, container) or container.obj is not None or has(index.tags, "out"):
         return tags
     rows = next((t[1] for t in container.tags if t[0] == "rows"), None)
     told = any(t[0] in ("within", "beyond") for t in container.tags)
     if told and rows is None:
         return tags
-    found = _covered(m, index, rows or 1, looped=any(t[0] == "dep" for t in index.tags))
+    found = _covered(m, index, rows or 1, looped=has(index.tags, "dep"))
     if found is None:
         return tags
-    kept = frozenset(t for t in tags if t[0] not in ("rows", "beyond"))
-    if found == BEYOND and any(t[0] == "within" for t in kept):
+    kept = frozenset([t for t in tags if t[0] not in ("rows", "beyond")])
+    if found == BEYOND and has(kept, "within"):
         return kept
     if found[0] == "within" and any(t[0] == "within" and t[1] <= found[1] for t in kept):
         return kept

@@ -96,9 +96,9 @@ class Recorder:
 
     def output(self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool, known: bool = False) -> Tags:
         """A model's output for validation tokens; returns the tags of the resulting value. `known`: it is a module."""
-        region = frozenset((t[1], t[2]) for t in data if t[0] == "dep")
-        adapted = frozenset(t[1] for t in data | state if t[0] == "adapted")
-        parents = frozenset(t[1] for t in data if t[0] == "out")
+        region = frozenset([(t[1], t[2]) for t in data if t[0] == "dep"])
+        adapted = frozenset([t[1] for t in data | state if t[0] == "adapted"])
+        parents = frozenset([t[1] for t in data if t[0] == "out"])
         event = Output(
             **self._event(node, frame),  # type: ignore[arg-type]
             region=region,
@@ -108,8 +108,8 @@ class Recorder:
             read_back=ARTIFACT in state or any(self.trace.outputs[n].read_back for n in parents),
             known=known or (bool(parents) and all(self.trace.outputs[n].known for n in parents)),
         )
-        event_tags = frozenset(t for t in data if t[0] not in _USED_UP) | {("out", event.number)}
-        event_tags |= frozenset(t for t in state if t[0] == "adapted")
+        event_tags = frozenset([t for t in data if t[0] not in _USED_UP]) | {("out", event.number)}
+        event_tags |= frozenset([t for t in state if t[0] == "adapted"])
         self.trace.outputs[event.number] = event
         return event_tags | {("loss",)} if loss else event_tags
 
@@ -118,9 +118,9 @@ class Recorder:
     ) -> Adapt:
         event = Adapt(
             **self._event(node, frame),  # type: ignore[arg-type]
-            region=frozenset((t[1], t[2]) for t in pending.tags if t[0] == "dep"),
+            region=frozenset([(t[1], t[2]) for t in pending.tags if t[0] == "dep"]),
             backward=pending.place,
-            outputs=frozenset(t[1] for t in pending.tags if t[0] == "out"),
+            outputs=frozenset([t[1] for t in pending.tags if t[0] == "out"]),
             tags=pending.tags,
             subject=subject,
             subject_name=name,
@@ -207,7 +207,7 @@ class Recorder:
         return frozenset({("doubt", known.number)})
 
     def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
-        outputs = frozenset(t[1] for t in tags if t[0] == "out")
+        outputs = frozenset([t[1] for t in tags if t[0] == "out"])
         event = self._event(node, frame)
         self.trace.reports.append(ReportLine(**event, text=text, outputs=outputs, tags=tags, recipe=recipe))  # type: ignore[arg-type]
 

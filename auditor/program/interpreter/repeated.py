@@ -152,7 +152,7 @@ class _Sight:
 
 def _plain(tags: Tags) -> Tags:
     """The tags without the loops that a value was made in: what is not of the stream is the same in all of them."""
-    return tags if VAL in tags else frozenset(t for t in tags if t[0] != "dep")
+    return tags if VAL in tags else frozenset([t for t in tags if t[0] != "dep"])
 
 
 def _reusable(result: Value) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter import assignment, effects
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Comparison, Frame, Tags, Value, with_tags
+from auditor.program.values import Comparison, Frame, Tags, Value, has, with_tags
 from auditor.program.written import written
 
 
@@ -43,7 +43,7 @@ def _stored(statement: ast.stmt) -> list[str]:
 
 def keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[list[ast.expr], Tags] | None:
     """`if new < best: best = new` over losses of the current tokens: what the branch stores, and the choice's tag."""
-    if ("loss",) not in test.tags or not any(t[0] == "out" for t in test.tags):
+    if ("loss",) not in test.tags or not has(test.tags, "out"):
         return None
     for part in node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]:
         turned = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not)

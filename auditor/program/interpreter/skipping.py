@@ -8,7 +8,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import position_of
-from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, with_tags
+from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, has, with_tags
 from auditor.source.index import of_type
 
 _SHORT = 8  # tokens; what is shorter holds nothing to score
@@ -25,7 +25,7 @@ def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | N
         return None
     if ("random",) in test.tags and isinstance(test.obj, Comparison):
         return "chance"
-    if VAL in test.tags and any(t[0] == "out" for t in test.tags) and ("loss",) in test.tags:
+    if VAL in test.tags and has(test.tags, "out") and ("loss",) in test.tags:
         return "their losses"
     if _by_length(m, test):
         return "their length"
@@ -124,7 +124,7 @@ def filtered(
 
 def weighed(m: Machine, name: str, part: Value) -> Tags:
     """`(chunk > 900).sum()`: something of the content of the part that the loop has in hand."""
-    if name not in _COUNTS or VAL not in part.tags or any(t[0] == "out" for t in part.tags):
+    if name not in _COUNTS or VAL not in part.tags or has(part.tags, "out"):
         return NONE
     here = {loop.instance for loop in m.loops}
     return frozenset({WEIGHED}) if any(t[0] == "dep" and t[1] in here for t in part.tags) else NONE

@@ -34,6 +34,7 @@ from auditor.program.values import (
     Instance,
     Sequence,
     Value,
+    has,
     join,
     with_tags,
 )
@@ -69,6 +70,7 @@ def _begun(m: Machine, frame: Frame, node: ast.stmt) -> None:
     m.steps += 1
     if m.steps > MAX_STEPS:
         raise Budget(TOO_LONG)
+    m.at = frame.unit, node
     m.reach(frame.unit, node)
 
 
@@ -158,9 +160,9 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             frame.names = before
             return NORMAL
         return how
-    unsure = known is None and any(t[0] == "unset" for t in test.tags)
+    unsure = known is None and has(test.tags, "unset")
     chosen = selection.keeps_the_lower(m, frame, node, test) if known is None else None
-    gates = frozenset(t for t in test.tags if t[0] == "gate") - frame.gates
+    gates = frozenset([t for t in test.tags if t[0] == "gate"]) - frame.gates
     frame.gates |= gates
     with m.selecting(test, node, frame):
         how = yield from _both(

@@ -38,6 +38,7 @@ from auditor.program.values import (
     Partial,
     Value,
     deep_tags,
+    has,
     hashed,
     options,
     union,
@@ -167,16 +168,16 @@ def _changed(
     if name in ("scatter_add_", "index_add_", "index_put_", "scatter_", "index_copy_", "index_fill_") and args:
         for value in inputs[:3]:
             effects.table_write(m, receiver, value)
-        made = any(t[0] == "out" for t in receiver.tags)  # logits that change at the target have seen it
+        made = has(receiver.tags, "out")  # logits that change at the target have seen it
         changed = union(*inputs) if made else union(*inputs) - {TARGET}
         assignment.mutate(m, receiver, Value(changed), at=(frame, node))
         return receiver
-    if name == "masked_fill_" and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):
+    if name == "masked_fill_" and VAL in receiver.tags and not has(receiver.tags, "out"):
         assignment.mutate(m, receiver, Value(frozenset({HIDDEN})))
     if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
         source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
-        gradients = any(t[0] == "grad" for t in source.tags)
+        gradients = has(source.tags, "grad")
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
             effects.adapt_roots(m, frame, node, pending, [root(receiver)])
         assignment.mutate(m, receiver, source, at=(frame, node))
@@ -234,7 +235,7 @@ def _view(
         return Value(receiver.tags | tokens.rolled(receiver, args, kwargs), mutable=True)
     if name in vocabulary.VIEW:
         part = reach.narrowed(m, receiver, args) if name == "narrow" else reach.reshaped(m, receiver, args)
-        if name == "narrow" and any(t[0] == "out" for t in receiver.tags):
+        if name == "narrow" and has(receiver.tags, "out"):
             part |= {TRIMMED}
         return Value(receiver.tags | part, base=receiver, mutable=True)
     if name in ("minimum", "min", "amin"):
@@ -267,7 +268,7 @@ def _computed(
     """A result made of the receiver and the arguments."""
     inputs = [*args, *kwargs.values()]
     doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
-    if name in ("masked_fill", "where") and VAL in receiver.tags and not any(t[0] == "out" for t in receiver.tags):
+    if name in ("masked_fill", "where") and VAL in receiver.tags and not has(receiver.tags, "out"):
         doubt |= {HIDDEN}
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):
         why = "what it belongs to is not known"

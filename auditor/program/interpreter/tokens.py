@@ -88,7 +88,7 @@ def _path_tags(text: str) -> Tags:
 
 def shape_tags(tags: Tags) -> Tags:
     """A shape says nothing of the content: only the loop and the switches stay."""
-    return frozenset(t for t in tags if t[0] in ("dep", "cfg"))
+    return frozenset([t for t in tags if t[0] in ("dep", "cfg")])
 
 
 class Cut(Obj):

@@ -17,6 +17,7 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    has,
     options,
 )
 
@@ -32,8 +33,8 @@ def touched(values: Iterable[Value]) -> frozenset[str]:
     for value in values:
         tags = deep_tags(value)
         if VAL in tags:
-            found.add(LOSSES if any(t[0] == "out" for t in tags) else TOKENS)
-        if any(t[0] == "grad" for t in tags):
+            found.add(LOSSES if has(tags, "out") else TOKENS)
+        if has(tags, "grad"):
             found.add(LOSSES)
         if HANDLE in tags or _weights(value):
             found.add(WEIGHTS)

@@ -21,6 +21,7 @@ from auditor.program.values import (
     Instance,
     Tags,
     Value,
+    has,
 )
 from auditor.program.written import written
 from auditor.source.index import of_type
@@ -60,12 +61,12 @@ def _given(m: Machine, output: Output) -> Output:
 def _ends_with_all(tags: Tags) -> bool:
     """`[-n:]`: the last ones, the very last among them."""
     begins = [t[1] for t in tags if t[0] == "from"]
-    ends = any(t[0] == "upto" for t in tags) or SHORTENED in tags
+    ends = has(tags, "upto") or SHORTENED in tags
     return bool(begins) and all(p.from_the_end for p in begins) and not ends
 
 
 def _positions(tags: Tags) -> Tags:
-    return frozenset(t for t in tags if t[0] == "reads")
+    return frozenset([t for t in tags if t[0] == "reads"])
 
 
 def shifts_itself(m: Machine, parts: Iterable[Instance]) -> bool:

@@ -17,6 +17,7 @@ from auditor.program.values import (
     Tags,
     Value,
     deep_tags,
+    has,
     leaves,
     module_parts,
     options,
@@ -41,12 +42,12 @@ def written(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) 
     if pending is None:
         return tags
     effects.adapt_roots(m, frame, node, pending, [root(target)])
-    return frozenset(t for t in tags if t[0] != "grad") | {("adapted", m.last)}
+    return frozenset([t for t in tags if t[0] != "grad"]) | {("adapted", m.last)}
 
 
 def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> Pending | None:
     """What makes the write an adaptation: gradients of validation tokens, or values that those tokens went into."""
-    if any(t[0] == "grad" for t in tags):
+    if has(tags, "grad"):
         return m.validation_gradients()
     if VAL in tags and isinstance(root(target).obj, Instance):
         return Pending(tags, m.place(node, frame), tags)

@@ -113,7 +113,7 @@ def _look_at_rows(
     found = _simplified(rows) if rows is not None else None
     if found is None or found.what not in _ROWS or not found.understood:
         return None, NONE
-    return found, frozenset(t for t in value.tags if t[0] in _CARRIED)
+    return found, frozenset([t for t in value.tags if t[0] in _CARRIED])
 
 
 def _target(value: Value) -> Value:
@@ -129,7 +129,7 @@ def _context(value: Value) -> Value:
 
 def _explained(value: Value) -> _Found:
     loss = _loss(value)
-    tags = frozenset(t for t in value.tags if t[0] in _CARRIED)
+    tags = frozenset([t for t in value.tags if t[0] in _CARRIED])
     if loss is None:
         return _Found(None, tags, "the model gives no loss that could be followed")
     found = _simplified(loss)
@@ -143,7 +143,7 @@ def _stepped_through(m: Machine, model: Value, made: Value, run: Callable[[], Va
     held, summed = model.obj.attributes, m.summed
     before = held.get("training")
     held["training"] = Value(const=False)
-    m.inside.append(frozenset(t for t in made.tags if t not in (TARGET, ("loss",))))
+    m.inside.append(frozenset([t for t in made.tags if t not in (TARGET, ("loss",))]))
     try:
         with m.arm() as journal:
             value = run()

@@ -206,8 +206,9 @@ class Node:
             node = waiting.pop()
             yield node
             for below in reversed(node.inputs) if node.op not in closed else ():
-                if below.key not in seen:
-                    seen.add(below.key)
+                key = below.key if below._key is None else below._key  # most have theirs, and graphs are walked a lot
+                if key not in seen:
+                    seen.add(key)
                     waiting.append(below)
 
 

@@ -197,3 +197,22 @@ def test_many_elifs_are_read(n: int) -> None:
     setting += "".join(f"elif mode == 'a{i}':\n    scale = {i}.0\n" for i in range(n))
     facts = gather(loaded(folder(script(settings=setting + "elif mode == 'x':\n    scale = 3.0\n"))), {}, strict=True)
     assert facts.program.followed
+
+
+def test_what_ends_the_run_is_said_with_its_place() -> None:
+    entangled = "v = 0\n" + "for q in TOKENS:\n    v = v + q\n" * 2100
+    (said,) = [p for p in program(f"{entangled}{FINAL}").problems if "places" in p]
+    assert said.startswith("train_gpt.py:")
+    assert "depends on more than 2,000 places" in said
+    deep = "class B:\n    def a(self, x):\n        return self\nb = B()\nq = b" + ".a(TOKENS)" * 400 + "\n"
+    lost = program(f"{deep}{FINAL}")
+    assert not lost.followed
+    assert any(p.startswith("train_gpt.py:") and "nested more deeply" in p for p in lost.problems)
+
+
+def test_a_module_that_stands_in_many_places_is_looked_at_once() -> None:
+    """Six levels of four hundred that are the same: as many ways as 400 to the power of 6."""
+    body = "class M(torch.nn.Module):\n    def __init__(self, inner):\n        super().__init__()\n"
+    body += "        self.l = torch.nn.ModuleList([inner] * 400)\n"
+    body += "m = torch.nn.Linear(1, 1)\n" + "m = M(m)\n" * 6 + "m(TOKENS)\nm.load_state_dict(torch.load('x.pt'))\n"
+    assert program(f"{body}{FINAL}").followed

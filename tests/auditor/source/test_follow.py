@@ -263,3 +263,15 @@ def test_packed_records_of_the_challenge_open() -> None:
         assert b"val_bpb" in sources.entry.text.encode()
         packed_scripts += 1
     assert packed_scripts >= 3
+
+
+def test_a_launcher_that_many_commands_run_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from auditor.source import entry
+
+    reads = []
+    real = entry._scripts_in
+    monkeypatch.setattr(entry, "_scripts_in", lambda *given: reads.append(given[1]) or real(*given))
+    commands = [command("run.sh", None)] * 1000
+    sources = decoded({"run.sh": LAUNCHER, "train_fast.py": PROGRAM, "train_slow.py": PROGRAM}, *commands)
+    assert entry_path(sources) == "train_fast.py"
+    assert reads == ["run.sh"]

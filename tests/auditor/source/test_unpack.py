@@ -245,3 +245,26 @@ def test_a_return_that_is_in_no_function_is_said(stray: str) -> None:
     """`ast` reads it, and Python would not run it."""
     sources = decoded(f"{IMPORTS}exec({packed(PROGRAM)})\n{stray}\n")
     assert any("not valid Python" in problem.message for problem in sources.problems)
+
+
+OWN = "import time\n" + "".join(f"def own{i}(x):\n    return x + {i}\n" for i in range(100))
+LONG = PROGRAM + "".join(f"def other{i}(x):\n    return x + {i}\n" for i in range(2000))
+
+
+def test_a_script_with_code_of_its_own_is_no_wrapper_whatever_it_can_run() -> None:
+    """Otherwise what it does itself would not be looked at."""
+    for never in ("def unused():\n    exec(TEXT)\n", "if time.time() < 0:\n    exec(TEXT)\n"):
+        sources = decoded(f"{OWN}TEXT = {LONG!r}\n{never}")
+        assert sources.entry is not None
+        assert (sources.entry.layer, sources.entry.text[:11]) == (0, "import time")
+        assert [unit.layer for unit in sources.units] == [0, 1]
+
+
+def test_a_wrapper_of_two_programs_stands_for_neither() -> None:
+    sources = decoded(f"{IMPORTS}import time\nif time.time() > 5:\n    exec({PAYLOAD})\nelse:\n    exec({LONG!r})\n")
+    assert sources.entry is not None
+    assert sources.entry.layer == 0
+    assert len(sources.units) == 3
+    same = decoded(f"{IMPORTS}import time\nif time.time() > 5:\n    exec({PAYLOAD})\nelse:\n    exec({PAYLOAD})\n")
+    assert same.entry is not None
+    assert same.entry.layer == 1
