@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from auditor.commands import plainly
 from auditor.limits.model import LimitReached, WorkerDied, WorkerFailed, describe
@@ -45,6 +45,7 @@ class Ended(BaseException):
 def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:
     """`body(arguments)` as the whole of a command: its exit status, and never an exception, whatever happens."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
     plainly.register()
     for stream in (sys.stdout, sys.stderr):
         # A name that the locale cannot print must not end the report.
@@ -85,6 +86,20 @@ def guarded(name: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
         return say(name, f"internal error: {what}; --debug shows where", BROKEN)
 
 
+def _open_streams() -> None:
+    """Standard streams that the caller has closed (`2>&-`) lead nowhere: the next file to be opened would get their
+    number, and what is said would be written into it. Writing to a standard output that is closed fails."""
+    for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, name) is not None:
+            continue
+        with contextlib.suppress(OSError):
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: SIM115
+
+
 def _status(body: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     try:
         return body(arguments)
@@ -112,7 +127,11 @@ def _ending_signals() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         raise Ended(number)
 
-    before = {}
+    before: dict[int, Any] = {}
+    if hasattr(signal, "SIGCHLD"):
+        with contextlib.suppress(ValueError):
+            if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # how a worker has ended would not be told
+                before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (getattr(signal, name) for name in _ENDING if hasattr(signal, name)):
         with contextlib.suppress(ValueError):  # not the main thread: someone else's process
             if signal.getsignal(number) is signal.SIG_DFL:

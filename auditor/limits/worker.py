@@ -81,6 +81,9 @@ def end(process: BaseProcess) -> None:
 
 def leave_when_asked() -> None:
     """The parent decides what an interrupt means; SIGTERM and SIGHUP unwind the work, so that nothing is left."""
+    heard = {getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGPROF", "SIGXCPU") if hasattr(signal, name)}
+    if hasattr(signal, "pthread_sigmask"):  # whoever started the command may have blocked them
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -106,3 +108,39 @@ def test_a_link_stays_one_and_a_device_is_written_to(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_to_its_end() -> None:
     with pytest.raises(Unwritable, match="No space left"), output_file(Path("/dev/full")) as out:
         out.write("text")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="redirections of a POSIX shell")
+@pytest.mark.parametrize(
+    ("closed", "status"), [("2>&-", 1), ("<&-", 1), ("<&- 2>&-", 1), (">&-", 4), ("<&- >&- 2>&-", 4)]
+)
+def test_standard_streams_that_are_closed(closed: str, status: int, tmp_path: Path) -> None:
+    """No file of the command gets their numbers: what is said would be written into it."""
+    command = f"'{sys.executable}' -m auditor.commands.audit examples/pre_quant_ttt --format=json"
+    given = {"shell": True, "cwd": ROOT, "capture_output": True, "timeout": PATIENCE, "check": False}
+    done = subprocess.run(f"{command} {closed}", **given)  # type: ignore[call-overload]
+    assert done.returncode == status
+    assert b"Traceback" not in done.stderr
+    if status == 4 and "2>" not in closed:
+        assert done.stderr == b"golf-audit: cannot write standard output: Bad file descriptor\n"
+    place = tmp_path / "report.json"
+    assert subprocess.run(f"{command} -o {place} {closed}", **given).returncode == 1  # type: ignore[call-overload]
+    assert json.loads(place.read_text())["verdict"] == "violation"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_signals_that_the_caller_has_blocked_or_ignored() -> None:
+    """The limits hold, workers are heard of when they end, and nothing waits for what will not come."""
+
+    def odd() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+
+    command = [sys.executable, "-m", "auditor.commands.audit", "examples/pre_quant_ttt", "--format=concise"]
+    for more, status in ([], 1), (["--timeout=0.05"], 3):
+        done = subprocess.run(
+            [*command, *more], preexec_fn=odd, cwd=ROOT, capture_output=True, timeout=PATIENCE, check=False
+        )
+        assert (done.returncode, done.stderr) == (status, b"")
