@@ -2,6 +2,7 @@
 
 No setting reaches them, and a run on the CPU would spend its time there: texts generated for calibration, batches of
 Hessians. Where a parameter's default or a keyword argument is a plain number, it is shrunk by its name as settings are.
+Gradients that a card adds up for eight (`grad_accum_steps = 8 // world_size`) are those of one small batch.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _NAMES = re.compile(
 )
 _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
 """Count tables, which methods and functions give a size as well."""
+_ACCUMULATED = re.compile(r"(grad|gradient)_accum(ulation)?_steps")
 Arguments = dict[str, int]
 """New values by `name=value` as it stands in the code."""
 
@@ -30,10 +32,10 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
     found: Arguments = {}
     for tree in trees:
         for node in of_type(tree, ast.FunctionDef, ast.Call, ast.Assign):
-            for name, number, _ in _given(node):
-                new = shrunk(name, number, own, scale)
+            for name, text, _ in _given(node):
+                new = 1 if _ACCUMULATED.fullmatch(name) else shrunk(name, text, own, scale)
                 if new is not None:
-                    found[f"{name}={number}"] = new
+                    found[f"{name}={text}"] = new
     return found
 
 
@@ -44,8 +46,8 @@ class Rewrite(ast.NodeTransformer):
         self._values = values
 
     def visit(self, node: ast.AST) -> Any:
-        for name, number, put in _given(node):
-            new = self._values.get(f"{name}={number}")
+        for name, text, put in _given(node):
+            new = self._values.get(f"{name}={text}")
             if new is not None:
                 put(ast.Constant(new))
         return self.generic_visit(node)
@@ -54,8 +56,8 @@ class Rewrite(ast.NodeTransformer):
 Put = Callable[[ast.Constant], None]
 
 
-def _given(node: ast.AST) -> Iterator[tuple[str, int, Put]]:
-    """Numbers that such a name defaults to, is called with or is set to: name, number, how to put in another."""
+def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
+    """Numbers that such a name defaults to, is called with or is set to: name, text, how to put in another."""
     if isinstance(node, ast.FunctionDef):
         arguments = node.args
         positional = [*arguments.posonlyargs, *arguments.args]
@@ -73,16 +75,22 @@ def _given(node: ast.AST) -> Iterator[tuple[str, int, Put]]:
         name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
         if _TABLES.fullmatch(name):
             yield from _number(name, node.value, partial(setattr, node, "value"))
+        elif _ACCUMULATED.fullmatch(name) and any(isinstance(part, ast.FloorDiv) for part in ast.walk(node.value)):
+            yield name, ast.unparse(node.value), partial(_put_copied, partial(setattr, node, "value"), node.value)
+
+
+def _put_copied(put: Put, value: ast.expr, new: ast.Constant) -> None:
+    put(ast.copy_location(new, value))
 
 
 def _put_at(values: list[Any], index: int, new: ast.Constant) -> None:
     values[index] = new
 
 
-def _number(name: str, value: ast.expr, put: Put) -> Iterator[tuple[str, int, Put]]:
+def _number(name: str, value: ast.expr, put: Put) -> Iterator[tuple[str, str, Put]]:
     number = _folded(value) if _NAMES.fullmatch(name) or _TABLES.fullmatch(name) else None
     if number is not None:
-        yield name, number, lambda new: put(ast.copy_location(new, value))
+        yield name, str(number), partial(_put_copied, put, value)
 
 
 def _folded(value: ast.expr) -> int | None:

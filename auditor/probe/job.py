@@ -74,7 +74,7 @@ class Job:
     record: bool = True
     triton: bool = False  # kernels are interpreted; otherwise Triton is not there
     validation_tokens: int = 0
-    rows: tuple[int, ...] = ()  # recorded rows whose whole distribution is wanted
+    contexts: tuple[tuple[int, ...], ...] = ()  # tokens; the whole distribution that predicts the last is wanted
     exchanges: tuple[Exchange, ...] = ()
     hook: str = ""  # name of the builtin that instrumented code calls; another one each time
 
@@ -86,7 +86,7 @@ class Job:
         fields = json.loads(data)
         fields["argv"] = tuple(fields["argv"])
         fields["modules"] = {name: (path, text) for name, (path, text) in fields["modules"].items()}
-        fields["rows"] = tuple(fields["rows"])
+        fields["contexts"] = tuple(tuple(context) for context in fields["contexts"])
         fields["exchanges"] = tuple(
             Exchange(**{**e, "stretch": tuple(e["stretch"]), "tokens": tuple(e["tokens"])}) for e in fields["exchanges"]
         )

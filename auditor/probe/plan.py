@@ -21,7 +21,6 @@ _SIDECARS = re.compile(r"fineweb_val_bytes")
 
 _GROUP = frozenset({"WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"})
 _NO_LIMIT = re.compile(r"wallclock\w*\s*(>|<=)\s*0|if [\w.]*wallclock\w* (else|and|is)|wallclock\w* is not None")
-_SHORT_STREAM = 1537  # tokens
 _LARGE_VOCABULARY = 4000  # a row of logits costs as much as the model: fewer windows see each token
 _ELSEWHERE = ("/content", "/data", "/dev/shm", "/home", "/kaggle", "/mnt", "/root", "/tmp", "/workspace")
 OUTSIDE = "./outside"
@@ -72,8 +71,7 @@ def make(facts: Facts, plan: Plan) -> Made:
     own = measures(values)
     vocabulary = plan.vocabulary or whole(values.get("VOCAB_SIZE")) or 1024
     if vocabulary >= _LARGE_VOCABULARY:
-        stream = _SHORT_STREAM if plan.scale.stream == Scale().stream else plan.scale.stream
-        plan = replace(plan, scale=replace(plan.scale, overlap=min(2, plan.scale.overlap), stream=stream))
+        plan = replace(plan, scale=replace(plan.scale, overlap=min(2, plan.scale.overlap)))
     environment, constants, changed = _settings(facts, found, values, own, plan)
     trees = [unit.tree for unit in facts.sources.units if unit.tree is not None]
     given = arguments(trees, own, plan.scale)
@@ -91,7 +89,7 @@ def make(facts: Facts, plan: Plan) -> Made:
         root="", entry=entry.path, text=entry.text, scene="", argv=argv,
         environment={n: v for n, v in environment.items() if not n.startswith("--")},
         constants=constants, arguments=given, branches=_branches(facts), several=_several(facts), modules=modules,
-        clock=plan.clock, triton=plan.triton, writable=plan.writable, mode=plan.mode,
+        clock=plan.clock, triton=plan.triton or _needs_triton(facts), writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
     return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed})
@@ -154,6 +152,20 @@ def _unlimited(facts: Facts) -> bool:
 def _several(facts: Facts) -> bool:
     ranks = whole(facts.configuration.environment.get("WORLD_SIZE"))
     return ranks is not None and ranks > 1
+
+
+def _needs_triton(facts: Facts) -> bool:
+    """Whether it is imported whatever happens: then the script ends without it."""
+    return any(
+        name.partition(".")[0] == "triton"
+        for unit in (facts.sources.entry, *facts.sources.modules.values())
+        if unit is not None and unit.tree is not None
+        for statement in unit.tree.body
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for name in (
+            [a.name for a in statement.names] if isinstance(statement, ast.Import) else [statement.module or ""]
+        )
+    )
 
 
 def _branches(facts: Facts) -> dict[str, bool]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auditor.probe.belief import FLIPS, doubted, limited, moved, once
 from auditor.probe.candidates import choose, drawn_from, ordered
@@ -31,6 +32,7 @@ _UNHEARD = "it prints a figure past sys.stdout"
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
+_SLOWER = 1.5  # times as long as the base run another run may take
 _DRAWN = 24  # tokens that chance draws at each position
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
@@ -104,7 +106,7 @@ class _Series:
         self.runs["base"] = settled.run.recorded
         call, claim = self.runner.measuring, claimed(self.facts)
         try:
-            sites = self.streams.sites[:1] if self.options.exhaustive else self.streams.sites
+            sites = self.streams.sites[-1:] if self.options.exhaustive else self.streams.sites
             survey = confined.survey(
                 call, self.runs["base"], self._stream, claim, [site.position for site in sites], settled.run.said
             )  # fmt: skip
@@ -151,17 +153,15 @@ class _Series:
         return measured
 
     def _others(self, survey: Survey, sites: tuple[Site, ...]) -> list[Request]:
-        """The runs that are compared with the base, and what is tried by exchange in the last of them.
+        """The run that is compared with the base, and what is tried by exchange in it.
 
-        Tokens are exchanged before the first that the future run has changed: up to there it is the base run.
+        Tokens are exchanged before the first that it has changed (up to there it is the base run), and at that one: it
+        has another token there, so that what a fork says of the base's is compared with the base run.
         """
         places = {place.position: place for place in survey.places}
         wanted = {site: places[site.position] for site in sites if site.position in places}
         only = self.options.only
         computed = bool(survey.further) and only in (None, Kind.EXCHANGE)
-        row = next((place.row for site, place in wanted.items() if site.position == self.streams.Q), None)
-        if computed:
-            self._run("target", self.streams.target, rows=(row,) if row is not None else ())
         exchanges, requests = [], []
         for site in sites if computed else ():
             place = wanted.get(site)
@@ -169,9 +169,10 @@ class _Series:
                 why = f"the score of position {site.position:,} is not known for certain"
                 requests.append(Request(site.position, missing=why))
                 continue
-            chosen = self._chosen(site, place)
+            row = confined.distribution(self.runner.measuring, self.runs["base"], place.row)
+            chosen = self._chosen(site, row)
             exchanges.append(self._exchange(site, place, chosen))
-            requests.append(self._request(site, chosen))
+            requests.append(self._request(site, chosen, by_row=row is not None))
         untraced = survey.last is not None  # then nothing compares scores
         if only in (None, Kind.EXCHANGE, *FLIPS) and not untraced:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
@@ -194,7 +195,7 @@ class _Series:
         self._run("end", tail.with_last(other))
         self._run("short", tail.stream[:-STEP])
         self._run("shorter", tail.stream[: -2 * STEP])
-        seconds = max(1.0, 0.7 * self._left)
+        seconds = max(1.0, self._left - _SLOWER * self.settled.run.spent)
         tried = Exchange(
             last, after, row, -1, tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
             math.inf, survey.label,
@@ -209,46 +210,39 @@ class _Series:
         pieces = self.settled.workspace.pieces()
         return {token: pieces[token].decode("utf-8", "backslashreplace") for token in tokens}
 
-    def _chosen(self, site: Site, place: Place) -> dict[int, Chosen]:
+    def _chosen(self, site: Site, row: NDArray[np.float64] | None) -> dict[int, Chosen]:
         pieces = self.settled.workspace.pieces()
         if self.options.exhaustive:
             return {**dict.fromkeys(range(len(pieces)), "drawn"), int(self.streams.base[site.position]): "there"}
-        row = None
-        if site.position == self.streams.Q and "target" in self.runs:
-            row = confined.distribution(self.runner.measuring, self.runs["target"], place.row)
         rng = np.random.default_rng([self.options.seed or 0, site.position])
         return choose(self.streams.base, site, pieces, row, _DRAWN, rng)
 
     def _exchange(self, site: Site, place: Place, chosen: dict[int, Chosen]) -> Exchange:
         assert place.after is not None
         start = max(0, site.position - _BEFORE)
-        stretch = tuple(int(t) for t in self.streams.base[start : site.position + _AFTER])
+        stretch = tuple(int(t) for t in self.streams.future[start : site.position + _AFTER])
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
-        known = int(self.streams.target[site.position])  # in a run of its own, where this is the target flip's
-        tokens = ordered(chosen, known, rng)
-        seconds = max(1.0, _EXCHANGING * self._left)
+        tokens = ordered(chosen, int(self.streams.base[site.position]), rng)
+        free = (self._left - _SLOWER * self.settled.run.spent) / 2  # of what the run itself takes
+        seconds = max(1.0, min(_EXCHANGING * self._left, free))
         return Exchange(
             site.position, place.after, place.row, place.node, stretch, site.position - start, tokens,
             place.factor, seconds, math.inf if self.options.exhaustive else _OVER,
         )  # fmt: skip
 
-    def _request(self, site: Site, chosen: dict[int, Chosen]) -> Request:
-        by_row = site.position == self.streams.Q and "target" in self.runs
+    def _request(self, site: Site, chosen: dict[int, Chosen], *, by_row: bool) -> Request:
         pool = 0 if by_row else drawn_from(len(self.settled.workspace.pieces()), chosen)
         return Request(site.position, chosen, self._texts(chosen), self.options.exhaustive, pool=pool)
 
-    def _run(
-        self, name: str, stream: Tokens, rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = ()
-    ) -> None:  # fmt: skip
+    def _run(self, name: str, stream: Tokens, exchanges: tuple[Exchange, ...] = ()) -> None:
         left = self._left
         if left <= 1:
             self.missing[name] = "no time was left"
             return
         if self.progress is not None:
             self.progress(f"{name} run" + (f", {sum(len(e.tokens) for e in exchanges)} tokens" if exchanges else ""))
-        run: Run = self.runner.run(
-            self.settled.made, self.settled.workspace, stream, left, rows=rows, exchanges=exchanges
-        )  # fmt: skip
+        left = max(1.0, left - sum(e.seconds for e in exchanges))  # the forks have theirs
+        run: Run = self.runner.run(self.settled.made, self.settled.workspace, stream, left, exchanges=exchanges)
         if run.error:
             self.missing[name] = run.error
         else:

@@ -35,6 +35,7 @@ class Run:
     recorded: tuple[bytes, ...]
     trouble: str = ""  # why the sandbox ended it, "" where it didn't
     said: str = ""  # what came out of the process, whoever wrote it: the beginning and the end
+    spent: float = 0.0  # seconds of processor time, or of waiting, for less
 
     @property
     def error(self) -> str:
@@ -92,31 +93,30 @@ class Runner:
 
     def run(
         self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool = True,
-        rows: tuple[int, ...] = (), exchanges: tuple[Exchange, ...] = (),
+        exchanges: tuple[Exchange, ...] = (),
     ) -> Run:  # fmt: skip
-        """One run on that stream. `rows`: recorded rows whose distribution is wanted.
-
-        `seconds`: of processor time, at most; it gets `PATIENCE` times as many of wall clock.
-        """
+        """One run on that stream. `seconds`: of processor time, at most; `PATIENCE` times as many of wall clock."""
         scene = self._scenes / "scene"  # always the same name: a run is not to know which it is
         shutil.rmtree(scene, ignore_errors=True)
         scene.mkdir()
         workspace.write(scene, stream)
         job = replace(
-            made.job, root=str(self.root), scene=str(scene), record=record, rows=rows, exchanges=exchanges,
-            hook=f"_{secrets.token_hex(6)}",
+            made.job, root=str(self.root), scene=str(scene), record=record, exchanges=exchanges,
+            contexts=workspace.streams.contexts, hook=f"_{secrets.token_hex(6)}",
         )  # fmt: skip
         limits = replace(
             self._limits, wall_seconds=PATIENCE * seconds, cpu_seconds=seconds, forks=bool(exchanges)
         )  # fmt: skip
         ended = self._jail.call(self._target, job.to_bytes(), limits=limits)
-        self.spent += max(ended.cpu_seconds, ended.seconds / PATIENCE)
+        spent = max(ended.cpu_seconds, ended.seconds / PATIENCE)
+        self.spent += spent
         trouble = ended.tampered or (_trouble(ended.reason) if ended.status != "ended" else "")
         account, recorded = split(() if ended.tampered else ended.frames)
         if account.failure is not None:
             message, source = self._plain(account.failure.message), self._plain(account.failure.source)
             account = replace(account, failure=replace(account.failure, message=message, source=source))
-        return Run(account, tuple(recorded), self._plain(trouble), _ends(ended.stdout) + "\n" + _ends(ended.stderr))
+        said = _ends(ended.stdout) + "\n" + _ends(ended.stderr)
+        return Run(account, tuple(recorded), self._plain(trouble), said, spent)
 
     def measuring(self, argument: bytes) -> tuple[bytes, ...]:
         """The answer of a process beside no submission. Raises ValueError where it exceeds its limits."""

@@ -58,7 +58,8 @@ def _compiled(plan: Plan, run: Run) -> Plan | None:
     missing = [wanted for wanted in dict.fromkeys(run.account.wanted) if wanted.key not in have]
     made = [build(wanted) for wanted in missing[: _MOST_BUILDS - len(have)]]
     built = tuple((b.key, b.library) for b in made if b is not None)
-    return replace(plan, libraries=(*plan.libraries, *built)) if built else None
+    # What is compiled is mostly written beside the script.
+    return replace(plan, libraries=(*plan.libraries, *built), writable=True) if built else None
 
 
 def _location(facts: Facts, run: Run) -> Location | None:

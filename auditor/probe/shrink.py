@@ -33,7 +33,7 @@ class Scale:
     rows: int = 8  # sequences or documents of a batch
     passes: int = 2  # epochs
     inner: int = 3  # steps of an optimization at evaluation time
-    stream: int = 2049
+    stream: int = 1537
     full: bool = False  # the model stays at its full size
     kept: frozenset[str] = field(default_factory=frozenset)  # names that stay as submitted
 
@@ -167,11 +167,12 @@ def _train_batch(value: int, own: Measures, scale: Scale) -> int:
 
 
 def _val_batch(value: int, own: Measures, scale: Scale) -> int:
-    return value if value <= 0 else min(value, 8 * scale.rows * scale.sequence)
+    return value if value <= 0 else min(value, 2 * scale.rows * scale.sequence)  # several batches to a stream
 
 
 RULES: tuple[tuple[str, Rule], ...] = (
-    (r"MUON_MOMENTUM_WARMUP_STEPS|MUON_(BACKEND|NS)_STEPS|TTT_(MUON_)?NS_STEPS|GRAD_ACCUM_STEPS", lambda v, o, s: v),
+    (r"MUON_MOMENTUM_WARMUP_STEPS|MUON_(BACKEND|NS)_STEPS|TTT_(MUON_)?NS_STEPS", lambda v, o, s: v),
+    (r"GRAD(IENT)?_ACCUM(ULATION)?_STEPS", _cap(lambda s: 1)),
     (r"MAX_WALLCLOCK_SECONDS|TRAIN_SECONDS", _never),
     (r".*(GATE_WINDOW|GATE_WIDTH|_SCALE|_LR|_FRAC|_WEIGHT|_SECONDS|_BYTES)", lambda v, o, s: v),
     (r"(.*_)?SEQ(UENCE)?_LEN(GTH|_START)?|YARN_MAX_LEN|(CONTEXT|CTX|BLOCK|GPTQ_GEN)_LEN(GTH)?", _sequence),

@@ -98,7 +98,7 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
     chosen, pieces = dict(request.chosen), dict(request.pieces)
     if place is None or request.missing:
         why = request.missing or f"the score of position {request.position:,} is not known for certain"
-        return Asked(request.position, chosen, (), pieces, {}, request.whole, why)
+        return Asked(request.position, chosen, (), pieces, {}, whole=request.whole, missing=why)
     run = next((r for r in (runs.future, runs.null) if r is not None and r.exchanged), None)
     sent = run.exchanged if run else ()
     tried = {
@@ -113,7 +113,8 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
             known[int(stream.target[request.position])] = other.score
     missing = "" if tried or runs.future else _why(runs, "future")
     ordered = tuple(tried[token] for token in chosen if token in tried)  # as they were drawn
-    return Asked(request.position, chosen, ordered, pieces, known, request.whole, missing, request.pool)
+    standing = int((stream.future if run is runs.future else stream.base)[request.position])
+    return Asked(request.position, chosen, ordered, pieces, known, standing, request.whole, missing, request.pool)
 
 
 def _other_figure(found: Measurement, claimed: str, printed: str) -> Measurement:

@@ -63,6 +63,7 @@ class Asked:
     tried: tuple[Tried, ...]
     pieces: dict[int, str]
     known: dict[int, float]  # scores of whole runs with these tokens (nats)
+    standing: int = -1  # the token that the run had there which forked
     whole: bool = False  # the whole vocabulary
     missing: str = ""
     pool: int = 0  # tokens that the drawn ones were drawn from evenly; 0: by what the model gives each
@@ -265,7 +266,7 @@ def _not_believed(asked: Sequence[Asked]) -> str:
     """Why nothing that was tried can be believed, "" where it can.
 
     A fork that misses a copy of the stream scores the old token, at one position as at another: some other token than
-    the one that stands there has to have scored as in a run of its own.
+    the one that stood there in the run which forked has to have scored as in a run of its own.
     """
     confirmed = False
     for one in asked:
@@ -275,7 +276,7 @@ def _not_believed(asked: Sequence[Asked]) -> str:
         for token, score in one.known.items():
             if token in scores and abs(scores[token] - score) > _AGREES * max(1.0, abs(score)):
                 return f"a token exchanged at position {one.position:,} scores otherwise than in a run of its own"
-            confirmed = confirmed or (token in scores and one.chosen[token] != "there")
+            confirmed = confirmed or (token in scores and token != one.standing)
     if not confirmed and any(one.tried for one in asked):
         return "no exchanged token could be compared with a run of its own"
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -21,14 +21,14 @@ __all__ = ["PROBE", "Recording", "install", "instrument", "read"]
 
 
 def install(
-    channel: Channel, *, root: str, whole: Iterable[int] = (), exchanges: tuple[Exchange, ...] = (),
+    channel: Channel, *, root: str, contexts: Iterable[Sequence[int]] = (), exchanges: tuple[Exchange, ...] = (),
     settle: Callable[[], None] = lambda: None, stream: NDArray[Any] | None = None, hook: str = PROBE,
 ) -> Recorder:  # fmt: skip
     """Starts recording in this process, for good. Needs torch.
 
-    `whole`: rows whose distribution over the vocabulary is written down. `exchanges`: tokens to be tried in forks,
-    which call `settle` first. `stream`: the validation tokens, by which is known what holds them. `hook`: the name of
-    the builtin that instrumented code calls.
+    `contexts`: tokens; the distribution that predicts the last of them is written down whole. `exchanges`: tokens to be
+    tried in forks, which call `settle` first. `stream`: the validation tokens, by which is known what holds them.
+    `hook`: the name of the builtin that instrumented code calls.
     """
     from auditor.probe.record.exchange import Forks
     from auditor.probe.record.recorder import install as start
@@ -36,7 +36,7 @@ def install(
 
     watcher = Forks(exchanges, channel, settle) if exchanges else None
     seen = Seen(stream, root.rstrip("/") + "/") if stream is not None else None
-    return start(channel, root=root, whole=whole, watcher=watcher, seen=seen, hook=hook)
+    return start(channel, root=root, contexts=contexts, watcher=watcher, seen=seen, hook=hook)
 
 
 def instrument(tree: ast.Module, path: str) -> ast.Module:

@@ -31,8 +31,7 @@ from auditor.probe.record.frames import pack
 
 # Before a script, or the stage, can replace them:
 _leave, _fork, _wait, _timer, _times = os._exit, os.fork, os.waitpid, signal.setitimer, os.times
-_SECONDS = 60  # of processor time, of one fork
-_LIMITS = ((signal.ITIMER_PROF, signal.SIGPROF, _SECONDS), (signal.ITIMER_REAL, signal.SIGALRM, PATIENCE * _SECONDS))
+_SECONDS = 60.0  # of processor time, of one fork
 _SUM = struct.Struct("<d")
 _LONGEST_LIST = 1_000_000
 
@@ -76,7 +75,7 @@ class Forks:
             for number, token in enumerate(one.tokens):
                 if _used() > end or (number >= ENOUGH and _SUM.unpack_from(self._sum)[0] > one.over):
                     break
-                if self._forked(one, copies, token):
+                if self._forked(one, copies, token, end - _used()):
                     tape.channel = Silent()
                     return
 
@@ -108,8 +107,8 @@ class Forks:
         if self._trying is not None:
             _leave(0)
 
-    def _forked(self, one: Exchange, copies: list[Copy], token: int) -> bool:
-        """Whether this is the fork."""
+    def _forked(self, one: Exchange, copies: list[Copy], token: int, left: float) -> bool:
+        """Whether this is the fork. `left`: seconds of processor time that it may take."""
         try:
             pid = _fork()
         except OSError:
@@ -119,9 +118,12 @@ class Forks:
             return False
         try:
             self._settle()
-            for timer, ends, seconds in _LIMITS:
+            seconds = max(1.0, min(_SECONDS, left))
+            for timer, ends, limit in (
+                (signal.ITIMER_PROF, signal.SIGPROF, seconds), (signal.ITIMER_REAL, signal.SIGALRM, PATIENCE * seconds),
+            ):  # fmt: skip
                 signal.signal(ends, signal.SIG_DFL)
-                _timer(timer, seconds)
+                _timer(timer, limit)
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)

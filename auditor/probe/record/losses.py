@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ SMALLEST_VOCABULARY = 64
 """Narrower last dimensions are no vocabulary: heads, experts, orders."""
 CROSS_ENTROPY, NLL, GATHER = 0, 1, 2
 _ROWS_AT_ONCE = 16384
+_MOST_WHOLE = 150  # distributions of one run, fewer than whoever reads them takes
 
 
 def projection(width: int) -> NDArray[Any]:
@@ -24,9 +25,11 @@ def projection(width: int) -> NDArray[Any]:
 
 
 class Losses:
-    def __init__(self, mirrors: Mirrors, site: Callable[[], int], whole: frozenset[int] = frozenset()) -> None:
-        """`whole`: rows whose distributions are written down."""
-        self.mirrors, self.site, self.whole = mirrors, site, whole
+    def __init__(self, mirrors: Mirrors, site: Callable[[], int], contexts: Iterable[Sequence[int]] = ()) -> None:
+        """`contexts`: tokens; a distribution that predicts the last of them after the others is written down whole."""
+        self.mirrors, self.site = mirrors, site
+        self._contexts = [np.array(context, dtype=np.int64) for context in contexts]
+        self._whole = 0  # distributions that were written down
         self._projections: dict[int, NDArray[Any]] = {}
 
     def cross_entropy(self, func: Any, args: Any, kwargs: dict[str, Any], out: Tensor) -> None:
@@ -57,7 +60,8 @@ class Losses:
         ids = self._write(target, rows, digests, norms, grad, NLL if is_log else CROSS_ENTROPY)
         if ids is None:
             return
-        self._wanted(ids, flat, log=True)
+        if not grad:
+            self._wanted(target, ids, flat, log=True)
         if reduction == "none":
             self.mirrors.put(out, Mirror(ids.reshape(out.shape), 1.0, own=changed))
             return
@@ -85,7 +89,7 @@ class Losses:
         losses = -picked if log is not False else -picked.log()
         ids = self._write(index, losses, self._digests(flat), norms, bool(out.requires_grad), GATHER)
         if ids is not None:
-            self._wanted(ids, flat, log=log is not False)
+            self._wanted(index, ids, flat, log=log is not False)
             # The sign and, for probabilities, the logarithm are still to come: whatever is summed is written down then.
             self.mirrors.put(out, Mirror(ids.reshape(out.shape), 1.0, own=True))
 
@@ -102,12 +106,20 @@ class Losses:
         )
         return None if first < 0 else torch.arange(first, first + len(targets), dtype=torch.int64)
 
-    def _wanted(self, ids: Tensor, flat: Tensor, *, log: bool) -> None:
-        numbers = ids.reshape(-1).tolist()
-        for row in self.whole.intersection(range(numbers[0], numbers[-1] + 1) if numbers else ()):
-            values = flat[row - numbers[0]].double()
-            values = torch.log_softmax(values if log else values.log(), dim=-1)
-            self.mirrors.tape.whole(row, values.numpy())
+    def _wanted(self, target: Tensor, ids: Tensor, flat: Tensor, *, log: bool) -> None:
+        if not self._contexts or self._whole >= _MOST_WHOLE:
+            return
+        targets = target.detach().reshape(-1).to(torch.int64).numpy()
+        first = int(ids.reshape(-1)[0]) if ids.numel() else 0
+        for context in self._contexts:
+            for end in np.flatnonzero(targets == context[-1]).tolist():
+                start = end + 1 - len(context)
+                if start < 0 or (targets[start : end + 1] != context).any():
+                    continue
+                self._whole += 1
+                values = flat[end].double()
+                values = torch.log_softmax(values if log else values.log(), dim=-1)
+                self.mirrors.tape.whole(first + end, values.numpy())
 
     def _digests(self, flat: Tensor) -> NDArray[Any]:
         width = flat.shape[-1]

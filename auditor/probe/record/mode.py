@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, MethodWrapperType
 from typing import Any
 
@@ -24,11 +24,11 @@ _BACKWARD = frozenset(["grad"])  # `loss.backward()` ends in torch.autograd.back
 class Recording(TorchFunctionMode):
     """Looks at the operations and their results; never changes either."""
 
-    def __init__(self, tape: Tape, site: Callable[[], int], whole: frozenset[int] = frozenset()) -> None:
+    def __init__(self, tape: Tape, site: Callable[[], int], contexts: Iterable[Sequence[int]] = ()) -> None:
         super().__init__()
         self.tape = tape
         self.mirrors = Mirrors(tape)
-        self.losses = Losses(self.mirrors, site, whole)
+        self.losses = Losses(self.mirrors, site, contexts)
         self.arrays = Arrays(self.mirrors, site)
         self.follower = Follower(self.mirrors, site)
         self.site = site

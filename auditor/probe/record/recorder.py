@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -29,10 +29,10 @@ _FRAMES = 4  # of the submission, kept for each call site
 
 
 class Recorder:
-    """Alive for one run. `root`: the folder whose frames are the submission's; `whole`: rows wanted whole."""
+    """Alive for one run. `root`: the folder whose frames are the submission's; `contexts`: as `Losses` has them."""
 
     def __init__(
-        self, channel: Channel, root: str, whole: Iterable[int] = (), watcher: Watcher | None = None,
+        self, channel: Channel, root: str, contexts: Iterable[Sequence[int]] = (), watcher: Watcher | None = None,
         seen: Seen | None = None, hook: str = PROBE,
     ) -> None:  # fmt: skip
         self.seen, self._hook_name = seen, hook
@@ -40,7 +40,7 @@ class Recorder:
         self.tape.watcher = watcher
         self.root = root.rstrip("/") + "/"
         self.lines = 0
-        self.mode = Recording(self.tape, self._site, frozenset(whole))
+        self.mode = Recording(self.tape, self._site, contexts)
 
     def start(self) -> None:
         told: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from auditor.probe.record.frames import Frame, unpack
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_SITES, _LINES, _EXCHANGED, _WHOLE = 100_000, 20_000, 200_000, 16  # of each at most
+_SITES, _LINES, _EXCHANGED, _WHOLE = 100_000, 20_000, 200_000, 200  # of each at most
 _FRAMES = {
     "site": _SITES,
     "line": _LINES,

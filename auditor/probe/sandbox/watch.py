@@ -12,6 +12,7 @@ from auditor.probe.sandbox.model import GIB, MIB, Limits
 
 _PROC = Path("/proc")
 _SCRATCH_SECONDS = 0.1  # between two looks at the scratch folder
+_PROCESSES_SECONDS = 0.02  # between two looks at the processes: results may come more often
 _UNSEEN_LOOKS = 20
 
 
@@ -36,7 +37,7 @@ class Watch:
     ) -> None:
         self._limits, self._folder, self._in_memory, self._family = limits, folder, in_memory, family
         self._start = time.monotonic()
-        self._next_scratch = self._start
+        self._next_scratch = self._next_processes = self._start
         self._unseen = 0  # looks at its descriptors that were refused, one after the other
         self.pid = 0
 
@@ -49,8 +50,10 @@ class Watch:
         limits = self._limits
         if self.seconds > limits.wall_seconds:
             return f"more than {limits.wall_seconds:g} s of wall clock"
-        if found := self._processes():
-            return found
+        if time.monotonic() >= self._next_processes:
+            if found := self._processes():
+                return found
+            self._next_processes = time.monotonic() + _PROCESSES_SECONDS
         if time.monotonic() < self._next_scratch:
             return ""
         found = self._scratch()
@@ -61,7 +64,7 @@ class Watch:
         members = [self.pid] if self.pid else []
         if self._family is not None:
             top, others = self._family
-            members = [pid for pid in descendants(top) if pid not in others]
+            members = [pid for pid in seen_below(top) if pid not in others]
         memory = threads = 0
         for pid in members:
             found = _status(pid)
@@ -115,6 +118,30 @@ def _status(pid: int) -> dict[str, int]:
             words = value.split()
             if words and words[0].isdigit():
                 found[name] = int(words[0])
+    return found
+
+
+def seen_below(root: int) -> list[int]:
+    """As `descendants`, for looks that are taken often: one may be passed over in the moment in which another ends."""
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        tasks = _PROC / str(waiting.pop()) / "task"
+        try:
+            threads = os.listdir(tasks)
+        except OSError:
+            continue  # it has ended
+        for thread in threads:
+            try:
+                below = [int(pid) for pid in (tasks / thread / "children").read_text().split()]
+            except FileNotFoundError:
+                if (tasks / thread).exists():
+                    return descendants(root)  # a kernel that lists nobody's children
+                continue
+            except OSError:
+                continue
+            found += below
+            waiting += below
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ Tokens = npt.NDArray[np.int32]
 _LOWEST = 4  # ids below are control pieces
 _PHASE = 7  # of 16: no multiple of a window's, chunk's or document batch's length
 _FUTURE = (0.64, 0.86)  # of the stream: where other tokens may begin
-_SITES = ((0.38, 0.46), (0.5, 0.62))  # where tokens are exchanged, all before; the first is the target flip's
+_SITE = (0.4, 0.58)  # where the target flip is; tokens are exchanged there and at `P`
 PHRASE, PATH = 12, 5
 """Tokens before a site that have come earlier, and that came after them then."""
 _TURNS = (0, 1, 0, 1, 0, 2, 0, 0)  # which path follows the phrase, from its first time on; 0 is the site's own
@@ -38,7 +39,7 @@ class Streams:
     `future`.
 
     `bytes_` are the bytes that each token of `base` stands for, None where that isn't known. `sites` are where tokens
-    can be exchanged, `Q` the first of them; there are none in a stream that is too short.
+    can be exchanged: `Q` and `P`; there are none in a stream that is too short.
     """
 
     base: Tokens
@@ -50,6 +51,12 @@ class Streams:
     sites: tuple[Site, ...] = ()
     again: Tokens | None = None
 
+    @property
+    def contexts(self) -> tuple[tuple[int, ...], ...]:
+        """The tokens at each site, with so many before it that no other place of the stream has the same."""
+        ends = [site.position + 1 for site in self.sites]
+        return tuple(tuple(self.base[max(0, end - PHRASE - 2) : end].tolist()) for end in ends)
+
 
 Drawn = tuple[Tokens, tuple[Site, ...], int, int]
 
@@ -57,14 +64,16 @@ Drawn = tuple[Tokens, tuple[Site, ...], int, int]
 def draw(base: Tokens, rng: np.random.Generator) -> Drawn:
     """The stream with phrases that come again, its sites, P and Q."""
     count = len(base)
-    p = _late_in_a_document(base, int(count * _FUTURE[0]), int(count * _FUTURE[1]), rng)
-    planted, sites, taken = base.copy(), [], [(p - 1, p + 1)]
-    for low, high in _SITES:
-        site = _planted(planted, int(count * low), int(count * high), taken, rng)
+    low, high = (int(count * share) for share in _FUTURE)
+    p = _late_in_a_document(base, low, high, rng)
+    planted, taken = base.copy(), list[tuple[int, int]]()
+    last = _planted(planted, [p, *_spots(low, high, rng)], taken, rng)
+    if last is not None:
+        p = last.position
+        site = _planted(planted, _spots(int(count * _SITE[0]), int(count * _SITE[1]), rng), taken, rng)
         if site is not None:
-            sites.append(site)
-    if sites:
-        return planted, tuple(sites), p, sites[0].position
+            return planted, (site, last), p, site.position
+    planted = base.copy()
     q = _late_in_a_document(base, int(count * 0.3), int(count * 0.5), rng)
     while q < p - 1 and base[q] < _LOWEST:
         q += 1
@@ -82,7 +91,10 @@ def flip(
     further = (shift + int(rng.integers(max(1, span // 8), max(2, span // 6)))) % span or 1
     future, target, again = base.copy(), base.copy(), base.copy()
     future[p:], again[p:] = _moved(base, shift, span)[p:], _moved(base, further, span)[p:]
-    target[q] = sites[0].paths[1][0] if sites else _moved(base, shift, span)[q]
+    target[q] = _moved(base, shift, span)[q]
+    for site in sites:  # what has come there before as well, so that count tables know it
+        changed = target if site.position == q else future
+        changed[site.position] = site.paths[1][0]
     return Streams(
         base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites, again.astype(np.int32)
     )  # fmt: skip
@@ -94,15 +106,22 @@ def _moved(base: Tokens, shift: int, span: int) -> Tokens:
     return np.where(base < _LOWEST, base, moved).astype(np.int32)
 
 
+def _spots(low: int, high: int, rng: np.random.Generator) -> list[int]:
+    """Positions that are no multiple of a window's length, in an order that chance draws."""
+    return [int(q) for q in rng.permutation(np.arange(low // 16 * 16 + _PHASE, high, 16))]
+
+
 def _planted(
-    base: Tokens, low: int, high: int, taken: list[tuple[int, int]], rng: np.random.Generator
+    base: Tokens, spots: Iterable[int], taken: list[tuple[int, int]], rng: np.random.Generator
 ) -> Site | None:  # fmt: skip
-    """Writes what stands before a position into the stream before it, several times; None where there is no room."""
+    """Writes what stands before the first position that is free into the stream before it, several times.
+
+    None where there is no room.
+    """
     length = PHRASE + PATH
-    spots = [q for q in range(low // 16 * 16 + _PHASE, high, 16) if _free(base, q - PHRASE, length, taken)]
-    if not spots:
+    position = next((q for q in spots if _free(base, q - PHRASE, length, taken)), None)
+    if position is None:
         return None
-    position = spots[int(rng.integers(len(spots)))]
     phrase, own = base[position - PHRASE : position].copy(), base[position : position + PATH].copy()
     taken.append((position - PHRASE, position + PATH))
     starts = rng.permutation(np.arange(8, position - _GAP))

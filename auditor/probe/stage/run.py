@@ -78,7 +78,7 @@ def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None
     from auditor.probe.sandbox.forks import settle
 
     recorder = record.install(
-        channel, root=job.root, whole=job.rows, exchanges=job.exchanges, settle=settle, stream=_stream(job),
+        channel, root=job.root, contexts=job.contexts, exchanges=job.exchanges, settle=settle, stream=_stream(job),
         hook=job.hook or record.PROBE,
     )  # fmt: skip
     return recorder, record.instrument

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -61,9 +62,10 @@ class Here:
     spent: float = 0.0
     exchanges: tuple[Exchange, ...] = ()
 
-    def run(self, made: Any, workspace: Any, stream: Any, seconds: float, rows: Any = (), exchanges: Any = ()) -> Run:
+    def run(self, made: Any, workspace: Any, stream: Any, seconds: float, exchanges: Any = ()) -> Run:
         self.exchanges = exchanges or self.exchanges
-        sent = samples.frames(self.name, stream.astype(np.int64), self.folder, whole=rows, exchanges=exchanges)
+        contexts = streams().contexts
+        sent = samples.frames(self.name, stream.astype(np.int64), self.folder, contexts=contexts, exchanges=exchanges)
         return Run(Account(ended=True), tuple(sent))
 
     def measuring(self, argument: bytes) -> tuple[bytes, ...]:
@@ -132,7 +134,7 @@ def test_the_whole_vocabulary_gives_the_sum_itself(name: str) -> None:
         assert found.total > 1.01
         assert found.holds is Holds.NO
         some = exchanged(name)
-        at = streams().sites[0].position
+        at = streams().sites[-1].position
         bound = next((w.after for w in some.witnesses if w.position == at), None)
         assert bound is None or bound <= found.total + 1e-3  # a lower bound
 
@@ -214,6 +216,24 @@ def test_forks_that_the_kernel_refuses_are_no_result(monkeypatch: pytest.MonkeyP
     assert found is not None
     assert found.holds is Holds.UNKNOWN
     assert "no token could be exchanged" in found.reason
+
+
+def test_forks_that_do_not_end_cost_no_more_than_their_share() -> None:
+    """Each ends by its own limit, and none is begun once the time of a position is used up."""
+    name = "a power, for ever where a token is another"
+    given = 'np.load(os.environ["SAMPLE_STREAM"]).astype(np.int64)[start + 1 : end + 1]'
+    samples.SAMPLES[name] = samples.SAMPLES["a power"].replace(
+        "p = p**0.8", f"p = p**0.8\n    while (cur != {given}).any():\n        pass"
+    )
+    made, here = series(name)
+    made.options = replace(made.options, seconds=3.0)
+    before = os.times()
+    found = made.probed().find(Kind.EXCHANGE)
+    after = os.times()
+    assert [one.seconds for one in here.exchanges] == [1.0, 1.0]
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 8
+    assert found is not None
+    assert found.holds is Holds.UNKNOWN
 
 
 @pytest.mark.parametrize(("name", "lawful"), [("untraced, better of two", False), ("untraced, smoothed", True)])

@@ -153,6 +153,22 @@ def test_training_steps_are_noted_in_their_place(tmp_path: Path) -> None:
     assert not recording.truncated
 
 
+def test_the_distribution_at_a_context_is_written_down_whole(tmp_path: Path) -> None:
+    """In each window that has the context; nothing of those that are trained on, or begin within it."""
+    stream = samples.streams()[0]
+    contexts = (tuple(stream[800:815].tolist()), tuple(stream[1300:1310].tolist()), (1, 2, 3, 1, 2, 3))
+    sent = samples.frames("score_first", stream, tmp_path, contexts=contexts)
+    recording = record.read(sent)
+    assert len(recording.whole) == 2
+    trained = recording.batches["first"][recording.batches["grad"] == 1]
+    for (row, values), last in zip(recording.whole, (814, 1309), strict=True):
+        assert recording.target[row] == stream[last]
+        assert -values[stream[last]] == pytest.approx(recording.loss[row], abs=1e-5)
+        assert np.exp(values).sum() == pytest.approx(1.0, abs=1e-4)
+        assert recording.batches["first"][np.searchsorted(recording.batches["first"], row, "right") - 1] not in trained
+    assert record.read(samples.frames("score_first", stream, tmp_path)).whole == ()
+
+
 # --- where in the stream ---
 
 

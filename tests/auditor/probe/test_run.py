@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import resource
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,16 @@ def test_the_smoke_test_builds_the_model_and_times_a_cold_import(tmp_path: Path)
     assert found.import_seconds is not None
     assert found.import_seconds > 0.1  # with torch: it was not there before
     assert said == ["imports, model and one forward pass"]
+
+
+def test_a_script_that_does_not_end_takes_no_more_than_its_time(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = probe(submission(tmp_path, "while True:\n    pass\n"), seconds=5)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert found.status == "failed"
+    assert "it took more than its time" in found.reason
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < 5 + 10  # the sandbox imports torch besides
 
 
 def test_what_a_script_imports_from_libraries() -> None:

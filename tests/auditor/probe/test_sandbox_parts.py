@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from auditor.limits.scratch import empty
 from auditor.probe.sandbox import scratch, seccomp
 from auditor.probe.sandbox.channel import Channel, Frames
 from auditor.probe.sandbox.syscalls import NUMBERS
-from auditor.probe.sandbox.watch import size
+from auditor.probe.sandbox.watch import descendants, seen_below, size
 
 PID = 4321
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -284,3 +286,19 @@ def test_measuring_and_emptying(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "words"), [(3 << 30, "3 GiB"), (100 << 20, "100 MiB"), (1000, "1000 bytes")])
 def test_sizes_in_words(count: int, words: str) -> None:
     assert size(count) == words
+
+
+def test_a_process_below_another_is_seen_below_its_parent() -> None:
+    inner = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", inner], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        below = seen_below(os.getpid())
+        assert len(below) >= 2
+        assert process.pid in below
+        assert set(below) == set(descendants(os.getpid()))
+        process.communicate(b"\n")
+    assert process.pid not in seen_below(os.getpid())
+    assert seen_below(process.pid) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditor.judgement.gather import gather
-from auditor.probe.arguments import arguments
+from auditor.probe.arguments import Rewrite, arguments
 from auditor.probe.job import Failure, Job, encode, split
 from auditor.probe.model import Shrunk
 from auditor.probe.plan import OUTSIDE, Plan, make
@@ -47,7 +47,7 @@ def made(tmp_path: Path, script: str, plan: Plan | None = None, log: str = ""):
         ("MAX_WALLCLOCK_SECONDS", "600.0", 0),
         ("--train-seq-len", 2048, 64),
         ("train_seq_len", 2048, 64),
-        ("EXPECTED_VAL_TOKENS", 45_516_800, 2048),  # a script refuses a part of the validation set
+        ("EXPECTED_VAL_TOKENS", 45_516_800, 1536),  # a script refuses a part of the validation set
     ],
 )
 def test_sizes_are_shrunk(name, value, expected):
@@ -256,3 +256,27 @@ def test_sizes_that_stand_as_arguments_shrink_by_their_names():
     code = "def calibrate(model, num_seqs=64, *, seq_len=2048, rank=8): ...\ncalibrate(m, num_seqs=n, seq_len=1024)\n"
     own = Measures(sequence=2048)
     assert arguments([ast.parse(code)], own, Scale()) == {"num_seqs=64": 2, "seq_len=2048": 64, "seq_len=1024": 32}
+
+
+def test_one_card_adds_up_no_gradients_for_eight():
+    code = "grad_accum_steps = 8 // world_size\nself.grad_accum_steps = max(1, 8 // n)\ngrad_accum_steps = given\n"
+    tree = ast.parse(code)
+    found = arguments([tree], Measures(), Scale())
+    assert found == {"grad_accum_steps=8 // world_size": 1, "grad_accum_steps=max(1, 8 // n)": 1}
+    assert ast.unparse(Rewrite(found).visit(tree)).splitlines() == [
+        "grad_accum_steps = 1", "self.grad_accum_steps = 1", "grad_accum_steps = given",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "needed"),
+    [
+        ("import triton.language as tl\n", True),
+        ("from triton import jit\n", True),
+        ("try:\n    import triton\nexcept ImportError:\n    triton = None\n", False),
+        ("def kernel():\n    import triton\n", False),
+        ("import tritonclient\n", False),
+    ],
+)
+def test_kernels_are_interpreted_at_once_where_the_script_ends_without(tmp_path, script, needed):
+    assert made(tmp_path, script).job.triton is needed
