@@ -309,7 +309,8 @@ LIKE_THE_INPUT = frozenset(
         "chunk", "split", "unbind", "pin_memory", "requires_grad_", "float32", "float64", "round", "abs",
         "nan_to_num", "nan_to_num_", "frombuffer", "fromiter", "list", "tuple", "iter", "next", "sorted",
         "reversed", "enumerate", "zip", "flip", "roll", "movedim", "swapaxes", "broadcast_to", "repeat", "tile",
-        "encode", "decode", "lstrip", "rstrip", "strip", "replace", "str", "format", "masked_fill", "masked_fill_",
+        "encode", "decode", "lstrip", "rstrip", "strip", "removeprefix", "removesuffix", "translate", "replace",
+        "str", "format", "masked_fill", "masked_fill_",
         "masked_select", "compress", "index_copy_", "all_reduce", "broadcast", "reduce", "select", "as_strided",
         "data", "unfold", "value", "result", "get", "pop", "popleft", "popitem", "copy_",
     }

@@ -79,6 +79,27 @@ def surface(piece):
 _THROUGH_HELPER = TABLES.replace("            piece = piece[1:]\n", "").replace(
     "piece.encode(", "surface(piece).encode("
 )
+_MEASURED_BY_A_HELPER = '''
+def measure(tokenizer, i):
+    """Bytes of one piece, and whether it starts with a space."""
+    if tokenizer.is_byte(i):
+        return 1, False
+    piece = tokenizer.id_to_piece(i)
+    return len(piece.encode("utf-8")), piece.startswith("\\u2581")
+
+
+def build_byte_tables(tokenizer, vocab_size, device):
+    width = torch.zeros(vocab_size, dtype=torch.int16, device=device)
+    starts = torch.zeros(vocab_size, dtype=torch.bool, device=device)
+    edge = torch.ones(vocab_size, dtype=torch.bool, device=device)
+    for i in range(tokenizer.vocab_size()):
+        if tokenizer.is_control(i) or tokenizer.is_unknown(i) or tokenizer.is_unused(i):
+            continue
+        edge[i] = False
+        width[i], starts[i] = measure(tokenizer, i)
+    return width, starts, edge
+'''
+_MEASURED_RIGHT = _MEASURED_BY_A_HELPER.replace("len(piece.encode", 'len(piece.removeprefix("\\u2581").encode')
 _NO_ADDITION = """
 def eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device):
     loss_sum, byte_count, total = 0.0, 0.0, val_tokens.numel() - 1
@@ -117,8 +138,12 @@ RULE = Rule(
             folder(script(tables=_HELPER + _THROUGH_HELPER)),
             Outcome.VIOLATION,
         ),
+        Example("measured by a helper", "breaks", folder(script(tables=_MEASURED_BY_A_HELPER)), Outcome.VIOLATION),
         Example("a mark that is no tokenizer's", "breaks", folder(script(tables=_OTHER_MARK)), Outcome.VIOLATION),
         Example("stripped, then added at evaluation", "legal", folder(), Outcome.PASS),
+        Example(
+            "measured by a helper, the mark stripped", "legal", folder(script(tables=_MEASURED_RIGHT)), Outcome.PASS
+        ),
         Example(
             "in the table, not added at evaluation",
             "legal",

@@ -13,7 +13,7 @@ from rules.findings import formula_finding, shown
 from rules.scored import label
 
 ID = "bytes-hardcoded"
-_TEXT: tuple[PieceKind, ...] = ("word", "accented", "foreign")
+_TEXT: tuple[PieceKind, ...] = ("word", "quoted", "accented", "foreign")
 
 
 def _assumed(facts: Facts) -> Iterator[Finding]:
@@ -69,6 +69,8 @@ def _encoded(encoding: str) -> str:
     return TABLES.replace(_WIDTH, f'len(piece.encode("{encoding}", "ignore"))')
 
 
+_AT_LEAST = TABLES.replace(_WIDTH, f"max(4, {_WIDTH})")
+_QUOTED = TABLES.replace(_WIDTH, "len(repr(piece).encode()) - 2")
 _PROGRESS = EVALUATION.replace(
     _LINE, _LINE + '    print(f"about {val_loss / math.log(2.0) / 2.436:.2f} bits per byte so far")\n'
 )
@@ -100,6 +102,8 @@ RULE = Rule(
             Outcome.VIOLATION,
         ),
         Example("bytes in another encoding", "breaks", folder(script(tables=_encoded("utf-16"))), Outcome.VIOLATION),
+        Example("at least four bytes for a piece", "breaks", folder(script(tables=_AT_LEAST)), Outcome.VIOLATION),
+        Example("the backslashes of repr", "breaks", folder(script(tables=_QUOTED)), Outcome.VIOLATION),
         Example("letters that are dropped", "breaks", folder(script(tables=_encoded("latin-1"))), Outcome.WARNING),
         Example("characters", "breaks", folder(script(tables=_CHARACTERS)), Outcome.WARNING),
         Example("counted", "legal", folder(), Outcome.PASS),

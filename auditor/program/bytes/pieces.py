@@ -8,6 +8,12 @@ something unknown, the stored value is unknown too.
 from __future__ import annotations
 
 import ast
+import html
+import json
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -20,7 +26,7 @@ from auditor.source.values import CannotFold, Method, OutOfSteps, Scope, Symbol,
 SPACE = "▁"
 _STEPS = 4_000  # statements and expressions worked out per sample
 
-PieceKind = Literal["word", "longer", "spaced", "accented", "foreign", "byte", "control", "unknown", "unused"]
+PieceKind = Literal["word", "longer", "quoted", "spaced", "accented", "foreign", "byte", "control", "unknown", "unused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class Piece:
 SENTENCEPIECE = (
     Piece("word", "cat", 3, "cat"),
     Piece("longer", "zebra", 5, "zebra"),
+    Piece("quoted", "\\'&", 3, "\\'&"),
     Piece("spaced", SPACE + "cat", 3, "cat"),  # decoding drops the space in front of the first word
     Piece("accented", "café", 5, "café"),
     Piece("foreign", "日本", 6, "日本"),
@@ -48,6 +55,7 @@ SENTENCEPIECE = (
 BYTE_LEVEL = (
     Piece("word", "cat", 3, "cat"),
     Piece("longer", "zebra", 5, "zebra"),
+    Piece("quoted", "\\'&", 3, "\\'&"),
     Piece("spaced", "\u0120cat", 3, " cat"),
     Piece("accented", "cafÃ©", 5, "café"),
     Piece("foreign", "æĹ¥æľ¬", 6, "日本"),
@@ -63,6 +71,25 @@ _KINDS: dict[str, PieceKind] = {
     "is_unknown": "unknown",
     "is_unused": "unused",
     "is_byte": "byte",
+}
+_LONGEST_PATTERN = 200  # characters; samples are shorter than ten, so that no pattern takes long on one
+
+
+def _replaced(pattern: str, by: str, text: str, count: int = 0) -> str:
+    return re.sub(pattern, by, text, count=count)
+
+
+# What scripts do to a piece before they measure it, beside the methods that every text has.
+_OF_TEXT: Mapping[str, Callable[..., str]] = {
+    "re.sub": _replaced,
+    "regex.sub": _replaced,
+    "unicodedata.normalize": lambda form, text: unicodedata.normalize(form, text),
+    "urllib.parse.quote": lambda text, safe="/": urllib.parse.quote(text, safe),
+    "urllib.parse.quote_plus": lambda text, safe="": urllib.parse.quote_plus(text, safe),
+    "html.escape": lambda text, quote=True: html.escape(text, quote),
+    "json.dumps": lambda text, ensure_ascii=True: json.dumps(text, ensure_ascii=ensure_ascii),
+    "builtins.repr": lambda text: repr(text),
+    "builtins.ascii": lambda text: ascii(text),
 }
 _TABLE = "[]"  # what a table's name begins with among the names: no name of Python's
 _IDS: dict[str, PieceKind] = {"bos_id": "control", "eos_id": "control", "unk_id": "unknown"}
@@ -159,7 +186,25 @@ class Sampled(Walker):
             return (value,) if isinstance(value, _Id) else None
         if name == "item" and isinstance(node.func, ast.Attribute) and not node.args:
             return (self.fold(node.func.value, scope),)
-        return None
+        function = self._named(node.func, scope)
+        return (self._rewritten(function, node, scope),) if function in _OF_TEXT else None
+
+    def _named(self, function: ast.expr, scope: Scope) -> str:
+        """The full name of a library's function, "" of any other."""
+        if isinstance(function, ast.Name) and not scope.has(function.id):
+            return f"builtins.{function.id}"
+        known = self.known(function, scope)
+        return known.name if isinstance(known, Symbol) else ""
+
+    def _rewritten(self, name: str, node: ast.Call, scope: Scope) -> str:
+        given = [self.fold(argument, scope) for argument in node.args]
+        named = {keyword.arg or "": self.fold(keyword.value, scope) for keyword in node.keywords}
+        if any(not isinstance(v, str | int) or len(str(v)) > _LONGEST_PATTERN for v in (*given, *named.values())):
+            raise CannotFold(f"{name} of something else than short texts")
+        try:
+            return _OF_TEXT[name](*given, **named)
+        except (TypeError, ValueError, re.error, OverflowError, RecursionError) as error:
+            raise CannotFold(f"{name}: {error}") from None
 
     def _appended(self, owner: ast.expr, item: ast.expr, scope: Scope) -> tuple[Value] | None:
         """What is appended to a list of the script's own is for folding; what is not known is taken for a table."""
@@ -193,10 +238,13 @@ class Sampled(Walker):
         return self._sure(unknown or value)
 
     def _store(self, target: ast.expr, value: Value, scope: Scope) -> None:
+        self.bind(target, value, scope)
+
+    def bind(self, target: ast.expr, value: Value, scope: Scope) -> None:
         if isinstance(target, ast.Subscript):
             self.put(last_name(target.value), value, target.lineno)
-        else:
-            super()._store(target, value, scope)
+        elif not isinstance(target, ast.Attribute):
+            super().bind(target, value, scope)
 
     def put(self, table: str, value: Value, line: int) -> None:
         """Keep what is stored in a table; among the names, so that ways on which it differs make it unknown."""

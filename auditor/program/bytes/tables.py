@@ -23,7 +23,9 @@ from auditor.program.bytes.pieces import (
 )
 from auditor.program.module import Module, Seen
 from auditor.program.syntax import functions, last_name, targets_of
+from auditor.source.files import Files
 from auditor.source.index import of_type, own_nodes, walk
+from auditor.source.statements import Walker
 from auditor.source.values import CannotFold, Closure, OutOfSteps, Scope, Unknown, Value
 
 # How much longer one sample is than the other in the encodings that a table can count.
@@ -50,6 +52,7 @@ class ByteTable(Seen):
         return self.width[kind] - _TRUE[kind] if kind in self.width else None
 
 
+_WORDS: tuple[PieceKind, ...] = ("word", "longer", "accented", "foreign")
 _TRUE = {piece.kind: piece.width for piece in SENTENCEPIECE}
 
 
@@ -58,22 +61,49 @@ def byte_tables(module: Module) -> tuple[ByteTable, ...]:
     if not any(names_piece(node) for node in of_type(module.tree, ast.Call)):
         return ()
     samples = _samples(module.unit.text)
-    holders: list[ast.AST] = [f for f in functions(module.tree) if any(names_piece(n) for n in of_type(f, ast.Call))]
-    if any(names_piece(n) for n in own_nodes(module.tree)):
+    helpers = _helpers(module.tree)
+    holders: list[ast.AST] = [f for f in functions(module.tree) if _asks(f, helpers)]
+    if any(isinstance(n, ast.Call) and _is_asked(n, helpers) for n in own_nodes(module.tree)):
         holders.append(module.tree)
     top = Scope()
+    imports = Walker(Files({}), "", top, frozenset())
     for node in module.tree.body:
         if isinstance(node, ast.FunctionDef):
             top.names[node.name] = Closure(node, top)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports.block([node], top)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             top.names.update({t.id: node.value.value for t in node.targets if isinstance(t, ast.Name)})
     found: dict[tuple[int, str], ByteTable] = {}
     for holder in holders:
         scope = _at_start(holder, top, samples)
-        for loop in _loops(holder):
+        for loop in _loops(holder, helpers):
             for table in _of_loop(module, loop, scope, samples):
                 found.setdefault((table.place.line, table.name), table)
     return tuple(found[key] for key in sorted(found))
+
+
+def _helpers(tree: ast.Module) -> frozenset[str]:
+    """Functions of the script's own that measure one piece: they ask a tokenizer for it, outside of any loop."""
+    found: set[str] = set()
+    for function in functions(tree):
+        calls = [n for n in own_nodes(function) if isinstance(n, ast.Call) and names_piece(n)]
+        looped = {id(n) for loop in of_type(function, ast.For, ast.While) for n in of_type(loop, ast.Call)}
+        looped |= {id(n) for made in of_type(function, *_MADE) for n in of_type(made, ast.Call)}
+        if calls and not any(id(n) in looped for n in calls):
+            found.add(function.name)
+    return frozenset(found)
+
+
+_MADE = (ast.ListComp, ast.GeneratorExp, ast.DictComp)
+
+
+def _is_asked(call: ast.Call, helpers: frozenset[str]) -> bool:
+    return names_piece(call) or (bool(call.args) and last_name(call.func) in helpers)
+
+
+def _asks(node: ast.AST, helpers: frozenset[str]) -> bool:
+    return any(_is_asked(call, helpers) for call in of_type(node, ast.Call))
 
 
 def _samples(text: str) -> tuple[Piece, ...]:
@@ -135,7 +165,7 @@ class _Loop:
     table: str = ""
 
 
-def _loops(holder: ast.AST) -> Iterator[_Loop]:
+def _loops(holder: ast.AST, helpers: frozenset[str]) -> Iterator[_Loop]:
     lists = {
         last_name(target)
         for node in of_type(holder, ast.Assign)
@@ -144,14 +174,13 @@ def _loops(holder: ast.AST) -> Iterator[_Loop]:
     }
     for node in own_nodes(holder):
         if isinstance(node, ast.For):
-            reads = any(names_piece(call) for call in of_type(node, ast.Call))
-            if reads or any(name.id in lists for name in of_type(node, ast.Name)):
+            if _asks(node, helpers) or any(name.id in lists for name in of_type(node, ast.Name)):
                 yield _Loop(node.target, node.iter, node.body)
         elif isinstance(node, ast.Assign | ast.Return) and node.value is not None:
             name = last_name(node.targets[0]) if isinstance(node, ast.Assign) else "the returned table"
-            for made in of_type(node.value, ast.ListComp, ast.GeneratorExp, ast.DictComp):
+            for made in of_type(node.value, *_MADE):
                 element = made.value if isinstance(made, ast.DictComp) else made.elt
-                measured = any(names_piece(call) for call in of_type(element, ast.Call)) and not names_piece(element)
+                measured = _asks(element, helpers) and not names_piece(element)
                 if len(made.generators) == 1 and measured:
                     yield _Loop(made.generators[0].target, made.generators[0].iter, [], element, name)
 
@@ -175,7 +204,8 @@ def _of_loop(module: Module, loop: _Loop, start: Scope, samples: tuple[Piece, ..
         stored = (worked[0] or {}).get(name)
         if word is None or longer is None or not isinstance(stored, Stored) or not stored.line:
             continue
-        if longer - word in [2 * n for n in _PER_CHARACTER] and 0 < word <= _LONGEST_WORD:
+        grows = longer - word in [2 * n for n in _PER_CHARACTER] and 0 < word <= _LONGEST_WORD
+        if grows or _mostly_true(mark):
             at = ast.Pass(lineno=stored.line, col_offset=0, end_lineno=stored.line)
             known = {kind: value for kind, value in mark.items() if value is not None}
             yield ByteTable(
@@ -186,6 +216,11 @@ def _of_loop(module: Module, loop: _Loop, start: Scope, samples: tuple[Piece, ..
                 flags=flags,
                 boundaries=boundaries,
             )
+
+
+def _mostly_true(mark: Mapping[PieceKind, int | None]) -> bool:
+    """Whether most of the words are as long as they are in truth: what is left is a table that adds to some of them."""
+    return sum(mark.get(kind) == _TRUE[kind] for kind in _WORDS) > len(_WORDS) // 2
 
 
 def _worked(piece: Piece, samples: tuple[Piece, ...], loop: _Loop, start: Scope) -> _Tables | None:

@@ -42,6 +42,31 @@ def test_a_width_that_is_none_is_not_known(huge: str) -> None:
     assert tables(TABLES.replace("base_bytes[i] = ", f"base_bytes[i] = {huge} + ")) == ()
 
 
+@pytest.mark.parametrize(
+    ("before", "piece", "accented", "quoted"),
+    [
+        ("import unicodedata", 'unicodedata.normalize("NFKD", piece)', 6, 3),
+        ("from urllib.parse import quote", "quote(piece)", 9, 9),
+        ("import re", 're.sub("[^a-z]", "", piece)', 3, 0),
+        ("import json", "json.dumps(piece)[1:-1]", 9, 4),
+        ("", "repr(piece)[1:-1]", 5, 4),
+    ],
+)
+def test_what_is_done_to_a_piece_before_it_is_measured(before: str, piece: str, accented: int, quoted: int) -> None:
+    table = only(f"{before}\n" + TABLES.replace("len(piece.encode", f"len({piece}.encode"))
+    assert (table.width["accented"], table.width["quoted"]) == (accented, quoted)
+
+
+@pytest.mark.parametrize("pattern", ["(", "a" * 400])
+def test_a_pattern_that_is_none_is_not_known(pattern: str) -> None:
+    assert tables("import re\n" + TABLES.replace("len(piece", f"len(re.sub({pattern!r}, '', piece)")) == ()
+
+
+def test_two_tables_are_filled_at_once() -> None:
+    at_once = "base_bytes[i], leading_space[i] = len(piece.encode()), False"
+    assert only(TABLES.replace('base_bytes[i] = len(piece.encode("utf-8"))', at_once)).flags is None
+
+
 @pytest.mark.parametrize("leaving", ["return base_bytes", "break", "continue"])
 def test_a_loop_that_may_be_left_is_worked_out_as_far_as_it_goes(leaving: str) -> None:
     stored = '        base_bytes[i] = len(piece.encode("utf-8"))\n'
