@@ -239,7 +239,11 @@ STRING = frozenset(
 )
 
 
-PRINTERS = frozenset({"builtins.print", "logging.info", "print", "tqdm.write", "rich.print", "sys.stdout.write"})
+PRINTERS = frozenset({"builtins.print", "print", "tqdm.write", "rich.print", "sys.stdout.write"})
+
+
+LOG_CALLS = frozenset({"debug", "info", "warning", "warn", "error", "critical", "fatal", "exception", "success"})
+"""Methods of loggers, whichever library they are of; `log` takes a level first."""
 
 
 OPTIMIZERS = (
@@ -290,6 +294,13 @@ ELEMENTWISE = (
     "floor", "ceil", "entropy", "std", "var", "norm",
 )  # fmt: skip
 """Functions of one number that are written out by their name."""
+
+
+OF_HIDDEN_STATES = frozenset(
+    {"rms_norm", "layer_norm", "group_norm", "normalize", "relu", "relu6", "leaky_relu", "gelu", "silu", "mish", "elu"}
+    | {"selu", "celu", "glu", "dropout", "scaled_dot_product_attention", "embedding"}
+)
+"""What is done to a model's hidden states on their way to the logits."""
 
 
 READS = frozenset({"fromfile", "memmap", "load", "glob", "rglob", "open", "read", "read_bytes", "Path", "join", "stat"})

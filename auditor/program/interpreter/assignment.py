@@ -9,6 +9,7 @@ from auditor.program.interpreter import (
     callbacks,
     containers,
     effects,
+    entries,
     indexing,
     measured,
     operators,
@@ -19,6 +20,7 @@ from auditor.program.interpreter import (
     weights,
 )
 from auditor.program.interpreter.machine import Machine
+from auditor.program.recipe.model import Node
 from auditor.program.values import (
     ALIGNED,
     ARTIFACT,
@@ -147,7 +149,10 @@ def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> 
             one = join(one, item)
         items = [with_tags(one, value.tags)] * len(targets)
     else:
-        items = [Value(value.tags, base=value.base, mutable=value.mutable, recipe=value.recipe) for _ in targets]
+        items = [
+            Value(value.tags, base=value.base, mutable=value.mutable, recipe=entries.at(value.recipe, i))
+            for i in range(len(targets))
+        ]
     for target, item in zip(targets, items, strict=False):
         assign(m, frame, target, item)
 
@@ -178,7 +183,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
         mutate(m, container, Value(added), at=(frame, target))
-        measured.stored(container, value)
+        measured.stored(container, index, value)
 
 
 def _put(container: Value, index: Value, value: Value) -> None:
@@ -213,14 +218,20 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         if isinstance(container.obj, (Mapping, Sequence)) and VAL not in index.tags:
             element = indexing.subscript(m, frame, node.target, container)
             effects.table_grows(m, element, operand)
+            total = _total(m, frame, node, element, operand)
             mutate(m, element, Value(operand.tags - {TARGET}))
             if not element.mutable:
-                _put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable))
+                _put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable, recipe=total))
+            elif total is not None:
+                element.recipe = total
         elif isinstance(container.obj, Mapping):
-            containers.store_key(container, index, Value(operand.tags, mutable=operand.mutable))
+            total = measured.augmented(m, frame, node, Value(), operand)
+            containers.store_key(container, index, Value(operand.tags, mutable=operand.mutable, recipe=total))
         else:
+            current = entries.begun(container, index)
+            total = None if current is None else _total(m, frame, node, current, operand)
             mutate(m, container, Value(operand.tags | index.tags), at=(frame, node))
-            measured.stored(container, operand)
+            measured.stored(container, index, operand if current is None else Value(recipe=total))
         effects.accumulated(m, frame, node, operand)
         return
     current = m.evaluate(frame, node.target)
@@ -249,6 +260,12 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     if VAL in operand.tags or operand.mutable:
         result.mutable = True
     assign(m, frame, node.target, result)
+
+
+def _total(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, operand: Value) -> Node | None:
+    """What an element measures after `element += operand`, or whatever the operator is."""
+    total = measured.augmented(m, frame, node, current, operand)
+    return total or operators.binary(m, frame, node, node.op, current, operand).recipe
 
 
 def mutate(

@@ -63,7 +63,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
             return obj.items[index.const], index
         if (kind := containers.kept_apart(index)) in obj.items:
             return obj.items[kind], index
-        if obj.makes is not None and (obj.other is None or index.known):
+        if obj.makes is not None and _is_made(obj.makes, obj, index):
             made = m.call(frame, node, obj.makes, [], {})
             containers.store_key(container, index, made)
             return made, index
@@ -128,6 +128,13 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     position = (container.position or container) if selected else None
     base = None if fancy else container
     return Value(tags, base=base, mutable=container.mutable, position=position), index
+
+
+def _is_made(makes: Value, held: Mapping, index: Value) -> bool:
+    """Whether a missing key gets a new element: of numbers that a library makes only where no key is unknown."""
+    if isinstance(makes.obj, External):
+        return held.other is None and isinstance(index.const, str)
+    return held.other is None or index.known
 
 
 def _of_class(m: Machine, frame: Frame, node: ast.Subscript, container: Value, cls: Class) -> Value | None:

@@ -26,7 +26,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.operators import BIG
+from auditor.program.interpreter.operators import BIG, binary
 from auditor.program.positions import position_of
 from auditor.program.values import (
     ARTIFACT,
@@ -82,13 +82,15 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
         hit = _os(m, frame, node, dotted, args, kwargs)
         if hit is not None:
             return hit
-    if dotted in vocabulary.PRINTERS or dotted.startswith("logging."):
+    if dotted in vocabulary.PRINTERS:
         report(m, frame, node, args, kwargs)
         if "file" in kwargs:
             callbacks.called_back(m, frame, node, kwargs["file"])
         return Value(const=None)
-    if name in ("info", "warning", "debug") and args:
-        report(m, frame, node, args, kwargs)
+    if args and (name in vocabulary.LOG_CALLS or (name == "log" and dotted.startswith("logging."))):
+        report(m, frame, node, _message(m, frame, node, args[name == "log" :]), kwargs)
+    if dotted.startswith("logging."):  # a logger, a handler, a formatter; what prints gives nothing
+        return Value(const=None) if name in vocabulary.LOG_CALLS else Value(obj=External(f"{dotted}()"))
     if dotted in vocabulary.FROM_DISK:
         read = union(*[Value(deep_tags(v)) for v in (*args, *kwargs.values())])
         for value in args[:1]:
@@ -219,8 +221,7 @@ def _library(
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
         return _gathered(m, args[0], args[1])
     if dotted in ("collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"):
-        makes = args[0] if args and name == "defaultdict" and callbacks.callable_of_program(args[0]) else None
-        return Value(obj=Mapping(makes=makes))
+        return Value(obj=Mapping(makes=_factory(name, args)))
     if dotted.startswith("collections.deque"):
         return Value(obj=Sequence([], exact=False))
     if name == "Module" and "nn" in dotted:
@@ -481,6 +482,25 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
     if has(tags, "out"):
         m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
+
+
+_NUMBERS = frozenset({"builtins.int", "builtins.float"})
+
+
+def _factory(name: str, args: list[Value]) -> Value | None:
+    """What is called for a missing key."""
+    if name == "Counter":
+        return Value(obj=External("builtins.int"))
+    made = args[0] if args and name == "defaultdict" else None
+    number = made is not None and isinstance(made.obj, External) and made.obj.dotted in _NUMBERS
+    return made if made is not None and (number or callbacks.callable_of_program(made)) else None
+
+
+def _message(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> list[Value]:
+    """`logger.info("loss %.4f", loss)`: the message with what is put into it."""
+    if len(args) < 2 or not isinstance(args[0].const, str) or "%" not in args[0].const:
+        return args
+    return [binary(m, frame, node, ast.Mod(), args[0], Value(union(*args[1:]), obj=Sequence(args[1:])))]
 
 
 def _channel(m: Machine, frame: Frame, text: str) -> str:

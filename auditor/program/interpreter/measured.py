@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 
-from auditor.program.interpreter import doubts
+from auditor.program.interpreter import doubts, entries
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.tokens import MAX_TEXT
 from auditor.program.recipe import arithmetic, transfers
@@ -28,7 +28,8 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
         return value.recipe
     obj = value.obj
     if depth and isinstance(obj, Items):
-        return _all(obj.items[:8], depth)
+        apart = entries.together([node_of(item, depth - 1) for item in obj.items]) if obj.exact else None
+        return apart or _all(obj.items[:8], depth)
     if depth and isinstance(obj, Mapping):
         held = list(obj.items.values())[:8]
         return _all([*held, obj.other] if obj.other is not None else held, depth)
@@ -361,11 +362,12 @@ def element(m: Machine, frame: Frame, node: ast.Subscript, container: Value, ind
     if inner is not None and inner.op is Op.TOKENS:
         return  # a part of the stream: its tags say which
     if not by_tokens:
-        result.recipe = inner
+        known, key = entries.of(inner), entries.key_of(index)
+        result.recipe = inner if known is None or key is None else known.get(key) or number(0)
         return
-    key = node_of(index) or _named(node.slice)
+    read = node_of(index) or _named(node.slice)
     table = inner if inner is not None else Node(Op.NAME, (), What.WEIGHT, text=_called(node.value))
-    result.recipe = transfers.pick(table, key, m.place(node, frame))
+    result.recipe = transfers.pick(table, read, m.place(node, frame))
 
 
 def _called(expression: ast.expr) -> str:
@@ -383,9 +385,14 @@ def counts(container: Value) -> None:
         seen = seen.base
 
 
-def stored(container: Value, value: Value) -> None:
+def stored(container: Value, index: Value, value: Value) -> None:
     """What is stored into an array becomes part of what it measures; zeros that it was made of do not."""
-    node = node_of(value)
+    node, key = node_of(value), entries.key_of(index)
+    known = entries.held(container)
+    if known is not None and key is not None:
+        if node is not None or key in known:
+            container.recipe = entries.made({**known, key: node or Node(Op.NAME, (), What.NUMBER, text="a value")})
+        return
     if node is None or node.op is Op.NUMBER:
         return
     seen: Value | None = container

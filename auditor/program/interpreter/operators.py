@@ -59,6 +59,7 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
 
 
 BIG = 10**18  # of numbers that are worked out
+_COPIES = 32  # of numbers in a list that are kept apart: `[0.0] * 3`
 _BITS = 4096  # of numbers that they are worked out from: literals may be huge
 
 
@@ -94,6 +95,10 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         if joined is not None:
             return joined
     if isinstance(op, ast.Mult) and isinstance(left.obj, Sequence) and left.obj.items:
+        if left.obj.exact and isinstance(right.const, int) and right.const * len(left.obj.items) <= _COPIES:
+            numbers = [item for _ in range(right.const) for item in left.obj.items]
+            if all(isinstance(item.const, (int, float)) for item in numbers):
+                return Value(tags, obj=Sequence([Value(item.tags, item.const) for item in numbers]))
         return Value(tags, obj=Sequence(list(left.obj.items), exact=False))
     if isinstance(op, ast.Div) and (_is_path(left) or isinstance(right.const, str)):  # of a directory not known, too
         text, _ = tokens.cut([tokens.text_of(left), "/", tokens.text_of(right)])

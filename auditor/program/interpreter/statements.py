@@ -92,9 +92,11 @@ def _assign(m: Machine, frame: Frame, node: ast.Assign) -> int:
 def _added_to_itself(m: Machine, frame: Frame, node: ast.Assign) -> Value | None:
     """`total = total + term` is a sum over the loop as `total += term` is; None for any other assignment."""
     target, added = node.targets[0], node.value
-    if not m.loops or not isinstance(target, ast.Name) or not isinstance(added, ast.BinOp):
+    if not m.loops or not isinstance(added, ast.BinOp) or not isinstance(added.op, ast.Add):
         return None
-    if not isinstance(added.op, ast.Add) or not isinstance(added.left, ast.Name) or added.left.id != target.id:
+    if not isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)) or type(added.left) is not type(target):
+        return None
+    if written(added.left) != written(target):
         return None
     current, term = m.evaluate(frame, added.left), m.evaluate(frame, added.right)
     value = operators.binary(m, frame, added, added.op, current, term)

@@ -21,7 +21,7 @@ from auditor.program.recipe.arithmetic import (
     sum_of,
 )
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
-from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT
+from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT, OF_HIDDEN_STATES
 
 Transfer = Callable[[Operands, "Place | None"], Node]
 
@@ -167,6 +167,10 @@ def _joined(nodes: Operands, place: Place | None) -> Node:
     return either(tuple(nodes)) or unknown((), "nothing", place)
 
 
+def _stacked(nodes: Operands, place: Place | None) -> Node:
+    return nodes[0] if len(nodes) == 1 else _joined(nodes, place)  # elements of a list that are told apart stay so
+
+
 def _pick(nodes: Operands, place: Place | None) -> Node:
     index = next((n for n in nodes[1:] if n.op is not Op.NUMBER), None)
     return pick(nodes[0], index, place) if index is not None else nodes[0]
@@ -192,6 +196,17 @@ def _function(name: str) -> Transfer:
         x = nodes[0]
         kept = x.what if x.what is What.NUMBER else What.OTHER
         return made(Op.FUNCTION, nodes[:1], place, kept, x.over, None, name)
+
+    return applied
+
+
+def _hidden(name: str) -> Transfer:
+    """A layer that a script applies by itself: what goes on to the logits is still the model's."""
+
+    def applied(nodes: Operands, place: Place | None) -> Node:
+        x = nodes[0]
+        of_model = x.what is What.LOGITS and x.over is Over.VOCABULARY
+        return made(Op.FUNCTION, nodes[:1], place, x.what if of_model else What.OTHER, x.over, None, name)
 
     return applied
 
@@ -231,15 +246,17 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("maximum", "fmax", "max", "amax"), _most),
     **dict.fromkeys(("numel", "len", "size", "nelement", "__len__"), _length),
     **dict.fromkeys(("sigmoid", "Sigmoid", "expit", "tanh"), _sigmoid),
-    **dict.fromkeys(("stack", "cat", "concat", "concatenate", "vstack", "hstack"), _joined),
+    **dict.fromkeys(("cat", "concat", "concatenate", "vstack", "hstack"), _joined),
     **dict.fromkeys(("id_to_piece", "IdToPiece", "piece", "id_to_token", "decode_single_token_bytes"), _piece),
     **dict.fromkeys(("bincount", "histc", "unique"), _counted),
     **dict.fromkeys(("startswith", "endswith", "is_byte", "is_control", "is_unknown", "is_unused", "IsByte"), _asked),
     **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum"), linear),
     **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort", "cumsum"), _positions),
     **{name: _function(name) for name in ELEMENTWISE},
+    **{name: _hidden(name) for name in OF_HIDDEN_STATES},
     **dict.fromkeys(("values", "items", "bytes", "bytearray"), _same),
     **dict.fromkeys(("full", "full_like"), _filled),
+    "stack": _stacked,
     "join": _last,
     "where": _where,
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from auditor.program.recipe.model import Node, Op, Sees, What
 
 _SUMS = frozenset({Op.ACCUMULATE, Op.SUM})
+_LENGTH = frozenset({Op.LENGTH})  # how many there are, whatever they measure
 _LOSSES = {What.NATS, What.BITS, What.LOG_PROBABILITY, What.PROBABILITY}
 
 
@@ -32,7 +33,7 @@ def odd_widths(head: Node) -> Iterator[tuple[Node, str]]:
 
 def _counts_bytes(node: Node) -> bool:
     """Whether bytes are added up, and no losses beside them."""
-    kinds = {below.what for below in node.walk() if below.op is not Op.LENGTH}
+    kinds = {below.what for below in node.walk(_LENGTH) if below.op is not Op.LENGTH}
     return What.BYTES in kinds and not kinds & _LOSSES
 
 
@@ -67,7 +68,7 @@ def _why_odd(term: Node, known: dict[Node, str]) -> str:
         return _odd(rest[0], known) if len(rest) == 1 and not plain_factor else "bytes times something"
     if term.op is Op.CHOOSE:
         return next((why for inner in term.inputs[1:] if inner.op is not Op.NUMBER and (why := _odd(inner, known))), "")
-    if term.op is Op.ADD:
+    if term.op is Op.ADD or term.op is Op.EITHER or term.op in _SUMS:
         return next((why for inner in term.inputs if (why := _odd(inner, known))), "")
     if term.op in (Op.TABLE, Op.PICK):
         key = term.inputs[-1]
@@ -79,6 +80,8 @@ def _why_odd(term: Node, known: dict[Node, str]) -> str:
         return _odd_space(term)
     if term.op is Op.ENCODE_LENGTH:
         return ""
+    if term.op is Op.LENGTH:
+        return "a number of tokens among the bytes"
     return f"{term.text or term.op.value} of the bytes"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from auditor.program import vocabulary
+from auditor.program.model import Program
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
@@ -32,12 +33,18 @@ def reorders(module: Module) -> Iterator[Reorder]:
     text = module.unit.text
     if "sort" not in text and not any(word in text for word in _SHUFFLES):
         return
+    learns = _learns(module.program)
     for call in calls(module.tree):
         how = _how(module.origins, call)
         if how is not None:
-            yield Reorder(
-                place=module.place(call), active=module.reached(call), how=how, carries=_carries(module.phases, call)
-            )
+            carries = _carries(module.phases, call) if learns else None
+            yield Reorder(place=module.place(call), active=module.reached(call), how=how, carries=carries)
+
+
+def _learns(program: Program) -> bool:
+    """Whether anything is trained on validation tokens, or may be: what was not followed is taken to."""
+    dormant = program.dormant.adapts if program.dormant is not None else ()
+    return not program.followed or bool(program.trace.adapts or dormant)
 
 
 def _how(origins: Origins, call: ast.Call) -> Literal["shuffled", "sorted by length"] | None:

@@ -1,0 +1,86 @@
+"""Totals that are kept together: in one tensor, a list, a dict, a counter."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import program
+
+from auditor.program import Program
+from auditor.program.recipe.formula import formula
+from auditor.program.recipe.reading import figures, shifted
+from auditor.program.scores import reports_of, unfollowed
+
+SCORED = """
+import collections, logging
+logger = logging.getLogger("run")
+{start}
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    nll = F.cross_entropy(net.forward_logits(x).float(), y, reduction="none")
+{steps}
+{end}
+"""
+TENSOR = "acc = torch.zeros(2)"
+BY_INDEX = "acc[0] += nll.sum()\nacc[1] += nll.numel()"
+BY_NAME = "acc['a'] += nll.sum()\nacc['b'] += nll.numel()"
+NAMED = "nats, count = acc['a'], acc['b']"
+KEPT = {
+    "indices of a tensor": (TENSOR, BY_INDEX, "nats, count = acc.tolist()"),
+    "read at indices": (TENSOR, BY_INDEX, "nats, count = acc[0].item(), acc[1].item()"),
+    "set, not added": (TENSOR, "acc[0] = acc[0] + nll.sum()\nacc[1] = acc[1] + nll.numel()", "nats, count = acc"),
+    "two axes": ("acc = np.zeros((1, 2))", BY_INDEX.replace("[", "[0, "), "nats, count = acc[0, 0], acc[0, 1]"),
+    "stacked": (TENSOR, "acc += torch.stack([nll.sum(), torch.tensor(nll.numel())])", "nats, count = acc.tolist()"),
+    "a list": ("acc = [0.0, 0]", BY_INDEX.replace("sum()", "sum().item()"), "nats, count = torch.tensor(acc).tolist()"),
+    "a list of copies": ("acc = [0.0] * 2", BY_INDEX.replace("sum()", "sum().item()"), "nats, count = acc"),
+    "a dict": ("acc = {'a': 0.0, 'b': 0}", BY_NAME, NAMED),
+    "tensors in a dict": ("acc = {k: torch.zeros(()) for k in ('a', 'b')}", BY_NAME, NAMED),
+    "a counter": ("acc = collections.Counter()", BY_NAME, NAMED),
+    "a defaultdict": ("acc = collections.defaultdict(float)", BY_NAME, NAMED),
+}
+PRINTED = "print(f'final val_bpb:{nats / count / math.log(2.0)}')"
+
+
+def scored(start: str, steps: str, end: str, printed: str = PRINTED) -> Program:
+    indented = "\n".join(f"    {step}" for step in steps.splitlines())
+    return program(SCORED.format(start=start, steps=indented, end=f"{end}\n{printed}"))
+
+
+def said(followed: Program) -> list[str]:
+    """Why the figure is no mean of the losses: what was not followed, what departs, what constant is added."""
+    written = formula(reports_of(followed.trace, "final")[-1])
+    assert written is not None
+    head = next(figures(followed.trace, "final"))[1]
+    constants = [f"a constant: {constant}" for _, constant in shifted(head)]
+    return [*(gap.why for gap in unfollowed(followed, "final")), *(why for _, why in written.departures), *constants]
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_totals_that_are_kept_together_are_told_apart(how: str) -> None:
+    assert not said(scored(*KEPT[how]))
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_a_total_that_is_scaled_is_seen_wherever_it_is_kept(how: str) -> None:
+    start, steps, end = KEPT[how]
+    assert said(scored(start, steps.replace("nll.sum()", "(nll * (y > 3)).sum()"), end))
+
+
+@pytest.mark.parametrize("lowered", ["acc[0] -= 1000.0", "acc[0] = acc[0] - 1000.0", "acc[0] *= 0.9"])
+def test_a_total_that_is_lowered_at_its_index_is_seen(lowered: str) -> None:
+    start, steps, end = KEPT["indices of a tensor"]
+    assert said(scored(start, steps, f"{lowered}\n{end}"))
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        'logger.info(f"final val_bpb:{nats / count / math.log(2.0)}")',
+        'logger.info("final val_bpb:%.8f", nats / count / math.log(2.0))',
+        'logger.log(logging.INFO, "final val_bpb:%.8f", nats / count / math.log(2.0))',
+        'logger.getChild("eval").warning("final val_bpb:%.8f", nats / count / math.log(2.0))',
+        'logging.info("final val_bpb:%.8f", nats / count / math.log(2.0))',
+    ],
+)
+def test_a_logger_prints(printed: str) -> None:
+    assert not said(scored(*KEPT["a dict"], printed))
+    assert said(scored(*KEPT["a dict"], printed.replace("nats /", "0.9 * nats /")))
