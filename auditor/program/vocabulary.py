@@ -67,6 +67,8 @@ IDENTITY = frozenset(
         "deterministic_algorithms",
         "wraps",
         "cast",
+        "DataLoader",
+        "Subset",
     }
 )
 

@@ -66,7 +66,8 @@ def method(
     if isinstance(obj, Sequence):
         return _sequence_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Mapping):
-        return _mapping_method(m, frame, node, receiver, obj, name, args)
+        given = [*args, Value(obj=Mapping(dict(kwargs)))] if name == "update" and kwargs else args
+        return _mapping_method(m, frame, node, receiver, obj, name, given)
     if isinstance(receiver.const, str) or isinstance(obj, tokens.Text):
         if name == "format":
             for value in (*args, *kwargs.values()):
@@ -228,8 +229,7 @@ def _mapping_method(
                 receiver.tags, obj=Sequence([Value(union(k, v), obj=Sequence([k, v])) for k, v in pairs], exact)
             )
         return Value(receiver.tags, obj=Sequence([k if name == "keys" else v for k, v in pairs], exact))
-    if name == "update" and args:
-        source = args[0]
+    for source in args if name == "update" else ():
         m.changed(None, source)
         if isinstance(source.obj, Mapping):
             mapping.items.update(source.obj.items)

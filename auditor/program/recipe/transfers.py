@@ -6,6 +6,7 @@ operation without a transfer gives an *other* that keeps what it was made of. Op
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Mapping
 
@@ -13,6 +14,7 @@ from auditor.program.place import Place
 from auditor.program.recipe.arithmetic import (
     PROBABILISTIC,
     Operands,
+    binary,
     is_number,
     linear,
     made,
@@ -171,6 +173,21 @@ def _stacked(nodes: Operands, place: Place | None) -> Node:
     return nodes[0] if len(nodes) == 1 else _joined(nodes, place)  # elements of a list that are told apart stay so
 
 
+def _bits(op: ast.operator) -> Transfer:
+    """`logical_and(a, b)` is `a & b`."""
+
+    def applied(nodes: Operands, place: Place | None) -> Node:
+        if len(nodes) != 2:
+            return unknown(tuple(nodes), "bits", place)
+        return binary(op, nodes[0], nodes[1], place, in_loop=False)
+
+    return applied
+
+
+def _not(nodes: Operands, place: Place | None) -> Node:
+    return Node(Op.COMPARE, tuple(nodes[:1]), What.MASK, sees=nodes[0].sees, text="not", place=place)
+
+
 def _pick(nodes: Operands, place: Place | None) -> Node:
     index = next((n for n in nodes[1:] if n.op is not Op.NUMBER), None)
     return pick(nodes[0], index, place) if index is not None else nodes[0]
@@ -256,6 +273,9 @@ TRANSFERS: Mapping[str, Transfer] = {
     **{name: _hidden(name) for name in OF_HIDDEN_STATES},
     **dict.fromkeys(("values", "items", "bytes", "bytearray"), _same),
     **dict.fromkeys(("full", "full_like"), _filled),
+    **dict.fromkeys(("logical_and", "bitwise_and"), _bits(ast.BitAnd())),
+    **dict.fromkeys(("logical_or", "bitwise_or"), _bits(ast.BitOr())),
+    **dict.fromkeys(("logical_not", "bitwise_not"), _not),
     "stack": _stacked,
     "join": _last,
     "where": _where,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from auditor.program.recipe.model import Node, Op, Sees, What
 
 _SUMS = frozenset({Op.ACCUMULATE, Op.SUM})
+_TINY = 1e-3  # bytes of a whole validation set
 _LENGTH = frozenset({Op.LENGTH})  # how many there are, whatever they measure
 _LOSSES = {What.NATS, What.BITS, What.LOG_PROBABILITY, What.PROBABILITY}
 
@@ -66,6 +67,10 @@ def _why_odd(term: Node, known: dict[Node, str]) -> str:
         rest = [inner for inner in term.inputs if inner not in masked]
         plain_factor = any(inner.op is Op.NUMBER for inner in masked)
         return _odd(rest[0], known) if len(rest) == 1 and not plain_factor else "bytes times something"
+    if term.op is Op.NUMBER and _is_tiny(term):
+        return ""
+    if term.op is Op.CHOOSE and _asks_before(term.inputs[0]):  # `where(boundary[x], width, width + space)`
+        return _odd_but_for_spaces(term, known)
     if term.op is Op.CHOOSE:
         return next((why for inner in term.inputs[1:] if inner.op is not Op.NUMBER and (why := _odd(inner, known))), "")
     if term.op is Op.ADD or term.op is Op.EITHER or term.op in _SUMS:
@@ -85,9 +90,27 @@ def _why_odd(term: Node, known: dict[Node, str]) -> str:
     return f"{term.text or term.op.value} of the bytes"
 
 
+def _is_tiny(term: Node) -> bool:
+    """`count + 1e-12`: nothing that changes a digit."""
+    try:
+        return abs(float(term.text)) < _TINY
+    except ValueError:
+        return False
+
+
+def _odd_but_for_spaces(term: Node, known: dict[Node, str]) -> str:
+    """What is odd in either branch, where the condition asks for the token before: a space may count in one of them."""
+    parts = [part for branch in term.inputs[1:] for part in (branch.inputs if branch.op is Op.ADD else (branch,))]
+    spaces = [part for part in parts if part.op is Op.TABLE and part.what is not What.BYTES]
+    return next((why for part in parts if part not in spaces and (why := _odd(part, known))), "")
+
+
+def _asks_before(mask: Node) -> bool:
+    return any(n.op is Op.TOKENS and not n.sees & Sees.TARGET for n in mask.walk())
+
+
 def _odd_space(mask: Node) -> str:
     """The byte of a leading space: `leading_space[y] & ~boundary[x]`."""
     if mask.text == "or":
         return "a space counts where the token has one or no boundary stands before it"
-    asks_before = any(n.op is Op.TOKENS and not n.sees & Sees.TARGET for n in mask.walk())
-    return "" if asks_before or len(mask.inputs) > 1 else "a space counts whatever stands before it"
+    return "" if _asks_before(mask) or len(mask.inputs) > 1 else "a space counts whatever stands before it"
