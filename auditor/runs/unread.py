@@ -17,6 +17,7 @@ _PACKED = (".gz", ".xz", ".zst", ".bz2", ".zip", ".br", ".7z", ".lz4", ".tgz")
 _ENCODED = re.compile(
     rb"(?:[A-Za-z0-9+/_-]{40,}={0,2}\s{1,4}){2,}[A-Za-z0-9+/_-]{0,400}={0,2}\s*|[A-Za-z0-9+/_-]{400,}={0,2}\s*"
 )
+_STRANGE = re.compile("[\ufffd\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")  # what a terminal's log does not hold
 _BINARY_SHARE = 0.1  # undecodable or control characters in text
 
 
@@ -61,5 +62,4 @@ def _why(file: SubmissionFile) -> str:
 def is_binary(data: bytes) -> bool:
     # A crash leaves blocks of zeros in a log.
     text = decode_text((data.lstrip(b"\0") if data.startswith(b"\0" * 16) else data)[:_HEAD].rstrip(b"\0"))
-    strange = sum(ch == "\ufffd" or (ch < " " and ch not in "\t\n\r\x08\x0c\x1b") for ch in text)
-    return strange > _BINARY_SHARE * len(text)
+    return len(_STRANGE.findall(text)) > _BINARY_SHARE * len(text)

@@ -11,8 +11,10 @@ from auditor.program.values import Frame, Function, Instance, Native, Value
 
 def hooked(m: Machine, node: ast.AST, receiver: Value, name: str, args: list[Value]) -> Value | None:
     """A hook is registered: its handle; None where the method registers none."""
+    if not name.endswith("hook") or not name.lstrip("_").startswith("register_"):
+        return None
     function = next((value for value in args if callable_of_program(value)), None)
-    if function is None or not name.lstrip("_").startswith("register_") or not name.endswith("hook"):
+    if function is None:
         return None
     hook = Hook(_kind(name), receiver, function, node)
     m.hooks.append(hook)

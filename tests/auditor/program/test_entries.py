@@ -34,6 +34,11 @@ KEPT = {
     "a list of copies": ("acc = [0.0] * 2", BY_INDEX.replace("sum()", "sum().item()"), "nats, count = acc"),
     "a dict": ("acc = {'a': 0.0, 'b': 0}", BY_NAME, NAMED),
     "tensors in a dict": ("acc = {k: torch.zeros(()) for k in ('a', 'b')}", BY_NAME, NAMED),
+    "an updated dict": (
+        "acc = {'a': 0.0, 'b': 0}",
+        BY_NAME,
+        "end = {}\nend.update(x=acc['a'])\nnats, count = end['x'], acc['b']",
+    ),
     "a counter": ("acc = collections.Counter()", BY_NAME, NAMED),
     "a defaultdict": ("acc = collections.defaultdict(float)", BY_NAME, NAMED),
 }
@@ -69,6 +74,25 @@ def test_a_total_that_is_scaled_is_seen_wherever_it_is_kept(how: str) -> None:
 def test_a_total_that_is_lowered_at_its_index_is_seen(lowered: str) -> None:
     start, steps, end = KEPT["indices of a tensor"]
     assert said(scored(start, steps, f"{lowered}\n{end}"))
+
+
+LOADED = """
+class Windows(torch.utils.data.Dataset):
+    def __len__(self):
+        return val.numel() // 8
+    def __getitem__(self, at):
+        return val[8 * at:8 * at + 8], val[8 * at + 1:8 * at + 9]
+nats, count = 0.0, 0
+for x, y in torch.utils.data.DataLoader(torch.utils.data.Subset(Windows(), range(0, 64, 8)), batch_size=4):
+    nll = F.cross_entropy(net.forward_logits(x).float(), y, reduction="none")
+    nats += nll.sum().item()
+    count += nll.numel()
+"""
+
+
+def test_windows_come_through_a_loader_of_the_library() -> None:
+    assert not said(program(f"{LOADED}{PRINTED}"))
+    assert said(program(f"{LOADED}{PRINTED.replace('nats /', '0.9 * nats /')}"))
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,17 @@ def said(counted: str) -> list[str]:
     return [why for _, why in written.departures]
 
 
-@pytest.mark.parametrize("counted", [f"{USUAL}.sum()", f"({USUAL} * kept).sum()", f"{USUAL}[2:].double().sum()"])
+@pytest.mark.parametrize(
+    "counted",
+    [
+        f"{USUAL}.sum()",
+        f"({USUAL} * kept).sum()",
+        f"{USUAL}[2:].double().sum()",
+        f"{USUAL}.sum() + 1e-9",
+        "torch.where(boundary[x], width[y], width[y] + space[y].float()).sum()",
+        "(width[y] + torch.logical_and(space[y], torch.logical_not(boundary[x])).float()).sum()",
+    ],
+)
 def test_the_bytes_of_the_targets(counted: str) -> None:
     assert not said(counted)
 
@@ -50,6 +60,10 @@ def test_the_bytes_of_the_targets(counted: str) -> None:
         (f"{USUAL}.sum().ceil()", "ceil"),
         (f"{USUAL.replace('width[y]', 'width[x]')}.sum()", "not scored"),
         ("width.mean() * y.numel()", "mean"),
+        (f"{USUAL}.sum() + y.numel()", "a number of tokens"),
+        (f"{USUAL}.sum() + 1", "of the bytes"),
+        ("torch.where(boundary[x], width[y], width[y] + 1).sum()", "of the bytes"),
+        ("(width[y] + torch.logical_or(space[y], torch.logical_not(boundary[x])).float()).sum()", "a space counts"),
     ],
 )
 def test_what_is_no_length_of_the_text(counted: str, why: str) -> None:
