@@ -67,8 +67,6 @@ IDENTITY = frozenset(
         "deterministic_algorithms",
         "wraps",
         "cast",
-        "DataLoader",
-        "Subset",
     }
 )
 

@@ -129,6 +129,8 @@ def _library(
 ) -> Value:
     if name in vocabulary.IDENTITY:
         return args[0] if args else Value(obj=External(dotted))
+    if name in ("DataLoader", "Subset") and args and not any(map(callbacks.callable_of_program, kwargs.values())):
+        return args[0]  # its elements, whatever order and batches they come in
     if name.endswith(vocabulary.OPTIMIZERS) and not dotted.startswith("torch.optim.lr_scheduler"):
         optimizer = Instance(None, kind="optimizer", dotted=dotted)
         optimizer.parameters = list(args[:1]) or list(kwargs.values())[:1]

@@ -55,6 +55,8 @@ SETS_OFF = {
     "opt.register_step_pre_hook(swap)\nopt.step()",
     "gradient hook": "for p in net.parameters():\n    p.register_hook(lambda g, p=p: p.data.sub_(g, alpha=0.1))\n"
     "net(TOKENS[:8], TOKENS[1:9]).backward()",
+    "dataset": f"class H(torch.utils.data.Dataset):\n    def __getitem__(self, at):\n        {GO}\n        return at\n"
+    "list(torch.utils.data.DataLoader(torch.utils.data.Subset(H(), [1])))",
     "collate": "def collate(rows):\n    x = torch.stack(rows)\n"
     "    net(x[:, :-1], x[:, 1:]).backward()\n    opt.step()\n    return x\n"
     "for _ in torch.utils.data.DataLoader(TOKENS.view(-1, 8), collate_fn=collate): pass",

@@ -37,7 +37,7 @@ class Rows(torch.utils.data.Dataset):
     def __getitem__(self, at):
         fit(*self.held)
         return 0
-list(torch.utils.data.DataLoader(Rows(net, TOKENS, opt)))
+(x,) = torch.utils.data.DataLoader(Rows(net, TOKENS, opt))
 """,
     "base that is no class": """
 class Base:
