@@ -2,7 +2,7 @@
 
     python benchmarks/train_step.py --record train_gpt.py [--out train_step.json]      # one H100: both sides
     python benchmarks/train_step.py --clone CLONE                                       # the script out of a clone
-    python benchmarks/train_step.py --scale small --device cpu --steps 2                # only ours, anywhere
+    python benchmarks/train_step.py --scale small --device cpu --steps 2 --warm-up 1    # only ours, anywhere
 
 A share is 98,304 tokens (786,432 over 8 GPUs): forward, backward, clipping, every optimizer, the average of the
 weights, before and after recurrence starts. Both sides use the same attention kernel, and their medians are compared;

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,3 +32,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("data")
     trainer_samples.prepare(found)
     return found
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts of seeds are forked off this process (see forked_scripts): on one process each."""
+    pytest.importorskip("torch", reason="training needs torch (the train extra)")
+    import torch._dynamo  # what every optimizer imports  # noqa: F401
+    from forked_scripts import Forked
+
+    from reference_model.reproduce import attempt
+
+    monkeypatch.setattr(attempt, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": Forked}))

@@ -163,7 +163,7 @@ def test_only_the_unchanged_record_scale_is_in_the_record_track() -> None:
 
 
 @pytest.fixture
-def reproduce(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Reproduce:
+def reproduce(forked: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Reproduce:
     """golf-reproduce at the small scale: its status, and what it printed. A stray variable must decide nothing."""
     pytest.importorskip("torch", reason="training needs torch (the train extra)")
     pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")

@@ -6,6 +6,7 @@ import glob
 import importlib.util
 import re
 import shlex
+import shutil
 import sys
 import tomllib
 import types
@@ -14,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from reference_model.config import RunConfig
 from reference_model.reproduce import options, verdict
 
 ROOT = Path(__file__).parents[2]
@@ -59,22 +59,6 @@ DOCUMENTED = {
 Typed = Callable[..., tuple[int, str, str]]
 
 
-def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The small scale's data are made, with a validation set that takes no time."""
-    from trainer_samples import shorten
-
-    from reference_model.reproduce import text
-
-    whole = text.prepare
-
-    def prepare(config: RunConfig) -> text.Corpus:
-        made = whole(config)
-        shorten(config)
-        return made
-
-    monkeypatch.setattr(text, "prepare", prepare)
-
-
 @pytest.fixture(scope="module")
 def audits() -> list[int]:
     """The status of the one audit here, once there is one."""
@@ -88,8 +72,8 @@ def typed(
     """Runs a command line in a folder as a shell would: status, output, errors. `tmp_path` is the home folder.
 
     In this process, because most of a short run is the import of torch. To a run the tiny size is added, and a seed
-    where the command names none, and the validation set is cut short: paths and options depend on none of these. The
-    first folder of all tests here is audited, and stands for all: they have the same script.
+    where the command names none: paths and options depend on neither. The first folder of all tests here is audited,
+    and stands for all: they have the same script.
     """
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -105,9 +89,6 @@ def typed(
         return audits[0]
 
     monkeypatch.setattr(verdict, "audit", audited)
-
-    if importlib.util.find_spec("torch"):
-        cut_short(monkeypatch)
 
     def run(command: str, folder: Path) -> tuple[int, str, str]:
         from trainer_samples import TINY
@@ -133,9 +114,20 @@ def needs_training() -> None:
     pytest.importorskip("sentencepiece", reason="training needs sentencepiece (the train extra)")
 
 
-def test_every_documented_command_runs_as_written(typed: Typed, tmp_path: Path) -> None:
+def short_data(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small scale's data are those of all tests here, whose validation set takes no time."""
+    from reference_model.reproduce import text
+
+    monkeypatch.setattr(text, "prepare", lambda config: shutil.copytree(folder, config.data.data_dir))
+
+
+@pytest.mark.usefixtures("forked")
+def test_every_documented_command_runs_as_written(
+    folder: Path, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All in one folder, in their order, a command that several pages show once."""
     needs_training()
+    short_data(folder, monkeypatch)
     assert all(len(commands) >= 3 for commands in DOCUMENTED.values())
     commands = dict.fromkeys(command for page in DOCUMENTED.values() for command in page)
     assert all(str(path) not in " ".join(commands) for path in ("/data", "/tmp")), "an example leaves the folder"
@@ -151,9 +143,13 @@ def test_no_other_page_shows_a_command_of_the_trainer(page: Path) -> None:
     assert shown((ROOT / page).read_text("utf-8")) == DOCUMENTED.get(str(page), [])
 
 
-def test_a_run_is_resumed_from_another_folder(typed: Typed, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("forked")
+def test_a_run_is_resumed_from_another_folder(
+    folder: Path, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A path of every kind at once: relative, several folders that are not there, names that a pattern would read."""
     needs_training()
+    short_data(folder, monkeypatch)
     (tmp_path / "a" / "b").mkdir(parents=True)
     status, said, errors = typed("golf-reproduce --seeds 42 --out '../my run/[1]*?/übung/'", tmp_path / "a" / "b")
     assert status == 0, said + errors

@@ -60,7 +60,7 @@ class TestConfig:
             },
         )
         assert (run.seed, run.train.iterations, run.model.recur_layers) == (314, 7, (3, 4))
-        assert (run.eval.sliding_window_enabled, run.train.budget_seconds) == (False, 56.5)
+        assert (run.eval.sliding_window_enabled, run.train.budget_seconds) == (False, 57.5)
         assert run.quant.clip_quantiles == (0.5, 1.0)
         assert run.tokenizer_path == "/d/tokenizers/fineweb_1024_bpe.model"
         assert run.train_files == "/d/datasets/fineweb10B_sp1024/fineweb_train_*.bin"

@@ -206,7 +206,7 @@ class TestSchedule:
     TRAIN = config.record().train
 
     def test_the_budget_is_time_or_steps(self) -> None:
-        assert schedule.progress(5, 298.0, self.TRAIN) == pytest.approx(0.5)
+        assert schedule.progress(5, 298.5, self.TRAIN) == pytest.approx(0.5)
         assert schedule.progress(5, 295.0, replace(self.TRAIN, max_wallclock_seconds=0.0, iterations=20)) == 0.25
 
     def test_the_steps_can_keep_the_pace_of_another_run(self) -> None:

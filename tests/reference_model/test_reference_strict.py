@@ -49,7 +49,7 @@ def test_each_seed_takes_the_record_s_steps_at_its_pace(tmp_path: Path, monkeypa
 
 
 def test_from_the_command_to_the_folder(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    forked: None, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With fewer steps and a smaller network; what a machine without cards refuses is not asked."""
     monkeypatch.setattr(target, "STEPS", {42: 5})
