@@ -39,16 +39,19 @@ OK, FAILED, USAGE, NOT_JUDGED, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    again = "the same command with --resume goes on with what is not finished"
     try:
         with _ended_politely():
             options = read(arguments)
+            if options.command == "data":
+                again = "the same command goes on with what is not there"
             return _fetch(options) if options.command == "data" else _reproduce(options)
     except UsageError as error:
         return _say(str(error), USAGE)
     except RunError as error:
         return _say(str(error), FAILED)
     except KeyboardInterrupt:
-        return _say("interrupted; the same command with --resume goes on with what is not finished", INTERRUPTED)
+        return _say(f"interrupted; {again}", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BROKEN

@@ -64,13 +64,14 @@ def fetch(data_dir: Path, report: Callable[[str], None], hub: Hub | None = None,
     Of the training shards the first ``shards`` by name; 0: all.
 
     Nothing is fetched before there is room for all of it; what was fetched stays where a later file fails. `report`
-    takes a line for each file. Raises DownloadError.
+    takes a line for each file. Raises DownloadError, OSError for a folder that can't be made.
     """
     hub = hub or HuggingFaceHub()
     wanted = [(_place(data_dir, file.path), file) for file in _published(hub, shards)]
     missing = [(place, file) for place, file in wanted if not _is_whole(place, file)]
     report(f"{len(wanted)} files, {len(wanted) - len(missing)} of them here already")
     _require_room(data_dir, sum(file.size for _, file in missing))
+    data_dir.mkdir(parents=True, exist_ok=True)
     for number, (place, file) in enumerate(missing, 1):
         report(f"[{number}/{len(missing)}] {place} ({file.size / 1e6:,.0f} MB)")
         _bring(hub, file, place, data_dir / ".download")

@@ -113,6 +113,8 @@ def _version() -> str:
 def read(argv: Sequence[str]) -> Options:
     """Raises UsageError; exits (SystemExit 0) for --help."""
     given = parser().parse_args(argv)
+    if given.command == "data":
+        _only_data(given)
     seeds = tuple(dict.fromkeys(given.seeds or SEEDS))
     if any(not 0 <= seed < 2**32 for seed in seeds):
         raise UsageError("--seeds wants whole numbers from 0 to 4294967295")
@@ -138,6 +140,15 @@ def read(argv: Sequence[str]) -> Options:
         author=given.author,
         github_id=given.github_id,
     )
+
+
+def _only_data(given: argparse.Namespace) -> None:
+    """Raises UsageError for an option that a download has no use for: whoever gives it expects something else."""
+    usual = vars(parser().parse_args(["data"]))
+    other = [name for name, value in vars(given).items() if value != usual[name] and name not in ("data", "shards")]
+    if other:
+        options = ", ".join("--" + name.replace("_", "-") for name in other)
+        raise UsageError(f"data downloads and runs nothing: it goes with --data and --shards, not with {options}")
 
 
 def _path(option: str, text: str) -> Path:

@@ -210,3 +210,29 @@ def test_a_folder_that_cannot_be_made_is_one_line(typed: Typed, tmp_path: Path) 
     assert status == 1
     assert errors.count("\n") == 1
     assert "file/run" in errors
+
+
+@pytest.mark.parametrize("option", ["--scale small", "--out rerun", "--resume", "--no-pack", "--seeds 42"])
+def test_data_take_no_option_of_a_run(option: str, typed: Typed, tmp_path: Path) -> None:
+    status, said, errors = typed(f"golf-reproduce data {option}", tmp_path)
+    assert (status, said) == (2, "")
+    assert errors.endswith(f"with --data and --shards, not with {option.split()[0].replace('--no-', '--')}\n")
+
+
+def test_data_whose_folder_cannot_be_made_are_one_line(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, _, errors = typed("golf-reproduce data --data file/shards", tmp_path)
+    assert (status, errors.count("\n")) == (1, 1)
+    assert "file/shards" in errors
+
+
+def test_an_interrupted_download_is_told_how_to_go_on(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["huggingface_hub"], "hf_hub_download", interrupted)
+    said = "golf-reproduce: interrupted; the same command goes on with what is not there\n"
+    status, _, errors = typed("golf-reproduce data", tmp_path)
+    assert (status, errors) == (130, said)
