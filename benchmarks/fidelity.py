@@ -1,12 +1,12 @@
 """What our departures from the record do to the score, at the small scale: each seed is trained with each of them.
 
-    python benchmarks/fidelity.py --clone CLONE [--seeds 42 314 999]
+    python benchmarks/fidelity.py --clone CLONE [--seeds 42 314 999] [--orders 1]
 
-Orders of batches: ours, ours begun from another number, and the record's own loader's over the same 26 shards. From the
-weights of our order: logits rounded to bfloat16 after their cap, as the record's evaluation has them (its training has
-not: the compiler keeps them in float32), and calibration on the first batches of training, as the record does it,
-instead of the next ones. Bits per byte of the validation text; "averaged" is before quantization, "sliding" the score.
-Takes half a minute for each seed and order.
+Orders of batches over the same 26 shards: ours, ours begun from other numbers, and those of the record's own loader,
+which the shards' path decides. From the weights of our order: logits rounded to bfloat16 after their cap, as the
+record's evaluation has them (its training has not: the compiler keeps them in float32), and calibration on the first
+batches of training, as the record does it, instead of the next ones. Bits per byte of the validation text; "averaged"
+is before quantization, "sliding" the score. Takes half a minute for each seed and each order.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -28,7 +29,7 @@ import torch
 from torch import Tensor
 
 from reference_model import config
-from reference_model.model import network
+from reference_model.model import kernels, network
 from reference_model.reproduce import text
 from reference_model.train import train_and_evaluate
 from reference_model.training import checkpoint, data, trainer
@@ -53,20 +54,21 @@ def prepared(folder: Path) -> config.RunConfig:
 
 
 @contextlib.contextmanager
-def another_order() -> Iterator[None]:
+def another_order(number: int) -> Iterator[None]:
     """Our loader, begun from another number."""
     new = np.random.default_rng
-    with patch.object(data.np.random, "default_rng", lambda seed: new([*seed, 1])):
+    with patch.object(np.random, "default_rng", lambda seed: new([*seed, number])):
         yield
 
 
-def record_batches(run: config.RunConfig, source: str, folder: Path) -> Tensor:
-    """The micro-batches of a run and its calibration from the record's loader."""
+def record_batches(run: config.RunConfig, source: str, folder: Path, number: int) -> Tensor:
+    """The micro-batches of a run and its calibration from the record's loader, by a path of that number."""
     record_script.place(source, folder)
-    train, out = run.train, folder / "batches.pt"
+    train, out, shards = run.train, folder / "batches.pt", folder / f"shards{number}"
+    shards.symlink_to(run.datasets_dir)
     count = train.iterations * train.micro_batches + run.quant.gptq_calibration_batches
     numbers = (train.train_batch_tokens, train.train_seq_len, train.micro_batches, count)
-    command = [sys.executable, str(_DRIVER), str(folder), run.train_files, *map(str, numbers), str(out)]
+    command = [sys.executable, str(_DRIVER), str(folder), f"{shards}/fineweb_train_*.bin", *map(str, numbers), str(out)]
     subprocess.run(record_script.offline(command), check=True, capture_output=True)
     found: Tensor = torch.load(out, weights_only=True)
     return found
@@ -84,10 +86,6 @@ def given_order(batches: Tensor) -> Iterator[None]:
             batch = next(self._left)
             return batch[:, :-1].contiguous(), batch[:, 1:].contiguous()
 
-        def skip(self, batches: int) -> None:
-            for _ in range(batches):
-                next(self._left)
-
         def close(self) -> None: ...
 
     with patch.object(trainer, "TrainLoader", Given):
@@ -97,7 +95,7 @@ def given_order(batches: Tensor) -> Iterator[None]:
 @contextlib.contextmanager
 def rounded_logits() -> Iterator[None]:
     """After the cap."""
-    exact = network.capped
+    exact = kernels.capped
     with patch.object(network, "capped", lambda *given: exact(*given).bfloat16().float()):
         yield
 
@@ -115,40 +113,41 @@ def scores(run: config.RunConfig, artifact: Path, weights: str = "") -> Scores:
     return dict(zip(names, (score.bits_per_byte for score in found.values()), strict=True))
 
 
-def measured(run: config.RunConfig, source: str, seeds: Sequence[int], folder: Path) -> dict[str, list[Scores]]:
-    """The scores of each seed, by the departure."""
-    batches = record_batches(run, source, folder)
-    found: dict[str, list[Scores]] = {}
+def measured(
+    run: config.RunConfig, source: str, seeds: Sequence[int], orders: int, folder: Path
+) -> dict[str, list[tuple[Scores, Scores]]]:
+    """By the departure the scores of each seed (and order), each beside what our order and rules give the seed."""
+    found: dict[str, list[tuple[Scores, Scores]]] = {}
+    theirs = [record_batches(run, source, folder, number) for number in range(orders)]
     for seed in seeds:
         seeded = replace(run, seed=seed)
         (folder / str(seed)).mkdir()
         artifact, weights = folder / str(seed) / "a.bin", str(folder / str(seed) / checkpoint.WEIGHTS)
-        departures = {
-            "ours": contextlib.nullcontext(),
-            "logits rounded": rounded_logits(),
-            "calibrated from the start": calibrated_from_the_start(),
-            "another order": another_order(),
-            "the record's order": given_order(batches),
-        }
-        for name, changed in departures.items():
-            again = weights if "order" not in name and name != "ours" else ""
+        departures: list[tuple[str, AbstractContextManager[None], str]] = [
+            ("ours", contextlib.nullcontext(), ""),
+            ("logits rounded", rounded_logits(), weights),
+            ("calibrated from the start", calibrated_from_the_start(), weights),
+            *(("another order", another_order(number), "") for number in range(1, orders + 1)),
+            *(("the record's order", given_order(batches), "") for batches in theirs),
+        ]
+        for name, changed, again in departures:
             with changed:
-                found.setdefault(name, []).append(scores(seeded, artifact, again))
-            print(f"seed {seed}, {name}: {found[name][-1]}", file=sys.stderr, flush=True)
+                got = scores(seeded, artifact, again)
+            own = found["ours"][-1][0] if name != "ours" else got
+            found.setdefault(name, []).append((got, own))
+            print(f"seed {seed}, {name}: {got}", file=sys.stderr, flush=True)
     return found
 
 
-def table(found: dict[str, list[Scores]]) -> str:
-    """Means over the seeds, and their differences from ours, seed by seed, with the standard deviation of these."""
-    ours = found["ours"]
-    lines = []
-    for name, all_scores in found.items():
+def table(found: dict[str, list[tuple[Scores, Scores]]]) -> str:
+    """Means and standard deviations of the scores, and of their differences from ours with the same seed."""
+    lines = [f"{'':36}{'mean':>9}{'sd':>10}{'from ours':>12}{'sd':>10}"]
+    for name, pairs in found.items():
         for stage in ("averaged", "sliding"):
-            values = [score[stage] for score in all_scores]
-            apart = [value - own[stage] for value, own in zip(values, ours, strict=True)]
-            spread = statistics.stdev(values if name == "ours" else apart) if len(values) > 1 else float("nan")
-            what = "of the seeds" if name == "ours" else f"of the differences, {statistics.mean(apart):+.6f} on average"
-            lines.append(f"{name:26} {stage:9} {statistics.mean(values):.6f}, standard deviation {spread:.6f} {what}")
+            columns = [[got[stage] for got, _ in pairs], [got[stage] - own[stage] for got, own in pairs]]
+            spreads = [statistics.stdev(values) if len(values) > 1 else float("nan") for values in columns]
+            (mean, apart), (spread, of_apart) = map(statistics.mean, columns), spreads
+            lines.append(f"{name:26}{stage:10}{mean:9.5f}{spread:10.5f}{apart:+12.5f}{of_apart:10.5f}")
     return "\n".join(lines)
 
 
@@ -156,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--clone", type=Path, required=True, metavar="DIR", help="a clone of openai/parameter-golf")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 314, 999])
+    parser.add_argument("--orders", type=int, default=1, metavar="N", help="others of ours, and of the record's loader")
     parser.add_argument("--steps", type=int, help="of training; by default the small scale's")
     given = parser.parse_args(argv)
     source = record_script.from_clone(given.clone)
@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run = prepared(folder / "data")
         if given.steps:
             run = replace(run, train=replace(run.train, iterations=given.steps))
-        print(table(measured(run, source, given.seeds, folder)))
+        print(table(measured(run, source, given.seeds, given.orders, folder)))
     return 0
 
 

@@ -115,6 +115,8 @@ def _reproduce(options: Options) -> int:
         if not preflight.ready(checks):
             return _not_ready(checks)
         _show(preflight.table(checks))
+        if config.scale == "small" and options.data != Options().data:
+            print(f"--data is left aside: the small scale makes its own in {options.out / 'data'}", flush=True)
         begin(plan)
         results = _run(plan, lock)
     return _judged(plan, results)

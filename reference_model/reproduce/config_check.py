@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import fields
+
 from reference_model.config import RunConfig
+
+_POSITIVE = frozenset({
+    "vocab_size", "num_layers", "model_dim", "num_heads", "num_kv_heads", "mlp_mult", "rope_base", "rope_train_seq_len",
+    "ve_dim", "logit_softcap", "iterations", "train_batch_tokens", "train_seq_len", "micro_batches", "adam_eps",
+    "gptq_calibration_batches", "gptq_block_size", "artifact_limit_bytes", "eval_seq_len", "eval_stride",
+    "val_batch_tokens", "eval_batch_seqs",
+})  # fmt: skip
+_SHARES = frozenset({"lr_floor", "warmdown_frac", "ema_decay", "muon_momentum", "muon_momentum_warmup_start",
+                     "clip_quantiles", "embed_clip_quantile"})  # fmt: skip
+_BETWEEN = {"matrix_bits": (2, 8), "embed_bits": (2, 8), "brotli_quality": (0, 11), "beta1": (0.0, 0.9999999),
+            "beta2": (0.0, 0.9999999)}  # fmt: skip
+_OF_ANY_SIGN = frozenset({"mlp_negative_slope"})
 
 
 def checked(config: RunConfig) -> RunConfig:
     """The same configuration. Raises ValueError with the name of the first value that won't do, and what would."""
     model, train, evaluation = config.model, config.train, config.eval
+    for section in (model, config.optimizer, train, config.data, config.quant, evaluation):
+        for field in fields(section):
+            value = getattr(section, field.name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int | float):
+                    _in_range(field.name, number, value)
+    _require(
+        train.budget_seconds is None or train.budget_seconds > 0,
+        "gptq_reserve_seconds",
+        f"less than max_wallclock_seconds ({train.max_wallclock_seconds:g})",
+        train.gptq_reserve_seconds,
+    )
     _require(model.model_dim % model.num_heads == 0, "model_dim", "a multiple of num_heads", model.model_dim)
     _require(model.num_heads % model.num_kv_heads == 0, "num_heads", "a multiple of num_kv_heads", model.num_heads)
     _require(
@@ -16,7 +43,6 @@ def checked(config: RunConfig) -> RunConfig:
         f"even and between 0 and head_dim ({model.head_dim})",
         model.rope_dims,
     )
-    _require(model.logit_softcap > 0, "logit_softcap", "positive", model.logit_softcap)
     for name, dtype in (
         ("embed_dtype", model.embed_dtype),
         ("muon_dtype", config.optimizer.muon_dtype),
@@ -35,7 +61,7 @@ def checked(config: RunConfig) -> RunConfig:
     )
     _require(len(train.paced) in (0, 3), "paced", "empty or three durations", train.paced)
     _require(
-        0 < evaluation.eval_stride <= evaluation.eval_seq_len,
+        evaluation.eval_stride <= evaluation.eval_seq_len,
         "eval_stride",
         f"between 1 and eval_seq_len ({evaluation.eval_seq_len})",
         evaluation.eval_stride,
@@ -43,6 +69,19 @@ def checked(config: RunConfig) -> RunConfig:
     return config
 
 
+def _in_range(name: str, number: float, value: object) -> None:
+    _require(math.isfinite(number), name, "a finite number", value)
+    if name in _POSITIVE:
+        _require(number > 0, name, "above 0", value)
+    elif name in _SHARES:
+        _require(0 <= number <= 1, name, "a share, between 0 and 1", value)
+    elif name in _BETWEEN:
+        low, high = _BETWEEN[name]
+        _require(low <= number <= high, name, f"between {low} and {high:g}", value)
+    elif name not in _OF_ANY_SIGN:
+        _require(number >= 0, name, "0 or more", value)
+
+
 def _require(condition: bool, name: str, expected: str, value: object) -> None:
     if not condition:
-        raise ValueError(f"{name} must be {expected}, not {value!r}")
+        raise ValueError(f"{name.upper()} must be {expected}, not {value!r}")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from reference_model.config import RunConfig
 
 READABLE = "train_gpt_readable.py"  # in the working folder
+# Values of a run that its log lists, and that are no settings.
+_OTHERWISE = frozenset({"SEED", "SCALE", "DATA_DIR", "DATASETS_DIR", "TRAIN_FILES", "VAL_FILES", "TOKENIZER_PATH"})
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,26 @@ def configuration(options: Options) -> RunConfig:
     base = SCALES[options.scale]()
     names = {name.upper() for name in base.dump()}
     for name in options.settings:
-        if name not in names or name in ("SEED", "SCALE", "DATA_DIR"):
+        if name in _OTHERWISE:
+            raise UsageError(f"--set {name}: --seeds, --scale and --data decide that")
+        if name not in names:
             raise UsageError(f"--set {name}: no setting of that name (the log of a run lists them all)")
     settings = _settings(options)
     folder = options.data if options.scale == "record" else options.out / "data"
     try:
-        return checked(RunConfig.from_environment(base, {**settings, "DATA_DIR": str(folder.resolve())}))
+        config = checked(RunConfig.from_environment(base, {**settings, "DATA_DIR": str(folder.resolve())}))
     except ValueError as error:
         raise UsageError(f"--set {error}") from None
+    try:
+        config.train.grad_accum_steps(processes(options))
+    except ValueError as error:
+        raise UsageError(f"--nproc: {error}") from None
+    return config
+
+
+def processes(options: Options) -> int:
+    """Of one seed."""
+    return options.nproc or (preflight.GPUS if options.scale == "record" else 1)
 
 
 def _settings(options: Options) -> dict[str, str]:
@@ -87,7 +101,7 @@ def planned(options: Options, config: RunConfig) -> Plan:
     if before is not None and not options.resume:
         raise UsageError(f"{options.out} holds a run already: --resume goes on with it, --out DIR starts another")
     day = datetime.now(UTC).date().isoformat() if before is None else before.date
-    nproc = options.nproc or (preflight.GPUS if config.scale == "record" else 1)
+    nproc = processes(options)
     state = State(
         script=digest(script.encode()),
         scale=config.scale,

@@ -50,12 +50,19 @@ def test_wrong_usage_is_one_line_and_status_2(
 
 
 @pytest.mark.parametrize(("setting", "said"), [("NO_SUCH=1", "no setting"), ("ITERATIONS=many", "ITERATIONS='many'"),
-                                               ("SEED=4", "no setting")])  # fmt: skip
+                                               ("SEED=4", "--seeds"), ("TRAIN_FILES=x", "--data decide"),
+                                               ("NUM_HEADS=0", "NUM_HEADS must be above 0")])  # fmt: skip
 def test_settings_that_are_none_are_refused(
     setting: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--scale", "small", "--out", str(tmp_path / "o"), "--set", setting]) == 2
     assert said in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_processes_that_cannot_share_a_step_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--scale", "small", "--nproc", "4", "--out", str(tmp_path / "o")]) == 2
+    assert capsys.readouterr().err == "golf-reproduce: --nproc: 4 processes can't share 2 micro-batches\n"
     assert not (tmp_path / "o").exists()
 
 

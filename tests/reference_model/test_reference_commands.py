@@ -136,6 +136,7 @@ def test_every_documented_command_runs_as_written(
         wanted = (0, 1) if command.startswith("golf-stats") else (0,)  # 1: no significant difference
         assert status in wanted, f"{command}\n{said}\n{errors}"
         assert "Traceback" not in errors
+        assert ("--data is left aside" in said) == ("--data DATA" in command and command.split()[1] != "data")
 
 
 @pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md")), ids=str)

@@ -95,14 +95,31 @@ class TestConfig:
             ("VE_LAYERS", "-1"),
             ("TRAIN_BATCH_TOKENS", "786431"),
             ("EVAL_STRIDE", "2049"),
-            ("EVAL_STRIDE", "0"),
+            ("GPTQ_RESERVE_SECONDS", "600"),
         ],
     )
     def test_what_cannot_be_run_is_refused(self, name: str, text: str) -> None:
         run = config.RunConfig.from_environment(config.record(), {name: text})
-        wrong = {"NUM_HEADS": "model_dim", "NUM_KV_HEADS": "num_heads"}.get(name, name.lower())
+        wrong = {"NUM_HEADS": "MODEL_DIM", "NUM_KV_HEADS": "NUM_HEADS"}.get(name, name)
         with pytest.raises(ValueError, match=f"^{wrong} must be .*, not "):
             checked(run)
+
+    @pytest.mark.parametrize("text", ["-1", "0", "nan"])
+    def test_no_number_is_out_of_its_range(self, text: str) -> None:
+        """Every number of a run: none may be negative or no number, and what counts or divides may not be 0."""
+        small = config.small()
+        numbers = {
+            name for name, value in small.dump().items() if name != "seed" and value.replace(".", "", 1).isdigit()
+        }
+        may_be_zero = {"muon_wd", "warmup_steps", "xsa_last_n", "val_loss_every", "lr_floor", "parallel_start_layer"}
+        never_zero = {"iterations", "num_heads", "train_seq_len", "micro_batches", "eval_stride", "matrix_bits"}
+        assert numbers >= may_be_zero | never_zero
+        assert len(numbers) > 50
+        for name in numbers - {"mlp_negative_slope"} if text != "0" else never_zero:
+            with pytest.raises(ValueError, match=f"^{name.upper()}(=| must be)"):
+                checked(config.RunConfig.from_environment(small, {name.upper(): text}))
+        for name in may_be_zero:
+            checked(config.RunConfig.from_environment(small, {name.upper(): "0"}))
 
     @pytest.mark.parametrize("scale", config.SCALES)
     def test_every_scale_can_be_run(self, scale: str) -> None:
