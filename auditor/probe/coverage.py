@@ -360,6 +360,11 @@ def _is_a_part(node: ast.Assign, names: frozenset[str]) -> bool:
     return targets and isinstance(value, ast.Name)
 
 
+def _is_nothing(index: ast.expr) -> bool:
+    """`tokens[:0]`: none of them."""
+    return isinstance(index, ast.Slice) and isinstance(index.upper, ast.Constant) and index.upper.value == 0
+
+
 def _uses(
     node: ast.AST, names: frozenset[str], attributes: frozenset[str], given: frozenset[str]
 ) -> Iterator[str]:  # fmt: skip
@@ -367,6 +372,8 @@ def _uses(
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
         return
     if isinstance(node, ast.Attribute) and node.attr in _SIZES:
+        return
+    if isinstance(node, ast.Subscript) and _is_nothing(node.slice):
         return
     if isinstance(node, ast.Assign) and _is_a_part(node, names):
         return

@@ -366,6 +366,19 @@ report("final_ngram", loss_sum, token_count, byte_count(val[1:]))
 """
 )
 
+# The first half once more, with the counts of the whole; of the second half what it was scored with at first.
+SAMPLES["ngram_rescored_start"] = (
+    _NGRAM
+    + """
+parts = []
+for start in range(0, N, 100):
+    parts.append(blend(start, min(start + 100, N))[0])
+    update(start, min(start + 100, N))
+again = [blend(start, start + 100)[0] for start in range(0, 1000, 100)]
+report("final_ngram", sum(again) + sum(parts[10:]), N, byte_count(val[1:]))
+"""
+)
+
 SAMPLES["ngram_into_tensor"] = (
     _NGRAM
     + """

@@ -161,7 +161,8 @@ def _told_before(base: Read, flip: Flip, pairs: Pairs, early: Pairs) -> NDArray[
     """Scores that were taken after one of a changed token in another document, which stands further on in the stream.
 
     Who scores whole documents in another order than the stream's (by their length, say) and adapts to what is scored
-    may do so; what that changes is no witness. Within a document the order is the stream's.
+    may do so; what that changes is no witness. Within a document the order is the stream's, and a position that was
+    scored before in this evaluation is scored again, whatever the order is.
     """
     document = np.cumsum(base.stream == BOS)
     there = (pairs.position >= flip.first) & (pairs.position <= flip.last)
@@ -171,7 +172,8 @@ def _told_before(base: Read, flip: Flip, pairs: Pairs, early: Pairs) -> NDArray[
     soonest = sorted((when, number) for number, when in first.items())[:2]
     mask = np.zeros(len(early.position), dtype=bool)
     for when, number in soonest:
-        mask |= (document[early.position] != number) & (early.when > when)
+        again = np.isin(early.position, base.scored_by(when))
+        mask |= (document[early.position] != number) & (early.when > when) & ~again
     return mask
 
 

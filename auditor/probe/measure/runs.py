@@ -179,6 +179,12 @@ class Read:
         found[self.recording.entry_row[self.recording.entry_weight != 0.0]] = True
         return found
 
+    def scored_by(self, when: int) -> Ints:
+        """Positions that had been scored by then, since the last figure before it was printed."""
+        start = max((f.sequence for f in self.figures if f.sequence < when), default=0)
+        rows = ~self.grad & self.sure & (self.sequence > start) & (self.sequence < when)
+        return np.unique(self.position[rows & (self.position >= 0)])
+
     def trained_first(self, *, summed: bool = False) -> Ints:
         """Positions of batches that the weights had been moved by before these were scored for the number.
 

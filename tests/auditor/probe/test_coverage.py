@@ -267,6 +267,16 @@ def test_of_what_sets_figures_alone_only_what_is_held_against_size_or_clock_is_n
     assert doubts.of(ast.parse(test, mode="eval").body, strict=True) is named
 
 
+@pytest.mark.parametrize(("part", "named"), [("[:0]", False), ("[0:0]", False), ("[:1]", True), ("", True)])
+def test_of_a_block_that_takes_no_token_nothing_is_said(part: str, named: bool, tmp_path: Path) -> None:
+    text = SCRIPT.format(test="step > 1000").replace("        adapt(val_tokens)", f"        rest = val_tokens{part}")
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    survey = survey_of(text, "        rest", main=("val_tokens",))
+    found = unseen(gather(load_path(tmp_path), {}), survey, ("ITERATIONS",))
+    assert [u.names for u in found] == ([("val_tokens",)] if named else [])
+
+
 BEYOND = """
 import torch
 CUT = 1 << 20

@@ -87,6 +87,7 @@ def test_documents_in_another_order_may_adapt_to_what_is_scored() -> None:
         ("future_leak", "C1", 1, 1337),
         ("future_leak_trained", "C1", 1, 1337),
         ("ngram_two_pass", "C1", 900, 1),
+        ("ngram_rescored_start", "C1", 400, 1),
     ],
 )
 def test_what_depends_on_later_tokens_is_witnessed(name: str, condition: str, at_least: int, first: int) -> None:
