@@ -185,6 +185,7 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
         ("of these witnessed at all", f"{len(either)} ({_share(len(either), len(mixed))})"),
         ("byte mixtures among them, and those witnessed", f"{len(bytewise)}, {len(bytewise & either)}"),
         *_times("processor time of an audit with the probe, ran", [row["cpu"] for row in ran.values()]),
+        *_times("of those where tokens were exchanged", [r["cpu"] for r in ran.values() if r["total"] is not None]),
         *_times("processor time, did not run", [r["cpu"] for pr, r in known.items() if pr not in ran]),
     ]
     parts = [_table(("", ""), head), _by_rule(ran, labels), _by_kind(ran, clean)]

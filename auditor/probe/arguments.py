@@ -22,7 +22,7 @@ _NAMES = re.compile(
 )
 _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
 """Count tables, which methods and functions give a size as well."""
-_ACCUMULATED = re.compile(r"(grad|gradient)_accum(ulation)?_steps")
+_ACCUMULATED = re.compile(r"(grad(ient)?_)?acc(um(ulation)?)?_steps|grad(ient)?_accum(ulation)?")
 Arguments = dict[str, int]
 """New values by `name=value` as it stands in the code."""
 

@@ -21,7 +21,6 @@ _SIDECARS = re.compile(r"fineweb_val_bytes")
 
 _GROUP = frozenset({"WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"})
 _NO_LIMIT = re.compile(r"wallclock\w*\s*(>|<=)\s*0|if [\w.]*wallclock\w* (else|and|is)|wallclock\w* is not None")
-_LARGE_VOCABULARY = 4000  # a row of logits costs as much as the model: fewer windows see each token
 _ELSEWHERE = ("/content", "/data", "/dev/shm", "/home", "/kaggle", "/mnt", "/root", "/tmp", "/workspace")
 OUTSIDE = "./outside"
 """Where absolute paths are kept: `/workspace/data` is `./outside/workspace/data`."""
@@ -70,8 +69,6 @@ def make(facts: Facts, plan: Plan) -> Made:
     values = _values(facts, found)
     own = measures(values)
     vocabulary = plan.vocabulary or whole(values.get("VOCAB_SIZE")) or 1024
-    if vocabulary >= _LARGE_VOCABULARY:
-        plan = replace(plan, scale=replace(plan.scale, overlap=min(2, plan.scale.overlap)))
     environment, constants, changed = _settings(facts, found, values, own, plan)
     trees = [unit.tree for unit in facts.sources.units if unit.tree is not None]
     given = arguments(trees, own, plan.scale)

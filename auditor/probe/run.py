@@ -32,6 +32,7 @@ _UNHEARD = "it prints a figure past sys.stdout"
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
+_ENOUGH_SECONDS = 5.0  # at each position, where not the whole vocabulary is tried: drawn tokens are the last
 _SLOWER = 1.5  # times as long as the base run another run may take
 _DRAWN = 24  # tokens that chance draws at each position
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
@@ -224,7 +225,8 @@ class _Series:
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
         tokens = ordered(chosen, int(self.streams.base[site.position]), rng)
         free = (self._left - _SLOWER * self.settled.run.spent) / 2  # of what the run itself takes
-        seconds = max(1.0, min(_EXCHANGING * self._left, free))
+        most = math.inf if self.options.exhaustive else _ENOUGH_SECONDS
+        seconds = max(1.0, min(_EXCHANGING * self._left, free, most))
         return Exchange(
             site.position, place.after, place.row, place.node, stretch, site.position - start, tokens,
             place.factor, seconds, math.inf if self.options.exhaustive else _OVER,

@@ -28,7 +28,7 @@ class Scale:
     heads: int = 4
     steps: int = 2
     warmup: int = 0  # steps whose effect is undone before training: they are there for compilers
-    overlap: int = 4  # at most so many windows see a token
+    overlap: int = 2  # at most so many windows see a token
     chunk: int = 256
     rows: int = 8  # sequences or documents of a batch
     passes: int = 2  # epochs

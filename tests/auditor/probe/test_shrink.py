@@ -34,7 +34,7 @@ def made(tmp_path: Path, script: str, plan: Plan | None = None, log: str = ""):
         ("ITERATIONS", "20000", 2),
         ("TRAIN_SEQ_LEN", 2048, 64),
         ("EVAL_SEQ_LEN", 1024, 32),
-        ("EVAL_STRIDE", 64, 16),
+        ("EVAL_STRIDE", 64, 32),
         ("EVAL_STRIDE", 2048, 64),  # windows that don't overlap still don't
         ("MODEL_DIM", 512, 64),
         ("NUM_HEADS", 8, 4),
@@ -259,12 +259,12 @@ def test_sizes_that_stand_as_arguments_shrink_by_their_names():
 
 
 def test_one_card_adds_up_no_gradients_for_eight():
-    code = "grad_accum_steps = 8 // world_size\nself.grad_accum_steps = max(1, 8 // n)\ngrad_accum_steps = given\n"
+    code = "grad_accum = 8 // world_size\nself.grad_accum_steps = max(1, 8 // n)\ngrad_accum_steps = given\n"
     tree = ast.parse(code)
     found = arguments([tree], Measures(), Scale())
-    assert found == {"grad_accum_steps=8 // world_size": 1, "grad_accum_steps=max(1, 8 // n)": 1}
+    assert found == {"grad_accum=8 // world_size": 1, "grad_accum_steps=max(1, 8 // n)": 1}
     assert ast.unparse(Rewrite(found).visit(tree)).splitlines() == [
-        "grad_accum_steps = 1", "self.grad_accum_steps = 1", "grad_accum_steps = given",
+        "grad_accum = 1", "self.grad_accum_steps = 1", "grad_accum_steps = given",
     ]  # fmt: skip
 
 
