@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 
 from auditor.claims.model import Command
 
@@ -29,6 +30,8 @@ _PREPARATION = re.compile(
 _SHELLS = frozenset({"", "bash", "sh", "shell", "console", "zsh", "text", "terminal", "env", "dotenv"})
 _SWITCH = re.compile(r"[A-Z][A-Z0-9_]{0,80}")
 _MAX_LINES = 5_000
+_LEAD = 12  # lines above a block that tell what it is
+_TRIAL = re.compile(r"\b(?:smoke|sanity|dry[- ]?run|debug(?:ging)?|quick (?:test|check)|unit tests?)\b", re.IGNORECASE)
 _OPTIONS_WITH_VALUE = frozenset(
     {"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"}
 )
@@ -39,20 +42,37 @@ _SPAN = re.compile(r"`([^`]{8,2000})`")
 def read_readme_commands(text: str, path: str) -> list[Command]:
     """Run commands in the fenced or indented code of a README, of its code spans where it has none.
 
-    Exports hold from their line on, to the block's end.
+    Exports hold from their line on, to the block's end. A block that the text calls a trial counts where it is the
+    only one with a command.
     """
     lines = text.split("\n")[:_MAX_LINES]
     fenced, others = _fenced(lines)
     commands: list[Command] = []
+    trials: list[Command] = []
     for block in sorted([*fenced, *_indented(others)], key=lambda block: block[0][0]):
-        commands += _commands(block, path) or _settings(block, path)
-    if commands:
-        return commands
+        found = _commands(block, path) or _settings(block, path)
+        (trials if found and _is_trial(lines, block) else commands).extend(found)
+    if commands or trials:
+        return commands or trials
     spans = [(number, span) for number, line in others for span in _SPAN.findall(line[:_LONGEST])]
     return [command for span in spans for command in _commands([span], path)]
 
 
 _Block = list[tuple[int, str]]  # numbered lines
+
+
+def _is_trial(lines: list[str], block: _Block) -> bool:
+    """Whether the heading, the sentence before the block or its first comment calls it a trial."""
+    above: list[str] = []
+    for line in reversed(lines[max(0, block[0][0] - 1 - _LEAD) : block[0][0] - 1]):
+        text = line.strip()
+        if text and text[:3] not in ("```", "~~~"):
+            above.append(text)
+        if text.startswith("#"):
+            break
+    heading = above[-1] if above and above[-1].startswith("#") else ""
+    comment = next((line.strip() for _, line in block if line.strip()), "")
+    return any(_TRIAL.search(text[:200]) for text in (heading, *above[:1], comment if comment[:1] == "#" else ""))
 
 
 def _fenced(lines: list[str]) -> tuple[list[_Block], _Block]:
@@ -105,10 +125,11 @@ def read_launcher(text: str, path: str) -> list[Command]:
 
 def _commands(lines: list[tuple[int, str]], path: str) -> list[Command]:
     exported: dict[str, str] = {}
+    defaults: set[str] = set()
     found: list[Command] = []
     for number, line in _logical(lines):
         for part in _statements(line):
-            command = _statement(part, exported, f"{path}:{number}")
+            command = _statement(part, exported, defaults, f"{path}:{number}")
             if command is not None:
                 found.append(command)
     return found
@@ -124,7 +145,7 @@ def _settings(lines: list[tuple[int, str]], path: str) -> list[Command]:
             name, sign, _ = word.partition("=")
             if not sign or not _SWITCH.fullmatch(name):
                 return []
-            _assign(word, assigned)
+            _assign(word, assigned, set())
     if not assigned:
         return []
     return [Command(f"{path}:{logical[0][0]}", assigned, None, (), " ".join(line for _, line in logical)[:2_000])]
@@ -192,7 +213,7 @@ def _words(statement: str) -> list[str]:
         return statement.split()
 
 
-def _statement(statement: str, exported: dict[str, str], where: str) -> Command | None:
+def _statement(statement: str, exported: dict[str, str], defaults: set[str], where: str) -> Command | None:
     words = _words(statement)
     while words and words[0] in ("then", "do", "else", "time", "nohup", "exec", "sudo", "(", "{", "if", "!"):
         words = words[1:]
@@ -200,13 +221,14 @@ def _statement(statement: str, exported: dict[str, str], where: str) -> Command 
         return None
     if words[0] in ("export", "declare", "local", "readonly", ":"):
         for word in words[1:]:
-            _assign(word, exported)
+            _assign(word, exported, defaults)
         return None
     prefix: dict[str, str] = {}
     if words[0] == "env":
         words = words[1:]
     while words and _assignment(words[0]):
         name, value = words[0].split("=", 1)
+        _note_default(name, value, defaults)
         prefix[name] = _expand(value, {**exported, **prefix})
         words = words[1:]
         if words[:1] == ["env"]:
@@ -214,7 +236,8 @@ def _statement(statement: str, exported: dict[str, str], where: str) -> Command 
     if not words:
         exported.update(prefix)  # an assignment alone: later references see it
         return None
-    return _run(words, {**exported, **prefix}, statement, where)
+    command = _run(words, {**exported, **prefix}, statement, where)
+    return None if command is None else replace(command, defaults=frozenset(defaults & command.environment.keys()))
 
 
 def _assignment(word: str) -> bool:
@@ -222,14 +245,22 @@ def _assignment(word: str) -> bool:
     return bool(sign) and _NAME.fullmatch(name) is not None
 
 
-def _assign(word: str, exported: dict[str, str]) -> None:
+def _assign(word: str, exported: dict[str, str], defaults: set[str]) -> None:
     if _assignment(word):
         name, value = word.split("=", 1)
+        _note_default(name, value, defaults)
         exported[name] = _expand(value, exported)
     elif word.startswith("${"):
         match = _DEFAULT.match(word)
         if match:
+            _note_default(match[1], word, defaults)
             exported.setdefault(match[1], match[2])
+
+
+def _note_default(name: str, value: str, defaults: set[str]) -> None:
+    """Keeps in `defaults` whether the value is only the one that holds where the caller has none."""
+    match = _DEFAULT.fullmatch(value)
+    (defaults.add if match is not None and match[1] == name else defaults.discard)(name)
 
 
 def _expand(value: str, known: dict[str, str]) -> str:

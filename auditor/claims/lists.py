@@ -15,6 +15,12 @@ _BETWEEN = re.compile(
 )
 # What such words speak of is another figure of the seed, or somebody else's.
 _OTHER = re.compile(r"pre-?quant|before|baseline|delta|loss|gain|std|roundtrip|previous|\bvs\b|train", re.IGNORECASE)
+# A seed that such words stand before is another submission's, or of another pass.
+_OTHERS_SEED = re.compile(
+    r"(?:\bvs\b\.?|\bversus|\bthan|baseline|reference|previous|prior|parent|\bPR ?#?\d{1,5}(?:'s)?|pre-?quant)"
+    r"[\s:,(`*]{0,6}$",
+    re.IGNORECASE,
+)
 # As many figures as seeds, in one order; or each seed with its figure.
 _MANY = re.compile(
     r"\bseeds?\b[\s:=(*`]{0,6}(\d{1,10}(?:[\s,/&;|]{1,4}(?:and )?\d{1,10}){1,11})(?![\d.])", re.IGNORECASE
@@ -41,7 +47,8 @@ def _of_line(line: str) -> Iterator[tuple[int, float]]:
     if seeds:
         ends = [match.start() for match in seeds[1:]] + [len(line)]
         for match, end in zip(seeds, ends, strict=True):
-            figure = _figure(line[match.end() : end])
+            others = _OTHERS_SEED.search(line[max(0, match.start() - 40) : match.start()])
+            figure = None if others else _figure(line[match.end() : end])
             if figure is not None:
                 yield int(match[1]), figure
         return

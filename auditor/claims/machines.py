@@ -28,6 +28,11 @@ _NOT_HERE = re.compile(
 )
 _COMPARED = re.compile(r"\b(?:slower|faster|compared|prior|previous|earlier|local)\b", re.IGNORECASE)
 _OF_RESULTS = re.compile(r"#{1,6}\s.*\b(?:results?|seeds?|runs?|scores?)\b", re.IGNORECASE)
+# What stands below such a heading has not been done.
+_OF_PLANS = re.compile(
+    r"#{1,6}\s.*\b(?:plan(?:s|ned)?|next|future|to-?do|roadmap|pending|remaining|proposed|improvements? to)\b",
+    re.IGNORECASE,
+)
 _LINES: Final = 200
 
 
@@ -37,13 +42,16 @@ def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
     A line that speaks of an estimate or a plan names no machine of the result, and one that compares names it where no
     other does. A heading of the results names theirs, whatever the README says of the machine that is aimed at.
     """
+    planned = False
     headed: dict[str, Claim[str]] = {}
     plain: dict[str, Claim[str]] = {}
     other: dict[str, Claim[str]] = {}
     for number, line in enumerate(lines, 1):
         if number > _LINES:
             break
-        if line.lstrip().startswith(">"):
+        if line.startswith("#"):
+            planned = _OF_PLANS.match(line) is not None
+        if planned or line.lstrip().startswith(">"):
             continue
         for match in _MACHINE.finditer(line):
             name = re.sub(r"\s+", "", match[2]).upper()

@@ -50,6 +50,7 @@ class Command:
     arguments: tuple[str, ...]
     text: str
     processes: int | None = None  # --nproc_per_node
+    defaults: frozenset[str] = frozenset()  # names whose value a caller may set: `${NAME:-value}`
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Claims:
     val_loss: Claim[float] | None = None
     artifact_bytes: Claim[int] | None = None  # the largest that is claimed
     code_bytes: Claim[int] | None = None
+    steps: Claim[int] | None = None
     train_seconds: Claim[float] | None = None
     eval_seconds: Claim[float] | None = None
     seeds: tuple[SeedClaim, ...] = ()
@@ -76,6 +78,7 @@ class Claims:
     readme_val_bpb: Claim[float] | None = None
     readme_means: tuple[Claim[float], ...] = ()  # figures that the README calls a mean of the result
     readme_artifact_bytes: Claim[int] | None = None
+    readme_steps: Claim[int] | None = None
     readme_train_seconds: Claim[float] | None = None
     readme_eval_seconds: Claim[float] | None = None
     readme_adaptation_seconds: Claim[float] | None = None  # of a whole test-time training, a part of the evaluation

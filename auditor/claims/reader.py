@@ -33,6 +33,7 @@ def read_claims(submission: Submission) -> Claims:
             readme_val_bpb=said.val_bpb,
             readme_means=said.means,
             readme_artifact_bytes=said.artifact_bytes,
+            readme_steps=said.steps,
             hardware=claims.hardware or stated_machine(text.split("\n"), readme.path),
         )
         claims = replace(claims, problems=claims.problems + _undecodable(readme))

@@ -12,7 +12,7 @@ from auditor.claims.lists import listed_seeds
 from auditor.claims.model import Claim, Claims, SeedClaim
 from auditor.claims.passes import is_mean, is_one
 from auditor.claims.seeds import merge_rows
-from auditor.claims.sizes import artifact_size
+from auditor.claims.sizes import artifact_size, exact_of
 from auditor.claims.tables import BESIDE, seed_rows
 
 _UNIT = r"(?:val[_ ]bpb|\bbpb|\bbits[ -]per[ -]byte|\bbits/byte)"
@@ -37,7 +37,9 @@ _NOT_OWN = (
 )
 _BEFORE = re.compile(
     r"(?:[-+\u2212\u0394]|(?:\u00b1|\+/-)\s{0,2}"
-    rf"|\b(?:{_NOT_OWN})\b\W{{0,6}}(?:of|is|at|about|only|just)?\W{{0,4}})$",
+    rf"|\b(?:{_NOT_OWN})\b\W{{0,6}}(?:of|is|at|about|only|just)?\W{{0,4}}"
+    # `our gap to the leader: 0.0315`
+    r"|\b(?:gap|margin|difference|delta)\b[^.;|()\d]{0,40}[:=][\s*`~]{0,4})$",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
@@ -49,18 +51,30 @@ _KEY_BEFORE = re.compile(r"(?:delta|\u0394|std|gain|baseline|sota|prior|previous
 # The figure of another pull request: `Base: PR #325 (1.1462 bpb)`, `inspired by PR #1180, which achieved 1.0577`.
 _BASE_LINE = re.compile(
     r"[\W_]{0,8}(?:base(?:d on|line)?|parent|inspired by|buil(?:t|ds) (?:up)?on|start(?:ing point|s from|ed from)"
-    r"|reference|previous|prior|forked? (?:of|from))\b[^.;]{0,60}?(?:PR|pull request) ?#?\d",
+    r"|reference|previous|prior|forked? (?:of|from))\b[^.;]{0,60}?(?:PR|pull request) ?#?\d"
+    # `Current accepted SOTA to beat: 1.0611`
+    r"|[^|.;:]{0,60}\bto beat\b"
+    r"|\s{0,8}[-*+] \W{0,4}(?:PR|pull request) ?#?\d{1,5}\W{0,3}\("
+    r"|[\W_]{0,8}(?:current|accepted|merged|official|public|leaderboard)\b[\w #()-]{0,30}"
+    r"\b(?:sota|leader|leaderboard|baseline|top)\b[^|;]{0,40}[:=]",
     re.IGNORECASE,
 )
 _OF_ANOTHER = re.compile(
     r"(?:PR|pull request) ?#?\d{1,5}\b(?:[^.;()]{0,40}\(\W{0,3}(?:(?:val[_ ])?bpb)?\W{0,4}"
-    r"|[^.;]{0,60}?\b(?:achiev\w{1,3}|scor\w{1,3}|got|gets|reach\w{0,3}|report\w{0,3}|had|has|gave|gives)\b[^.;]{0,12})$",
+    r"|[^.;]{0,60}?\b(?:achiev\w{1,3}|scor\w{1,3}|got|gets|reach\w{0,3}|report\w{0,3}|had|has|gave|gives)\b[^.;]{0,12})$"
+    # `the SOTA stack (its author, 1.1428 bpb)`
+    r"|(?<!new )\b(?:sota|baseline|leader)\b[^.;()]{0,40}\([^()]{0,40}$",
     re.IGNORECASE,
 )
 _CONTEXT = 40  # characters before a figure that are looked at
 _BARE = re.compile(r"~?(\d\.\d{3,12})")
 _NUMBER = re.compile(r"(?<![\w.])\d{1,2}\.\d{3,20}(?![\d.])")
 _MEAN = re.compile(r"\bmean\b|\baverage\b|\bavg\b", re.IGNORECASE)
+_STEPS_ROW = re.compile(
+    r"(?:total |training |train |optimizer |stop |final )?steps?(?: (?:completed|done|trained|reached|taken))?",
+    re.IGNORECASE,
+)
+_STEPS = re.compile(r"~?(\d{1,3}(?:,\d{3})+|\d{2,9})(?![\w.,%])(?!\s?[-\u2013/]?\s?(?:ms|s|k|to)\b)")
 _LEAST = 0.02  # below it a figure is a difference
 _HEAD = 60  # lines in which a README states its result
 _LINE_LIMIT = 2_000
@@ -74,6 +88,7 @@ class Readme:
     val_bpb: Claim[float] | None
     means: tuple[Claim[float], ...]
     artifact_bytes: Claim[int] | None
+    steps: Claim[int] | None
 
 
 def read_readme(text: str, path: str, shipped: Claims) -> Readme:
@@ -94,7 +109,18 @@ def read_readme(text: str, path: str, shipped: Claims) -> Readme:
     # Tables of what was tried on the way hold sizes too.
     ours = table.of_seeds or not claimed or any(is_one(claim, results) or is_mean(claim, results) for claim in claimed)
     size = Claim(*max(sizes)) if sizes and (ours or stated is None) else stated
-    return Readme(rows, bpb, (*_means(lines, path, claimed), *table.means), size)
+    size = size if size is None else exact_of(size, lines, path)
+    return Readme(rows, bpb, (*_means(lines, path, claimed), *table.means), size, _steps(lines, path))
+
+
+def _steps(lines: list[str], path: str) -> Claim[int] | None:
+    """The steps in a row of one value: `| Training steps | 9,618 |`, `| Stop step | 4837 / 20000 |`."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        cells = [plain(cell) for cell in cells_of(line)] if line.lstrip()[:1] == "|" else []
+        if len(cells) == 2 and _STEPS_ROW.fullmatch(cells[0]) and (steps := _STEPS.match(cells[1])):
+            found.append(Claim(int(steps[1].replace(",", "")), f"{path}:{number}"))
+    return found[0] if len(found) == 1 else None
 
 
 def _headline(lines: list[str], path: str, claimed: list[float]) -> Claim[float] | None:

@@ -26,7 +26,10 @@ BPB_KEYS = (
     "sliding_window_bpb", "final_sliding_bpb", "sw_bpb", "mean_val_bpb", "mean_bpb", "mean", "value",
     "variant_bpb", "roundtrip_val_bpb", "int8_bpb",
 )  # fmt: skip
-LOSS_KEYS = ("val_loss", "val_loss_exact", "final_val_loss", "mean_val_loss", "loss", "sliding_val_loss")
+LOSS_KEYS = (
+    "val_loss", "val_loss_exact", "final_val_loss", "mean_val_loss", "loss", "sliding_val_loss", "val_loss_nats",
+    "val_nats",
+)  # fmt: skip
 ARTIFACT_KEYS = (
     "artifact_bytes", "bytes_total", "total_bytes", "artifact_bytes_max", "total_size_bytes", "artifact_size_bytes",
     "artifact_size", "submission_bytes", "total_submission_bytes", "bytes", "size_bytes", "total_artifact_bytes",
@@ -71,19 +74,28 @@ def seed_row(seed: int | None, fields: Object, where: str) -> SeedClaim | None:
     size, code = pick(fields, ARTIFACT_KEYS), pick(fields, CODE_KEYS)
     steps, train, evaluation = pick(fields, STEP_KEYS), pick(fields, TRAIN_KEYS), pick(fields, EVAL_KEYS)
     count = to_float(steps[1]) if steps else None
+    code_bytes = to_bytes(code[1], code[0]) if code else None
     row = SeedClaim(
         where=where,
         seed=seed,
         val_bpb=to_float(bpb[1]) if bpb else None,
         val_loss=to_float(loss[1]) if loss else None,
-        artifact_bytes=to_bytes(size[1], size[0]) if size else None,
-        code_bytes=to_bytes(code[1], code[0]) if code else None,
+        artifact_bytes=_whole_size(fields, to_bytes(size[1], size[0]), code_bytes) if size else None,
+        code_bytes=code_bytes,
         steps=int(count) if count is not None else None,
         train_seconds=to_seconds(train[1], train[0]) if train else None,
         eval_seconds=to_seconds(evaluation[1], evaluation[0]) if evaluation else None,
         figures=_figures(fields),
     )
     return None if says_nothing(row) and not row.figures else row
+
+
+def _whole_size(fields: Object, size: int | None, code: int | None) -> int | None:
+    """The size with the code where another key adds that to it: an "artifact" is the model alone at times."""
+    if size is None or code is None:
+        return size
+    sizes = (to_bytes(found[1], found[0]) for key in ARTIFACT_KEYS if (found := pick(fields, (key,))) is not None)
+    return next((other for other in sizes if other == size + code), size)
 
 
 def _figures(fields: Object) -> dict[str, float]:

@@ -12,14 +12,15 @@ _DIGIT = re.compile(r"(?<![\w.,/:=-])\d")
 _OF_ARTIFACT = re.compile(
     r"\bartifacts?\b|\bsubmission (?:size|bytes|model)|\btotal (?:size|bytes|submission)"
     r"|\b(?:compressed|packed|final) size|\bmodel size|\bserialized (?:model )?(?:int|quant|q\d|mixed)"
-    r"|\b(?:submission|artifact) weighs",
+    r"|\b(?:submission|artifact) weighs|\b(?:model|weights) ?\+ ?code\b|\bcode ?\+ ?(?:model|weights)\b",
     re.IGNORECASE,
 )
 # What such words speak of is not the artifact, not this one, or not what it has become.
 _OTHER = re.compile(
-    r"uncompressed|\braw\b|fp32|fp16|bf16|float\d|checkpoint|before|baseline|saved?\b|saves|\bif\b|would|without"
-    r"|\btokens?\b|\bdataset|\bshards?\b|per (?:step|token)|\bcode\b(?! ?\+)|headroom|memory|vram|\bparams?\b"
-    r"|inflat|\bvs\b|previous|overhead|\bPR ?#",
+    r"uncompressed|\braw\b|fp32|fp16|bf16|float\d|checkpoint|before|baseline|sav(?:e|es|ed|ing|ings)\b|\bif\b|would"
+    r"|without|\btokens?\b|\bdataset|\bshards?\b|per (?:step|token)|(?<!\+ )(?<!\+)\bcode\b(?! ?\+)|headroom|memory"
+    r"|vram|\bparams?\b|inflat|\bvs\b|previous|overhead|\bPR ?#|fewer|estimated?\b|n[o'\u2019]t fit|cannot fit"
+    r"|too (?:big|large)",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(r"limit|\bcaps?\b|budget", re.IGNORECASE)
@@ -30,6 +31,11 @@ _LIMIT_AFTER = re.compile(
     r"\s{0,2}[-\u2010 ]?(?:byte)?s?[)*`]{0,3}\s{0,2}(?:decimal )?(?:cap|limit|budget|artifact (?:cap|limit))",
     re.IGNORECASE,
 )
+# A block of a log that such a line announces is another submission's.
+_OF_ANOTHER = re.compile(
+    r"\b(?:in|from|of)\b[^.;]{0,60}\b(?:baseline|reference|parent|previous|PR ?#?\d)[^.;]{0,40}:\W{0,3}$", re.IGNORECASE
+)
+_BYTES_NAMED = re.compile(r"\bbytes\W{1,6}$", re.IGNORECASE)  # `artifact bytes: 2705939`
 _SHARE = re.compile(r"\d ?%|\bpart of|\bof the artifact|\bbytes? of (?:code|headroom)", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;|](?!\d)| (?:but|while|whereas) ")
 _WORD = re.compile(r"[A-Za-z]{3}")
@@ -38,31 +44,61 @@ _MODEL_ALONE = re.compile(r"serialized|model size|compressed size|packed size", 
 _CAP = 16_000_000
 _HEADLINE_LINES = 12  # of a README: its bar of `val_bpb | 15.91 MB | 8xH100`
 _LEAST, _MOST = 100_000, 200_000_000
+_THOUSAND = 1_000
+_ROUNDED = 60_000  # bytes that rounding to a tenth of a megabyte may take
 _LINE = 1_000
 
 
 def artifact_size(lines: Sequence[str], path: str) -> Claim[int] | None:
     """The first size that a row, a sentence or the headline gives to the artifact itself, in bytes."""
     model: Claim[int] | None = None
-    for number, line in enumerate(lines, 1):
-        line = line[:_LINE]
-        sizes = _of_row(line) if line.lstrip().startswith("|") else _of_sentence(line, number <= _HEADLINE_LINES)
-        size = max(sizes, key=lambda s: s.exact, default=None)
-        if size is None or size.value is None or size.value == _CAP:
-            continue
-        claim = Claim(round(size.value), f"{path}:{number}")
-        if not _MODEL_ALONE.search(line):
+    for claim, alone in _stated(lines, path):
+        if not alone:
             return claim
         model = model or claim
     return model
 
 
-def _sizes(text: str) -> Iterator[Reading]:
+def exact_of(claim: Claim[int], lines: Sequence[str], path: str) -> Claim[int]:
+    """A size in megabytes as the README states it to the byte elsewhere; the claim itself where it does not."""
+    if claim.value % _THOUSAND:
+        return claim
+    exact = (stated for stated, alone in _stated(lines, path) if not alone and stated.value % _THOUSAND)
+    return next((stated for stated in exact if abs(stated.value - claim.value) <= _ROUNDED), claim)
+
+
+def _stated(lines: Sequence[str], path: str) -> Iterator[tuple[Claim[int], bool]]:
+    """Every size that is given to the artifact, and whether it is that of the model alone."""
+    for number, line in _own_lines(lines):
+        sizes = _of_row(line) if line.lstrip().startswith("|") else _of_sentence(line, number <= _HEADLINE_LINES)
+        size = max(sizes, key=lambda s: s.exact, default=None)
+        if size is not None and size.value is not None and size.value != _CAP:
+            yield Claim(round(size.value), f"{path}:{number}"), _MODEL_ALONE.search(line) is not None
+
+
+def _own_lines(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers, but for code blocks that a sentence announces as of another submission."""
+    announced, inside, others = "", False, False
+    for number, line in enumerate(lines, 1):
+        text = line[:_LINE]
+        if text.lstrip()[:3] in ("```", "~~~"):
+            inside = not inside
+            others = inside and _OF_ANOTHER.search(announced) is not None
+            continue
+        if not inside and text.strip():
+            announced = text.strip()
+        if not (inside and others):
+            yield number, text
+
+
+def _sizes(text: str, unit: str = "") -> Iterator[Reading]:
+    """The sizes of a text that are no limits; `unit` is that of bare numbers."""
     end = 0
     for match in _DIGIT.finditer(text):
         if match.start() < end:
             continue
-        reading = size_at(text, match.start())
+        named = "bytes" if _BYTES_NAMED.search(text[max(0, match.start() - 12) : match.start()]) else unit
+        reading = size_at(text, match.start(), named)
         if reading is None or reading.value is None:
             continue
         end = reading.end
@@ -78,7 +114,7 @@ def _of_row(line: str) -> list[Reading]:
         return []
     beside = [cell for cell in cells[2:] if any(True for _ in _sizes(cell))]
     # Which of several columns is the submission's is not told by the row.
-    return [] if beside else list(_sizes(cells[1]))
+    return [] if beside else list(_sizes(cells[1], "bytes" if "bytes" in cells[0].lower() else ""))
 
 
 def _of_sentence(line: str, headline: bool) -> list[Reading]:

@@ -20,7 +20,10 @@ _BPB = (
     "bpb_mean", "val_bpb_avg", "mean_val_bpb_3seed", "seed_mean_bpb", "average_val_bpb", "best_val_bpb",
 )  # fmt: skip
 _STD = ("val_bpb_std", "std_val_bpb", "val_bpb_3seed_std", "three_seed_std_bpb", "std_bpb", "bpb_std", "std")
-_LOSS = ("val_loss", "mean_val_loss", "val_loss_mean", "val_loss_exact", "final_val_loss", "loss")
+_LOSS = (
+    "val_loss", "mean_val_loss", "val_loss_mean", "val_loss_exact", "final_val_loss", "loss", "val_loss_nats",
+    "mean_val_loss_nats", "val_nats",
+)  # fmt: skip
 _HARDWARE = ("hardware", "gpu", "gpus", "gpu_type", "platform", "compute", "device", "hw")
 _NAME = ("name", "submission_name", "title", "run_name")
 _DATE = ("date", "submission_date", "created", "date_submitted")
@@ -63,6 +66,9 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _SEED_LISTS = ("seeds", "seed_list", "random_seeds", "seeds_tested", "seeds_run", "submittable_seeds", "seeds_used")
+_PACKED_TOTAL = re.compile(
+    r"(?:artifact|submission|total)_(?:size_)?bytes_(?:\w{1,40}_)?total|bytes_total_(?!est|limit|cap)\w{1,60}"
+)
 _TRAILING_COMMA = re.compile(r",(\s{0,200}[}\]])")
 
 
@@ -168,9 +174,16 @@ def _scalars(fields: Mapping[str, object], name: str) -> Claims:
         val_loss=loss,
         artifact_bytes=_artifact(fields, name),
         code_bytes=_bytes(fields, S.CODE_KEYS, name) or _code_beside(fields, name),
+        steps=_steps(fields, name),
         train_seconds=_seconds(fields, S.TRAIN_KEYS, name),
         eval_seconds=_seconds(fields, S.EVAL_KEYS, name),
     )
+
+
+def _steps(fields: Mapping[str, object], name: str) -> Claim[int] | None:
+    found = S.pick(fields, S.STEP_KEYS)
+    steps = to_float(found[1]) if found else None
+    return Claim(int(steps), f"{name}:{found[0]}") if found and steps is not None and steps >= 1 else None
 
 
 def _bytes(fields: Mapping[str, object], keys: tuple[str, ...], name: str) -> Claim[int] | None:
@@ -190,7 +203,9 @@ def _artifact(fields: Mapping[str, object], name: str) -> Claim[int] | None:
         last = place.rstrip(".").rsplit(".", 1)[-1].rsplit(":", 1)[-1]
         keys = (*S.ARTIFACT_KEYS, "total") if last in _SIZES else S.ARTIFACT_KEYS
         best = best or _bytes(inner, keys, place.removesuffix("."))
-    return best
+    # `artifact_bytes_int8_zlib_total`: what is not packed has a total, too.
+    totals = (_bytes(fields, (key,), name) for key in fields if _PACKED_TOTAL.fullmatch(key.lower()))
+    return best or min((size for size in totals if size is not None), key=lambda size: size.value, default=None)
 
 
 def _code_beside(fields: Mapping[str, object], name: str) -> Claim[int] | None:
@@ -313,7 +328,7 @@ def _not_understood(fields: Mapping[str, object], claims: Claims, name: str) -> 
             listed = figure is not None or lower in _SEED_LISTS
             understood = listed and isinstance(value, list) and all(to_seed(v) is not None for v in value)
             understood = understood or (figure is not None and bool(S.rows_of(value, key, figure)))
-            understood = understood or (isinstance(value, Mapping) and "seed" not in lower)
+            understood = understood or (isinstance(value, Mapping) and ("seed" not in lower or _not_filled_in(value)))
         if not understood:
             sentences.append(f"{name}: the shape of the key {key[:60]!r} is not understood ({_shape(value)}).")
     extra = len(sentences) - _PROBLEM_LIMIT
@@ -324,6 +339,13 @@ def _read(key: str, value: object) -> float | None:
     """What is read of a value under one of the known keys."""
     sized = key in {name.lower() for name in (*S.ARTIFACT_KEYS, *S.CODE_KEYS)}
     return to_bytes(value, key) if sized else to_float(value)
+
+
+def _not_filled_in(rows: Mapping[str, object]) -> bool:
+    """Whether the rows of seeds have the names of figures, and none of the figures."""
+    inner = [row for row in rows.values() if isinstance(row, Mapping)]
+    figures = [value for row in inner for key, value in row.items() if _FIGURE_WORDS.search(str(key))]
+    return len(inner) == len(rows) and bool(figures) and all(value is None for value in figures)
 
 
 def _has_number(value: Mapping[str, object]) -> bool:

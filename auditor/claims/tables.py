@@ -30,6 +30,10 @@ _OTHER_ROW = re.compile(
     r"|control\b)",
     re.IGNORECASE,
 )
+# A mean below them that is somebody else's, by any of the row's first cells.
+_OTHER_MEAN = re.compile(
+    r"\bPR ?#?\d|#\d|\b(?:references?|baselines?|previous|prior|published|parent|leaderboard|sota)\b", re.IGNORECASE
+)
 _FINAL = re.compile(r"final|post.?ttt|ttt|sliding|slot|gram|ppm|score|submi|sw\b|exact|mean", re.IGNORECASE)
 _NAMED = ("ttt", "sliding", "final", "score", "post-ttt", "legal ttt")
 _BITS = re.compile(r"bits[ /-](?:per[ -])?byte")
@@ -106,7 +110,8 @@ def _means_below(table: Table, path: str, rows: Sequence[SeedClaim]) -> Iterator
     header = [plain(cell) for cell in table.header]
     results = [row.val_bpb for row in rows if row.val_bpb is not None]
     for number, cells in table.rows:
-        if not any(_MEAN.match(plain(cell)) for cell in cells[:2]):
+        named = [plain(cell) for cell in cells[:2]]
+        if not any(map(_MEAN.match, named)) or any(map(_OTHER_MEAN.search, named)):
             continue
         for column, heading in enumerate(header):
             own = [row.figures.get(heading[:_NAME_LIMIT]) for row in rows]

@@ -29,7 +29,9 @@ _NAMED = {
 }
 # A time that its phase follows: `600s train`, `~500s eval`, `600s wallclock`, `20 minutes of training`.
 _FOLLOWED = {
-    "train": re.compile(r"\s{0,2}\*{0,2}`?\s?(?:of )?(?:train(?:ing)?\b|wall-?clock|max wall)", re.IGNORECASE),
+    "train": re.compile(
+        r"\s{0,2}\*{0,2}`?\s?(?:of |as (?:the |its )?)?(?:train(?:ing)?\b|wall[- ]?clock|max wall)", re.IGNORECASE
+    ),
     "eval": re.compile(r"\s{0,2}\*{0,2}`?\s?(?:of )?(?:total )?eval(?:uation)?\b", re.IGNORECASE),
 }
 _ACTUAL = re.compile(
@@ -72,6 +74,8 @@ _ADAPTATION = re.compile(
 )
 _LONGEST = 7 * 86400.0
 _LINE = 600
+_LINES = 400
+_SAME = 0.06  # seconds: half of a tenth, and what binary fractions add
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,15 @@ def stated_adaptation(lines: Sequence[tuple[str, str]]) -> Claim[float] | None:
                 if time.start == match.end() and time.value is not None and 0 < time.value < _LONGEST
             ]
     return max(said, key=lambda claim: claim.value, default=None)
+
+
+def holds_time(lines: Sequence[str], seconds: float) -> bool:
+    """Whether any of the first lines holds that time, whatever it is said to be of."""
+    return any(
+        time.value is not None and abs(time.value - seconds) <= _SAME
+        for line in lines[:_LINES]
+        for time in find_durations(line[:_LINE])
+    )
 
 
 def _row(line: str, where: str, order: int, phase: Phase) -> Iterator[_Said]:

@@ -13,6 +13,7 @@ from auditor.source import Sources
 
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off", "none"})
+_TYPES = {"fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
 
 
 def configure(sources: Sources, claims: Claims, runs: Sequence[Run], settings: Mapping[str, str]) -> Configuration:
@@ -46,11 +47,14 @@ class _Resolver:
         self.settings = {s.name: Setting(s.name, s.default, "default", s.where) for s in found if s.kind != "constant"}
         self.conflicts: dict[str, Conflict] = {}
         self.open: dict[str, Conflict] = {}
+        self.by_default: set[str] = set()  # switches that hold what a launcher falls back on
         self.unknown: list[str] = []
 
     def take_command(self, command: Command) -> None:
         for name, value in command.environment.items():
             if name in self.switches:
+                if name in command.defaults:
+                    self.by_default.add(name)
                 self._put(Setting(name, value, "command", command.where))
         for name, value in _options(command.arguments):
             if name in self.switches:
@@ -62,7 +66,12 @@ class _Resolver:
             for name, value in command.environment.items():
                 held = self.settings.get(name)
                 other = Setting(name, value, "command", command.where)
-                if held is not None and held.source == "command" and _differ(held, other):
+                if held is None or held.source != "command" or name in command.defaults or not _differ(held, other):
+                    continue
+                if name in self.by_default:  # the caller's value is the one that ran
+                    self.by_default.discard(name)
+                    self.settings[name] = other
+                else:
                     self.open.setdefault(name, Conflict(name, held, other))
 
     def take_blocks(self, blocks: Sequence[Command]) -> None:
@@ -218,7 +227,8 @@ def same(a: Scalar, b: Scalar) -> bool:
 
 
 def _canonical(value: Scalar) -> str:
-    text = str(value).strip().lower()
+    text = str(value).strip().lower().removeprefix("torch.")
+    text = _TYPES.get(text, text)
     if text in _TRUE | _FALSE:
         return repr(float(text in _TRUE))
     try:

@@ -94,6 +94,8 @@ def _claims(claims: Claims) -> dict[str, Any]:
             known[item.name] = {"value": _plain(value.value), "where": value.where}
         elif item.name in ("seeds", "readme_seeds"):
             known[item.name] = [_slots(row, SeedClaim) for row in value]
+        elif item.name == "readme_means":
+            known[item.name] = [{"value": _plain(mean.value), "where": mean.where} for mean in value]
         elif item.name == "commands":
             known[item.name] = [_command(command) for command in value]
         elif item.name == "problems":

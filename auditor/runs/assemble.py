@@ -135,6 +135,9 @@ def with_score(run: Run, score: Evaluation | None, because: str, fallback_second
 
 
 def _seed(draft: Draft) -> tuple[int | None, str]:
+    """The seed of the training: an evaluation that loads a checkpoint has a seed of its own, which decides nothing."""
+    if not draft.trained and draft.loaded_seed is not None:
+        return draft.loaded_seed, f"the checkpoint on line {draft.loaded_line}"
     if draft.seed is not None:
         return draft.seed, f"line {draft.seed_line}"
     named, _ = seed_of_name(draft.log)

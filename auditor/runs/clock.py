@@ -17,6 +17,17 @@ _TRAIN_TIME = re.compile(
 _AVERAGE = re.compile(r"(?:step_avg|ms_per_step|avg)\s{0,2}[:=]\s{0,4}(?=[\d.])")
 _STEP = re.compile(r"(?:\bstep\s{0,2}[: =]\s{0,8}|^)(\d{1,9})\s{0,2}/\s{0,2}(\d{1,9})\b")
 _STEP_ONLY = re.compile(r"\bstep\s{0,2}[: =]\s{0,8}(\d{1,9})\b")
+# What sums a run up, a line each: `stop_step: 4017/20000`, `train_time_s: 590.110`.
+_SUMMED_STEPS = re.compile(
+    r"\W{0,4}(?:\w{1,20}\] ?)?(?:stop|final|last|latest|total)_steps?\s?[:=]\s{0,3}"
+    r"(\d{1,9})(?:\s?/\s?(\d{1,9}))?\s{0,8}$",
+    re.IGNORECASE,
+)
+_SUMMED_TIME = re.compile(
+    r"\W{0,4}(?:\w{1,20}\] ?)?train(?:ing)?_(?:time|seconds|secs|wall_?clock|duration)(?P<unit>_\w{1,8})?"
+    r"\s?[:=]\s{0,3}(?=\d)",
+    re.IGNORECASE,
+)
 _BAR_SECONDS = re.compile(r"\|\s{0,4}(\d[^|]{0,20})$")
 _STOP_AT = re.compile(r"stopping early at step (\d{1,9})", re.IGNORECASE)
 _TRAINED_IN = re.compile(
@@ -136,6 +147,20 @@ def _train_time(draft: Draft, line_number: int, line: str, match: re.Match[str])
     elif seconds >= (draft.step_seconds or 0.0):
         draft.step_seconds, draft.step_line = seconds, line_number
     return seconds
+
+
+def read_summary(draft: Draft, line_number: int, line: str) -> None:
+    """A line that sums up the steps of a run, or below that its training time; a log's own lines beat it."""
+    steps = _SUMMED_STEPS.match(line)
+    if steps is not None and draft.steps is None:
+        draft.steps = int(steps[1])
+        draft.planned_steps = int(steps[2]) if steps[2] else draft.planned_steps
+    time = _SUMMED_TIME.match(line) if draft.steps is not None and draft.step_seconds is None else None
+    if time is not None:
+        named = (time["unit"] or unit_of_name(time[0].rstrip(" :="))).strip("_").lower()
+        reading = duration_at(line, time.end(), default=named)
+        if reading is not None and reading.value is not None and not line[reading.end :].strip():
+            draft.step_seconds, draft.step_line = reading.value, line_number
 
 
 def read_stop(draft: Draft, line_number: int, line: str) -> None:

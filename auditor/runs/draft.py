@@ -68,6 +68,8 @@ class Draft:
     seed_line: int | None = None
     other_seed: int | None = None  # that is named before any training too
     other_seed_line: int | None = None
+    loaded_seed: int | None = None  # in the path of a checkpoint that was loaded
+    loaded_line: int | None = None
     steps: int | None = None
     planned_steps: int | None = None
     training_lines: int = 0  # lines that report a training step

@@ -46,6 +46,10 @@ _NOT_A_SCORE = re.compile(
 )
 # Launchers sum a run up: `[RESULT] run=6fff | score=1.1900 | size=15,115,793B`.
 _SUMMARY = re.compile(r"\W{0,4}(?:final|result|summary|score)s?\b", re.IGNORECASE)
+# What a launcher puts before the figures that it repeats.
+_WRAPPED = re.compile(
+    r"^\s{0,8}\[(?:summary|results?|metrics?|report|info|main|stdout|modal|launcher|done)\]\s{0,4}", re.IGNORECASE
+)
 _HIGHEST_SCORE = 8.0  # a byte has eight bits
 _NAMES = ("bpb", "bits per byte", "bits-per-byte", "bits_per_byte", "bits/byte")
 _PLAIN_KEYS = frozenset({"val_bpb", *_NAMES})
@@ -145,7 +149,7 @@ def _printed(line: str, at: int) -> float | None:
 
 def _label(before: str, key: str) -> str:
     """The words before the figures; where there are none, what the figure's own name adds to "bpb"."""
-    label = before.split("{", 1)[0].strip(" \t:=|,-([\"'>*")
+    label = _WRAPPED.sub("", before.split("{", 1)[0]).strip(" \t:=|,-([\"'>*")
     words = label.split()
     while len(words) > 1 and ":" in words[-1] and words[-1][-1].isdigit():
         words.pop()  # "stride:64" between the label and the figures

@@ -75,9 +75,21 @@ def _another_is(claim: float, found: Sequence[Run], rows: Sequence[SeedClaim], r
 
 
 def _by_claim(runs: list[Run], claim: Claim[float] | None) -> tuple[Run, ...]:
+    """The runs whose mean or figure is the claim to its last digit, else as near as rounding may be."""
     if claim is None:
         return ()
-    return _by_mean(runs, claim.value, claim.where) or _by_figure(runs, claim.value, claim.where)
+    value, where = claim.value, claim.where
+    for tolerance in (min(_half_a_digit(value), FIGURE_TOLERANCE), FIGURE_TOLERANCE):
+        found = _by_mean(runs, value, where, tolerance) or _by_figure(runs, value, where, tolerance)
+        if found:
+            return found
+    return ()
+
+
+def _half_a_digit(figure: float) -> float:
+    """Half of one in the last digit that a figure was given with, and what binary fractions add to it."""
+    _, _, decimals = repr(figure).partition(".")
+    return FIGURE_TOLERANCE if "e" in decimals else float(0.5 * 10.0 ** -len(decimals)) + 1e-12
 
 
 def _without_copies(runs: Sequence[Run]) -> list[Run]:
@@ -165,10 +177,10 @@ def _others_of_table(
     return others
 
 
-def _matches(runs: list[Run], value: float, seed: int | None) -> list[_Match]:
+def _matches(runs: list[Run], value: float, seed: int | None, tolerance: float = FIGURE_TOLERANCE) -> list[_Match]:
     found = []
     for index, run in enumerate(runs):
-        hits = [e for e in run.evaluations if e.val_bpb is not None and abs(e.val_bpb - value) <= FIGURE_TOLERANCE]
+        hits = [e for e in run.evaluations if e.val_bpb is not None and abs(e.val_bpb - value) <= tolerance]
         hits = [e for e in hits if e.step is None] or hits
         if hits:
             nearest = min(
@@ -197,7 +209,7 @@ def _with_siblings(chosen: tuple[Run, ...], runs: list[Run]) -> tuple[Run, ...]:
     return tuple(sorted([first, *siblings], key=lambda r: (order[r.log], r.index)))
 
 
-def _by_mean(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:
+def _by_mean(runs: list[Run], value: float, where: str, tolerance: float) -> tuple[Run, ...]:
     """Runs with different seeds whose mean is the claimed figure."""
     scored = [r for r in runs if r.complete and r.val_bpb is not None]
     if not 2 <= len(scored) <= _MOST_RUNS:
@@ -208,7 +220,7 @@ def _by_mean(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:
         for group in combinations(scored, size):
             seeds = {r.seed if r.seed is not None else r.log for r in group}
             mean = sum(r.val_bpb or 0.0 for r in group) / size
-            if len(seeds) == size and abs(mean - value) <= FIGURE_TOLERANCE:
+            if len(seeds) == size and abs(mean - value) <= tolerance:
                 fits.append((abs(mean - value), group))
         if fits:
             group = min(fits, key=lambda fit: fit[0])[1]
@@ -217,8 +229,8 @@ def _by_mean(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:
     return ()
 
 
-def _by_figure(runs: list[Run], value: float, where: str) -> tuple[Run, ...]:
-    matches = _matches(runs, value, None)
+def _by_figure(runs: list[Run], value: float, where: str, tolerance: float) -> tuple[Run, ...]:
+    matches = _matches(runs, value, None, tolerance)
     final = [m for m in matches if m.evaluation.step is None] or matches
     if not final:
         return ()

@@ -14,6 +14,8 @@ _STEPS, _ROUND_STEPS, _SECONDS = 10, 100, 2.0  # what rounding makes of a claim
 def with_training(chosen: Sequence[Run], runs: Iterable[Run], claims: Claims) -> tuple[Run, ...]:
     """`chosen`, each run that shows no training completed by the folder's only log that trains its seed.
 
+    Where no seed is known it is completed by the only log of the folder that shows a training at all.
+
     A log whose steps or seconds are not those that a table claims for the seed is of another training: it is named as a
     problem and nothing is taken from it. Lines of the other log are not kept: a line belongs to one file. Nor are its
     settings: the evaluation had its own.
@@ -23,10 +25,10 @@ def with_training(chosen: Sequence[Run], runs: Iterable[Run], claims: Claims) ->
 
 
 def _joined(run: Run, trained: Sequence[Run], rows: Sequence[SeedClaim]) -> Run:
-    if run.seed is None or run.steps is not None or run.train_seconds is not None or "training time" in run.unread:
+    if run.steps is not None or run.train_seconds is not None or "training time" in run.unread:
         return run
-    found = [other for other in trained if other.seed == run.seed and other.log != run.log]
-    if len(found) != 1:
+    found = [other for other in trained if run.seed in (other.seed, None) and other.log != run.log]
+    if len(found) != 1 or (run.seed is None and len(trained) > 1):
         return run
     other = found[0]
     odd = next((row for row in rows if row.seed == run.seed and not _of_one_training(row, other)), None)

@@ -11,9 +11,16 @@ from auditor.runs.model import Evaluation, TimedPass
 from auditor.runs.score import kind
 
 _WORDS_OF_CALIBRATION = ("hessian", "calib", "gptq:generated")
-_IN_SECONDS = re.compile(r"(?:\bin|\btime[:=]|elapsed[:=]|took|\()\s{0,3}(?=\d)")
+_IN_SECONDS = re.compile(
+    r"(?:\bin|\b(?:(?:post|gptq|hessians?|calib\w{0,12}|collect\w{0,6}|quant\w{0,12})_)?time[:=]|elapsed[:=]|took|\()"
+    r"\s{0,3}(?=\d)"
+)
 _TOTAL_EVAL = re.compile(r"total_eval_time(?P<unit>_\w{1,10})?\s{0,2}[:=]\s{0,3}(?=\d)", re.IGNORECASE)
-_ADAPT_TIME = re.compile(r"(?:ttt|eval)\s(?:eval )?time\s{0,2}[:=]\s{0,12}(?=\d)", re.IGNORECASE)
+_ADAPT_TIME = re.compile(
+    r"(?:(?:ttt|eval)\s(?:eval )?time|^\W{0,4}(?:ttt|eval)(?:uation)?_time(?P<unit>_\w{1,10})?)"
+    r"\s{0,2}[:=]\s{0,12}(?=\d)",
+    re.IGNORECASE,
+)
 # A pass of adaptation, or of making hints, that is over: `ttt:done elapsed=43.1s`, `ttt: done in 92.1s`.
 _PASS = re.compile(
     r"\s{0,4}(?:\[)?(?P<what>(?:pre-?quant_?|prequant_|legal_|score_first_|lora_|phased_)?(?:ttt|slot)\w{0,24}"

@@ -71,15 +71,17 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("bpb", "score=", "per byte", "per-byte", "per_byte", "s/byte"), _read_evaluation),
     (("step", "train_loss", "val_loss"), clock.read_step),
     (("stopping early", "stopping_early", "training", "train ", "clock", "time "), clock.read_stop),
+    (("_step", "train_", "training_"), clock.read_summary),
     (("effective=", "reserving"), _without_number(clock.read_budget)),
     (("burst", "finetun", "fine-tun", "fine_tun", "post_train", "post-train", "phase"), clock.read_burst),
     (("hessian", "calib", "gptq:generated"), phases.read_calibration),
-    (("eval_time", "eval time", "ttt time"), _without_number(phases.read_eval_time)),
+    (("eval_time", "eval time", "ttt time", "ttt_time"), _without_number(phases.read_eval_time)),
     (("ttt", "slot", "adapt", "gram", "hint"), phases.read_adaptation),
     (("tokens",), clock.read_tokens),
     (("size", "bytes", "serialized", "artifact", "total", "budget:"), sizes.read_sizes),
     (("gpu", "nvidia", "device", "world", "ws:", "nproc", "h100"), _without_number(surroundings.read_device)),
     ((" s:",), surroundings.read_short_seed),
+    (("seed",), surroundings.read_checkpoint),
     (("param", "shards", "dataset", "tokenizer"), _without_number(surroundings.read_data)),
     (("_gate", "agree2plus"), surroundings.read_gates),
     (("sidecar",), surroundings.read_sidecar),
@@ -200,6 +202,8 @@ def _append(before: Draft, later: Draft) -> None:
             kept.add(entry.number, entry.text)
     before.val_tokens_line = before.val_tokens_line if before.val_tokens else later.val_tokens_line
     before.val_tokens = before.val_tokens or later.val_tokens
+    if before.loaded_seed is None:
+        before.loaded_seed, before.loaded_line = later.loaded_seed, later.loaded_line
     before.total_eval_seconds = later.total_eval_seconds or before.total_eval_seconds
     before.passes.extend(later.passes)
     before.unread.update(later.unread)

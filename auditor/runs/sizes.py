@@ -30,7 +30,8 @@ _OTHER_TOTAL = re.compile(
     rf"|(?:final|packed|compressed)_(?:total|size)(?:_{_UNIT_NAMES})?|total (?:compressed|packed) size[^:=\n]{{0,30}}"
     r"|(?:final|total artifact) size|\bmodel ?\+ ?code(?: (?:bytes|size))?"
     r"|(?:^\W{0,4}|[|,;] ?)size(?:_bytes)?|\bsize_bytes"
-    r"|\bsubmission|\bartifact(?: size)?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?\s{0,3}[:=]\s{0,12}(?=\d)"
+    r"|\bsubmission|\bartifact(?: size| [^\x00-\x7f]{1,12})?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?"
+    r"\s{0,3}[:=]\s{0,12}(?=\d)"
     r"|\b(?:submission_bytes|artifact_bytes|bytes_total|(?:final|compressed|total) artifact)\s{1,3}(?=\d)"
     r"|\[artifact\] (?=\d)",
     re.IGNORECASE,
@@ -40,6 +41,10 @@ _TOTAL_WITH_UNIT = re.compile(
     r"\b(?:total(?: size)?(?: artifact)?\s{0,3}[:=]|size\s{0,2}=)\s{0,12}(?=\d)", re.IGNORECASE
 )
 _MODEL = re.compile(r"serialized[ _](?:model)?[\s_]{0,3}([^:\n]{0,60}):\s{0,12}(?=\d)", re.IGNORECASE)
+# `model_bytes=14817018`: the packed model by the name of its size alone.
+_MODEL_BYTES = re.compile(
+    r"(?<![\w.])(?:(?:compressed|packed|quantized|final)_)?(?:model|weights|blob)_bytes[\"']?\s{0,2}[:=]\s{0,12}(?=\d)"
+)
 _CODE = re.compile(
     r"\bcode(?:(?: snapshot| file)?[ _]size|_bytes)?\s{0,2}(\([a-z ]{0,20}\))?"
     r"[\"']?\s{0,2}[:=]\s{0,12}(?=\d)",
@@ -83,6 +88,10 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         if held is not None and not codec and reading is not None and 0 < (reading.value or 0) < _HALF * held.amount:
             codec = "packed"
         _keep(draft, draft.models, codec, line_number, line, reading)
+    elif (named := _MODEL_BYTES.search(line)) is not None and not any(word in line.lower() for word in _UNPACKED):
+        size = _bytes(size_at(line, named.end(), "bytes"), line_number)
+        if size is not None and size.amount > _SMALLEST:
+            draft.parts = size
     for code in _CODE.finditer(line):
         size = _bytes(size_at(line, code.end(), "bytes"))
         if size is not None and _SMALLEST_CODE < size.amount < _LARGEST_CODE:
@@ -200,7 +209,10 @@ def _packed(codec: str) -> bool:
 
 
 def code_bytes(draft: Draft) -> int | None:
-    """The code as the log counts it: the compressed form where it prints one."""
+    """The code as the log counts it: the compressed form where it prints one, nothing where its total is the model."""
+    model, totals = model_bytes(draft), [size for codec, size in draft.totals.items() if _packed(codec)]
+    if draft.code and totals and all(size.exact and size.amount == model for size in totals):
+        return 0
     for key in ("compressed", "minified", "packed", ""):
         if key in draft.code:
             return draft.code[key]

@@ -20,6 +20,11 @@ _WORLD = re.compile(
 _ASKED = re.compile(r"(?<![\w.])(\d{1,3})\s?[x\u00d7*]\s?(?:NVIDIA )?[HAB]\d{2,3}\b")
 # `ws:8 ga:1 s:42`: abbreviations that stand for one another.
 _SHORT_SEED = re.compile(r"\bws:\d{1,4}\b.{0,200}?\ss:(\d{1,10})(?![\w.])")
+_LOADED = re.compile(
+    r"\b(?:load\w{0,20}|ckpt|resum\w{1,4}|checkpoint_path|init_from)\b.{0,200}?seed[_=-]?(\d{1,10})(?!\d)[^\s]{0,200}"
+    r"\.(?:pt|ptz|pth|bin|npz|safetensors)\b",
+    re.IGNORECASE,
+)
 _PARAMETERS = re.compile(
     r"(?:model_params|model params|total params|num_params|total parameters)\s{0,3}[:=]\s{0,3}(\d[\d,_]{2,20})",
     re.IGNORECASE,
@@ -52,6 +57,13 @@ def read_short_seed(draft: Draft, line_number: int, line: str) -> None:
     match = _SHORT_SEED.search(line) if draft.seed is None else None
     if match:
         draft.seed, draft.seed_line = int(match[1]), line_number
+
+
+def read_checkpoint(draft: Draft, line_number: int, line: str) -> None:
+    """The seed in the path of a checkpoint that is loaded: `loading from outputs/seed1337/final_model.pt`."""
+    match = _LOADED.search(line) if draft.loaded_seed is None else None
+    if match:
+        draft.loaded_seed, draft.loaded_line = int(match[1]), line_number
 
 
 def read_data(draft: Draft, line: str) -> None:

@@ -32,9 +32,14 @@ def _total(run: Run, extra: int) -> str:
     return f"; as shipped, {run.log} totals {total:,} bytes, {where}"
 
 
+def _counted(run: Run) -> int | None:
+    """Bytes of code in the log's total; 0 where that is the model alone."""
+    return run.code_bytes if run.code_bytes == 0 else run.code_bytes_compressed or run.code_bytes
+
+
 def _of_size(facts: Facts, run: Run) -> Finding | None:
     entry, others = _shipped(facts)
-    counted = run.code_bytes_compressed or run.code_bytes
+    counted = _counted(run)
     shipped = entry + sum(size for _, size in others)
     # Line endings alone make a difference of some bytes.
     if counted is not None and entry and counted - shipped > counted // 100:
@@ -42,13 +47,15 @@ def _of_size(facts: Facts, run: Run) -> Finding | None:
     if counted is None or not entry or shipped - counted <= counted // 1000:
         return None
     named = ", ".join(f"{path} ({size:,} bytes)" for path, size in others[:4])
-    if others:
+    if not counted:
+        message = f"the total of {run.log} is the model alone: {shipped:,} bytes of code are not counted"
+    elif others:
         message = f"the logged code size of {counted:,} bytes leaves out code of the program: {named}"
         if entry > counted:
             message += f", and counts {entry:,} shipped bytes of the main script as less"
     else:
         message = f"the log counts {counted:,} bytes of code; the script ships with {shipped:,}"
-    if run.code_bytes_compressed:
+    if run.code_bytes_compressed and counted:
         practice = "; accepted rows count code compressed (#1626)"
     else:
         practice = "; accepted rows left helper modules out (#1514, #2135)" if others else ""
@@ -89,7 +96,7 @@ def _binaries(facts: Facts) -> list[Finding]:
 
 def check(facts: Facts) -> Ruling:
     binaries = _binaries(facts)
-    sized = [run for run in judged(facts) if run.code_bytes_compressed or run.code_bytes]
+    sized = [run for run in judged(facts) if _counted(run) is not None]
     if not sized or not facts.sources.files:
         return (
             found(binaries, "", unchecked="no log says what the code weighs")
@@ -140,6 +147,12 @@ RULE = Rule(
             "breaks",
             folder(script(imports=_NATIVE), extra={"native_helper.so": b"\x7fELF" + bytes(64)}),
             Outcome.VIOLATION,
+        ),
+        Example(
+            "the total is the model alone",
+            "breaks",
+            folder(logs=seeds(lines=("Serialized model int8+zlib: 15900000 bytes",))),
+            Outcome.WARNING,
         ),
         Example("all in the script", "legal", folder(), Outcome.PASS),
         Example("no size in the log", "legal", folder(logs={42: "seed:42\n"}), Outcome.NOT_CHECKED),

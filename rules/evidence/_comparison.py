@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from auditor.claims import Claim, Claims, SeedClaim
+from auditor.claims.passes import is_mean, is_one
+from auditor.claims.times import holds_time
 from auditor.findings import Finding, Location, Outcome
 from auditor.rule import Facts
 from auditor.runs import Run
@@ -61,7 +63,7 @@ class Measure:
         return abs(left - right) <= max(digit, _LEAST)
 
     def text(self, value: float) -> str:
-        unit = "" if self.unit in ("steps", "BPB") else f" {self.unit}"
+        unit = "" if self.unit == "BPB" else f" {self.unit}"
         return f"{value:,.{self.digits}f}{unit}"
 
 
@@ -85,12 +87,19 @@ def differences(facts: Facts, rule: str, scored: Sequence[Run]) -> list[Finding]
     claims = facts.claims
     found += _means(facts, rule, scored)
     for seed, places in _by_seed(claims, scored).items():
-        others = [e.val_bpb for run in scored if run.seed == seed for e in run.evaluations if e.val_bpb is not None]
+        # A superseded log of the seed speaks for a figure, too.
+        others = [
+            Stated(e.val_bpb, run.log, logged=True)
+            for run in (*scored, *facts.runs)
+            for e in run.evaluations
+            if run.seed == seed and e.val_bpb is not None
+        ]
         for measure, stated in places.items():
             found += _pair(rule, measure, stated, f" for seed {seed}", others if measure is BPB else ())
     found += _artifact(rule, claims)
     found += _code(rule, claims, scored)
-    found += _times(rule, claims, scored)
+    found += _steps(rule, claims, scored)
+    found += _times(facts, rule, scored)
     found += _hardware(rule, claims, scored)
     found += _seed_count(facts, rule, scored)
     return found
@@ -155,7 +164,7 @@ def _of_run(run: Run) -> Iterator[tuple[Measure, float, int | None]]:
 
 
 def _pair(
-    rule: str, measure: Measure, stated: Sequence[Stated], of: str, others: Sequence[float] = ()
+    rule: str, measure: Measure, stated: Sequence[Stated], of: str, others: Sequence[Stated] = ()
 ) -> Iterator[Finding]:
     """The first two places that differ; several logs of one seed speak for each other.
 
@@ -167,8 +176,11 @@ def _pair(
         if logs and not any(measure.close(claim.value, s.value) for s in logs):
             nearest = min(logs, key=lambda s: abs(s.value - claim.value))
             finding = _differs(rule, measure, claim, nearest, of)
-            shown = any(measure.close(claim.value, value) for value in others)
-            yield replace(finding, outcome=Outcome.WARNING) if shown else finding
+            shown = next((other for other in others if measure.close(claim.value, other.value)), None)
+            if shown is not None:
+                beside = "" if nearest.where.startswith(shown.where) else f"; it is the figure of {shown.where}"
+                finding = replace(finding, outcome=Outcome.WARNING, message=finding.message + beside)
+            yield finding
             return
     for index, claim in enumerate(said):
         other = next((s for s in said[index + 1 :] if not measure.close(claim.value, s.value)), None)
@@ -178,8 +190,9 @@ def _pair(
 
 
 def _differs(rule: str, measure: Measure, claim: Stated, other: Stated, of: str) -> Finding:
+    named = "" if measure is STEPS else f" of {measure.name}"
     message = (
-        f"{claim.where} states {measure.text(claim.value)} of {measure.name}{of}, "
+        f"{claim.where} states {measure.text(claim.value)}{named}{of}, "
         f"{other.where} {'shows' if other.logged else 'states'} {measure.text(other.value)}"
     )
     better = measure.ranks and other.logged and other.value - claim.value > LIMITS.claim_tolerance_bpb
@@ -194,8 +207,16 @@ def _artifact(rule: str, claims: Claims) -> Iterator[Finding]:
     """The claimed size against the README's; one of several seeds' sizes may be the claimed one."""
     claim = claims.artifact_bytes
     sizes = [row.artifact_bytes for row in (*claims.readme_seeds, *claims.seeds) if row.artifact_bytes is not None]
-    if claim is not None and not any(ARTIFACT.close(claim.value, size) for size in sizes):
+    if claim is not None and not any(ARTIFACT.close(claim.value, size) for size in (*sizes, *_mean_sizes(claims))):
         yield from _pair(rule, ARTIFACT, _claimed(claim, claims.readme_artifact_bytes), "")
+
+
+def _mean_sizes(claims: Claims) -> Iterator[float]:
+    """The mean size of the seeds that each side lists."""
+    for rows in (claims.readme_seeds, claims.seeds):
+        sizes = [row.artifact_bytes for row in rows if row.artifact_bytes is not None]
+        if sizes:
+            yield float(round(sum(sizes) / len(sizes)))
 
 
 def _code(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
@@ -209,12 +230,28 @@ def _code(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]
     }
     if claim is None or not shown or any(CODE.close(claim.value, size) for size in shown):
         return
+    if any(row.code_bytes == claim.value for row in claims.seeds):
+        return  # said of the seed
     size = min(shown, key=lambda s: abs(s - claim.value))
     yield _differs(rule, CODE, Stated(float(claim.value), claim.where), Stated(size, shown[size].log, True), "")
 
 
-def _times(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
+def _steps(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
+    """Claimed steps that no run made and none had planned; one finding for each place."""
+    shown = [(float(run.steps), run) for run in scored if run.steps is not None]
+    planned = [float(run.planned_steps) for run in scored if run.planned_steps is not None]
+    rows = [row.steps for row in (*claims.seeds, *claims.readme_seeds) if row.steps is not None]
+    for claim in (claims.steps, claims.readme_steps):
+        if claim is None or not shown or claim.value in rows:  # a row's is compared with its seed's log
+            continue
+        if not any(STEPS.close(claim.value, steps) for steps in (*(steps for steps, _ in shown), *planned)):
+            steps, run = min(shown, key=lambda pair: abs(pair[0] - claim.value))
+            yield _differs(rule, STEPS, Stated(float(claim.value), claim.where), Stated(steps, run.log, True), "")
+
+
+def _times(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
     """A claimed time that is shorter than what the logs show, or two claims that differ."""
+    claims = facts.claims
     trained = [(run.train_seconds, run) for run in scored if run.train_seconds is not None]
     evaluated = [(run.eval_seconds, run) for run in scored if run.eval_seconds is not None]
     for measure, claim, readme, shown in (
@@ -226,8 +263,14 @@ def _times(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding
         least = min(shown, key=lambda pair: pair[0], default=None)
         if least is not None and claim.value < least[0] and not measure.close(claim.value, least[0]):
             yield _differs(rule, measure, Stated(claim.value, claim.where), Stated(least[0], least[1].log, True), "")
-        elif readme is not None and claim.where != readme.where:
+        elif readme is not None and claim.where != readme.where and not _is_timed(facts, claim.value):
             yield from _pair(rule, measure, _claimed(claim, readme), "")
+
+
+def _is_timed(facts: Facts, seconds: float) -> bool:
+    """Whether the README holds a time, under whatever name: a key for the wall clock may mean more than training."""
+    shipped = facts.submission.named("README.md")
+    return shipped is not None and holds_time(shipped.text.split("\n"), seconds)
 
 
 def _hardware(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
@@ -244,15 +287,26 @@ def _hardware(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Find
             return
 
 
+def _readme_results(claims: Claims) -> list[SeedClaim]:
+    """The README's rows of seeds where they bear the claimed score: others may be of what was tried."""
+    rows = [row for row in claims.readme_seeds if row.seed is not None and row.val_bpb is not None]
+    claim = claims.val_bpb or claims.readme_val_bpb
+    figures = [row.val_bpb for row in rows if row.val_bpb is not None]
+    return rows if claim is not None and (is_one(claim.value, figures) or is_mean(claim.value, figures)) else []
+
+
 def _seed_count(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
-    """More seeds claimed than logs show."""
-    said = [row.seed for row in facts.claims.seeds if row.seed is not None]
-    shown = {run.seed for run in facts.runs if run.seed is not None and run.complete}
-    if len(scored) < 1 or not said or any(run.seed is None for run in scored):
+    """More seeds claimed than logs show: by submission.json, else by the README's figures."""
+    rows = [row for row in facts.claims.seeds if row.seed is not None]
+    rows = rows or _readme_results(facts.claims)
+    shown = {run.seed for run in facts.runs if run.seed is not None}
+    if len(scored) < 1 or not rows or any(run.seed is None for run in scored):
         return
-    missing = [seed for seed in dict.fromkeys(said) if seed not in shown]
+    said = list(dict.fromkeys(row.seed for row in rows))
+    missing = [seed for seed in said if seed not in shown]
     if missing:
         listed = ", ".join(map(str, missing))
         which = f"seed{'s' if len(missing) > 1 else ''} {listed}"
-        message = f"submission.json states {len(set(said))} seeds; no log shows {which}"
-        yield Finding(rule, Outcome.WARNING, message, Location("submission.json"))
+        place = _place(next(row for row in rows if row.seed == missing[0]).where)
+        message = f"{place.path} states {len(said)} seed{'s' if len(said) > 1 else ''}; no log shows {which}"
+        yield Finding(rule, Outcome.WARNING, message, place)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from auditor.claims import Claims
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from rules.examples.folders import folder, seeds
 from rules.law.limits import LIMITS
-from rules.law.standing import claimed_at, is_record, name, place, pull
+from rules.law.standing import claimed_at, is_record, name, not_filled_in, place, pull
 
 ID = "bpb-floor"
 
@@ -17,7 +16,7 @@ def check(facts: Facts) -> Ruling:
     scored = [(run, run.score) for run in facts.headline if run.score is not None]
     figures = [(e.val_bpb, name(run), place(run, e.line)) for run, e in scored if e.val_bpb is not None]
     claim = facts.claims.val_bpb
-    if claim is not None and (claim.value > 0 or _says_zero(facts.claims)):
+    if claim is not None and not not_filled_in(facts.claims):
         figures.append((claim.value, "the claim", claimed_at(claim)))
     if not figures:
         return not_checked("neither a log nor submission.json states a final val_bpb")
@@ -29,13 +28,6 @@ def check(facts: Facts) -> Ruling:
         message = f"{who}: {lowest:.5f} bits per byte, below the best that was accepted ({LIMITS.lowest_accepted_bpb})"
         findings.append(Finding(ID, Outcome.WARNING, message, where))
     return found(findings, f"the lowest figure is {lowest:.5f} bits per byte")
-
-
-def _says_zero(claims: Claims) -> bool:
-    """Whether the zero of submission.json is stated again: alone it is a field that nobody filled in."""
-    stated = [row.val_bpb for row in (*claims.seeds, *claims.readme_seeds)]
-    stated += [claims.readme_val_bpb.value] if claims.readme_val_bpb is not None else []
-    return 0.0 in stated
 
 
 RULE = Rule(

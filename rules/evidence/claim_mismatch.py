@@ -13,7 +13,7 @@ from rules.evidence._another_program import another_program
 from rules.evidence._comparison import differences
 from rules.examples.folders import folder, log, script, seeds
 from rules.law.limits import LIMITS
-from rules.law.standing import claimed_at, distinct, name, place, pull
+from rules.law.standing import claimed_at, distinct, name, not_filled_in, place, pull
 from rules.order._epochs import unexplained
 from rules.scored import unreadable
 
@@ -27,7 +27,8 @@ _ROUNDING = 0.00006  # half a digit of a figure with four decimals
 
 
 def check(facts: Facts) -> Ruling:
-    claim = facts.claims.val_bpb or facts.claims.readme_val_bpb
+    shipped = None if not_filled_in(facts.claims) else facts.claims.val_bpb
+    claim = shipped or facts.claims.readme_val_bpb
     scored = [run for run in distinct(facts.headline) if run.val_bpb is not None]
     if claim is None and all(row.val_bpb is None for row in facts.claims.seeds):
         return not_checked("nothing states a val_bpb that could be compared with the logs")
@@ -78,7 +79,8 @@ def _same(left: float | None, right: float) -> bool:
 def _against_words(facts: Facts, claim: float) -> list[Finding]:
     findings = []
     readme, tolerance = facts.claims.readme_val_bpb, LIMITS.claim_tolerance_bpb
-    if facts.claims.val_bpb is not None and readme is not None and not _stated(facts, claim):
+    shipped = facts.claims.val_bpb is not None and not not_filled_in(facts.claims)
+    if shipped and readme is not None and not _stated(facts, claim):
         other = f"(it has {readme.value:.5f})"
         message = f"submission.json claims {claim:.5f}, which the README nowhere states as the result {other}"
         findings.append(Finding(ID, Outcome.WARNING, message, claimed_at(readme)))
@@ -124,6 +126,8 @@ def _sizes(facts: Facts, scored: list[Run]) -> list[Finding]:
         return []
     code = run.code_bytes or 0
     why = "; that is the model without its code" if code and abs(size - code - claim.value) < code // 2 else ""
+    if abs(sum(other for _, other in logged) / len(logged) - claim.value) <= 1 and len(logged) > 1:
+        why = "; that is the mean of the seeds' sizes"
     message = f"claims an artifact of {claim.value:,} bytes, {name(run)} totals {size:,}{why}"
     return [Finding(ID, Outcome.WARNING, message, claimed_at(claim))]
 

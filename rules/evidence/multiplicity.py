@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked
 from auditor.rule import Example, Facts, Rule
 from rules.examples.folders import folder
-from rules.law.standing import is_record, issue, listed, pull
+from rules.law.standing import adds_a_record, is_record, issue, listed, pull
 
 ID = "multiplicity"
 
@@ -13,7 +13,8 @@ ID = "multiplicity"
 def check(facts: Facts) -> Ruling:
     if not is_record(facts):
         return not_applicable("not a record attempt")
-    rivals = [f for f in facts.submission.other_folders if "non_record" not in f and "track_" in f]
+    others = facts.submission.other_folders
+    rivals = [f for f in others if "non_record" not in f and "track_" in f and adds_a_record(facts, f)]
     if rivals:
         message = f"the pull request adds further record candidates ({listed(rivals)}); the best of several is no test"
         return found([Finding(ID, Outcome.WARNING, message)], "")

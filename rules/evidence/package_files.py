@@ -9,7 +9,7 @@ from auditor.rule import Example, Facts, Rule
 from auditor.runs.unread import named_like_a_log, not_understood, unread_logs
 from auditor.submission import SubmissionFile
 from rules.examples.folders import folder
-from rules.law.standing import PROCESS, pull, readme
+from rules.law.standing import PROCESS, adds_a_record, not_filled_in, pull, readme
 
 ID = "package-files"
 
@@ -77,7 +77,7 @@ def _claim_file(facts: Facts) -> list[Finding]:
     if not facts.claims.raw:
         return [_refuse("submission.json holds no JSON object", shipped.path)]
     findings = []
-    if facts.claims.val_bpb is None:
+    if facts.claims.val_bpb is None or not_filled_in(facts.claims):
         findings.append(_warn("submission.json states no val_bpb that could be read", shipped.path))
     missing = [key for key, also in _ASKED.items() if not any(_holds(facts, name) for name in (key, *also))]
     if missing:
@@ -94,7 +94,7 @@ def _holds(facts: Facts, name: str) -> bool:
 def _beyond(facts: Facts) -> list[Finding]:
     """What the pull request touches besides its one folder."""
     submission, findings = facts.submission, []
-    count = sum(_is_record(facts, folder) for folder in submission.other_folders)
+    count = sum(adds_a_record(facts, folder) for folder in submission.other_folders)
     if count:
         findings.append(_warn(f"the pull request adds {count} more record folder{'s' if count > 1 else ''}"))
     if submission.edits_existing_folder:
@@ -109,14 +109,6 @@ def _beyond(facts: Facts) -> list[Finding]:
         elif not any(c.status == "added" for c in submission.changes):
             findings.append(_warn("the pull request adds no file"))
     return findings
-
-
-def _is_record(facts: Facts, folder: str) -> bool:
-    """Whether a folder that is touched besides is a submission of its own: under records/, with claims or a script."""
-    prefix = folder.rstrip("/") + "/"
-    added = [c.path[len(prefix) :] for c in facts.submission.changes or () if c.path.startswith(prefix)]
-    own = any(path.rsplit("/", 1)[-1].lower() in ("submission.json", "train_gpt.py") for path in added)
-    return own and prefix.startswith("records/") and "/__pycache__/" not in prefix
 
 
 def _warn(message: str, path: str | None = None) -> Finding:

@@ -127,6 +127,21 @@ def claimed_at(claim: Claim[float] | Claim[int] | Claim[str] | Claim[bool]) -> L
     return Location(path, int(where) if where.isdecimal() else None)
 
 
+def not_filled_in(claims: Claims) -> bool:
+    """Whether submission.json's score is a zero that nothing else states: a field that nobody filled in."""
+    stated = [row.val_bpb for row in (*claims.seeds, *claims.readme_seeds)]
+    stated += [claims.readme_val_bpb.value] if claims.readme_val_bpb is not None else []
+    return claims.val_bpb is not None and claims.val_bpb.value <= 0 and 0.0 not in stated
+
+
+def adds_a_record(facts: Facts, folder: str) -> bool:
+    """Whether a folder that is touched besides is a submission of its own: under records/, with claims or a script."""
+    prefix = folder.rstrip("/") + "/"
+    added = [c.path[len(prefix) :] for c in facts.submission.changes or () if c.path.startswith(prefix)]
+    own = any(path.rsplit("/", 1)[-1].lower() in ("submission.json", "train_gpt.py") for path in added)
+    return own and prefix.startswith("records/") and "/__pycache__/" not in prefix
+
+
 def most_claimed(facts: Facts, what: Literal["train_seconds", "eval_seconds", "artifact_bytes"]) -> Claim[float] | None:
     """The largest figure that the submission states of itself, be it for the whole or for one seed."""
     claims = facts.claims

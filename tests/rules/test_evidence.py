@@ -237,9 +237,15 @@ def test_what_a_pull_request_changes_elsewhere() -> None:
 
 def test_several_candidates_in_one_pull_request() -> None:
     other = "records/track_10min_16mb/2026-04-11_Other"
-    assert multiplicity.RULE.check(some_facts(other_folders=(other,))).outcome is Outcome.WARNING
     aside = "records/track_non_record_16mb/2026-04-11_Other"
-    assert multiplicity.RULE.check(some_facts(other_folders=(aside,))).outcome is Outcome.NOT_CHECKED
+
+    def outcome(folder: str, name: str) -> Outcome:
+        changes = (Change(f"{folder}/{name}", "added"),)
+        return multiplicity.RULE.check(some_facts(other_folders=(folder,), changes=changes)).outcome
+
+    assert outcome(other, "train_gpt.py") is Outcome.WARNING
+    assert outcome(other, "notes.md") is Outcome.NOT_CHECKED
+    assert outcome(aside, "train_gpt.py") is Outcome.NOT_CHECKED
 
 
 @pytest.mark.parametrize(
@@ -342,3 +348,73 @@ def test_shard_counts_are_marks(shards: int, outcome: Outcome) -> None:
     assert train_val_overlap.RULE.check(some_facts(run)).outcome is outcome
     part = replace(run, val_tokens=9_662_464)
     assert train_val_overlap.RULE.check(some_facts(part)).outcome is Outcome.NOT_CHECKED
+
+
+def test_a_figure_of_another_log_of_the_seed_is_no_invention() -> None:
+    final = a_run(1337, 1.1052)
+    old = replace(
+        a_run(1337, 1.1047), log="old_seed1337.log", evaluations=(Evaluation(80, "final_exact", 1.1047, 1.8),)
+    )
+    rows = (SeedClaim("README.md:11", 1337, val_bpb=1.1040),)
+    claims = Claims(val_bpb=Claim(1.1052, "submission.json:val_bpb"), readme_seeds=rows)
+    said = claim_mismatch.RULE.check(some_facts(final, claims=claims))
+    assert said.outcome is Outcome.VIOLATION
+    rows = (SeedClaim("README.md:11", 1337, val_bpb=1.1047),)
+    facts = replace(some_facts(final, claims=replace(claims, readme_seeds=rows)), runs=(final, old))
+    said = claim_mismatch.RULE.check(facts)
+    assert said.outcome is Outcome.WARNING
+    assert "it is the figure of old_seed1337.log" in said.reason
+
+
+def test_steps_that_no_run_made() -> None:
+    runs = [a_run(seed, steps=steps, planned_steps=20_000) for seed, steps in ((1, 9_234), (2, 9_250))]
+    for claim, said in ((9_009, True), (9_250, False), (20_000, False), (9_200, False)):
+        claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), steps=Claim(claim, "submission.json:step_stop"))
+        ruling = claim_mismatch.RULE.check(some_facts(*runs, claims=claims))
+        assert ("states 9,009 steps, train_seed1.log shows 9,234 steps" in ruling.reason) is said
+
+
+def test_seeds_that_only_the_readme_has() -> None:
+    rows = tuple(SeedClaim(f"README.md:{seed}", seed, val_bpb=1.1) for seed in (1, 2, 3))
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), readme_seeds=rows)
+    runs = [replace(a_run(1), log=f"{name}.log", content_digest=name) for name in "abc"]
+    assert (
+        "README.md states 3 seeds; no log shows seeds 2, 3"
+        in claim_mismatch.RULE.check(some_facts(*runs, claims=claims)).reason
+    )
+    tried = replace(claims, readme_seeds=tuple(replace(row, val_bpb=1.3) for row in rows))
+    assert "no log shows" not in claim_mismatch.RULE.check(some_facts(a_run(1), claims=tried)).reason
+
+
+def test_the_mean_of_the_sizes_is_said_to_be_one() -> None:
+    rows = tuple(SeedClaim(f"README.md:{n}", n, artifact_bytes=size) for n, size in ((1, 15_900_000), (2, 15_950_002)))
+    runs = [a_run(row.seed or 0, artifact_bytes=row.artifact_bytes) for row in rows]
+    claims = Claims(
+        val_bpb=Claim(1.1, "submission.json:val_bpb"), readme_seeds=rows,
+        artifact_bytes=Claim(15_925_001, "submission.json:bytes_total"),
+        readme_artifact_bytes=Claim(15_950_002, "README.md:2"),
+    )  # fmt: skip
+    assert claim_mismatch.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.PASS
+    low = replace(claims, artifact_bytes=Claim(15_890_000, "submission.json:bytes_total"))
+    assert "15,890,000" in claim_mismatch.RULE.check(some_facts(*runs, claims=low)).reason
+
+
+def test_a_wall_clock_that_the_readme_has_under_another_name() -> None:
+    readme = b"Train time: 534.9 s\nPublished runtime: 602.1 s\n"
+    claims = Claims(
+        val_bpb=Claim(1.1, "submission.json:val_bpb"),
+        train_seconds=Claim(602.1, "submission.json:wallclock_seconds"),
+        readme_train_seconds=Claim(534.9, "README.md:1"),
+    )
+    run = a_run(train_seconds=534.9)
+    for text, outcome in ((readme, Outcome.PASS), (readme[:20], Outcome.WARNING)):
+        file = SubmissionFile("README.md", len(text), text)
+        facts = replace(some_facts(run, claims=claims), submission=Submission("folder", FOLDER, (file,)))
+        assert claim_mismatch.RULE.check(facts).outcome is outcome
+
+
+def test_a_zero_is_not_compared_and_is_said_to_be_missing() -> None:
+    claims = Claims(
+        val_bpb=Claim(0.0, "submission.json:val_bpb"), raw={"val_bpb": 0.0, "author": "a", "github_id": "b"}
+    )
+    assert claim_mismatch.RULE.check(some_facts(a_run(), claims=claims)).outcome is not Outcome.VIOLATION

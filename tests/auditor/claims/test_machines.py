@@ -25,6 +25,8 @@ from auditor.claims.machines import stated_machine
         ("11 layers, 8xFP16 blocks, 2x512, MLP 3x", None),
         ("Official-track 8xH100 validation is still pending.", None),
         ("faster than the H100", None),
+        ("Trained on a laptop.\n## Planned improvements\n- a full run on 8xH100", None),
+        ("## Next steps\n- 8xH100\n## Setup\nTrained on 1xA100.", "1x A100"),
     ],
 )
 def test_one_machine_is_a_claim(text: str, machine: str | None) -> None:

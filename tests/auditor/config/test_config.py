@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 from program_samples import sources
@@ -186,3 +187,17 @@ def test_a_value_that_is_too_deep_is_not_known(value: str) -> None:
 
     for depth in (0, 400):
         assert asked(depth) is None or isinstance(asked(depth), int)
+
+
+def test_what_a_caller_sets_goes_before_what_a_launcher_falls_back_on() -> None:
+    launcher = replace(command("run.sh:9", STEPS="5"), defaults=frozenset({"STEPS"}))
+    for commands in ((command(STEPS="6"), launcher), (launcher, command(STEPS="6"))):
+        found = resolved(*commands)
+        assert (found.settings["STEPS"].value, found.conflicts) == ("6", ())
+    assert resolved(command(STEPS="6"), replace(launcher, defaults=frozenset())).conflicts
+
+
+@pytest.mark.parametrize("word", ["bf16", "torch.bfloat16", "BFLOAT16"])
+def test_types_by_their_short_names(word: str) -> None:
+    assert same(word, "bfloat16")
+    assert not same(word, "float16")

@@ -124,3 +124,12 @@ def test_the_loss_beside_the_very_figure_is_taken_not_a_rounded_one() -> None:
     )
     (chosen,) = headline(read_log("a.txt", text), Claims(seeds=seeds((1, 1.38435241))))
     assert (chosen.val_loss, chosen.eval_seconds) == (3.57592604, 80.025)
+
+
+def test_a_figure_to_the_last_digit_goes_before_a_mean_that_is_near() -> None:
+    runs = (run(1, 3.26066687), run(2, 3.26105237), run(3, 3.26090698))
+    claim = Claim(3.26090698, "submission.json:val_bpb")  # the mean of the first two lies 0.00005 off
+    chosen = headline(runs, Claims(val_bpb=claim))
+    assert [r.seed for r in chosen if r.headline_because.startswith("its figure is the one claimed")] == [3]
+    rounded = headline(runs[:2], Claims(val_bpb=Claim(3.2609, "submission.json:val_bpb")))
+    assert [r.seed for r in rounded] == [1, 2]

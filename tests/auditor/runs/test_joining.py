@@ -61,3 +61,40 @@ def test_a_terminal_holds_more_lines_of_the_same_run() -> None:
     shown = "W0405 torch/distributed/run.py: OMP_NUM_THREADS\nstep:0/20000 val_loss:6.9 val_bpb:4.1\n" + text
     runs = (*read_log("stdout.txt", shown), *read_log("train_seed42.log", text))
     assert [run.log for run in headline(runs, Claims())] == ["train_seed42.log"]
+
+
+LOADED = EVALUATION.replace(
+    "seed:42\n", "Hyperparameters:\n  load_checkpoint_path: out/{0}/final_model.pt\n  seed: 42\n"
+)
+
+
+@pytest.mark.parametrize(
+    "line", ["load_checkpoint: loading from out/seed1337/final_model.pt", "ckpt: out/run_seed1337/model.ptz"]
+)
+def test_the_seed_of_an_evaluation_is_that_of_its_checkpoint(line: str) -> None:
+    """An evaluation has a seed of its own, by default the same for all."""
+    text = EVALUATION.replace("world_size:8\n", f"world_size:8\n{line}\n")
+    (run,) = headline(
+        (*read_log("eval.log", text), *read_log("a.log", TRAINING), *read_log("b.log", _of_seed_1337())), CLAIM
+    )
+    assert (run.seed, run.train_seconds) == (1337, 600.777)
+    assert "checkpoint" in run.seed_source
+
+
+def _of_seed_1337() -> str:
+    return TRAINING.replace("seed:42", "seed:1337").replace("600411", "600777").replace("1.1312", "1.1330")
+
+
+def test_a_training_that_goes_on_from_a_checkpoint_has_its_own_seed() -> None:
+    (run,) = read_log("train.log", "loading from out/seed1337/final_model.pt\n" + TRAINING)
+    assert run.seed == 42
+
+
+def test_without_a_seed_the_only_training_of_the_folder_is_it() -> None:
+    evaluation, training = (text.replace("seed:42\n", "") for text in (EVALUATION, TRAINING))
+    runs = (*read_log("eval.log", evaluation), *read_log("train.log", training))
+    (run,) = headline(runs, CLAIM)
+    assert (run.seed, run.steps) == (None, 7016)
+    other = read_log("again.log", training.replace("600411", "599222").replace("1.1312", "1.1321"))
+    (run,) = headline((*runs, *other), CLAIM)
+    assert run.steps is None

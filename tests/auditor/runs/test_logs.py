@@ -424,3 +424,50 @@ def test_two_seeds_before_any_training_are_said() -> None:
     assert "42" in run.problems[-1]
     (run,) = read_log("a.log", text.replace("seed:1337", "seed:42"))
     assert not run.problems
+
+
+def test_a_log_that_sums_its_run_up() -> None:
+    run = one(
+        "run_id: a\nhardware: 8xH100\nseed: 42\n\nResult:\nstop_step: 4017/20000\ntrain_time_s: 590.110\n"
+        "eval_time_s: 277.205\nfinal_int6_sliding_window_val_bpb: 1.09503234\ncode_bytes: 90415\n"
+        "model_bytes: 15902710\nartifact_total_bytes: 15993125\n"
+    )
+    assert (run.seed, run.steps, run.train_seconds, run.eval_seconds) == (42, 4017, 590.11, 277.205)
+    assert (run.val_bpb, run.code_bytes, run.artifact_bytes) == (1.09503234, 90_415, 15_993_125)
+
+
+def test_a_setting_is_no_sum_of_the_run() -> None:
+    assert one("train_time_s: 600\n" + BASELINE).train_seconds == 600.038
+    assert one(BASELINE.replace("seed:1337", "seed:1337\ntrain_seconds: 500")).train_seconds == 600.038
+
+
+def test_sizes_under_the_names_of_the_parts() -> None:
+    text = BASELINE[: BASELINE.index("Serialized")] + "final val_loss:2.0727 val_bpb:1.2244\n"
+    run = one(
+        f"{text}artifact:code_path=/w/train_gpt.py code_bytes=98920\nartifact:model_path=/w/m model_bytes=14817018\n"
+    )
+    assert (run.model_bytes, run.code_bytes, run.artifact_bytes) == (14_817_018, 98_920, 14_915_938)
+    assert one(f"{text}raw model_bytes=67224983 code_bytes=98920\n").artifact_bytes is None
+    assert one(f"{text}  Artifact \ud06c\uae30: 15,066,137 bytes\n").artifact_bytes == 15_066_137
+
+
+def test_a_total_that_is_the_model_counts_no_code() -> None:
+    text = (
+        BASELINE[: BASELINE.index("Code size")]
+        + "Code size (uncompressed): 208498 bytes\nCode size (compressed): 0 bytes\n"
+    )
+    sizes = "Serialized model int6+zstd: 15918882 bytes\nTotal submission size int6+zstd: {} bytes\n"
+    final = "final_int6_exact val_loss:2.07 val_bpb:1.2243\n"
+    assert one(text + sizes.format(15_918_882) + final).code_bytes == 0
+    assert one(text + sizes.format(16_127_380) + final).code_bytes == 208_498
+
+
+def test_the_time_that_hessians_took() -> None:
+    line = "gptq:collected hessians for 68 layers post_time:27111ms total_train_time:582179ms\n"
+    assert one(BASELINE + line).calibration_seconds == pytest.approx(27.111)
+
+
+def test_a_launcher_repeats_a_figure_under_its_own_title() -> None:
+    run = one(BASELINE + "[summary] final_sliding_val_bpb=1.22436570\n")
+    assert run.score is not None
+    assert "summary" not in run.score.label
