@@ -97,7 +97,7 @@ def _one(options: Options, task: Task) -> Answer:
     from auditor.submission import SubmissionError
 
     try:
-        report = audit(load(task, options.repo), options)
+        report = audit(load(task, options.repo), options, kept=True)
     except (SubmissionError, UsageError) as error:
         return _answer(unloaded(task.nothing, str(error)), options, task)
     return _answer(report, options, task, exit_status(report, options.fail_on))

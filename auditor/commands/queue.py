@@ -161,7 +161,7 @@ def _one(options: QueueOptions, heads: Mapping[int, str], task: Task) -> Result:
 
     began = time.monotonic()
     try:
-        report = audit(load(task, options.repo), options)
+        report = audit(load(task, options.repo), options, kept=True)
     except (SubmissionError, UsageError) as error:
         report = unloaded(task.nothing, str(error))
     return _result(report, heads, time.monotonic() - began)

@@ -56,12 +56,15 @@ class Terms(Protocol):
     def debug(self) -> bool: ...
 
 
-def audit(submission: Submission, terms: Terms, progress: Callable[[str], None] | None = None) -> Report:
-    """Everything between a loaded submission and its report. `progress` is told what the probe does.
+def audit(
+    submission: Submission, terms: Terms, progress: Callable[[str], None] | None = None, *, kept: bool = False
+) -> Report:
+    """Everything between a loaded submission and its report. `progress` is told what the probe does; `kept`: the
+    process audits others after it, and may keep what they can use as well.
 
     Raises UsageError for a what-if name that the program does not know.
     """
-    return judged(facts_of(submission, terms), terms, progress)
+    return judged(facts_of(submission, terms), terms, progress, kept=kept)
 
 
 def facts_of(submission: Submission, terms: Terms) -> Facts:
@@ -73,7 +76,7 @@ def facts_of(submission: Submission, terms: Terms) -> Facts:
     return facts
 
 
-def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = None) -> Report:
+def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = None, *, kept: bool = False) -> Report:
     """The report of facts, with significance and probe where they are asked for or possible."""
     from auditor.commands.law import law, said_of, waived
     from auditor.judgement.evaluation import how_scored, recipe_of
@@ -91,7 +94,7 @@ def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = 
 
         run = partial(
             probed, facts, unsafe=terms.probe_unsafe, seconds=terms.probe_limit, strict=terms.debug,
-            seed=terms.probe_seed, exhaustive=terms.probe_exhaustive,
+            seed=terms.probe_seed, exhaustive=terms.probe_exhaustive, kept=kept,
         )  # fmt: skip
         with unconfined():  # the sandbox has limits of its own
             facts = replace(facts, probe=run(progress=progress))

@@ -19,7 +19,7 @@ from auditor.probe.measure import Ending, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
 from auditor.probe.model import Chosen, Evasion, Kind, Probe
-from auditor.probe.runner import Run, Runner
+from auditor.probe.runner import Home, Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
 from auditor.probe.settle import Settled, settle
@@ -43,6 +43,7 @@ class Options:
     """`seconds` of processor time for all runs together. `seed`: of streams, positions and tokens; None: drawn anew.
 
     `exhaustive`: the whole vocabulary is tried at one position. `only`: the runs that this measurement needs, no other.
+    `home`: gives the one that submissions take turns in; without, this one has its own.
     """
 
     unsafe: bool = False
@@ -50,14 +51,16 @@ class Options:
     seed: int | None = None
     exhaustive: bool = False
     only: Kind | None = None
+    home: Callable[[], Home] | None = None
 
 
 def probe(
     facts: Facts, *, unsafe: bool = False, seconds: float = 120.0, progress: Progress | None = None,
     seed: int | None = None, exhaustive: bool = False, only: Kind | None = None,
+    home: Callable[[], Home] | None = None,
 ) -> Probe:  # fmt: skip
     """Runs the submission small and measures it. The keywords are those of `Options`."""
-    found = _probe(facts, Options(unsafe, seconds, seed, exhaustive, only), progress)
+    found = _probe(facts, Options(unsafe, seconds, seed, exhaustive, only, home), progress)
     evading = (*(Evasion(what, place) for what, place in evasions(facts.sources)), *found.evasions)
     if found.status == "refused" or not evading:
         return found
@@ -70,7 +73,8 @@ def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
         return Probe("failed", "no script was found that could be run")
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     try:
-        with Runner(facts.submission, unsafe=options.unsafe) as runner:
+        home = options.home() if options.home is not None else None
+        with Runner(facts.submission, unsafe=options.unsafe, home=home) as runner:
             seconds = options.seconds * _SHARE
             settled = settle(runner, facts, seconds, what="base run", seed=seed, progress=progress)
             series = _Series(runner, facts, settled, replace(options, seed=seed), progress)

@@ -49,34 +49,58 @@ class Run:
         return self.account.failure
 
 
-class Runner:
-    """A jail with the submission and the scenes in it. A context manager.
+class Home:
+    """A jail and the folders that it sees, for one submission after the other: it starts, and imports torch, once.
 
-    `warm`: what every run needs is imported once, before the first one.
+    `warm`: what every run needs is imported before the first one.
     Raises sandbox.Refused where this machine can't confine a run.
     """
 
-    def __init__(
-        self, submission: Submission, *, unsafe: bool = False, warm: bool = True, memory_bytes: int = 4 << 30
-    ) -> None:
-        self._home = Scratch("probe")
-        base = self._home.path.resolve()
-        self.root, self._scenes, scratch = base / "submission", base / "scenes", base / "scratch"
-        self._own = re.compile(re.escape(str(base)) + r"(/submission|/scratch)?(?![\w-])")
-        for folder in (self.root, self._scenes, scratch):
+    def __init__(self, *, unsafe: bool = False, warm: bool = True, memory_bytes: int = 4 << 30) -> None:
+        self._folder = Scratch("probe")
+        self.base = self._folder.path.resolve()
+        self.root, self.scenes, scratch = self.base / "submission", self.base / "scenes", self.base / "scratch"
+        for folder in (self.root, self.scenes, scratch):
             folder.mkdir()
-        lay_out(submission, self.root)
-        self._target = _TARGET if warm else _COLD
-        self.spent = 0.0  # seconds of processor time of all runs so far; waiting counts too, but for less
-        self._limits = Limits(memory_bytes=memory_bytes, frame_bytes=_FRAME_BYTES)
+        self.target = _TARGET if warm else _COLD
+        self.limits = Limits(memory_bytes=memory_bytes, frame_bytes=_FRAME_BYTES)
         policy = Policy(
-            scratch=scratch, readable=(self.root, self._scenes), preload=_PRELOAD if warm else (), limits=self._limits
+            scratch=scratch, readable=(self.root, self.scenes), preload=_PRELOAD if warm else (), limits=self.limits
         )
         try:
-            self._jail = Jail(policy, unsafe=unsafe)
+            self.jail = Jail(policy, unsafe=unsafe)
         except BaseException:
-            self._home.cleanup()
+            self._folder.cleanup()
             raise
+
+    def clear(self) -> None:
+        """Nothing of a submission is left. The folders stay: the jail holds them, not their names."""
+        for folder in (self.root, self.scenes):
+            for path in folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    def close(self) -> None:
+        self.jail.close()
+        self._folder.cleanup()
+
+
+class Runner:
+    """A submission in a home. A context manager.
+
+    `home`: the one to use, which is empty and is left so; without, one is made for this submission alone, as `Home`
+    makes it (`unsafe`, `warm`).
+    """
+
+    def __init__(
+        self, submission: Submission, *, unsafe: bool = False, warm: bool = True, home: Home | None = None
+    ) -> None:
+        self._own_home = home is None
+        self._home = home = Home(unsafe=unsafe, warm=warm) if home is None else home
+        self.root = home.root
+        self._own = re.compile(re.escape(str(home.base)) + r"(/submission|/scratch)?(?![\w-])")
+        self._jail = home.jail
+        self.spent = 0.0  # seconds of processor time of all runs so far; waiting counts too, but for less
+        lay_out(submission, self.root)
 
     def __enter__(self) -> Runner:
         return self
@@ -84,8 +108,7 @@ class Runner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._jail.close()
-        self._home.cleanup()
+        self._home.close() if self._own_home else self._home.clear()
 
     @property
     def isolation(self) -> Isolation:
@@ -96,7 +119,7 @@ class Runner:
         exchanges: tuple[Exchange, ...] = (),
     ) -> Run:  # fmt: skip
         """One run on that stream. `seconds`: of processor time, at most; `PATIENCE` times as many of wall clock."""
-        scene = self._scenes / "scene"  # always the same name: a run is not to know which it is
+        scene = self._home.scenes / "scene"  # always the same name: a run is not to know which it is
         shutil.rmtree(scene, ignore_errors=True)
         scene.mkdir()
         workspace.write(scene, stream)
@@ -105,9 +128,9 @@ class Runner:
             contexts=workspace.streams.contexts, hook=f"_{secrets.token_hex(6)}",
         )  # fmt: skip
         limits = replace(
-            self._limits, wall_seconds=PATIENCE * seconds, cpu_seconds=seconds, forks=bool(exchanges)
+            self._home.limits, wall_seconds=PATIENCE * seconds, cpu_seconds=seconds, forks=bool(exchanges)
         )  # fmt: skip
-        ended = self._jail.call(self._target, job.to_bytes(), limits=limits)
+        ended = self._jail.call(self._home.target, job.to_bytes(), limits=limits)
         spent = max(ended.cpu_seconds, ended.seconds / PATIENCE)
         self.spent += spent
         trouble = ended.tampered or (_trouble(ended.reason) if ended.status != "ended" else "")

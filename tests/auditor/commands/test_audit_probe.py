@@ -18,9 +18,11 @@ import report_samples as samples
 from auditor.commands import audit as cli
 from auditor.commands import options, running
 from auditor.commands.output import Progress
+from auditor.judgement.gather import gather
 from auditor.limits.model import PATIENCE
 from auditor.probe.model import Holds, Kind, Probe, Smoke
 from auditor.rule import Facts
+from auditor.submission import load_path
 
 ROOT = Path(cli.__file__).resolve().parents[2]
 CLEAN = ROOT / "examples" / "score_first_ttt"
@@ -38,8 +40,10 @@ def probe(monkeypatch: pytest.MonkeyPatch, seen: list[dict[str, Any]]) -> Callab
     """Installs a probe that answers with the given value and runs nothing."""
 
     def install(answer: Probe | Exception) -> None:
-        def fake(facts: Facts, *, unsafe: bool, seconds: float, progress: Callable[[str], None] | None) -> Probe:
-            seen.append({"facts": facts, "unsafe": unsafe, "seconds": seconds, "progress": progress})
+        def fake(
+            facts: Facts, *, unsafe: bool, seconds: float, progress: Callable[[str], None] | None, **more: Any
+        ) -> Probe:
+            seen.append({"facts": facts, "unsafe": unsafe, "seconds": seconds, "progress": progress, **more})
             if progress is not None:
                 progress("base run, attempt 2\x1b[2J\nand more")
             if isinstance(answer, Exception):
@@ -136,6 +140,16 @@ def test_what_is_given_reaches_the_probe(probe: Any, seen: list[dict[str, Any]])
     (call,) = seen
     assert (call["unsafe"], call["seconds"]) == (True, 7.0)
     assert str(call["facts"].configuration.settings["TTT_ENABLED"].value) == "0"
+    assert "home" not in call  # the sandbox is its own, and goes with it
+
+
+def test_one_of_many_finds_the_sandbox_of_its_process(probe: Any, seen: list[dict[str, Any]]) -> None:
+    probe(probes.holding())
+    for kept in (True, False):
+        running.probed(gather(load_path(CLEAN), {}), unsafe=True, seconds=1.0, strict=True, progress=None, kept=kept)
+    first, second = seen
+    assert (first["home"].func, first["home"].args) == (running._home, (True,))
+    assert "home" not in second
 
 
 def test_nothing_is_run_unless_it_is_asked_for(probe: Any, smoke: Any, seen: list[dict[str, Any]]) -> None:

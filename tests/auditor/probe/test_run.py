@@ -17,6 +17,7 @@ from auditor.probe import settle
 from auditor.probe.cold import libraries
 from auditor.probe.model import Holds, Kind, Probe
 from auditor.probe.run import probe
+from auditor.probe.runner import Home
 from auditor.probe.sandbox import Refused, available
 from auditor.probe.sandbox.capabilities import isolation
 from auditor.probe.scene import Layout, NoTokenizer, Workspace
@@ -114,6 +115,33 @@ def test_a_script_that_does_not_end_takes_no_more_than_its_time(tmp_path: Path) 
     assert "it took more than its time" in found.reason
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert used < 5 + 10  # the sandbox imports torch besides
+
+
+def test_submissions_take_turns_in_one_sandbox_and_find_nothing_of_each_other(tmp_path: Path) -> None:
+    """One start and one import of torch for all of them."""
+    script = """
+import os
+found = sorted(os.path.join(where, name) for top in (".", os.path.dirname(__file__)) for where, _, names in os.walk(top)
+               for name in names if name.startswith("left"))
+open("left_by_the_run", "w").write("x")
+raise RuntimeError(f"found {[os.path.basename(name) for name in found]}")
+"""
+    home = Home()
+    try:
+        said, wardens = [], []
+        for name in ("left_by_the_first", "other"):
+            folder = tmp_path / name
+            folder.mkdir()
+            (folder / f"{name}.py").write_text("")
+            found = probe(submission(folder, script), home=lambda: home)
+            said.append(found.reason.partition("RuntimeError: ")[2])
+            wardens.append(home.jail._keeper and home.jail._keeper._number)
+        assert said == ["found ['left_by_the_first.py']", "found []"]
+        assert wardens[0] == wardens[1] is not None
+        assert [list(folder.iterdir()) for folder in (home.root, home.scenes)] == [[], []]
+    finally:
+        home.close()
+    assert not home.base.exists()
 
 
 def test_what_a_script_imports_from_libraries() -> None:
