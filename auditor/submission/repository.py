@@ -125,6 +125,7 @@ def locate(path: Path) -> Layout | None:
         return None
     refs, objects, shallow, sparse = (path / line for line in lines[:4])
     _check_refs(refs)
+    _check_objects(objects)
     return Layout(path, objects, shallow, lines[4] == "true", lines[5], sparse.is_file())
 
 
@@ -152,6 +153,27 @@ def _check_refs(folder: Path) -> None:
                 elif not entry.is_file() and (not entry.is_symlink() or entry.is_dir()):
                     name = printable(os.fsencode(os.path.relpath(entry.path, folder)))
                     raise SubmissionError(f"{folder.parent}: refs/{name} is no ref: the repository is not read")
+
+
+def _check_objects(folder: Path) -> None:
+    """Raises SubmissionError for a pipe or a device among the objects, packs and graphs, and those borrowed from."""
+    borrowed: list[str] = []
+    with suppress(OSError):
+        borrowed = os.fsdecode((folder / "info" / "alternates").read_bytes()[:_WORDS]).splitlines()
+    waiting = [folder, *(folder / line for line in borrowed if line and "\0" not in line)]
+    seen: set[str] = set()
+    while waiting:
+        place = os.path.realpath(waiting.pop())
+        if place in seen:
+            continue
+        seen.add(place)
+        with suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif not entry.is_file() and not entry.is_dir() and os.path.exists(entry.path):
+                    name = printable(os.fsencode(entry.name))
+                    raise SubmissionError(f"{folder.parent}: {name} is no object's file: the repository is not read")
 
 
 class Repository:

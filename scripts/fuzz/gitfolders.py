@@ -138,7 +138,7 @@ def _hostile_config(odd: Odd) -> None:
 
 
 def _not_what_a_git_folder_holds(odd: Odd) -> None:
-    """Links, folders and nothing where git keeps its files."""
+    """Links, pipes, folders and nothing where git keeps its files."""
     finish(odd, odd.nested(FOLDER, odd.tree(record_entries(odd))))
     names = [
         "HEAD",
@@ -149,6 +149,9 @@ def _not_what_a_git_folder_holds(odd: Odd) -> None:
         "refs",
         f"refs/pull/{PULL}/head",
         "objects/info",
+        "objects/info/alternates",
+        "objects/info/commit-graph",
+        "objects/pack/pack-1.pack",
         "index",
     ]
     for name in odd.rng.sample(names, odd.rng.choice([1, 1, 2])):
@@ -158,9 +161,11 @@ def _not_what_a_git_folder_holds(odd: Odd) -> None:
         else:
             place.unlink(missing_ok=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        what = odd.rng.randrange(5)
+        what = odd.rng.randrange(6)
         if what == 0:
             place.mkdir()
+        elif what == 5:
+            os.mkfifo(place)
         elif what == 1:
             place.symlink_to(odd.rng.choice([place.name, "/dev/null", "/", "/nowhere", "/proc/self/mem"]))
         elif what == 2:

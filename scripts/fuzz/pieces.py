@@ -77,6 +77,15 @@ GROWING = {
     "quoted": _again("from urllib.parse import quote\nimport re\nq = '%'", "q = quote(re.escape(q) * 2)", 60),
     "pickled": _again("import pickle\nq = 'ab'", "q = pickle.dumps([q, q, q]).decode('latin1')", 40),
     "numpy tile": _again("import numpy as np\nq = np.zeros(2)", "q = np.tile(q, (2, 2))", 80),
+    "ljust doubling": _again("q = 'ab'", "q = q.ljust(len(q) * 3).replace(' ', q)", 30),
+    "splitlines": _again("q = 'a\\n'", "q = '\\n'.join(q.splitlines() * 2)", 40),
+    "deque": _again("from collections import deque, Counter\nq = deque([1, 2])", "q = deque(list(q) * 2)\nq.extend(q)", 40),  # noqa: E501
+    "template": _again("from string import Template\nq = 'a'", "q = Template('$a$a$a').substitute(a=q)", 40),
+    "unicode_escape": _again("q = '\\\\\\\\'", "q = q.encode('unicode_escape').decode()", 60),
+    "html": _again("import html\nq = '&'", "q = html.escape(q)", 80),
+    "chain": _again("import itertools\nq = [1]", "q = list(itertools.chain.from_iterable([q, q]))", 40),
+    "deepcopy": _again("import copy\nq = [1]", "q = [copy.deepcopy(q), copy.deepcopy(q)]", 40),
+    "slice assign": _again("q = [1, 2]", "q[::1] = q + q", 40),
 }  # fmt: skip
 
 HUGE = {
@@ -135,6 +144,24 @@ HUGE = {
     "tensor": "import torch\nq = torch.zeros(10**6, 10**6)\nr = torch.arange(10**400)\ns = q.expand(10**30, -1, -1)\n",
     "numpy": "import numpy as np\nq = np.zeros((10**6, 10**6))\nr = np.arange(0, 1e30)\ns = np.frombuffer(b'x' * 10**9)\n",  # noqa: E501
     "chr": "q = ''.join(chr(i) for i in range(10**9))\nr = [chr(i) * 10**6 for i in range(10**6)]\n",
+    "struct": "import struct\nq = struct.pack('2000000000x')\nr = struct.unpack('1000000000x', q)\n",
+    "counter": "from collections import Counter\nq = list(Counter({'a': 10**10}).elements())\nr = Counter('ab' * 10**9)\n",  # noqa: E501
+    "array": "import array\nq = array.array('b', b'x') * 10**10\n",
+    "normalize": "import unicodedata\nq = unicodedata.normalize('NFKD', '\\ufdfa' * 10**7)\n"*3,
+    "bin": "q = 1 << 10**6\nr = bin(q) + hex(q) + oct(q) + f'{q:b}' + format(q, 'x') + '%x' % q\n",
+    "literal_eval": "import ast\nq = ast.literal_eval('[' * 5000 + ']' * 5000)\nr = ast.literal_eval('9' * 10000)\n",
+    "json loads": "import json\nq = json.loads('[' * 90000)\nr = json.loads('9' * 10**6)\nexec(json.loads('\"x=1\"'))\n",  # noqa: E501
+    "sum of lists": "q = sum([[1] * 1000] * 10**6, [])\n",
+    "zip star": "q = list(zip(*[range(10**6)] * 10**4))\n",
+    "int pow mod": "q = pow(3, 10**8, 10**10**4)\nr = pow(2, -1, 10**9999)\n",
+    "float repr": "q = f'{1e308:.100000000f}'\nr = '%.400000000e' % 1.0\ns = round(1.5, 10**9)\n",
+    "date": "import datetime\nq = datetime.timedelta(days=10**30)\nr = datetime.date(10**9, 1, 1)\n",
+    "complex": "q = 1j ** 10**9\nr = complex('1e999') * 1e999j\ns = 1e999 - 1e999\nfor i in range(s): pass\n",
+    "nan in range": "q = float('nan')\nfor i in range(int(q)): pass\nr = [1, 2][int(float('inf'))]\n",
+    "negative repeat": "q = [1] * -10**30\nr = 'a' * -10**30\ns = range(10**30)[-1]\nt = range(0, -10**30, -1)\n",
+    "slices huge": "q = val_tokens[10**400:10**401:10**399]\nr = 'abc'[-10**400:10**400]\nfor i in range(0, val_tokens.numel(), 10**400): x = val_tokens[i:i + 10**400]\n",  # noqa: E501
+    "env int": "import os\nq = int(os.environ.get('SEQ', '9' * 5000))\nr = float(os.environ.get('LR', '1e' + '9' * 999))\nt = int(os.environ.get('Z', '\u00b2'))\n",  # noqa: E501
+    "digits unicode": "import os\nq = int(os.environ.get('A', '\u0663\u0664'))\nr = float(os.environ.get('B', '\u2460'))\n",  # noqa: E501
 }  # fmt: skip
 
 ENDLESS = {
@@ -189,6 +216,17 @@ ENDLESS = {
     "try": "".join(f"{' ' * i}try:\n" for i in range(19)) + " " * 19 + "q = 1\n" + "".join(f"{' ' * i}except E{i}: q = {i}\n" for i in range(18, -1, -1)),  # noqa: E501
     "trys": "".join(f"try:\n    q = f{i}()\nexcept Exception:\n    q = {i}\nfinally:\n    r = q\n" for i in range(2000)),  # noqa: E501
     "with": "with " + ", ".join(f"open('{i}') as f{i}" for i in range(2000)) + ": pass\n",
+    "regex back": "import re\nq = re.sub('(a*)*b', '', 'a' * 40)\nr = re.match('(a|a)*$', 'a' * 60 + 'b')\ns = re.findall('(x+x+)+y', 'x' * 60)\n",  # noqa: E501
+    "regex split": "import re\nq = 'a' * 50000\nexec(re.split('(.*)(.*)(.*)(.*)(.*)(.*)x', q)[0])\n",
+    "class getattr": "class M(type):\n    def __getattr__(c, n): return c.x\nclass Q(metaclass=M): pass\nQ.y\n",
+    "descriptor": "class D:\n    def __get__(s, o, t): return o.a\nclass Q:\n    a = D()\nQ().a\n",
+    "iter self": "class Q:\n    def __iter__(s): return s\n    def __next__(s): return s\nfor q in Q():\n    for r in q:\n        for s in r: pass\nx = list(Q())\n",  # noqa: E501
+    "with self": "class Q:\n    def __enter__(s):\n        with s: return s\n    def __exit__(s, *a):\n        with s: pass\nwith Q(): pass\n",  # noqa: E501
+    "hash self": "class Q:\n    def __hash__(s): return hash(s)\n    def __eq__(s, o): return s == o\nq = {Q(): Q()}\nr = Q() in q\n",  # noqa: E501
+    "async": "async def q():\n    async for x in q():\n        await q()\nimport asyncio\nasyncio.run(q())\n",
+    "import hooks": "import sys, importlib\nfor i in range(10**6):\n    sys.modules[f'm{i}'] = sys.modules\n    importlib.import_module('train_gpt')\n",  # noqa: E501
+    "globals update": "globals().update({f'g{i}': i for i in range(10**6)})\nlocals().update(globals())\nvars().update(vars())\n",  # noqa: E501
+    "star calls": "def f(*a): return f(*a, *a)\nf(1)\n",
 }  # fmt: skip
 
 DEEP = {

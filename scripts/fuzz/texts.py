@@ -80,4 +80,24 @@ TEXTS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "shell": ("run.sh", lambda: "export A=$A$A\n" * 300_000 + "\\\n" * 300_000),
     "yaml": ("config.yaml", lambda: "a: &a [x]\n" + "b: &b [*a, *a, *a]\n" * 60),
     "sibling": ("sib.py", lambda: "import train_gpt\n" * 20_000),
+    "readme: superscripts": (README, lambda: "\nval_bpb 1.0\u00b2 seeds \u00b2\u00b3 | seed \u2460 | 590\u00b9 s, 8\u00d7H100, 15.9\u2009MB, \u0661.\u0660\u0668 BPB, \uff11\uff0e\uff10\uff18 BPB, \u00bd h, \u221e s, 1\u2044\u0032 MB\n"*50),  # noqa: E501
+    "log: superscripts": (LOG, lambda: "step:\u00b2/\u00b3 val_bpb:\u0661.\u0660\u0668 val_loss:\u00bd train_time:\u2460ms\nseed:\u00b2\nworld_size:\u2083\nTotal submission size: \u00b9\u00b2\u00b3 bytes\nfinal val_bpb:\uff11.\uff10\n"*20),  # noqa: E501
+    "claims: superscripts": (CLAIMS, lambda: json.dumps({"val_bpb":"\u00b9.0","seeds":["\u00b2",{"seed":"\u2461","val_bpb":"\u0661"}],"bytes_total":"\u00b2","date":"\u0662\u0660\u0662\u0666-04-01","author":"\u00b2","seed_results":{"\u00b2":{"val_bpb":1.0},"\u0663":{"val_bpb":1.1},"-1":{"val_bpb":1},"1e5":{"val_bpb":"1e-400"}}})),  # noqa: E501
+    "claims: bools and nulls": (CLAIMS, lambda: json.dumps({"val_bpb":True,"val_loss":False,"seeds":[True,None,[],{}],"bytes_total":True,"seed_results":{"42":None,"43":[1,2],"44":True,"45":{"val_bpb":[]}},"author":[{}],"date":{"a":1},"track":[1],"github_id":10**400,"train_seconds":{"a":{"b":[1]}}})),  # noqa: E501
+    "claims: minus zero": (CLAIMS, lambda: '{"val_bpb": -0.0, "val_loss": -1e-320, "bytes_total": -1, "seeds": [-0], "train_seconds": -5, "eval_seconds": 1e-320}'),  # noqa: E501
+    "log: dates": (LOG, lambda: "9999-99-99 99:99:99,999 step:1/2 val_bpb:1.08\n0000-00-00T00:00:00Z step:2/2 val_bpb:1.08\n[99/Foo/0000:99:99:99 +9999] x\n"*50),  # noqa: E501
+    "log: negative": (LOG, lambda: "step:-1/-2 val_bpb:-1.08 val_loss:-0.0 train_time:-1ms\nfinal val_bpb:-1e-300 bytes:-5\nTotal submission size: -1 bytes\nworld_size:-8\n"*20),  # noqa: E501
+    "log: tiny": (LOG, lambda: "final val_bpb:1e-320 val_loss:1e-320\nfinal_int8 val_loss:5e-324 val_bpb:5e-324 eval_time:5e-324ms\nval_tokens: 1\n"),  # noqa: E501
+    "log: durations": (LOG, lambda: "train_time: 9"+"9"*300+"h 99999m 1e9999s\neval_time: 1:2:3:4:5:6:7:8\neval took "+"9"*400+" minutes\nstopping_early: wallclock_cap train_time:"+"9"*400+"ms\n"),  # noqa: E501
+    "readme: durations": (README, lambda: "\nTraining took 9"+"9"*300+" hours, evaluation 1e400 s, 1:99:99:99, 00:00:00.000, -5 min; 10^400 s; 1e-400 s\n"*40),  # noqa: E501
+    "readme: nested code": (README, lambda: "\n" + "".join("`"*i+"bash\nA=1 torchrun train_gpt.py\n" for i in range(3,300))),  # noqa: E501
+    "readme: loops": (README, lambda: "\n```bash\n" + "for s in $(seq 1 1000000000); do for t in {1..1000000000}; do SEED=$s torchrun train_gpt.py; done; done\n"*200 + "```\n"),  # noqa: E501
+    "readme: nested loops": (README, lambda: "\n```bash\n" + "for a in 1 2; do "*300 + "torchrun train_gpt.py" + "; done"*300 + "\n```\n"),  # noqa: E501
+    "readme: references": (README, lambda: "\n```bash\nA=1\n" + "".join(f"export A{i}=${{A{i-1}:-$A{i-1}$A{i-1}}}\n" for i in range(1,60)) + "torchrun train_gpt.py --x $A59\n```\n"),  # noqa: E501
+    "readme: self references": (README, lambda: "\n```bash\nexport A=a\n" + "export A=$A$A$A\n"*60 + "A=$A torchrun train_gpt.py\n```\n"),  # noqa: E501
+    "gitignore: patterns": (".gitignore", lambda: "".join(f"**/a*{i}*b*/**/c{i}?[a-z]*\n" for i in range(20000))),
+    "gitignore: stars": (".gitignore", lambda: ("*a"*200+"\n"+"**/"*500+"x\n"+"["*5000+"\n"+"!"*5000+"\n"+"\\"*5001+"\n"+"a"+"?"*3000+"\n")*20),  # noqa: E501
+    "notebook odd": ("run.ipynb", lambda: json.dumps({"cells":[None,1,"x",{"outputs":None},{"outputs":[None,{"text":5},{"text":[None,[["x"]]]},{"data":None},{"data":{"text/plain":10**400}}]},{"cell_type":[],"source":{"a":1}}],"metadata":None})),  # noqa: E501
+    "sh: here documents": ("run.sh", lambda: "cat <<EOF\n"*5000+"torchrun train_gpt.py\n"+"EOF\n"*10),
+    "sh: quotes": ("run.sh", lambda: "'"*50001+"\n"+'"$('*20000+"\n"+"A=$((9**9**9)) torchrun train_gpt.py\n"),
 }  # fmt: skip

@@ -69,6 +69,17 @@ PAYLOADS = (
     "\u2067x\u2069", "\u061cx", "\u00adx", "\U000e0041x", "\ufffex", "\ud83d", "a" + "\u0301" * 50, "{% x %}",
     "<%= x %>", "#{x}", "!!python/object:x", "\\u003cimg src=x>", "\\x1b[2J", "[/]", "[bold]x[/bold", "[@click=x]x[/]",
     "\\[bold]x",
+    # characters that are spelled, hidden or escaped
+    "&lbrack;x](https://evil.example)", "![x&rbrack;(https://evil.example)", "https&colon;//evil.example",
+    "http&#58;//evil.example", "w&#119;w.evil.example", "www&period;evil.example", "&grave;x&grave;",
+    "&ast;&ast;x&ast;&ast;",
+    "&lowbar;x&lowbar;", "x&commat;evil.example", "<https&colon;//evil.example>", "\\@openai", "\\#1",
+    "!\\[x](https://evil.example)", "#\u200b1", "@\u2060openai", "\u2064@openai", "gh\u20111", "\u00ad@openai",
+    "data:text/html,<b>x</b>", "git+ssh://x@evil.example", "<x:y z='@openai'>", "![[x]]", "!!! note", ":::note",
+    "[x]:<y>",
+    "{{<x>}}", "%{x}", "$(x)", "`$(x)`", "%s %n %x", "{x.__class__}", "\x1b_Gx\x1b\\", "\x1b^x\x1b\\", "\x1bc",
+    "\x1b[6n",
+    "\x0e\x0f", "\x8dM", "\u115fx", "\u3164x", "\u180ex", "\ufff9x\ufffa@openai\ufffb",
 )  # fmt: skip
 
 

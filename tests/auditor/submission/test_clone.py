@@ -522,6 +522,23 @@ def test_a_pipe_in_the_git_folder_is_not_waited_for(repo: Repo, name: str) -> No
         Clone(repo.path)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this system's folders")
+@pytest.mark.parametrize("name", ["info/commit-graph", "pack/pack-1.pack", "pack/multi-pack-index", "ab/" + "c" * 38])
+@pytest.mark.parametrize("borrowed", [False, True])
+def test_a_pipe_among_the_objects_is_not_waited_for(repo: Repo, name: str, borrowed: bool, tmp_path: Path) -> None:
+    repo.pull_request(7, record("2026-04-01_New"), "Record: new thing")
+    objects = repo.path / ".git" / "objects"
+    if borrowed:
+        (objects / "info").mkdir(exist_ok=True)
+        (objects / "info" / "alternates").write_text(f"{tmp_path}/lent\n../objects\n\n{objects}\n")
+        objects = tmp_path / "lent"
+    place = objects / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(place)
+    with pytest.raises(SubmissionError, match="is no object's file: the repository is not read"):
+        Clone(repo.path)
+
+
 def test_a_ref_that_is_a_link_out_of_the_repository_is_not_followed(repo: Repo, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "main").write_text(repo.head() + "\n")
