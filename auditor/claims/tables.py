@@ -200,7 +200,7 @@ def _role(lower: str) -> str | None:
         return "steps"
     if ("eval" in lower and not re.search(r"token|stride|window|docs|est", lower)) or "ttt time" in lower:
         return "eval_seconds"
-    return "train_seconds" if re.search(r"train|wall|^time", lower) else None
+    return "train_seconds" if re.search(r"(?<!un)train|wall|^time", lower) else None
 
 
 def _bold(heading: str, index: int, rows: list[_Row]) -> bool:

@@ -123,8 +123,9 @@ def _score(logits: Logits, tokens: Tensor, table: ByteTable, batch: list[Window]
     length, scored = batch[0].length, batch[0].scored
     starts = torch.tensor([window.start for window in batch], device=tokens.device)
     chunk = tokens[starts[:, None] + torch.arange(length + 1, device=tokens.device)].to(torch.int64)
-    predicted = logits(chunk[:, :-1], scored).float()
-    previous, targets = chunk[:, -scored - 1 : -1], chunk[:, -scored:]
+    inputs, targets = chunk[:, :-1], chunk[:, 1:]
+    predicted = logits(inputs, scored).float()
+    previous, targets = inputs[:, -scored:], targets[:, -scored:]
     nats = F.cross_entropy(predicted.flatten(0, 1), targets.flatten(), reduction="none").double().sum()
     size = table.count(previous, targets).double().sum()
     return nats, targets.numel(), size

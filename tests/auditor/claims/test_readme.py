@@ -24,6 +24,14 @@ def command(*lines: str) -> Command:
     return only
 
 
+def test_untrained_is_no_time_of_training() -> None:
+    stages = "| Seed | Untrained | Trained (s) | val_bpb |\n|---|---|---|---|\n| 42 | 4.9410 | 590.1 | 1.0927 |\n"
+    (row,) = read(readme=stages).readme_seeds
+    assert (row.seed, row.train_seconds, row.val_bpb) == (42, 590.1, 1.0927)
+    (row,) = read(readme=stages.replace(" Trained (s) | ", " ").replace("590.1 | ", "")).readme_seeds
+    assert row.train_seconds is None
+
+
 def test_table_with_bold_figures_units_and_a_mean() -> None:
     claims = read(
         readme="""# val_bpb: **1.0565** (3 seeds)
