@@ -229,6 +229,9 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             containers.store_key(container, index, Value(operand.tags, mutable=operand.mutable, recipe=total))
         else:
             current = entries.begun(container, index)
+            if current is None and container.recipe is not None and not isinstance(node.op, ast.Add):
+                current = Value(recipe=container.recipe)  # whichever of its elements it is
+                container.recipe = None
             total = None if current is None else _total(m, frame, node, current, operand)
             mutate(m, container, Value(operand.tags | index.tags), at=(frame, node))
             measured.stored(container, index, operand if current is None else Value(recipe=total))

@@ -19,6 +19,7 @@ _CHANGES = frozenset(
         "floor", "trunc", "fmod", "tanh", "sigmoid", "relu", "erf", "floor_", "trunc_", "pow_", "sqrt_",
     }
 )  # fmt: skip
+_FINITE = frozenset({"nan_to_num", "nan_to_num_", "nansum", "nanmean"})
 _OUTPUTS = frozenset({What.LOGITS, What.LOG_PROBABILITY, What.PROBABILITY, What.NATS})
 _LOSSES = frozenset({What.NATS, What.BITS})
 _BELOW = frozenset({"clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_", "maximum"})
@@ -70,13 +71,23 @@ def function(
         if upper is None or (upper.known and upper.const is None):
             return NONE
         return m.doubt(node, frame, f"{name} of losses", "losses above a bound count as the bound")
+    if name in _FINITE:
+        return m.doubt(node, frame, f"{name} of losses", "those that are not finite count as something else")
     if name in _CHANGES:
         return m.doubt(node, frame, f"{name} of losses", "the mean is not one of the losses that the model made")
     return NONE
 
 
-def options(m: Machine, frame: Frame, node: ast.AST, kwargs: Mapping[str, Value]) -> Tags:
+_ORDER = ("input", "target", "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
+"""Of `torch.nn.functional.cross_entropy` and `nll_loss`."""
+
+
+def options(
+    m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Tags:
     """What a loss function is told besides logits and targets."""
+    if name in ("cross_entropy", "nll_loss"):
+        kwargs = {**dict(zip(_ORDER[2:], args[2:], strict=False)), **kwargs}
     smooth, ignored = kwargs.get("label_smoothing"), kwargs.get("ignore_index")
     if smooth is not None and smooth.const != 0:
         return m.doubt(node, frame, "label smoothing", "the loss is no negative log-probability of the target")
@@ -85,6 +96,13 @@ def options(m: Machine, frame: Frame, node: ast.AST, kwargs: Mapping[str, Value]
     if ignored is not None and not (isinstance(ignored.const, int) and ignored.const < 0):
         return m.doubt(node, frame, "ignore_index", "a token of the vocabulary is not scored")
     return NONE
+
+
+def turned(m: Machine, frame: Frame, node: ast.AST, tokens_: Value) -> Tags:
+    """`x.flip(1)`, `x[::-1]`: tokens in reverse."""
+    if VAL not in tokens_.tags or tokens_.recipe is not None or has(tokens_.tags, "out"):
+        return NONE
+    return m.doubt(node, frame, "tokens in reverse", "the scored tokens may stand among what the model is given")
 
 
 def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:

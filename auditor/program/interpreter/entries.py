@@ -6,9 +6,9 @@ indices, its recipe tells its elements apart; whatever else is done to it sees o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from auditor.program.recipe.model import Node, Op, either
+from auditor.program.recipe.model import Node, Op, either, number
 from auditor.program.values import Sequence as Items
 from auditor.program.values import Value
 
@@ -40,9 +40,24 @@ def at(node: Node | None, place: int) -> Node | None:
 
 def together(nodes: Sequence[Node | None]) -> Node | None:
     """`torch.tensor([losses, tokens, bytes])`; None where they all measure the same, or are too many."""
-    if not 1 < len(nodes) <= _MOST or len({node.what for node in nodes if node is not None}) < 2:
+    if not 1 < len(nodes) <= _MOST:
+        return None
+    factors = all(node is not None and node.op is Op.NUMBER for node in nodes)
+    if not factors and len({node.what for node in nodes if node is not None}) < 2:
         return None
     return made({str(i): node for i, node in enumerate(nodes) if node is not None})
+
+
+def each(left: Node, right: Node, combined: Callable[[Node, Node], Node]) -> Node | None:
+    """An operation on tensors, element by element; None where neither side's elements are told apart."""
+    a, b = of(left), of(right)
+    if a is None and b is None:
+        return None
+    keys = dict.fromkeys([*(a or {}), *(b or {})])
+    zero = number(0)
+    return made(
+        {k: combined(left if a is None else a.get(k, zero), right if b is None else b.get(k, zero)) for k in keys}
+    )
 
 
 def made(elements: dict[str, Node]) -> Node | None:

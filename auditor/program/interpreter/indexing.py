@@ -100,6 +100,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     of_tokens = VAL in container.tags and not has(tags, "out")
     if of_tokens:
         tags |= tokens.places(index)
+        if tokens.turns(index):
+            tags |= doubts.turned(m, frame, node, container)
         if tokens.context_slice(index):
             tags |= {SHORTENED}
         tags = reach.cut(m, container, index, tags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import (
@@ -161,7 +162,7 @@ def _library(
     if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
         result = scored(m, frame, node, name, [*args, *kwargs.values()])
         if name in vocabulary.LOSS:
-            result.tags |= doubts.options(m, frame, node, kwargs)
+            result.tags |= doubts.options(m, frame, node, name, args, kwargs)
         return result
     if dotted.endswith(("minimum.reduce", "fmin.reduce")) and args:
         tags = deep_tags(args[0]) | effects.chooses(m, frame, node, elements(args[0]), "minimum")
@@ -212,6 +213,8 @@ def _library(
         return made
     if name == "roll" and args:
         return Value(union(*args) | tokens.rolled(args[0], args[1:], kwargs), mutable=True)
+    if name in _TURNS and args:
+        return Value(union(*args) | doubts.turned(m, frame, node, args[0]), mutable=True)
     if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
         return _stack(m, frame, node, args, kwargs)
     if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
@@ -483,9 +486,14 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     if files.LOG in tags and ("bpb" in text.lower() or "loss" in text.lower()):
         m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
     if has(tags, "out"):
+        if _CONSTANT.search(text) is not None:
+            why = "it stands in the code"
+            m.unfollowed(node, frame, "a bits-per-byte figure beside those of the run", why, {unfollowed.FIGURE})
         m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
 
 
+_CONSTANT = re.compile(r"(?i)(?<![a-z])(?:val_)?bpb\s{0,3}[:=]\s{0,3}[01]\.\d{3}")  # digits, where a figure is put in
+_TURNS = frozenset({"flip", "fliplr", "flipud"})
 _NUMBERS = frozenset({"builtins.int", "builtins.float"})
 
 

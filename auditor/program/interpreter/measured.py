@@ -114,7 +114,12 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     if Op.LINE in (a.op, b.op) or isinstance(left.const, str) or isinstance(right.const, str):
         result.recipe = _lines(left, right, a, b, op)
         return
-    result.recipe = made = arithmetic.binary(op, a, b, m.place(node, frame), in_loop=bool(m.loops))
+    place, in_loop = m.place(node, frame), bool(m.loops)
+    apart = entries.each(a, b, lambda x, y: arithmetic.binary(op, x, y, place, in_loop=in_loop))
+    if apart is not None:
+        result.recipe = apart
+        return
+    result.recipe = made = arithmetic.binary(op, a, b, place, in_loop=in_loop)
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
     if made.op in (Op.ADD, Op.SUBTRACT):
@@ -189,10 +194,14 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, ope
     if Op.LINE in (total.op, term.op):
         return None
     place = m.place(node, frame)
-    fresh = total.op is Op.NAME or arithmetic.is_number(total, 0)
-    if m.loops and (fresh or total.op is Op.ACCUMULATE):
-        return arithmetic.accumulate(None if fresh else total, term, place)
-    return arithmetic.binary(node.op, total, term, place, in_loop=False)
+
+    def grown(total: Node, term: Node) -> Node:
+        fresh = total.op is Op.NAME or arithmetic.is_number(total, 0)
+        if m.loops and (fresh or total.op is Op.ACCUMULATE):
+            return arithmetic.accumulate(None if fresh else total, term, place)
+        return arithmetic.binary(node.op, total, term, place, in_loop=False)
+
+    return entries.each(total, term, grown) or grown(total, term)
 
 
 def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: Value) -> None:
@@ -278,6 +287,9 @@ def call(
         result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
     if not any(measures(value) for value in given):
         return
+    if name in _TOTALS and args and (total := _of_list(m, frame, node, args[0], name)) is not None:
+        result.recipe = total
+        return
     shown = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()))]
     nodes = _operands(given, shown)
     plain = all(n.plain for n in nodes)
@@ -285,10 +297,34 @@ def call(
         result.recipe = _named(node)
     elif plain and not any(value.recipe is not None for value in given):
         return  # what is read by a name or a number: tokens, as its tags say
+    elif name in _METHODS and len(nodes) == 2:
+        place, in_loop = m.place(node, frame), bool(m.loops)
+        result.recipe = arithmetic.binary(_METHODS[name], nodes[0], nodes[1], place, in_loop=in_loop)
     elif not _still_tokens(name, nodes):
         result.recipe = made = transfers.call(name, nodes, m.place(node, frame))
         if made.op is Op.LOG_SUM_EXP:
             m.added(node, frame, made)
+
+
+_TOTALS = frozenset({"sum", "fsum", "mean", "fmean", "average", "median"})
+
+
+def _of_list(m: Machine, frame: Frame, node: ast.AST, held: Value, name: str) -> Node | None:
+    """`mean([score, 1.05])`: a total of figures and constants; None where it is of figures alone."""
+    items = held.obj.items if isinstance(held.obj, Items) and held.obj.exact else []
+    nodes = [node_of(item) for item in items]
+    constants = [n for n in nodes if n is not None and n.op is Op.NUMBER]
+    if not constants or len(constants) == len(nodes) or any(n is None for n in nodes):
+        return None
+    place, known = m.place(node, frame), [n for n in nodes if n is not None]
+    total = known[0]
+    for n in known[1:]:
+        total = arithmetic.binary(ast.Add(), total, n, place, in_loop=False)
+    return (
+        total
+        if name in ("sum", "fsum")
+        else arithmetic.binary(ast.Div(), total, number(len(known)), place, in_loop=False)
+    )
 
 
 def _still_tokens(name: str, nodes: Sequence[Node]) -> bool:
@@ -305,6 +341,8 @@ def method(
     result: Value,
 ) -> None:  # fmt: skip
     """A method of a library's object, of a tensor, of a container."""
+    if result is receiver and name.endswith("_") and args:
+        _in_place(m, frame, node, receiver, name.removesuffix("_"), args[0], kwargs)
     if result.recipe is not None or result.known or result is receiver:
         return
     if name in _TOKENIZER:
@@ -339,6 +377,32 @@ def method(
         result.recipe = transfers.pick(inner, nodes[1], place)
     else:
         result.recipe = transfers.call(name, nodes, place)
+
+
+def _in_place(
+    m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, operand: Value, kwargs: dict[str, Value]
+) -> None:
+    """`total.add_(losses)` is `total += losses`."""
+    operator, function = _METHODS.get(name), getattr(node, "func", None)
+    if operator is None or not isinstance(node, ast.Call) or not isinstance(function, ast.Attribute) or not node.args:
+        return
+    if receiver.recipe is None and not measures(operand):
+        return
+    if "alpha" in kwargs:
+        term, scale = _operands((operand, kwargs["alpha"]), ())
+        operand = Value(recipe=arithmetic.binary(ast.Mult(), term, scale, m.place(node, frame), in_loop=False))
+    array, index = receiver.base, getattr(function.value, "slice", None)
+    at = Value(const=index.value) if isinstance(index, ast.Constant) else None  # `totals[0].add_(losses)`
+    known = entries.begun(array, at) if array is not None and at is not None else None
+    current = known or Value(recipe=receiver.recipe)
+    step = ast.copy_location(ast.AugAssign(function.value, operator, node.args[0]), node)  # type: ignore[arg-type]
+    total = augmented(m, frame, step, current, operand)
+    if total is None:
+        left, right = _operands((current, operand), (function.value, node.args[0]))
+        total = arithmetic.binary(operator, left, right, m.place(node, frame), in_loop=bool(m.loops))
+    receiver.recipe = total
+    if known is not None and array is not None and at is not None:
+        stored(array, at, Value(recipe=total))
 
 
 _METHODS: dict[str, ast.operator] = {

@@ -73,6 +73,8 @@ def method(
             for value in (*args, *kwargs.values()):
                 special.text(m, frame, node, value, Value(const=""))
         made = paths.method(m, receiver, name, args)
+        if made is None and name in ("translate", "removeprefix", "removesuffix"):
+            made = Value(receiver.tags)
         if made is not None:
             return with_tags(made, doubts.edited(m, frame, node, receiver, name, args))
     if isinstance(receiver.const, str):

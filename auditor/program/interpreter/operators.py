@@ -328,7 +328,8 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)
     measured.chosen(m, frame, node, test, body, orelse, result)
-    if doubts.is_loss(body) is not doubts.is_loss(orelse) and ("loss",) in test.tags:
+    chosen = doubts.is_loss(body) or doubts.is_loss(orelse)
+    if chosen and body is not orelse and m.is_of_loss(test):
         what, why = "a choice among losses", "which losses count depends on the losses"
         result = with_tags(result, m.doubt(node, frame, what, why))
     return result

@@ -21,6 +21,7 @@ from auditor.program.interpreter import (
     selection,
     skipping,
     special,
+    unfollowed,
 )
 from auditor.program.interpreter.branching import Arms
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
@@ -245,7 +246,9 @@ def _ends_round(how: int) -> bool:
 
 def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
     before = dict(frame.names)
+    m.caught += bool(node.handlers)
     completion = execute(m, frame, node.body)
+    m.caught -= bool(node.handlers)
     if completion & NORMAL and node.orelse:
         completion = (completion & ~NORMAL) | execute(m, frame, node.orelse)
     after = frame.names
@@ -356,7 +359,11 @@ def _delete_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, nam
 
 
 def _assert(m: Machine, frame: Frame, node: ast.Assert) -> int:
-    operators.truth(m, frame, node.test, m.evaluate(frame, node.test))
+    test = m.evaluate(frame, node.test)
+    operators.truth(m, frame, node.test, test)
+    if m.caught and m.is_of_loss(test):
+        why = "where it fails, what follows is left out"
+        m.unfollowed(node, frame, "an assertion on losses that is caught", why, {unfollowed.LOSSES})
     return NORMAL
 
 

@@ -233,6 +233,8 @@ def _view(
         return Value(tags, receiver.const, receiver.obj, base=None if fresh else keep, mutable=True, position=position)
     if name == "roll":
         return Value(receiver.tags | tokens.rolled(receiver, args, kwargs), mutable=True)
+    if name in ("flip", "fliplr", "flipud"):
+        return Value(receiver.tags | doubts.turned(m, frame, node, receiver), mutable=True)
     if name in vocabulary.VIEW:
         part = reach.narrowed(m, receiver, args) if name == "narrow" else reach.reshaped(m, receiver, args)
         if name == "narrow" and has(receiver.tags, "out"):

@@ -181,6 +181,14 @@ def ends_early(index: Value) -> bool:
     return isinstance(index.obj, Cut) and index.obj.upper is not None
 
 
+def turns(index: Value) -> bool:
+    """`[::-1]`: the last one first."""
+    if isinstance(index.obj, Axes):
+        return any(turns(part) for part in index.obj.parts)
+    step = index.obj.step if isinstance(index.obj, Cut) else None
+    return step is not None and isinstance(step.const, int) and step.const < 0
+
+
 def thins_out(index: Value) -> bool:
     """`[::2]`: not every one."""
     if isinstance(index.obj, Axes):

@@ -111,6 +111,8 @@ def _asks_before(mask: Node) -> bool:
 
 def _odd_space(mask: Node) -> str:
     """The byte of a leading space: `leading_space[y] & ~boundary[x]`."""
+    if not any(n.op is Op.TABLE for n in mask.walk()):
+        return "what the tokens are is counted, not what they are made of"
     if mask.text == "or":
         return "a space counts where the token has one or no boundary stands before it"
     return "" if _asks_before(mask) or len(mask.inputs) > 1 else "a space counts whatever stands before it"
