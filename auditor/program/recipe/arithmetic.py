@@ -145,9 +145,9 @@ def accumulate(total: Node | None, term: Node, place: Place | None) -> Node:
     elif total is not None and not is_number(total, 0):
         terms = tuple(t for t in _terms(total) if not is_number(t, 0))
     kept = tuple(dict.fromkeys((*terms, term)))
-    first = kept[0]
-    what = first.what if all(node.what is first.what for node in kept) else What.OTHER
-    states = {node.normalized for node in kept}
+    summed = [node for node in kept if node.op is not Op.NAME] or list(kept)  # without what the total began with
+    what = summed[0].what if all(node.what is summed[0].what for node in summed) else What.OTHER
+    states = {node.normalized for node in summed}
     normalized = False if False in states else None if None in states else True
     return made(Op.ACCUMULATE, kept[:24], place, what, Over.POSITIONS, normalized)
 

@@ -70,10 +70,48 @@ def test_a_total_that_is_scaled_is_seen_wherever_it_is_kept(how: str) -> None:
     assert said(scored(start, steps.replace("nll.sum()", "(nll * (y > 3)).sum()"), end))
 
 
-@pytest.mark.parametrize("lowered", ["acc[0] -= 1000.0", "acc[0] = acc[0] - 1000.0", "acc[0] *= 0.9"])
+@pytest.mark.parametrize(
+    "lowered",
+    [
+        "acc[0] -= 1000.0",
+        "acc[0] = acc[0] - 1000.0",
+        "acc[0] *= 0.9",
+        "acc[:1] *= 0.9",
+        "acc[0].mul_(0.9)",
+        "acc.mul_(0.9)",
+        "acc = torch.mul(acc, 0.9)",
+        "acc[0].add_(nll.sum(), alpha=-0.1)",
+    ],
+)
 def test_a_total_that_is_lowered_at_its_index_is_seen(lowered: str) -> None:
     start, steps, end = KEPT["indices of a tensor"]
     assert said(scored(start, steps, f"{lowered}\n{end}"))
+
+
+IN_PLACE = "nats.add_(nll.sum())\ncount.add_(nll.numel())"
+SCALARS = "nats, count = torch.zeros(()), torch.zeros(())"
+
+
+@pytest.mark.parametrize(
+    ("steps", "end"),
+    [
+        (IN_PLACE, ""),
+        ("nats = torch.add(nats, nll.sum())\ncount = torch.add(count, nll.numel())", ""),
+        (f"acc = [nats, count]\n{IN_PLACE}", "nats, count = acc"),
+    ],
+)
+def test_a_total_grows_in_place(steps: str, end: str) -> None:
+    assert not said(scored(SCALARS, steps, end))
+    assert said(scored(SCALARS, steps, f"{end}\nnats.mul_(0.9)"))
+    assert said(scored(SCALARS, steps, f"{end}\nnats = (nats + 0.5) / 2"))
+    assert said(scored(SCALARS, steps.replace("nll.sum()", "nll.nan_to_num(posinf=0.0).sum()"), end))
+
+
+@pytest.mark.parametrize(
+    "mean", ["np.mean([nats / count, 0.5])", "statistics.mean((nats / count, 0.5))", "sum([nats / count, -0.1])"]
+)
+def test_a_mean_with_a_constant_is_no_mean_of_losses(mean: str) -> None:
+    assert said(scored(f"import statistics\n{SCALARS}", IN_PLACE, f"nats, count = {mean}, 1"))
 
 
 LOADED = """

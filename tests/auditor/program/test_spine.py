@@ -58,6 +58,10 @@ def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
     "parts",
     [
         {"term": "nll[::2].sum()"},
+        {"nll": 'F.cross_entropy(logits.float(), y, torch.linspace(1.0, 0.9, 8), reduction="none")'},
+        {"nll": 'F.cross_entropy(net.forward_logits(x.flip(0)).float(), y.flip(0), reduction="none")'},
+        {"nll": 'F.cross_entropy(net.forward_logits(torch.flip(x, (0,))).float(), y, reduction="none")'},
+        {"term": "(nll.sum() if nll.mean() < 3 else total * 0)"},
         {"nll": LOSS.replace("logits.float(), y", "logits.float()[::2], y[::2]")},
         {"term": "nll[:-1].sum()"},
         {"term": "torch.where(nll > 6, 0.0, nll).sum()"},
@@ -119,3 +123,29 @@ def test_totals_in_one_tensor_are_not_told_apart() -> None:
     written = formula(reports_of(program(STACKED).trace, "final")[-1])
     assert written is not None
     assert not written.departures
+
+
+def test_an_assertion_that_is_caught_leaves_tokens_out() -> None:
+    caught = "    try:\n        assert nll.max() < 9\n    except AssertionError:\n        continue\n"
+    assert said(
+        program(
+            SCORED.replace("    total +=", f"{caught}    total +=").format(
+                nll=LOSS, term="nll.sum()", counted="nll.numel()"
+            )
+        )
+    )
+    assert not said(
+        program(
+            SCORED.replace("    total +=", "    assert nll.max() < 9\n    total +=").format(
+                nll=LOSS, term="nll.sum()", counted="nll.numel()"
+            )
+        )
+    )
+
+
+def test_a_constant_in_the_place_of_the_figure_is_seen() -> None:
+    printed = SCORED.replace('f"final val_bpb:', 'f"final val_bpb:1.0812 loss:')
+    assert any(
+        "stands in the code" in why
+        for why in said(program(printed.format(nll=LOSS, term="nll.sum()", counted="nll.numel()")))
+    )
