@@ -59,6 +59,14 @@ def drawn_from(vocabulary: int, found: dict[int, Chosen]) -> int:
     return max(0, vocabulary - _LOWEST - chosen)
 
 
+def drawn_mass(row: npt.NDArray[np.float64], found: dict[int, Chosen]) -> float:
+    """What the model gives all the tokens together that the drawn ones were drawn from, by what it gives each."""
+    weights = np.exp(row)
+    weights[[t for t, why in found.items() if why != "drawn"]] = 0.0
+    weights[:_LOWEST] = 0.0
+    return float(weights.sum())
+
+
 def _seen(base: Tokens, site: Site) -> list[int]:
     """Tokens that followed what stands before the position, those of longer contexts first, frequent ones first."""
     found: dict[int, None] = {path[0]: None for path in site.paths}

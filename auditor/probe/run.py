@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.probe.belief import FLIPS, doubted, limited, moved, once
-from auditor.probe.candidates import choose, drawn_from, ordered
+from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
 from auditor.probe.job import STEP, Exchange
@@ -22,6 +22,7 @@ from auditor.probe.model import Chosen, Evasion, Kind, Probe
 from auditor.probe.runner import Home, Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
+from auditor.probe.scene.streams import FUTURE, flip_late
 from auditor.probe.settle import Settled, settle
 from auditor.program.evasion import evasions
 from auditor.rule import Facts
@@ -113,7 +114,8 @@ class _Series:
         try:
             sites = self.streams.sites[-1:] if self.options.exhaustive else self.streams.sites
             survey = confined.survey(
-                call, self.runs["base"], self._stream, claim, [site.position for site in sites], settled.run.said
+                call, self.runs["base"], self._stream, claim, [site.position for site in sites], settled.run.said,
+                float(np.random.default_rng([self.options.seed or 0, 3]).uniform(*FUTURE)),
             )  # fmt: skip
             if survey.fault:
                 return self._failed(survey.fault)
@@ -167,6 +169,8 @@ class _Series:
         wanted = {site: places[site.position] for site in sites if site.position in places}
         only = self.options.only
         computed = bool(survey.further) and only in (None, Kind.EXCHANGE)
+        if survey.late and survey.first in survey.late and not computed:
+            self._turn(survey)
         exchanges, requests = [], []
         for site in sites if computed else ():
             place = wanted.get(site)
@@ -177,11 +181,19 @@ class _Series:
             row = confined.distribution(self.runner.measuring, self.runs["base"], place.row)
             chosen = self._chosen(site, row)
             exchanges.append(self._exchange(site, place, chosen))
-            requests.append(self._request(site, chosen, by_row=row is not None))
+            requests.append(self._request(site, chosen, row))
         untraced = survey.last is not None  # then nothing compares scores
         if only in (None, Kind.EXCHANGE, *FLIPS) and not untraced:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
+
+    def _turn(self, survey: Survey) -> None:
+        """Documents are scored in another order than the stream's: other tokens are in what is scored last."""
+        late = np.zeros(len(self.streams.base), dtype=bool)
+        late[list(survey.late)] = True
+        rng = np.random.default_rng([self.options.seed or 0, 4])
+        vocabulary = self.settled.made.layout.vocabulary
+        self.settled.workspace.streams = flip_late(self.streams, late, survey.first, vocabulary, rng)
 
     def _ending(self, survey: Survey) -> Ending | None:
         """What other tokens at the end of a stream cost, by the printed figure: where no score is traced to it."""
@@ -236,9 +248,11 @@ class _Series:
             place.factor, seconds, math.inf if self.options.exhaustive else _OVER,
         )  # fmt: skip
 
-    def _request(self, site: Site, chosen: dict[int, Chosen], *, by_row: bool) -> Request:
-        pool = 0 if by_row else drawn_from(len(self.settled.workspace.pieces()), chosen)
-        return Request(site.position, chosen, self._texts(chosen), self.options.exhaustive, pool=pool)
+    def _request(self, site: Site, chosen: dict[int, Chosen], row: NDArray[np.float64] | None) -> Request:
+        asked = Request(site.position, chosen, self._texts(chosen), self.options.exhaustive)
+        if row is None:
+            return replace(asked, pool=drawn_from(len(self.settled.workspace.pieces()), chosen))
+        return replace(asked, mass=drawn_mass(row, chosen))
 
     def _run(self, name: str, stream: Tokens, exchanges: tuple[Exchange, ...] = ()) -> None:
         left = self._left
@@ -262,4 +276,6 @@ class _Series:
     @property
     def _stream(self) -> Stream:
         s = self.streams
-        return Stream(s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary, s.again)
+        return Stream(
+            s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary, s.again, s.late
+        )

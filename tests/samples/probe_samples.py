@@ -157,6 +157,7 @@ SAMPLES["by_length"] = _BY_LENGTH
 SAMPLES["by_length_first"] = _BY_LENGTH.replace("    train(start, end)\n", "").replace(
     "    for s in range(start", "    train(start, end)\n    for s in range(start"
 )
+SAMPLES["by_length_tuned"] = _BY_LENGTH.replace("loss_sum, tokens", "train(0, N, epochs=1)\nloss_sum, tokens", 1)
 SAMPLES["pre_quant"] = "sliding('before')\ntrain(0, N)\nsliding()"
 
 SAMPLES["slot"] = """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
 from auditor.probe.measure.ending import Ending, ending
 from auditor.probe.measure.exchange import Asked, Tried, exchange, place_of
-from auditor.probe.measure.flips import Flip, determinism, flipped, repeated, selected, trained
+from auditor.probe.measure.flips import Flip, before_change, determinism, flipped, repeated, selected, trained
 from auditor.probe.measure.runs import Claim, Read, Runs, Stream
 from auditor.probe.model import Chosen, Holds, Kind, Measurement
 from auditor.probe.record import Recording
@@ -26,6 +27,7 @@ class Request:
     whole: bool = False  # the whole vocabulary
     missing: str = ""
     pool: int = 0  # as of `Asked`
+    mass: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,10 @@ def measure(
     target = _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise)
     again = _again(runs, base, stream, label, noise)
     measurements: tuple[Measurement, ...] = (
-        selected(base, trained(base, repeated(future, (target if runs.target else None, again)), stream.P, stream.Q)),
+        selected(
+            base,
+            trained(base, repeated(future, (target if runs.target else None, again)), stream.P, stream.Q, stream.late),
+        ),
         repeated(
             target,
             (
@@ -80,7 +85,9 @@ def _implied(
     for recording, tokens, first in ((runs.future, stream.future, stream.P), (runs.target, stream.target, stream.Q)):
         if recording is None:
             continue
-        found, noise = determinism(base, Read(recording, tokens, label, None, base), "", before=first)
+        late = stream.late if recording is runs.future else None
+        other = Read(recording, tokens, label, None, base)
+        found, noise = determinism(base, other, "", partial(before_change, first=first, late=late))
         if noise == 0.0:
             return found, noise
     return control, None
@@ -114,7 +121,9 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
     missing = "" if tried or runs.future else _why(runs, "future")
     ordered = tuple(tried[token] for token in chosen if token in tried)  # as they were drawn
     standing = int((stream.future if run is runs.future else stream.base)[request.position])
-    return Asked(request.position, chosen, ordered, pieces, known, standing, request.whole, missing, request.pool)
+    return Asked(
+        request.position, chosen, ordered, pieces, known, standing, request.whole, missing, request.pool, request.mass
+    )  # fmt: skip
 
 
 def _other_figure(found: Measurement, claimed: str, printed: str) -> Measurement:
@@ -143,7 +152,8 @@ def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise:
         return Measurement(kind, Holds.UNKNOWN, _why(runs, name), flipped=first)
     tokens = stream.future if kind is Kind.FUTURE_FLIP else stream.target
     last = len(stream.base) if kind is Kind.FUTURE_FLIP else first
-    return flipped(base, Flip(kind, Read(recording, tokens, label, None, base), first, last), noise)
+    late = stream.late if kind is Kind.FUTURE_FLIP else None
+    return flipped(base, Flip(kind, Read(recording, tokens, label, None, base), first, last, late), noise)
 
 
 def _first_changed(runs: Runs, base: Read, stream: Stream, label: str, noise: float | None) -> Measurement | None:
@@ -159,7 +169,7 @@ def _again(runs: Runs, base: Read, stream: Stream, label: str, noise: float | No
     if runs.again is None or stream.again is None:
         return None
     read = Read(runs.again, stream.again, label, None, base)
-    return flipped(base, Flip(Kind.FUTURE_FLIP, read, stream.P, len(stream.base)), noise)
+    return flipped(base, Flip(Kind.FUTURE_FLIP, read, stream.P, len(stream.base), stream.late), noise)
 
 
 def _why(runs: Runs, name: str) -> str:

@@ -52,14 +52,20 @@ class Survey:
     label: str = ""  # of the figure that is then asked
     blocks: frozenset[tuple[str, int, int]] = frozenset()  # that the run entered: path, line, column
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
+    late: tuple[int, ...] = ()  # positions scored last, where that is not the end of the stream
+    first: int = 0  # of them, which is scored before the others
     unheard: bool = False  # whether a figure came out that was not written to `sys.stdout`
 
 
 def survey(
-    call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, positions: Sequence[int], said: str = ""
+    call: Call, frames: Sequence[bytes], stream: Stream, claim: Claim, positions: Sequence[int], said: str = "",
+    share: float = 0.75,
 ) -> Survey:  # fmt: skip
-    """`said`: what came out of the process, beside what the recorder was told of."""
-    values = _asked(call, "survey", {"base": frames}, stream, claim, positions=list(positions), said=said)
+    """`said`: what came out of the process, beside what the recorder was told of. `share`: of the scores, after which
+    what is scored is `late`."""
+    values = _asked(
+        call, "survey", {"base": frames}, stream, claim, positions=list(positions), said=said, share=share
+    )  # fmt: skip
     if "fault" in values:
         return Survey(_text(values["fault"]))
     try:
@@ -77,7 +83,7 @@ def survey(
         unheard = values["unheard"] is not False
         return Survey(
             "", _optional_count(values["further"]), places, _text(values["reason"]), last, _text(values["label"]),
-            blocks, holders, unheard,
+            blocks, holders, _positions(values["late"], stream), _count(values["first"]), unheard,
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no survey") from error
@@ -121,7 +127,7 @@ def _asked(
     arrays: dict[str, NDArray[Any]] = {}
     if stream is not None:
         header["stream"] = [stream.P, stream.Q, stream.vocabulary]
-        given = ((name, getattr(stream, name)) for name in ("base", "future", "target", "bytes_", "again"))
+        given = ((name, getattr(stream, name)) for name in ("base", "future", "target", "bytes_", "again", "late"))
         arrays = {name: values.astype("<i8") for name, values in given if values is not None}
     head = pack("measure", header, arrays)
     frames = [frame for name in runs for frame in runs[name]]
@@ -164,12 +170,14 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
         return {"values": None if held is None else [float(v) if np.isfinite(v) else None for v in held]}
     p, q, vocabulary = given["stream"]
     stream = Stream(
-        arrays["base"], arrays["future"], arrays["target"], p, q, arrays.get("bytes_"), vocabulary, arrays.get("again")
+        arrays["base"], arrays["future"], arrays["target"], p, q, arrays.get("bytes_"), vocabulary, arrays.get("again"),
+        arrays["late"] != 0 if "late" in arrays else None,
     )  # fmt: skip
     if given["what"] == "survey":
         found = Read(base, stream.base, claim.label, stream.bytes_)
         places = [place for at in given["positions"] if (place := place_of(found, at)) is not None]
         traced = found.scores is not None
+        last = found.taken_last(given["share"])
         return {
             "further": further(found) if traced else None,
             "places": [asdict(place) for place in places],
@@ -178,6 +186,8 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             "label": found.figure.label if found.figure else "",
             "blocks": base.blocks,
             "holders": base.holders,
+            "late": np.flatnonzero(last[0]).tolist() if last else [],
+            "first": last[1] if last else 0,
             "unheard": _unheard(base.lines, given["said"]),
         }
     others = {}
@@ -221,6 +231,14 @@ def _received(end: dict[str, Any] | None) -> Ending | None:
 
 
 # --- values from the child -----------------------------------------------------------------------------------------
+
+
+def _positions(values: Sequence[Any], stream: Stream) -> tuple[int, ...]:
+    """Positions of the stream, in its order."""
+    found = sorted({_count(value) for value in values[: len(stream.base)]})
+    if found and found[-1] >= len(stream.base):
+        raise ValueError("a position that the stream does not have")
+    return tuple(found)
 
 
 def _measurement(m: dict[str, Any]) -> Measurement:

@@ -67,6 +67,7 @@ class Asked:
     whole: bool = False  # the whole vocabulary
     missing: str = ""
     pool: int = 0  # tokens that the drawn ones were drawn from evenly; 0: by what the model gives each
+    mass: float = 0.0  # that the model gives all together that they were drawn from
 
 
 def place_of(base: Read, position: int) -> Place | None:
@@ -136,6 +137,9 @@ def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
         return replace(first, reason=first.reason + again, witnesses=witnesses, changed=len(broken))
     if broken:
         reason = f"{broken[0].reason}; at another position it could not be shown again"
+        told = math.fsum(t.probability for t in broken[0].terms)
+        if told <= 1.0 + OVER:  # by what chance drew: once in a hundred positions that says too much
+            return replace(broken[0], holds=Holds.UNKNOWN, reason=reason, witnesses=(), changed=0)
         return replace(broken[0], reason=reason, reported=None)
     held = [f for f in sums if f.holds is Holds.YES]
     if held and len(held) == len(sums):
@@ -256,10 +260,9 @@ def _draws(asked: Asked, terms: Sequence[Term]) -> tuple[float, list[tuple[float
     chosen = math.fsum(t.probability for t in terms if t.chosen != "drawn")
     if asked.pool:
         return chosen, [(t.probability, 1.0 / asked.pool) for t in drawn]
-    rest = 1.0 - math.fsum(t.model or 0.0 for t in terms if t.chosen != "drawn")
-    if rest <= 0 or any(not t.model for t in terms):
+    if asked.mass <= 0 or any(not t.model for t in terms):
         return chosen, []
-    return chosen, [(t.probability, (t.model or 0.0) / rest) for t in drawn]
+    return chosen, [(t.probability, (t.model or 0.0) / asked.mass) for t in drawn]
 
 
 def _not_believed(asked: Sequence[Asked]) -> str:

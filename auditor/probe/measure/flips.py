@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from auditor.probe.measure.compare import (
     reported_series,
     same_shapes,
 )
-from auditor.probe.measure.runs import Read
+from auditor.probe.measure.runs import Ints, Read
 from auditor.probe.model import Condition, Holds, Kind, Measurement, Witness
 from auditor.probe.scene.tokenizer import BOS
 
@@ -29,20 +30,36 @@ _LEAST_PLACED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A run on another stream. `kind` says which; `first`..`last` are the positions that were changed."""
+    """A run on another stream. `kind` says which; `first`..`last` are the positions that were changed.
+
+    `late`: those that were, where not all of them: their scores are the last to be taken.
+    """
 
     kind: Kind
     read: Read
     first: int
     last: int
+    late: NDArray[np.bool_] | None = None
+
+    def before(self, pairs: Pairs) -> Pairs:
+        """Scores that may not know what was changed: at positions before it, or taken before the first of it was."""
+        return before_change(pairs, self.first, self.late)
+
+
+def before_change(pairs: Pairs, first: int, late: NDArray[np.bool_] | None) -> Pairs:
+    if late is None:
+        return pairs.where(pairs.position < first)
+    changed = late[pairs.position]
+    soonest = pairs.when[changed].min(initial=np.iinfo(np.int64).max)
+    return pairs.where(~changed & (pairs.when < soonest))
 
 
 def determinism(
-    base: Read, null: Read | None, why: str, before: int | None = None
+    base: Read, null: Read | None, why: str, before: Callable[[Pairs], Pairs] | None = None
 ) -> tuple[Measurement, float | None]:  # fmt: skip
     """The null control, and its noise in nats; None where there was no second run.
 
-    `before`: the runs are on the same stream up to there alone.
+    `before`: scores up to which the runs are on the same stream.
     """
     kind = Kind.DETERMINISM
     if null is None:
@@ -53,7 +70,7 @@ def determinism(
         first, second = other_series(base), other_series(null)
     pairs = paired(first, second)
     if before is not None:
-        pairs = pairs.where(pairs.position < before)
+        pairs = before(pairs)
     if not len(pairs.position):
         return Measurement(kind, Holds.UNKNOWN, "no score of the stream was recorded"), None
     change = pairs.change
@@ -83,25 +100,32 @@ def repeated(found: Measurement, others: tuple[Measurement | None, ...]) -> Meas
     return replace(found, holds=Holds.UNKNOWN, reason=f"{found.reason}; but {why}", witnesses=())
 
 
-def trained(base: Read, found: Measurement, first: int, alone: int) -> Measurement:
-    """A future flip from `first` on that holds, where a gradient was taken of positions before they were scored.
+def trained(
+    base: Read, found: Measurement, first: int, alone: int, late: NDArray[np.bool_] | None = None
+) -> Measurement:  # fmt: skip
+    """A future flip that holds, where a gradient was taken of positions before they were scored.
 
-    What was masked out of a batch moves nothing, so this is no witness. But where neither the tokens from `first` on
-    nor the one at `alone` (the target flip's) are among those positions, no flip speaks of them: the hold is none. And
-    where they are, and count in the loss, a gradient that changes no score was multiplied by nothing, or what it moved
-    was put aside: that may be otherwise at full size.
+    What was masked out of a batch moves nothing, so this is no witness. But where neither what the flip changed (all
+    from `first` on, or what is `late`) nor the token at `alone` (the target flip's) is among those positions, no flip
+    speaks of them: the hold is none. And where they are, and count in the loss, a gradient that changes no score was
+    multiplied by nothing, or what it moved was put aside: that may be otherwise at full size.
     """
     if found.holds is not Holds.YES:
         return found
     early = base.trained_first(summed=True)
-    if len(early) >= _FEW_TRAINED and ((early >= first).any() or (early == alone).any()):
+    if len(early) >= _FEW_TRAINED and (_among(early, first, late) or (early == alone).any()):
         reason = f"gradients were taken of {len(early):,} positions before they were scored, and moved no score"
         return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} here; {found.reason}")
     early = base.trained_first()
-    if len(early) < _FEW_TRAINED or (early >= first).any() or (early == alone).any():
+    if len(early) < _FEW_TRAINED or _among(early, first, late) or (early == alone).any():
         return found
     reason = f"{len(early):,} positions were in batches that moved the weights before they were scored, none of them"
     return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} flipped; {found.reason}")
+
+
+def _among(positions: Ints, first: int, late: NDArray[np.bool_] | None) -> bool:
+    """Whether some of them were changed."""
+    return bool((positions >= first).any() if late is None else late[positions].any())
 
 
 def selected(base: Read, found: Measurement) -> Measurement:
@@ -122,7 +146,7 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
         return _unattributed(base, flip, noise)
     bound = Bound(noise, same_shapes(base, flip.read))
     pairs = paired(first, second)
-    early = pairs.where(pairs.position < flip.first)
+    early = flip.before(pairs)
     numbers = np.isfinite(early.before) & np.isfinite(early.after)
     lost = int((~numbers).sum())
     early = early.where(numbers)
@@ -151,7 +175,7 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
     if placed < _LEAST_PLACED * len(first.sure):
         reason = f"of {placed:,} of {len(first.sure):,} scores alone it is known which position they are of"
         return _measured(base, flip, Holds.UNKNOWN, f"{reason}; none of them changed", early, changed, noise)
-    reason = f"none of {len(early.position):,} scores before position {flip.first:,} changed"
+    reason = f"none of {len(early.position):,} scores before {_where(flip)} changed"
     if flip.kind is Kind.TARGET_FLIP and not (pairs.position == flip.first).any():
         reason += "; its own distribution was not seen"
     return _measured(base, flip, Holds.YES, reason + _elsewhere(base, flip, bound), early, changed, noise)
@@ -165,6 +189,8 @@ def _told_before(base: Read, flip: Flip, pairs: Pairs, early: Pairs) -> NDArray[
     scored before in this evaluation is scored again, whatever the order is.
     """
     document = np.cumsum(base.stream == BOS)
+    if flip.late is not None:
+        return np.zeros(len(early.position), dtype=bool)
     there = (pairs.position >= flip.first) & (pairs.position <= flip.last)
     first: dict[int, int] = {}
     for number, when in zip(document[pairs.position[there]].tolist(), pairs.when[there].tolist(), strict=True):
@@ -207,7 +233,7 @@ def _broken(
     parts = []
     if len(moved.position):
         parts.append(
-            f"{len(moved.position):,} of {len(early.position):,} scores before position {flip.first:,} changed, "
+            f"{len(moved.position):,} of {len(early.position):,} scores before {_where(flip)} changed, "
             f"by up to {_size(float(moved.change.max()))} nats"
         )
     if len(own.position):
@@ -268,7 +294,7 @@ def _measured(
 def _unattributed(base: Read, flip: Flip, noise: float | None) -> Measurement:
     """Scores were recorded, but not how the printed figure was made of them: they decide nothing."""
     pairs = paired(other_series(base), other_series(flip.read))
-    early = pairs.where(pairs.position < flip.first)
+    early = flip.before(pairs)
     bound = Bound(noise, same_shapes(base, flip.read))
     changed = early.change > bound.limit
     why = base.untraced
@@ -293,6 +319,10 @@ def _elsewhere(base: Read, flip: Flip, bound: Bound) -> str:
     outside = pairs.where((pairs.position < flip.first) & ~np.isin(pairs.row, scores.row if scores else []))
     moved = int((outside.change > bound.limit).sum())
     return f"; {moved:,} scores that do not enter the reported number did" if moved else ""
+
+
+def _where(flip: Flip) -> str:
+    return f"position {flip.first:,}" + (" and what is scored with it or later" if flip.late is not None else "")
 
 
 def _size(value: float) -> str:

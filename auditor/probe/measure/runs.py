@@ -13,11 +13,14 @@ from auditor.findings import Location
 from auditor.probe.measure.align import Aligner, Found
 from auditor.probe.measure.figures import Figure, Graph, Scores, claimed, figures
 from auditor.probe.record import Recording
+from auditor.probe.scene.tokenizer import BOS
 
 Ints = NDArray[np.int64]
 _MOSTLY = 0.75  # of a batch: texts to train on share a phrase with the stream, never most of what they are
 _OF_THE_STREAM = 0.25  # of a batch: the rest of one that trains on the stream may be padding
 _COMPARISONS = 200  # numbers that are looked at
+_PART = 8  # tokens of a document
+_AGAIN = 0.01  # of the positions: so many may be scored a second time where windows meet
 _FORWARD = ("forward", "_forward", "__call__", "<lambda>", "loss", "compute_loss")
 
 
@@ -50,6 +53,7 @@ class Stream:
     bytes_: NDArray[Any] | None
     vocabulary: int
     again: NDArray[Any] | None = None
+    late: NDArray[np.bool_] | None = None  # positions that differ in `future` and `again`; None: all from `P` on
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,12 @@ class Claim:
 
     label: str = ""
     assumed: bool = False
+
+
+def _cuts(document: Ints, late: NDArray[np.bool_]) -> bool:
+    """Whether it cuts a document in two that are more than the tokens where documents meet."""
+    parts = (np.bincount(document[part], minlength=int(document.max()) + 1) for part in (late, ~late))
+    return bool((np.minimum(*parts) >= _PART).any())
 
 
 class Read:
@@ -184,6 +194,37 @@ class Read:
         start = max((f.sequence for f in self.figures if f.sequence < when), default=0)
         rows = ~self.grad & self.sure & (self.sequence > start) & (self.sequence < when)
         return np.unique(self.position[rows & (self.position >= 0)])
+
+    def taken_last(self, share: float) -> tuple[NDArray[np.bool_], int] | None:
+        """Positions whose scores were taken after this share of all, and the one of them whose score was first.
+
+        For documents in another order than the stream's: None where the order is the stream's, and where positions are
+        scored more than once, which no order explains.
+        """
+        scores = self.scores
+        if scores is None:
+            return None
+        position = self.position[scores.row]
+        placed = (position >= 0) & self.sure[scores.row]
+        when = np.where(scores.own, scores.taken, self.sequence[scores.row])[placed]
+        position, taken = position[placed], self.sequence[scores.row][placed]
+        if not len(when) or (np.diff(when[np.argsort(position, kind="stable")]) >= 0).all():
+            return None
+        start = max((f.sequence for f in self.figures if f.sequence < taken.min()), default=0)
+        rows = ~self.grad & self.sure & (self.position >= 0) & (self.sequence > start)
+        first = np.full(len(self.stream), np.iinfo(np.int64).max)
+        np.minimum.at(first, self.position[rows], self.sequence[rows])
+        if (first[position] < taken).mean() > _AGAIN:
+            return None
+        # Within a document, if there is such a place: what adapts to one before it scores it changes the rest of it.
+        document = np.cumsum(self.stream == BOS)[position]
+        starts = np.unique(when[when >= np.quantile(when, share, method="higher")])
+        within = (w for w in starts if _cuts(document, when >= w))
+        late = when >= next(within, starts[0])
+        mask = np.zeros(len(self.stream), dtype=bool)
+        mask[position[late]] = True
+        soonest = late & (when == when[late].min()) & (self.stream[position] > BOS)
+        return (mask, int(position[soonest].min())) if soonest.any() else None
 
     def trained_first(self, *, summed: bool = False) -> Ints:
         """Positions of batches that the weights had been moved by before these were scored for the number.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +14,7 @@ from auditor.probe.scene.tokenizer import BOS
 Tokens = npt.NDArray[np.int32]
 _LOWEST = 4  # ids below are control pieces
 _PHASE = 7  # of 16: no multiple of a window's, chunk's or document batch's length
-_FUTURE = (0.64, 0.86)  # of the stream: where other tokens may begin
+FUTURE = (0.64, 0.86)  # of the stream: where other tokens may begin
 _SITE = (0.4, 0.58)  # where the target flip is; tokens are exchanged there and at `P`
 PHRASE, PATH = 12, 5
 """Tokens before a site that have come earlier, and that came after them then."""
@@ -50,6 +50,7 @@ class Streams:
     bytes_: Tokens | None = None
     sites: tuple[Site, ...] = ()
     again: Tokens | None = None
+    late: npt.NDArray[np.bool_] | None = None  # positions that differ in `future` and `again`, where not all from P on
 
     @property
     def contexts(self) -> tuple[tuple[int, ...], ...]:
@@ -64,7 +65,7 @@ Drawn = tuple[Tokens, tuple[Site, ...], int, int]
 def draw(base: Tokens, rng: np.random.Generator) -> Drawn:
     """The stream with phrases that come again, its sites, P and Q."""
     count = len(base)
-    low, high = (int(count * share) for share in _FUTURE)
+    low, high = (int(count * share) for share in FUTURE)
     p = _late_in_a_document(base, low, high, rng)
     planted, taken = base.copy(), list[tuple[int, int]]()
     last = _planted(planted, [p, *_spots(low, high, rng)], taken, rng)
@@ -86,18 +87,36 @@ def flip(
 ) -> Streams:  # fmt: skip
     """Streams of the same length. Documents begin where they did; every other token from P on is another one."""
     p, q = places
-    span = vocabulary - _LOWEST
-    shift = int(rng.integers(max(1, span // 5), max(2, 4 * span // 5)))
-    further = (shift + int(rng.integers(max(1, span // 8), max(2, span // 6)))) % span or 1
+    one, other = _others(base, vocabulary, rng)
     future, target, again = base.copy(), base.copy(), base.copy()
-    future[p:], again[p:] = _moved(base, shift, span)[p:], _moved(base, further, span)[p:]
-    target[q] = _moved(base, shift, span)[q]
+    future[p:], again[p:] = one[p:], other[p:]
+    target[q] = one[q]
     for site in sites:  # what has come there before as well, so that count tables know it
         changed = target if site.position == q else future
         changed[site.position] = site.paths[1][0]
     return Streams(
         base, future.astype(np.int32), target.astype(np.int32), p, q, bytes_, sites, again.astype(np.int32)
     )  # fmt: skip
+
+
+def flip_late(
+    streams: Streams, late: npt.NDArray[np.bool_], first: int, vocabulary: int, rng: np.random.Generator
+) -> Streams:  # fmt: skip
+    """The same with other endings: these positions differ, of which `first` is scored before the others.
+
+    For what scores documents in another order than the stream's: an ending is then what is scored last.
+    """
+    one, other = _others(streams.base, vocabulary, rng)
+    future, again = (np.where(late, moved, streams.base).astype(np.int32) for moved in (one, other))
+    return replace(streams, future=future, again=again, P=first, late=late, sites=())
+
+
+def _others(base: Tokens, vocabulary: int, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
+    """Two streams of which every token is another one than the base's."""
+    span = vocabulary - _LOWEST
+    shift = int(rng.integers(max(1, span // 5), max(2, 4 * span // 5)))
+    further = (shift + int(rng.integers(max(1, span // 8), max(2, span // 6)))) % span or 1
+    return _moved(base, shift, span), _moved(base, further, span)
 
 
 def _moved(base: Tokens, shift: int, span: int) -> Tokens:

@@ -29,6 +29,7 @@ from auditor.probe.run import Options, _Series
 from auditor.probe.runner import Run
 from auditor.probe.scene.streams import Streams, draw, flip
 from auditor.probe.scene.tail import end_with
+from auditor.probe.scene.tokenizer import BOS
 
 LAWFUL = [name for name, (lawful, _) in samples.MIXTURES.items() if lawful]
 UNLAWFUL = [name for name, (lawful, _) in samples.MIXTURES.items() if not lawful]
@@ -44,9 +45,11 @@ def _frozen() -> Iterator[None]:
 
 
 @functools.cache
-def streams(seed: int = 3) -> Streams:
+def streams(seed: int = 3, documents: bool = False) -> Streams:
     rng = np.random.default_rng(seed)
     base = rng.integers(4, samples.VOCABULARY, samples.LENGTH).astype(np.int32)
+    if documents:  # of many lengths
+        base[[0, 130, 190, 470, 560, 920, 1010, 1330, 1400, 1690]] = BOS
     base, sites, p, q = draw(base, rng)
     assert len(sites) == 2
     return flip(base, samples.VOCABULARY, (p, q), rng, samples.true_bytes(base), sites)
@@ -61,10 +64,11 @@ class Here:
     isolation: Any = None
     spent: float = 0.0
     exchanges: tuple[Exchange, ...] = ()
+    contexts: tuple[tuple[int, ...], ...] = ()
 
     def run(self, made: Any, workspace: Any, stream: Any, seconds: float, exchanges: Any = ()) -> Run:
         self.exchanges = exchanges or self.exchanges
-        contexts = streams().contexts
+        contexts = self.contexts
         sent = samples.frames(self.name, stream.astype(np.int64), self.folder, contexts=contexts, exchanges=exchanges)
         return Run(Account(ended=True), tuple(sent))
 
@@ -74,15 +78,15 @@ class Here:
         return tuple(channel.sent)
 
 
-def series(name: str, exhaustive: bool = False) -> tuple[_Series, Here]:
+def series(name: str, exhaustive: bool = False, documents: bool = False) -> tuple[_Series, Here]:
     options = Options(seconds=600, seed=5, exhaustive=exhaustive)
-    here = Here(name)
+    here = Here(name, contexts=streams(documents=documents).contexts)
     pieces = tuple(b" abcdef"[: token % 7 + 1] for token in range(samples.VOCABULARY))
     workspace = SimpleNamespace(
-        streams=streams(), pieces=lambda: pieces, bytes_after=lambda before, token: token % 7 + 1,
+        streams=streams(documents=documents), pieces=lambda: pieces, bytes_after=lambda before, token: token % 7 + 1,
         tail=lambda rng: end_with(streams().base, pieces, rng),
     )  # fmt: skip
-    run = here.run(None, workspace, streams().base, 600)
+    run = here.run(None, workspace, workspace.streams.base, 600)
     made = SimpleNamespace(layout=SimpleNamespace(vocabulary=samples.VOCABULARY), chosen=frozenset())
     settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
     facts: Any = SimpleNamespace(
@@ -149,6 +153,36 @@ def test_scores_that_are_rows_need_no_exchange() -> None:
     assert "null" not in found.runs  # and no null run, where nothing changed
 
 
+@pytest.mark.parametrize(
+    ("name", "holds", "condition"),
+    [
+        ("by_length", Holds.YES, None),
+        ("by_length_first", Holds.NO, "C3"),  # its own document before it is scored
+        ("by_length_tuned", Holds.NO, "C3"),  # all of them before any is scored
+    ],
+)
+def test_where_documents_have_another_order_what_is_scored_last_is_flipped(
+    name: str, holds: Holds, condition: str | None
+) -> None:
+    made, _ = series(name, documents=True)
+    made.facts.headline[0].score.label = "final_ttt"
+    found = made.probed()
+    assert found.status == "ran", found.reason
+    flip = found.find(Kind.FUTURE_FLIP)
+    assert flip is not None
+    assert flip.holds is holds, flip.reason
+    assert flip.compared > 0.5 * samples.LENGTH
+    assert "scored with it or later" in flip.reason
+    assert {w.condition for w in flip.witnesses} == ({condition} if condition else set())
+    late = made.streams.late
+    assert late is not None
+    assert (np.diff(np.flatnonzero(late)) > 1).any()  # no end of the stream
+    assert ((made.streams.future != made.streams.base) <= late).all()
+    if holds is Holds.YES:
+        assert set(made.runs) == {"base", "future"}
+        assert flip.changed == 0
+
+
 def test_a_copy_that_is_out_of_reach_is_noticed() -> None:
     """Counts made from the stream before the fork do not know the other token: the target flip's own run does."""
     name = "a gate on the token's count, made early"
@@ -179,6 +213,25 @@ def test_terms_that_do_not_belong_to_the_token_are_not_believed() -> None:
     assert (alone.holds, alone.reported) == (Holds.NO, None)  # once is a hint
     twice = exchange(read, [one, replace(one, position=streams().sites[1].position)])
     assert (twice.holds, twice.reported) == (Holds.NO, True)
+
+
+def test_what_chance_drew_at_one_position_alone_accuses_nobody() -> None:
+    """The bound is too high at one position in a hundred; at two, of which both show it, in ten thousand."""
+    base = samples.run("a power", streams().base.astype(np.int64), Path(tempfile.mkdtemp()))
+    from auditor.probe.measure.runs import Read
+
+    read = Read(base, streams().base, "final_mixture", None)
+    first, second = (site.position for site in streams().sites)
+    chosen: dict[int, Chosen] = {9: "seen", **dict.fromkeys(range(10, 30), "drawn")}
+
+    def asked(position: int, score: float) -> Asked:
+        tried = (Tried(9, 9, 3.0, 3.0), *(Tried(t, t, 5.0, score) for t in range(10, 30)))
+        return Asked(position, chosen, tried, {}, {9: 3.0}, mass=0.9)
+
+    found = exchange(read, [asked(first, 4.5), asked(second, 5.0)])
+    assert "drew all have at least 1" in found.reason
+    assert (found.holds, found.witnesses) == (Holds.UNKNOWN, ())
+    assert exchange(read, [asked(first, 4.5), asked(second, 4.5)]).holds is Holds.NO
 
 
 def test_too_few_tokens_say_nothing_of_the_others() -> None:
