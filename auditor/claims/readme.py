@@ -16,8 +16,14 @@ from auditor.claims.sizes import artifact_size, exact_of
 from auditor.claims.tables import BESIDE, seed_rows
 
 _UNIT = r"(?:val[_ ]bpb|\bbpb|\bbits[ -]per[ -]byte|\bbits/byte)"
-_HEADLINE = re.compile(_UNIT + r"\W{0,12}(?:[a-z -]{0,20}\W{0,6})?(\d\.\d{3,12})", re.IGNORECASE)
-_REVERSED = re.compile(r"(\d\.\d{3,12})\W{0,4}(?:(?:val[_ ])?bpb\b|bits[ -]per[ -]byte|bits/byte)", re.IGNORECASE)
+_HEADLINE = re.compile(
+    _UNIT + r"\W{0,12}(?:[a-z -]{0,20}(?:\d{1,2}[- ]seeds?[a-z -]{0,20})?\W{0,6})?(\d\.\d{3,12})", re.IGNORECASE
+)
+_REVERSED = re.compile(
+    r"(\d\.\d{3,12})(?:\s?\(?(?:\u00b1|\+/-)\s?\d?\.\d{1,9}\)?)?"
+    r"\W{0,4}(?:(?:val[_ ])?bpb\b|bits[ -]per[ -]byte|bits/byte)",
+    re.IGNORECASE,
+)
 # `val_bpb 1.2244 -> 1.1193`, `BPB from 1.2244 to 1.1193`: the second is the result.
 _CHANGED = re.compile(
     rf"{_UNIT}.{{0,30}}?\d\.\d{{3,12}}(?:\s?bpb)?[\s*`]{{0,4}}(?:\u2192|->|=>|to)[\s*`]{{0,4}}(\d\.\d{{3,12}})",

@@ -35,6 +35,7 @@ _LIMIT_AFTER = re.compile(
 _OF_ANOTHER = re.compile(
     r"\b(?:in|from|of)\b[^.;]{0,60}\b(?:baseline|reference|parent|previous|PR ?#?\d)[^.;]{0,40}:\W{0,3}$", re.IGNORECASE
 )
+_SUMMED = re.compile(r"\d.{0,40}\+.{0,40}\d.{0,20}=[\s*`~]{0,4}$")  # `15,806,940 B + code 11,562 B = `
 _BYTES_NAMED = re.compile(r"\bbytes\W{1,6}$", re.IGNORECASE)  # `artifact bytes: 2705939`
 _SHARE = re.compile(r"\d ?%|\bpart of|\bof the artifact|\bbytes? of (?:code|headroom)", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;|](?!\d)| (?:but|while|whereas) ")
@@ -126,6 +127,8 @@ def _of_sentence(line: str, headline: bool) -> list[Reading]:
         named = _OF_ARTIFACT.search(clause) is not None and not _OTHER.search(clause)
         named = named and not _SHARE.search(clause)
         alone = not _WORD.search(clause.replace(line[size.start : size.end], "", 1))
+        if named and _SUMMED.search(line[: size.start]):
+            return [size]  # the model and the code are its parts
         if named or (headline and alone and "|" in line and "bpb" in line.lower()):
             found.append(size)
     return found

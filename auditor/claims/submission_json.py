@@ -38,6 +38,7 @@ _NESTED = (
     "submission",
     "evaluation",
     "validation",
+    "val",
 )
 _SIZES = ("size", "sizes", "bytes", "artifact", "package")
 # Where seeds stand; the figure that a bare number under such a key is.

@@ -18,6 +18,8 @@ _SEED_CELL = re.compile(
 )
 # A seed that a cell spells out: `Seed 42`, `val_bpb (seed 42)`, `train_seed42.log`.
 _SEED_SPELLED = re.compile(r"(?<![a-z])seed[ _=:#-]{0,3}(\d{1,10})(?!\d)|^s(\d{1,10})$", re.IGNORECASE)
+_SEED_BESIDE = re.compile(r"\((?:random )?seeds?\)", re.IGNORECASE)  # a column `Run (seed)` of `A (42)`
+_IN_BRACKETS = re.compile(r"\((?:seed\s?)?(\d{1,10})\)\W{0,4}$", re.IGNORECASE)
 _METRICS = re.compile(r"(?:metrics?|seeds?|run|)$", re.IGNORECASE)
 # Columns that hold a BPB which is not the seed's result.
 BESIDE = re.compile(
@@ -126,6 +128,8 @@ def _by_rows(table: Table, path: str) -> tuple[list[str], list[_Row]]:
     headed = next((i for i, h in enumerate(header) if _SEED_HEADING.match(plain(h))), None)
     columns = range(min(len(header), 3)) if headed is None else (headed,)
     spelled = _SEED_SPELLED if headed is None else _SEED_CELL
+    if headed is None and (beside := [i for i, h in enumerate(header) if _SEED_BESIDE.search(plain(h))]):
+        columns, spelled = range(beside[0], beside[0] + 1), _IN_BRACKETS
     for column in columns:
         rows = [
             _Row(int(next(filter(None, match.groups()))), cells, f"{path}:{number}")

@@ -64,6 +64,7 @@ _BUDGET = re.compile(r"\s{0,2}(?:budget|limit|cap)\b", re.IGNORECASE)
 _RUN = re.compile(
     r"(?:[HAB][12]00|GPUs?|RTX ?\d{3,4})[^|.;]{0,24}[,:@]\s?[~*`]{0,3}$|\bsteps\b[^|.;]{0,12} in\s?[~*`]{0,3}$"
 )
+_TRAINED_BESIDE = re.compile(r"[\s*`]{0,4}(?:of )?train(?:ing)?[\s*`]{0,4}\+\s{0,2}[~\u2248]?", re.IGNORECASE)
 _ADDED = re.compile(r"\+\s{0,2}[~\u2248]?$")
 # The whole of the test-time training: `TTT total time: 705s`, `Total TTT time 12 min`, a row `TTT time`.
 _ADAPTATION = re.compile(
@@ -160,7 +161,7 @@ def _rank(line: str, times: Sequence[Reading], index: int, phase: Phase) -> int 
     time = times[index]
     start = times[index - 1].end if index else 0
     before = line[max(start, time.start - 90) : time.start]
-    if _ADDED.search(before):
+    if _ADDED.search(before) and not _TRAINED_BESIDE.fullmatch(line[start : time.start]):
         return None
     # `Training < 600s (588s)`, `train_time <= 600s: 599.6s`: behind a limit stands what it was.
     if index and _ACTUAL.match(line[start : time.start]) and _limits(line, times[index - 1]):

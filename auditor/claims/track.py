@@ -22,7 +22,7 @@ _SAID = re.compile(
     r"\b(?:this|our|the present)\b(?: (?:is|was|submission|run|pr|entry|folder|record|result|work|one))*.{0,40}?"
     r"\bnon[-_ ]?record|\b(?:submit(?:ted|ting)?|filed|entered|intended|meant|posted)\b.{0,40}?\bnon[-_ ]?record"
     r"|^\W{0,6}(?:track|category|submission type|type|status)\W{1,8}.{0,30}?(?:non[-_ ]?record|unlimited)"
-    r"|^\W{0,6}(?:a |an )?non[-_ ]?record\b(?!s)"
+    r"|^\W{0,6}(?:a |an )?non[-_ ]?record\b(?!s)|^\W{0,6}not an? (?:new |leaderboard )?record\b"
     r"|\b(?:is|was|am|are) not (?:(?:intended|meant|claimed|submitted|offered) )?(?:as |to be )?"
     r"(?:a |an )?(?:new |sota |leaderboard )?record\b(?: (?:attempt|submission|claim|entry))?",
     re.IGNORECASE,

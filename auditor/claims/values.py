@@ -48,6 +48,9 @@ def to_bytes(value: object, key: str = "") -> int | None:
         known = size_at(text, bare.start, "mb") if bare is not None else None
         if bare is None or known is None or known.value is None:
             return None
+        spaced = size_at(text, bare.start, "bytes")
+        if spaced is not None and spaced.value is not None and spaced.end > bare.end:
+            return round(spaced.value)  # `15 988 293`: as many digits are bytes
         amount = bare.value
     else:
         amount = _plain(value)

@@ -15,8 +15,8 @@ _COMPACT = re.compile(
     r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m(?:ins?)?)?(?:(\d{1,6}(?:\.\d{1,9})?)s(?:ecs?)?)?(?![A-Za-z0-9])"
 )
 _ISO = re.compile(r"P(?:(\d{1,3})D)?T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?(?![A-Za-z0-9])")
-# A number that is no part of a word, a date or a larger number.
-_START = re.compile(r"(?<![\w.,:/-])\d")
+# A number that is no part of a word, a date, a clock or a larger number; `elapsed:12.3s` is one.
+_START = re.compile(r"(?<![\w.,/-])(?<!\d:)\d")
 _PRIMES = re.compile(r"(?:(\d{1,2})[h\u00b0] ?)?(\d{1,3})['\u2032] ?([0-5]?\d(?:\.\d{1,3})?)(?:[\"\u2033]|'')")
 _DELTA = re.compile(r"(?:datetime\.)?timedelta\(((?:[a-z]{4,12}=\d{1,12}(?:\.\d{1,9})?(?:, ?)?){1,5})\)")
 _PART_OF_DELTA = re.compile(r"([a-z]{4,12})=([\d.]{1,22})")

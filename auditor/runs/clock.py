@@ -31,8 +31,9 @@ _SUMMED_TIME = re.compile(
 _BAR_SECONDS = re.compile(r"\|\s{0,4}(\d[^|]{0,20})$")
 _STOP_AT = re.compile(r"stopping early at step (\d{1,9})", re.IGNORECASE)
 _TRAINED_IN = re.compile(
-    r"(?:training|train loop|train)(?: is| was)? "
+    r"(?:training|train[ _]loop|train)(?: is| was)? "
     r"(?:complete|completed|done|finished|ended|stopped|took|time|wall ?clock)"
+    r"|(?:training|train[ _]loop|train)(?:\s?:\s?|_)(?:complete|completed|done|finished|ended|stopped)\b"
     r"|(?:finished|completed|done|stopped|ended) (?:with )?training",
     re.IGNORECASE,
 )

@@ -64,6 +64,7 @@ class Draft:
 
     log: str
     first_line: int = 1
+    begun_by_seed: bool = False  # by a line that tells another seed than the run before had, and nothing else
     seed: int | None = None
     seed_line: int | None = None
     other_seed: int | None = None  # that is named before any training too

@@ -24,7 +24,8 @@ _ADAPT_TIME = re.compile(
 # A pass of adaptation, or of making hints, that is over: `ttt:done elapsed=43.1s`, `ttt: done in 92.1s`.
 _PASS = re.compile(
     r"\s{0,4}(?:\[)?(?P<what>(?:pre-?quant_?|prequant_|legal_|score_first_|lora_|phased_)?(?:ttt|slot)\w{0,24}"
-    r"|\w{0,20}adapt\w{0,20}|(?:ngram|n-gram)\w{0,20}(?=:precompute)|\w{0,20}hints?\w{0,20})\b",
+    r"|\w{0,20}adapt\w{0,20}|(?:ngram|n-gram)\w{0,20}(?=:precompute)"
+    r"|(?:(?:building|computing|making|precomputing) )?(?:n-?gram )?\w{0,20}hints?\w{0,20})\b",
     re.IGNORECASE,
 )
 _OVER = re.compile(r"\b(?:done|complete|completed|finished|total|elapsed|took)\b|precompute", re.IGNORECASE)

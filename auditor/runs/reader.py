@@ -31,9 +31,11 @@ _OTHER_KINDS = (
 _RUN_START = re.compile(
     r"(?:[-=* ]{0,8}hyperparameters\b[-=*: ]{0,40}$|val_bpb:enabled|train_loader:dataset|running python \d"
     r"|warmup_step: ?1/|.{0,80}\b(?:hparams|hyper-?parameters|config|args|namespace)\s?[:=]?\s?[({].{0,1500}?\bseed\b"
+    r"|\W{0,12}(?:random[ _])?seed\s{0,2}[:=]?\s{0,2}\d{1,10}\W{0,12}$"
     r"|.{0,60}\bstart\w{0,4}\b.{0,30}\bseed[ =:]{1,3}\d|.{0,60}\bseed[ =:]{1,3}\d{1,9}.{0,20}\bstart)",
     re.IGNORECASE,
 )
+_SEED_ALONE = re.compile(r"\W{0,12}(?:random[ _])?seed\s{0,2}[:=]?\s{0,2}(\d{1,10})\W{0,12}$", re.IGNORECASE)
 # Lower case, without digits; a line without one of them begins no run.
 _STARTS = (
     "seed",
@@ -70,7 +72,10 @@ def _read_evaluation(draft: Draft, number: int, line: str) -> None:
 _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("bpb", "score=", "per byte", "per-byte", "per_byte", "s/byte"), _read_evaluation),
     (("step", "train_loss", "val_loss"), clock.read_step),
-    (("stopping early", "stopping_early", "training", "train ", "clock", "time "), clock.read_stop),
+    (
+        ("stopping early", "stopping_early", "training", "train ", "train_loop", "train:", "clock", "time "),
+        clock.read_stop,
+    ),
     (("_step", "train_", "training_"), clock.read_summary),
     (("effective=", "reserving"), _without_number(clock.read_budget)),
     (("burst", "finetun", "fine-tun", "fine_tun", "post_train", "post-train", "phase"), clock.read_burst),
@@ -78,7 +83,7 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("eval_time", "eval time", "ttt time", "ttt_time"), _without_number(phases.read_eval_time)),
     (("ttt", "slot", "adapt", "gram", "hint"), phases.read_adaptation),
     (("tokens",), clock.read_tokens),
-    (("size", "bytes", "serialized", "artifact", "total", "budget:"), sizes.read_sizes),
+    (("size", "bytes", "serialized", "artifact", "total", "budget:", "b code"), sizes.read_sizes),
     (("gpu", "nvidia", "device", "world", "ws:", "nproc", "h100"), _without_number(surroundings.read_device)),
     ((" s:",), surroundings.read_short_seed),
     (("seed",), surroundings.read_checkpoint),
@@ -139,16 +144,24 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
             continue
         clock.settle(draft)
         kind = _kind_of(line.lower().translate(_ONE_DIGIT))
-        begins = crossed or (kind.may_start and _RUN_START.match(line) is not None)
+        begins = crossed or (kind.may_start and _begins_a_run(draft, line))
         if begins and (draft.trained or draft.finished):
             yield draft
-            draft = Draft(path, first_line=number)
+            draft = Draft(path, first_line=number, begun_by_seed=_SEED_ALONE.match(line) is not None)
         _dispatch(draft, number, line, kind)
         if dumps < _MOST_DUMPS and (is_literal(line) or (not draft.trained and may_list(line))):
             dumps += 1
             read_literal(draft, number, whole)
     clock.settle(draft)
     yield draft
+
+
+def _begins_a_run(draft: Draft, line: str) -> bool:
+    """Whether a line is one that runs begin with: one that tells a seed alone where the run before it had another."""
+    if _RUN_START.match(line) is None:
+        return False
+    told = _SEED_ALONE.match(line)
+    return told is None or (draft.seed is not None and int(told[1]) != draft.seed)
 
 
 class _Kind(NamedTuple):
@@ -180,7 +193,8 @@ def _joined(drafts: Iterator[Draft]) -> list[Draft]:
     joined: list[Draft] = []
     for draft in drafts:
         before = joined[-1] if joined else None
-        if before is not None and before.trained and not draft.trained and draft.seed in (None, before.seed):
+        alike = before is not None and (draft.begun_by_seed or draft.seed in (None, before.seed))
+        if before is not None and before.trained and not draft.trained and alike:
             _append(before, draft)
         else:
             joined.append(draft)

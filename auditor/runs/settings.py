@@ -21,7 +21,7 @@ _ENTRY = re.compile(
 _TOKEN = re.compile(r"([A-Za-z_][A-Za-z_0-9]{0,60})[:=](\S{1,200})$")
 _ASSIGNMENT = re.compile(r"\s{0,8}([A-Z][A-Z0-9_]{2,60})=(\S{0,300})\s{0,8}$")
 _ENV_COMMENT = re.compile(r"# env:([A-Za-z_]\w{0,80})=(.{0,400})$")
-_SEED = re.compile(r"\bseed\s{0,2}[:=]\s{0,2}(\d{1,10})\b", re.IGNORECASE)
+_SEED = re.compile(r"(?:\bseed[\"']?\s{0,2}[:=]\s{0,2}|--seed\s{1,3})(\d{1,10})\b", re.IGNORECASE)
 _ITEM = re.compile(r"([A-Za-z_]\w{0,60})\s{0,2}=\s{0,2}('[^']{0,300}'|\"[^\"]{0,300}\"|[^,()\[\]{}]{1,300})")
 MAX_DUMP = 20_000
 _SIGNS = 2  # of a line with three pairs at least
@@ -61,7 +61,7 @@ def read_setting(draft: Draft, line_number: int, line: str) -> bool:
         return True
     if not draft.evaluations:
         _untitled(draft, line_number, line)
-    if ":" in line or "=" in line:
+    if ":" in line or "=" in line or "--seed" in line:
         _tokens(draft, line_number, line)
     return False
 

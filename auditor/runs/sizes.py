@@ -33,7 +33,7 @@ _OTHER_TOTAL = re.compile(
     r"|\bsubmission|\bartifact(?: size| [^\x00-\x7f]{1,12})?(?: \([^()]{0,20}\))?|(?<![_\w])budget)[\"']?"
     r"\s{0,3}[:=]\s{0,12}(?=\d)"
     r"|\b(?:submission_bytes|artifact_bytes|bytes_total|(?:final|compressed|total) artifact)\s{1,3}(?=\d)"
-    r"|\[artifact\] (?=\d)",
+    r"|\[artifact\] (?=\d)|(?<![\w.])total\s{0,2}[:=]\s{0,3}(?=\d{7,8}\b.{0,40}\b(?:limit|cap|budget)\b)",
     re.IGNORECASE,
 )
 _OF_A_LIMIT = re.compile(r"(?:target|max|maximum|limit|cap|allowed|budget)[_ ]$", re.IGNORECASE)

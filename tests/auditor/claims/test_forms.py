@@ -103,6 +103,7 @@ def test_seeds_of_an_object(fields: object) -> None:
         {"val-bpb": 1.1193},
         {"Val BPB": "1.1193 \u00b1 0.0007"},
         {"metrics": {"final": {"val_bpb": 1.1193}}},
+        {"metrics": {"val": {"bpb": 1.1193}}},
         {"submission": {"results": {"mean_val_bpb": 1.1193}}},
     ],
 )
@@ -125,6 +126,9 @@ def test_sizes_in_an_object_of_their_own() -> None:
         "Final score: 1.1193 bits per byte",
         "We reach 1.1193 bits/byte.",
         "Pre-quantization val_bpb: 1.1100\nPost-quantization val_bpb: 1.1193",
+        "**1.1193 (\u00b10.0007)** val_bpb, 3 seeds",
+        "Mean val_bpb over 3 seeds = 1.1193 (std 0.0007)",
+        "val_bpb (3-seed mean): 1.1193",
         "val_bpb 1.2244 \u2192 1.1193",
         "Improves val_bpb from 1.2244 to 1.1193",
         "| Model | val_bpb |\n|---|---|\n| Baseline | 1.2244 |\n| **Ours** | **1.1193** |",
@@ -142,6 +146,7 @@ def test_headline_of_a_readme(readme: str) -> None:
         ("This is a non-record submission.", True),
         ("It is submitted to the non-record track because it took 4 hours.", True),
         ("This submission is not a record attempt.", True),
+        ("Not a record; it is an exploration.", True),
         ("This run is not intended as a record; it is an ablation.", True),
         ("Track: unlimited compute", True),
         ("| Track | non-record 16MB |", True),
@@ -174,3 +179,27 @@ def test_track_of_a_key(fields: object, said: bool) -> None:
     found = claims(fields=fields).non_record
     assert found is not None
     assert found.value is said
+
+
+def test_seeds_in_brackets_of_a_column_that_says_so() -> None:
+    readme = "| Run (seed) | Final BPB |\n|---|---|\n| A (42) | 1.1187 |\n| B (1337) | 1.1190 |\n"
+    assert of(claims(readme).readme_seeds) == {42: 1.1187, 1337: 1.119}
+
+
+def test_bytes_with_blanks_between_the_thousands() -> None:
+    found = claims(fields={"val_bpb": 1.1, "artifact_bytes": "15 988 293"}).artifact_bytes
+    assert found is not None
+    assert found.value == 15_988_293
+
+
+def test_a_size_that_is_a_sum() -> None:
+    found = claims("- compressed size: 15,806,940 B + code 11,562 B = 15,818,502 B\n").readme_artifact_bytes
+    assert found is not None
+    assert found.value == 15_818_502
+
+
+def test_an_evaluation_beside_a_training() -> None:
+    found = claims("8xH100 SXM, 590s train + 120s eval\n")
+    assert found.readme_train_seconds is not None
+    assert found.readme_eval_seconds is not None
+    assert (found.readme_train_seconds.value, found.readme_eval_seconds.value) == (590, 120)

@@ -471,3 +471,63 @@ def test_a_launcher_repeats_a_figure_under_its_own_title() -> None:
     run = one(BASELINE + "[summary] final_sliding_val_bpb=1.22436570\n")
     assert run.score is not None
     assert "summary" not in run.score.label
+
+
+def _alone(text: str) -> str:
+    """The log without what trainers print first: only its seed tells a run from the one before."""
+    return text[text.index("seed:1337") :]
+
+
+def test_runs_that_only_their_seeds_tell_apart() -> None:
+    again = _alone(BASELINE).replace("seed:1337", "seed:42").replace("1.22436570", "1.22500000")
+    runs = read_log("train.log", BASELINE + again)
+    assert [(run.seed, run.val_bpb) for run in runs] == [(1337, 1.2243657), (42, 1.225)]
+    crashed = BASELINE[: BASELINE.index("step:13780")] + "RuntimeError: out of memory\n"
+    runs = read_log("train.log", crashed + again)
+    assert [(run.seed, run.complete, run.steps) for run in runs] == [(1337, False, 1000), (42, True, 13_780)]
+
+
+@pytest.mark.parametrize("line", ["seed: 1337", "seed: 7"])
+def test_a_seed_that_is_told_without_another_training_begins_no_run(line: str) -> None:
+    for text in (f"{BASELINE}{line}\n", BASELINE.replace("final_int8", f"{line}\nfinal_int8", 1)):
+        run = one(text)
+        assert (run.seed, run.steps, run.val_bpb) == (1337, 13_780, 1.2243657)
+
+
+@pytest.mark.parametrize(
+    ("line", "waits"),
+    [
+        ("ttt:done elapsed:43.1s", True),
+        ("ngram hints: done in 43.1s (outside the timer)", True),
+        ("building n-gram hints ... done in 43.1s", True),
+        ("ngram hints: 43.1s so far, 10%", False),
+    ],
+)
+def test_what_the_score_waits_for(line: str, waits: bool) -> None:
+    at = BASELINE.index("final_int8")
+    assert one(f"{BASELINE[:at]}{line}\n{BASELINE[at:]}").waited_seconds == (43.1 if waits else 0.0)
+
+
+@pytest.mark.parametrize(
+    "line", ["train_loop finished, elapsed=640.1s", "training:done elapsed:640.1s", "train_loop:complete in 10m40.1s"]
+)
+def test_a_loop_that_is_over(line: str) -> None:
+    text = BASELINE.replace("stopping_early: wallclock_cap train_time:600038ms step:13780/20000", line)
+    assert one(text).train_seconds == pytest.approx(640.1)
+
+
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        ("15.807MB model + 0.012MB code = 15.82MB/16.00MB", 15_820_000),
+        ("[size] total=15818502 limit=16000000", 15_818_502),
+        ("[data] total=15818502 shards=80", None),
+    ],
+)
+def test_totals_on_lines_of_few_words(line: str, size: int | None) -> None:
+    text = BASELINE[: BASELINE.index("Serialized")] + f"{line}\nfinal val_loss:2.0727 val_bpb:1.2244\n"
+    assert one(text).artifact_bytes == size
+
+
+def test_a_seed_as_an_option() -> None:
+    assert one(BASELINE.replace("seed:1337", "command: train_gpt.py --seed 314 --lr 0.1")).seed == 314
