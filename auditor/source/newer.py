@@ -34,7 +34,11 @@ _TYPE_SYNTAX = re.compile(
     r"^([ \t]*)(?:type[ \t]+(\w+)[ \t]*(?=[\[=])|(?:(?:async[ \t]+)?def|class)[ \t]+\w+[ \t]*(?=\[))",
     re.MULTILINE,
 )
-_BARE_EXCEPT = re.compile(r"^([ \t]*)(except\*?)[ \t]+([A-Za-z_][^:()#\n]{0,400},[^:()#\n]{1,400}):", re.MULTILINE)
+_BARE_EXCEPT = re.compile(
+    r"^([ \t]*except\*?(?:[ \t]|\\\n){1,40})"
+    r"([A-Za-z_](?:[^:()#\n\\]|\\\n){0,400},(?:[^:()#\n\\]|\\\n){1,400}):",
+    re.MULTILINE,
+)
 _LAZY_IMPORT = re.compile(r"^([ \t]*)lazy[ \t]+((?:import|from)[ \t]+[A-Za-z_.])", re.MULTILINE)
 _BRACKETS = re.compile(r"[\[\]]")
 _PLACEHOLDER = "_field_of_f_string_"
@@ -223,7 +227,7 @@ def _expression_end(text: str, at: int, depth: int) -> tuple[int, int]:
 
 def _older_statements(text: str) -> str:
     """PEP 758's `except A, B:` with parentheses, PEP 810's `lazy import` without its first word; line for line."""
-    text = _BARE_EXCEPT.sub(r"\1\2 (\3):", text)
+    text = _BARE_EXCEPT.sub(r"\1(\2):", text)
     return _LAZY_IMPORT.sub(r"\1\2", text)
 
 

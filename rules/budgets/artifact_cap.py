@@ -16,7 +16,7 @@ ID = "artifact-cap"
 
 # Packed weights by their names: `final_model.int8.ptz`, `model.int6.br`. A plain checkpoint is no artifact.
 _PACKED_MODEL = re.compile(
-    r"(?:model|weights|artifact|submission).{0,40}\.(?:ptz|pt\.xz|xz|lzma|zst|br|zlib|gz)$", re.IGNORECASE
+    r"(?:model|weights|artifact|submission|quant|packed).{0,40}\.(?:ptz|pt\.xz|xz|lzma|zst|br|zlib|gz)$", re.IGNORECASE
 )
 _SMALLEST_MODEL = 1_000_000  # bytes
 _SAME_MODEL = 0.01

@@ -12,6 +12,7 @@ from auditor.claims.times import holds_time
 from auditor.findings import Finding, Location, Outcome
 from auditor.rule import Facts
 from auditor.runs import Run
+from auditor.runs.unread import unread_logs
 from rules.law.limits import LIMITS
 from rules.law.standing import claimed_at, gpu_model, name
 
@@ -304,7 +305,7 @@ def _seed_count(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Find
         return
     said = list(dict.fromkeys(row.seed for row in rows))
     missing = [seed for seed in said if seed not in shown]
-    if missing:
+    if missing and not unread_logs(facts.submission):
         listed = ", ".join(map(str, missing))
         which = f"seed{'s' if len(missing) > 1 else ''} {listed}"
         place = _place(next(row for row in rows if row.seed == missing[0]).where)

@@ -8,6 +8,7 @@ from auditor.claims.readme import figures_of
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
+from auditor.runs.unread import unread_logs
 from auditor.source.excerpt import shortened
 from rules.evidence._another_program import another_program
 from rules.evidence._comparison import differences
@@ -33,8 +34,14 @@ def check(facts: Facts) -> Ruling:
     if claim is None and all(row.val_bpb is None for row in facts.claims.seeds):
         return not_checked("nothing states a val_bpb that could be compared with the logs")
     findings = []
+    unread = unread_logs(facts.submission)
     if claim is not None:
-        findings += _against_logs(facts, claim.value, claimed_at(claim), scored)
+        # The mean of a part of the runs says nothing of the claim.
+        findings += (
+            []
+            if unread and len(scored) < LIMITS.record_seeds
+            else _against_logs(facts, claim.value, claimed_at(claim), scored)
+        )
         findings += _against_words(facts, claim.value)
     findings += _not_finite(facts)
     findings += differences(facts, ID, scored)
@@ -44,7 +51,8 @@ def check(facts: Facts) -> Ruling:
     findings += another_program(facts, ID, scored)
     if not scored and not findings:
         return not_checked("no log shows a final figure that the claim could be compared with")
-    return found(findings, "the claim is the mean of what the logs show")
+    unchecked = f"a log could not be read: {unread[0]}" if unread else ""
+    return found(findings, "the claim is the mean of what the logs show", unchecked=unchecked)
 
 
 def _against_logs(facts: Facts, claim: float, where: Location, scored: list[Run]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found
@@ -18,6 +19,10 @@ _ASKED = {
     "author": ("authors", "submitter", "name_of_author", "author_name"),
     "github_id": ("github", "github_username", "github_handle", "author_github", "githubId", "github_user"),
 }
+_TEMPLATE = re.compile(
+    r"@?your[ _-]?(?:full[ _-]?)?(?:name|git|user|handle|id\b|account).{0,40}|<[^<>]{0,60}>|tbd|todo|n/?a|x{2,}|\?+",
+    re.IGNORECASE,
+)
 _SHOWN = 3  # paths named in a message
 
 
@@ -88,7 +93,14 @@ def _claim_file(facts: Facts) -> list[Finding]:
 def _holds(facts: Facts, name: str) -> bool:
     """Whether submission.json has something under a key, at the top or in an object of it."""
     levels = [facts.claims.raw, *(v for v in facts.claims.raw.values() if isinstance(v, Mapping))]
-    return any(level.get(name) not in (None, "", [], {}) for level in levels)
+    return any(_is_filled_in(level.get(name)) for level in levels)
+
+
+def _is_filled_in(value: object) -> bool:
+    """Whether a field holds something of its own: blanks and what a template stands for are nothing."""
+    if isinstance(value, str):
+        return bool(value.strip()) and _TEMPLATE.fullmatch(value.strip()) is None
+    return value not in (None, [], {})
 
 
 def _beyond(facts: Facts) -> list[Finding]:
@@ -143,6 +155,12 @@ RULE = Rule(
             "submission.json names nobody's account",
             "breaks",
             folder(submission={"github_id": None}),
+            Outcome.WARNING,
+        ),
+        Example(
+            "submission.json as the template has it",
+            "breaks",
+            folder(submission={"author": "Your Name", "github_id": "your_github_username"}),
             Outcome.WARNING,
         ),
         Example("no log", "breaks", folder(logs={}, submission={"val_bpb": 1.1}), Outcome.VIOLATION),

@@ -6,6 +6,7 @@ import math
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked, passed
 from auditor.rule import Example, Facts, Rule
+from auditor.runs.unread import unread_logs
 from auditor.significance.model import Comparison
 from rules.examples.folders import folder, log, seeds
 from rules.law.limits import LIMITS
@@ -17,6 +18,8 @@ ID = "significance"
 def check(facts: Facts) -> Ruling:
     if not is_record(facts):
         return not_applicable("not a record attempt")
+    if unread := unread_logs(facts.submission):
+        return not_checked(f"a log could not be read: {unread[0]}")
     if facts.significance is not None:
         return _tested(facts.significance)
     runs = [run for run in facts.headline if run.val_bpb is not None]

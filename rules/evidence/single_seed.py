@@ -7,6 +7,7 @@ from collections import defaultdict
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
+from auditor.runs.unread import unread_logs
 from rules.examples.folders import folder, log, seeds
 from rules.law.limits import LIMITS
 from rules.law.standing import PROCESS, dated, distinct, is_record, listed, name, place, pull, readme
@@ -25,9 +26,14 @@ def check(facts: Facts) -> Ruling:
     known = {run.seed for run in runs if run.seed is not None}
     # A log without a seed may be any seed: it counts as one of its own.
     count = len(known) + sum(run.seed is None for run in runs)
-    if count < LIMITS.record_seeds:
+    few = count < LIMITS.record_seeds
+    unread = unread_logs(facts.submission) if few else ()
+    if few and not unread:
         findings.append(_too_few(facts, runs, count) if runs else _none_ends(facts, shown))
-    return found(findings, f"{count} independent runs: seeds {listed(sorted(known))}")
+    unchecked = (
+        f"{count} seed{'s' if count != 1 else ''} shown, and a log could not be read: {unread[0]}" if unread else ""
+    )
+    return found(findings, f"{count} independent runs: seeds {listed(sorted(known))}", unchecked=unchecked)
 
 
 def _copies(headline: tuple[Run, ...]) -> list[Finding]:

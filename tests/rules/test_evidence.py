@@ -33,6 +33,7 @@ from rules.evidence import (
     mixed_config_seeds,
     multiplicity,
     package_files,
+    significance,
     single_seed,
 )
 from rules.law import records
@@ -418,3 +419,20 @@ def test_a_zero_is_not_compared_and_is_said_to_be_missing() -> None:
         val_bpb=Claim(0.0, "submission.json:val_bpb"), raw={"val_bpb": 0.0, "author": "a", "github_id": "b"}
     )
     assert claim_mismatch.RULE.check(some_facts(a_run(), claims=claims)).outcome is not Outcome.VIOLATION
+
+
+def test_seeds_of_logs_that_could_not_be_read_are_not_missing() -> None:
+    rows = tuple(SeedClaim(f"submission.json:seeds.{seed}", seed, val_bpb=1.1) for seed in (1, 2, 3))
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), seeds=rows)
+    facts = some_facts(a_run(1), claims=claims)
+    assert single_seed.RULE.check(facts).outcome is Outcome.VIOLATION
+    assert "no log shows seeds 2, 3" in claim_mismatch.RULE.check(facts).reason
+    pointer = SubmissionFile("train_seed2.log", 130, None, problem="a Git LFS pointer, its content is not here")
+    facts = replace(facts, submission=replace(facts.submission, files=(pointer,)))
+    ruling = single_seed.RULE.check(facts)
+    assert ruling.outcome is Outcome.NOT_CHECKED
+    assert "train_seed2.log" in ruling.reason
+    assert "no log shows" not in claim_mismatch.RULE.check(facts).reason
+    other = replace(facts, claims=replace(claims, val_bpb=Claim(1.09, "submission.json:val_bpb")))
+    assert claim_mismatch.RULE.check(other).outcome is Outcome.NOT_CHECKED
+    assert significance.RULE.check(facts).outcome is Outcome.NOT_CHECKED

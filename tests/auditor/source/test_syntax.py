@@ -136,3 +136,19 @@ def test_the_line_of_an_error_is_named() -> None:
 def test_a_long_literal_does_not_count_as_source() -> None:
     tree = parse_python('blob = "' + "x" * (MAX_TEXT + 10) + '"\n')
     assert len(tree.body) == 1
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "except ValueError, TypeError:",
+        "except* a.B, c.D, E:",
+        "except A,B:  # this, or that",
+        "except \\\n        A, \\\n        B:",
+    ],
+)
+def test_several_exceptions_without_parentheses(clause: str) -> None:
+    text = f"try:\n    x = 1\n{clause}\n    x = 'except A, B:'\ny = 2\n"
+    tree = parse_python(text)
+    assert [s.lineno for s in tree.body] == [1, 5 + clause.count("\n")]
+    assert {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} == {1, 2, "except A, B:"}
