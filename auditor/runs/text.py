@@ -15,7 +15,7 @@ from auditor.runs.framing import unframe
 MAX_LINE = 2_000
 # Dumps of hyperparameters on one line are longer than that.
 MAX_DUMP = 20_000
-_USUAL = 1_000_000  # characters of a log
+_USUAL, _USUAL_LINES = 1_000_000, 20_000  # characters and lines of a log
 # Colours, cursor movements, titles and links of terminals.
 _ANSI = re.compile(
     r"\x1b(?:\[[0-9;:?<=>]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[@-Z\\^_]|[()][0-9A-B])"
@@ -75,8 +75,12 @@ class LogLines:
 
 
 def log_lines(text: str) -> LogLines:
-    """The lines of a log. Logs of the usual size are kept for the whole audit, since most rules come back to them."""
-    return _usual(text) if len(text) <= _USUAL else _long(text)
+    """The lines of a log. Logs of the usual size are kept for the whole audit, since most rules come back to them.
+
+    What is kept has some 100 bytes a line beside the text: lines are bounded, too.
+    """
+    usual = len(text) <= _USUAL and text.count("\n") <= _USUAL_LINES
+    return _usual(text) if usual else _long(text)
 
 
 @lru_cache(maxsize=32)

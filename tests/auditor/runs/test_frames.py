@@ -322,3 +322,14 @@ def test_bars_on_the_line_of_a_figure_change_nothing(between: str, place: str) -
 def test_blanks_that_do_not_break() -> None:
     plain = "\n".join(log(source=""))
     assert facts(read_log("a.log", plain.replace(" ", "\u00a0"))[0])["artifact_bytes"] == 15_818_502
+
+
+@pytest.mark.parametrize(("lines", "kept"), [(100, True), (30_000, False)])
+def test_usual_logs_are_read_once_and_large_ones_are_not_kept(lines: int, kept: bool) -> None:
+    def text(number: int) -> str:
+        return "\n".join([f"log {number}", *["x"] * lines])
+
+    first = log_lines(text(0))
+    for number in range(1, 6):
+        log_lines(text(number))
+    assert (log_lines(text(0)) is first) is kept
