@@ -22,7 +22,7 @@ _NAMES = re.compile(
 )
 _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
 """Count tables, which methods and functions give a size as well."""
-_ACCUMULATED = re.compile(r"(grad(ient)?_)?acc(um(ulation)?)?_steps|grad(ient)?_accum(ulation)?")
+ACCUMULATED = re.compile(r"(grad(ient)?_)?acc(um(ulation)?)?_steps|grad(ient)?_accum(ulation)?")
 Arguments = dict[str, int]
 """New values by `name=value` as it stands in the code."""
 
@@ -33,7 +33,9 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
     for tree in trees:
         for node in of_type(tree, ast.FunctionDef, ast.Call, ast.Assign):
             for name, text, _ in _given(node):
-                new = 1 if _ACCUMULATED.fullmatch(name) else shrunk(name, text, own, scale)
+                new = shrunk(name, text, own, scale)
+                if ACCUMULATED.fullmatch(name) and name.upper() not in scale.kept:
+                    new = 1
                 if new is not None:
                     found[f"{name}={text}"] = new
     return found
@@ -75,7 +77,7 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
         name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
         if _TABLES.fullmatch(name):
             yield from _number(name, node.value, partial(setattr, node, "value"))
-        elif _ACCUMULATED.fullmatch(name) and any(isinstance(part, ast.FloorDiv) for part in ast.walk(node.value)):
+        elif ACCUMULATED.fullmatch(name) and any(isinstance(part, ast.FloorDiv) for part in ast.walk(node.value)):
             yield name, ast.unparse(node.value), partial(_put_copied, partial(setattr, node, "value"), node.value)
 
 

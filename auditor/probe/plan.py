@@ -179,6 +179,8 @@ def _as_logged(facts: Facts, found: tuple[Switch, ...]) -> dict[str, str]:
         setting = facts.configuration.settings.get(switch.name)
         text = logged.get(switch.attribute.lower(), "None").strip().strip("'\"")
         if switch.kind == "environment" and switch.default is None and setting and setting.source == "log":
+            if text[:1] + text[-1:] in ("[]", "()"):  # what was made of a text with commas
+                text = ",".join(part.strip(" '\"") for part in text[1:-1].split(","))
             taken.update({switch.name: words.get(text, text)} if text != "None" else {})
     return taken
 

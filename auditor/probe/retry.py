@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from auditor.probe.arguments import ACCUMULATED
 from auditor.probe.job import Failure
 from auditor.probe.model import Shrunk
 from auditor.probe.plan import Plan
@@ -26,7 +27,7 @@ Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
 
 def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A plan that takes the error into account, None where nothing is known to help. `changed`: what was shrunk."""
-    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named, _warmup):
+    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named, _warmup, _batches):
         found = repair(plan, failure, changed)
         if found is not None and found != plan:
             return found
@@ -115,6 +116,14 @@ def _named(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | No
 
 def _key(name: str) -> str:
     return name.lstrip("-").replace("-", "_").upper()
+
+
+def _batches(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """As many small batches to a step as were submitted, where one large one has a shape that the script can't take."""
+    accumulated = {_key(c.name.rstrip("=")) for c in changed if ACCUMULATED.fullmatch(c.name.rstrip("=").lower())}
+    if failure.error not in ("RuntimeError", "ValueError", "IndexError", "AssertionError"):
+        return None
+    return replace(plan, scale=replace(plan.scale, kept=plan.scale.kept | accumulated)) if accumulated else None
 
 
 def _warmup(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:

@@ -34,7 +34,7 @@ _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _ENOUGH_SECONDS = 5.0  # at each position, where not the whole vocabulary is tried: drawn tokens are the last
-_SLOWER = 1.5  # times as long as the base run another run may take
+_SLOWER = 2.0  # times as long as the base run another run may take
 _DRAWN = 24  # tokens that chance draws at each position
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
@@ -261,7 +261,6 @@ class _Series:
             return
         if self.progress is not None:
             self.progress(f"{name} run" + (f", {sum(len(e.tokens) for e in exchanges)} tokens" if exchanges else ""))
-        left = max(1.0, left - sum(e.seconds for e in exchanges))  # the forks have theirs
         run: Run = self.runner.run(self.settled.made, self.settled.workspace, stream, left, exchanges=exchanges)
         if run.error:
             self.missing[name] = run.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import shutil
@@ -118,7 +119,11 @@ class Runner:
         self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool = True,
         exchanges: tuple[Exchange, ...] = (),
     ) -> Run:  # fmt: skip
-        """One run on that stream. `seconds`: of processor time, at most; `PATIENCE` times as many of wall clock."""
+        """One run on that stream.
+
+        `seconds`: of processor time, at most, those of its forks included; `PATIENCE` times as many of wall clock.
+        """
+        own = max(1.0, seconds - sum(e.seconds for e in exchanges if math.isfinite(e.seconds)))
         scene = self._home.scenes / "scene"  # always the same name: a run is not to know which it is
         shutil.rmtree(scene, ignore_errors=True)
         scene.mkdir()
@@ -128,7 +133,7 @@ class Runner:
             contexts=workspace.streams.contexts, hook=f"_{secrets.token_hex(6)}",
         )  # fmt: skip
         limits = replace(
-            self._home.limits, wall_seconds=PATIENCE * seconds, cpu_seconds=seconds, forks=bool(exchanges)
+            self._home.limits, wall_seconds=PATIENCE * seconds, cpu_seconds=own, forks=bool(exchanges)
         )  # fmt: skip
         ended = self._jail.call(self._home.target, job.to_bytes(), limits=limits)
         spent = max(ended.cpu_seconds, ended.seconds / PATIENCE)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from auditor.config.model import Setting, Switch
 from auditor.judgement.gather import gather
 from auditor.probe.arguments import Rewrite, arguments
 from auditor.probe.job import Failure, Job, encode, split
 from auditor.probe.model import Shrunk
-from auditor.probe.plan import OUTSIDE, Plan, make
+from auditor.probe.plan import OUTSIDE, Plan, _as_logged, make
 from auditor.probe.retry import adjusted
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list
 from auditor.submission import load_path
@@ -227,6 +229,28 @@ def test_names_that_are_set_beside_warm_up_steps_get_one():
     assert plan is not None
     assert plan.scale.warmup == 1
     assert adjusted(plan, Failure("UnboundLocalError", "cannot access local variable 'ema_state'"), ()) is None
+
+
+def test_small_batches_stay_where_a_large_one_has_a_shape_that_the_script_cannot_take():
+    failed = Failure("RuntimeError", "The size of tensor a (512) must match the size of tensor b (64)")
+    changed = (Shrunk("grad_accum_steps=", "8 // world_size", "1"), Shrunk("ITERATIONS", "20000", "2"))
+    plan = adjusted(Plan(), failed, changed)
+    assert plan is not None
+    assert arguments([ast.parse("grad_accum_steps = 8 // world_size")], Measures(), plan.scale) == {}
+    assert adjusted(Plan(), failed, changed[1:]) is None
+
+
+@pytest.mark.parametrize(
+    ("logged", "given"), [("[]", ""), ("[0.5, 1.0]", "0.5,1.0"), ("('a', 'b')", "a,b"), ("x", "x")]
+)
+def test_a_list_that_a_log_shows_is_the_text_that_it_was_made_of(logged, given):
+    switch = Switch("TTT_RATES", "environment", None, "train_gpt.py:3", "ttt_rates")
+    setting = Setting("TTT_RATES", logged, "log", "train.log:2")
+    facts = SimpleNamespace(
+        headline=[SimpleNamespace(hyperparameters={"ttt_rates": logged})],
+        configuration=SimpleNamespace(settings={"TTT_RATES": setting}),
+    )
+    assert _as_logged(facts, (switch,)) == {"TTT_RATES": given}
 
 
 def test_the_same_repair_is_not_tried_twice():
