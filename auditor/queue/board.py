@@ -41,7 +41,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A score on a day (ISO)."""
+    """A score on a day (ISO), in bits per byte: what the logs show where it is valid, else what is claimed."""
 
     day: str
     bpb: float
@@ -77,7 +77,7 @@ class Change:
             return "new head, the same result"
         new = "new head: " if self.before.head != self.after.head else ""
         if self.before.verdict == self.after.verdict and self.before.class_ == self.after.class_:
-            return f"{new}decided by {self.before.deciding or 'nothing'} -> {self.after.deciding or 'nothing'}"
+            return f"{new}decided by {_rests(self.before)} -> {_rests(self.after)}"
         return f"{new}{_verdict(self.before)} -> {_verdict(self.after)}"
 
 
@@ -85,8 +85,13 @@ def _verdict(row: Row) -> str:
     return f"{row.verdict} {row.class_}".strip()
 
 
-def _said(row: Row) -> tuple[str, ...]:
-    return (row.verdict, row.class_, row.deciding)
+def _rests(row: Row) -> str:
+    disputed = f" (disputed: {', '.join(row.argued)})" if row.argued else ""
+    return (", ".join(row.rules) or "nothing") + disputed
+
+
+def _said(row: Row) -> tuple[str, str, frozenset[str]]:
+    return (row.verdict, row.class_, frozenset((*row.rules, *row.argued)))
 
 
 def changed(before: Iterable[Row], after: Iterable[Row]) -> tuple[Change, ...]:
@@ -103,9 +108,9 @@ def changed(before: Iterable[Row], after: Iterable[Row]) -> tuple[Change, ...]:
 
 
 def broken(row: Row, classes: Mapping[str, Class], *of: Class) -> tuple[str, ...]:
-    """The deciding rules of these classes that no maintainer waived."""
+    """The rules of these classes that decide or are disputed, and that no maintainer waived."""
     waived = set(row.waived.split(","))
-    return tuple(rule for rule in row.rules if classes.get(rule) in of and rule not in waived)
+    return tuple(rule for rule in (*row.rules, *row.argued) if classes.get(rule) in of and rule not in waived)
 
 
 def valid(row: Row, classes: Mapping[str, Class]) -> bool:
@@ -123,15 +128,19 @@ def standings(
     accepted = [Point(r.day, r.score, f"#{r.pr}" if r.pr else r.side.name, r.pr, True) for r in records]
     attempts = [row for row in rows if row.attempt and row.bpb is not None and row.day]
     sound = {row.pr for row in attempts if valid(row, classes) or row.said == "accepted"}
-    points = tuple(Point(row.day, row.bpb or 0.0, row.title, row.pr, row.pr in sound) for row in attempts)
-    shown = [Point(row.day, row.mean, row.title, row.pr, True) for row in attempts if row.pr in sound and row.mean]
+    points = tuple(_point(row, row.pr in sound) for row in attempts)
     return Standings(
         ready=tuple(_ready(rows, records, classes, compare)),
         accepted=frontier(accepted),
-        valid=frontier(shown),  # by what the logs show, not by what is claimed
-        claimed=frontier(points),
+        valid=frontier(_point(row, True) for row in attempts if row.pr in sound and row.mean is not None),
+        claimed=frontier(Point(row.day, row.bpb or 0.0, row.title, row.pr, row.pr in sound) for row in attempts),
         points=points,
     )
+
+
+def _point(row: Row, sound: bool) -> Point:
+    bpb = row.mean if sound and row.mean is not None else row.bpb
+    return Point(row.day, bpb or 0.0, row.title, row.pr, sound)
 
 
 def frontier(points: Iterable[Point]) -> tuple[Point, ...]:

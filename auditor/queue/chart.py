@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from auditor.queue.board import Point, Standings
 from auditor.report.text import escape_html
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 420, 62, 16, 16, 46
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 420, 62, 16, 34, 30
 _STEP = 0.01  # bits per byte, the least between two lines of the grid
 _LOWEST = 1.0  # no legal score below it has survived a review: what claims less stands on the floor
 _LINES = (
@@ -86,7 +86,7 @@ def _grid(
         day = (first + timedelta(days=tick)).isoformat()
         anchor = "end" if tick > days * 0.95 else "middle"
         parts.append(f'<text x="{x(day)}" y="{_HEIGHT - _BOTTOM + 20}" text-anchor="{anchor}">{day[5:]}</text>')
-    parts.append(f'<text x="{_LEFT - 8}" y="{_HEIGHT - 8}" text-anchor="start">bits per byte, lower is better</text>')
+    parts.append('<text x="4" y="14" text-anchor="start">bits per byte, lower is better</text>')
     return parts
 
 

@@ -19,10 +19,11 @@ _TITLE, _MESSAGE = 160, 300  # characters
 class Row:
     """One pull request. Scores in bits per byte; "" and None where nothing is known. All text is untrusted.
 
-    `attempt`: it asks for a place among the records. `gain_bpb`, `gain_nats`, `p` and `bar_met` are those of the test
-    against the record that stood (`base`). `figures` holds (bits per byte, nats per token or None) of each seed that
-    counts, as JSON. `judged`: nothing kept the score from being judged, whatever decides. `deciding` and `warned` are
-    ids of rules, the gravest first; `waived` those that a maintainer waived. `said` is what the maintainers did:
+    `attempt`: it asks for a place among the records. `bpb` is the claim; None where it is zero, a figure that is to
+    come. `gain_bpb`, `gain_nats`, `p` and `bar_met` are those of the test against the record that stood (`base`).
+    `figures` holds (bits per byte, nats per token or None) of each seed that counts, as JSON. `judged`: nothing kept
+    the score from being judged, whatever decides. `deciding`, `disputed` (beside a violation that decides) and `warned`
+    are ids of rules, the gravest first; `waived` those that a maintainer waived. `said` is what the maintainers did:
     accepted, ruled-out, merged or "".
     """
 
@@ -38,6 +39,7 @@ class Row:
     class_: str
     because: str
     deciding: str
+    disputed: str
     warned: str
     waived: str
     judged: bool
@@ -57,11 +59,25 @@ class Row:
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules that decide."""
-        return tuple(rule for rule in self.deciding.split(",") if rule)
+        return _ids(self.deciding)
+
+    @property
+    def argued(self) -> tuple[str, ...]:
+        """The rules that are disputed where another one decides."""
+        return _ids(self.disputed)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The rules that warn."""
+        return _ids(self.warned)
 
     def seed_figures(self) -> tuple[Figure, ...]:
         """The figures of the seeds that count, for a test against another record."""
         return tuple(Figure(bpb, loss, seed, log) for bpb, loss, seed, log in json.loads(self.figures))
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(rule for rule in text.split(",") if rule)
 
 
 COLUMNS: tuple[str, ...] = tuple(item.name for item in fields(Row))
@@ -85,14 +101,13 @@ def row_of(report: Report, *, head: str, day: str, attempt: bool) -> Row:
     submission, claims = report.submission, report.claims
     runs = view.shown_runs(report)
     spread = view.spread(runs)
-    deciding = list(dict.fromkeys(finding.rule for finding in view.deciding(report)))
-    deciding += [row.rule for row in view.bare_outcomes(report) if row.outcome in view.DECIDING]
+    deciding, disputed = view.rests_on(report)
     warned = dict.fromkeys(finding.rule for finding in view.warnings(report))
     test = report.significance
     bar = test.deciding if test is not None else None
     bpb, nats = (test.in_unit("bpb"), test.in_unit("nats")) if test is not None else (None, None)
-    claim = claims.val_bpb or claims.readme_val_bpb
-    first = view.deciding(report)[0].message if view.deciding(report) else view.remark(report)
+    claim = next((one for one in (claims.val_bpb, claims.readme_val_bpb) if one is not None and one.value > 0), None)
+    first = view.gravest(report)
     name = submission.folder.rstrip("/").rsplit("/", 1)[-1]
     return Row(
         pr=submission.pr or 0,
@@ -105,8 +120,9 @@ def row_of(report: Report, *, head: str, day: str, attempt: bool) -> Row:
         attempt=attempt,
         verdict=str(report.verdict),
         class_=report.verdict_class or "",
-        because=one_line(first, _MESSAGE),
+        because=one_line(first.message if first is not None else view.remark(report), _MESSAGE),
         deciding=",".join(deciding),
+        disputed=",".join(disputed),
         warned=",".join(warned),
         waived=",".join(sorted({waiver.rule for waiver in report.waivers})),
         judged=not report.not_judged,

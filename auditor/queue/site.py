@@ -72,7 +72,7 @@ def _write(folder: Path, store: Store, keys: Mapping[int, str], site: Site) -> i
     charts = [Markup(frontier_chart(site.standings)), Markup(frontier_chart(site.standings, since="2026-04-01"))]
     files["leaderboard.html"] = pages.get_template("leaderboard.html").render(common, charts=charts, here="board")
     files["changes.html"] = pages.get_template("changes.html").render(common, here="changes")
-    found = {rule: (deciding, warned) for rule, deciding, warned in counts["rules"]}
+    found = {rule: numbers for rule, *numbers in counts["rules"]}
     files["rules.html"] = pages.get_template("rules.html").render(
         common, found=found, authority=AUTHORITY, here="rules"
     )
@@ -134,14 +134,15 @@ def _authors(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, Any]:
-    """Sums for the filters: by verdict with class, by rule (deciding, warned), by track and by what was said."""
-    deciding = Counter(rule for row in rows for rule in row.rules)
-    warned = Counter(rule for row in rows for rule in row.warned.split(",") if rule)
+    """Sums for the filters: by verdict with class, rule (decides, disputed, warns), track and by what was said."""
+    decides = Counter(rule for row in rows for rule in row.rules)
+    disputed = Counter(rule for row in rows for rule in row.argued)
+    warns = Counter(rule for row in rows for rule in row.warnings)
     verdicts = Counter(f"{row.verdict} {row.class_}".strip() for row in rows)
-    ranked = sorted(set(deciding) | set(warned), key=lambda rule: (-deciding[rule], -warned[rule], rule))
+    ranked = sorted({*decides, *disputed, *warns}, key=lambda r: (-decides[r], -disputed[r], -warns[r], r))
     return {
         "verdicts": sorted(verdicts.items()),
-        "rules": [(rule, deciding[rule], warned[rule]) for rule in ranked],
+        "rules": [(rule, decides[rule], disputed[rule], warns[rule]) for rule in ranked],
         "tracks": sorted(Counter(row.track or _NOTHING for row in rows).items()),
         "said": sorted(Counter(row.said or "nothing" for row in rows).items()),
     }

@@ -23,11 +23,12 @@ from types import TracebackType
 
 from auditor.queue.row import COLUMNS, Row, from_values, values
 
-VERSION = 2
+VERSION = 3
 _BUSY_SECONDS = 60.0
 _ATTEMPTS = 2  # a result that says that an audit broke off counts after so many
 _TYPES = dict.fromkeys(("pr", "attempt", "judged", "unchecked", "seeds", "bar_met"), "INTEGER")
 _TYPES |= dict.fromkeys(("bpb", "mean", "gain_bpb", "gain_nats", "p"), "REAL")
+_ADDED = ("judged INTEGER NOT NULL DEFAULT 1", "disputed TEXT NOT NULL DEFAULT ''")  # by versions 2 and 3
 _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in COLUMNS)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS audits (
@@ -87,13 +88,13 @@ class Store:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def _carry_on(self) -> None:
-        """A store of the version before gets what is new: what it knows is needed to say what changed."""
-        if self._version() != 1:
+        """A store of a version before gets what is new: what it knows is needed to say what changed."""
+        if not 0 < self._version() < VERSION:
             return
         self._db.execute("BEGIN IMMEDIATE")
-        if self._version() == 1:  # no other run was faster
-            self._db.execute("ALTER TABLE audits ADD COLUMN judged INTEGER NOT NULL DEFAULT 1")
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
+        for column in _ADDED[self._version() - 1 :]:  # none where another run was faster
+            self._db.execute(f"ALTER TABLE audits ADD COLUMN {column}")
+        self._db.execute(f"PRAGMA user_version = {VERSION}")
         self._db.execute("COMMIT")
 
     def __enter__(self) -> Store:

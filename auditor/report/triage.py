@@ -32,7 +32,7 @@ class Row(NamedTuple):
 def row_of(report: Report, name: str) -> Row:
     """A report in one line, by its gravest finding."""
     claim = report.claims.val_bpb
-    findings = view.deciding(report)
+    finding = view.gravest(report)
     bar = report.significance.deciding if report.significance is not None else None
     record = "" if bar is None or bar.met is None else "bar met" if bar.met else "bar not met"
     return Row(
@@ -42,8 +42,8 @@ def row_of(report: Report, name: str) -> Row:
         f"{claim.value:.4f}" if claim else "?",
         record,
         mark(report.probe),
-        findings[0].rule if findings else "",
-        findings[0].message if findings else view.remark(report),
+        finding.rule if finding else "",
+        finding.message if finding else view.remark(report),
     )
 
 

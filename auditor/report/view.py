@@ -133,12 +133,29 @@ def inactive(report: Report) -> tuple[Finding, ...]:
     return tuple(f for f in report.findings if f.active is False)
 
 
+def rests_on(report: Report) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The rules that decide the verdict, and those that are disputed beside a violation; each the gravest first."""
+    worst: dict[str, Outcome] = {}
+    bare = (row for row in bare_outcomes(report) if row.outcome in DECIDING)
+    found: list[Finding | RuleOutcome] = [*deciding(report), *bare]
+    for one in found:
+        worst[one.rule] = min(worst.get(one.rule, one.outcome), one.outcome, key=lambda outcome: outcome.rank)
+    decide = tuple(rule for rule, outcome in worst.items() if outcome.value == report.verdict.value)
+    return decide, tuple(rule for rule in worst if rule not in decide)
+
+
+def gravest(report: Report) -> Finding | None:
+    """The first of the findings that the verdict rests on; None where no finding speaks."""
+    return next((f for f in deciding(report) if f.outcome.value == report.verdict.value), None)
+
+
 def because(report: Report) -> str:
     """What the verdict rests on; where findings follow that say it, only which rules they are of."""
-    rules = list(dict.fromkeys(f.rule for f in deciding(report)))
-    if not rules:
+    if not deciding(report):
         return report.verdict_because
-    return f"Decided by {', '.join(rules)}."
+    decide, disputed = rests_on(report)
+    besides = f" Disputed besides: {', '.join(disputed)}." if disputed else ""
+    return f"Decided by {', '.join(decide)}.{besides}"
 
 
 def remark(report: Report) -> str:

@@ -20,9 +20,9 @@ def row(pr: int, **more: object) -> Row:
     values: dict[str, object] = {
         "pr": pr, "head": f"{pr:040x}", "folder": f"records/track_10min_16mb/2026-04-05_{pr}", "title": f"Record {pr}",
         "author": f"Author {pr % 3}", "track": "track_10min_16mb", "day": f"2026-04-{pr % 28 + 1:02d}", "attempt": True,
-        "verdict": "clean", "class_": "", "because": "6 not checked", "deciding": "", "warned": "", "waived": "",
-        "unchecked": 6, "judged": True, "bpb": 1.08, "mean": 1.08, "seeds": 3, "base": "", "gain_bpb": None,
-        "gain_nats": None, "p": None, "bar_met": None, "said": "", "said_text": "",
+        "verdict": "clean", "class_": "", "because": "6 not checked", "deciding": "", "disputed": "", "warned": "",
+        "waived": "", "unchecked": 6, "judged": True, "bpb": 1.08, "mean": 1.08, "seeds": 3, "base": "",
+        "gain_bpb": None, "gain_nats": None, "p": None, "bar_met": None, "said": "", "said_text": "",
         "figures": json.dumps([(1.0799, None, 1, "a"), (1.08, None, 2, "b"), (1.0801, None, 3, "c")]),
     }  # fmt: skip
     return Row(**{**values, **more})  # type: ignore[arg-type]
@@ -31,7 +31,16 @@ def row(pr: int, **more: object) -> Row:
 ROWS = (
     row(1, verdict="violation", class_="score", deciding="pre-quant-ttt,single-seed", bpb=0.95, author="Zoe"),
     row(2, bpb=1.2, gain_bpb=0.02, p=0.001, bar_met=True, base="#1", title="Ünïcode ≥ record"),
-    row(3, verdict="violation", class_="paperwork", deciding="package-files", bpb=None, mean=None, day=""),
+    row(
+        3,
+        verdict="violation",
+        class_="paperwork",
+        deciding="package-files",
+        bpb=None,
+        mean=None,
+        day="",
+        disputed="future-dependence",
+    ),
     row(4, verdict="disputed", class_="score", deciding="slot-scored-positions", said="accepted", said_text="accepted"),
     row(5, title=HOSTILE, author=HOSTILE, because=HOSTILE, folder=HOSTILE, said_text=HOSTILE, track=HOSTILE),
     row(6, verdict="inconclusive", bpb=1.15, warned="chronology", p=0.4, bar_met=False, gain_bpb=-0.01),

@@ -11,7 +11,9 @@ from auditor.findings import Class, Finding, Location, Outcome, Ruling, found
 from auditor.judgement.gravity import together
 from auditor.judgement.judge import judge
 from auditor.judgement.model import Report, Said, Verdict
+from auditor.queue.row import row_of
 from auditor.report import render, view
+from auditor.report.triage import row_of as triage
 from auditor.rule import Rule
 
 
@@ -32,6 +34,17 @@ def test_the_class_goes_before_the_alphabet_everywhere() -> None:
     for form in ("terminal", "markdown", "html", "concise", "github"):
         text = render(report, form)  # type: ignore[arg-type]
         assert text.index("z-cheats is broken") < text.index("b-late is broken") < text.index("a-files is broken")
+
+
+def test_what_is_disputed_beside_a_violation_decides_nothing() -> None:
+    report = _judged(_breaks("a-files", "paperwork"), _breaks("z-argued", "score", Outcome.DISPUTED))
+    assert view.because(report) == "Decided by a-files. Disputed besides: z-argued."
+    one = row_of(report, head="", day="", attempt=True)
+    assert (one.rules, one.argued, one.because) == (("a-files",), ("z-argued",), "a-files is broken")
+    line = triage(report, "#1")
+    assert (line.rule, line.message) == ("a-files", "a-files is broken")
+    alone = _judged(_breaks("z-argued", "score", Outcome.DISPUTED))
+    assert view.rests_on(alone) == (("z-argued",), ())
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def test_only_what_nothing_was_found_against_in_score_and_budget() -> None:
     assert ready(replace(good, verdict="violation", deciding="cheat")) == []
     assert ready(replace(good, verdict="violation", deciding="late")) == []
     assert ready(replace(good, verdict="disputed", deciding="cheat")) == []
+    assert ready(replace(good, verdict="violation", deciding="files", disputed="cheat")) == []
     assert ready(replace(good, verdict="inconclusive", judged=False)) == []
     assert ready(replace(good, verdict="violation", deciding="files", judged=False)) == []  # decided by something else
     assert ready(replace(good, bar_met=None)) == []  # seeds of different configurations, for example
@@ -81,7 +82,8 @@ def test_a_score_that_no_log_shows_is_not_valid() -> None:
     unseen = replace(attempt(10, 1.0, verdict="violation", deciding="files"), mean=None)
     found = standings((unseen, attempt(11, 1.05, bpb=1.04)), (BASE,), CLASSES, test_)
     assert [(p.pr, p.bpb) for p in found.valid] == [(11, 1.05)]  # the mean of its logs, not its claim
-    assert [p.pr for p in found.points if p.valid] == [11]
+    assert [(p.pr, p.bpb) for p in found.points if p.valid] == [(11, 1.05)]
+    assert [p.bpb for p in found.claimed] == [1.0]
 
 
 def test_claims_that_are_not_valid_are_on_the_claimed_line_alone() -> None:
@@ -100,4 +102,7 @@ def test_what_changed_is_told() -> None:
     assert turned.what == "clean -> violation score"
     (pushed,) = changed([old], [replace(old, head="b" * 40)])
     assert pushed.what == "new head, the same result"
+    argued = replace(old, verdict="violation", class_="paperwork", deciding="files")
+    (more,) = changed([argued], [replace(argued, disputed="cheat")])
+    assert more.what == "decided by files -> files (disputed: cheat)"
     assert [one.what for one in changed([old], [old, attempt(11, 1.0)])] == ["new"]

@@ -39,7 +39,13 @@ def browser() -> Iterator[Any]:
         pytest.skip("there is no Chromium with its driver (Debian: apt install chromium chromium-driver)")
     options = selenium.ChromeOptions()
     options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1440,900",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
@@ -95,6 +101,7 @@ def test_every_row_is_there_without_a_filter(page: Any) -> None:
         ("verdict", "violation paperwork", [3]),
         ("rule", "single-seed", [1]),
         ("rule", "chronology", [6]),
+        ("rule", "future-dependence", [3]),
         ("said", "accepted", [4]),
         ("bar", "met", [2]),
         ("bar", "not met", [6]),

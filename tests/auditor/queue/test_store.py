@@ -62,15 +62,19 @@ def test_what_broke_off_is_tried_once_more_and_never_replaces_a_result(tmp_path:
         assert store.done(["b"]) == {"b"}
 
 
-def test_a_store_of_the_version_before_is_carried_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "missing"), [(1, ("judged", "disputed")), (2, ("disputed",))])
+def test_a_store_of_a_version_before_is_carried_on(tmp_path: Path, version: int, missing: tuple[str, ...]) -> None:
     path = tmp_path / "s.sqlite"
     with Store(path) as store:
         store.put(KEY, result())
         store.remember("t", {}, {1: KEY})
-        store._db.execute("ALTER TABLE audits DROP COLUMN judged")
-        store._db.execute("PRAGMA user_version = 1")
+        for column in missing:
+            store._db.execute(f"ALTER TABLE audits DROP COLUMN {column}")
+        store._db.execute(f"PRAGMA user_version = {version}")
     with Store(path) as store:
-        assert store.rows([KEY])[KEY].judged
+        row = store.rows([KEY])[KEY]
+        assert row.judged
+        assert row.argued == ()
         assert store.latest() == {1: KEY}
 
 

@@ -85,7 +85,8 @@ def test_colour_is_asked_for() -> None:
 
 
 def test_a_warning_is_no_part_of_what_decides() -> None:
-    assert "Decided by pre-quant-ttt, slot-context-only." in render(samples.violating(), "terminal")
+    said = " ".join(render(samples.violating(), "terminal").split())
+    assert "Decided by pre-quant-ttt. Disputed besides: slot-context-only. " in said
 
 
 def test_the_triage_table_has_one_line_each() -> None:
