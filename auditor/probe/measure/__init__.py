@@ -70,9 +70,10 @@ def measure(
         _exchanged(runs, base, [_asked(runs, base, stream, label, one) for one in requests], end),
         control,
     )
-    if base.figure is not None and not base.certain:
+    assumed = claim.assumed or (claim.foreign and base.figure is not None and not base.certain)
+    if base.figure is not None and not base.certain and not assumed:
         measurements = tuple(_other_figure(m, claim.label, label) for m in measurements)
-    if claim.assumed:
+    if assumed:
         measurements = tuple(_assumed(m, label) for m in measurements)
     labels = [label, *(f.label for f in base.figures)] if base.figure else []
     return Measured(measurements, tuple(dict.fromkeys(name for name in labels if name)), runs.base.losses_recorded)

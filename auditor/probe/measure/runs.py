@@ -60,11 +60,13 @@ class Stream:
 class Claim:
     """`label` of the headline figure as its log line has it, "" where that is not known: the last one is taken.
 
-    `assumed`: that the last one is the claimed one is likely (no log says which it is), but not known.
+    `assumed`: that the last one is the claimed one is likely (no log says which it is), but not known. `foreign`: the
+    script has no such label; where it does not print it either, another program wrote it, and the last one is assumed.
     """
 
     label: str = ""
     assumed: bool = False
+    foreign: bool = False
 
 
 def _cuts(document: Ints, late: NDArray[np.bool_]) -> bool:

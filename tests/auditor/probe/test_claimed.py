@@ -11,12 +11,14 @@ from auditor.probe.claimed import claimed
 from auditor.probe.measure import confined
 from auditor.runs.model import Evaluation
 
+UNIT = SimpleNamespace(text="print(f'final_sliding val_bpb:{bpb}'); print(f'byte_mixture val_bpb:{other}')")
+
 
 def facts(claim: float | None, *figures: tuple[str, float], result: int = -1) -> Any:
     evaluations = tuple(Evaluation(n, label, bpb, 2.0 * bpb) for n, (label, bpb) in enumerate(figures))
     run = SimpleNamespace(score=evaluations[result], evaluations=evaluations)
     return SimpleNamespace(
-        configuration=SimpleNamespace(settings={}), headline=[run],
+        configuration=SimpleNamespace(settings={}), headline=[run], sources=SimpleNamespace(units=(UNIT,)),
         claims=SimpleNamespace(val_bpb=None if claim is None else SimpleNamespace(value=claim)),
     )  # fmt: skip
 
@@ -34,6 +36,22 @@ SLIDING, MIXED = ("final_sliding", 1.083), ("byte_mixture", 0.929)
 )  # fmt: skip
 def test_the_figure_that_is_claimed_is_probed(claim: float | None, label: str) -> None:
     assert claimed(facts(claim, MIXED, SLIDING)).label == label
+
+
+@pytest.mark.parametrize(
+    ("figures", "label"),
+    [
+        ((MIXED, SLIDING, ("run=80523689 score", 1.083)), "final_sliding"),  # a wrapper's line
+        ((SLIDING, ("RESULT] run=80523689 score", 0.7)), "RESULT] run=80523689 score"),  # of nothing that was printed
+        ((SLIDING, ("byte_mixture 2 passes", 1.083)), "byte_mixture 2 passes"),
+    ],
+)
+def test_a_result_that_the_script_has_no_beginning_of_is_the_figure_that_it_repeats(
+    figures: tuple[tuple[str, float], ...], label: str
+) -> None:
+    found = claimed(facts(None, *figures))
+    assert found.label == label
+    assert found.foreign is ("run=" in label)
 
 
 HONEST = "final_exact val_loss:2.50000000 val_bpb:1.40000000"

@@ -91,7 +91,7 @@ def series(name: str, exhaustive: bool = False, documents: bool = False) -> tupl
     settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
     facts: Any = SimpleNamespace(
         configuration=SimpleNamespace(settings={}), sources=SimpleNamespace(units=(), entry=None, modules={}),
-        headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture"))],
+        headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture", val_bpb=None))],
         claims=SimpleNamespace(val_bpb=None),
     )  # fmt: skip
     return _Series(here, facts, settled, options, None), here  # type: ignore[arg-type]

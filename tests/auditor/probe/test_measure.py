@@ -20,7 +20,7 @@ YES, NO, UNKNOWN = Holds.YES, Holds.NO, Holds.UNKNOWN
 
 
 @functools.cache
-def measured(name: str, claim: str = "", assumed: bool = False) -> Measured:
+def measured(name: str, claim: str = "", assumed: bool = False, foreign: bool = False) -> Measured:
     base, future, target = samples.streams()
     folder = Path(tempfile.mkdtemp())
     again = samples.another(base)
@@ -28,14 +28,14 @@ def measured(name: str, claim: str = "", assumed: bool = False) -> Measured:
     stream = Stream(
         base, future, target, samples.FLIP, samples.TARGET, samples.true_bytes(base), samples.VOCABULARY, again
     )  # fmt: skip
-    once = measure(Runs(*recordings), stream, Claim(claim, assumed))
+    once = measure(Runs(*recordings), stream, Claim(claim, assumed, foreign))
     if not any("no run with other tokens" in m.reason or "nothing changed" in m.reason for m in once.measurements):
         return once
-    return measure(Runs(*recordings, again=samples.run(name, again, folder)), stream, Claim(claim, assumed))
+    return measure(Runs(*recordings, again=samples.run(name, again, folder)), stream, Claim(claim, assumed, foreign))
 
 
-def of(name: str, kind: Kind, claim: str = "", assumed: bool = False) -> Any:
-    return next(m for m in measured(name, claim, assumed).measurements if m.kind is kind)
+def of(name: str, kind: Kind, claim: str = "", assumed: bool = False, foreign: bool = False) -> Any:
+    return next(m for m in measured(name, claim, assumed, foreign).measurements if m.kind is kind)
 
 
 LEGAL = [
@@ -134,6 +134,9 @@ def test_the_last_figure_of_a_script_without_logs_is_a_hint_alone() -> None:
     assert broken.witnesses
     assert "no log says which figure is claimed" in broken.reason
     assert (of("sliding", Kind.FUTURE_FLIP, assumed=True).holds) is YES
+    other = of("sliding", Kind.FUTURE_FLIP, claim="run=8 score")
+    assert (other.holds, "was not printed" in other.reason) == (UNKNOWN, True)
+    assert of("sliding", Kind.FUTURE_FLIP, claim="run=8 score", foreign=True).holds is YES  # another program's line
 
 
 def test_passes_that_print_the_same_few_digits_are_not_told_apart() -> None:
