@@ -46,7 +46,7 @@ _CAP = 16_000_000
 _HEADLINE_LINES = 12  # of a README: its bar of `val_bpb | 15.91 MB | 8xH100`
 _LEAST, _MOST = 100_000, 200_000_000
 _THOUSAND = 1_000
-_ROUNDED = 60_000  # bytes that rounding to a tenth of a megabyte may take
+_TENTH, _HUNDREDTH = 60_000, 10_000  # bytes that rounding to such a part of a megabyte, or cutting off, may take
 _LINE = 1_000
 
 
@@ -65,7 +65,8 @@ def exact_of(claim: Claim[int], lines: Sequence[str], path: str) -> Claim[int]:
     if claim.value % _THOUSAND:
         return claim
     exact = (stated for stated, alone in _stated(lines, path) if not alone and stated.value % _THOUSAND)
-    return next((stated for stated in exact if abs(stated.value - claim.value) <= _ROUNDED), claim)
+    rounded = _TENTH if claim.value % 100_000 == 0 else _HUNDREDTH
+    return next((stated for stated in exact if abs(stated.value - claim.value) <= rounded), claim)
 
 
 def _stated(lines: Sequence[str], path: str) -> Iterator[tuple[Claim[int], bool]]:
@@ -113,9 +114,10 @@ def _of_row(line: str) -> list[Reading]:
     named = _OF_ARTIFACT.search(cells[0])
     if len(cells) < 2 or not named or _OTHER.search(cells[0]) or _LIMIT.search(cells[0]):
         return []
-    beside = [cell for cell in cells[2:] if any(True for _ in _sizes(cell))]
+    unit = "bytes" if "bytes" in cells[0].lower() else ""
+    beside = [cell for cell in cells[2:] if any(True for _ in _sizes(cell, unit))]
     # Which of several columns is the submission's is not told by the row.
-    return [] if beside else list(_sizes(cells[1], "bytes" if "bytes" in cells[0].lower() else ""))
+    return [] if beside else list(_sizes(cells[1], unit))
 
 
 def _of_sentence(line: str, headline: bool) -> list[Reading]:
