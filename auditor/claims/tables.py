@@ -10,14 +10,14 @@ from auditor.claims.grids import Table, plain, tables
 from auditor.claims.model import Claim, SeedClaim
 from auditor.claims.passes import says_nothing, settle
 from auditor.claims.seeds import merge_rows
-from auditor.claims.values import first_figure, to_bytes, to_seconds, to_seed
+from auditor.claims.values import first_figure, to_bytes, to_count, to_seconds, to_seed
 
 _SEED_HEADING = re.compile(r"\W{0,6}(?:random )?seeds?\b", re.IGNORECASE)
 _SEED_CELL = re.compile(
     r"^\W{0,4}(?:seed\s{0,2}[=:#]?\s{0,2})?(\d{1,10})(?:\s{0,2}[(\u2020\u2021*#].{0,60})?$", re.IGNORECASE
 )
 # A seed that a cell spells out: `Seed 42`, `val_bpb (seed 42)`, `train_seed42.log`.
-_SEED_SPELLED = re.compile(r"(?<![a-z])seed[ _=:#-]{0,3}(\d{1,10})(?!\d)|^s(\d{1,10})$", re.IGNORECASE)
+_SEED_SPELLED = re.compile(r"(?<![a-z])seed[ _=:#-]{0,3}(\d{1,10})(?!\d)|^s(\d{2,10})$", re.IGNORECASE)
 _SEED_BESIDE = re.compile(r"\((?:random )?seeds?\)", re.IGNORECASE)  # a column `Run (seed)` of `A (42)`
 _IN_BRACKETS = re.compile(r"\((?:seed\s?)?(\d{1,10})\)\W{0,4}$", re.IGNORECASE)
 _METRICS = re.compile(r"(?:metrics?|seeds?|run|)$", re.IGNORECASE)
@@ -36,6 +36,8 @@ _OTHER_ROW = re.compile(
 _OTHER_MEAN = re.compile(
     r"\bPR ?#?\d|#\d|\b(?:references?|baselines?|previous|prior|published|parent|leaderboard|sota)\b", re.IGNORECASE
 )
+# A row whose name is that of another pull request, before its seed.
+_ANOTHERS = re.compile(r"^\W{0,4}PR ?#?\d|\b(?:public|published|upstream)\b|\breference$", re.IGNORECASE)
 _FINAL = re.compile(r"final|post.?ttt|ttt|sliding|slot|gram|ppm|score|submi|sw\b|exact|mean", re.IGNORECASE)
 _NAMED = ("ttt", "sliding", "final", "score", "post-ttt", "legal ttt")
 _BITS = re.compile(r"bits[ /-](?:per[ -])?byte")
@@ -137,6 +139,7 @@ def _by_rows(table: Table, path: str) -> tuple[list[str], list[_Row]]:
             if column < len(cells)
             and (match := spelled.search(plain(cells[column]))) is not None
             and (headed is not None or not _OTHER_ROW.match(plain(cells[column])))
+            and not any(_ANOTHERS.search(plain(cell)) for cell in cells[:column])
         ]
         if rows:
             if len({row.seed for row in rows}) < len(rows) and headed is None:
@@ -226,7 +229,7 @@ def _claim(row: _Row, header: list[str], columns: _Columns) -> SeedClaim:
 
     figures = _figures(row, header, columns.bpb)
     result = _figures(row, header, columns.bpb[-1:] if len(columns.bpb) > columns.unnamed else ())
-    size, code, steps = cell("artifact_bytes"), cell("code_bytes"), number("steps")
+    size, code, steps = cell("artifact_bytes"), cell("code_bytes"), cell("steps")
     train, evaluation = cell("train_seconds"), cell("eval_seconds")
     return SeedClaim(
         where=row.where,
@@ -235,7 +238,7 @@ def _claim(row: _Row, header: list[str], columns: _Columns) -> SeedClaim:
         val_loss=number("val_loss"),
         artifact_bytes=to_bytes(*size) if size else None,
         code_bytes=to_bytes(*code) if code else None,
-        steps=int(steps) if steps is not None else None,
+        steps=to_count(steps[0]) if steps else None,
         train_seconds=to_seconds(*train) if train else None,
         eval_seconds=to_seconds(*evaluation) if evaluation else None,
         figures=figures,

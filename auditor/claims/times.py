@@ -43,16 +43,16 @@ _LIMIT = re.compile(
 )
 _STRICT = re.compile(r"(?:\u2264|<=|within|at most)\s{0,2}[~*`]{0,3}\s?$", re.IGNORECASE)
 _BETWEEN = re.compile(
-    r"[\s:=~*`|(\u2248]{0,8}(?:(?:time|took|takes|run|ran|runs|for|in|is|was|of|stop(?:ped)?|at|total"
+    r"[\s:=~*`|(\u2248]{0,8}(?:(?:time|ops|took|takes|run|ran|runs|for|in|is|was|of|stop(?:ped)?|at|total"
     r"|~?[\d,]{1,9} steps|\([^()]{0,20}\)"
     r"|about|approximately|wallclock|all|the|on|per seed|seeds?|\d|[:=~*`()\s-]){0,10})$",
     re.IGNORECASE,
 )
 # Times of a part, of one step, of somebody else or of a budget.
 _PART = re.compile(
-    r"roundtrip|sliding|diagnostic|standard|non-overlap|pass \d|ttt\b|slot|n-?gram|gptq|hessian|compile|precompute"
-    r"|per[- ]step|baseline|/step|budget|saves?\b|faster|slower|overhead|extra|additional|reserve|overtime|previous"
-    r"|prior|\bvs\b",
+    r"roundtrip|sliding|quantized|diagnostic|standard|non-overlap|pass \d|ttt\b|slot|n-?gram|gptq|hessian|compile"
+    r"|precompute|per[- ]step|baseline|/step|budget|saves?\b|faster|slower|overhead|extra|additional|reserve|overtime"
+    r"|previous|prior|\bvs\b",
     re.IGNORECASE,
 )
 _RANGE = re.compile(
@@ -172,7 +172,7 @@ def _rank(line: str, times: Sequence[Reading], index: int, phase: Phase) -> int 
         if _BUDGET.match(line, follows.end()):
             return 4 if phase == "train" else None  # training uses its budget up, an evaluation need not
         return 2
-    aside_of_eval = _NAMED["eval"].search(before) is not None
+    aside_of_eval = _NAMED["eval"].search(before) or _FOLLOWED["eval"].match(line, time.end)
     if phase == "train" and _RUN.search(before) and not aside_of_eval and not _PART.search(before):
         return 3
     named = _last_named(before, phase)

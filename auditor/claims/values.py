@@ -93,6 +93,19 @@ def to_seconds(value: object, key: str = "") -> float | None:
     return amount / 1000 if amount >= _LEAST_MILLISECONDS else None
 
 
+def to_count(text: str) -> int | None:
+    """The whole number that a text begins with: `7,101`, `5 538`, `50K`, `4837 / 20000`; None for a fraction."""
+    match = _COUNT.match(text[:_MAX_TEXT])
+    if match is None:
+        return None
+    return int(re.sub(r"\D", "", match[1])) * (1_000 if match[2] else 1)
+
+
+_COUNT = re.compile(
+    r"[\s~\u2248*`]{0,6}(\d{1,3}(?:[ ,_\u00a0\u202f]\d{3})+|\d{1,12})(?!\.\d)(?:\s?(k)\b)?", re.IGNORECASE
+)
+
+
 def to_seed(value: object) -> int | None:
     """`42`, `"seed_42"`, `"Seed 1337"`, `"s314"` as a seed."""
     if isinstance(value, bool):

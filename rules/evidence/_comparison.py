@@ -120,7 +120,9 @@ def _means(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
     for stated in facts.claims.readme_means:
         if BPB.close(stated.value, claim.value) or abs(stated.value - claim.value) > _FAR * claim.value:
             continue
-        better = mean is not None and mean - stated.value > LIMITS.claim_tolerance_bpb
+        # Where not all of the README's seeds have logs, they show no mean to compare with.
+        whole = len(shown) >= len(_readme_results(facts.claims))
+        better = whole and mean is not None and mean - stated.value > LIMITS.claim_tolerance_bpb
         proof = f", the logs show {mean:.5f}" if mean is not None else ""
         message = f"{stated.where} states a mean of {stated.value:.5f}, {claim.where} {claim.value:.5f}{proof}"
         yield Finding(rule, Outcome.VIOLATION if better else Outcome.WARNING, message, claimed_at(stated))
@@ -242,10 +244,11 @@ def _steps(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding
     shown = [(float(run.steps), run) for run in scored if run.steps is not None]
     planned = [float(run.planned_steps) for run in scored if run.planned_steps is not None]
     rows = [row.steps for row in (*claims.seeds, *claims.readme_seeds) if row.steps is not None]
+    mean = sum(steps for steps, _ in shown) / len(shown) if shown else 0.0
     for claim in (claims.steps, claims.readme_steps):
         if claim is None or not shown or claim.value in rows:  # a row's is compared with its seed's log
             continue
-        if not any(STEPS.close(claim.value, steps) for steps in (*(steps for steps, _ in shown), *planned)):
+        if not any(STEPS.close(claim.value, steps) for steps in (mean, *(steps for steps, _ in shown), *planned)):
             steps, run = min(shown, key=lambda pair: abs(pair[0] - claim.value))
             yield _differs(rule, STEPS, Stated(float(claim.value), claim.where), Stated(steps, run.log, True), "")
 
@@ -300,7 +303,7 @@ def _seed_count(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Find
     """More seeds claimed than logs show: by submission.json, else by the README's figures."""
     rows = [row for row in facts.claims.seeds if row.seed is not None]
     rows = rows or _readme_results(facts.claims)
-    shown = {run.seed for run in facts.runs if run.seed is not None}
+    shown = {run.seed for run in (*facts.runs, *scored) if run.seed is not None}
     if len(scored) < 1 or not rows or any(run.seed is None for run in scored):
         return
     said = list(dict.fromkeys(row.seed for row in rows))

@@ -436,3 +436,22 @@ def test_seeds_of_logs_that_could_not_be_read_are_not_missing() -> None:
     other = replace(facts, claims=replace(claims, val_bpb=Claim(1.09, "submission.json:val_bpb")))
     assert claim_mismatch.RULE.check(other).outcome is Outcome.NOT_CHECKED
     assert significance.RULE.check(facts).outcome is Outcome.NOT_CHECKED
+
+
+def test_a_mean_over_seeds_without_logs_is_no_proof_of_the_contrary() -> None:
+    rows = tuple(SeedClaim(f"README.md:{n}", n, val_bpb=bpb) for n, bpb in ((1, 1.1478), (2, 1.1468), (3, 1.1463)))
+    claims = Claims(
+        val_bpb=Claim(1.1478, "submission.json:val_bpb"), readme_seeds=rows, readme_means=(Claim(1.147, "README.md:9"),)
+    )
+    assert claim_mismatch.RULE.check(some_facts(a_run(1, 1.1478), claims=claims)).outcome is Outcome.WARNING
+    runs = [a_run(n, 1.1478 + n / 100_000) for n in (1, 2, 3)]
+    assert claim_mismatch.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.VIOLATION
+
+
+def test_a_seed_that_only_its_figure_tells_has_a_log() -> None:
+    claims = Claims(
+        val_bpb=Claim(1.1, "submission.json:val_bpb"), seeds=(SeedClaim("submission.json:seeds.7", 7, val_bpb=1.1),)
+    )
+    told = a_run(7)
+    facts = replace(some_facts(told, claims=claims), runs=(replace(told, seed=None),))
+    assert "no log shows" not in claim_mismatch.RULE.check(facts).reason

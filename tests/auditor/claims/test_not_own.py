@@ -183,3 +183,31 @@ def test_training_within_a_wall_clock() -> None:
     found = claims("The run was made on 1xH100, with 600s as the wall clock.\n").readme_train_seconds
     assert found is not None
     assert found.value == 600
+
+
+def test_configurations_that_are_numbered_are_no_seeds() -> None:
+    table = "| Run | BPB |\n|---|---|\n| {}1 | 1.69 |\n| {}2 | 1.70 |\n"
+    assert claims(table.format("S", "S")).readme_seeds == ()
+    assert [row.seed for row in claims(table.format("s4", "s4")).readme_seeds] == [41, 42]
+
+
+def test_figures_below_a_name_that_speaks_of_steps() -> None:
+    table = "| Method | Seed 1337 | Seed 42 |\n|---|---|---|\n| Average (every 120 steps) | 1.1354 | 1.1355 |\n"
+    assert all(row.steps is None for row in claims(table).readme_seeds)
+
+
+def test_a_row_of_anothers_in_a_table_of_seeds() -> None:
+    table = (
+        "| Run | Base | Seed | BPB |\n|---|---|---|---|\n| {} | x | 1337 | 1.0512 |\n| control | x | 42 | 1.0606 |\n"
+    )
+    for name in ("PR #2018 reference", "public leader", "PR2018"):
+        assert [row.seed for row in claims(table.format(name)).readme_seeds] == [42]
+    assert [row.seed for row in claims(table.format("ours")).readme_seeds] == [1337, 42]
+
+
+@pytest.mark.parametrize(
+    ("cell", "steps"), [("5 538", 5_538), ("50K", 50_000), ("`7,101`", 7_101), ("4837/20000", 4_837), ("1.5", None)]
+)
+def test_steps_of_a_cell(cell: str, steps: int | None) -> None:
+    (row,) = claims(f"| Seed | Steps | BPB |\n|---|---|---|\n| 42 | {cell} | 1.1 |\n").readme_seeds
+    assert row.steps == steps

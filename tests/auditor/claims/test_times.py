@@ -32,6 +32,8 @@ def said(line: str) -> tuple[float | None, float | None]:
         ("Training is under 600 seconds. Eval is under 600 seconds.", None, None),
         ("saves ~1.4ms/step, more steps in the 600s budget", None, None),
         ("Quantized sliding-window eval: `eval_time=134105ms`", None, None),
+        ("8xH100 SXM, 339s eval", None, 339),
+        ("Eval ops total ~700-720s (sliding 115s + TTT 290s plus quantized eval ~30s)", None, 720),
     ],
 )
 def test_the_time_of_a_phase(line: str, train: float | None, evaluation: float | None) -> None:
