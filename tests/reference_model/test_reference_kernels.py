@@ -20,6 +20,7 @@ from torch import Tensor, nn  # noqa: E402
 from reference_model.config import record  # noqa: E402
 from reference_model.model.kernels import capped_loss, rotation  # noqa: E402
 from reference_model.model.network import Block  # noqa: E402
+from reference_model.reproduce import trial  # noqa: E402
 
 LENGTH = 256
 # (kernels, products), forward and backward. Of a layer's forward kernels four turn weights into bfloat16, two the
@@ -188,3 +189,19 @@ def test_what_cuts_a_kernel_in_two_is_counted(graphs: dict[str, list[Any]], gpu:
     leaky.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
     forward.recompile()
     assert counted(lowered(forward))[0] == COUNTED["layer"][0][0] + 1
+
+
+def kept(graph: Any) -> int:
+    """Bytes for each position that a forward pass keeps for the backward pass; what it was given has been there."""
+    (outputs,) = (node.args[0] for node in graph.graph.nodes if node.op == "output")
+    values = [node.meta["val"] for node in outputs if node is not None and node.op != "placeholder"]
+    return sum(v.numel() * v.element_size() for v in values if LENGTH in v.shape) // LENGTH
+
+
+def test_what_a_step_keeps_is_on_a_card_beside_the_rest(graphs: dict[str, list[Any]]) -> None:
+    """A rank's 98,304 tokens through 13 layers and the loss. 5,000 MiB are for what is beside them: lanes, skips and
+    embeddings (2,000 by the graph of the whole model), weights, optimizer, a gradient of the logits, NCCL."""
+    layer, loss = (kept(graphs[part][0]) for part in ("layer", "loss"))
+    need = 98_304 * (13 * layer + loss) / 2**20
+    assert need == pytest.approx(27_737, rel=0.001)
+    assert need + 5_000 < trial.NEEDED_MIB < need + 10_000
