@@ -49,9 +49,9 @@ def apart(q: Tensor, k: Tensor, turn: kernels.Rotation, gain: Tensor) -> tuple[T
     return normed, kernels.rotate(kernels.rms_norm(k), turn)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("dtype", "apart_by"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
 @pytest.mark.parametrize("model", [record().model, small().model], ids=["record", "small"])
-def test_queries_and_keys_in_one_pass_are_the_same_to_the_bit(model: ModelConfig, dtype: torch.dtype) -> None:
+def test_queries_and_keys_in_one_pass_agree(model: ModelConfig, dtype: torch.dtype, apart_by: float) -> None:
     heads, groups, width = model.num_heads, model.num_kv_heads, model.head_dim
     turn = kernels.rotation(16, model)
     (both,) = leaves((2, 16, heads + groups, width), dtype=dtype)
@@ -60,12 +60,14 @@ def test_queries_and_keys_in_one_pass_are_the_same_to_the_bit(model: ModelConfig
     q, k, own_gain = (x.clone().requires_grad_() for x in (q, k, gain.detach()))
     together = kernels.norm_rotate_gain(both, turn, gain)
     separate = torch.cat(apart(q, k, turn, own_gain), dim=-2)
-    assert torch.equal(together, separate)
     (together * weight).sum().backward()
     (separate * weight).sum().backward()
     assert both.grad is not None
-    assert torch.equal(both.grad, torch.cat((q.grad, k.grad), dim=-2))
-    assert torch.equal(gain.grad, own_gain.grad)
+    assert gain.grad is not None
+    pairs = ((together, separate), (both.grad, torch.cat((q.grad, k.grad), dim=-2)), (gain.grad, own_gain.grad))
+    for one, other in pairs:
+        assert one.dtype == other.dtype
+        assert (one - other).norm() <= apart_by * other.norm()
 
 
 # --- up-projection and squared leaky ReLU --------------------------------------------------------------------------
