@@ -236,6 +236,11 @@ def artifact(draft: Draft) -> tuple[int, int | None] | None:
     uncompressed model as a rule. Then a total by another name, then the sum of the parts. Rounded megabytes stand
     behind bytes.
     """
+    # `total_submission_with_table`: a total that something was added to, after the model was packed.
+    added = [size for codec, size in draft.totals.items() if codec.startswith(("with ", "with_"))]
+    if added:
+        largest = max(added, key=lambda size: size.amount)
+        return largest.amount, largest.line
     packed = [size for codec, size in draft.totals.items() if _packed(codec)]
     if packed:
         return _least(packed)

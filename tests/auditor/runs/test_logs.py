@@ -531,3 +531,8 @@ def test_totals_on_lines_of_few_words(line: str, size: int | None) -> None:
 
 def test_a_seed_as_an_option() -> None:
     assert one(BASELINE.replace("seed:1337", "command: train_gpt.py --seed 314 --lr 0.1")).seed == 314
+
+
+def test_a_total_that_something_was_added_to() -> None:
+    run = one(BASELINE + "total_submission_with_table: 15,986,378 bytes (15.25 MB)\n")
+    assert (run.artifact_bytes, run.model_bytes) == (15_986_378, 15_815_847)
