@@ -17,10 +17,11 @@ _BETWEEN = re.compile(
 _OTHER = re.compile(r"pre-?quant|before|baseline|delta|loss|gain|std|roundtrip|previous|\bvs\b|train", re.IGNORECASE)
 # A seed that such words stand before is another submission's, or of another pass.
 _OTHERS_SEED = re.compile(
-    r"(?:\bvs\b\.?|\bversus|\bthan|baseline|reference|previous|prior|parent|\bPR ?#?\d{1,5}(?:'s)?|pre-?quant)"
+    r"(?:\bvs\b\.?|\bversus|\bthan|baseline|reference|previous|prior|parent|(?:\bPR ?#?|#)\d{1,5}(?:'s)?|pre-?quant)"
     r"[\s:,(`*]{0,6}$",
     re.IGNORECASE,
 )
+_DIFFERENCE = re.compile(r"(?:[-+\u2212]|\bby\b[\s`*~]{0,4})$", re.IGNORECASE)
 # As many figures as seeds, in one order; or each seed with its figure.
 _MANY = re.compile(
     r"\bseeds?\b[\s:=(*`]{0,6}(\d{1,10}(?:[\s,/&;|]{1,4}(?:and )?\d{1,10}){1,11})(?![\d.])", re.IGNORECASE
@@ -69,7 +70,7 @@ def _figure(text: str) -> float | None:
     named = _NAMED.search(text)
     for match in _FIGURE.finditer(text):
         before = text[: match.start()]
-        if _OTHER.search(before[-30:]):
+        if _OTHER.search(before[-30:]) or _DIFFERENCE.search(before):
             continue
         if named is not None and abs(match.start() - named.end()) > 1 and abs(match.end() - named.start()) > 1:
             continue

@@ -23,7 +23,8 @@ _MACHINE = re.compile(
 # The machine of such a line is one that the result was not made on, and one of a comparison may be.
 _NOT_HERE = re.compile(
     r"\b(?:est|estimate[ds]?|projected|projection|expect(?:ed)?|would|should|plan(?:ned)?|todo|pending|await\w*|request\w*"
-    r"|need\w*|requires?|target\w*|grants?|official|baseline|ablations?|development|smoke|not)\b",
+    r"|need\w*|requires?|target\w*|grants?|official|baseline|ablations?|development|smoke|not)\b"
+    r"|n['\u2019]t\b|\bno access\b|\baccess to\b",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(r"\b(?:slower|faster|compared|prior|previous|earlier|local)\b", re.IGNORECASE)
@@ -42,13 +43,17 @@ def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
     A line that speaks of an estimate or a plan names no machine of the result, and one that compares names it where no
     other does. A heading of the results names theirs, whatever the README says of the machine that is aimed at.
     """
-    planned = False
+    planned = fenced = False
     headed: dict[str, Claim[str]] = {}
     plain: dict[str, Claim[str]] = {}
     other: dict[str, Claim[str]] = {}
     for number, line in enumerate(lines, 1):
         if number > _LINES:
             break
+        if line.lstrip()[:3] in ("```", "~~~"):
+            fenced = not fenced
+        if fenced:  # the comments of commands speak of where they may be run
+            continue
         if line.startswith("#"):
             planned = _OF_PLANS.match(line) is not None
         if planned or line.lstrip().startswith(">"):

@@ -202,11 +202,19 @@ def _with_siblings(chosen: tuple[Run, ...], runs: list[Run]) -> tuple[Run, ...]:
         same_pass = run.score is not None and stem(run.score.label) == stem(first.score.label)
         if run.seed is None or run.seed in seeds or not run.complete or not same_pass or run.val_bpb is None:
             continue
+        if not _same_machine(run, first):
+            continue
         if run.model_params == first.model_params and abs(run.val_bpb - first.val_bpb) <= SEED_SPREAD:
             seeds.add(run.seed)
             siblings.append(replace(run, headline_because="another seed beside the one whose figure is claimed"))
     order = {run.log: position for position, run in enumerate(runs)}
     return tuple(sorted([first, *siblings], key=lambda r: (order[r.log], r.index)))
+
+
+def _same_machine(left: Run, right: Run) -> bool:
+    """Whether two runs may be of one machine: nothing that both logs say of it differs."""
+    told = ((left.world_size, right.world_size), (left.gpu, right.gpu))
+    return all(one is None or other is None or one == other for one, other in told)
 
 
 def _by_mean(runs: list[Run], value: float, where: str, tolerance: float) -> tuple[Run, ...]:

@@ -121,7 +121,7 @@ def _means(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
         if BPB.close(stated.value, claim.value) or abs(stated.value - claim.value) > _FAR * claim.value:
             continue
         # Where not all of the README's seeds have logs, they show no mean to compare with.
-        whole = len(shown) >= len(_readme_results(facts.claims))
+        whole = len(shown) >= sum(row.val_bpb is not None for row in facts.claims.readme_seeds)
         better = whole and mean is not None and mean - stated.value > LIMITS.claim_tolerance_bpb
         proof = f", the logs show {mean:.5f}" if mean is not None else ""
         message = f"{stated.where} states a mean of {stated.value:.5f}, {claim.where} {claim.value:.5f}{proof}"

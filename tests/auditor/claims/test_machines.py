@@ -25,8 +25,12 @@ from auditor.claims.machines import stated_machine
         ("11 layers, 8xFP16 blocks, 2x512, MLP 3x", None),
         ("Official-track 8xH100 validation is still pending.", None),
         ("faster than the H100", None),
+        ("I don't have access to 8xH100 GPUs.\nTrained on 1x RTX 4070.", "1x RTX 4070"),
+        ("With no access to 8xH100 we used a laptop.", None),
         ("Trained on a laptop.\n## Planned improvements\n- a full run on 8xH100", None),
         ("## Next steps\n- 8xH100\n## Setup\nTrained on 1xA100.", "1x A100"),
+        ("```bash\n# Competition run (8xH100)\ntorchrun train_gpt.py\n```\nTrained on 1x RTX 4070.", "1x RTX 4070"),
+        ("```bash\n# 8xH100\ntorchrun train_gpt.py\n```", None),
     ],
 )
 def test_one_machine_is_a_claim(text: str, machine: str | None) -> None:

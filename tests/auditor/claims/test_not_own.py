@@ -54,6 +54,8 @@ def test_a_mean_of_others(row: str) -> None:
         "pre-quant val_bpb: 1.08830 vs baseline seed314 1.08775",
         "val_bpb 1.0996, PR #1493 seed 314: 1.0878",
         "better than seed 314 (1.0878)",
+        "Relative to\n#2060 seed 42 (`1.0578`), it is worse by `+0.0003 BPB`.",
+        "seed 42 is worse by 0.1003 BPB",
     ],
 )
 def test_a_seed_of_others(line: str) -> None:

@@ -133,3 +133,14 @@ def test_a_figure_to_the_last_digit_goes_before_a_mean_that_is_near() -> None:
     assert [r.seed for r in chosen if r.headline_because.startswith("its figure is the one claimed")] == [3]
     rounded = headline(runs[:2], Claims(val_bpb=Claim(3.2609, "submission.json:val_bpb")))
     assert [r.seed for r in rounded] == [1, 2]
+
+
+def test_seeds_of_another_machine_are_of_another_configuration() -> None:
+    claims = Claims(val_bpb=Claim(1.1224, "submission.json:val_bpb"))
+    first, second = run(1, 1.1224), run(2, 1.1213)
+    assert [r.seed for r in headline((first, second), claims)] == [1, 2]
+    for there, here in ((2, 8), (8, None)):
+        told = (replace(first, world_size=8), replace(second, world_size=there if here else None))
+        assert [r.seed for r in headline(told, claims)] == ([1] if here else [1, 2])
+    told = (replace(first, gpu="NVIDIA H100"), replace(second, gpu="NVIDIA RTX A6000"))
+    assert [r.seed for r in headline(told, claims)] == [1]
