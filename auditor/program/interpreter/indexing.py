@@ -12,6 +12,7 @@ from auditor.program.values import (
     LATER,
     SHIFTED,
     SHORTENED,
+    TAIL,
     TARGET,
     TRIMMED,
     VAL,
@@ -104,11 +105,14 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
             tags |= doubts.turned(m, frame, node, container)
         if tokens.context_slice(index):
             tags |= {SHORTENED}
+            m.shortened.add(container)
         tags = reach.cut(m, container, index, tags)
     if m.inside:
         pass  # what a model is given as targets are the targets, however it cuts them
     elif VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):
         tags = (tags | {TARGET}) - {SHIFTED}
+    elif container in m.shortened and not {TARGET, SHORTENED} & tags and tokens.tail(index):
+        tags |= {TARGET, TAIL}
     elif of_tokens and tokens.open_ended(index):
         tags |= {LATER}
     elif tokens.context_slice(index):

@@ -179,6 +179,7 @@ class Machine(Recorder):
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.stepped = False
         self.asked = 0  # how often something asked for gradients, to change weights by them
+        self.shortened: set[Value] = set()  # windows of which all but the last tokens were read
         self.caught = 0  # `try` statements with a handler that are being run
         self.exits: list[tuple[Value, Value, list[Value], dict[str, Value]]] = []  # of which stack, function, arguments
         self.starved = False  # something was taken out of an empty queue

@@ -27,6 +27,7 @@ from auditor.program.values import (
     Sequence,
     Tags,
     Value,
+    has,
     hashed,
     join,
     joined_key,
@@ -190,7 +191,9 @@ def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
         return Value(value.tags, UNKNOWN if known is None else not known, compared)
     if isinstance(value.const, (int, float)):
         if isinstance(node.op, ast.USub):
-            return Value(value.tags, -value.const)
+            setting = value.position is not None or has(value.tags, "cfg")
+            position = Position().plus(position_of(value), -1) if setting else None
+            return Value(value.tags, -value.const, position=position)
         if isinstance(node.op, ast.Invert) and isinstance(value.const, int):
             return Value(value.tags, ~value.const)
         return value

@@ -159,6 +159,17 @@ def places(index: Value) -> Tags:
     return frozenset({("reads", lower), *(("before", p) for p in lower.before | ahead)})
 
 
+def tail(index: Value) -> bool:
+    """`[-n:]`, `[length - n:]`, `[961:]`: what is at the end, the last one among it."""
+    if isinstance(index.obj, Axes):
+        return any(tail(part) for part in index.obj.parts)
+    if not isinstance(index.obj, Cut) or _bound(index.obj.upper) is not None:
+        return False
+    lower = _bound(index.obj.lower)
+    far = lower is not None and (bool(lower.before) or (lower.literal and lower.constant > _LONGEST_CONTEXT))
+    return lower is not None and (lower.from_the_end or far)
+
+
 def open_ended(index: Value) -> bool:
     """`[order:]`: all but the first ones, behind each of which stands a context."""
     if not isinstance(index.obj, Cut) or index.obj.upper is not None:

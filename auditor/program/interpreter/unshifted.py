@@ -14,6 +14,7 @@ from auditor.program.values import (
     HIDDEN,
     ONE_RATE,
     SHORTENED,
+    TAIL,
     TARGET,
     TRIMMED,
     VAL,
@@ -29,14 +30,15 @@ from auditor.source.index import of_type
 
 def scored(m: Machine, frame: Frame, node: ast.AST, logits: Tags, targets: Value) -> Tags:
     """Note on the output that made the logits what its targets tell; tags of a doubt where the model shifts itself."""
-    if VAL not in targets.tags or TARGET in targets.tags or TRIMMED in logits:
+    tail = TAIL in targets.tags
+    if VAL not in targets.tags or (TARGET in targets.tags and not tail) or TRIMMED in logits:
         return frozenset()
     positions = _positions(targets.tags)
     for number in (t[1] for t in logits if t[0] == "out"):
         output = _given(m, m.trace.outputs[number])
         if not positions or _positions(output.tags) != positions or TARGET in output.tags:
             continue
-        if SHORTENED in output.tags and _ends_with_all(targets.tags):
+        if SHORTENED in output.tags and (tail or _ends_with_all(targets.tags)):
             continue
         if output.shifts:
             why = "targets stand at the positions that the model is given, and it shifts something inside"
