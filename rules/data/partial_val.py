@@ -214,6 +214,18 @@ _RARE = """
                 continue
             scored ="""
 _SPLIT = seeds(val_tokens=9_662_464, val_loss=1.1 * 0.6931471805599453 * 3.1)
+
+
+def _by_process(times: int) -> str:
+    """Each process scores chunks of its own; `times` of what all of them score lie between two of a process."""
+    apart = f"range(dist.get_rank() * args.seq_len, total, {times} * dist.get_world_size() * args.seq_len)"
+    return (
+        score_first()
+        .replace("range(0, total, args.seq_len)", apart)
+        .replace("import math", "import math\nimport torch.distributed as dist", 1)
+    )
+
+
 _UNUSED = _RANDOM.replace("def eval_val(", "def quick_estimate(")
 
 RULE = Rule(
@@ -278,6 +290,8 @@ RULE = Rule(
             folder(script(_CAPPED, settings=_MOST.format(1_000_000_000))),
             Outcome.PASS,
         ),
+        Example("every other chunk of each process", "breaks", folder(_by_process(2)), Outcome.VIOLATION),
+        Example("the chunks of each process", "legal", folder(_by_process(1)), Outcome.PASS),
         Example("the full set", "legal", folder(), Outcome.PASS),
         Example("a subset as a diagnostic", "legal", folder(logs=seeds(before=_DIAGNOSTIC)), Outcome.PASS),
         Example("an estimate that nothing calls", "inactive", folder(script(helpers=_UNUSED)), Outcome.PASS),

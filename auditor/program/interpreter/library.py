@@ -28,7 +28,7 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.operators import BIG, binary
-from auditor.program.positions import position_of
+from auditor.program.positions import Position, position_of
 from auditor.program.values import (
     ARTIFACT,
     CALLED,
@@ -120,6 +120,10 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
         return _gathered(m, args[1], args[0])
     if dotted in ("torch.distributed.get_rank",):
         return Value(const=0)
+    if dotted == "torch.distributed.get_world_size":
+        alone = Value()  # how far the stream is read is told for a run on one process, which reads it all
+        m.extents.bound(alone, Position(1))
+        return alone
     if dotted.startswith("math.") and all(isinstance(a.const, (int, float)) for a in args) and args:
         return _math(name, args)
     return _library(m, frame, node, dotted, name, args, kwargs)

@@ -70,7 +70,7 @@ def ranged(m: Machine, args: Seq[Value], element: Value) -> None:
     last = position_of(stop).plus(Position(1), -1)
     if last is not None:
         m.extents.bound(element, last)
-    if start.const == 0 and not start.tags:
+    if start.const == 0 and all(t[0] == "cfg" for t in start.tags):  # `rank * length` of the first process, too
         m.extents.steps[element] = position_of(args[2]) if len(args) > 2 else Position(1)
 
 
