@@ -22,7 +22,7 @@ from auditor.program.bytes.pieces import (
     names_piece,
 )
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import functions, last_name, targets_of
+from auditor.program.syntax import Function, functions, last_name, targets_of
 from auditor.source.files import Files
 from auditor.source.index import of_type, own_nodes, walk
 from auditor.source.statements import Walker
@@ -84,15 +84,21 @@ def byte_tables(module: Module) -> tuple[ByteTable, ...]:
 
 
 def _helpers(tree: ast.Module) -> frozenset[str]:
-    """Functions of the script's own that measure one piece: they ask a tokenizer for it, outside of any loop."""
-    found: set[str] = set()
-    for function in functions(tree):
-        calls = [n for n in own_nodes(function) if isinstance(n, ast.Call) and names_piece(n)]
-        looped = {id(n) for loop in of_type(function, ast.For, ast.While) for n in of_type(loop, ast.Call)}
-        looped |= {id(n) for made in of_type(function, *_MADE) for n in of_type(made, ast.Call)}
-        if calls and not any(id(n) in looped for n in calls):
-            found.add(function.name)
-    return frozenset(found)
+    """Functions of the script's own that measure one piece: they ask a tokenizer, or another, outside of any loop."""
+    every = list(functions(tree))
+    found: frozenset[str] = frozenset()
+    while True:
+        new = found | {function.name for function in every if _asks_once(function, found)}
+        if new == found:
+            return found
+        found = new
+
+
+def _asks_once(function: Function, helpers: frozenset[str]) -> bool:
+    asked = [n for n in own_nodes(function) if isinstance(n, ast.Call) and _is_asked(n, helpers)]
+    looped = {id(n) for loop in of_type(function, ast.For, ast.While) for n in of_type(loop, ast.Call)}
+    looped |= {id(n) for made in of_type(function, *_MADE) for n in of_type(made, ast.Call)}
+    return bool(asked) and not any(id(n) in looped for n in asked)
 
 
 _MADE = (ast.ListComp, ast.GeneratorExp, ast.DictComp)

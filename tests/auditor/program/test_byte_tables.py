@@ -197,3 +197,15 @@ def test_byte_level_marks_are_told_from_sentencepiece() -> None:
     loop = _LOOP.format('w[i] = len(p.replace("\\u0120", "").encode())').replace("id_to_piece", "id_to_token")
     assert only(loop).width["spaced"] == 3
     assert only("import sentencepiece\n" + loop).width["spaced"] == 6
+
+
+def test_helpers_that_call_each_other_end() -> None:
+    helpers = """
+def f(sp, i):
+    for j in range(3):
+        g(sp, j)
+    return sp.id_to_piece(i)
+def g(sp, i):
+    return f(sp, i)
+"""
+    assert only(f"{helpers}{TABLES}").width["word"] == 3
