@@ -150,6 +150,16 @@ def _json(text: str | bytes, **_: Value) -> Value:
     return json.loads(text)
 
 
+_MAX_PATH = 65_536  # characters: those of a path are taken apart whenever it goes into another one
+
+
+def path(*parts: Value) -> PurePosixPath:
+    """`Path(*parts)`. Raises CannotFold where the parts are longer than any path."""
+    if sum(len(str(part)) for part in parts) > _MAX_PATH:
+        raise CannotFold(f"a path of more than {_MAX_PATH:,} characters")
+    return PurePosixPath(*parts)
+
+
 PURE: Mapping[str, Callable[..., Value]] = {
     "builtins.bytes": to_bytes,
     "builtins.bytearray": to_bytes,
@@ -190,9 +200,9 @@ PURE: Mapping[str, Callable[..., Value]] = {
     "os.path.normpath": posixpath.normpath,
     "os.fspath": str,
     "os.fsdecode": str,
-    "pathlib.Path": lambda *parts: PurePosixPath(*parts),
-    "pathlib.PurePath": lambda *parts: PurePosixPath(*parts),
-    "pathlib.PosixPath": lambda *parts: PurePosixPath(*parts),
+    "pathlib.Path": path,
+    "pathlib.PurePath": path,
+    "pathlib.PosixPath": path,
     "types.ModuleType": lambda name, doc=None: ModuleValue(name),
     "imp.new_module": ModuleValue,
     "types.SimpleNamespace": lambda **kwargs: ModuleValue("", None, kwargs),

@@ -58,6 +58,7 @@ def call_method(owner: Value, name: str, args: list[Value], kwargs: dict[str, Va
     allowed = {list: _LIST_METHODS, dict: _DICT_METHODS, set: _SET_METHODS, int: _INT_METHODS}.get(type(owner))
     if isinstance(owner, PurePosixPath):
         allowed = _PATH_METHODS
+        library.path(owner, *args)
     if isinstance(owner, tuple):
         allowed = frozenset({"index", "count"})
     if allowed is None or name not in allowed:
@@ -185,7 +186,7 @@ _SEQUENCES = (str, bytes, bytearray, list, tuple)
 def binary(kind: ast.operator, left: Value, right: Value) -> Value:
     """`left <op> right` on constants."""
     if isinstance(left, PurePosixPath) and isinstance(kind, ast.Div):
-        return left / right
+        return library.path(left, right)
     if isinstance(kind, ast.Add):
         if isinstance(left, _SEQUENCES):
             check_size(len(left) + len(right), left)

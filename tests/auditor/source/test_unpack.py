@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import lzma
 import random
 import time
 import zlib
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,10 @@ from source_samples import (
     opened,
     packed,
 )
+
+from auditor.source import library
+from auditor.source.methods import binary
+from auditor.source.values import CannotFold
 
 
 @pytest.mark.parametrize("compressor", COMPRESSORS)
@@ -268,3 +274,13 @@ def test_a_wrapper_of_two_programs_stands_for_neither() -> None:
     same = decoded(f"{IMPORTS}import time\nif time.time() > 5:\n    exec({PAYLOAD})\nelse:\n    exec({PAYLOAD})\n")
     assert same.entry is not None
     assert same.entry.layer == 1
+
+
+def test_a_path_that_doubles_is_not_made() -> None:
+    """Its parts are taken apart at every step: a hundred seconds for a few lines of a byte table's loop, once."""
+    long = PurePosixPath("a/" * 30_000)
+    with pytest.raises(CannotFold, match="65,536 characters"):
+        library.path(long, long)
+    with pytest.raises(CannotFold, match="65,536 characters"):
+        binary(ast.Div(), long, long)
+    assert binary(ast.Div(), PurePosixPath("a"), "b") == PurePosixPath("a/b")
