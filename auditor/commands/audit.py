@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from auditor.commands.law import law
+from auditor.commands.law import law, rule_named
 from auditor.commands.options import Options, read
 from auditor.commands.output import Progress, colour, output, width
 from auditor.commands.process import BROKEN, FAILED, INTERRUPTED, NOT_JUDGED, OK, USAGE, UsageError, guarded
@@ -68,14 +68,7 @@ def _catalogue(options: Options) -> int:
 
     rules, budgets = law()
     if options.explain is not None:
-        rule = next((r for r in rules if r.id == options.explain), None)
-        if rule is None:
-            import difflib
-
-            near = difflib.get_close_matches(options.explain, [r.id for r in rules], n=3)
-            hint = f"; did you mean {' or '.join(near)}?" if near else "; golf-audit --rules lists them"
-            raise UsageError(f"there is no rule {options.explain!r}{hint}")
-        text = _explained(rule, options)
+        text = _explained(rule_named(options.explain), options)
     elif options.form == "json":
         text = catalogue.listing_json(rules)
     elif options.form == "markdown":

@@ -38,6 +38,19 @@ def law() -> tuple[tuple[Rule, ...], Budgets]:
     return ALL, budgets
 
 
+def rule_named(name: str) -> Rule:
+    """The rule of that name. Raises UsageError, with the nearest names, where there is none."""
+    import difflib
+
+    rules, _ = law()
+    found = next((rule for rule in rules if rule.id == name), None)
+    if found is None:
+        near = difflib.get_close_matches(name, [rule.id for rule in rules], n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; golf-audit --rules lists them"
+        raise UsageError(f"there is no rule {name!r}{hint}")
+    return found
+
+
 def said_of(submission: Submission) -> tuple[Said, ...]:
     """What the maintainers did with this very submission: a row of the leaderboard, a ruling, a merge."""
     from auditor.judgement.model import Said

@@ -7,9 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.commands.law import law
+from auditor.commands.law import law, rule_named
 from auditor.commands.many import prepared
 from auditor.commands.output import Progress
 from auditor.commands.process import BROKEN, NOT_JUDGED, OK, Ended, UsageError, say
@@ -18,6 +19,7 @@ from auditor.commands.work import Task, audit, load, unloaded
 from auditor.queue.identity import tool
 from auditor.queue.row import Row, row_of
 from auditor.queue.store import Result, Store, StoreError, key_of
+from auditor.report.text import count
 
 if TYPE_CHECKING:
     from auditor.judgement.model import Report
@@ -29,6 +31,8 @@ _WAIT_SECONDS = 1.0  # between two looks at what another run is doing
 def run(arguments: Sequence[str]) -> int:
     """The command, without what guards it. Raises UsageError or SubmissionError."""
     options = read(arguments)
+    if options.only is not None:
+        rule_named(options.only)
     try:
         with Store(options.store) as store:
             heads = _heads(options, store)
@@ -39,9 +43,11 @@ def run(arguments: Sequence[str]) -> int:
             except (KeyboardInterrupt, Ended):
                 _broken_off(options, store, keys, shown)
                 raise
-            _written(options, store, shown)
+            pages = _written(options, store, shown)
     except StoreError as error:
         return say("golf-audit", str(error), BROKEN)
+    if options.progress:
+        say("golf-audit", _sum(pages, len(shown), options.output))
     if options.serve is not None:
         from auditor.queue.serve import serve
 
@@ -84,7 +90,8 @@ def _heads(options: QueueOptions, store: Store) -> dict[int, str]:
 
     with Clone(options.repo) as clone:
         heads = clone.heads()
-        wanted = [pr for pr in options.prs.among(list(heads)) if pr in heads]
+        asked = options.prs.among(list(heads))
+        wanted = [pr for pr in asked if pr in heads]
         if options.since:
             wanted = [pr for pr in wanted if (clone.authored(pr) or "")[:10] >= options.since]
     if options.new:
@@ -92,6 +99,8 @@ def _heads(options: QueueOptions, store: Store) -> dict[int, str]:
         wanted = [pr for pr in wanted if known.get(pr) != heads[pr]]
     if not wanted and not options.new:
         raise UsageError(f"{options.repo} has none of these pull requests")
+    if missing := [f"#{pr}" for pr in asked if pr not in heads]:
+        say("golf-audit", f"{options.repo} has no {', '.join(missing)}")
     return {pr: heads[pr] for pr in wanted}
 
 
@@ -212,7 +221,8 @@ class _Tally:
 # --- the pages -----------------------------------------------------------------------------------------------------
 
 
-def _written(options: QueueOptions, store: Store, keys: Mapping[int, str]) -> None:
+def _written(options: QueueOptions, store: Store, keys: Mapping[int, str]) -> list[Row]:
+    """Writes the pages; the rows that they show."""
     from auditor.commands.queue_law import standings
     from auditor.queue.board import changed
     from auditor.queue.site import Site, write
@@ -226,6 +236,15 @@ def _written(options: QueueOptions, store: Store, keys: Mapping[int, str]) -> No
     changes = changed([old[key] for key in earlier.values() if key in old], shown)
     ended = store.ended(run_) if run_ else ""
     write(options.output, store, keys, Site(shown, standings(shown), changes, tool(), ended, law()[0]))
+    return shown
+
+
+def _sum(shown: Sequence[Row], known: int, output: Path) -> str:
+    """`2 of 40 pull requests (1 clean, 1 violation score): site/index.html`."""
+    counts = Counter(f"{row.verdict} {row.class_}".strip() for row in shown)
+    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.most_common())
+    number = count(known, "pull request") if len(shown) == known else f"{len(shown)} of {count(known, 'pull request')}"
+    return f"{number}{f' ({said})' if said else ''}: {output / 'index.html'}"
 
 
 def _wanted(options: QueueOptions, row: Row) -> bool:
@@ -233,4 +252,4 @@ def _wanted(options: QueueOptions, row: Row) -> bool:
         return False
     if options.author is not None and options.author.casefold() not in row.author.casefold():
         return False
-    return options.only is None or options.only in (*row.rules, *row.warned.split(","))
+    return options.only is None or options.only in (*row.rules, *row.argued, *row.warnings)

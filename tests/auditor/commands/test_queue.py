@@ -48,7 +48,11 @@ def test_every_pull_request_once_and_as_a_page(
 ) -> None:
     site = tmp_path / "site"
     assert cli.main(["queue", str(clone), "-o", str(site), "--jobs", "2"]) == cli.OK
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.search(
+        rf"golf-audit: 4 pull requests \([^)]*1 clean[^)]*\): {re.escape(str(site))}/index.html\n$", said.err
+    )
     found = rows(tmp_path / "site.sqlite")
     assert set(found) == set(NUMBERS)
     assert found[3] == ("violation", "pre-quant-ttt")
@@ -79,6 +83,7 @@ def test_every_pull_request_once_and_as_a_page(
         (["CLONE"], "required"),
         (["CLONE", "-o", "x", "--since", "yesterday"], "--since wants"),
         (["CLONE", "-o", "x", "--pr", "99"], "none of these"),
+        (["CLONE", "-o", "x", "--only", "pre-quant-tt"], "did you mean pre-quant-ttt"),
         (["/does/not/exist", "-o", "x"], "/does/not/exist"),
         (["CLONE", "-o", "x", "--serve", "70000"], "--serve"),
     ],
@@ -91,6 +96,19 @@ def test_wrong_usage(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_a_part_says_what_is_not_there_and_what_is_not_shown(
+    clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "site"
+    given = ["queue", str(clone), "-o", str(site), "--pr", "8", "13", "99", "--only", "package-files"]
+    assert cli.main(given) == cli.OK
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"golf-audit: {clone} has no #99"
+    assert said[-1] == f"golf-audit: 1 of 2 pull requests (1 violation paperwork): {site / 'index.html'}"
+    assert cli.main([*given, "--no-progress", "--pr", "13"]) == cli.OK
+    assert capsys.readouterr().err == ""
 
 
 # --- a run that is ended -------------------------------------------------------------------------------------------
