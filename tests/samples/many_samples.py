@@ -42,7 +42,7 @@ class FakeClone:
         return Submission("pull-request", f"records/{pr}", (), pr=pr)
 
 
-def audit(submission: Submission, given: options.Options, progress: object = None) -> Report:
+def audit(submission: Submission, given: options.Options, progress: object = None, *, kept: bool = False) -> Report:
     """66 is killed, 77 does not end, 88 raises, 2 is a violation, the others are clean."""
     pr = submission.pr
     if pr == 66:
