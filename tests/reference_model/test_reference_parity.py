@@ -182,7 +182,10 @@ class TestParity:
                 moved = (expected[name] - before[name]).norm()
                 assert moved > 0, name
                 share = ((parameter.detach() - expected[name]).norm() / moved).item()
-                # Where a gradient has next to nothing in some direction, bf16 fills it with rounding, unlike twice.
-                assert share < (0.05 if half and parameter.ndim == 2 else 2e-3), (step, name, share)
+                # Where a gradient has next to nothing in some direction, bf16 fills it with rounding, unlike twice. A
+                # gain's gradient is a sum over all positions, and ours comes before the rotation: other rounding, which
+                # Adam makes a share of the step (0.0024 at the record's size, 0.0016 with the gain behind it).
+                most = 0.05 if half and parameter.ndim == 2 else 4e-3 if name.endswith("gain") else 2e-3
+                assert share < most, (step, name, share)
             if half:
                 break  # the next gradients are taken at other weights

@@ -224,9 +224,9 @@ def test_the_operations_of_calibration_are_one_pass_and_its_hessians() -> None:
 
 @pytest.mark.clone
 @pytest.mark.skipif(not os.environ.get("GOLF_CLONE"), reason="GOLF_CLONE names no clone with pull-request heads")
-def test_what_is_reserved_for_calibration_is_twice_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_reserved_for_calibration_is_twice_what_it_takes(capfd: pytest.CaptureFixture[str]) -> None:
     assert calibration.main(["--clone", os.environ["GOLF_CLONE"]]) == 0
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out  # the record's side is a process of its own, which writes to the descriptor
     found = re.search(r"pace: ([0-9.]+) s, and ([0-9.]+) s for the sum; reserved: ([0-9.]+) s", said)
     assert found is not None
     batches, summed, reserved = map(float, found.groups())
