@@ -8,7 +8,9 @@ from textwrap import dedent, indent
 from auditor.claims import Claims
 from auditor.config import configure
 from auditor.program import Program, analyse
-from auditor.program.scores import Dependence, dependences
+from auditor.program.recipe.formula import formula
+from auditor.program.recipe.reading import figures, shifted
+from auditor.program.scores import Dependence, dependences, reports_of, unfollowed
 from auditor.runs import Evaluation, LogLine, Run
 from auditor.source import Sources, Unit
 from auditor.source.syntax import parse_python
@@ -91,3 +93,12 @@ def pairs(body: str, settings: Mapping[str, str] | None = None, **options: objec
 
 def function(body: str) -> str:
     return "def main():\n" + indent(dedent(body).strip("\n"), "    ") + "\n\nmain()\n"
+
+
+def said(followed: Program) -> list[str]:
+    """Why the figure is no mean of the losses: what was not followed, and where the way is left."""
+    written = formula(reports_of(followed.trace, "final")[-1])
+    assert written is not None
+    head = next(figures(followed.trace, "final"))[1]
+    constants = [f"a constant: {constant}" for _, constant in shifted(head)]
+    return [*(gap.why for gap in unfollowed(followed, "final")), *(why for _, why in written.departures), *constants]

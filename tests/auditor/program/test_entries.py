@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from program_samples import program
+from program_samples import program, said
 
 from auditor.program import Program
-from auditor.program.recipe.formula import formula
-from auditor.program.recipe.reading import figures, shifted
-from auditor.program.scores import reports_of, unfollowed
 
 SCORED = """
 import collections, logging
@@ -48,15 +45,6 @@ PRINTED = "print(f'final val_bpb:{nats / count / math.log(2.0)}')"
 def scored(start: str, steps: str, end: str, printed: str = PRINTED) -> Program:
     indented = "\n".join(f"    {step}" for step in steps.splitlines())
     return program(SCORED.format(start=start, steps=indented, end=f"{end}\n{printed}"))
-
-
-def said(followed: Program) -> list[str]:
-    """Why the figure is no mean of the losses: what was not followed, what departs, what constant is added."""
-    written = formula(reports_of(followed.trace, "final")[-1])
-    assert written is not None
-    head = next(figures(followed.trace, "final"))[1]
-    constants = [f"a constant: {constant}" for _, constant in shifted(head)]
-    return [*(gap.why for gap in unfollowed(followed, "final")), *(why for _, why in written.departures), *constants]
 
 
 @pytest.mark.parametrize("how", KEPT)

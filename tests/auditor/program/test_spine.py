@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from program_samples import program
+from program_samples import program, said
 
 from auditor.program import Program
 from auditor.program.recipe.formula import formula
-from auditor.program.recipe.reading import figures, shifted
-from auditor.program.scores import reports_of, unfollowed
+from auditor.program.scores import reports_of
 
 SCORED = """
 bias = torch.zeros(8)
@@ -26,15 +25,6 @@ LOSS = 'F.cross_entropy(logits.float(), y, reduction="none")'
 
 def scored(nll: str = LOSS, term: str = "nll.sum()", counted: str = "nll.numel()") -> Program:
     return program(SCORED.format(nll=nll, term=term, counted=counted))
-
-
-def said(followed: Program) -> list[str]:
-    """Why the figure is no mean of the losses: what was not followed, and where the way is left."""
-    written = formula(reports_of(followed.trace, "final")[-1])
-    assert written is not None
-    head = next(figures(followed.trace, "final"))[1]
-    constants = [f"a constant: {constant}" for _, constant in shifted(head)]
-    return [*(gap.why for gap in unfollowed(followed, "final")), *(why for _, why in written.departures), *constants]
 
 
 @pytest.mark.parametrize(
