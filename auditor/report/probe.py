@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from auditor.judgement.agreement import say
 from auditor.judgement.model import Report
 from auditor.probe.model import Attempt, Holds, Isolation, Kind, Measurement, Probe, Shrunk, Unseen, Witness
 from auditor.report.places import place
+from auditor.report.probe_bars import drawings
 from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
 from auditor.report.text import count
 
@@ -23,9 +25,12 @@ def sections(report: Report) -> tuple[Section, ...]:
         return ()
     blocks: list[Block] = [Paragraph(sentence(probe))]
     if probe.measurements:
+        blocks += [*drawings(probe), Paragraph(how(probe))]
         blocks.append(Table(_HEADINGS, tuple(_row(m) for m in probe.measurements), frozenset({0, 1}), secondary=_LAST))
         blocks.append(Paragraph(_LEGEND))
-        blocks.append(Items(tuple((str(m.kind), m.reason) for m in probe.measurements if m.holds is not Holds.YES)))
+        said = blocks[0].text if isinstance(blocks[0], Paragraph) else ""
+        rest = [m for m in probe.measurements if m.holds is not Holds.YES and m.reason[1:] not in said]
+        blocks.append(Items(tuple((str(m.kind), m.reason) for m in rest)))
     agreed = Items(tuple((row.subject, f"{row.stand}: {row.text}") for row in report.agreement))
     return (
         Section(TITLE, tuple(blocks), chart="probe"),
@@ -36,23 +41,63 @@ def sections(report: Report) -> tuple[Section, ...]:
 
 _LAST = frozenset({len(_HEADINGS) - 1})
 _LEGEND = (
-    "Noise: the largest change between two runs on the same stream. Effect: the largest that was measured. In nats."
+    "Noise: the largest change between two runs on the same stream. Effect: the largest that was measured, in nats;"
+    " of an exchange, by how much the probabilities exceed 1."
 )
 
 
 def sentence(probe: Probe) -> str:
-    """What became of it, in one or two sentences."""
+    """What was shown, in one sentence."""
     if probe.status != "ran":
         return f"Not checked: {why_not(probe)}."
-    said = f"Run small on the CPU in a sandbox: {probe.losses_recorded:,} losses, {probe.stream_tokens:,} tokens."
+    shown = list(_shown(probe))
+    if shown:
+        return "; ".join(shown)[:1].upper() + "; ".join(shown)[1:] + "."
+    flip, exchanged = probe.find(Kind.FUTURE_FLIP), probe.find(Kind.EXCHANGE)
+    for found in (flip, exchanged):
+        if found is not None and found.holds is not Holds.YES:
+            return f"Nothing is shown, since {found.kind} could not be judged: {found.reason.rstrip('.')}."
+    said = [found.reason.rstrip(".") for found in (flip, exchanged) if found is not None]
+    return f"Nothing was found: {'; '.join(said)}." if said else "Nothing was measured."
+
+
+def _shown(probe: Probe) -> Iterator[str]:
+    """What the witnesses are of, the gravest first."""
     exchanged = probe.find(Kind.EXCHANGE)
     if exchanged is not None and exchanged.holds is Holds.NO:
-        said += f" {exchanged.reason[:1].upper()}{exchanged.reason[1:]}."
-    broken = [str(m.kind) for m in probe.measurements if m.holds is Holds.NO]
+        yield exchanged.reason
+    for kind in (Kind.FUTURE_FLIP, Kind.TARGET_FLIP):
+        found = probe.find(kind)
+        if found is not None and found.witnesses:
+            yield _flipped(found)
+            break
+    counted = probe.find(Kind.SCORE_COUNT)
+    if counted is not None and counted.witnesses:
+        yield f"{counted.changed:,} of {counted.compared:,} positions enter the reported number more than once"
+
+
+def _flipped(found: Measurement) -> str:
+    first, at = found.witnesses[0], found.flipped or 0
+    if first.position == at:
+        return f"the distribution that predicts position {at:,} changed with the token there: it had seen it"
+    other = "every token from there on" if found.kind is Kind.FUTURE_FLIP else "the token there"
+    most = f", by up to {found.effect:.2g} nats," if found.effect and math.isfinite(found.effect) else ""
+    what = f"{found.changed:,} of {found.compared:,} scores before position {at:,} changed{most}"
+    return f"{what} where {other} was another: these predictions knew what comes later"
+
+
+def how(probe: Probe) -> str:
+    """How it was run, and which measurements say what."""
+    said = f"Run small on the CPU in a sandbox: {probe.losses_recorded:,} losses, {probe.stream_tokens:,} tokens."
+    broken = [m for m in probe.measurements if m.holds is Holds.NO]
+    seen = [str(m.kind) for m in broken if m.witnesses]
+    odd = [str(m.kind) for m in broken if not m.witnesses]
     unknown = [str(m.kind) for m in probe.measurements if m.holds is Holds.UNKNOWN]
-    if broken:
-        said += f" Broken: {', '.join(broken)}."
-    elif probe.decided:
+    if seen:
+        said += f" Broken: {', '.join(seen)}."
+    if odd:
+        said += f" Off, which breaks no condition by itself: {', '.join(odd)}."
+    if probe.decided and not broken:
         said += " Nothing that was measured is broken."
     if unknown:
         said += f" Not checked: {', '.join(unknown)}."

@@ -20,9 +20,10 @@ _TITLES = {
 
 
 def plots(probe: Probe) -> list[str]:
-    """One drawing for each flip that has a profile, and one of the tokens of an exchange."""
-    flips = [_plot(m, probe.stream_tokens) for m in probe.measurements if m.kind in _TITLES and m.profile]
-    return [*flips, *(terms_plot(m) for m in probe.measurements if m.terms)]
+    """One drawing for each flip that has a profile, and one of the tokens of an exchange; what is broken first."""
+    drawn = sorted((m for m in probe.measurements if m.terms or m.profile), key=lambda m: m.holds is not Holds.NO)
+    wanted = (m for m in drawn if m.terms or m.kind in _TITLES)
+    return [terms_plot(m) if m.terms else _plot(m, probe.stream_tokens) for m in wanted]
 
 
 def _plot(m: Measurement, tokens: int) -> str:

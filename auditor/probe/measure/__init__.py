@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
-from auditor.probe.measure.ending import Ending, ending
+from auditor.probe.measure.ending import Ending, ending, is_traced
 from auditor.probe.measure.exchange import Asked, Tried, exchange, place_of
 from auditor.probe.measure.flips import Flip, before_change, determinism, flipped, repeated, selected, trained
 from auditor.probe.measure.runs import Claim, Read, Runs, Stream
@@ -45,7 +45,7 @@ def measure(
     base = Read(runs.base, stream.base, claim.label, stream.bytes_)
     label = base.figure.label if base.figure else claim.label
     null = Read(runs.null, stream.base, label, stream.bytes_, base) if runs.null else None
-    control, noise = determinism(base, null, _why(runs, "null"))
+    control, noise = determinism(base, null, _why(runs, "null", base))
     if noise is None:
         control, noise = _implied(runs, base, stream, label, control)
     future = _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise)
@@ -119,7 +119,7 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
         other = place_of(Read(runs.target, stream.target, label, None, base), request.position)
         if other is not None:
             known[int(stream.target[request.position])] = other.score
-    missing = "" if tried or runs.future else _why(runs, "future")
+    missing = "" if tried or runs.future else _why(runs, "future", base)
     ordered = tuple(tried[token] for token in chosen if token in tried)  # as they were drawn
     standing = int((stream.future if run is runs.future else stream.base)[request.position])
     return Asked(
@@ -150,7 +150,7 @@ def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise:
     name = "future" if kind is Kind.FUTURE_FLIP else "target"
     first = stream.P if kind is Kind.FUTURE_FLIP else stream.Q
     if recording is None:
-        return Measurement(kind, Holds.UNKNOWN, _why(runs, name), flipped=first)
+        return Measurement(kind, Holds.UNKNOWN, _why(runs, name, base), flipped=first)
     tokens = stream.future if kind is Kind.FUTURE_FLIP else stream.target
     last = len(stream.base) if kind is Kind.FUTURE_FLIP else first
     late = stream.late if kind is Kind.FUTURE_FLIP else None
@@ -173,6 +173,13 @@ def _again(runs: Runs, base: Read, stream: Stream, label: str, noise: float | No
     return flipped(base, Flip(Kind.FUTURE_FLIP, read, stream.P, len(stream.base), stream.late), noise)
 
 
-def _why(runs: Runs, name: str) -> str:
+def _why(runs: Runs, name: str, base: Read) -> str:
     reason = runs.missing.get(name, "")
-    return f"the run did not end: {reason}" if reason else "there was no such run"
+    if reason:
+        return f"the run did not end: {reason}"
+    if not is_traced(base):
+        return f"{base.untraced if base.scores is None else _OTHERS_MADE_IT}: there are no scores to compare"
+    return "there was no such run"
+
+
+_OTHERS_MADE_IT = "the printed figure is made of other numbers than the scores that were recorded"

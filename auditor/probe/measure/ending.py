@@ -147,7 +147,8 @@ def _added_up(base: Read, asked: Ending, scores: dict[int, float], models: dict[
     one = Asked(position, dict(asked.chosen), tried, dict(asked.pieces), {}, pool=asked.pool)
     found = summed(base, one, _CHANCE)
     holds = Holds.UNKNOWN if found.holds is Holds.YES else found.holds  # of one position alone
-    return replace(found, holds=holds, reason=f"{found.reason}; the last one of a stream, as the printed figure has it")
+    reason = f"{found.reason}; it is a stream's last token, and the printed figure tells what each would have cost"
+    return replace(found, holds=holds, reason=reason, changed=int(holds is Holds.NO))
 
 
 def _nats(recording: Recording, label: str, size: float) -> float | None:

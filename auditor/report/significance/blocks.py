@@ -32,7 +32,15 @@ class Table:
     dense: bool = False
 
 
-Block = Paragraph | Items | Table
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture in characters, each line as it stands. Pages leave it out: they have it as SVG."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+Block = Paragraph | Items | Table | Drawing
 
 
 @dataclass(frozen=True, slots=True)

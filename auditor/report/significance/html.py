@@ -7,7 +7,7 @@ from importlib import resources
 
 from auditor import __version__
 from auditor.report.significance import chain_view, charts, view
-from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
+from auditor.report.significance.blocks import Block, Drawing, Items, Paragraph, Section, Table
 from auditor.report.text import escape_html as esc
 from auditor.report.text import one_line
 from auditor.significance.model import Chain, Comparison
@@ -79,7 +79,7 @@ def block(b: Block) -> str:
             f"<dt>{esc(one_line(label, 60))}</dt><dd>{esc(one_line(text, 800))}</dd>\n" for label, text in b.rows
         )
         return f"<dl>\n{rows}</dl>" if rows else ""
-    return _table(b)
+    return "" if isinstance(b, Drawing) else _table(b)
 
 
 def _table(b: Table) -> str:

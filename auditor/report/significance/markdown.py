@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from auditor import __version__
 from auditor.report.significance import chain_view, view
-from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
-from auditor.report.text import escape_markdown
+from auditor.report.significance.blocks import Block, Drawing, Items, Paragraph, Section, Table
+from auditor.report.text import escape_markdown, markdown_block
 from auditor.significance.model import Chain, Comparison
 
 _CELL = 160
@@ -55,6 +55,8 @@ def _block(block: Block) -> list[str]:
     if isinstance(block, Items):
         said = [f"- {escape_markdown(label, 60)}: {escape_markdown(text, 800)}" for label, text in block.rows]
         return [*said, ""] if said else []
+    if isinstance(block, Drawing):
+        return [*markdown_block([block.title, "", *block.lines]), ""]
     return [*_table(block), ""]
 
 

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from auditor.report.significance import chain_view, view
-from auditor.report.significance.blocks import Block, Items, Paragraph, Section, Table
+from auditor.report.significance.blocks import Block, Drawing, Items, Paragraph, Section, Table
 from auditor.report.text import one_line
 from auditor.significance.model import Chain, Comparison
 
@@ -62,8 +62,12 @@ def show(console: Console, sections: tuple[Section, ...]) -> None:
     for section in sections:
         console.print()
         console.print(Text(section.title, style="bold underline"))
+        drawn = False
         for block in section.blocks:
+            if drawn or isinstance(block, Drawing):
+                console.print()
             _block(console, block)
+            drawn = isinstance(block, Drawing)
 
 
 def _block(console: Console, block: Block) -> None:
@@ -71,6 +75,9 @@ def _block(console: Console, block: Block) -> None:
         _paragraph(console, Text(one_line(block.text, 1500)), 2)
     elif isinstance(block, Items):
         _items(console, block)
+    elif isinstance(block, Drawing):
+        for line, style in ((block.title, ""), *((line, "cyan") for line in block.lines)):
+            console.print(Padding(Text(line, style=style, no_wrap=True, overflow="crop"), (0, 0, 0, 2)))
     else:
         _table(console, block)
 
