@@ -8,15 +8,13 @@ import re
 import shutil
 import subprocess
 import sysconfig
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import post_comment
 import pytest
 import report_samples as samples
+from github_stand_in import BOT, TOKEN, GitHub, serving
 
 from auditor.report import render
 from auditor.report.markdown import MARKER
@@ -28,69 +26,52 @@ OURS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ZIZMOR = shutil.which("zizmor", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
 
 
-class GitHub(BaseHTTPRequestHandler):
-    """As much of the API as comments need."""
-
-    comments: list[dict[str, Any]]
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def _answer(self, value: object) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self) -> None:
-        page = int(re.search(r"[?&]page=(\d+)", self.path).group(1))  # type: ignore[union-attr]
-        self._answer(self.comments[(page - 1) * 100 : page * 100])
-
-    def _sent(self) -> str:
-        assert self.headers["Authorization"] == "Bearer secret"
-        return str(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"])
-
-    def do_POST(self) -> None:
-        self.comments.append({"id": 1000 + len(self.comments), "user": {"type": "Bot"}, "body": self._sent()})
-        self._answer({})
-
-    def do_PATCH(self) -> None:
-        wanted = int(self.path.rsplit("/", 1)[1])
-        next(c for c in self.comments if c["id"] == wanted)["body"] = self._sent()
-        self._answer({})
-
-
 @pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
     # Comments of people come first; one of them quotes the marker and is not to be overwritten.
-    GitHub.comments = [{"id": n, "user": {"type": "User"}, "body": f"{n} {MARKER}"} for n in range(130)]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("GH_TOKEN", "secret")
-    yield GitHub.comments
-    server.shutdown()
+    people = [{"id": n, "user": {"type": "User", "login": "a"}, "body": f"{n} {MARKER}"} for n in range(130)]
+    with serving(GitHub(people)) as found:
+        monkeypatch.setenv("GITHUB_API_URL", found.url)
+        monkeypatch.setenv("GH_TOKEN", TOKEN)
+        yield found
 
 
+@pytest.mark.parametrize("account", [None, "someone"])
 def test_a_comment_is_posted_once_and_then_updated(
-    github: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    github: GitHub, account: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    github.account = account
     report = tmp_path / "report.md"
     for build, said in ((samples.violating, "posted"), (samples.clean, "updated"), (samples.hostile, "updated")):
         report.write_text(render(build(), "markdown"), "utf-8")
         assert post_comment.main(["openai/parameter-golf", "7", str(report)]) == 0
         assert said in capsys.readouterr().out
-        assert len(github) == 131
-        assert github[-1]["body"] == report.read_text("utf-8")
-    assert github[0]["body"] == f"0 {MARKER}"
+        assert len(github.comments) == 131
+        assert github.comments[-1]["body"] == report.read_text("utf-8")
+    assert github.comments[0]["body"] == f"0 {MARKER}"
 
 
-def test_only_a_report_is_posted(github: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_of_two_runs_at_once_one_comment_stays(github: GitHub, tmp_path: Path) -> None:
+    report = tmp_path / "report.md"
+    report.write_text(render(samples.violating(), "markdown"), "utf-8")
+    github.late = [{"id": 5000, "user": BOT, "body": f"of the other run {MARKER}"}]
+    assert post_comment.main(["openai/parameter-golf", "7", str(report)]) == 0
+    assert [comment["id"] for comment in github.comments[130:]] == [5000]
+    assert github.comments[-1]["body"] == report.read_text("utf-8")
+
+
+def test_a_token_without_the_right_is_told(github: GitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    github.refuses = 403
+    (tmp_path / "report.md").write_text(render(samples.violating(), "markdown"), "utf-8")
+    assert post_comment.main(["openai/parameter-golf", "7", str(tmp_path / "report.md")]) == 1
+    assert "pull-requests: write" in capsys.readouterr().err
+
+
+def test_only_a_report_is_posted(github: GitHub, tmp_path: Path) -> None:
     (tmp_path / "x.md").write_text("anything")
     assert post_comment.main(["openai/parameter-golf", "7", str(tmp_path / "x.md")]) == 2
     assert post_comment.main(["openai/parameter-golf", "7/../8", str(tmp_path / "x.md")]) == 2
-    assert len(github) == 130
+    assert len(github.comments) == 130
 
 
 def test_the_marker_is_the_report_s() -> None:
