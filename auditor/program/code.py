@@ -10,9 +10,10 @@ from auditor.config import Configuration
 from auditor.program.adapters import Kept, MixedRows, kept_over_resets, mixed_rows
 from auditor.program.attention import Attention, attention
 from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
-from auditor.program.helpers_c import CText, c_texts
-from auditor.program.mixtures.gates import c_target_gates, target_gates
-from auditor.program.mixtures.in_c import c_mixtures
+from auditor.program.c.gates import c_target_gates
+from auditor.program.c.mixtures import c_mixtures
+from auditor.program.c.text import CText, c_texts
+from auditor.program.mixtures.gates import target_gates
 from auditor.program.mixtures.of_bytes import ByteMixture, byte_mixtures
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen, modules
@@ -123,6 +124,11 @@ class Code:
     @cached_property
     def c_target_gates(self) -> tuple[Seen, ...]:
         return tuple(gate for helper in self._helpers for gate in c_target_gates(helper))
+
+    @cached_property
+    def c_not_followed(self) -> tuple[str, ...]:
+        """The paths of C texts that were too long to be run to their end."""
+        return tuple(helper.unit.path for helper in self._helpers if not helper.run.whole)
 
     @cached_property
     def smears(self) -> tuple[Smear, ...]:

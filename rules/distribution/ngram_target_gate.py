@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
+from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.examples.folders import folder, log, script
@@ -77,6 +77,8 @@ def check(facts: Facts) -> Ruling:
     # The counters of the logs tell that a helper in C ran.
     helpers = [replace(g, active=True) if counted is not None else g for g in facts.code.c_target_gates]
     findings += [shown(ID, Outcome.VIOLATION, g, what, also=state) for g in (*helpers, *facts.code.target_gates)]
+    if not findings and counted is None and facts.code.c_not_followed:
+        return not_checked(f"{facts.code.c_not_followed[0]} could not be run to its end; the logs' counters would tell")
     if not findings and counted is None and not any(run.ngram for run in facts.runs):
         return not_applicable("no n-gram hints with gates")
     return found(findings, "the gates depend on tokens before the scored one")
@@ -102,8 +104,26 @@ _C_CAUSAL = _C_HELPER.replace(
     "const uint16_t before = i > 0 ? tokens[i - 1] : 0;\n        const uint8_t starts = word_lut[before];",
 )
 _CPP = """
+struct Entry { int best; int count; };
 struct Mixer {
-    void batch(const int64_t* tokens_, const int64_t* pos, int n, int32_t* hints) {
+    const int64_t* tokens_;
+    const uint8_t* has_ls_;
+    Entry table_[4096];
+    uint32_t hash_;
+    int length_;
+    void within_hint(bool is_ws, int& hint) {
+        if (is_ws || length_ == 0) { hint = -1; return; }
+        hint = table_[hash_ & 4095].best;
+    }
+    void within_update(uint16_t tok, bool is_ws) {
+        if (is_ws) { hash_ = tok; length_ = 1; return; }
+        Entry& entry = table_[hash_ & 4095];
+        entry.best = tok;
+        entry.count++;
+        hash_ = hash_ * 31 + tok;
+        length_++;
+    }
+    void batch(const int64_t* pos, int n, int32_t* hints) {
         for (int i = 0; i < n; i++) {
             int64_t p = pos[i];
             auto tok = uint16_t(tokens_[p]);

@@ -1,1 +1,1 @@
-"""Where a score is mixed from several models: byte models, and the gates of n-gram hints; in Python and in C."""
+"""Where a score is mixed from several models: byte models, and the gates of n-gram hints, in Python."""

@@ -1,86 +1,22 @@
-"""Conditions under which an n-gram hint applies that ask for the class of the very token that is scored."""
+"""Conditions under which an n-gram hint applies that ask for the class of the very token that is scored, in Python."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from itertools import islice
 
-from auditor.program import helpers_c
-from auditor.program.helpers_c import CText
 from auditor.program.module import Module, Seen
 from auditor.program.syntax import last_name, names
 from auditor.source.index import of_type, walk
 
 _MOST = 4  # places of one text that are told
-# Tables that say what class a token is of: boundary, word start, leading space.
-_CLASS = re.compile(r"(?i)bnd|bound|(^|_)ws(_|$)|has_ls|leading|word|starts?_|is_space|space_lut|punct")
-_HINTS = r"\b\w{0,60}(?:hint|lookup|find_|predict|probe)\w{0,60}"
-_ASSIGNED = re.compile(r"\b(\w{1,80})\s{0,20}=(?!=)\s{0,20}([^;{}]{1,200});")
-_CONDITION, _BLOCK = 500, 4000  # characters that are read of a condition or call, and of the block behind it
-_OF_CURRENT = re.compile(r"\[\s*(\w+)\s*\]")
-_OUTPUT = re.compile(r"\b\w{1,80}\s?\[\s?\w{1,80}\s?\]\s?=(?!=)|\bout_\w+\s*=(?!=)|\*\s*out\w*\s*=(?!=)")
-
-
-def c_target_gates(source: CText) -> Iterator[Seen]:
-    """Where a C text looks a hint up under a condition on the class of the token that it stands at."""
-    for index in islice(_in_c(source.text), _MOST):
-        yield Seen(place=source.place(index), active=source.active)
 
 
 def target_gates(module: Module) -> Iterator[Seen]:
-    """The same in Python."""
+    """Where a hint is stored under a condition on the class of the token that it is for."""
     for node in islice(_in_python(module.tree), _MOST):
         yield Seen(place=module.place(node), active=module.reached(node))
-
-
-# --- C -------------------------------------------------------------------------------------------------------------
-
-
-def _in_c(text: str) -> Iterator[int]:
-    for start, end in helpers_c.functions(text):
-        body = text[start:end]
-        classes = _classes_of_current(body)
-        if not classes:
-            continue
-        word = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(classes))) + r")\b")
-        for match in re.finditer(r"\bif\s*\(", body):
-            close = helpers_c.matched(body, match.end() - 1, _CONDITION)
-            if word.search(body, match.end(), close) and _looks_up(body, close):
-                yield start + match.start()
-        for match in re.finditer(_HINTS + r"\s*\(", body):
-            close = helpers_c.matched(body, match.end() - 1, _CONDITION)
-            if word.search(body, match.end(), close):
-                yield start + match.start()
-
-
-def _classes_of_current(body: str) -> set[str]:
-    """The names that hold the class of the current token: `lut[tok]` with `tok = tokens[i]`, not `tokens[i - 1]`."""
-    current: set[str] = set()
-    classes: set[str] = set()
-    for match in _ASSIGNED.finditer(body):
-        target, value = match.groups()
-        if re.search(r"(?i)\btok\w*\s*\[\s*\w+\s*\]", value) and not _CLASS.search(value.split("[")[0]):
-            current.add(target)
-        if not _CLASS.search(value) and not _CLASS.search(target):
-            continue
-        inside = set(_OF_CURRENT.findall(value))
-        if inside & current or re.search(r"\[\s*\w*tok\w*\s*\[\s*\w+\s*\]\s*\]", value):
-            classes.add(target)
-    return classes
-
-
-def _looks_up(body: str, at: int) -> bool:
-    """Whether the block after a condition reads a table and stores a hint."""
-    rest = body[at : at + _BLOCK].lstrip()
-    if not rest.startswith("{"):
-        return False
-    block = rest[: helpers_c.matched(rest, 0)]
-    return bool(re.search(_HINTS + r"\s*\(", block)) and bool(_OUTPUT.search(block))
-
-
-# --- Python --------------------------------------------------------------------------------------------------------
 
 
 def _in_python(tree: ast.Module) -> Iterator[ast.AST]:

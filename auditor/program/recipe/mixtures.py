@@ -53,6 +53,10 @@ def _exponentials(node: Node) -> tuple[Node, ...]:
         stable = rest.op in (Op.FUNCTION, Op.LOG) and any(below.op is Op.EXP for below in rest.walk())
         if stable and largest.op in _ALTERNATIVES:
             return _alternatives(largest)
+        around = (below.inputs[0] for below in rest.walk() if stable and below.op is Op.EXP)
+        other = next((b.inputs[0] for b in around if b.op is Op.SUBTRACT and b.inputs[1] == largest), None)
+        if other is not None:
+            return largest, other
     return ()
 
 

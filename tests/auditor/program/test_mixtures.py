@@ -8,9 +8,8 @@ import pytest
 from folders_in_memory import loaded
 
 from auditor.judgement.gather import gather
-from auditor.program import helpers_c
-from auditor.program.helpers_c import CText
-from auditor.program.mixtures.in_c import c_mixtures
+from auditor.program.c.mixtures import c_mixtures
+from auditor.program.c.text import CText
 from auditor.program.mixtures.of_bytes import ByteMixture
 from auditor.source import Unit
 from rules.distribution import ngram_target_gate
@@ -28,17 +27,6 @@ def _mixtures(text: str) -> tuple[ByteMixture, ...]:
 
 def _in_c(text: str) -> list[ByteMixture]:
     return list(c_mixtures(CText(Unit("t.c", text, "c"), None, None)))
-
-
-def test_c_comments_and_strings_are_blanked_in_place() -> None:
-    text = 'int a; // if (x) {\n/* b\n{ */ char *s = "}"; int c;'
-    plain = helpers_c.plain(text)
-    assert len(plain) == len(text)
-    assert plain.count("\n") == text.count("\n")
-    assert not set("{}") & set(plain)
-    assert helpers_c.line_at(plain, plain.index("int c")) == 3
-    assert helpers_c.matched("(a(b)c) d", 0) == 7
-    assert helpers_c.matched("(((", 0) == 3
 
 
 _MIXED = """

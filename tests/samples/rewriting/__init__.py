@@ -1,6 +1,6 @@
 """Rewritings of a program that keep what it does: another spelling, the same answers.
 
-Every rewriting maps the text files of a folder to the Python files that replace those in it, and raises `Unfit` where
+Every rewriting maps the text files of a folder to the files that replace those in it, and raises `Unfit` where
 the program uses what it cannot keep. The scripts keep their size in bytes, which the law counts: a comment fills what
 a rewriting saves.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
+from auditor.source.imports import NATIVE_SUFFIXES
 from rewriting.names import functions_renamed, locals_renamed
+from rewriting.native import c_renamed
 from rewriting.places import helped, moved, packed
 from rewriting.program import Files, Rewriting, Unfit, python_of
 from rewriting.shapes import named, printed, turned, wrapped
@@ -21,6 +23,7 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
     "printed": (printed,),
     "locals": (locals_renamed,),
     "functions": (functions_renamed,),
+    "c": (c_renamed,),
     "wrapped": (wrapped,),
     "turned": (turned,),
     "named": (named,),
@@ -30,7 +33,7 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
 }
 """One rewriting at a time: they say which one an answer hangs on."""
 COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
-    "spelling": (locals_renamed, functions_renamed, turned, named, wrapped),
+    "spelling": (c_renamed, locals_renamed, functions_renamed, turned, named, wrapped),
     "places": (moved, printed, packed),
     "helped": (helped,),
 }
@@ -40,8 +43,9 @@ COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
 def rewrite(files: Files, steps: tuple[Rewriting, ...]) -> dict[str, str]:
     """The files after these rewritings, one after the other, filled up to the size that they had."""
     made = reduce(lambda now, step: {**now, **step(now)}, steps, dict(files))
+    native = {path: text for path, text in made.items() if path.endswith(NATIVE_SUFFIXES)}
     scripts = python_of(made)
-    return {path: _filled(text, len(files.get(path, "").encode("utf-8"))) for path, text in scripts.items()}
+    return native | {path: _filled(text, len(files.get(path, "").encode("utf-8"))) for path, text in scripts.items()}
 
 
 def _filled(text: str, size: int) -> str:
