@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _answered(options: Options, task: Task, kind: str, again: str) -> tuple[str, int]:
     """Runs in a worker."""
+    from auditor.commands.law import law
+    from auditor.judgement.judge import judge
     from auditor.limits.confine import unconfined
     from auditor.probe.model import Kind
     from auditor.probe.run import probe
@@ -49,7 +52,8 @@ def _answered(options: Options, task: Task, kind: str, again: str) -> tuple[str,
         found = probe(
             facts, unsafe=options.probe_unsafe, seconds=options.probe_limit, seed=options.probe_seed, only=Kind(kind)
         )
-    text = render(facts, found, again, width=min(width(options), 100))
+    findings = judge(replace(facts, probe=found), *law()).findings if found.witnesses else ()
+    text = render(facts, found, again, findings, width=min(width(options), 100))
     return text, OK if found.status == "ran" and found.witnesses else NOT_JUDGED
 
 

@@ -195,7 +195,8 @@ def _facts(report: Report, probe: Probe) -> Iterator[tuple[str, str]]:
         yield "evasion", evasion.what + (f" ({where})" if where else "")
     if probe.absent:
         yield "not here", ", ".join(probe.absent[:_NAMES]) + _more(probe.absent, _NAMES)
-    yield "seed", f"{probe.seed} (--probe-seed repeats these runs)"
+    alone = f"; golf-audit explain-witness --kind {shown[0].kind} shows the witness alone" if shown else ""
+    yield "seed", f"{probe.seed} (--probe-seed repeats these runs{alone})"
     yield "isolation", isolation(probe.isolation, probe.status != "refused")
 
 

@@ -20,7 +20,7 @@ _FLOOR = 1e-7  # nats; what is smaller is drawn as no change
 _STEPS, _EIGHTHS = "▁▂▃▄▅▆▇█", "▏▎▍▌▋▊▉█"
 _NONE, _NOTHING, _OTHERS, _LINE = "·", " ", "░", "┊"
 _ROWS = 12  # tokens of an exchange that are drawn
-_PIECE, _WHY, _VALUE = 15, 16, 9  # columns
+_PIECE, _REASON, _VALUE = 15, 16, 9  # columns
 _FLIPS = {
     Kind.FUTURE_FLIP: "Future flip: change of each score where tokens from {} on are others",
     Kind.TARGET_FLIP: "Target flip: change of each score where the token at {} is another",
@@ -67,7 +67,7 @@ def _cell(change: float, top: float) -> str:
 
 def _terms(m: Measurement) -> Drawing:
     """Each bar begins where the one before has ended."""
-    left = _PIECE + _WHY + _VALUE + 3
+    left = _PIECE + _REASON + _VALUE + 3
     room = WIDTH - left - 1  # and one for the line at 1 where all is less
     shown = rows(m, _ROWS)
     end = max(1.0, sum(row.probability for row in shown))
@@ -88,7 +88,7 @@ def _terms(m: Measurement) -> Drawing:
 
 
 def _label(row: Row) -> str:
-    return f"{set_cell_size(plain(row.piece), _PIECE)} {row.why:<{_WHY}} {row.probability:>{_VALUE}.4g} "
+    return f"{set_cell_size(plain(row.piece), _PIECE)} {row.why:<{_REASON}} {row.probability:>{_VALUE}.4g} "
 
 
 def _bar(start: float, length: float, room: int, one: int) -> str:

@@ -13,7 +13,7 @@ _LEFT, _RIGHT = 190, axes.WIDTH - 76
 _TOP, _ROW = 56, 18  # pixels: where the first row is, and its height
 _ROWS = 16  # terms that are drawn, the largest first
 _REST = 5e-4  # of probability: less than this is not drawn
-_WHY = {
+WHY = {
     "there": "stands there", "seen": "seen before", "prefix": "begins what came", "likely": "likely", "drawn": "drawn",
 }  # fmt: skip
 
@@ -32,7 +32,7 @@ class Row:
 def rows(m: Measurement, most: int = _ROWS) -> list[Row]:
     """The tokens of the position with the largest sum, what others tried have, and what is known of the rest."""
     terms = [t for t in m.terms if t.position == m.terms[0].position]
-    shown = [Row(piece(t), _WHY[t.chosen], t.probability, t.model) for t in terms[:most]]
+    shown = [Row(piece(t), WHY[t.chosen], t.probability, t.model) for t in terms[:most]]
     others = terms[most:]
     if others:
         shown.append(Row(f"{len(others)} more", "tried", sum(t.probability for t in others), None, together=True))

@@ -1,74 +1,129 @@
-"""One witness for whoever doubts it: the sentence, the terms, the lines that took the score, how to see it again."""
+"""One witness for whoever doubts it: the sentence, the terms, the lines that made it, how to see it again."""
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from auditor.findings import Location
-from auditor.judgement.agreement import say
-from auditor.probe.model import Holds, Measurement, Probe, Witness
+from auditor.findings import Finding, Location
+from auditor.judgement.agreement import WITNESS, say
+from auditor.probe.model import Holds, Kind, Measurement, Probe, Witness
 from auditor.report.places import place
 from auditor.report.probe import why_not
-from auditor.report.text import one_line, plain
+from auditor.report.probe_terms import WHY, piece
+from auditor.report.text import clip, one_line, plain
 from auditor.rule import Facts
+from auditor.source.excerpt import quote
 
-_AROUND = 4  # lines of the source before and after
+_AROUND = 3  # lines of the source before and after
+_FOLDED = 6  # lines that a long one of them is shown on
+_CUT = 400  # characters
+_MARKED = re.compile(r" +\d+ > ")
 _TERMS = 16  # tokens of an exchange that are listed
 
 
-def render(facts: Facts, probe: Probe, again: str, *, width: int = 80) -> str:
-    """The whole answer, ending in a newline. `again`: the command that repeats these runs."""
-    lines = list(_lines(facts, probe))
-    wrapped = [part for line in lines for part in ([line] if line[:1] in (" ", "") else textwrap.wrap(line, width))]
+def render(
+    facts: Facts, probe: Probe, again: str, findings: Sequence[Finding] = (), *, width: int = 80
+) -> str:  # fmt: skip
+    """The whole answer, ending in a newline.
+
+    `again`: the command that repeats these runs. `findings`: those of the code, of which the ones that a witness
+    confirms are shown.
+    """
+    lines = list(_lines(facts, probe, [f for f in findings if any(s.event == WITNESS for s in f.trace)]))
+    wrapped = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join([*wrapped, "", f"Again: {plain(again)} --probe-seed {probe.seed}"]) + "\n"
 
 
-def _lines(facts: Facts, probe: Probe) -> Iterator[str]:
+def _wrapped(line: str, width: int) -> list[str]:
+    """Running text, and the line of source that it is about; what stands around that is cut where it does not fit."""
+    marked = _MARKED.match(line)
+    if marked is not None and len(line) > width:
+        first, indent = marked.end(), " " * marked.end()
+        step = width - first
+        pieces = [line[at : at + step] for at in range(first, min(len(line), first + _FOLDED * step), step)]
+        return [line[:first] + pieces[0], *(indent + piece for piece in pieces[1:])]
+    if line[:1] in (" ", ""):
+        return [clip(line, width).rstrip()]
+    return textwrap.wrap(line, width)
+
+
+def _lines(facts: Facts, probe: Probe, confirmed: Sequence[Finding]) -> Iterator[str]:
     if probe.status != "ran":
         yield f"No witness: {why_not(probe)}."
         return
     shown = [m for m in probe.measurements if m.witnesses]
     if not shown:
-        yield "No witness."
-        for m in probe.measurements:
-            if m.holds is not Holds.YES:
-                yield f"{m.kind}: {m.holds}: {one_line(m.reason, 1000)}"
+        yield from _none(probe)
         return
+    taken: dict[Location, None] = {}
     for number, measurement in enumerate(shown):
         if number:
             yield ""
-        yield from _shown(facts, measurement, measurement.witnesses[0])
+        yield from _shown(measurement, measurement.witnesses[0])
+        taken |= {w.location: None for w in measurement.witnesses[:1] if w.location is not None and w.location.line}
+    functions = {w.location: w.function for m in shown for w in m.witnesses}
+    for location in taken:
+        function = functions.get(location, "")
+        yield ""
+        yield f"The score was taken at {_at(facts, location)}{f', in {plain(function)}' if function else ''}:"
+        yield from _source(facts, location)
+    seen = set(taken)
+    for finding in confirmed:
+        yield ""
+        rule = plain(finding.rule)
+        if finding.location is None or finding.location in seen:
+            yield f"The code's own finding, {rule}: {one_line(finding.message, 1000)}."
+            continue
+        seen.add(finding.location)
+        yield f"The code's own finding, {rule}, at {_at(facts, finding.location)}: {one_line(finding.message, 1000)}:"
+        yield from _source(facts, finding.location)
 
 
-def _shown(facts: Facts, measurement: Measurement, witness: Witness) -> Iterator[str]:
+def _none(probe: Probe) -> Iterator[str]:
+    yield "No witness."
+    for m in probe.measurements:
+        asked = m.holds is not Holds.UNKNOWN or m.reason != "there was no such run"  # it was not asked for
+        if asked and m.kind is not Kind.DETERMINISM:
+            yield f"{m.kind}: {m.holds}: {one_line(m.reason, 1000)}."
+    yield "--kind asks for another measurement: exchange, for whether the scores are of a distribution."
+
+
+def _shown(measurement: Measurement, witness: Witness) -> Iterator[str]:
     yield f"{witness.condition}, {witness.kind}: {say(witness)}."
     yield f"All of it: {one_line(measurement.reason, 1000)}."
     if witness.label:
         yield f'It enters "{one_line(witness.label, 200)}".'
     if measurement.terms:
         yield ""
-        yield "  probability  the model's    token  piece"
-        for term in measurement.terms[:_TERMS]:
-            own = "-" if term.model is None else f"{term.model:.4g}"
-            yield f"  {term.probability:11.4g}  {own:>11}  {term.token:7}  {plain(repr(term.piece))} ({term.chosen})"
-        rest = len(measurement.terms) - _TERMS
-        if rest > 0:
-            yield f"  {sum(t.probability for t in measurement.terms[_TERMS:]):11.4g}  of {rest} more"
-        if measurement.total is not None:
-            yield f"  {measurement.total:11.4g}  together, at least"
-    if witness.location is not None and witness.location.line:
-        yield ""
-        function = f", in {witness.function}" if witness.function else ""
-        yield f"Taken at {plain(place(witness.location, facts.sources))}{plain(function)}:"
-        yield from _source(facts, witness.location, witness.location.line)
+        yield from _terms(measurement)
 
 
-def _source(facts: Facts, location: Location, line: int) -> Iterator[str]:
-    """The lines around the one that took the score, from the decoded text."""
-    text = next((u.text for u in facts.sources.units if (u.path, u.layer) == (location.path, location.layer)), "")
-    lines = text.split("\n")
-    first, last = max(1, line - _AROUND), min(len(lines), line + _AROUND)
-    gutter = len(str(last))
-    for number in range(first, last + 1):
-        yield f"  {number:>{gutter}} {'>' if number == line else '|'} {plain(lines[number - 1])[:200]}".rstrip()
+def _terms(measurement: Measurement) -> Iterator[str]:
+    """The largest first, each with the sum so far: what an author can add up by hand."""
+    yield f"  {'probability':>11}  {'so far':>8}  {'the model':>11}  {'token':>6}  piece, and why it was tried"
+    so_far = 0.0
+    for term in measurement.terms[:_TERMS]:
+        so_far += term.probability
+        own = "-" if term.model is None else f"{term.model:.4g}"
+        said = f"{plain(piece(term))}, {WHY[term.chosen]}"
+        yield f"  {term.probability:11.4g}  {so_far:8.4g}  {own:>11}  {term.token:6}  {said}"
+    rest = measurement.terms[_TERMS:]
+    if rest:
+        yield f"  {sum(t.probability for t in rest):11.4g}  {'':8}  {'':11}  {'':6}  {len(rest)} more"
+    if measurement.total is not None:
+        yield f"  {measurement.total:11.4g}  together, at least"
+
+
+def _at(facts: Facts, location: Location) -> str:
+    return plain(place(location, facts.sources))
+
+
+def _source(facts: Facts, location: Location) -> Iterator[str]:
+    """The lines around it, from the decoded text, as far to the left as they go."""
+    lines = quote(facts.sources, facts.submission, location, context=_AROUND)
+    texts = textwrap.dedent("\n".join(plain(line.text.replace("\t", "    ")) for line in lines)).split("\n")
+    gutter = len(str(lines[-1].number)) if lines else 0
+    for line, text in zip(lines, texts, strict=False):
+        yield f"  {line.number:>{gutter}} {'>' if line.marked else '|'} {text[: None if line.marked else _CUT]}"
