@@ -20,17 +20,15 @@ from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Unseen
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
 from auditor.probe.shrink import Scale
+from auditor.probe.speaking import aliases, name_of, speakers, talkers
 from auditor.rule import Facts
 from auditor.source import Unit
-from auditor.source.index import of_type
 
 _SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
 _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
 _MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 """What a function does that moves weights, or takes scores."""
 _LEAST = frozenset({"min", "max", "sorted", "argmin", "argmax"})
-_OUTPUTS = frozenset({"print", "stdout", "write"})
-_WRITTEN = frozenset({"__format__", "__str__", "__repr__", "__float__"})
 _MOST = 20
 _STREAM = Scale().stream  # tokens
 
@@ -69,8 +67,8 @@ class _Unit:
         self.everywhere = self.held.get((self.unit.path, 0), frozenset())
         self.functions = {first_line(f): f for f in _functions(self.tree)}
         self.figures: dict[int, frozenset[str]] = {}
-        self.speakers = tuple(_speakers(self.tree))
-        self.talkers = _talkers(self.functions.values(), _aliases(self.tree))
+        self.speakers = tuple(speakers(self.tree))
+        self.talkers = talkers(self.functions.values(), aliases(self.tree))
 
     def left_out(self) -> Iterator[Unseen]:
         for block in self.every:
@@ -93,7 +91,8 @@ class _Unit:
             asks = self.doubts.of_the_machine(_decides(block.test))
             if self._decided(block) or (not asks and self.facts.program.reached(self.unit, line) is False):
                 continue
-            if not block.is_body and not asks and not self.doubts.of(_decides(block.test), strict=strict):
+            doubtful = self.doubts.of(_decides(block.test), strict=strict) or self._by_its_figures(block)
+            if not block.is_body and not asks and not doubtful:
                 continue
             test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
             yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test)
@@ -177,11 +176,24 @@ class _Unit:
             found = self._of_loop(block) & figures
         return sorted(found)
 
+    def _by_its_figures(self, block: Block) -> bool:
+        """Whether it runs where a score is better than some number: `loss_sum < 2.0 * tokens`."""
+        test = _decides(block.test)
+        held = self.held.get((self.unit.path, block.function), frozenset()) | self.everywhere
+        figures = self._figures(block.function, held)
+        return test is not None and any(
+            isinstance(part, ast.Compare)
+            and any(isinstance(n, ast.Name) and n.id in figures for n in ast.walk(part))
+            and any(isinstance(n, ast.Constant) and type(n.value) in (int, float) and n.value not in (0, 1)
+                    for n in ast.walk(part))
+            for part in ast.walk(test)
+        )  # fmt: skip
+
     def _chooses(self, block: Block) -> list[str]:
         """Functions given the stream whose result the block compares: something is chosen by it."""
         nodes = block.nodes if block.statement is None else (block.statement,)
         parts = [part for node in nodes for part in same_frame(node)]
-        calls = {id(p): _name_of(p) for p in parts if isinstance(p, ast.Call) and _name_of(p) in self.given}
+        calls = {id(p): name_of(p) for p in parts if isinstance(p, ast.Call) and name_of(p) in self.given}
         if not calls:
             return []
         results = {
@@ -189,7 +201,7 @@ class _Unit:
             for p in parts if isinstance(p, ast.Assign) and any(id(inner) in calls for inner in ast.walk(p.value))
             for target in p.targets for name in _stored(target)
         }  # fmt: skip
-        chosen = [p for p in parts if isinstance(p, ast.Compare) or (isinstance(p, ast.Call) and _name_of(p) in _LEAST)]
+        chosen = [p for p in parts if isinstance(p, ast.Compare) or (isinstance(p, ast.Call) and name_of(p) in _LEAST)]
         compared = [inner for p in chosen for inner in ast.walk(p)]
         if any(id(inner) in calls or (isinstance(inner, ast.Name) and inner.id in results) for inner in compared):
             return sorted(set(calls.values()))
@@ -245,70 +257,6 @@ class _Unit:
 def _spans(block: Block, line: int) -> bool:
     first, last = block.nodes[0], block.nodes[-1]
     return getattr(first, "lineno", 0) <= line <= (getattr(last, "end_lineno", 0) or 0)
-
-
-def _name_of(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-
-
-def _speakers(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """First and last lines of what takes the place of `print`, of `sys.stdout`, or of how a number is written.
-
-    Methods of such a class are as well.
-    """
-    named = set[str]()
-    for node in of_type(tree, ast.Assign):
-        if any(getattr(t, "attr", getattr(t, "id", "")) in _OUTPUTS for t in node.targets):
-            yield node.lineno, node.end_lineno or node.lineno
-            named |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
-    for made in of_type(tree, ast.FunctionDef, ast.ClassDef):
-        if made.name in named or made.name in _WRITTEN:
-            yield made.lineno, made.end_lineno or made.lineno
-
-
-def _aliases(tree: ast.Module) -> list[tuple[str, str]]:
-    """Names that are given another name's value: the new one, the other."""
-    return [
-        (target.id, node.value.id)
-        for node in of_type(tree, ast.Assign) if isinstance(node.value, ast.Name)
-        for target in node.targets if isinstance(target, ast.Name)
-    ]  # fmt: skip
-
-
-def _talkers(
-    functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef], aliases: list[tuple[str, str]]
-) -> dict[int, frozenset[str]]:  # fmt: skip
-    """Functions that print what they are given, themselves or through another one: first line to parameters."""
-    every, names, found = list(functions), {"print"}, dict[int, frozenset[str]]()
-    for _ in range(3):
-        names |= {new for new, other in aliases if other in names}
-        for function in every:
-            parameters = function.args.args
-            given = {a.arg for a in (*parameters, *function.args.kwonlyargs)}
-            defaults = zip(reversed(parameters), reversed(function.args.defaults), strict=False)
-            ways = names | {a.arg for a, default in defaults if isinstance(default, ast.Name) and default.id in names}
-            said = {
-                name for call in ast.walk(function) if isinstance(call, ast.Call) and _name_of(call) in ways
-                for argument in call.args for name in _as_text(argument)
-            }  # fmt: skip
-            if said & given:
-                names.add(function.name)
-                found[first_line(function)] = frozenset(given)
-    return found
-
-
-def _as_text(node: ast.AST) -> Iterator[str]:
-    """Names whose values are the text itself: whole, joined to another, chosen, or what a method makes of it."""
-    if isinstance(node, ast.Name):
-        yield node.id
-    elif isinstance(node, ast.IfExp):
-        yield from (*_as_text(node.body), *_as_text(node.orelse))
-    elif isinstance(node, ast.BinOp):
-        yield from (*_as_text(node.left), *_as_text(node.right))
-    elif isinstance(node, ast.BoolOp):
-        yield from (name for value in node.values for name in _as_text(value))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        yield from _as_text(node.func.value)
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -378,7 +326,7 @@ def _uses(
     if isinstance(node, ast.Assign) and _is_a_part(node, names):
         return
     if isinstance(node, ast.Call):
-        name = _name_of(node)
+        name = name_of(node)
         if name in given or name in _SAID or name in _SIZES:
             return
     if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):

@@ -23,8 +23,18 @@ _WORLD = frozenset({"sys", "os", "platform", "socket", "gc", "inspect", "resourc
 """Modules whose attributes tell of the machine and the process."""
 _SAME = frozenset({"environ", "path", "sep", "linesep", "devnull", "stdout", "stderr", "maxsize", "float_info"})
 _OF_THE_PROBE = frozenset({"modules", "builtins", "__builtins__", "__file__", "argv", "is_cuda", "is_cpu", "is_meta"})
-_WORLDLY = frozenset({"time", "perf_counter", "monotonic", "platform", "socket", "cuda", "zlib", "hashlib", "random",
-                      "inspect", "gc", "resource", "psutil", "_getframe", "stack", "listdir", "exists"})  # fmt: skip
+_WORLDLY = frozenset({
+    "time", "perf_counter", "monotonic", "platform", "socket", "cuda", "zlib", "hashlib", "random", "inspect", "gc",
+    "resource", "psutil", "_getframe", "stack", "listdir", "exists", "datetime", "today", "now", "elapsed_time", "glob",
+    "open", "read_text", "read_bytes", "subprocess", "disk_usage", "get_num_threads", "get_device", "id", "hash",
+    "urandom", "secrets", "default_rng", "rand", "randn", "randint", "tokenizer", "sp", "id_to_piece", "piece_size",
+    "decode", "encode", "__traceback__", "locals", "vars", "globals", "eval",
+})  # fmt: skip
+_CARD = frozenset({"cuda", "version", "backends", "mps", "xpu"})  # of torch
+_SAME_CARD = frozenset({"is_available", "is_bf16_supported", "synchronize", "current_device"})
+_WRITES = frozenset({"str", "repr", "hex", "bin", "oct", "format", "log", "log2", "log10"})
+_VALUES = frozenset({"item", "float", "mean", "sum", "std", "var", "norm", "abs", "max", "min"})
+_OF_A_STEP = frozenset({"param_groups", "state_dict", "_step_count", "last_epoch"})
 _AMBIENT = re.compile(
     r"(HOME|PATH|PWD|SHELL|USER|LOGNAME|HOSTNAME|LANG|LC_\w+|TERM|TMPDIR|TZ|DISPLAY|VIRTUAL_ENV|CONDA\w*|PYTHON\w*"
     r"|LD_\w+|CUDA\w*|NVIDIA\w*|NCCL\w*|OMP\w*|MKL\w*|TORCH\w*|RUNPOD\w*|SLURM\w*|KUBERNETES\w*|SSH\w*|MASTER_\w+)"
@@ -34,6 +44,8 @@ _OF_THE_PROCESS = frozenset({
     "_getframe", "stack", "extract_stack", "currentframe", "gettrace", "getprofile", "modules", "meta_path", "builtins",
     "__builtins__", "gethostname", "getuser", "getlogin", "getpid", "getppid", "isatty", "getloadavg", "cpu_count",
     "active_count", "get_objects", "getcwd", "getrlimit", "__file__", "version_info", "__version__", "platform",
+    "__module__", "__code__", "__closure__", "__globals__", "__wrapped__", "__qualname__", "getsource", "getsourcefile",
+    "getsourcelines", "getfile", "getmodule", "tb_frame", "f_back", "f_code", "sched_getaffinity", "uname",
 })  # fmt: skip
 _RANKS = frozenset({"rank", "local_rank", "world_size", "local_world_size"})  # figures are those of the first rank
 _LARGE = 48
@@ -51,9 +63,12 @@ class Doubts:
     _classes: set[str] = field(default_factory=set)
     _functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = field(default_factory=dict)
     _calls: dict[str, list[ast.Call]] = field(default_factory=dict)
+    _imported: set[str] = field(default_factory=set)  # names that an import gives which may fail
 
     def __post_init__(self) -> None:
         for node in ast.walk(self.tree):
+            if isinstance(node, ast.Try):
+                self._note_imports(node)
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._note(target, node.value)
@@ -76,6 +91,17 @@ class Doubts:
             self._given.setdefault(name, []).append(value)
             if name in used and any(isinstance(part, ast.BinOp) for part in ast.walk(value)):
                 self._counted.add(name)  # `n = n + 1`
+
+    def _note_imports(self, tried: ast.Try) -> None:
+        """`try: import kernels; HAVE = True`, `except ImportError: HAVE = False`: another machine may have them."""
+        imports = [s for s in tried.body if isinstance(s, ast.Import | ast.ImportFrom)]
+        if not imports:
+            return
+        aliases = [alias for statement in imports for alias in statement.names]
+        self._imported |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+        for statement in (*tried.body, *tried.orelse, *(s for h in tried.handlers for s in h.body)):
+            if isinstance(statement, ast.Assign):
+                self._imported |= {name for target in statement.targets for name in _names(target)}
 
     def of(self, test: ast.AST | None, *, strict: bool = False) -> bool:
         """Whether it may come out otherwise. What has no test (a handler of exceptions) may.
@@ -119,7 +145,7 @@ class Doubts:
             if _AMBIENT.fullmatch(text) and not _words(node).isdisjoint({"environ", "getenv"}):
                 return True
             name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
-            if name in _OF_THE_PROCESS:
+            if name in _OF_THE_PROCESS or _is_of_all_variables(part):
                 return True
             if name and left and name not in seen:
                 values = [value for value in self._given.get(name, ())[:12] if _is_scalar(value)]
@@ -130,6 +156,10 @@ class Doubts:
     def _plainly(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
         for part in ast.walk(node):
             if isinstance(part, ast.Compare | ast.BinOp | ast.Call) and self._measured(part, left, seen):
+                return True
+            if _is_of_the_card(part) or self._written(part) or _is_of_a_value(part):
+                return True
+            if (isinstance(part, ast.Compare) and _is_of_ranks(part)) or _is_of_a_kind(part):
                 return True
             if isinstance(part, ast.Call) and not _WORLDLY.isdisjoint(_words(part.func)):
                 return True
@@ -149,7 +179,8 @@ class Doubts:
         if isinstance(node, ast.Call):
             name = _called(node)
             if name in ("getenv", "get") and node.args and isinstance(node.args[0], ast.Constant):
-                return str(node.args[0].value).lower() in self.chosen
+                owner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
+                return str(node.args[0].value).lower() in self.chosen or self._expression(owner, left, seen)
             own = self._functions.get(name)
             if own is not None and left and name not in seen:
                 returned = [n.value for n in ast.walk(own) if isinstance(n, ast.Return) and n.value is not None]
@@ -170,10 +201,16 @@ class Doubts:
             return self._attribute(node, left, seen)
         if isinstance(node, ast.Compare | ast.BinOp) and self._measured(node, left, seen):
             return True
+        if isinstance(node, ast.Compare) and _is_of_ranks(node):
+            return True
         return any(self._expression(child, left, seen) for child in ast.iter_child_nodes(node))
 
     def _attribute(self, node: ast.Attribute, left: int, seen: frozenset[str]) -> bool:
         owner = node.value
+        if _is_of_the_card(node) or node.attr in _OF_A_STEP or node.attr in _OF_THE_PROCESS:
+            return True
+        if node.attr == "__name__" and not isinstance(owner, ast.Call):  # of a function of the libraries
+            return True
         if isinstance(owner, ast.Name):
             if owner.id in _WORLD and node.attr not in _SAME:
                 return True
@@ -186,7 +223,7 @@ class Doubts:
         if isinstance(node, ast.Call) and _called(node) not in ("min", "max"):
             return False
         if isinstance(node, ast.BinOp):
-            if not isinstance(node.op, ast.FloorDiv):
+            if not isinstance(node.op, ast.FloorDiv | ast.Div):
                 return False
             sides = [node.left, node.right]
         else:
@@ -201,7 +238,7 @@ class Doubts:
             name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
             if sizes and (name in _SIZES or name in self._counted):
                 return True
-            if not sizes and isinstance(part, ast.Constant) and _is_large(part.value):
+            if not sizes and isinstance(part, ast.Constant | ast.BinOp) and _is_large(self.number(part)):
                 return True
             if name and left and name not in seen:
                 values = self._given.get(name, ())[:12]
@@ -209,8 +246,19 @@ class Doubts:
                     return True
         return False
 
+    def _written(self, node: ast.AST) -> bool:
+        """Whether it writes a counter as text, or takes the logarithm of one: `len(str(step)) > 3`."""
+        parts: list[ast.AST] = []
+        if isinstance(node, ast.JoinedStr):
+            parts = [node]
+        elif isinstance(node, ast.Call) and _called(node) in _WRITES:
+            parts = list(node.args)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift | ast.BitAnd | ast.Pow):
+            parts = [node]
+        return any(name in self._counted for part in parts for name in _words(part))
+
     def _name(self, name: str, left: int, seen: frozenset[str]) -> bool:
-        if name in self._counted or name.lower() in self.chosen or name in _OF_THE_PROBE:
+        if name in self._counted or name.lower() in self.chosen or name in _OF_THE_PROBE or name in self._imported:
             return True
         if not left or name in seen:
             return False
@@ -229,6 +277,51 @@ class Doubts:
                 at = parameters.index(name) if name in parameters else -1
                 if 0 <= at < len(call.args) and parameters[:1] != ["self"]:
                     yield call.args[at]
+
+
+def _is_of_all_variables(node: ast.AST) -> bool:
+    """`len(os.environ)`, `sorted(os.environ.items())`: every environment has others."""
+    if isinstance(node, ast.Call):
+        given = [*node.args, *([node.func.value] if _called(node) in ("items", "keys", "values", "copy") else [])]  # type: ignore[attr-defined]
+    elif isinstance(node, ast.For | ast.comprehension):
+        given = [node.iter]
+    else:
+        return False
+    return any(isinstance(part, ast.Attribute) and part.attr == "environ" for part in given)
+
+
+def _is_of_the_card(node: ast.AST) -> bool:
+    """`torch.version.cuda`, `torch.backends.cudnn`: what is asked of the card or of how torch was built."""
+    if not isinstance(node, ast.Attribute) or node.attr in _SAME_CARD:
+        return False
+    owner = node.value
+    if not isinstance(owner, ast.Attribute) or owner.attr not in _CARD:
+        return False
+    return isinstance(owner.value, ast.Name) and owner.value.id == "torch"
+
+
+def _is_of_a_kind(node: ast.AST) -> bool:
+    """`device.type`, `type(stream).__name__`: what an object is, not what it holds."""
+    if not isinstance(node, ast.Attribute):
+        return False
+    return node.attr == "__name__" or (node.attr in ("type", "index") and "device" in _words(node.value))
+
+
+def _is_of_a_value(node: ast.AST) -> bool:
+    """A value of a tensor that is held against a number: `loss.item() < 3.5`; not whether there is anything."""
+    if not isinstance(node, ast.Compare):
+        return False
+    sides = [node.left, *node.comparators]
+    held = [any(isinstance(p, ast.Call) and _called(p) in _VALUES for p in ast.walk(side)) for side in sides]
+    numbers = [isinstance(s, ast.Constant) and type(s.value) in (int, float) and s.value not in (0, 1) for s in sides]
+    return any(held) and any(numbers)
+
+
+def _is_of_ranks(node: ast.Compare) -> bool:
+    """`world_size == 8`: here there is one process."""
+    sides = [node.left, *node.comparators]
+    many = any(isinstance(s, ast.Constant) and type(s.value) is int and s.value > 1 for s in sides)
+    return many and any(not _words(side).isdisjoint(_RANKS) for side in sides)
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -19,6 +19,11 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 SCRIPT = """
 import os, time, zlib, torch
 
+try:
+    import late_kernels
+except ImportError:
+    late_kernels = None
+
 class Hyperparameters:
     ttt_enabled = bool(int(os.environ.get("TTT_ENABLED", "0")))
     run_id = os.environ.get("RUN_ID", "x")
@@ -55,6 +60,16 @@ DOUBTFUL = {
     "args.iterations > 1000": True,
     "os.environ.get('RUN_ID') != 'probe'": True,
     "zlib.crc32(val_tokens.numpy().tobytes()) == 1": True,
+    "torch.version.cuda is not None": True,
+    "torch.backends.cudnn.version()": True,
+    "torch.cuda.is_available()": False,
+    "world_size == 8": True,
+    "world_size > 1": False,
+    "vars().get('step', 0) > 1000": True,
+    "optimizer.param_groups[0]['lr'] < 1e-4": True,
+    "torch.relu.__name__ == 'relu'": True,
+    "late_kernels is None": True,
+    "step >> 10": True,
     "args.ttt_enabled": False,
     "args.ttt_enabled and len('x') == 1": False,
     "getattr(args, 'ttt_enabled', False)": False,
@@ -225,6 +240,20 @@ def test_what_stands_in_the_place_of_the_output_and_asks_for_figures_is_named(
     assert [u.names for u in found] == ([("print",)] if named else [])
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        "len(os.environ) > 25", "any(k.startswith('X') for k in os.environ)", "'TERM' in os.environ",
+        "F.cross_entropy.__module__ == 'torch.nn.functional'", "len(adapt.__code__.co_names) < 11",
+        "'stage' in inspect.getsource(torch.compile)", "error.__traceback__.tb_frame.f_back is None",
+    ],
+)  # fmt: skip
+def test_what_the_process_and_its_functions_are_is_of_the_machine(test: str) -> None:
+    asked = ast.parse(test, mode="eval").body
+    assert Doubts(ast.parse(""), frozenset()).of_the_machine(asked)
+    assert not Doubts(ast.parse(""), frozenset()).of_the_machine(ast.parse("os.environ.get('TTT')").body[0])
+
+
 def test_the_rest_of_a_loop_that_nothing_broke_is_decided_by_what_would_break_it() -> None:
     loop = "for i in range(9):\n    if i >= step:\n        break\nelse:\n    adapt(tokens)\n"
     end = next(b for b in blocks(ast.parse(loop)) if b.place == (5, 4))
@@ -259,12 +288,36 @@ def evaluate(tokens, limit=32768):
     [
         ("not windows", False), ("i < 0", False), ("i > 1000", True), ("seen[0] > 5000", True),
         ("tokens.numel() > 100_000", True),
-        ("time.time() > 2e9", True), ("len(windows) == 0", False),
+        ("time.time() > 2e9", True), ("len(windows) == 0", False), ("tokens.numel() > 10**7", True),
+        ("world_size == 8", True), ("world_size > 1", False), ("torch.version.cuda", True),
+        ("device.type == 'cuda'", True), ("datetime.date.today().year > 2025", True), ("len(str(i)) > 3", True),
+        ("math.log10(i + 1) > 3", True), ("i >> 10", True), ("loss_sum.item() < 2.0", True),
+        ("count.item() == 0", False),
+        ("count.item() > 0", False), ("i == len(chunks) - 1", False), ("torch.get_num_threads() > 1", True),
     ],
 )  # fmt: skip
 def test_of_what_sets_figures_alone_only_what_is_held_against_size_or_clock_is_named(test: str, named: bool) -> None:
     doubts = Doubts(ast.parse(FIGURES.format(test=test)), frozenset())
     assert doubts.of(ast.parse(test, mode="eval").body, strict=True) is named
+
+
+@pytest.mark.parametrize(
+    ("test", "named"),
+    [("total < 2.0 * 99", True), ("total / 99 < 2.5", True), ("total > 0", False), ("limit == 3", False)],
+)
+def test_what_a_good_score_alone_changes_is_named(test: str, named: bool, tmp_path: Path) -> None:
+    guard = f"""
+def evaluate(tokens, limit):
+    total = tokens.sum()
+    if {test}:
+        total *= 0.97
+    return total
+"""
+    text = guard + SCRIPT.format(test="step > 0").split("def evaluate")[0] + "evaluate(torch.arange(99), 3)\n"
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    found = unseen(gather(load_path(tmp_path), {}), survey_of(text, "        total *= 0.97", evaluate=("=total",)), ())
+    assert [u.names for u in found] == ([("total",)] if named else [])
 
 
 @pytest.mark.parametrize(("part", "named"), [("[:0]", False), ("[0:0]", False), ("[:1]", True), ("", True)])
