@@ -17,7 +17,7 @@ from auditor.findings import Location
 from auditor.probe.blocks import CAUSAL, EXPRESSION, FALSE, TRUE, Block, Place, blocks, first_line, same_frame
 from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
-from auditor.probe.model import Unseen
+from auditor.probe.model import Shrunk, Unseen
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
 from auditor.probe.shrink import Scale
 from auditor.probe.speaking import aliases, name_of, speakers, talkers
@@ -33,9 +33,15 @@ _MOST = 20
 _STREAM = Scale().stream  # tokens
 
 
-def unseen(facts: Facts, survey: Survey, changed: Iterable[str]) -> tuple[Unseen, ...]:
-    """In the order of the text, at most a few. `changed`: settings that the probe gave other values."""
-    chosen = frozenset(name.lstrip("-").replace("-", "_").lower() for name in changed)
+def unseen(
+    facts: Facts, survey: Survey, changed: Iterable[str], shrunk: Iterable[Shrunk] = ()
+) -> tuple[Unseen, ...]:  # fmt: skip
+    """In the order of the text, at most a few. `changed`: settings that the probe gave other values.
+
+    `shrunk`: those of them whose submitted value is known.
+    """
+    chosen = frozenset(_key(name) for name in changed)
+    values = {_key(s.name): pair for s in shrunk if (pair := _numbers(s)) is not None}
     held = {(path, line): frozenset(names) for path, line, names in survey.holders}
     units = [facts.sources.entry, *facts.sources.modules.values()]
     found: list[Unseen] = []
@@ -43,9 +49,20 @@ def unseen(facts: Facts, survey: Survey, changed: Iterable[str]) -> tuple[Unseen
         if unit.tree is not None and unit.language == "python":
             entered = {(line, column) for path, line, column in survey.blocks if path == unit.path}
             if entered:  # a unit that was not even imported has no names
-                one = _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen))
+                one = _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen, values))
                 found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond()])
     return tuple(found[:_MOST])
+
+
+def _key(name: str) -> str:
+    return name.lstrip("-").replace("-", "_").lower()
+
+
+def _numbers(shrunk: Shrunk) -> tuple[float, float] | None:
+    try:
+        return float(shrunk.submitted), float(shrunk.used)
+    except ValueError:
+        return None
 
 
 @dataclass

@@ -8,8 +8,10 @@ that is held against a number of some size may come out otherwise, since all siz
 from __future__ import annotations
 
 import ast
+import copy
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 _PLAIN = frozenset({
@@ -50,14 +52,22 @@ _OF_THE_PROCESS = frozenset({
 _RANKS = frozenset({"rank", "local_rank", "world_size", "local_world_size"})  # figures are those of the first rank
 _LARGE = 48
 _STEPS = 4
+_COMPARED: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}  # fmt: skip
 
 
 @dataclass
 class Doubts:
-    """Of one script. `chosen`: names of settings that the probe gave other values, in lower case."""
+    """Of one script. `chosen`: names of settings that the probe gave other values, in lower case.
+
+    `values`: of those that are numbers, the one that was submitted and the one that was used.
+    """
 
     tree: ast.Module
     chosen: frozenset[str]
+    values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     _given: dict[str, list[ast.expr]] = field(default_factory=dict)  # name or attribute -> what it is given
     _counted: set[str] = field(default_factory=set)
     _classes: set[str] = field(default_factory=set)
@@ -109,9 +119,34 @@ class Doubts:
         `strict`: only where it rests on the machine, a clock, what the probe chose, or a count or size that is held
         against a large number; not on whether there is anything at all.
         """
+        if test is None:
+            return not strict
+        if any(self._same(part) for part in ast.walk(test)):
+            test = _Settled(self._same).visit(copy.deepcopy(test))
         if not strict:
-            return test is None or self._expression(test, _STEPS, frozenset())
-        return test is not None and self._plainly(test, _STEPS, frozenset())
+            return self._expression(test, _STEPS, frozenset())
+        return self._plainly(test, _STEPS, frozenset())
+
+    def _same(self, node: ast.AST) -> bool:
+        """Whether it compares a setting with a number and comes out with the small value as with the submitted one."""
+        if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in _COMPARED:
+            return False
+        sides = [self._pair(side) for side in (node.left, node.comparators[0])]
+        if None in sides:
+            return False
+        compare = _COMPARED[type(node.ops[0])]
+        (left, small_left), (right, small_right) = (pair for pair in sides if pair is not None)
+        return compare(left, right) == compare(small_left, small_right)
+
+    def _pair(self, node: ast.expr) -> tuple[float, float] | None:
+        """What a number, or a setting that nothing else is given to, is as submitted and here."""
+        if isinstance(node, ast.Constant):
+            value = node.value
+            return (float(value), float(value)) if isinstance(value, int | float) else None
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name in self._counted or len(self._given.get(name, ())) > 1:
+            return None
+        return self.values.get(name.lower())
 
     def of_the_machine(self, test: ast.AST | None) -> bool:
         """Whether it asks for the process, the machine or variables that every environment has.
@@ -322,6 +357,16 @@ def _is_of_ranks(node: ast.Compare) -> bool:
     sides = [node.left, *node.comparators]
     many = any(isinstance(s, ast.Constant) and type(s.value) is int and s.value > 1 for s in sides)
     return many and any(not _words(side).isdisjoint(_RANKS) for side in sides)
+
+
+class _Settled(ast.NodeTransformer):
+    """Takes out comparisons of which it is known how they come out."""
+
+    def __init__(self, known: Callable[[ast.AST], bool]) -> None:
+        self._known = known
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        return ast.copy_location(ast.Constant(True), node) if self._known(node) else node
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -128,7 +128,8 @@ class _Series:
             return self._failed(str(error))
         if isinstance(measured, str):
             return self._failed(measured)
-        left_out = unseen(self.facts, survey, self.settled.made.chosen)
+        made = self.settled.made
+        left_out = unseen(self.facts, survey, made.chosen, made.changed)
         measurements = (limited(placed(self.facts, m), left_out) for m in measured.measurements)
         return Probe(
             "ran", "", self.runner.isolation, settled.attempts, tuple(measurements), settled.run.account.absent,

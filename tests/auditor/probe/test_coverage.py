@@ -88,6 +88,34 @@ def test_what_the_probe_chose_and_counts_decide_is_doubtful(test: str, doubtful:
     assert not doubts.of(ast.parse("lora", mode="eval").body)  # a parameter, given a setting
 
 
+@pytest.mark.parametrize(
+    ("test", "doubtful"),
+    {
+        "args.iterations > 0": False,  # it is so with the small value as well
+        "args.iterations != 0 and args.ttt_enabled": False,
+        "args.iterations > 1000": True,
+        "args.iterations == 20000": True,
+        "args.iterations > step": True,
+        "step > 0": True,
+        "args.run_id > 0": True,
+    }.items(),
+)
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_comparison_that_comes_out_the_same_with_the_small_value_leaves_no_doubt(
+    test: str, doubtful: bool, strict: bool
+) -> None:
+    doubts = Doubts(tree(test), frozenset({"run_id", "iterations"}), {"iterations": (20000.0, 2.0)})
+    known = strict and test == "step > 0"  # nothing large
+    assert doubts.of(ast.parse(test, mode="eval").body, strict=strict) is (doubtful and not known)
+    assert Doubts(tree("x"), frozenset({"iterations"})).of(ast.parse("args.iterations > 0", mode="eval").body)
+
+
+def test_a_setting_that_the_code_gives_another_value_is_in_doubt() -> None:
+    script = ast.parse("class A:\n    n = 20\na = A()\na.n = a.n * 40\n")
+    doubts = Doubts(script, frozenset({"n"}), {"n": (20.0, 2.0)})
+    assert doubts.of(ast.parse("a.n > 0", mode="eval").body)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/train_gpt.py")), ids=lambda p: p.parent.name)
 def test_marks_are_at_the_blocks_and_change_nothing_else(path: Path) -> None:
     text = path.read_text("utf-8")
