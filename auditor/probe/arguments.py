@@ -2,7 +2,8 @@
 
 No setting reaches them, and a run on the CPU would spend its time there: texts generated for calibration, batches of
 Hessians. Where a parameter's default or a keyword argument is a plain number, it is shrunk by its name as settings are.
-Gradients that a card adds up for eight (`grad_accum_steps = 8 // world_size`) are those of one small batch.
+Gradients that a card adds up for eight (`grad_accum_steps = 8 // world_size`) are those of one small batch. What begins
+once enough tokens were seen (`if self.total_tokens < 10_000`) begins in a stream of a few hundred as well.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from auditor.probe.shrink import Measures, Scale, shrunk
+from auditor.probe.shrink import FULL_STREAM, Measures, Scale, shrunk
 from auditor.source.index import of_type
 
 _NAMES = re.compile(
@@ -22,6 +23,11 @@ _NAMES = re.compile(
 )
 _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
 """Count tables, which methods and functions give a size as well."""
+_COUNTS = re.compile(
+    r"_?((num|n|total)_?)?(tokens?|seen|scored|counted|count|positions)(_?(seen|scored|so_far|processed|total|count))?"
+)
+"""Names of what is counted along the stream."""
+_MANY, _FEW = 500, 16  # tokens: a count that is held against so many begins after so few at least
 ACCUMULATED = re.compile(r"(grad(ient)?_)?acc(um(ulation)?)?_steps|grad(ient)?_accum(ulation)?")
 Arguments = dict[str, int]
 """New values by `name=value` as it stands in the code."""
@@ -31,14 +37,22 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
     """What to put in the place of which arguments."""
     found: Arguments = {}
     for tree in trees:
-        for node in of_type(tree, ast.FunctionDef, ast.Call, ast.Assign):
+        for node in of_type(tree, ast.FunctionDef, ast.Call, ast.Assign, ast.Compare):
             for name, text, _ in _given(node):
+                if isinstance(node, ast.Compare):
+                    found[f"{name}={text}"] = _enough(int(text), scale)
+                    continue
                 new = shrunk(name, text, own, scale)
                 if ACCUMULATED.fullmatch(name) and name.upper() not in scale.kept:
                     new = 1
                 if new is not None:
                     found[f"{name}={text}"] = new
     return found
+
+
+def _enough(tokens: int, scale: Scale) -> int:
+    """As much of the small stream as that is of the whole one."""
+    return min(max(_FEW, tokens * scale.stream // FULL_STREAM), scale.stream // 2)
 
 
 class Rewrite(ast.NodeTransformer):
@@ -72,6 +86,13 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
     elif isinstance(node, ast.Call):
         for given in node.keywords:
             yield from _number(given.arg or "", given.value, partial(setattr, given, "value"))
+    elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+        name = node.left.id if isinstance(node.left, ast.Name) else getattr(node.left, "attr", "")
+        many = _folded(node.comparators[0])
+        if len(node.ops) == 1 and _COUNTS.fullmatch(name) and many is not None and many >= _MANY:
+            sign = "<" if isinstance(node.ops[0], ast.Lt | ast.LtE) else ">"
+            put = partial(_put_copied, partial(_put_at, node.comparators, 0), node.comparators[0])
+            yield f"{name} {sign}", str(many), put
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
         name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")

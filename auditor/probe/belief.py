@@ -31,6 +31,14 @@ def limited(found: Measurement, left_out: tuple[Unseen, ...]) -> Measurement:
     return replace(found, holds=Holds.UNKNOWN, reason=reason)
 
 
+def opened(found: Measurement, switches: tuple[str, ...]) -> Measurement:
+    """What was seen with a switch that documented commands set in both ways: which of them was scored is not known."""
+    if not switches or not found.witnesses:
+        return found
+    reason = f"{found.reason}; with {', '.join(switches)}, which documented commands turn on and off"
+    return replace(found, reason=reason, reported=None)
+
+
 def moved(measured: Measured) -> bool:
     """Whether there is anything that a null run has to tell from noise.
 

@@ -44,6 +44,7 @@ class Plan:
     writable: bool = False
     mode: Mode = "run"
     libraries: tuple[tuple[str, bytes], ...] = ()  # compiled helpers by the key of what was wanted
+    ways: tuple[tuple[str, bool, str], ...] = ()  # `path:line` of an `if` that is to come out so, and its test
 
     def with_override(self, name: str, value: str, why: str) -> Plan:
         kept = tuple(o for o in self.overrides if o[0] != name)
@@ -58,6 +59,7 @@ class Made:
     layout: Layout
     changed: tuple[Shrunk, ...]
     chosen: frozenset[str] = frozenset()  # every setting that is not as submitted, those of every run among them
+    opened: tuple[str, ...] = ()  # switches that documented commands set to 0 and to 1: they are on
 
 
 def make(facts: Facts, plan: Plan) -> Made:
@@ -73,6 +75,10 @@ def make(facts: Facts, plan: Plan) -> Made:
     trees = [unit.tree for unit in facts.sources.units if unit.tree is not None]
     given = arguments(trees, own, plan.scale)
     changed += [Shrunk(f"{at.partition('=')[0]}=", at.partition("=")[2], str(new)) for at, new in given.items()]
+    opened = _opened(facts)
+    environment.update(dict.fromkeys(opened, "1"))
+    changed += [Shrunk(name, "0 or 1", "1", "documented commands set it in both ways") for name in opened]
+    changed += [Shrunk(test, str(not way), str(way), "a file is made there") for _, way, test in plan.ways]
     layout = _layout(facts, plan, vocabulary)
     fixed = _fixed(layout, environment)
     environment.update(fixed)
@@ -85,11 +91,11 @@ def make(facts: Facts, plan: Plan) -> Made:
     job = Job(
         root="", entry=entry.path, text=entry.text, scene="", argv=argv,
         environment={n: v for n, v in environment.items() if not n.startswith("--")},
-        constants=constants, arguments=given, branches=_branches(facts), several=_several(facts), modules=modules,
+        constants=constants, arguments=given, branches=_branches(facts, plan), several=_several(facts), modules=modules,
         clock=plan.clock, triton=plan.triton or _needs_triton(facts), writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
-    return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed})
+    return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed}, opened)
 
 
 def _values(facts: Facts, found: tuple[Switch, ...]) -> dict[str, Scalar]:
@@ -165,9 +171,20 @@ def _needs_triton(facts: Facts) -> bool:
     )
 
 
-def _branches(facts: Facts) -> dict[str, bool]:
-    """Branches that the log decides: a run took them although the code's default is another."""
-    return {f"{proof.path}:{proof.line}": proof.way for proof in facts.program.proofs}
+def _branches(facts: Facts, plan: Plan) -> dict[str, bool]:
+    """Branches that the log decides: a run took them although the code's default is another; the plan's go first."""
+    logged = {f"{proof.path}:{proof.line}": proof.way for proof in facts.program.proofs}
+    return logged | {place: way for place, way, _ in plan.ways}
+
+
+def _opened(facts: Facts) -> tuple[str, ...]:
+    """Switches that one documented command turns on and another one off, while nothing says which was scored."""
+    configuration = facts.configuration
+    both = {
+        c.name for c in configuration.conflicts
+        if c.name in configuration.unsettled and {str(c.used.value), str(c.other.value)} == {"0", "1"}
+    }  # fmt: skip
+    return tuple(sorted(both))
 
 
 def _as_logged(facts: Facts, found: tuple[Switch, ...]) -> dict[str, str]:

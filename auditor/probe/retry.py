@@ -27,7 +27,7 @@ Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
 
 def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A plan that takes the error into account, None where nothing is known to help. `changed`: what was shrunk."""
-    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named, _warmup, _batches):
+    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named, _warmup, _batches, _grouped):
         found = repair(plan, failure, changed)
         if found is not None and found != plan:
             return found
@@ -124,6 +124,14 @@ def _batches(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | 
     if failure.error not in ("RuntimeError", "ValueError", "IndexError", "AssertionError"):
         return None
     return replace(plan, scale=replace(plan.scale, kept=plan.scale.kept | accumulated)) if accumulated else None
+
+
+def _grouped(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """Groups of weights that share a scale stay as submitted: their size may stand in the code a second time."""
+    if failure.error not in ("RuntimeError", "ValueError", "IndexError", "AssertionError"):
+        return None
+    groups = {_key(c.name) for c in changed if _key(c.name).endswith("GROUP_SIZE")} - plan.scale.kept
+    return replace(plan, scale=replace(plan.scale, kept=plan.scale.kept | groups)) if groups else None
 
 
 def _warmup(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:

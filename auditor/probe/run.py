@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.probe.belief import FLIPS, doubted, limited, moved, once
+from auditor.probe.belief import FLIPS, doubted, limited, moved, once, opened
 from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
@@ -130,7 +130,9 @@ class _Series:
             return self._failed(measured)
         made = self.settled.made
         left_out = unseen(self.facts, survey, made.chosen, made.changed)
-        measurements = (limited(placed(self.facts, m), left_out) for m in measured.measurements)
+        measurements = (
+            opened(limited(placed(self.facts, m), left_out), made.opened) for m in measured.measurements
+        )  # fmt: skip
         return Probe(
             "ran", "", self.runner.isolation, settled.attempts, tuple(measurements), settled.run.account.absent,
             measured.labels, len(self.streams.base), measured.losses_recorded, left_out,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from auditor.findings import Location
+from auditor.probe.earlier import training_ways
+from auditor.probe.job import Failure
 from auditor.probe.model import Attempt
 from auditor.probe.native import build
 from auditor.probe.plan import Made, Plan, make
@@ -46,7 +48,9 @@ def settle(
         settled = Settled(run, made, workspace, tuple(attempts))
         if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or runner.spent >= end:
             return settled
-        following = _compiled(plan, run) or adjusted(plan, run.failure, made.changed)
+        following = (
+            _compiled(plan, run) or adjusted(plan, run.failure, made.changed) or _trained(plan, facts, run.failure)
+        )
         if following is None:
             return settled
         plan = following
@@ -60,6 +64,13 @@ def _compiled(plan: Plan, run: Run) -> Plan | None:
     built = tuple((b.key, b.library) for b in made if b is not None)
     # What is compiled is mostly written beside the script.
     return replace(plan, libraries=(*plan.libraries, *built), writable=True) if built else None
+
+
+def _trained(plan: Plan, facts: Facts, failure: Failure) -> Plan | None:
+    """The plan that trains first, where a file was missing that training would have made; None where it did."""
+    had = {place for place, _, _ in plan.ways}
+    found = tuple((*way, test) for way, test in training_ways(facts, failure).items() if way[0] not in had)
+    return replace(plan, ways=(*plan.ways, *found)) if found else None
 
 
 def _location(facts: Facts, run: Run) -> Location | None:

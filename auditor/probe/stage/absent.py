@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.util
 import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from auditor.probe.stage import attention, recurrent
+from auditor.probe.stage import attention, einsums, recurrent
 
 _FLASH = {
     name: getattr(attention, name)
@@ -93,6 +94,11 @@ def _no_compiler(*args: Any, **options: Any) -> Any:
     raise RuntimeError("no CUDA or C++ compiler here")
 
 
+def _as_it_is(source: str, *args: Any, **options: Any) -> str:
+    """How far a source is minified decides a size alone."""
+    return source
+
+
 class _Notes(MetaPathFinder):
     """The last finder: whatever comes this far is not installed."""
 
@@ -123,5 +129,9 @@ def install(note: Callable[[str], None]) -> None:
     module("torch.utils.cpp_extension", load=_no_compiler, load_inline=_no_compiler, CUDA_HOME=None,
            CUDAExtension=_no_compiler, CppExtension=_no_compiler, BuildExtension=Nothing(),
            include_paths=lambda *args: [])  # fmt: skip
+    if importlib.util.find_spec("einops") is None:
+        module("einops", **einsums.contents())
+    if importlib.util.find_spec("python_minifier") is None:
+        module("python_minifier", minify=_as_it_is)
     recurrent.install(module)
     sys.meta_path.append(_Notes(note))

@@ -282,6 +282,52 @@ def test_sizes_that_stand_as_arguments_shrink_by_their_names():
     assert arguments([ast.parse(code)], own, Scale()) == {"num_seqs=64": 2, "seq_len=2048": 64, "seq_len=1024": 32}
 
 
+def test_what_begins_after_many_tokens_begins_in_a_small_stream():
+    code = (
+        "if self.total_tokens < 10_000: a()\nif n_seen >= 40 * 1024 * 1024: b()\n"
+        "if tokens_seen > 62021631: c()\nif total_tokens < 100: d()\nif step > 10_000: e()\n"
+    )
+    tree = ast.parse(code)
+    found = arguments([tree], Measures(), Scale())
+    assert found == {"total_tokens <=10000": 16, "n_seen >=41943040": 768, "tokens_seen >=62021631": 768}
+    rewritten = ast.unparse(Rewrite(found).visit(tree))
+    assert "self.total_tokens < 16:" in rewritten
+    assert "n_seen >= 768:" in rewritten
+    assert "total_tokens < 100:" in rewritten
+    assert "step > 10000:" in rewritten
+
+
+def test_groups_that_share_a_scale_stay_where_shapes_do_not_fit():
+    changed = (Shrunk("BITNET_GROUP_SIZE", "64", "8"), Shrunk("MODEL_DIM", "768", "64"))
+    plan = adjusted(Plan(), Failure("RuntimeError", "The size of tensor a (512) must match tensor b (64)"), changed)
+    assert plan is not None
+    assert plan.scale.kept == {"BITNET_GROUP_SIZE"}
+    assert adjusted(plan, Failure("RuntimeError", "The size of tensor a (512)"), changed[1:]) is None
+
+
+SWITCHED = """
+import os
+slot = bool(int(os.environ.get("SLOT_ENABLED", "0")))
+steps = int(os.environ.get("SLOT_ROUNDS", "3"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("commands", "value", "opened"),
+    [
+        ("SLOT_ENABLED=0 python train_gpt.py\nSLOT_ENABLED=1 python train_gpt.py", "1", ("SLOT_ENABLED",)),
+        ("SLOT_ENABLED=1 python train_gpt.py\nSLOT_ENABLED=0 python train_gpt.py", "1", ("SLOT_ENABLED",)),
+        ("SLOT_ENABLED=0 python train_gpt.py", "0", ()),
+        ("SLOT_ROUNDS=3 python train_gpt.py\nSLOT_ROUNDS=5 python train_gpt.py", None, ()),
+    ],
+)
+def test_a_switch_that_is_documented_on_and_off_is_on(tmp_path, commands, value, opened):
+    (tmp_path / "README.md").write_text(f"```bash\n{commands}\n```\n")
+    found = made(tmp_path, SWITCHED)
+    assert found.opened == opened
+    assert found.job.environment.get("SLOT_ENABLED") == value
+
+
 def test_one_card_adds_up_no_gradients_for_eight():
     code = "grad_accum = 8 // world_size\nself.grad_accum_steps = max(1, 8 // n)\ngrad_accum_steps = given\n"
     tree = ast.parse(code)

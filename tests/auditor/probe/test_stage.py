@@ -287,3 +287,10 @@ def test_a_script_that_writes_beside_itself_gets_a_copy(tmp_path):
     account, output = on_stage(tmp_path, script, writable=True)
     assert account.failure is None, account.failure
     assert output.strip() == str(tmp_path / "work" / "repository" / "records")
+
+
+def test_a_minifier_that_is_not_here_leaves_the_source_as_it_is(tmp_path):
+    script = (
+        "import torch, json, python_minifier as m\nprint(json.dumps({'made': m.minify('a = 1', hoist_literals=True)}))"
+    )
+    assert printed(tmp_path, script) == {"made": "a = 1"}
