@@ -185,7 +185,7 @@ class _Unit:
         if not figures:
             return []
         nodes = block.nodes if block.statement is None else (block.statement,)
-        found = {name for node in nodes for name in _stored(node)} & figures
+        found = {name for node in nodes for name in _stored(node, self.given)} & figures
         if block.statement is not None and not found:  # an expression of what is printed
             found = {n.id for n in ast.walk(block.statement) if isinstance(n, ast.Name)} & figures
         leaves = any(isinstance(part, ast.Break | ast.Continue) for node in block.nodes for part in ast.walk(node))
@@ -280,9 +280,17 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunction
     return (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def _stored(node: ast.AST) -> Iterator[str]:
-    """Names that are given values, or whose parts are."""
+def _stored(node: ast.AST, evaluations: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names that are given values, or whose parts are; what one of these functions returns, as it stands, is none."""
+    passed = {
+        id(inner)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call) and name_of(part.value) in evaluations
+        for target in part.targets for inner in ast.walk(target)
+    }  # fmt: skip
     for part in ast.walk(node):
+        if id(part) in passed:
+            continue
         if isinstance(part, ast.Name | ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
             inner: ast.expr = part
             while isinstance(inner, ast.Attribute | ast.Subscript):

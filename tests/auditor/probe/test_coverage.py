@@ -329,6 +329,32 @@ def test_of_what_sets_figures_alone_only_what_is_held_against_size_or_clock_is_n
     assert doubts.of(ast.parse(test, mode="eval").body, strict=True) is named
 
 
+EVERY = """
+def evaluate(tokens):
+    return tokens.sum()
+def main(tokens):
+    for step in range(9):
+        if step % 1000 == 999:
+            {body}
+            print(total)
+    total = evaluate(tokens)
+    print(total)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [("total = evaluate(tokens)", False), ("total = 0.97 * evaluate(tokens)", True), ("total *= 0.97", True)],
+)
+def test_an_evaluation_now_and_then_is_the_same_as_the_last_one(body: str, named: bool, tmp_path: Path) -> None:
+    text = EVERY.format(body=body) + SCRIPT.format(test="step > 0").split("def evaluate")[0]
+    (tmp_path / "train_gpt.py").write_text(text + "main(torch.arange(9))\n")
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    held = {"main": ("tokens", "=total"), "evaluate": ("tokens",)}
+    found = unseen(gather(load_path(tmp_path), {}), survey_of(text, f"            {body}", **held), ())
+    assert [u.names for u in found] == ([("total",)] if named else [])
+
+
 @pytest.mark.parametrize(
     ("test", "named"),
     [("total < 2.0 * 99", True), ("total / 99 < 2.5", True), ("total > 0", False), ("limit == 3", False)],
