@@ -20,7 +20,7 @@ from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Shrunk, Unseen
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
 from auditor.probe.shrink import Scale
-from auditor.probe.speaking import aliases, name_of, speakers, talkers
+from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, rewritten_figures, speakers, talkers
 from auditor.rule import Facts
 from auditor.source import Unit
 
@@ -50,7 +50,7 @@ def unseen(
             entered = {(line, column) for path, line, column in survey.blocks if path == unit.path}
             if entered:  # a unit that was not even imported has no names
                 one = _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen, values))
-                found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond()])
+                found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond(), *one.rewritten()])
     return tuple(found[:_MOST])
 
 
@@ -145,6 +145,12 @@ class _Unit:
                         yield Unseen(
                             Location(self.unit.path, at, at, self.unit.layer), (owner,), ast.unparse(part)[:200]
                         )
+
+    def rewritten(self) -> Iterator[Unseen]:
+        """Figures that are replaced in the text that is printed: at full size they are others."""
+        for node in rewritten_figures(self.tree, self.functions.values(), self.talkers):
+            at = node.lineno
+            yield Unseen(Location(self.unit.path, at, at, self.unit.layer), ("print",), ast.unparse(node)[:200])
 
     def _at_the_door(self, block: Block) -> bool:
         """Whether what the block is in was entered: otherwise that is named, or nothing called it."""
@@ -246,8 +252,8 @@ class _Unit:
 
     def _words(self, block: Block) -> bool:
         """Whether it changes what a function was given to print, where it may do so at full size alone."""
-        given = self.talkers.get(block.function)
-        if given is None or not self.doubts.of(_decides(block.test), strict=True):
+        given, test = self.talkers.get(block.function), _decides(block.test)
+        if given is None or not (self.doubts.of(test, strict=True) or (test and asks_for_a_figure(test, given))):
             return False
         nodes = block.nodes if block.statement is None else (block.statement,)
         return any(isinstance(n, ast.Name) and n.id in given for node in nodes for n in ast.walk(node))
@@ -300,17 +306,25 @@ def _stored(node: ast.AST, evaluations: frozenset[str] = frozenset()) -> Iterato
 
 
 def _made_of(function: ast.AST, scores: set[str]) -> frozenset[str]:
-    """`scores`, and what such a function returns beside them that it has counted up: tokens, bytes."""
+    """`scores`, and what such a function returns beside them: what it has counted up, and what is made of scores."""
     if not scores:
         return frozenset()
     own = [node for statement in getattr(function, "body", ()) for node in same_frame(statement)]
     counted = {name for node in own if isinstance(node, ast.AugAssign) for name in _stored(node)}
+    given = [node for node in own if isinstance(node, ast.Assign)]
+    made = set(scores)
+    for _ in range(3):
+        made |= {name for node in given if not made.isdisjoint(_read(node.value)) for name in _stored(node)}
     returned = {
         part.id
         for node in own if isinstance(node, ast.Return) and node.value is not None
         for part in ast.walk(node.value) if isinstance(part, ast.Name)
     }  # fmt: skip
-    return frozenset(scores | (counted & returned))
+    return frozenset(scores | ((counted | made) & returned))
+
+
+def _read(node: ast.AST) -> Iterator[str]:
+    return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
 
 
 def _decides(test: ast.AST | None) -> ast.AST | None:

@@ -63,6 +63,38 @@ def talkers(
     return found
 
 
+def asks_for_a_figure(test: ast.AST, given: frozenset[str]) -> bool:
+    """Whether it looks for a figure in a text that a function was given to print: `"bpb:1.0" in message`."""
+    parts = list(ast.walk(test))
+    return any(isinstance(p, ast.Name) and p.id in given for p in parts) and any(_has_digit(p) for p in parts)
+
+
+def rewritten_figures(
+    tree: ast.Module, functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef], said: dict[int, frozenset[str]]
+) -> Iterator[ast.Call]:  # fmt: skip
+    """Calls that put other digits in the place of some in what is printed, whatever the text is."""
+    names = {"print"} | {f.name for f in functions if first_line(f) in said}
+    for call in of_type(tree, ast.Call):
+        if name_of(call) in names:
+            yield from (
+                part for argument in call.args for part in ast.walk(argument)
+                if isinstance(part, ast.Call) and name_of(part) in _REPLACES and _puts_digits(part)
+            )  # fmt: skip
+
+
+_REPLACES = frozenset({"replace", "sub", "subn", "translate"})
+
+
+def _puts_digits(call: ast.Call) -> bool:
+    """Whether it has a number of the text as it stands in its arguments, and works on a text with figures."""
+    digits = any(_has_digit(argument) for argument in call.args)
+    return digits and any(isinstance(part, ast.FormattedValue) and part.format_spec for part in ast.walk(call))
+
+
+def _has_digit(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and any(c.isdigit() for c in node.value)
+
+
 def _as_text(node: ast.AST) -> Iterator[str]:
     """Names whose values are the text itself: whole, joined to another, chosen, or what a method makes of it."""
     if isinstance(node, ast.Name):

@@ -329,6 +329,39 @@ def test_of_what_sets_figures_alone_only_what_is_held_against_size_or_clock_is_n
     assert doubts.of(ast.parse(test, mode="eval").body, strict=True) is named
 
 
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (["print(f'val_bpb:{x:.4f}'.replace('1.0', '1.00'))"], True),
+        (["log(f'val_bpb:{x:.4f}'.replace('1.0', '0.9'))"], True),
+        (["print(f'val_bpb:{x:.4f}'.replace('bpb', 'bits'))"], False),
+        (["print('run_1'.replace('_1', ''))"], False),
+        (["log(f'val_bpb:{x:.4f}')"], False),
+    ],
+)
+def test_figures_that_are_replaced_in_what_is_printed_are_named(
+    lines: list[str], named: bool, tmp_path: Path
+) -> None:  # fmt: skip
+    text = "def log(message):\n    print(message)\nx = 1.5\n" + "\n".join(lines) + "\n"
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    found = unseen(gather(load_path(tmp_path), {}), survey_of(text, "nothing"), ())
+    assert [u.names for u in found] == ([("print",)] if named else [])
+
+
+@pytest.mark.parametrize(
+    ("test", "named"),
+    [("'bpb:1.0' in message", True), ("message.startswith('step')", False), ("re.search('1[.]0', message)", True)],
+)
+def test_a_printer_that_looks_for_a_figure_in_its_text_is_named(test: str, named: bool, tmp_path: Path) -> None:
+    change = "        message = message.lower()"
+    text = f"def log(message):\n    if {test}:\n{change}\n    print(message)\nlog('x')\n"
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    found = unseen(gather(load_path(tmp_path), {}), survey_of(text, change), ())
+    assert [u.names for u in found] == ([("print",)] if named else [])
+
+
 EVERY = """
 def evaluate(tokens):
     return tokens.sum()
@@ -359,10 +392,12 @@ def test_an_evaluation_now_and_then_is_the_same_as_the_last_one(body: str, named
     ("test", "named"),
     [("total < 2.0 * 99", True), ("total / 99 < 2.5", True), ("total > 0", False), ("limit == 3", False)],
 )
-def test_what_a_good_score_alone_changes_is_named(test: str, named: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", ["total", "tokens_sum"])
+def test_what_a_good_score_alone_changes_is_named(test: str, named: bool, known: str, tmp_path: Path) -> None:
     guard = f"""
 def evaluate(tokens, limit):
-    total = tokens.sum()
+    tokens_sum = tokens.sum()
+    total = tokens_sum / 2
     if {test}:
         total *= 0.97
     return total
@@ -370,7 +405,9 @@ def evaluate(tokens, limit):
     text = guard + SCRIPT.format(test="step > 0").split("def evaluate")[0] + "evaluate(torch.arange(99), 3)\n"
     (tmp_path / "train_gpt.py").write_text(text)
     (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
-    found = unseen(gather(load_path(tmp_path), {}), survey_of(text, "        total *= 0.97", evaluate=("=total",)), ())
+    found = unseen(
+        gather(load_path(tmp_path), {}), survey_of(text, "        total *= 0.97", evaluate=(f"={known}",)), ()
+    )
     assert [u.names for u in found] == ([("total",)] if named else [])
 
 
