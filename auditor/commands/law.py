@@ -40,15 +40,20 @@ def law() -> tuple[tuple[Rule, ...], Budgets]:
 
 def rule_named(name: str) -> Rule:
     """The rule of that name. Raises UsageError, with the nearest names, where there is none."""
-    import difflib
-
     rules, _ = law()
     found = next((rule for rule in rules if rule.id == name), None)
     if found is None:
-        near = difflib.get_close_matches(name, [rule.id for rule in rules], n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; golf-audit --rules lists them"
-        raise UsageError(f"there is no rule {name!r}{hint}")
+        raise UsageError(_no_rule(name))
     return found
+
+
+def _no_rule(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, [rule.id for rule in law()[0]], n=3)
+    return f"there is no rule {name!r}" + (
+        f"; did you mean {' or '.join(near)}?" if near else "; golf-audit --rules lists them"
+    )
 
 
 def said_of(submission: Submission) -> tuple[Said, ...]:
@@ -87,7 +92,7 @@ def waivers(path: Path) -> tuple[Waiver, ...]:
         if wrong:
             raise UsageError(f"waiver {number} of {str(path)!r} lacks {', '.join(wrong)}")
         if row["rule"] not in known:
-            raise UsageError(f"waiver {number} of {str(path)!r}: there is no rule {row['rule']!r}")
+            raise UsageError(f"waiver {number} of {str(path)!r}: {_no_rule(row['rule'])}")
         found.append(Waiver(row["rule"], row["pr"], row["by"], row["reason"], str(row.get("url", ""))))
     return tuple(found)
 

@@ -90,14 +90,13 @@ def read(argv: Sequence[str]) -> Options:
     """Raises UsageError; exits (SystemExit 0) for --help and --version."""
     given = parsed(argv)
     output = Path(given.output) if given.output is not None else None
-    ending = ENDINGS.get(output.suffix.lower(), "terminal") if output is not None else "terminal"
     options = Options(
         paths=tuple(Path(path) for path in given.path),
         repo=Path(given.repo) if given.repo is not None else None,
         prs=asked(given.pr or ()),
         folder=given.folder,
         settings=settings(given.set),
-        form=given.format or ending,
+        form=given.format or (form_of(output) if output is not None else "terminal"),
         output=output,
         fail_on=bar(given.fail_on),
         baseline=given.baseline,
@@ -125,6 +124,17 @@ def read(argv: Sequence[str]) -> Options:
     )
     _check(options)
     return options
+
+
+def form_of(output: Path) -> str:
+    """The format that the ending of a file's name says; terminal for one without. Raises UsageError."""
+    if not output.suffix:
+        return "terminal"
+    found = ENDINGS.get(output.suffix.lower())
+    if found is None:
+        known = ", ".join(ENDINGS)
+        raise UsageError(f"-o {str(output)!r}: no format ends in {output.suffix!r}; {known} do, or say --format")
+    return found
 
 
 def settings(pairs: Sequence[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 120.0
 MEMORY_MIB = 2048.0
 PROBE_SECONDS = 110.0  # of runs: with the audit, the sandbox and the measuring a submission takes less than 120
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 _DESCRIPTION = """\
 Judge a submission to OpenAI's Parameter Golf: what its code does with the
@@ -75,8 +75,29 @@ class _Completion(argparse.Action):
     ) -> None:
         import shtab
 
+        _choices(parser)
         print(shtab.complete(parser, str(values)))
         parser.exit()
+
+
+def _choices(parser: argparse.ArgumentParser) -> None:
+    """Values that only a completion lists: rules, classes, files. Elsewhere a wrong one gets a better answer."""
+    from rules import ALL
+
+    known = {
+        "explain": sorted(rule.id for rule in ALL),
+        "fail_on": ["violation", "disputed", "warning", "never", "score", "evidence", "budget", "paperwork"],
+        "baseline": ["auto", "none"],
+    }
+    import shtab
+
+    for action in parser._actions:
+        if action.dest in known:
+            action.choices = known[action.dest]
+        elif action.dest in ("path", "repo"):
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+        elif action.dest in ("output", "waivers"):
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -193,7 +214,7 @@ def _manner(p: argparse.ArgumentParser) -> None:
         help=f"for the audit of each submission, in MiB (default: {MEMORY_MIB:g})",
     )
     how.add_argument(
-        "--print-completion", action=_Completion, choices=SHELLS, metavar="SHELL", help="of bash, zsh, tcsh, and exit"
+        "--print-completion", action=_Completion, choices=SHELLS, metavar="SHELL", help=f"of {', '.join(SHELLS)}, and exit"
     )
     how.add_argument("--debug", action="store_true", help="a traceback where the auditor itself fails")
 

@@ -29,6 +29,7 @@ _MARK = {
     Outcome.NOT_CHECKED: "?",
     Outcome.PASS: "ok",
 }
+_SCRIPT = "train_gpt.py"  # as the challenge names it
 _STYLE = {"NO": "bold red", "??": "bold yellow", "!": "yellow", "?": "dim", "ok": "green"}
 
 
@@ -51,9 +52,14 @@ def lines(report: Report) -> tuple[Line, ...]:
         rows.sort(key=lambda row: (row.outcome.rank, row.rule))
         shown = [row for row in rows if class_ != "score" or row.outcome.rank < Outcome.NOT_CHECKED.rank]
         for row in shown:
-            hit = next((f for f in report.findings if f.rule == row.rule and f.active is not False), None)
-            fix = hit.remedy if hit is not None and row.outcome is not Outcome.PASS else ""
-            found.append(Line(title, _MARK[row.outcome], row.rule, _said(report, hit, row.reason), fix))
+            hits = [f for f in report.findings if f.rule == row.rule and f.active is not False]
+            hits = [f for f in hits if row.outcome.rank < Outcome.NOT_CHECKED.rank and f.outcome is not Outcome.PASS]
+            if not hits:
+                found.append(Line(title, _MARK[row.outcome], row.rule, row.reason))
+            for number, hit in enumerate(hits, start=1):
+                again = any(later.remedy == hit.remedy for later in hits[number:])  # told once, below the last
+                said = _said(report, hit, hit.message)
+                found.append(Line(title, _MARK[hit.outcome], row.rule, said, "" if again else hit.remedy))
         others = [row.outcome for row in rows if row not in shown]
         if others:
             said = f"{others.count(Outcome.PASS)} more rules passed, {others.count(Outcome.NOT_CHECKED)} not checked"
@@ -71,15 +77,20 @@ def _read(report: Report) -> Iterable[Line]:
     """What was found in the folder, before any rule."""
     files = [f.path for f in report.submission.files]
     yield Line("What was read", "ok" if files else "NO", "files", ", ".join(files[:12]) or "none")
-    entry = report.sources.entry
-    yield Line("What was read", "ok" if entry else "NO", "script", entry.label if entry else "no training script")
+    if report.submission.track is None:
+        said = f"{report.submission.folder}: a pull request has it below records/, in the folder of a track"
+        yield Line("What was read", "?", "folder", said)
+    yield _script(report)
     claim = report.claims.val_bpb
     said = f"{claim.value:.8g} BPB ({claim.where})" if claim else "no val_bpb that could be read"
     yield Line("What was read", "ok" if claim else "NO", "claim", said)
     runs = view.shown_runs(report)
     yield Line("What was read", "ok" if runs else "NO", "seeds", view.seeds_summary(report) if runs else "no log")
+    # What is no record attempt may take longer, and rules of budgets only warn.
+    refused = any(row.class_ == "budget" and row.outcome is Outcome.VIOLATION for row in report.outcomes)
+    over = "NO" if refused else "!"
     for cap in report.caps:
-        mark = "?" if cap.headroom is None else "ok" if cap.headroom >= 0 else "NO"
+        mark = "?" if cap.headroom is None else "ok" if cap.headroom >= 0 else over
         yield Line(
             "What was read", mark, cap.name, f"{view.amount(cap)}, {view.headroom(cap)}; {cap.where or 'no log'}"
         )
@@ -91,6 +102,16 @@ def _read(report: Report) -> Iterable[Line]:
     if report.significance is not None and bar is not None:
         mark = {True: "ok", False: "!", None: "?"}[bar.met]
         yield Line("What was read", mark, "record", view.record(report))
+
+
+def _script(report: Report) -> Line:
+    entry = report.sources.entry
+    if entry is None:
+        return Line("What was read", "NO", "script", "no training script")
+    if not any(f.path.rsplit("/", 1)[-1] == _SCRIPT for f in report.submission.files):
+        said, fix = f"{entry.label}; no file is named {_SCRIPT}", f"Name the script {_SCRIPT}: that is what is run."
+        return Line("What was read", "!", "script", said, fix)
+    return Line("What was read", "ok", "script", entry.label)
 
 
 def render(report: Report, *, form: str = "terminal", width: int = 80, colour: bool = False) -> str:

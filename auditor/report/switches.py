@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.findings import Outcome
-from auditor.report.text import clip, count, one_line
+from auditor.report.text import count, one_line
 
 if TYPE_CHECKING:
     from auditor.rule import Facts
@@ -23,6 +23,11 @@ class Turn:
     name: str
     value: str
     flips: tuple[tuple[str, Outcome, Outcome], ...]
+
+
+def _end_of(where: str, room: int) -> str:
+    """The line number stays, whatever else goes."""
+    return where if len(where) <= room else "\u2026" + where[1 - room :]
 
 
 def render(facts: Facts, turns: Sequence[Turn], *, form: str = "terminal", width: int = 80) -> str:
@@ -45,7 +50,7 @@ def render(facts: Facts, turns: Sequence[Turn], *, form: str = "terminal", width
     for name, s in settings:
         value = "unknown" if s.value is None else one_line(str(s.value), _VALUE)
         start = f"{one_line(name, 60):<{names}}  {value:<{values}}  {s.source:<7}  "
-        lines.append(start + clip(one_line(s.where), max(width - len(start), 12)))
+        lines.append(start + _end_of(one_line(s.where), max(width - len(start), 12)))
         for rule, before, after in known[name].flips if name in known else ():
             lines.append(f"    {name}={known[name].value}: {rule}: {before} -> {after}")
     flipping = sum(bool(turn.flips) for turn in turns)

@@ -18,8 +18,8 @@ def check(facts: Facts) -> Ruling:
     if any(row.folder == facts.submission.folder for row in records.load()):
         return passed("the folder is itself an accepted row of the leaderboard")
     if claim is None or day is None:
-        missing = "a claimed val_bpb" if claim is None else "a date"
-        return not_checked(f"the submission states no {missing} to compare with the leaderboard")
+        missing = "claims no val_bpb" if claim is None else "states no date"
+        return not_checked(f"the submission {missing} to compare with the leaderboard")
     best = records.best_before(day.isoformat(), excluding_folder=facts.submission.folder)
     if best is not None and claim.value >= best.score:
         message = (

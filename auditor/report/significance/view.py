@@ -60,6 +60,8 @@ def sentence(c: Comparison) -> str:
     many = c.new.kind == "values"
     verb = ("beat" if many else "beats") if gain > 0 else ("are behind" if many else "is behind")
     said = f"{c.new.name} {verb} {c.base.name} by {abs(gain):.8f} bits per byte{also}"
+    if gain == 0:
+        said = f"{c.new.name} {'have' if many else 'has'} the mean of {c.base.name} to the last digit"
     if _refusals(c):
         return f"{said}, and nothing can be tested: {_refusals(c)}."
     bars = "; ".join(
