@@ -214,7 +214,11 @@ def _manner(p: argparse.ArgumentParser) -> None:
         help=f"for the audit of each submission, in MiB (default: {MEMORY_MIB:g})",
     )
     how.add_argument(
-        "--print-completion", action=_Completion, choices=SHELLS, metavar="SHELL", help=f"of {', '.join(SHELLS)}, and exit"
+        "--print-completion",
+        action=_Completion,
+        choices=SHELLS,
+        metavar="SHELL",
+        help=f"of {', '.join(SHELLS)}, and exit",
     )
     how.add_argument("--debug", action="store_true", help="a traceback where the auditor itself fails")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import time
 from collections import Counter
@@ -94,14 +95,27 @@ def _heads(options: QueueOptions, store: Store) -> dict[int, str]:
         wanted = [pr for pr in asked if pr in heads]
         if options.since:
             wanted = [pr for pr in wanted if (clone.authored(pr) or "")[:10] >= options.since]
+        tracks = set(clone.tracks()) if options.track is not None else set()
+    rows = store.rows(list(store.latest().values())).values() if options.new or options.track is not None else ()
+    if options.track is not None:
+        _check_track(options.track, tracks | {row.track for row in rows})
     if options.new:
-        known = {row.pr: row.head for row in store.rows(list(store.latest().values())).values()}
+        known = {row.pr: row.head for row in rows}
         wanted = [pr for pr in wanted if known.get(pr) != heads[pr]]
     if not wanted and not options.new:
         raise UsageError(f"{options.repo} has none of these pull requests")
     if missing := [f"#{pr}" for pr in asked if pr not in heads]:
         say("golf-audit", f"{options.repo} has no {', '.join(missing)}")
     return {pr: heads[pr] for pr in wanted}
+
+
+def _check_track(track: str, known: set[str]) -> None:
+    """Raises UsageError, with the nearest names, for a track that nothing is in."""
+    if track in known:
+        return
+    near = difflib.get_close_matches(track, sorted(known), n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(sorted(known - {''}))}"
+    raise UsageError(f"--track: there is no track {track!r}{hint if known - {''} else ''}")
 
 
 def _settings(options: QueueOptions) -> dict[str, object]:

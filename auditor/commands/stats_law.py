@@ -158,7 +158,9 @@ def source(text: str, repo: Path | None) -> tuple[Side, str]:
     from auditor.submission import load_path
 
     if not Path(text).exists():
-        raise UsageError(f"{text!r} is no record's pull request, no folder that exists, and no figures such as 1.08,1.09")
+        raise UsageError(
+            f"{text!r} is no record's pull request, no folder that exists, and no figures such as 1.08,1.09"
+        )
     return side_of(facts_of(load_path(Path(text)))), "the submission given with it"
 
 

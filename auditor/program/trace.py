@@ -36,6 +36,7 @@ class Event:
     guards: frozenset[str]  # switches that decide whether it runs
     off: frozenset[str]  # switches that keep it from running; empty if it runs
     ways: frozenset[tuple[str, bool]]  # conditions on switches around it, and the way that each went
+    calls: tuple[Place, ...] = field(default=(), kw_only=True)  # through which it was come to, outermost first
 
     def excludes(self, other: Event) -> bool:
         """Whether the two stand in opposite arms of the same switch: a run has one of them at most."""

@@ -160,7 +160,7 @@ def _ready(
     for row in sorted(rows, key=lambda r: r.pr):
         if not _candidate(row, classes):
             continue
-        standing = _standing(row, [*(r for r in records if r.day < row.day), *merged])
+        standing = _standing(row, [*(r for r in records if _ahead(r, row)), *merged])
         side = Side(f"#{row.pr}", "submission", row.seed_figures(), date=row.day, claimed=row.bpb)
         if standing is None or row.mean is None or row.mean >= standing.score:
             continue
@@ -172,6 +172,11 @@ def _ready(
         mend = broken(row, classes, "evidence", "paperwork")
         yield Ready(row, standing.side.name, bpb.base.mean - bpb.new.mean, gain, test.deciding.p, mend)
         merged.append(Record(row.day, row.pr, row.mean, side))
+
+
+def _ahead(record: Record, row: Row) -> bool:
+    """Whether the record was there first: of an earlier day, or opened earlier, whatever day the other one bears."""
+    return record.day < row.day or (record.pr is not None and record.pr < row.pr)
 
 
 def _candidate(row: Row, classes: Mapping[str, Class]) -> bool:

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-from auditor.submission.bounds import DEFAULT_BOUNDS, Bounds, Budget
+from auditor.submission.bounds import DEFAULT_BOUNDS, Bounds, Budget, printable
 from auditor.submission.change import ChangeSet, pick
 from auditor.submission.earlier import earlier_logs
 from auditor.submission.history import Mainline, Span, read_mainline, span_of
-from auditor.submission.layout import track_of
+from auditor.submission.layout import RECORDS, TRACK, track_of
 from auditor.submission.model import Submission, SubmissionError
 from auditor.submission.objects import MissingObject, Objects
 from auditor.submission.repository import Repository
@@ -99,6 +99,16 @@ class Clone:
             return self._objects.commit(self._refs.heads[pr]).authored
         except (KeyError, MissingObject):
             return None
+
+    def tracks(self) -> list[str]:
+        """The tracks of the main branch: directories of records/. Empty where they cannot be read."""
+        try:
+            entry = entry_at(self._objects, self._objects.commit(self._main.tip or "").tree, RECORDS)
+            entries = self._objects.tree(entry.oid) if entry is not None and entry.is_directory else ()
+        except MissingObject:
+            return []
+        names = [printable(one.name) for one in entries if one.is_directory]
+        return sorted(name for name in names if name.startswith(TRACK))
 
     def load(self, pr: int, *, folder: str | None = None) -> Submission:
         """The record folder that a pull request adds; `folder` chooses among several.

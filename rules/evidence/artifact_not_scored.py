@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, Step, found, not_applicable, not_checked
 from auditor.program.scores import reports_of
-from auditor.program.trace import Load, Output, ReportLine, Trace
+from auditor.program.trace import Load, Output, Place, ReportLine, Trace
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import SERIALIZE, folder, script
 
@@ -77,18 +77,31 @@ def _of_the_artifact(trace: Trace, lines: list[ReportLine]) -> tuple[ReportLine,
 
 def _finding(trace: Trace, headline: ReportLine, other: ReportLine, scored: Output) -> Finding:
     output = trace.outputs[max(headline.outputs)]
+    ours, theirs = _apart(output, scored)
     message = (
-        f"the claimed figure is made with weights in memory (line {output.place.line}); those that the artifact holds "
-        f"are read back and scored elsewhere (line {scored.place.line})"
+        f"the claimed figure is made with weights in memory (line {ours.line}); those that the artifact holds are read "
+        f"back and scored elsewhere (line {theirs.line})"
     )
     steps = (
+        *_called(ours, output, "the claimed figure is asked for"),
         Step("Score", "the claimed figure: a model's output, with weights in memory", output.place.location),
         Step("Report", "the claimed figure is printed", headline.place.location),
-        Step("Load", "a model's output, with weights read back from the artifact", scored.place.location),
+        *_called(theirs, scored, "that of the artifact is asked for"),
+        Step("Score", "a model's output, with weights read back from the artifact", scored.place.location),
         Step("Report", "that figure is printed", other.place.location),
     )
     active = None if None in (headline.active, output.active) else True
-    return Finding(ID, Outcome.VIOLATION, message, output.place.location, active, steps)
+    return Finding(ID, Outcome.VIOLATION, message, ours.location, active, steps)
+
+
+def _apart(one: Output, other: Output) -> tuple[Place, Place]:
+    """Where the ways to two scores part: the calls that were given different models, or the scores themselves."""
+    ways = zip((*one.calls, one.place), (*other.calls, other.place), strict=False)
+    return next(((a, b) for a, b in ways if a.key != b.key), (one.place, other.place))
+
+
+def _called(place: Place, scored: Output, what: str) -> tuple[Step, ...]:
+    return () if place.key == scored.place.key else (Step("Call", what, place.location),)
 
 
 _READ_BACK = """

@@ -141,7 +141,9 @@ RULE = Rule(
     "train log and the training script; nothing outside it changes. A missing log, script or submission.json is "
     "a violation, the rest a warning, since it can be repaired without a new run.",
     why="Without the log, the script and the claim there is nothing to check and nothing to reproduce.",
-    remedy="Add the missing files and fields to the folder; take other files and other folders out of the pull request.",
+    remedy=(
+        "Add the missing files and fields to the folder; take other files and other folders out of the pull request."
+    ),
     sources=(
         readme("what a pull request adds", PROCESS),
         pull(8, "0hq: no log and no val_bpb", "2026-03"),

@@ -217,7 +217,11 @@ def invoke(
     before = None if waits else repeated.again(m, function, args, kwargs)
     if isinstance(before, Value):
         return before
-    result = _run(m, function, args, kwargs)
+    m.sites.append((node, frame))
+    try:
+        result = _run(m, function, args, kwargs)
+    finally:
+        m.sites.pop()
     if before is not None:
         repeated.note(m, before, result)
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.program.recipe.model import Node
@@ -42,6 +42,13 @@ Off = tuple[frozenset[str], Branch | None, bool]
 """A branch that does not run and is only explored: its switches, and the way it would have to go."""
 
 
+def _texts(node: ast.AST) -> Iterator[str]:
+    """The texts that are written in it."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and any(map(str.isalpha, part.value)):
+            yield part.value
+
+
 @dataclass(slots=True)
 class Pending:
     """A backward pass whose gradients no optimizer step has used up yet."""
@@ -58,6 +65,7 @@ class Recorder:
         self.trace = Trace()
         self.loops: list[Loop] = []
         self.functions: list[str] = []
+        self.sites: list[tuple[ast.AST, Frame]] = []  # the calls of what is stepped through, outermost first
         self.unsure = 0  # depth of branches that hang on an unknown switch
         self.off: list[Off] = []
         self.guards: list[frozenset[str]] = []
@@ -92,6 +100,7 @@ class Recorder:
             "guards": guards,
             "ways": frozenset(self.ways),
             "off": frozenset().union(*(names for names, _, _ in self.off)) if self.off else frozenset(),
+            "calls": tuple([self.place(node, frame) for node, frame in self.sites]),
         }
 
     def output(self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool, known: bool = False) -> Tags:
@@ -209,6 +218,9 @@ class Recorder:
     def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
         outputs = frozenset([t[1] for t in tags if t[0] == "out"])
         event = self._event(node, frame)
+        # A function that prints what it is given: the line is where that is said.
+        if self.sites and not any(word in text for word in _texts(node)):
+            event["place"] = self.place(*self.sites[-1])
         self.trace.reports.append(ReportLine(**event, text=text, outputs=outputs, tags=tags, recipe=recipe))  # type: ignore[arg-type]
 
     def printed(self, text: str, channel: str) -> None:

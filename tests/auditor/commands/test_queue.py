@@ -85,6 +85,8 @@ def test_every_pull_request_once_and_as_a_page(
         (["CLONE", "-o", "x", "--pr", "99"], "none of these"),
         (["CLONE", "-o", "x", "--only", "pre-quant-tt"], "did you mean pre-quant-ttt"),
         (["/does/not/exist", "-o", "x"], "/does/not/exist"),
+        (["CLONE", "-o", "x", "--track", "10min"], "did you mean track_10min_16mb"),
+        (["CLONE", "-o", "x", "--track", "other"], "there are track_10min_16mb"),
         (["CLONE", "-o", "x", "--serve", "70000"], "--serve"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -37,6 +38,35 @@ def test_the_checklist_has_a_fix_for_what_is_wrong(record: Path, capsys: pytest.
     assert "[NO] single-seed" in text
     assert "fix: " in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_checklist_names_every_thing_that_is_missing(record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    claims = json.loads((record / "submission.json").read_text("utf-8"))
+    claims = {key: value for key, value in claims.items() if key not in ("author", "github_id")}
+    (record / "submission.json").write_text(json.dumps(claims), "utf-8")
+    (record / "README.md").unlink()
+    (record / "train_gpt.py").rename(record / "train.py")
+    cli.main([str(record), "--checklist", "--format", "json"])
+    lines = json.loads(capsys.readouterr().out)
+    package = [(line["said"], bool(line["fix"])) for line in lines if line["what"] == "package-files"]
+    assert [said.split(" (")[0] for said, _ in package] == [
+        "the folder has no README.md",
+        "submission.json names no author and no github_id",
+    ]
+    assert [fix for _, fix in package] == [False, True]  # the same for both: told once
+    (script,) = [line for line in lines if line["what"] == "script"]
+    assert script["mark"] == "!"
+    assert "train_gpt.py" in script["fix"]
+
+
+def test_what_is_no_record_attempt_may_take_longer(record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    claims = json.loads((record / "submission.json").read_text("utf-8")) | {"track": "non_record_16mb"}
+    (record / "submission.json").write_text(json.dumps(claims), "utf-8")
+    for log in record.glob("*.log"):
+        log.write_text(re.sub(r"(train_time:)(\d+)ms", r"\g<1>9\2ms", log.read_text("utf-8")), "utf-8")
+    cli.main([str(record), "--checklist", "--format", "json"])
+    marks = {line["what"]: line["mark"] for line in json.loads(capsys.readouterr().out)}
+    assert marks["training"] == marks["train-time-cap"] == "!"
 
 
 def test_the_checklist_says_whether_it_is_a_record(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,10 +172,20 @@ def test_watching_runs_again_on_a_change(record: Path, capsys: pytest.CaptureFix
     assert len(ran) == 2
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh"])
 def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--print-completion", shell]) == cli.OK
-    assert "checklist" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "checklist" in said
+    assert shell == "tcsh" or "pre-quant-ttt" in said  # what --explain can be given
+
+
+def test_an_ending_that_no_format_has(record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([str(record), "-o", str(tmp_path / "r.xyz")]) == cli.USAGE
+    assert ".sarif" in capsys.readouterr().err
+    assert not (tmp_path / "r.xyz").exists()
+    assert cli.main([str(record), "-o", str(tmp_path / "r.xyz"), "--format", "concise"]) == cli.OK
+    assert cli.main([str(record), "-o", str(tmp_path / "report")]) == cli.OK
 
 
 def test_an_uncommitted_folder_does_not_bear_the_title_of_head(

@@ -67,9 +67,15 @@ def test_what_has_to_be_mended_is_said() -> None:
 
 def test_noise_and_later_records_are_no_gain() -> None:
     assert ready(attempt(10, 1.0999)) == []
-    later = Record("2026-04-09", 5, 1.08, Side("#5", "record", three(1.08)))
+    later = Record("2026-04-09", 15, 1.08, Side("#15", "record", three(1.08)))
     assert ready(attempt(10, 1.09), records=(BASE, later)) == []
     assert ready(attempt(10, 1.09, day="2026-04-08"), records=(BASE, later)) == [(10, "#1")]
+
+
+def test_a_record_that_was_opened_earlier_stands_whatever_day_a_submission_bears() -> None:
+    known = Record("2026-04-09", 5, 1.08, Side("#5", "record", three(1.08)))
+    assert ready(attempt(10, 1.09, day="2026-04-02"), records=(BASE, known)) == []
+    assert ready(attempt(10, 1.07, day="2026-04-09"), records=(BASE, known)) == [(10, "#5")]
 
 
 def test_the_frontier_goes_down_by_day() -> None:

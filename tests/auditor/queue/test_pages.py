@@ -206,6 +206,29 @@ def test_no_page_is_wider_than_the_screen_and_axe_finds_nothing(
             assert found == [], f"{name} at {width}"
 
 
+@pytest.mark.parametrize("name", ["index.html", "report"])
+def test_print_is_light_and_its_columns_are_legible(browser: Any, folder: Path, tmp_path: Path, name: str) -> None:
+    """On A4 of somebody who reads in the dark."""
+    (tmp_path / "report.html").write_text(render(samples_of_reports.violating(), "html"), "utf-8")
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 703, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    )
+    try:
+        browser.get((tmp_path / "report.html" if name == "report" else folder / name).as_uri())
+        assert browser.execute_script("return getComputedStyle(document.body).color") == "rgb(28, 33, 40)"
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 703
+        if name == "index.html":
+            widths = "return [...document.querySelectorAll('#queue tr')[5].cells].map(c => c.clientWidth)"
+            _, what, *_ = browser.execute_script(widths)
+            assert what > 130
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci --prefix tests/node")
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_in_a_report(browser: Any, tmp_path: Path, dark: bool) -> None:

@@ -78,15 +78,19 @@ def test_rules_say_what_github_shows() -> None:
 
 
 @pytest.mark.skipif(not MULTITOOL.exists(), reason="sarif-multitool is not installed: npm ci --prefix tests/node")
-@pytest.mark.parametrize("build", BUILDERS)
-def test_github_would_take_it(build, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Microsoft's validator with the rules of GitHub's code scanning."""
-    (tmp_path / "report.sarif").write_text(render(build(), "sarif"), "utf-8")
-    found = tmp_path / "found.sarif"
-    command = [MULTITOOL, "validate", tmp_path / "report.sarif", "--rule-kind", "Ghas", "--output", found]
+def test_github_would_take_it(tmp_path: Path) -> None:
+    """Microsoft's validator with the rules of GitHub's code scanning; of five files it refuses the spoilt one alone."""
+    for build in BUILDERS:
+        (tmp_path / f"{build.__name__}.sarif").write_text(render(build(), "sarif"), "utf-8")
+    spoilt = render(samples.violating(), "sarif").replace('"startLine": 8', '"startLine": -8', 1)
+    (tmp_path / "spoilt.sarif").write_text(spoilt, "utf-8")
+    found = tmp_path / "found.json"
+    command = [MULTITOOL, "validate", *sorted(tmp_path.glob("*.sarif")), "--rule-kind", "Ghas", "--output", found]
     subprocess.run(command, capture_output=True, timeout=120, check=False)
-    run = json.loads(found.read_text("utf-8-sig"))["runs"][0]
-    assert [(r["ruleId"], r["message"]) for r in run.get("results", []) if r.get("level") != "note"] == []
+    (run,) = json.loads(found.read_text("utf-8-sig"))["runs"]
+    refused = [r for r in run.get("results", []) if r.get("level") != "note"]
+    files = [r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in refused]
+    assert [Path(file).name for file in files] == ["spoilt.sarif"], refused
 
 
 def test_disputes_warn() -> None:
