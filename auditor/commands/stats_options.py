@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from auditor import __version__
-from auditor.commands.options import check_limits
+from auditor.commands.options import check_limits, form_of
 from auditor.commands.parser import MEMORY_MIB, TIMEOUT_SECONDS, Parser
 from auditor.commands.process import UsageError
 from auditor.limits.model import MEBIBYTE, Limits
@@ -29,7 +29,7 @@ SOURCE is the number of an accepted record's pull request, a record folder, with
 examples:
   golf-stats records/track_10min_16mb/2026-04-05_MyRecord
       against the record that stood when the submission was made
-  golf-stats MyRecord --baseline 1019 --format markdown -o significance.md
+  golf-stats MyRecord --baseline 1019 -o significance.md
       against the record of pull request 1019, for the pull request
   golf-stats --repo parameter-golf --pr 1395 --baseline 1019
       a pull request of a clone
@@ -37,7 +37,7 @@ examples:
       figures alone, by the rules and the record of that day
   golf-stats Rerun --baseline MyRecord --reproduces
       did the rerun reproduce the claim?
-  golf-stats --chain --format html -o chain.html
+  golf-stats --chain -o chain.html
       every accepted record against the one before
 
 exit status, whatever the format:
@@ -106,7 +106,7 @@ def parser() -> Parser:
     )
     base.add_argument("--confidence", type=float, default=0.95, metavar="LEVEL", help="of intervals (default: 0.95)")
     what = p.add_argument_group("what to print")
-    what.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
+    what.add_argument("--format", choices=FORMATS, help="default: by the ending of -o, else terminal")
     what.add_argument("-o", "--output", metavar="FILE", help="write the report there instead of to standard output")
     what.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     what.add_argument(
@@ -140,7 +140,7 @@ def read(argv: Sequence[str]) -> Options:
         margin=given.margin,
         confidence=given.confidence,
         chain=given.chain,
-        form=given.format,
+        form=given.format or (form_of(Path(given.output)) if given.output is not None else "terminal"),
         output=Path(given.output) if given.output is not None else None,
         color=given.color,
         timeout=given.timeout,
@@ -164,6 +164,8 @@ def _check(options: Options) -> None:
     """Raises UsageError for options that do not go together."""
     if options.output is not None and not options.output.parent.is_dir():
         raise UsageError(f"there is no folder {str(options.output.parent)!r} to write to")
+    if options.form not in FORMATS:
+        raise UsageError(f"golf-stats has no format {options.form}; it has {', '.join(FORMATS)}")
     check_limits(options.timeout, options.memory)
     given = [options.path is not None, options.pr is not None, bool(options.values)]
     if options.chain:
