@@ -41,7 +41,7 @@ def unseen(
     `shrunk`: those of them whose submitted value is known.
     """
     chosen = frozenset(_key(name) for name in changed)
-    values = {_key(s.name): pair for s in shrunk if (pair := _numbers(s)) is not None}
+    values = _values(facts, chosen, shrunk)
     held = {(path, line): frozenset(names) for path, line, names in survey.holders}
     units = [facts.sources.entry, *facts.sources.modules.values()]
     found: list[Unseen] = []
@@ -58,9 +58,21 @@ def _key(name: str) -> str:
     return name.lstrip("-").replace("-", "_").lower()
 
 
-def _numbers(shrunk: Shrunk) -> tuple[float, float] | None:
+def _values(facts: Facts, chosen: frozenset[str], shrunk: Iterable[Shrunk]) -> dict[str, tuple[float, float]]:
+    """Settings that are numbers, by name in lower case: as submitted, and as they were used."""
+    found: dict[str, tuple[float, float]] = {}
+    for switch in facts.configuration.switches:
+        setting = facts.configuration.settings.get(switch.name)
+        value = switch.default if setting is None else setting.value
+        pair = _pair(value, value)
+        if pair is not None and _key(switch.name) not in chosen:
+            found |= {_key(switch.name): pair, switch.attribute.lower(): pair}
+    return found | {_key(s.name): pair for s in shrunk if (pair := _pair(s.submitted, s.used)) is not None}
+
+
+def _pair(submitted: object, used: object) -> tuple[float, float] | None:
     try:
-        return float(shrunk.submitted), float(shrunk.used)
+        return float(str(submitted)), float(str(used))
     except ValueError:
         return None
 

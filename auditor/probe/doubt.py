@@ -8,11 +8,12 @@ that is held against a number of some size may come out otherwise, since all siz
 from __future__ import annotations
 
 import ast
-import copy
-import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from auditor.probe.alike import Alike
 
 _PLAIN = frozenset({
     "int", "float", "bool", "str", "len", "max", "min", "abs", "round", "any", "all", "isinstance", "getattr", "get",
@@ -52,17 +53,13 @@ _OF_THE_PROCESS = frozenset({
 _RANKS = frozenset({"rank", "local_rank", "world_size", "local_world_size"})  # figures are those of the first rank
 _LARGE = 48
 _STEPS = 4
-_COMPARED: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}  # fmt: skip
 
 
 @dataclass
 class Doubts:
     """Of one script. `chosen`: names of settings that the probe gave other values, in lower case.
 
-    `values`: of those that are numbers, the one that was submitted and the one that was used.
+    `values`: of settings that are numbers, the one that was submitted and the one that was used.
     """
 
     tree: ast.Module
@@ -121,32 +118,27 @@ class Doubts:
         """
         if test is None:
             return not strict
-        if any(self._same(part) for part in ast.walk(test)):
-            test = _Settled(self._same).visit(copy.deepcopy(test))
+        test = Alike(self._given, self._counted, self.values).without(test)
         if not strict:
             return self._expression(test, _STEPS, frozenset())
-        return self._plainly(test, _STEPS, frozenset())
+        judge = self._without_choice if self._is_of_a_rest(test) else self
+        return judge._plainly(test, _STEPS, frozenset())
 
-    def _same(self, node: ast.AST) -> bool:
-        """Whether it compares a setting with a number and comes out with the small value as with the submitted one."""
-        if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in _COMPARED:
-            return False
-        sides = [self._pair(side) for side in (node.left, node.comparators[0])]
-        if None in sides:
-            return False
-        compare = _COMPARED[type(node.ops[0])]
-        (left, small_left), (right, small_right) = (pair for pair in sides if pair is not None)
-        return compare(left, right) == compare(small_left, small_right)
+    @cached_property
+    def _without_choice(self) -> Doubts:
+        return Doubts(self.tree, frozenset())
 
-    def _pair(self, node: ast.expr) -> tuple[float, float] | None:
-        """What a number, or a setting that nothing else is given to, is as submitted and here."""
-        if isinstance(node, ast.Constant):
-            value = node.value
-            return (float(value), float(value)) if isinstance(value, int | float) else None
-        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        if name in self._counted or len(self._given.get(name, ())) > 1:
-            return None
-        return self.values.get(name.lower())
+    def _is_of_a_rest(self, test: ast.AST) -> bool:
+        """`left <= 0`, where that is what is left of something: how large sizes are does not decide it."""
+        if not isinstance(test, ast.Compare) or not isinstance(test.left, ast.Name) or len(test.ops) != 1:
+            return False
+        bound = test.comparators[0]
+        given = self._given.get(test.left.id, ())
+        return (
+            isinstance(bound, ast.Constant) and bound.value in (0, 1) and test.left.id not in self._counted
+            and bool(given) and all(isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) for value in given)
+            and not any(isinstance(p, ast.Constant) and _is_large(p.value) for value in given for p in ast.walk(value))
+        )  # fmt: skip
 
     def of_the_machine(self, test: ast.AST | None) -> bool:
         """Whether it asks for the process, the machine or variables that every environment has.
@@ -357,16 +349,6 @@ def _is_of_ranks(node: ast.Compare) -> bool:
     sides = [node.left, *node.comparators]
     many = any(isinstance(s, ast.Constant) and type(s.value) is int and s.value > 1 for s in sides)
     return many and any(not _words(side).isdisjoint(_RANKS) for side in sides)
-
-
-class _Settled(ast.NodeTransformer):
-    """Takes out comparisons of which it is known how they come out."""
-
-    def __init__(self, known: Callable[[ast.AST], bool]) -> None:
-        self._known = known
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        return ast.copy_location(ast.Constant(True), node) if self._known(node) else node
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -110,6 +110,33 @@ def test_a_comparison_that_comes_out_the_same_with_the_small_value_leaves_no_dou
     assert Doubts(tree("x"), frozenset({"iterations"})).of(ast.parse("args.iterations > 0", mode="eval").body)
 
 
+def test_settings_that_are_equal_as_submitted_and_here_leave_no_doubt() -> None:
+    script = ast.parse("length = args.eval_len if args.eval_len > 0 else args.train_len\n")
+    test = ast.parse("length != args.train_len", mode="eval").body
+    chosen = frozenset({"train_len"})
+    same = {"eval_len": (0.0, 0.0), "train_len": (1024.0, 64.0)}
+    assert not Doubts(script, chosen, same).of(test)
+    assert Doubts(script, chosen, {**same, "eval_len": (2048.0, 64.0)}).of(test)  # longer at full size
+    assert Doubts(script, chosen, {"train_len": (1024.0, 64.0)}).of(test)
+
+
+REST = """
+start = 0 if first else max(length - stride, 0)
+left = length - start
+hidden = length - 50_000
+late = int(seen > 10_000) - 1
+seen += 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "doubtful"), {"left <= 0": False, "hidden <= 0": True, "late <= 0": True, "stride <= 0": True}.items()
+)
+def test_whether_anything_is_left_does_not_rest_on_sizes(test: str, doubtful: bool) -> None:
+    doubts = Doubts(ast.parse(REST), frozenset({"stride", "length"}))
+    assert doubts.of(ast.parse(test, mode="eval").body, strict=True) is doubtful
+
+
 def test_a_setting_that_the_code_gives_another_value_is_in_doubt() -> None:
     script = ast.parse("class A:\n    n = 20\na = A()\na.n = a.n * 40\n")
     doubts = Doubts(script, frozenset({"n"}), {"n": (20.0, 2.0)})
