@@ -3,7 +3,8 @@
 No setting reaches them, and a run on the CPU would spend its time there: texts generated for calibration, batches of
 Hessians. Where a parameter's default or a keyword argument is a plain number, it is shrunk by its name as settings are.
 Gradients that a card adds up for eight (`grad_accum_steps = 8 // world_size`) are those of one small batch. What begins
-once enough tokens were seen (`if self.total_tokens < 10_000`) begins in a stream of a few hundred as well.
+once enough tokens were seen (`if self.total_tokens < 10_000`) begins in a stream of a few hundred as well. Where a
+dictionary configures the model (`dict(model_dim=512, num_heads=8)`), each of its sizes is such an argument.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from auditor.probe.shrink import FULL_STREAM, Measures, Scale, shrunk
@@ -27,6 +29,8 @@ _COUNTS = re.compile(
     r"_?((num|n|total)_?)?(tokens?|seen|scored|counted|count|positions)(_?(seen|scored|so_far|processed|total|count))?"
 )
 """Names of what is counted along the stream."""
+_MODEL = frozenset({"model_dim", "d_model", "n_embd", "hidden_size", "dim"})
+"""What a dictionary that configures a model has one of."""
 _MANY, _FEW = 500, 16  # tokens: a count that is held against so many begins after so few at least
 ACCUMULATED = re.compile(r"(grad(ient)?_)?acc(um(ulation)?)?_steps|grad(ient)?_accum(ulation)?")
 Arguments = dict[str, int]
@@ -37,7 +41,7 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
     """What to put in the place of which arguments."""
     found: Arguments = {}
     for tree in trees:
-        for node in of_type(tree, ast.FunctionDef, ast.Call, ast.Assign, ast.Compare):
+        for node in chain(of_type(tree, ast.FunctionDef, ast.Call, ast.Assign, ast.Compare), of_type(tree, ast.Dict)):
             for name, text, _ in _given(node):
                 if isinstance(node, ast.Compare):
                     found[f"{name}={text}"] = _enough(int(text), scale)
@@ -84,8 +88,15 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
             if keyword is not None:
                 yield from _number(argument.arg, keyword, partial(_put_at, arguments.kw_defaults, i))
     elif isinstance(node, ast.Call):
+        sized = isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args
+        sized = sized and not _MODEL.isdisjoint({given.arg for given in node.keywords})
         for given in node.keywords:
-            yield from _number(given.arg or "", given.value, partial(setattr, given, "value"))
+            yield from _number(given.arg or "", given.value, partial(setattr, given, "value"), always=sized)
+    elif isinstance(node, ast.Dict):
+        names = [str(key.value) if isinstance(key, ast.Constant) else "" for key in node.keys]
+        if not _MODEL.isdisjoint(names):
+            for i, name in enumerate(names):
+                yield from _number(name, node.values[i], partial(_put_at, node.values, i), always=True)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE):
         name = node.left.id if isinstance(node.left, ast.Name) else getattr(node.left, "attr", "")
         many = _folded(node.comparators[0])
@@ -110,8 +121,8 @@ def _put_at(values: list[Any], index: int, new: ast.Constant) -> None:
     values[index] = new
 
 
-def _number(name: str, value: ast.expr, put: Put) -> Iterator[tuple[str, str, Put]]:
-    number = _folded(value) if _NAMES.fullmatch(name) or _TABLES.fullmatch(name) else None
+def _number(name: str, value: ast.expr, put: Put, *, always: bool = False) -> Iterator[tuple[str, str, Put]]:
+    number = _folded(value) if always or _NAMES.fullmatch(name) or _TABLES.fullmatch(name) else None
     if number is not None:
         yield name, str(number), partial(_put_copied, put, value)
 

@@ -297,6 +297,20 @@ def test_what_begins_after_many_tokens_begins_in_a_small_stream():
     assert "step > 10000:" in rewritten
 
 
+def test_a_dictionary_that_configures_the_model_shrinks():
+    code = (
+        "a = dict(model_dim=512, num_heads=8, mlp_mult=3, name='x')\nb = {'d_model': 512, 'num_kv_heads': 4, 'x': y}\n"
+        "c = dict(num_heads=8, lr=1)\nd = make(model_dim=512, num_heads=8)\n"
+    )
+    tree = ast.parse(code)
+    found = arguments([tree], Measures(), Scale())
+    assert found == {"model_dim=512": 64, "num_heads=8": 4, "d_model=512": 64, "num_kv_heads=4": 2}
+    lines = ast.unparse(Rewrite(found).visit(tree)).splitlines()
+    assert lines[0] == "a = dict(model_dim=64, num_heads=4, mlp_mult=3, name='x')"
+    assert lines[1] == "b = {'d_model': 64, 'num_kv_heads': 2, 'x': y}"
+    assert lines[2:] == ["c = dict(num_heads=8, lr=1)", "d = make(model_dim=512, num_heads=8)"]
+
+
 def test_groups_that_share_a_scale_stay_where_shapes_do_not_fit():
     changed = (Shrunk("BITNET_GROUP_SIZE", "64", "8"), Shrunk("MODEL_DIM", "768", "64"))
     plan = adjusted(Plan(), Failure("RuntimeError", "The size of tensor a (512) must match tensor b (64)"), changed)
