@@ -29,6 +29,7 @@ _SHAPE = _names(
 )
 _JOIN = _names("cat concat concatenate stack hstack vstack")
 _SUM = _names("sum nansum mean nanmean")
+_ONE_OF_MANY = _names("logsumexp amax amin max min prod")
 _TIMES = _names("mul multiply __mul__ __rmul__ mul_ __imul__ multiply_")
 _OVER = _names("div divide true_divide __truediv__ div_ __itruediv__ divide_ __div__")
 _PLUS = _names("add __add__ __radd__ add_ __iadd__")
@@ -49,6 +50,12 @@ def operands(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> list[Any]:
         elif type(value) in (list, tuple):
             found.extend(v for v in value if isinstance(v, Tensor))
     return found
+
+
+def _over_one(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a reduction is along one dimension."""
+    dim = args[1] if len(args) > 1 else kwargs.get("dim")
+    return isinstance(dim, int) or (isinstance(dim, tuple | list) and len(dim) == 1)
 
 
 class Follower:
@@ -85,6 +92,8 @@ class Follower:
             self._join(func, args, kwargs, out)
         elif name in _SUM and (mirror := self.mirrors.get(first)) is not None:
             self._reduce(name, first, mirror, args, kwargs, out)
+        elif name in _ONE_OF_MANY and isinstance(mirror := self.mirrors.get(first), Mirror) and _over_one(args, kwargs):
+            self._combine(mirror, args, kwargs, out)
         elif name in _SHAPE and (mirror := self.mirrors.get(first)) is not None:
             self._shape(func, mirror, args, kwargs, out)
         elif isinstance(out, Tensor):
@@ -155,6 +164,19 @@ class Follower:
             scalar = self.mirrors.total(values[i], Mirror(groups[i], weight, mirror.own), self.site(), scale)
             references.append(-1 if scalar is None else self.mirrors.reference(scalar))
         self.mirrors.put(out, Mirror(torch.tensor(references, dtype=torch.int64).reshape(out.shape)))
+
+    def _combine(self, mirror: Mirror, args: Any, kwargs: Any, out: Any) -> None:
+        """Several scores of one token made one, as of experts that are mixed: the first of their rows stays."""
+        result = out if isinstance(out, Tensor) else out[0]
+        dim = args[1] if len(args) > 1 else kwargs["dim"]
+        dim = dim[0] if isinstance(dim, tuple | list) else dim
+        if bool((mirror.ids <= -2).any()):
+            self.mirrors.put(result, None)
+            return
+        is_row = mirror.ids >= 0
+        first = is_row & (is_row.cumsum(dim) == 1)
+        ids = torch.where(is_row.any(dim), torch.where(first, mirror.ids, 0).sum(dim), -1)
+        self.mirrors.put(result, Mirror(ids.reshape(result.shape), 1.0, own=True))
 
     def _elementwise(self, name: str, args: Any, kwargs: Any, out: Tensor, before: Any) -> Mirror | Scalar | None:
         if not out.is_floating_point():

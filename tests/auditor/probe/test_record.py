@@ -73,6 +73,10 @@ SUMS = {
     "ignored targets": "F.cross_entropy(logits, y[0].masked_fill(torch.arange(64) < 32, -100), reduction='sum').item()",
     "channels second": "F.cross_entropy(logits[None].transpose(1, 2), y, reduction='none')[0, :32].sum().item()",
     "log_softmax": "-F.nll_loss(F.log_softmax(logits, -1), y[0], reduction='none')[:32].neg().sum().item()",
+    "experts that are mixed": "-torch.stack([-nll, torch.full((64,), -9.0)], -1).logsumexp(-1)[:32].sum().item()",
+    "the other expert first": "-torch.stack([nll.neg() - 9.0, nll.neg()]).logsumexp(0, True)[0, :32].sum().item()",
+    "the best of experts": "torch.stack([nll, torch.full((64,), 99.0)], -1).min(-1).values[:32].sum().item()",
+    "the worst of experts": "torch.stack([nll, torch.zeros(64)]).amax(dim=0)[32:].sum().item()",
     "logsumexp": "(logits.logsumexp(-1) - logits.gather(1, y[0][:, None])[:, 0])[:32].sum().item()",
 }
 
