@@ -43,6 +43,18 @@ class Alike:
         found = self._outcomes(node)
         return found is not None and found[0] == found[1]
 
+    def submitted(self, test: ast.AST) -> bool | None:
+        """How a test comes out with what was submitted; None where that is not known."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            inner = self.submitted(test.operand)
+            return None if inner is None else not inner
+        if isinstance(test, ast.BoolOp):
+            decisive = isinstance(test.op, ast.Or)
+            parts = [self.submitted(part) for part in test.values]
+            return decisive if decisive in parts else None if None in parts else not decisive
+        found = self._outcomes(test)
+        return None if found is None else found[0]
+
     def _outcomes(self, node: ast.AST) -> tuple[bool, bool] | None:
         """How a comparison of settings and numbers comes out as submitted and here."""
         if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in _COMPARED:

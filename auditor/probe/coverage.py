@@ -23,6 +23,7 @@ from auditor.probe.shrink import Scale
 from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, rewritten_figures, speakers, talkers
 from auditor.rule import Facts
 from auditor.source import Unit
+from auditor.source.index import of_type
 
 _SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
 _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
@@ -96,6 +97,7 @@ class _Unit:
         self.everywhere = self.held.get((self.unit.path, 0), frozenset())
         self.functions = {first_line(f): f for f in _functions(self.tree)}
         self.figures: dict[int, frozenset[str]] = {}
+        self.ifs = {id(node.test): node for node in of_type(self.tree, ast.If)}
         self.speakers = tuple(speakers(self.tree))
         self.talkers = talkers(self.functions.values(), aliases(self.tree))
 
@@ -178,6 +180,15 @@ class _Unit:
         """Whether a log shows that the branch is not taken."""
         line = getattr(block.test, "lineno", 0)
         return any(p.path == self.unit.path and p.line == line for p in self.facts.program.proofs)
+
+    def _left_out_as_submitted(self, block: Block) -> bool:
+        """Whether the test of an `if` takes the other way with what was submitted."""
+        found = self.ifs.get(id(block.test))
+        if found is None or not block.nodes:
+            return False
+        way = found.body[0] is block.nodes[0]
+        taken = self.doubts.submitted(found.test)
+        return taken is not None and taken != way
 
     def _never_called(self, block: Block) -> list[str]:
         """A function that moves weights or takes scores, that the code is known to call, and that nothing called."""

@@ -118,11 +118,19 @@ class Doubts:
         """
         if test is None:
             return not strict
-        test = Alike(self._given, self._counted, self.values).without(test)
+        test = self._alike.without(test)
         if not strict:
             return self._expression(test, _STEPS, frozenset())
         judge = self._without_choice if self._is_of_a_rest(test) else self
         return judge._plainly(test, _STEPS, frozenset())
+
+    @cached_property
+    def _alike(self) -> Alike:
+        return Alike(self._given, self._counted, self.values)
+
+    def submitted(self, test: ast.AST) -> bool | None:
+        """How a test of settings and numbers comes out with what was submitted; None where that is not known."""
+        return self._alike.submitted(test)
 
     @cached_property
     def _without_choice(self) -> Doubts:
@@ -214,6 +222,8 @@ class Doubts:
                 return any(self._expression(value, left - 1, seen | {name}) for value in returned)
             if name in self._classes:
                 return False  # an object: what it has is asked for by name
+            if name == "hasattr" and len(node.args) == 2 and isinstance(node.args[1], ast.Constant):
+                return node.args[1].value not in self._given or self._name(str(node.args[1].value), left, seen)
             if name not in _PLAIN:
                 return True
             if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):

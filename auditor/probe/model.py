@@ -188,10 +188,14 @@ class Probe:
 
     @property
     def decided(self) -> bool:
-        """Whether the run came to a result: of the scores before a flip, and whether they are of a distribution."""
+        """Whether the run came to a result: of the scores before a flip, and whether they are of a distribution.
+
+        A witness of what may be the reported number is one.
+        """
         asked = (self.find(kind) for kind in (Kind.FUTURE_FLIP, Kind.EXCHANGE))
         told = all(found is not None and found.holds is not Holds.UNKNOWN for found in asked)
-        return self.status == "ran" and (told or self.outcome_is_shown)
+        shown = any(m.witnesses for m in self.measurements if m.reported is not False)
+        return self.status == "ran" and (told or shown)
 
     @property
     def outcome_is_shown(self) -> bool:

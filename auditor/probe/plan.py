@@ -22,6 +22,7 @@ _SIDECARS = re.compile(r"fineweb_val_bytes")
 _GROUP = frozenset({"WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"})
 _NO_LIMIT = re.compile(r"wallclock\w*\s*(>|<=)\s*0|if [\w.]*wallclock\w* (else|and|is)|wallclock\w* is not None")
 _ELSEWHERE = ("/content", "/data", "/dev/shm", "/home", "/kaggle", "/mnt", "/root", "/tmp", "/workspace")
+_STRIDE = 64  # tokens: the challenge's usual stride of sliding windows
 OUTSIDE = "./outside"
 """Where absolute paths are kept: `/workspace/data` is `./outside/workspace/data`."""
 
@@ -125,6 +126,8 @@ def _settings(
         new: Scalar = shrunk(key, value, own, plan.scale)
         if new is None:
             new = shrunk_list(key, value, own, plan.scale)
+        if value is not None and whole(value) == 0 and key.endswith("STRIDE") and _above_zero(facts, switch):
+            new = shrunk(key, _STRIDE, own, plan.scale)
         if new == 0 and key == "MAX_WALLCLOCK_SECONDS" and not _unlimited(facts):
             new = 1
         if new is None:
@@ -145,6 +148,20 @@ def _settings(
         changed = [c for c in changed if c.name != name]
         changed.append(Shrunk(name, str(values.get(name.upper(), "")), text, why))
     return environment, constants, changed
+
+
+def _above_zero(facts: Facts, switch: Switch) -> bool:
+    """Whether a log shows that a branch was taken which asks for this setting to be above 0, as the code's is not."""
+    setting = facts.configuration.settings.get(switch.name)
+    if setting is not None and setting.source != "default":
+        return False
+    shown = {(proof.path, proof.line) for proof in facts.program.proofs if proof.way}
+    return any(
+        isinstance(node.test, ast.Compare) and isinstance(node.test.ops[0], ast.Gt)
+        and getattr(node.test.left, "attr", getattr(node.test.left, "id", "")) == switch.attribute
+        for unit in facts.sources.units if unit.tree is not None
+        for node in of_type(unit.tree, ast.If) if (unit.path, node.lineno) in shown
+    )  # fmt: skip
 
 
 def _unlimited(facts: Facts) -> bool:

@@ -120,6 +120,26 @@ def test_settings_that_are_equal_as_submitted_and_here_leave_no_doubt() -> None:
     assert Doubts(script, chosen, {"train_len": (1024.0, 64.0)}).of(test)
 
 
+def test_a_test_that_is_false_as_submitted_is_known() -> None:
+    doubts = Doubts(ast.parse("width = f(x)\n"), frozenset({"stride"}), {"stride": (64.0, 32.0)})
+
+    def submitted(test: str) -> bool | None:
+        return doubts.submitted(ast.parse(test, mode="eval").body)
+
+    assert submitted("args.stride != 64 and 64 < width") is False
+    assert submitted("args.stride == 64 and 64 < width") is None
+    assert submitted("not args.stride != 64") is True
+    assert submitted("args.stride == 64 or 64 < width") is True
+    assert submitted("width > 64") is None
+
+
+def test_an_attribute_that_the_script_gives_is_asked_for_by_its_value() -> None:
+    script = ast.parse("class T: pass\nmodel.tracker = T()\nmodel.late = step > 1000\nstep += 1\n")
+    doubts = Doubts(script, frozenset())
+    for test, doubtful in {"tracker": False, "late": True, "unknown": True}.items():
+        assert doubts.of(ast.parse(f"hasattr(model, '{test}')", mode="eval").body) is doubtful
+
+
 REST = """
 start = 0 if first else max(length - stride, 0)
 left = length - start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from auditor.probe.model import Shrunk
 from auditor.probe.plan import OUTSIDE, Plan, _as_logged, make
 from auditor.probe.retry import adjusted
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list
+from auditor.program.model import Proof
 from auditor.submission import load_path
 
 SUBMITTED = Measures(sequence=2048, width=512, heads=8, kv_heads=4)
@@ -340,6 +342,26 @@ def test_a_switch_that_is_documented_on_and_off_is_on(tmp_path, commands, value,
     found = made(tmp_path, SWITCHED)
     assert found.opened == opened
     assert found.job.environment.get("SLOT_ENABLED") == value
+
+
+SLIDING = """
+import os
+class Hyperparameters:
+    stride = int(os.environ.get("EVAL_STRIDE", "0"))
+args = Hyperparameters()
+if args.stride > 0:
+    print("sliding windows")
+"""
+
+
+@pytest.mark.parametrize(("line", "stride"), [(6, "32"), (5, None)])
+def test_a_stride_that_the_log_shows_to_be_above_zero_is(tmp_path, line, stride):
+    (tmp_path / "train_gpt.py").write_text(SLIDING)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    facts = gather(load_path(tmp_path), {})
+    proof = Proof("train_gpt.py", 0, line, "train.log", 9, "sliding windows")
+    facts = replace(facts, program=replace(facts.program, proofs=(proof,)))
+    assert make(facts, Plan()).job.environment.get("EVAL_STRIDE") == stride
 
 
 def test_one_card_adds_up_no_gradients_for_eight():
