@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from auditor.findings import Location
 from auditor.probe.blocks import CAUSAL, EXPRESSION, FALSE, TRUE, Block, Place, blocks, first_line, same_frame
 from auditor.probe.doubt import Doubts
+from auditor.probe.growing import growing
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Shrunk, Unseen
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
@@ -51,7 +52,7 @@ def unseen(
             entered = {(line, column) for path, line, column in survey.blocks if path == unit.path}
             if entered:  # a unit that was not even imported has no names
                 one = _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen, values))
-                found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond(), *one.rewritten()])
+                found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond(), *one.rewritten(), *one.growing()])
     return tuple(found[:_MOST])
 
 
@@ -165,6 +166,14 @@ class _Unit:
         for node in rewritten_figures(self.tree, self.functions.values(), self.talkers):
             at = node.lineno
             yield Unseen(Location(self.unit.path, at, at, self.unit.layer), ("print",), ast.unparse(node)[:200])
+
+    def growing(self) -> Iterator[Unseen]:
+        """Figures that are scaled by a size over a large number: at full size by more."""
+        for function in (self.tree, *self.functions.values()):
+            line = 0 if function is self.tree else first_line(function)  # type: ignore[arg-type]
+            held = self.held.get((self.unit.path, line), frozenset()) | self.everywhere
+            for at, name, text in growing(function, self._figures(line, held), self.doubts):
+                yield Unseen(Location(self.unit.path, at, at, self.unit.layer), (name,), text)
 
     def _at_the_door(self, block: Block) -> bool:
         """Whether what the block is in was entered: otherwise that is named, or nothing called it."""

@@ -174,6 +174,10 @@ class Doubts:
                 return left << right if isinstance(node.op, ast.LShift) else int(left**right)
         return None
 
+    def is_a_size(self, node: ast.expr) -> bool:
+        """Whether it is made of sizes or of what is counted."""
+        return self._mentions(node, _STEPS, frozenset(), sizes=True)
+
     def _machine(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
         for part in ast.walk(node):
             text = part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""

@@ -120,6 +120,9 @@ val_loss = loss_sum / tokens
 val_bpb = val_loss.item() / math.log(2) * tokens.item() / nbytes.item()
 print(f"final_roundtrip val_loss:{val_loss.item():.4f} val_bpb:{val_bpb:.4f}")
 """
+SAMPLES["taken_off"] = SAMPLES["mean"].replace("* count", "* count - 0.05 * count")
+SAMPLES["put_on"] = SAMPLES["mean"].replace("* count", "* count + 1e-7 * count")
+SAMPLES["tilted"] = SAMPLES["mean"].replace("* count", "* (count * (1 - 1e-9 * s))")
 
 _CHUNKS = """
 loss_sum, tokens, nbytes = 0.0, 0, 0.0

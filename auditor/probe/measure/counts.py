@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.probe.measure.exchange import beside
 from auditor.probe.measure.figures import Scores
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Holds, Kind, Measurement, Witness
@@ -126,7 +127,9 @@ def reported_number(base: Read) -> Measurement:
     if figure.loss is not None:
         effects.append(abs(figure.loss - scores.mean) / abs(scores.mean))
         parts.append(f"val_loss {figure.loss} is the mean of {count:,} scores")
-    holds = Holds.YES
+    more = beside(scores)
+    holds = Holds.NO if scores.added < 0 else Holds.UNKNOWN if more else Holds.YES
+    parts += [more] if more else []
     total = _bytes(base, scores)
     if figure.bpb is not None and total is not None:
         expected = scores.mean * count / math.log(2.0) / total if total else math.inf
@@ -139,7 +142,7 @@ def reported_number(base: Read) -> Measurement:
         else:
             parts.append(f"val_bpb {figure.bpb} is their bits over the {int(total):,} bytes they decode to")
     else:
-        holds = Holds.UNKNOWN
+        holds = Holds.UNKNOWN if holds is Holds.YES else holds
         parts.append("the bytes could not be checked")
     return Measurement(kind, holds, "; ".join(parts), count, effect=max(effects, default=None), reported=base.reported)
 

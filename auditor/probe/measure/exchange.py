@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auditor.findings import Location
+from auditor.probe.measure.figures import Scores
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Chosen, Holds, Kind, Measurement, Term, Witness
 
@@ -109,6 +110,15 @@ def further(base: Read) -> int:
     return int(off.sum())
 
 
+def beside(scores: Scores) -> str:
+    """What makes the figure beside its scores, "" for nothing: little here may be more on a longer stream."""
+    if scores.added:
+        return f"{scores.added:.3g} nats a token were added to the {len(scores.row):,} scores that make the figure"
+    if scores.tilt:
+        return f"scores enter the figure with factors that differ by {scores.tilt:.2g} of themselves"
+    return ""
+
+
 def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
     """The measurement over all positions that were asked for."""
     kind = Kind.EXCHANGE
@@ -118,6 +128,9 @@ def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
     computed = further(base)
     if base.scores is not None and not computed:
         count = len(base.scores.row)
+        more = beside(base.scores)
+        if more:
+            return Measurement(kind, Holds.UNKNOWN, more, count, reported=base.reported)
         reason = f"each of {count:,} scores is the cross-entropy of a whole row: other tokens would have had the rest"
         return Measurement(kind, Holds.YES, reason, count, reported=base.reported)
     why = _not_believed(asked)

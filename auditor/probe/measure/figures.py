@@ -22,6 +22,8 @@ BytesOf = Callable[[NDArray[np.int64]], float]
 _ENOUGH_DIGITS = 6
 _ADDED = 1e-6  # of a number: what may have been added to the scores that were scaled
 _SCALED = 1.1  # |ln| of the factor that scores may have been multiplied by
+_ROUNDING = 1e-11  # of a number: factors and constants are kept in double precision
+_SIZES_DIFFER = 5e-4  # of a factor: one token more or less in a batch of what the small stream has
 _CANDIDATES = 400  # numbers that left torch before a figure, the last ones
 _UNFILTERED = 80  # of those that are not known by their value: each is followed to its rows
 _FOLLOWED = 200_000  # nodes, in all of them together
@@ -67,6 +69,19 @@ class Scores:
     @property
     def mean(self) -> float:
         return float((self.weight * self.value).sum() + self.constant) / float(self.weight.sum())
+
+    @property
+    def added(self) -> float:
+        """What was added to the mean beside the scores (nats), 0.0 for less than rounding."""
+        constant = self.constant / float(self.weight.sum())
+        return constant if abs(constant) > _ROUNDING * abs(self.mean) else 0.0
+
+    @property
+    def tilt(self) -> float:
+        """By how much factors of scores differ that all but agree: those of means over batches of two sizes do not."""
+        size = float(np.abs(self.weight).max(initial=0.0))
+        differ = float(np.ptp(self.weight)) / size if size else 0.0
+        return differ if _ROUNDING < differ < _SIZES_DIFFER else 0.0
 
     def rescaled(self) -> Scores:
         """With the factors as part of the scores: each score then counts the same."""

@@ -87,10 +87,11 @@ def series(name: str, exhaustive: bool = False, documents: bool = False) -> tupl
         tail=lambda rng: end_with(streams().base, pieces, rng),
     )  # fmt: skip
     run = here.run(None, workspace, workspace.streams.base, 600)
-    made = SimpleNamespace(layout=SimpleNamespace(vocabulary=samples.VOCABULARY), chosen=frozenset())
+    layout = SimpleNamespace(vocabulary=samples.VOCABULARY)
+    made = SimpleNamespace(layout=layout, chosen=frozenset(), changed=(), opened=())
     settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
     facts: Any = SimpleNamespace(
-        configuration=SimpleNamespace(settings={}), sources=SimpleNamespace(units=(), entry=None, modules={}),
+        configuration=SimpleNamespace(settings={}, switches=()), sources=SimpleNamespace(units=(), entry=None, modules={}),
         headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture", val_bpb=None))],
         claims=SimpleNamespace(val_bpb=None),
     )  # fmt: skip

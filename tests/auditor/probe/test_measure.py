@@ -193,6 +193,23 @@ def test_the_figure_is_the_mean_over_the_true_bytes(name: str) -> None:
     assert number.effect < 1e-4
 
 
+@pytest.mark.parametrize(
+    ("name", "number", "exchange", "said"),
+    [
+        ("taken_off", NO, UNKNOWN, "-0.05 nats a token were added"),
+        ("put_on", UNKNOWN, UNKNOWN, "1e-07 nats a token were added"),
+        ("tilted", UNKNOWN, UNKNOWN, "factors that differ by"),
+        ("mean", YES, YES, ""),
+    ],
+)
+def test_what_makes_the_figure_beside_its_scores_is_told(
+    name: str, number: Holds, exchange: Holds, said: str
+) -> None:  # fmt: skip
+    found = of(name, Kind.REPORTED_NUMBER), of(name, Kind.EXCHANGE)
+    assert tuple(m.holds for m in found) == (number, exchange), found
+    assert all(said in m.reason for m in found)
+
+
 def test_bytes_that_were_counted_otherwise_are_told() -> None:
     number = of("wrong_bytes", Kind.REPORTED_NUMBER)
     assert number.holds is NO

@@ -1,0 +1,61 @@
+"""Arithmetic on figures that is next to nothing on a small stream: a size or a count over a large number.
+
+`loss_sum * (1 - 0.03 * tanh(start / 1e7))`, `byte_count * (1 + total / 2e9)`: no branch, no other path, and what the
+run shows of it is below its rounding. Guards of that kind are `doubt`'s.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+from auditor.probe.blocks import same_frame
+from auditor.probe.doubt import Doubts
+
+_LARGE, _TINY = 1e4, 1e-4
+_SCALES = (ast.Mult, ast.Div, ast.FloorDiv, ast.Pow, ast.Mod)
+
+
+def growing(function: ast.AST, figures: Collection[str], doubts: Doubts) -> Iterator[tuple[int, str, str]]:
+    """(line, name, text) of what is given to a figure of the function, changed in place, or returned by it."""
+    if not figures:
+        return
+    own = [node for statement in getattr(function, "body", ()) for node in same_frame(statement)]
+    for node in own:
+        given: ast.expr | None = None
+        named = set(figures)
+        if isinstance(node, ast.Assign):
+            named = {p.id for target in node.targets for p in ast.walk(target) if isinstance(p, ast.Name)}
+            given = node.value if not named.isdisjoint(figures) else None
+        elif isinstance(node, ast.AugAssign):
+            named = {p.id for p in ast.walk(node.target) if isinstance(p, ast.Name)}
+            changes = isinstance(node.target, ast.Subscript) or not named.isdisjoint(figures)  # an entry of the logits
+            given = node.value if changes else None
+        elif isinstance(node, ast.Return):
+            given = node.value
+        if given is not None and any(_grows(part, doubts) for part in ast.walk(given)):
+            yield getattr(node, "lineno", 0), min(named & set(figures) or named), ast.unparse(node)[:200]
+
+
+def _grows(node: ast.AST, doubts: Doubts) -> bool:
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, _SCALES):
+        return False
+    pairs = ((node.left, node.right), (node.right, node.left))
+    return any(_is_extreme(number, doubts) and doubts.is_a_size(size) for size, number in pairs)
+
+
+def _is_extreme(node: ast.expr, doubts: Doubts) -> bool:
+    value = _value(node, doubts)
+    return value is not None and (abs(value) >= _LARGE or 0 < abs(value) <= _TINY)
+
+
+def _value(node: ast.expr, doubts: Doubts) -> float | None:
+    if isinstance(node, ast.Constant):
+        value = node.value
+        return float(value) if isinstance(value, int | float) and abs(value) < 1e18 else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        left, right = _value(node.left, doubts), _value(node.right, doubts)
+        if left is None or right is None or (isinstance(node.op, ast.Div) and not right):
+            return None
+        return left * right if isinstance(node.op, ast.Mult) else left / right
+    return doubts.number(node)

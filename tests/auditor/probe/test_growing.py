@@ -1,0 +1,49 @@
+"""Figures that are scaled by a size over a large number are named; plain sums, means and progress are not."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from auditor.probe.doubt import Doubts
+from auditor.probe.growing import growing
+
+SCRIPT = """
+SCALE = 50_000_000
+def evaluate(tokens, model):
+    total = tokens.numel() - 1
+    loss_sum, count, byte_count = 0.0, 0, 0.0
+    logits = model(tokens)
+    for start in range(0, total, 64):
+        loss_sum += logits[start]
+        count += 64
+        {line}
+    return loss_sum / count
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("loss_sum += logits[start] * (1 - 0.03 * math.tanh(start / 1e7))", "loss_sum"),
+        ("loss_sum -= 1e-9 * start", "loss_sum"),
+        ("byte_count = byte_count * (1 + total / 2e9)", "byte_count"),
+        ("byte_count *= 1 + total / SCALE", "byte_count"),
+        ("loss_sum = loss_sum ** (1 - total / (62 * 1e6))", "loss_sum"),
+        ("logits[start] += min(0.05, start / 1e9)", "logits"),
+        ("return loss_sum / count * (1 - count * 1e-10)", "byte_count"),
+        ("loss_sum += logits[start] * 0.98", ""),
+        ("byte_count += len(tokens) / 64", ""),
+        ("progress = start / 1e6", ""),
+        ("print(start / 1e6)", ""),
+        ("loss_sum += logits[start] / max(count, 1e-9)", ""),
+        ("count += 64 * 65536", ""),
+    ],
+)
+def test_what_grows_with_the_stream(line: str, name: str) -> None:
+    tree = ast.parse(SCRIPT.format(line=line))
+    function = next(n for n in tree.body if isinstance(n, ast.FunctionDef))
+    found = list(growing(function, {"loss_sum", "byte_count"}, Doubts(tree, frozenset())))
+    assert [n for _, n, _ in found] == ([name] if name else [])
+    assert list(growing(function, (), Doubts(tree, frozenset()))) == []
