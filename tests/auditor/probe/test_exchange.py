@@ -91,7 +91,8 @@ def series(name: str, exhaustive: bool = False, documents: bool = False) -> tupl
     made = SimpleNamespace(layout=layout, chosen=frozenset(), changed=(), opened=())
     settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
     facts: Any = SimpleNamespace(
-        configuration=SimpleNamespace(settings={}, switches=()), sources=SimpleNamespace(units=(), entry=None, modules={}),
+        configuration=SimpleNamespace(settings={}, switches=()),
+        sources=SimpleNamespace(units=(), entry=None, modules={}),
         headline=[SimpleNamespace(score=SimpleNamespace(label="final_mixture", val_bpb=None))],
         claims=SimpleNamespace(val_bpb=None),
     )  # fmt: skip
@@ -302,7 +303,7 @@ def test_a_mixture_that_no_score_can_be_traced_through_is_exchanged_at_the_end(n
     else:
         assert (found.holds, found.reported) == (Holds.NO, True), found.reason
         assert [w.position for w in found.witnesses] == [samples.LENGTH - 1]
-        assert "as the printed figure has it" in found.reason
+        assert "the printed figure tells what each would have cost" in found.reason
 
 
 @pytest.mark.parametrize(("name", "lawful"), [("a floor", False), ("smoothed", True)])
