@@ -48,21 +48,28 @@ def row_of(report: Report, name: str) -> Row:
 
 
 def render(rows: list[Row], *, width: int = 80, colour: bool = False) -> str:
-    """The table with its sums. Columns in which nothing stands are left out."""
+    """The table, the gravest first, with its sums. Columns in which nothing stands are left out."""
     width = min(max(width, NARROWEST), _WIDEST)
     out, page = console(width, colour)
-    cells = [[one_line(cell) for cell in row] for row in rows]
-    kept = [i for i in range(len(Row._fields) - 1) if any(line[i] for line in cells)]
+    cells = [[one_line(cell) for cell in row] for row in sorted(rows, key=_gravity)]
+    kept = [i for i in range(len(Row._fields) - 2) if any(line[i] for line in cells)]
     widths = {i: max(len(line[i]) for line in cells) for i in kept}
     for line in cells:
         start, at = "", 0
         for i in kept:
             at = len(start) if i == 1 else at
             start += (line[i].rjust(widths[i]) if i in (0, 3) else line[i].ljust(widths[i])) + "  "
-        text = Text(start + clip(line[-1], max(width - len(start), 12)))
+        why = ": ".join(part for part in line[-2:] if part)
+        text = Text(start + clip(why, max(width - len(start), 12)))
         text.stylize(VERDICT_STYLE.get(line[1], "").split(" on ")[-1], at, at + len(line[1]))
         page.print(text, no_wrap=True, overflow="crop", crop=True)
     return out.getvalue() + sums(rows) + "\n"
+
+
+def _gravity(row: Row) -> tuple[int, int]:
+    """Class, then verdict; those of one kind stay as they were asked for."""
+    class_ = CLASSES.index(row.class_) if row.class_ in CLASSES else len(CLASSES)
+    return class_, [str(verdict) for verdict in Verdict].index(row.verdict)
 
 
 def sums(rows: list[Row]) -> str:

@@ -101,6 +101,20 @@ def test_the_triage_table_has_one_line_each() -> None:
     assert lines[-1] == "2 submissions: 1 violation (1 score), 1 clean"
 
 
+def test_the_triage_table_goes_by_gravity() -> None:
+    rows = [
+        Row("#1", "clean", "", "1.08", message="3 not checked"),
+        Row("#2", "violation", "paperwork", "1.08", rule="package-files", message="the folder has no train log"),
+        Row("#3", "inconclusive", "", "1.08", message="no script"),
+        Row("#4", "violation", "score", "1.08", rule="two-pass-rescore", message="m" * 99),
+        Row("#5", "disputed", "score", "1.08", rule="a-rule", message="m"),
+    ]
+    lines = render_table(rows, width=80).splitlines()[:-1]
+    assert [line.split()[0] for line in lines] == ["#4", "#5", "#2", "#3", "#1"]
+    assert lines[2].endswith("package-files: the folder has no train log")
+    assert lines[-1].endswith("3 not checked")
+
+
 # --- Markdown ---------------------------------------------------------------------------------------------------
 
 

@@ -265,7 +265,7 @@ def test_the_triage_table_has_a_column_for_probes() -> None:
         Row("#22", "clean", "", "1.09", probe="holds", message="2 not checked"),
     ]
     first, second, _ = render_table(rows, width=80).splitlines()
-    assert first.split()[:6] == ["#1", "violation", "1.08", "breaks", "C3", "pre-quant-ttt"]
+    assert first.split()[:6] == ["#1", "violation", "1.08", "breaks", "C3", "pre-quant-ttt:"]
     assert second.split()[:4] == ["#22", "clean", "1.09", "holds"]
     assert max(map(len, (first, second))) <= 80
     assert "holds" not in render_table([row._replace(probe="") for row in rows], width=80)
