@@ -44,16 +44,23 @@ _NOT_OWN = (
 _BEFORE = re.compile(
     r"(?:[-+\u2212\u0394]|(?:\u00b1|\+/-)\s{0,2}"
     rf"|\b(?:{_NOT_OWN})\b\W{{0,6}}(?:of|is|at|about|only|just)?\W{{0,4}}"
+    # `projected **0.823-0.829`, `estimated at ~1.187`
+    r"|\b(?:projected|expected|estimated|hoped[ -]for)\b[^;|()]{0,24}"
     # `our gap to the leader: 0.0315`
     r"|\b(?:gap|margin|difference|delta)\b[^.;|()\d]{0,40}[:=][\s*`~]{0,4})$",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
     r"[\s*]{0,4}(?:(?:val[_ ])?bpb\b)?[\s*]{0,4}"
-    r"(?:better|worse|lower|higher|improvement|gain|reduction|drop|delta|std|gap|margin)",
+    r"(?:better|worse|lower|higher|improvement|gain|reduction|drop|delta|std|gap|margin|base (?:on|of|from) (?:PR )?#)",
     re.IGNORECASE,
 )
 _KEY_BEFORE = re.compile(r"(?:delta|\u0394|std|gain|baseline|sota|prior|previous)[\s_(*`-]{0,4}$", re.IGNORECASE)
+# What has a figure and is no person.
+_THINGS = (
+    r"model|run|seed|submission|stack|script|team|author|evaluation|eval|candidate|attempt|entry|record|version|today|it"
+    r"|this|that|here|there|what|let|config\w*|recipe|pipeline|ensemble|ours?|we|sweep|result|method|approach|variant"
+)
 # The figure of another pull request: `Base: PR #325 (1.1462 bpb)`, `inspired by PR #1180, which achieved 1.0577`.
 _BASE_LINE = re.compile(
     r"[\W_]{0,8}(?:base(?:d on|line)?|parent|inspired by|buil(?:t|ds) (?:up)?on|start(?:ing point|s from|ed from)"
@@ -68,6 +75,8 @@ _BASE_LINE = re.compile(
 _OF_ANOTHER = re.compile(
     r"(?:PR|pull request) ?#?\d{1,5}\b(?:[^.;()]{0,40}\(\W{0,3}(?:(?:val[_ ])?bpb)?\W{0,4}"
     r"|[^.;]{0,60}?\b(?:achiev\w{1,3}|scor\w{1,3}|got|gets|reach\w{0,3}|report\w{0,3}|had|has|gave|gives)\b[^.;]{0,12})$"
+    # `somebody's winning 1.1428 bpb architecture`; `the run's final 1.1428` is one's own
+    rf"|\b(?!(?:{_THINGS})s?\b)[a-z][\w-]{{2,38}}['\u2019]s [\w-]{{0,20}} ?(?:(?:val[_ ])?bpb )?$"
     # `the SOTA stack (its author, 1.1428 bpb)`
     r"|(?<!new )\b(?:sota|baseline|leader)\b[^.;()]{0,40}\([^()]{0,40}$",
     re.IGNORECASE,

@@ -48,7 +48,7 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
     """Where a constant that is no unit is added to a loss or a total, or multiplied with it: (step, constant)."""
     # Of which no distribution, and no mixture, is made again on the way to the figure.
     unmixed = set(head.walk(_DISTRIBUTIONS))
-    for node in head.walk():
+    for node in _of_the_score(head):
         if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
             continue
         for part, other in (node.inputs, node.inputs[::-1]):
@@ -57,6 +57,9 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
             counted = (part.what is What.BYTES and not piece) or (part.op is Op.ACCUMULATE and part.what in _TOTALS)
             measured = part.what in _LOSSES or (part.what is What.LOG_PROBABILITY and node in unmixed)
             counted = counted or (part.op is Op.LENGTH and part.inputs[0].what in (*_LOSSES, What.LOG_PROBABILITY))
+            counted = (
+                counted and node in unmixed
+            )  # what weights are made of (a rate that falls with the tokens) is none
             constants = _constants(other) if counted or measured else []
             if node.op in (Op.ADD, Op.SUBTRACT):
                 found = [c for c in constants if abs(c) > _FINITE]
@@ -69,7 +72,7 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
 def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
     """Where bits per token become bits per byte by a constant number of bytes a token: (step, that number)."""
     known: dict[Node, Factors] = {}
-    for node in head.walk():
+    for node in _of_the_score(head):
         factors = _factors(node, known) if node.op in (Op.MULTIPLY, Op.DIVIDE) else {}
         losses = [factor for factor, inverse in factors if factor.what in _LOSSES and not inverse]
         if not losses or any(factor.what is What.BYTES for factor, _ in factors):
@@ -90,6 +93,37 @@ def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
         if _FEWEST < width < _MOST and not math.isclose(width, _UNIT, rel_tol=_TOLERANCE):
             yield node, width
             return
+
+
+def _of_the_score(head: Node) -> Iterator[Node]:
+    """Every node but those of a loss that is added to another one under a weight that is not known.
+
+    Such a term is for training (`loss + alpha * auxiliary`), and whether the figure has any of it is not known: what
+    it is multiplied by changes no score. That the sum is none of the tokens' losses alone is told elsewhere (`spine`).
+    """
+    seen, waiting = {head}, [head]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        below = node.inputs
+        if node.op is Op.ADD and node.what in _LOSSES and sum(part.what in _LOSSES for part in below) > 1:
+            below = tuple(part for part in below if not _weighed(part)) or below
+        for part in below:
+            if part not in seen:
+                seen.add(part)
+                waiting.append(part)
+
+
+def _weighed(node: Node) -> bool:
+    """`alpha * loss`, where nothing says what alpha is."""
+    while node.op in (Op.MULTIPLY, Op.DIVIDE) and node.what in _LOSSES:
+        loss = next((part for part in node.inputs if part.what in _LOSSES), None)
+        if loss is None or (node.op is Op.DIVIDE and loss is not node.inputs[0]):
+            return False
+        if node.op is Op.MULTIPLY and any(part.op is Op.NAME for part in node.inputs if part is not loss):
+            return True
+        node = loss
+    return False
 
 
 def _is_log_of_two(constant: float) -> bool:

@@ -24,6 +24,11 @@ def claims(readme: str = "# Example\n", fields: object = None) -> Claims:
         "**Current accepted SOTA to beat:** `2026-04-27_Some_Stack` at `1.0611` BPB",
         "Score to beat: 1.0611 BPB",
         "- PR #517 (somebody): the schedule that made 0.978 bpb possible",
+        "Stacked they are projected to **0.823-0.829 BPB** on three seeds",
+        "estimated at ~1.187 bpb on eight cards",
+        "somebody1's winning 1.1428 bpb architecture + 4 innovations",
+        "some-body\u2019s 1.1428 val_bpb stack is the base",
+        "a BPB recovery (1.06157 base on PR #1787) was seen there",
     ],
 )
 def test_figures_of_others(line: str) -> None:
@@ -31,6 +36,21 @@ def test_figures_of_others(line: str) -> None:
     assert found is not None
     assert found.value == 1.1193
     assert claims(line + "\n", {}).readme_val_bpb is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The model's final 1.1193 bpb",
+        "This run's 1.1193 val_bpb",
+        "Our stack's 1.1193 bpb",
+        "the seeds' mean 1.1193 BPB",
+    ],
+)
+def test_what_belongs_to_a_thing_is_ones_own(line: str) -> None:
+    found = claims(line + "\n", {}).readme_val_bpb
+    assert found is not None
+    assert found.value == 1.1193
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,48 @@ def test_a_constant_is_found(loss: str) -> None:
     assert list(shifted(next(figures(scored(loss).trace, "final"))[1]))
 
 
+AUXILIARY = "F.cross_entropy(self.forward_logits(2 * x), y)"
+
+
+@pytest.mark.parametrize("term", [f"self.alpha * (0.3 * {AUXILIARY})", f"self.alpha * {AUXILIARY} * 0.3"])
+def test_what_a_side_term_is_multiplied_by_is_no_change_of_the_score(term: str) -> None:
+    """`self.alpha` may be zero where it is evaluated; the score itself times a constant is found beside it."""
+    assert not list(shifted(next(figures(scored(f"{PLAIN} + {term}").trace, "final"))[1]))
+    assert [c for _, c in shifted(next(figures(scored(f"0.98 * {PLAIN} + {term}").trace, "final"))[1])] == [0.98]
+    assert list(shifted(next(figures(scored(f"self.alpha * (0.9 * {PLAIN})").trace, "final"))[1]))
+
+
+HEDGED = """
+class Mixer:
+    def __init__(self):
+        self.seen = 0
+        self.weights = torch.zeros(2)
+
+    def score(self, logp):
+        both = torch.stack([logp, torch.full_like(logp, -6.9)], dim=-1)
+        return -(both + self.weights - self.weights.logsumexp(0)).logsumexp(dim=-1), both
+
+    def update(self, both, y):
+        self.seen += y.numel()
+        self.weights -= 0.1 / (1.0 + 0.0001 * self.seen) * -both.mean((0, 1))
+
+
+mixer, total = Mixer(), torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    with torch.no_grad():
+        y = val[at + 1:at + 9]
+        logp = net.forward_logits(val[at:at + 8]).log_softmax(-1).gather(-1, y[:, None]).squeeze(-1)
+    nll, both = mixer.score(logp)
+    total += nll.sum()
+    mixer.update(both, y)
+print(f"final val_bpb:{total}")
+"""
+
+
+def test_a_rate_that_falls_with_the_tokens_is_no_factor_of_the_figure() -> None:
+    assert not list(shifted(next(figures(program(HEDGED, head=HEAD).trace, "final"))[1]))
+
+
 @pytest.mark.parametrize(
     "loss",
     [
