@@ -86,11 +86,32 @@ class Job:
         fields = json.loads(data)
         fields["argv"] = tuple(fields["argv"])
         fields["modules"] = {name: (path, text) for name, (path, text) in fields["modules"].items()}
-        fields["contexts"] = tuple(tuple(context) for context in fields["contexts"])
-        fields["exchanges"] = tuple(
-            Exchange(**{**e, "stretch": tuple(e["stretch"]), "tokens": tuple(e["tokens"])}) for e in fields["exchanges"]
-        )
+        fields["contexts"], fields["exchanges"] = _contexts(fields["contexts"]), _exchanges(fields["exchanges"])
         return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is one run's own where several are forked from one: the rest of its `Job` is the same in all."""
+
+    contexts: tuple[tuple[int, ...], ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Turn:
+        fields = json.loads(data)
+        return cls(_contexts(fields["contexts"]), _exchanges(fields["exchanges"]))
+
+
+def _contexts(values: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(context) for context in values)
+
+
+def _exchanges(values: Iterable[dict[str, Any]]) -> tuple[Exchange, ...]:
+    return tuple(Exchange(**{**e, "stretch": tuple(e["stretch"]), "tokens": tuple(e["tokens"])}) for e in values)
 
 
 @dataclass(frozen=True)

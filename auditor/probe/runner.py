@@ -6,19 +6,26 @@ import math
 import re
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from auditor.limits.model import PATIENCE
 from auditor.limits.scratch import Scratch
-from auditor.probe.job import Account, Exchange, Failure, split
+from auditor.probe.job import Account, Exchange, Failure, Job, Turn, split
 from auditor.probe.measure.confined import TARGET as _MEASURE
 from auditor.probe.model import Isolation
 from auditor.probe.plan import Made
-from auditor.probe.sandbox import Jail, Limits, Policy
+from auditor.probe.sandbox import Ended, Jail, Limits, Policy
 from auditor.probe.scene import Tokens, Workspace
 from auditor.submission import Submission
+
+if TYPE_CHECKING:
+    from auditor.probe.sandbox.held import Held
 
 _TARGET, _COLD = "auditor.probe.stage.run:perform", "auditor.probe.cold:perform"
 _PRELOAD = ("auditor.probe.stage.preload", "auditor.probe.measure.confined")
@@ -85,8 +92,19 @@ class Home:
         self._folder.cleanup()
 
 
+@dataclass(frozen=True)
+class _Stem:
+    """A call that stands where the script first reads validation tokens. `length`: of the stream, in tokens."""
+
+    held: Held
+    made: Made
+    length: int
+
+
 class Runner:
     """A submission in a home. A context manager.
+
+    Runs are forked where the script first reads validation tokens: up to there they are one (`begun`, `run`).
 
     `home`: the one to use, which is empty and is left so; without, one is made for this submission alone, as `Home`
     makes it (`unsafe`, `warm`).
@@ -99,8 +117,10 @@ class Runner:
         self._home = home = Home(unsafe=unsafe, warm=warm) if home is None else home
         self.root = home.root
         self._own = re.compile(re.escape(str(home.base)) + r"(/submission|/scratch)?(?![\w-])")
-        self._jail = home.jail
         self.spent = 0.0  # seconds of processor time of all runs so far; waiting counts too, but for less
+        self.forked = 0  # runs that were
+        self.whole = ""  # why another one began from nothing
+        self._stem: _Stem | None = None
         lay_out(submission, self.root)
 
     def __enter__(self) -> Runner:
@@ -109,11 +129,47 @@ class Runner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._let_go()
         self._home.close() if self._own_home else self._home.clear()
 
     @property
     def isolation(self) -> Isolation:
-        return self._jail.isolation
+        return self._home.jail.isolation
+
+    def begun(self, made: Made, workspace: Workspace, seconds: float, record: bool = True) -> Run:
+        """The run of the base stream. Those that `run` makes of the same script are forked where it can be, this too.
+
+        `seconds`: as for `run`.
+        """
+        self._let_go()
+        if not record or self._home.target != _TARGET:
+            return self._cold(made, workspace, workspace.streams.base, seconds, record, ())
+        base = workspace.streams.base
+        other = np.random.default_rng(secrets.randbits(64)).permutation(base)  # nothing of it is there before the fork
+        job = self._job(made, workspace, other, record)
+        held = self._home.jail.hold(_TARGET, job.to_bytes(), limits=self._limits(seconds, seconds, forks=True))
+        if held is None:
+            self.whole = "this machine can't fork runs safely"
+            return self._cold(made, workspace, base, seconds, record, ())
+        if held.over:
+            found = self._heard(held.finish())
+            self._let_go()
+            if found.failure is not None or found.trouble:
+                return found
+            self.whole = "it is not seen to read the validation tokens"
+            return self._cold(made, workspace, base, seconds, record, ())
+        files = workspace.validation(base)
+        self.whole = held.moving()
+        if not self.whole and not all(held.files.untouched(path) for path in files):
+            self._let_go()
+            self.whole = "it reads the validation tokens unseen"
+            return self._cold(made, workspace, base, seconds, record, ())
+        if self.whole:
+            return self._alone(held, files, made, workspace, seconds)
+        self._stem = _Stem(held, made, len(base))
+        found = self.run(made, workspace, base, seconds)
+        self.spent += held.own_seconds
+        return found
 
     def run(
         self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool = True,
@@ -123,32 +179,80 @@ class Runner:
 
         `seconds`: of processor time, at most, those of its forks included; `PATIENCE` times as many of wall clock.
         """
-        own = max(1.0, seconds - sum(e.seconds for e in exchanges if math.isfinite(e.seconds)))
+        stem = self._stem
+        if stem is None or stem.held.over or stem.made is not made or not record:
+            return self._cold(made, workspace, stream, seconds, record, exchanges)
+        if len(stream) != stem.length:  # who asked how long a file is has been told
+            self.whole = "its stream has another length"
+            return self._cold(made, workspace, stream, seconds, record, exchanges)
+        limits = self._limits(seconds, self._own_seconds(seconds, exchanges), forks=bool(exchanges))
+        turn = Turn(workspace.streams.contexts, exchanges)
+        found = self._heard(stem.held.fork(turn.to_bytes(), workspace.validation(stream), limits), stem.held.early)
+        if found.trouble and "memory" in found.trouble:  # which a fork's is counted twice
+            self.whole = "forks of it take much memory"
+            return self._cold(made, workspace, stream, seconds, record, exchanges)
+        self.forked += 1
+        return found
+
+    def _cold(
+        self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool,
+        exchanges: tuple[Exchange, ...],
+    ) -> Run:  # fmt: skip
+        """A run that begins from nothing."""
+        job = self._job(made, workspace, stream, record)
+        job = replace(job, exchanges=exchanges, contexts=workspace.streams.contexts)
+        limits = self._limits(seconds, self._own_seconds(seconds, exchanges), forks=bool(exchanges))
+        return self._heard(self._home.jail.call(self._home.target, job.to_bytes(), limits=limits))
+
+    def _alone(
+        self, held: Held, files: Mapping[str, bytes], made: Made, workspace: Workspace, seconds: float
+    ) -> Run:  # fmt: skip
+        """What stands at the read goes on as one run, and has the only one."""
+        base = workspace.streams.base
+        try:
+            found = self._heard(held.alone(Turn(workspace.streams.contexts).to_bytes(), files))
+        except ValueError:
+            self._let_go()
+            return self._cold(made, workspace, base, seconds, True, ())
+        self._let_go()
+        return found
+
+    def _job(self, made: Made, workspace: Workspace, stream: Tokens, record: bool) -> Job:
         scene = self._home.scenes / "scene"  # always the same name: a run is not to know which it is
         shutil.rmtree(scene, ignore_errors=True)
         scene.mkdir()
         workspace.write(scene, stream)
-        job = replace(
-            made.job, root=str(self.root), scene=str(scene), record=record, exchanges=exchanges,
-            contexts=workspace.streams.contexts, hook=f"_{secrets.token_hex(6)}",
+        return replace(
+            made.job, root=str(self.root), scene=str(scene), record=record, hook=f"_{secrets.token_hex(6)}"
         )  # fmt: skip
-        limits = replace(
-            self._home.limits, wall_seconds=PATIENCE * seconds, cpu_seconds=own, forks=bool(exchanges)
-        )  # fmt: skip
-        ended = self._jail.call(self._home.target, job.to_bytes(), limits=limits)
+
+    def _own_seconds(self, seconds: float, exchanges: tuple[Exchange, ...]) -> float:
+        """Of processor time, of a run without its forks."""
+        return max(1.0, seconds - sum(e.seconds for e in exchanges if math.isfinite(e.seconds)))
+
+    def _limits(self, seconds: float, own: float, *, forks: bool) -> Limits:
+        return replace(self._home.limits, wall_seconds=PATIENCE * seconds, cpu_seconds=own, forks=forks)
+
+    def _let_go(self) -> None:
+        self._home.jail.let_go()
+        self._stem = None
+
+    def _heard(self, ended: Ended, early: tuple[tuple[bytes, ...], str] = ((), "")) -> Run:
+        """`early`: what was sent and printed before this was forked."""
+        frames, printed = early
         spent = max(ended.cpu_seconds, ended.seconds / PATIENCE)
         self.spent += spent
         trouble = ended.tampered or (_trouble(ended.reason) if ended.status != "ended" else "")
-        account, recorded = split(() if ended.tampered else ended.frames)
+        account, recorded = split(() if ended.tampered else (*frames, *ended.frames))
         if account.failure is not None:
             message, source = self._plain(account.failure.message), self._plain(account.failure.source)
             account = replace(account, failure=replace(account.failure, message=message, source=source))
-        said = _ends(ended.stdout) + "\n" + _ends(ended.stderr)
+        said = "\n".join(filter(None, (_ends(printed), _ends(ended.stdout), _ends(ended.stderr))))
         return Run(account, tuple(recorded), self._plain(trouble), said, spent)
 
     def measuring(self, argument: bytes) -> tuple[bytes, ...]:
         """The answer of a process beside no submission. Raises ValueError where it exceeds its limits."""
-        ended = self._jail.call(_MEASURE, argument, limits=_MEASURING)
+        ended = self._home.jail.call(_MEASURE, argument, limits=_MEASURING)
         if ended.status != "ended" or ended.tampered:
             raise ValueError(f"what was recorded could not be measured: {ended.tampered or _trouble(ended.reason)}")
         return ended.frames

@@ -43,7 +43,7 @@ def settle(
         made = make(facts, plan)
         workspace = Workspace(made.layout, seed)
         left = max(1.0, end - runner.spent)
-        run = runner.run(made, workspace, workspace.streams.base, left, record=record)
+        run = runner.begun(made, workspace, left, record=record)
         attempts.append(Attempt(made.changed, run.error, _location(facts, run)))
         settled = Settled(run, made, workspace, tuple(attempts))
         if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or runner.spent >= end:

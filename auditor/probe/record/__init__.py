@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,28 +16,38 @@ from auditor.probe.record.syntax import instrument as _instrument
 
 if TYPE_CHECKING:
     from auditor.probe.record.recorder import Recorder
-    from auditor.probe.record.tape import Channel
+    from auditor.probe.record.tape import Channel, Watcher
 
-__all__ = ["PROBE", "Recording", "install", "instrument", "read"]
+__all__ = ["PROBE", "Recording", "install", "instrument", "read", "watching"]
 
 
 def install(
     channel: Channel, *, root: str, contexts: Iterable[Sequence[int]] = (), exchanges: tuple[Exchange, ...] = (),
-    settle: Callable[[], None] = lambda: None, stream: NDArray[Any] | None = None, hook: str = PROBE,
+    fork: Callable[[], int] = os.fork, settle: Callable[[], None] = lambda: None, stream: NDArray[Any] | None = None,
+    hook: str = PROBE,
 ) -> Recorder:  # fmt: skip
     """Starts recording in this process, for good. Needs torch.
 
     `contexts`: tokens; the distribution that predicts the last of them is written down whole. `exchanges`: tokens to be
-    tried in forks, which call `settle` first. `stream`: the validation tokens, by which is known what holds them.
+    tried in forks, made by `fork`, which call `settle` first. `stream`: the validation tokens, by which is known what
+    holds them.
     `hook`: the name of the builtin that instrumented code calls.
     """
-    from auditor.probe.record.exchange import Forks
     from auditor.probe.record.recorder import install as start
     from auditor.probe.record.seen import Seen
 
-    watcher = Forks(exchanges, channel, settle) if exchanges else None
+    watcher = watching(exchanges, channel, fork, settle)
     seen = Seen(stream, root.rstrip("/") + "/") if stream is not None else None
     return start(channel, root=root, contexts=contexts, watcher=watcher, seen=seen, hook=hook)
+
+
+def watching(
+    exchanges: tuple[Exchange, ...], channel: Channel, fork: Callable[[], int], settle: Callable[[], None]
+) -> Watcher | None:  # fmt: skip
+    """What tries the exchanges; None where there are none."""
+    from auditor.probe.record.exchange import Forks
+
+    return Forks(exchanges, channel, fork, settle) if exchanges else None
 
 
 def instrument(tree: ast.Module, path: str) -> ast.Module:

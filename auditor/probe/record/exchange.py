@@ -30,7 +30,7 @@ from auditor.probe.job import ENOUGH, Exchange
 from auditor.probe.record.frames import pack
 
 # Before a script, or the stage, can replace them:
-_leave, _fork, _wait, _timer, _times = os._exit, os.fork, os.waitpid, signal.setitimer, os.times
+_leave, _wait, _timer, _times = os._exit, os.waitpid, signal.setitimer, os.times
 _SECONDS = 60.0  # of processor time, of one fork
 _SUM = struct.Struct("<d")
 _LONGEST_LIST = 1_000_000
@@ -50,10 +50,15 @@ class Silent:
 
 
 class Forks:
-    """What the tape tells of every batch of rows and every sum. `settle` takes what a fork may do less than the run."""
+    """What the tape tells of every batch of rows and every sum.
 
-    def __init__(self, wanted: tuple[Exchange, ...], channel: Any, settle: Callable[[], None]) -> None:
-        self._channel, self._settle = channel, settle
+    `fork` as `os.fork`; `settle` takes what a fork may do less than the run.
+    """
+
+    def __init__(
+        self, wanted: tuple[Exchange, ...], channel: Any, fork: Callable[[], int], settle: Callable[[], None]
+    ) -> None:  # fmt: skip
+        self._channel, self._fork, self._settle = channel, fork, settle
         self._after: dict[int, list[Exchange]] = {}
         for one in wanted:
             self._after.setdefault(one.after, []).append(one)
@@ -110,7 +115,7 @@ class Forks:
     def _forked(self, one: Exchange, copies: list[Copy], token: int, left: float) -> bool:
         """Whether this is the fork. `left`: seconds of processor time that it may take."""
         try:
-            pid = _fork()
+            pid = self._fork()
         except OSError:
             return False  # no forks here
         if pid:

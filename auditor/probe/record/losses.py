@@ -28,9 +28,12 @@ class Losses:
     def __init__(self, mirrors: Mirrors, site: Callable[[], int], contexts: Iterable[Sequence[int]] = ()) -> None:
         """`contexts`: tokens; a distribution that predicts the last of them after the others is written down whole."""
         self.mirrors, self.site = mirrors, site
-        self._contexts = [np.array(context, dtype=np.int64) for context in contexts]
+        self.expect(contexts)
         self._whole = 0  # distributions that were written down
         self._projections: dict[int, NDArray[Any]] = {}
+
+    def expect(self, contexts: Iterable[Sequence[int]]) -> None:
+        self._contexts = [np.array(context, dtype=np.int64) for context in contexts]
 
     def cross_entropy(self, func: Any, args: Any, kwargs: dict[str, Any], out: Tensor) -> None:
         """Also `F.nll_loss`, which takes the same arguments but label smoothing."""

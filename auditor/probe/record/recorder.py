@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from auditor.probe.record.hooks import Hooks
@@ -52,6 +53,13 @@ class Recorder:
         self._hook = register_optimizer_step_post_hook(self._stepped)
         self._watch_backward()
         self.mode.__enter__()
+
+    def follow(self, stream: NDArray[Any], contexts: Iterable[Sequence[int]], watcher: Watcher | None) -> None:
+        """What comes now is a run on that stream: as if it had been given to the constructor."""
+        if self.seen is not None:
+            self.seen.follow(stream)
+        self.mode.losses.expect(contexts)
+        self.tape.watcher = watcher
 
     def printed(self, line: str) -> None:
         if _FIGURE.search(line) and self.lines < _LINES_AT_MOST:

@@ -28,13 +28,17 @@ class Seen:
 
     def __init__(self, stream: NDArray[Any], root: str) -> None:
         self._root = root
-        tokens = stream.astype(np.int64)
-        self._grams = {tokens[i : i + _GRAM].tobytes() for i in range(len(tokens) - _GRAM + 1)}
+        self.follow(stream)
         self._places: list[Place] = []
         self._entered = bytearray(_MOST)
         self._holders: dict[tuple[str, int], set[str]] = {}
         self._embedding = 0  # looks that were taken at a model
         self.is_score: Callable[[object], bool] = lambda value: False
+
+    def follow(self, stream: NDArray[Any]) -> None:
+        """These are the validation tokens."""
+        tokens = stream.astype(np.int64)
+        self._grams = {tokens[i : i + _GRAM].tobytes() for i in range(len(tokens) - _GRAM + 1)}
 
     def numbered(self, path: str, places: list[tuple[int, int]]) -> int:
         """Number of the first of these blocks."""

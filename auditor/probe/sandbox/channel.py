@@ -18,7 +18,8 @@ from hashlib import blake2b
 _HEAD = struct.Struct(">IQB")  # length of the payload, number of the frame, kind
 _COUNTER = struct.Struct("<Q")
 _CODE_BYTES = 16
-_FRAME, _RETURNED, _RAISED = 0, 1, 2
+_FRAME, _RETURNED, _RAISED, _STANDS, _LEFT = range(5)
+_END = struct.Struct("<idd")  # of a fork: its wait status, seconds of processor time of it and of what it left
 KEY_BYTES = 32
 
 
@@ -43,6 +44,14 @@ class Channel:
 
     def raised(self, reason: str) -> None:
         self._write(_RAISED, reason.encode(errors="replace")[:4000])
+
+    def stands(self) -> None:
+        """This process waits for orders."""
+        self._write(_STANDS, b"")
+
+    def left(self, status: int, cpu: float, own: float) -> None:
+        """A fork of this process has ended."""
+        self._write(_LEFT, _END.pack(status, cpu, own))
 
     def _write(self, kind: int, payload: bytes) -> None:
         with self._lock:
@@ -74,8 +83,14 @@ class Frames:
         self.received = 0  # bytes
         self.frames: list[bytes] = []
         self.last: tuple[str, str] | None = None  # status and reason, once the run said how it ended
+        self.stands = False  # the process waits for orders
+        self.left: tuple[int, float, float] | None = None  # as `Channel.left` was told, once a fork has ended
         self.tampered = ""
         self.too_much = False
+
+    def turn(self) -> None:
+        """What comes now is of another fork."""
+        self.frames, self.last, self.left, self.received = [], None, None, 0
 
     def feed(self, data: bytes) -> None:
         self.received += len(data)
@@ -99,7 +114,7 @@ class Frames:
     def _take(self, start: int) -> int:
         """Bytes of the frame that begins there, 0 where it is not all there."""
         length, number, kind = _HEAD.unpack_from(self._pending, start)
-        if number != self._number or kind > _RAISED:
+        if number != self._number or kind > _LEFT:
             self.tampered = f"bytes that the channel did not write, after frame {self._number}"
             return 0
         self.too_much = length > self._most
@@ -112,8 +127,13 @@ class Frames:
         code.update(payload)
         if not hmac.compare_digest(code.digest(), self._pending[body : body + _CODE_BYTES]):
             self.tampered = f"bytes that the channel did not write, after frame {self._number}"
-        elif self.last is not None:
+        elif kind == _LEFT and len(payload) == _END.size and self.stands and self.left is None:
+            self.left = _END.unpack(payload)
+        elif self.last is not None or self.left is not None:
             self.tampered = "a frame after the last one"
+        elif kind >= _STANDS:
+            self.tampered = "" if kind == _STANDS and not self.stands else "a message out of its turn"
+            self.stands = True
         elif kind == _FRAME:
             self.frames.append(payload)
         else:

@@ -11,6 +11,7 @@ from auditor.probe.sandbox.capabilities import available, isolation
 from auditor.probe.sandbox.model import Ended, Limits, Mechanism, Policy
 
 if TYPE_CHECKING:
+    from auditor.probe.sandbox.held import Held
     from auditor.probe.sandbox.keeper import Keeper
 
 
@@ -58,6 +59,27 @@ class Jail:
         if not intact:
             self.close()
         return ended
+
+    def hold(self, target: str, argument: bytes, *, limits: Limits) -> Held | None:
+        """The same call, up to where it stands still, to be forked there; None where this machine can't fork safely.
+
+        It has ended instead where `over` says so. Calls go on meanwhile; `let_go` ends it.
+        """
+        keeper = self._started()
+        if not keeper.holds():
+            return None
+        try:
+            held = keeper.hold(limits)
+            held.over = not held.begin(target, argument)
+        except BaseException:
+            self.close()
+            raise
+        return held
+
+    def let_go(self) -> None:
+        """Whatever is held ends."""
+        if self._keeper is not None and not self._keeper.let_go():
+            self.close()
 
     def _started(self) -> Keeper:
         if self._keeper is None:

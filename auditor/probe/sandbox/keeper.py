@@ -14,6 +14,8 @@ from typing import Any
 
 from auditor.limits.scratch import empty
 from auditor.probe.sandbox import bubblewrap, places
+from auditor.probe.sandbox.held import Held
+from auditor.probe.sandbox.kept import plain
 from auditor.probe.sandbox.model import Broken, Ended, Limits, Mechanism, Policy
 from auditor.probe.sandbox.run import Run, process_number
 from auditor.probe.sandbox.watch import Watch, descendants
@@ -35,6 +37,7 @@ class Keeper:
         self._policy, self._mechanisms = policy, mechanisms
         self._handle = self._folder = -1  # descriptors: of the warden as a process, of the scratch folder
         self._number = 0  # of the warden's process
+        self._held: Held | None = None
         self._readable = places.readable((*policy.readable, *policy.search))
         self._scratch = policy.scratch.resolve()
         self._check_scratch()
@@ -142,28 +145,67 @@ class Keeper:
         in_memory = Mechanism.BUBBLEWRAP in self._mechanisms
         if not in_memory:
             limits = replace(limits, file_bytes=min(limits.file_bytes, limits.disk_bytes // limits.inodes))
-        others = frozenset({self._number})
         alone = Mechanism.SECCOMP in self._mechanisms and self._handle >= 0 and not limits.forks
-        watch = Watch(
-            limits,
-            self._folder,
-            in_memory=in_memory,
-            family=None if alone else (self._process.pid, others),
-        )
-        with Run(self._control, watch, limits, self._folder) as run:
+        others = self._others
+        with Run(self._control, self._watch(limits, alone=alone), limits, self._folder) as run:
             run.request(target, argument)
             ended = run.finish()
             intact = run.intact
         if intact and not alone:
             intact = not set(descendants(self._process.pid)) - others
-        if intact:
-            try:
-                empty(self._folder)
-            except OSError:
-                intact = False
-        return ended, intact
+        return ended, intact and self._emptied()
+
+    @property
+    def _others(self) -> frozenset[int]:
+        """Processes that are not of the call at hand."""
+        return frozenset({self._number, self._held.number if self._held is not None else self._number})
+
+    def _watch(self, limits: Limits, *, alone: bool) -> Watch:
+        in_memory = Mechanism.BUBBLEWRAP in self._mechanisms
+        family = None if alone else (self._process.pid, self._others)
+        return Watch(limits, self._folder, in_memory=in_memory, family=family)
+
+    def _emptied(self) -> bool:
+        try:
+            empty(self._folder)
+            plain(self._folder)
+        except OSError:
+            return False
+        return True
+
+    def holds(self) -> bool:
+        """Whether calls can be held and forked: forks must reach neither each other nor what they were forked from."""
+        return self._mechanisms == frozenset(Mechanism) and self._handle >= 0
+
+    def hold(self, limits: Limits) -> Held:
+        """A call that is to be held; one at a time. `let_go` ends it."""
+
+        def family() -> set[int]:
+            return set(descendants(self._process.pid)) - {self._number}
+
+        def watched(limits: Limits) -> Watch:
+            others = frozenset({self._number})
+            return Watch(limits, self._folder, in_memory=True, family=(self._process.pid, others))
+
+        self._held = Held(self._control, limits, self._folder, watched, family)
+        return self._held
+
+    def let_go(self) -> bool:
+        """Whether the warden can take another call."""
+        held, self._held = self._held, None
+        if held is None:
+            return True
+        with held:
+            if not held.ended:
+                held.finish()
+        intact = held.intact and not set(descendants(self._process.pid)) - self._others
+        return intact and self._emptied()
 
     def close(self) -> None:
+        if self._held is not None:
+            self._held.over = self._held.ended = True
+            self._held.__exit__(None, None, None)
+            self._held = None
         others = [] if Mechanism.BUBBLEWRAP in self._mechanisms else descendants(self._process.pid)
         if self._handle >= 0:  # as process 1 of its namespace it takes everyone in it along
             with suppress(OSError):

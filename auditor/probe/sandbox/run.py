@@ -9,6 +9,7 @@ import secrets
 import selectors
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from types import TracebackType
@@ -39,7 +40,7 @@ class Run:
         self._open: set[int] = set()
         self._handle = -1
         self._quota: Quota | None = None
-        self._number = 0  # of the run's process
+        self._number = self._started = 0  # of the run's process: for this one, and for the warden
         self._breach = ""
         self._status: int | None = None  # as wait(2) gives it
         self._cpu = 0.0
@@ -58,7 +59,8 @@ class Run:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def request(self, target: str, argument: bytes) -> None:
+    def request(self, target: str, argument: bytes, orders: int = -1) -> None:
+        """`orders`: the end of a pipe by which a call that is held is told to go on; -1: this one is not."""
         given = os.memfd_create("argument", os.MFD_CLOEXEC)
         theirs = [given]
         try:
@@ -72,7 +74,9 @@ class Run:
                 self._selector.register(mine, selectors.EVENT_READ, name)
             with suppress(OSError):  # more than this user may have
                 fcntl.fcntl(theirs[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            request = {"target": target, "key": self._key.hex(), "limits": asdict(self._limits)}
+            held = orders >= 0
+            theirs += [orders] if held else []
+            request = {"target": target, "key": self._key.hex(), "limits": asdict(self._limits), "held": held}
             with suppress(OSError):  # a warden that is gone: its closed socket says so in a moment
                 socket.send_fds(self._control, [json.dumps(request).encode()], theirs)
         finally:
@@ -81,14 +85,25 @@ class Run:
         self._selector.register(self._control, selectors.EVENT_READ, "control")
 
     def finish(self) -> Ended:
+        self._listen(lambda: self._status is not None)
+        self._drain()
+        if self._status is not None and os.WIFEXITED(self._status):
+            self._frames.finish()
+        self.intact = self._status is not None
+        return self._ended()
+
+    def _listen(self, enough: Callable[[], bool]) -> None:
+        """Takes what comes until that is so, there is no warden any more, or a limit was exceeded."""
         gone = False
         deadline = float("inf")
-        while self._status is None and not gone and self._watch.seconds < deadline:
+        while not enough() and not gone and self._watch.seconds < deadline:
             for key, _ in self._selector.select(_TICK):
                 if key.data == "control":
                     gone = not self._hear()
                 elif key.data == "quota":
                     self._heed()
+                elif key.data == "handle":
+                    self._heard_the_end()
                 else:
                     self._read(key.fd, key.data)
             if not self._breach and (breach := self._watch.breach() or self._flood()):
@@ -97,11 +112,9 @@ class Run:
                 deadline = self._watch.seconds + _END_SECONDS
                 if self._handle < 0:
                     break  # there is no way to end this run alone
-        self._drain()
-        if self._status is not None and os.WIFEXITED(self._status):
-            self._frames.finish()
-        self.intact = self._status is not None
-        return self._ended()
+
+    def _heard_the_end(self) -> None:
+        """The process of a call that is held has ended."""
 
     def _hear(self) -> bool:
         """Take the warden's message; False where there is no warden any more."""
@@ -117,7 +130,8 @@ class Run:
         if "started" in content:
             self._handle = descriptors[0] if descriptors else -1
             self._watch.pid = process_number(self._handle) if descriptors else 0
-            self._number = self._watch.pid or content["started"]
+            self._started = content["started"]
+            self._number = self._watch.pid or self._started
         if "asks" in content:
             self._quota = Quota(descriptors[0], self._folder, self._limits.inodes)
             self._open.add(self._quota.listener)
@@ -161,7 +175,7 @@ class Run:
     def _drain(self) -> None:
         """What is left in the pipes of a run that has ended; not for ever, since others may hold their ends."""
         for key in list(self._selector.get_map().values()):
-            if key.data not in ("control", "quota"):
+            if key.data in ("results", *self._output):
                 for _ in range(2 * _PIPE_BYTES // 4096):
                     if not self._read(key.fd, key.data):
                         break

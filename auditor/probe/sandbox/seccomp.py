@@ -99,8 +99,7 @@ def confine_run(own_pid: int, *, attributes: bool, forks: bool = False) -> None:
         program += _refuse(_ATTRIBUTES.split(), 0)
     for call in ("kill", "tgkill"):
         program += _unless_equal(call, 0, (own_pid,))
-    for call in ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "setpgid"):
-        program += _unless_equal(call, 0, (0, own_pid))
+    program += _others_as_they_are(own_pid)
     program += _if_equal("prctl", 0, _PRCTLS)
     program += _if_equal("fcntl", 1, _FCNTLS)
     program += _unless_equal("ioctl", 1, _IOCTLS, errno.ENOTTY)
@@ -143,6 +142,18 @@ def asking() -> list[_Instruction]:
 def no_forks() -> None:
     """Gives up what `forks` left, for good, and signals to what it was forked from; threads may still be started."""
     _install([*_head(), *_refuse(["kill", "tgkill"], errno.EPERM), *_no_forks(), _allow()])
+
+
+def let_alone(own_pid: int) -> None:
+    """What this process was forked from can't be changed any more: its limits, its turn, its group; nor signalled."""
+    _install([*_head(), *_refuse(["kill", "tgkill"], errno.EPERM), *_others_as_they_are(own_pid), _allow()])
+
+
+def _others_as_they_are(own_pid: int) -> list[_Instruction]:
+    program: list[_Instruction] = []
+    for call in ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "setpgid"):
+        program += _unless_equal(call, 0, (0, own_pid))
+    return program
 
 
 def _no_forks() -> list[_Instruction]:

@@ -23,12 +23,15 @@ from typing import Any, NoReturn
 
 from auditor.probe.sandbox import landlock, seccomp
 from auditor.probe.sandbox.channel import Channel
+from auditor.probe.sandbox.forks import Stem
 from auditor.probe.sandbox.model import CUT_OFF, Limits, Mechanism
 from auditor.probe.sandbox.system import adopt_orphans, die_with_parent, drop_capabilities, hide_memory
 
 _MESSAGE_BYTES = 1 << 17
 _SPARE_ADDRESSES = 4 << 30  # bytes over the memory limit: allocators and threads reserve more than they use
 _DESCRIPTORS = 1024
+Held = dict[int, tuple[int, float] | None]
+"""Calls that go on beside others; once one has ended, its status as wait(2) gives it, and its processor seconds."""
 
 
 def main(descriptor: int) -> None:
@@ -47,11 +50,15 @@ def main(descriptor: int) -> None:
     gc.freeze()  # a collection in the run would copy every page
     folder = os.open(setup["scratch"], os.O_RDONLY | os.O_DIRECTORY)  # with bubblewrap the parent has no path to it
     _answer(control, {"ready": os.getpid()}, [folder, *_process_handle(os.getpid())])
+    held: Held = {}
     while True:
         request, descriptors = _request(control)
         if request is None:
             return  # the parent has gone
-        _serve(control, setup, mechanisms, request, descriptors)
+        if "reap" in request:
+            _answer(control, _reaped(request["reap"], held))
+        else:
+            _serve(control, setup, mechanisms, request, descriptors, held)
 
 
 def _request(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
@@ -103,7 +110,9 @@ def _serve(
     mechanisms: frozenset[Mechanism],
     request: dict[str, Any],
     descriptors: list[int],
+    held: Held,
 ) -> None:
+    """A call that is `held` goes on beside others; the parent knows by its handle when it has ended."""
     request["addresses"] = _addresses()
     _flush()
     pid = os.fork()
@@ -112,12 +121,23 @@ def _serve(
     for descriptor in descriptors:
         os.close(descriptor)
     _answer(control, {"started": pid}, _process_handle(pid))
-    while True:
-        ended, status, usage = os.wait4(-1, 0)  # orphans of the namespace end up here as well
-        if ended == pid:
-            break
-    cpu = usage.ru_utime + usage.ru_stime
-    _answer(control, {"ended": status, "cpu": cpu})
+    if request["held"]:
+        held[pid] = None
+    else:
+        _answer(control, _reaped(pid, held))
+
+
+def _reaped(pid: int, held: Held) -> dict[str, Any]:
+    """How the process ended. Held ones that end meanwhile are remembered; orphans of the namespace end up here too."""
+    found = held.pop(pid, None)
+    while found is None:
+        gone, status, usage = os.wait4(-1, 0)
+        end = status, usage.ru_utime + usage.ru_stime
+        if gone == pid:
+            found = end
+        elif gone in held:
+            held[gone] = end
+    return {"ended": found[0], "cpu": found[1]}
 
 
 def _run(
@@ -130,8 +150,8 @@ def _run(
     """The run, from its fork to its end."""
     status = 70
     try:
-        argument, channel = _prepare(control, setup, mechanisms, request, descriptors)
-        status = _call(request["target"], argument, channel)
+        argument, channel, stem = _prepare(control, setup, mechanisms, request, descriptors)
+        status = _call(request["target"], argument, channel, *stem)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -144,13 +164,13 @@ def _prepare(
     mechanisms: frozenset[Mechanism],
     request: dict[str, Any],
     descriptors: list[int],
-) -> tuple[bytes, Channel]:
-    given, results, out, err = descriptors
+) -> tuple[bytes, Channel, tuple[Stem, ...]]:
+    given, results, out, err, *orders = descriptors
     os.setsid()
     os.dup2(out, 1)
     os.dup2(err, 2)
     argument = os.pread(given, os.fstat(given).st_size, 0)
-    _close_all_but({results, control.fileno()})
+    _close_all_but({results, control.fileno(), *orders})
     channel = Channel(results, bytes.fromhex(request.pop("key")))
     os.chdir(setup["scratch"])
     _limit(Limits(**request["limits"]), request["addresses"])
@@ -171,7 +191,7 @@ def _prepare(
         os.nice(10)  # it may fork: the watcher has to get its turn
     else:
         seccomp.confine_run(os.getpid(), attributes=apart, forks=apart and request["limits"]["forks"])
-    return argument, channel
+    return argument, channel, tuple(Stem(descriptor, channel) for descriptor in orders)
 
 
 def _close_all_but(kept: set[int]) -> None:
@@ -204,11 +224,11 @@ def _limit(limits: Limits, used_addresses: int) -> None:
         resource.setrlimit(what, (soft, hard))
 
 
-def _call(target: str, argument: bytes, channel: Channel) -> int:
+def _call(target: str, argument: bytes, channel: Channel, *stem: Stem) -> int:
     try:
         module, name = target.split(":")
-        function: Callable[[bytes, Channel], None] = getattr(importlib.import_module(module), name)
-        function(argument, channel)
+        function: Callable[..., None] = getattr(importlib.import_module(module), name)
+        function(argument, channel, *stem)
     except BaseException as error:
         traceback.print_exc()
         _flush()

@@ -10,10 +10,14 @@ import numpy.typing as npt
 MAGIC, VERSION = 20240520, 1
 
 
-def write_shard(path: Path, values: npt.ArrayLike) -> None:
-    """Writes values below 65,536 (tokens, or bytes of each token) as a shard."""
+def shard(values: npt.ArrayLike) -> bytes:
+    """Values below 65,536 (tokens, or bytes of each token) as a shard."""
     array = np.asarray(values)
     header = np.zeros(256, dtype="<i4")
     header[:3] = MAGIC, VERSION, array.size
+    return header.tobytes() + array.astype("<u2").tobytes()
+
+
+def write_shard(path: Path, values: npt.ArrayLike) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(header.tobytes() + array.astype("<u2").tobytes())
+    path.write_bytes(shard(values))

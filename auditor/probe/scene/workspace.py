@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auditor.probe.scene.shards import write_shard
+from auditor.probe.scene.shards import shard, write_shard
 from auditor.probe.scene.streams import Streams, Tokens, draw, flip, join
 from auditor.probe.scene.tail import Tail, end_with
 from auditor.probe.scene.text import documents
@@ -92,20 +92,32 @@ class Workspace:
         """Data, tokenizers and other files for one run on `stream`."""
         documents_, _ = _encoded(self.layout.vocabulary)
         train = [join(documents_[part::TRAIN_SHARDS], TRAIN_TOKENS) for part in range(TRAIN_SHARDS)]
-        for beginning in (*(os.path.join(where, "fineweb_") for where in self.layout.data), *self.layout.stems):
+        for beginning in self._beginnings:
             where, name = os.path.split(beginning)
             for target in _below(folder, [where]):
                 for part, tokens in enumerate(train):
                     write_shard(target / f"{name}train_{part:06d}.bin", tokens)
-                write_shard(target / f"{name}val_000000.bin", stream)
-                if self.layout.sidecars:
-                    counts = tokenizer(self.layout.vocabulary).count(stream)
-                    write_shard(target / f"{name}val_bytes_000000.bin", counts)
+        for name, content in self.validation(stream).items():
+            _put(folder / name, content)
         for path in _below(folder, self.layout.tokenizers):
             _put(path, self._tokenizer_file(path))
         for name, content in self.layout.files:
             for path in _below(folder, [name]):
                 _put(path, content)
+
+    def validation(self, stream: Tokens) -> dict[str, bytes]:
+        """The files of a run on `stream` that are others in a run on another one, by their paths."""
+        found: dict[str, bytes] = {}
+        for beginning in self._beginnings:
+            found[f"{beginning}val_000000.bin"] = shard(stream)
+            if self.layout.sidecars:
+                found[f"{beginning}val_bytes_000000.bin"] = shard(tokenizer(self.layout.vocabulary).count(stream))
+        top = Path("/scene")
+        return {str(path.relative_to(top)): found[name] for name in found for path in _below(top, [name])}
+
+    @property
+    def _beginnings(self) -> tuple[str, ...]:
+        return (*(os.path.join(where, "fineweb_") for where in self.layout.data), *self.layout.stems)
 
     def _tokenizer_file(self, path: Path) -> bytes:
         if path.suffix == ".json" or self.layout.vocabulary < SMALLEST:

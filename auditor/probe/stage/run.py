@@ -10,9 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from auditor.probe.job import Job, Wanted, encode
-from auditor.probe.stage import source, world
+from auditor.probe.job import Job, Turn, Wanted, encode
+from auditor.probe.stage import reading, source, world
 from auditor.probe.stage.output import Printed
+
+
+class Stem(Protocol):
+    """What stands still until it is told to go on, in a fork or alone, with what it is given then."""
+
+    def stand(self) -> bytes | None: ...
 
 
 class Channel(Protocol):
@@ -21,8 +27,11 @@ class Channel(Protocol):
     def send(self, frame: bytes) -> None: ...
 
 
-def perform(argument: bytes, channel: Channel) -> None:
-    """Runs the job and sends what is recorded; how it ended is the last frame of the stage."""
+def perform(argument: bytes, channel: Channel, stem: Stem | None = None) -> None:
+    """Runs the job and sends what is recorded; how it ended is the last frame of the stage.
+
+    `stem`: where the validation tokens are first read, that stands still; forks go on with what they are given.
+    """
     job = world.settled(Job.from_bytes(argument))
     asked: set[str] = set()
 
@@ -40,6 +49,8 @@ def perform(argument: bytes, channel: Channel) -> None:
     if watch is not None:
         watch.install()
     recorder, instrument = _recorder(job, channel)
+    if stem is not None:
+        reading.watch(reading.shards("."), stem.stand, lambda given: _turn(recorder, channel, given))
     out, errors = _capture(recorder.printed)
     try:
         end = _execute(job, instrument, getattr(recorder, "seen", None))
@@ -75,20 +86,30 @@ def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None
     if not job.record:
         return _NoRecorder(), None
     from auditor.probe import record
-    from auditor.probe.sandbox.forks import settle
+    from auditor.probe.sandbox.forks import fork, settle
 
     recorder = record.install(
-        channel, root=job.root, contexts=job.contexts, exchanges=job.exchanges, settle=settle, stream=_stream(job),
+        channel, root=job.root, contexts=job.contexts, exchanges=job.exchanges, fork=fork, settle=settle,
+        stream=_stream(job.scene) if job.scene else None,
         hook=job.hook or record.PROBE,
     )  # fmt: skip
     return recorder, record.instrument
 
 
-def _stream(job: Job) -> Any:
-    """The validation tokens of this run, from the scene; None where there are none."""
+def _turn(recorder: Any, channel: Channel, given: bytes) -> None:
+    """A fork goes on as a run of its own."""
+    from auditor.probe import record
+    from auditor.probe.sandbox.forks import fork, settle
+
+    turn = Turn.from_bytes(given)
+    recorder.follow(_stream("."), turn.contexts, record.watching(turn.exchanges, channel, fork, settle))
+
+
+def _stream(folder: str) -> Any:
+    """The validation tokens of this run; None where there are none."""
     import numpy
 
-    found = sorted(Path(job.scene).rglob("*val_000000.bin")) if job.scene else []
+    found = reading.shards(folder)
     return numpy.fromfile(found[0], dtype="<u2", offset=1024) if found else None
 
 
