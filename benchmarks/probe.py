@@ -110,6 +110,8 @@ def _of_report(report: Mapping[str, Any]) -> Row:
         "evasions": len(probe["evasions"]),
         "total": next((m["total"] for m in probe["measurements"] if m["kind"] == "exchange"), None),
         "losses": probe["losses_recorded"],
+        "forked": probe["runs"]["forked"],
+        "whole": probe["runs"]["whole"],
     }
 
 
@@ -187,8 +189,18 @@ def tables(rows: Mapping[int, Row], labels: Mapping[int, Label]) -> str:
         *_times("processor time of an audit with the probe, ran", [row["cpu"] for row in ran.values()]),
         *_times("of those where tokens were exchanged", [r["cpu"] for r in ran.values() if r["total"] is not None]),
         *_times("processor time, did not run", [r["cpu"] for pr, r in known.items() if pr not in ran]),
+        (
+            "runs that were forked at the read of the validation tokens",
+            f"{sum(r.get('forked', 0) for r in ran.values())}",
+        ),
+        ("pull requests of which no run was", f"{sum(not r.get('forked', 0) for r in ran.values())}"),
     ]
     parts = [_table(("", ""), head), _by_rule(ran, labels), _by_kind(ran, clean)]
+    if whole := collections.Counter(_plain(row["whole"]) for row in ran.values() if row.get("whole")):
+        parts.append(
+            "Runs that began from nothing, and why:\n\n"
+            + _table(("reason", "pull requests"), [(why, str(count)) for why, count in whole.most_common()])
+        )
     unseen = sorted(causal - seen)
     if unseen:
         reasons = [(f"#{pr}", ", ".join(sorted(CAUSAL & set(labels[pr]["rules"]))), _why(ran[pr])) for pr in unseen]

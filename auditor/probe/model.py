@@ -163,7 +163,8 @@ class Probe:
     """A behavioural audit. `failed`: it did not run to a result; `refused`: it was not even tried. `reason` says why.
 
     `absent`: modules and kernels that the submission asked for and that the stage answered with "not here".
-    `labels`: the printed figures that were seen, the claimed one first.
+    `labels`: the printed figures that were seen, the claimed one first. `forked`: runs that began where the script
+    first reads validation tokens; `whole`: why others began from nothing, "" where none did.
     """
 
     status: Status
@@ -177,6 +178,8 @@ class Probe:
     losses_recorded: int = 0
     unseen: tuple[Unseen, ...] = ()  # what could reach the validation tokens and did not run
     evasions: tuple[Evasion, ...] = ()
+    forked: int = 0
+    whole: str = ""
     seed: int = 0  # of streams, positions and tokens; the same seed gives the same runs
 
     @property

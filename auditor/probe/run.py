@@ -79,7 +79,7 @@ def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
             seconds = options.seconds * _SHARE
             settled = settle(runner, facts, seconds, what="base run", seed=seed, progress=progress)
             series = _Series(runner, facts, settled, replace(options, seed=seed), progress)
-            return replace(series.probed(), seed=seed)
+            return replace(series.probed(), seed=seed, forked=runner.forked, whole=runner.whole)
     except Refused as error:
         return Probe("refused", str(error))
     except NoTokenizer as error:

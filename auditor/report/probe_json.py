@@ -30,6 +30,7 @@ def as_dict(probe: Probe, agreement: Sequence[Agreement]) -> dict[str, Any]:
         },
         "unseen": [{"location": place(u.location), "names": list(u.names), "test": u.test} for u in probe.unseen],
         "evasions": [{"what": e.what, "location": place(e.location)} for e in probe.evasions],
+        "runs": {"forked": probe.forked, "whole": probe.whole},
         "seed": probe.seed,
     }
 

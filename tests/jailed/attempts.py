@@ -656,3 +656,70 @@ def fork_and_settle(argument: bytes, channel: Any) -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     channel.send(b"after")
+
+
+# calls that are held and forked
+
+
+def stand(argument: bytes, channel: Any, stem: Any) -> None:
+    """Does what the argument says before it stands, then in each fork what that is given."""
+    for line in filter(None, argument.decode().splitlines()):
+        exec(line, globals())
+    channel.send(b"before")
+    print("before")
+    given = stem.stand()
+    channel.send(json.dumps({"given": given.decode()}).encode())
+    exec(given.decode(), {**globals(), "channel": channel})
+
+
+def seen_from_a_fork(channel: Any) -> None:
+    """Everything that could be different in the next one, but for its number and the time."""
+    import random
+
+    found = {path: Path(path).read_text() for path in sorted(map(str, Path(".").rglob("*"))) if Path(path).is_file()}
+    times = [(path, os.stat(path).st_mtime_ns, os.stat(path).st_mode) for path in (".", *found)]
+    said = {
+        "files": found, "times": times, "attributes": os.listxattr("."), "random": random.random(),
+        "limits": [resource.getrlimit(what) for what in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)],
+        "turn": sorted(os.sched_getaffinity(os.getppid())),
+        "children": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime,
+    }  # fmt: skip
+    channel.send(json.dumps(said).encode())
+
+
+def leave_word(channel: Any) -> None:
+    """For the next fork, wherever it can be left."""
+
+    def attribute() -> None:
+        os.setxattr(".", "user.word", b"x")
+
+    _tell(
+        channel,
+        file=lambda: Path("word").write_text("x") and None,
+        kept=lambda: Path("kept").write_text("x") and None,
+        times=lambda: os.utime(".", (7, 7)),
+        mode=lambda: os.chmod(".", 0o711),
+        attribute=attribute,
+    )
+
+
+def reach_the_stem(channel: Any) -> None:
+    above = os.getppid()
+    _tell(
+        channel,
+        kill=lambda: os.kill(above, signal.SIGTERM),
+        limit=lambda: _limit(above),
+        turn=lambda: os.sched_setaffinity(above, os.sched_getaffinity(0)),
+        group=lambda: os.setpgid(above, above),
+        trace=lambda: _trace(above),
+        memory=lambda: Path(f"/proc/{above}/mem").read_bytes(),
+        fork=lambda: os.fork(),
+        orders=lambda: [n for n in range(3, 64) if _is_open(n)][1],  # beside the channel's own
+    )
+
+
+def _is_open(descriptor: int) -> bool:
+    with suppress(OSError):
+        os.fstat(descriptor)
+        return True
+    return False

@@ -67,6 +67,7 @@ class Stem:
             forks, order = self._order()
             if not forks:
                 _close(self._orders)
+                seccomp.no_forks()
                 _mask(signal.SIG_SETMASK, before)
                 return order
             given, _, argument = order.partition(b"\n")

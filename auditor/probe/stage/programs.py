@@ -140,6 +140,10 @@ def _leave(status: int = 0) -> None:
     raise SystemExit(status)
 
 
+def _refuse() -> int:
+    raise PermissionError(1, "Operation not permitted")
+
+
 def install(ask: Callable[[Wanted], None]) -> None:
     """Replaces what `subprocess` and `os` start programs with. `ask` is told of libraries to compile."""
     _Compile.ask, _Compile.home = ask, os.getcwd()
@@ -153,4 +157,5 @@ def install(ask: Callable[[Wanted], None]) -> None:
     module.getstatusoutput = lambda command, **options: (0, run(command, shell=True, text=True).stdout)
     system: Any = os
     system._exit = _leave
+    system.fork = system.forkpty = _refuse
     system.system = lambda command: run(command, shell=True).returncode

@@ -28,7 +28,7 @@ from auditor.report.triage import render as render_table
 SCHEMA = json.loads(Path(__file__).parents[2].joinpath("data").joinpath("sarif-2.1.0-rtm.5.json").read_text("utf-8"))
 PAGES = ("terminal", "markdown", "html")
 KEYS = ["status", "outcome", "reason", "stream_tokens", "losses_recorded", "labels", "measurements", "agreement"]
-KEYS += ["attempts", "absent", "isolation", "unseen", "evasions", "seed"]
+KEYS += ["attempts", "absent", "isolation", "unseen", "evasions", "runs", "seed"]
 
 
 def parsed(probe: Probe, *findings: samples.Finding) -> dict:  # type: ignore[type-arg]
