@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ __all__ = ["PROBE", "Recording", "install", "instrument", "read", "watching"]
 
 def install(
     channel: Channel, *, root: str, contexts: Iterable[Sequence[int]] = (), exchanges: tuple[Exchange, ...] = (),
-    fork: Callable[[], int] = os.fork, settle: Callable[[], None] = lambda: None, stream: NDArray[Any] | None = None,
+    fork: Callable[[], int] | None = None, settle: Callable[[], None] = lambda: None, stream: NDArray[Any] | None = None,
     hook: str = PROBE,
 ) -> Recorder:  # fmt: skip
     """Starts recording in this process, for good. Needs torch.
@@ -42,7 +41,7 @@ def install(
 
 
 def watching(
-    exchanges: tuple[Exchange, ...], channel: Channel, fork: Callable[[], int], settle: Callable[[], None]
+    exchanges: tuple[Exchange, ...], channel: Channel, fork: Callable[[], int] | None, settle: Callable[[], None]
 ) -> Watcher | None:  # fmt: skip
     """What tries the exchanges; None where there are none."""
     from auditor.probe.record.exchange import Forks

@@ -30,7 +30,7 @@ from auditor.probe.job import ENOUGH, Exchange
 from auditor.probe.record.frames import pack
 
 # Before a script, or the stage, can replace them:
-_leave, _wait, _timer, _times = os._exit, os.waitpid, signal.setitimer, os.times
+_leave, _fork, _wait, _timer, _times = os._exit, os.fork, os.waitpid, signal.setitimer, os.times
 _SECONDS = 60.0  # of processor time, of one fork
 _SUM = struct.Struct("<d")
 _LONGEST_LIST = 1_000_000
@@ -52,13 +52,13 @@ class Silent:
 class Forks:
     """What the tape tells of every batch of rows and every sum.
 
-    `fork` as `os.fork`; `settle` takes what a fork may do less than the run.
+    `fork` does as `os.fork`, which is taken for None; `settle` takes what a fork may do less than the run.
     """
 
     def __init__(
-        self, wanted: tuple[Exchange, ...], channel: Any, fork: Callable[[], int], settle: Callable[[], None]
+        self, wanted: tuple[Exchange, ...], channel: Any, fork: Callable[[], int] | None, settle: Callable[[], None]
     ) -> None:  # fmt: skip
-        self._channel, self._fork, self._settle = channel, fork, settle
+        self._channel, self._fork, self._settle = channel, fork or _fork, settle
         self._after: dict[int, list[Exchange]] = {}
         for one in wanted:
             self._after.setdefault(one.after, []).append(one)
