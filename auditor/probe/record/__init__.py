@@ -22,8 +22,8 @@ __all__ = ["PROBE", "Recording", "install", "instrument", "read", "watching"]
 
 def install(
     channel: Channel, *, root: str, contexts: Iterable[Sequence[int]] = (), exchanges: tuple[Exchange, ...] = (),
-    fork: Callable[[], int] | None = None, settle: Callable[[], None] = lambda: None, stream: NDArray[Any] | None = None,
-    hook: str = PROBE,
+    fork: Callable[[], int] | None = None, settle: Callable[[], None] = lambda: None,
+    stream: NDArray[Any] | None = None, hook: str = PROBE,
 ) -> Recorder:  # fmt: skip
     """Starts recording in this process, for good. Needs torch.
 
