@@ -77,6 +77,8 @@ _OF_ANOTHER = re.compile(
     r"|[^.;]{0,60}?\b(?:achiev\w{1,3}|scor\w{1,3}|got|gets|reach\w{0,3}|report\w{0,3}|had|has|gave|gives)\b[^.;]{0,12})$"
     # `somebody's winning 1.1428 bpb architecture`; `the run's final 1.1428` is one's own
     rf"|\b(?!(?:{_THINGS})s?\b)[a-z][\w-]{{2,38}}['\u2019]s [\w-]{{0,20}} ?(?:(?:val[_ ])?bpb )?$"
+    # `the Seq4096 submission (1.2014 BPB)`
+    r"|\bthe (?!final|current|present|whole|full|best|new|last)[a-z][\w-]{2,39} (?:submission|record|entry) \($"
     # `the SOTA stack (its author, 1.1428 bpb)`
     r"|(?<!new )\b(?:sota|baseline|leader)\b[^.;()]{0,40}\([^()]{0,40}$",
     re.IGNORECASE,

@@ -41,6 +41,7 @@ def test_figures_of_others(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "The final submission (1.1193 BPB)",
         "The model's final 1.1193 bpb",
         "This run's 1.1193 val_bpb",
         "Our stack's 1.1193 bpb",
