@@ -65,6 +65,8 @@ _THINGS = (
 _BASE_LINE = re.compile(
     r"[\W_]{0,8}(?:base(?:d on|line)?|parent|inspired by|buil(?:t|ds) (?:up)?on|start(?:ing point|s from|ed from)"
     r"|reference|previous|prior|forked? (?:of|from))\b[^.;]{0,60}?(?:PR|pull request) ?#?\d"
+    # `Estimated total: ~1.116 (before), ~1.113 (after)`
+    r"|[\W_]{0,8}(?:combined |total )?(?:estimated?|projected|projection|expected)\b"
     # `Current accepted SOTA to beat: 1.0611`
     r"|[^|.;:]{0,60}\bto beat\b"
     r"|\s{0,8}[-*+] \W{0,4}(?:PR|pull request) ?#?\d{1,5}\W{0,3}\("

@@ -26,6 +26,7 @@ def claims(readme: str = "# Example\n", fields: object = None) -> Claims:
         "- PR #517 (somebody): the schedule that made 0.978 bpb possible",
         "Stacked they are projected to **0.823-0.829 BPB** on three seeds",
         "estimated at ~1.187 bpb on eight cards",
+        "- **Estimated total: ~1.116 BPB** (before adaptation), **~1.113 BPB** (with it)",
         "somebody1's winning 1.1428 bpb architecture + 4 innovations",
         "some-body\u2019s 1.1428 val_bpb stack is the base",
         "a BPB recovery (1.06157 base on PR #1787) was seen there",
