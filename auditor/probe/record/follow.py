@@ -58,6 +58,13 @@ def _over_one(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return isinstance(dim, int) or (isinstance(dim, tuple | list) and len(dim) == 1)
 
 
+def _is_of_experts(ids: Tensor, dim: int) -> bool:
+    """Whether along that dimension stands a score of each token beside what others say of it: `(w * p).sum(-1)`."""
+    if not 1 < ids.size(dim) <= FEW or bool((ids <= -2).any()):
+        return False
+    return bool(((ids >= 0).sum(dim) <= 1).all())
+
+
 class Follower:
     def __init__(self, mirrors: Mirrors, site: Callable[[], int]) -> None:
         self.mirrors, self.site = mirrors, site
@@ -148,6 +155,9 @@ class Follower:
         dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
         dims = [d % tensor.dim() for d in (dim if isinstance(dim, tuple | list) else [dim])]
         if out.numel() > 100_000:
+            return
+        if len(dims) == 1 and _is_of_experts(mirror.ids, dims[0]):
+            self._combine(mirror, (tensor, dims[0]), {}, out)
             return
         keep = [d for d in range(tensor.dim()) if d not in dims]
         order = (*keep, *dims)
