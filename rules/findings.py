@@ -8,7 +8,7 @@ from auditor.program.place import Place
 from auditor.program.recipe import Node
 from auditor.program.scores import Dependence
 from auditor.program.syntax import both
-from auditor.program.trace import Event, ReportLine
+from auditor.program.trace import Adapt, Event, ReportLine
 from auditor.rule import Facts
 from auditor.source.excerpt import line_at, shortened
 
@@ -32,13 +32,23 @@ def pair_finding(facts: Facts, rule: str, outcome: Outcome, pair: Dependence, me
     """A finding about an adaptation and a score that depends on it."""
     message += _switched_off(facts, pair.adapt, pair.output, pair.report)
     steps = (
-        _step("Adapt", "gradient of a loss over validation tokens", pair.adapt.backward),
-        _step("Adapt", "the parameters change", pair.adapt.place),
+        *_adapted(pair.adapt),
         _step("Score", "model output on validation", pair.output.place),
         _step("Score", "enters the score", pair.output.accumulated or pair.output.place),
         _printed(pair.report),
     )
     return Finding(rule, outcome, message, pair.adapt.place.location, pair.active, tuple(dict.fromkeys(steps)))
+
+
+def _adapted(adapt: Adapt) -> tuple[Step, ...]:
+    if adapt.chosen:
+        return (_step("Adapt", "losses on validation tokens say which weights are kept", adapt.place),)
+    if adapt.statistics:
+        return (_step("Adapt", "what was summed up over validation tokens goes into the weights", adapt.place),)
+    return (
+        _step("Adapt", "gradient of a loss over validation tokens", adapt.backward),
+        _step("Adapt", "the parameters change", adapt.place),
+    )
 
 
 def event_finding(
