@@ -77,7 +77,8 @@
     body.replaceChildren();
     laid = 0;
     lay(PAGE);
-    shown.textContent = count === rows.length ? `${count} pull requests` : `${count} of ${rows.length} pull requests`;
+    const all = `${rows.length} pull request${rows.length === 1 ? "" : "s"}`;
+    shown.textContent = count === rows.length ? all : `${count} of ${all}`;
     none.hidden = count > 0;
     for (const head of table.tHead.rows[0].cells) {
       if (head.dataset.sort === undefined) continue;

@@ -222,9 +222,10 @@ def test_print_is_light_and_its_columns_are_legible(browser: Any, folder: Path, 
         assert browser.execute_script("return getComputedStyle(document.body).color") == "rgb(28, 33, 40)"
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 703
         if name == "index.html":
-            widths = "return [...document.querySelectorAll('#queue tr')[5].cells].map(c => c.clientWidth)"
-            _, what, *_ = browser.execute_script(widths)
+            widths = "return [...document.querySelectorAll('#queue tbody tr')[1].cells].map(c => c.clientWidth)"
+            _, what, day, bpb, margin, p, *_ = browser.execute_script(widths)
             assert what > 130
+            assert min(day, bpb, margin, p) > 25  # a figure stands in one line
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
