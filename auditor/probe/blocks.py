@@ -8,11 +8,12 @@ left out is known by name. Truths that are used as numbers decide as branches do
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 Place = tuple[int, int]  # line and column; the column of what is no statement has one of these added
 EXPRESSION, TRUE, FALSE = 1 << 20, 1 << 21, 1 << 22
+NOWHERE: Place = (0, 0)  # of a number that no code calls: who marks it did not enter a block
 _COMPILERS = ("jit", "triton", "numba")
 _NUMBERS = frozenset(
     {
@@ -243,12 +244,12 @@ def is_compiled(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 class Mark(ast.NodeTransformer):
     """Puts a call of `hook`.e(number) at the beginning of every block; `places` are theirs by number from `first`.
 
-    Around a truth that is used as a number goes `hook`.t(number, it): the two outcomes have following numbers. Of what
-    is held to a number that is whether it is that number.
+    `decoy` says whether the next number is no block's. Around a truth that is used as a number goes `hook`.t(number,
+    it): the two outcomes have following numbers. Of what is held to a number that is whether it is that number.
     """
 
-    def __init__(self, hook: str, first: int = 0) -> None:
-        self._hook, self._first = hook, first
+    def __init__(self, hook: str, first: int = 0, decoy: Callable[[], bool] = lambda: False) -> None:
+        self._hook, self._first, self._decoy = hook, first, decoy
         self._truths: frozenset[str] = frozenset()
         self.places: list[Place] = []
 
@@ -317,6 +318,8 @@ class Mark(ast.NodeTransformer):
         return [inner[0], mark, *inner[1:]] if is_text else [mark, *inner]
 
     def _call(self, place: Place, at: ast.stmt | ast.expr) -> ast.Call:
+        if self._decoy():
+            self.places.append(NOWHERE)
         self.places.append(place)
         number = ast.Constant(self._first + len(self.places) - 1)
         function = ast.Attribute(ast.Name(self._hook, ast.Load()), "e", ast.Load())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auditor.probe.belief import FLIPS, doubted, limited, moved, once, opened
+from auditor.probe.blocks import NOWHERE
 from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
@@ -24,12 +25,13 @@ from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
 from auditor.probe.scene.streams import FUTURE, flip_late
 from auditor.probe.settle import Settled, settle
-from auditor.program.evasion import evasions
+from auditor.program.evasion import evasions, pryings
 from auditor.rule import Facts
 
 Progress = Callable[[str], None]
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
 _UNHEARD = "it prints a figure past sys.stdout"
+_MARKED = "it writes to what records which code has run"
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
@@ -62,7 +64,8 @@ def probe(
 ) -> Probe:  # fmt: skip
     """Runs the submission small and measures it. The keywords are those of `Options`."""
     found = _probe(facts, Options(unsafe, seconds, seed, exhaustive, only, home), progress)
-    evading = (*(Evasion(what, place) for what, place in evasions(facts.sources)), *found.evasions)
+    said = (*evasions(facts.sources), *pryings(facts.sources))
+    evading = (*(Evasion(what, place) for what, place in said), *found.evasions)
     if found.status == "refused" or not evading:
         return found
     measured = tuple(doubted(m, evading[0]) for m in found.measurements)
@@ -86,6 +89,13 @@ def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
         return Probe("failed", str(error))
     except Broken as error:
         return Probe("failed", f"the sandbox did not start: {error}")
+
+
+def _evading(survey: Survey) -> Iterator[Evasion]:
+    if survey.unheard:
+        yield Evasion(_UNHEARD)
+    if any((line, column) == NOWHERE for _, line, column in survey.blocks):
+        yield Evasion(_MARKED)
 
 
 @dataclass
@@ -136,7 +146,7 @@ class _Series:
         return Probe(
             "ran", "", self.runner.isolation, settled.attempts, tuple(measurements), settled.run.account.absent,
             measured.labels, len(self.streams.base), measured.losses_recorded, left_out,
-            (Evasion(_UNHEARD),) if survey.unheard else (),
+            tuple(_evading(survey)),
         )  # fmt: skip
 
     def _measured(self, requests: list[Request]) -> Measured | str:

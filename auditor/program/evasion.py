@@ -25,6 +25,43 @@ _ASKS = "it asks for this program by name"
 _TAKES_OFF = "it takes off what watches torch's operations"
 
 
+_PRIES = frozenset(
+    {
+        "get_objects", "get_referrers", "get_referents", "register_at_fork", "settrace", "setprofile", "pythonapi",
+        "__closure__", "cell_contents", "f_locals", "f_globals", "f_builtins", "__self__", "__code__", "co_consts",
+    }
+)  # fmt: skip
+"""Ways to what runs beside the script, or to what was made of it: a few have honest uses."""
+_PRIED = "it goes through objects, frames or builtins that are none of its own"
+
+
+def pryings(sources: Sources) -> tuple[tuple[str, Location], ...]:
+    """What could reach whoever looks at a run: no finding, but what such a run shows is no hold."""
+    found = []
+    for unit in sources.units:
+        if unit.tree is None or unit.language != "python":
+            continue
+        lines = sorted({node.lineno for node in of_type(unit.tree, ast.Attribute, ast.Call) if _pries(node)})
+        found += [(_PRIED, Location(unit.path, line, line, unit.layer)) for line in lines]
+    return tuple(found[:20])
+
+
+def _pries(node: ast.Attribute | ast.Call) -> bool:
+    if isinstance(node, ast.Attribute):
+        # An attribute of a class of the script's own may have such a name: those of `self` are its own.
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
+        return (node.attr in _PRIES and not own) or (node.attr == "__dict__" and _is_builtins(node.value))
+    named = isinstance(node.func, ast.Name) and node.func.id in ("vars", "dir", "getattr", "list", "setattr")
+    return named and any(_is_builtins(argument) for argument in node.args[:1])
+
+
+def _is_builtins(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        given = node.args[0] if node.args else None
+        return isinstance(given, ast.Constant) and given.value == "builtins"
+    return isinstance(node, ast.Name) and node.id in ("builtins", "__builtins__")
+
+
 def evasions(sources: Sources) -> tuple[tuple[str, Location], ...]:
     """What and where, in the order of the text, whatever the configuration: no code has a reason for it."""
     found = []

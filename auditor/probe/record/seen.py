@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from auditor.probe.blocks import NOWHERE
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE, pack
 
 _GRAM = 16  # tokens by which a value is known for a part of the stream
@@ -31,6 +33,7 @@ class Seen:
         self.follow(stream)
         self._places: list[Place] = []
         self._entered = bytearray(_MOST)
+        self._sign = 1 + secrets.randbelow(255)  # what is written there by this class alone
         self._holders: dict[tuple[str, int], set[str]] = {}
         self._embedding = 0  # looks that were taken at a model
         self.is_score: Callable[[object], bool] = lambda value: False
@@ -53,7 +56,7 @@ class Seen:
     def e(self, number: int) -> None:
         """A block is entered."""
         if number < _MOST:
-            self._entered[number] = 1
+            self._entered[number] = self._sign
 
     def t(self, number: int, value: Any, bound: float | None = None) -> Any:
         """A truth that is used as a number: which of both it is, of many at once whichever are among them.
@@ -62,11 +65,12 @@ class Seen:
         """
         if number + 1 < _MOST:
             if isinstance(value, (bool, int, float, np.bool_, np.number)):
-                self._entered[number if (value if bound is None else value == bound) else number + 1] = 1
+                self._entered[number if (value if bound is None else value == bound) else number + 1] = self._sign
             else:
                 some, every = _truths(value)
-                self._entered[number] |= some
-                self._entered[number + 1] |= not every
+                for at, ran in ((number, some), (number + 1, not every)):
+                    if ran:
+                        self._entered[at] = self._sign
         return value
 
     def look(self) -> None:
@@ -145,8 +149,11 @@ class Seen:
         return np.ascontiguousarray(start, dtype=np.int64).tobytes() in self._grams
 
     def frames(self) -> list[bytes]:
-        """For the parent."""
+        """For the parent: blocks that were entered, a place in no text where something else wrote that they were."""
         entered = [list(place) for place, ran in zip(self._places, self._entered, strict=False) if ran]
+        written = set(self._entered) - {0, self._sign}
+        if written or any(self._entered[len(self._places) :]):
+            entered.append(["", *NOWHERE])
         sent = [pack("blocks", entered[i : i + 5000]) for i in range(0, max(1, len(entered)), 5000)]
         holders = [[path, line, sorted(names)[:_NAMES]] for (path, line), names in self._holders.items() if names]
         return [*sent, pack("holders", holders[:5000])]

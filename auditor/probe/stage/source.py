@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.machinery
 import linecache
+import secrets
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from auditor.source.syntax import parse_python
 if TYPE_CHECKING:
     from auditor.probe.record.seen import Seen
 
+_DECOYS = 5  # one number in so many is no block's
 Instrument = Callable[[ast.Module, str], ast.Module]
 
 
@@ -166,7 +168,7 @@ class Builder:
         tree = _Ranks().visit(tree) if self._job.several else tree
         tree = _Branches(path, self._job.branches).visit(tree) if self._job.branches else tree
         if self._seen is not None:
-            mark = Mark(_HOOK, self._seen.count)
+            mark = Mark(_HOOK, self._seen.count, decoy=lambda: not secrets.randbelow(_DECOYS))
             tree = ast.fix_missing_locations(mark.visit(tree))
             self._seen.numbered(path, mark.places)
         if self._instrument is not None:

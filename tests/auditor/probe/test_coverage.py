@@ -12,7 +12,7 @@ from auditor.probe.blocks import Mark, blocks
 from auditor.probe.coverage import unseen
 from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
-from auditor.program.evasion import evasions
+from auditor.program.evasion import evasions, pryings
 from auditor.submission import load_path
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -248,6 +248,21 @@ def test_code_that_looks_for_the_probe_is_named(tmp_path: Path) -> None:
     (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
     found = evasions(gather(load_path(tmp_path), {}).sources)
     assert [place.line for _, place in found] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("vars(builtins)", True), ("dir(__builtins__)", True), ("builtins.__dict__", True), ("gc.get_objects()", True),
+        ("hook.e.__self__", True), ("dir(__import__('builtins'))", True), ("sys._getframe().f_back.f_locals", True),
+        ("self.__dict__", False), ("vars(args)", False), ("builtins.print", False), ("gc.collect()", False),
+        ("adapt.__name__", False),
+    ],
+)  # fmt: skip
+def test_what_goes_through_objects_of_others_is_told(line: str, named: bool, tmp_path: Path) -> None:
+    (tmp_path / "train_gpt.py").write_text(f"import builtins, gc, sys\n{line}\n")
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    assert bool(pryings(gather(load_path(tmp_path), {}).sources)) is named
 
 
 def survey_of(text: str, skipped: str, **held: tuple[str, ...]) -> Survey:

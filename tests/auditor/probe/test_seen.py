@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="the recorder watches torch")
 
 from auditor.judgement.gather import gather
-from auditor.probe.blocks import Mark
+from auditor.probe.blocks import NOWHERE, Mark
 from auditor.probe.coverage import unseen
 from auditor.probe.measure.confined import Survey
 from auditor.probe.record.frames import SCORE, unpack
@@ -73,6 +74,32 @@ def test_what_is_written_or_scored_otherwise_at_full_size_is_named(
     main = next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith("def main"))
     survey = Survey(blocks=entered, holders=(("train_gpt.py", main, ("tokens", SCORE + "bits", SCORE + "nll")),))
     assert bool(unseen(gather(load_path(tmp_path), {}), survey, ())) is named
+
+
+FORGERIES = {
+    "nothing": ("pass", False),
+    "all of them": ("hook._entered[:] = bytes([hook._sign]) * len(hook._entered)", True),
+    "those that are numbered": ("hook._entered[: hook.count] = bytes([hook._sign]) * hook.count", True),
+    "by another value": ("hook._entered[1] = hook._sign ^ 255 or 1", True),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_marks_that_no_block_has_made_are_noticed(name: str) -> None:
+    forgery, noticed = FORGERIES[name]
+    text = "def f(x):\n    if x:\n        return 1\n    return 2\nf(0)\n" * 20
+    seen, decoys = Seen(np.arange(9), ""), itertools.cycle([True, False, False])
+    mark = Mark("hook", decoy=lambda: next(decoys))
+    marked = ast.fix_missing_locations(mark.visit(ast.parse(text)))
+    seen.numbered("train_gpt.py", mark.places)
+    exec(compile(marked, "train_gpt.py", "exec"), {"hook": seen})
+    exec(forgery, {"hook": seen})
+    entered = {(line, column) for _, line, column in unpack(seen.frames()[0]).data}
+    assert (NOWHERE in entered) is noticed
+    assert NOWHERE in mark.places
+    assert {(2, 4), (4, 4)} <= entered | {(2, 4)}
+    if not noticed:
+        assert (3, 8) not in entered
 
 
 MODEL = """
