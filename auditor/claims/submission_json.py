@@ -25,6 +25,10 @@ _LOSS = (
     "mean_val_loss_nats", "val_nats",
 )  # fmt: skip
 _HARDWARE = ("hardware", "gpu", "gpus", "gpu_type", "platform", "compute", "device", "hw")
+_AUTHOR = (
+    "author", "authors", "github_id", "github", "submitter", "author_name", "name_of_author", "team_or_author",
+    "team_name", "github_username", "github_handle", "github_user",
+)  # fmt: skip
 _NAME = ("name", "submission_name", "title", "run_name")
 _DATE = ("date", "submission_date", "created", "date_submitted")
 _NESTED = (
@@ -163,7 +167,7 @@ def _scalars(fields: Mapping[str, object], name: str) -> Claims:
     for inner, place in _levels(fields, f"{name}:", _NESTED)[1:]:
         bpb = bpb or _number(inner, _BPB, place.removesuffix("."))
         loss = loss or _number(inner, _LOSS, place.removesuffix("."))
-    author = _text(fields, ("author", "authors", "github_id", "github", "submitter"), name)
+    author = _text(fields, _AUTHOR, name)
     return Claims(
         author=author,
         name=_text(fields, _NAME, name),

@@ -23,6 +23,13 @@ def figures(claims: Claims) -> list[tuple[int | None, float | None]]:
     return [(s.seed, s.val_bpb) for s in claims.seeds]
 
 
+@pytest.mark.parametrize("key", ["author", "team_or_author", "author_name", "github_handle"])
+def test_who_made_it(key: str) -> None:
+    found = read({key: "Zoe", "val_bpb": 1.1}).author
+    assert found is not None
+    assert found.value == "Zoe"
+
+
 PAIR = [(42, 1.1), (314, 1.2)]
 
 
