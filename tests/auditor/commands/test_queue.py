@@ -19,6 +19,8 @@ from submission_repositories import TRACK, Repo
 
 from auditor.commands import audit as cli
 from auditor.limits.scratch import sweep
+from auditor.probe.sandbox import Mechanism, Refused, available
+from auditor.probe.sandbox.capabilities import isolation
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
@@ -74,6 +76,52 @@ def test_every_pull_request_once_and_as_a_page(
     assert re.findall(r'data-pr="(\d+)"', (site / "index.html").read_text("utf-8")) == ["3"]
     assert cli.main(["queue", str(clone), "-o", str(site), "--pr", "3-5"]) == cli.OK
     assert re.findall(r'data-pr="(\d+)"', (site / "index.html").read_text("utf-8")) == ["3", "5"]
+
+
+PROBED = """
+import os
+left = sorted(name for _, _, names in os.walk(".") for name in names if name.startswith("left"))
+open("left_by_the_run", "w").write("x")
+raise RuntimeError(f"process {os.getpid()} found {left}")
+"""
+
+
+def test_a_worker_keeps_its_sandbox_for_the_next_probe_and_the_store_what_came_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the pool itself: numbers of processes count on within one sandbox, and nothing is left in it."""
+    pytest.importorskip("torch", reason="a submission is run with torch: pip install '.[probe]'")
+    pytest.importorskip("sentencepiece", reason="tokenizers are trained with sentencepiece: pip install '.[probe]'")
+    try:
+        isolation(available(), unsafe=False)
+    except Refused as error:
+        pytest.skip(str(error))
+    if Mechanism.BUBBLEWRAP not in available().mechanisms:
+        pytest.skip("without bubblewrap processes have the numbers that the machine gives them")
+    repo = Repo(tmp_path / "work")
+    for number in (3, 5):
+        repo.pull_request(number, {f"{TRACK}/2026-04-0{number}_Probed/train_gpt.py": PROBED.encode()})
+    clone, site = repo.bare(tmp_path / "clone"), tmp_path / "site"
+
+    def said() -> list[str]:
+        pages = [(site / "pr" / f"{number}.html").read_text("utf-8") for number in (3, 5)]
+        return [re.findall(r"RuntimeError: (process \d+ found \[.*?\])", page)[0] for page in pages]
+
+    assert cli.main(["queue", str(clone), "-o", str(site), "--jobs", "1", "--probe"]) == cli.OK
+    first = said()
+    found = [re.fullmatch(r"process (\d+) found \[\]", text) for text in first]
+    assert all(found), first
+    assert len({match[1] for match in found if match}) == 2, "each had a sandbox of its own"
+    assert len(rows(tmp_path / "site.sqlite")) == 2
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("probed again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("auditor.queue.pool.run_many", lambda tasks, *a, **k: [never() for _ in tasks])
+        assert cli.main(["queue", str(clone), "-o", str(site), "--probe"]) == cli.OK
+        assert said() == first
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(
