@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from auditor.commands.asked import Bar
     from auditor.judgement.model import Report
+    from auditor.program.recipe.formula import Formula
     from auditor.rule import Facts, Rule
     from auditor.submission import Submission
+
+
+_IMPLAUSIBLE = "bpb-floor"  # the rule of scores that are lower than any that survived a review
 
 
 class Terms(Protocol):
@@ -89,7 +93,9 @@ def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = 
             from auditor.commands.stats_law import section
 
         facts = replace(facts, significance=section(facts, terms.baseline or "auto", terms.repo))
-    if terms.probe and not (terms.probe_auto and _settled(judge(facts, rules, budgets), rules)):
+    logged = () if terms.settings else facts.headline  # under a what-if, the logs' score is another program's
+    made, recipe = how_scored(facts.program, logged), recipe_of(facts.program, logged)
+    if terms.probe and not (terms.probe_auto and _settled(judge(facts, rules, budgets), rules, recipe)):
         from auditor.commands.running import probed
 
         run = partial(
@@ -98,19 +104,21 @@ def judged(facts: Facts, terms: Terms, progress: Callable[[str], None] | None = 
         )  # fmt: skip
         with unconfined():  # the sandbox has limits of its own
             facts = replace(facts, probe=run(progress=progress))
-    logged = () if terms.settings else facts.headline  # under a what-if, the logs' score is another program's
-    made, recipe = how_scored(facts.program, logged), recipe_of(facts.program, logged)
     report = judge(facts, rules, budgets, evaluation=made, recipe=recipe, said=said_of(facts.submission))
     return replace(report, what_if=dict(terms.settings), waivers=tuple(waived(facts.submission, terms.waivers)))
 
 
-def _settled(report: Report, rules: Sequence[Rule]) -> bool:
+def _settled(report: Report, rules: Sequence[Rule], recipe: Formula | None) -> bool:
     """Whether the code leaves nothing open that a run could answer: `--probe=auto` then runs none."""
     from auditor.findings import Outcome
     from auditor.judgement.model import Verdict
 
     open_ = (Outcome.DISPUTED, Outcome.NOT_CHECKED, Outcome.ERROR)
     shown = {rule.id for rule in rules if rule.behaviour}
+    implausible = any(o.rule == _IMPLAUSIBLE and o.outcome is Outcome.WARNING for o in report.outcomes)
+    decided = any(o.rule in shown and o.outcome is Outcome.VIOLATION for o in report.outcomes)
+    if not decided and (implausible or (recipe is not None and not recipe.understood)):
+        return False
     if report.verdict in (Verdict.DISPUTED, Verdict.INCONCLUSIVE):
         return False
     return not any(o.outcome in open_ and o.rule in shown for o in report.outcomes)

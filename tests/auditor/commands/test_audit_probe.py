@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -79,6 +80,44 @@ def smoke(monkeypatch: pytest.MonkeyPatch, seen: list[dict[str, Any]]) -> Callab
 def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a worker: what the fakes see and print stays here."""
     monkeypatch.setattr(cli, "limited", lambda work, limits: work())
+
+
+# --- where it is asked for ---
+
+
+@pytest.mark.parametrize(
+    ("how", "folder", "score", "runs"),
+    [
+        ("--probe=auto", CLEAN, None, False),
+        ("--probe=auto", BREAKS, None, False),  # the code decides it
+        ("--probe=auto", CLEAN, 0.39, True),  # which the code does not explain
+        ("--probe=always", CLEAN, None, True),
+        ("--probe=always", BREAKS, None, True),
+        ("--probe", CLEAN, None, True),
+    ],
+)
+def test_auto_runs_what_the_code_leaves_open(
+    how: str, folder: Path, score: float | None, runs: bool, tmp_path: Path, probe: Callable[[Probe | Exception], None],
+    seen: list[dict[str, Any]], capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    probe(Probe("failed", "asked"))
+    if score is not None:
+        copied = tmp_path / folder.name
+        shutil.copytree(folder, copied)
+        (copied / "submission.json").write_text(json.dumps({"val_bpb": score}))
+        folder = copied
+    cli.main([str(folder), how, "--format", "json", "--fail-on", "never"])
+    assert (len(seen) == 1) is runs
+    assert (json.loads(capsys.readouterr().out)["probe"] is not None) is runs
+
+
+def test_auto_runs_what_is_inconclusive(
+    tmp_path: Path, probe: Callable[[Probe | Exception], None], seen: list[dict[str, Any]]
+) -> None:
+    probe(Probe("failed", "asked"))
+    (tmp_path / "train_gpt.py").write_text("import torch\nprint(torch.ops.some.kernel())\n")
+    cli.main([str(tmp_path), "--probe=auto", "--format", "json", "--fail-on", "never"])
+    assert len(seen) == 1
 
 
 # --- options -------------------------------------------------------------------------------------------------------
