@@ -328,8 +328,8 @@ def test_the_sweep_probes_too(clone: list[str], probe: Any, capsys: pytest.Captu
     captured = capsys.readouterr()
     lines = [line.split() for line in captured.out.splitlines()[:2]]
     assert [[*line[:3], *line[6:9]] for line in lines] == [
-        ["#1", "violation", "score", "breaks", "C3", "adapt-before-score"],
-        ["#2", "violation", "score", "breaks", "C3", "pre-quant-ttt"],
+        ["#1", "violation", "score", "breaks", "C3", "adapt-before-score:"],
+        ["#2", "violation", "score", "breaks", "C3", "pre-quant-ttt:"],
     ]
     assert "attempt 2" not in captured.err, "lines of several workers would run into each other"
 
