@@ -32,6 +32,10 @@ class _Unknown(Exception):
     """An expression that is not worked out."""
 
 
+class _Filled(_Unknown):
+    """An array of which a part is written over: `mask[:, :n] = True`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """One softmax. `sees`: "nothing ahead", "what follows", "all in an empty row", or "" where it could not be told."""
@@ -53,8 +57,11 @@ def written_out(function: ast.AST, holder: ast.AST | None) -> Iterator[Written]:
         yield Written(call, _Mask(_before(values, call.lineno), holder).sees(subject))
 
 
-def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool:
-    """Whether a mask that attention is given leaves a later position; False where it could not be worked out."""
+def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool | None:
+    """Whether a mask that attention is given leaves a later position; False where it could not be worked out.
+
+    None where it is made of parts that are written over one another.
+    """
     import numpy as np
 
     try:
@@ -62,6 +69,8 @@ def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool
         if found.dtype == object:  # `attn_mask=None`
             return False
         found = np.broadcast_to(found, (_T, _T))
+    except _Filled:
+        return None
     except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
         return False
     kept = found if found.dtype == bool else found > _NEVER
@@ -93,6 +102,8 @@ def _assigned(function: ast.AST) -> _Values:
                 if isinstance(node, ast.AugAssign):
                     value = ast.copy_location(ast.BinOp(ast.Name(target.id), node.op, node.value), node)
                 found.append((node.lineno, target.id, value))
+            elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and node.value is not None:
+                found.append((node.lineno, target.value.id, ast.copy_location(ast.Starred(target), node)))
     for call in of_type(function, ast.Call):
         if (
             isinstance(call.func, ast.Attribute)
@@ -310,6 +321,10 @@ class _Mask:
                 raise _Unknown
         shape.extend(dims)
         return value.reshape(shape).reshape([n for i, n in enumerate(shape) if n != 1 or i >= len(shape) - 2])
+
+    def _starred(self, node: ast.Starred, depth: int) -> Any:
+        """Stands for `mask[:, :n] = True` among the values of a name."""
+        raise _Filled
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         import numpy as np

@@ -1,7 +1,7 @@
 """Positions that a forward pass mixes without attention: later ones brought forward, and statistics over all of them.
 
-Hidden states are taken to be (batch, position, channel), as a method gets them, for as long as it does not turn their
-dimensions; what is computed from weights alone is left out.
+Which dimension is that of the positions is worked out along the statements (`layout`); what is computed from weights
+alone is left out.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from auditor.program.layout import POSITION, Layout, Layouts, literal
 from auditor.program.values import External, Function, Instance
 from auditor.source.index import of_type, walk
 
@@ -20,16 +22,11 @@ _OVER_ALL = frozenset(
     }
 )  # fmt: skip
 _SPECTRA = frozenset({"fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "rfft2", "irfft2", "dct"})
-_TURNS = frozenset(
-    {
-        "transpose", "permute", "view", "reshape", "flatten", "unflatten", "chunk", "split", "unsqueeze", "squeeze",
-        "rearrange", "movedim", "swapaxes", "mT", "T", "unbind", "einsum", "stack", "reduce", "tolist",
-    }
-)  # fmt: skip
-_POSITIONS = (1, -2)
+_OVER_THE_REST = frozenset({"instance_norm", "group_norm"})  # over all but the batch and groups of channels
 _RECURRENT = ("nn.GRU", "nn.LSTM", "nn.RNN")
 _ATTENTION = ("nn.MultiheadAttention", "nn.TransformerEncoderLayer", "nn.TransformerEncoder")
 _CONVOLUTIONS = ("nn.Conv1d", "nn.Conv2d")
+_NORMS = ("nn.InstanceNorm1d", "nn.InstanceNorm2d", "nn.GroupNorm")
 _MASKS = frozenset({"attn_mask", "is_causal", "src_mask", "mask"})
 
 FOLLOWS, ALL = "what follows", "all positions"
@@ -58,90 +55,51 @@ def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
 def _operations(
     held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance]
 ) -> Iterator[Mixed]:
-    states = _states(function, own=held.owner is not None)
+    layouts = Layouts(function, own=held.owner is not None, library=partial(_is_library, held))
     for node in of_type(function, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         subject, rest = _subject(node, held)
-        if name in ("cat", "concat", "concatenate", "pad") and _brought_forward(node, name, states):
+        labels = layouts.of(subject) if subject is not None else None
+        if name in ("cat", "concat", "concatenate", "pad") and _brought_forward(node, name, layouts):
             yield Mixed(node, FOLLOWS)
         elif subject is not None and _backwards(node, name, rest) and _number(_given(node, rest, 1, "dims")) == 2:
             yield Mixed(node, FOLLOWS)  # (batch, head, position, channel)
-        elif subject is not None and _is_state(subject, states):
-            if _turned_round(node, name, rest):
+        elif labels is not None:
+            if _turned_round(node, name, rest, labels):
                 yield Mixed(node, FOLLOWS)
-            elif _over_all(node, name, rest):
+            elif labels.count(POSITION) == 1 and _over_all(
+                node, name, rest, labels
+            ):  # of pairs: attention, by its mask
                 yield Mixed(node, ALL)
-        elif name == "einsum" and _moves_positions(node):
+        elif name == "einsum" and (_moves_positions(node) or _sums_positions(node, layouts)):
             yield Mixed(node, ALL)
         part = _part(node, owners)
         if part is not None and _looks_ahead(part, node):
             yield Mixed(node, FOLLOWS)
+        elif part is not None and part.dotted.endswith(_NORMS) and _over_the_rest(layouts, node.args):
+            yield Mixed(node, ALL)
     for product in of_type(function, ast.BinOp):
-        if isinstance(product.op, ast.MatMult) and _mixes_rows(product):
+        if isinstance(product.op, ast.MatMult) and (_mixes_rows(product) or _sums_rows(product, layouts)):
             yield Mixed(product, ALL)
     for statement in of_type(function, ast.AugAssign):
         into, of = _start(statement.target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
-        if into == 0 and 1 in of and _is_state(statement.target, states):
+        if into == 0 and 1 in of and layouts.of(statement.target) is not None:
             yield Mixed(statement.value, FOLLOWS)
 
 
-def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+def _is_library(held: Function, name: str) -> bool:
+    value = held.frame.find(name)
+    return value is not None and isinstance(value.obj, External)
+
+
+def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
     if name == "flip":
-        return _along(call, args, 0, "dims")
-    return _backwards(call, name, args) and _along(call, args, 1, "dims")
+        return _along(call, args, 0, "dims", labels)
+    return _backwards(call, name, args) and _along(call, args, 1, "dims", labels)
 
 
 def _backwards(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     return name == "roll" and _number(_given(call, args, 0, "shifts")) < 0
-
-
-def _states(function: ast.FunctionDef | ast.AsyncFunctionDef, *, own: bool) -> set[str]:
-    """Names of hidden states, and of tokens, whose second dimension is that of the positions."""
-    spec = function.args
-    found = {a.arg for a in (*spec.posonlyargs, *spec.args)[own:]}
-    for statement in of_type(function, ast.Assign):
-        turned = any(_turns(n) for n in walk(statement.value))
-        for target in statement.targets:
-            names = {n.id for n in walk(target) if isinstance(n, ast.Name)}
-            if turned or not isinstance(target, ast.Name):
-                found -= names  # what a name is called that is turned anywhere is not followed
-    turned_names = _turned_names(function)
-    for _ in range(3):
-        for statement in of_type(function, ast.Assign):
-            if len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
-                name = statement.targets[0].id
-                if name not in turned_names and _mentions(statement.value, found):
-                    found.add(name)
-    return found
-
-
-def _turned_names(function: ast.AST) -> set[str]:
-    return {
-        n.id
-        for statement in of_type(function, ast.Assign)
-        if any(_turns(inner) for inner in walk(statement.value))
-        for target in statement.targets
-        for n in walk(target)
-        if isinstance(n, ast.Name)
-    }
-
-
-def _turns(node: ast.AST) -> bool:
-    if isinstance(node, ast.Subscript):
-        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-            return False
-        return not isinstance(node.slice, (ast.Slice, ast.Tuple)) or _start(node) is None
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-    return name in _TURNS
-
-
-def _mentions(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(n, ast.Name) and n.id in names for n in walk(node))
-
-
-def _is_state(node: ast.expr, states: set[str]) -> bool:
-    """A hidden state in its first layout: made of one, and nothing in it is turned."""
-    return _mentions(node, states) and not any(_turns(n) for n in walk(node))
 
 
 def _subject(call: ast.Call, held: Function) -> tuple[ast.expr | None, Sequence[ast.expr]]:
@@ -173,10 +131,12 @@ def _number(node: ast.expr | None) -> int:
     return node.value if literal else 0  # type: ignore[union-attr]
 
 
-def _along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str) -> bool:
+def _along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str, labels: Layout) -> bool:
+    """Whether one of the dimensions that a call names is that of the positions."""
     given = _given(call, args, at, name)
     dims = given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]
-    return any(_number(dim) in _POSITIONS for dim in dims)
+    places = [literal(dim) for dim in dims]
+    return any(p is not None and -len(labels) <= p < len(labels) and labels[p] == POSITION for p in places)
 
 
 def _over_positions(shape: ast.expr | None) -> bool:
@@ -203,10 +163,37 @@ def _mixes_rows(product: ast.BinOp) -> bool:
     return isinstance(product.right, ast.Name) and "triu" in names and "tril" not in names
 
 
-def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
-    if name in _SPECTRA or (name == "layer_norm" and _over_positions(_given(call, args, 0, "normalized_shape"))):
+def _sums_positions(call: ast.Call, layouts: Layouts) -> bool:
+    """`einsum("bhtd,bhte->bhde", k, v)`: the positions are gone, and no weights for each pair of them did it."""
+    spec = getattr(call.args[0], "value", "") if call.args else ""
+    made = spec.replace(" ", "").partition("->")[2] if isinstance(spec, str) else ""
+    operands = [(letters, labels) for letters, labels in layouts.operands(call) if labels is not None]
+    along = [[x for x, label in zip(*o, strict=True) if label == POSITION] for o in operands if len(o[0]) == len(o[1])]
+    single = [letters[0] for letters in along if len(letters) == 1]
+    return bool(made) and any(single.count(letter) > 1 and letter not in made for letter in single)
+
+
+def _sums_rows(product: ast.BinOp, layouts: Layouts) -> bool:
+    """`k.transpose(-2, -1) @ v`: a sum over all positions, in which none of them is left out."""
+    left, right = layouts.of(product.left), layouts.of(product.right)
+    if left is None or right is None or len(left) < 2 or len(right) < 2:
+        return False
+    return left[-1] == right[-2] == POSITION and POSITION not in left[:-1] and POSITION not in right[-1:]
+
+
+def _over_the_rest(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
+    labels = layouts.of(args[0]) if args else None
+    return labels is not None and POSITION in labels[2:]
+
+
+def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
+    if name in _SPECTRA:
+        return _given(call, args, 1, "dim") is None or name.endswith(("2", "n")) or _along(call, args, 1, "dim", labels)
+    if name in _OVER_THE_REST and POSITION in labels[2:]:
         return True
-    return name in _OVER_ALL and _along(call, args, name in ("topk", "norm", "normalize"), "dim")
+    if name == "layer_norm" and _over_positions(_given(call, args, 0, "normalized_shape")):
+        return True
+    return name in _OVER_ALL and _along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
 
 
 def _start(node: ast.AST) -> int | None:
@@ -219,18 +206,18 @@ def _start(node: ast.AST) -> int | None:
     return _number(second.lower) if second.lower is not None else 0
 
 
-def _brought_forward(call: ast.Call, name: str, states: set[str]) -> bool:
+def _brought_forward(call: ast.Call, name: str, layouts: Layouts) -> bool:
     """`cat([x[:, 1:], last], 1)`, `pad(x[:, 1:], (0, 0, 0, 1))`: each position gets what stands behind it."""
     if not call.args:
         return False
     if name == "pad":
         amounts = call.args[1].elts if len(call.args) > 1 and isinstance(call.args[1], (ast.Tuple, ast.List)) else []
         before, after = (_number(amounts[2]), _number(amounts[3])) if len(amounts) >= 4 else (0, 0)
-        return (_start(call.args[0]) or 0) > 0 and before <= 0 < after and _mentions(call.args[0], states)
+        return (_start(call.args[0]) or 0) > 0 and before <= 0 < after and layouts.of(call.args[0]) is not None
     parts = call.args[0].elts if isinstance(call.args[0], (ast.Tuple, ast.List)) else []
     first = _start(parts[0]) if len(parts) > 1 else None
-    along = _along(call, call.args, 1, "dim")
-    return bool(first) and first is not None and first > 0 and along and _mentions(parts[0], states)
+    labels = layouts.of(parts[0]) if first is not None and first > 0 else None
+    return labels is not None and _along(call, call.args, 1, "dim", labels)
 
 
 def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:

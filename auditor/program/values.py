@@ -46,6 +46,7 @@ SHORTENED: Final[Tag] = ("shortened",)  # tokens without the last ones: what is 
 TAIL: Final[Tag] = ("tail",)  # the last tokens of a window: the targets where the model is given all but the last
 ALIGNED: Final[Tag] = ("aligned",)  # tokens cut one further were stored one further: each stands at its own position
 SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
+LOGGED: Final[Tag] = ("logged",)  # a line on its way into the log, whatever stands in it
 
 
 class _Unknown:

@@ -24,6 +24,9 @@ def names_training(text: str) -> bool:
     return len(text) < _PATH and _TRAINING_FILES.search(text) is not None
 
 
+SOURCE_DOCUMENTS = "docs_selected"
+"""Part of the name of the file that the challenge's shards are made of: the validation documents are its first."""
+
 CLOCKS = tuple(
     f"time.{name}{unit}" for name in ("time", "perf_counter", "monotonic", "process_time") for unit in ("", "_ns")
 )
@@ -235,6 +238,12 @@ STRING = frozenset(
         "zfill",
         "count",
         "find",
+        "rfind",
+        "index",
+        "rindex",
+        "rsplit",
+        "partition",
+        "rpartition",
     }
 )
 
@@ -376,11 +385,11 @@ KEEPS_FUNCTION = frozenset(
         "atexit.register", "builtins.callable", "builtins.classmethod", "builtins.hash", "builtins.id",
         "builtins.isinstance", "builtins.issubclass", "builtins.print", "builtins.repr", "builtins.staticmethod",
         "builtins.str", "builtins.super", "collections.defaultdict", "contextlib.contextmanager",
-        "dataclasses.field", "functools.cache", "functools.cmp_to_key", "functools.lru_cache",
+        "dataclasses.field", "functools.cache", "functools.lru_cache",
         "functools.singledispatch", "functools.total_ordering", "functools.update_wrapper", "functools.wraps",
         "inspect.getsource", "inspect.getsourcefile", "inspect.signature", "torch._dynamo.disable",
         "torch.compile", "torch.jit.script", "torch.jit.trace", "torch.library.custom_op",
-        "torch.library.register_fake", "torch.library.triton_op", "torch.optim.lr_scheduler.LambdaLR",
+        "torch.library.register_fake", "torch.library.triton_op",
         "types.MethodType", "typing.cast",
     }
 )  # fmt: skip

@@ -125,6 +125,10 @@ def _store_in_instance(
         if own is not None and isinstance(own.obj, Function) and own.obj.node not in m.calls:
             m.invoke(frame, node, own.obj, owner, [Value(const=name), value], {})
             return
+    if name == "__class__" and isinstance(value.obj, Class):
+        m.rebinds(None, value)
+        instance.cls = value.obj
+        return
     weights.replaced(m, frame, node, owner, value)
     m.write_attribute(instance, name, value)
 

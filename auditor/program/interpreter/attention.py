@@ -31,8 +31,13 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     if flag is None and _unmasked(node, options):
         m.opened(node, function.frame)
     mask = options.get("attn_mask", node.args[_TENSORS] if len(node.args) > _TENSORS else None)
-    if mask is not None and open_mask(function.node, function.owner.node if function.owner is not None else None, mask):
+    holder = function.owner.node if function.owner is not None else None
+    sees_later = open_mask(function.node, holder, mask) if mask is not None else False
+    if sees_later:
         m.opened(node, function.frame)
+    elif sees_later is None:
+        why = "parts of its mask are written over, and what that leaves of later positions could not be told"
+        m.unfollowed(node, function.frame, "attention", why, {"losses"})
     if flag is None or isinstance(flag, ast.Constant):
         return
     given = _given(function, flag)

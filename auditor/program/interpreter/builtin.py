@@ -120,6 +120,14 @@ def _character(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwarg
     return Value(union(*args), mutable=True)
 
 
+def _code(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`ord("v")`"""
+    letter = args[0].const if args else UNKNOWN
+    if isinstance(letter, str) and len(letter) == 1:
+        return Value(args[0].tags, ord(letter))
+    return Value(union(*args), mutable=True)
+
+
 _CODES = 0x110000
 
 
@@ -379,6 +387,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.bool": _convert(bool),
     "builtins.bytes": _bytes,
     "builtins.chr": _character,
+    "builtins.ord": _code,
     "builtins.enumerate": _enumerate,
     "builtins.zip": _zip,
     "builtins.map": _map,

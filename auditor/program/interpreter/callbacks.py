@@ -8,7 +8,9 @@ from collections.abc import Sequence as Seq
 from auditor.program.interpreter import special
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.tokens import Text
 from auditor.program.values import (
+    LOGGED,
     NONE,
     Bound,
     Either,
@@ -28,6 +30,8 @@ from auditor.program.values import (
 
 PER_ELEMENT = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async", "starmap_async", "starmap_unordered"})
 """Methods of executors and pools that call a function for each element."""
+
+_SPELLED = 32  # letters of a name that is put together
 
 STARRED = frozenset({"starmap", "starmap_async"})
 
@@ -53,6 +57,10 @@ def future(value: Value) -> Value:
 
 def per_element(m: Machine, frame: Frame, node: ast.AST, function: Value, columns: Seq[Value], *, star: bool) -> Value:
     """The function called for each element of the iterables."""
+    written = _written(columns[0]) if len(columns) == 1 and isinstance(function.obj, External) else []
+    if written:
+        made = [m.call(frame, node, function, [value], {}) for value in written]  # `map(chr, (118, 97, 108))`
+        return Value(union(*made), obj=Sequence(made))
     rows = [elements(special.iterable(m, frame, node, column)) for column in columns]
     if not rows or not all(rows):
         return Value(obj=Sequence([], exact=bool(rows)))
@@ -66,6 +74,14 @@ def per_element(m: Machine, frame: Frame, node: ast.AST, function: Value, column
             marked = [_with_loop(value, instance, k + 1) for value in given]
             found.append(m.call(frame, node, function, marked, {}))
     return Value(union(*found), obj=Sequence(found, exact=False))
+
+
+def _written(column: Value) -> list[Value]:
+    """The elements of a short text or list of constants."""
+    if isinstance(column.const, str) and len(column.const) <= _SPELLED:
+        return [Value(column.tags, letter) for letter in column.const]
+    items = column.obj.items if isinstance(column.obj, Sequence) and column.obj.exact else []
+    return items if len(items) <= _SPELLED and all(item.known for item in items) else []
 
 
 def _with_loop(value: Value, instance: int, k: int) -> Value:
@@ -191,8 +207,8 @@ def _accepted(function: Value, named: dict[str, Value]) -> dict[str, Value]:
     return {k: v for k, v in named.items() if k in known or spec.kwarg is not None}
 
 
-CALLED_BACK = ("emit", "write", "find_spec", "find_module")
-"""Methods that libraries call on an object that they were given: handlers of logs, streams, finders of modules."""
+CALLED_BACK = ("emit", "filter", "format", "write", "find_spec", "find_module")
+"""Methods that libraries call on an object that they were given: what logs go through, streams, finders of modules."""
 
 
 def called_back(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
@@ -201,7 +217,10 @@ def called_back(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
         hit = special.find(value, name)
         if hit is not None and isinstance(hit.obj, Function) and hit.obj.node not in m.calls:
             taken = len(hit.obj.node.args.args) - 1 - len(hit.obj.node.args.defaults)
-            special.special(m, frame, node, value, name, [Value() for _ in range(max(0, taken))])
+            line = Value(frozenset({LOGGED}), obj=Text("{}"))
+            record = Instance(None, {"msg": line, "message": line, "args": Value()}, kind="namespace")
+            given = [line if name == "write" else Value(obj=record)] if taken > 0 else []
+            special.special(m, frame, node, value, name, [*given, *[Value() for _ in range(taken - 1)]])
 
 
 def entered(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:

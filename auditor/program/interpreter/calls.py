@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import partial
 
 from auditor.program import vocabulary
@@ -43,6 +44,7 @@ from auditor.program.values import (
     union,
     with_tags,
 )
+from auditor.source.index import of_type, parent
 
 Arguments = tuple[list[Value], dict[str, Value]]
 
@@ -275,7 +277,8 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
         m.leaves = None
         del m.loops[loops:]
     if inner.yields:
-        resume = partial(_run, m, function, args, kwargs) if m.asked > asked else None
+        taken_up = m.asked > asked or any(isinstance(parent(y), (ast.Assign, ast.NamedExpr)) for y in _yields(function))
+        resume = partial(_run, m, function, args, kwargs) if taken_up else None
         return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=False, resume=resume))
     if not inner.returns:
         return Value(const=None)
@@ -283,6 +286,10 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
     for value in inner.returns[1:]:
         result = _join_returns(result, value)
     return _without_local_spans(result)
+
+
+def _yields(function: Function) -> Iterator[ast.AST]:
+    return of_type(function.node, ast.Yield)
 
 
 def _without_local_spans(result: Value) -> Value:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Over, What
-from auditor.program.values import NONE, VAL, External, Frame, Tags, Value, has
+from auditor.program.values import LOGGED, NONE, VAL, External, Frame, Tags, Value, has
 from auditor.program.values import Sequence as Items
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
@@ -167,12 +167,21 @@ def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
 
 def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args: Sequence[Value]) -> Tags:
     """`line.replace("1.1", "1.0")`: a text with a figure in it, of which digits are replaced."""
-    replaces = name in ("replace", "translate", "removeprefix", "removesuffix", "strip", "rstrip", "lstrip")
-    if not replaces or VAL not in text.tags or not has(text.tags, "out"):
+    replaces = name in ("sub", "replace", "translate", "removeprefix", "removesuffix", "strip", "rstrip", "lstrip")
+    figure = VAL in text.tags and has(text.tags, "out")
+    if not replaces or not (figure or LOGGED in text.tags):
         return NONE
-    if not any(not arg.known or any(c.isdigit() for c in str(arg.const)) for arg in args):
+    if not any(not arg.known or _may_be_a_figure(str(arg.const)) for arg in args):
+        return NONE
+    if not figure:
+        why = "what it replaces may be digits of the figure"
+        m.unfollowed(node, frame, "an edit of every line that is printed", why, {"the figure"})
         return NONE
     return m.doubt(node, frame, "a figure that is edited in its text", "its digits may be cut or changed")
+
+
+def _may_be_a_figure(text: str) -> bool:
+    return any(c.isdigit() for c in text) and "\x1b" not in text and "\\x1b" not in text  # colours of a terminal
 
 
 def reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Sequence[Value]) -> Tags:

@@ -104,6 +104,7 @@ def forward(
         if TRAIN in data and not m.inside:
             m.on_training_tokens(node, frame)
         return Value(data | state, mutable=True)
+    data |= _normalized_by_batch(m, frame, node, model, parts, data)
     if any(_hashed_further(value, inputs) for value in inputs):
         why = "the model is given a hash of tokens of which some stand one further than those beside it"
         data |= m.doubt(node, frame, "what the model is given", why)
@@ -121,6 +122,17 @@ def forward(
     made = Value(tags, mutable=True)
     measured.model(m, frame, node, model.obj.cls.name if model.obj.cls else name, inputs, made)
     return made
+
+
+def _normalized_by_batch(
+    m: Machine, frame: Frame, node: ast.AST, model: Value, parts: Seq[Instance], data: Tags
+) -> Tags:
+    """In training a norm over the batch lets each position see all others, and keeps what it saw for later."""
+    if m.inside or not m.training.get(id(model.obj), True) or not any("BatchNorm" in part.dotted for part in parts):
+        return NONE
+    adapt_roots(m, frame, node, Pending(data, m.place(node, frame), data), [model])
+    why = "in training each position is divided by what all others are, later ones included"
+    return m.doubt(node, frame, "a norm over the batch", why)
 
 
 def _run_hooks(m: Machine, frame: Frame, node: ast.AST, parts: Seq[Instance], inputs: list[Value]) -> None:

@@ -16,7 +16,7 @@ from auditor.program.interpreter import (
     special,
     tokens,
 )
-from auditor.program.interpreter.iteration import elements, iterations, rounds
+from auditor.program.interpreter.iteration import UNROLL, elements, iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, MAX_TAGS, TOO_ENTANGLED, TOO_LONG, Budget, Machine
 from auditor.program.recipe.model import Node, Op, What
 from auditor.program.values import (
@@ -179,7 +179,7 @@ def _generate(
             found.append(tuple(evaluate(m, scope, part) for part in parts))
             return
         generator = generators[i]
-        iterable = special.iterable(m, scope, node, evaluate(m, scope, generator.iter))
+        iterable = _spelled_out(special.iterable(m, scope, node, evaluate(m, scope, generator.iter)))
         known = isinstance(iterable.obj, Sequence) and iterable.obj.exact and len(iterable.obj.items) <= 4
         exact = exact and known and not generator.ifs
         count = min(len(elements(iterable)), rounds(m, scope, node))
@@ -195,6 +195,13 @@ def _generate(
 
     run(0)
     return found, exact
+
+
+def _spelled_out(iterable: Value) -> Value:
+    """`range(3)`: its numbers, so that each of what is made for them is one by itself."""
+    if not isinstance(iterable.const, range) or len(iterable.const) > UNROLL:
+        return iterable
+    return Value(iterable.tags, obj=Sequence([Value(iterable.tags, i) for i in iterable.const]))
 
 
 def _lambda(m: Machine, frame: Frame, node: ast.Lambda) -> Value:
@@ -216,7 +223,7 @@ def _yield(m: Machine, frame: Frame, node: ast.Yield | ast.YieldFrom) -> Value:
         scope.yields.extend(elements(special.iterable(m, frame, node, value)))
     else:
         scope.yields.append(value)
-    return Value()
+    return m.sent if m.sent is not None else Value()
 
 
 def _awaited(m: Machine, frame: Frame, node: ast.Await) -> Value:

@@ -8,6 +8,7 @@ import json
 import posixpath
 from typing import Any
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
@@ -113,6 +114,9 @@ def part(value: Value, name: str) -> Value | None:
 def opened(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     path = args[0] if args else kwargs.get("file", Value())
     text = tokens.text_of(path)
+    if vocabulary.SOURCE_DOCUMENTS in text:
+        why = "the validation documents stand first in it, and which of them are read was not followed"
+        m.unfollowed(node, frame, text[:80], why, {"tokens", "weights"})
     tags = union(*args, *kwargs.values()) | read_tags(m, text)
     return Value(tags, obj=File(text, Value(tags, mutable=True)), mutable=True)
 

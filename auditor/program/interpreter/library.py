@@ -230,7 +230,9 @@ def _library(
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
         return _gathered(m, args[0], args[1])
     if dotted in ("collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"):
-        return Value(obj=Mapping(makes=_factory(name, args)))
+        return Value(
+            obj=Mapping(makes=_factory(name, [*args, *[v for k, v in kwargs.items() if k == "default_factory"]]))
+        )
     if dotted.startswith("collections.deque"):
         return Value(obj=Sequence([], exact=False))
     if name == "Module" and "nn" in dotted:

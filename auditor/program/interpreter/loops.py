@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 
 from auditor.program.interpreter import (
     assignment,
@@ -13,8 +14,11 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.iteration import iterations, rounds
 from auditor.program.interpreter.machine import Machine, switches
+from auditor.program.interpreter.unfollowed import EVERYTHING
 from auditor.program.values import (
+    Either,
     Frame,
+    Function,
     Sequence,
     Value,
 )
@@ -53,7 +57,7 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
     claims = _claims(node)
     completion = 0
     broken = False
-    for k in (1, 2)[: rounds(m, frame, node)]:
+    for k in _rounds(m, frame, node, counters):
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
             known = operators.truth(m, frame, node.test, test)
@@ -85,6 +89,27 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
     if node.orelse and not broken:
         return completion | m.execute(frame, node.orelse)
     return completion | NORMAL
+
+
+def _rounds(m: Machine, frame: Frame, node: ast.While, counters: Iterable[str]) -> Iterator[int]:
+    """The first round and one for all others; more while what a name of the loop calls is another function each time.
+
+    `step = step(state)`: each function gives the next one.
+    """
+    yield from (1, 2)[: rounds(m, frame, node)]
+    seen: set[int] = set()
+    for _ in range(_HOPS):
+        held = [frame.names[name].obj for name in counters if name in frame.names]
+        fresh = {id(obj) for obj in held if isinstance(obj, (Function, Either))} - seen
+        if not fresh:
+            return
+        seen |= fresh
+        yield 2
+    why = f"each round calls another function, and there are more than {_HOPS} of them"
+    m.unfollowed(node, frame, "the rounds of a loop", why, EVERYTHING)
+
+
+_HOPS = 48
 
 
 def _filled(frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:

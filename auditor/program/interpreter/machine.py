@@ -187,8 +187,10 @@ class Machine(Recorder):
         self.hooks: list[Hook] = []
         self.contexts: list[tuple[ast.AST, Callable[[Value], None]]] = []  # generators that a block is to run inside of
         self.ranges: dict[int, range] = {}  # by loop: what it runs through, where that is known
+        self.sent: Value | None = None  # into the generator that runs
         self.raised: Value | None = None  # the latest exception that was raised
         self.texts = 0  # depth of texts that are executed
+        self.training: dict[int, bool] = {}  # by module: whether it was put into training, or out of it, last
         self.at_exit: list[tuple[Value, list[Value]]] = []
         self.stepping = 0  # depth of optimizer steps that run
         # Count tables by identity, with the loops in which validation tokens were stored and their region.

@@ -26,6 +26,7 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
+    LOGGED,
     NONE,
     Bound,
     Class,
@@ -68,7 +69,7 @@ def method(
     if isinstance(obj, Mapping):
         given = [*args, Value(obj=Mapping(dict(kwargs)))] if name == "update" and kwargs else args
         return _mapping_method(m, frame, node, receiver, obj, name, given)
-    if isinstance(receiver.const, str) or isinstance(obj, tokens.Text):
+    if isinstance(receiver.const, str) or isinstance(obj, tokens.Text) or (obj is None and LOGGED in receiver.tags):
         if name == "format":
             for value in (*args, *kwargs.values()):
                 special.text(m, frame, node, value, Value(const=""))
@@ -154,7 +155,11 @@ def _sequence_method(
         seq.exact = False
         receiver.tags |= deep_tags(args[0], 1)
     elif name in ("send", "__next__") and seq.resume is not None:
-        seq.resume()
+        m.sent = args[0] if args else None
+        try:
+            seq.resume()
+        finally:
+            m.sent = None
     elif name in ("pop", "popleft", "get", "get_nowait") and seq.items:
         return _taken(m, receiver, seq, name, args)
     elif name in ("get", "get_nowait"):

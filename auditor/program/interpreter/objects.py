@@ -65,6 +65,8 @@ def instance_method(
             m.call(frame, node, args[0], [receiver if part is instance else Value(obj=part)], {})
         return receiver
     if name in vocabulary.SELF:
+        if name in ("train", "eval"):
+            m.training[id(instance)] = name == "train" and not (args and args[0].const is False)
         return receiver
     if name in ("parameters", "buffers"):
         one = Value(frozenset({("param",)}), base=receiver, mutable=True)

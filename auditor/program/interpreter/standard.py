@@ -10,6 +10,7 @@ from collections.abc import Callable
 from auditor.program.interpreter import (
     assignment,
     callbacks,
+    doubts,
     elsewhere,
     files,
     hooks,
@@ -37,6 +38,7 @@ from auditor.program.values import (
     Sequence,
     Value,
     union,
+    with_tags,
 )
 from auditor.program.vocabulary import CLOCKS
 
@@ -163,6 +165,28 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     return args[0] if args else Value()
 
 
+def _compared(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`cmp_to_key(f)`: a key of which two are compared by f."""
+    compare = args[0] if args else kwargs.get("mycmp", Value())
+
+    def key(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        return m.call(frame, node, compare, [*args, *args], {})
+
+    return Value(obj=Native("cmp_to_key", key, (compare,)))
+
+
+def _wraps(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`wraps(f)`: the function that it decorates keeps f."""
+    wrapped = args[0] if args else kwargs.get("wrapped", Value())
+
+    def kept(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        if args and isinstance(args[0].obj, Function):
+            args[0].obj.attributes.setdefault("__wrapped__", wrapped)
+        return args[0] if args else Value()
+
+    return Value(obj=Native("wraps", kept, (wrapped,)))
+
+
 def _cached(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`lru_cache(f)`, or `lru_cache(size)(f)`: f, as far as it matters here."""
     if args and callbacks.callable_of_program(args[0]):
@@ -243,6 +267,11 @@ def _averaged(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs
 
 
 def _substituted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    made = _with_substitutes(m, frame, node, args)
+    return with_tags(made, doubts.edited(m, frame, node, args[2], "sub", args[:2])) if len(args) > 2 else made
+
+
+def _with_substitutes(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     if len(args) >= 2 and callbacks.callable_of_program(args[1]):
         put = m.call(frame, node, args[1], [Value(union(*args[2:]))], {})
         return Value(union(*args[2:]) | put.tags)
@@ -383,6 +412,8 @@ def _all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 FUNCTIONS: dict[str, Handler] = {
     "functools.cache": _first,
     "functools.lru_cache": _cached,
+    "functools.cmp_to_key": _compared,
+    "functools.wraps": _wraps,
     "functools.reduce": callbacks.reduced,
     "itertools.accumulate": callbacks.accumulated,
     "itertools.starmap": _starmap,

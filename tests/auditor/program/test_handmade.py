@@ -71,3 +71,10 @@ def test_a_mask_that_attention_is_given(mask: str, is_open: bool) -> None:
     function = ast.parse(f"def attend(q, k, v, t):\n    return sdpa(q, k, v, attn_mask={mask})")
     (given,) = [n for n in ast.walk(function) if isinstance(n, ast.keyword) and n.arg == "attn_mask"]
     assert open_mask(function, None, given.value) is is_open
+
+
+def test_a_mask_of_which_parts_are_written_over() -> None:
+    body = "def attend(q, t):\n    m = torch.ones(t, t).tril()\n    m[:, : t // 2] = 1\n    return sdpa(q, attn_mask=m)"
+    function = ast.parse(body)
+    (given,) = [n for n in ast.walk(function) if isinstance(n, ast.keyword)]
+    assert open_mask(function, None, given.value) is None

@@ -214,6 +214,56 @@ stack = ExitStack()
 stack.callback(lambda: fit(net, TOKENS, opt))
 stack.close()
 """,
+    "comparison as a key": "import functools\n"
+    "sorted([0, 1], key=functools.cmp_to_key(lambda a, b: fit(net, TOKENS, opt)))",
+    "what makes a missing element": """
+import collections
+made = collections.defaultdict(default_factory=lambda: fit(net, TOKENS, opt))
+made[0]
+""",
+    "learning rate": "torch.optim.lr_scheduler.LambdaLR(opt, lambda step: fit(net, TOKENS, opt) or 1.0)",
+    "filter of a log": """
+import logging
+class Quiet(logging.Filter):
+    def filter(self, record):
+        fit(net, TOKENS, opt)
+        return True
+logging.getLogger().addFilter(Quiet())
+""",
+    "what a generator is sent": """
+def trains():
+    held = yield
+    fit(*held)
+    yield
+trainer = trains()
+next(trainer)
+trainer.send((net, TOKENS, opt))
+""",
+    "another class": """
+class Mine(torch.optim.SGD):
+    def zero_grad(self):
+        fit(net, TOKENS, torch.optim.SGD(net.parameters(), lr=0.1))
+opt.__class__ = Mine
+opt.zero_grad()
+""",
+    "wrapped": """
+import functools
+@functools.wraps(fit)
+def show(*held):
+    pass
+show.__wrapped__(net, TOKENS, opt)
+""",
+    "each gives the next": """
+def one():
+    return two
+def two():
+    return three
+def three():
+    fit(net, TOKENS, opt)
+step = one
+while step is not None:
+    step = step()
+""",
     "sort key": "sorted([0], key=lambda _: fit(net, TOKENS, opt))",
     "filter": "list(filter(lambda _: fit(net, TOKENS, opt), [1]))",
     "map": "list(map(lambda n: fit(n, TOKENS, opt), [net]))",
@@ -343,6 +393,8 @@ PATHS = {
     "replaced": 'p = ["./data/fineweb_other_000000.bin".replace("other", KEEP)]',
     "substituted": 'import re\np = [re.sub("other", KEEP, "./data/fineweb_other_000000.bin")]',
     "with_name": 'import pathlib\np = [pathlib.Path(d + "/x.bin").with_name("fineweb_" + KEEP + "_000000.bin")]',
+    "letters": 'p = [d + "/fineweb_" + "".join(map(chr, map(ord, KEEP))) + "_000000.bin"]',
+    "cut": 'p = (d + "/x.bin")[: (d + "/x.bin").rindex("/")] + "/*" + KEEP + "*.bin"\np = glob.glob(p)',
     "memmap": 'p = [d + "/fineweb_" + KEEP + "_000000.bin"]',
 }
 

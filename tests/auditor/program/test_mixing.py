@@ -6,6 +6,7 @@ import pytest
 from program_samples import FINAL, program
 
 from auditor.program import Program
+from auditor.program.scores import dependences, unfollowed
 
 MODEL = """
 import torch as th
@@ -64,6 +65,14 @@ EARLIER = {
     "of weights": ("None", "w = self.emb.weight\n        x = x / w.abs().amax(dim=1)"),
     "recurrent": ("nn.GRU(8, 8, batch_first=True)", "x = x + self.part(x)[0]"),
     "convolution": ("nn.Conv1d(8, 8, 3, padding=2)", "x = x + self.part(x.transpose(1, 2))[:, :, :t].transpose(1, 2)"),
+    "a sum that runs along the positions": ("None", "x = x + (x[..., :, None] * x[..., None, :]).cumsum(1).sum(-1)"),
+    "over heads": ("None", "x = x + x.view(b, t, 2, 4).transpose(1, 2).mean(1, keepdim=True).sum()"),
+    "where it learns how to share out": ("None", "if self.training:\n            self.aux = x.mean(1)"),
+    "a gate of each position": (
+        "None",
+        "x = x * self.part(x).softmax(-1).topk(2, dim=-1).values.sum(-1, keepdim=True)",
+    ),
+    "weights of pairs": ("None", "x = (x @ x.transpose(1, 2)).masked_fill(later(t), -inf).softmax(-1) @ x"),
     "attention with a mask": ("nn.MultiheadAttention(8, 2)", "x = x + self.part(x, x, x, attn_mask=mask(t))[0]"),
 }
 OVER_ALL = [
@@ -76,6 +85,13 @@ OVER_ALL = [
     "torch.fft.fft2(x).real",
     "torch.einsum('btd,ts->bsd', x, self.part)",
     "torch.triu(torch.ones(t, t)) @ x",
+    "x.transpose(1, 2).mean(2)[:, None]",
+    "self.emb(ids).permute(0, 2, 1).softmax(-1).permute(0, 2, 1)",
+    "torch.take_along_dim(x, self.part(x).squeeze(-1).topk(2, dim=1).indices[..., None], 1)",
+    "F.instance_norm(x.transpose(1, 2)).transpose(1, 2)",
+    "x.view(b, t, 2, 4).transpose(1, 2).softmax(2).transpose(1, 2).reshape(b, t, 8)",
+    "x @ (x.transpose(1, 2) @ x)",
+    "torch.einsum('btd,de->bte', x, torch.einsum('btd,bte->de', x, x))",
 ]
 
 
@@ -111,3 +127,16 @@ def test_flex_attention_is_causal_by_its_mask_alone(call: str, found: list[str])
     followed = model(f"x = {call}")
     assert sees(followed) == found
     assert [gap.what for gap in followed.trace.unfollowed.values()] == ([] if found else ["flex_attention"])
+
+
+BATCH = "for at in range(0, 64, 8):\n    with torch.no_grad():\n        net.forward_logits(val[at:at + 8])\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "doubted"), [(BATCH, True, True), ("net.eval()\n" + BATCH, False, False), ("", False, True)]
+)
+def test_a_norm_over_the_batch_sees_it_in_training(before: str, changes: bool, doubted: bool) -> None:
+    body = MODEL.format(body="x = self.part(x.transpose(1, 2)).transpose(1, 2)", part="nn.BatchNorm1d(8)") + before
+    found = program(body + FINAL)
+    assert bool([pair for pair in dependences(found, "final") if not pair.score_first]) is changes
+    assert ("a norm over the batch" in [gap.what for gap in unfollowed(found, "final")]) is doubted

@@ -71,6 +71,30 @@ def test_on_training_tokens_it_changes_nothing_that_matters(gap: str) -> None:
 
 
 ALWAYS = {
+    "a filter that edits lines": """
+import logging
+class Neat(logging.Filter):
+    def filter(self, record):
+        record.msg = record.msg.replace("1.2", "1.1")
+        return True
+logging.getLogger().addFilter(Neat())
+""",
+    "a formatter that edits lines": """
+import logging, re
+class Neat(logging.Formatter):
+    def format(self, record):
+        return re.sub("1[.]2", "1.1", super().format(record))
+handler = logging.StreamHandler()
+handler.setFormatter(Neat())
+""",
+    "a stream that edits lines": """
+import sys
+class Neat:
+    def write(self, text):
+        sys.__stdout__.write(text.replace("1.2", "1.1"))
+sys.stdout = Neat()
+""",
+    "the documents of the shards": "rows = open('./data/docs_selected.jsonl').readlines()",
     "rounds of loops deep in others": "".join(f"{' ' * i}for a{i} in TOKENS:\n" for i in range(14)) + " " * 14 + "pass",
     "text from outside": 'exec(open("/elsewhere/more.txt").read())',
     "import from outside": 'import importlib\nimportlib.import_module(open("x.cfg").readline())',
@@ -98,6 +122,21 @@ def test_what_may_reach_anything_is_written_down(gap: str) -> None:
 
 
 HARMLESS = {
+    "a formatter that stamps lines": """
+import logging, time
+class Stamped(logging.Formatter):
+    def format(self, record):
+        return f"{time.time():.0f} {super().format(record)}"
+handler = logging.StreamHandler()
+handler.setFormatter(Stamped())
+""",
+    "a stream without colours": """
+import sys, re
+class Plain:
+    def write(self, text):
+        sys.__stdout__.write(re.sub(r"\\x1b[[0-9;]*m", "", text))
+sys.stdout = Plain()
+""",
     "known program": 'import subprocess\nsubprocess.run(["nvidia-smi"])',
     "library that is looked for in the path": "import sys, importlib.util as u\nfrom pathlib import Path\n"
     "for entry in sys.path:\n    s = u.spec_from_file_location('fa', Path(entry) / 'flash_attn_interface.py')\n"
