@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.program.scores import Dependence, Reported, dependences, reported_events
+from auditor.program.trace import Adapt
 from auditor.rule import Facts
 from rules.findings import pair_finding
 
@@ -19,9 +20,17 @@ def label(facts: Facts) -> str | None:
 
 def pairs(facts: Facts) -> tuple[Dependence, ...]:
     """Every pair of an adaptation by gradients and a score that depends on it."""
-    return tuple(
-        pair for pair in dependences(facts.program, label(facts)) if not (pair.adapt.statistics or pair.adapt.chosen)
-    )
+    return tuple(pair for pair in dependences(facts.program, label(facts)) if not _otherwise(pair.adapt))
+
+
+def _otherwise(adapt: Adapt) -> bool:
+    """Whether weights are adapted by other ways than gradients."""
+    return adapt.statistics or adapt.chosen or bool(adapt.steered)
+
+
+def steered(facts: Facts) -> tuple[Dependence, ...]:
+    """Every pair of training on other tokens that a loss on validation tokens decides something of, and a score."""
+    return tuple(pair for pair in dependences(facts.program, label(facts)) if pair.adapt.steered)
 
 
 def chosen(facts: Facts) -> tuple[Dependence, ...]:
@@ -31,7 +40,9 @@ def chosen(facts: Facts) -> tuple[Dependence, ...]:
 
 def calibrated(facts: Facts) -> tuple[Dependence, ...]:
     """Every pair of statistics of validation tokens that weights are changed by, and a score that depends on it."""
-    return tuple(pair for pair in dependences(facts.program, label(facts)) if pair.adapt.statistics)
+    return tuple(
+        pair for pair in dependences(facts.program, label(facts)) if pair.adapt.statistics and not pair.adapt.steered
+    )
 
 
 def reported(facts: Facts, tag: str) -> list[Reported]:

@@ -46,6 +46,7 @@ SHORTENED: Final[Tag] = ("shortened",)  # tokens without the last ones: what is 
 TAIL: Final[Tag] = ("tail",)  # the last tokens of a window: the targets where the model is given all but the last
 ALIGNED: Final[Tag] = ("aligned",)  # tokens cut one further were stored one further: each stands at its own position
 SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
+BY_LOSS: Final[Tag] = ("by-loss",)  # a flag, a count, a rate that a loss on validation tokens has decided
 LOGGED: Final[Tag] = ("logged",)  # a line on its way into the log, whatever stands in it
 
 
@@ -219,6 +220,7 @@ class Instance(Obj):
     parameters: list[Value] = field(default_factory=list)  # of an optimizer
     dotted: str = ""
     read_back: bool = False
+    steered: str = ""  # of an optimizer: what of its steps a loss on validation tokens decides (`steering`)
 
 
 @dataclass(slots=True, eq=False)

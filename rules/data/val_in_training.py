@@ -12,7 +12,7 @@ from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.bytes._ledger import judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
 from rules.findings import pair_finding, shown
-from rules.scored import chosen
+from rules.scored import chosen, steered
 
 ID = "val-in-training"
 
@@ -104,8 +104,18 @@ def _chosen(facts: Facts) -> Iterator[Finding]:
             yield pair_finding(facts, ID, Outcome.WARNING, pair, f"{message} (one choice between two)")
 
 
+def _steered(facts: Facts) -> Iterator[Finding]:
+    """Training on training tokens of which the loss on the validation set decides something."""
+    for pair in {pair.adapt.place.key: pair for pair in reversed(steered(facts))}.values():
+        message = (
+            f"of the weights that are scored, the loss on the validation set decides {pair.adapt.steered}: no "
+            "maintainer has ruled on it"
+        )
+        yield pair_finding(facts, ID, Outcome.DISPUTED, pair, message)
+
+
 def check(facts: Facts) -> Ruling:
-    findings = [*_in_logs(facts), *_in_documents(facts), *_in_code(facts), *_chosen(facts)]
+    findings = [*_in_logs(facts), *_in_documents(facts), *_in_code(facts), *_chosen(facts), *_steered(facts)]
     findings += [] if findings else _in_words(facts)
     if not facts.code.is_read and not facts.runs:
         return not_checked("neither code nor a log to read")

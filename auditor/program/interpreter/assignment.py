@@ -15,6 +15,7 @@ from auditor.program.interpreter import (
     operators,
     skipping,
     special,
+    steering,
     tokens,
     unfollowed,
     weights,
@@ -24,6 +25,7 @@ from auditor.program.recipe.model import Node
 from auditor.program.values import (
     ALIGNED,
     ARTIFACT,
+    BY_LOSS,
     HIDDEN,
     NONE,
     TARGET,
@@ -52,6 +54,7 @@ from auditor.program.values import (
 def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
     if m.selections and isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)):
         value = effects.kept(m, value)
+        value = steering.decided(m, value)
     if isinstance(target, ast.Name):
         scope = frame.nonlocal_names.get(target.id, frame)
         if (frame.owner is not None or frame is frame.globals) and target.id in m.overrides and value.obj is None:
@@ -176,6 +179,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         return
     unfollowed.sent(m, frame, target, container, [value])
     effects.table_write(m, container, index)
+    steering.stored(m, container, value)
     m.changed(None, value)
     if isinstance(obj, (Mapping, Sequence)):
         _put(container, index, value)
@@ -219,6 +223,9 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         container = m.evaluate(frame, node.target.value)
         index = indexing.index_value(m, frame, node.target.slice)
         effects.table_write(m, container, index)
+        steering.stored(m, container, operand)
+        if m.selections:
+            steering.stored(m, container, Value(frozenset({BY_LOSS})))
         if isinstance(container.obj, (Mapping, Sequence)) and VAL not in index.tags:
             element = indexing.subscript(m, frame, node.target, container)
             effects.table_grows(m, element, operand)

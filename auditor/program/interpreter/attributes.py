@@ -6,7 +6,17 @@ import ast
 import math
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import effects, elsewhere, files, indirect, reach, special, tokens, unfollowed
+from auditor.program.interpreter import (
+    effects,
+    elsewhere,
+    files,
+    indirect,
+    reach,
+    special,
+    steering,
+    tokens,
+    unfollowed,
+)
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     UNKNOWN,
@@ -191,7 +201,7 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
     if name == "__class__" and instance.cls is not None:
         return Value(obj=instance.cls)
     if instance.kind == "optimizer" and name == "param_groups":
-        return _groups(instance)
+        return _groups(m, instance)
     if instance.cls is not None and not vocabulary.is_method(name) and name not in _OF_MODULES:
         other = instance.cls.lookup("__getattr__")
         if other is not None and isinstance(other.obj, Function) and other.obj.node not in m.calls:
@@ -201,14 +211,14 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
     return None
 
 
-def _groups(optimizer: Instance) -> Value:
+def _groups(m: Machine, optimizer: Instance) -> Value:
     """`optimizer.param_groups`: each group holds some of the parameters."""
     groups = []
     for held in optimizer.parameters:
         items = held.obj.items if isinstance(held.obj, Sequence) else [held]
         for item in items if items and isinstance(items[0].obj, Mapping) else [held]:
             known = item.obj if isinstance(item.obj, Mapping) else Mapping({"params": item})
-            groups.append(Value(obj=Mapping(known.items, known.other or Value())))
+            groups.append(steering.group(m, optimizer, Value(obj=Mapping(known.items, known.other or Value()))))
     return Value(obj=Sequence(groups, exact=False))
 
 

@@ -18,6 +18,7 @@ from auditor.program.interpreter import (
     paths,
     repeated,
     special,
+    steering,
     unfollowed,
     weights,
     within,
@@ -158,7 +159,8 @@ def _bound(
         result = invoke(m, frame, node, function, bound.receiver, args, kwargs)
     finally:
         m.stepping -= 1
-    effects.optimizer_step(m, frame, node, optimizer)
+    if not effects.optimizer_step(m, frame, node, optimizer):
+        steering.trains(m, frame, node, optimizer)
     return result
 
 
@@ -374,6 +376,7 @@ def instantiate(
     if kind == "optimizer":
         instance.parameters = list(args[:1]) or [kwargs["params"]] if (args or "params" in kwargs) else []
         instance.dotted = cls.name
+        steering.made(m, instance, kwargs)
     new = cls.lookup("__new__")
     if new is not None and isinstance(new.obj, Function):
         made = invoke(m, frame, node, new.obj, None, [cls_value, *args], kwargs)

@@ -9,6 +9,7 @@ from typing import Any
 from auditor.program import vocabulary
 from auditor.program.interpreter import attention, hooks, measured, opaque, tokens, unshifted
 from auditor.program.interpreter.machine import Machine, Pending, root
+from auditor.program.trace import Adapt
 from auditor.program.values import (
     ALIGNED,
     ARTIFACT,
@@ -37,6 +38,7 @@ from auditor.program.values import (
 )
 from auditor.source.index import of_type, walk
 
+_KEPT = 6  # things that are kept together, such as a loss and the weights that had it
 _TOLD_APART = 48  # parts of a model that have the same forward pass
 
 
@@ -355,22 +357,27 @@ def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
                 event.accumulated = m.place(node, frame)
 
 
-def optimizer_step(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance) -> None:
-    """`optimizer.step()` after a backward pass over validation tokens: the parameters are adapted."""
+def optimizer_step(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance) -> bool:
+    """`optimizer.step()`: after a backward pass over validation tokens the parameters are adapted; whether they are."""
     pending = m.validation_gradients()
     m.stepped = True
-    if pending is None:
-        return
-    roots: list[Value] = []
+    if pending is not None:
+        adapt_roots(m, frame, node, pending, roots(optimizer))
+    return pending is not None
+
+
+def roots(optimizer: Instance) -> list[Value]:
+    """The modules and tensors that an optimizer's parameters belong to."""
+    found: list[Value] = []
     for value in optimizer.parameters:
         for leaf in leaves(value):
             r = root(leaf)
-            if all(r is not other for other in roots):
-                roots.append(r)
-    adapt_roots(m, frame, node, pending, roots)
+            if all(r is not other for other in found):
+                found.append(r)
+    return found
 
 
-def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value]) -> None:
+def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value]) -> Adapt:
     modules = [r for r in roots if isinstance(r.obj, Instance)]
     subject = "module" if modules or not roots else "tensor"
     first = roots[0] if roots else Value()
@@ -387,6 +394,7 @@ def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: li
     if not roots:  # an optimizer whose parameters could not be followed changes every module that the loss came from
         for number in event.outputs:
             m.trace.outputs[number].tags |= tag
+    return event
 
 
 def selected(m: Machine, parameters: Value) -> int:
@@ -402,6 +410,13 @@ def selected(m: Machine, parameters: Value) -> int:
 
 def kept(m: Machine, value: Value) -> Value:
     """A copy of weights that is kept because of a validation loss: what is made of it has been chosen by that loss."""
+    if isinstance(value.obj, Sequence) and len(value.obj.items) <= _KEPT:
+        return Value(value.tags, obj=Sequence([kept(m, item) for item in value.obj.items], value.obj.exact))
+    if isinstance(value.obj, Instance) and value.obj.kind == "module":
+        number = selected(m, value)
+        for part in module_parts(value.obj):
+            part.adapted.add(number)
+        return value
     if not _state(value):
         return value
     tags = frozenset({("adapted", selected(m, value))})
@@ -417,15 +432,10 @@ def kept_by_loss(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value]) -> 
     for item in items:
         held = item.obj.items if isinstance(item.obj, Sequence) else []
         losses = [part for part in held if VAL in part.tags and ("loss",) in part.tags and _made(part)]
-        models = [part for part in held if isinstance(part.obj, Instance) and part.obj.kind == "module"]
-        if losses and models:
+        if losses and isinstance(item.obj, Sequence):
             tags = union(*losses)
             m.selections.append(Pending(tags, m.place(node, frame), tags))
-            for model in models:
-                assert isinstance(model.obj, Instance)
-                number = selected(m, model)
-                for part in module_parts(model.obj):
-                    part.adapted.add(number)
+            item.obj.items[:] = [kept(m, part) for part in held]
             m.selections.pop()
 
 

@@ -20,6 +20,7 @@ from auditor.program.interpreter import (
     skipping,
     special,
     standard,
+    steering,
     tokens,
     unfollowed,
     unshifted,
@@ -139,7 +140,18 @@ def _library(
     if name.endswith(vocabulary.OPTIMIZERS) and not dotted.startswith("torch.optim.lr_scheduler"):
         optimizer = Instance(None, kind="optimizer", dotted=dotted)
         optimizer.parameters = list(args[:1]) or list(kwargs.values())[:1]
+        steering.made(m, optimizer, {k: v for k, v in kwargs.items() if k != "params"})
         return Value(obj=optimizer)
+    if dotted in ("heapq.heappush", "heapq.heapreplace", "heapq.heappushpop", "bisect.insort") and len(args) > 1:
+        effects.kept_by_loss(m, frame, node, [args[1]])
+        return m.call(frame, node, Value(obj=Bound(args[0], "append")), [args[1]], {})
+    if dotted in ("heapq.heappop", "heapq.nsmallest", "heapq.nlargest") and args:
+        held = args[-1] if name != "heappop" else args[0]
+        callbacks.keyed(m, frame, node, elements(held), kwargs)
+        effects.kept_by_loss(m, frame, node, elements(held))
+        return m.call(frame, node, Value(obj=Bound(held, "pop")), [], {}) if name == "heappop" else held
+    if name == "ReduceLROnPlateau":
+        return steering.plateau(m, args, kwargs)
     if name in ("deepcopy", "copy") and args:
         own = special.special(m, frame, node, args[0], f"__{name}__", [])
         return own if own is not None else clone(args[0])

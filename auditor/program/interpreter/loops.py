@@ -10,10 +10,11 @@ from auditor.program.interpreter import (
     operators,
     reach,
     special,
+    steering,
 )
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.iteration import iterations, rounds
-from auditor.program.interpreter.machine import Machine, switches
+from auditor.program.interpreter.machine import NOTHING, Around, Machine, switches
 from auditor.program.interpreter.unfollowed import EVERYTHING
 from auditor.program.values import (
     Either,
@@ -33,7 +34,7 @@ def for_(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
 def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
     completion = 0
     finished = True
-    for element in iterations(m, frame, node, iterable):
+    for element in _elements(m, frame, node, iterable):
         m.extents.elements[m.loops[-1].instance] = element
         if isinstance(iterable.const, range):
             m.ranges[m.loops[-1].instance] = iterable.const
@@ -51,13 +52,24 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
     return completion | (NORMAL if finished else 0)
 
 
+def _elements(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
+    """The elements that a loop is followed for, the last one once more where that round decided something."""
+    decisions, loop, element = m.decisions, None, None
+    for element in iterations(m, frame, node, iterable):
+        decisions, loop = m.decisions, m.loops[-1]
+        yield element
+    if element is not None and loop is not None and steering.once_more(m, loop.instance, decisions):
+        with m.iteration(loop.instance, loop.iteration, node):
+            yield element
+
+
 def while_(m: Machine, frame: Frame, node: ast.While) -> int:
     instance = m.fresh_loop()
     counters = _counters(node)
     claims = _claims(node)
     completion = 0
     broken = False
-    for k in _rounds(m, frame, node, counters):
+    for k in _rounds(m, frame, node, instance, counters):
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
             known = operators.truth(m, frame, node.test, test)
@@ -74,7 +86,7 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
             if k > 1:
                 reach.walked(m, frame, node, counters)
                 _filled(frame, node)
-            with m.claiming(frame, claims, ("dep", instance, k)), m.selecting(test, node, frame):
+            with m.claiming(frame, claims, ("dep", instance, k)), _selecting(m, frame, node, test):
                 how = m.execute(frame, node.body)
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
@@ -82,6 +94,9 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
                 broken = True
                 break
             return completion
+    if instance in m.trained:  # by what the condition asks when the body has run
+        for part in of_type(node.test, ast.Name, ast.Attribute):
+            steering.ends(m, frame, node, m.evaluate(frame, part), instance)
     for name in counters:  # whatever the count was, it is not the constant of the first rounds
         value = frame.names.get(name)
         if value is not None and value.known:
@@ -91,12 +106,22 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
     return completion | NORMAL
 
 
-def _rounds(m: Machine, frame: Frame, node: ast.While, counters: Iterable[str]) -> Iterator[int]:
+def _selecting(m: Machine, frame: Frame, node: ast.While, test: Value) -> Around:
+    """While a loop runs for as long as a loss says; a flag that the loop itself sets ends it, and selects nothing."""
+    return m.selecting(test, node, frame) if m.is_of_loss(test) else NOTHING
+
+
+def _rounds(m: Machine, frame: Frame, node: ast.While, instance: int, counters: Iterable[str]) -> Iterator[int]:
     """The first round and one for all others; more while what a name of the loop calls is another function each time.
 
     `step = step(state)`: each function gives the next one.
     """
-    yield from (1, 2)[: rounds(m, frame, node)]
+    decisions = m.decisions
+    for k in (1, 2)[: rounds(m, frame, node)]:
+        decisions = m.decisions
+        yield k
+    if steering.once_more(m, instance, decisions):
+        yield 2
     seen: set[int] = set()
     for _ in range(_HOPS):
         held = [frame.names[name].obj for name in counters if name in frame.names]

@@ -21,6 +21,7 @@ from auditor.program.trace import (
     Loop,
 )
 from auditor.program.values import (
+    BY_LOSS,
     NONE,
     UNKNOWN,
     VAL,
@@ -177,6 +178,10 @@ class Machine(Recorder):
         self.leaves: Off | None = None
         self.pending: list[Pending] = []
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
+        self.remaining: Pending | None = None  # a validation loss decides whether the rest of the block runs
+        self.optimizers: list[Instance] = []  # whose groups of parameters were asked for
+        self.decisions = 0  # plain values that a validation loss has decided so far
+        self.trained: dict[int, Instance] = {}  # by loop: what steps on training tokens in it
         self.stepped = False
         self.asked = 0  # how often something asked for gradients, to change weights by them
         self.shortened: set[Value] = set()  # windows of which all but the last tokens were read
@@ -199,6 +204,7 @@ class Machine(Recorder):
         self.extents = Extents()
         self.skipped: dict[Loop, Tags] = {}  # by round: what says that it was left
         self.summed = 0  # losses that were added to something
+        self.ended = (0, 0)  # of the latest branch: how each arm may complete
         self.left = (False, False)  # of the latest branch: which arm ends the round
         self.arms = (0, 0)  # of the latest branch: losses that each arm has added to something
         self.journals: list[Journal] = []  # of the arms of branches that run
@@ -271,7 +277,7 @@ class Machine(Recorder):
 
     def selecting(self, test: Value, node: ast.AST, frame: Frame) -> Around:
         """While a branch runs that hangs on a validation loss: what it does to parameters is adaptation to it."""
-        if self.is_of_loss(test):
+        if self.is_of_loss(test) or BY_LOSS in test.tags:
             return OnTop(self.selections, Pending(test.tags, self.place(node, frame), test.tags))
         return NOTHING
 

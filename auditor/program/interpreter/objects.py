@@ -12,6 +12,7 @@ from auditor.program.interpreter import (
     hooks,
     opaque,
     special,
+    steering,
     unfollowed,
     weights,
 )
@@ -116,7 +117,8 @@ def _optimizer_method(
         closure = args[0] if args else kwargs.get("closure")
         result = m.call(frame, node, closure, [], {}) if closure is not None and closure.obj is not None else Value()
         hooks.run_hooks(m, frame, node, "before step", optimizer, [receiver, Value(), Value()])
-        effects.optimizer_step(m, frame, node, optimizer)
+        if not effects.optimizer_step(m, frame, node, optimizer):
+            steering.trains(m, frame, node, optimizer)
         hooks.run_hooks(m, frame, node, "step", optimizer, [receiver, Value(), Value()])
         return result
     if name == "zero_grad":

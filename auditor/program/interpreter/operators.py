@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import doubts, effects, files, measured, paths, special, tokens
+from auditor.program.interpreter import doubts, effects, files, measured, paths, special, steering, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position, made_of, position_of
 from auditor.program.values import (
@@ -328,6 +328,8 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
         if m.selections:
             body, orelse = effects.kept(m, body), effects.kept(m, orelse)
     result = with_tags(join(body, orelse), names)
+    if steering.by_loss(m, test):
+        result = steering.decided(m, result)
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)
     measured.chosen(m, frame, node, test, body, orelse, result)

@@ -21,11 +21,12 @@ from auditor.program.interpreter import (
     selection,
     skipping,
     special,
+    steering,
     unfollowed,
 )
 from auditor.program.interpreter.branching import Arms
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
-from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, switches
+from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, Pending, switches
 from auditor.program.values import (
     CLOCK,
     Class,
@@ -44,7 +45,7 @@ from auditor.program.written import written
 
 def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
     completion = 0
-    off = len(m.off)
+    off, selected = len(m.off), len(m.selections)
     try:
         for statement in body:
             how = _statement(m, frame, statement)
@@ -54,8 +55,13 @@ def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
             if m.leaves is not None:
                 m.off.append(m.leaves)
                 m.leaves = None
+            if m.remaining is not None:
+                m.selections.append(m.remaining)
+                m.remaining = None
         return completion | NORMAL
     finally:
+        m.remaining = None
+        del m.selections[selected:]
         if len(m.off) > off:  # what comes after this block is left out as well
             m.leaves = m.off[off]
             del m.off[off:]
@@ -180,6 +186,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             test=node.test,
         )
     frame.gates -= gates
+    _left_by_loss(m, frame, node, test)
     selection.chosen(m, frame, node, test)
     for target, tags in skipping.after_arms(m, frame, node, test, m.left) if known is None else ():
         assignment.mark(m, frame, target, tags)
@@ -190,6 +197,18 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
         for target in targets:
             assignment.mark(m, frame, target, tags)
     return how
+
+
+def _left_by_loss(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+    """One arm ends something because of a validation loss: a loop, or what is left of the block."""
+    one, other = m.ended
+    if not steering.by_loss(m, test) or bool(one & NORMAL) == bool(other & NORMAL):
+        return
+    how = other if one & NORMAL else one
+    if how & BREAK and m.loops:
+        steering.ends(m, frame, node, test, m.loops[-1].instance)
+    elif how & (RETURN | CONTINUE):
+        m.remaining = Pending(test.tags, m.place(node, frame), test.tags)
 
 
 def _asks_whether_set(test: ast.expr) -> bool:
@@ -221,6 +240,7 @@ def _both(
         second = yield from _arm(m, frame, orelse)
     m.arms = (between - summed, m.summed - between)
     m.left = (_ends_round(first), _ends_round(second))
+    m.ended = (first, second)
     branching.merge(m, heap, other, first_raises=first == RAISE, second_raises=second == RAISE)
     live, way = (first, False) if dead is False else (second, True)
     m.leaves = (

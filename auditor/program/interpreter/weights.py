@@ -9,6 +9,7 @@ from auditor.program.interpreter import effects
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.values import (
     ARTIFACT,
+    BY_LOSS,
     NONE,
     VAL,
     Frame,
@@ -41,7 +42,7 @@ def written(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) 
     pending = _cause(m, frame, node, target, tags)
     if pending is None:
         return tags
-    effects.adapt_roots(m, frame, node, pending, [root(target)])
+    _adapted(m, frame, node, pending, root(target))
     return frozenset([t for t in tags if t[0] != "grad"]) | {("adapted", m.last)}
 
 
@@ -49,9 +50,19 @@ def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -
     """What makes the write an adaptation: gradients of validation tokens, or values that those tokens went into."""
     if has(tags, "grad"):
         return m.validation_gradients()
-    if VAL in tags and isinstance(root(target).obj, Instance):
+    chosen = BY_LOSS in tags and not has(tags, "adapted")
+    if (VAL in tags or chosen) and isinstance(root(target).obj, Instance):
         return Pending(tags, m.place(node, frame), tags)
     return None
+
+
+def _adapted(m: Machine, frame: Frame, node: ast.AST, pending: Pending, target: Value) -> None:
+    event = effects.adapt_roots(m, frame, node, pending, [target])
+    if VAL not in pending.tags:
+        event.steered = FORM
+
+
+FORM = "which of several forms they are kept in"
 
 
 def replaced(m: Machine, frame: Frame, node: ast.AST, owner: Value, value: Value) -> None:
@@ -60,7 +71,7 @@ def replaced(m: Machine, frame: Frame, node: ast.AST, owner: Value, value: Value
         tags = deep_tags(value, 1)
         pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=owner, mutable=True), tags)
         if pending is not None and not m.stepping and _PARAMETER in tags:
-            effects.adapt_roots(m, frame, node, pending, [owner])
+            _adapted(m, frame, node, pending, owner)
         owner.obj.adapted |= {t[1] for t in tags if t[0] == "adapted"}
 
 
@@ -80,7 +91,7 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
     content = _content(source)
     pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=module, mutable=True), content)
     if pending is not None:
-        effects.adapt_roots(m, frame, node, pending, [module])
+        _adapted(m, frame, node, pending, module)
 
 
 def _content(source: Value) -> Tags:
