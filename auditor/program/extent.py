@@ -34,6 +34,7 @@ class _Asked:
 
     length: float
     fixed: Fixed
+    alone: bool = False
     known: dict[Position, float | None] = field(default_factory=dict)
 
 
@@ -43,6 +44,8 @@ class Extents:
     def __init__(self) -> None:
         self._bounds: dict[Value, list[Position]] = {}
         self.steps: dict[Value, Position] = {}  # of elements of a range that begins at 0
+        # Of elements of a range that begins anywhere: where that is, where it ends, and the step.
+        self.within: dict[Value, tuple[Position, Position, Position]] = {}
         self.elements: dict[int, Value] = {}  # by loop: what it has in hand
         self.lengths: set[Value] = set()  # sizes of parts of the stream
         self.counts: set[Value] = set()  # of rounds, beside the elements of a loop
@@ -69,9 +72,14 @@ class Extents:
         tokens = finite(one * row)
         return None if tokens is None else min(tokens / _LENGTH, _ALL) if two > 1.5 * one else int(tokens)
 
-    def at(self, position: Position, length: float = _LENGTH, fixed: Fixed | None = None) -> float | None:
-        """What a number comes to at most, for a stream of that length; None where nothing bounds it."""
-        return self._at(position, _Asked(length, fixed or {}), 0)
+    def at(
+        self, position: Position, length: float = _LENGTH, fixed: Fixed | None = None, *, alone: bool = False
+    ) -> float | None:
+        """What a number comes to at most, for a stream of that length; None where nothing bounds it.
+
+        `alone`: for a run on one process.
+        """
+        return self._at(position, _Asked(length, fixed or {}, alone), 0)
 
     def _at(self, position: Position, asked: _Asked, depth: int) -> float | None:
         if position in asked.known:
@@ -93,7 +101,7 @@ class Extents:
         while waiting:
             for term, _ in waiting.pop().terms:
                 if isinstance(term, Value):
-                    found |= {term} & self.steps.keys()
+                    found |= {term} & (self.steps.keys() | self.within.keys())
                 elif isinstance(term, tuple):
                     new = [part for part in term[1] if part not in seen]
                     seen.update(new)
@@ -119,7 +127,10 @@ class Extents:
         if value in self._bounds:
             bounds = [self._at(most, asked, depth + 1) for most in self._bounds[value]]
             return _least(bounds)
-        if any(t[0] == "cfg" and t[1] in _OF_PROCESSES for t in value.tags):
+        of_processes = [t[1] for t in value.tags if t[0] == "cfg" and t[1] in _OF_PROCESSES]
+        if of_processes and asked.alone and len(value.tags) == len(of_processes) == 1:
+            return float("SIZE" in of_processes[0])
+        if of_processes:
             return None  # what one process reads says nothing of the others
         plain = isinstance(value.const, (int, float)) and not isinstance(value.const, bool)
         return finite(value.const) if plain else None

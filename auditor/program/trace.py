@@ -85,11 +85,12 @@ class Adapt(Event):
 
 @dataclass(eq=False, slots=True)
 class Lookup(Event):
-    """A count table is read with a key that holds the token being scored, or one that another pass has filled."""
+    """A count table is read with a key that holds the token being scored, or one that has taken it in before."""
 
     hashed: bool
     tags: Tags
     refilled: bool = False  # an earlier pass over the stream has filled the table
+    ahead: bool = False  # the table has taken in the tokens of this round before they are scored
     mixed: bool = False  # what is read goes into a model's output
 
 
@@ -207,6 +208,7 @@ class Trace:
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
     late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place
+    packed: bool = False  # something compressed was written to a file
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:

@@ -237,11 +237,15 @@ class Sequence(Obj):
 
 @dataclass(slots=True, eq=False)
 class Mapping(Obj):
-    """A dict: known keys, and one value that stands for all the others; `makes` is called for a missing key."""
+    """A dict: known keys, and one value that stands for all the others, with what their keys are.
+
+    `makes` is called for a missing key.
+    """
 
     items: dict[Any, Value] = field(default_factory=dict)
     other: Value | None = None
     makes: Value | None = None
+    key: Value | None = None
 
 
 @dataclass(slots=True, eq=False)

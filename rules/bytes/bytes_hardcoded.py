@@ -13,7 +13,7 @@ from rules.findings import formula_finding, shown
 from rules.scored import label
 
 ID = "bytes-hardcoded"
-_TEXT: tuple[PieceKind, ...] = ("word", "quoted", "accented", "foreign")
+_TEXT: tuple[PieceKind, ...] = ("word", "letter", "quoted", "accented", "foreign")
 
 
 def _assumed(facts: Facts) -> Iterator[Finding]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
-from auditor.program.trace import Order
+from auditor.program.trace import Lookup, Order
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first, train_first
 from rules.examples.folders import SCORING, folder, script, seeds
-from rules.findings import pair_finding
+from rules.findings import event_finding, pair_finding
 from rules.order._epochs import epochs_finding, unexplained
-from rules.scored import judge_pairs, pairs, unreadable
+from rules.scored import judge_pairs, pairs, reported, unreadable
 
 ID = "adapt-before-score"
 
@@ -44,13 +46,25 @@ def _legal(facts: Facts) -> list[Finding]:
     return list(shown.values())
 
 
+def _counted(facts: Facts) -> Iterator[Finding]:
+    """Counts that have taken in the tokens of a part of the stream before that part is scored with them."""
+    for hit in reported(facts, "reread"):
+        if isinstance(hit.event, Lookup) and hit.event.ahead and hit.event.mixed:
+            message = f"'{hit.event.place.function}' counts the tokens of a part of the stream before it scores them"
+            yield event_finding(
+                facts, ID, Outcome.VIOLATION, hit.event, hit.report, message, "counts of its own tokens"
+            )
+
+
 def check(facts: Facts) -> Ruling:
     shown = [epochs_finding(facts, ID, epochs) for epochs in unexplained(facts) if not epochs.ahead_of_artifact]
     missing = unreadable(facts)
     if missing is not None:
         return found(shown, "") if shown else missing
     otherwise = "every adaptation to validation tokens follows the score of those tokens, or there is none"
-    return judge_pairs(facts, ID, Outcome.VIOLATION, claims, _say, otherwise, [*_legal(facts), *shown])
+    return judge_pairs(
+        facts, ID, Outcome.VIOLATION, claims, _say, otherwise, [*_legal(facts), *_counted(facts), *shown]
+    )
 
 
 _TWO_PHASES = """

@@ -26,7 +26,9 @@ from auditor.source.values import CannotFold, Method, OutOfSteps, Scope, Symbol,
 SPACE = "▁"
 _STEPS = 4_000  # statements and expressions worked out per sample
 
-PieceKind = Literal["word", "longer", "quoted", "spaced", "accented", "foreign", "byte", "control", "unknown", "unused"]
+PieceKind = Literal[
+    "word", "longer", "letter", "quoted", "spaced", "accented", "foreign", "byte", "control", "unknown", "unused"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Piece:
 SENTENCEPIECE = (
     Piece("word", "cat", 3, "cat"),
     Piece("longer", "zebra", 5, "zebra"),
+    Piece("letter", "e", 1, "e"),
     Piece("quoted", "\\'&", 3, "\\'&"),
     Piece("spaced", SPACE + "cat", 3, "cat"),  # decoding drops the space in front of the first word
     Piece("accented", "café", 5, "café"),
@@ -55,6 +58,7 @@ SENTENCEPIECE = (
 BYTE_LEVEL = (
     Piece("word", "cat", 3, "cat"),
     Piece("longer", "zebra", 5, "zebra"),
+    Piece("letter", "e", 1, "e"),
     Piece("quoted", "\\'&", 3, "\\'&"),
     Piece("spaced", "\u0120cat", 3, " cat"),
     Piece("accented", "cafÃ©", 5, "café"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping as Mapping_
 from auditor.program.interpreter import (
     callbacks,
     containers,
+    doubts,
     effects,
     entries,
     indexing,
@@ -182,19 +183,21 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     steering.stored(m, container, value)
     m.changed(None, value)
     if isinstance(obj, (Mapping, Sequence)):
-        _put(container, index, value)
+        put(container, index, value)
     else:
         added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
+        added |= doubts.replaced(m, frame, target, container, index, value)
         if TARGET in added and tokens.shifted(index):
             added |= {ALIGNED}
-        if VAL not in value.tags and not has(container.tags, "out"):
+        if VAL not in value.tags and not has(container.tags, "out") and not weights.is_weight(container):
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
         mutate(m, container, Value(added), at=(frame, target))
         measured.stored(container, index, value)
 
 
-def _put(container: Value, index: Value, value: Value) -> None:
+def put(container: Value, index: Value, value: Value) -> None:
+    """`container[index] = value`, of a list or dict."""
     obj = container.obj
     if isinstance(obj, Mapping):
         containers.store_key(container, index, value)
@@ -219,6 +222,8 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     operand = m.evaluate(frame, node.value)
     if ("loss",) in operand.tags:
         operand = with_tags(operand, skipping.of_rounds(m))
+    if isinstance(node.op, ast.Add):
+        operand = with_tags(operand, doubts.cut_apart(m, frame, node, operand))
     if isinstance(node.target, ast.Subscript):
         container = m.evaluate(frame, node.target.value)
         index = indexing.index_value(m, frame, node.target.slice)
@@ -232,7 +237,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             total = _total(m, frame, node, element, operand)
             mutate(m, element, Value(operand.tags - {TARGET}))
             if not element.mutable:
-                _put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable, recipe=total))
+                put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable, recipe=total))
             elif total is not None:
                 element.recipe = total
         elif isinstance(container.obj, Mapping):

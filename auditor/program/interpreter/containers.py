@@ -16,6 +16,7 @@ def store_key(container: Value, key: Value, item: Value) -> None:
         mapping.items[kind] = item if held is None else join(held, item)
     else:
         mapping.other = item if mapping.other is None else join(mapping.other, item)
+        mapping.key = key if mapping.key is None else join(mapping.key, key)
     container.tags |= item.tags
 
 

@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from auditor.program.interpreter import tokens
-from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.machine import Machine, root
 from auditor.program.recipe.model import Over, What
-from auditor.program.values import LOGGED, NONE, VAL, External, Frame, Tags, Value, has
+from auditor.program.values import HIDDEN, LOGGED, NONE, VAL, External, Frame, Tags, Value, has
 from auditor.program.values import Sequence as Items
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
@@ -89,6 +89,9 @@ def options(
     if name in ("cross_entropy", "nll_loss"):
         kwargs = {**dict(zip(_ORDER[2:], args[2:], strict=False)), **kwargs}
     smooth, ignored = kwargs.get("label_smoothing"), kwargs.get("ignore_index")
+    targets = args[1] if len(args) > 1 else kwargs.get("target", Value())
+    if HIDDEN in targets.tags:
+        return m.doubt(node, frame, "targets of which some are replaced", "which tokens are left out is told by them")
     if smooth is not None and smooth.const != 0:
         return m.doubt(node, frame, "label smoothing", "the loss is no negative log-probability of the target")
     if kwargs.get("weight") is not None and kwargs["weight"].const is not None:
@@ -103,6 +106,13 @@ def turned(m: Machine, frame: Frame, node: ast.AST, tokens_: Value) -> Tags:
     if VAL not in tokens_.tags or tokens_.recipe is not None or has(tokens_.tags, "out"):
         return NONE
     return m.doubt(node, frame, "tokens in reverse", "the scored tokens may stand among what the model is given")
+
+
+def replaced(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value, value: Value) -> Tags:
+    """`losses[0] = 0`: a loss that is written over by a constant."""
+    if not is_loss(losses) or not isinstance(index.const, int) or not isinstance(value.const, (int, float)):
+        return NONE
+    return m.doubt(node, frame, "a loss that is written over", "a constant stands in its place")
 
 
 def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
@@ -121,6 +131,22 @@ def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Va
     if is_loss(container) and tokens.context_slice(index):
         return m.doubt(node, frame, "a part of the losses", "the last ones are left out")
     return NONE
+
+
+def cut_apart(m: Machine, frame: Frame, node: ast.AST, term: Value) -> Tags:
+    """`losses[1:].sum()` beside the bytes of all tokens: what is added up in one round, cut in different places."""
+    what = term.recipe.what if term.recipe is not None else None
+    kind = "losses" if what in _LOSSES else "bytes" if what is What.BYTES else ""
+    if not kind or VAL not in term.tags:
+        return NONE
+    cuts = {t[1] for t in term.tags if t[0] == "cut"}
+    beside = m.cuts.setdefault(tuple(m.loops), {})
+    beside.setdefault(kind, cuts)
+    losses, octets = beside.get("losses"), beside.get("bytes")
+    if not losses or octets is None or losses == octets:
+        return NONE
+    why = f"their first {max(losses)} are left out, and the bytes of these are not"
+    return m.doubt(node, frame, "a part of the losses", why)
 
 
 def shifted(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
@@ -187,6 +213,13 @@ def _may_be_a_figure(text: str) -> bool:
 def reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Sequence[Value]) -> Tags:
     """`all_reduce(losses, op=ReduceOp.MIN)`: of the processes' totals the lowest, or highest, one."""
     named = [option.obj.dotted.rpartition(".")[2] for option in options if isinstance(option.obj, External)]
+    if VAL in total.tags and total.recipe is not None and "AVG" not in named:
+        held = root(total)
+        before = m.reduced.get(id(held))
+        m.reduced[id(held)] = (held, total.recipe)
+        if before is not None and before[1] == total.recipe:
+            why = "it is summed up over the processes twice, and counts as often as there are"
+            return m.doubt(node, frame, "a reduction over the processes", why)
     if not {"MIN", "MAX", "PRODUCT"} & set(named) or not has(total.tags, "out"):
         return NONE
     return m.doubt(node, frame, "a reduction over the processes", "it is no sum of what they have scored")
@@ -202,6 +235,20 @@ def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: V
             why = "tokens that are yet to be scored are counted in it"
             return m.doubt(node, frame, "what is added to the model's output", why)
     return NONE
+
+
+def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Value) -> Tags:
+    """`logits.masked_fill(~seen, -inf)`, where what is seen was told by tokens that are yet to be scored."""
+    if not has(output.tags, "out") or has(mask.tags, "out"):
+        return NONE
+    taken = any(t[0] == "taken" and m.is_of_this_round(t[1], output.tags) for t in mask.tags)
+    here = {loop.instance for loop in m.loops}
+    counted = (
+        ("counts",) in mask.tags and VAL in mask.tags and here.isdisjoint([t[1] for t in mask.tags if t[0] == "dep"])
+    )
+    if not taken and not counted:
+        return NONE
+    return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
 
 
 def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:

@@ -39,6 +39,7 @@ from auditor.program.values import (
 from auditor.source.index import of_type, walk
 
 _KEPT = 6  # things that are kept together, such as a loss and the weights that had it
+_VIEWS = 16  # of each other
 _TOLD_APART = 48  # parts of a model that have the same forward pass
 
 
@@ -303,8 +304,14 @@ def same(a: Value, b: Value) -> bool:
 def table_write(m: Machine, container: Value, index: Value) -> None:
     """A store under a key made of tokens makes a table of the container."""
     if VAL in index.tags or TRAIN in index.tags:
-        m.mark_table(container, index.tags)
+        taken = m.mark_table(container, index.tags)
         measured.counts(container)
+        seen: Value | None = container if taken else None
+        for _ in range(_VIEWS):
+            if seen is None:
+                break
+            seen.tags |= taken
+            seen = seen.base
 
 
 def table_grows(m: Machine, container: Value, operand: Value) -> None:
@@ -322,6 +329,9 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
         m.unfollowed(node, frame, "a table that is read", why, {"tables"})
         m.reread = True
         return frozenset({("reread", m.lookup(node, frame, tags, hashed=False, refilled=True))})
+    if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_in_this_round(container, tags):
+        m.reread = True
+        return frozenset({("reread", m.lookup(node, frame, tags, hashed=False, refilled=False, ahead=True))})
     if TARGET not in tags or VAL not in tags or any(t[0] in ("out", "lookup") for t in tags):
         return NONE
     hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target

@@ -95,6 +95,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return Value(container.tags, obj=tokens.Text("{}")), None
     tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
+    if TARGET in container.tags or has(container.tags, "out") or container.recipe is not None:
+        tags |= tokens.left_out(index)
     tags |= doubts.selected(m, frame, node, container, index) | doubts.thinned(m, frame, node, container, index)
     if tokens.ends_early(index) and has(container.tags, "out"):
         tags |= {TRIMMED}

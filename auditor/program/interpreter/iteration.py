@@ -41,7 +41,8 @@ def elements(value: Value) -> list[Value]:
     if isinstance(obj, Mapping):
         keys = [Value(value.tags, key) for key in obj.items]
         if obj.other is not None or not keys:
-            keys = [*keys[:2], Value(value.tags), Value(value.tags)] if obj.other is not None else keys
+            others = [with_tags(obj.key, value.tags) if obj.key is not None else Value(value.tags) for _ in range(2)]
+            keys = [*keys[:2], *others] if obj.other is not None else keys
         return keys if len(keys) <= UNROLL else [keys[0], Value(value.tags)]
     if value.known and isinstance(value.const, (str, bytes, tuple, list, range)):
         n = len(value.const)

@@ -387,7 +387,9 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     loss = name in vocabulary.LOSS or (name in vocabulary.PICK and any(_picks(value) for value in values[1:]))
     result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
     first = deep_tags(values[0], 2)
-    if name in vocabulary.LOSS and TARGET in first and has(first, "out"):
+    cuts = [{t for t in tags_ if t[0] == "cut"} for tags_ in (first, deep_tags(values[1], 2) if values[1:] else NONE)]
+    both = bool(cuts[0]) and cuts[0] == cuts[1]  # `logits[:, 1:]`, scored on `y[:, 1:]`: each on its own
+    if name in vocabulary.LOSS and TARGET in first and has(first, "out") and not both:
         m.trace.outputs[m.last].sees_target = True
     return result
 
@@ -400,6 +402,8 @@ def _picks(index: Value) -> bool:
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     tags = union(*args) | _hidden(*args[1:])
     effects.mixes(m, *(value.tags for value in args))
+    for output in args[1:]:
+        tags |= doubts.told_ahead(m, frame, node, output, args[0])
     compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()
     if len(compared) == 2 and all(any(effects.same(side, picked) for side in compared) for picked in args[1:]):
         tags |= effects.chooses(m, frame, node, args[1:], "where")

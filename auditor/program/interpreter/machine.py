@@ -23,6 +23,7 @@ from auditor.program.trace import (
 from auditor.program.values import (
     BY_LOSS,
     NONE,
+    TARGET,
     UNKNOWN,
     VAL,
     Class,
@@ -180,6 +181,8 @@ class Machine(Recorder):
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.remaining: Pending | None = None  # a validation loss decides whether the rest of the block runs
         self.optimizers: list[Instance] = []  # whose groups of parameters were asked for
+        self.reduced: dict[int, tuple[Value, Node | None]] = {}  # totals over the processes, and what they measured
+        self.cuts: dict[tuple[Loop, ...], dict[str, set[int]]] = {}  # by round: of losses and bytes, what is left out
         self.decisions = 0  # plain values that a validation loss has decided so far
         self.trained: dict[int, Instance] = {}  # by loop: what steps on training tokens in it
         self.stepped = False
@@ -200,6 +203,7 @@ class Machine(Recorder):
         self.stepping = 0  # depth of optimizer steps that run
         # Count tables by identity, with the loops in which validation tokens were stored and their region.
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
+        self._taken: dict[int, set[frozenset[tuple[int, int]]]] = {}  # of tables: parts of the stream with targets
         self._marked: set[tuple[int, bool]] = set()
         self.extents = Extents()
         self.skipped: dict[Loop, Tags] = {}  # by round: what says that it was left
@@ -328,14 +332,18 @@ class Machine(Recorder):
 
     # -- count tables --------------------------------------------------------------------------------
 
-    def mark_table(self, container: Value, key: Tags) -> None:
-        """The container is stored into under keys made of tokens, whose tags are `key`."""
+    def mark_table(self, container: Value, key: Tags) -> Tags:
+        """The container is stored into under keys made of tokens, whose tags are `key`; the tags of what it holds."""
         table = _identity(container)
         _, writes = self._tables.setdefault(id(table), (table, {}))
         # A prefix, stored before a rank starts behind it, is what other ranks have scored: no pass over the stream.
         if VAL in key and not has(key, "upto"):
             region = frozenset([(t[1], t[2]) for t in key if t[0] == "dep"])
             writes[tuple(loop.instance for loop in self.loops)] = region
+            if TARGET in key:
+                self._taken.setdefault(id(table), set()).add(region)
+                return frozenset({("taken", region)})
+        return NONE
 
     def is_table(self, container: Value) -> bool:
         return id(_identity(container)) in self._tables
@@ -350,6 +358,20 @@ class Machine(Recorder):
             for loops, region in writes.items()
             for carried in [{instance for instance, _ in region}]
         )
+
+    def filled_in_this_round(self, container: Value, key: Tags) -> bool:
+        """Whether the table holds tokens of the very part of the stream that the look-up is made for.
+
+        A loop that is over by now has stored all that it ran through.
+        """
+        return any(self.is_of_this_round(region, key) for region in self._taken.get(id(_identity(container)), ()))
+
+    def is_of_this_round(self, region: frozenset[tuple[int, int]], key: Tags) -> bool:
+        """Whether a part of the stream is that which the rounds of the loops around have in hand."""
+        here = {loop.instance: loop.iteration for loop in self.loops}
+        mine = {(t[1], t[2]) for t in key if t[0] == "dep"}
+        running = {(instance, k) for instance, k in region if instance in here}
+        return bool(running) and running <= mine and all(here[instance] == k for instance, k in running)
 
     # -- gradients -----------------------------------------------------------------------------------
 

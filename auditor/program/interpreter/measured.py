@@ -285,6 +285,9 @@ def call(
     given = [*args, *kwargs.values()]
     if name in _TOKENIZER:
         result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
+    if name in _ARRAYS and args and (weights := _constants(args[0])) is not None:
+        result.recipe = weights
+        return
     if not any(measures(value) for value in given):
         return
     if name in _TOTALS and args and (total := _of_list(m, frame, node, args[0], name)) is not None:
@@ -306,6 +309,19 @@ def call(
             m.added(node, frame, made)
 
 
+_ARRAYS = frozenset({"tensor", "array", "as_tensor", "asarray"})
+
+
+def _constants(held: Value) -> Node | None:
+    """`tensor([0.98, 1.0, 1.0])`: one of these numbers; None where all are zero or one, which totals begin with."""
+    items = held.obj.items if isinstance(held.obj, Items) and held.obj.exact and len(held.obj.items) <= _FEW else []
+    numbers = [i.const for i in items if isinstance(i.const, (int, float)) and not isinstance(i.const, bool)]
+    if not numbers or len(numbers) < len(items) or all(n in (0, 1) for n in numbers):
+        return None
+    return either(tuple(number(n) for n in numbers))
+
+
+_FEW = 8
 _TOTALS = frozenset({"sum", "fsum", "mean", "fmean", "average", "median"})
 
 

@@ -171,6 +171,8 @@ def _sequence_method(
         seq.exact = not m.unsure
     elif name == "copy":
         return Value(receiver.tags, obj=Sequence(list(seq.items), seq.exact))
+    elif name == "__setitem__" and len(args) > 1:
+        assignment.put(receiver, args[0], args[1])
     elif name in ("count", "index", "remove") and args:
         for item in seq.items[:16]:
             special.compare(m, frame, node, ast.Eq(), item, args[0])
@@ -229,13 +231,16 @@ def _mapping_method(
     if name in ("items", "keys", "values"):
         pairs = [(Value(const=k), v) for k, v in list(mapping.items.items())[:32]]
         if mapping.other is not None:
-            pairs.append((Value(), mapping.other))
+            pairs.append((mapping.key or Value(), mapping.other))
         exact = mapping.other is None
         if name == "items":
             return Value(
                 receiver.tags, obj=Sequence([Value(union(k, v), obj=Sequence([k, v])) for k, v in pairs], exact)
             )
         return Value(receiver.tags, obj=Sequence([k if name == "keys" else v for k, v in pairs], exact))
+    if name == "__setitem__" and len(args) > 1:
+        effects.table_write(m, receiver, args[0])
+        containers.store_key(receiver, args[0], args[1])
     for source in args if name == "update" else ():
         m.changed(None, source)
         if isinstance(source.obj, Mapping):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Seq
 
 from auditor.program.extent import STREAM, finite
@@ -70,6 +70,8 @@ def ranged(m: Machine, args: Seq[Value], element: Value) -> None:
     last = position_of(stop).plus(Position(1), -1)
     if last is not None:
         m.extents.bound(element, last)
+    if len(args) > 2:
+        m.extents.within[element] = (position_of(start), position_of(stop), position_of(args[2]))
     if start.const == 0 and all(t[0] == "cfg" for t in start.tags):  # `rank * length` of the first process, too
         m.extents.steps[element] = position_of(args[2]) if len(args) > 2 else Position(1)
 
@@ -150,12 +152,27 @@ def _thinned(m: Machine, lower: Position, upper: Position) -> float | None:
     if len(elements) != 1:
         return None
     element = elements.pop()
-    step = m.extents.at(m.extents.steps[element])
-    if step is None or step <= 0:
+    begin, stop, step = m.extents.within.get(element, (_ZERO, None, m.extents.steps.get(element, _ZERO)))
+    share = _of_steps(m, element, step, lower, upper)
+    if stop is not None and m.extents.depends(begin) and element not in m.extents.steps:
+        around = _thinned(m, begin, stop)  # a range within each round of another one
+        share = around if share is None else share * (around or 1)
+    return share
+
+
+_ZERO = Position()
+_FAR = 1 << 25  # tokens
+
+
+def _of_steps(m: Machine, element: Value, step: Position, lower: Position, upper: Position) -> float | None:
+    """The share that is read where an element of a range goes on by a step."""
+    length = m.extents.at(step, alone=True)
+    if length is None or length <= 0:
         return None
-    here, there = {element: 1000 * step}, {element: 1001 * step}
-    begin, after = (m.extents.at(lower, fixed=fixed) for fixed in (here, there))
-    end = m.extents.at(upper, fixed=here)
+    at = 1000 if 1001 * length < _FAR else 8  # well within the stream, and beyond the first window
+    here, there = {element: at * length}, {element: (at + 1) * length}
+    begin, after = (m.extents.at(lower, fixed=fixed, alone=True) for fixed in (here, there))
+    end = m.extents.at(upper, fixed=here, alone=True)
     if begin is None or after is None or end is None or end <= begin or after - begin <= _SPARE * (end - begin) + 1:
         return None
     return (end - begin) / (after - begin)
@@ -188,9 +205,18 @@ def stopped(m: Machine, frame: Frame, node: ast.If, *, by_clock: bool) -> None:
         m.trace.ended[m.loops[-1].instance] = ("clock", int(max((k for k in known if k is not None), default=0)))
     for number, limit in sizes:
         _counted(m, node, node.test, number, limit)
-        for term, factor in position_of(number).terms:
-            if factor == 1 and isinstance(term, Value) and not term.known:
-                m.extents.bound(term, position_of(limit))
+        for term, most in _below(position_of(number), limit):
+            m.extents.bound(term, most)
+
+
+def _below(number: Position, limit: Value) -> Iterator[tuple[Value, Position]]:
+    """The numbers that a limit bounds: `at`, and `at` of `at // length`."""
+    for term, factor in number.terms:
+        if factor == 1 and isinstance(term, Value) and not term.known:
+            yield term, position_of(limit)
+        elif factor == 1 and isinstance(term, tuple) and term[0] in ("FloorDiv", "Div") and len(term[1]) == 2:
+            of, by = term[1]
+            yield from _below(of, _number(made_of("Mult", [limit, _number(by)])))
 
 
 def _counted(m: Machine, node: ast.stmt, test: ast.expr, number: Value, limit: Value) -> None:

@@ -139,8 +139,11 @@ class Recorder:
         self.trace.adapts[event.number] = event
         return event
 
-    def lookup(self, node: ast.AST, frame: Frame, tags: Tags, *, hashed: bool, refilled: bool) -> int:
-        event = Lookup(**self._event(node, frame), hashed=hashed, tags=tags, refilled=refilled)  # type: ignore[arg-type]
+    def lookup(
+        self, node: ast.AST, frame: Frame, tags: Tags, *, hashed: bool, refilled: bool, ahead: bool = False
+    ) -> int:
+        told = {"hashed": hashed, "tags": tags, "refilled": refilled, "ahead": ahead}
+        event = Lookup(**self._event(node, frame), **told)  # type: ignore[arg-type]
         self.trace.lookups[event.number] = event
         return event.number
 

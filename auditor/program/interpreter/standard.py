@@ -27,6 +27,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     CLOCK,
     UNKNOWN,
+    VAL,
     Bound,
     Class,
     External,
@@ -37,6 +38,7 @@ from auditor.program.values import (
     Native,
     Sequence,
     Value,
+    has,
     union,
     with_tags,
 )
@@ -372,6 +374,15 @@ def _memory(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
     return Value(union(*args, *kwargs.values()), mutable=True)
 
 
+def _store_of_kernel(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`tl.store(p + offsets, value)` in a kernel that is given weights: what becomes of them is not followed."""
+    tags = union(*args, *kwargs.values())
+    if ("param",) in tags and (VAL in tags or has(tags, "grad")):
+        what, why = "a store of a kernel", "it changes memory by address"
+        m.unfollowed(node, frame, what, why, {unfollowed.WEIGHTS, unfollowed.LOSSES})
+    return Value(const=None)
+
+
 def _register(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`register_module_forward_hook(f)`: a hook on every module."""
     name = getattr(getattr(node, "func", None), "attr", "") or getattr(getattr(node, "func", None), "id", "")
@@ -531,6 +542,8 @@ FUNCTIONS: dict[str, Handler] = {
     "pty.spawn": elsewhere.start_program,
     "ctypes.memmove": _memory,
     "ctypes.memset": _memory,
+    "triton.language.store": _store_of_kernel,
+    **{f"triton.language.atomic_{name}": _store_of_kernel for name in ("add", "xchg", "max", "min", "cas")},
     "torch.nn.modules.module.register_module_forward_hook": _register,
     "torch.nn.modules.module.register_module_forward_pre_hook": _register,
     "torch.nn.modules.module.register_module_full_backward_hook": _register,

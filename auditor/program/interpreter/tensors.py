@@ -177,6 +177,8 @@ def _changed(
     if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
         source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
+        if name == "masked_fill_" and args:
+            source.tags |= doubts.told_ahead(m, frame, node, receiver, args[0])
         gradients = has(source.tags, "grad")
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
             effects.adapt_roots(m, frame, node, pending, [root(receiver)])
@@ -270,6 +272,8 @@ def _computed(
     """A result made of the receiver and the arguments."""
     inputs = [*args, *kwargs.values()]
     doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
+    if name in ("masked_fill", "where") and args:
+        doubt |= doubts.told_ahead(m, frame, node, receiver, args[0])
     if name in ("masked_fill", "where") and VAL in receiver.tags and not has(receiver.tags, "out"):
         doubt |= {HIDDEN}
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):

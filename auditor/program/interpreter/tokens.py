@@ -208,6 +208,17 @@ def thins_out(index: Value) -> bool:
     return step is not None and step.const not in (None, 1, -1)
 
 
+def left_out(index: Value) -> Tags:
+    """`[1:]`: how many are left out at the beginning, where that is written down."""
+    if isinstance(index.obj, Axes):
+        return frozenset().union(*(left_out(part) for part in index.obj.parts))
+    if not isinstance(index.obj, Cut) or index.obj.upper is not None:
+        return NONE
+    lower = _bound(index.obj.lower)
+    written = lower is not None and lower.literal and lower.constant > 0
+    return frozenset({("cut", lower.constant)}) if written and lower is not None else NONE
+
+
 def context_slice(index: Value) -> bool:
     """`[:-1]`: all but the last ones."""
     if isinstance(index.obj, Axes):

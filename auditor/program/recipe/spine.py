@@ -26,6 +26,7 @@ _COUNTED = frozenset({What.COUNT, What.NUMBER, What.POSITIONS})
 def departures(head: Node) -> Iterator[tuple[Node, str]]:
     """(step, what it does) of the steps on the way that are none of a mean of losses."""
     seen, waiting = {head}, [(head, False)]
+    evened: set[Node] = set()
     while waiting:
         node, summed = waiting.pop()
         # Below the sums logarithms are how probabilities of one token are mixed: other rules ask what those come to.
@@ -33,7 +34,11 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
         if (summed and mixes and node.inputs[0].op not in _TOTALS) or _is_loss_of_tokens(node, summed):
             if _given_targets(node):
                 yield node, "the logits see the tokens that they are scored on"
+            if node not in evened and _added_up(node):
+                yield node, "probabilities of several models are added up, each of them whole"
             continue
+        if node.op in (Op.ADD, Op.SUBTRACT) and any(n.op in (Op.NUMBER, Op.LOG) or n.plain for n in node.inputs):
+            evened.update(node.inputs)  # `logsumexp(both) - log(2)`
         why = _departs(node)
         if why:
             yield node, why
@@ -41,6 +46,21 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
         below = [inner for inner in node.inputs if inner not in seen and _measures(inner)]
         seen.update(below)
         waiting += [(inner, summed or node.op in _TOTALS) for inner in below]
+
+
+def _added_up(node: Node) -> bool:
+    """`logsumexp([log p, log q])`: log-probabilities of the targets to which no logarithm of a weight was added."""
+    while node.op is Op.NEGATE:
+        node = node.inputs[0]
+    inner = node.inputs[0] if node.op is Op.LOG_SUM_EXP else node
+    while inner.op is Op.NEGATE:
+        inner = inner.inputs[0]
+    if node.op is not Op.LOG_SUM_EXP or inner.op is not Op.EITHER or len(inner.inputs) < 2:
+        return False
+    return all(part.what in (*_LOSSES, What.LOG_PROBABILITY) and part.op in _BARE for part in inner.inputs)
+
+
+_BARE = frozenset({Op.CROSS_ENTROPY, Op.PICK, Op.NEGATE, Op.LOG_SOFTMAX, Op.LOG})
 
 
 def _measures(node: Node) -> bool:

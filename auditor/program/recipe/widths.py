@@ -21,9 +21,10 @@ def odd_widths(head: Node) -> Iterator[tuple[Node, str]]:
     seen, waiting = {head}, [head]
     while waiting:
         node = waiting.pop()
-        if node.op in _SUMS and _counts_bytes(node):
+        if node.op in _SUMS and (_counts_bytes(node) or _is_of_lengths(node)):
+            first = node.inputs[0]
             for term in _terms(node):
-                why = _odd(term)
+                why = _odd(term) or ("" if term is first else _named(term))
                 if why:
                     yield term, why
             continue
@@ -36,6 +37,23 @@ def _counts_bytes(node: Node) -> bool:
     """Whether bytes are added up, and no losses beside them."""
     kinds = {below.what for below in node.walk(_LENGTH) if below.op is not Op.LENGTH}
     return What.BYTES in kinds and not kinds & _LOSSES
+
+
+def _is_of_lengths(node: Node) -> bool:
+    """`4 * y.numel()`, added up: as many bytes a token as somebody has thought."""
+    return all(term.op is Op.NAME and _reckons(term.text) for term in _terms(node))
+
+
+def _reckons(text: str) -> bool:
+    return any(c.isdigit() for c in text) and "*" in text and any(word in text for word in _COUNTERS)
+
+
+_COUNTERS = ("numel()", "len(", "size(", ".shape")
+
+
+def _named(term: Node) -> str:
+    """A plain number among the bytes, that the total did not begin with."""
+    return f"{term.text} among the bytes" if term.op is Op.NAME and term.text != "a value" else ""
 
 
 def _terms(node: Node) -> Iterator[Node]:
@@ -60,6 +78,8 @@ def _odd(term: Node, known: dict[Node, str] | None = None) -> str:
 
 
 def _why_odd(term: Node, known: dict[Node, str]) -> str:
+    if term.op is Op.NAME and _reckons(term.text):
+        return "a number of tokens among the bytes"
     if term.op in (Op.UNKNOWN, Op.NAME):
         return ""  # said by itself; what the total began with
     if term.op is Op.MULTIPLY:
