@@ -414,7 +414,7 @@ def selected(m: Machine, parameters: Value) -> int:
     name = parameters.obj.cls.name if isinstance(parameters.obj, Instance) and parameters.obj.cls else ""
     node = ast.Pass(lineno=pending.place.line, end_lineno=pending.place.line, col_offset=0, end_col_offset=0)
     event = m.adapt(node, frame, pending, subject="module", name=name, shared_rows=False)
-    event.chosen = True
+    event.chosen, event.statistics = True, False
     return event.number
 
 

@@ -21,7 +21,6 @@ from auditor.program.trace import (
     Loop,
 )
 from auditor.program.values import (
-    BY_LOSS,
     NONE,
     TARGET,
     UNKNOWN,
@@ -281,7 +280,7 @@ class Machine(Recorder):
 
     def selecting(self, test: Value, node: ast.AST, frame: Frame) -> Around:
         """While a branch runs that hangs on a validation loss: what it does to parameters is adaptation to it."""
-        if self.is_of_loss(test) or BY_LOSS in test.tags:
+        if self.is_of_loss(test):
             return OnTop(self.selections, Pending(test.tags, self.place(node, frame), test.tags))
         return NOTHING
 

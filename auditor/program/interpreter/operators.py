@@ -328,7 +328,7 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
         if m.selections:
             body, orelse = effects.kept(m, body), effects.kept(m, orelse)
     result = with_tags(join(body, orelse), names)
-    if steering.by_loss(m, test):
+    if m.is_of_loss(test):
         result = steering.decided(m, result)
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)

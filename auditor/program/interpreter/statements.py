@@ -207,7 +207,7 @@ def _left_by_loss(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
     how = other if one & NORMAL else one
     if how & BREAK and m.loops:
         steering.ends(m, frame, node, test, m.loops[-1].instance)
-    elif how & (RETURN | CONTINUE):
+    elif how & (RETURN | CONTINUE) and m.is_of_loss(test):
         m.remaining = Pending(test.tags, m.place(node, frame), test.tags)
 
 

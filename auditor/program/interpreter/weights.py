@@ -59,7 +59,7 @@ def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -
 def _adapted(m: Machine, frame: Frame, node: ast.AST, pending: Pending, target: Value) -> None:
     event = effects.adapt_roots(m, frame, node, pending, [target])
     if VAL not in pending.tags:
-        event.steered = FORM
+        event.steered, event.statistics = FORM, False
 
 
 FORM = "which of several forms they are kept in"
