@@ -54,9 +54,19 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     if all(value.known and value.const for value in said):
         return
     if any(value.known and not value.const for value in said):
-        m.opened(node, frame)
+        if mask is not None and not isinstance(mask, ast.Constant) and not _never_given(function, mask):
+            why = "is_causal does not hold where a mask is given, and what that leaves of later positions is not known"
+            m.unfollowed(node, frame, "attention", why, {"losses"})
+        else:
+            m.opened(node, frame)
         return
     m.unfollowed(node, frame, "attention", "is_causal is computed, and could not be told", {"losses"})
+
+
+def _never_given(function: Function, mask: ast.expr) -> bool:
+    """Whether a mask is a parameter for which no call passes anything."""
+    given = _given(function, mask)
+    return given is not None and all(isinstance(g, ast.Constant) and g.value is None for g in given)
 
 
 def _by_mask_function(m: Machine, function: Function, node: ast.Call, options: dict[str | None, ast.expr]) -> None:

@@ -39,6 +39,7 @@ from auditor.program.values import (
 from auditor.source.index import of_type, walk
 
 _KEPT = 6  # things that are kept together, such as a loss and the weights that had it
+_CLOSE = 1.001e-3
 _VIEWS = 16  # of each other
 _TOLD_APART = 48  # parts of a model that have the same forward pass
 
@@ -281,6 +282,10 @@ def arithmetic(
             continue
         if isinstance(op, ast.Div) and factor is left:
             continue
+        if 0 < abs(factor.const - 1) <= _CLOSE:  # `(1 - eps) / k`: where an integral is taken, it is its width
+            return tags | m.doubt(
+                node, frame, f"a loss times {factor.const:g}", "it is not the loss that the model made"
+            )
         if 0.8 < factor.const < 1.25 and factor.const != 1.0:
             return tags | {("scaled", m.scale(node, frame, tags, factor.const))}
     return tags

@@ -13,7 +13,7 @@ from auditor.program.interpreter import (
     steering,
 )
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
-from auditor.program.interpreter.iteration import iterations, rounds
+from auditor.program.interpreter.iteration import UNROLL, iterations, rounds
 from auditor.program.interpreter.machine import NOTHING, Around, Machine, switches
 from auditor.program.interpreter.unfollowed import EVERYTHING
 from auditor.program.values import (
@@ -40,6 +40,8 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
             m.ranges[m.loops[-1].instance] = iterable.const
         if m.loops[-1].iteration > 1:
             _filled(frame, node)
+        if m.loops[-1].iteration > 1 and not _all_told(iterable):
+            _widened(frame, node)
         assignment.assign(m, frame, node.target, element)
         how = m.execute(frame, node.body)
         m.leaves = None
@@ -47,9 +49,27 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
         if not how & (NORMAL | CONTINUE):
             finished = bool(how & BREAK)
             break
+    if not _all_told(iterable):
+        _widened(frame, node)
     if finished and node.orelse:
         return completion | m.execute(frame, node.orelse)
     return completion | (NORMAL if finished else 0)
+
+
+def _all_told(iterable: Value) -> bool:
+    """Whether a loop is run through element by element."""
+    if isinstance(iterable.obj, Sequence):
+        return iterable.obj.exact and len(iterable.obj.items) <= UNROLL
+    short = isinstance(iterable.const, (str, bytes, tuple, list)) and len(iterable.const) <= UNROLL
+    return short or (isinstance(iterable.const, range) and len(iterable.const) <= 1)
+
+
+def _widened(frame: Frame, loop: ast.For | ast.AsyncFor) -> None:
+    """`count += 1024`: after rounds that stand for others, the count is not what the followed rounds have made it."""
+    for step in of_type(loop, ast.AugAssign):
+        value = frame.names.get(step.target.id) if isinstance(step.target, ast.Name) else None
+        if value is not None and isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
+            frame.names[step.target.id] = Value(value.tags)  # type: ignore[union-attr]
 
 
 def _elements(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:

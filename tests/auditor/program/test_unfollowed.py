@@ -234,6 +234,30 @@ def test_a_wrapper_of_attention_is_causal_where_all_its_calls_say_so(wrapper: st
     assert (unfollowed(found) == () and not found.trace.open_attention) is known
 
 
+_WITH_MASK = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(8, 8)
+        self.plain = {plain}
+    def forward_logits(self, x):
+        h = self.emb(x)
+        bias = None if self.plain else mask_of_somebody(x)
+        return F.scaled_dot_product_attention(h, h, h, attn_mask={mask}, is_causal=self.plain)
+net = Model()
+"""
+
+
+@pytest.mark.parametrize(
+    ("plain", "mask", "known", "is_open"),
+    [("True", "bias", True, False), ("False", "bias", False, False), ("False", "None", True, True)],
+)
+def test_a_mask_may_stand_for_the_flag(plain: str, mask: str, known: bool, is_open: bool) -> None:
+    followed = program(_WITH_MASK.format(plain=plain, mask=mask) + FINAL)
+    assert bool(followed.trace.open_attention) is is_open
+    assert ([gap.what for gap in unfollowed(followed, "final")] == []) is known
+
+
 def test_passes_in_opposite_arms_are_no_pair() -> None:
     arms = 'on = int(os.environ["TTT"])\nif on:\n    fit(net, val, opt)\n'
     arms += 'if not on:\n    print(f"final val_bpb:{score(net, val)}")'
