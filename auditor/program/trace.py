@@ -208,7 +208,6 @@ class Trace:
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
     late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place
-    packed: bool = False  # something compressed was written to a file
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 
     def relation(self, adapt: Adapt, output: Output) -> Order:

@@ -17,8 +17,6 @@ def check(facts: Facts) -> Ruling:
         return not_checked("the scored code could not be followed; a readable script would decide it")
     other = _of_the_artifact(trace, trace.reports)
     loads = [load for load in trace.loads.values() if load.read_back and not load.off]
-    if other is None and not trace.loads and trace.packed:
-        return _never_read(trace, facts)
     if other is None and not loads:
         return not_applicable("no weights are known to be read back from a file, and none to be scored")
     label = next((run.score.label for run in facts.headline if run.score and run.score.label), None)
@@ -33,20 +31,6 @@ def check(facts: Facts) -> Ruling:
     if (other[0].place.key, other[0].text) in {(line.place.key, line.text) for line in lines}:
         return not_checked("the same line of code prints the claimed figure and that of weights that were read back")
     return found([_finding(trace, lines[-1], *other)], "")
-
-
-def _never_read(trace: Trace, facts: Facts) -> Ruling:
-    """A file is packed and no weights are ever taken from one: the figure may be of what it holds, or of more."""
-    label = next((run.score.label for run in facts.headline if run.score and run.score.label), None)
-    lines = [line for line in reports_of(trace, label) if line.outputs and not line.off]
-    if not lines or not all(trace.outputs[number].known for number in lines[-1].outputs):
-        return not_applicable("no weights are known to be read back from a file, and none to be scored")
-    output = trace.outputs[max(lines[-1].outputs)]
-    message = (
-        f"a compressed file is written and no weights are read back from one; the claimed figure is of those in memory "
-        f"(line {output.place.line}), and nothing shows that the file holds them"
-    )
-    return found([Finding(ID, Outcome.DISPUTED, message, output.place.location, output.active)], "")
 
 
 def _unscored(trace: Trace, headline: ReportLine, loads: list[Load]) -> Ruling:

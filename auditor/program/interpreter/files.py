@@ -174,7 +174,6 @@ def _abstract(content: Any, tags: Tags, depth: int) -> Value:
 def written(m: Machine, path: str, tags: Tags) -> None:
     """What goes into a file; validation tokens under the name of training data make that name mean both."""
     name = posixpath.basename(path)
-    m.trace.packed |= PACKED in tags
     if name and name != "{}":
         m.files[name] = m.files.get(name, NONE) | tags
     if VAL in tags and TRAIN in tokens.constant(path).tags:
