@@ -21,6 +21,7 @@ _OVER_ALL = frozenset(
         "prod", "median", "topk", "sort", "argsort", "argmax", "normalize", "quantile",
     }
 )  # fmt: skip
+_SORTS = frozenset({"sort", "argsort"})
 _SPECTRA = frozenset({"fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "rfft2", "irfft2", "dct"})
 _OVER_THE_REST = frozenset({"instance_norm", "group_norm"})  # over all but the batch and groups of channels
 _RECURRENT = ("nn.GRU", "nn.LSTM", "nn.RNN")
@@ -67,6 +68,8 @@ def _operations(
         elif labels is not None:
             if _turned_round(node, name, rest, labels):
                 yield Mixed(node, FOLLOWS)
+            elif name in _SORTS and _of_places(subject, function):
+                continue  # `argsort(arange(t) + length * left_out)`: those that are kept, in the order that they have
             elif labels.count(POSITION) == 1 and _over_all(
                 node, name, rest, labels
             ):  # of pairs: attention, by its mask
@@ -85,6 +88,14 @@ def _operations(
         into, of = _start(statement.target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
         if into == 0 and 1 in of and layouts.of(statement.target) is not None:
             yield Mixed(statement.value, FOLLOWS)
+
+
+def _of_places(subject: ast.expr | None, function: ast.AST) -> bool:
+    """Whether what is put in order was made of the numbers of the positions themselves."""
+    names = {n.id for n in walk(subject) if isinstance(n, ast.Name)} if subject is not None else set()
+    made = [s.value for s in of_type(function, ast.Assign) if any(getattr(t, "id", "") in names for t in s.targets)]
+    parts = [*made, *([subject] if subject is not None else [])]
+    return any(getattr(n, "attr", "") == "arange" for part in parts for n in walk(part))
 
 
 def _is_library(held: Function, name: str) -> bool:

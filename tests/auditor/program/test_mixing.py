@@ -66,6 +66,10 @@ EARLIER = {
     "recurrent": ("nn.GRU(8, 8, batch_first=True)", "x = x + self.part(x)[0]"),
     "convolution": ("nn.Conv1d(8, 8, 3, padding=2)", "x = x + self.part(x.transpose(1, 2))[:, :, :t].transpose(1, 2)"),
     "a sum that runs along the positions": ("None", "x = x + (x[..., :, None] * x[..., None, :]).cumsum(1).sum(-1)"),
+    "those that are kept, in their order": (
+        "None",
+        "where = torch.arange(t)[None] + (x.sum(-1) < 0) * t\n        x = x.gather(1, where.argsort(dim=1)[..., None])",
+    ),
     "over heads": ("None", "x = x + x.view(b, t, 2, 4).transpose(1, 2).mean(1, keepdim=True).sum()"),
     "where it learns how to share out": ("None", "if self.training:\n            self.aux = x.mean(1)"),
     "a gate of each position": (
