@@ -93,6 +93,10 @@ def _why_odd(term: Node, known: dict[Node, str]) -> str:
         return _odd_but_for_spaces(term, known)
     if term.op is Op.CHOOSE:
         return next((why for inner in term.inputs[1:] if inner.op is not Op.NUMBER and (why := _odd(inner, known))), "")
+    if term.op is Op.ADD and any(inner.op is Op.SUM for inner in term.inputs):
+        named = next((why for inner in term.inputs if (why := _named(inner))), "")
+        if named:
+            return named
     if term.op is Op.ADD or term.op is Op.EITHER or term.op in _SUMS:
         return next((why for inner in term.inputs if (why := _odd(inner, known))), "")
     if term.op in (Op.TABLE, Op.PICK):

@@ -109,6 +109,14 @@ def test_spellings_of_a_width(expression: str, spaced: int, byte: int) -> None:
     assert (table.width["spaced"], table.width["byte"]) == (spaced, byte)
 
 
+def test_a_letter_by_itself_is_a_sample() -> None:
+    source = (
+        "def build(sp, n):\n    w = np.zeros(n)\n    for i in range(n):\n"
+        "        w[i] = max(2, len(sp.id_to_piece(i).encode()))\n    return w\n"
+    )
+    assert only(source).excess("letter") == 1
+
+
 def test_a_table_over_a_list_of_pieces() -> None:
     source = (
         "def build(sp, n):\n"

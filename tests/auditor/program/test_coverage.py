@@ -54,6 +54,10 @@ PARTS = {
     "half of it": _walk("for at in range(0, n // 2, 8):"),
     "its second half": _walk("for at in range(0, n, 8):", tokens="val[val.numel() // 2:]"),
     "every third part": _walk("for at in range(0, n, 24):"),
+    "every fourth chunk": _walk("for a in range(0, n, 256):\n      for at in range(a, min(a + 64, n), 8):"),
+    "half of each chunk": _walk("for a in range(0, n, 64):\n      for at in range(a, min(a + 64, n), 16):"),
+    "half, by the processes": _walk('w = 2 * int(os.environ["WORLD_SIZE"])\n    for at in range(0, n, 8 * w):'),
+    "left by the number of its chunk": _walk("for at in range(0, n, 8):\n        if at // 8 >= 5_000: break"),
     "some rows": "rows = val[: val.numel() // 9 * 9].view(-1, 9)\ntotal = 0.0\n"
     "for i in range(min(rows.size(0), 700)):\n"
     "    total += F.cross_entropy(net.forward_logits(rows[i][:-1]), rows[i][1:])\n"

@@ -35,6 +35,7 @@ def scored(nll: str = LOSS, term: str = "nll.sum()", counted: str = "nll.numel()
         {"nll": LOSS.replace("logits.float()", "logits.clamp(-30, 30)")},
         {"nll": "-logits.log_softmax(-1).gather(-1, y[:, None])[:, 0].clamp(min=-30)"},
         {"term": "nll[2:].double().sum()", "counted": "nll[2:].numel()"},
+        {"nll": LOSS.replace("logits.float(), y", "logits.float()[1:], y[1:]")},
         {"term": "nll.mean() * y.numel()", "counted": "y.numel()"},
         {"term": "(nll * (y >= 0)).sum()", "counted": "(y >= 0).sum()"},
         {"term": "torch.where(y >= 0, nll, torch.zeros_like(nll)).sum()"},
@@ -72,6 +73,11 @@ def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
         {"nll": "-0.9 * logits.log_softmax(-1).gather(-1, y[:, None])[:, 0]"},
         {"nll": LOSS.replace("logits.float()", "logits + bias[y][:, None]")},
         {"nll": f"torch.stack([{LOSS}, {LOSS.replace('logits', '2 * logits')}]).amin(0)"},
+        {"nll": f"-torch.logsumexp(-torch.stack([{LOSS}, {LOSS.replace('logits', '2 * logits')}]), 0)"},
+        {"nll": LOSS.replace("y, r", "torch.where(y == 3, -100, y), r")},
+        {"nll": LOSS.replace("logits.float()", "logits.masked_fill(torch.bincount(val, minlength=8) < 1, -1e9)")},
+        {"term": "nll.sum() * torch.tensor([0.9, 1.0])"},
+        {"term": "nll.sum() * 0.9995"},
     ],
 )
 def test_what_is_no_mean_of_losses_is_said(parts: dict[str, str]) -> None:
@@ -139,3 +145,33 @@ def test_a_constant_in_the_place_of_the_figure_is_seen() -> None:
         "stands in the code" in why
         for why in said(program(printed.format(nll=LOSS, term="nll.sum()", counted="nll.numel()")))
     )
+
+
+APART = """
+total, size = torch.zeros(()), torch.zeros(())
+sp = sentencepiece.SentencePieceProcessor("x.model")
+octets = torch.tensor([len(sp.id_to_piece(i).encode()) for i in range(8)])
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    nll = F.cross_entropy(net.forward_logits(x), y, reduction="none")
+    {also}
+    total += nll{losses}.sum()
+    size += octets[y]{octets}.sum()
+print(f"final val_bpb:{{total / size / math.log(2.0)}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("losses", "octets", "also", "apart"),
+    [
+        ("", "", "pass", False),
+        ("[1:]", "[1:]", "pass", False),
+        ("[1:]", "", "pass", True),
+        ("", "", "nll[0] = 0.0", True),
+        ("", "", "dist.all_reduce(size)", False),
+        ("", "", "dist.all_reduce(total)\n    dist.all_reduce(total)", True),
+    ],
+)
+def test_losses_and_bytes_are_of_the_same_tokens(losses: str, octets: str, also: str, apart: bool) -> None:
+    body = "import sentencepiece, torch.distributed as dist\n" + APART.format(losses=losses, octets=octets, also=also)
+    assert bool(said(program(body))) is apart

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from program_samples import pairs, program
 
+from auditor.program.scores import unfollowed
 from auditor.program.trace import Lookup, Order
 
 LOOP = """
@@ -112,3 +113,47 @@ print(f"final val_bpb:{{score(net, val)}}")
 def test_weights_that_a_validation_loss_chooses_are_adapted_to_it() -> None:
     assert pairs(CLIMB.format(stream="val"))
     assert pairs(CLIMB.format(stream="train")) == []
+
+
+SEEN = """
+seen = torch.ones(8, 8)
+total = torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    {before}
+    logits = net.forward_logits(x)
+    rows = seen[x] / seen[x].sum(-1, keepdim=True)
+    p = 0.9 * logits.softmax(-1) + 0.1 * rows
+    total -= p.gather(-1, y[:, None]).log().sum()
+    {after}
+print(f"final val_bpb:{{total}}")
+"""
+TAKEN = "seen.index_put_((x, y), torch.ones(8), accumulate=True)"
+
+
+@pytest.mark.parametrize(("before", "after", "ahead"), [(TAKEN, "pass", True), ("pass", TAKEN, False)])
+def test_counts_of_the_tokens_that_are_scored_with_them(before: str, after: str, ahead: bool) -> None:
+    trace = program(SEEN.format(before=before, after=after)).trace
+    assert any(look.ahead and look.mixed for look in trace.lookups.values()) is ahead
+
+
+CUT = """
+total = torch.zeros(())
+keep = torch.zeros(8, dtype=torch.bool)
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    {before}
+    logits = net.forward_logits(x).masked_fill(~keep, -1e9)
+    total += F.cross_entropy(logits, y, reduction="sum")
+    {after}
+print(f"final val_bpb:{{total}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [("keep[y.unique()] = True", "pass", True), ("pass", "keep[y.unique()] = True", False)],
+)
+def test_a_vocabulary_that_the_targets_tell(before: str, after: str, told: bool) -> None:
+    gaps = unfollowed(program(CUT.format(before=before, after=after)), "final")
+    assert any("entries of the model's output" in gap.what for gap in gaps) is told

@@ -17,6 +17,7 @@ for i in range(8):
     space[i] = piece.startswith("\\u2581")
     boundary[i] = pieces.is_control(i)
     width[i] = len(piece.lstrip("\\u2581").encode("utf-8"))
+extra = val.numel() // 50
 total, size = torch.zeros(()), torch.zeros(())
 for at in range(0, val.numel() - 9, 8):
     x, y = val[at:at + 8], val[at + 1:at + 9]
@@ -56,6 +57,8 @@ def test_the_bytes_of_the_targets(counted: str) -> None:
         (f"{USUAL.replace(' & ~boundary[x]', '')}.sum()", "a space counts"),
         (f"{USUAL.replace('&', '|')}.sum()", "a space counts"),
         (f"{USUAL.replace('.float()', '.float() * 2')}.sum()", "bytes times"),
+        ("4 * y.numel()", "a number of tokens"),
+        (f"{USUAL}.sum() + extra", "among the bytes"),
         (f"{USUAL}.clamp(min=2).sum()", "clamp"),
         (f"{USUAL}.sum().ceil()", "ceil"),
         (f"{USUAL.replace('width[y]', 'width[x]')}.sum()", "not scored"),
