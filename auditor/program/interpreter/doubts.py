@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.recipe.model import Over, What
-from auditor.program.values import HIDDEN, LOGGED, NONE, VAL, External, Frame, Tags, Value, has
+from auditor.program.recipe.spine import told_by_the_token
+from auditor.program.values import LOGGED, NONE, VAL, External, Frame, Tags, Value, has
 from auditor.program.values import Sequence as Items
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
@@ -78,6 +79,17 @@ def function(
     return NONE
 
 
+_BY_TOKEN = ("by-token",)
+"""Tag of tokens of which those of some kind are replaced: what a loss may be told to leave out."""
+
+
+def by_token(tokens_: Value, mask: Value) -> Tags:
+    """`where(y == 1, -100, y)`: those that are one token of the vocabulary; padding has a number below, or zero."""
+    if has(tokens_.tags, "out") or VAL not in tokens_.tags or mask.recipe is None:
+        return NONE
+    return frozenset({_BY_TOKEN}) if told_by_the_token(mask.recipe) else NONE
+
+
 _ORDER = ("input", "target", "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
 """Of `torch.nn.functional.cross_entropy` and `nll_loss`."""
 
@@ -90,7 +102,7 @@ def options(
         kwargs = {**dict(zip(_ORDER[2:], args[2:], strict=False)), **kwargs}
     smooth, ignored = kwargs.get("label_smoothing"), kwargs.get("ignore_index")
     targets = args[1] if len(args) > 1 else kwargs.get("target", Value())
-    if HIDDEN in targets.tags:
+    if _BY_TOKEN in targets.tags:
         return m.doubt(node, frame, "targets of which some are replaced", "which tokens are left out is told by them")
     if smooth is not None and smooth.const != 0:
         return m.doubt(node, frame, "label smoothing", "the loss is no negative log-probability of the target")

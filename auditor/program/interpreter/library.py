@@ -403,7 +403,7 @@ def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     tags = union(*args) | _hidden(*args[1:])
     effects.mixes(m, *(value.tags for value in args))
     for output in args[1:]:
-        tags |= doubts.told_ahead(m, frame, node, output, args[0])
+        tags |= doubts.told_ahead(m, frame, node, output, args[0]) | doubts.by_token(output, args[0])
     compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()
     if len(compared) == 2 and all(any(effects.same(side, picked) for side in compared) for picked in args[1:]):
         tags |= effects.chooses(m, frame, node, args[1:], "where")

@@ -273,7 +273,7 @@ def _computed(
     inputs = [*args, *kwargs.values()]
     doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
     if name in ("masked_fill", "where") and args:
-        doubt |= doubts.told_ahead(m, frame, node, receiver, args[0])
+        doubt |= doubts.told_ahead(m, frame, node, receiver, args[0]) | doubts.by_token(receiver, args[0])
     if name in ("masked_fill", "where") and VAL in receiver.tags and not has(receiver.tags, "out"):
         doubt |= {HIDDEN}
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):

@@ -141,7 +141,7 @@ def _weighted(losses: list[Node], others: list[Node]) -> str:
         if loss.op in _TOTALS or _is_total(factor):
             continue
         if factor.what is What.MASK:
-            if _by_the_token(factor):
+            if told_by_the_token(factor):
                 return "which tokens count depends on what they are"
         elif factor.what not in _COUNTED or factor.sees & Sees.TARGET:
             return "each token counts by what it is"
@@ -167,10 +167,10 @@ def _chosen(node: Node) -> str:
     condition = node.inputs[0]
     if _measures(condition):
         return "which losses count depends on losses"
-    return "which tokens count depends on what they are" if _by_the_token(condition) else ""
+    return "which tokens count depends on what they are" if told_by_the_token(condition) else ""
 
 
-def _by_the_token(mask: Node) -> bool:
+def told_by_the_token(mask: Node) -> bool:
     """A comparison of the target with a token's number; with a number below zero it is how padding is marked."""
     for below in mask.walk():
         if below.op is Op.COMPARE and any(n.op is Op.TOKENS and n.sees & Sees.TARGET for n in below.inputs):
