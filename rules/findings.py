@@ -43,6 +43,9 @@ def pair_finding(facts: Facts, rule: str, outcome: Outcome, pair: Dependence, me
 def _adapted(adapt: Adapt) -> tuple[Step, ...]:
     if adapt.chosen:
         return (_step("Adapt", "losses on validation tokens say which weights are kept", adapt.place),)
+    if adapt.steered:
+        said = f"losses on validation tokens say of the weights {adapt.steered}"
+        return (_step("Adapt", said, adapt.place),)
     if adapt.statistics:
         return (_step("Adapt", "what was summed up over validation tokens goes into the weights", adapt.place),)
     return (
