@@ -22,12 +22,11 @@ from auditor.probe.model import Shrunk, Unseen
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
 from auditor.probe.shrink import Scale
 from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, rewritten_figures, speakers, talkers
+from auditor.probe.using import shards, uses
 from auditor.rule import Facts
 from auditor.source import Unit
 from auditor.source.index import of_type
 
-_SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
-_SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
 _MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 """What a function does that moves weights, or takes scores."""
 _LEAST = frozenset({"min", "max", "sorted", "argmin", "argmax"})
@@ -214,7 +213,18 @@ class _Unit:
         names = frozenset(n for n in held if n[0] not in ATTRIBUTE + SCORE + EMBEDDED)
         attributes = frozenset(n[1:] for n in held if n[0] == ATTRIBUTE)
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
-        return sorted({name for node in nodes for name in _uses(node, names, attributes, self.given)})
+        found = {name for node in nodes for name in uses(node, names, attributes, self.given)}
+        made = self._made_of_it(block.function, names, attributes) - {n for node in nodes for n in _stored(node)}
+        found |= {name for node in nodes for name in uses(node, made - names, frozenset(), self.given)}
+        return sorted(found | {text for node in nodes for text in shards(node)})
+
+    def _made_of_it(self, function: int, names: frozenset[str], attributes: frozenset[str]) -> frozenset[str]:
+        """What a function gives values that it computes of the stream: `counts = torch.bincount(tokens)`."""
+        body = getattr(self.functions.get(function, self.tree), "body", ())
+        given = [n for statement in body for n in same_frame(statement) if isinstance(n, ast.Assign)]
+        return frozenset(
+            name for node in given if any(uses(node.value, names, attributes, self.given)) for name in _stored(node)
+        )  # fmt: skip
 
     def _set(self, block: Block) -> list[str]:
         """Names of the function's figures that the block gives values; those of the loop that it leaves."""
@@ -298,7 +308,7 @@ class _Unit:
             and loop.lineno <= block.place[0] <= (loop.end_lineno or loop.lineno)
         ]  # fmt: skip
         inner = max(around, key=lambda loop: loop.lineno, default=None)
-        return set() if inner is None else set(_stored(inner))
+        return set() if inner is None else set(_stored(inner, self.given))
 
     def _figures(self, function: int, held: frozenset[str]) -> frozenset[str]:
         """Names of scores in that function, and what they and what it returns beside them are made of."""
@@ -370,39 +380,3 @@ def _given(tree: ast.Module, lines: set[int]) -> frozenset[str]:
     """Functions and methods that had the stream in their hands while they ran, by name."""
     functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
     return frozenset(node.name for node in functions if first_line(node) in lines)
-
-
-def _is_a_part(node: ast.Assign, names: frozenset[str]) -> bool:
-    """`part = tokens[:n]`, where `part` held the stream in this run all the same."""
-    value = node.value.value if isinstance(node.value, ast.Subscript) else node.value
-    targets = all(isinstance(target, ast.Name) and target.id in names for target in node.targets)
-    return targets and isinstance(value, ast.Name)
-
-
-def _is_nothing(index: ast.expr) -> bool:
-    """`tokens[:0]`: none of them."""
-    return isinstance(index, ast.Slice) and isinstance(index.upper, ast.Constant) and index.upper.value == 0
-
-
-def _uses(
-    node: ast.AST, names: frozenset[str], attributes: frozenset[str], given: frozenset[str]
-) -> Iterator[str]:  # fmt: skip
-    """Names of the stream that are used otherwise than as the run has seen."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-        return
-    if isinstance(node, ast.Attribute) and node.attr in _SIZES:
-        return
-    if isinstance(node, ast.Subscript) and _is_nothing(node.slice):
-        return
-    if isinstance(node, ast.Assign) and _is_a_part(node, names):
-        return
-    if isinstance(node, ast.Call):
-        name = name_of(node)
-        if name in given or name in _SAID or name in _SIZES:
-            return
-    if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):
-        yield node.id
-    if isinstance(node, ast.Attribute) and node.attr in attributes and isinstance(node.ctx, ast.Load):
-        yield node.attr
-    for child in ast.iter_child_nodes(node):
-        yield from _uses(child, names, attributes, given)
