@@ -25,6 +25,9 @@ _NAMES = re.compile(
 )
 _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
 """Count tables, which methods and functions give a size as well."""
+_CHUNKS = re.compile(r"(\w*_)?chunk(_?(size|tokens|len|length))?")
+"""Stretches of the stream after which something is learnt; `_LEAST_CHUNK` tells them from what is counted in rows."""
+_LEAST_CHUNK = 1024
 _COUNTS = re.compile(
     r"_?((num|n|total)_?)?(tokens?|seen|scored|counted|count|positions)(_?(seen|scored|so_far|processed|total|count))?"
 )
@@ -47,6 +50,8 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
                     found[f"{name}={text}"] = _enough(int(text), scale)
                     continue
                 new = shrunk(name, text, own, scale)
+                if _CHUNKS.fullmatch(name) and name.upper() not in scale.kept:
+                    new = scale.chunk
                 if ACCUMULATED.fullmatch(name) and name.upper() not in scale.kept:
                     new = 1
                 if new is not None:
@@ -107,7 +112,7 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
         name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
-        if _TABLES.fullmatch(name):
+        if _TABLES.fullmatch(name) or _CHUNKS.fullmatch(name):
             yield from _number(name, node.value, partial(setattr, node, "value"))
         elif ACCUMULATED.fullmatch(name) and any(isinstance(part, ast.FloorDiv) for part in ast.walk(node.value)):
             yield name, ast.unparse(node.value), partial(_put_copied, partial(setattr, node, "value"), node.value)
@@ -122,8 +127,10 @@ def _put_at(values: list[Any], index: int, new: ast.Constant) -> None:
 
 
 def _number(name: str, value: ast.expr, put: Put, *, always: bool = False) -> Iterator[tuple[str, str, Put]]:
-    number = _folded(value) if always or _NAMES.fullmatch(name) or _TABLES.fullmatch(name) else None
-    if number is not None:
+    is_chunk = _CHUNKS.fullmatch(name) is not None
+    named = always or is_chunk or _NAMES.fullmatch(name) or _TABLES.fullmatch(name)
+    number = _folded(value) if named else None
+    if number is not None and (not is_chunk or number >= _LEAST_CHUNK):
         yield name, str(number), partial(_put_copied, put, value)
 
 

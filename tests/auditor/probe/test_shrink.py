@@ -299,6 +299,19 @@ def test_what_begins_after_many_tokens_begins_in_a_small_stream():
     assert "step > 10000:" in rewritten
 
 
+def test_what_is_learnt_from_in_chunks_of_tokens_finds_several():
+    code = (
+        "chunk_size = 32768\ndef update(tokens, chunk_tokens=1 << 20, chunk=16): ...\nupdate(t, chunk_tokens=65_536)\n"
+        "self.ngram_chunk = 131072\nchunk = tokens[:5000]\n"
+    )
+    tree = ast.parse(code)
+    found = arguments([tree], Measures(), Scale())
+    names = ("chunk_size=32768", "chunk_tokens=1048576", "chunk_tokens=65536", "ngram_chunk=131072")
+    assert found == dict.fromkeys(names, 256)
+    assert "chunk_tokens=256, chunk=16" in ast.unparse(Rewrite(found).visit(tree))
+    assert arguments([tree], Measures(), Scale(kept=frozenset({"CHUNK_SIZE"}))).get(names[0]) != 256
+
+
 def test_a_dictionary_that_configures_the_model_shrinks():
     code = (
         "a = dict(model_dim=512, num_heads=8, mlp_mult=3, name='x')\nb = {'d_model': 512, 'num_kv_heads': 4, 'x': y}\n"
