@@ -49,6 +49,11 @@ def moved(measured: Measured) -> bool:
     )
 
 
+def exceeds(measured: Measured) -> bool:
+    """Whether tokens that were exchanged had more than 1 together."""
+    return any(m.kind is Kind.EXCHANGE and m.holds is Holds.NO and m.terms for m in measured.measurements)
+
+
 def once(measured: Measured) -> bool:
     """Whether a flip changed scores that no other flip has changed yet."""
     return any(m.changed and m.holds is Holds.UNKNOWN for m in measured.measurements if m.kind in FLIPS)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.probe.belief import FLIPS, doubted, limited, moved, once, opened
+from auditor.probe.belief import FLIPS, doubted, exceeds, limited, moved, once, opened
 from auditor.probe.blocks import NOWHERE
 from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
-from auditor.probe.job import STEP, Exchange
+from auditor.probe.job import ENOUGH, STEP, Exchange
 from auditor.probe.measure import Ending, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
@@ -32,6 +32,7 @@ Progress = Callable[[str], None]
 _SHARE = 0.6  # of the time for the runs of the base stream: the three others take as long as the one that settled
 _UNHEARD = "it prints a figure past sys.stdout"
 _MARKED = "it writes to what records which code has run"
+_EARLY = tuple(range(1, 9))  # positions before which next to nothing has been counted
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
@@ -123,8 +124,9 @@ class _Series:
         call, claim = self.runner.measuring, claimed(self.facts)
         try:
             sites = self.streams.sites[-1:] if self.options.exhaustive else self.streams.sites
+            asked = [*(site.position for site in sites), *_EARLY]
             survey = confined.survey(
-                call, self.runs["base"], self._stream, claim, [site.position for site in sites], settled.run.said,
+                call, self.runs["base"], self._stream, claim, asked, settled.run.said,
                 float(np.random.default_rng([self.options.seed or 0, 3]).uniform(*FUTURE)),
             )  # fmt: skip
             if survey.fault:
@@ -134,6 +136,8 @@ class _Series:
             measured = self._measured(requests)
             if isinstance(measured, str) or moved(measured):
                 measured = self._controlled(requests)
+            if not isinstance(measured, str) and exceeds(measured):
+                measured = self._uncounted(measured, requests, survey)
         except ValueError as error:
             return self._failed(str(error))
         if isinstance(measured, str):
@@ -171,6 +175,30 @@ class _Series:
             self._run("again", self.streams.again)
             measured = self._measured(requests)
         return measured
+
+    def _uncounted(self, measured: Measured, requests: list[Request], survey: Survey) -> Measured | str:
+        """Tokens are exchanged where nothing has been counted yet: what is too much there is not of what was counted.
+
+        The numbers that the probe has made small may be constants of the formula (a vocabulary, say).
+        """
+        used = (c.used for c in self.settled.made.changed if c.used.isdecimal() and len(c.used) < 10)
+        put = tuple(sorted({int(number) for number in used} - {0, 1}))
+        early = (place for place in survey.places if place.position in _EARLY and place.after is not None)
+        place = next(early, None)
+        if place is None or not put:
+            return measured
+        vocabulary = self.settled.made.layout.vocabulary
+        rng = np.random.default_rng([self.options.seed or 0, 5])
+        base = self.streams.base
+        chosen: dict[int, Chosen] = dict.fromkeys(rng.permutation(np.arange(4, vocabulary))[:ENOUGH].tolist(), "drawn")
+        chosen[int(base[place.position])] = "there"
+        stretch = tuple(int(t) for t in base[place.position : place.position + _BEFORE + _AFTER])
+        one = Exchange(
+            place.position, place.after or 0, place.row, place.node, stretch, 0, tuple(chosen), place.factor,
+            max(1.0, min(_EXCHANGING * self._left, _ENOUGH_SECONDS)), math.inf,
+        )  # fmt: skip
+        self._run("empty", base, exchanges=(one,))
+        return self._measured([*requests, Request(place.position, chosen, self._texts(chosen), put=put)])
 
     def _others(self, survey: Survey, sites: tuple[Site, ...]) -> list[Request]:
         """The run that is compared with the base, and what is tried by exchange in it.

@@ -8,7 +8,7 @@ from functools import partial
 
 from auditor.probe.measure.counts import normalization, reported_number, score_count
 from auditor.probe.measure.ending import Ending, ending, is_traced
-from auditor.probe.measure.exchange import Asked, Tried, exchange, place_of
+from auditor.probe.measure.exchange import Asked, Tried, exchange, of_a_small_number, place_of
 from auditor.probe.measure.flips import Flip, before_change, determinism, flipped, repeated, selected, trained
 from auditor.probe.measure.runs import Claim, Read, Runs, Stream
 from auditor.probe.model import Chosen, Holds, Kind, Measurement
@@ -28,6 +28,7 @@ class Request:
     missing: str = ""
     pool: int = 0  # as of `Asked`
     mass: float = 0.0
+    put: tuple[int, ...] | None = None  # of the `empty` run: whole numbers in the place of submitted ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def measure(
         score_count(base),
         reported_number(base),
         normalization(base),
-        _exchanged(runs, base, [_asked(runs, base, stream, label, one) for one in requests], end),
+        _counted(runs, base, stream, label, requests, end),
         control,
     )
     assumed = claim.assumed or (claim.foreign and base.figure is not None and not base.certain)
@@ -94,6 +95,21 @@ def _implied(
     return control, None
 
 
+def _counted(
+    runs: Runs, base: Read, stream: Stream, label: str, requests: Sequence[Request], end: Ending | None
+) -> Measurement:  # fmt: skip
+    """The exchange; no witness where it has too much before anything was counted, by a number that was made small."""
+    asked = [_asked(runs, base, stream, label, one) for one in requests if one.put is None]
+    found = _exchanged(runs, base, asked, end)
+    for one in requests if found.holds is Holds.NO else ():
+        if one.put is None:
+            continue
+        why = of_a_small_number(_asked(runs, base, stream, label, one), stream.vocabulary, one.put)
+        if why:
+            return replace(found, holds=Holds.UNKNOWN, reason=f"{why}; {found.reason}", witnesses=(), changed=0)
+    return found
+
+
 def _exchanged(runs: Runs, base: Read, asked: Sequence[Asked], end: Ending | None) -> Measurement:
     if end is None:
         return exchange(base, asked)
@@ -107,7 +123,8 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
     if place is None or request.missing:
         why = request.missing or f"the score of position {request.position:,} is not known for certain"
         return Asked(request.position, chosen, (), pieces, {}, whole=request.whole, missing=why)
-    run = next((r for r in (runs.future, runs.null) if r is not None and r.exchanged), None)
+    tries = (runs.future, runs.null) if request.put is None else (runs.empty,)
+    run = next((r for r in tries if r is not None and r.exchanged), None)
     sent = run.exchanged if run else ()
     tried = {
         e.token: Tried(e.token, e.target, e.loss, e.score * place.factor)

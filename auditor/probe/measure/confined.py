@@ -26,7 +26,7 @@ from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.text import clean
 
 TARGET = "auditor.probe.measure.confined:perform"
-_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter")
+_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter", "empty")
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
 _LINE = 2_000  # characters of a line: the recorder cuts longer ones
@@ -196,10 +196,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             others[name] = read(frames[name]) if name in frames else None
         except ValueError as error:
             others[name], missing[name] = None, f"what was recorded is not whole: {error}"
-    requests = [
-        Request(**{**r, "chosen": {int(t): w for t, w in r["chosen"]}, "pieces": {int(t): x for t, x in r["pieces"]}})
-        for r in given["requests"]
-    ]
+    requests = [_request(r) for r in given["requests"]]
     result = measure(Runs(base, **others, missing=missing), stream, claim, requests, _received(given["end"]))
     return {
         "measurements": [asdict(m) for m in result.measurements],
@@ -216,6 +213,12 @@ def _unheard(lines: Sequence[tuple[int, str]], said: str) -> bool:
         if text and len(text) < _LINE and text not in heard and parse_evaluation(0, text) is not None:
             return True
     return False
+
+
+def _request(given: dict[str, Any]) -> Request:
+    chosen, pieces = ({int(token): said for token, said in given[name]} for name in ("chosen", "pieces"))
+    put = None if given["put"] is None else tuple(given["put"])
+    return Request(**{**given, "chosen": chosen, "pieces": pieces, "put": put})
 
 
 def _sent(end: Ending | None) -> dict[str, Any] | None:

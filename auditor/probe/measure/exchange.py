@@ -25,6 +25,7 @@ OVER = 1e-3
 CHANCE = 0.01
 _AGREES = 1e-4  # nats: a fork scores as a run does whose stream had the token from the beginning
 _LISTED = 60  # terms that a report keeps of each position
+_FITTED, _FITS = 6, 2e-3  # terms that a line is laid through, and how far off it they may be, for their part
 _ROUNDING = 1e-4  # nats: a score that differs more from the model's own was computed further
 
 
@@ -161,6 +162,32 @@ def exchange(base: Read, asked: Sequence[Asked]) -> Measurement:
     return next(f for f in sums if f.holds is Holds.UNKNOWN)
 
 
+def of_a_small_number(asked: Asked, vocabulary: int, put: Sequence[int]) -> str:
+    """Why what was tried where nothing has been counted yet has too much by the probe's own doing, "" where it has not.
+
+    `put`: whole numbers that the probe has put in the place of submitted ones. A lawful mixture with counts has the
+    share s of the model's row there, and (1 - s) / V' for each token, where V' is the vocabulary as the script knows
+    it. Where that is a number that was made small, together they have more than 1, and so they have elsewhere.
+    """
+    pairs = [(math.exp(-t.model), math.exp(-t.score)) for t in asked.tried if math.isfinite(t.model)]
+    if len(pairs) < _FITTED or _not_believed([asked], alone=True):
+        return ""
+    own, had = np.array(pairs).T
+    (share, each), *_ = np.linalg.lstsq(np.stack([own, np.ones(len(own))], axis=1), had, rcond=None)
+    off = np.abs(share * own + each - had) / had
+    if off.max() > _FITS or not -_FITS < share < 1.0 - OVER or each <= 0 or share + each * vocabulary <= 1.0 + OVER:
+        return ""
+    number = (1.0 - share) / each
+    small = next((n for n in put if abs(n - number) <= _FITS * n), None)
+    if small is None:
+        return ""
+    return (
+        f"where nothing had been counted, at position {asked.position:,}, each of {len(pairs)} tokens had {each:.4g}"
+        f" beside {share:.4g} of the model's: one of {small:,}, a number that the probe has made small, for a"
+        f" vocabulary of {vocabulary:,}"
+    )
+
+
 def summed(base: Read, asked: Asked, chance: float = CHANCE) -> Measurement:
     """Of one position: what was tried, and what is known of the rest by it."""
     kind = Kind.EXCHANGE
@@ -278,8 +305,8 @@ def _draws(asked: Asked, terms: Sequence[Term]) -> tuple[float, list[tuple[float
     return chosen, [(t.probability, (t.model or 0.0) / asked.mass) for t in drawn]
 
 
-def _not_believed(asked: Sequence[Asked]) -> str:
-    """Why nothing that was tried can be believed, "" where it can.
+def _not_believed(asked: Sequence[Asked], *, alone: bool = False) -> str:
+    """Why nothing that was tried can be believed, "" where it can. `alone`: on the base stream itself.
 
     A fork that misses a copy of the stream scores the old token, at one position as at another: some other token than
     the one that stood there in the run which forked has to have scored as in a run of its own.
@@ -293,7 +320,7 @@ def _not_believed(asked: Sequence[Asked]) -> str:
             if token in scores and abs(scores[token] - score) > _AGREES * max(1.0, abs(score)):
                 return f"a token exchanged at position {one.position:,} scores otherwise than in a run of its own"
             confirmed = confirmed or (token in scores and token != one.standing)
-    if not confirmed and any(one.tried for one in asked):
+    if not confirmed and not alone and any(one.tried for one in asked):
         return "no exchanged token could be compared with a run of its own"
     return ""
 

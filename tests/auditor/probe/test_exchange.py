@@ -23,7 +23,7 @@ from auditor.probe.digits import whole_bpb
 from auditor.probe.job import ENOUGH, Account, Exchange
 from auditor.probe.measure import confined as confined_measuring
 from auditor.probe.measure.exchange import Asked, Tried, at_least, exchange
-from auditor.probe.model import Chosen, Holds, Kind, Measurement
+from auditor.probe.model import Chosen, Holds, Kind, Measurement, Shrunk
 from auditor.probe.record import exchange as forks
 from auditor.probe.run import Options, _Series
 from auditor.probe.runner import Run
@@ -126,6 +126,51 @@ def test_what_is_no_distribution_is_witnessed_at_two_positions(name: str) -> Non
     assert all(w.after > 1.001 and w.location is not None for w in found.witnesses)
     assert len(found.terms) >= 12
     assert "no distribution" in found.reason
+
+
+def after_training(name: str, text: str) -> _Series:
+    """The sample behind losses of something else, as training leaves them: its first scores can be exchanged."""
+    name = f"after training, {name}"
+    samples.SAMPLES[name] = "F.cross_entropy(torch.zeros(4, V), torch.arange(4))\n" + text
+    return series(name)[0]
+
+
+def small_vocabulary(used: int, constant: int) -> Measurement:
+    """Counts smoothed over so many tokens, where the probe has put `used` for a setting."""
+    mix = samples.MIXTURES["smoothed counts"][1]
+    text = samples.SAMPLES["smoothed counts"].replace(mix, mix.replace("0.1 * V", f"0.1 * {constant}"))
+    assert text != samples.SAMPLES["smoothed counts"]
+    made = after_training(f"smoothed over {constant}", text)
+    made.settled.made.changed = (Shrunk("COUNTED_VOCABULARY", "128", str(used)), Shrunk("SWITCH", "1", "0"))
+    found = made.probed().find(Kind.EXCHANGE)
+    assert found is not None
+    assert "empty" in made.runs
+    return found
+
+
+def test_a_constant_that_the_probe_made_small_is_no_witness() -> None:
+    """Too much everywhere, and as much before anything was counted: it is not of what was counted."""
+    found = small_vocabulary(16, 16)
+    assert (found.holds, found.witnesses) == (Holds.UNKNOWN, ())
+    assert "where nothing had been counted" in found.reason
+    assert "one of 16, a number that the probe has made small" in found.reason
+
+
+def test_a_constant_of_the_submissions_own_is_one() -> None:
+    found = small_vocabulary(32, 16)
+    assert found.holds is Holds.NO
+    assert found.witnesses
+
+
+@pytest.mark.parametrize("name", UNLAWFUL)
+def test_what_was_counted_is_one_whatever_was_made_small(name: str) -> None:
+    made = after_training(name, samples.SAMPLES[name])
+    made.settled.made.changed = tuple(Shrunk("A", "9999", str(n)) for n in range(2, 300))
+    found = made.probed().find(Kind.EXCHANGE)
+    assert found is not None
+    assert "empty" in made.runs
+    assert found.holds is Holds.NO
+    assert found.witnesses
 
 
 @pytest.mark.parametrize("name", [*LAWFUL, *UNLAWFUL])
