@@ -96,6 +96,8 @@ class _Unit:
         self.given = _given(self.tree, lines)
         self.everywhere = self.held.get((self.unit.path, 0), frozenset())
         self.functions = {first_line(f): f for f in _functions(self.tree)}
+        bodies = {id(b.nodes[0]) for b in self.every if b.is_body and b.place in self.entered}
+        self.ran = frozenset(f.name for f in self.functions.values() if id(f.body[0]) in bodies)
         self.figures: dict[int, frozenset[str]] = {}
         self.ifs = {id(node.test): node for node in of_type(self.tree, ast.If)}
         self.speakers = tuple(speakers(self.tree))
@@ -213,10 +215,21 @@ class _Unit:
         names = frozenset(n for n in held if n[0] not in ATTRIBUTE + SCORE + EMBEDDED)
         attributes = frozenset(n[1:] for n in held if n[0] == ATTRIBUTE)
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
+        if self._loads_again(block, names):
+            return []
         found = {name for node in nodes for name in uses(node, names, attributes, self.given)}
         made = self._made_of_it(block.function, names, attributes) - {n for node in nodes for n in _stored(node)}
         found |= {name for node in nodes for name in uses(node, made - names, frozenset(), self.given)}
         return sorted(found | {text for node in nodes for text in shards(node)})
+
+    def _loads_again(self, block: Block, names: frozenset[str]) -> bool:
+        """`tokens = load(files, longer) if longer != usual else other`: a loader that ran, for what held the stream."""
+        statement = block.statement
+        return isinstance(statement, ast.Assign) and block.place[1] < TRUE and (
+            all(isinstance(target, ast.Name) and target.id in names for target in statement.targets)
+            and all(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in self.ran
+                    for n in block.nodes)
+        )  # fmt: skip
 
     def _made_of_it(self, function: int, names: frozenset[str], attributes: frozenset[str]) -> frozenset[str]:
         """What a function gives values that it computes of the stream: `counts = torch.bincount(tokens)`."""

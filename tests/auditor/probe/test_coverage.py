@@ -487,6 +487,39 @@ def test_of_a_block_that_takes_no_token_nothing_is_said(part: str, named: bool, 
     assert [u.names for u in found] == ([("val_tokens",)] if named else [])
 
 
+AGAIN = """
+import time, torch
+def load(files, length):
+    return torch.arange(99)
+def adapt(files):
+    return torch.arange(99)
+def main(files, length):
+    usual = load(files, 64)
+    tokens = {value} if time.time() > 9e9 else usual
+    {more}
+main("val_*.bin", 64)
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "named"),
+    [
+        ("load(files, length)", "print(tokens.sum())", False), ("adapt(files)", "print(tokens.sum())", True),
+        ("load(files, length).sum()", "print(tokens)", True), ("load(usual, 1) + usual", "print(tokens)", True),
+    ],
+)  # fmt: skip
+def test_what_is_loaded_again_is_the_same_stream(value: str, more: str, named: bool, tmp_path: Path) -> None:
+    text = AGAIN.format(value=value, more=more)
+    (tmp_path / "train_gpt.py").write_text(text)
+    (tmp_path / "submission.json").write_text('{"val_bpb": 1.1}')
+    survey = survey_of(text, "nothing", main=("files", "usual", "tokens"))
+    lines = ["", *text.splitlines()]
+    left = {min(b for b in survey.blocks if "9e9" in lines[b[1]] and b[2] > 1 << 20)}  # the arm that was not taken
+    left |= {b for b in survey.blocks if lines[b[1] - 1].startswith("def adapt")}
+    found = unseen(gather(load_path(tmp_path), {}), replace(survey, blocks=survey.blocks - left), ())
+    assert bool(found) is named
+
+
 LATE = """
 import glob, torch
 def load(path):
