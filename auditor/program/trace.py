@@ -125,6 +125,13 @@ class Omission(Event):
 
 
 @dataclass(eq=False, slots=True)
+class Reordered(Event):
+    """Parts of the stream are put in another order."""
+
+    by: str  # "their length", "what they hold", "chance"
+
+
+@dataclass(eq=False, slots=True)
 class Added(Event):
     """Two things of which one at least measures probability are added: it may be how a mixture is made."""
 
@@ -198,6 +205,7 @@ class Trace:
     scales: dict[int, Scale] = field(default_factory=dict)
     stacks: dict[int, Stack] = field(default_factory=dict)
     omissions: dict[int, Omission] = field(default_factory=dict)
+    reordered: dict[tuple[str, int, int], Reordered] = field(default_factory=dict)  # one for each place
     added: dict[Node, Added] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)
     unfollowed: dict[tuple[object, ...], Unfollowed] = field(default_factory=dict)  # one for each place and thing

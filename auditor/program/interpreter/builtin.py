@@ -16,6 +16,7 @@ from auditor.program.interpreter import (
     files,
     indirect,
     operators,
+    ordering,
     reach,
     special,
     tokens,
@@ -178,7 +179,7 @@ def _map(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     value = _list(m, frame, node, args, kwargs)
     assert isinstance(value.obj, Sequence)
-    callbacks.keyed(m, frame, node, elements(value), kwargs)
+    ordering.by_key(m, frame, node, elements(value), kwargs)
     for other in elements(value)[1:]:
         special.compare(m, frame, node, ast.Lt(), other, elements(value)[0])
     if kwargs.get("reverse", Value()).const is True:
@@ -235,7 +236,7 @@ def _parts(value: Value) -> list[Value]:
 def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
     def extreme(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
         candidates = elements(special.iterable(m, frame, node, args[0])) if len(args) == 1 else args
-        by = callbacks.keyed(m, frame, node, candidates, kwargs)
+        by = union(*callbacks.keyed(m, frame, node, candidates, kwargs))
         for other in candidates[1:]:
             special.compare(m, frame, node, ast.Lt(), candidates[0], other)
         effects.kept_by_loss(m, frame, node, candidates)

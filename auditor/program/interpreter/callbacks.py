@@ -11,7 +11,6 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.tokens import Text
 from auditor.program.values import (
     LOGGED,
-    NONE,
     Bound,
     Either,
     External,
@@ -22,7 +21,6 @@ from auditor.program.values import (
     Native,
     Partial,
     Sequence,
-    Tags,
     Value,
     deep_tags,
     union,
@@ -130,12 +128,12 @@ def filtered(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
     return Value(source.tags, obj=Sequence(kept, exact=False))
 
 
-def keyed(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: dict[str, Value]) -> Tags:
-    """The key function of `sorted`, `min`, `max` runs for each element; the tags of what it gives."""
+def keyed(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: dict[str, Value]) -> list[Value]:
+    """The key function of `sorted`, `min`, `max` runs for each element: what it gives."""
     key = kwargs.get("key")
     if key is None or not callable_of_program(key):
-        return NONE
-    return union(*[m.call(frame, node, key, [item], {}) for item in items])
+        return []
+    return [m.call(frame, node, key, [item], {}) for item in items]
 
 
 def run_in_thread(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, doubts, effects, measured, reach, special, tokens
+from auditor.program.interpreter import containers, doubts, effects, measured, ordering, reach, special, tokens
 from auditor.program.interpreter.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
@@ -102,6 +102,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         tags |= {TRIMMED}
     of_tokens = VAL in container.tags and not has(tags, "out")
     if of_tokens:
+        if m.orders:
+            ordering.indexed(m, container.tags, index.tags)
         tags |= tokens.places(index)
         if tokens.turns(index):
             tags |= doubts.turned(m, frame, node, container)

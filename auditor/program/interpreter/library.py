@@ -16,6 +16,7 @@ from auditor.program.interpreter import (
     indirect,
     measured,
     opaque,
+    ordering,
     reach,
     skipping,
     special,
@@ -62,12 +63,19 @@ from auditor.program.values import (
 
 
 def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    name = dotted.rsplit(".", 1)[-1]
     if m.tainted:  # what is read as training data may hold the validation tokens that were put there
         args = [with_tags(a, frozenset({VAL})) if TRAIN in a.tags else a for a in args]
     for value in (*args, *kwargs.values()):
         if isinstance(value.obj, Instance) and value.obj.cls is not None and not dotted.startswith("builtins."):
             _converted(m, frame, node, value)
+    if dotted in ordering.SHUFFLES:
+        drawn = ordering.by_chance(m, frame, node, args)
+        return with_tags(_called(m, frame, node, dotted, args, kwargs), drawn)
+    return _called(m, frame, node, dotted, args, kwargs)
+
+
+def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    name = dotted.rsplit(".", 1)[-1]
     handler = builtin.BUILTINS.get(dotted) or standard.FUNCTIONS.get(dotted)
     if handler is not None:
         return handler(m, frame, node, args, kwargs)

@@ -16,6 +16,7 @@ from auditor.program.interpreter import (
     library,
     objects,
     opaque,
+    ordering,
     paths,
     skipping,
     special,
@@ -65,6 +66,8 @@ def method(
     if isinstance(obj, File):
         return _file_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Sequence):
+        if name == "sort":
+            ordering.by_key(m, frame, node, obj.items[:8], kwargs)
         return _sequence_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Mapping):
         given = [*args, Value(obj=Mapping(dict(kwargs)))] if name == "update" and kwargs else args

@@ -21,6 +21,7 @@ from auditor.program.trace import (
     Output,
     Place,
     Printed,
+    Reordered,
     ReportLine,
     Scale,
     Stack,
@@ -63,6 +64,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.trace = Trace()
+        self.orders: dict[tuple[str, int, int], Reordered] = {}  # drawn by chance, of whatever they are
         self.loops: list[Loop] = []
         self.functions: list[str] = []
         self.sites: list[tuple[ast.AST, Frame]] = []  # the calls of what is stepped through, outermost first
@@ -177,6 +179,17 @@ class Recorder:
         if any(load.read_back and not load.off for load in self.trace.loads.values()):
             event = LateTraining(**self._event(node, frame))  # type: ignore[arg-type]
             self.trace.late.setdefault(event.place.key, event)
+
+    def reordered(self, node: ast.AST, frame: Frame, by: str) -> None:
+        """Parts of the stream are put in another order."""
+        event = Reordered(**self._event(node, frame), by=by)  # type: ignore[arg-type]
+        self.trace.reordered.setdefault(event.place.key, event)
+
+    def drawn(self, node: ast.AST, frame: Frame) -> Tags:
+        """An order is drawn, of what will be seen where it is an index: the tags that tell."""
+        event = Reordered(**self._event(node, frame), by="chance")  # type: ignore[arg-type]
+        self.orders.setdefault(event.place.key, event)
+        return frozenset({("drawn", event.place.key)})
 
     def omitted(self, node: ast.AST, frame: Frame, by: str) -> Tags:
         """Parts of the stream are left out: the tags that carry this to the figure."""
