@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from auditor.config.model import Scalar, Switch
 from auditor.source import Sources, Unit
+from auditor.source.environment import Readers, read_by, readers
 from auditor.source.index import of_type
 from auditor.source.methods import binary
 from auditor.source.values import CannotFold
@@ -15,18 +16,19 @@ from auditor.source.values import CannotFold
 def switches(sources: Sources) -> tuple[Switch, ...]:
     """Every switch of the program's Python units, in order of appearance; the first default of a name counts."""
     found: dict[str, Switch] = {}
+    known = readers(unit.tree for unit in sources.units if unit.tree is not None)
     for unit in sources.units:
         if unit.tree is not None:
-            for switch in _of_unit(unit, unit.tree):
+            for switch in _of_unit(unit, unit.tree, known):
                 found.setdefault(switch.name, switch)
     return tuple(found.values())
 
 
-def _of_unit(unit: Unit, tree: ast.Module) -> Iterator[Switch]:
+def _of_unit(unit: Unit, tree: ast.Module, known: Readers) -> Iterator[Switch]:
     kept = _kept_names(tree)
     for node in of_type(tree, ast.Call, ast.Subscript):
         if isinstance(node, ast.Call):
-            yield from _read(unit, node, kept)
+            yield from _read(unit, node, kept, known)
         else:
             name = _environ_key(node)
             if name is not None:
@@ -57,19 +59,17 @@ def _name_kept(node: ast.Assign | ast.AnnAssign | ast.keyword) -> str:
     return target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
 
 
-def _read(unit: Unit, node: ast.Call, kept: dict[int, str]) -> Iterator[Switch]:
+def _read(unit: Unit, node: ast.Call, kept: dict[int, str], known: Readers) -> Iterator[Switch]:
     where = f"{unit.path}:{node.lineno}"
+    read = read_by(node, known)
+    if read is not None:
+        name, given = read
+        yield Switch(name, "environment", literal(given) if given else None, where, kept.get(id(node), name.lower()))
+        return
     if not node.args or not isinstance(node.args[0], ast.Constant) or not isinstance(node.args[0].value, str):
         return
-    function = ast.unparse(node.func) if isinstance(node.func, (ast.Attribute, ast.Name)) else ""
     name = node.args[0].value
-    if function.endswith(("environ.get", "getenv")) or _is_helper(function, name):
-        default = literal(node.args[1]) if len(node.args) > 1 else None
-        for keyword in node.keywords:
-            if keyword.arg == "default":
-                default = literal(keyword.value)
-        yield Switch(name, "environment", default, where, kept.get(id(node), name.lower()))
-    elif function.endswith("add_argument") and name.startswith("-"):
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument" and name.startswith("-"):
         flags = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
         long = next((f for f in flags if f.startswith("--")), name)
         options = {k.arg: k.value for k in node.keywords}
@@ -79,13 +79,6 @@ def _read(unit: Unit, node: ast.Call, kept: dict[int, str]) -> Iterator[Switch]:
             default = action == "store_false"
         dest = literal(options["dest"]) if "dest" in options else None
         yield Switch(f"--{long.lstrip('-')}", "option", default, where, str(dest or long.lstrip("-").replace("-", "_")))
-
-
-def _is_helper(function: str, name: str) -> bool:
-    """`env_int("TTT_EPOCHS", 3)`, `_e("TTT_LR", 1e-3)`: a short helper called with an upper-case name."""
-    return (
-        name.isupper() and len(name) > 2 and "." not in function and ("env" in function.lower() or len(function) <= 4)
-    )
 
 
 def _environ_key(node: ast.Subscript) -> str | None:

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from auditor.config import Configuration
 from auditor.program.origin import Origins
-from auditor.program.syntax import Function, assignments, dotted, environment_default, last_name
+from auditor.program.syntax import Function, assignments, dotted, last_name
 from auditor.source import Unit
 from auditor.source.constants import Constants
+from auditor.source.environment import read_by, readers
 from auditor.source.files import Files
-from auditor.source.index import own_nodes
+from auditor.source.index import of_type, own_nodes
 from auditor.source.values import CannotFold, OutOfSteps, Scope, Symbol, Value
 
 _DEPTH = 14
@@ -42,6 +43,8 @@ class Settled(Constants):
         self.kept = {switch.attribute: switch for switch in reversed(configuration.switches)}
         self._locals: dict[ast.AST, dict[str, list[ast.expr]]] = {}
         self._busy: set[object] = set()
+        self._readers = readers((origins.tree, *origins.beside))
+        self._classes = {c.name for tree in (origins.tree, *origins.beside) for c in of_type(tree, ast.ClassDef)}
 
     def truth_of(self, test: ast.expr) -> bool | None:
         """Whether a condition holds; None where the configuration does not tell."""
@@ -104,7 +107,7 @@ class Settled(Constants):
         return _ORDERS[type(operator)](a, b)
 
     def _called(self, node: ast.Call) -> Value:
-        read = environment_default(node)
+        read = read_by(node, self._readers)
         if read is not None:
             return self._setting(*read)
         name = last_name(node.func)
@@ -115,7 +118,11 @@ class Settled(Constants):
             return bool(_plain(value)) if name == "bool" else _plain(value)
         if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
             return self._attribute_named(str(node.args[1].value))
-        if name[:1].isupper() or dotted(node.func).startswith(("nn.", "torch.")):
+        if (
+            name in self._classes
+            or (name[:1].isupper() and name not in self.flow.functions)
+            or dotted(node.func).startswith(("nn.", "torch."))
+        ):
             return _OBJECT
         raise CannotFold("a call")
 
@@ -154,9 +161,7 @@ class Settled(Constants):
             values = values or [*self._set_in(self.flow.tree).get(node.id, ())]
         if values:
             return self._followed((node.id, scope), values)
-        if len(node.id) <= 2:
-            raise CannotFold(f"the name {node.id} is not known")
-        return self._attribute_named(node.id)
+        raise CannotFold(f"the name {node.id} is not known")
 
     def _set_in(self, scope: ast.AST) -> dict[str, list[ast.expr]]:
         """name -> the values of the plain assignments to it in a scope."""

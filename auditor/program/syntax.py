@@ -89,16 +89,6 @@ def number(node: ast.AST) -> float | None:
     return None
 
 
-def environment_default(node: ast.AST) -> tuple[str, ast.expr | None] | None:
-    """(NAME, default) of `os.environ.get("NAME", d)`, `os.getenv("NAME", d)` and of conversions around them."""
-    for call in calls(node):
-        name = dotted(call.func)
-        reads = name.endswith(("environ.get", "getenv")) or name.lower().endswith(("env_int", "env_str"))
-        if reads and call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
-            return call.args[0].value, call.args[1] if len(call.args) > 1 else None
-    return None
-
-
 def function_of(node: ast.AST) -> Function | None:
     """The innermost function around a node."""
     return function_around(node)
