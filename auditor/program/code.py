@@ -31,7 +31,7 @@ from auditor.program.stream.reads import (
     training_reads,
 )
 from auditor.program.stream.stored import cleared_by_stored
-from auditor.program.stream.tokens import Draws, clamped_ids, random_draws
+from auditor.program.stream.tokens import Draws, changed_targets, random_draws
 from auditor.program.stream.unsaved import Carried, carried
 from auditor.program.stream.windows import ShortWalk, short_walks
 from auditor.runs.provenance import Difference, echo_difference, foreign_words
@@ -187,5 +187,5 @@ class Code:
         return self._each(random_draws)
 
     @cached_property
-    def clamped_ids(self) -> tuple[Seen, ...]:
-        return self._each(clamped_ids)
+    def changed_targets(self) -> tuple[Seen, ...]:
+        return tuple(changed_targets(self.program))

@@ -206,6 +206,24 @@ SAVE = frozenset(
 )
 
 
+PACKS = frozenset(
+    {
+        "dumps",
+        "compress",
+        "compressobj",
+        "packb",
+        "pack",
+        "pack_into",
+        "tobytes",
+        "to_bytes",
+        "state_dict",
+        "b85encode",
+        "b64encode",
+    }
+)
+"""Calls that give in packed form what they are given."""
+
+
 LOAD = frozenset({"load", "read", "read_bytes", "load_file", "readinto"})
 
 

@@ -12,7 +12,7 @@ ID = "vocab-clamp"
 
 def check(facts: Facts) -> Ruling:
     message = "validation token ids are clamped to the model's vocabulary: another text is scored"
-    findings = [shown(ID, Outcome.DISPUTED, place, message) for place in facts.code.clamped_ids]
+    findings = [shown(ID, Outcome.DISPUTED, place, message) for place in facts.code.changed_targets]
     return found(findings, "token ids are scored as they are")
 
 

@@ -143,9 +143,7 @@ def _passed_by_name(
     at = positional.index(name) if name in positional else None
     defaults = dict(zip(reversed(positional), reversed(spec.defaults), strict=False))
     defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
-    for call in of_type(tree, ast.Call):
-        if not isinstance(call.func, ast.Name) or call.func.id != node.name:
-            continue
+    for call in _calls_of(tree, node, depth):
         passed = [k.value for k in call.keywords if k.arg == name]
         passed += [call.args[at]] if at is not None and len(call.args) > at else []
         value = passed[0] if passed else defaults.get(name, call)
@@ -154,6 +152,20 @@ def _passed_by_name(
             yield from _passed_by_name(tree, around, value.id, depth - 1)
         else:
             yield value
+
+
+def _calls_of(tree: ast.Module, node: ast.FunctionDef | ast.AsyncFunctionDef, depth: int) -> Iterator[ast.Call]:
+    """The calls of a function by its name; for `f(*args, **kwargs)`, those of the function that passes them on."""
+    for call in of_type(tree, ast.Call):
+        if not isinstance(call.func, ast.Name) or call.func.id != node.name:
+            continue
+        around = function_around(call)
+        whole = around.args.vararg if around is not None else None
+        starred = [a.value.id for a in call.args if isinstance(a, ast.Starred) and isinstance(a.value, ast.Name)]
+        if depth and around is not None and whole is not None and starred == [whole.arg] and len(call.args) == 1:
+            yield from _calls_of(tree, around, depth - 1)
+        else:
+            yield call
 
 
 def _is_wrapper(around: ast.FunctionDef | ast.AsyncFunctionDef, of: ast.AST, name: str) -> bool:

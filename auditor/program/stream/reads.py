@@ -140,14 +140,17 @@ def _loaded_back(phases: Phases, origins: Origins) -> int | None:
     if phases.training_end is None:
         return None
     scope, end = phases.training_end
-    lines = [
-        line_of(n)
-        for n in own_of_type(scope, ast.Call)
-        if line_of(n) > end
-        and last_name(n.func) in {"load_state_dict", "deserialize"}
-        and (last_name(n.func) == "deserialize" or any("blob" in origins.of(a) or _from_disk(a) for a in n.args))
-    ]
+    loading = {name for name, f in phases.functions.items() if any(_loads(call, origins) for call in calls(f))}
+    behind = [call for call in own_of_type(scope, ast.Call) if line_of(call) > end]
+    lines = [line_of(call) for call in behind if last_name(call.func) in loading or _loads(call, origins)]
     return max(lines, default=None)
+
+
+def _loads(call: ast.Call, origins: Origins) -> bool:
+    """`model.load_state_dict(...)` of what was packed, or comes from disk."""
+    return last_name(call.func) == "load_state_dict" and any(
+        "blob" in origins.of(a) or _from_disk(a) for a in call.args
+    )
 
 
 def _from_disk(node: ast.expr) -> bool:

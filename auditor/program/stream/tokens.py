@@ -1,21 +1,18 @@
-"""What becomes of token ids: validation ids that are clamped, and evaluations that draw a few batches."""
+"""What becomes of token ids: targets changed on their way to the loss, and evaluations that draw a few batches."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program.model import Program
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import last_name, names, strings
+from auditor.program.recipe.model import Node, Op, What
+from auditor.program.syntax import last_name, strings
 from auditor.source.index import of_type
 
-_VOCABULARY = re.compile(r"(?i)vocab|n_tokens|num_embeddings|\bV\b")
-_CLAMPS = frozenset(
-    {"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_", "minimum", "remainder", "fmod", "mod"}
-)
-_OTHER = re.compile(r"(?i)gram|hash|bucket|logit|bias")
+_SAME_IDS = frozenset({Op.CHOOSE, Op.EITHER, Op.TABLE, Op.CLAMP, Op.LEAST, Op.MOST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,28 +34,40 @@ def random_draws(module: Module) -> Iterator[Draws]:
             yield Draws(place=module.place(drawn[0]), active=module.reached(drawn[0]), count=int(count))
 
 
-def clamped_ids(module: Module) -> Iterator[Seen]:
-    """Validation token ids that are bounded by the size of a vocabulary."""
-    for node in of_type(module.tree, ast.Call, ast.BinOp):
-        clamped = _clamped(node)
-        if clamped is None:
-            continue
-        what, bounds = clamped
-        if not any(_VOCABULARY.search(name) for bound in bounds for name in names(bound)):
-            continue
-        mixed = any(_OTHER.search(name) for name in names(node))
-        mixed = mixed or any(isinstance(n.op, ast.Mult | ast.BitXor) for n in of_type(what, ast.BinOp))
-        if not mixed and "validation" in module.origins.of(what):
-            yield Seen(place=module.place(node), active=module.reached(node))
+def changed_targets(program: Program) -> Iterator[Seen]:
+    """Where the ids that losses are picked at are bounded from above, or taken modulo something."""
+    told: set[tuple[str, int, int]] = set()
+    for trace in (program.trace, program.dormant):
+        for recipe in (r.recipe for r in trace.reports if r.recipe is not None) if trace is not None else ():
+            targets = [n.inputs[1] for n in recipe.walk() if _picks(n)]
+            for node in (n for target in targets for n in _ids(target) if _changes(n)):
+                if node.place is not None and node.place.key not in told:
+                    told.add(node.place.key)
+                    yield Seen(place=node.place, active=program.reached(node.place.unit, node.place.line))
 
 
-def _clamped(node: ast.AST) -> tuple[ast.expr, list[ast.expr]] | None:
-    """(what is clamped, its bounds) of a call or a remainder."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-        return node.left, [node.right]
-    if not (isinstance(node, ast.Call) and last_name(node.func) in _CLAMPS):
-        return None
-    bounds = [*node.args, *(k.value for k in node.keywords if k.arg != "out")]
-    if isinstance(node.func, ast.Attribute) and last_name(node.func.value) not in {"torch", "np", "numpy"}:
-        return node.func.value, bounds
-    return (bounds[0], bounds[1:]) if bounds else None
+def _picks(node: Node) -> bool:
+    if node.op is Op.PICK:
+        return len(node.inputs) > 1 and node.inputs[0].what in (What.LOG_PROBABILITY, What.PROBABILITY, What.LOGITS)
+    return node.op is Op.CROSS_ENTROPY and len(node.inputs) > 1
+
+
+def _ids(node: Node) -> Iterator[Node]:
+    """Everything that ids went through, down to the stream; what they were looked up in is not entered."""
+    waiting, seen = [node], {node}
+    while waiting:
+        at = waiting.pop()
+        yield at
+        below = at.inputs[at.op is Op.CHOOSE :] if at.op in _SAME_IDS else ()
+        waiting += [n for n in below if n not in seen]
+        seen.update(below)
+
+
+def _changes(node: Node) -> bool:
+    """A bound from above, or a remainder; `clamp(min=0)` is for targets that are left out."""
+    if node.op is Op.HASH:
+        return [n.what for n in node.inputs] == [What.TOKENS]
+    if node.op not in (Op.CLAMP, Op.LEAST) or not any(n.what is What.TOKENS for n in node.inputs):
+        return False
+    bounds = [n for n in node.inputs if n.what is not What.TOKENS]
+    return any(not (n.op is Op.NUMBER and (n.text == "0" or n.text.startswith("-"))) for n in bounds)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
 from auditor.program.place import Place
 from auditor.program.syntax import assignments, base_name, last_name, line_of, names, targets_of
-from auditor.source.index import of_type, own_nodes, own_of_type
+from auditor.source.index import of_type, own_nodes, own_of_type, parent
 
-_WRITES = re.compile(r"(?i)save|dump|serial|pack|compress|quant|state_dict|write|bytes|export|artifact|store|pickle")
-
+_DEPTH = 4  # functions that hand a table on to each other
 _STORES = frozenset({"append", "extend", "update", "setdefault", "add"})
 
 
@@ -29,8 +28,8 @@ class Carried(Seen):
 def carried(module: Module) -> Iterator[Carried]:
     """One for each object of a plain class that training fills, nothing saves, and a scoring call behind it is given.
 
-    Modules are left out: their parameters are what the artifact is made of. So is every object that a call which
-    saves or packs mentions, or that is put into something else: it may be part of the artifact.
+    Modules are left out: their parameters are what the artifact is made of. So is every object that is saved or
+    packed, be it through functions of the program, or put into something else: it may be part of the artifact.
     """
     if module.phases.training_end is None:
         return
@@ -57,7 +56,7 @@ def carried(module: Module) -> Iterator[Carried]:
     for name in sorted(made):
         filled = next((c for c in methods.get(name, ()) if _fills(c, name, made[name], origins)), None)
         aliases = {name} | others.get(name, set())
-        if filled is None or any(_leaves(node, aliases) for node in own_nodes(scope)):
+        if filled is None or any(_leaves(node, aliases, origins) for node in own_nodes(scope)):
             continue
         for call in inside:
             arguments = [*call.args, *(k.value for k in call.keywords)]
@@ -91,17 +90,38 @@ def _fills(call: ast.Call, name: str, methods: set[str], origins: Origins) -> bo
     return any("training" in kind and "validation" not in kind for kind in kinds)
 
 
-def _leaves(node: ast.AST, aliases: set[str]) -> bool:
+def _leaves(node: ast.AST, aliases: set[str], origins: Origins, depth: int = 0) -> bool:
     """Whether a statement saves one of the names, or stores it or a part of it elsewhere."""
     if isinstance(node, ast.Call):
-        own = last_name(node.func)
-        parts = [*node.args, *(k.value for k in node.keywords)]
-        parts += [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        return bool(_WRITES.search(own)) and any(aliases & names(part) for part in parts)
+        return _saves(node, aliases, origins, depth)
     if isinstance(node, ast.Assign) and aliases & names(node.value):
         kept = [t for t in node.targets if isinstance(t, ast.Attribute | ast.Subscript)]
         return any(base_name(target) not in aliases for target in kept)
     return False
+
+
+def _saves(call: ast.Call, aliases: set[str], origins: Origins, depth: int) -> bool:
+    """Whether a call writes or packs one of the names: a library's, or a function of the program that is given it."""
+    own = last_name(call.func)
+    arguments = [*call.args, *(k.value for k in call.keywords)]
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+    function = origins.functions.get(own)
+    if function is None:
+        parts = [*arguments, *([receiver] if receiver is not None else [])]
+        return own in vocabulary.SAVE | vocabulary.PACKS and any(aliases & names(part) for part in parts)
+    if depth == _DEPTH:
+        return False
+    parameters = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+    method = isinstance(parent(function), ast.ClassDef)
+    given = [*([receiver] if method and receiver is not None else []), *call.args]
+    inside = {p for p, value in zip(parameters, given, strict=False) if aliases & names(value)}
+    inside |= {k.arg for k in call.keywords if k.arg and aliases & names(k.value)}
+    if not inside:
+        return False
+    inside |= {
+        t.id for t, value, _ in assignments(function) if isinstance(t, ast.Name) and inside & names(value)
+    }  # what is made of it
+    return any(_saves(inner, inside, origins, depth + 1) for inner in of_type(function, ast.Call))
 
 
 def _changes_itself(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
