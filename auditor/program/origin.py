@@ -121,6 +121,43 @@ class Origins:
                 found.append(call.args[at])
         return found
 
+    def passed(self, method: Function, parameter: str) -> tuple[list[ast.expr], bool]:
+        """(what is passed for a parameter, whether every call passes it); `forward` is called by its module's name."""
+        holder = parent(method)
+        found, whole = self.arguments(method, parameter), True
+        if not isinstance(holder, ast.ClassDef) or method.name not in ("forward", "__call__"):
+            return found, bool(found)
+        names = [a.arg for a in (*method.args.posonlyargs, *method.args.args)][1:]
+        at = names.index(parameter) if parameter in names else None
+        for call in (c for name in self._holding.get(holder.name, ()) for c in self._calls.get(name, ())):
+            given = [k.value for k in call.keywords if k.arg == parameter]
+            given += [call.args[at]] if at is not None and at < len(call.args) else []
+            found += given
+            whole = whole and bool(given)
+        return found, whole and bool(found)
+
+    @cached_property
+    def handed_on(self) -> frozenset[str]:
+        """The functions that are passed on or kept, and called under other names: `torch.compile(model.logits)`."""
+        trees = (self.tree, *self.beside)
+        called = {id(call.func) for tree in trees for call in calls(tree)}
+        loads = (n for tree in trees for n in of_type(tree, ast.Name, ast.Attribute) if id(n) not in called)
+        return frozenset(last_name(n) for n in loads if isinstance(n.ctx, ast.Load)) & self.functions.keys()
+
+    @cached_property
+    def _holding(self) -> dict[str, set[str]]:
+        """class -> the attributes and variables that hold an instance of it, alone or among others."""
+        found: dict[str, set[str]] = {}
+        trees = (self.tree, *self.beside)
+        for node in (n for tree in trees for n in of_type(tree, ast.Assign, ast.AnnAssign)):
+            made = {last_name(c.func) for c in of_type(node.value, ast.Call)} if node.value is not None else set()
+            for name in made:
+                found.setdefault(name, set()).update(last_name(target) for target in targets_of(node))
+        walked = [(last_name(n.iter), n.target) for tree in trees for n in of_type(tree, ast.For, ast.comprehension)]
+        for held in found.values():
+            held |= {name for over, target in walked if over in held for name in _targets(target)}
+        return found
+
     def of(self, node: ast.AST) -> Kinds:
         """What the value of an expression is made of; empty where nothing is known of it."""
         known = self._asked.get(node)

@@ -155,8 +155,10 @@ class Settled(Constants):
         if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
             defaults = _defaults(scope)
             if node.id in defaults:
-                passed = self.flow.arguments(scope, node.id)
-                values += passed if passed else [defaults[node.id]]
+                if scope.name in self.flow.handed_on:
+                    raise CannotFold(f"{scope.name} is called under other names")
+                passed, whole = self.flow.passed(scope, node.id)
+                values += passed if whole else [*passed, defaults[node.id]]
                 return self._followed((node.id, scope), values)
             values = values or [*self._set_in(self.flow.tree).get(node.id, ())]
         if values:

@@ -6,18 +6,22 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from auditor.program.guards import Guards, is_module
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import Function, both, calls, functions, last_name, line_of, number, targets_of
+from auditor.program.syntax import Function, both, calls, function_of, functions, last_name, line_of, number, targets_of
 from auditor.source.index import of_type, parent, walk
 
 _DEPTH = 6
-_BOUNDS = ("cu_seqlens", "cu_doc", "document_id")  # arguments that tell attention where documents begin
+_EMBEDS = frozenset({"Embedding", "EmbeddingBag"})
+_TAKES_IDS = {  # which of their arguments are ids
+    "embedding": slice(0, 1), "one_hot": slice(0, 1), "bincount": slice(0, 1), "cross_entropy": slice(1, 2),
+    "nll_loss": slice(1, 2),
+}  # fmt: skip
 _LARGEST_WEIGHT = 1000  # larger integers are multipliers of a hash, not weights
-_MASK_NAME = re.compile(r"(?i)bos|doc|mask|boundar|segment|same_|reset|is_first|valid")
-_TOKENS = re.compile(r"(?i)(^|_)(ids?|idx|tok|toks|tokens?|targets?)$")  # ids, which hashes are made of
 _MASK_CALLS = frozenset({"masked_fill", "masked_fill_", "ne", "eq", "not_equal"})
+_WHOLE = frozenset({"long", "int", "flatten", "reshape", "view"})
 _SAME = frozenset({"to", "contiguous", "detach", "type_as", "float", "bfloat16", "clone", "view_as", "type"})
 
 
@@ -50,16 +54,28 @@ def smears(module: Module) -> Iterator[Smear]:
 
 
 def _packs(module: Module) -> bool | None:
+    """Whether attention is told where documents begin: by a kernel that takes several, or a mask that compares them."""
     best: bool | None = False
     for call in calls(module.tree):
-        bounds = [k.value for k in call.keywords if k.arg and k.arg.startswith(_BOUNDS)]
-        told = any(not (isinstance(value, ast.Constant) and value.value is None) for value in bounds)
-        if told or "varlen" in last_name(call.func):
+        if "varlen" in last_name(call.func) or _masks_documents(module, call):
             state = module.guards.active(call)
             if state:
                 return True
             best = None if state is None else best
     return best
+
+
+def _masks_documents(module: Module, call: ast.Call) -> bool:
+    """`create_block_mask(f, ...)` of a function that asks whether two positions are of the same document."""
+    if last_name(call.func) != "create_block_mask" or not call.args:
+        return False
+    given = call.args[0]
+    function = given if isinstance(given, ast.Lambda) else module.origins.functions.get(last_name(given))
+    compared = of_type(function, ast.Compare) if function is not None else ()
+    return any(
+        isinstance(n.ops[0], ast.Eq) and all(isinstance(s, ast.Subscript) for s in (n.left, n.comparators[0]))
+        for n in compared
+    )
 
 
 class _Finder:
@@ -77,6 +93,36 @@ class _Finder:
             target = target.value
         if isinstance(target, ast.Name):
             self.local.setdefault(target.id, []).append((value, statement))
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """What is used as ids are, written out: looked up, compared with one, or calculated with as a key is."""
+        used: list[ast.expr] = []
+        for node in of_type(self.function, ast.Call, ast.BinOp, ast.Compare):
+            if isinstance(node, ast.Call):
+                used += self._looked_up(node)
+            elif isinstance(node, ast.Compare):
+                used += [node.left, *node.comparators] if _compares(node) else []
+            elif isinstance(node.op, ast.Mod | ast.BitXor | ast.BitAnd | ast.FloorDiv):
+                used.append(node)
+        return frozenset(ast.unparse(bare) for part in used for bare in self._made_of(part, _DEPTH))
+
+    def _looked_up(self, call: ast.Call) -> list[ast.expr]:
+        """What a call takes as ids: an embedding of the module, or a function of the library."""
+        name = last_name(call.func)
+        made = self.guards.origins.stored.get(name, ())
+        if any(last_name(c.func) in _EMBEDS for value in made for c in of_type(value, ast.Call)):
+            return call.args[:1]
+        return call.args[_TAKES_IDS[name]] if name in _TAKES_IDS else []
+
+    def _made_of(self, node: ast.expr, depth: int) -> Iterator[ast.expr]:
+        """The names that arithmetic is made of, also by way of other names."""
+        for leaf in _leaves(node):
+            bare = _bare(leaf)
+            if bare is not None:
+                yield bare
+            for value, _ in self.local.get(bare.id, ()) if isinstance(bare, ast.Name) and depth else ():
+                yield from self._made_of(value, depth - 1)
 
     def mixed(self) -> Iterator[ast.AST]:
         inside: set[int] = set()
@@ -107,7 +153,7 @@ class _Finder:
         return not any(abs(n) > _LARGEST_WEIGHT for n in large if n is not None) and self._pair(leaves)
 
     def _pair(self, leaves: list[ast.expr]) -> bool:
-        previous = {b for leaf in leaves for b in self.previous_of(leaf) if not _TOKENS.search(b.rsplit(".", 1)[-1])}
+        previous = {b for leaf in leaves for b in self.previous_of(leaf) if b not in self.ids}
         if not previous:
             return False
         return any(_current_of(leaf) in previous and not self.previous_of(leaf) for leaf in leaves)
@@ -177,7 +223,7 @@ class _Finder:
     def _mask_of_name(self, name: str, streams: set[str], seen: set[str], depth: int) -> bool | None:
         values = self.local.get(name, ())
         if not values:
-            return bool(_MASK_NAME.search(name))
+            return self._mask_given(name)
         best: bool | None = False
         for value, statement in values:
             state = both(self._mask_in(value, streams, seen, depth + 1), self.guards.holds(statement))
@@ -185,6 +231,16 @@ class _Finder:
                 return True
             best = None if state is None else best
         return best
+
+    def _mask_given(self, name: str) -> bool | None:
+        """Whether what the calls of the method give for a parameter is made by a comparison."""
+        passed, _ = self.guards.origins.passed(self.function, name)
+        states = [
+            _Finder(self.guards, around)._mask_in(value, set(), set(), _DEPTH - 2)
+            for value in passed
+            if (around := function_of(value)) is not None
+        ]
+        return True if any(states) else None if None in states else False
 
 
 def _leaves(node: ast.expr) -> Iterator[ast.expr]:
@@ -267,9 +323,21 @@ def _rolled(call: ast.Call) -> set[str]:
     return {ast.unparse(arguments[0])} if arguments and shift is not None and number(shift) == 1 else set()
 
 
+def _bare(node: ast.expr) -> ast.expr | None:
+    """The name whose elements an expression gives: `ids` for `ids[:, 1:].long()`."""
+    while not isinstance(node, ast.Name | ast.Attribute):
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME | _WHOLE:
+            node = node.func.value
+        else:
+            return None
+    return node
+
+
 def _compares(node: ast.AST) -> bool:
     """A comparison for equality that can be one of token ids or document numbers."""
     if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
         return False
     text = ast.unparse(node)
-    return not re.search(r"\bshape\b|\bsize\(|\bndim\b|\bdim\(|\blen\(|\btraining\b", text)
+    return not re.search(r"\bshape\b|\bsize\(|\bndim\b|\bnumel\(|\bdim\(|\blen\(|\btraining\b", text)

@@ -110,3 +110,57 @@ def test_a_key_of_neighbouring_tokens_is_no_gate() -> None:
     table = "\n\nclass Pairs:\n    def count(self, t):\n        key = t[:-1] * self.size + t[1:]\n        return key\n"
     facts = gather(loaded(folder(script(helpers=table))), {}, strict=True)
     assert not facts.code.smears
+
+
+_HELD = """
+class Inner(nn.Module):
+    def forward(self, a1, a2):
+        a3 = torch.roll(a1, 1, dims=1)
+        return a1 + self.a4 * a2 * a3
+
+
+class Net(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        self.b1 = Inner()
+        self.b2 = nn.Parameter(torch.ones(1))
+        self.emb = nn.Embedding(8, 8)
+
+    def forward(self, b3):
+        b4 = self.emb(b3)
+        GIVEN
+"""
+
+
+def _given(text: str, **names: str) -> list[bool | None]:
+    model = _HELD.replace("GIVEN", text)
+    for old, new in names.items():
+        model = model.replace(old, new)
+    return [smear.masked for smear in gather(loaded(folder(script(model=model))), {}, strict=True).code.smears]
+
+
+def test_a_mask_that_is_passed_is_one_by_how_it_is_made() -> None:
+    assert _given("return self.b1(b4, (b3 != 1).unsqueeze(-1))") == [True]
+    assert _given("b5 = (b3 != 1).unsqueeze(-1)\n        return self.b1(b4, a2=b5)") == [True]
+
+
+def test_what_is_only_called_a_mask_is_none() -> None:
+    assert _given("return self.b1(b4, self.b2)", a2="doc_mask") == [False]
+    assert _given("boundary = self.b2 * 2\n        return self.b1(b4, boundary)", a2="same_document") == [False]
+
+
+@pytest.mark.parametrize(
+    ("body", "mixes"),
+    [
+        ("tokens = self.emb(ids)\nx = tokens + g * torch.roll(tokens, 1, dims=1)", 1),  # embeddings
+        ("e = ids\nx = self.emb(e[:, 1:] * self.size + e[:, :-1])", 0),  # ids
+        ("e = ids\nk = e[:, 1:] * self.size + e[:, :-1]\nx = self.emb(k % 64)", 0),
+        ("e = ids\nw = (e == 1).float()\nx = e[:, 1:] * g + e[:, :-1]", 0),
+    ],
+)
+def test_ids_are_told_by_their_use(body: str, mixes: int) -> None:
+    model = _MODULE.format(body.replace("\n", "\n        ")).replace(
+        "self.on =", "self.emb = nn.Embedding(8, 8)\n        self.on ="
+    )
+    code = script(model=model, settings='on = int(os.environ.get("ON", "1"))')
+    assert len(gather(loaded(folder(code)), {}, strict=True).code.smears) == mixes

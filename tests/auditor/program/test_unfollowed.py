@@ -219,7 +219,10 @@ _PASSED_ON = _ATTEND.replace("attend", "plain", 1) + (
 )
 
 
-@pytest.mark.parametrize("wrapper", [_ATTEND, _PASSED_ON], ids=["wrapper", "wrapper of a wrapper"])
+_ALL_PASSED_ON = _ATTEND.replace("attend", "plain", 1) + "def attend(*a, **k):\n    return plain(*a, **k)\n"
+
+
+@pytest.mark.parametrize("wrapper", [_ATTEND, _PASSED_ON, _ALL_PASSED_ON], ids=["one", "two", "all its arguments"])
 @pytest.mark.parametrize(("given", "known"), [("causal=True", True), ("causal=x.size(0) > 1", False), ("", False)])
 def test_a_wrapper_of_attention_is_causal_where_all_its_calls_say_so(wrapper: str, given: str, known: bool) -> None:
     body = (
