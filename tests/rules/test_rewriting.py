@@ -16,6 +16,7 @@ from rewriting import COMBINED, SINGLE, Unfit, rewrite
 
 from auditor.judgement.gather import gather
 from auditor.rule import Facts, Rule
+from auditor.source.imports import NATIVE_SUFFIXES
 from rules import ALL
 from rules.examples.folders import recounted
 
@@ -49,7 +50,9 @@ def _rewritten(key: _Key, kind: str) -> _Key:
     logs = {path: recounted(text, before, after) for path, text in readable.items() if path.endswith(".log")}
     for script, text in new.items():
         logs = {path: _echoed(log, readable.get(script, ""), text) for path, log in logs.items()}
-    return tuple(sorted({**dict(key[0]), **logs, **new}.items())), key[1]
+    gone = {path for path in readable if path.endswith((".py", *NATIVE_SUFFIXES))} - new.keys()
+    files = {path: text for path, text in {**dict(key[0]), **logs, **new}.items() if path not in gone}
+    return tuple(sorted(files.items())), key[1]
 
 
 def _echoed(log: str, before: str, after: str) -> str:

@@ -12,9 +12,9 @@ from functools import reduce
 
 from auditor.source.imports import NATIVE_SUFFIXES
 from rewriting.names import functions_renamed, locals_renamed
-from rewriting.native import c_renamed
+from rewriting.native import c_renamed, files_renamed
 from rewriting.places import helped, moved, packed
-from rewriting.program import Files, Rewriting, Unfit, python_of
+from rewriting.program import GONE, Files, Rewriting, Unfit, python_of
 from rewriting.shapes import named, printed, turned, wrapped
 
 __all__ = ["COMBINED", "SINGLE", "Unfit", "rewrite"]
@@ -24,6 +24,7 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
     "locals": (locals_renamed,),
     "functions": (functions_renamed,),
     "c": (c_renamed,),
+    "files": (files_renamed,),
     "wrapped": (wrapped,),
     "turned": (turned,),
     "named": (named,),
@@ -33,7 +34,7 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
 }
 """One rewriting at a time: they say which one an answer hangs on."""
 COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
-    "spelling": (c_renamed, locals_renamed, functions_renamed, turned, named, wrapped),
+    "spelling": (c_renamed, files_renamed, locals_renamed, functions_renamed, turned, named, wrapped),
     "places": (moved, printed, packed),
     "helped": (helped,),
 }
@@ -42,10 +43,14 @@ COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
 
 def rewrite(files: Files, steps: tuple[Rewriting, ...]) -> dict[str, str]:
     """The files after these rewritings, one after the other, filled up to the size that they had."""
-    made = reduce(lambda now, step: {**now, **step(now)}, steps, dict(files))
+    made = reduce(_without, steps, dict(files))
     native = {path: text for path, text in made.items() if path.endswith(NATIVE_SUFFIXES)}
     scripts = python_of(made)
     return native | {path: _filled(text, len(files.get(path, "").encode("utf-8"))) for path, text in scripts.items()}
+
+
+def _without(now: Files, step: Rewriting) -> dict[str, str]:
+    return {path: text for path, text in {**now, **step(now)}.items() if text != GONE}
 
 
 def _filled(text: str, size: int) -> str:

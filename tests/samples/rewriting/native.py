@@ -1,4 +1,4 @@
-"""Whatever a C text names itself gets another name: functions, types, members, variables, macros."""
+"""Whatever a C text names itself gets another name, and so do the files of helpers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import re
 
 from auditor.source.imports import NATIVE_SUFFIXES, native_literals
-from rewriting.program import Files, print_trees, python_of, trees_of
+from rewriting.program import GONE, Files, is_script, print_trees, python_of, trees_of
 
 _TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|#\s*include[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|\d[\w.]*|[A-Za-z_]\w*', re.DOTALL
@@ -58,3 +58,29 @@ def _renamed(text: str, kept: set[str]) -> str:
         return names.setdefault(word, f"c{len(names)}")
 
     return _TOKEN.sub(renamed, text)
+
+
+def files_renamed(files: Files) -> dict[str, str]:
+    """Sibling modules and C files get other names; the script itself is called what the challenge calls it."""
+    python = python_of(files)
+    scripts = {path for path, text in python.items() if is_script(ast.parse(text))}
+    moved: dict[str, str] = {}
+    for path in sorted({*python, *(p for p in files if p.endswith(NATIVE_SUFFIXES))} - scripts):
+        folder, _, base = path.rpartition("/")
+        stem, _, ending = base.rpartition(".")
+        if stem in ("__init__", "setup", "train_gpt") or len(scripts) != 1:
+            continue
+        moved[path] = f"{folder}/file{len(moved)}.{ending}" if folder else f"file{len(moved)}.{ending}"
+    out = dict(python) | {path: text for path, text in files.items() if path.endswith(NATIVE_SUFFIXES)}
+    for old, new in moved.items():
+        stem, name = (path.rpartition("/")[2].rpartition(".")[0] for path in (old, new))
+        for path, text in out.items():
+            if text != GONE and path.endswith(".py"):
+                text = re.sub(
+                    rf"^(\s*(?:from|import)\s+){re.escape(stem)}\b", rf"\g<1>{name}", text, flags=re.MULTILINE
+                )
+                text = re.sub(rf"\b{re.escape(stem)}\.(?=\w+\()", f"{name}.", text)
+                out[path] = text.replace(old.rpartition("/")[2], new.rpartition("/")[2])
+        out[new] = out[old]
+        out[old] = GONE
+    return out

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 Files = Mapping[str, str]
 """The text files of a folder; what is no Python is only read."""
 Rewriting = Callable[[Files], dict[str, str]]
+GONE = "\0"
+"""The text of a file that is there no more."""
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -16,7 +18,7 @@ class Unfit(Exception):
 
 
 def python_of(files: Files) -> dict[str, str]:
-    return {path: text for path, text in files.items() if path.endswith(".py")}
+    return {path: text for path, text in files.items() if path.endswith(".py") and text != GONE}
 
 
 def trees_of(files: Files) -> dict[str, ast.Module]:
