@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.program.syntax import is_library
 from auditor.source.index import of_type, walk
 
 _T = 6  # positions that the mask is worked out for
@@ -83,7 +84,7 @@ def _name(node: ast.expr) -> str:
 
 def _subject(call: ast.Call) -> ast.expr | None:
     """What a softmax is taken of."""
-    if isinstance(call.func, ast.Attribute) and _name(call.func.value) not in ("torch", "F", "functional", "np", "nn"):
+    if isinstance(call.func, ast.Attribute) and not is_library(call.func.value):
         return call.func.value
     return call.args[0] if call.args else None
 
@@ -142,7 +143,7 @@ def _is_product(node: ast.expr, values: _Values) -> bool:
             sides = [part.left, part.right]
         elif isinstance(part, ast.Call) and _name(part.func) in _PRODUCTS:
             sides = [a for a in part.args if not isinstance(a, ast.Constant)]
-            if isinstance(part.func, ast.Attribute) and _name(part.func.value) not in ("torch", "np"):
+            if isinstance(part.func, ast.Attribute) and not is_library(part.func.value):
                 sides.insert(0, part.func.value)
         else:
             continue
@@ -237,7 +238,7 @@ class _Mask:
     def _attribute(self, node: ast.Attribute, depth: int) -> Any:
         import numpy as np
 
-        if node.attr in ("inf", "Inf") and _name(node.value) in ("torch", "math", "np", "numpy"):
+        if node.attr in ("inf", "Inf") and is_library(node.value):
             return np.inf
         if node.attr == "min" and isinstance(node.value, ast.Call) and _name(node.value.func) == "finfo":
             return -1e38
@@ -330,7 +331,7 @@ class _Mask:
         import numpy as np
 
         name = _name(node.func)
-        own = isinstance(node.func, ast.Attribute) and _name(node.func.value) not in ("torch", "F", "np", "math", "nn")
+        own = isinstance(node.func, ast.Attribute) and not is_library(node.func.value)
         if name == "float" and not own and node.args and isinstance(node.args[0], ast.Constant):
             return float(node.args[0].value)  # type: ignore[arg-type]
         if name in _PRODUCTS:

@@ -10,7 +10,18 @@ from functools import cached_property
 
 from auditor.program.guards import Guards, is_module
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import Function, both, calls, function_of, functions, last_name, line_of, number, targets_of
+from auditor.program.syntax import (
+    Function,
+    both,
+    calls,
+    function_of,
+    functions,
+    is_library,
+    last_name,
+    line_of,
+    number,
+    targets_of,
+)
 from auditor.source.index import of_type, parent, walk
 
 _DEPTH = 6
@@ -140,7 +151,7 @@ class _Finder:
             return self._weighted(node.value, [node.target, *_leaves(node.value)])
         if isinstance(node, ast.Call) and last_name(node.func) in {"lerp", "addcmul", "lerp_", "addcmul_"}:
             parts = list(node.args)
-            if isinstance(node.func, ast.Attribute) and last_name(node.func.value) not in {"torch", "F"}:
+            if isinstance(node.func, ast.Attribute) and not is_library(node.func.value):
                 parts.append(node.func.value)
             return self._pair([leaf for part in parts for leaf in _leaves(part)])
         return False
@@ -315,7 +326,7 @@ def _pads_front(call: ast.Call) -> bool:
 def _rolled(call: ast.Call) -> set[str]:
     """The tensor that `torch.roll(x, 1, dims=1)` or `x.roll(1, 1)` moves by one position."""
     arguments = list(call.args)
-    if isinstance(call.func, ast.Attribute) and last_name(call.func.value) not in {"torch", "F"}:
+    if isinstance(call.func, ast.Attribute) and not is_library(call.func.value):
         arguments.insert(0, call.func.value)
     shift = arguments[1] if len(arguments) > 1 else next((k.value for k in call.keywords if k.arg == "shifts"), None)
     if isinstance(shift, ast.Tuple | ast.List) and len(shift.elts) == 1:

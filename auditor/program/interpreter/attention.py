@@ -9,11 +9,12 @@ from auditor.program import vocabulary
 from auditor.program.handmade import open_mask, written_out
 from auditor.program.interpreter.machine import Machine
 from auditor.program.mixing import FOLLOWS, mixed
+from auditor.program.syntax import is_library
 from auditor.program.values import Frame, Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
 
 _TENSORS = 3  # query, key, value
-_LIBRARIES = frozenset({"torch", "F", "np", "nn", "math", "range", "print", "len", "super"})
+_BUILTINS = frozenset({"range", "print", "len", "super"})
 
 
 def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Instance]) -> None:
@@ -179,7 +180,7 @@ def _passed(tree: ast.Module, name: str, at: int | None) -> Iterator[ast.expr]:
         base: ast.expr = call.func
         while isinstance(base, (ast.Attribute, ast.Subscript)):
             base = base.value
-        if isinstance(base, ast.Name) and base.id in _LIBRARIES:
+        if isinstance(base, ast.Name) and (base.id in _BUILTINS or is_library(base)):
             continue
         yield from (k.value for k in call.keywords if k.arg == name)
         if at is not None and at > 0 and len(call.args) == at + 1 and _in_a_class(call):

@@ -10,7 +10,7 @@ from typing import Final
 from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
-from auditor.program.syntax import Function, assignments, functions, last_name, targets_of
+from auditor.program.syntax import Function, assignments, functions, is_library, last_name, targets_of
 from auditor.program.written import written
 from auditor.source.index import of_type, own_nodes, own_of_type, parent, walk
 
@@ -245,7 +245,7 @@ def _is_plain(node: ast.expr) -> bool:
             node = node.value
         elif last_name(node.func) not in _CONVERSIONS:
             return False
-        elif isinstance(node.func, ast.Attribute) and last_name(node.func.value) not in {"torch", "np"}:
+        elif isinstance(node.func, ast.Attribute) and not is_library(node.func.value):
             node = node.func.value
         elif node.args:
             node = node.args[0]

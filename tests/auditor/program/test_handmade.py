@@ -7,6 +7,8 @@ import ast
 import pytest
 
 from auditor.program.handmade import open_mask, written_out
+from auditor.program.syntax import is_library
+from auditor.source.index import walk
 
 BODY = """
 class A(nn.Module):
@@ -78,3 +80,15 @@ def test_a_mask_of_which_parts_are_written_over() -> None:
     function = ast.parse(body)
     (given,) = [n for n in ast.walk(function) if isinstance(n, ast.keyword)]
     assert open_mask(function, None, given.value) is None
+
+
+@pytest.mark.parametrize("alias", ["F", "nnf"])
+def test_a_library_is_one_under_any_name(alias: str) -> None:
+    text = f"import torch\nimport torch.nn as nn\nimport torch.nn.functional as {alias}\n" + BODY.format(mask="pass")
+    tree = ast.parse(text.replace("s.softmax(-1)", f"{alias}.softmax(s.triu(1), -1)"))
+    walk(tree)
+    holder = next(n for n in tree.body if isinstance(n, ast.ClassDef))
+    assert len(list(written_out(holder.body[1], holder))) == 1
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
+    told = {ast.unparse(n.func) for n in calls if is_library(n.func.value)}  # type: ignore[attr-defined]
+    assert told == {"torch.tril", "torch.ones", "torch.arange", f"{alias}.softmax"}
