@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from auditor.config import Configuration
 from auditor.program.origin import Origins
-from auditor.program.syntax import Function, assignments, dotted, last_name
+from auditor.program.syntax import Function, assignments, is_library, last_name
 from auditor.source import Unit
 from auditor.source.constants import Constants
 from auditor.source.environment import read_by, readers
@@ -121,7 +121,7 @@ class Settled(Constants):
         if (
             name in self._classes
             or (name[:1].isupper() and name not in self.flow.functions)
-            or dotted(node.func).startswith(("nn.", "torch."))
+            or is_library(node.func)
         ):
             return _OBJECT
         raise CannotFold("a call")
