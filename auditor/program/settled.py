@@ -118,11 +118,7 @@ class Settled(Constants):
             return bool(_plain(value)) if name == "bool" else _plain(value)
         if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
             return self._attribute_named(str(node.args[1].value))
-        if (
-            name in self._classes
-            or (name[:1].isupper() and name not in self.flow.functions)
-            or is_library(node.func)
-        ):
+        if name in self._classes or (name[:1].isupper() and name not in self.flow.functions) or is_library(node.func):
             return _OBJECT
         raise CannotFold("a call")
 

@@ -20,7 +20,7 @@ def c_mixtures(source: CText) -> Iterator[ByteMixture]:
     found: dict[int, ByteMixture] = {}
     for node, place in source.run.added.items():
         mixed = mixture(node)
-        at = _spread(mixed) if mixed is not None else None
+        at = _spread(mixed) if mixed is not None and _is_mixture(mixed) else None
         known = found.get(place.line)
         if mixed is None or at is None or (known is not None and known.gate is not None):
             continue
@@ -34,6 +34,12 @@ def c_mixtures(source: CText) -> Iterator[ByteMixture]:
                 reads="" if read is None else written(read) if read.depth < _WRITTEN else "what a component gave",
             )
     yield from found.values()
+
+
+def _is_mixture(mixed: Mixture) -> bool:
+    """Logarithms that are summed as what they are of, probabilities with weights, or exponentials alone."""
+    exponentials = all(term.part.op is Op.EXP for term in mixed.terms)
+    return mixed.logarithms or exponentials or any(term.weight is not None for term in mixed.terms)
 
 
 def _spread(mixed: Mixture) -> Node | None:

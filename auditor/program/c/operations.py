@@ -191,8 +191,16 @@ class Operations(Storage, ABC):
             return value
         if sign:
             value = self._changed(target, sign, value, place)
+        elif value.node in self.added and self._adds_to(target, value.node):
+            del self.added[value.node]  # `a = a + b` is `a += b`
         self._store(target, value, place, joins=bool(sign))
         return value
+
+    def _adds_to(self, target: Reference, total: Node) -> bool:
+        """Whether a total goes on from what the variable held in the round before."""
+        held = target.memory.cells.get(target.field)
+        earlier = target.memory.rounds < len(self._rounds) and target.memory.renewed != self._number
+        return earlier and held is not None and held.node in total.inputs
 
     def _changed(self, target: Reference, sign: str, by: Value, place: Place) -> Value:
         """What `a += b` makes of `a`: a sum over the rounds where `a` comes from the round before."""

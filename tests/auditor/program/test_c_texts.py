@@ -211,6 +211,26 @@ def test_a_mixture_of_anything_else(mixed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "void f(const float *x, const float *t, int n, int m, float *o) { for (int j = 0; j < m; j++) { float s = 0.f;"
+        " for (int i = 0; i < n; i++) s = s + expf(x[i] / t[j]);"
+        " for (int i = 0; i < n; i++) o[i] = expf(x[i] / t[j]) / s; } }",
+        "void f(const float *x, const int *n, float e, float *o, int m) { for (int i = 0; i < m; i++)"
+        " o[i] = expf(x[i] / (float)n[i]) + e; }",
+        "__global__ void f(const float *q, const float *k, const float *v, float *o, int n, int d, float scale) {"
+        " float m = -1e30f, l = 0.f, acc = 0.f; for (int j = 0; j < n; j++) { float s = 0.f;"
+        " for (int c = 0; c < d; c++) s += q[c] * k[j * d + c]; s = s / sqrtf((float)d); float a = fmaxf(m, s);"
+        " float p = expf(s - a), r = expf(m - a); l = l * r + p; acc = acc * r + p * v[j]; m = a; } o[0] = acc / l; }",
+    ],
+    ids=["softmax with temperatures", "perplexities", "attention"],
+)
+def test_kernels_mix_no_bytes(text: str) -> None:
+    assert not _mixed(text)
+    assert not _gates(text)
+
+
+@pytest.mark.parametrize(
     ("weight", "gated"),
     [
         ("a9 > -a6 ? 0.05 : 0.9", True),
