@@ -53,7 +53,8 @@ class _Reader:
             if address is None or not self._is_now(frozenset(_linear(address)[0].items())):
                 continue
             data, tests = self._apart(store)
-            streams = {memory for node in data for memory in self._hinted(node)}
+            listed = {self.run.elements[n] for n in address.walk() if n in self.elements}  # counts[tokens[i]] += 1
+            streams = {memory for node in data for memory in self._hinted(node)} - listed
             now = [n for n in data if (e := self.elements.get(n)) is not None and self._is_current(e)]
             if streams and not any(self.elements[n].memory in streams for n in now):
                 place = self._asked(tests, data, streams)
@@ -129,9 +130,10 @@ class _Reader:
 
     def _asked(self, tests: list[Node], data: list[Node], streams: set[Memory]) -> Place | None:
         """Where a condition, or else a factor, asks a table for the current token of one of these streams."""
-        for test in tests:
-            if any(self._is_class(node, streams) for node in test.walk()):
-                return next((n.place for n in test.walk() if n.place is not None), None)
+        asking = [t for t in tests if any(self._is_class(node, streams) for node in t.walk())]
+        if asking:  # the one that asks least besides
+            test = min(asking, key=lambda t: t.depth)
+            return next((n.place for n in test.walk() if n.place is not None), None)
         return next((node.place for node in data if self._is_class(node, streams)), None)
 
     def _is_class(self, node: Node, streams: set[Memory]) -> bool:

@@ -66,6 +66,7 @@ def test_a_hint_that_hangs_on_the_class_of_its_own_token(body: str) -> None:
         "f1(b1, b2[i]); if (b4[b2[i]]) b5[i] = b1->a3[b1->a1 & 4095];",  # the hint is for the next one
         "b5[i] = b1->a3[b1->a1 & 4095]; if (b4[b2[i]]) { b1->a1 = 0; b1->a2 = 0; continue; }",
         "if (b4[b2[i]]) b5[i] = b1->a3[b1->a1 & 4095] == b2[i];",  # whether it was right, counted
+        "b5[i] = b1->a3[b1->a1 & 4095]; if (b4[b2[i]]) b5[b2[i]]++;",  # counts of tokens
     ],
 )
 def test_a_hint_of_what_came_before(body: str) -> None:
