@@ -147,19 +147,25 @@ class Settled(Constants):
 
     def _named(self, node: ast.Name) -> Value:
         scope = self.flow.scope_of(node)
-        values: list[ast.expr | None] = [*self._set_in(scope).get(node.id, ())]
-        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
-            defaults = _defaults(scope)
+        while True:  # its function, those around it, the module
+            values: list[ast.expr | None] = [*self._set_in(scope).get(node.id, ())]
+            inner = isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
+            defaults = _defaults(scope) if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) else {}
             if node.id in defaults:
-                if scope.name in self.flow.handed_on:
-                    raise CannotFold(f"{scope.name} is called under other names")
-                passed, whole = self.flow.passed(scope, node.id)
-                values += passed if whole else [*passed, defaults[node.id]]
+                values += self._passed(scope, node.id, defaults[node.id])
+            if values:
                 return self._followed((node.id, scope), values)
-            values = values or [*self._set_in(self.flow.tree).get(node.id, ())]
-        if values:
-            return self._followed((node.id, scope), values)
-        raise CannotFold(f"the name {node.id} is not known")
+            if not inner:
+                raise CannotFold(f"the name {node.id} is not known")
+            scope = self.flow.scope_of(scope)
+
+    def _passed(self, function: ast.AST, parameter: str, default: ast.expr | None) -> list[ast.expr | None]:
+        """What a parameter may be: what every call passes, and the default where one passes nothing."""
+        assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        if function.name in self.flow.handed_on:
+            raise CannotFold(f"{function.name} is called under other names")
+        passed, whole = self.flow.passed(function, parameter)
+        return [*passed] if whole else [*passed, default]
 
     def _set_in(self, scope: ast.AST) -> dict[str, list[ast.expr]]:
         """name -> the values of the plain assignments to it in a scope."""
