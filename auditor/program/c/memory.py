@@ -76,12 +76,13 @@ class Storage:
 
     def _under(self, node: Node) -> Node:
         """A choice as it goes under the conditions around."""
+        holds = {test.key for test in self._conditions} if node.op is Op.CHOOSE else set()
         while node.op is Op.CHOOSE:
             test = node.inputs[0]
             parts = test.inputs if test.text == "and" else (test,)
-            if all(part in self._conditions for part in parts):
+            if all(part.key in holds for part in parts):
                 node = node.inputs[1]
-            elif any(negated(part) in self._conditions for part in parts):
+            elif any(negated(part).key in holds for part in parts):
                 node = node.inputs[2]
             else:
                 break
