@@ -1,4 +1,4 @@
-"""What a condition of a module comes to: parameters, names around a function, instances; by what is passed, not called."""
+"""What a condition of a module comes to: parameters, names around a function; by what is passed, not called."""
 
 from __future__ import annotations
 
