@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -183,13 +183,12 @@ def _late_in_a_document(base: Tokens, low: int, high: int, rng: np.random.Genera
     return (start + length * 2 // 3) // 16 * 16 + _PHASE
 
 
-def join(documents: list[list[int]], count: int, bos: int = BOS) -> Tokens:
+def join(documents: Iterable[Sequence[int]], count: int, bos: int = BOS) -> Tokens:
     """`count` tokens: documents one after the other, each with `bos` before it. Repeats them where they are few."""
     tokens: list[int] = []
-    while len(tokens) < count:
-        for ids in documents:
-            tokens.append(bos)
-            tokens.extend(ids)
-            if len(tokens) >= count:
-                break
+    for ids in cycle(documents):
+        tokens.append(bos)
+        tokens.extend(ids)
+        if len(tokens) >= count:
+            break
     return np.array(tokens[:count], dtype=np.int32)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from auditor.probe.scene.shards import shard, write_shard
+from auditor.probe.scene.shards import shard
 from auditor.probe.scene.streams import Streams, Tokens, draw, flip, join
 from auditor.probe.scene.tail import Tail, end_with
 from auditor.probe.scene.text import documents
@@ -41,23 +41,41 @@ class Layout:
     stems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """Documents to train and to validate on, and what makes ids of one: those alone are encoded that are used."""
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    encode: Callable[[str], list[int]]
+
+
 @functools.lru_cache(maxsize=4)
-def _encoded(vocabulary: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Documents to train and to validate on, as ids."""
+def _texts(vocabulary: int) -> _Texts:
     texts = documents()
-    val, train = texts[:400], texts[400:3400]
     if vocabulary < SMALLEST:
-        as_bytes = [[b + _BYTE_OFFSET for b in text.encode() if b + _BYTE_OFFSET < vocabulary] for text in texts]
-        return as_bytes[400:1400], as_bytes[:400]
-    made = tokenizer(vocabulary)
-    return [made.encode(text) for text in train], [made.encode(text) for text in val]
+        return _Texts(texts[400:1400], texts[:400], functools.partial(_as_bytes, vocabulary))
+    return _Texts(texts[400:3400], texts[:400], functools.cache(tokenizer(vocabulary).encode))
+
+
+def _as_bytes(vocabulary: int, text: str) -> list[int]:
+    return [b + _BYTE_OFFSET for b in text.encode() if b + _BYTE_OFFSET < vocabulary]
+
+
+@functools.lru_cache(maxsize=4)
+def _training(vocabulary: int) -> tuple[bytes, ...]:
+    """The training shards."""
+    texts = _texts(vocabulary)
+    parts = (texts.train[part::TRAIN_SHARDS] for part in range(TRAIN_SHARDS))
+    return tuple(shard(join(map(texts.encode, part), TRAIN_TOKENS)) for part in parts)
 
 
 def streams_for(layout: Layout, seed: int = 0) -> Streams:
     """The streams of a layout, as the seed draws them; the null stream is the base."""
     rng = np.random.default_rng(seed)
-    _, val = _encoded(layout.vocabulary)
-    base = join([val[i] for i in rng.permutation(len(val))], layout.validation_tokens)
+    texts = _texts(layout.vocabulary)
+    order = rng.permutation(len(texts.val)).tolist()
+    base = join((texts.encode(texts.val[i]) for i in order), layout.validation_tokens)
     base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
     small = layout.vocabulary < SMALLEST
     base, sites, p, q = draw(base, rng)
@@ -90,13 +108,12 @@ class Workspace:
 
     def write(self, folder: Path, stream: Tokens) -> None:
         """Data, tokenizers and other files for one run on `stream`."""
-        documents_, _ = _encoded(self.layout.vocabulary)
-        train = [join(documents_[part::TRAIN_SHARDS], TRAIN_TOKENS) for part in range(TRAIN_SHARDS)]
+        train = _training(self.layout.vocabulary)
         for beginning in self._beginnings:
             where, name = os.path.split(beginning)
             for target in _below(folder, [where]):
-                for part, tokens in enumerate(train):
-                    write_shard(target / f"{name}train_{part:06d}.bin", tokens)
+                for part, content in enumerate(train):
+                    _put(target / f"{name}train_{part:06d}.bin", content)
         for name, content in self.validation(stream).items():
             _put(folder / name, content)
         for path in _below(folder, self.layout.tokenizers):
