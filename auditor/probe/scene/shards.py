@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,8 +14,3 @@ def shard(values: npt.ArrayLike) -> bytes:
     header = np.zeros(256, dtype="<i4")
     header[:3] = MAGIC, VERSION, array.size
     return header.tobytes() + array.astype("<u2").tobytes()
-
-
-def write_shard(path: Path, values: npt.ArrayLike) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(shard(values))
