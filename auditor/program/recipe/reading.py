@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from auditor.program.recipe.formula import figure
 from auditor.program.recipe.model import Node, Op, What
+from auditor.program.recipe.spine import rounds
 from auditor.program.scores import reports_of
 from auditor.program.trace import ReportLine, Trace
 
@@ -49,6 +50,8 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
     # Of which no distribution, and no mixture, is made again on the way to the figure.
     unmixed = set(head.walk(_DISTRIBUTIONS))
     for node in _of_the_score(head):
+        if node.op is Op.DIVIDE and rounds(node) is not None:
+            continue  # a mean over so many rounds, or not: `spine` leaves it open
         if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
             continue
         for part, other in (node.inputs, node.inputs[::-1]):
@@ -62,7 +65,9 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
             )  # what weights are made of (a rate that falls with the tokens) is none
             constants = _constants(other) if counted or measured else []
             if node.op in (Op.ADD, Op.SUBTRACT):
-                found = [c for c in constants if abs(c) > _FINITE]
+                # `if space[y]: width += 1` is how a loop counts a space; what it asks is not kept: `widths` says so.
+                space = part.what is What.BYTES and part.op in (Op.TABLE, Op.PICK)
+                found = [c for c in constants if abs(c) > _FINITE and not (space and c == 1)]
             else:
                 found = [c for c in constants if not _is_unit(c)]
             if found:

@@ -80,6 +80,20 @@ def _given_targets(node: Node) -> bool:
     return node.op is Op.CROSS_ENTROPY and bool(node.inputs[0].sees & Sees.TARGET)
 
 
+def rounds(node: Node) -> int | None:
+    """By how many a sum of losses is divided where that is a whole number, as a number of rounds is."""
+    if node.op is not Op.DIVIDE:
+        return None
+    total, by = node.inputs
+    if total.op is not Op.ACCUMULATE or total.what not in _LOSSES or by.op is not Op.NUMBER:
+        return None
+    try:
+        number = float(by.text)
+    except ValueError:
+        return None
+    return int(number) if number > 1 and number.is_integer() else None
+
+
 def _departs(node: Node) -> str:
     """Why the step is not one of a mean of losses, "" where it is."""
     losses = [inner for inner in node.inputs if _measures(inner)]
@@ -89,6 +103,8 @@ def _departs(node: Node) -> str:
         case Op.MULTIPLY:
             return _weighted(losses, [inner for inner in node.inputs if inner not in losses])
         case Op.DIVIDE:
+            if (number := rounds(node)) is not None:
+                return f"a sum of losses is divided by {number}, and whether so many were added up is not known"
             divided = node.inputs[1] in losses and not _stacked(node.inputs[1])
             return "the losses are divided by what losses went into" if divided else ""
         case Op.CHOOSE:

@@ -6,6 +6,7 @@ import pytest
 from program_samples import program
 
 from auditor.program.recipe.formula import formula
+from auditor.program.recipe.reading import figures, shifted
 from auditor.program.scores import reports_of
 
 COUNTED = """
@@ -49,6 +50,23 @@ def said(counted: str) -> list[str]:
 )
 def test_the_bytes_of_the_targets(counted: str) -> None:
     assert not said(counted)
+
+
+def test_a_byte_that_an_if_adds_to_one_token_is_left_open_and_accuses_nobody() -> None:
+    """`if space[y]: width += 1`: what the condition asks is not kept."""
+    one = """for n in range(8):
+        more = width[y[n]]
+        if space[y[n]] and not boundary[x[n]]:
+            more += {byte}
+        size += more"""
+    counted = COUNTED.replace("size += {bytes}", one)
+    for byte, accused in (("1.0", False), ("3.0", True)):
+        followed = program(counted.format(byte=byte))
+        head = next(figures(followed.trace, "final"))[1]
+        assert bool(list(shifted(head))) is accused
+        written = formula(reports_of(followed.trace, "final")[-1])
+        assert written is not None
+        assert [why for _, why in written.departures]
 
 
 @pytest.mark.parametrize(

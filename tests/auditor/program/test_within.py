@@ -8,6 +8,7 @@ from program_samples import HEAD, program
 from auditor.program import Program
 from auditor.program.recipe.formula import formula
 from auditor.program.recipe.reading import figures, shifted
+from auditor.program.recipe.spine import departures
 from auditor.program.scores import reports_of, unfollowed
 
 PLAIN = "F.cross_entropy(self.forward_logits(x), y)"
@@ -70,6 +71,19 @@ def test_what_a_side_term_is_multiplied_by_is_no_change_of_the_score(term: str) 
     assert not list(shifted(next(figures(scored(f"{PLAIN} + {term}").trace, "final"))[1]))
     assert [c for _, c in shifted(next(figures(scored(f"0.98 * {PLAIN} + {term}").trace, "final"))[1])] == [0.98]
     assert list(shifted(next(figures(scored(f"self.alpha * (0.9 * {PLAIN})").trace, "final"))[1]))
+
+
+def test_a_sum_over_a_constant_number_of_rounds_is_left_open() -> None:
+    """`/ rounds` where the loop has that many is a mean; more than it has would lower the score."""
+    of_rounds = SCORED.replace("{total}", "{total / 20}")
+    trace = program(of_rounds, head=HEAD).trace
+    head = next(figures(trace, "final"))[1]
+    assert not list(shifted(head))
+    assert [why for _, why in departures(head)] == [
+        "a sum of losses is divided by 20, and whether so many were added up is not known"
+    ]
+    (moved,) = shifted(next(figures(program(SCORED.replace("{total}", "{total / 1.02}"), head=HEAD).trace, "final"))[1])
+    assert moved[1] == 1.02
 
 
 HEDGED = """
