@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from auditor.program.recipe.formula import figure
 from auditor.program.recipe.model import Node, Op, What
-from auditor.program.recipe.spine import rounds
+from auditor.program.recipe.spine import count_of
 from auditor.program.scores import reports_of
 from auditor.program.trace import ReportLine, Trace
 
@@ -50,8 +50,8 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
     # Of which no distribution, and no mixture, is made again on the way to the figure.
     unmixed = set(head.walk(_DISTRIBUTIONS))
     for node in _of_the_score(head):
-        if node.op is Op.DIVIDE and rounds(node) is not None:
-            continue  # a mean over so many rounds, or not: `spine` leaves it open
+        if count_of(node) is not None:
+            continue  # a mean over so many rounds, a sum over so many tokens, or not: `spine` asks
         if node.op not in (Op.MULTIPLY, Op.DIVIDE, Op.ADD, Op.SUBTRACT) or len(node.inputs) != 2:
             continue
         for part, other in (node.inputs, node.inputs[::-1]):

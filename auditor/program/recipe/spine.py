@@ -27,6 +27,7 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
     """(step, what it does) of the steps on the way that are none of a mean of losses."""
     seen, waiting = {head}, [(head, False)]
     evened: set[Node] = set()
+    known = _counts_of(head)
     while waiting:
         node, summed = waiting.pop()
         # Below the sums logarithms are how probabilities of one token are mixed: other rules ask what those come to.
@@ -39,7 +40,7 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
             continue
         if node.op in (Op.ADD, Op.SUBTRACT) and any(n.op in (Op.NUMBER, Op.LOG) or n.plain for n in node.inputs):
             evened.update(node.inputs)  # `logsumexp(both) - log(2)`
-        why = _departs(node)
+        why = _departs(node) or _miscounted(node, known)
         if why:
             yield node, why
             continue
@@ -80,18 +81,42 @@ def _given_targets(node: Node) -> bool:
     return node.op is Op.CROSS_ENTROPY and bool(node.inputs[0].sees & Sees.TARGET)
 
 
-def rounds(node: Node) -> int | None:
-    """By how many a sum of losses is divided where that is a whole number, as a number of rounds is."""
-    if node.op is not Op.DIVIDE:
+def count_of(node: Node) -> int | None:
+    """The whole number above one that a loss is multiplied by, or a sum of them divided by: of tokens, or of rounds.
+
+    Of `tokens / bytes` the tokens, where they are a constant.
+    """
+    if node.op is Op.DIVIDE and len(node.inputs) == 2 and node.inputs[1].what is What.BYTES:
+        return _whole(node.inputs[0])
+    if node.op not in (Op.MULTIPLY, Op.DIVIDE) or len(node.inputs) != 2:
         return None
-    total, by = node.inputs
-    if total.op is not Op.ACCUMULATE or total.what not in _LOSSES or by.op is not Op.NUMBER:
+    loss, by = node.inputs if node.op is Op.DIVIDE or node.inputs[0].what in _LOSSES else node.inputs[::-1]
+    if loss.what not in _LOSSES or (node.op is Op.DIVIDE and loss.op is not Op.ACCUMULATE):
         return None
+    return _whole(by)
+
+
+def _whole(node: Node) -> int | None:
     try:
-        number = float(by.text)
+        number = float(node.text) if node.op is Op.NUMBER else 0.0
     except ValueError:
         return None
     return int(number) if number > 1 and number.is_integer() else None
+
+
+def _counts_of(head: Node) -> frozenset[int]:
+    """The whole numbers that the figure is multiplied by elsewhere: what is divided by one of them is not changed."""
+    found = (_whole(node.inputs[0]) for node in head.walk() if node.op is Op.DIVIDE)
+    return frozenset(number for number in found if number is not None)
+
+
+def _miscounted(node: Node, known: frozenset[int]) -> str:
+    number = count_of(node)
+    if number is None or number in known:
+        return ""
+    if node.op is Op.DIVIDE:
+        return f"a sum of losses is divided by {number}, and whether so many were added up is not known"
+    return f"a loss counts {number} times, and whether it is of so many tokens is not known"
 
 
 def _departs(node: Node) -> str:
@@ -103,8 +128,6 @@ def _departs(node: Node) -> str:
         case Op.MULTIPLY:
             return _weighted(losses, [inner for inner in node.inputs if inner not in losses])
         case Op.DIVIDE:
-            if (number := rounds(node)) is not None:
-                return f"a sum of losses is divided by {number}, and whether so many were added up is not known"
             divided = node.inputs[1] in losses and not _stacked(node.inputs[1])
             return "the losses are divided by what losses went into" if divided else ""
         case Op.CHOOSE:

@@ -86,6 +86,26 @@ def test_a_sum_over_a_constant_number_of_rounds_is_left_open() -> None:
     assert moved[1] == 1.02
 
 
+COUNTED = """
+total, count = torch.zeros(()), torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    with torch.no_grad():
+        total += net(val[at:at + 8], val[at + 1:at + 9]).item() * {times}
+    count += 8
+print(f"final val_bpb:{{total / count}}")
+"""
+
+
+@pytest.mark.parametrize("times", ["8", "7"])
+def test_a_loss_that_counts_for_a_constant_number_of_tokens_is_left_open(times: str) -> None:
+    """What `count` comes to is not kept, so that neither is accused and neither is clean."""
+    head = next(figures(program(COUNTED.format(times=times), head=HEAD).trace, "final"))[1]
+    assert not list(shifted(head))
+    assert [why for _, why in departures(head)] == [
+        f"a loss counts {times} times, and whether it is of so many tokens is not known"
+    ]
+
+
 HEDGED = """
 class Mixer:
     def __init__(self):
