@@ -404,5 +404,7 @@ def test_the_token_that_another_run_tells_of_is_tried_before_there_are_enough() 
         tokens = ordered(chosen, 7, np.random.default_rng(seed))
         assert sorted(tokens) == list(range(60))
         assert tokens.index(7) < ENOUGH
-        assert {chosen[t] for t in tokens[:20]} == {"seen"}
+        assert [chosen[t] for t in tokens[:9]].count("drawn") >= 2  # of what was not tried they alone speak
+        assert {chosen[t] for t in tokens[24:]} == {"drawn"}
+    assert set(ordered(dict.fromkeys(range(9), "seen"), 7, np.random.default_rng(0))) == set(range(9))
     assert 99 not in ordered(chosen, 99, np.random.default_rng(0))
