@@ -18,6 +18,7 @@ from auditor.program.interpreter import (
     opaque,
     ordering,
     paths,
+    printed,
     skipping,
     special,
     tensors,
@@ -129,8 +130,8 @@ def _file_method(
     if name in ("write", "writelines"):
         tags = frozenset(t for v in args for t in deep_tags(v))
         files.written(m, file.path, tags)
-        library.keep(m, tags)
-        library.report(m, frame, node, args, {})
+        printed.keep(m, tags)
+        printed.report(m, frame, node, args, {})
         return Value(const=None)
     return Value(receiver.tags, mutable=True)
 

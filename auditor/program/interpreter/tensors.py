@@ -12,10 +12,11 @@ from auditor.program.interpreter import (
     effects,
     files,
     hooks,
-    library,
     objects,
+    printed,
     reach,
     skipping,
+    tensor_functions,
     tokens,
     unfollowed,
     weights,
@@ -194,10 +195,10 @@ def _stored(
     """It is written to a file, or read from one."""
     inputs = [*args, *kwargs.values()]
     if name in vocabulary.SAVE and not isinstance(receiver.obj, External):
-        library.keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
+        printed.keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
         if name in ("tofile", "dump") and args:
             files.written(m, tokens.text_of(args[0]), receiver.tags)
-        library.report(m, frame, node, args, kwargs)
+        printed.report(m, frame, node, args, kwargs)
         return Value(const=None)
     if name in vocabulary.LOAD:
         return Value(receiver.tags | m.disk)
@@ -210,7 +211,7 @@ def _scored(
     """A loss, a distribution, or an entry of one."""
     inputs = [*args, *kwargs.values()]
     if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
-        return library.scored(m, frame, node, name, [receiver, *inputs])
+        return tensor_functions.scored(m, frame, node, name, [receiver, *inputs])
     if name in ("index_select", "take", "lookup") and args:
         looked = effects.table_read(m, frame, node, receiver, args[-1])
         return Value(receiver.tags | union(*inputs) | looked, mutable=True)

@@ -1,0 +1,111 @@
+"""What a program prints and saves."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from auditor.program.interpreter import (
+    callbacks,
+    effects,
+    files,
+    measured,
+    special,
+    tokens,
+    unfollowed,
+)
+from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.operators import binary
+from auditor.program.values import (
+    ARTIFACT,
+    NONE,
+    TRAIN,
+    VAL,
+    File,
+    Frame,
+    Mapping,
+    Sequence,
+    Tags,
+    Value,
+    deep_tags,
+    has,
+    union,
+)
+
+_CONSTANT = re.compile(r"(?i)(?<![a-z])(?:val_)?bpb\s{0,3}[:=]\s{0,3}[01]\.\d{3}")  # digits, where a figure is put in
+
+
+def keep(m: Machine, tags: Tags) -> None:
+    """What is written to disk may be read back: the adaptations go with it."""
+    adapted = frozenset([t for t in tags if t[0] == "adapted"])
+    m.disk |= adapted
+    m.trace.saved |= {t[1] for t in adapted}
+
+
+def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
+    tags = NONE
+    for value in (*args, *kwargs.values()):
+        tags |= deep_tags(effects.kept(m, value)) if m.selections else deep_tags(value)
+    keep(m, tags)
+    for function in filter(callbacks.callable_of_program, kwargs.values()):  # `json.dumps(x, default=f)`
+        m.call(frame, node, function, args[:1], {})
+    if args and not isinstance(args[0].const, str) and not isinstance(args[0].obj, tokens.Text):
+        m.disk |= {ARTIFACT}  # bytes or tensors, no line of a log
+    buffers = [v for v in args[1:] if v.obj is None and v.mutable]
+    for value in args:
+        files.written(m, tokens.text_of(value) if not isinstance(value.obj, File) else value.obj.path, tags)
+    for value in buffers:
+        value.tags |= tags & {VAL, TRAIN}
+    keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
+    text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
+    if has(tags, "out"):
+        m.report(node, frame, text, tags, measured.saved(args))
+
+
+_READ_BACK = "it is read from a file that a run has left"
+
+
+def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
+    """A printed line: a report if a figure in it was made from a model's output on validation tokens."""
+    tags = NONE
+    for value in args:
+        tags |= deep_tags(value, 1)
+    text = " ".join(tokens.text_of(a) for a in args)
+    for value in args:
+        own = special.text(m, frame, node, value)
+        if own is not None:
+            tags |= own.tags
+    m.printed(text, _channel(m, frame, text))
+    if tokens.UNSCORED in tags and has(tags, "out"):
+        why = "no loss on validation tokens has gone into it"
+        m.unfollowed(node, frame, "the bits per byte that are printed", why, {unfollowed.FIGURE})
+    if files.LOG in tags and ("bpb" in text.lower() or "loss" in text.lower()):
+        m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
+    if has(tags, "out"):
+        if _CONSTANT.search(text) is not None:
+            why = "it stands in the code"
+            m.unfollowed(node, frame, "a bits-per-byte figure beside those of the run", why, {unfollowed.FIGURE})
+        m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
+
+
+def message(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> list[Value]:
+    """`logger.info("loss %.4f", loss)`: the message with what is put into it."""
+    if len(args) < 2 or not isinstance(args[0].const, str) or "%" not in args[0].const:
+        return args
+    return [binary(m, frame, node, ast.Mod(), args[0], Value(union(*args[1:]), obj=Sequence(args[1:])))]
+
+
+def _channel(m: Machine, frame: Frame, text: str) -> str:
+    """Through which function a line is printed: one that prints what it is given, "" for `print` itself."""
+    function = m.calls[-1] if m.calls else None
+    arguments = getattr(function, "args", None)
+    if not isinstance(arguments, ast.arguments):
+        return ""
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    given = [frame.names[a.arg] for a in named if a.arg in frame.names]
+    rest = frame.names.get(arguments.vararg.arg) if arguments.vararg is not None else None
+    if rest is not None and isinstance(rest.obj, Sequence):
+        given.extend(rest.obj.items)
+    texts = [tokens.text_of(value) for value in given]
+    passed_on = any(t in text for t in texts if t.replace("{}", "").strip())
+    return f"{frame.unit.path}:{getattr(function, 'lineno', 0)}" if passed_on else ""

@@ -1,0 +1,177 @@
+"""Functions of torch and numpy that make tensors of tensors."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program import vocabulary
+from auditor.program.interpreter import (
+    assignment,
+    doubts,
+    effects,
+    opaque,
+    tokens,
+    unshifted,
+)
+from auditor.program.interpreter.iteration import elements
+from auditor.program.interpreter.machine import Machine, root
+from auditor.program.positions import position_of
+from auditor.program.values import (
+    CALLED,
+    HIDDEN,
+    NONE,
+    SHIFTED,
+    TARGET,
+    VAL,
+    Comparison,
+    Frame,
+    Instance,
+    Sequence,
+    Tags,
+    Value,
+    deep_tags,
+    has,
+    hashed,
+    union,
+    with_tags,
+)
+
+_TURNS = frozenset({"flip", "fliplr", "flipud"})
+
+
+def computed(
+    m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """New tensors, losses and distributions, the lower of several."""
+    if name in vocabulary.FRESH:
+        if name == "arange" and _from_one_on(args):
+            args = [with_tags(arg, frozenset({SHIFTED})) for arg in args]
+        return _fresh(name, args, kwargs)
+    if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
+        result = scored(m, frame, node, name, [*args, *kwargs.values()])
+        if name in vocabulary.LOSS:
+            result.tags |= doubts.options(m, frame, node, name, args, kwargs)
+        return result
+    if dotted.endswith(("minimum.reduce", "fmin.reduce")) and args:
+        tags = deep_tags(args[0]) | effects.chooses(m, frame, node, elements(args[0]), "minimum")
+        return Value(tags, mutable=True)
+    if name in ("minimum", "amin", "fmin"):
+        tags = union(*args) | effects.chooses(m, frame, node, args, name)
+        return Value(tags, mutable=True)
+    if name == "where" and len(args) == 3:
+        return _where(m, frame, node, args)
+    return None
+
+
+def combined(
+    m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
+) -> Value | None:
+    """Counts, shifts, stacks, keys, and what ranks send each other."""
+    if name == "bincount" and args:
+        made = Value((union(*args, *kwargs.values()) - {TARGET}) | {("counts",)}, mutable=True)
+        effects.table_write(m, made, args[0])
+        return made
+    if name == "roll" and args:
+        return Value(union(*args) | tokens.rolled(args[0], args[1:], kwargs), mutable=True)
+    if name in _TURNS and args:
+        return Value(union(*args) | doubts.turned(m, frame, node, args[0]), mutable=True)
+    if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
+        return _stack(m, frame, node, args, kwargs)
+    if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
+        return Value(hashed(*(arg.tags for arg in args)), mutable=True)
+    if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
+        if name in ("all_reduce", "reduce") and args:
+            args[0].tags |= doubts.reduced(m, frame, node, args[0], [*args[1:], *kwargs.values()])
+        return args[0] if args else Value(const=None)
+    if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
+        return gathered(m, args[0], args[1])
+    return None
+
+
+def _from_one_on(args: list[Value]) -> bool:
+    """`arange(a + 1, b + 1)`: positions of the tokens that are predicted from those at `a` to `b`."""
+    return len(args) >= 2 and position_of(args[0]).next_to_another
+
+
+def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """A new tensor: `tensor` holds its argument, `arange` depends on the loops that its bounds depend on."""
+    tags = NONE
+    if name == "tensor" and args:
+        tags = deep_tags(args[0])
+    elif name == "arange":
+        tags = frozenset([t for t in union(*args) if t[0] in ("dep", "cfg", "shifted")])
+    if name in ("rand", "rand_like"):
+        tags |= {("random",)}
+    dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
+    if name in ("zeros", "randn", "full", "empty", "rand") and len(dims) >= 2 and dims[0].const == 1:
+        tags |= {("shared-rows",)}
+    return Value(tags, mutable=True)
+
+
+def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Value]) -> Value:
+    tags = NONE
+    for value in values:
+        own = deep_tags(value, 2)
+        if not has(own, "out"):
+            own = opaque.without_spans(own)
+        tags |= own
+        r = root(value)
+        if r is not value and not isinstance(r.obj, Instance):
+            tags |= frozenset([t for t in r.tags if t[0] == "adapted"])
+    made = any(t[0] == "out" or t == CALLED for t in tags)
+    if VAL not in tags or not (made or name in vocabulary.LOSS):
+        return Value(tags, mutable=True)
+    for target in values[1:2] if name in vocabulary.LOSS else values[1:] if name in vocabulary.PICK else ():
+        tags |= unshifted.scored(m, frame, node, tags, target)
+    loss = name in vocabulary.LOSS or (name in vocabulary.PICK and any(_picks(value) for value in values[1:]))
+    result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
+    first = deep_tags(values[0], 2)
+    cuts = [{t for t in tags_ if t[0] == "cut"} for tags_ in (first, deep_tags(values[1], 2) if values[1:] else NONE)]
+    both = bool(cuts[0]) and cuts[0] == cuts[1]  # `logits[:, 1:]`, scored on `y[:, 1:]`: each on its own
+    if name in vocabulary.LOSS and TARGET in first and has(first, "out") and not both:
+        m.trace.outputs[m.last].sees_target = True
+    return result
+
+
+def _picks(index: Value) -> bool:
+    """Whether an index is made of tokens: what it picks from a distribution is what they are given."""
+    return VAL in index.tags and not has(index.tags, "out")
+
+
+def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
+    tags = union(*args) | _hidden(*args[1:])
+    effects.mixes(m, *(value.tags for value in args))
+    for output in args[1:]:
+        tags |= doubts.told_ahead(m, frame, node, output, args[0]) | doubts.by_token(output, args[0])
+    compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()
+    if len(compared) == 2 and all(any(effects.same(side, picked) for side in compared) for picked in args[1:]):
+        tags |= effects.chooses(m, frame, node, args[1:], "where")
+    return Value(tags, mutable=True)
+
+
+def _hidden(one: Value, other: Value) -> Tags:
+    """Tokens, of which some are replaced by what is no token of the stream."""
+    for tokens_, mask in ((one, other), (other, one)):
+        if VAL in tokens_.tags and VAL not in mask.tags and not has(tokens_.tags, "out"):
+            return frozenset({HIDDEN})
+    return NONE
+
+
+def gathered(m: Machine, into: Value, sent: Value) -> Value:
+    """Every rank holds what this one sends."""
+    if isinstance(into.obj, Sequence):
+        into.obj.items = [sent]
+        into.obj.exact = False
+    assignment.mutate(m, into, Value(deep_tags(sent)))
+    return Value(const=None)
+
+
+def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    items = elements(args[0]) if not isinstance(args[0].obj, Sequence) else args[0].obj.items
+    tags = union(*items, *args)
+    effects.mixes(m, *(item.tags for item in items))
+    if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(
+        ("loss",) in i.tags for i in items
+    ):
+        tags |= {("stacked", m.stack(node, frame, tags))}
+    return Value(tags, mutable=True)
