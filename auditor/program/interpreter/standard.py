@@ -1,11 +1,9 @@
-"""Functions of the standard library that run code, make callables, or name files."""
+"""Functions of the standard library that run code or make callables; with them, those of files and iterators."""
 
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
-from collections.abc import Callable
 
 from auditor.program.interpreter import (
     assignment,
@@ -16,14 +14,16 @@ from auditor.program.interpreter import (
     hooks,
     indirect,
     operators,
-    reach,
     special,
+    standard_files,
+    standard_iterators,
     tokens,
     unfollowed,
     weights,
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.standard_iterators import Handler
 from auditor.program.values import (
     CLOCK,
     UNKNOWN,
@@ -44,65 +44,13 @@ from auditor.program.values import (
 )
 from auditor.program.vocabulary import CLOCKS
 
-Handler = Callable[[Machine, Frame, ast.AST, list[Value], dict[str, Value]], Value]
-
-
-def _chain(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    items = [item for a in args for item in elements(special.iterable(m, frame, node, a))]
-    return Value(union(*args), obj=Sequence(items[:64], exact=False))
-
-
-def _chain_all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    return _chain(m, frame, node, elements(args[0]) if args else [], kwargs)
-
-
-def _pairwise(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    items = elements(args[0]) if args else []
-    pairs = [Value(union(a, b), obj=Sequence([a, b])) for a, b in zip(items, items[1:] or items, strict=False)]
-    return Value(union(*args), obj=Sequence(pairs * 2 if len(pairs) == 1 else pairs, exact=False))
-
-
-def _same(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if not args:
-        return Value()
-    source = special.iterable(m, frame, node, args[0])
-    return Value(source.tags, source.const, source.obj, source.base, source.mutable)
-
-
-def _filter_false(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) > 1 and callbacks.callable_of_program(args[0]):
-        callbacks.keyed(m, frame, node, elements(args[1]), {"key": args[0]})
-    return args[1] if len(args) > 1 else Value()
-
-
-def _grouped(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    items = elements(args[0]) if args else []
-    callbacks.keyed(m, frame, node, items, {"key": args[1]} if len(args) > 1 else kwargs)
-    group = Value(union(*items), obj=Sequence([Value(), Value(union(*items), obj=Sequence(items, exact=False))]))
-    return Value(union(*items), obj=Sequence([group], exact=False))
-
-
-def _starmap(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    return callbacks.per_element(m, frame, node, args[0], args[1:2], star=True) if len(args) > 1 else Value()
+_SHORT = 300  # characters of a path
 
 
 def _at_exit(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if args:
         m.at_exit.append((args[0], args[1:]))
     return args[0] if args else Value()
-
-
-def _queue(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    return Value(obj=Sequence([], exact=False))
-
-
-def _deque(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if not args:
-        return Value(obj=Sequence([], exact=False))
-    source = special.iterable(m, frame, node, args[0])
-    if isinstance(source.obj, Sequence):
-        return Value(source.tags, obj=Sequence(list(source.obj.items), source.obj.exact))
-    return Value(source.tags, obj=Sequence(elements(source), exact=False))
 
 
 def _globals(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -155,18 +103,6 @@ def _named_tuple(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwa
     return Value(obj=Class(text, [Value(obj=External("typing.NamedTuple"))], {}, frame.unit, made))
 
 
-def _dirname(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    return _path(args, posixpath.dirname)
-
-
-def _basename(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    return _path(args, posixpath.basename)
-
-
-def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    return args[0] if args else Value()
-
-
 def _compared(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`cmp_to_key(f)`: a key of which two are compared by f."""
     compare = args[0] if args else kwargs.get("mycmp", Value())
@@ -193,44 +129,7 @@ def _cached(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
     """`lru_cache(f)`, or `lru_cache(size)(f)`: f, as far as it matters here."""
     if args and callbacks.callable_of_program(args[0]):
         return args[0]
-    return Value(obj=Native("lru_cache", _first))
-
-
-def _path(args: list[Value], function: Callable[[str], str]) -> Value:
-    if not args:
-        return Value()
-    text = tokens.text_of(args[0])
-    if text == "{}":
-        return Value(args[0].tags)
-    made = function(text)
-    return files.path_value(args[0].tags, made, known="{}" not in text)
-
-
-def _listing(name: str) -> Handler:
-    def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        found = files.listing(m, name, args)
-        if found is None and "glob" in name and args and tokens.text_of(args[0]) != "{}":
-            return files.shards(tokens.text_of(args[0]), union(*args))
-        return found if found is not None else Value(union(*args), mutable=True)
-
-    return run
-
-
-def _copy(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) > 1:
-        files.copied(m, args[0], args[1])
-        return args[1]
-    return Value(const=None)
-
-
-def _json(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if not args:
-        return Value()
-    for function in kwargs.values():
-        if callbacks.callable_of_program(function):
-            m.call(frame, node, function, [Value(args[0].tags)] * (callbacks.positional(function) or 1), {})
-    known = files.parsed_json(m, frame, args[0])
-    return known if known is not None else Value(union(*args) | m.disk, mutable=True)
+    return Value(obj=Native("lru_cache", standard_files.first))
 
 
 def _operator(op: ast.operator) -> Handler:
@@ -284,41 +183,6 @@ def _with_substitutes(m: Machine, frame: Frame, node: ast.AST, args: list[Value]
             made = text.replace(args[0].const, args[1].const) if plain else text
             return files.path_value(args[2].tags, made, known=plain and "{}" not in text)
     return Value(union(*args))
-
-
-_SHORT = 300  # characters of a path
-
-
-def _iter(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) == 2 and callbacks.callable_of_program(args[0]):
-        found = [m.call(frame, node, args[0], [], {}) for _ in range(2)]
-        return Value(union(*found), obj=Sequence(found, exact=False))
-    value = special.iterable(m, frame, node, args[0]) if args else Value()
-    if isinstance(value.obj, Sequence):
-        return Value(value.tags, obj=Sequence(list(value.obj.items), value.obj.exact))
-    return Value(value.tags, value.const, value.obj, value.base, value.mutable)
-
-
-def _islice(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    """The first elements of an iterable; those of a range end there."""
-    if len(args) != 2:
-        return _same(m, frame, node, args, kwargs)
-    source = special.iterable(m, frame, node, args[0])
-    items = elements(source)
-    return reach.first_of(m, source, items, args[1])
-
-
-def _take_while(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    kept = callbacks.filtered(m, frame, node, args, kwargs)
-    if len(args) < 2 or not isinstance(kept.obj, Sequence):
-        return kept
-    return Value(kept.tags, obj=Sequence([reach.while_true(m, args[0], i) for i in kept.obj.items], exact=False))
-
-
-def _sample(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    """`random.sample(windows, 200)`"""
-    source = special.iterable(m, frame, node, args[0]) if args else Value()
-    return reach.first_of(m, source, elements(source), args[1] if len(args) > 1 else kwargs.get("k"))
 
 
 def _clock(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -421,23 +285,12 @@ def _all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 
 
 FUNCTIONS: dict[str, Handler] = {
-    "functools.cache": _first,
+    **standard_iterators.FUNCTIONS,
+    **standard_files.FUNCTIONS,
+    "functools.cache": standard_files.first,
     "functools.lru_cache": _cached,
     "functools.cmp_to_key": _compared,
     "functools.wraps": _wraps,
-    "functools.reduce": callbacks.reduced,
-    "itertools.accumulate": callbacks.accumulated,
-    "itertools.starmap": _starmap,
-    "itertools.filterfalse": _filter_false,
-    "itertools.takewhile": _take_while,
-    "itertools.dropwhile": callbacks.filtered,
-    "itertools.groupby": _grouped,
-    "itertools.chain": _chain,
-    "itertools.chain.from_iterable": _chain_all,
-    "itertools.cycle": _same,
-    "itertools.islice": _islice,
-    "itertools.pairwise": _pairwise,
-    "more_itertools.pairwise": _pairwise,
     "operator.methodcaller": indirect.methodcaller,
     "operator.attrgetter": indirect.attrgetter,
     "operator.itemgetter": indirect.itemgetter,
@@ -457,24 +310,14 @@ FUNCTIONS: dict[str, Handler] = {
     "torch.utils.swap_tensors": _swapped,
     "torch.optim.swa_utils.AveragedModel": _averaged,
     "re.sub": _substituted,
-    "builtins.iter": _iter,
     "operator.xor": _operator(ast.BitXor()),
-    "queue.Queue": _queue,
-    "queue.SimpleQueue": _queue,
-    "queue.LifoQueue": _queue,
-    "queue.PriorityQueue": _queue,
-    "multiprocessing.Queue": _queue,
-    "multiprocessing.SimpleQueue": _queue,
-    "collections.deque": _deque,
     "atexit.register": _at_exit,
     "atexit._run_exitfuncs": _exit_functions,
     "contextlib.closing": _closing,
     "torch.nn.utils.parametrize.register_parametrization": _parametrized,
     "torch.multiprocessing.spawn": _spawned,
-    "random.sample": _sample,
-    "random.choices": _sample,
     **dict.fromkeys(CLOCKS, _clock),
-    "asyncio.run": _same,
+    "asyncio.run": standard_iterators.same,
     "importlib.import_module": elsewhere.import_by_name,
     "builtins.__import__": elsewhere.import_by_name,
     "builtins.exec": elsewhere.run_text,
@@ -483,13 +326,13 @@ FUNCTIONS: dict[str, Handler] = {
     "builtins.globals": _globals,
     "builtins.locals": _locals,
     "builtins.property": _property,
-    "builtins.staticmethod": _first,
+    "builtins.staticmethod": standard_files.first,
     "builtins.all": _all,
     "builtins.any": _all,
     "runpy.run_path": elsewhere.run_path,
     "runpy.run_module": elsewhere.run_path,
     "importlib.util.spec_from_file_location": elsewhere.run_path,
-    "importlib.util.module_from_spec": _same,
+    "importlib.util.module_from_spec": standard_iterators.same,
     "importlib.machinery.SourceFileLoader": elsewhere.run_path,
     "types.MethodType": _method_type,
     "types.FunctionType": _compile,
@@ -502,29 +345,6 @@ FUNCTIONS: dict[str, Handler] = {
     "subprocess.getoutput": elsewhere.start_program,
     "os.system": elsewhere.start_program,
     "os.popen": elsewhere.start_program,
-    "os.path.dirname": _dirname,
-    "os.path.basename": _basename,
-    "os.path.abspath": _first,
-    "os.path.realpath": _first,
-    "os.path.normpath": _first,
-    "os.path.expanduser": _first,
-    "os.fspath": _first,
-    "os.listdir": _listing("listdir"),
-    "os.scandir": _listing("scandir"),
-    "os.walk": _listing("walk"),
-    "glob.glob": _listing("glob"),
-    "glob.iglob": _listing("glob"),
-    "shutil.which": _first,
-    "shutil.copy": _copy,
-    "shutil.copy2": _copy,
-    "shutil.copyfile": _copy,
-    "shutil.move": _copy,
-    "os.link": _copy,
-    "os.symlink": _copy,
-    "os.rename": _copy,
-    "os.replace": _copy,
-    "json.load": _json,
-    "json.loads": _json,
     "pickle.dumps": _instance_state,
     "code.interact": _text_of_library,
     "code.InteractiveInterpreter": _text_of_library,
