@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from auditor.program.interpreter import doubts, entries
+from auditor.program.interpreter import doubts, entries, lines
+from auditor.program.interpreter.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.tokens import MAX_TEXT
+from auditor.program.interpreter.recipes import measures, node_of
 from auditor.program.recipe import arithmetic, transfers
-from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
-from auditor.program.values import CALLED, TARGET, TRAIN, VAL, External, Frame, Mapping, Value, has
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number
+from auditor.program.values import CALLED, VAL, External, Frame, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
 from auditor.program.written import written
@@ -22,50 +22,9 @@ _PARTS = 13  # nodes of such an expression
 _TOKENIZER = ("id_to_piece", "IdToPiece", "decode_single_token_bytes", "id_to_token")
 
 
-def node_of(value: Value, depth: int = 2) -> Node | None:
-    """What a value measures; None where it is a plain value of which nothing is known."""
-    if value.recipe is not None:
-        return value.recipe
-    obj = value.obj
-    if depth and isinstance(obj, Items):
-        apart = entries.together([node_of(item, depth - 1) for item in obj.items]) if obj.exact else None
-        return apart or _all(obj.items[:8], depth)
-    if depth and isinstance(obj, Mapping):
-        held = list(obj.items.values())[:8]
-        return _all([*held, obj.other] if obj.other is not None else held, depth)
-    if isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
-        return number(value.const)
-    if value.base is not None and value.base.recipe is not None:
-        return value.base.recipe
-    if isinstance(value.const, (str, bytes)):
-        return None
-    tags = value.tags
-    if VAL in tags:
-        if has(tags, "out"):
-            return unknown((), "a model's output")
-        sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
-        return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")
-    return Node(Op.TOKENS, (), What.TOKENS, sees=Sees.TRAINING, text="training tokens") if TRAIN in tags else None
-
-
-def _all(values: Iterable[Value], depth: int) -> Node | None:
-    nodes = [node_of(value, depth - 1) for value in values]
-    return either(tuple(node for node in nodes if node is not None))
-
-
 def _small(expression: ast.AST) -> bool:
     """Whether an expression is short enough to be shown; a long one is not even written out."""
     return size(expression) <= _PARTS
-
-
-def measures(value: Value) -> bool:
-    """Whether a value is worth a node: it comes from the stream, or has a recipe."""
-    if value.recipe is not None or VAL in value.tags:
-        return True
-    obj = value.obj
-    if isinstance(obj, Items) and obj.items:
-        return obj.items[0].recipe is not None or obj.items[-1].recipe is not None
-    return value.base is not None and value.base.recipe is not None
 
 
 def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[Node]:
@@ -112,7 +71,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         result.recipe = a if a.what is What.PIECE else b  # a space in front of a piece
         return
     if Op.LINE in (a.op, b.op) or isinstance(left.const, str) or isinstance(right.const, str):
-        result.recipe = _lines(left, right, a, b, op)
+        result.recipe = lines.put_together(left, right, a, b, op)
         return
     place, in_loop = m.place(node, frame), bool(m.loops)
     apart = entries.each(a, b, lambda x, y: arithmetic.binary(op, x, y, place, in_loop=in_loop))
@@ -133,57 +92,6 @@ def _recounts(*nodes: Node) -> bool:
 
 
 _ADDED = frozenset({What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.NUMBER, What.OTHER})
-
-
-def _lines(left: Value, right: Value, a: Node, b: Node, op: ast.operator) -> Node:
-    """Two texts one after the other, or `"..." % (figure, ...)`."""
-    if isinstance(op, ast.Mod) and isinstance(left.const, str):
-        return line(left.const, right.obj.items if isinstance(right.obj, Items) else [right])
-    return line("{}{}", [left, right])
-
-
-_HOLE = re.compile(r"\{[^{}]*\}|%[-+ #0]*[\d.*]*[a-zA-Z]")
-
-
-def line(template: str, figures: Sequence[Value]) -> Node:
-    """A text with figures in it; `template` as the code has it, holes written as `{:.4f}` or `%.4f`."""
-    made = Node(Op.LINE, (), What.TEXT)
-    left = list(figures)
-    end = 0
-    for hole in _HOLE.finditer(template):
-        made = followed_by(made, template[end : hole.start()])
-        end = hole.end()
-        if left:
-            made = followed_by(made, left.pop(0))
-    return followed_by(made, template[end:])
-
-
-_MOST_FIGURES = 128  # of one line; lines can be put together from lines, and double
-
-
-def followed_by(before: Node, part: Value | str) -> Node:
-    """A line and what stands behind it: constant text, a figure, or another line. One that is too long is *other*."""
-    if before.op is not Op.LINE:
-        return before
-    if isinstance(part, str) or isinstance(part.const, str):
-        inputs = before.inputs
-        text = (part if isinstance(part, str) else part.const).replace("{}", "{ }")
-    else:
-        node = node_of(part) or Node(Op.NAME, (), What.NUMBER, text="a value")
-        whole = node.op is Op.LINE
-        inputs, text = (*before.inputs, *(node.inputs if whole else (node,))), node.text if whole else "{}"
-    if len(inputs) > _MOST_FIGURES or len(before.text) + len(text) > MAX_TEXT:
-        return unknown(inputs, "a line that is too long")
-    return Node(Op.LINE, inputs, What.TEXT, text=before.text + text)
-
-
-def saved(values: Sequence[Value]) -> Node | None:
-    """What is written to a file under names: `{"val_bpb": figure}`."""
-    for value in values:
-        if isinstance(value.obj, Mapping):
-            named = [(str(k), v) for k, v in value.obj.items.items() if isinstance(k, str)]
-            return line(" ".join(f"{name.replace('%', ' ')}: {{}}" for name, _ in named), [v for _, v in named])
-    return line(" ".join(["{}"] * len(values)), values)
 
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, operand: Value) -> Node | None:
@@ -365,7 +273,7 @@ def method(
         result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
         return
     if name == "format" and isinstance(receiver.const, str):
-        result.recipe = line(receiver.const, [*args, *kwargs.values()])
+        result.recipe = lines.line(receiver.const, [*args, *kwargs.values()])
         return
     given = [*args, *kwargs.values()]
     if not measures(receiver) and not any(measures(value) for value in given):

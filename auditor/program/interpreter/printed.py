@@ -9,7 +9,7 @@ from auditor.program.interpreter import (
     callbacks,
     effects,
     files,
-    measured,
+    lines,
     special,
     tokens,
     unfollowed,
@@ -59,7 +59,7 @@ def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
     keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
     text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
     if has(tags, "out"):
-        m.report(node, frame, text, tags, measured.saved(args))
+        m.report(node, frame, text, tags, lines.saved(args))
 
 
 _READ_BACK = "it is read from a file that a run has left"
@@ -85,7 +85,7 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         if _CONSTANT.search(text) is not None:
             why = "it stands in the code"
             m.unfollowed(node, frame, "a bits-per-byte figure beside those of the run", why, {unfollowed.FIGURE})
-        m.report(node, frame, text, tags, measured.line(" ".join(["{}"] * len(args)), args))
+        m.report(node, frame, text, tags, lines.line(" ".join(["{}"] * len(args)), args))
 
 
 def message(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> list[Value]:

@@ -16,7 +16,7 @@ from functools import partial
 
 from auditor.program.interpreter import branching
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.measured import node_of
+from auditor.program.interpreter.recipes import node_of
 from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What
 from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Tags, Value

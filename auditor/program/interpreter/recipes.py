@@ -1,0 +1,51 @@
+"""What the recipe of an abstract value is, whether it was given one or holds things that were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from auditor.program.interpreter import entries
+from auditor.program.recipe.model import Node, Op, Sees, What, either, number, unknown
+from auditor.program.values import TARGET, TRAIN, VAL, Mapping, Value, has
+from auditor.program.values import Sequence as Items
+
+
+def node_of(value: Value, depth: int = 2) -> Node | None:
+    """What a value measures; None where it is a plain value of which nothing is known."""
+    if value.recipe is not None:
+        return value.recipe
+    obj = value.obj
+    if depth and isinstance(obj, Items):
+        apart = entries.together([node_of(item, depth - 1) for item in obj.items]) if obj.exact else None
+        return apart or _all(obj.items[:8], depth)
+    if depth and isinstance(obj, Mapping):
+        held = list(obj.items.values())[:8]
+        return _all([*held, obj.other] if obj.other is not None else held, depth)
+    if isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
+        return number(value.const)
+    if value.base is not None and value.base.recipe is not None:
+        return value.base.recipe
+    if isinstance(value.const, (str, bytes)):
+        return None
+    tags = value.tags
+    if VAL in tags:
+        if has(tags, "out"):
+            return unknown((), "a model's output")
+        sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
+        return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")
+    return Node(Op.TOKENS, (), What.TOKENS, sees=Sees.TRAINING, text="training tokens") if TRAIN in tags else None
+
+
+def _all(values: Iterable[Value], depth: int) -> Node | None:
+    nodes = [node_of(value, depth - 1) for value in values]
+    return either(tuple(node for node in nodes if node is not None))
+
+
+def measures(value: Value) -> bool:
+    """Whether a value is worth a node: it comes from the stream, or has a recipe."""
+    if value.recipe is not None or VAL in value.tags:
+        return True
+    obj = value.obj
+    if isinstance(obj, Items) and obj.items:
+        return obj.items[0].recipe is not None or obj.items[-1].recipe is not None
+    return value.base is not None and value.base.recipe is not None
