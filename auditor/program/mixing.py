@@ -70,31 +70,90 @@ def _operations(
                 yield Mixed(node, FOLLOWS)
             elif name in _SORTS and _of_places(subject, function):
                 continue  # `argsort(arange(t) + length * left_out)`: those that are kept, in the order that they have
-            elif labels.count(POSITION) == 1 and _over_all(
-                node, name, rest, labels
-            ):  # of pairs: attention, by its mask
+            elif name == "index_select" and _along(node, rest, 0, "dim", labels) and _later(rest[-1], function):
+                yield Mixed(node, FOLLOWS)
+            elif labels[-1] == POSITION and _both_sides(node, name, rest):
                 yield Mixed(node, ALL)
+            elif labels.count(POSITION) == 1 and _over_all(node, name, rest, labels):
+                yield Mixed(node, ALL)  # of pairs, it is attention, and its mask decides
         elif name == "einsum" and (_moves_positions(node) or _sums_positions(node, layouts)):
             yield Mixed(node, ALL)
         part = _part(node, owners)
         if part is not None and _looks_ahead(part, node):
             yield Mixed(node, FOLLOWS)
-        elif part is not None and part.dotted.endswith(_NORMS) and _over_the_rest(layouts, node.args):
+        elif part is not None and _mixes(part, layouts, node.args):
             yield Mixed(node, ALL)
     for product in of_type(function, ast.BinOp):
-        if isinstance(product.op, ast.MatMult) and (_mixes_rows(product) or _sums_rows(product, layouts)):
+        if isinstance(product.op, ast.MatMult) and (
+            _mixes_rows(product) or _sums_rows(product, layouts) or _by_a_matrix(product, layouts, held)
+        ):
             yield Mixed(product, ALL)
-    for statement in of_type(function, ast.AugAssign):
-        into, of = _start(statement.target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
-        if into == 0 and 1 in of and layouts.of(statement.target) is not None:
+    for statement in of_type(function, ast.AugAssign, ast.Assign):
+        target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
+        into, of = _start(target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
+        if into == 0 and 1 in of and layouts.of(statement.value) is not None:
             yield Mixed(statement.value, FOLLOWS)
+    for picked in of_type(function, ast.Subscript):
+        labels = layouts.of(picked.value)
+        parts = picked.slice.elts if isinstance(picked.slice, ast.Tuple) else [picked.slice]
+        for label, index in zip(labels or (), parts, strict=False):
+            if label == POSITION and not isinstance(index, (ast.Slice, ast.Constant)) and _later(index, function):
+                yield Mixed(picked, FOLLOWS)
+
+
+def _later(index: ast.expr, function: ast.AST) -> bool:
+    """`arange(t) + 1`: numbers of the positions, moved on."""
+    parts = _resolved(index, function)
+    nodes = [n for part in parts for n in walk(part)]
+    signs = {type(n.op) for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))}
+    called = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    more, less = ast.Add in signs or "add" in called, signs & {ast.Sub, ast.USub} or "sub" in called
+    return more and not less and "arange" in called
+
+
+def _resolved(node: ast.expr, function: ast.AST) -> list[ast.expr]:
+    """An expression, and what the names in it are assigned."""
+    names = {n.id for n in walk(node) if isinstance(n, ast.Name)}
+    made = [s.value for s in of_type(function, ast.Assign) if any(getattr(t, "id", "") in names for t in s.targets)]
+    return [node, *made]
+
+
+def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    """Pooling over the last dimension to both sides, or over all of it."""
+    if "pool" not in name:
+        return False
+    return "adaptive" in name or _number(_given(call, args, 2, "padding")) > 0
+
+
+def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
+    """A norm over what follows the channels, a linear layer over the positions."""
+    if part.dotted.endswith(_NORMS):
+        return _over_the_rest(layouts, args)
+    return part.dotted.endswith("nn.Linear") and _last_is_position(layouts, args)
+
+
+def _last_is_position(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
+    labels = layouts.of(args[0]) if args else None
+    return labels is not None and labels[-1] == POSITION
+
+
+def _by_a_matrix(product: ast.BinOp, layouts: Layouts, held: Function) -> bool:
+    """`self.mix @ x`, `ones(t, t) @ x`: a matrix over the positions that nothing says to be a lower triangle."""
+    right = layouts.of(product.right)
+    if right is None or len(right) < 2 or right[-2] != POSITION or layouts.of(product.left) is not None:
+        return False
+    left = product.left
+    while isinstance(left, ast.Subscript):
+        left = left.value
+    own = isinstance(left, ast.Attribute) and isinstance(left.value, ast.Name) and left.value.id == "self"
+    made = isinstance(left, ast.Call) and getattr(left.func, "attr", "") in ("ones", "full", "rand", "randn")
+    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(held.owner.node if held.owner else product)}
+    return (own or made) and not names & {"tril", "tril_"}
 
 
 def _of_places(subject: ast.expr | None, function: ast.AST) -> bool:
     """Whether what is put in order was made of the numbers of the positions themselves."""
-    names = {n.id for n in walk(subject) if isinstance(n, ast.Name)} if subject is not None else set()
-    made = [s.value for s in of_type(function, ast.Assign) if any(getattr(t, "id", "") in names for t in s.targets)]
-    parts = [*made, *([subject] if subject is not None else [])]
+    parts = _resolved(subject, function) if subject is not None else []
     return any(getattr(n, "attr", "") == "arange" for part in parts for n in walk(part))
 
 
@@ -181,7 +240,10 @@ def _sums_positions(call: ast.Call, layouts: Layouts) -> bool:
     operands = [(letters, labels) for letters, labels in layouts.operands(call) if labels is not None]
     along = [[x for x, label in zip(*o, strict=True) if label == POSITION] for o in operands if len(o[0]) == len(o[1])]
     single = [letters[0] for letters in along if len(letters) == 1]
-    return bool(made) and any(single.count(letter) > 1 and letter not in made for letter in single)
+    pairs = {letter for letters in along if len(letters) > 1 for letter in letters}
+    known = len(operands) == len(layouts.operands(call))  # of another operand that letter may be the pair's
+    lost = [letter for letter in single if letter not in made and letter not in pairs]
+    return bool(made) and any(single.count(letter) > 1 or known for letter in lost)
 
 
 def _sums_rows(product: ast.BinOp, layouts: Layouts) -> bool:

@@ -78,6 +78,7 @@ class Adapt(Event):
     subject_name: str = ""
     shared_rows: bool = False  # one tensor serves every row of a batch
     chosen: bool = False  # the weights are one of several, by their loss on these tokens
+    several: bool = False  # of more than two
     steered: str = ""  # what of the training on other tokens their loss decides (`steering`)
     statistics: bool = False  # no loss is lowered: what was summed up over the tokens goes into the weights
     restored: bool = False

@@ -98,7 +98,7 @@ def _chosen(facts: Facts) -> Iterator[Finding]:
     for pair in {pair.adapt.place.key: pair for pair in reversed(pairs)}.values():
         where = pair.adapt.place.function or "the program"
         message = f"'{where}' keeps the weights whose loss on the validation set is the least; they are scored on it"
-        if pair.adapt.loops:
+        if pair.adapt.loops or pair.adapt.several:
             yield pair_finding(facts, ID, Outcome.VIOLATION, pair, message)
         else:  # one choice between two, such as averaged weights or the last: a bit of the validation set at most
             yield pair_finding(facts, ID, Outcome.WARNING, pair, f"{message} (one choice between two)")

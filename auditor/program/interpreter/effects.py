@@ -13,6 +13,7 @@ from auditor.program.trace import Adapt
 from auditor.program.values import (
     ALIGNED,
     ARTIFACT,
+    BY_LOSS,
     CALLED,
     HASH,
     HASHED_TARGET,
@@ -442,6 +443,30 @@ def kept(m: Machine, value: Value) -> Value:
     return with_tags(value, tags)
 
 
+def picked_by_loss(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value, held: Value) -> Value:
+    """`states[argmin(losses)]`: what stands under an index that losses on validation tokens have told."""
+    if not (BY_LOSS in index.tags or m.is_of_loss(index)):
+        return held
+    before = m.last
+    m.selections.append(Pending(index.tags, m.place(node, frame), index.tags))
+    found = kept(m, held)
+    m.selections.pop()
+    for number in range(before + 1, m.last + 1):
+        if number in m.trace.adapts:
+            m.trace.adapts[number].several = not _is_a_pair(container)
+    return found
+
+
+def _is_a_pair(container: Value) -> bool:
+    """One choice between two, such as averaged weights or the last."""
+    obj = container.obj
+    known = (isinstance(obj, Sequence) and obj.exact) or (isinstance(obj, Mapping) and obj.other is None)
+    return isinstance(obj, (Sequence, Mapping)) and known and len(obj.items) <= _PAIR
+
+
+_PAIR = 2
+
+
 def kept_by_loss(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value]) -> None:
     """Pairs of a validation loss and a model are put in order, or the least is taken: the model is chosen by it."""
     for item in items:
@@ -450,7 +475,7 @@ def kept_by_loss(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value]) -> 
         if losses and isinstance(item.obj, Sequence):
             tags = union(*losses)
             m.selections.append(Pending(tags, m.place(node, frame), tags))
-            item.obj.items[:] = [kept(m, part) for part in held]
+            item.obj.items[:] = [with_tags(kept(m, part), frozenset({BY_LOSS})) for part in held]
             m.selections.pop()
 
 

@@ -13,6 +13,7 @@ from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     ARTIFACT,
+    BY_LOSS,
     NONE,
     PACKED,
     TRAIN,
@@ -183,6 +184,7 @@ def written(m: Machine, path: str, tags: Tags) -> None:
 def copied(m: Machine, source: Value, target: Value) -> None:
     """A file is copied, moved or linked to another name."""
     tags = tokens.constant(tokens.text_of(source)).tags | (source.tags & {VAL})
+    tags |= {BY_LOSS} if m.selections else NONE  # the best so far, under the name of the best
     written(m, tokens.text_of(target), tags | read_tags(m, tokens.text_of(source)) - {LOG})
     if TRAIN in target.tags and VAL in tags:
         m.tainted = True

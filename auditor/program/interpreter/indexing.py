@@ -77,9 +77,11 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
                 hit = join(hit, item) if hit.obj is not None or numbers else with_tags(item, container.tags)
         hit = containers.one_of(hit, index)
         looked = effects.table_read(m, frame, node, container, index)
+        hit = effects.picked_by_loss(m, frame, node, container, index, hit)
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index
     if isinstance(obj, Sequence):
-        return _sequence_item(m, obj, container, index, index_node), index
+        found = _sequence_item(m, obj, container, index, index_node)
+        return effects.picked_by_loss(m, frame, node, container, index, found), index
     if container in m.extents.shapes and index.const == 0:
         rows = Value(tags=container.tags)
         m.extents.bound(rows, m.extents.shapes[container])

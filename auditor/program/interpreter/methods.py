@@ -21,6 +21,7 @@ from auditor.program.interpreter import (
     printed,
     skipping,
     special,
+    steering,
     tensors,
     tokens,
     unfollowed,
@@ -246,6 +247,8 @@ def _mapping_method(
         effects.table_write(m, receiver, args[0])
         containers.store_key(receiver, args[0], args[1])
     for source in args if name == "update" else ():
+        for value in source.obj.items.values() if isinstance(source.obj, Mapping) else ():
+            steering.stored(m, receiver, value)
         m.changed(None, source)
         if isinstance(source.obj, Mapping):
             mapping.items.update(source.obj.items)

@@ -43,6 +43,8 @@ FORWARD = {
     "cut and joined": "x = x + torch.cat([x[:, 1:], x[:, :1]], dim=1)",
     "cut and filled": "x = x + F.pad(x[:, 1:], (0, 0, 0, 1))",
     "added to earlier ones": "x[:, :-1] += x[:, 1:]",
+    "stored in earlier ones": "later = torch.zeros_like(x)\n        later[:, :-1] = x[:, 1:]\n        x = x + later",
+    "picked by a number": "x = x + F.pad(x, (0, 0, 0, 1))[:, torch.arange(t) + 1]",
 }
 PARTS = {
     "recurrent": ("nn.GRU(8, 4, batch_first=True, bidirectional=True)", "x = x + self.part(x)[0]"),
@@ -76,6 +78,8 @@ EARLIER = {
         "None",
         "x = x * self.part(x).softmax(-1).topk(2, dim=-1).values.sum(-1, keepdim=True)",
     ),
+    "picked by an earlier number": ("None", "x = x + x[:, (torch.arange(t) - 1).clamp(min=0)]"),
+    "a linear layer of channels": ("nn.Linear(8, 8)", "x = x + self.part(x)"),
     "weights of pairs": ("None", "x = (x @ x.transpose(1, 2)).masked_fill(later(t), -inf).softmax(-1) @ x"),
     "attention with a mask": ("nn.MultiheadAttention(8, 2)", "x = x + self.part(x, x, x, attn_mask=mask(t))[0]"),
 }
@@ -95,6 +99,9 @@ OVER_ALL = [
     "F.instance_norm(x.transpose(1, 2)).transpose(1, 2)",
     "x.view(b, t, 2, 4).transpose(1, 2).softmax(2).transpose(1, 2).reshape(b, t, 8)",
     "x @ (x.transpose(1, 2) @ x)",
+    "torch.ones(t, t) @ x",
+    "F.max_pool1d(x.transpose(1, 2), 3, 1, 1).transpose(1, 2)",
+    "torch.einsum('btd->bd', x)[:, None]",
     "torch.einsum('btd,de->bte', x, torch.einsum('btd,bte->de', x, x))",
 ]
 
@@ -117,6 +124,11 @@ def test_earlier_positions_and_other_dimensions_are_free(part: str, body: str) -
 @pytest.mark.parametrize("of", OVER_ALL)
 def test_what_is_taken_over_all_positions_is_said(of: str) -> None:
     assert sees(model(f"x = x + {of}")) == ["a statistic in the model"]
+
+
+def test_a_linear_layer_over_the_positions() -> None:
+    mixed = "x = x + self.part(x.transpose(1, 2)).transpose(1, 2)"
+    assert sees(model(mixed, "nn.Linear(8, 8)")) == ["a statistic in the model"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ STEERED = {
         RATE,
     ),
     "a rate that is computed": ("", "for g in opt.param_groups:\n            g['lr'] = 0.1 * cost()", RATE),
+    "a rate that is updated": ("", "for g in opt.param_groups:\n            g.update(lr=0.1 * cost())", RATE),
     "a plateau": (
         "plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(opt)", "plateau.step(cost())", RATE,
     ),
@@ -80,6 +81,14 @@ for step in range(9):
     keeper.offer(score(net, val).item())
 net.load_state_dict(keeper.held)
 """,
+    "under the index of the least": """
+losses, held = [], []
+for step in range(9):
+    fit(net, train, opt)
+    losses.append(score(net, val).item())
+    held.append({k: v.clone() for k, v in net.state_dict().items()})
+net.load_state_dict(held[int(np.argmin(losses))])
+""",
     "in a heap": """
 import heapq
 held = []
@@ -106,6 +115,21 @@ net = best[1]
 @pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
 def test_weights_that_are_kept_by_their_loss(body: str) -> None:
     assert any(pair.adapt.chosen for pair in pairs(body + FINAL))
+
+
+@pytest.mark.parametrize(
+    ("names", "several"), [('("plain", "mean")', False), ("[f'{n}' for n in range(len(os.listdir('.')))]", True)]
+)
+def test_one_of_two_or_of_several(names: str, several: bool) -> None:
+    body = f"""
+    held = {{name: {{k: v.clone() for k, v in net.state_dict().items()}} for name in {names}}}
+    losses = {{}}
+    for name in held:
+        net.load_state_dict(held[name])
+        losses[name] = score(net, val).item()
+    net.load_state_dict(held[min(losses, key=losses.get)])
+    """
+    assert {pair.adapt.several for pair in pairs(body + FINAL) if pair.adapt.chosen} == {several}
 
 
 def test_a_form_that_is_kept_by_its_loss() -> None:
