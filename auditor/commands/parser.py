@@ -45,6 +45,8 @@ examples:
       a review comment; the ending says the format
   golf-audit MyRecord --probe
       run it small in a sandbox: do later tokens change earlier scores?
+  golf-audit explain-witness MyRecord --kind exchange
+      one witness of the probe alone, with the lines that made it
   golf-audit MyRecord --smoke
       does it import, how large is the model, does one forward pass work?
   golf-audit --explain pre-quant-ttt

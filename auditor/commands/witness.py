@@ -69,7 +69,7 @@ def _again(arguments: Sequence[str]) -> str:
 def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="golf-audit explain-witness",
-        description="Run what one witness of the probe needs; print the score that changed and the lines that took it.",
+        description="Run what one witness of the probe needs; print what it shows and the lines that made it.",
         epilog="exit status: 0 there is a witness, 2 wrong usage, 3 there is none",
     )
     p.add_argument("path", nargs="?", metavar="PATH", help="a record folder")
