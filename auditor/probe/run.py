@@ -224,7 +224,7 @@ class _Series:
             exchanges.append(self._exchange(site, place, chosen))
             requests.append(self._request(site, chosen, row))
         untraced = survey.last is not None  # then nothing compares scores
-        if only in (None, Kind.EXCHANGE, *FLIPS) and not untraced:
+        if only in (None, Kind.EXCHANGE, Kind.SCORE_COUNT, *FLIPS) and not untraced:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
 

@@ -65,7 +65,7 @@ def measure(
                 again,
             ),
         ),
-        score_count(base),
+        _twice(runs, base, stream, label),
         reported_number(base),
         normalization(base),
         _counted(runs, base, stream, label, requests, end),
@@ -78,6 +78,20 @@ def measure(
         measurements = tuple(_assumed(m, label) for m in measurements)
     labels = [label, *(f.label for f in base.figures)] if base.figure else []
     return Measured(measurements, tuple(dict.fromkeys(name for name in labels if name)), runs.base.losses_recorded)
+
+
+def _twice(runs: Runs, base: Read, stream: Stream, label: str) -> Measurement:
+    """How often positions are scored. What is a witness has to be one in a run with other tokens as well."""
+    found = score_count(base)
+    others = ((runs.future, stream.future), (runs.target, stream.target))
+    if not found.witnesses or any(
+        score_count(Read(recording, tokens, label, None, base)).witnesses
+        for recording, tokens in others
+        if recording is not None
+    ):
+        return found
+    reason = f"{found.reason}; no run with other tokens showed it again"
+    return replace(found, holds=Holds.UNKNOWN, reason=reason, witnesses=())
 
 
 def _implied(

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("torch", reason="the recorder runs beside torch")
 
 from auditor.probe.measure import Claim, Measured, Runs, Stream, measure
-from auditor.probe.model import Holds, Kind
+from auditor.probe.model import Holds, Kind, Measurement
 
 YES, NO, UNKNOWN = Holds.YES, Holds.NO, Holds.UNKNOWN
 
@@ -297,6 +297,24 @@ def test_gradients_of_what_is_not_scored_yet_that_move_nothing_are_no_hold(name:
 def test_a_smoothed_loss_is_not_what_the_row_gives_its_target() -> None:
     assert of("smoothed_loss", Kind.EXCHANGE).holds is UNKNOWN  # each is computed further, and none was exchanged
     assert of("smoothed_loss", Kind.REPORTED_NUMBER).holds is YES  # all the same the figure is their mean
+
+
+def test_positions_that_one_run_alone_scores_twice_are_no_witness() -> None:
+    base, future, target = samples.streams()
+    folder = Path(tempfile.mkdtemp())
+    twice = [samples.run("twice", tokens, folder) for tokens in (base, future)]
+    held = [samples.run("sliding", tokens, folder) for tokens in (future, target)]
+    stream = Stream(base, future, target, samples.FLIP, samples.TARGET, None, samples.VOCABULARY)
+
+    def counted(*others: Any) -> Measurement:
+        found = measure(Runs(twice[0], None, *others), stream, Claim())
+        return next(m for m in found.measurements if m.kind is Kind.SCORE_COUNT)
+
+    alone, again = counted(*held), counted(twice[1], held[1])
+    assert (alone.holds, alone.witnesses) == (UNKNOWN, ())
+    assert "no run with other tokens showed it again" in alone.reason
+    assert again.holds is NO
+    assert {w.condition for w in again.witnesses} == {"C4"}
 
 
 def test_a_flip_that_no_other_repeats_is_no_witness() -> None:
