@@ -38,6 +38,7 @@ _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
 _ENOUGH_SECONDS = 5.0  # at each position, where not the whole vocabulary is tried: drawn tokens are the last
 _SLOWER = 2.0  # times as long as the base run another run may take
+_SHORTER = 2.5  # times as long as it, for the two runs of shorter streams
 _DRAWN = 24  # tokens that chance draws at each position
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
@@ -251,15 +252,16 @@ class _Series:
         start = last - tail.times - _BEFORE
         other = tail.beginnings[0]
         self._run("end", tail.with_last(other))
-        self._run("short", tail.stream[:-STEP])
-        self._run("shorter", tail.stream[: -2 * STEP])
-        seconds = max(1.0, self._left - _SLOWER * self.settled.run.spent)
+        seconds = max(1.0, self._left - (_SLOWER + _SHORTER) * self.settled.run.spent)
         tried = Exchange(
             last, after, row, -1, tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
             math.inf, survey.label,
         )  # fmt: skip
-        if self.missing.keys().isdisjoint({"end", "short", "shorter"}):
+        if "end" not in self.missing:
             self._run("tail", tail.stream, exchanges=(tried,))
+        for name, less in (("short", STEP), ("shorter", 2 * STEP)):  # last: nothing is forked after another length
+            if self.missing.keys().isdisjoint({"end", "tail", "short"}):
+                self._run(name, tail.stream[:-less])
         sizes = {token: workspace.bytes_after(tail.token, token) for token in chosen}
         whole = int(self.streams.bytes_[1 : -tail.times].sum()) + tail.times * sizes[tail.token]
         return Ending(chosen, self._texts(chosen), sizes, whole, other, len(tail.others))

@@ -184,12 +184,14 @@ class Runner:
             return self._cold(made, workspace, stream, seconds, record, exchanges)
         if len(stream) != stem.length:  # who asked how long a file is has been told
             self.whole = "its stream has another length"
+            self._let_go()  # what begins from nothing finds nothing of what is held
             return self._cold(made, workspace, stream, seconds, record, exchanges)
         limits = self._limits(seconds, self._own_seconds(seconds, exchanges), forks=bool(exchanges))
         turn = Turn(workspace.streams.contexts, exchanges)
         found = self._heard(stem.held.fork(turn.to_bytes(), workspace.validation(stream), limits), stem.held.early)
         if found.trouble and "memory" in found.trouble:  # which a fork's is counted twice
             self.whole = "forks of it take much memory"
+            self._let_go()
             return self._cold(made, workspace, stream, seconds, record, exchanges)
         self.forked += 1
         return found

@@ -190,7 +190,15 @@ def test_a_stream_of_another_length_is_run_from_nothing(tmp_path: Path, home: Ho
         assert short.error == ""
         assert (made.runner.forked, made.runner.whole) == (1, "its stream has another length")
         assert scores(made.again()) == scores(made.cold())
-        assert made.runner.forked == 2
+        assert made.runner.forked == 1  # what was held is gone
+
+
+def test_what_is_run_from_nothing_finds_nothing_of_what_was_forked(tmp_path: Path, home: Home) -> None:
+    with case(home, tmp_path, before="open('model.pt', 'x').close()", after="open('logits.bin', 'x').close()") as made:
+        made.made = make(gather(load_path(tmp_path), {}), Plan(writable=True))  # its folder is copied there
+        made.base()
+        assert (made.future().error, made.runner.forked) == ("", 2)
+        assert made.runner.run(made.made, made.workspace, made.workspace.streams.base[:-64], 60).error == ""
 
 
 def test_a_script_starts_no_process(tmp_path: Path, home: Home) -> None:
