@@ -236,8 +236,12 @@ class Doubts:
                 return True
             owner = node.func.value if isinstance(node.func, ast.Attribute) else node.func
             return any(self._expression(part, left, seen) for part in (owner, *node.args))
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            if self._expression(node.generators[0].iter, left, seen):
+                return True
+            seen |= {name for part in node.generators for name in _names(part.target)}  # its own: no name of others
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            return self._name(node.id, left, seen)
+            return node.id not in seen and self._name(node.id, left, seen)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             return self._attribute(node, left, seen)
         if isinstance(node, ast.Compare | ast.BinOp) and self._measured(node, left, seen):

@@ -212,7 +212,9 @@ def _as_logged(facts: Facts, found: tuple[Switch, ...]) -> dict[str, str]:
     for switch in found:
         setting = facts.configuration.settings.get(switch.name)
         text = logged.get(switch.attribute.lower(), "None").strip().strip("'\"")
-        if switch.kind == "environment" and switch.default is None and setting and setting.source == "log":
+        listed = text[:1] + text[-1:] in ("[]", "()") and isinstance(switch.default, str)
+        open_ = switch.default is None or (listed and str(switch.default)[:1] not in ("[", "("))
+        if switch.kind == "environment" and open_ and setting and setting.source == "log":
             if text[:1] + text[-1:] in ("[]", "()"):  # what was made of a text with commas
                 text = ",".join(part.strip(" '\"") for part in text[1:-1].split(","))
             taken.update({switch.name: words.get(text, text)} if text != "None" else {})

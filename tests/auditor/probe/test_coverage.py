@@ -141,6 +141,24 @@ def test_an_attribute_that_the_script_gives_is_asked_for_by_its_value() -> None:
         assert doubts.of(ast.parse(f"hasattr(model, '{test}')", mode="eval").body) is doubtful
 
 
+COMPREHENSION = """
+wanted = None
+if args.wanted != "":
+    wanted = set(int(x) for x in args.wanted.split(",") if x.strip())
+late = any(x for x in [x])
+for x, y in loader:
+    step += 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "doubtful"), {"wanted is not None": False, "late": True, "any(x > 1000 for x in [step])": True}.items()
+)
+def test_a_name_of_a_comprehension_is_no_other_name(test: str, doubtful: bool) -> None:
+    doubts = Doubts(ast.parse(COMPREHENSION), frozenset())
+    assert doubts.of(ast.parse(test, mode="eval").body) is doubtful
+
+
 REST = """
 start = 0 if first else max(length - stride, 0)
 left = length - start

@@ -253,6 +253,9 @@ def test_a_list_that_a_log_shows_is_the_text_that_it_was_made_of(logged, given):
         configuration=SimpleNamespace(settings={"TTT_RATES": setting}),
     )
     assert _as_logged(facts, (switch,)) == {"TTT_RATES": given}
+    known = replace(switch, default="9,10")
+    assert _as_logged(facts, (known,)) == ({"TTT_RATES": given} if logged[:1] in ("[", "(") else {})
+    assert _as_logged(facts, (replace(switch, default="[9, 10]"),)) == {}
 
 
 def test_the_same_repair_is_not_tried_twice():
