@@ -86,3 +86,15 @@ def made_of(function: str, operands: Sequence[Value], *, ordered: bool = True) -
     positions = [position_of(operand) for operand in operands]
     made = (function, tuple(positions) if ordered else frozenset(positions))
     return Position(0, frozenset({(made, 1)}))
+
+
+def either_of(value: Value) -> list[Value]:
+    """The constants that `a if c else b` chooses from, where it is not known which; the value alone otherwise."""
+    terms = value.position.terms if isinstance(value.position, Position) else ()
+    if len(terms) != 1:
+        return [value]
+    made = next(iter(terms))[0]
+    if not isinstance(made, tuple) or made[0] != "either":
+        return [value]
+    sides = [term for side in made[1] for term, _ in side.terms if isinstance(term, Value)]
+    return [one for side in sides for one in either_of(side)] if len(sides) == len(made[1]) else [value]

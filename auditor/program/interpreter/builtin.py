@@ -215,6 +215,11 @@ def _list(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     return Value(value.tags, obj=Sequence(items, exact))
 
 
+def _bytearray(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """Bytes that grow, as a list does; of given ones a copy."""
+    return Value(args[0].tags, args[0].const, mutable=True) if args else Value(obj=Sequence([]))
+
+
 def _dict(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     mapping = Mapping(dict(kwargs))
     if args and isinstance(args[0].obj, Mapping):
@@ -392,6 +397,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.enumerate": _enumerate,
     "builtins.zip": _zip,
     "builtins.map": _map,
+    "builtins.bytearray": _bytearray,
     "builtins.list": _list,
     "builtins.tuple": _list,
     "builtins.sorted": _sorted,

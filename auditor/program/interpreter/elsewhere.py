@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
 import posixpath
 from dataclasses import replace
 
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
+from auditor.program.positions import either_of
 from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value, has
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
@@ -167,13 +169,14 @@ def modules(m: Machine, frame: Frame) -> Value:
 
 _HARMLESS = frozenset(
     {
-        "7z", "apt", "apt-get", "black", "brotli", "bzip2", "c++", "cat", "cc", "chmod", "clang", "cmake", "cmix",
-        "conda", "curl", "date", "df", "du", "echo", "env", "free", "g++", "gcc", "git", "grep", "gzip", "head",
-        "hf", "hostname", "huggingface-cli", "id", "kill", "ldconfig", "ldd", "lrzip", "ls", "lscpu", "lspci",
-        "make", "md5sum", "mkdir", "ninja", "nm", "nproc", "numactl", "nvcc", "nvidia-smi", "nvidia-smi.exe",
-        "objdump", "paq8", "pip", "pip3", "pkill", "ps", "pyminify", "rm", "ruff", "sha256sum", "sleep", "sudo",
-        "sync", "sysctl", "tail", "tar", "taskset", "test", "true", "ulimit", "uname", "uv", "wc", "wget", "which",
-        "whoami", "xz", "zpaq", "zstd",
+        "7z", "amd-smi", "apt", "apt-get", "black", "brotli", "bzip2", "c++", "cat", "cc", "chmod", "clang",
+        "cmake", "cmix", "conda", "curl", "date", "df", "du", "echo", "env", "free", "g++", "gcc", "git",
+        "grep", "gzip", "head", "hf", "hostname", "huggingface-cli", "id", "kill", "ldconfig", "ldd",
+        "lrzip", "ls", "lscpu", "lspci", "make", "md5sum", "mkdir", "ninja", "nm", "nproc", "numactl",
+        "nvcc", "nvidia-smi", "nvidia-smi.exe", "objdump", "paq8", "pip", "pip3", "pkill", "ps", "pyminify",
+        "rm", "rocm-smi", "rocminfo", "ruff", "sha256sum", "sleep", "sudo", "sync", "sysctl", "tail", "tar",
+        "taskset", "test", "true", "ulimit", "uname", "uv", "wc", "wget", "which", "whoami", "xz", "zpaq",
+        "zstd",
     }
 )  # fmt: skip
 _SHOWS = frozenset({"base64", "cat", "dd", "head", "od", "tail", "xxd"})
@@ -185,11 +188,16 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
     given = args[0] if args else kwargs.get("args", Value())
     if len(args) > 1 and isinstance(args[1].obj, Sequence):  # `os.execv(path, words)`
         given = args[1]
-    words = _words(given)
     result = Value(given.tags & frozenset(), mutable=True)
+    for words in _commands(given):
+        _started(m, frame, node, given, words, result)
+    return result
+
+
+def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[str], result: Value) -> None:
     if not words:
         m.unfollowed(node, frame, "a started program", "its command could not be computed", {unfollowed.WEIGHTS})
-        return result
+        return
     script = next((w for w in words if w.endswith(".py")), None)
     program = posixpath.basename(words[0])
     if program in _SHOWS:
@@ -203,11 +211,12 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
             _module(m, replace(unit), main=True)
         finally:
             m.functions = before
-        return result
+        return
     if program.startswith("python") or program in ("{}", "torchrun"):
         inline = next((w for flag, w in itertools.pairwise(words) if flag == "-c"), None)
         if inline is not None and inline != "{}":
-            return run_text(m, Frame(frame.unit), node, [Value(const=inline)], {})
+            result.tags |= run_text(m, Frame(frame.unit), node, [Value(const=inline)], {}).tags
+            return
         if inline is not None:
             m.unfollowed(node, frame, "a started program", "its text could not be computed", {unfollowed.WEIGHTS})
         if script is not None and not _of_the_challenge(m, script):
@@ -215,16 +224,15 @@ def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
                 node, frame, f"the script {script[:60]!r}", "the folder does not hold it", {unfollowed.WEIGHTS}
             )
         if inline is not None or "-m" in words or script is not None:
-            return result  # a module that is installed, or the script itself
+            return  # a module that is installed, or the script itself
     if program in _COPIES:
         paths = [tokens.constant(w) for w in words[1:] if not w.startswith("-")]
         if len(paths) >= 2:
             files.copied(m, paths[-2], paths[-1])
-        return result
+        return
     if program not in _HARMLESS and not program.startswith("python"):
         what = f"the program {program[:40]!r}" if program != "{}" else "a started program"
         m.unfollowed(node, frame, what, "what it does to files is not read", {unfollowed.WEIGHTS})
-    return result
 
 
 _DOWNLOADS = frozenset({"cached_challenge_fineweb.py", "download_hf_docs_and_tokenize.py"})
@@ -238,10 +246,20 @@ def _of_the_challenge(m: Machine, script: str) -> bool:
     return own or "{}" in name or name in _DOWNLOADS
 
 
-def _words(given: Value) -> list[str]:
+_MAX_COMMANDS = 8
+
+
+def _commands(given: Value) -> list[list[str]]:
+    """The words of a command; of several where `a if c else b` chooses among them."""
     if isinstance(given.obj, Sequence):
-        return [_word(item) for item in given.obj.items[:32]]
-    text = tokens.text_of(given)
+        items = [[_word(one) for one in either_of(item)] for item in given.obj.items[:32]]
+        if math.prod(map(len, items)) > _MAX_COMMANDS:
+            return [[_word(item) for item in given.obj.items[:32]]]
+        return [list(words) for words in itertools.product(*items)]
+    return [_split(tokens.text_of(one)) for one in either_of(given)]
+
+
+def _split(text: str) -> list[str]:
     return text.replace("&&", " ").split() if text != "{}" else []
 
 

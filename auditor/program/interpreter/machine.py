@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from auditor.program import used
 from auditor.program.extent import Extents
 from auditor.program.interpreter.recorder import Branch as Branch
 from auditor.program.interpreter.recorder import Off as Off
@@ -26,6 +27,7 @@ from auditor.program.values import (
     UNKNOWN,
     VAL,
     Class,
+    External,
     Frame,
     Function,
     Instance,
@@ -230,6 +232,18 @@ class Machine(Recorder):
         self.steps = 0
         self.at: tuple[Unit, ast.stmt] | None = None  # the statement that was begun last
         self._loop_instances = 0
+        self._objects: frozenset[str] | None = None
+
+    # -- names of libraries --------------------------------------------------------------------------
+
+    def is_object(self, of_library: External) -> bool:
+        """Whether it is a module, a class or a function, which is neither None nor false; data may be."""
+        dotted = of_library.dotted
+        if dotted.startswith("builtins."):
+            return dotted != "builtins.__debug__"
+        if self._objects is None:
+            self._objects = used.objects(self.sources)
+        return dotted in self._objects
 
     # -- bookkeeping ---------------------------------------------------------------------------------
 

@@ -203,6 +203,8 @@ def call(
         return
     shown = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()))]
     nodes = _operands(given, shown)
+    if name in _NUMBERS and nodes[0].what is What.PIECE:
+        return  # the bytes of pieces, as numbers: what a model of bytes reads as its tokens
     plain = all(n.plain for n in nodes)
     if plain and VAL not in result.tags:
         result.recipe = _named(node)
@@ -230,6 +232,7 @@ def _constants(held: Value) -> Node | None:
 
 
 _FEW = 8
+_NUMBERS = frozenset({"frombuffer", "fromstring", "fromiter", "array", "asarray", "tensor", "LongTensor", "as_tensor"})
 _TOTALS = frozenset({"sum", "fsum", "mean", "fmean", "average", "median"})
 
 

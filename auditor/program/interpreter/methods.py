@@ -85,6 +85,8 @@ def method(
             return with_tags(made, doubts.edited(m, frame, node, receiver, name, args))
     if isinstance(receiver.const, str):
         return _string_method(receiver, name, args)
+    if name == "join" and args and isinstance(receiver.const, bytes):
+        return Value(receiver.tags | deep_tags(args[0], 2))
     if isinstance(obj, External):
         return library.call(m, frame, node, f"{obj.dotted}.{name}", args, kwargs)
     return tensors.tensor_method(m, frame, node, receiver, name, args, kwargs)

@@ -269,7 +269,7 @@ def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool |
         if left.known and right.known:
             same = left.const is right.const
         elif right.known and right.const is None and (left.obj is not None or left.mutable):
-            same = False
+            same = None if isinstance(left.obj, External) and not m.is_object(left.obj) else False
         return same if same is None or isinstance(op, ast.Is) else not same
     if left.known and right.known:
         if isinstance(op, (ast.Eq, ast.NotEq)) and (_in_between(m, left, right) or _in_between(m, right, left)):
@@ -308,7 +308,7 @@ def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None
     if isinstance(obj, Mapping):
         return True if obj.items else None
     if isinstance(obj, (Function, Class, Instance, External, Either, Native)):
-        return None if isinstance(obj, External) and obj.dotted.endswith("()") else True
+        return True if not isinstance(obj, External) or m.is_object(obj) else None
     return None
 
 

@@ -105,6 +105,7 @@ sys.stdout = Neat()
     's = u.spec_from_file_location("x", "/elsewhere/x.py")\n'
     "u.module_from_spec(s)",
     "program": 'import subprocess\nsubprocess.run(["./polish"])',
+    "one of two programs": 'import subprocess\nsubprocess.run(["rocm-smi" if torch.version.hip else "./polish"])',
     "loss replaced": "plain = F.cross_entropy\nF.cross_entropy = lambda a, b, **k: plain(a, b, **k) * 0.9",
     "method replaced": "plain = torch.Tensor.sum\ntorch.Tensor.sum = lambda t, *a: plain(t, *a) * 0.9",
     "setattr of a library": 'setattr(torch.optim.SGD, "st" + "ep", lambda self: None)',
@@ -138,6 +139,9 @@ class Plain:
 sys.stdout = Plain()
 """,
     "known program": 'import subprocess\nsubprocess.run(["nvidia-smi"])',
+    "one of two known programs": "import subprocess\n"
+    'subprocess.run(["rocm-smi" if torch.version.hip else "nvidia-smi"])',
+    "one of two commands": 'import os\nos.system("rocm-smi -a" if torch.version.hip else "nvidia-smi -q")',
     "library that is looked for in the path": "import sys, importlib.util as u\nfrom pathlib import Path\n"
     "for entry in sys.path:\n    s = u.spec_from_file_location('fa', Path(entry) / 'flash_attn_interface.py')\n"
     "    m = u.module_from_spec(s)\n    s.loader.exec_module(m)\n    attend = getattr(m, 'flash_attn_func')",
