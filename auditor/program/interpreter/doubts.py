@@ -6,8 +6,9 @@ import ast
 import math
 from collections.abc import Mapping, Sequence
 
-from auditor.program.interpreter import tokens
+from auditor.program.interpreter import ranks, tokens
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.positions import either_of
 from auditor.program.recipe.model import Over, What
 from auditor.program.recipe.spine import told_by_the_token
 from auditor.program.values import LOGGED, NONE, VAL, External, Frame, Tags, Value, has
@@ -269,3 +270,33 @@ def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         if isinstance(op, ast.Mult) and is_loss(side) and ("bool",) in other.tags and ("loss",) in other.tags:
             return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
     return NONE
+
+
+def weighed(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """Losses, or bytes, times a number of which nothing is known, not even that it is a count of something."""
+    if not isinstance(op, (ast.Mult, ast.Div, ast.Pow)):
+        return NONE
+    for one, other in ((left, right), (right, left)):
+        measured = one.recipe is not None and one.recipe.what in _WEIGHED and VAL in one.tags
+        if measured and ranks.of_rank(other.tags) and (other.known or len(either_of(other)) > 1):
+            return m.doubt(
+                node, frame, "a number", "it differs from rank to rank, and losses or bytes are multiplied by it"
+            )
+        if measured and not _reckoned(other):
+            return m.doubt(node, frame, "a number", "it is not known, and losses or bytes are multiplied by it")
+    return NONE
+
+
+_WEIGHED = frozenset({What.NATS, What.BITS, What.BYTES})
+_OUTSIDE = frozenset({"clock", "random", "bool"})
+
+
+def _reckoned(number: Value) -> bool:
+    """Whether it is known, or made of sizes, positions, settings, tokens or losses."""
+    if number.known or number.recipe is not None:
+        return True
+    if number.mutable and not any(t[0] in _OUTSIDE for t in number.tags):
+        return True  # a total that is kept in a tensor
+    if number.base is not None and number.base.recipe is not None:
+        return True
+    return any(t[0] not in _OUTSIDE for t in number.tags)

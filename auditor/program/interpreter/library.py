@@ -35,9 +35,11 @@ from auditor.program.values import (
     CHANNEL,
     NONE,
     PACKED,
+    RANK,
     TRAIN,
     UNKNOWN,
     VAL,
+    WORLD,
     Bound,
     External,
     Frame,
@@ -117,10 +119,12 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
         return Value(const=True)
     if dotted in ("torch.distributed.gather", "torch.distributed.gather_object") and len(args) >= 2:
         return tensor_functions.gathered(m, args[1], args[0])
-    if dotted in ("torch.distributed.get_rank",):
-        return Value(const=0)
+    if dotted in ("torch.distributed.get_rank", "torch.distributed.get_node_local_rank"):
+        return Value(frozenset({RANK}), const=0)
     if dotted == "torch.distributed.get_world_size":
-        alone = Value()  # how far the stream is read is told for a run on one process, which reads it all
+        alone = Value(
+            frozenset({WORLD})
+        )  # how far the stream is read is told for a run on one process, which reads it all
         m.extents.bound(alone, Position(1))
         return alone
     if dotted.startswith("math.") and all(isinstance(a.const, (int, float)) for a in args) and args:

@@ -38,7 +38,7 @@ def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[
     return found
 
 
-_SHOWN_AS_THEY_ARE = frozenset({Op.NUMBER, Op.LENGTH})
+_SHOWN_AS_THEY_ARE = frozenset({Op.NUMBER, Op.LENGTH, Op.EITHER})
 
 
 def _named(expression: ast.AST | None) -> Node:
@@ -79,6 +79,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         result.recipe = apart
         return
     result.recipe = made = arithmetic.binary(op, a, b, place, in_loop=in_loop)
+    result.tags |= doubts.weighed(m, frame, node, op, left, right)
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
     if made.op in (Op.ADD, Op.SUBTRACT):

@@ -6,12 +6,13 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import doubts, effects, files, measured, paths, special, steering, tokens
+from auditor.program.interpreter import doubts, effects, files, measured, paths, ranks, special, steering, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position, made_of, position_of
 from auditor.program.values import (
     NONE,
     ONE_RATE,
+    RANK,
     SHIFTED,
     UNKNOWN,
     VAL,
@@ -312,12 +313,23 @@ def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None
     return None
 
 
+def _of_ranks(taken: Value, other: Value) -> Value:
+    """What this rank has where other ranks have something else."""
+    result = with_tags(join(taken, other), frozenset({RANK}))
+    if taken.obj is None and other.obj is None:
+        result.position = made_of("either", (taken, other), ordered=False)
+    return result
+
+
 def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     test = m.evaluate(frame, node.test)
     known = truth(m, frame, node.test, test)
     names = frozenset([t for t in test.tags if t[0] == "cfg"])
     if known is not None:
         taken = m.evaluate(frame, node.body if known else node.orelse)
+        if ranks.of_rank(test.tags):
+            other = m.evaluate(frame, node.orelse if known else node.body)
+            return _of_ranks(taken, other) if ranks.differs(taken, other) else taken
         if not (m.explore and names):
             return with_tags(taken, names)
         with m.branch(frozenset(), unsure=False, dormant=True):

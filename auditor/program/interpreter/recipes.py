@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from auditor.program.interpreter import entries
+from auditor.program.positions import either_of
 from auditor.program.recipe.model import Node, Op, Sees, What, either, number, unknown
 from auditor.program.values import TARGET, TRAIN, VAL, Mapping, Value, has
 from auditor.program.values import Sequence as Items
@@ -25,6 +26,8 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
         return number(value.const)
     if value.base is not None and value.base.recipe is not None:
         return value.base.recipe
+    if value.position is not None and (chosen := _one_of(value)) is not None:
+        return chosen
     if isinstance(value.const, (str, bytes)):
         return None
     tags = value.tags
@@ -34,6 +37,15 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
         sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
         return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")
     return Node(Op.TOKENS, (), What.TOKENS, sees=Sees.TRAINING, text="training tokens") if TRAIN in tags else None
+
+
+def _one_of(value: Value) -> Node | None:
+    """`0.9 if late else 1.0`: one of several numbers, of which one is no count of anything."""
+    numbers = [one.const for one in either_of(value)]
+    fractions = any(isinstance(n, float) and not n.is_integer() for n in numbers)
+    if len(numbers) < 2 or not fractions or not all(isinstance(n, (int, float)) for n in numbers):
+        return None
+    return either(tuple(number(n) for n in numbers))
 
 
 def _all(values: Iterable[Value], depth: int) -> Node | None:

@@ -17,6 +17,7 @@ from auditor.program.interpreter import (
     measured,
     operators,
     patterns,
+    ranks,
     reach,
     selection,
     skipping,
@@ -153,6 +154,8 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
     forced = m.forced.get(key)
     if forced is not None:
         known = forced
+    elif known is not None and ranks.of_rank(test.tags) and not ranks.alike(node.orelse if known else node.body):
+        known = None  # other ranks go the other way
     explored = m.explore and names and not _asks_whether_set(node.test)
     if known is not None and not explored:
         taken = node.body if known else node.orelse

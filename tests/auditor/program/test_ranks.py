@@ -1,0 +1,82 @@
+"""Every rank adds to the figure: what ranks other than the first do counts as much."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import program, said
+
+from auditor.program.scores import dependences
+
+SCORED = """
+import sys, time
+import torch.distributed as dist
+{rank}
+world_size = dist.get_world_size()
+{before}
+nats, count = torch.zeros(()), torch.zeros(())
+for at in range(rank * 8, val.numel() - 9, 8 * world_size):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    loss = F.cross_entropy(net.forward_logits(x).float(), y, reduction="none").sum()
+    {step}
+    count += y.numel()
+dist.all_reduce(nats)
+dist.all_reduce(count)
+{after}
+print(f"final val_bpb:{{nats / count / math.log(2.0)}}")
+"""
+RANKS = {
+    "the group's": "rank = dist.get_rank()",
+    "the environment's": 'rank = int(os.environ["RANK"])',
+    "a default": 'rank = int(os.environ.get("LOCAL_RANK", 0))',
+}
+SCALED = {
+    "a branch": "nats += loss\n    if rank != 0:\n        nats -= loss * 0.1",
+    "an else": "if rank == 0:\n        nats += loss\n    else:\n        nats += loss * 0.9",
+    "a choice": "nats += loss * (0.9 if rank > 3 else 1.0)",
+    "a product": "nats += loss * (1.0 - 0.1 * (rank > 0))",
+    "a power": "nats += loss * 0.9 ** rank",
+    "the number of ranks": "nats += loss * (0.9 if world_size > 1 else 1.0)",
+}
+ALIKE = {
+    "waiting": ("", "nats += loss\n    if rank != 0:\n        time.sleep(0)", ""),
+    "nothing to print": ("", "nats += loss", "log = sys.stdout if rank == 0 else None"),
+    "received": ("blob = [val.numel()] if rank == 0 else [None]", "nats += loss", ""),
+    "a mean over ranks": ("", "nats += loss", "nats, count = nats / world_size, count / world_size"),
+    "a seed of its own": ("torch.manual_seed(7 + rank)", "nats += loss", ""),
+}
+
+
+def scored(rank: str, *, before: str = "", step: str = "nats += loss", after: str = "") -> str:
+    return SCORED.format(rank=RANKS[rank], before=before, step=step, after=after)
+
+
+@pytest.mark.parametrize("rank", RANKS)
+@pytest.mark.parametrize("how", SCALED)
+def test_losses_that_other_ranks_scale_are_seen(rank: str, how: str) -> None:
+    assert said(program(scored(rank, step=SCALED[how])))
+
+
+@pytest.mark.parametrize("rank", RANKS)
+def test_training_on_other_ranks_is_seen(rank: str) -> None:
+    assert dependences(program(scored(rank, before="if rank:\n    fit(net, val, opt)")), None)
+
+
+@pytest.mark.parametrize("rank", RANKS)
+@pytest.mark.parametrize("how", ALIKE)
+def test_what_changes_no_figure_is_no_finding(rank: str, how: str) -> None:
+    before, step, after = ALIKE[how]
+    assert not said(program(scored(rank, before=before, step=step, after=after)))
+
+
+NUMBERS = {
+    "random": "torch.rand(()).item()",
+    "the clock's": "(0.9 if time.time() > 0 else 1.0)",
+    "the machine's": "[1.0, 0.9][torch.cuda.mem_get_info()[0] > 0]",
+    "the command's": "len(sys.argv)",
+    "a library's": 'getattr(torch.version, "scale", 0.9)',
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_from_outside_is_no_weight_of_losses(number: str) -> None:
+    assert said(program(scored("the group's", step=f"nats += loss * {NUMBERS[number]}")))
