@@ -66,11 +66,11 @@ def test_a_dataclass_a_class_and_argparse_hold_switches() -> None:
     assert {d.active for d in pairs(body, {"ttt": "1"})} == {True}
 
 
-def test_rank_zero_of_eight_is_followed() -> None:
+def test_eight_ranks_run_and_what_any_of_them_trains_counts() -> None:
     body = f'world = int(os.environ["WORLD_SIZE"])\nif world > 1:\n    fit(net, val, opt)\n{FINAL}'
     assert {d.active for d in pairs(body)} == {True}
     body = f'rank = int(os.environ.get("RANK", "3"))\nif rank != 0:\n    fit(net, val, opt)\n{FINAL}'
-    assert {d.active for d in pairs(body)} == {False}
+    assert {d.active for d in pairs(body)} == {True}
 
 
 @pytest.mark.parametrize("test", ['os.name == "nt"', 'os.name != "posix"', 'sys.platform.startswith("win")'])
