@@ -10,6 +10,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import (
     decoration,
     effects,
+    enums,
     forwarding,
     library,
     measured,
@@ -103,6 +104,8 @@ def call(
         measured.method(m, frame, node, receiver, obj.name, args, kwargs, result)
         return result
     if isinstance(obj, Class):
+        if args and enums.is_enumeration(obj):
+            return enums.by_value(obj, args[0])
         own = special.special(m, frame, node, function, "__call__", args)
         return own if own is not None else instantiate(m, frame, node, function, obj, args, kwargs)
     if isinstance(obj, Native):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, doubts, effects, measured, ordering, reach, special, tokens
+from auditor.program.interpreter import containers, doubts, effects, enums, measured, ordering, reach, special, tokens
 from auditor.program.interpreter.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
@@ -151,6 +151,8 @@ def _is_made(makes: Value, held: Mapping, index: Value) -> bool:
 
 def _of_class(m: Machine, frame: Frame, node: ast.Subscript, container: Value, cls: Class) -> Value | None:
     """What a class gives for an index, None where it is a generic alias."""
+    if enums.is_enumeration(cls):
+        return enums.by_name(cls, index_value(m, frame, node.slice))
     own = cls.lookup("__class_getitem__")
     if own is not None and isinstance(own.obj, Function):
         return m.invoke(frame, node, own.obj, container, [index_value(m, frame, node.slice)], {})

@@ -6,7 +6,7 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import doubts, effects, files, measured, paths, ranks, special, steering, tokens
+from auditor.program.interpreter import doubts, effects, enums, files, measured, paths, ranks, special, steering, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position, made_of, position_of
 from auditor.program.values import (
@@ -269,9 +269,13 @@ def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool |
         same: bool | None = None
         if left.known and right.known:
             same = left.const is right.const
+        elif (member := enums.same(left, right)) is not None:
+            same = member
         elif right.known and right.const is None and (left.obj is not None or left.mutable):
             same = None if isinstance(left.obj, External) and not m.is_object(left.obj) else False
         return same if same is None or isinstance(op, ast.Is) else not same
+    if isinstance(op, (ast.Eq, ast.NotEq)) and (member := enums.same(left, right)) is not None:
+        return member if isinstance(op, ast.Eq) else not member
     if left.known and right.known:
         if isinstance(op, (ast.Eq, ast.NotEq)) and (_in_between(m, left, right) or _in_between(m, right, left)):
             return None

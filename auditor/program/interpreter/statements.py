@@ -12,6 +12,7 @@ from auditor.program.interpreter import (
     branching,
     contexts,
     decoration,
+    enums,
     importing,
     loops,
     measured,
@@ -329,6 +330,8 @@ def _class(m: Machine, frame: Frame, node: ast.ClassDef) -> int:
     frame.names[node.name] = value
     execute(m, inner, node.body)
     cls.attributes.update(inner.names)
+    if enums.is_enumeration(cls):
+        enums.make_members(cls)
     decoration.created(m, frame, node, value, cls)
     for decorator in reversed(node.decorator_list):
         value = decoration.decorate(m, frame, decorator, value)
@@ -400,11 +403,14 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
             guard = m.evaluate(frame, case.guard)
             if operators.truth(m, frame, case.guard, guard) is False:
                 continue
-        if isinstance(pattern, ast.MatchValue) and subject.known:
+        if isinstance(pattern, ast.MatchValue) and not ranks.of_rank(subject.tags):
             value = m.evaluate(frame, pattern.value)
-            if value.known and value.const != subject.const:
+            same = enums.same(subject, value)
+            if same is None and subject.known and value.known:
+                same = bool(value.const == subject.const)
+            if same is False:
                 continue
-            if value.known:
+            if same:
                 return execute(m, frame, case.body)
         names, unsure = switches(subject.tags), not subject.known
         both = _both(m, frame, case.body, [], names, unsure=unsure, dead=None)
