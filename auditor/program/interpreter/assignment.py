@@ -249,7 +249,13 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
                 current = Value(recipe=container.recipe)  # whichever of its elements it is
                 container.recipe = None
             total = None if current is None else _total(m, frame, node, current, operand)
-            mutate(m, container, Value(operand.tags | index.tags), at=(frame, node))
+            added = operand.tags | index.tags
+            if TARGET in added and has(container.tags, "out") and tokens.moved_on(index):
+                why = "it is made of tokens that stand further on, and is added further on"
+                added = (added - {TARGET}) | m.doubt(
+                    frame=frame, node=node, what="what is added to a model's output", why=why
+                )
+            mutate(m, container, Value(added), at=(frame, node))
             measured.stored(container, index, operand if current is None else Value(recipe=total))
         effects.accumulated(m, frame, node, operand)
         return

@@ -9,6 +9,7 @@ from typing import Any
 from auditor.program.interpreter import doubts, effects, enums, files, measured, paths, ranks, special, steering, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position, made_of, position_of
+from auditor.program.recipe.model import What
 from auditor.program.values import (
     NONE,
     ONE_RATE,
@@ -124,13 +125,18 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
 
 def _position(op: ast.operator, left: Value, right: Value) -> Position | None:
     """Where in the stream: sums of numbers, and what else is made of them in the same way each time."""
-    if left.obj is not None or right.obj is not None or VAL in left.tags or VAL in right.tags:
+    if left.obj is not None or right.obj is not None or _of_tokens(left) or _of_tokens(right):
         return None
     if isinstance(op, (ast.Add, ast.Sub)):
         return position_of(left).plus(position_of(right), 1 if isinstance(op, ast.Add) else -1)
     if left.mutable or right.mutable or (left.known and right.known and not (left.tags or right.tags)):
         return None
     return made_of(type(op).__name__, (left, right))
+
+
+def _of_tokens(value: Value) -> bool:
+    """Whether the numbers are made of tokens, and are not the positions at which some stand."""
+    return VAL in value.tags and not (value.recipe is not None and value.recipe.what is What.POSITIONS)
 
 
 def _is_path(value: Value) -> bool:

@@ -145,6 +145,15 @@ def shifted(index: Value) -> bool:
     return index.obj is None and not index.known and VAL not in index.tags and position_of(index).next_to_another
 
 
+def moved_on(index: Value) -> bool:
+    """Whether what is stored there goes to later positions than it was found at: `[rows, at + 2]`, `[:, 1:]`."""
+    if isinstance(index.obj, Axes):
+        return any(moved_on(part) for part in index.obj.parts)
+    if isinstance(index.obj, Cut):
+        return shifted(index)
+    return index.obj is None and not index.known and bool((at := position_of(index)).terms) and at.constant > 0
+
+
 def places(index: Value) -> Tags:
     """Which positions an index reads, and ahead of which ones it stays."""
     if isinstance(index.obj, Cut):
