@@ -118,6 +118,7 @@ def _settings(
     environment = {n: str(v) for n, v in facts.configuration.environment.items() if v is not None}
     environment = {n: v for n, v in environment.items() if "$" not in v}  # what a shell would have filled in
     environment.update(_as_logged(facts, found))
+    environment.update(_whole_lists(facts, found, environment))
     constants: dict[str, Scalar] = dict(facts.configuration.constants)
     changed: list[Shrunk] = []
     for switch in found:
@@ -219,6 +220,13 @@ def _as_logged(facts: Facts, found: tuple[Switch, ...]) -> dict[str, str]:
                 text = ",".join(part.strip(" '\"") for part in text[1:-1].split(","))
             taken.update({switch.name: words.get(text, text)} if text != "None" else {})
     return taken
+
+
+def _whole_lists(facts: Facts, found: tuple[Switch, ...], environment: dict[str, str]) -> dict[str, str]:
+    """Lists in the code of which a log was read as far as the first comma: `dilations=1,2,2` is no 1."""
+    logged = {s.name for s in facts.configuration.settings.values() if s.source == "log"}
+    lists = {s.name: s.default for s in found if isinstance(s.default, str) and "," in s.default and s.name in logged}
+    return {n: text for n, text in lists.items() if environment.get(n) == text.partition(",")[0].strip()}
 
 
 def _option(name: str, value: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from auditor.judgement.gather import gather
 from auditor.probe.arguments import Rewrite, arguments
 from auditor.probe.job import Failure, Job, encode, split
 from auditor.probe.model import Shrunk
-from auditor.probe.plan import OUTSIDE, Plan, _as_logged, make
+from auditor.probe.plan import OUTSIDE, Plan, _as_logged, _whole_lists, make
 from auditor.probe.retry import adjusted
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list
 from auditor.program.model import Proof
@@ -256,6 +256,16 @@ def test_a_list_that_a_log_shows_is_the_text_that_it_was_made_of(logged, given):
     known = replace(switch, default="9,10")
     assert _as_logged(facts, (known,)) == ({"TTT_RATES": given} if logged[:1] in ("[", "(") else {})
     assert _as_logged(facts, (replace(switch, default="[9, 10]"),)) == {}
+
+
+@pytest.mark.parametrize(("logged", "given"), [("1", {"DILATIONS": "1,2,2"}), ("2", {}), ("1,4", {})])
+def test_a_list_that_a_log_was_read_the_first_of_is_the_codes(logged, given):
+    switch = Switch("DILATIONS", "environment", "1,2,2", "train_gpt.py:3", "dilations")
+    setting = Setting("DILATIONS", logged, "log", "train.log:2")
+    facts = SimpleNamespace(configuration=SimpleNamespace(settings={"DILATIONS": setting}))
+    assert _whole_lists(facts, (switch,), {"DILATIONS": logged}) == given
+    facts.configuration.settings["DILATIONS"] = replace(setting, source="command")
+    assert _whole_lists(facts, (switch,), {"DILATIONS": logged}) == {}
 
 
 def test_the_same_repair_is_not_tried_twice():
