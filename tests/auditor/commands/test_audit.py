@@ -241,11 +241,11 @@ def test_many_in_the_terminal_are_a_triage_table(clone: list[str], capsys: pytes
     assert cli.main([*clone, "--pr", "4", "2", "13"]) == cli.FAILED
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in lines[:3]] == [
-        ["#4", "clean", "1.0924"],
         ["#2", "violation", "score"],
         ["#13", "inconclusive", "?"],
+        ["#4", "clean", "1.0924"],
     ]
-    assert "pre-quant-ttt" in lines[1]
+    assert "pre-quant-ttt" in lines[0]
     assert lines[3] == "3 submissions: 1 violation (1 score), 1 inconclusive, 1 clean"
 
 
