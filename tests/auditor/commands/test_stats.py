@@ -6,9 +6,9 @@ import itertools
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -208,9 +208,11 @@ def test_the_section_of_golf_audit(capsys: pytest.CaptureFixture[str], record: P
 
 
 def loaded(code: str, *arguments: str) -> tuple[str, float]:
-    start = time.perf_counter()
+    """What a process of its own prints, and what seconds it takes of the processor: clocks tell of neighbours."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout, time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_scipy_is_loaded_for_a_baseline_only(record: Path) -> None:
@@ -223,7 +225,7 @@ def test_scipy_is_loaded_for_a_baseline_only(record: Path) -> None:
     assert loaded(code, str(record), "--baseline", "1019")[0] == "True\n"
 
 
-def test_an_answer_within_two_seconds(record: Path) -> None:
+def test_an_answer_within_two_seconds_of_the_processor(record: Path) -> None:
     code = "import sys\nfrom auditor.commands.stats import main\nmain(sys.argv[1:])"
     took = min(loaded(code, str(record), "--baseline", "1019")[1] for _ in range(3))
     assert took < 2.0
