@@ -34,7 +34,7 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
 }
 """One rewriting at a time: they say which one an answer hangs on."""
 COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
-    "spelling": (c_renamed, locals_renamed, functions_renamed, turned, named, wrapped),
+    "spelling": (files_renamed, c_renamed, locals_renamed, functions_renamed, turned, named, wrapped),
     "places": (moved, printed, packed),
     "helped": (helped,),
 }
