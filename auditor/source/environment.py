@@ -94,6 +94,10 @@ def _passing(arguments: ast.arguments, function: ast.AST, known: Readers) -> Rea
     own = names[1:] if method else names
     for call in of_type(function, ast.Call):
         reader = _reader(call, known)
+        if reader is not None and _hands_on(call, arguments):
+            beside = len(own)  # what is handed on is counted from behind these
+            default = None if reader.default is None else reader.default + beside
+            return Reader(reader.key + beside, default, reader.named)
         if reader is not None and reader.key < len(call.args):
             made = _placed(call.args[reader.key], _default(call, reader), own)
             if made is not None:
@@ -104,6 +108,13 @@ def _passing(arguments: ast.arguments, function: ast.AST, known: Readers) -> Rea
             if made is not None:
                 return made
     return None
+
+
+def _hands_on(call: ast.Call, arguments: ast.arguments) -> bool:
+    """`def read(*given, **named): return env(*given, **named)`."""
+    first = call.args[0] if call.args else None
+    given = first.value if isinstance(first, ast.Starred) else None
+    return isinstance(given, ast.Name) and arguments.vararg is not None and given.id == arguments.vararg.arg
 
 
 def _placed(key: ast.expr, default: ast.expr | None, names: list[str]) -> Reader | None:

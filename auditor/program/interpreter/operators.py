@@ -217,6 +217,8 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
         value = m.evaluate(frame, operand)
         known = truth(m, frame, operand, value)
         if known is stop:
+            if unknown and last is not None and last.obj is None and value.const is stop:
+                return Value(tags | value.tags, stop)  # `found and False`: it does not matter what was found
             if unknown and last is not None:
                 return Value(tags | value.tags, UNKNOWN, join(last, value).obj)
             # Only what decides counts: a switch that is off makes the rest irrelevant.

@@ -216,3 +216,12 @@ def test_a_module_that_stands_in_many_places_is_looked_at_once() -> None:
     body += "        self.l = torch.nn.ModuleList([inner] * 400)\n"
     body += "m = torch.nn.Linear(1, 1)\n" + "m = M(m)\n" * 6 + "m(TOKENS)\nm.load_state_dict(torch.load('x.pt'))\n"
     assert program(f"{body}{FINAL}").followed
+
+
+@pytest.mark.parametrize("test", ["found and rows > 9", "rows > 9 and found", "not (found or rows < 9)"])
+def test_a_part_that_is_known_decides_whatever_the_others_are(test: str) -> None:
+    body = (
+        "try:\n    import faster\n    found = True\nexcept ImportError:\n    found = False\n"
+        f"rows = 3\nif {test}:\n    fit(net, val, opt)\n{FINAL}"
+    )
+    assert not [d for d in pairs(body) if d.active is not False]

@@ -33,6 +33,11 @@ def _read(text: str) -> list[tuple[str, str | None]]:
             "3",
         ),
         ('import os\ndef f(n):\n    return os.environ[n]\nx = f("A1")', None),
+        (
+            "import os\ndef f(n, d):\n    return os.environ.get(n, d)\n"
+            "def g(*a, **k):\n    return f(*a, **k)\nx = g('A1', 3)",
+            "3",
+        ),
     ],
 )
 def test_what_reads_a_variable(text: str, default: str | None) -> None:
