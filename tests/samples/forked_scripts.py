@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+import torch
+
 
 class Forked:
     """What an attempt wants of subprocess.Popen."""
@@ -35,6 +37,7 @@ class Forked:
                     os.dup2(file, number)
                 os.environ.clear()
                 os.environ.update(env)
+                own_threads()
                 status = _run(command[-1])
             finally:
                 os._exit(status)
@@ -45,6 +48,12 @@ class Forked:
         if self.returncode is None:
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return self.returncode
+
+
+def own_threads() -> None:
+    """After a fork, before any thread: torch makes its pool of threads anew at the first call that asks for it, and a
+    second thread that asks meanwhile gets none ("Invalid thread pool!")."""
+    torch.set_num_threads(torch.get_num_threads())
 
 
 def _run(script: str) -> int:
