@@ -36,7 +36,7 @@ _OPTIONS_WITH_VALUE = frozenset(
     {"--nproc_per_node", "--nproc-per-node", "--nnodes", "--master_port", "--master-port", "-n"}
 )
 _LONGEST = 2_000  # characters of a value
-_SPAN = re.compile(r"`([^`]{8,2000})`")
+_SPAN = re.compile(r"`([^`]{1,2000})`")
 
 
 def read_readme_commands(text: str, path: str) -> list[Command]:
@@ -54,8 +54,17 @@ def read_readme_commands(text: str, path: str) -> list[Command]:
         (trials if found and _is_trial(lines, block) else commands).extend(found)
     if commands or trials:
         return commands or trials
-    spans = [(number, span) for number, line in others for span in _SPAN.findall(line[:_LONGEST])]
-    return [command for span in spans for command in _commands([span], path)]
+    return [command for span in _spans(others) for command in _commands([span], path)]
+
+
+def read_mentioned(text: str, path: str) -> list[Command]:
+    """Settings that a README's sentences give, each in a code span of its own; what ran they may or may not tell."""
+    _, others = _fenced(text.split("\n")[:_MAX_LINES])
+    return [setting for span in _spans(others) for setting in _settings([span], path)]
+
+
+def _spans(lines: _Block) -> _Block:
+    return [(number, span) for number, line in lines for span in _SPAN.findall(line[:_LONGEST])]
 
 
 _Block = list[tuple[int, str]]  # numbered lines

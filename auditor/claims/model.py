@@ -83,6 +83,7 @@ class Claims:
     readme_eval_seconds: Claim[float] | None = None
     readme_adaptation_seconds: Claim[float] | None = None  # of a whole test-time training, a part of the evaluation
     commands: tuple[Command, ...] = ()
+    mentioned: tuple[Command, ...] = ()  # settings in code spans of the README's sentences
     non_record: Claim[bool] | None = None  # the submission says that it is not a record attempt
     raw: Mapping[str, object] = field(default_factory=dict)  # the parsed JSON object
     problems: tuple[str, ...] = ()

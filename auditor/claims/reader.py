@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from auditor.claims.commands import read_launcher, read_readme_commands
+from auditor.claims.commands import read_launcher, read_mentioned, read_readme_commands
 from auditor.claims.machines import stated_machine
 from auditor.claims.model import Claim, Claims, Command, SeedClaim
 from auditor.claims.readme import read_readme
@@ -43,6 +43,7 @@ def read_claims(submission: Submission) -> Claims:
             readme_train_seconds=stated_times(lines, "train"),
             readme_eval_seconds=stated_times(lines, "eval"),
             readme_adaptation_seconds=stated_adaptation(lines),
+            mentioned=tuple(read_mentioned(text, readme.path)),
         )
         commands += read_readme_commands(text, readme.path)
     for file in sorted(submission.files, key=lambda f: (f.path.count("/"), f.path)):

@@ -1,4 +1,7 @@
-"""Which value each switch has: default in the code < documented run command < log's dump < `--set`."""
+"""Which value each switch has: default in the code < documented run command < log's dump < `--set`.
+
+Without a log and without a command for it, a switch has the value that a sentence of the README gives it.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ def configure(sources: Sources, claims: Claims, runs: Sequence[Run], settings: M
         resolver.take_command(command)
     resolver.take_alternatives(commands[1:])
     resolver.take_blocks([c for c in claims.commands if c.script is None])
+    if not runs:  # then nothing else tells what ran
+        resolver.take_blocks(claims.mentioned)
     for run in reversed(runs):
         resolver.take_log(run)
     resolver.take_machine(runs, claims)

@@ -10,6 +10,7 @@ from auditor.config import Configuration
 from auditor.program.adapters import Kept, MixedRows, kept_over_resets, mixed_rows
 from auditor.program.attention import Attention, attention
 from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
+from auditor.program.c.callers import Callers
 from auditor.program.c.gates import c_target_gates
 from auditor.program.c.mixtures import c_mixtures
 from auditor.program.c.text import CText, c_texts
@@ -123,7 +124,8 @@ class Code:
 
     @cached_property
     def c_target_gates(self) -> tuple[Seen, ...]:
-        return tuple(gate for helper in self._helpers for gate in c_target_gates(helper))
+        callers = Callers(self._modules)
+        return tuple(gate for helper in self._helpers for gate in c_target_gates(helper, callers))
 
     @cached_property
     def c_not_followed(self) -> tuple[str, ...]:

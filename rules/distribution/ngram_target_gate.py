@@ -17,26 +17,16 @@ ID = "ngram-target-gate"
 
 _COUNTERS = ("within_gate", "word_gate", "agree2plus")
 _EXPERT = re.compile(r"(?i)(^|_)(within|word)_(\w+_)?(boost|beta|bonus|weight|lambda|alpha)$")
-_MASTER = re.compile(r"(?i)(^|_)n_?gram(_\w+)?_(enabled?|on|active)$|^use_n_?gram|^n_?gram_(eval|tilt)$")
 
 
-def _switched(facts: Facts) -> bool | None:
-    """Whether the experts have any weight under the configuration; None where no switch says."""
-    masters, weights = [], []
-    for key, setting in facts.configuration.settings.items():
-        if _EXPERT.search(key.lstrip("-").replace("-", "_")):
-            weights.append(_number(setting.value))
-        elif _MASTER.search(key.lstrip("-").replace("-", "_")) and setting.value is not None:
-            masters.append(_number(setting.value))
-    on = None if not weights or None in weights else any(w for w in weights)
-    if any(w for w in weights if w is not None):
-        on = True
-    return False if masters and not any(masters) else on
+def _weighed(facts: Facts) -> bool:
+    """Whether the experts may have any weight: False where every setting of one, by the names of the ruling, is 0."""
+    settings = facts.configuration.settings.items()
+    weights = [_number(s.value) for key, s in settings if _EXPERT.search(key.lstrip("-").replace("-", "_"))]
+    return not weights or any(weight != 0 for weight in weights)
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
-        return float(value.strip().lower() == "true")
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -72,7 +62,7 @@ def _counted(facts: Facts) -> bool | None:
 def check(facts: Facts) -> Ruling:
     findings = list(_from_logs(facts))
     counted = _counted(facts)
-    state = _switched(facts) if counted is None else counted
+    state = _weighed(facts) if counted is None else counted
     what = "a hint is looked up only if the token being scored is of a class (word start, continuation, boundary)"
     # The counters of the logs tell that a helper in C ran.
     helpers = [replace(g, active=True) if counted is not None else g for g in facts.code.c_target_gates]
@@ -85,7 +75,7 @@ def check(facts: Facts) -> Ruling:
 
 
 _C_HELPER = """
-int step(State *st, const uint16_t *tokens, int64_t n, const uint8_t *word_lut, uint16_t *top, uint8_t *valid) {
+int fill_hints(State *st, const uint16_t *tokens, int64_t n, const uint8_t *word_lut, uint16_t *top, uint8_t *valid) {
     for (int64_t i = 0; i < n; ++i) {
         const uint16_t tok = tokens[i];  /* the scored one */
         const uint8_t starts = word_lut[tok];
@@ -123,7 +113,7 @@ struct Mixer {
         hash_ = hash_ * 31 + tok;
         length_++;
     }
-    void batch(const int64_t* pos, int n, int32_t* hints) {
+    void batch_hints(const int64_t* pos, int n, int32_t* hints) {
         for (int i = 0; i < n; i++) {
             int64_t p = pos[i];
             auto tok = uint16_t(tokens_[p]);
@@ -158,8 +148,18 @@ within_boost = float(os.environ.get("WITHIN_BOOST", "{0}"))
 word_boost = float(os.environ.get("WORD_BOOST", "{0}"))
 """
 _LOAD = """
+import ctypes
 import subprocess
 subprocess.run(["gcc", "-O3", "-shared", "-o", "hints.so", "hints.c"], check=True)
+library = ctypes.CDLL("./hints.so")
+top, valid = np.zeros(len(val_tokens), np.uint16), np.zeros(len(val_tokens), np.uint8)
+if args.ngram_tilt_enabled:
+    library.{0}(val_tokens.ctypes.data, len(val_tokens), top.ctypes.data, valid.ctypes.data)
+"""
+_TWO_WAYS = _C_HELPER + _C_CAUSAL.replace("fill_hints", "fill_token_hints")
+_OTHERWISE = """
+else:
+    library.fill_hints(val_tokens.ctypes.data, len(val_tokens), top.ctypes.data, valid.ctypes.data)
 """
 
 
@@ -167,10 +167,12 @@ def _gates(within: int, word: int) -> str:
     return f"ngram_tilt:hints total=62021632 token_gate=628130 within_gate={within} word_gate={word} agree2plus=0"
 
 
-def _files(source: str, boost: str = "0.75", gates: str = "", helper: str = "hints.c") -> Mapping[str, str | bytes]:
-    load = _LOAD.replace("hints.c", helper)
+def _files(
+    source: str, boost: str = "0.75", gates: str = "", helper: str = "hints.c", call: str = "fill_hints", more: str = ""
+) -> Mapping[str, str | bytes]:
+    load = _LOAD.replace("hints.c", helper).format(call).rstrip() + more
     logs = {seed: log(seed, 1.1, lines=[gates] if gates else ()) for seed in (42, 314, 999)}
-    code = script(settings=_BOOSTS.format(boost), before_training=load)
+    code = script(settings=_BOOSTS.format(boost), after_training=load)
     return folder(code, logs, extra={helper: source})
 
 
@@ -199,7 +201,12 @@ RULE = Rule(
             Outcome.VIOLATION,
         ),
         Example("a C helper with boosts on", "breaks", _files(_C_HELPER), Outcome.VIOLATION),
-        Example("a C++ helper with boosts on", "breaks", _files(_CPP, helper="hints.cpp"), Outcome.VIOLATION),
+        Example(
+            "a C++ helper with boosts on",
+            "breaks",
+            _files(_CPP, helper="hints.cpp", call="batch_hints"),
+            Outcome.VIOLATION,
+        ),
         Example(
             "in Python",
             "breaks",
@@ -215,7 +222,7 @@ RULE = Rule(
         Example(
             "the class of the token before",
             "legal",
-            _files(_CPP_CAUSAL, helper="hints.cpp"),
+            _files(_CPP_CAUSAL, helper="hints.cpp", call="batch_hints"),
             Outcome.NOT_APPLICABLE,
         ),
         Example("the class of the token before, in C", "legal", _files(_C_CAUSAL), Outcome.NOT_APPLICABLE),
@@ -232,6 +239,12 @@ RULE = Rule(
             _files(_C_HELPER),
             Outcome.PASS,
             {"NGRAM_TILT_ENABLED": "0"},
+        ),
+        Example(
+            "of two functions the one without a gate is called",
+            "inactive",
+            _files(_TWO_WAYS, call="fill_token_hints", more=_OTHERWISE),
+            Outcome.PASS,
         ),
         Example("no hints", "legal", folder(), Outcome.NOT_APPLICABLE),
     ),

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program.c.callers import Callers
 from auditor.program.c.run import Run
 from auditor.program.c.text import CText
 from auditor.program.c.values import Memory, Store
 from auditor.program.module import Seen
 from auditor.program.place import Place
 from auditor.program.recipe.model import Node, Op, What
+from auditor.program.syntax import both
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,15 @@ class _Element:
     offset: int
 
 
-def c_target_gates(source: CText) -> Iterator[Seen]:
-    """One for each line with a condition on the token that the hint is for."""
-    reader = _Reader(source.run)
-    told: set[int] = set()
-    for place in reader.gates():
-        if place.line not in told:
-            told.add(place.line)
-            yield Seen(place=place, active=source.active)
+def c_target_gates(source: CText, callers: Callers) -> Iterator[Seen]:
+    """One for each line with a condition on the hint's own token; it runs if a function around it is called."""
+    found: dict[int, tuple[Place, set[str]]] = {}
+    for place, entry in _Reader(source.run).gates():
+        found.setdefault(place.line, (place, set()))[1].add(entry)
+    for place, entries in found.values():
+        states = [callers.reach(entry) for entry in sorted(entries)]
+        called = True if True in states else None if None in states else False
+        yield Seen(place=place, active=called if source.active is None else both(source.active, called is not False))
 
 
 class _Reader:
@@ -47,7 +50,8 @@ class _Reader:
             key = (element.memory, element.terms)
             self.latest[key] = max(element.offset, self.latest.get(key, element.offset))
 
-    def gates(self) -> Iterator[Place]:
+    def gates(self) -> Iterator[tuple[Place, str]]:
+        """Where a gate stands, and the function that the caller calls for it."""
         for store in self.run.stores:
             address = store.target.address
             if address is None or not self._is_now(frozenset(_linear(address)[0].items())):
@@ -59,7 +63,7 @@ class _Reader:
             if streams and not any(self.elements[n].memory in streams for n in now):
                 place = self._asked(tests, data, streams)
                 if place is not None:
-                    yield place
+                    yield place, store.entry
 
     def _element(self, node: Node) -> _Element | None:
         memory = self.run.elements[node]

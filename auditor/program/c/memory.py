@@ -35,6 +35,7 @@ class Storage:
         self._objects: dict[str, Reference] = {}
         self._conditions: list[Node] = []  # those that hold where the run is
         self._rounds: list[int] = []  # the round of each loop around
+        self._entry = ""  # the function that a caller would have called
         self._number = 0  # of the rounds so far
 
     def _object(self, owner: str) -> Reference:
@@ -105,7 +106,7 @@ class Storage:
         if target.address is not None:
             memory.stored = True
             memory.cells[target.field] = joined(old, value)
-            self.stores.append(Store(target, value.node, tuple(self._conditions), place))
+            self.stores.append(Store(target, value.node, tuple(self._conditions), place, self._entry))
             return
         around = self._conditions[memory.conditions :]
         if around:

@@ -48,6 +48,7 @@ class Run(Calls):
             for parameter in function.parameters:
                 frame.names[parameter.name] = self._from_outside(parameter.name, parameter.type, place)
             self._conditions, self._active, self._rounds = [], [function], []
+            self._entry = function.name
             self._execute(frame, function.body)
 
     def _execute(self, frame: Frame, tree: Tree) -> list[Exit]:

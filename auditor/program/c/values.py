@@ -62,12 +62,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A value that is stored in an element of an array, under conditions."""
+    """A value that is stored in an element of an array, under conditions. `entry`: the function that a caller calls."""
 
     target: Reference
     value: Node
     conditions: tuple[Node, ...]
     place: Place
+    entry: str
 
 
 def made(op: Op, inputs: tuple[Node, ...], place: Place | None, text: str = "") -> Node:

@@ -315,6 +315,14 @@ def test_other_texts_hold_no_command(readme: str) -> None:
     assert read(readme=readme).commands == ()
 
 
+def test_settings_in_the_spans_of_a_sentence() -> None:
+    said = read(readme="The `#1` stack is scored with `EVAL_MODE=ngram` and `SLOT=0`, `a = 1`.\n\n```\n`TTT=1`\n```\n")
+    assert [(m.environment, m.where) for m in said.mentioned] == [
+        ({"EVAL_MODE": "ngram"}, "README.md:1"),
+        ({"SLOT": "0"}, "README.md:1"),
+    ]
+
+
 def test_a_span_beside_a_block_is_a_mention() -> None:
     text = "`TTT_ENABLED=1 torchrun train_gpt.py` was tried.\n\n```bash\nSEED=7 torchrun train_gpt.py\n```\n"
     assert [c.environment for c in read(readme=text).commands] == [{"SEED": "7"}]

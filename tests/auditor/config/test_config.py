@@ -131,6 +131,20 @@ def test_blocks_of_assignments_add_up_and_open_what_they_set_in_two_ways() -> No
     assert found.settings["STEPS"].where == "README.md:3, README.md:9"
 
 
+def test_what_a_sentence_says_holds_where_nothing_else_tells_what_ran() -> None:
+    said = Claims(mentioned=(command(script=None, TTT_ENABLED="1"),))
+    ran = Run("a.log", world_size=8)
+    assert configure(sources(SCRIPT), said, (), {}).settings["TTT_ENABLED"].value == "1"
+    assert configure(sources(SCRIPT), said, (ran,), {}).settings["TTT_ENABLED"].value == "0"
+    commanded = replace(said, commands=(command(TTT_ENABLED="0"),))
+    assert configure(sources(SCRIPT), commanded, (), {}).settings["TTT_ENABLED"].value == "0"
+
+
+def test_sentences_that_contradict_each_other_leave_a_switch_open() -> None:
+    said = Claims(mentioned=(command(script=None, STEPS="1"), command("README.md:9", script=None, STEPS="2")))
+    assert configure(sources(SCRIPT), said, (), {}).settings["STEPS"].value is None
+
+
 def test_a_name_that_nothing_reads_is_told() -> None:
     assert resolved(settings={"NO_SUCH": "1"}).unknown == ("NO_SUCH",)
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from auditor.program.c.callers import Callers
 from auditor.program.c.gates import c_target_gates
 from auditor.program.c.mixtures import c_mixtures
 from auditor.program.c.parser import parse
@@ -19,7 +20,7 @@ def _text(source: str) -> CText:
 
 
 def _gates(source: str) -> list[int]:
-    return [seen.place.line for seen in c_target_gates(_text(source))]
+    return [seen.place.line for seen in c_target_gates(_text(source), Callers(()))]
 
 
 def _mixed(source: str) -> list[ByteMixture]:
