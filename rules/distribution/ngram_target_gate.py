@@ -68,7 +68,9 @@ def check(facts: Facts) -> Ruling:
     helpers = [replace(g, active=True) if counted is not None else g for g in facts.code.c_target_gates]
     findings += [shown(ID, Outcome.VIOLATION, g, what, also=state) for g in (*helpers, *facts.code.target_gates)]
     if not findings and counted is None and facts.code.c_not_followed:
-        return not_checked(f"{facts.code.c_not_followed[0]} could not be run to its end; the logs' counters would tell")
+        return not_checked(
+            f"{facts.code.c_not_followed[0]} could not be read and run whole; the logs' counters would tell"
+        )
     if not findings and counted is None and not any(run.ngram for run in facts.runs):
         return not_applicable("no n-gram hints with gates")
     return found(findings, "the gates depend on tokens before the scored one")

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from auditor.program.c.memory import Frame
 from auditor.program.c.operations import Closure, Operations
-from auditor.program.c.parser import Text
-from auditor.program.c.tree import Function, Tree
+from auditor.program.c.tree import Function, Text, Tree
 from auditor.program.c.values import Memory, Reference, Value, choice, joined, made
 from auditor.program.place import Place
 from auditor.program.recipe.model import Node, Op, What, unknown

@@ -1,39 +1,19 @@
-"""Expressions of C and C++, by the precedence of their operators."""
+"""Expressions of C and C++: from the grammar's nodes to trees."""
 
 from __future__ import annotations
 
-from auditor.program.c.tree import Token, Tree
+from abc import abstractmethod
+from collections.abc import Callable
 
-FLOATS = frozenset({"float", "double", "half", "__half", "float32_t", "float64_t", "bfloat16", "__nv_bfloat16"})
-INTEGERS = frozenset(
-    {
-        "int", "char", "short", "long", "unsigned", "signed", "bool", "size_t", "ssize_t", "ptrdiff_t", "int8_t",
-        "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t",
-    }
-)  # fmt: skip
-QUALIFIERS = frozenset(
-    {
-        "const", "static", "constexpr", "inline", "volatile", "register", "extern", "thread_local", "mutable", "struct",
-        "class", "enum", "union", "typename", "void", "auto", "restrict", "__restrict__", "__restrict", "virtual",
-        "explicit", "friend", "__shared__", "__device__", "__global__", "__host__", "__forceinline__", "__constant__",
-        "__inline__", "__inline", "consteval", "constinit", "decltype",
-    }
-)  # fmt: skip
-STATEMENTS = frozenset(
-    {
-        "return", "if", "else", "for", "while", "do", "switch", "case", "default", "break", "continue", "goto", "new",
-        "delete", "throw", "sizeof", "this", "try", "catch", "nullptr", "true", "false", "operator",
-    }
-)  # fmt: skip
-CLOSERS = {"(": ")", "[": "]", "{": "}"}
+from tree_sitter import Node
+
+from auditor.program.c.tree import Tree
+from auditor.program.c.types import Types, named, text_of
+
 _CASTS = frozenset({"static_cast", "reinterpret_cast", "const_cast", "dynamic_cast"})
-_ASSIGNS = frozenset({"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="})
-_PREFIXES = frozenset({"+", "-", "!", "~", "*", "&", "++", "--"})
-_ORDERS: tuple[tuple[str, ...], ...] = (
-    ("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<", ">", "<=", ">="), ("<<", ">>"), ("+", "-"),
-    ("*", "/", "%"),
-)  # fmt: skip
-_BINDS = {sign: level for level, signs in enumerate(_ORDERS, 1) for sign in signs}
+_NAMES = frozenset({"identifier", "field_identifier", "type_identifier", "this", "true", "false", "null"})
+_STRINGS = frozenset({"string_literal", "raw_string_literal", "concatenated_string", "char_literal"})
+_WITHIN = frozenset({"qualified_identifier", "template_function", "template_method", "dependent_name"})
 _DEPTH = 150  # of what stands within each other
 
 
@@ -42,271 +22,165 @@ class Unreadable(Exception):
 
 
 class Expressions:
-    """Reads the tokens from `at` on. `types` are the names that the text gave to types of its own."""
+    """Reads expressions. `offset`: where the text that was parsed begins in the whole one."""
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = [*tokens, Token("end", "", tokens[-1].at if tokens else 0)]
-        self.at = 0
-        self.depth = 0
-        self.types: dict[str, str] = {}
+    def __init__(self, types: Types, offset: int = 0) -> None:
+        self.types = types
+        self._offset = offset
+        self._depth = 0
+        self._kinds: dict[str, Callable[[Node], Tree]] = {
+            "number_literal": self._plain("number"),
+            **dict.fromkeys(_STRINGS, self._plain("string")),
+            **dict.fromkeys(_NAMES, self._plain("name")),
+            **dict.fromkeys(_WITHIN, self._name),
+            "parenthesized_expression": self._inner,
+            "condition_clause": self._inner,
+            "binary_expression": self._binary,
+            "comma_expression": self._binary,
+            "assignment_expression": self._assigned,
+            "conditional_expression": self._chosen,
+            "unary_expression": self._unary,
+            "pointer_expression": self._unary,
+            "update_expression": self._updated,
+            "cast_expression": self._cast,
+            "call_expression": self._called,
+            "subscript_expression": self._indexed,
+            "field_expression": self._member,
+            "sizeof_expression": self._one,
+            "alignof_expression": self._one,
+            "new_expression": self._made,
+            "initializer_list": self._listed,
+            "argument_list": self._listed,
+            "compound_literal_expression": self._literal,
+            "lambda_expression": self.unnamed,
+        }
 
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.at]
-
-    def ahead(self, steps: int = 1) -> str:
-        return self.tokens[min(self.at + steps, len(self.tokens) - 1)].text
-
-    def take(self) -> Token:
-        token = self.now
-        if token.kind != "end":
-            self.at += 1
-        return token
-
-    def skip(self, text: str) -> bool:
-        if self.now.text == text and self.now.kind != "string":
-            self.at += 1
-            return True
-        return False
-
-    def closed(self, at: int) -> int:
-        """The token behind the bracket that closes the one there."""
-        waiting: list[str] = []
-        while at < len(self.tokens) - 1:
-            text = self.tokens[at].text
-            if text in CLOSERS:
-                waiting.append(CLOSERS[text])
-            elif waiting and text == waiting[-1]:
-                waiting.pop()
-                if not waiting:
-                    return at + 1
-            elif text in (")", "]", "}"):
-                return at + 1
-            at += 1
-        return at
-
-    # --- types ----------------------------------------------------------------------------------------------------
-
-    def typed(self, at: int) -> tuple[str, int, bool] | None:
-        """(what it holds, the token behind it, whether it can be nothing but a type) of the type that starts there."""
-        words: list[str] = []
-        sure = named = False
-        while True:
-            token = self.tokens[at]
-            if token.kind != "name" or token.text in STATEMENTS:
-                break
-            plain = token.text in QUALIFIERS | FLOATS | INTEGERS
-            if not plain:
-                if named or not set(words) <= QUALIFIERS - {"auto", "void"}:
-                    break
-                named = True
-            sure = sure or plain or token.text in self.types
-            words.append(token.text)
-            at += 1
-            while self.tokens[at].text == "::" and self.tokens[at + 1].kind == "name" and not plain:
-                words.append(self.tokens[at + 1].text)
-                sure = sure or words[-1] in INTEGERS | FLOATS
-                at += 2
-            if not plain and (inner := self.template(at)) is not None:
-                words += [t.text for t in self.tokens[at + 1 : inner - 1]]
-                at = inner
-        if not words:
-            return None
-        while self.tokens[at].text in ("*", "&", "&&", "const", "__restrict__", "restrict", "__restrict", "volatile"):
-            at += 1
-        return self.holds(words), at, sure
-
-    def holds(self, words: list[str]) -> str:
-        """What a type is of: "float", "int", or "" for all others."""
-        for word in words:
-            if word in FLOATS or self.types.get(word) == "float":
-                return "float"
-        known = any(word in INTEGERS or self.types.get(word) == "int" for word in words)
-        return "int" if known else ""
-
-    def template(self, at: int) -> int | None:
-        """The token behind `<...>`, where that can be the arguments of a template."""
-        if self.tokens[at].text != "<":
-            return None
-        depth = 0
-        for index in range(at, min(at + 64, len(self.tokens))):
-            token = self.tokens[index]
-            if token.text == "<":
-                depth += 1
-            elif token.text in (">", ">>"):
-                depth -= len(token.text)
-                if depth <= 0:
-                    return index + 1
-            elif token.kind not in ("name", "number") and token.text not in ("::", ",", "*", "&"):
-                return None
-        return None
-
-    # --- expressions ----------------------------------------------------------------------------------------------
-
-    def expression(self) -> Tree:
-        """With commas: what the last one gives."""
-        tree = self.assignment()
-        while self.skip(","):
-            tree = Tree("binary", tree.at, ",", (tree, self.assignment()))
-        return tree
-
-    def assignment(self) -> Tree:
-        self.depth += 1
-        if self.depth > _DEPTH:
-            raise Unreadable("nested too deeply")
-        left = self._binary(1)
-        if self.now.text == "?":
-            self.take()
-            one = self.expression()
-            self.skip(":")
-            left = Tree("choose", left.at, "?", (left, one, self.assignment()))
-        elif self.now.text in _ASSIGNS:
-            sign = self.take()
-            left = Tree("assign", left.at, sign.text, (left, self.assignment()))
-        self.depth -= 1
-        return left
-
-    def _binary(self, level: int) -> Tree:
-        left = self._prefixed()
-        while (binds := _BINDS.get(self.now.text, 0)) >= level and self.now.kind == "sign":
-            sign = self.take()
-            left = Tree("binary", left.at, sign.text, (left, self._binary(binds + 1)))
-        return left
-
-    def _prefixed(self) -> Tree:
-        waiting: list[Tree] = []
-        while True:
-            token = self.now
-            if token.kind == "sign" and token.text in _PREFIXES:
-                waiting.append(Tree("prefix", self.take().at, token.text))
-            elif token.text == "(" and (cast := self._cast()) is not None:
-                waiting.append(cast)
-            else:
-                break
-        tree = self._behind(self._primary())
-        for outer in reversed(waiting):
-            tree = Tree(outer.kind, outer.at, outer.text, (tree,), outer.type)
-        return tree
-
-    def _cast(self) -> Tree | None:
-        """`(double)`, in front of something that can be converted."""
-        found = self.typed(self.at + 1)
-        if found is None:
-            return None
-        holds, end, sure = found
-        behind = self.tokens[end + 1] if self.tokens[end].text == ")" else None
-        if behind is None:
-            return None
-        pointer = self.tokens[end - 1].text == "*"
-        operand = behind.kind in ("name", "number", "string") or behind.text in ("(", "~", "!")
-        if not (operand or ((sure or pointer) and behind.text in ("-", "+", "*", "&", "{"))):
-            return None
-        if not (sure or pointer or behind.kind in ("name", "number")):
-            return None
-        at = self.take().at
-        self.at = end + 1
-        return Tree("cast", at, "", (), holds)
-
-    def _primary(self) -> Tree:
-        token = self.take()
-        if token.kind in ("number", "string"):
-            while token.kind == "string" and self.now.kind == "string":
-                self.take()
-            return Tree(token.kind, token.at, token.text)
-        if token.text == "(":
-            tree = self.expression()
-            self.skip(")")
-            return tree
-        if token.text == "{":
-            return self._listed(token, "}")
-        if token.text == "[":
-            return self._lambda(token)
-        if token.text in ("sizeof", "alignof"):
-            if self.now.text == "(":
-                self.at = self.closed(self.at)
-            else:
-                self._prefixed()
-            return Tree("number", token.at, "1")
-        if token.text in _CASTS:
-            holds = ""
-            if (end := self.template(self.at)) is not None:
-                holds = self.holds([t.text for t in self.tokens[self.at : end]])
-                self.at = end
-            self.skip("(")
-            inner = self.expression()
-            self.skip(")")
-            return Tree("cast", token.at, "", (inner,), holds)
-        if token.text == "new":
-            found = self.typed(self.at)
-            holds, self.at = (found[0], found[1]) if found is not None else ("", self.at)
-            if self.now.text in CLOSERS:
-                self.at = self.closed(self.at)
-            return Tree("call", token.at, "", (Tree("name", token.at, "calloc"),), holds)
-        if token.kind == "name":
-            return self._named(token)
-        raise Unreadable(f"'{token.text}' where a value is expected")
-
-    def _named(self, token: Token) -> Tree:
-        """A name, of which the last part counts: `std::min<int>` is `min`."""
-        while True:
-            end = self.template(self.at)
-            if end is not None and self.tokens[end].text in ("(", "::", "{"):
-                self.at = end
-            if self.now.text != "::" or self.tokens[self.at + 1].kind != "name":
-                break
-            self.take()
-            token = self.take()
-        if self.now.text in ("(", "{") and (token.text in FLOATS | INTEGERS or token.text in self.types):
-            opener = self.take()
-            inner = self._listed(opener, CLOSERS[opener.text])
-            holds = self.holds([token.text])
-            return inner if not holds or len(inner.parts) != 1 else Tree("cast", token.at, "", inner.parts, holds)
-        return Tree("name", token.at, token.text)
-
-    def _listed(self, opener: Token, closer: str) -> Tree:
-        parts: list[Tree] = []
-        while self.now.kind != "end" and not self.skip(closer):
-            if self.now.text == "." and self.tokens[self.at + 1].kind == "name":  # `.key = value`
-                self.at += 3
-            parts.append(self.assignment())
-            if not self.skip(",") and self.now.text != closer:
-                raise Unreadable(f"'{self.now.text}' in a list")
-        return Tree("list", opener.at, "", tuple(parts))
-
-    def _behind(self, tree: Tree) -> Tree:
-        while True:
-            text = self.now.text if self.now.kind == "sign" else ""
-            if text == "(":
-                arguments = self._listed(self.take(), ")")
-                tree = Tree("call", tree.at, "", (tree, *arguments.parts))
-            elif text == "[":
-                opener = self.take()
-                index = self.expression()
-                self.skip("]")
-                tree = Tree("index", opener.at if tree.kind == "list" else tree.at, "", (tree, index))
-            elif text in (".", "->") and self.tokens[self.at + 1].kind == "name":
-                self.take()
-                name = self.take().text
-                end = self.template(self.at)
-                holds = ""
-                if end is not None and self.tokens[end].text == "(":
-                    holds = self.holds([t.text for t in self.tokens[self.at : end]])
-                    self.at = end
-                tree = Tree("member", tree.at, name, (tree,), holds)
-            elif text in ("++", "--"):
-                self.take()
-                tree = Tree("postfix", tree.at, text, (tree,))
-            elif text == "{" and tree.kind == "name" and self._is_made():
-                tree = self._listed(self.take(), "}")
-            else:
-                return tree
-
-    def _is_made(self) -> bool:
-        """Whether braces behind a name are what it is made of: `Entry{key, 1}`, not a block."""
-        end = self.closed(self.at)
-        inner = [t.text for t in self.tokens[self.at : end]]
-        return ";" not in inner
-
-    def _lambda(self, token: Token) -> Tree:
+    @abstractmethod
+    def unnamed(self, node: Node) -> Tree:
         """`[&](int a) { ... }`: its parameters as declarations, and its body."""
-        raise Unreadable("a function without a name")
+
+    def at(self, node: Node) -> int:
+        return self._offset + node.start_byte
+
+    def expression(self, node: Node | None) -> Tree:
+        read = self._kinds.get(node.type) if node is not None else None
+        if node is None or read is None or node.is_missing:
+            raise Unreadable("no value where one is expected" if node is None else f"{node.type} as a value")
+        self._depth += 1
+        if self._depth > _DEPTH:
+            self._depth = 0
+            raise Unreadable("nested too deeply")
+        tree = read(node)
+        self._depth -= 1
+        return tree
+
+    def within(self, node: Node) -> tuple[Tree, ...]:
+        """The values of a list."""
+        return tuple(self.expression(child) for child in node.named_children if child.type != "comment")
+
+    # --- kinds ----------------------------------------------------------------------------------------------------
+
+    def _plain(self, kind: str) -> Callable[[Node], Tree]:
+        return lambda node: Tree(kind, self.at(node), text_of(node))
+
+    def _inner(self, node: Node) -> Tree:
+        return self.expression(next((c for c in node.named_children if c.type != "comment"), None))
+
+    def _name(self, node: Node) -> Tree:
+        """The last part of a name counts: `std::min<int>` is `min`."""
+        inner = node
+        while inner.type in _WITHIN:
+            below = inner.child_by_field_name("name")
+            if below is None:
+                raise Unreadable("a name without an end")
+            inner = below
+        return Tree("name", self.at(node), text_of(inner))
+
+    def _binary(self, node: Node) -> Tree:
+        sign = node.child_by_field_name("operator")
+        parts = self.expression(node.child_by_field_name("left")), self.expression(node.child_by_field_name("right"))
+        return Tree("binary", parts[0].at, "," if sign is None else text_of(sign), parts)
+
+    def _assigned(self, node: Node) -> Tree:
+        left, right = (self.expression(node.child_by_field_name(name)) for name in ("left", "right"))
+        return Tree("assign", left.at, "".join(map(text_of, named(node, "operator"))), (left, right))
+
+    def _chosen(self, node: Node) -> Tree:
+        test = self.expression(node.child_by_field_name("condition"))
+        one = node.child_by_field_name("consequence")  # absent in `a ?: b`
+        other = self.expression(node.child_by_field_name("alternative"))
+        return Tree("choose", test.at, "?", (test, test if one is None else self.expression(one), other))
+
+    def _unary(self, node: Node) -> Tree:
+        inner = self.expression(node.child_by_field_name("argument"))
+        return Tree("prefix", self.at(node), "".join(map(text_of, named(node, "operator"))), (inner,))
+
+    def _updated(self, node: Node) -> Tree:
+        inner = self.expression(node.child_by_field_name("argument"))
+        sign = next(named(node, "operator"))
+        ahead = sign.start_byte == node.start_byte
+        return Tree("prefix" if ahead else "postfix", self.at(node), text_of(sign), (inner,))
+
+    def _cast(self, node: Node) -> Tree:
+        inner = self.expression(node.child_by_field_name("value"))
+        return Tree("cast", self.at(node), "", (inner,), self.types.holds(node.child_by_field_name("type")))
+
+    def _called(self, node: Node) -> Tree:
+        callee, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        if callee is None or given is None:
+            raise Unreadable("a call of nothing")
+        if callee.type == "template_function" and text_of(next(named(callee, "name"))) in _CASTS:
+            return Tree(
+                "cast", self.at(node), "", self.within(given)[:1], self.types.holds(*named(callee, "arguments"))
+            )
+        if self.types.makes(callee):
+            return self._converted(node, callee, given)
+        function = self.expression(callee)
+        return Tree("call", function.at, "", (function, *self.within(given)))
+
+    def _converted(self, node: Node, kind: Node, given: Node) -> Tree:
+        parts, holds = self.within(given), self.types.holds(kind)
+        if holds and len(parts) == 1:
+            return Tree("cast", self.at(node), "", parts, holds)
+        return Tree("list", self.at(node), "", parts)
+
+    def _indexed(self, node: Node) -> Tree:
+        base = self.expression(node.child_by_field_name("argument"))
+        parts = [part for indices in named(node, "indices", "index") for part in self._indices(indices)]
+        if not parts:
+            raise Unreadable("an element without an index")
+        index = parts[0]
+        for part in parts[1:]:
+            index = Tree("binary", index.at, ",", (index, part))
+        return Tree("index", self.at(node) if base.kind == "list" else base.at, "", (base, index))
+
+    def _indices(self, node: Node) -> tuple[Tree, ...]:
+        return self.within(node) if node.type == "subscript_argument_list" else (self.expression(node),)
+
+    def _member(self, node: Node) -> Tree:
+        base = self.expression(node.child_by_field_name("argument"))
+        field = node.child_by_field_name("field")
+        if field is None:
+            raise Unreadable("a member without a name")
+        typed = list(named(field, "arguments"))
+        return Tree("member", base.at, self._name(field).text, (base,), self.types.holds(*typed))
+
+    def _one(self, node: Node) -> Tree:
+        return Tree("number", self.at(node), "1")
+
+    def _made(self, node: Node) -> Tree:
+        """Memory of a type, as `calloc` gives it."""
+        holds = self.types.holds(node.child_by_field_name("type"))
+        return Tree("call", self.at(node), "", (Tree("name", self.at(node), "calloc"),), holds)
+
+    def _listed(self, node: Node) -> Tree:
+        """`{1, .key = 2}`: what stands behind a key."""
+        parts = [c.child_by_field_name("value") if c.type == "initializer_pair" else c for c in node.named_children]
+        values = tuple(self.expression(part) for part in parts if part is None or part.type != "comment")
+        return Tree("list", self.at(node), "", values)
+
+    def _literal(self, node: Node) -> Tree:
+        kind, given = node.child_by_field_name("type"), node.child_by_field_name("value")
+        if given is None:
+            raise Unreadable("a type without a value")
+        return self._converted(node, kind, given) if kind is not None else self._listed(given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from auditor.program.c.parser import Text
+from auditor.program.c.tree import Text
 from auditor.program.c.values import Memory, Reference, Store, Value, both, choice, joined, negated
 from auditor.program.place import Place
 from auditor.program.recipe.model import Node, Op, What, unknown

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from auditor.program.c.memory import Frame, Storage
-from auditor.program.c.parser import Text
-from auditor.program.c.tree import Tree
+from auditor.program.c.tree import Text, Tree
 from auditor.program.c.values import Reference, Value, choice, made
 from auditor.program.place import Place
 from auditor.program.recipe.model import Node, Op, What, unknown

@@ -1,375 +1,381 @@
-"""Functions, statements and declarations of C and C++: what cannot be read is left out, and said."""
+"""Functions, statements and declarations of C, C++ and CUDA, as the grammar of tree-sitter sees them.
+
+The grammar takes any text and marks what is no C; that is left out, and said. Two things are made plain first: the
+words that CUDA adds, and the configuration of a kernel's launch, of which nothing here hangs.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator
 
-from auditor.program.c.expressions import CLOSERS, QUALIFIERS, Expressions, Unreadable
-from auditor.program.c.tree import Function, Macro, Parameter, Token, Tree, tokens_of
+import tree_sitter_cpp
+from tree_sitter import Language, Node, Parser
 
-_TRUE = "1"
+from auditor.program.c.expressions import Expressions, Unreadable
+from auditor.program.c.tree import Function, Parameter, Text, Tree
+from auditor.program.c.types import Types, named, text_of
 
-
-@dataclass(slots=True)
-class Text:
-    """What a text defines. `fields`: of each class, what its members hold. `unread`: where something was no C."""
-
-    functions: list[Function] = field(default_factory=list)
-    globals: list[Tree] = field(default_factory=list)
-    fields: dict[str, dict[str, str]] = field(default_factory=dict)
-    unread: list[int] = field(default_factory=list)
+_GRAMMAR = Language(tree_sitter_cpp.language())
+_CUDA = re.compile(rb"\b__(?:global|device|host|shared|constant|forceinline|restrict|launch_bounds)__\b|\b__restrict\b")
+_WORD = re.compile(r"\w+")
+_LAUNCH = re.compile(rb"<<<[^<>;{}]{1,400}>>>")
+_ENCLOSING = frozenset(
+    {
+        "linkage_specification", "namespace_definition", "template_declaration", "declaration_list", "preproc_ifdef",
+        "preproc_if", "preproc_elif", "preproc_else", "field_declaration_list", "ERROR",
+    }
+)  # fmt: skip
+_CLASSES = frozenset({"struct_specifier", "class_specifier", "union_specifier"})
+_POINTERS = frozenset(f"{kind}_declarator" for kind in ("pointer", "reference", "parenthesized", "attributed"))
+_LEAVES = frozenset({"identifier", "field_identifier", "type_identifier"})
+_NOTHING = frozenset(
+    {
+        "comment", "goto_statement", "using_declaration", "alias_declaration", "type_definition", "preproc_call",
+        "preproc_def", "preproc_function_def", "preproc_include", "enum_specifier", "static_assert_declaration",
+        "access_specifier", "catch_clause", "statement_identifier", "preproc_directive", "preproc_arg",
+    }
+)  # fmt: skip
+_DEPTH = 120  # of statements within each other
 
 
 def parse(text: str) -> Text:
     """The functions of a text, and what it says of its types."""
-    tokens, macros = tokens_of(text)
-    parser = _Parser(tokens)
-    parser.declarations("")
-    for macro in macros:
-        parser.macro(macro)
-    return parser.text
+    reader = _Reader(Types(), Text())
+    root = _tree(text.encode("ascii", "replace"))  # one byte a character, whatever it is
+    reader.aliases(root)
+    reader.declarations(root, "")
+    # A name alone is a macro of which the grammar does not know what stands for it.
+    reader.text.unread += [n.start_byte for n in _walk(root) if n.is_error and not _WORD.fullmatch(text_of(n))]
+    return reader.text
 
 
-class _Parser(Expressions):
-    def __init__(self, tokens: list[Token]) -> None:
-        super().__init__(tokens)
-        self.text = Text()
+def _tree(source: bytes) -> Node:
+    source = _CUDA.sub(lambda word: b" " * len(word[0]), source)
+    return Parser(_GRAMMAR).parse(_LAUNCH.sub(lambda launch: b" " * len(launch[0]), source)).root_node
+
+
+class _Reader(Expressions):
+    def __init__(self, types: Types, text: Text, offset: int = 0) -> None:
+        super().__init__(types, offset)
+        self.text = text
+        self._nested = 0
 
     # --- outside of functions -------------------------------------------------------------------------------------
 
-    def declarations(self, owner: str) -> None:
-        """What stands at the top, in a namespace or in a class, up to the brace that closes it."""
-        while self.now.kind != "end":
-            if self.skip("}"):
-                if owner:
-                    return
-            elif not self.skip(";"):
-                before = self.at
-                try:
-                    self._declaration(owner)
-                except Unreadable:
-                    self.text.unread.append(self.tokens[before].at)
-                    self.depth = 0
-                self.at = max(self.at, before + 1)
+    def aliases(self, root: Node) -> None:
+        """The names that the text gives to types, which make a call of one a conversion."""
+        for node in _walk(root):
+            if node.type in _CLASSES:
+                for name in named(node, "name"):
+                    self.types.name(text_of(name))
+            elif node.type == "alias_declaration":
+                self.types.name(text_of(next(named(node, "name"))), self.types.holds(*named(node, "type")))
+            elif node.type == "type_definition":
+                kind = node.child_by_field_name("type")
+                holds = "" if kind is not None and kind.type in _CLASSES else self.types.holds(kind)
+                for name in named(node, "declarator"):
+                    if name.type in _LEAVES:
+                        self.types.name(text_of(name), holds)
 
-    def _declaration(self, owner: str) -> None:
-        word = self.now.text
-        if word == "template" and self.ahead() == "<":
-            self.at += 1
-            self.at = self.template(self.at) or self.at + 1
+    def declarations(self, node: Node, owner: str) -> None:
+        """What stands at the top, in a namespace or in a class."""
+        self._nested += 1
+        for child in node.named_children if self._nested <= _DEPTH else ():
+            try:
+                self._declaration(child, owner)
+            except Unreadable:
+                self._unread(child)
+        self._nested -= 1
+
+    def _declaration(self, node: Node, owner: str) -> None:
+        if node.type in _ENCLOSING:
+            self.declarations(node, owner)
+        elif node.type == "function_definition":
+            self._function(node, owner)
+        elif node.type in _CLASSES:
+            self._class(node)
+        elif node.type in ("preproc_def", "preproc_function_def"):
+            self._macro(node)
+        elif node.type in ("declaration", "field_declaration", "type_definition"):
+            kind = node.child_by_field_name("type")
+            if kind is not None and kind.type in _CLASSES:
+                alias = next(named(node, "declarator"), None) if node.type == "type_definition" else None
+                self._class(kind, "" if alias is None else text_of(alias))
+            if node.type != "type_definition":
+                self._members(node, owner)
+
+    def _class(self, node: Node, alias: str = "") -> None:
+        body, own = node.child_by_field_name("body"), node.child_by_field_name("name")
+        if body is not None:
+            name = text_of(own) if own is not None else alias or f"class at {self.at(node)}"
+            self.text.fields.setdefault(name, {})
+            self.declarations(body, name)
+
+    def _members(self, node: Node, owner: str) -> None:
+        """A variable of the text, or the members of a class; a function that is only announced is none."""
+        if any(_function_of(declarator) is not None for declarator in named(node, "declarator")):
             return
-        if word in ("public", "private", "protected") and self.ahead() == ":":
-            self.at += 2
-            return
-        if word == "using" and self.ahead(2) == "=":
-            self._alias(self.ahead(), self.at + 3)
-            return
-        head = self._head()
-        stop = self.tokens[head].text
-        words = [t.text for t in self.tokens[self.at : head]]
-        if stop == "{" and (words[:1] == ["namespace"] or words[:1] == ["extern"]) and "(" not in words:
-            self.at = head + 1
-        elif stop == "{" and {"struct", "class", "union"} & set(words) and "(" not in words:
-            self._class(words, head, typedef=word == "typedef")
-        elif stop == "{" and "(" in words:
-            self._function(head, owner)
-        elif stop == "{" and "enum" in words:
-            self.at = self.closed(head)
-        elif word == "typedef":
-            self._alias(words[-1], self.at + 1)
-        elif "(" in words and "=" not in words:
-            self.at = head  # a prototype
-        else:
-            self._members(owner)
-
-    def _head(self) -> int:
-        """The token at which a declaration ends, or its body or value begins."""
-        at = self.at
-        while at < len(self.tokens) - 1:
-            text = self.tokens[at].text
-            if text in ("{", ";", "="):
-                return at
-            if text == ":" and self.tokens[at - 1].text == ")":
-                return self._behind_initializers(at)
-            at = self.closed(at) if text in ("(", "[") else at + 1
-        return at
-
-    def _behind_initializers(self, at: int) -> int:
-        """The brace of a constructor's body behind `: a(1), b{2}`."""
-        while self.tokens[at].text in (":", ","):
-            at += 1
-            while self.tokens[at].text not in ("(", "{", ";") and at < len(self.tokens) - 1:
-                at += 1
-            at = self.closed(at)
-        return at
-
-    def _alias(self, name: str, at: int) -> None:
-        found = self.typed(at)
-        if found is not None:
-            self.types[name] = found[0]
-        while self.now.kind != "end" and self.now.text != ";":
-            self.take()
-
-    def _class(self, words: list[str], head: int, *, typedef: bool) -> None:
-        own = next((w for w in words[1:] if w not in QUALIFIERS and w.isidentifier() and w != "final"), "")
-        end = self.closed(head)
-        alias = self.tokens[end].text if typedef and self.tokens[end].kind == "name" else ""
-        name = own or alias or f"class at {self.tokens[head].at}"
-        for known in (own, alias):
-            if known:
-                self.types[known] = ""
-        self.text.fields.setdefault(name, {})
-        self.at = head + 1
-        self.declarations(name)
-        if alias:
-            self.at += 1
-
-    def _members(self, owner: str) -> None:
-        """A variable of the text, or the members of a class."""
-        for tree in self.declared() or ():
+        for tree in self._declared(node):
             if owner:
                 self.text.fields[owner][tree.text] = tree.type
             else:
                 self.text.globals.append(tree)
-        while self.now.kind != "end" and self.now.text not in (";", "}"):
-            self.at = self.closed(self.at) if self.now.text in CLOSERS else self.at + 1
 
-    def _function(self, head: int, owner: str) -> None:
-        at = next(i for i in range(self.at, head) if self.tokens[i].text == "(")
-        name = self.tokens[at - 1]
-        if self.tokens[at - 2].text == "::" and self.tokens[at - 3].kind == "name":
-            owner = self.tokens[at - 3].text
-        parameters = self._parameters(at)
-        self.at = head
-        body = self.block()
-        if name.kind == "name" and self.tokens[max(0, at - 2)].text != "~":
-            self.text.functions.append(Function(name.text, owner, parameters, body))
+    def _function(self, node: Node, owner: str) -> None:
+        declarator = next((f for d in named(node, "declarator") if (f := _function_of(d)) is not None), None)
+        body = node.child_by_field_name("body")
+        name = declarator.child_by_field_name("declarator") if declarator is not None else None
+        while name is not None and name.type == "qualified_identifier":  # a::b::name
+            scope = name.child_by_field_name("scope")
+            owner = text_of(scope).partition("<")[0] if scope is not None else owner
+            name = name.child_by_field_name("name")
+        if declarator is None or body is None or name is None or name.type not in _LEAVES:
+            return
+        parameters = tuple(self._parameters(declarator))
+        self.text.functions.append(Function(text_of(name), owner, parameters, self._block(body)))
 
-    def _parameters(self, opener: int) -> tuple[Parameter, ...]:
-        end = self.closed(opener) - 1
-        found: list[Parameter] = []
-        at = opener + 1
-        while at < end:
-            stop = at
-            while stop < end and self.tokens[stop].text != ",":
-                text = self.tokens[stop].text
-                stop = self.template(stop) or (self.closed(stop) if text in CLOSERS else stop + 1)
-            part = self.tokens[at:stop]
-            bare = part[: next((i for i, t in enumerate(part) if t.text in ("=", "[")), len(part))]
-            names = [t.text for t in bare if t.kind == "name" and t.text not in QUALIFIERS]
-            signs = [t.text for t in bare]
-            if names:
-                found.append(Parameter(names[-1], self.holds(names[:-1]), "&" in signs or "&&" in signs))
-            at = stop + 1
-        return tuple(found)
+    def _parameters(self, declarator: Node) -> Iterator[Parameter]:
+        for given in (part for listed in named(declarator, "parameters") for part in listed.named_children):
+            inner = given.child_by_field_name("declarator")
+            name = _leaf(inner) if inner is not None else None
+            if name is not None and inner is not None:
+                yield Parameter(text_of(name), self.types.holds(*named(given, "type")), _is_reference(inner))
 
-    def macro(self, macro: Macro) -> None:
+    def _macro(self, node: Node) -> None:
         """`#define MIX(a, b) log(exp(a) + exp(b))` is a function; one without arguments is a constant."""
-        reader = _Parser(list(macro.body))
-        reader.types = self.types
-        try:
-            value = reader.expression()
-        except Unreadable:
+        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+        if name is None or value is None or value.text is None:
             return
-        if reader.now.kind != "end":
+        head = b"auto x = ("
+        body = value.text.replace(b"\\\n", b" \n")
+        root = _tree(head + body + b");")
+        inner = _Reader(self.types, Text(), self.at(value) - len(head))
+        if root.has_error or root.named_child_count != 1:
             return
-        if macro.parameters is None:
-            self.text.globals.append(Tree("declare", value.at, macro.name, (value,), _number_type(value)))
-        else:
-            body = Tree("return", value.at, "", (value,))
-            parameters = tuple(Parameter(name, "") for name in macro.parameters)
-            self.text.functions.append(Function(macro.name, "", parameters, body))
-
-    def _lambda(self, token: Token) -> Tree:
-        self.at = self.closed(self.at - 1)
-        given: tuple[Tree, ...] = ()
-        if self.now.text == "(":
-            parameters = self._parameters(self.at)
-            made = ((p, Tree("type", token.at, "reference" if p.reference else "")) for p in parameters)
-            given = tuple(Tree("declare", token.at, p.name, (kind,), p.type) for p, kind in made)
-            self.at = self.closed(self.at)
-        while self.now.kind != "end" and self.now.text != "{":
-            self.take()
-        return Tree("lambda", token.at, "", (*given, self.block()))
+        inner.declarations(root, "")
+        made = [tree.parts[1] for tree in inner.text.globals if len(tree.parts) > 1]
+        if len(made) != 1:
+            return
+        if node.type == "preproc_def":
+            kind = Tree("type", self.at(node))
+            self.text.globals.append(Tree("declare", made[0].at, text_of(name), (kind, *made), _number_type(made[0])))
+            return
+        given = (part for listed in named(node, "parameters") for part in listed.named_children)
+        parameters = tuple(Parameter(text_of(part), "") for part in given if part.type == "identifier")
+        self.text.functions.append(Function(text_of(name), "", parameters, Tree("return", made[0].at, "", tuple(made))))
 
     # --- statements -----------------------------------------------------------------------------------------------
 
-    def block(self) -> Tree:
-        at = self.take().at
-        parts: list[Tree] = []
-        while self.now.kind != "end" and not self.skip("}"):
-            parts += self._read()
-        return Tree("block", at, "", tuple(parts))
+    def _block(self, node: Node) -> Tree:
+        return Tree("block", self.at(node), "", tuple(self._all(node.named_children)))
 
-    def _read(self) -> list[Tree]:
-        """The next statement; one that is no C is left out up to its end."""
-        before, depth = self.at, self.depth
+    def _all(self, nodes: list[Node]) -> Iterator[Tree]:
+        for node in nodes:
+            yield from self._read(node)
+
+    def _read(self, node: Node) -> list[Tree]:
+        """A statement; one that is no C is left out."""
+        self._nested += 1
+        depth = self._depth
         try:
-            return self.statement()
+            if self._nested > _DEPTH:
+                raise Unreadable("nested too deeply")
+            return self._statement(node)
         except Unreadable:
-            if self.tokens[before].text == "{":
-                raise  # a block reads its own statements: too deep
-            self.text.unread.append(self.tokens[before].at)
-            self.depth = depth
-            self.at = max(self.at, before)
-            while self.now.kind != "end" and self.now.text not in (";", "}"):
-                self.at = self.closed(self.at) if self.now.text in CLOSERS else self.at + 1
-            self.skip(";")
+            self._depth = depth
+            self._unread(node)
             return []
+        finally:
+            self._nested -= 1
 
-    def statement(self) -> list[Tree]:
-        self.depth += 1
-        if self.depth > 120:
-            raise Unreadable("nested too deeply")
-        made = self._statement()
-        self.depth -= 1
-        return made
+    def _statement(self, node: Node) -> list[Tree]:
+        at = self.at(node)
+        match node.type:
+            case "compound_statement":
+                return [self._block(node)]
+            case "if_statement" | "switch_statement":
+                test = self._tested(node)
+                bodies = (self._body(node, "consequence", "body"), self._body(node, "alternative"))
+                return [Tree("if", at, node.type.partition("_")[0], (test, *bodies))]
+            case "while_statement" | "do_statement":
+                nothing = Tree("block", at)
+                parts = (nothing, self._tested(node), nothing, self._body(node, "body"))
+                return [Tree("loop", at, node.type.partition("_")[0], parts)]
+            case "for_statement":
+                return [self._for(node)]
+            case "for_range_loop":
+                first = Tree("block", at, "", tuple(self._bound(node)))
+                over = self.expression(node.child_by_field_name("right"))
+                return [Tree("loop", at, "each", (first, over, Tree("block", at), self._body(node, "body")))]
+            case "break_statement" | "continue_statement":
+                return [Tree(node.type.partition("_")[0], at)]
+            case "return_statement" | "throw_statement" | "co_return_statement":
+                given = tuple(self.expression(c) for c in node.named_children if c.type != "comment")
+                return [Tree("return", at, "", given[:1])]
+            case "declaration":
+                for kind in named(node, "type"):
+                    self._local_class(kind)
+                return self._declared(node)
+            case "expression_statement":
+                inner = [c for c in node.named_children if c.type not in ("comment", "delete_expression")]
+                return [Tree("expression", at, "", (self.expression(part),)) for part in inner]
+            case "case_statement":
+                label = node.child_by_field_name("value")
+                return list(self._all([c for c in node.named_children if c != label]))
+            case "else_clause" | "labeled_statement" | "try_statement" | "attributed_statement":
+                return list(self._all(node.named_children))
+            case kind if kind in _CLASSES:
+                self._local_class(node)
+                return []
+            case kind if kind in _ENCLOSING - {"ERROR"}:
+                asked = [*named(node, "condition", "name")]
+                return list(self._all([c for c in node.named_children if c not in asked]))
+            case kind if kind in _NOTHING:
+                return []
+            case _:
+                raise Unreadable(f"{node.type} as a statement")
 
-    def _statement(self) -> list[Tree]:
-        token = self.now
-        if token.text == "{":
-            return [self.block()]
-        if token.text in ("if", "while", "switch"):
-            self.take()
-            self.skip("constexpr")
-            test = self._tested()
-            body = self._body()
-            if token.text == "while":
-                return [Tree("loop", token.at, "while", (Tree("block", token.at), test, Tree("block", token.at), body))]
-            other = self._body() if token.text == "if" and self.skip("else") else Tree("block", token.at)
-            return [Tree("if", token.at, token.text, (test, body, other))]
-        if token.text == "do":
-            self.take()
-            body = self._body()
-            self.skip("while")
-            test = self._tested()
-            self.skip(";")
-            return [Tree("loop", token.at, "do", (Tree("block", token.at), test, Tree("block", token.at), body))]
-        if token.text == "for":
-            return [self._for()]
-        if token.text in ("case", "default"):
-            while self.now.kind != "end" and not self.skip(":"):
-                self.take()
-            return []
-        if token.text in ("break", "continue"):
-            self.take()
-            self.skip(";")
-            return [Tree(token.text, token.at)]
-        if token.text in ("return", "throw", "co_return"):
-            self.take()
-            parts = () if self.now.text == ";" else (self.expression(),)
-            self._ended()
-            return [Tree("return", token.at, "", parts)]
-        if token.text in ("goto", "using", "typedef", "delete", "asm", "__asm__"):
-            while self.now.kind != "end" and not self.skip(";"):
-                self.take()
-            return []
-        if token.text in ("try", "else"):
-            self.take()
-            return self.statement()
-        if token.text == "catch":
-            self.at = self.closed(self.at + 1)
-            self._body()
-            return []
-        if self.skip(";"):
-            return []
-        if token.text in ("struct", "class", "union", "enum") and self.tokens[head := self._head()].text == "{":
-            words = [t.text for t in self.tokens[self.at : head]]
-            if token.text == "enum":
-                self.at = self.closed(head)
-            else:
-                self._class(words, head, typedef=False)
-            return []
-        return self._simple()
+    def _local_class(self, node: Node) -> None:
+        if node.type in _CLASSES:
+            self._class(node)
 
-    def _simple(self) -> list[Tree]:
-        token = self.now
-        declared = self.declared()
-        if declared is None:
-            declared = [Tree("expression", token.at, "", (self.expression(),))]
-        self._ended()
-        return declared
-
-    def _ended(self) -> None:
-        if not self.skip(";") and self.now.text != "}" and self.now.kind != "end":
-            raise Unreadable(f"'{self.now.text}' where a statement ends")
-
-    def _tested(self) -> Tree:
+    def _tested(self, node: Node) -> Tree:
         """The condition in brackets, be it a declaration: `if (Entry* e = find(key))`."""
-        self.skip("(")
-        declared = self.declared()
-        if declared is None or self.skip(";"):
-            test = self.expression()
+        clause = node.child_by_field_name("condition")
+        test = clause.child_by_field_name("value") if clause is not None else None
+        made = [t for part in named(clause, "initializer") for t in self._read(part)] if clause is not None else []
+        if test is not None and test.type == "declaration":
+            made = self._declared(test)
+            asked = Tree("name", made[0].at, made[0].text)
         else:
-            test = Tree("binary", declared[0].at, ",", (declared[0], Tree("name", declared[0].at, declared[0].text)))
-        self.skip(")")
-        return test
+            asked = self.expression(test or clause)
+        for tree in reversed(made):
+            asked = Tree("binary", tree.at, ",", (tree, asked))
+        return asked
 
-    def _body(self) -> Tree:
-        at = self.now.at
-        made = self.statement()
-        return made[0] if len(made) == 1 else Tree("block", at, "", tuple(made))
+    def _body(self, node: Node, *names: str) -> Tree:
+        made = [tree for part in named(node, *names) for tree in self._read(part)]
+        return made[0] if len(made) == 1 else Tree("block", self.at(node), "", tuple(made))
 
-    def _for(self) -> Tree:
-        at = self.take().at
-        self.skip("(")
-        first: list[Tree] = []
-        if not self.skip(";"):
-            found = self.declared()
-            first = [Tree("expression", at, "", (self.expression(),))] if found is None else found
-            if self.skip(":"):
-                over = self.expression()
-                self.skip(")")
-                return Tree(
-                    "loop", at, "each", (Tree("block", at, "", tuple(first)), over, Tree("block", at), self._body())
-                )
-            self.skip(";")
-        test = Tree("number", at, _TRUE) if self.now.text == ";" else self.expression()
-        self.skip(";")
-        step = Tree("block", at) if self.now.text == ")" else self.expression()
-        self.skip(")")
-        return Tree("loop", at, "for", (Tree("block", at, "", tuple(first)), test, step, self._body()))
+    def _for(self, node: Node) -> Tree:
+        at = self.at(node)
+        first = [tree for part in named(node, "initializer") for tree in self._first(part)]
+        test, step = node.child_by_field_name("condition"), node.child_by_field_name("update")
+        asked = Tree("number", at, "1") if test is None else self.expression(test)
+        moved = Tree("block", at) if step is None else self.expression(step)
+        return Tree("loop", at, "for", (Tree("block", at, "", tuple(first)), asked, moved, self._body(node, "body")))
 
-    def declared(self) -> list[Tree] | None:
-        """What a declaration declares; None where an expression begins here. The end of it is not read."""
-        found = self.typed(self.at)
-        if found is None:
-            return None
-        holds, at, sure = found
-        if self.tokens[at].text == "[" and "auto" in [t.text for t in self.tokens[self.at : at]]:  # auto [a, b] = pair
-            end = self.closed(at)
-            names = [t for t in self.tokens[at + 1 : end - 1] if t.kind == "name"]
-            self.at = end
-            value = (self.assignment(),) if self.skip("=") or self.skip(":") else ()
-            return [Tree("declare", t.at, t.text, value, holds) for t in names]
-        if self.tokens[at].kind != "name" or self.tokens[at + 1].text not in ("=", ";", ",", "[", "(", "{", ":", ")"):
-            return None
-        if self.tokens[at + 1].text == ")" and not sure:
-            return None
-        made: list[Tree] = []
-        made_of = [t.text for t in self.tokens[self.at : at]]
-        reference = "&" in made_of or "&&" in made_of
-        self.at = at
-        while True:
-            name = self.take()
-            several = False
-            while self.now.text == "[":
-                self.at = self.closed(self.at)
-                several = True
-            parts: tuple[Tree, ...] = ()
-            if self.skip("="):
-                parts = (self.assignment(),)
-            elif self.now.text in ("(", "{"):
-                given = self._listed(self.take(), ")" if self.tokens[self.at - 1].text == "(" else "}")
-                parts = given.parts if len(given.parts) == 1 and holds else (given,)
-            kind = "several" if several else "reference" if reference else ""
-            made.append(Tree("declare", name.at, name.text, (Tree("type", name.at, kind), *parts), holds))
-            if self.now.text != "," or not self.skip(","):
-                return made
-            while self.now.text in ("*", "&", "const", "__restrict__"):
-                self.take()
-            if self.now.kind != "name":
-                return made
+    def _first(self, node: Node) -> list[Tree]:
+        if node.type == "declaration":
+            return self._declared(node)
+        return [Tree("expression", self.at(node), "", (self.expression(node),))]
+
+    # --- what is declared -----------------------------------------------------------------------------------------
+
+    def _declared(self, node: Node) -> list[Tree]:
+        return [tree for declarator in named(node, "declarator") for tree in self._variable(node, declarator)]
+
+    def _bound(self, node: Node) -> Iterator[Tree]:
+        """The variables of `for (auto& [key, value] : map)`."""
+        for declarator in named(node, "declarator"):
+            yield from self._variable(node, declarator)
+
+    def _variable(self, node: Node, declarator: Node) -> list[Tree]:
+        """`node`: what gives the type, and the value of `if (int* p = f())`."""
+        holds = self.types.holds(*named(node, "type"))
+        value = declarator.child_by_field_name("value") or node.child_by_field_name("value")
+        inner = declarator.child_by_field_name("declarator") if declarator.type == "init_declarator" else declarator
+        names = _bound_names(inner)
+        if names:  # auto [a, b] = pair
+            pair = () if value is None else (self.expression(value),)
+            return [Tree("declare", self.at(n), text_of(n), (Tree("type", self.at(n)), *pair), holds) for n in names]
+        name = _leaf(inner)
+        if inner is None or name is None:
+            raise Unreadable("a declaration without a name")
+        kind = "several" if _is_array(inner) else "reference" if _is_reference(inner) else ""
+        called = _function_of(inner)
+        if called is not None:  # Foo x(a), which could as well announce a function
+            given = [part for listed in named(called, "parameters") for part in listed.named_children]
+            values = tuple(self.expression(value) for part in given for value in _plain(part))
+            parts: tuple[Tree, ...] = (Tree("list", self.at(inner), "", values),)
+        elif value is None:
+            parts = ()
+        else:
+            given_tree = self.expression(value)
+            listed = value.type in ("argument_list", "initializer_list") and declarator.type == "init_declarator"
+            alone = listed and holds and len(given_tree.parts) == 1 and not _has_sign(declarator)
+            parts = given_tree.parts if alone else (given_tree,)
+        return [Tree("declare", self.at(name), text_of(name), (Tree("type", self.at(name), kind), *parts), holds)]
+
+    def unnamed(self, node: Node) -> Tree:
+        declarator, body = node.child_by_field_name("declarator"), node.child_by_field_name("body")
+        if body is None:
+            raise Unreadable("a function without a body")
+        at = self.at(node)
+        given = []
+        for p in self._parameters(declarator) if declarator is not None else ():
+            kind = Tree("type", at, "reference" if p.reference else "")
+            given.append(Tree("declare", at, p.name, (kind,), p.type))
+        return Tree("lambda", at, "", (*given, self._block(body)))
+
+    def _unread(self, node: Node) -> None:
+        self.text.unread.append(self.at(node))
+
+
+def _walk(root: Node) -> Iterator[Node]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(node.named_children)
+
+
+def _within(declarator: Node | None) -> Iterator[Node]:
+    """A declarator, and those within it: of `*a[4]` the pointer, the array and the name."""
+    while declarator is not None:
+        yield declarator
+        below = declarator.child_by_field_name("declarator")
+        if below is None and declarator.type in _POINTERS and declarator.named_children:
+            below = declarator.named_children[-1]
+        declarator = below
+
+
+def _leaf(declarator: Node | None) -> Node | None:
+    return next((node for node in _within(declarator) if node.type in _LEAVES), None)
+
+
+def _function_of(declarator: Node | None) -> Node | None:
+    """The declarator of a function, behind the stars of what it returns; a pointer to one is a variable."""
+    for node in _within(declarator):
+        if node.type == "function_declarator":
+            inner = node.child_by_field_name("declarator")
+            return None if inner is not None and inner.type == "parenthesized_declarator" else node
+    return None
+
+
+def _bound_names(declarator: Node | None) -> list[Node]:
+    found = next((node for node in _within(declarator) if node.type == "structured_binding_declarator"), None)
+    return [] if found is None else found.named_children
+
+
+def _is_array(declarator: Node) -> bool:
+    return any(node.type == "array_declarator" for node in _within(declarator))
+
+
+def _is_reference(declarator: Node) -> bool:
+    return any(node.type == "reference_declarator" for node in _within(declarator))
+
+
+def _has_sign(declarator: Node) -> bool:
+    """Whether `=` stands between a name and its value."""
+    return any(child.type == "=" for child in declarator.children)
+
+
+def _plain(parameter: Node) -> Iterator[Node]:
+    """What is taken for the type of a parameter and is a value as well: a name alone."""
+    if parameter.child_by_field_name("declarator") is None:
+        yield from (kind for kind in named(parameter, "type") if kind.type == "type_identifier")
 
 
 def _number_type(value: Tree) -> str:

@@ -12,20 +12,22 @@ from collections.abc import Callable, Iterator
 from auditor.program.c.calls import Calls, Exit
 from auditor.program.c.memory import Frame
 from auditor.program.c.operations import Exhausted
-from auditor.program.c.parser import Text
-from auditor.program.c.tree import Tree
+from auditor.program.c.tree import Text, Tree
 from auditor.program.c.values import Memory, Reference, Value, both, joined, negated
 from auditor.program.place import Place
 from auditor.program.recipe.model import Node, Op, What
 
 
 class Run(Calls):
-    """`last`: the positions of second rounds. `whole`: False where the text is too long to be run to its end."""
+    """`last`: the positions of second rounds.
+
+    `whole`: False where the text is too long to be run to its end, or a part of it could not be read.
+    """
 
     def __init__(self, text: Text, place: Callable[[int], Place]) -> None:
         super().__init__(text, place)
         self.last: set[Node] = set()
-        self.whole = True
+        self.whole = not text.unread
         try:
             self._all()
         except (Exhausted, RecursionError):

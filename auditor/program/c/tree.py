@@ -1,30 +1,9 @@
-"""Tokens and trees of C, C++ and CUDA texts."""
+"""What a C, C++ or CUDA text says, as trees that are plainer than those of the grammar."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-
-_TOKEN = re.compile(
-    r"""(?P<skip>\s+|//[^\n]*|/\*(?:.*?\*/|.*))
-    |(?P<directive>\#(?:\\\n|[^\n])*)
-    |(?P<string>(?:L|u8|u|U)?"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
-    |(?P<number>(?:0[xX][\da-fA-F']+|(?:\d[\d']*\.?[\d']*|\.\d+)(?:[eE][-+]?\d+)?)[uUlLfF]*)
-    |(?P<name>[A-Za-z_]\w*)
-    |(?P<sign><<=|>>=|\.\.\.|->|\+\+|--|&&|\|\||::|<<|>>|[-+*/%&|^<>=!]=|.)""",
-    re.DOTALL | re.VERBOSE,
-)
-_DEFINED = re.compile(r"#\s*define\s+([A-Za-z_]\w*)(?:\(([\w\s,.]*)\))?[ \t]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """`kind`: name, number, string or sign. `at`: the character at which it starts."""
-
-    kind: str
-    text: str
-    at: int
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +46,11 @@ class Function:
     body: Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Macro:
-    name: str
-    parameters: tuple[str, ...] | None
-    body: tuple[Token, ...]
+@dataclass(slots=True)
+class Text:
+    """What a text defines. `fields`: of each class, what its members hold. `unread`: where something was no C."""
 
-
-def tokens_of(text: str, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Macro]]:
-    """The tokens between two characters, and the macros that are defined there; comments are left out."""
-    found: list[Token] = []
-    macros: list[Macro] = []
-    for match in _TOKEN.finditer(text, start, len(text) if end is None else end):
-        kind = match.lastgroup or ""
-        if kind == "directive":
-            defined = _DEFINED.match(text, match.start(), match.end())
-            if defined is not None:
-                body, _ = tokens_of(text, defined.end(), match.end())
-                given = defined[2]
-                names = None if given is None else tuple(n.strip() for n in given.split(",") if n.strip())
-                macros.append(Macro(defined[1], names, tuple(t for t in body if t.text != "\\")))
-        elif kind != "skip":
-            found.append(Token(kind, match.group(), match.start()))
-    return found, macros
+    functions: list[Function] = field(default_factory=list)
+    globals: list[Tree] = field(default_factory=list)
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    unread: list[int] = field(default_factory=list)

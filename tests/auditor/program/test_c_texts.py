@@ -267,6 +267,13 @@ def test_other_c_does_no_harm(text: str) -> None:
     assert not _gates(text)
 
 
+def test_what_is_no_c_is_said() -> None:
+    read = "void f(int n, float *a) { BODY for (int i = 0; i < n; i++) a[i] += 1; }"
+    assert _text(read.replace("BODY", "HOST_ONLY int k = 0;")).run.whole  # a macro of a header that is not here
+    assert not _text(read.replace("BODY", "begin a[0] = 1 end")).run.whole
+    assert not _text(read.replace("BODY", "a[0] = @b[1];")).run.whole
+
+
 def test_lines_are_those_of_the_text_also_behind_comments_and_strings() -> None:
     source = '/* if (x) {\n*/ // "\nconst char *s = "{ // }";\n' + _WALK.replace(
         "BODY", "b5[i] = b4[b2[i]] ? 0 : b1->a3[b1->a1 & 4095];"
