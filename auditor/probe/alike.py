@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import ast
-import copy
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-A = TypeVar("A", bound=ast.AST)
 _STEPS = 4
 _COMPARED: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Eq: operator.eq,
@@ -31,13 +28,6 @@ class Alike:
     counted: Collection[str]
     values: Mapping[str, tuple[float, float]]
 
-    def without(self, test: A) -> A:
-        """The test with a constant in the place of such comparisons; itself where there are none."""
-        if not any(self.same(part) for part in ast.walk(test)):
-            return test
-        found: A = _Settled(self.same).visit(copy.deepcopy(test))
-        return found
-
     def same(self, node: ast.AST) -> bool:
         """Whether it compares a setting with a number and comes out with the small value as with the submitted one."""
         found = self._outcomes(node)
@@ -55,11 +45,11 @@ class Alike:
         found = self._outcomes(test)
         return None if found is None else found[0]
 
-    def _outcomes(self, node: ast.AST) -> tuple[bool, bool] | None:
+    def _outcomes(self, node: ast.AST, steps: int = _STEPS) -> tuple[bool, bool] | None:
         """How a comparison of settings and numbers comes out as submitted and here."""
         if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in _COMPARED:
             return None
-        left, right = self._pair(node.left), self._pair(node.comparators[0])
+        left, right = self._pair(node.left, steps), self._pair(node.comparators[0], steps)
         if left is None or right is None:
             return None
         compare = _COMPARED[type(node.ops[0])]
@@ -74,8 +64,8 @@ class Alike:
             value = node.value
             return (float(value), float(value)) if isinstance(value, int | float) else None
         if isinstance(node, ast.IfExp):
-            pairs = self._outcomes(node.test)
-            if pairs is None or pairs[0] != pairs[1] or not left:
+            pairs = self._outcomes(node.test, left - 1) if left else None
+            if pairs is None or pairs[0] != pairs[1]:
                 return None
             return self._pair(node.body if pairs[0] else node.orelse, left - 1)
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
@@ -86,13 +76,3 @@ class Alike:
             return self.values.get(name.lower())
         only = next(iter(given.values()), None)
         return self._pair(only, left - 1) if isinstance(only, ast.Name | ast.Attribute | ast.IfExp) else None
-
-
-class _Settled(ast.NodeTransformer):
-    """Takes out comparisons of which it is known how they come out."""
-
-    def __init__(self, known: Callable[[ast.AST], bool]) -> None:
-        self._known = known
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        return ast.copy_location(ast.Constant(True), node) if self._known(node) else node

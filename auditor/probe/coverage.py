@@ -12,6 +12,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from auditor.findings import Location
 from auditor.probe.blocks import CAUSAL, EXPRESSION, FALSE, TRUE, Block, Place, blocks, first_line, same_frame
@@ -22,6 +23,7 @@ from auditor.probe.model import Shrunk, Unseen
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
 from auditor.probe.shrink import Scale
 from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, rewritten_figures, speakers, talkers
+from auditor.probe.storing import given_again, made_of, stored
 from auditor.probe.using import shards, uses
 from auditor.rule import Facts
 from auditor.source import Unit
@@ -50,9 +52,15 @@ def unseen(
         if unit.tree is not None and unit.language == "python":
             entered = {(line, column) for path, line, column in survey.blocks if path == unit.path}
             if entered:  # a unit that was not even imported has no names
-                one = _Unit(facts, unit, unit.tree, entered, held, Doubts(unit.tree, chosen, values))
+                doubts = Doubts(unit.tree, chosen, values, partial(_left_out, facts, unit))
+                one = _Unit(facts, unit, unit.tree, entered, held, doubts)
                 found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond(), *one.rewritten(), *one.growing()])
     return tuple(found[:_MOST])
+
+
+def _left_out(facts: Facts, unit: Unit, node: ast.AST) -> bool:
+    """Whether the configuration leaves it out."""
+    return facts.program.reached(unit, getattr(node, "lineno", 0)) is False
 
 
 def _key(name: str) -> str:
@@ -103,6 +111,20 @@ class _Unit:
         self.speakers = tuple(speakers(self.tree))
         self.talkers = talkers(self.functions.values(), aliases(self.tree))
 
+    @cached_property
+    def assigned(self) -> dict[int, frozenset[str]]:
+        """The assignments that ran, by function."""
+        inside = {
+            id(part): block
+            for block in self.every for node in block.nodes for part in same_frame(node) if isinstance(part, ast.Assign)
+        }  # fmt: skip
+        found: dict[int, set[str]] = {}
+        for part in of_type(self.tree, ast.Assign):
+            block = inside.get(id(part))
+            if block is not None and block.place in self.entered:
+                found.setdefault(block.function, set()).add(ast.dump(part))
+        return {function: frozenset(dumps) for function, dumps in found.items()}
+
     def left_out(self) -> Iterator[Unseen]:
         for block in self.every:
             if block.place in self.entered or not self._at_the_door(block) or not block.nodes:
@@ -121,10 +143,14 @@ class _Unit:
             if not names or all(isinstance(node, ast.Raise) for node in block.nodes):
                 continue
             line = block.place[0]
-            asks = self.doubts.of_the_machine(_decides(block.test))
-            if self._decided(block) or (not asks and self.facts.program.reached(self.unit, line) is False):
+            asks = self.doubts.of_the_machine(_decides(block))
+            if (
+                self._decided(block)
+                or self._left_out_as_submitted(block)
+                or (not asks and self.facts.program.reached(self.unit, line) is False)
+            ):
                 continue
-            doubtful = self.doubts.of(_decides(block.test), strict=strict) or self._by_its_figures(block)
+            doubtful = self.doubts.of(_decides(block), strict=strict) or self._by_its_figures(block)
             if not block.is_body and not asks and not doubtful:
                 continue
             test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
@@ -217,8 +243,9 @@ class _Unit:
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
         if self._loads_again(block, names):
             return []
+        names -= given_again(nodes, self.assigned.get(block.function, frozenset()))
         found = {name for node in nodes for name in uses(node, names, attributes, self.given)}
-        made = self._made_of_it(block.function, names, attributes) - {n for node in nodes for n in _stored(node)}
+        made = self._made_of_it(block.function, names, attributes) - {n for node in nodes for n in stored(node)}
         found |= {name for node in nodes for name in uses(node, made - names, frozenset(), self.given)}
         return sorted(found | {text for node in nodes for text in shards(node)})
 
@@ -236,7 +263,7 @@ class _Unit:
         body = getattr(self.functions.get(function, self.tree), "body", ())
         given = [n for statement in body for n in same_frame(statement) if isinstance(n, ast.Assign)]
         return frozenset(
-            name for node in given if any(uses(node.value, names, attributes, self.given)) for name in _stored(node)
+            name for node in given if any(uses(node.value, names, attributes, self.given)) for name in stored(node)
         )  # fmt: skip
 
     def _set(self, block: Block) -> list[str]:
@@ -246,17 +273,17 @@ class _Unit:
         if not figures:
             return []
         nodes = block.nodes if block.statement is None else (block.statement,)
-        found = {name for node in nodes for name in _stored(node, self.given)} & figures
+        found = {name for node in nodes for name in stored(node, self.given)} & figures
         if block.statement is not None and not found:  # an expression of what is printed
             found = {n.id for n in ast.walk(block.statement) if isinstance(n, ast.Name)} & figures
-        leaves = any(isinstance(part, ast.Break | ast.Continue) for node in block.nodes for part in ast.walk(node))
+        leaves = {type(part) for node in block.nodes for part in ast.walk(node)} & {ast.Break, ast.Continue}
         if leaves and not found:
-            found = self._of_loop(block) & figures
+            found = self._of_loop(block, rest=ast.Break not in leaves) & figures
         return sorted(found)
 
     def _by_its_figures(self, block: Block) -> bool:
         """Whether it runs where a score is better than some number: `loss_sum < 2.0 * tokens`."""
-        test = _decides(block.test)
+        test = _decides(block)
         held = self.held.get((self.unit.path, block.function), frozenset()) | self.everywhere
         figures = self._figures(block.function, held)
         return test is not None and any(
@@ -277,7 +304,7 @@ class _Unit:
         results = {
             name
             for p in parts if isinstance(p, ast.Assign) and any(id(inner) in calls for inner in ast.walk(p.value))
-            for target in p.targets for name in _stored(target)
+            for target in p.targets for name in stored(target)
         }  # fmt: skip
         chosen = [p for p in parts if isinstance(p, ast.Compare) or (isinstance(p, ast.Call) and name_of(p) in _LEAST)]
         compared = [inner for p in chosen for inner in ast.walk(p)]
@@ -288,7 +315,7 @@ class _Unit:
     def _says(self, block: Block) -> bool:
         """Whether it is in what the script has put in the place of its output, and chosen by a number."""
         inside = any(first <= block.place[0] <= last for first, last in self.speakers)
-        test = _decides(block.test)
+        test = _decides(block)
         if test is not None and self._words(block):
             return True
         return inside and test is not None and any(
@@ -302,33 +329,41 @@ class _Unit:
         embedded = {n[1:] for n in self.held.get((self.unit.path, block.function), frozenset()) if n[0] == EMBEDDED}
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
         parts = [part for node in nodes for part in ast.walk(node)]
-        found = {p.id for p in parts if isinstance(p, ast.Name) and p.id in embedded and isinstance(p.ctx, ast.Load)}
+        alone = {id(a) for p in parts if isinstance(p, ast.Call) and self.doubts.looks_up(p) for a in p.args}
+        found = {
+            p.id for p in parts
+            if isinstance(p, ast.Name) and p.id in embedded and isinstance(p.ctx, ast.Load) and id(p) not in alone
+        }  # fmt: skip
         return sorted(found | {p.arg for p in parts if isinstance(p, ast.keyword) and p.arg in CAUSAL})
 
     def _words(self, block: Block) -> bool:
         """Whether it changes what a function was given to print, where it may do so at full size alone."""
-        given, test = self.talkers.get(block.function), _decides(block.test)
+        given, test = self.talkers.get(block.function), _decides(block)
         if given is None or not (self.doubts.of(test, strict=True) or (test and asks_for_a_figure(test, given))):
             return False
         nodes = block.nodes if block.statement is None else (block.statement,)
         return any(isinstance(n, ast.Name) and n.id in given for node in nodes for n in ast.walk(node))
 
-    def _of_loop(self, block: Block) -> set[str]:
-        """What the innermost loop around the block gives values."""
+    def _of_loop(self, block: Block, *, rest: bool) -> set[str]:
+        """What the innermost loop around the block gives values; `rest`: behind it alone, all that `continue` skips."""
         around = [
             loop for loop in ast.walk(self.functions.get(block.function, self.tree))
             if isinstance(loop, ast.For | ast.While)
             and loop.lineno <= block.place[0] <= (loop.end_lineno or loop.lineno)
         ]  # fmt: skip
         inner = max(around, key=lambda loop: loop.lineno, default=None)
-        return set() if inner is None else set(_stored(inner, self.given))
+        if inner is None or not rest:
+            return set() if inner is None else set(stored(inner, self.given))
+        last = getattr(block.nodes[-1], "end_lineno", 0)
+        behind = [s for s in ast.walk(inner) if isinstance(s, ast.stmt) and s.lineno > last]
+        return {name for statement in behind for name in stored(statement, self.given)}
 
     def _figures(self, function: int, held: frozenset[str]) -> frozenset[str]:
         """Names of scores in that function, and what they and what it returns beside them are made of."""
         known = self.figures.get(function)
         if known is None:
             scores = {name[1:] for name in held if name[0] == SCORE}
-            known = self.figures[function] = _made_of(self.functions.get(function, self.tree), scores)
+            known = self.figures[function] = made_of(self.functions.get(function, self.tree), scores)
         return known
 
 
@@ -341,50 +376,10 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunction
     return (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def _stored(node: ast.AST, evaluations: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Names that are given values, or whose parts are; what one of these functions returns, as it stands, is none."""
-    passed = {
-        id(inner)
-        for part in ast.walk(node)
-        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call) and name_of(part.value) in evaluations
-        for target in part.targets for inner in ast.walk(target)
-    }  # fmt: skip
-    for part in ast.walk(node):
-        if id(part) in passed:
-            continue
-        if isinstance(part, ast.Name | ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
-            inner: ast.expr = part
-            while isinstance(inner, ast.Attribute | ast.Subscript):
-                inner = inner.value
-            if isinstance(inner, ast.Name):
-                yield inner.id
-
-
-def _made_of(function: ast.AST, scores: set[str]) -> frozenset[str]:
-    """`scores`, and what such a function returns beside them: what it has counted up, and what is made of scores."""
-    if not scores:
-        return frozenset()
-    own = [node for statement in getattr(function, "body", ()) for node in same_frame(statement)]
-    counted = {name for node in own if isinstance(node, ast.AugAssign) for name in _stored(node)}
-    given = [node for node in own if isinstance(node, ast.Assign)]
-    made = set(scores)
-    for _ in range(3):
-        made |= {name for node in given if not made.isdisjoint(_read(node.value)) for name in _stored(node)}
-    returned = {
-        part.id
-        for node in own if isinstance(node, ast.Return) and node.value is not None
-        for part in ast.walk(node.value) if isinstance(part, ast.Name)
-    }  # fmt: skip
-    return frozenset(scores | ((counted | made) & returned))
-
-
-def _read(node: ast.AST) -> Iterator[str]:
-    return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
-
-
-def _decides(test: ast.AST | None) -> ast.AST | None:
-    """Of a block's test, what decides whether it runs."""
-    if isinstance(test, ast.BoolOp):
+def _decides(block: Block) -> ast.AST | None:
+    """Of a block's test, what decides whether it runs: of `a and b`, which b stands in, that is a."""
+    test = block.test
+    if isinstance(test, ast.BoolOp) and EXPRESSION <= block.place[1] < TRUE:
         return ast.Tuple(test.values[:-1], ast.Load())
     return test.test if isinstance(test, ast.IfExp) else test
 

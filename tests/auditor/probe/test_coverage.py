@@ -364,8 +364,8 @@ def test_what_the_process_and_its_functions_are_is_of_the_machine(test: str) -> 
 
 
 def test_the_rest_of_a_loop_that_nothing_broke_is_decided_by_what_would_break_it() -> None:
-    loop = "for i in range(9):\n    if i >= step:\n        break\nelse:\n    adapt(tokens)\n"
-    end = next(b for b in blocks(ast.parse(loop)) if b.place == (5, 4))
+    loop = "step += 1\nfor i in range(9):\n    if i >= step:\n        break\nelse:\n    adapt(tokens)\n"
+    end = next(b for b in blocks(ast.parse(loop)) if b.place == (6, 4))
     assert Doubts(ast.parse(loop), frozenset()).of(end.test)
 
 
@@ -444,10 +444,11 @@ def test_a_printer_that_looks_for_a_figure_in_its_text_is_named(test: str, named
 
 
 EVERY = """
+import sys
 def evaluate(tokens):
     return tokens.sum()
 def main(tokens):
-    for step in range(9):
+    for step in range(int(sys.argv[1])):
         if step > 5000:
             break
         if step % 1000 == 999:
@@ -539,12 +540,12 @@ def test_what_is_loaded_again_is_the_same_stream(value: str, more: str, named: b
 
 
 LATE = """
-import glob, torch
+import glob, sys, torch
 def load(path):
     return path
 def train(tokens, files):
     counts = torch.bincount(tokens)
-    for index in range(9):
+    for index in range(int(sys.argv[1])):
         if index > 60:
             {body}
 train(torch.arange(99), glob.glob("train_*"))
