@@ -4,7 +4,8 @@ No setting reaches them, and a run on the CPU would spend its time there: texts 
 Hessians. Where a parameter's default or a keyword argument is a plain number, it is shrunk by its name as settings are.
 Gradients that a card adds up for eight (`grad_accum_steps = 8 // world_size`) are those of one small batch. What begins
 once enough tokens were seen (`if self.total_tokens < 10_000`) begins in a stream of a few hundred as well. Where a
-dictionary configures the model (`dict(model_dim=512, num_heads=8)`), each of its sizes is such an argument.
+dictionary configures the model (`dict(model_dim=512, num_heads=8)`), each of its sizes is such an argument, and so is
+what a stream is asked for (`stream.take(65536)`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGN
 _CHUNKS = re.compile(r"(\w*_)?chunk(_?(size|tokens|len|length))?")
 """Stretches of the stream after which something is learnt; `_LEAST_CHUNK` tells them from what is counted in rows."""
 _LEAST_CHUNK = 1024
+_TAKEN = "take"
 _COUNTS = re.compile(
     r"_?((num|n|total)_?)?(tokens?|seen|scored|counted|count|positions)(_?(seen|scored|so_far|processed|total|count))?"
 )
@@ -50,6 +52,8 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
                     found[f"{name}={text}"] = _enough(int(text), scale)
                     continue
                 new = shrunk(name, text, own, scale)
+                if name == _TAKEN:
+                    new = min(int(text), 2 * scale.rows * scale.sequence)
                 if _CHUNKS.fullmatch(name) and name.upper() not in scale.kept:
                     new = scale.chunk
                 if ACCUMULATED.fullmatch(name) and name.upper() not in scale.kept:
@@ -97,6 +101,9 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
         sized = sized and not _MODEL.isdisjoint({given.arg for given in node.keywords})
         for given in node.keywords:
             yield from _number(given.arg or "", given.value, partial(setattr, given, "value"), always=sized)
+        taken = _folded(node.args[0]) if len(node.args) == 1 and _takes(node.func) else None
+        if taken is not None and taken >= _LEAST_CHUNK:
+            yield _TAKEN, str(taken), partial(_put_copied, partial(_put_at, node.args, 0), node.args[0])
     elif isinstance(node, ast.Dict):
         names = [str(key.value) if isinstance(key, ast.Constant) else "" for key in node.keys]
         if not _MODEL.isdisjoint(names):
@@ -116,6 +123,11 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
             yield from _number(name, node.value, partial(setattr, node, "value"))
         elif ACCUMULATED.fullmatch(name) and any(isinstance(part, ast.FloorDiv) for part in ast.walk(node.value)):
             yield name, ast.unparse(node.value), partial(_put_copied, partial(setattr, node, "value"), node.value)
+
+
+def _takes(function: ast.expr) -> bool:
+    """`loader.stream.take`: as the challenge's own stream of tokens is asked for so many."""
+    return isinstance(function, ast.Attribute) and function.attr == _TAKEN
 
 
 def _put_copied(put: Put, value: ast.expr, new: ast.Constant) -> None:

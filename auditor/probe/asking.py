@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 from auditor.probe.given import Given, called, words
 
@@ -43,6 +44,7 @@ OF_THE_PROCESS = frozenset({
     "getsourcelines", "getfile", "getmodule", "tb_frame", "f_back", "f_code", "sched_getaffinity", "uname",
 })  # fmt: skip
 RANKS = frozenset({"rank", "local_rank", "world_size", "local_world_size"})  # figures are those of the first rank
+SHAPED = frozenset({"view", "reshape", "expand", "unflatten", "rms_norm", "layer_norm", "repeat", "permute"})
 LARGE = 48  # what is held against such a number may come out otherwise at full size
 
 
@@ -121,3 +123,21 @@ def is_large(value: object) -> bool:
     if isinstance(value, str):
         return value.isdecimal() and len(value) < 20 and int(value) >= LARGE
     return isinstance(value, int | float) and value >= LARGE
+
+
+def without_shapes(node: ast.AST) -> Iterator[ast.AST]:
+    """Its parts but for the sizes that a tensor is given as its shape: `x.view(-1, x.size(-1))` is no size."""
+    yield node
+    if isinstance(node, ast.Call) and called(node) in SHAPED:
+        yield from without_shapes(node.func)
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from without_shapes(child)
+
+
+def asked_to_be_there(node: ast.AST) -> ast.expr | None:
+    """What `x is None` or `x is not None` asks for."""
+    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Is | ast.IsNot):
+        return None
+    beside = node.comparators[0]
+    return node.left if isinstance(beside, ast.Constant) and beside.value is None else None

@@ -25,6 +25,7 @@ from auditor.probe.asking import (
     WORLD,
     WORLDLY,
     WRITES,
+    asked_to_be_there,
     is_large,
     is_of_a_kind,
     is_of_a_value,
@@ -32,6 +33,7 @@ from auditor.probe.asking import (
     is_of_the_card,
     is_scalar,
     of_the_machine,
+    without_shapes,
 )
 from auditor.probe.given import Given, called, names_of, spelled, words
 from auditor.source.index import of_type
@@ -142,7 +144,7 @@ class Doubts:
     # --- where it rests on the machine and on sizes alone -----------------------------------------------------------
 
     def _plainly(self, node: ast.AST, left: int, seen: frozenset[str]) -> bool:
-        absences = {part: asked for part in ast.walk(node) if (asked := _asked_to_be_there(part)) is not None}
+        absences = {part: asked for part in ast.walk(node) if (asked := asked_to_be_there(part)) is not None}
         if any(self._absent(asked, left, seen, self._plainly) for asked in absences.values()):
             return True
         alike = [part for part in ast.walk(node) if self._alike.same(part)]
@@ -186,7 +188,7 @@ class Doubts:
             return node.id not in seen and self._read(node, left, seen)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             return self._attribute(node, left, seen)
-        asked = _asked_to_be_there(node)
+        asked = asked_to_be_there(node)
         if asked is not None:
             return self._absent(asked, left, seen, self._expression)
         if self._alike.same(node):
@@ -210,7 +212,9 @@ class Doubts:
             return False  # an object: what it has is asked for by name
         if name == "hasattr" and len(node.args) == 2 and isinstance(node.args[1], ast.Constant):
             return self._has(str(node.args[1].value), left, seen)
-        if name not in PLAIN:
+        if name == "len" and len(node.args) == 1 and not self._goes_over(node.args[0], left, seen):
+            return False
+        if name not in PLAIN and not self._converts(node.func):
             return True
         if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
             return self._name(self._script.attribute(str(node.args[1].value)), left, seen)
@@ -218,6 +222,12 @@ class Doubts:
             return True
         owner = node.func.value if isinstance(node.func, ast.Attribute) else node.func
         return any(self._expression(part, left, seen) for part in (owner, *node.args))
+
+    def _converts(self, function: ast.expr) -> bool:
+        """Whether it is a parameter that is given `int`, `bool` and the like: `kind(os.environ.get(name, default))`."""
+        key = self._script.key(function) if isinstance(function, ast.Name) else ""
+        given = list(self._script.parameters(key)) if "@" in key and key not in self._script.values else []
+        return bool(given) and all(isinstance(kind, ast.Name) and kind.id in PLAIN for kind in given)
 
     def _has(self, name: str, left: int, seen: frozenset[str]) -> bool:
         """Whether an object may have such an attribute at full size and none here, or the other way."""
@@ -341,7 +351,7 @@ class Doubts:
 
     def _mentions(self, node: ast.AST, left: int, seen: frozenset[str], *, sizes: bool) -> bool:
         """A size of something, or a number that is large."""
-        for part in ast.walk(node):
+        for part in without_shapes(node):
             name, key = spelled(part), self._script.key(part)
             if sizes and (name in SIZES or self._counts(part, left, seen)):
                 return True
@@ -380,11 +390,3 @@ def _leaves_out(script: Given, node: ast.If, left_out: Callable[[ast.AST], bool]
     return any(left_out(arm[0]) for arm in (node.body, node.orelse) if arm) and of_the_machine(
         script, node.test, _STEPS
     )
-
-
-def _asked_to_be_there(node: ast.AST) -> ast.expr | None:
-    """What `x is None` or `x is not None` asks for."""
-    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], ast.Is | ast.IsNot):
-        return None
-    beside = node.comparators[0]
-    return node.left if isinstance(beside, ast.Constant) and beside.value is None else None

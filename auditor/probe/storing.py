@@ -11,12 +11,11 @@ from auditor.probe.speaking import name_of
 
 def stored(node: ast.AST, evaluations: frozenset[str] = frozenset()) -> Iterator[str]:
     """Names that are given values, or whose parts are; what one of these functions returns, as it stands, is none."""
-    passed = {
-        id(inner)
-        for part in ast.walk(node)
-        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call) and name_of(part.value) in evaluations
-        for target in part.targets for inner in ast.walk(target)
-    }  # fmt: skip
+    given = [part for part in ast.walk(node) if isinstance(part, ast.Assign)]
+    results = [p for p in given if isinstance(p.value, ast.Call) and name_of(p.value) in evaluations]
+    names = {n.id for p in results for target in p.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    results += [p for p in given if isinstance(p.value, ast.Name) and p.value.id in names]  # `last = now`
+    passed = {id(inner) for p in results for target in p.targets for inner in ast.walk(target)}
     for part in ast.walk(node):
         if id(part) in passed:
             continue

@@ -191,3 +191,58 @@ def test_a_name_that_is_given_its_value_again_is_no_longer_of_the_stream(
     text = WARMED.format(body=f"{body}\n            model(x + 1)")
     survey = survey_of(text, f"            {body}", main=("tokens", "x"))
     assert bool(places(text, survey, tmp_path)) is named
+
+
+@pytest.mark.parametrize(
+    ("test", "doubtful"),
+    [
+        ("args.extra", False), ("args.other", True), ("len(model.heads) > 0", False), ("len(chunks) > 1000", True),
+    ],
+)  # fmt: skip
+def test_what_a_setting_is_read_by_and_how_many_layers_there_are_is_as_submitted(test: str, doubtful: bool) -> None:
+    script = ast.parse("""
+import os, mystery
+from torch import nn
+def read(name, default, kind=str):
+    value = os.environ.get(name)
+    return default if value is None else kind(value)
+class Settings:
+    extra = read("EXTRA", 0, bool)
+    other = mystery.ask("OTHER")
+def build(model, args, tokens):
+    model.heads = nn.ModuleList([nn.Linear(4, 4) for _ in range(args.layers)])
+    chunks = [tokens[i : i + 9] for i in range(0, mystery.size(tokens), 9)]
+""")
+    assert Doubts(script, frozenset()).of(ast.parse(test, mode="eval").body) is doubtful
+
+
+def test_the_shape_that_a_tensor_is_given_makes_no_size_of_it() -> None:
+    script = ast.parse("rows = x.reshape(-1, x.size(-1))\nlse = rows.logsumexp(-1)\ncount = x.numel()\n")
+    doubts = Doubts(script, frozenset())
+    sizes = [doubts.is_a_size(ast.parse(text, mode="eval").body) for text in ("(lse ** 2).mean()", "count", "rows")]
+    assert sizes == [False, True, False]
+
+
+@pytest.mark.parametrize(("last", "named"), [("now", False), ("0.97 * now", True)])
+def test_a_figure_that_is_an_evaluation_as_it_stands_is_none_that_a_loop_makes(
+    last: str, named: bool, tmp_path: Path
+) -> None:  # fmt: skip
+    text = (
+        SCRIPT.format(test="step > 0").split("def evaluate")[0]
+        + f"""
+def evaluate(tokens):
+    return tokens.sum()
+def train(tokens):
+    last, step = 9.0, 0
+    while step < Hyperparameters.iterations:
+        if step > 5000:
+            break
+        step += 1
+        now = evaluate(tokens)
+        last = {last}
+    return last
+train(torch.arange(9))
+"""
+    )
+    survey = survey_of(text, "            break", train=("tokens", "=last"), evaluate=("tokens",))
+    assert bool(places(text, survey, tmp_path)) is named

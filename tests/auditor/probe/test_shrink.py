@@ -291,6 +291,14 @@ def test_frames_of_the_stage_are_told_from_recordings():
     assert recorded == [frames[1]]
 
 
+def test_what_a_stream_of_tokens_is_asked_for_shrinks() -> None:
+    code = "probe = loader.stream.take(65536)\nfirst = rows.take(3)\nsome = loader.take(n)\nother = table.get(65536)\n"
+    tree, own = ast.parse(code), Measures()
+    found = arguments([tree], own, Scale())
+    assert found == {"take=65536": 1024}
+    assert "take(1024)" in ast.unparse(Rewrite(found).visit(tree))
+
+
 def test_sizes_that_stand_as_arguments_shrink_by_their_names():
     code = "def calibrate(model, num_seqs=64, *, seq_len=2048, rank=8): ...\ncalibrate(m, num_seqs=n, seq_len=1024)\n"
     own = Measures(sequence=2048)
