@@ -30,6 +30,8 @@ _CHUNKS = re.compile(r"(\w*_)?chunk(_?(size|tokens|len|length))?")
 """Stretches of the stream after which something is learnt; `_LEAST_CHUNK` tells them from what is counted in rows."""
 _LEAST_CHUNK = 1024
 _TAKEN = "take"
+_LEAST_TABLE = 1 << 14
+_ZEROS, _MASK = "zeros", "mask"
 _COUNTS = re.compile(
     r"_?((num|n|total)_?)?(tokens?|seen|scored|counted|count|positions)(_?(seen|scored|so_far|processed|total|count))?"
 )
@@ -46,10 +48,13 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
     """What to put in the place of which arguments."""
     found: Arguments = {}
     for tree in trees:
+        found |= _count_tables(tree, own, scale)
         for node in chain(of_type(tree, ast.FunctionDef, ast.Call, ast.Assign, ast.Compare), of_type(tree, ast.Dict)):
             for name, text, _ in _given(node):
                 if isinstance(node, ast.Compare):
                     found[f"{name}={text}"] = _enough(int(text), scale)
+                    continue
+                if name == _ZEROS:
                     continue
                 new = shrunk(name, text, own, scale)
                 if name == _TAKEN:
@@ -61,6 +66,14 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
                 if new is not None:
                     found[f"{name}={text}"] = new
     return found
+
+
+def _count_tables(tree: ast.Module, own: Measures, scale: Scale) -> Arguments:
+    """Of count tables without a name: as many zeros as keys are masked to (`key & ((1 << 22) - 1)`)."""
+    made = {text for node in of_type(tree, ast.Call) for name, text, _ in _given(node) if name == _ZEROS}
+    masked = {text for node in of_type(tree, ast.BinOp) for _, text, _ in _given(node)}
+    small = {text: shrunk("BUCKETS", text, own, scale) for text in made & masked}
+    return {f"{name}={text}": new for text, new in small.items() if new is not None for name in (_ZEROS, _MASK)}
 
 
 def _enough(tokens: int, scale: Scale) -> int:
@@ -101,9 +114,18 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
         sized = sized and not _MODEL.isdisjoint({given.arg for given in node.keywords})
         for given in node.keywords:
             yield from _number(given.arg or "", given.value, partial(setattr, given, "value"), always=sized)
+        zeros = _folded(node.args[0]) if node.args and getattr(node.func, "attr", "") == _ZEROS else None
+        if zeros is not None and zeros >= _LEAST_TABLE:
+            yield _ZEROS, str(zeros), partial(_put_copied, partial(_put_at, node.args, 0), node.args[0])
         taken = _folded(node.args[0]) if len(node.args) == 1 and _takes(node.func) else None
         if taken is not None and taken >= _LEAST_CHUNK:
             yield _TAKEN, str(taken), partial(_put_copied, partial(_put_at, node.args, 0), node.args[0])
+    elif isinstance(node, ast.BinOp):
+        less = isinstance(node.op, ast.Sub) and isinstance(node.right, ast.Constant) and node.right.value == 1
+        side = "left" if less else "right"
+        size = _folded(getattr(node, side)) if less or isinstance(node.op, ast.Mod) else None
+        if size is not None and size >= _LEAST_TABLE:
+            yield _MASK, str(size), partial(_put_copied, partial(setattr, node, side), getattr(node, side))
     elif isinstance(node, ast.Dict):
         names = [str(key.value) if isinstance(key, ast.Constant) else "" for key in node.keys]
         if not _MODEL.isdisjoint(names):

@@ -181,7 +181,7 @@ class Graph:
         if figure.loss is not None:
             values, weights = exits["value"][wanted], exits["weight"][wanted]
             with np.errstate(divide="ignore", invalid="ignore"):
-                is_mean = np.abs(values / weights - figure.loss) <= figure.allowed
+                is_mean = np.abs(np.abs(values / weights) - figure.loss) <= figure.allowed
             # A mean of scores that were themselves multiplied (by a temperature): the weights do not add up to 1.
             is_scaled = np.abs(values - figure.loss) <= figure.allowed
             is_scaled &= np.abs(np.log(np.abs(weights) + 1e-300)) < _SCALED
@@ -205,6 +205,8 @@ class Graph:
         if not 0 <= i < len(exits["node"]):
             return None
         scores = self.expand(int(exits["node"][i]), float(exits["factor"][i]))
+        if scores is not None and bool(scores.own.all()) and float(scores.weight.sum()) < 0.0:
+            scores = replace(scores, weight=-scores.weight, value=-scores.value)  # `total -= log(p).sum()`
         return None if scores is None else replace(scores, number=i)
 
     def expand(self, node: int, factor: float) -> Scores | None:

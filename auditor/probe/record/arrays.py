@@ -14,6 +14,7 @@ from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
 
 _SUMS = frozenset(["sum", "nansum", "mean", "nanmean"])
 _JOINS = frozenset(["concatenate", "hstack", "stack", "vstack"])
+_MOST_NUMBERS = 4096  # of a list
 _SHAPES = frozenset(["reshape", "ravel", "flatten", "squeeze", "transpose"])
 
 
@@ -59,6 +60,8 @@ class Arrays:
         elif name in _SUMS and ids is not None and isinstance(out, float | np.floating):
             share = 1.0 / max(ids.size, 1) if "mean" in name else 1.0
             self._sum(first, ids, share, out)
+        elif name in _SUMS and type(first) in (list, tuple) and isinstance(out, float | np.floating):
+            self._of_numbers(first, 1.0 / max(len(first), 1) if "mean" in name else 1.0, out)
         elif name in _JOINS and type(first) in (list, tuple):
             self._join(first, out)
         elif type(out) is not np.ndarray or out.dtype.kind != "f":
@@ -100,6 +103,13 @@ class Arrays:
         if any(i is not None for i in ids) and type(out) is np.ndarray and all(np.ndim(p) == 1 for p in parts):
             filled = [np.full(len(p), -1) if i is None else i for i, p in zip(ids, parts, strict=True)]
             self.put(out, np.concatenate(filled).astype(np.int64).reshape(out.shape))
+
+    def _of_numbers(self, parts: Any, share: float, out: Any) -> None:
+        """`np.mean(losses)` of numbers that have left torch one by one."""
+        numbers = [self.mirrors.number(part) for part in parts[:_MOST_NUMBERS]]
+        known = [(n.node, n.factor * share) for n in numbers if n is not None]
+        if known and len(known) == len(parts):
+            self.mirrors.note_number(out, Scalar(self.mirrors.tape.sum(known)))
 
     def _sum(self, array: Any, ids: NDArray[Any], share: float, out: Any) -> None:
         rows, values = ids.reshape(-1), np.asarray(array, dtype=np.float64).reshape(-1)

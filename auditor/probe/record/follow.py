@@ -314,7 +314,8 @@ class Follower:
         own = mirror is not None and getattr(mirror, "own", False)
         weight: float | Tensor = 1.0 if held is None else held.weight
         incoming = self._elements(value) if isinstance(value, Tensor) else None
-        if isinstance(weight, Tensor) or (incoming is not None and incoming.weight != weight):
+        added = weight if incoming is None else incoming.weight
+        if isinstance(weight, Tensor) or isinstance(added, Tensor) or added != weight:
             weight, own = 1.0, True
         ids[args[1]] = -1 if incoming is None else incoming.ids
         own = own or (held is not None and held.own)

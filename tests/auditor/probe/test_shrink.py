@@ -291,6 +291,18 @@ def test_frames_of_the_stage_are_told_from_recordings():
     assert recorded == [frames[1]]
 
 
+@pytest.mark.parametrize(("size", "small"), [("1 << 22", 128), ("2**20", 64), ("4096", None)])
+def test_count_tables_without_a_name_shrink_with_the_mask_of_their_keys(size: str, small: int | None) -> None:
+    code = f"counts = {{n: np.zeros({size}, dtype=kind) for n in orders}}\nkey = (a ^ b) & np.uint64(({size}) - 1)\n"
+    other = f"room = np.zeros({size})\nspan = ({size}) + 1\n"
+    tree, own = ast.parse(code), Measures()
+    found = arguments([tree], own, Scale())
+    assert arguments([ast.parse(other)], own, Scale()) == {}
+    assert set(found.values()) == ({small} if small else set())
+    text = ast.unparse(Rewrite(found).visit(tree))
+    assert (f"np.zeros({small}," in text and f"np.uint64({small} - 1)" in text) is bool(small)
+
+
 def test_what_a_stream_of_tokens_is_asked_for_shrinks() -> None:
     code = "probe = loader.stream.take(65536)\nfirst = rows.take(3)\nsome = loader.take(n)\nother = table.get(65536)\n"
     tree, own = ast.parse(code), Measures()
