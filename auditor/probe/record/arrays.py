@@ -60,7 +60,7 @@ class Arrays:
         elif name in _SUMS and ids is not None and isinstance(out, float | np.floating):
             share = 1.0 / max(ids.size, 1) if "mean" in name else 1.0
             self._sum(first, ids, share, out)
-        elif name in _SUMS and type(first) in (list, tuple) and isinstance(out, float | np.floating):
+        elif name in _SUMS and isinstance(first, list | tuple) and isinstance(out, float | np.floating):
             self._of_numbers(first, 1.0 / max(len(first), 1) if "mean" in name else 1.0, out)
         elif name in _JOINS and type(first) in (list, tuple):
             self._join(first, out)
