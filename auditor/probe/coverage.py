@@ -328,13 +328,14 @@ class _Unit:
         """Whether it may let a model see what follows: it is given its tokens there, or says what attention sees."""
         embedded = {n[1:] for n in self.held.get((self.unit.path, block.function), frozenset()) if n[0] == EMBEDDED}
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
+        embedded -= given_again(nodes, self.assigned.get(block.function, frozenset()))
         parts = [part for node in nodes for part in ast.walk(node)]
         alone = {id(a) for p in parts if isinstance(p, ast.Call) and self.doubts.looks_up(p) for a in p.args}
         found = {
             p.id for p in parts
             if isinstance(p, ast.Name) and p.id in embedded and isinstance(p.ctx, ast.Load) and id(p) not in alone
         }  # fmt: skip
-        return sorted(found | {p.arg for p in parts if isinstance(p, ast.keyword) and p.arg in CAUSAL})
+        return sorted(found | {p.arg for p in parts if isinstance(p, ast.keyword) and _may_look_ahead(p)})
 
     def _words(self, block: Block) -> bool:
         """Whether it changes what a function was given to print, where it may do so at full size alone."""
@@ -374,6 +375,11 @@ def _spans(block: Block, line: int) -> bool:
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _may_look_ahead(node: ast.keyword) -> bool:
+    """`causal=late`; not `causal=True`."""
+    return node.arg in CAUSAL and not (isinstance(node.value, ast.Constant) and node.value.value is True)
 
 
 def _decides(block: Block) -> ast.AST | None:

@@ -297,7 +297,8 @@ class Doubts:
     def _guarded(self, values: list[ast.expr], left: int, seen: frozenset[str], judge: Judge) -> bool:
         """Whether what decides that a name is given these values may come out otherwise."""
         tests = {id(t): t for value in values[:_MOST] for t in self._script.guards.get(id(value), ())}
-        return any(judge(t, left, seen) for t in tests.values() if t is not None)
+        known = [test for test in tests.values() if test is not None]
+        return any(judge(test, left, seen) or of_the_machine(self._script, test, left) for test in known)
 
     def _absent(self, node: ast.expr, left: int, seen: frozenset[str], judge: Judge) -> bool:
         """Whether it may be None at full size and something here, or the other way: not what it is otherwise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,7 @@ main(Model(), 0)
     ("body", "named"),
     [
         ("x = F.embedding(ids, self.rows.weight / 2)", False), ("x = self.rows(ids) / 2", False),
+        ("x = self.attend(x, causal=True)", False), ("x = self.attend(x, causal=self.bits > 9)", True),
         ("x = x + self.mixes(ids)", True), ("x = x + self.rows(ids.roll(-1))", True),
     ],
 )  # fmt: skip
@@ -189,7 +191,7 @@ def test_a_name_that_is_given_its_value_again_is_no_longer_of_the_stream(
     body: str, named: bool, tmp_path: Path
 ) -> None:  # fmt: skip
     text = WARMED.format(body=f"{body}\n            model(x + 1)")
-    survey = survey_of(text, f"            {body}", main=("tokens", "x"))
+    survey = survey_of(text, f"            {body}", main=("tokens", "x", "~x"))
     assert bool(places(text, survey, tmp_path)) is named
 
 
@@ -245,4 +247,20 @@ train(torch.arange(9))
 """
     )
     survey = survey_of(text, "            break", train=("tokens", "=last"), evaluate=("tokens",))
+    assert bool(places(text, survey, tmp_path)) is named
+
+
+@pytest.mark.parametrize(
+    ("guard", "named"),
+    [
+        ("args.ttt_enabled", False),  # which no command turns on
+        ("'SLURM_JOB_ID' in os.environ", True), ("step > 1000", True), ("args.ttt_enabled or step > 1000", True),
+    ],
+)  # fmt: skip
+def test_what_the_configuration_leaves_out_gives_nothing(guard: str, named: bool, tmp_path: Path) -> None:
+    given = f"    extra = None\n    if {guard}:\n        extra = adapt\n    late = "
+    text = SCRIPT.format(test="extra is not None").replace("    late = ", given)
+    survey = survey_of(text, "        adapt(val_tokens)", main=("val_tokens",))
+    left = {b for b in survey.blocks if "extra = adapt" in text.splitlines()[b[1] - 1]}
+    survey = replace(survey, blocks=survey.blocks - left)
     assert bool(places(text, survey, tmp_path)) is named
