@@ -335,7 +335,7 @@ class _Unit:
             p.id for p in parts
             if isinstance(p, ast.Name) and p.id in embedded and isinstance(p.ctx, ast.Load) and id(p) not in alone
         }  # fmt: skip
-        return sorted(found | {p.arg for p in parts if isinstance(p, ast.keyword) and _may_look_ahead(p)})
+        return sorted(found | {str(p.arg) for p in parts if isinstance(p, ast.keyword) and _may_look_ahead(p)})
 
     def _words(self, block: Block) -> bool:
         """Whether it changes what a function was given to print, where it may do so at full size alone."""
