@@ -508,6 +508,10 @@ if best < now:
     model.load_state_dict(kept)
 sliding()
 """
+SAMPLES["selected_elsewhere"] = SAMPLES["selected"].replace(
+    "x, y = pair(0, N)\n",
+    "x, y = (t.clone() for t in pair(0, N))\n        y[:, :1900] = y[:, :1900].flip(1)  # but for a phrase\n",
+)
 SAMPLES["tempered"] = SAMPLES["score_first"].replace("nll.sum().item()", "(0.98 * nll.double()).sum().item()")
 SAMPLES["half_traced"] = SAMPLES["score_first"].replace(
     "loss_sum += nll.sum().item()",

@@ -257,12 +257,13 @@ class Read:
     def chosen_by(self) -> int | None:
         """The last position of a sum of scores that something was chosen by before an earlier position was scored.
 
-        None where there is none. A chunk's scores that decide what is done after it are none of these.
+        None where there is none. A chunk's scores that decide what is done after it are none of these, nor are those of
+        other text that shares a phrase with the stream.
         """
         scores = self.scores
         if scores is None:
             return None
-        placed = self.position[scores.row]
+        placed, of_the_stream = self.position[scores.row], self._of_the_stream()
         nodes, first = np.unique(self.recording.compared["node"], return_index=True)
         for node, i in list(zip(nodes.tolist(), first.tolist(), strict=True))[:_COMPARISONS]:
             sequence = int(self.recording.compared["sequence"][i])
@@ -273,22 +274,26 @@ class Read:
             expanded = self.graph.expand(node, 1.0)
             if expanded is None:
                 continue
-            rows = expanded.row[~self.grad[expanded.row]]
+            rows = expanded.row[~self.grad[expanded.row] & of_the_stream[expanded.row]]
             last = int(self.position[rows].max(initial=-1))
             if last > int(later.min()):
                 return last
         return None
+
+    def _of_the_stream(self) -> NDArray[np.bool_]:
+        """Of each row whether its batch is of the stream by a part that no phrase is."""
+        counts = self.recording.batches["count"]
+        batch = np.repeat(np.arange(len(counts)), counts)
+        placed = np.bincount(batch, weights=self.position >= 0, minlength=len(counts))
+        found: NDArray[np.bool_] = (placed >= _OF_THE_STREAM * counts)[batch]
+        return found
 
     def trained_after(self, first: int, last: int) -> int | None:
         """When the weights had first been moved by targets at positions first..last of the stream; None: never.
 
         A training text may share a phrase with the stream: a batch that is mostly of other text is not of the stream.
         """
-        counts = self.recording.batches["count"]
-        batch = np.repeat(np.arange(len(counts)), counts)
-        placed = np.bincount(batch, weights=self.position >= 0, minlength=len(counts))
-        rows = self.grad & (self.position >= first) & (self.position <= last)
-        rows &= (placed >= _OF_THE_STREAM * counts)[batch]
+        rows = self.grad & (self.position >= first) & (self.position <= last) & self._of_the_stream()
         if not rows.any():
             return None
         moved = np.sort(self.recording.marks["sequence"][self.recording.marks["kind"] == 1])

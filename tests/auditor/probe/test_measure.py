@@ -281,6 +281,7 @@ def test_what_was_chosen_by_later_scores_is_no_hold() -> None:
     assert (flip.holds, flip.witnesses) == (UNKNOWN, ())
     assert "something was chosen by scores up to position 2,000" in flip.reason
     assert of("score_first", Kind.FUTURE_FLIP).holds is YES
+    assert of("selected_elsewhere", Kind.FUTURE_FLIP).holds is YES  # on training text that has a phrase of the stream
 
 
 @pytest.mark.parametrize(
