@@ -9,7 +9,7 @@ from functools import cached_property
 from auditor.program import vocabulary
 from auditor.program.origin import Origins
 from auditor.program.syntax import Function, assignments, calls, function_name, function_of, last_name, line_of, names
-from auditor.source.index import of_type, own_nodes, parent, walk
+from auditor.source.index import of_type, own_nodes, own_of_type, parent, walk
 
 _DEPTH = 4
 
@@ -38,9 +38,7 @@ class Phases:
         """The functions that the scope that trains calls behind a line, and what they call; calibration excluded."""
         if self.training_end is None:
             return frozenset()
-        behind = {
-            self._named(n) for n in own_nodes(self.training_end[0]) if isinstance(n, ast.Call) and line_of(n) > line
-        }
+        behind = {self._named(n) for n in own_of_type(self.training_end[0], ast.Call) if line_of(n) > line}
         return self._reached_from(behind & self.functions.keys(), self.collectors)
 
     @cached_property
@@ -102,8 +100,8 @@ class Phases:
     def _last_training(self, scopes: Iterable[ast.AST]) -> tuple[ast.AST, int] | None:
         best: tuple[ast.AST, int] | None = None
         for scope in scopes:
-            for node in own_nodes(scope):
-                if isinstance(node, ast.For | ast.While) and self._is_training(node):
+            for node in own_of_type(scope, ast.For, ast.While):
+                if self._is_training(node):
                     end = getattr(node, "end_lineno", None) or node.lineno
                     if best is None or end > best[1]:
                         best = scope, end

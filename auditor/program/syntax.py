@@ -34,11 +34,17 @@ def dotted(node: ast.AST) -> str:
 
 def last_name(node: ast.AST) -> str:
     """The last component of a name, attribute, subscripted or called expression: `tokens` of `self.val.tokens[a:b]`."""
-    while isinstance(node, ast.Subscript | ast.Call | ast.Starred):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    while True:
+        if isinstance(node, ast.Attribute):
+            return node.attr
+        if isinstance(node, ast.Name):
+            return node.id
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, (ast.Subscript, ast.Starred)):
+            node = node.value
+        else:
+            return ""
 
 
 _LIBRARIES = frozenset({"torch", "numpy", "math", "scipy", "einops", "flash_attn", "flash_attn_interface", "triton"})

@@ -52,7 +52,11 @@ Reader = Callable[[str], str | None]
 
 
 def _wraps(reader: Reader, sample: list[str]) -> bool:
-    return len(sample) > 2 and sum(reader(line) is not None for line in sample) >= _SHARE * len(sample)
+    if len(sample) <= 2:
+        return False
+    most = len(sample) - _SHARE * len(sample)  # that may be no such record; of a plain log the first lines are none
+    others = (line for line in sample if reader(line) is None)
+    return all(count <= most for count, _ in enumerate(others, 1))
 
 
 def _of_objects(sample: list[str]) -> Reader | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from auditor.source.index import of_type
 
@@ -27,8 +28,12 @@ Readers = Mapping[str, Reader]
 
 def readers(trees: Iterable[ast.Module]) -> Readers:
     """The functions of these modules that give what the environment holds under a name that they are given."""
+    return _readers(tuple(trees))
+
+
+@lru_cache(maxsize=2)  # what the settings and what the branches are asked of are the same modules
+def _readers(trees: tuple[ast.Module, ...]) -> Readers:
     found: dict[str, Reader] = {}
-    trees = list(trees)
     for tree in trees:
         for statement in of_type(tree, ast.ImportFrom):
             for alias in statement.names if statement.module == "os" else ():
@@ -63,7 +68,11 @@ def _default(call: ast.Call, reader: Reader) -> ast.expr | None:
 
 
 def _reader(call: ast.Call, known: Readers) -> Reader | None:
-    name = _dotted(call.func)
+    function = call.func
+    last = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if last != "get" and last not in known and not last.endswith("getenv"):
+        return None  # as nearly every call
+    name = _dotted(function)
     if name.endswith(_MODULE_READS):
         return _LIBRARY
     return known.get(name) or known.get(name.rsplit(".", 1)[-1])

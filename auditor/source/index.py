@@ -20,6 +20,7 @@ A = TypeVar("A", bound=ast.AST)
 B = TypeVar("B", bound=ast.AST)
 C = TypeVar("C", bound=ast.AST)
 D = TypeVar("D", bound=ast.AST)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _PLAIN = frozenset(
     {"ctx", "op", "ops", "id", "attr", "kind", "type_comment", "level", "module", "asname", "simple", "conversion"}
@@ -41,43 +42,55 @@ class _Index:
     __slots__ = ("above", "by_type", "ends", "nodes", "within")
 
     def __init__(self, root: ast.AST) -> None:
-        self.nodes: list[ast.AST] = []
-        self.above: list[int] = []
-        self.within: list[int] = []
-        self.by_type: dict[type[ast.AST], list[int]] = {}
-        stack: list[tuple[ast.AST, int]] = [(root, -1)]
-        while stack:
-            node, above = stack.pop()
-            number = len(self.nodes)
-            self.nodes.append(node)
-            self.above.append(above)
-            inside = above >= 0 and isinstance(self.nodes[above], (ast.FunctionDef, ast.AsyncFunctionDef))
-            self.within.append(above if inside or above < 0 else self.within[above])
-            node.__dict__[_KEY] = (self, number)
-            kind = type(node)
-            if kind in self.by_type:
-                self.by_type[kind].append(number)
+        nodes: list[ast.AST] = []
+        above: list[int] = []
+        within: list[int] = []
+        by_type: dict[type[ast.AST], list[int]] = {}
+        stack: list[tuple[ast.AST, int, int]] = [(root, -1, -1)]
+        while stack:  # this loop is what an index costs, nearly as much as the parser: it calls nothing of its own
+            node, over, inside = stack.pop()
+            number = len(nodes)
+            nodes.append(node)
+            above.append(over)
+            within.append(inside)
+            kind, held = type(node), node.__dict__
+            held[_KEY] = (self, number)
+            if kind in by_type:
+                by_type[kind].append(number)
             else:
-                self.by_type[kind] = [number]
-            stack += [(child, number) for child in _below(node)]
-        self.ends = list(range(1, len(self.nodes) + 1))
-        for number in range(len(self.nodes) - 1, 0, -1):
-            above = self.above[number]
-            if self.ends[number] > self.ends[above]:
-                self.ends[above] = self.ends[number]
+                by_type[kind] = [number]
+            if kind in _FUNCTIONS:
+                inside = number
+            fields = _FIELDS.get(kind)
+            for name in _fields(kind) if fields is None else fields:
+                value = held.get(name)
+                if isinstance(value, ast.AST):
+                    stack.append((value, number, inside))
+                elif value and isinstance(value, list):
+                    stack += [(item, number, inside) for item in reversed(value) if isinstance(item, ast.AST)]
+        ends = list(range(1, len(nodes) + 1))
+        for number in range(len(nodes) - 1, 0, -1):
+            over, end = above[number], ends[number]
+            if end > ends[over]:
+                ends[over] = end
+        self.nodes, self.above, self.within, self.by_type, self.ends = nodes, above, within, by_type, ends
 
     def __deepcopy__(self, memo: object) -> _Index:
         return self  # the copied node is told from the node by its identity
 
 
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields that may hold nodes, the last first."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
+    return _FIELDS[kind]
+
+
 def _below(node: ast.AST) -> list[ast.AST]:
     """The nodes directly below, the last first."""
-    fields = _FIELDS.get(type(node))
-    if fields is None:
-        fields = _FIELDS[type(node)] = tuple(name for name in reversed(node._fields) if name not in _PLAIN)
     found: list[ast.AST] = []
     known = node.__dict__
-    for name in fields:
+    for name in _fields(type(node)):
         value = known.get(name)
         if isinstance(value, ast.AST):
             found.append(value)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from auditor.findings import Finding, Location, Outcome
 from auditor.rule import Facts
@@ -31,11 +32,12 @@ def integer(text: str) -> int:
 def log_lines(facts: Facts, run: Run) -> Iterator[tuple[int, str]]:
     """(number, text) of the short lines of the file that holds a run, from its first line on."""
     file = facts.submission.by_path.get(run.log)
-    if file is None:
-        return
-    for number, line in unframed(file.text).numbered():
-        if number >= run.first_line and len(line) <= _MAX_LINE:
-            yield number, line
+    return iter(() if file is None else _short_lines(file.text, run.first_line))
+
+
+@lru_cache(maxsize=8)  # half a dozen rules read the same logs
+def _short_lines(text: str, first: int) -> list[tuple[int, str]]:
+    return [line for line in unframed(text).numbered() if line[0] >= first and len(line[1]) <= _MAX_LINE]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from auditor.program.bytes.pieces import (
 from auditor.program.module import Module, Seen
 from auditor.program.syntax import Function, functions, last_name, targets_of
 from auditor.source.files import Files
-from auditor.source.index import of_type, own_nodes, walk
+from auditor.source.index import of_type, own_nodes, own_of_type, walk
 from auditor.source.statements import Walker
 from auditor.source.values import CannotFold, Closure, OutOfSteps, Scope, Unknown, Value
 
@@ -95,10 +95,12 @@ def _helpers(tree: ast.Module) -> frozenset[str]:
 
 
 def _asks_once(function: Function, helpers: frozenset[str]) -> bool:
-    asked = [n for n in own_nodes(function) if isinstance(n, ast.Call) and _is_asked(n, helpers)]
+    asked = [n for n in own_of_type(function, ast.Call) if _is_asked(n, helpers)]
+    if not asked:
+        return False
     looped = {id(n) for loop in of_type(function, ast.For, ast.While) for n in of_type(loop, ast.Call)}
     looped |= {id(n) for made in of_type(function, *_MADE) for n in of_type(made, ast.Call)}
-    return bool(asked) and not any(id(n) in looped for n in asked)
+    return not any(id(n) in looped for n in asked)
 
 
 _MADE = (ast.ListComp, ast.GeneratorExp, ast.DictComp)

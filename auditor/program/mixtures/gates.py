@@ -38,21 +38,20 @@ def _walked(loop: ast.For) -> tuple[set[str], set[str]]:
 def _gates(statements: list[ast.stmt], positions: set[str], current: set[str]) -> Iterator[ast.If]:
     """Conditions on what a table holds for the element, under which a look-up by something else is stored there."""
     classes: set[str] = set()
-    nodes = [node for statement in statements for node in walk(statement)]
-    for node in nodes:
-        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
-        if not isinstance(node, ast.Assign) or not isinstance(target, ast.Name):
+    for node in (node for statement in statements for node in of_type(statement, ast.Assign)):
+        target = node.targets[0] if len(node.targets) == 1 else None
+        if not isinstance(target, ast.Name):
             continue
         if _reads(node.value, current) or names(node.value) & classes:
             classes.add(target.id)
         elif _plain(node.value) & current or _reads(node.value, positions):
             current = current | {target.id}
     own = positions | current | classes
-    for node in nodes:
-        asks = isinstance(node, ast.If) and (names(node.test) & classes or _reads(node.test, current))
-        parts = [*node.body, *node.orelse] if isinstance(node, ast.If) and asks else []
-        if isinstance(node, ast.If) and any(_stored(n, positions, own) for part in parts for n in walk(part)):
-            yield node
+    for branch in (node for statement in statements for node in of_type(statement, ast.If)):
+        asks = names(branch.test) & classes or _reads(branch.test, current)
+        parts = [*branch.body, *branch.orelse] if asks else []
+        if any(_stored(n, positions, own) for part in parts for n in walk(part)):
+            yield branch
 
 
 def _reads(node: ast.AST, keys: set[str]) -> bool:
