@@ -8,7 +8,6 @@ log decides a branch by what it prints, or does not print, both runs are repeate
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from auditor.config import Configuration
 from auditor.program.interpreter import VERBS, uncalled
@@ -36,17 +35,15 @@ def analyse(sources: Sources, configuration: Configuration, runs: Sequence[Run] 
     problems = list(active.problems)
     if not any(report.outputs for report in active.trace.reports):
         problems.append("no printed figure could be traced to a model's output for validation tokens")
-    program = Program(
+    return Program(
         lines=active.lines,
         problems=tuple(problems),
         followed=not problems,
         trace=active.trace,
+        dormant=None if dormant is None else dormant.trace,
         steps=active.steps,
         proofs=proofs,
     )
-    if dormant is None:
-        return program
-    return replace(program, dormant=dormant.trace, dormant_lines=dormant.lines)
 
 
 def _run(

@@ -7,7 +7,6 @@ the same way; the names of the variables that hold them do not matter.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.program.values import Value, has
@@ -16,21 +15,29 @@ MAX_TERMS: Final = 12
 """Terms of a sum that are kept apart; a longer sum is a number of its own."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Position:
     """`constant + sum(factor * term)`. A term is a value that is not known, or a function of positions.
 
     `before` are positions that something was subtracted from on the way: this one is ahead of them. Equality goes by a
-    key that is worked out once: functions of functions are compared without walking them.
+    key that is worked out once: functions of functions are compared without walking them. A plain class and no frozen
+    dataclass: thousands are made in an audit, for every sum.
     """
 
-    constant: int = 0
-    terms: frozenset[tuple[Hashable, int]] = frozenset()
-    before: frozenset[Position] = frozenset()
-    key: int = field(init=False, repr=False)
+    __slots__ = ("before", "constant", "key", "terms")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", hash((self.constant, self.terms)))
+    def __init__(
+        self,
+        constant: int = 0,
+        terms: frozenset[tuple[Hashable, int]] = frozenset(),
+        before: frozenset[Position] = frozenset(),
+    ) -> None:
+        self.constant: Final = constant
+        self.terms: Final = terms
+        self.before: Final = before
+        self.key: Final[int] = hash((constant, terms))
+
+    def __repr__(self) -> str:
+        return f"Position(constant={self.constant!r}, terms={self.terms!r}, before={self.before!r})"
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Position) and self.key == other.key)

@@ -164,7 +164,7 @@ def handed(
     something made of what the call is given (the rows of a loader); None where there is none.
     """
     everything = [*args, *kwargs.values()]
-    at = next((i for i, value in enumerate(everything) if callable_of_program(value)), None)
+    at = next((i for i, value in enumerate(everything) if value.obj is not None and callable_of_program(value)), None)
     if at is None:
         return None
     function = everything[at]

@@ -351,8 +351,9 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
 
 def mixes(m: Machine, *sides: Tags) -> None:
     """What a table holds that another pass has filled is added to a model's output, or put beside it."""
-    outputs = any(has(tags, "out") for tags in sides)
-    for tags in sides if m.reread and outputs else ():
+    if not m.reread or not any(has(tags, "out") for tags in sides):
+        return
+    for tags in sides:
         for t in tags:
             if t[0] == "reread":
                 m.trace.lookups[t[1]].mixed = True

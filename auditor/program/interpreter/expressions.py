@@ -43,14 +43,20 @@ def evaluate(m: Machine, frame: Frame, node: ast.expr) -> Value:
     m.steps += 1
     if m.steps > MAX_STEPS:
         raise Budget(TOO_LONG)
-    handler = _HANDLERS.get(type(node))
-    if handler is None:
-        return Value()
-    value: Value = handler(m, frame, node)
-    if len(value.tags) > MAX_TAGS:
-        raise Budget(TOO_ENTANGLED)
-    if VAL in value.tags:
-        m.touched += 1
+    kind = type(node)
+    if kind is ast.Name and (local := frame.names.get(node.id)) is not None:  # type: ignore[attr-defined]
+        value: Value = local  # nearly half of all expressions
+    else:
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            return Value()
+        value = handler(m, frame, node)
+    tags = value.tags
+    if tags:
+        if len(tags) > MAX_TAGS:
+            raise Budget(TOO_ENTANGLED)
+        if VAL in tags:
+            m.touched += 1
     return value
 
 
@@ -64,9 +70,6 @@ def _constant(m: Machine, frame: Frame, node: ast.Constant) -> Value:
 
 
 def _name(m: Machine, frame: Frame, node: ast.Name) -> Value:
-    hit = frame.names.get(node.id)
-    if hit is not None:
-        return hit
     hit = frame.find(node.id)
     if hit is not None:
         if isinstance(hit.obj, _STATE) and not hit.known and hit is frame.globals.names.get(node.id):

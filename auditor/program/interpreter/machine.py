@@ -252,8 +252,8 @@ class Machine(Recorder):
         return self._loop_instances
 
     def reach(self, unit: Unit, node: ast.stmt) -> None:
-        if node in self._reached:
-            return
+        if self.explore or node in self._reached:
+            return  # which lines run is what the run without the branches that are left out tells
         if not self.unsure:
             self._reached.add(node)
         lines = self.lines.setdefault((unit.path, unit.layer), {})
@@ -268,6 +268,8 @@ class Machine(Recorder):
         if key in self._marked:
             return False
         self._marked.add(key)
+        if self.explore:
+            return True
         lines = self.lines.setdefault((unit.path, unit.layer), {})
         first, last = getattr(function, "lineno", 1), getattr(function, "end_lineno", 1)
         for line in range(first, last + 1):

@@ -10,7 +10,7 @@ from auditor.program.interpreter.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import measures, node_of
 from auditor.program.recipe import arithmetic, transfers
-from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of
 from auditor.program.values import CALLED, VAL, External, Frame, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
@@ -128,11 +128,11 @@ def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: V
 
 
 def compare(m: Machine, frame: Frame, node: ast.Compare, sides: Sequence[Value], result: Value) -> None:
-    if result.recipe is not None or result.known or not any(measures(side) for side in sides):
+    if result.recipe is not None or result.known or not any(map(measures, sides)):
         return
     nodes = tuple(_operands(sides, (node.left, *node.comparators)))
     sign = _SIGNS.get(type(node.ops[0]), "?")
-    sees = arithmetic.sees_of(nodes)
+    sees = sees_of(nodes)
     result.recipe = Node(Op.COMPARE, nodes, What.MASK, sees=sees, text=sign, place=m.place(node, frame))
 
 
@@ -159,7 +159,7 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
     """The output of a model for validation tokens: logits, or the loss of the targets that it is given."""
     loss = ("loss",) in result.tags
     given = tuple(n for n in (node_of(v) for v in inputs) if n is not None and n.what is What.TOKENS)
-    sees = arithmetic.sees_of(given)
+    sees = sees_of(given)
     adapted = sorted(t[1] for t in result.tags if t[0] == "adapted")
     if adapted:
         sees |= Sees.ADAPTED
@@ -197,7 +197,7 @@ def call(
     if name in _ARRAYS and args and (weights := _constants(args[0])) is not None:
         result.recipe = weights
         return
-    if not any(measures(value) for value in given):
+    if not any(map(measures, given)):
         return
     if name in _TOTALS and args and (total := _of_list(m, frame, node, args[0], name)) is not None:
         result.recipe = total
@@ -280,7 +280,7 @@ def method(
         result.recipe = lines.line(receiver.const, [*args, *kwargs.values()])
         return
     given = [*args, *kwargs.values()]
-    if not measures(receiver) and not any(measures(value) for value in given):
+    if not measures(receiver) and not any(map(measures, given)):
         return
     inner = node_of(receiver)
     if inner is None and name not in ("append", "extend", "put", "add", "copy_", "add_"):

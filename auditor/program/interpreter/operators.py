@@ -110,10 +110,11 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         tags = hashed(left.tags, right.tags)
     if isinstance(op, ast.Sub):
         tags -= {SHIFTED}
-    tags |= doubts.shifted(m, frame, node, op, left, right) | doubts.masked(m, frame, node, op, left, right)
-    if isinstance(op, (ast.Mult, ast.Div)):
+    if left.recipe is not None or right.recipe is not None:
+        tags |= doubts.shifted(m, frame, node, op, left, right) | doubts.masked(m, frame, node, op, left, right)
+    if isinstance(op, (ast.Mult, ast.Div)) and ("loss",) in tags:
         tags = effects.arithmetic(m, frame, node, op, left, right, tags)
-    if isinstance(op, (ast.Add, ast.Sub)):
+    if m.reread and isinstance(op, (ast.Add, ast.Sub)):
         effects.mixes(m, left.tags, right.tags)
     if isinstance(op, (ast.Add, ast.Sub)) and not isinstance(left.obj, Instance):
         for side in (left, right):  # the state of a tensor that is optimized goes into the sum

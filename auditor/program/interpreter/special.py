@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Class, Frame, Function, Instance, Sequence, Value, join, options
+from auditor.program.values import Class, Either, Frame, Function, Instance, Sequence, Value, join, options
 
 BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -37,6 +37,10 @@ COMPARE: dict[type[ast.cmpop], tuple[str, str]] = {
 UNARY: dict[type[ast.unaryop], str] = {ast.USub: "__neg__", ast.UAdd: "__pos__", ast.Invert: "__invert__"}
 
 
+_OWN = (Instance, Class, Either)
+"""What may have methods of the program."""
+
+
 def find(value: Value, name: str) -> Value | None:
     """The method as the program defines it on the value's class, None where it does not."""
     obj = value.obj
@@ -49,7 +53,7 @@ def find(value: Value, name: str) -> Value | None:
 
 def special(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str, args: list[Value]) -> Value | None:
     """What the special method gives, None where the program defines none."""
-    if value.obj is None:
+    if not isinstance(value.obj, _OWN):
         return None
     result: Value | None = None
     for option in options(value):
@@ -66,6 +70,8 @@ def special(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str, ar
 
 def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value | None:
     """`left op right`, where a class of the program says what that is."""
+    if not isinstance(left.obj, _OWN) and not isinstance(right.obj, _OWN):
+        return None
     name = BINARY.get(type(op), "")
     hit = special(m, frame, node, left, f"__{name}__", [right])
     return hit if hit is not None else special(m, frame, node, right, f"__r{name}__", [left])
@@ -88,7 +94,7 @@ def truth(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Value | None
 
 def text(m: Machine, frame: Frame, node: ast.AST, value: Value, spec: Value | None = None) -> Value | None:
     """The value as `format`, an f-string or `print` show it."""
-    if value.obj is None:
+    if not isinstance(value.obj, _OWN):
         return None
     if spec is not None and (hit := special(m, frame, node, value, "__format__", [spec])) is not None:
         return hit
@@ -98,7 +104,7 @@ def text(m: Machine, frame: Frame, node: ast.AST, value: Value, spec: Value | No
 
 def iterable(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Value:
     """What a loop over the value runs through, where a class of the program says so; else the value itself."""
-    if value.obj is None:
+    if not isinstance(value.obj, _OWN):
         return value
     for name in ("__iter__", "__aiter__"):
         made = special(m, frame, node, value, name, [])

@@ -18,7 +18,7 @@ from auditor.program.interpreter import branching
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import node_of
 from auditor.program.recipe import arithmetic, transfers
-from auditor.program.recipe.model import Node, Op, Over, Sees, What
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, sees_of
 from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Tags, Value
 
 _TRIED = 3  # inputs of which one is the targets
@@ -233,7 +233,7 @@ def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
         return arithmetic.negate(inputs[0], place)
     if node.op in (Op.PICK, Op.TABLE) and len(inputs) == 2:
         return transfers.pick(inputs[0], inputs[1], place)
-    sees = arithmetic.sees_of(inputs)
+    sees = sees_of(inputs)
     what = inputs[0].what if node.op is Op.EITHER and all(n.what is inputs[0].what for n in inputs) else node.what
     return Node(node.op, inputs, what, node.over, node.normalized, sees, node.text, place)
 

@@ -7,20 +7,13 @@ import math
 from collections.abc import Sequence
 
 from auditor.program.place import Place
-from auditor.program.recipe.model import Node, Op, Over, Sees, What, bounded, number, unknown
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, bounded, number, sees_of, unknown
 
 Operands = Sequence[Node]
 
 _LN2 = math.log(2.0)
 PROBABILISTIC = (What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.BITS)
 """What a distribution is told by; what a rule asks whether it is normalized."""
-
-
-def sees_of(nodes: Operands) -> Sees:
-    seen = Sees.NOTHING
-    for node in nodes:
-        seen |= node.sees
-    return seen
 
 
 def made(

@@ -7,8 +7,10 @@ way at the same place: equality and hash go by a key that is worked out once, fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum, IntFlag, StrEnum
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from auditor.program.place import Place
@@ -221,13 +223,16 @@ def number(value: float, text: str = "") -> Node:
     return Node(Op.NUMBER, what=What.NUMBER, text=text)
 
 
+def sees_of(nodes: Iterable[Node]) -> Sees:
+    """What any of these sees."""
+    seen = {node.sees for node in nodes}
+    return seen.pop() if len(seen) == 1 else reduce(or_, seen, Sees.NOTHING)  # putting flags together is slow
+
+
 def unknown(inputs: tuple[Node, ...], text: str = "", place: Place | None = None) -> Node:
     """A value of which no transfer is known; what it was made of is kept."""
     kept = tuple(dict.fromkeys(inputs))[:MAX_INPUTS]
-    sees = Sees.NOTHING
-    for node in kept:
-        sees |= node.sees
-    return Node(Op.UNKNOWN, kept, sees=sees, text=text, place=place)
+    return Node(Op.UNKNOWN, kept, sees=sees_of(kept), text=text, place=place)
 
 
 def bounded(node: Node) -> Node:
@@ -246,9 +251,6 @@ def either(nodes: tuple[Node, ...]) -> Node | None:
     kept = tuple(flat)[:MAX_INPUTS]
     if len(kept) <= 1:
         return kept[0] if kept else None
-    sees = Sees.NOTHING
-    for node in kept:
-        sees |= node.sees
     first = kept[0]
     states = {node.normalized for node in kept}
     return bounded(
@@ -258,6 +260,6 @@ def either(nodes: tuple[Node, ...]) -> Node | None:
             first.what if all(n.what is first.what for n in kept) else What.OTHER,
             first.over if all(n.over is first.over for n in kept) else None,
             False if False in states else None if None in states else True,
-            sees,
+            sees_of(kept),
         )
     )

@@ -19,10 +19,9 @@ from auditor.program.recipe.arithmetic import (
     linear,
     made,
     negate,
-    sees_of,
     sum_of,
 )
-from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, unknown
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
 from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT, OF_HIDDEN_STATES
 
 Transfer = Callable[[Operands, "Place | None"], Node]
