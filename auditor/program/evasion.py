@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from auditor.findings import Location
 from auditor.source import Sources
@@ -75,21 +76,26 @@ def evasions(sources: Sources) -> tuple[tuple[str, Location], ...]:
 
 def _of_tree(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for text in of_type(tree, ast.Constant):
-        if isinstance(text.value, str) and _OURS.search(text.value) and not _is_sentence(text.value):
+        if isinstance(text.value, str) and _is_ours(text.value) and not _is_sentence(text.value):
             yield text.lineno, _ASKS
     for attribute in of_type(tree, ast.Attribute):
-        if attribute.attr in _MODES or _OURS.search(attribute.attr):
+        if attribute.attr in _MODES or _is_ours(attribute.attr):
             yield attribute.lineno, _TAKES_OFF
     for name in of_type(tree, ast.Name):
-        if name.id in _MODES or _OURS.search(name.id):
+        if name.id in _MODES or _is_ours(name.id):
             yield name.lineno, _TAKES_OFF
     for taken in of_type(tree, ast.ImportFrom, ast.Import):
         module = (taken.module or "") if isinstance(taken, ast.ImportFrom) else ""
         names = [module, *(alias.name for alias in taken.names)]
         if any(part in _MODES for part in names):
             yield taken.lineno, _TAKES_OFF
-        if any(_OURS.search(part) or part.split(".")[0] in ("auditor", "golf_audit") for part in names):
+        if any(_is_ours(part) or part.split(".")[0] in ("auditor", "golf_audit") for part in names):
             yield taken.lineno, _ASKS
+
+
+@lru_cache(maxsize=4096)  # the same few hundred names come up all over a script
+def _is_ours(name: str) -> bool:
+    return _OURS.search(name) is not None
 
 
 def _is_sentence(text: str) -> bool:

@@ -60,9 +60,9 @@ def differences(facts: Facts, base: Run, run: Run) -> list[Finding]:
         and not _FREE.search(key)
         and "/" not in value
         and len(key) > 2
-        and _is_setting(facts, key)
         and not _equal(base.hyperparameters[key], value)
         and not _budget(key, base.hyperparameters[key], value)
+        and _is_setting(facts, key)  # the whole code is searched for it
     ]
     if changed:
         named = changed[:_SHOWN]

@@ -169,7 +169,7 @@ def _bound(
 
 def _patched(m: Machine, bound: Bound) -> Value | None:
     """What the program has put in place of a library's method."""
-    if not m.patched:
+    if bound.name not in m.patched_last:
         return None
     obj = bound.receiver.obj
     if isinstance(obj, Instance):

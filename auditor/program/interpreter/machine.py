@@ -214,6 +214,7 @@ class Machine(Recorder):
         self.arms = (0, 0)  # of the latest branch: losses that each arm has added to something
         self.journals: list[Journal] = []  # of the arms of branches that run
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
+        self.patched_last: set[str] = set()  # the last parts of these names
         self.modules: dict[str, Frame] = {}
         self.registered = Mapping()  # `sys.modules`, with what the program puts there
         self.made: dict[Class, Value] = {}  # an object of each class of the program
@@ -339,6 +340,7 @@ class Machine(Recorder):
     def patch(self, frame: Frame, node: ast.AST, dotted: str, value: Value) -> None:
         """Something of a library is replaced: from here on its name means what the program puts there."""
         self.patched[dotted] = value
+        self.patched_last.add(dotted.rpartition(".")[2])
         if value.obj is not None and not isinstance(value.obj, (Instance, Mapping, Sequence)):
             package = dotted.partition(".")[0]
             if package in ("torch", "numpy", "math"):
