@@ -48,6 +48,8 @@ _VIEWS = frozenset({"T", "mT", "H", "real", "flat"})
 
 def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
     obj = value.obj
+    if obj is None:
+        return _of_plain(m, frame, node, value, name)
     if isinstance(obj, Either):
         found: Value | None = None
         for option in obj.options:
@@ -105,12 +107,17 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
             return hit
         own_getattr = obj.frame.names.get("__getattr__")
         return m.call(frame, node, own_getattr, [Value(const=name)], {}) if own_getattr is not None else Value()
+    return _of_plain(m, frame, node, value, name)
+
+
+def _of_plain(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
+    """Of a tensor, a text, a container."""
     if name in _SHAPES:
         size = Value(tokens.shape_tags(value.tags))
         if name == "shape":
             reach.shaped(m, value, size)
         return size
-    if isinstance(value.const, str) or isinstance(obj, tokens.Text):
+    if isinstance(value.const, str) or isinstance(value.obj, tokens.Text):
         piece = files.part(value, name)
         if piece is not None:
             return piece

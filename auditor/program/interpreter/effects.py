@@ -177,8 +177,10 @@ def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Inst
     """
     waiting: list[tuple[Function, list[Instance]]] = [(method, [model])]
     owners: dict[ast.AST, list[Instance]] = {}
+    classes = {part.cls for part in parts if part.cls is not None}
+    forwards = {cls: cls.lookup("forward") for cls in classes}
     for part in parts:
-        hit = part.cls.lookup("forward") if part.cls is not None else None
+        hit = forwards[part.cls] if part.cls is not None else None
         if hit is not None and isinstance(hit.obj, Function):
             if hit.obj.node not in owners:
                 waiting.append((hit.obj, owners.setdefault(hit.obj.node, [])))

@@ -177,6 +177,7 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
     )
 
 
+_NEW = FRESH - {"tensor", "arange", "full", "full_like"}
 _CONTAINERS = frozenset({"filter", "list", "map", "reversed", "sorted", "tuple", "zip"})
 
 
@@ -189,7 +190,7 @@ def call(
     name = function.obj.dotted.rsplit(".", 1)[-1]
     if isinstance(result.obj, Items) and name in _CONTAINERS:
         return  # its elements have theirs
-    if any(result is value for value in args) or name in FRESH - {"tensor", "arange", "full", "full_like"}:
+    if name in _NEW or any(result is value for value in args):
         return
     given = [*args, *kwargs.values()]
     if name in _TOKENIZER:

@@ -61,6 +61,8 @@ def method(
         if touches:
             m.unfollowed(node, frame, "a method", "its name could not be computed", touches)
         return opaque.opaque(m, frame, node, receiver, args, kwargs)
+    if obj is None and not receiver.known and LOGGED not in receiver.tags:  # as most
+        return tensors.tensor_method(m, frame, node, receiver, name, args, kwargs)
     if isinstance(receiver.obj, Bound) and receiver.obj.name == "super":
         return _super_call(m, frame, node, receiver, name, args, kwargs)
     if isinstance(obj, Instance):

@@ -16,12 +16,13 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
     if value.recipe is not None:
         return value.recipe
     obj = value.obj
-    if depth and isinstance(obj, Items):
-        apart = entries.together([node_of(item, depth - 1) for item in obj.items]) if obj.exact else None
-        return apart or _all(obj.items[:8], depth)
-    if depth and isinstance(obj, Mapping):
-        held = list(obj.items.values())[:8]
-        return _all([*held, obj.other] if obj.other is not None else held, depth)
+    if obj is not None and depth:
+        if isinstance(obj, Items):
+            apart = entries.together([node_of(item, depth - 1) for item in obj.items]) if obj.exact else None
+            return apart or _all(obj.items[:8], depth)
+        if isinstance(obj, Mapping):
+            held = list(obj.items.values())[:8]
+            return _all([*held, obj.other] if obj.other is not None else held, depth)
     if isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
         return number(value.const)
     if value.base is not None and value.base.recipe is not None:
