@@ -269,8 +269,6 @@ class Machine(Recorder):
         if key in self._marked:
             return False
         self._marked.add(key)
-        if self.explore:
-            return True
         lines = self.lines.setdefault((unit.path, unit.layer), {})
         first, last = getattr(function, "lineno", 1), getattr(function, "end_lineno", 1)
         for line in range(first, last + 1):
