@@ -12,6 +12,7 @@ from auditor.claims.stated import times
 from auditor.config import Configuration
 from auditor.findings import Outcome
 from auditor.program import Program
+from auditor.program.code import Code
 from auditor.rule import Facts
 from auditor.runs import Evaluation, LogLine, Run
 from auditor.source import ProgramFile, Sources
@@ -341,6 +342,16 @@ def test_seeds_on_other_validation_sets_are_no_sample() -> None:
     claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
     runs = [a_run(1, val_tokens=62_021_632), a_run(2, val_tokens=40_540_160)]
     assert mixed_config_seeds.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.VIOLATION
+
+
+def test_settings_that_agree_are_not_searched_for_in_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
+    asked: list[str] = []
+    monkeypatch.setattr(Code, "mentions", lambda code, words: asked.append(words) or True)
+    runs = [a_run(seed, hyperparameters={"width": "512", "rate": rate}) for seed, rate in ((1, "0.1"), (2, "0.2"))]
+    assert mixed_config_seeds.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.VIOLATION
+    assert any("rate" in words for words in asked)
+    assert not any("width" in words for words in asked)
 
 
 @pytest.mark.parametrize(("shards", "outcome"), [(1502, Outcome.DISPUTED), (80, Outcome.NOT_CHECKED)])

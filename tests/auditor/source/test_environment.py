@@ -55,3 +55,8 @@ def test_what_reads_a_variable(text: str, default: str | None) -> None:
 )
 def test_what_only_sounds_like_it(text: str) -> None:
     assert not [name for name, _ in _read(text) if name == "A1" or name == "RUN_COMPLETE"]
+
+
+def test_what_reads_is_looked_for_once() -> None:
+    tree = ast.parse("import os\ndef read(name):\n    return os.environ.get(name)\n")
+    assert readers([tree]) is readers(iter((tree,)))
