@@ -41,6 +41,7 @@ def analyse(sources: Sources, configuration: Configuration, runs: Sequence[Run] 
         followed=not problems,
         trace=active.trace,
         dormant=None if dormant is None else dormant.trace,
+        dormant_lines={} if dormant is None else dormant.lines,
         steps=active.steps,
         proofs=proofs,
     )

@@ -38,6 +38,7 @@ class Program:
     followed: bool = True  # False: the scored code could not be followed
     trace: Trace = field(default_factory=Trace)
     dormant: Trace | None = None
+    dormant_lines: Lines = field(default_factory=dict)
     steps: int = 0
     proofs: tuple[Proof, ...] = ()  # branches that a log decides against the configuration
 

@@ -93,7 +93,7 @@ def forward(
         method = hit.obj if hit is not None and isinstance(hit.obj, Function) else None
     parts = module_parts(model.obj)
     m.steps += len(parts)  # each is looked at in every pass
-    if method is not None and not m.explore:
+    if method is not None:
         _reach_module(m, model.obj, method, parts)
     inputs = [*args, *kwargs.values()]
     data, state = NONE, deep_tags(model)
@@ -171,7 +171,7 @@ def _made(value: Value) -> bool:
 
 
 def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Instance]) -> None:
-    """Mark what a forward pass that is taken as one step may run, in the run that tells which lines do.
+    """Mark what a forward pass that is taken as one step may run.
 
     These are the method, the functions that it calls by name, and the `forward` of every module inside the model.
     """

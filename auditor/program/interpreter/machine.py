@@ -253,8 +253,8 @@ class Machine(Recorder):
         return self._loop_instances
 
     def reach(self, unit: Unit, node: ast.stmt) -> None:
-        if self.explore or node in self._reached:
-            return  # which lines run is what the run without the branches that are left out tells
+        if node in self._reached:
+            return
         if not self.unsure:
             self._reached.add(node)
         lines = self.lines.setdefault((unit.path, unit.layer), {})

@@ -14,7 +14,6 @@ from auditor.claims import Claims, Command
 from auditor.config import configure
 from auditor.judgement.gather import gather
 from auditor.program import analyse
-from auditor.program.analyse import _run
 from auditor.source.plain import SyntaxProblem
 from auditor.source.syntax import parse_python
 from rules.examples.adaptation import score_first
@@ -226,10 +225,3 @@ def test_a_part_that_is_known_decides_whatever_the_others_are(test: str) -> None
         f"rows = 3\nif {test}:\n    fit(net, val, opt)\n{FINAL}"
     )
     assert not [d for d in pairs(body) if d.active is not False]
-
-
-def test_the_run_with_what_is_switched_off_tells_no_lines() -> None:
-    found = sources(f"{HEAD}\non = int(os.environ.get('TTT', '0'))\nif on:\n    fit(net, val, opt)\n{FINAL}")
-    configuration = configure(found, Claims(), (), {})
-    assert _run(found, configuration, explore=False).lines
-    assert not _run(found, configuration, explore=True).lines
