@@ -39,8 +39,7 @@ from auditor.probe.given import Given, called, names_of, spelled, words
 from auditor.source.index import of_type
 
 Judge = Callable[[ast.AST, int, frozenset[str]], bool]
-_STEPS = 4
-_MOST = 12  # values of a name that are looked at
+_STEPS, _MOST = 4, 12  # how far names are followed, values of each that are looked at
 _CONTAINERS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SOMETHING = (*_CONTAINERS, ast.BinOp, ast.UnaryOp, ast.Compare, ast.JoinedStr, ast.Lambda)
 _OF_ALL = frozenset({"ModuleList", "ParameterList", "list", "tuple", "reversed", "enumerate", "zip", "sorted"})
@@ -138,8 +137,8 @@ class Doubts:
         """Whether it is of a layer that has a row for each token, and sees each alone."""
         name = called(call)
         layers = self._script.values.get(self._script.key(call.func), [])
-        rows = [isinstance(layer, ast.Call) and called(layer) == "Embedding" for layer in layers]
-        return name == "embedding" or (bool(rows) and all(rows))
+        rows = {isinstance(layer, ast.Call) and called(layer) == "Embedding" for layer in layers}
+        return name == "embedding" or rows == {True}
 
     # --- where it rests on the machine and on sizes alone -----------------------------------------------------------
 
@@ -160,6 +159,8 @@ class Doubts:
                 return True
             if isinstance(part, ast.Call) and not WORLDLY.isdisjoint(words(part.func)):
                 return True
+            if isinstance(part, ast.Subscript) and self._entered(part, left, seen, self._plainly):
+                return True
             name, key = spelled(part), self._script.key(part)
             if name in OF_THE_PROBE or (name and name.lower() in self.chosen - RANKS):
                 return True
@@ -167,9 +168,8 @@ class Doubts:
                 if part.attr not in SAME:
                     return True
             elif key and left and key not in seen:
-                values = [value for value in self._script.values.get(key, ())[:_MOST] if is_scalar(value)]
-                further = (left - 1, seen | {key})
-                if any(self._plainly(value, *further) for value in values):
+                values, further = self._script.values.get(key, [])[:_MOST], (left - 1, seen | {key})
+                if any(self._plainly(value, *further) for value in values if is_scalar(value)):
                     return True
                 if self._differs(values) and self._guarded(values, *further, self._plainly):
                     return True
@@ -196,6 +196,8 @@ class Doubts:
         if isinstance(node, ast.Compare | ast.BinOp) and self._measured(node, left, seen):
             return True
         if isinstance(node, ast.Compare) and is_of_ranks(node):
+            return True
+        if isinstance(node, ast.Subscript) and self._entered(node, left, seen, self._expression):
             return True
         return any(self._expression(child, left, seen) for child in ast.iter_child_nodes(node))
 
@@ -299,6 +301,11 @@ class Doubts:
         tests = {id(t): t for value in values[:_MOST] for t in self._script.guards.get(id(value), ())}
         known = [test for test in tests.values() if test is not None]
         return any(judge(test, left, seen) or of_the_machine(self._script, test, left) for test in known)
+
+    def _entered(self, node: ast.Subscript, left: int, seen: frozenset[str], judge: Judge) -> bool:
+        """Whether what a list or dictionary is given at one place may be given otherwise: `state["late"]`."""
+        given = self._script.entries.get(self._script.key(node.value), [])
+        return bool(left) and self._guarded(given, left - 1, seen, judge)
 
     def _absent(self, node: ast.expr, left: int, seen: frozenset[str], judge: Judge) -> bool:
         """Whether it may be None at full size and something here, or the other way: not what it is otherwise."""

@@ -11,11 +11,12 @@ import ast
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from auditor.probe.blocks import first_line, is_fragile, same_frame, splits
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_SETS = frozenset({"setattr", "__setattr__"})
 _CALLED = frozenset({"forward", "__call__"})  # through the object
 
 
@@ -39,6 +40,7 @@ class Given:
     tree: ast.Module
     left_out: Callable[[ast.AST], bool] = _none
     values: dict[str, list[ast.expr]] = field(default_factory=dict)  # name, attribute or key -> what it is given
+    entries: dict[str, list[ast.expr]] = field(default_factory=dict)  # of what a name holds: `state["late"] = True`
     counted: set[str] = field(default_factory=set)  # by loops or by adding to them
     added: set[str] = field(default_factory=set)  # those that are added to
     classes: set[str] = field(default_factory=set)
@@ -119,6 +121,8 @@ class Given:
         for part in ast.walk(node):
             if isinstance(part, ast.Call) and not self.left_out(part):
                 self._calls.setdefault(called(part), []).append(part)
+                if called(part) in _SETS and len(part.args) == 3:
+                    self._set(part, scope, around)
             elif isinstance(part, ast.NamedExpr):
                 self._note(part.target, part.value, scope, around)
             elif isinstance(part, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
@@ -128,9 +132,18 @@ class Given:
                     self.counted |= names
                     self._loops.append(Around(start, end, names, one.iter))
 
+    def _set(self, call: ast.Call, scope: int, around: tuple[ast.AST | None, ...]) -> None:
+        """`setattr(model, "late", True)`."""
+        owner, name, value = call.args
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            self._note(ast.copy_location(ast.Attribute(owner, name.value, ast.Store()), call), value, scope, around)
+
     def _note(self, target: ast.expr, value: ast.expr, scope: int, around: tuple[ast.AST | None, ...]) -> None:
         said = {part.value for part in ast.walk(value) if isinstance(part, ast.Constant)}  # `getattr(f, "n", 0) + 1`
         for part in ast.walk(target):
+            if _is_an_entry(part) and not self.left_out(value):
+                self.entries.setdefault(self.key(part.value), []).append(value)
+                self.guards[id(value)] = around
             if not isinstance(part, ast.Name | ast.Attribute) or not isinstance(part.ctx, ast.Store):
                 continue
             name = part.id if isinstance(part, ast.Name) else part.attr
@@ -225,6 +238,14 @@ class Given:
         defaults |= {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d}
         if name in defaults:
             yield defaults[name]
+
+
+def _is_an_entry(node: ast.AST) -> TypeGuard[ast.Subscript]:
+    """`state["late"]`, `seen[0]`, of a name or an attribute that holds it; not a variable of the environment."""
+    return (
+        isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.slice, ast.Constant)
+        and isinstance(node.value, ast.Name | ast.Attribute) and spelled(node.value) != "environ"
+    )  # fmt: skip
 
 
 def _ends_in_silence(node: ast.stmt) -> bool:

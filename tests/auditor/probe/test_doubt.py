@@ -264,3 +264,27 @@ def test_what_the_configuration_leaves_out_gives_nothing(guard: str, named: bool
     left = {b for b in survey.blocks if "extra = adapt" in text.splitlines()[b[1] - 1]}
     survey = replace(survey, blocks=survey.blocks - left)
     assert bool(places(text, survey, tmp_path)) is named
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "doubtful"),
+    [
+        ('state["late"] = True', "state['late']", True), ("late[0] = True", "late[0]", True),
+        ('setattr(model, "late", True)', "model.late", True), ('model.late = True', "model.late", True),
+        ('os.environ["LATE"] = "1"', "os.environ.get('OTHER') == '1'", False), ("rows[i] = True", "rows[0]", False),
+    ],
+)  # fmt: skip
+def test_a_flag_is_one_wherever_it_is_kept(given: str, asked: str, doubtful: bool) -> None:
+    script = ast.parse(f"""
+import os
+state = {{"late": False}}
+late, rows = [False], [False]
+model.late = False
+while step < limit:
+    step += 1
+    if step > 1000:
+        {given}
+""")
+    for strict in (False, True):
+        found = Doubts(script, frozenset()).of(ast.parse(asked, mode="eval").body, strict=strict)
+        assert found is doubtful, strict
