@@ -36,6 +36,7 @@ from auditor.probe.asking import (
     without_shapes,
 )
 from auditor.probe.given import Given, called, names_of, spelled, words
+from auditor.probe.rest import asks_for_a_rest
 from auditor.source.index import of_type
 
 Judge = Callable[[ast.AST, int, frozenset[str]], bool]
@@ -76,7 +77,7 @@ class Doubts:
             return not strict
         if not strict:
             return self._expression(test, _STEPS, frozenset())
-        judge = self._without_choice if self._is_of_a_rest(test) else self
+        judge = self._without_choice if asks_for_a_rest(self._script, test) else self
         return judge._plainly(test, _STEPS, frozenset())
 
     @cached_property
@@ -90,18 +91,6 @@ class Doubts:
     @cached_property
     def _without_choice(self) -> Doubts:
         return Doubts(self.tree, frozenset(), left_out=self.left_out)
-
-    def _is_of_a_rest(self, test: ast.AST) -> bool:
-        """`left <= 0`, where that is what is left of something: how large sizes are does not decide it."""
-        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
-            return False
-        bound, key = test.comparators[0], self._script.key(test.left)
-        given = [test.left] if isinstance(test.left, ast.BinOp) else self._script.values.get(key, ())
-        return (
-            isinstance(bound, ast.Constant) and bound.value in (0, 1) and key not in self._script.counted
-            and bool(given) and all(isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) for value in given)
-            and not any(isinstance(p, ast.Constant) and is_large(p.value) for value in given for p in ast.walk(value))
-        )  # fmt: skip
 
     def of_the_machine(self, test: ast.AST | None) -> bool:
         """Whether it asks for the process, the machine or variables that every environment has.

@@ -288,3 +288,27 @@ while step < limit:
     for strict in (False, True):
         found = Doubts(script, frozenset()).of(ast.parse(asked, mode="eval").body, strict=strict)
         assert found is doubtful, strict
+
+
+@pytest.mark.parametrize(
+    ("test", "doubtful"),
+    [
+        ("start >= end", False), ("end - start <= 0", False),
+        ("start >= limit", True), ("seen >= limit", True), ("start >= far", True),
+    ],
+)  # fmt: skip
+def test_whether_a_part_is_empty_does_not_rest_on_sizes(test: str, doubtful: bool) -> None:
+    script = ast.parse(f"""
+def evaluate(scores, windows, args):
+    limit, far, seen = args.stride, 50_000, 0
+    far = far * 2
+    for window in windows:
+        end = min(window + 9, len(scores))
+        start = max(end - args.stride, 0)
+        if {test}:
+            continue
+        seen += 1
+        total = scores[start:end].sum() + scores[start:far].sum() + scores[seen:end].sum()
+""")
+    asked = next(n.test for n in ast.walk(script) if isinstance(n, ast.If))
+    assert Doubts(script, frozenset({"stride"})).of(asked, strict=True) is doubtful
