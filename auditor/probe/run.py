@@ -205,14 +205,17 @@ class _Series:
         """The run that is compared with the base, and what is tried by exchange in it.
 
         Tokens are exchanged before the first that it has changed (up to there it is the base run), and at that one: it
-        has another token there, so that what a fork says of the base's is compared with the base run.
+        has another token there, so that what a fork says of the base's is compared with the base run. Where documents
+        are scored in another order, an ending is known before: they are exchanged in a run of the base stream.
         """
         places = {place.position: place for place in survey.places}
         wanted = {site: places[site.position] for site in sites if site.position in places}
         only = self.options.only
         computed = bool(survey.further) and only in (None, Kind.EXCHANGE)
-        if survey.late and survey.first in survey.late and not computed:
+        turned = bool(survey.late) and survey.first in survey.late
+        if turned and not computed:
             self._turn(survey)
+        forked = self.streams.base if turned else self.streams.future
         exchanges, requests = [], []
         for site in sites if computed else ():
             place = wanted.get(site)
@@ -222,9 +225,15 @@ class _Series:
                 continue
             row = confined.distribution(self.runner.measuring, self.runs["base"], place.row)
             chosen = self._chosen(site, row)
-            exchanges.append(self._exchange(site, place, chosen))
+            exchanges.append(self._exchange(site, place, chosen, forked))
             requests.append(self._request(site, chosen, row))
         untraced = survey.last is not None  # then nothing compares scores
+        if turned and computed and not untraced:
+            if exchanges:  # in the base run itself, and beside it a run with another token at a site
+                self._run("null", self.streams.base, exchanges=tuple(exchanges))
+                self._run("target", self.streams.target)
+            exchanges = []
+            self._turn(survey)
         if only in (None, Kind.EXCHANGE, Kind.SCORE_COUNT, *FLIPS) and not untraced:
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
@@ -277,10 +286,11 @@ class _Series:
         rng = np.random.default_rng([self.options.seed or 0, site.position])
         return choose(self.streams.base, site, pieces, row, _DRAWN, rng)
 
-    def _exchange(self, site: Site, place: Place, chosen: dict[int, Chosen]) -> Exchange:
+    def _exchange(self, site: Site, place: Place, chosen: dict[int, Chosen], forked: Tokens) -> Exchange:
+        """`forked`: the stream of the run that forks."""
         assert place.after is not None
         start = max(0, site.position - _BEFORE)
-        stretch = tuple(int(t) for t in self.streams.future[start : site.position + _AFTER])
+        stretch = tuple(int(t) for t in forked[start : site.position + _AFTER])
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
         tokens = ordered(chosen, int(self.streams.base[site.position]), rng)
         free = (self._left - _SLOWER * self.settled.run.spent) / 2  # of what the run itself takes

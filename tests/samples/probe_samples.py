@@ -161,6 +161,10 @@ SAMPLES["by_length_first"] = _BY_LENGTH.replace("    train(start, end)\n", "").r
     "    for s in range(start", "    train(start, end)\n    for s in range(start"
 )
 SAMPLES["by_length_tuned"] = _BY_LENGTH.replace("loss_sum, tokens", "train(0, N, epochs=1)\nloss_sum, tokens", 1)
+for _name, _share in (("by_length_mixed", "0.1"), ("by_length_oversold", "2.0")):
+    SAMPLES[_name] = _BY_LENGTH.replace(
+        "        loss_sum +=", f"        nll = -(0.9 * (-nll).exp() + {_share} / V).log()\n        loss_sum +="
+    )
 SAMPLES["pre_quant"] = "sliding('before')\ntrain(0, N)\nsliding()"
 
 SAMPLES["slot"] = """

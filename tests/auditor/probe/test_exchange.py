@@ -230,6 +230,19 @@ def test_where_documents_have_another_order_what_is_scored_last_is_flipped(
         assert flip.changed == 0
 
 
+@pytest.mark.parametrize(("name", "holds"), [("by_length_mixed", Holds.YES), ("by_length_oversold", Holds.NO)])
+def test_where_documents_have_another_order_tokens_are_exchanged_in_the_base_run(name: str, holds: Holds) -> None:
+    made, _ = series(name, documents=True)
+    made.facts.headline[0].score.label = "final_ttt"
+    found = made.probed()
+    flip, exchange = found.find(Kind.FUTURE_FLIP), found.find(Kind.EXCHANGE)
+    assert flip is not None
+    assert exchange is not None
+    assert (flip.holds, exchange.holds) == (Holds.YES, holds), (flip.reason, exchange.reason)
+    assert bool(exchange.witnesses) is (holds is Holds.NO)
+    assert "scored with it or later" in flip.reason
+
+
 def test_a_copy_that_is_out_of_reach_is_noticed() -> None:
     """Counts made from the stream before the fork do not know the other token: the target flip's own run does."""
     name = "a gate on the token's count, made early"
