@@ -35,7 +35,12 @@ def decided_by_logs(
 
 
 def _shown(active: Trace, dormant: Trace, run: Run, forced: dict[Branch, bool], proofs: dict[Branch, Proof]) -> None:
-    heads = {h: ways for h, ways in dormant.dormant_heads.items() if h not in active.heads}
+    # A line that is also printed elsewhere shows no more than what stands around all of its places.
+    left_out = {h: ways for h, ways in dormant.dormant_heads.items() if h not in dormant.heads}
+    # With what was set in arms that are left out, a branch may go the other way: the log tells that they ran.
+    for head, ways in dormant.entered_heads.items():
+        left_out.setdefault(head, {key: way for key, way in ways.items() if active.taken.get(key) is (not way)})
+    heads = {h: ways for h, ways in left_out.items() if ways and h not in active.heads}
     if not heads:
         return
     for number, text, label in _printed(run):

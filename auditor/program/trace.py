@@ -213,6 +213,8 @@ class Trace:
     switched: bool = False  # a switch of the configuration has decided a branch
     heads: dict[str, list[Printed]] = field(default_factory=dict)  # by the constant beginning of the line
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
+    entered_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
+    taken: dict[tuple[str, int, int], bool | None] = field(default_factory=dict)  # None: now this way, now that
     ended: dict[int, tuple[str, int]] = field(default_factory=dict)  # loops left after so many rounds, or tokens
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Generator
 
-from auditor.program.interpreter.machine import NOTHING, Around, Journal, Machine, OnTop
+from auditor.program.interpreter.machine import NOTHING, Around, Branch, Journal, Machine, OnTop
 from auditor.program.values import Frame, Value, join
 from auditor.program.written import written
 
@@ -17,6 +17,11 @@ def way(m: Machine, frame: Frame, test: ast.expr | None, names: frozenset[str], 
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, holds = test.operand, not holds
     return OnTop(m.ways, (f"{','.join(sorted(names))}: {written(test)}", holds))
+
+
+def entered(m: Machine, key: Branch | None, holds: bool, dead: bool | None) -> Around:
+    """While the arm runs that switches take, with what the arms before it have set, were they to run or not."""
+    return NOTHING if key is None or dead is not (not holds) else OnTop(m.entered, (key, holds))
 
 
 Arms = Generator[ast.If, int, int]

@@ -72,6 +72,7 @@ class Recorder:
         self.off: list[Off] = []
         self.guards: list[frozenset[str]] = []
         self.decided: list[tuple[Branch, bool, frozenset[str]]] = []  # branches around that switches have decided
+        self.entered: list[tuple[Branch, bool]] = []  # branches around that go this way here
         self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.inside: list[Tags] = []  # of the output whose forward pass is stepped through (`within`)
         self.noise = 0  # lines that were printed, gradients that were made or asked for
@@ -249,6 +250,9 @@ class Recorder:
             places = self.trace.heads.setdefault(head, [])
             if len(places) < MAX_PLACES:
                 places.append(Printed(channel, tuple(self.decided)))
+            around = dict(self.entered)
+            elsewhere = self.trace.entered_heads.get(head, around)
+            self.trace.entered_heads[head] = {key: way for key, way in around.items() if elsewhere.get(key) is way}
         elif all(key is not None for _, key, _ in self.off):
             ways = {key: way for _, key, way in self.off if key is not None}
             self.trace.dormant_heads.setdefault(head, ways)

@@ -163,6 +163,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
         m.trace.switched |= bool(names)
         if names:
             frame.settled |= frozenset(("cfg", name) for name in names)
+            m.trace.taken[key] = known if m.trace.taken.get(key, known) is known else None
         before = dict(frame.names)
         m.decided.append((key, known, names))
         with m.branch(names, unsure=False, dormant=False), branching.way(m, frame, node.test, names, known):
@@ -235,12 +236,22 @@ def _both(
     """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
     before, summed = dict(frame.names), m.summed
     running = m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True)
-    with running, m.arm() as written, branching.way(m, frame, test, names, True):
+    with (
+        running,
+        m.arm() as written,
+        branching.way(m, frame, test, names, True),
+        branching.entered(m, key, True, dead),
+    ):
         first = yield from _arm(m, frame, body)
     after_body, heap, between = frame.names, branching.undo(written), m.summed
     frame.names = before
     running = m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False)
-    with running, m.arm() as other, branching.way(m, frame, test, names, False):
+    with (
+        running,
+        m.arm() as other,
+        branching.way(m, frame, test, names, False),
+        branching.entered(m, key, False, dead),
+    ):
         second = yield from _arm(m, frame, orelse)
     m.arms = (between - summed, m.summed - between)
     m.left = (_ends_round(first), _ends_round(second))

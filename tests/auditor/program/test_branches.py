@@ -106,6 +106,32 @@ def test_a_log_proves_that_a_branch_ran() -> None:
     assert [d.active for d in pairs(body, {"TTT": "0"}, log=("adapting epochs 3",))] == [False]
 
 
+_PRESET = f"""
+class Settings:
+    ttt = bool(int(os.environ.get("TTT", "0")))
+settings = Settings()
+if os.environ.get("PRESET", "plain") == "large":
+    settings.ttt = True
+if settings.ttt:
+    print(f"adapting epochs {{3}}")
+    fit(net, val, opt)
+{FINAL}
+"""
+
+
+def test_a_log_proves_what_an_arm_that_is_left_out_has_switched_on() -> None:
+    assert True not in {d.active for d in pairs(_PRESET)}
+    assert {d.active for d in pairs(_PRESET, log=("adapting epochs 3",))} == {True}
+    (proof,) = program(_PRESET, log=("adapting epochs 3",)).proofs
+    assert proof.text == "adapting epochs 3"
+
+
+def test_a_line_that_two_arms_print_proves_neither() -> None:
+    body = 'if int(os.environ.get("TTT", "0")):\n    print(f"adapting epochs {3}")\n    fit(net, val, opt)\n'
+    body += f'else:\n    print(f"adapting epochs {{0}}")\n{FINAL}'
+    assert [d.active for d in pairs(body, log=("adapting epochs 3",))] == [False]
+
+
 def test_commands_that_disagree_leave_a_switch_open() -> None:
     body = HEAD.strip() + f'\nif int(os.environ.get("TTT", "0")):\n    fit(net, val, opt)\n{FINAL}\n'
     found = sources(body)
