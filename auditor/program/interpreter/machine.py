@@ -13,6 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from auditor.program import used
 from auditor.program.extent import Extents
+from auditor.program.interpreter.forward import ForwardLoss
 from auditor.program.interpreter.recorder import Branch as Branch
 from auditor.program.interpreter.recorder import Off as Off
 from auditor.program.interpreter.recorder import Pending as Pending
@@ -222,7 +223,7 @@ class Machine(Recorder):
         self.shifting: dict[ast.ClassDef, bool] = {}  # classes, and whether their code moves positions by one
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
-        self.losses: dict[tuple[object, ...], tuple[Node | None, Tags]] = {}  # what models make of their losses
+        self.losses: dict[tuple[object, ...], ForwardLoss] = {}  # what models make of their losses
         self.problems: list[str] = []
         # Functions and the state they were called in: the latest quiet calls.
         self.repeated: dict[tuple[object, ...], list[Repeat]] = {}

@@ -250,7 +250,7 @@ class Recorder:
             places = self.trace.heads.setdefault(head, [])
             if len(places) < MAX_PLACES:
                 places.append(Printed(channel, tuple(self.decided)))
-            around = dict(self.entered)
+            around = {key: way for key, way, _ in self.decided} | dict(self.entered)
             elsewhere = self.trace.entered_heads.get(head, around)
             self.trace.entered_heads[head] = {key: way for key, way in around.items() if elsewhere.get(key) is way}
         elif all(key is not None for _, key, _ in self.off):

@@ -11,16 +11,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Sequence_
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 from auditor.program.interpreter import branching
+from auditor.program.interpreter.forward import ForwardLoss
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import node_of
 from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, sees_of
-from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Tags, Value
+from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Value
 
+_RETURNED = 8  # things that a forward pass returns at a time
 _TRIED = 3  # inputs of which one is the targets
 _MODEL = Node(Op.MODEL, (), What.LOGITS, Over.VOCABULARY, None, Sees.EARLIER, "model")
 _LOSSES = (What.NATS, What.BITS)
@@ -32,16 +34,6 @@ _OF_LOGITS = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX, Op.CROSS_ENTROPY, Op.LOG_SUM
 
 Run = Callable[[list[Value], dict[str, Value]], Value]
 """The method, on arguments with the model first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a forward pass makes of its loss; `why` it is not understood, "" where it is."""
-
-    loss: Node | None
-    tags: Tags
-    why: str
-    sees_targets: bool = False
 
 
 def hidden(m: Machine, values: Sequence_[Value]) -> Value | None:
@@ -71,21 +63,31 @@ def followed(
     if known is None:
         look = _look if ("loss",) in made.tags else _look_at_rows
         m.losses[key] = known = look(m, frame, node, model, args, kwargs, made, run)
-    loss, tags = known
-    made.tags |= tags
-    if loss is not None:
-        made.recipe = _put(loss, made.recipe)
+    made.tags |= known.tags
+    if known.loss is not None:
+        model_of = made.recipe
+        made.recipe = _put(known.loss, model_of)
+        if known.parts:
+            made.obj = Sequence([_part(made, part, model_of) for part in known.parts])
+
+
+def _part(made: Value, part: Node | None, model: Node) -> Value:
+    """One of several things that a model returns: only a loss is one, what is not understood may be."""
+    understood = part is not None and part.understood
+    tags = made.tags - {("loss",)} if understood and part is not None and part.what not in _LOSSES else made.tags
+    recipe = _put(part, model) if understood and part is not None else None
+    return Value(tags, mutable=True, recipe=recipe)
 
 
 def _look(
     m: Machine, frame: Frame, node: ast.AST, model: Value, args: list[Value], kwargs: dict[str, Value], made: Value,
     run: Run,
-) -> tuple[Node | None, Tags]:  # fmt: skip
+) -> ForwardLoss:  # fmt: skip
     """What is found with each of the inputs as the targets that may be them; the first that explains the loss."""
     inputs = [*args, *kwargs.values()]
     told = [i for i, value in enumerate(inputs) if TARGET in value.tags and node_of(value) is not None]
     targets = told or [i for i, value in enumerate(inputs) if VAL in value.tags and value.obj is None]
-    found = _Found(None, NONE, "which of its inputs are the targets could not be told")
+    found = ForwardLoss(None, NONE, "which of its inputs are the targets could not be told")
     for at in targets[::-1][:_TRIED]:
         shown = [_target(value) if i == at else _context(value) for i, value in enumerate(inputs)]
         named = dict(zip(kwargs, shown[len(args) :], strict=True))
@@ -100,20 +102,20 @@ def _look(
         tags |= m.doubt(node, frame, f"the loss that {who} returns", found.why)
     if found.sees_targets and len(told) == 1:
         m.trace.outputs[max(t[1] for t in made.tags if t[0] == "out")].sees_target = True
-    return (None if found.why else found.loss), tags
+    return ForwardLoss(None, tags, found.why) if found.why else replace(found, tags=tags)
 
 
 def _look_at_rows(
     m: Machine, frame: Frame, node: ast.AST, model: Value, args: list[Value], kwargs: dict[str, Value], made: Value,
     run: Run,
-) -> tuple[Node | None, Tags]:  # fmt: skip
+) -> ForwardLoss:  # fmt: skip
     """What a model gives for tokens alone: logits, unless its code makes probabilities of them."""
     value = _stepped_through(m, model, made, partial(run, [model, *args], kwargs))
     rows = node_of(value) if value.obj is None else None
     found = _simplified(rows) if rows is not None else None
     if found is None or found.what not in _ROWS or not found.understood:
-        return None, NONE
-    return found, frozenset([t for t in value.tags if t[0] in _CARRIED])
+        return ForwardLoss(None, NONE, "")
+    return ForwardLoss(found, frozenset([t for t in value.tags if t[0] in _CARRIED]), "")
 
 
 def _target(value: Value) -> Value:
@@ -127,14 +129,21 @@ def _context(value: Value) -> Value:
     return Value(value.tags - {TARGET}, value.const, None, value.base, value.mutable)
 
 
-def _explained(value: Value) -> _Found:
+def _explained(value: Value) -> ForwardLoss:
     loss = _loss(value)
     tags = frozenset([t for t in value.tags if t[0] in _CARRIED])
     if loss is None:
-        return _Found(None, tags, "the model gives no loss that could be followed")
+        return ForwardLoss(None, tags, "the model gives no loss that could be followed")
     found = _simplified(loss)
     sees = any(_of_what_sees_targets(n) for n in found.walk())
-    return _Found(found, tags, _not_followed(found), sees)
+    return ForwardLoss(found, tags, _not_followed(found), sees, _parts(value))
+
+
+def _parts(value: Value) -> tuple[Node | None, ...]:
+    if not isinstance(value.obj, Sequence) or not value.obj.exact or len(value.obj.items) > _RETURNED:
+        return ()
+    nodes = [node_of(item) if item.obj is None else None for item in value.obj.items]
+    return tuple(None if node is None else _simplified(node) for node in nodes)
 
 
 def _stepped_through(m: Machine, model: Value, made: Value, run: Callable[[], Value]) -> Value:

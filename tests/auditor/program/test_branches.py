@@ -127,8 +127,8 @@ def test_a_log_proves_what_an_arm_that_is_left_out_has_switched_on() -> None:
 
 
 def test_a_line_that_two_arms_print_proves_neither() -> None:
-    body = 'if int(os.environ.get("TTT", "0")):\n    print(f"adapting epochs {3}")\n    fit(net, val, opt)\n'
-    body += f'else:\n    print(f"adapting epochs {{0}}")\n{FINAL}'
+    body = 'if int(os.environ.get("TTT", "0")):\n    print(f"adapting epochs {val.sum()}")\n    fit(net, val, opt)\n'
+    body += f'else:\n    print(f"adapting epochs {{val.min()}}")\n{FINAL}'
     assert [d.active for d in pairs(body, log=("adapting epochs 3",))] == [False]
 
 

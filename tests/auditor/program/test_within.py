@@ -201,3 +201,31 @@ def test_rows_that_a_model_gives(rows: str, kept: bool) -> None:
     assert written is not None
     clean = written.of_log_probabilities and not doubts(followed) and not list(shifted(written.parts[0].node))
     assert clean is kept
+
+
+_PAIR = """
+total = torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    with torch.no_grad():
+        nll, other = net(val[at:at + 8], val[at + 1:at + 9])
+    total += nll.sum() USED
+print(f"final val_bpb:{total}")
+"""
+_ROWS = """rows = self.forward_logits(x).float().log_softmax(-1)
+        nll = -rows.gather(-1, y[..., None]).squeeze(-1)"""
+
+
+def _paired(other: str, used: str) -> Program:
+    head = HEAD.replace(f"return {PLAIN}", f"{_ROWS}\n        return nll, {other}")
+    return program(_PAIR.replace("USED", used), head=head)
+
+
+def test_what_a_model_returns_beside_its_loss_is_none() -> None:
+    tilted = "+ torch.log1p(other.clamp_(max=0.0).exp() * math.expm1(2.0)).sum()"
+    of_hints = _paired("rows.gather(-1, (x % 8)[..., None]).squeeze(-1)", tilted)
+    assert not [why for why in doubts(of_hints) if "bound" in why]
+
+
+@pytest.mark.parametrize("other", ["nll", "2 * nll", "nll.mean()"])
+def test_a_second_loss_that_is_cut_off_is_doubted(other: str) -> None:
+    assert any("bound" in why for why in doubts(_paired(other, "+ other.clamp_(max=0.5).sum()")))
