@@ -195,7 +195,7 @@ class Graph:
             scores = self.number(int(i)) if node not in found else None
             if scores is None or not _adds_up(scores, float(exits["value"][i])):
                 continue
-            if figure.loss is not None or _gives(scores, figure, bytes_of):
+            if figure.loss is not None or _is(float(exits["value"][i]), figure) or _gives(scores, figure, bytes_of):
                 found[node] = scores
         return list(found.values())
 
@@ -262,6 +262,12 @@ class Graph:
 def _adds_up(scores: Scores, value: float) -> bool:
     total = float((scores.weight * scores.value).sum() + scores.constant)
     return abs(total - value) <= 1e-3 * max(abs(value), 1e-9) and float(scores.weight.sum()) != 0.0
+
+
+def _is(value: float, figure: Figure) -> bool:
+    """Whether a number is the printed bits per byte itself, whatever bytes it was divided by."""
+    told = figure.bpb is not None and figure.bpb_decimals >= _ENOUGH_DIGITS
+    return told and abs(value - (figure.bpb or 0.0)) <= 0.51 * 10.0**-figure.bpb_decimals
 
 
 def _gives(scores: Scores, figure: Figure, bytes_of: BytesOf | None) -> bool:

@@ -142,6 +142,28 @@ print(f"final val_loss:{{loss_sum / 32:.8f}} val_bpb:1.0")
     assert scores.mean == pytest.approx(figure.loss, abs=1e-6)
 
 
+@pytest.mark.parametrize(("digits", "known"), [(8, True), (3, False)])
+def test_bits_that_are_divided_by_bytes_of_ones_own_are_known_by_their_digits(
+    digits: int, known: bool, tmp_path: Path
+) -> None:
+    recording = recorded(
+        f"""
+x, y = pair(0, 64)
+with torch.no_grad():
+    nll = F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="none")
+bits = np.mean([part.mean().item() for part in nll.chunk(4)]) / 0.6931 / 2.7523 + 3e-5
+print(f"final_exact val_bpb:{{bits:.{digits}f}}")
+""",
+        tmp_path,
+    )
+    from auditor.probe.measure.figures import Graph
+
+    figure, _ = claimed(figures(recording), "")
+    assert figure is not None
+    scores = Graph(recording).attributed(figure)
+    assert (scores is not None and len(scores.row) == 64) is known
+
+
 def test_a_sum_that_cannot_be_followed_is_not_attributed(tmp_path: Path) -> None:
     recording = recorded(
         """
