@@ -398,9 +398,9 @@ def _element(a: Value, b: Value, pairs: _Pairs, depth: int) -> Value:
         return a
     key = (id(a), id(b))
     if key not in pairs:
-        made = _joined(a, b, pairs, depth)
-        made.recipe = either(tuple(node for node in (a.recipe, b.recipe) if node is not None))
-        pairs[key] = made
+        pairs[key] = made = _joined(a, b, pairs, depth)
+        if a.recipe is not None or b.recipe is not None:
+            made.recipe = either(tuple(node for node in (a.recipe, b.recipe) if node is not None))
     return pairs[key]
 
 
@@ -426,6 +426,8 @@ MAX_OPTIONS = 24
 
 def _either(a: Value, b: Value) -> Value | None:
     """Both sides, where they are different functions or objects of the program."""
+    if a.obj is None or b.obj is None:
+        return None
     sides = [*options(a), *options(b)]
     if not all(_told_apart(side) or isinstance(side.obj, External) for side in sides):
         return None

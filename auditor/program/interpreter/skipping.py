@@ -74,16 +74,18 @@ def after_arms(
 
     `left`: whether each arm ends the round. Whatever else is summed up in this loop leaves that round out.
     """
-    why = by_content(m, frame, node.test, test)
-    turn = why is None and by_turn(m, test)
-    if (why is None and not turn) or not m.loops:
-        return []
     summed, others = m.arms
-    if sum(left) == 1 and not summed and not others:
+    one_leaves = sum(left) == 1 and not summed and not others
+    if not m.loops or not (one_leaves or bool(summed) != bool(others)):
+        return []
+    why = by_content(m, frame, node.test, test)
+    if why is None and not by_turn(m, test):
+        return []
+    if one_leaves:
         loop = m.loops[-1]  # this round alone: what was summed up before it stays
         m.skipped[loop] = m.skipped.get(loop, NONE) | m.omitted(node, frame, why or "their turn")
         return []
-    if bool(summed) == bool(others) or why is None:
+    if why is None:
         return []
     return [
         (target, m.omitted(node, frame, why or "their turn")) for target in _sums(node.body if summed else node.orelse)
