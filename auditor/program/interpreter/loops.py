@@ -39,9 +39,9 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
         if isinstance(iterable.const, range):
             m.ranges[m.loops[-1].instance] = iterable.const
         if m.loops[-1].iteration > 1:
-            _filled(frame, node)
+            _filled(m, frame, node)
         if m.loops[-1].iteration > 1 and not _all_told(iterable):
-            _widened(frame, node)
+            _widened(m, frame, node)
         assignment.assign(m, frame, node.target, element)
         how = m.execute(frame, node.body)
         m.leaves = None
@@ -50,7 +50,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
             finished = bool(how & BREAK)
             break
     if not _all_told(iterable):
-        _widened(frame, node)
+        _widened(m, frame, node)
     if finished and node.orelse:
         return completion | m.execute(frame, node.orelse)
     return completion | (NORMAL if finished else 0)
@@ -64,12 +64,15 @@ def _all_told(iterable: Value) -> bool:
     return short or (isinstance(iterable.const, range) and len(iterable.const) <= 1)
 
 
-def _widened(frame: Frame, loop: ast.For | ast.AsyncFor) -> None:
+def _widened(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor) -> None:
     """`count += 1024`: after rounds that stand for others, the count is not what the followed rounds have made it."""
-    for step in of_type(loop, ast.AugAssign):
-        value = frame.names.get(step.target.id) if isinstance(step.target, ast.Name) else None
-        if value is not None and isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
-            frame.names[step.target.id] = Value(value.tags)  # type: ignore[union-attr]
+    if loop not in m.counts:
+        targets = [step.target for step in of_type(loop, ast.AugAssign)]
+        m.counts[loop] = {target.id for target in targets if isinstance(target, ast.Name)}
+    for name in m.counts[loop] & frame.names.keys():
+        value = frame.names[name]
+        if isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
+            frame.names[name] = Value(value.tags)
 
 
 def _elements(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
@@ -105,7 +108,7 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
                     frame.names[name] = counted
             if k > 1:
                 reach.walked(m, frame, node, counters)
-                _filled(frame, node)
+                _filled(m, frame, node)
             with m.claiming(frame, claims, ("dep", instance, k)), _selecting(m, frame, node, test):
                 how = m.execute(frame, node.body)
         completion |= how & (RETURN | RAISE)
@@ -157,13 +160,15 @@ def _rounds(m: Machine, frame: Frame, node: ast.While, instance: int, counters: 
 _HOPS = 48
 
 
-def _filled(frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
+def _filled(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
     """What a list holds that the loop adds to now and then is not known after the first round, even if that did not."""
-    for call in of_type(loop, ast.Call):
-        if isinstance(call.func, ast.Attribute) and call.func.attr in _ADDS and isinstance(call.func.value, ast.Name):
-            held = frame.find(call.func.value.id)
-            if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
-                held.obj.exact = False
+    if loop not in m.lists:
+        adding = [c.func for c in of_type(loop, ast.Call) if isinstance(c.func, ast.Attribute) and c.func.attr in _ADDS]
+        m.lists[loop] = {function.value.id for function in adding if isinstance(function.value, ast.Name)}
+    for name in m.lists[loop]:
+        held = frame.find(name)
+        if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
+            held.obj.exact = False
 
 
 _ADDS = frozenset({"append", "add", "appendleft", "extend"})

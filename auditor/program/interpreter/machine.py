@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence as Seq
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -137,6 +137,27 @@ class _Under:
             self._machine.off.pop()
 
 
+class _Arm:
+    """While the block runs, what attributes were before is written down; what is around it gets to know it, too."""
+
+    __slots__ = ("_journals",)
+
+    def __init__(self, journals: list[Journal]) -> None:
+        self._journals = journals
+
+    def __enter__(self) -> Journal:
+        journal: Journal = {}
+        self._journals.append(journal)
+        return journal
+
+    def __exit__(self, *raised: object) -> None:
+        journal = self._journals.pop()
+        if self._journals:
+            around = self._journals[-1]
+            for key, before in journal.items():
+                around.setdefault(key, before)
+
+
 class Machine(Recorder):
     """One abstract run. `environment` answers what a switch holds, None if it is not set anywhere."""
 
@@ -196,6 +217,8 @@ class Machine(Recorder):
         self.reread = False  # a table was read that another pass has filled
         self.hooks: list[Hook] = []
         self.contexts: list[tuple[ast.AST, Callable[[Value], None]]] = []  # generators that a block is to run inside of
+        self.counts: dict[ast.AST, set[str]] = {}  # by loop statement: the names that it counts up
+        self.lists: dict[ast.AST, set[str]] = {}  # by loop statement: the names of what it adds to
         self.ranges: dict[int, range] = {}  # by loop: what it runs through, where that is known
         self.sent: Value | None = None  # into the generator that runs
         self.raised: Value | None = None  # the latest exception that was raised
@@ -323,18 +346,9 @@ class Machine(Recorder):
         if _differs(before, value):
             self.rebound += 1
 
-    @contextmanager
-    def arm(self) -> Iterator[Journal]:
+    def arm(self) -> AbstractContextManager[Journal]:
         """While one arm of a branch runs: what its attributes were before."""
-        journal: Journal = {}
-        self.journals.append(journal)
-        try:
-            yield journal
-        finally:
-            self.journals.pop()
-            if self.journals:
-                for key, before in journal.items():
-                    self.journals[-1].setdefault(key, before)
+        return _Arm(self.journals)
 
     def patch(self, frame: Frame, node: ast.AST, dotted: str, value: Value) -> None:
         """Something of a library is replaced: from here on its name means what the program puts there."""
