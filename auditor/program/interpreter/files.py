@@ -35,6 +35,7 @@ LOG = ("log-file",)
 """Tag of what was read from a log or another text that a run has left."""
 
 _LOGS = (".log", ".out", ".err", ".txt", ".csv", ".tsv", ".jsonl")
+_NO_SHARDS = (".json", ".model", ".vocab", ".toml", ".yaml", ".yml")  # what may stand beside them
 _LISTED = 64  # entries of a shipped JSON object or list that are told apart
 
 
@@ -43,7 +44,7 @@ def path_value(tags: Tags, text: str, *, known: bool) -> Value:
     if len(text) > tokens.MAX_TEXT:
         text, known = text[: tokens.MAX_TEXT] + "{}", False
     own = tokens.constant(text).tags
-    kept = (tags - {VAL, TRAIN} if own else tags) | own
+    kept = (tags - {VAL, TRAIN} if own or text.endswith(_NO_SHARDS) else tags) | own
     return Value(kept, text) if known else Value(kept, obj=tokens.Text(text))
 
 

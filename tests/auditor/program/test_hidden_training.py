@@ -430,3 +430,22 @@ def test_a_shard_that_is_copied_among_the_training_shards(source: str, trains_on
     body = f'import shutil\nshutil.copy("./data/{source}.bin", "./data/fineweb_train_000009.bin")\n'
     body += f'fit(net, load("./data/fineweb_train_*.bin"), opt)\n{FINAL}'
     assert bool(pairs(body)) is trains_on_it
+
+
+_BESIDE = f"""
+import json
+names = os.path.join(os.path.dirname("./data/fineweb_val_*.bin"), "names.json")
+WRITTEN
+with open(names) as file:
+    rows = json.load(file)["rows"]
+with torch.no_grad():
+    for row, value in rows:
+        net.emb.weight[row] = 0.5 * value
+{FINAL}
+"""
+
+
+def test_what_describes_the_data_beside_the_shards_is_no_data() -> None:
+    assert not pairs(_BESIDE.replace("WRITTEN", ""))
+    written = "with open(names, 'w') as file:\n    json.dump({'rows': list(enumerate(val.tolist()))}, file)"
+    assert pairs(_BESIDE.replace("WRITTEN", written))
