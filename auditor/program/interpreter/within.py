@@ -29,6 +29,7 @@ _LOSSES = (What.NATS, What.BITS)
 _ROWS = (What.PROBABILITY, What.LOG_PROBABILITY)
 _MEASURED = frozenset({*arithmetic.PROBABILISTIC, What.ENTROPY})
 _CARRIED = frozenset({"doubt", "scaled", "chosen", "omitted", "stacked", "lookup", "gate"})
+_SUMS = frozenset({Op.MEAN, Op.SUM, Op.ACCUMULATE})
 _OF_LOGITS = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX, Op.CROSS_ENTROPY, Op.LOG_SUM_EXP})
 
 
@@ -67,6 +68,7 @@ def followed(
     if known.loss is not None:
         model_of = made.recipe
         made.recipe = _put(known.loss, model_of)
+        made.tags -= {TARGET, ("loss",)} if _is_logits(known.loss) else NONE
         if known.parts:
             made.obj = Sequence([_part(made, part, model_of) for part in known.parts])
 
@@ -136,7 +138,8 @@ def _explained(value: Value) -> ForwardLoss:
         return ForwardLoss(None, tags, "the model gives no loss that could be followed")
     found = _simplified(loss)
     sees = any(_of_what_sees_targets(n) for n in found.walk())
-    return ForwardLoss(found, tags, _not_followed(found), sees, _parts(value))
+    rows = _is_logits(found) and not any(n.op in _SUMS for n in loss.walk() if n is not found)
+    return ForwardLoss(found, tags, "" if rows else _not_followed(found), sees, _parts(value))
 
 
 def _parts(value: Value) -> tuple[Node | None, ...]:
@@ -175,6 +178,11 @@ def _loss(value: Value) -> Node | None:
         nodes = [n for item in held[:8] if (n := node_of(item)) is not None]
         return next((n for n in nodes if n.what in _LOSSES), None)
     return node_of(value)
+
+
+def _is_logits(found: Node) -> bool:
+    """Of a model that is given the targets, and told not to use them: `model(x, y, return_logits=True)`."""
+    return found.what is What.LOGITS and found.understood and not found.sees & Sees.TARGET
 
 
 def _not_followed(loss: Node) -> str:

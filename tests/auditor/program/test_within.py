@@ -229,3 +229,23 @@ def test_what_a_model_returns_beside_its_loss_is_none() -> None:
 @pytest.mark.parametrize("other", ["nll", "2 * nll", "nll.mean()"])
 def test_a_second_loss_that_is_cut_off_is_doubted(other: str) -> None:
     assert any("bound" in why for why in doubts(_paired(other, "+ other.clamp_(max=0.5).sum()")))
+
+
+_ASKED = """
+total = torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    with torch.no_grad():
+        rows = net(x, y, logits=True)
+    total += F.cross_entropy(rows, y, reduction="sum")
+print(f"final val_bpb:{total}")
+"""
+
+
+@pytest.mark.parametrize(("rows", "seen"), [("self.forward_logits(x)", False), ("self.forward_logits(x + y)", True)])
+def test_a_model_that_is_given_the_targets_and_asked_for_logits(rows: str, seen: bool) -> None:
+    head = HEAD.replace("def forward(self, x, y):", "def forward(self, x, y, logits=False):")
+    head = head.replace(f"return {PLAIN}", f"if logits:\n            return {rows}\n        return {PLAIN}")
+    followed = program(_ASKED, head=head)
+    assert any(output.sees_target for output in followed.trace.outputs.values()) is seen
+    assert seen or not doubts(followed)
