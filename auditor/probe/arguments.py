@@ -32,6 +32,8 @@ _LEAST_CHUNK = 1024
 _TAKEN = "take"
 _LEAST_TABLE = 1 << 14
 _ZEROS, _MASK = "zeros", "mask"
+_STRIDES = re.compile(r"((eval|slot|sw|sliding|sliding_eval|ttt|ngram)_)?stride")
+_LEAST_STRIDE = 16  # tokens: less is a convolution's
 _COUNTS = re.compile(
     r"_?((num|n|total)_?)?(tokens?|seen|scored|counted|count|positions)(_?(seen|scored|so_far|processed|total|count))?"
 )
@@ -162,9 +164,11 @@ def _put_at(values: list[Any], index: int, new: ast.Constant) -> None:
 
 def _number(name: str, value: ast.expr, put: Put, *, always: bool = False) -> Iterator[tuple[str, str, Put]]:
     is_chunk = _CHUNKS.fullmatch(name) is not None
-    named = always or is_chunk or _NAMES.fullmatch(name) or _TABLES.fullmatch(name)
+    is_stride = _STRIDES.fullmatch(name) is not None
+    named = always or is_chunk or is_stride or _NAMES.fullmatch(name) or _TABLES.fullmatch(name)
     number = _folded(value) if named else None
-    if number is not None and (not is_chunk or number >= _LEAST_CHUNK):
+    least = _LEAST_CHUNK if is_chunk else _LEAST_STRIDE if is_stride else 0
+    if number is not None and number >= least:
         yield name, str(number), partial(_put_copied, put, value)
 
 

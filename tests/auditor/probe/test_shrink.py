@@ -303,6 +303,12 @@ def test_count_tables_without_a_name_shrink_with_the_mask_of_their_keys(size: st
     assert (f"np.zeros({small}," in text and f"np.uint64({small} - 1)" in text) is bool(small)
 
 
+def test_a_stride_that_stands_in_a_call_is_one_of_windows() -> None:
+    code = "def evaluate(tokens, stride=64): ...\nevaluate(t, stride=128)\nnn.Conv1d(4, 4, 3, stride=2)\n"
+    own = Measures(sequence=2048)
+    assert arguments([ast.parse(code)], own, Scale()) == {"stride=64": 32, "stride=128": 32}
+
+
 def test_what_a_stream_of_tokens_is_asked_for_shrinks() -> None:
     code = "probe = loader.stream.take(65536)\nfirst = rows.take(3)\nsome = loader.take(n)\nother = table.get(65536)\n"
     tree, own = ast.parse(code), Measures()
