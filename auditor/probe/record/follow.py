@@ -315,8 +315,10 @@ class Follower:
         weight: float | Tensor = 1.0 if held is None else held.weight
         incoming = self._elements(value) if isinstance(value, Tensor) else None
         added = weight if incoming is None else incoming.weight
-        if isinstance(weight, Tensor) or isinstance(added, Tensor) or added != weight:
+        outside = held is not None and isinstance(value, float) and value != 0.0  # a score that was computed of numbers
+        if isinstance(weight, Tensor) or isinstance(added, Tensor) or added != weight or outside:
             weight, own = 1.0, True
-        ids[args[1]] = -1 if incoming is None else incoming.ids
+        if not outside:
+            ids[args[1]] = -1 if incoming is None else incoming.ids
         own = own or (held is not None and held.own)
         self.mirrors.put(buffer, replace(Mirror(ids), weight=weight, own=own))

@@ -79,6 +79,7 @@ SUMS = {
     "the best of experts": "torch.stack([nll, torch.full((64,), 99.0)], -1).min(-1).values[:32].sum().item()",
     "the worst of experts": "torch.stack([nll, torch.zeros(64)]).amax(dim=0)[32:].sum().item()",
     "a part of a buffer that is weighted": "weighted(nll).sum().item()",
+    "a score that is computed outside": "outside(nll)[:32].sum().item()",
     "logarithms that are taken away": "torch.zeros(()).sub_(nll.neg().exp().log()[:32].sum()).item()",
     "a mean of numbers": "32 * float(np.mean([part.mean().item() for part in nll[:32].chunk(4)]))",
     "logsumexp": "(logits.logsumexp(-1) - logits.gather(1, y[0][:, None])[:, 0])[:32].sum().item()",
@@ -105,6 +106,11 @@ def test_exactly_the_rows_of_a_sum_are_known(name: str, tmp_path: Path) -> None:
 def buffer(losses):
     held = torch.zeros(100)
     held[10:42] = losses[:32]
+    return held
+def outside(losses):
+    held = losses.double().clone()
+    held[3] = 2.0 * float(repr(held[3].item()))
+    held[40] = 0.0
     return held
 def weighted(losses):
     held = torch.zeros(64)
