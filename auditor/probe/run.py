@@ -292,7 +292,8 @@ class _Series:
         start = max(0, site.position - _BEFORE)
         stretch = tuple(int(t) for t in forked[start : site.position + _AFTER])
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
-        tokens = ordered(chosen, int(self.streams.base[site.position]), rng)
+        other = self.streams.target if forked is self.streams.base else self.streams.base  # whose own run is known
+        tokens = ordered(chosen, int(other[site.position]), rng)
         free = (self._left - _SLOWER * self.settled.run.spent) / 2  # of what the run itself takes
         most = math.inf if self.options.exhaustive else _ENOUGH_SECONDS
         seconds = max(1.0, min(_EXCHANGING * self._left, free, most))

@@ -165,6 +165,9 @@ for _name, _share in (("by_length_mixed", "0.1"), ("by_length_oversold", "2.0"))
     SAMPLES[_name] = _BY_LENGTH.replace(
         "        loss_sum +=", f"        nll = -(0.9 * (-nll).exp() + {_share} / V).log()\n        loss_sum +="
     )
+SAMPLES["partly_further"] = SAMPLES["score_first"].replace(
+    "            loss_sum +=", "            nll[5] = 1.01 * nll[5].item()\n            loss_sum +="
+)
 SAMPLES["pre_quant"] = "sliding('before')\ntrain(0, N)\nsliding()"
 
 SAMPLES["slot"] = """

@@ -211,7 +211,8 @@ class Read:
         placed = (position >= 0) & self.sure[scores.row]
         when = np.where(scores.own, scores.taken, self.sequence[scores.row])[placed]
         position, taken = position[placed], self.sequence[scores.row][placed]
-        if not len(when) or (np.diff(when[np.argsort(position, kind="stable")]) >= 0).all():
+        along = np.argsort(position, kind="stable")  # what is computed further is taken later, in whatever order
+        if not len(when) or any((np.diff(order[along]) >= 0).all() for order in (when, taken)):
             return None
         start = max((f.sequence for f in self.figures if f.sequence < taken.min()), default=0)
         rows = ~self.grad & self.sure & (self.position >= 0) & (self.sequence > start)

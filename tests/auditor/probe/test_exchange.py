@@ -243,6 +243,17 @@ def test_where_documents_have_another_order_tokens_are_exchanged_in_the_base_run
     assert "scored with it or later" in flip.reason
 
 
+def test_what_is_computed_further_is_taken_later_and_in_no_other_order() -> None:
+    made, here = series("partly_further")
+    made.facts.headline[0].score.label = "final_ttt"
+    found = made.probed()
+    assert made.streams.late is None
+    assert here.exchanges
+    exchange = found.find(Kind.EXCHANGE)
+    assert exchange is not None
+    assert exchange.holds is Holds.YES, exchange.reason
+
+
 def test_a_copy_that_is_out_of_reach_is_noticed() -> None:
     """Counts made from the stream before the fork do not know the other token: the target flip's own run does."""
     name = "a gate on the token's count, made early"
