@@ -166,7 +166,9 @@ for _name, _share in (("by_length_mixed", "0.1"), ("by_length_oversold", "2.0"))
         "        loss_sum +=", f"        nll = -(0.9 * (-nll).exp() + {_share} / V).log()\n        loss_sum +="
     )
 SAMPLES["partly_further"] = SAMPLES["score_first"].replace(
-    "            loss_sum +=", "            nll[5] = 1.01 * nll[5].item()\n            loss_sum +="
+    "            loss_sum += nll.sum().item()",
+    "            head, rest = nll[:9].clone(), nll[9:]\n            head[5] = 1.01 * head[5].item()\n"
+    "            loss_sum += head.sum().item() + rest.sum().item()",
 )
 SAMPLES["pre_quant"] = "sliding('before')\ntrain(0, N)\nsliding()"
 
