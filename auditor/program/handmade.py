@@ -78,6 +78,18 @@ def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool
     return bool(np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)))
 
 
+def reaches_later(function: ast.AST, index: ast.expr) -> bool | None:
+    """Whether an index of the positions picks a later one for some of them; None where it could not be worked out."""
+    import numpy as np
+
+    try:
+        found = np.asarray(_Mask(_before(_assigned(function), index.lineno + 1), None).value(index)).ravel()
+    except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
+        return None
+    places = found.size == _T and found.dtype.kind in "iuf"
+    return bool(np.any(found > np.arange(_T))) if places else None
+
+
 def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
@@ -98,6 +110,9 @@ def _assigned(function: ast.AST) -> _Values:
     for node in of_type(function, ast.Assign, ast.AugAssign, ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
+            if isinstance(target, ast.Tuple) and _is_shape(node.value):
+                size = ast.copy_location(ast.Constant(_T), node)
+                found += [(node.lineno, name.id, size) for name in target.elts if isinstance(name, ast.Name)]
             if isinstance(target, ast.Name) and node.value is not None:
                 value: ast.expr = node.value
                 if isinstance(node, ast.AugAssign):
@@ -116,6 +131,13 @@ def _assigned(function: ast.AST) -> _Values:
     for _, name, value in sorted(found, key=lambda item: item[0]):
         values.setdefault(name, []).append(value)
     return values
+
+
+def _is_shape(node: ast.expr | None) -> bool:
+    """`x.shape`, `x.shape[:2]`, `x.size()`."""
+    while isinstance(node, (ast.Subscript, ast.Call)):
+        node = node.value if isinstance(node, ast.Subscript) else node.func
+    return isinstance(node, ast.Attribute) and node.attr in ("shape", "size")
 
 
 def _before(values: _Values, line: int) -> _Values:
@@ -303,13 +325,19 @@ class _Mask:
         return getattr(np, operation)(self._value(node.left, depth), self._value(node.comparators[0], depth))
 
     def _subscript(self, node: ast.Subscript, depth: int) -> Any:
-        """`i[:, None]`, `mask[:t, :t]`, `mask[None, None]`."""
+        """`i[:, None]`, `mask[:t, :t]`, `mask[None, None]`; a size is that of the positions."""
         import numpy as np
 
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            return _T
         value = np.asarray(self._value(node.value, depth))
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         shape: list[int] = []
         dims = list(value.shape)
+        axes = sum(isinstance(part, ast.Slice) for part in parts)
+        for part in list(parts):  # of heads and batches, of which there are none here
+            if axes > len(dims) and isinstance(part, ast.Slice) and part.lower is part.upper is part.step is None:
+                parts, axes = parts[1:], axes - 1
         for part in parts:
             if isinstance(part, ast.Constant) and part.value is None:
                 shape.append(1)
@@ -342,12 +370,25 @@ class _Mask:
             value = self._value(operands[0], depth)
             return np.asarray(value, dtype=bool) if name == "bool" else value
         if name == "arange":
-            return np.arange(_T)
+            first = self._or_nothing(operands[0], depth) if len(operands) > 1 else 0
+            if not isinstance(first, int) or len(operands) > 2:
+                raise _Unknown
+            return np.arange(first, first + _T)
+        if name == "size" and own:
+            return _T
+        if name in _NUMPY and operands and not options:
+            return getattr(np, _NUMPY[name])(*(np.asarray(self._value(o, depth)) for o in operands))
+        if name.rstrip("_") in _BOUNDS and operands:
+            return self._bounded(name.rstrip("_"), operands, options, depth)
         if name in ("ones", "zeros", "full", "ones_like", "zeros_like", "full_like", "new_ones", "new_zeros"):
             fill = options.get("fill_value", operands[-1] if name.startswith("full") else None)
             number = self._value(fill, depth) if fill is not None else float("ones" in name)
             kind = options.get("dtype")
             return np.full((_T, _T), number, dtype=bool if kind is not None and _name(kind) == "bool" else None)
+        if name in ("Parameter", "Buffer") and operands:
+            return self._value(operands[0], depth)
+        if name in ("rand", "randn", "rand_like", "randn_like"):  # what is learned leaves nothing out
+            return np.zeros((_T, _T))
         if name in ("tril", "triu", "tril_", "triu_"):
             diagonal = options.get("diagonal", operands[1] if len(operands) > 1 else ast.Constant(0))
             value = np.asarray(self._value(operands[0], depth))
@@ -371,7 +412,24 @@ class _Mask:
             return getattr(np, name)(*(np.asarray(self._value(o, depth), dtype=bool) for o in operands))
         raise _Unknown
 
+    def _bounded(self, name: str, operands: list[ast.expr], options: dict[str | None, ast.expr], depth: int) -> Any:
+        import numpy as np
 
+        given = [*operands[1:3], *([None] * (3 - len(operands)))]
+        if name.endswith(("min", "max")):
+            given = [given[0], None] if name.endswith("min") else [None, given[0]]
+        low, high = options.get("min", given[0]), options.get("max", given[1])
+        value = np.asarray(self._value(operands[0], depth))
+        value = value if low is None else np.maximum(value, self._value(low, depth))
+        return value if high is None else np.minimum(value, self._value(high, depth))
+
+
+_BOUNDS = frozenset({"clamp", "clip", "clamp_min", "clamp_max"})
+_NUMPY = {
+    "abs": "abs", "absolute": "abs", "neg": "negative", "minimum": "minimum", "maximum": "maximum", "add": "add",
+    "sub": "subtract", "subtract": "subtract", "mul": "multiply", "le": "less_equal", "lt": "less", "gt": "greater",
+    "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "remainder": "remainder", "fmod": "fmod",
+}  # fmt: skip
 _OPERATIONS: dict[type[ast.operator], str] = {
     ast.Add: "add",
     ast.Sub: "subtract",
@@ -380,6 +438,8 @@ _OPERATIONS: dict[type[ast.operator], str] = {
     ast.BitAnd: "bitwise_and",
     ast.BitOr: "bitwise_or",
     ast.FloorDiv: "floor_divide",
+    ast.Mod: "remainder",
+    ast.BitXor: "bitwise_xor",
 }
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "equal",

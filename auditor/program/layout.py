@@ -10,6 +10,8 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 
 BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
+PIECE = "q"
+"""Of positions that are counted in pieces: where in a piece."""
 
 Layout = tuple[str, ...]
 Shape = Layout | list["Shape"] | None
@@ -39,7 +41,7 @@ _REDUCES = frozenset(
 _LOSES = frozenset(
     {
         "cross_entropy", "nll_loss", "gather", "logsumexp", "log_softmax", "size", "dim", "numel", "item", "tolist",
-        "repeat", "tile", "expand", "repeat_interleave", "unfold", "masked_select", "nonzero", "bincount", "ravel",
+        "repeat", "tile", "expand", "repeat_interleave", "masked_select", "nonzero", "bincount", "ravel",
         "unique", "stride", "range", "len", "print", "int", "arange", "rearrange", "ones", "zeros", "full", "tensor",
         "rand", "randn", "linspace", "outer", "searchsorted", "index_select",
     }
@@ -273,7 +275,7 @@ class Layouts:
         if name == "permute":
             return _ordered(held, numbers)
         if name in ("view", "reshape"):
-            return self._reshaped(_flat(args))
+            return self._reshaped(held, _flat(args))
         if name in ("unsqueeze", "squeeze", "unbind", "select", "flatten", "stack", "movedim", "unflatten"):
             return _moved(name, held, numbers)
         if name in ("one_hot", "embedding"):
@@ -298,9 +300,11 @@ class Layouts:
                 told |= {letter: label for letter, label in zip(letters, labels, strict=True) if label != OTHER}
         return tuple(told.get(letter, OTHER) for letter in made) if told and made else None
 
-    def _reshaped(self, args: Sequence[ast.expr]) -> Shape:
+    def _reshaped(self, held: Layout, args: Sequence[ast.expr]) -> Shape:
         """`y.reshape(b, t, d)`: told by the sizes that are named; without the positions' it is not known."""
         labels = tuple(self._size(a) or OTHER for a in args)
+        if held == _STATE and len(labels) == len(held) + 1 and labels[-1] == CHANNEL and POSITION not in labels:
+            return (BATCH, POSITION, PIECE, CHANNEL)  # `x.view(b, t // 2, 2, d)`
         return labels if POSITION in labels else None
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from auditor.program.layout import POSITION, Layout, Layouts, literal
+from auditor.program.handmade import reaches_later
+from auditor.program.layout import PIECE, POSITION, Layout, Layouts, literal
 from auditor.program.values import External, Function, Instance
-from auditor.source.index import of_type, walk
+from auditor.source.index import of_type, parent, walk
 
 _OVER_ALL = frozenset(
     {
@@ -22,6 +23,14 @@ _OVER_ALL = frozenset(
     }
 )  # fmt: skip
 _SORTS = frozenset({"sort", "argsort"})
+_ALONG_THEM = frozenset(
+    {
+        "cat", "chunk", "concat", "concatenate", "cummax", "cummin", "cumprod", "cumsum", "diff", "flatten", "flip",
+        "gather", "index_select", "logcumsumexp", "narrow", "repeat_interleave", "roll", "select", "split", "squeeze",
+        "stack", "take_along_dim", "tensor_split", "unbind", "unflatten", "unsqueeze", "size", "scatter", "scatter_add",
+    }
+)  # fmt: skip
+"""What may name the dimension of the positions and leaves each its place, or sees what is before it alone."""
 _SPECTRA = frozenset({"fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "rfft2", "irfft2", "dct"})
 _OVER_THE_REST = frozenset({"instance_norm", "group_norm"})  # over all but the batch and groups of channels
 _RECURRENT = ("nn.GRU", "nn.LSTM", "nn.RNN")
@@ -65,14 +74,14 @@ def _operations(
             yield Mixed(node, FOLLOWS)
         elif subject is not None and _backwards(node, name, rest) and _number(_given(node, rest, 1, "dims")) == 2:
             yield Mixed(node, FOLLOWS)  # (batch, head, position, channel)
-        elif labels is not None:
+        elif labels is not None and subject is not None:
             if _turned_round(node, name, rest, labels):
                 yield Mixed(node, FOLLOWS)
             elif name in _SORTS and _of_places(subject, function):
                 continue  # `argsort(arange(t) + length * left_out)`: those that are kept, in the order that they have
-            elif name == "index_select" and _along(node, rest, 0, "dim", labels) and _later(rest[-1], function):
+            elif _picks_later(node, name, rest, labels, function):
                 yield Mixed(node, FOLLOWS)
-            elif labels[-1] == POSITION and _both_sides(node, name, rest):
+            elif _over_the_last(node, name, subject, rest, function, labels):
                 yield Mixed(node, ALL)
             elif labels.count(POSITION) == 1 and _over_all(node, name, rest, labels):
                 yield Mixed(node, ALL)  # of pairs, it is attention, and its mask decides
@@ -101,8 +110,21 @@ def _operations(
                 yield Mixed(picked, FOLLOWS)
 
 
+def _picks_later(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout, function: ast.AST) -> bool:
+    """`x.index_select(1, later)`, `x.gather(1, later)`: positions by their numbers, some of them moved on."""
+    if name not in ("index_select", "gather", "take_along_dim") or not _along(call, args, 0, "dim", labels):
+        return False
+    index = _given(call, args, 1, "index")
+    if index is None:
+        return False
+    return _later(index, function) if name == "index_select" else bool(reaches_later(function, index))
+
+
 def _later(index: ast.expr, function: ast.AST) -> bool:
     """`arange(t) + 1`: numbers of the positions, moved on."""
+    known = reaches_later(function, index)
+    if known is not None:
+        return known
     parts = _resolved(index, function)
     nodes = [n for part in parts for n in walk(part)]
     signs = {type(n.op) for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))}
@@ -123,6 +145,81 @@ def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     if "pool" not in name:
         return False
     return "adaptive" in name or _number(_given(call, args, 2, "padding")) > 0
+
+
+def _over_the_last(
+    call: ast.Call, name: str, subject: ast.expr, args: Sequence[ast.expr], function: ast.AST, labels: Layout
+) -> bool:
+    """Whether positions are mixed with those behind them: in windows of them, or because they stand last."""
+    if name == "unfold":
+        return _along(call, args, 0, "dimension", labels) and not _behind(subject, function)
+    if labels[-1] != POSITION:
+        return False
+    if name == "interpolate":
+        return True
+    if name == "conv1d":
+        return _open_ended(call, subject, args, function)
+    return _both_sides(call, name, args) or _normed(call, name, args)
+
+
+def _normed(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    """A norm over what stands last, where these are the positions."""
+    return name in ("layer_norm", "rms_norm") and _given(call, args, 0, "normalized_shape") is not None
+
+
+def _open_ended(call: ast.Call, subject: ast.expr, args: Sequence[ast.expr], function: ast.AST) -> bool:
+    """A convolution by weights that is filled up behind the last position, and of which nothing is cut off there."""
+    padding = _given(call, args, 3, "padding")
+    if padding is not None and not (isinstance(padding, ast.Constant) and padding.value == 0):
+        return not _cut_behind(call, function)
+    pads = [p for p in _resolved(subject, function) if isinstance(p, ast.Call) and _called(p) == "pad"]
+    return any(_filled_behind(p) for p in pads) and not _cut_behind(call, function)
+
+
+def _behind(subject: ast.expr, function: ast.AST) -> bool:
+    """Whether windows of what is filled up in front end with the position that they stand for."""
+    pads = (
+        [p for p in _resolved(subject, function) if isinstance(p, ast.Call) and _called(p) == "pad"] if subject else []
+    )
+    return bool(pads) and all(_front_alone(p) for p in pads)
+
+
+def _front_alone(pad: ast.Call) -> bool:
+    """`pad(x, (0, 0, 2, 0))`: nothing behind, in either dimension."""
+    amounts = _given(pad, pad.args, 1, "pad")
+    behind = amounts.elts[1::2] if isinstance(amounts, (ast.Tuple, ast.List)) else [ast.Name("?")]
+    return all(isinstance(b, ast.Constant) and b.value == 0 for b in behind)
+
+
+def _filled_behind(pad: ast.Call) -> bool:
+    """`pad(x, (1, 1))`: whether something that is not zero is put behind what stands last."""
+    amounts = _given(pad, pad.args, 1, "pad")
+    behind = amounts.elts[1] if isinstance(amounts, (ast.Tuple, ast.List)) and len(amounts.elts) > 1 else None
+    return behind is not None and not (isinstance(behind, ast.Constant) and behind.value == 0)
+
+
+def _cut_behind(call: ast.Call, function: ast.AST) -> bool:
+    """`conv1d(...)[..., :t]`: whether the last ones of what it gives are left out, there or under its name."""
+    names = {getattr(t, "id", "") for s in of_type(function, ast.Assign) if call in walk(s.value) for t in s.targets}
+    for cut in of_type(function, ast.Subscript):
+        if call in walk(cut.value) or getattr(cut.value, "id", "") in names - {""}:
+            parts = cut.slice.elts if isinstance(cut.slice, ast.Tuple) else [cut.slice]
+            if any(isinstance(p, ast.Slice) and p.lower is None and p.upper is not None for p in parts):
+                return True
+    return False
+
+
+def _kept_behind(call: ast.Call) -> bool:
+    """`self.conv(x)[..., -t:]`: the last ones of what it gives, which the filling behind reached."""
+    cut = parent(call)
+    if not isinstance(cut, ast.Subscript):
+        return False
+    last = cut.slice.elts[-1] if isinstance(cut.slice, ast.Tuple) else cut.slice
+    return isinstance(last, ast.Slice) and last.lower is not None and last.upper is None
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
@@ -206,7 +303,7 @@ def _along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str, labels:
     given = _given(call, args, at, name)
     dims = given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]
     places = [literal(dim) for dim in dims]
-    return any(p is not None and -len(labels) <= p < len(labels) and labels[p] == POSITION for p in places)
+    return any(p is not None and -len(labels) <= p < len(labels) and labels[p] in (POSITION, PIECE) for p in places)
 
 
 def _over_positions(shape: ast.expr | None) -> bool:
@@ -266,6 +363,8 @@ def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layou
         return True
     if name == "layer_norm" and _over_positions(_given(call, args, 0, "normalized_shape")):
         return True
+    if name not in _ALONG_THEM and any(k.arg in ("dim", "axis") for k in call.keywords):
+        return _along(call, (), 1, "dim", labels)
     return name in _OVER_ALL and _along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
 
 
@@ -313,5 +412,7 @@ def _looks_ahead(part: Instance, call: ast.Call) -> bool:
         padding, size = options.get("padding"), options.get("kernel_size")
         if not isinstance(size, int):
             return False
+        if isinstance(padding, int) and padding > 0 and _kept_behind(call):
+            return True
         return (size > 1 and padding == "same") or (isinstance(padding, int) and 0 < 2 * padding == size - 1)
     return False

@@ -30,6 +30,8 @@ MASKS = {
     "s = s.masked_fill((i[:, None] < i) | (i[:, None] - i > 3), -1e9)": "nothing ahead",
     "s = s + torch.full((t, t), float('-inf')).triu(2)": "what follows",
     "s = torch.where(i[:, None] <= i[None, :], s, -torch.inf)": "what follows",
+    "s = s.masked_fill((i[:, None] - i).abs() > 3, -1e9)": "what follows",
+    "s = s.masked_fill((i[:, None] - i).clamp(max=0).lt(0), -1e9)": "nothing ahead",
     "s = s.masked_fill(torch.eye(t) == 1, -1e9)": "",
     "s = s.masked_fill(~(i[:, None] > i[None, :]), -1e9)": "all in an empty row",
     "s = s.masked_fill(unknown(t), -1e9)": "",
@@ -92,3 +94,27 @@ def test_a_library_is_one_under_any_name(alias: str) -> None:
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
     told = {ast.unparse(n.func) for n in calls if is_library(n.func.value)}  # type: ignore[attr-defined]
     assert told == {"torch.tril", "torch.ones", "torch.arange", f"{alias}.softmax"}
+
+
+BIASED = """
+class A(nn.Module):
+    def __init__(self):
+        self.bias = {held}
+    def forward(self, q, k, v):
+        t = q.size(-2)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias[:, :, :t, :t])
+"""
+HELD = {
+    "nn.Parameter(torch.zeros(1, 8, 64, 64))": True,
+    "nn.Parameter(torch.randn(1, 8, 64, 64))": True,
+    "torch.full((64, 64), float('-inf')).triu(1)": False,
+    "torch.ones(64, 64, dtype=torch.bool).tril()": False,
+}
+
+
+@pytest.mark.parametrize(("held", "opened"), HELD.items(), ids=HELD)
+def test_a_mask_that_is_learned_leaves_nothing_out(held: str, opened: bool) -> None:
+    holder = ast.parse(BIASED.format(held=held)).body[0]
+    assert isinstance(holder, ast.ClassDef)
+    call = next(n for n in ast.walk(holder) if isinstance(n, ast.Call) and n.keywords)
+    assert open_mask(holder.body[1], holder, call.keywords[0].value) is opened

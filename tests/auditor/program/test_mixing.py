@@ -18,6 +18,7 @@ class Mixed(nn.Module):
     def forward_logits(self, ids):
         b, t = ids.shape
         x = self.emb(ids)
+        _, _, d = x.shape
         {body}
         return x
 net = Mixed()
@@ -44,11 +45,16 @@ FORWARD = {
     "cut and filled": "x = x + F.pad(x[:, 1:], (0, 0, 0, 1))",
     "added to earlier ones": "x[:, :-1] += x[:, 1:]",
     "stored in earlier ones": "later = torch.zeros_like(x)\n        later[:, :-1] = x[:, 1:]\n        x = x + later",
+    "selected by numbers": "x = x + x.index_select(1, (torch.arange(t) + 1).clamp_max(t - 1))",
+    "gathered": "x = x + torch.gather(x, 1, ((torch.arange(t) + 1) % t)[None, :, None].expand_as(x))",
     "picked by a number": "x = x + F.pad(x, (0, 0, 0, 1))[:, torch.arange(t) + 1]",
 }
 PARTS = {
     "recurrent": ("nn.GRU(8, 4, batch_first=True, bidirectional=True)", "x = x + self.part(x)[0]"),
     "convolution": ("nn.Conv1d(8, 8, 3, padding=1)", "x = x + self.part(x.transpose(1, 2)).transpose(1, 2)"),
+    "convolution of which the last are kept": (
+        "nn.Conv1d(8, 8, 3, padding=2)", "x = x + self.part(x.transpose(1, 2))[..., -t:].transpose(1, 2)",
+    ),
     "convolution by name": (
         "nn.Conv1d(8, 8, kernel_size=5, padding='same')", "x = x + self.part(x.transpose(1, 2)).transpose(1, 2)",
     ),
@@ -78,6 +84,18 @@ EARLIER = {
         "None",
         "x = x * self.part(x).softmax(-1).topk(2, dim=-1).values.sum(-1, keepdim=True)",
     ),
+    "windows that end with the position": ("None", "x = x + F.pad(x, (0, 0, 2, 0)).unfold(1, 3, 1).mean(-1)"),
+    "a largest one so far": ("None", "x = x + torch.cummax(x, dim=1).values"),
+    "gathered by a name": ("None", "x = x.gather(dim=1, index=self.part(ids)[..., None])"),
+    "selected by earlier numbers": ("None", "x = x + x.index_select(1, (torch.arange(t) - 1).clamp_min(0))"),
+    "a convolution that is filled up in front": (
+        "None",
+        "x = x + F.conv1d(F.pad(x.transpose(1, 2), (2, 0)), self.part).transpose(1, 2)",
+    ),
+    "a convolution that is cut behind": (
+        "None",
+        "x = x + F.conv1d(x.transpose(1, 2), self.part, padding=2)[..., :t].transpose(1, 2)",
+    ),
     "picked by an earlier number": ("None", "x = x + x[:, (torch.arange(t) - 1).clamp(min=0)]"),
     "a linear layer of channels": ("nn.Linear(8, 8)", "x = x + self.part(x)"),
     "weights of pairs": ("None", "x = (x @ x.transpose(1, 2)).masked_fill(later(t), -inf).softmax(-1) @ x"),
@@ -101,6 +119,15 @@ OVER_ALL = [
     "x @ (x.transpose(1, 2) @ x)",
     "torch.ones(t, t) @ x",
     "F.max_pool1d(x.transpose(1, 2), 3, 1, 1).transpose(1, 2)",
+    "F.layer_norm(x.transpose(1, 2), (t,)).transpose(1, 2)",
+    "x / torch.linalg.vector_norm(x, dim=1, keepdim=True)",
+    "F.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1).mean(-1)",
+    "x.unfold(1, 3, 1).mean(-1)",
+    "F.interpolate(x.transpose(1, 2), scale_factor=0.5).transpose(1, 2)",
+    "x.view(b, t // 2, 2, d).mean(2).repeat_interleave(2, dim=1)",
+    "x.view(1, -1, 2, d).mean(2, keepdim=True).expand(-1, -1, 2, -1).reshape(x.shape)",
+    "F.conv1d(x.transpose(1, 2), self.part, padding=half(3)).transpose(1, 2)",
+    "F.conv1d(F.pad(x.transpose(1, 2), (1, 1)), self.part).transpose(1, 2)",
     "torch.einsum('btd->bd', x)[:, None]",
     "torch.einsum('btd,de->bte', x, torch.einsum('btd,bte->de', x, x))",
 ]
