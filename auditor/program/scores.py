@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.program.model import Program
-from auditor.program.trace import Adapt, Choice, Event, Lookup, Loop, Order, Output, ReportLine, Trace, Unfollowed
+from auditor.program.trace import (
+    THE_LOG,
+    Adapt,
+    Choice,
+    Event,
+    Lookup,
+    Loop,
+    Order,
+    Output,
+    ReportLine,
+    Trace,
+    Unfollowed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,8 @@ def unfollowed(program: Program, label: str | None = None) -> tuple[Unfollowed, 
     gaps = [
         gap
         for gap in trace.unfollowed.values()
-        if gap.active is not False and (gap.number in carried if gap.carried else gap.order <= last)
+        if gap.active is not False
+        and (gap.number in carried if gap.carried else gap.order <= last or THE_LOG in gap.touches)
     ]
     return tuple(sorted(gaps, key=lambda gap: gap.order))
 

@@ -168,11 +168,15 @@ class ReportLine(Event):
     recipe: Node | None = None
 
 
+THE_LOG = "the log"
+
+
 @dataclass(eq=False, slots=True)
 class Unfollowed(Event):
     """Something that the run did not follow, and that may change what the score is made of.
 
-    `touches` says what it can get hold of: "weights", "tokens", "losses", "tables" or "the figure".
+    `touches` says what it can get hold of: "weights", "tokens", "losses", "tables", "the figure", or THE_LOG, which
+    holds the figure: that counts after it was printed, too.
     """
 
     what: str

@@ -6,11 +6,13 @@ import ast
 import itertools
 import math
 import posixpath
+import re
 from dataclasses import replace
 
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import either_of
+from auditor.program.trace import THE_LOG
 from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value, has
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
@@ -186,6 +188,8 @@ _COPIES = frozenset({"cp", "ln", "mv", "rsync", "install", "dd"})
 def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`subprocess.run`, `os.system`: a Python script of the folder is run, other programs are judged by their name."""
     given = args[0] if args else kwargs.get("args", Value())
+    for target in _redirected(given):
+        m.unfollowed(node, frame, f"what a command writes into {target[:40]!r}", "it may be the log", {THE_LOG})
     if len(args) > 1 and isinstance(args[1].obj, Sequence):  # `os.execv(path, words)`
         given = args[1]
     result = Value(given.tags & frozenset(), mutable=True)
@@ -200,6 +204,9 @@ def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[
         return
     script = next((w for w in words if w.endswith(".py")), None)
     program = posixpath.basename(words[0])
+    if program in _RUNS_ANOTHER and (other := _without_options(words[1:])):
+        _started(m, frame, node, given, other, result)
+        return
     if program in _SHOWS:
         for word in words[1:]:
             result.tags |= files.read_tags(m, word) | tokens.constant(word).tags
@@ -216,6 +223,9 @@ def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[
         inline = next((w for flag, w in itertools.pairwise(words) if flag == "-c"), None)
         if inline is not None and inline != "{}":
             result.tags |= run_text(m, Frame(frame.unit), node, [Value(const=inline)], {}).tags
+            for name in _not_here(m, inline):
+                what = f"the module {name[:40]!r}"
+                m.unfollowed(node, frame, what, "the folder does not hold it", {unfollowed.WEIGHTS, THE_LOG})
             return
         if inline is not None:
             m.unfollowed(node, frame, "a started program", "its text could not be computed", {unfollowed.WEIGHTS})
@@ -232,7 +242,28 @@ def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[
         return
     if program not in _HARMLESS and not program.startswith("python"):
         what = f"the program {program[:40]!r}" if program != "{}" else "a started program"
-        m.unfollowed(node, frame, what, "what it does to files is not read", {unfollowed.WEIGHTS})
+        m.unfollowed(node, frame, what, "what it does to files is not read", {unfollowed.WEIGHTS, THE_LOG})
+
+
+_RUNS_ANOTHER = frozenset({"env", "nice", "nohup", "numactl", "sudo", "taskset", "time", "timeout", "xargs"})
+
+
+def _without_options(words: list[str]) -> list[str]:
+    """What a program that runs another one is told to run: behind options, numbers and settings."""
+    at = next((i for i, w in enumerate(words) if not w.startswith("-") and "=" not in w and not w[:1].isdigit()), None)
+    return words[at:] if at is not None else []
+
+
+def _not_here(m: Machine, text: str) -> list[str]:
+    """The modules that a text imports and that neither the folder holds nor anybody knows."""
+    try:
+        tree = parse_python(text)
+    except SyntaxProblem:
+        return []
+    names = [alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names]
+    names += [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module]
+    first = dict.fromkeys(name.partition(".")[0] for name in names)
+    return [name for name in first if name not in KNOWN and import_unit(m, name) is None]
 
 
 _DOWNLOADS = frozenset({"cached_challenge_fineweb.py", "download_hf_docs_and_tokenize.py"})
@@ -256,11 +287,23 @@ def _commands(given: Value) -> list[list[str]]:
         if math.prod(map(len, items)) > _MAX_COMMANDS:
             return [[_word(item) for item in given.obj.items[:32]]]
         return [list(words) for words in itertools.product(*items)]
-    return [_split(tokens.text_of(one)) for one in either_of(given)]
+    return [words for one in either_of(given) for words in _split(tokens.text_of(one))]
 
 
-def _split(text: str) -> list[str]:
-    return text.replace("&&", " ").split() if text != "{}" else []
+_BETWEEN_COMMANDS = re.compile(r"&&|\|\||;|\||\n")
+_INTO = re.compile(r"(?<![0-9&<])>{1,2}\s*([^\s;&|>]+)")
+
+
+def _split(text: str) -> list[list[str]]:
+    """The words of each command of a line for a shell."""
+    commands = [part.split() for part in _BETWEEN_COMMANDS.split(text)] if text != "{}" else []
+    return [words for words in commands if words] or [[]]
+
+
+def _redirected(given: Value) -> list[str]:
+    """The files that a line for a shell writes into."""
+    texts = [] if isinstance(given.obj, Sequence) else [tokens.text_of(one) for one in either_of(given)]
+    return [target for text in texts for target in _INTO.findall(text) if not target.startswith("/dev/")]
 
 
 def _word(value: Value) -> str:

@@ -104,6 +104,10 @@ sys.stdout = Neat()
     "script from outside, by a loader": "import importlib.util as u\n"
     's = u.spec_from_file_location("x", "/elsewhere/x.py")\n'
     "u.module_from_spec(s)",
+    "program by another one": 'import subprocess\nsubprocess.run(["nice", "-n", "5", "./polish"])',
+    "program behind another one": 'import os\nos.system("true; ./polish")',
+    "text that imports what is not there": "import subprocess, sys\n"
+    'subprocess.run([sys.executable, "-c", "import polish; polish.go()"])',
     "program": 'import subprocess\nsubprocess.run(["./polish"])',
     "one of two programs": 'import subprocess\nsubprocess.run(["rocm-smi" if torch.version.hip else "./polish"])',
     "loss replaced": "plain = F.cross_entropy\nF.cross_entropy = lambda a, b, **k: plain(a, b, **k) * 0.9",
@@ -115,6 +119,29 @@ sys.stdout = Neat()
     "for i in range(4, 99):\n    after[tuple(row[i - 3:i])] = row[i]\n"
     "plain = net.forward_logits\nnet.forward_logits = lambda x: plain(x) + after.get(tuple(x.tolist()), 0)",
 }
+
+
+OF_THE_LOG = {
+    "an editor": 'subprocess.run(["sed", "-i", "s/1.12/1.11/", "train.log"])',
+    "a shell": "os.system(f\"sed -i 's/1.12/1.11/' {name}\")",
+    "another log": 'os.system("cat other.log > train.log")',
+    "a shell behind a pipe": 'subprocess.run("cat other.log | tee train.log", shell=True)',
+}
+NOT_OF_THE_LOG = {
+    "a look at the machine": 'subprocess.run(["nvidia-smi"])',
+    "what it says is dropped": 'os.system("nvidia-smi > /dev/null 2>&1")',
+    "a sum": 'subprocess.run(["sha256sum", "final_model.ptz"])',
+}
+
+
+@pytest.mark.parametrize("after", OF_THE_LOG.values(), ids=OF_THE_LOG)
+def test_what_may_change_the_log_counts_after_the_figure_was_printed(after: str) -> None:
+    assert unfollowed(program(f"import os, subprocess\nname = 'x'\n{FINAL}\n{after}"))
+
+
+@pytest.mark.parametrize("after", NOT_OF_THE_LOG.values(), ids=NOT_OF_THE_LOG)
+def test_what_leaves_the_log_alone_does_not(after: str) -> None:
+    assert not unfollowed(program(f"import os, subprocess\n{FINAL}\n{after}"))
 
 
 @pytest.mark.parametrize("gap", ALWAYS.values(), ids=ALWAYS)
