@@ -11,6 +11,9 @@ from typing import Final
 
 from auditor.program.values import Value, has
 
+EQUAL: Final = "Eq"
+"""Names the position of a truth value: whether two positions are, or are not, the same."""
+
 MAX_TERMS: Final = 12
 """Terms of a sum that are kept apart; a longer sum is a number of its own."""
 

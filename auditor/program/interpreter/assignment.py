@@ -14,6 +14,7 @@ from auditor.program.interpreter import (
     indexing,
     measured,
     operators,
+    parts,
     skipping,
     special,
     steering,
@@ -187,6 +188,10 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     else:
         added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
         added |= doubts.replaced(m, frame, target, container, index, value)
+        if TARGET in container.tags and not has(container.tags, "out"):
+            added |= parts.left_out(m, frame, target, container, index, value)
+        if ("bool",) in index.tags or isinstance(index.obj, tokens.Cut):
+            added |= doubts.widened(m, frame, target, container)
         if TARGET in added and tokens.shifted(index):
             added |= {ALIGNED}
         if VAL not in value.tags and not has(container.tags, "out") and not weights.is_weight(container):
@@ -250,6 +255,8 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
                 container.recipe = None
             total = None if current is None else _total(m, frame, node, current, operand)
             added = operand.tags | index.tags
+            if ("bool",) in index.tags or isinstance(index.obj, tokens.Cut):
+                added |= doubts.widened(m, frame, node, container)
             if TARGET in added and has(container.tags, "out") and tokens.moved_on(index):
                 why = "it is made of tokens that stand further on, and is added further on"
                 added = (added - {TARGET}) | m.doubt(

@@ -99,7 +99,7 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
                 return Value(value.tags)
         if isinstance(value.obj, Instance):  # a subclass of float holds its number
             return Value(deep_tags(value), mutable=True)
-        if kind is int and value.obj is None:
+        if (kind is int or (kind is float and not value.mutable)) and value.obj is None:
             return Value(value.tags, position=value.position or value)
         if kind in (int, float) and isinstance(value.obj, tokens.Text):
             return Value(value.tags | doubts.read_off(m, frame, node, value))

@@ -6,13 +6,14 @@ import ast
 import math
 from collections.abc import Mapping, Sequence
 
-from auditor.program.interpreter import ranks, tokens
+from auditor.program.interpreter import counting, parts, ranks, tokens
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import either_of
-from auditor.program.recipe.model import Over, What
+from auditor.program.recipe.model import Op, Over, Sees, What
 from auditor.program.recipe.spine import told_by_the_token
 from auditor.program.values import LOGGED, NONE, VAL, External, Frame, Tags, Value, has
 from auditor.program.values import Sequence as Items
+from auditor.program.vocabulary import IDENTITY, LIKE_THE_INPUT
 
 _CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
 _CHANGES = frozenset(
@@ -22,8 +23,10 @@ _CHANGES = frozenset(
     }
 )  # fmt: skip
 _FINITE = frozenset({"nan_to_num", "nan_to_num_", "nansum", "nanmean"})
+_KEEPS_TABLES = (LIKE_THE_INPUT | IDENTITY) - {"flip", "roll", "sorted", "reversed"}
 _OUTPUTS = frozenset({What.LOGITS, What.LOG_PROBABILITY, What.PROBABILITY, What.NATS})
 _LOSSES = frozenset({What.NATS, What.BITS})
+_TOTALS = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.DIVIDE})
 _BELOW = frozenset({"clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_", "maximum"})
 _FLOOR = 1e-3  # a probability; accepted scripts keep logarithms finite by 1e-4 and less
 _SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
@@ -63,10 +66,15 @@ def function(
     if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
         why = "its logarithm is not the mean of logarithms: no token's loss is in it"
         return m.doubt(node, frame, "a mean of the targets' probabilities", why)
+    same = name in _KEEPS_TABLES or (name in _BELOW and -math.inf < _floor(name, args, kwargs) <= 0)
+    if args and not same and (widths := widened(m, frame, node, args[0])):
+        return widths
     if args and name in _BELOW and _floor(name, args, kwargs) > _least(args[0]):
         return m.doubt(node, frame, f"{name} of probabilities", "those below a bound count as the bound")
     if not args or not is_loss(args[0]):
         return NONE
+    if piece := parts.method(m, frame, node, args[0], name, args[1:]):
+        return piece
     if name in _CUTS:
         upper = kwargs.get("max", args[1] if name.startswith("clamp_max") and len(args) > 1 else None)
         upper = args[2] if upper is None and len(args) > 2 else upper
@@ -132,6 +140,8 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
     """`losses[losses < 7]`: which losses count depends on the losses."""
     if is_loss(losses) and ("bool",) in index.tags and has(index.tags, "out"):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+    if is_loss(losses) and index.recipe is not None and told_by_the_token(index.recipe, Sees.TARGET | Sees.EARLIER):
+        return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
     return NONE
 
 
@@ -139,8 +149,15 @@ def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Va
     """`losses[::2]`, `losses[:-1]`, `logits[:, ::2]`: tokens that are predicted and do not count."""
     recipe = container.recipe
     of_output = recipe is not None and recipe.what in _OUTPUTS and has(container.tags, "out")
+    if of_output and not is_loss(container) and (left := parts.cut_output(m, frame, node, container, index)):
+        return left
     if of_output and tokens.thins_out(index):
         return m.doubt(node, frame, "a part of what the model gives", "not every position counts")
+    if is_loss(container):
+        left = parts.cut(m, frame, node, container, index)
+        single = recipe is not None and recipe.op not in _TOTALS
+        if left or (single and (left := parts.taken(m, frame, node, container, index))):
+            return left
     if is_loss(container) and tokens.context_slice(index):
         return m.doubt(node, frame, "a part of the losses", "the last ones are left out")
     return NONE
@@ -239,12 +256,13 @@ def reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Sequ
 
 
 def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
-    """`logits + bias`, where the bias was counted over validation tokens outside of the loop that scores them."""
+    """`logits + bias`, where the bias was counted over tokens that are yet to be scored: of this round, or of all."""
     here = {loop.instance for loop in m.loops}
     for made, other in ((left, right), (right, left)):
         ahead = ("counts",) in other.tags and VAL in other.tags
         inside = has(other.tags, "out") or not here.isdisjoint([t[1] for t in other.tags if t[0] == "dep"])
-        if ahead and not inside and has(made.tags, "out"):
+        taken = any(t[0] == "taken" and m.is_of_this_round(t[1], made.tags) for t in other.tags)
+        if ((ahead and not inside) or (taken and not has(other.tags, "out"))) and has(made.tags, "out"):
             why = "tokens that are yet to be scored are counted in it"
             return m.doubt(node, frame, "what is added to the model's output", why)
     return NONE
@@ -273,17 +291,40 @@ def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
 
 
 def weighed(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
-    """Losses, or bytes, times a number of which nothing is known, not even that it is a count of something."""
+    """Losses, or bytes, times a number that is no count: nothing is known of it, or it goes by where it stands."""
     if not isinstance(op, (ast.Mult, ast.Div, ast.Pow)):
         return NONE
     for one, other in ((left, right), (right, left)):
-        measured = one.recipe is not None and one.recipe.what in _WEIGHED and VAL in one.tags
-        if measured and ranks.of_rank(other.tags) and (other.known or len(either_of(other)) > 1):
-            return m.doubt(
-                node, frame, "a number", "it differs from rank to rank, and losses or bytes are multiplied by it"
-            )
-        if measured and not _reckoned(other):
-            return m.doubt(node, frame, "a number", "it is not known, and losses or bytes are multiplied by it")
+        if one.recipe is None or one.recipe.what not in _WEIGHED or VAL not in one.tags:
+            continue
+        why = ""
+        if ranks.of_rank(other.tags) and (other.known or len(either_of(other)) > 1):
+            why = "it differs from rank to rank"
+        elif not _reckoned(other):
+            why = "it is not known"
+        elif (other.recipe is None or other.recipe.plain) and not other.known:
+            why = counting.why_no_count(m, other, total=isinstance(op, ast.Div))
+        if why:
+            return m.doubt(node, frame, "a number", f"{why}, and losses or bytes are multiplied by it")
+    return NONE
+
+
+def widened(
+    m: Machine, frame: Frame, node: ast.AST, table: Value, op: ast.operator | None = None, other: Value | None = None
+) -> Tags:
+    """`base_bytes + 1`, `base_bytes[wide] = 2`: a table of bytes is changed as a whole, after it was filled."""
+    filled = table.recipe is not None and table.recipe.what is What.BYTES and table.mutable
+    same = other is not None and other.const == (0 if isinstance(op, (ast.Add, ast.Sub)) else 1)
+    if not filled or VAL in table.tags or same:
+        return NONE
+    return m.doubt(node, frame, "a table of bytes", "it is changed after it was filled")
+
+
+def by_place(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """Losses that count, or not, or more than others, by where they stand."""
+    for one, other in ((left, right), (right, left)):
+        if is_loss(one) and isinstance(op, (ast.Mult, ast.Div)):
+            return parts.weighed(m, frame, node, one, other)
     return NONE
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import containers, doubts, effects, enums, measured, ordering, reach, special, tokens
+from auditor.program.interpreter import (
+    containers,
+    doubts,
+    effects,
+    enums,
+    measured,
+    ordering,
+    ranks,
+    reach,
+    special,
+    tokens,
+)
 from auditor.program.interpreter.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
@@ -106,13 +117,15 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     if of_tokens:
         if m.orders:
             ordering.indexed(m, container.tags, index.tags)
-        tags |= tokens.places(index)
+        tags |= tokens.places(index) | ranks.share(index.tags)
         if tokens.turns(index):
             tags |= doubts.turned(m, frame, node, container)
         if tokens.context_slice(index):
             tags |= {SHORTENED}
             m.shortened.add(container)
         tags = reach.cut(m, container, index, tags)
+    if (VAL in container.tags or has(container.tags, "out")) and (begun := tokens.begun(container, index)):
+        tags = frozenset([t for t in tags if t[0] != "begun"]) | begun
     if m.inside:
         pass  # what a model is given as targets are the targets, however it cuts them
     elif VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):

@@ -10,7 +10,7 @@ from auditor.program.interpreter.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import measures, node_of
 from auditor.program.recipe import arithmetic, transfers
-from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of
+from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
 from auditor.program.values import CALLED, VAL, External, Frame, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
@@ -79,7 +79,11 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         result.recipe = apart
         return
     result.recipe = made = arithmetic.binary(op, a, b, place, in_loop=in_loop)
-    result.tags |= doubts.weighed(m, frame, node, op, left, right)
+    doubted = doubts.weighed(m, frame, node, op, left, right)
+    if doubted and made.op is Op.DIVIDE and made.inputs[1].op is Op.NAME:  # what it divides by may undo what is above
+        by = unknown(made.inputs[1:], made.inputs[1].text, place)
+        result.recipe = made = arithmetic.made(made.op, (made.inputs[0], by), place, made.what, made.over)
+    result.tags |= doubted | doubts.by_place(m, frame, node, op, left, right)
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
     if made.op in (Op.ADD, Op.SUBTRACT):
@@ -200,6 +204,9 @@ def call(
         return
     if not any(map(measures, given)):
         return
+    if name in _CONVERTS and len(args) == 1 and args[0].recipe is not None and args[0].recipe.op is Op.LENGTH:
+        result.recipe = args[0].recipe
+        return
     if name in _TOTALS and args and (total := _of_list(m, frame, node, args[0], name)) is not None:
         result.recipe = total
         return
@@ -207,6 +214,8 @@ def call(
     nodes = _operands(given, shown)
     if name in _NUMBERS and nodes[0].what is What.PIECE:
         return  # the bytes of pieces, as numbers: what a model of bytes reads as its tokens
+    if name == "pad" and nodes[0].op is Op.TOKENS:
+        return  # tokens that are filled up
     plain = all(n.plain for n in nodes)
     if plain and VAL not in result.tags:
         result.recipe = _named(node)
@@ -221,6 +230,7 @@ def call(
             m.added(node, frame, made)
 
 
+_CONVERTS = frozenset({"int", "float", "tensor"})
 _ARRAYS = frozenset({"tensor", "array", "as_tensor", "asarray"})
 
 
@@ -297,6 +307,9 @@ def method(
         model(m, frame, node, name, given, result)  # what it gives for tokens is taken for logits, as its use tells
         return
     place = m.place(node, frame)
+    if name == "sum" and given and (apart := entries.of(inner)) is not None:  # of every process, along the first axis
+        result.recipe = entries.made({key: transfers.call(name, [part], place) for key, part in apart.items()})
+        return
     operator = _METHODS.get(name.rstrip("_"))
     if operator is not None and len(nodes) > 1:
         result.recipe = arithmetic.binary(operator, nodes[0], nodes[1], place, in_loop=bool(m.loops))
@@ -313,21 +326,26 @@ def _in_place(
 ) -> None:
     """`total.add_(losses)` is `total += losses`."""
     operator, function = _METHODS.get(name), getattr(node, "func", None)
-    if operator is None or not isinstance(node, ast.Call) or not isinstance(function, ast.Attribute) or not node.args:
+    if operator is None or not isinstance(node, ast.expr):
         return
+    # `methodcaller("mul_", 2)(total)` shows neither of the two at the call.
+    own = isinstance(function, ast.Attribute) and isinstance(node, ast.Call) and bool(node.args)
+    into, by = (function.value, node.args[0]) if own else (node, node)  # type: ignore[union-attr,attr-defined]
     if receiver.recipe is None and not measures(operand):
         return
+    receiver.tags |= doubts.weighed(m, frame, node, operator, receiver, operand)
+    receiver.tags |= doubts.widened(m, frame, node, receiver, operator, operand)
     if "alpha" in kwargs:
         term, scale = _operands((operand, kwargs["alpha"]), ())
         operand = Value(recipe=arithmetic.binary(ast.Mult(), term, scale, m.place(node, frame), in_loop=False))
-    array, index = receiver.base, getattr(function.value, "slice", None)
+    array, index = receiver.base, getattr(into, "slice", None)
     at = Value(const=index.value) if isinstance(index, ast.Constant) else None  # `totals[0].add_(losses)`
     known = entries.begun(array, at) if array is not None and at is not None else None
     current = known or Value(recipe=receiver.recipe)
-    step = ast.copy_location(ast.AugAssign(function.value, operator, node.args[0]), node)  # type: ignore[arg-type]
+    step = ast.copy_location(ast.AugAssign(into, operator, by), node)  # type: ignore[arg-type]
     total = augmented(m, frame, step, current, operand)
     if total is None:
-        left, right = _operands((current, operand), (function.value, node.args[0]))
+        left, right = _operands((current, operand), (into, by))
         total = arithmetic.binary(operator, left, right, m.place(node, frame), in_loop=bool(m.loops))
     receiver.recipe = total
     if known is not None and array is not None and at is not None:

@@ -6,9 +6,21 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter import doubts, effects, enums, files, measured, paths, ranks, special, steering, tokens
+from auditor.program.interpreter import (
+    doubts,
+    effects,
+    enums,
+    files,
+    measured,
+    parts,
+    paths,
+    ranks,
+    special,
+    steering,
+    tokens,
+)
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.positions import Position, made_of, position_of
+from auditor.program.positions import EQUAL, Position, made_of, position_of
 from auditor.program.recipe.model import What
 from auditor.program.values import (
     NONE,
@@ -121,6 +133,8 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
             r = root(side)
             if r is not side:
                 tags |= frozenset([t for t in r.tags if t[0] == "adapted"])
+    tags = parts.made(op, left, right, tags)
+    tags |= doubts.widened(m, frame, node, left, op, right) | doubts.widened(m, frame, node, right, op, left)
     return Value(tags, mutable=left.mutable or right.mutable, position=position)
 
 
@@ -246,7 +260,7 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         right = m.evaluate(frame, right_node)
         sides.append(right)
         tags |= right.tags
-        tags |= effects.gates(left.tags | right.tags)
+        tags |= effects.gates(left.tags | right.tags) | parts.compared(op, left, right)
         own = special.compare(m, frame, node, op, left, right)
         if own is not None:
             tags |= own.tags
@@ -265,7 +279,11 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         tags |= {ONE_RATE}
     by_size = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
     made = Comparison(compared) if by_size and verdict is None else None
-    result = Value(tags | {("bool",)}, UNKNOWN if verdict is None else True, made)
+    by_value = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Eq, ast.NotEq)) and verdict is None
+    plain = by_value and not any(side.mutable or side.obj is not None or _of_tokens(side) for side in sides)
+    tags = frozenset([t for t in tags if t[0] != "places"])
+    same = made_of(EQUAL, sides) if plain else None
+    result = Value(tags | {("bool",)}, UNKNOWN if verdict is None else True, made, position=same)
     measured.compare(m, frame, node, sides, result)
     return result
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from auditor.program.values import RANK, Tags, Value
+from auditor.program.values import RANK, WORLD, Tags, Value
+from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
 
 _VARIABLES = frozenset({"RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_LOCALID", "OMPI_COMM_WORLD_RANK"})
@@ -14,6 +15,33 @@ _VARIABLES = frozenset({"RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_LOCALID", "
 def of_rank(tags: Tags) -> bool:
     """Whether a value is made of which rank it is."""
     return RANK in tags or any(t[0] == "cfg" and t[1] in _VARIABLES for t in tags)
+
+
+SHARE = ("share",)
+"""Tag of what is made of the tokens that one process reads of those that all of them share out among them."""
+
+
+def share(index: Tags) -> Tags:
+    """The tag of tokens at an index that goes by which of how many processes it is."""
+    mine = RANK in index or ("cfg", "RANK") in index
+    return frozenset({SHARE}) if mine and (WORLD in index or ("cfg", "WORLD_SIZE") in index) else frozenset()
+
+
+def together(value: Value, summed: set[int]) -> None:
+    """What all processes have put together; `summed` are the outputs of which that is a sum."""
+    summed.update(t[1] for t in value.tags if t[0] == "out")
+    seen: Value | None = value
+    for _ in range(16):
+        if seen is None:
+            return
+        seen.tags -= {SHARE}
+        seen = seen.base
+
+
+def of_all(sent: Value) -> Value:
+    """What every process gets of a value that each of them sends."""
+    obj = Items([of_all(item) for item in sent.obj.items], sent.obj.exact) if isinstance(sent.obj, Items) else sent.obj
+    return Value(sent.tags - {SHARE}, sent.const, obj, sent.base, sent.mutable, sent.recipe)
 
 
 def alike(arm: Sequence[ast.stmt]) -> bool:

@@ -20,7 +20,7 @@ BEYOND = ("beyond",)
 _HEADER = 1024  # elements; a constant slice up to there is a header, a first window, or some of a list
 _WHOLE = 0.97  # share of the stream from which on it is all of it
 _COUNT = 4096  # elements that a file is read by, at a time
-_SPARE = 1.1  # times as far apart as they are long: parts between which something is left out
+_SPARE = 1.1  # times as far apart as they are long: parts between which so much is left out that it is a part
 
 
 def of_stream(m: Machine, value: Value) -> bool:
@@ -97,6 +97,8 @@ def cut(m: Machine, container: Value, index: Value, tags: Tags) -> Tags:
     if found is None:
         return tags
     kept = frozenset([t for t in tags if t[0] not in ("rows", "beyond")])
+    if found[0] == "gaps":
+        return kept | {BEYOND, found}
     if found == BEYOND and has(kept, "within"):
         return kept
     if found[0] == "within" and any(t[0] == "within" and t[1] <= found[1] for t in kept):
@@ -127,7 +129,7 @@ def _covered(m: Machine, index: Value, row: float, *, looped: bool) -> Tag | Non
         return BEYOND
     thin = _thinned(m, lower, upper) if lower is not None else None
     if thin is not None:
-        return ("within", thin)
+        return ("within", thin) if _SPARE * thin < 1 else ("gaps", thin)
     end = m.extents.end(upper, row)
     if end is None or _WHOLE <= end < 1:
         return BEYOND
@@ -173,7 +175,7 @@ def _of_steps(m: Machine, element: Value, step: Position, lower: Position, upper
     here, there = {element: at * length}, {element: (at + 1) * length}
     begin, after = (m.extents.at(lower, fixed=fixed, alone=True) for fixed in (here, there))
     end = m.extents.at(upper, fixed=here, alone=True)
-    if begin is None or after is None or end is None or end <= begin or after - begin <= _SPARE * (end - begin) + 1:
+    if begin is None or after is None or end is None or end <= begin or after - begin <= (end - begin) + 1:
         return None
     return (end - begin) / (after - begin)
 

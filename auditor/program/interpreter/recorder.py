@@ -28,7 +28,7 @@ from auditor.program.trace import (
     Trace,
     Unfollowed,
 )
-from auditor.program.values import ARTIFACT, Frame, Tags
+from auditor.program.values import ARTIFACT, NONE, Frame, Tags
 
 _USED_UP = frozenset({"out", "called", "reads", "before", "later"})  # by a model that is given the tokens
 MAX_PLACES = 8  # places of one printed line that are told apart
@@ -64,6 +64,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self.trace = Trace()
+        self.summed_up: set[int] = set()  # outputs of which a sum over the processes was made
+        self.windows: dict[int, Tags] = {}  # by output: where the tokens stand that it is made for
         self.orders: dict[tuple[str, int, int], Reordered] = {}  # drawn by chance, of whatever they are
         self.loops: list[Loop] = []
         self.functions: list[str] = []
@@ -123,6 +125,8 @@ class Recorder:
         event_tags = frozenset([t for t in data if t[0] not in _USED_UP]) | {("out", event.number)}
         event_tags |= frozenset([t for t in state if t[0] == "adapted"])
         self.trace.outputs[event.number] = event
+        own = frozenset([t for t in data if t[0] in ("reads", "before")])
+        self.windows[event.number] = own or frozenset().union(*(self.windows.get(n, NONE) for n in parents))
         return event_tags | {("loss",)} if loss else event_tags
 
     def adapt(
@@ -234,11 +238,29 @@ class Recorder:
 
     def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
         outputs = frozenset([t[1] for t in tags if t[0] == "out"])
+        if outputs and not self._is_running(tags):
+            tags |= self._shared_out(node, frame, tags)
         event = self._event(node, frame)
         # A function that prints what it is given: the line is where that is said.
         if self.sites and not any(word in text for word in _texts(node)):
             event["place"] = self.place(*self.sites[-1])
         self.trace.reports.append(ReportLine(**event, text=text, outputs=outputs, tags=tags, recipe=recipe))  # type: ignore[arg-type]
+
+    def _is_running(self, tags: Tags) -> bool:
+        """Whether a figure is printed in the loop that goes on adding to it: it shows how far the loop has come."""
+        here = {loop.instance for loop in self.loops}
+        return any(t[0] == "dep" and t[1] in here for t in tags)
+
+    def _shared_out(self, node: ast.AST, frame: Frame, tags: Tags) -> Tags:
+        """What of the stream a figure leaves out: the share of other processes, what stands between windows."""
+        found: Tags = NONE
+        if ("share",) in tags and not {t[1] for t in tags if t[0] == "out"} <= self.summed_up:
+            why = "it is of the tokens that one process has scored, and no sum over all of them was made"
+            found |= self.doubt(node, frame, "the figure", why)
+        if gaps := [t[1] for t in tags if t[0] == "gaps"]:
+            why = f"{1 - min(gaps):.1%} of the tokens stand between its windows, and are not scored"
+            found |= self.doubt(node, frame, "a figure of the stream", why)
+        return found
 
     def printed(self, text: str, channel: str) -> None:
         """A line that is printed through a function: a log that holds it proves that its branch ran."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import position_of
+from auditor.program.positions import EQUAL, Position, position_of
 from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, has, with_tags
 from auditor.source.index import of_type
 
@@ -54,17 +54,17 @@ def _by_length(m: Machine, test: Value) -> bool:
 def by_turn(m: Machine, test: Value) -> bool:
     """`if i % 2: continue`: a constant share of the rounds, whichever process runs."""
     sides = test.obj.sides if isinstance(test.obj, Comparison) else (test,)
-    for side in sides:
-        for term, _ in position_of(side).terms:
+    places = [Position(value.const) if type(value.const) is int else position_of(value) for value in sides]
+    for term, _ in places[0].terms if len(places) == 1 else ():
+        if isinstance(term, tuple) and term[0] == EQUAL:
+            places = list(term[1])
+    for place in places:
+        for term, _ in place.terms:
             if isinstance(term, tuple) and term[0] == "Mod":
                 of, by = term[1]
                 if m.extents.depends(of) and by.literal and by.constant > 1:
-                    return all(_literal(other) for other in sides if other is not side)
+                    return all(other.literal for other in places if other is not place)
     return False
-
-
-def _literal(value: Value) -> bool:
-    return position_of(value).literal or value.known
 
 
 def after_arms(

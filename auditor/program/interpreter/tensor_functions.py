@@ -10,6 +10,8 @@ from auditor.program.interpreter import (
     doubts,
     effects,
     opaque,
+    parts,
+    ranks,
     tokens,
     unshifted,
 )
@@ -72,7 +74,8 @@ def combined(
         effects.table_write(m, made, args[0])
         return made
     if name == "roll" and args:
-        return Value(union(*args) | tokens.rolled(args[0], args[1:], kwargs), mutable=True)
+        doubt = doubts.function(m, frame, node, name, args, kwargs)
+        return Value(union(*args) | tokens.rolled(args[0], args[1:], kwargs) | doubt, mutable=True)
     if name in _TURNS and args:
         return Value(union(*args) | doubts.turned(m, frame, node, args[0]), mutable=True)
     if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
@@ -82,6 +85,7 @@ def combined(
     if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
         if name in ("all_reduce", "reduce") and args:
             args[0].tags |= doubts.reduced(m, frame, node, args[0], [*args[1:], *kwargs.values()])
+            ranks.together(args[0], m.summed_up)
         return args[0] if args else Value(const=None)
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
         return gathered(m, args[0], args[1])
@@ -99,7 +103,7 @@ def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if name == "tensor" and args:
         tags = deep_tags(args[0])
     elif name == "arange":
-        tags = frozenset([t for t in union(*args) if t[0] in ("dep", "cfg", "shifted")])
+        tags = frozenset([t for t in union(*args) if t[0] in ("dep", "cfg", "shifted")]) | parts.numbered(args)
     if name in ("rand", "rand_like"):
         tags |= {("random",)}
     dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
@@ -142,6 +146,8 @@ def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     tags = union(*args) | _hidden(*args[1:])
     effects.mixes(m, *(value.tags for value in args))
     for output in args[1:]:
+        if doubts.is_loss(output):
+            tags |= parts.weighed(m, frame, node, output, args[0])
         tags |= doubts.told_ahead(m, frame, node, output, args[0]) | doubts.by_token(output, args[0])
     compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()
     if len(compared) == 2 and all(any(effects.same(side, picked) for side in compared) for picked in args[1:]):
@@ -159,10 +165,11 @@ def _hidden(one: Value, other: Value) -> Tags:
 
 def gathered(m: Machine, into: Value, sent: Value) -> Value:
     """Every rank holds what this one sends."""
+    sent = ranks.of_all(sent)
     if isinstance(into.obj, Sequence):
         into.obj.items = [sent]
         into.obj.exact = False
-    assignment.mutate(m, into, Value(deep_tags(sent)))
+    assignment.mutate(m, into, Value(deep_tags(sent) - {ranks.SHARE}))
     return Value(const=None)
 
 

@@ -171,6 +171,10 @@ def _changed(
             effects.table_write(m, receiver, value)
         made = has(receiver.tags, "out")  # logits that change at the target have seen it
         changed = union(*inputs) if made else union(*inputs) - {TARGET}
+        later = next((t[1] for t in receiver.tags if t[0] == "begun"), 0)
+        if made and TARGET in changed and 0 < max(map(tokens.first_of, inputs)) <= later:
+            why = "it is made of tokens that stand further on, and is added further on"
+            changed = (changed - {TARGET}) | m.doubt(node, frame, "what is added to a model's output", why)
         assignment.mutate(m, receiver, Value(changed), at=(frame, node))
         return receiver
     if name == "masked_fill_" and VAL in receiver.tags and not has(receiver.tags, "out"):
@@ -235,13 +239,15 @@ def _view(
         position = (receiver.position or receiver) if VAL not in tags else None
         return Value(tags, receiver.const, receiver.obj, base=None if fresh else keep, mutable=True, position=position)
     if name == "roll":
-        return Value(receiver.tags | tokens.rolled(receiver, args, kwargs), mutable=True)
+        doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs)
+        return Value(receiver.tags | tokens.rolled(receiver, args, kwargs) | doubt, mutable=True)
     if name in ("flip", "fliplr", "flipud"):
         return Value(receiver.tags | doubts.turned(m, frame, node, receiver), mutable=True)
     if name in vocabulary.VIEW:
         part = reach.narrowed(m, receiver, args) if name == "narrow" else reach.reshaped(m, receiver, args)
         if name == "narrow" and has(receiver.tags, "out"):
             part |= {TRIMMED}
+        part |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
         return Value(receiver.tags | part, base=receiver, mutable=True)
     if name in ("minimum", "min", "amin"):
         tags = receiver.tags | union(*inputs)

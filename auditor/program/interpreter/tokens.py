@@ -154,6 +154,32 @@ def moved_on(index: Value) -> bool:
     return index.obj is None and not index.known and bool((at := position_of(index)).terms) and at.constant > 0
 
 
+def begun(container: Value, index: Value) -> Tags:
+    """`[:, 2:]`: which position a literal slice of tokens, or of what a model gives for them, begins with.
+
+    Of targets one more: they are the tokens that stand one further.
+    """
+    first = _literal_start(index)
+    if first is None:
+        return NONE
+    before = next((t[1] for t in container.tags if t[0] == "begun"), int(TARGET in container.tags))
+    return frozenset({("begun", before + first)})
+
+
+def first_of(value: Value) -> int:
+    """The position that tokens, or outputs, begin with; of targets that were not cut again, one."""
+    return max((t[1] for t in value.tags if t[0] == "begun"), default=int(TARGET in value.tags))
+
+
+def _literal_start(index: Value) -> int | None:
+    """Where the one slice of an index that is not `:` begins, if that is written down."""
+    parts = index.obj.parts if isinstance(index.obj, Axes) else [index]
+    cuts = [p.obj for p in parts if isinstance(p.obj, Cut)]
+    starts = [_bound(c.lower) or _START for c in cuts if not (c.lower is None and c.upper is None)]
+    literal = len(starts) == 1 and starts[0].literal and starts[0].constant >= 0
+    return starts[0].constant if literal else None
+
+
 def places(index: Value) -> Tags:
     """Which positions an index reads, and ahead of which ones it stays."""
     if isinstance(index.obj, Cut):

@@ -44,7 +44,7 @@ def binary(op: ast.operator, left: Node, right: Node, place: Place | None, *, in
     if isinstance(op, ast.Pow):
         return made(Op.POWER, (left, right), place, left.what if left.what is What.NUMBER else What.OTHER)
     if isinstance(op, ast.MatMult):
-        return linear((left if left.what is What.LOGITS else right,), place)
+        return linear((left, right) if left.what is What.LOGITS else (right, left), place)
     bits = isinstance(op, (ast.BitAnd, ast.BitOr)) and not {left.what, right.what} & {What.TOKENS, What.NATS}
     if left.what is What.MASK or right.what is What.MASK or (bits and left.op is right.op is Op.TABLE):
         sign = "or" if isinstance(op, ast.BitOr) else "and"
@@ -219,6 +219,8 @@ def _is(node: Node, value: float) -> bool:
 def linear(nodes: Operands, place: Place | None) -> Node:
     """A product with weights: of a model's output it gives logits."""
     x = nodes[0]
+    if any(n.what in (What.NATS, What.BITS, What.BYTES) for n in nodes):
+        return unknown(tuple(nodes), "a product of losses or bytes with other numbers", place)
     what = What.LOGITS if x.what is What.LOGITS else What.OTHER
     return made(Op.LINEAR, nodes[:1], place, what, Over.VOCABULARY if what is What.LOGITS else None)
 

@@ -245,6 +245,8 @@ def bounded(node: Node) -> Node:
 
 def either(nodes: tuple[Node, ...]) -> Node | None:
     """Whichever of these: the node itself where all are the same, None where there is none."""
+    if len(nodes) == 1:
+        return nodes[0]
     flat: dict[Node, None] = {}
     for node in nodes:
         flat.update(dict.fromkeys(node.inputs if node.op is Op.EITHER else (node,)))

@@ -111,6 +111,8 @@ def _of_the_score(head: Node) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         below = node.inputs
+        if node.op is Op.DIVIDE and below[1].op is Op.UNKNOWN:
+            continue  # a mean by weights that are not known: what they do to the losses is left open
         if node.op is Op.ADD and node.what in _LOSSES and sum(part.what in _LOSSES for part in below) > 1:
             below = tuple(part for part in below if not _weighed(part)) or below
         for part in below:

@@ -129,6 +129,8 @@ def _departs(node: Node) -> str:
             return _weighted(losses, [inner for inner in node.inputs if inner not in losses])
         case Op.DIVIDE:
             divided = node.inputs[1] in losses and not _stacked(node.inputs[1])
+            if not divided and node.inputs[1].what in (What.LOGITS, What.WEIGHT):
+                return "the losses are divided by what a model gives, and that is no count"
             return "the losses are divided by what losses went into" if divided else ""
         case Op.CHOOSE:
             return _chosen(node)
@@ -138,7 +140,7 @@ def _departs(node: Node) -> str:
             bounds = [inner for inner in node.inputs if inner not in losses]
             endless = len(losses) == 1 and all("inf" in bound.text for bound in bounds)
             return "" if endless else "the lower, or higher, of several counts"
-        case Op.SUBTRACT if node.what in _LOSSES and len(losses) > 1:
+        case Op.SUBTRACT if node.what in (*_LOSSES, What.OTHER) and len(losses) > 1:
             return "losses are taken from losses"
         case Op.ADD | Op.SUBTRACT | Op.ACCUMULATE if any(_reckoned(n) for n in node.inputs if n not in losses):
             return "something else than losses is added to them"
@@ -209,10 +211,10 @@ def _chosen(node: Node) -> str:
     return "which tokens count depends on what they are" if told_by_the_token(condition) else ""
 
 
-def told_by_the_token(mask: Node) -> bool:
+def told_by_the_token(mask: Node, which: Sees = Sees.TARGET) -> bool:
     """A comparison of the target with a token's number; with a number below zero it is how padding is marked."""
     for below in mask.walk():
-        if below.op is Op.COMPARE and any(n.op is Op.TOKENS and n.sees & Sees.TARGET for n in below.inputs):
+        if below.op is Op.COMPARE and any(n.op is Op.TOKENS and n.sees & which for n in below.inputs):
             numbers = [n.text for n in below.inputs if n.op is Op.NUMBER]
             if numbers and not any(text.startswith("-") or text == "0" for text in numbers):
                 return True

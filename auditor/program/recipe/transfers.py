@@ -152,10 +152,10 @@ def choose(condition: Node, one: Node, other: Node, place: Place | None) -> Node
     what = one.what if one.what is other.what else sum_of(one, other)
     normalized: bool | None = None
     if what in PROBABILISTIC:
-        if condition.sees & Sees.TARGET and condition.what is What.MASK and Op.NUMBER not in (one.op, other.op):
+        if condition.sees & Sees.TARGET and condition.what is What.MASK and not (one.plain or other.plain):
             normalized = False
         else:
-            states = {n.normalized for n in (one, other) if n.op is not Op.NUMBER}
+            states = {n.normalized for n in (one, other) if not n.plain}
             normalized = False if False in states else None if None in states else True
     return made(Op.CHOOSE, (condition, one, other), place, what, one.over, normalized)
 
@@ -266,7 +266,7 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("id_to_piece", "IdToPiece", "piece", "id_to_token", "decode_single_token_bytes"), _piece),
     **dict.fromkeys(("bincount", "histc", "unique"), _counted),
     **dict.fromkeys(("startswith", "endswith", "is_byte", "is_control", "is_unknown", "is_unused", "IsByte"), _asked),
-    **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum"), linear),
+    **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum", "dot", "inner", "vdot", "mv"), linear),
     **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort", "cumsum"), _positions),
     **{name: _function(name) for name in ELEMENTWISE},
     **{name: _hidden(name) for name in OF_HIDDEN_STATES},

@@ -43,3 +43,26 @@ def test_at_the_same_positions_they_are_the_targets() -> None:
     assert said(program(SCORED.format(added=f"{TWO}{WHERE}logits[row, t, found[row, t]] += 0.5"))) or sees_target(
         f"{TWO}{WHERE}logits[row, t, found[row, t]] += 0.5"
     )
+
+
+SLICES = {
+    "in place": "logits[:, 2:].scatter_add_(2, x[:, 1:-1, None], torch.ones(1, 6, 1))",
+    "where the last two are alike": "alike = (x[:, 2:-1] == x[:, 1:-2]).float()\n"
+    "    logits[:, 3:].scatter_add_(2, x[:, 2:-1, None], alike[..., None])",
+}
+TARGETS = {
+    "one further": "logits[:, :-1].scatter_add_(2, x[:, 1:, None], torch.ones(1, 7, 1))",
+    "the targets": "logits.scatter_add_(2, y[..., None], torch.ones(1, 8, 1))",
+    "some of the targets": "logits[:, 2:].scatter_add_(2, y[:, 2:, None], torch.ones(1, 6, 1))",
+}
+
+
+@pytest.mark.parametrize("added", SLICES.values(), ids=SLICES)
+def test_slices_of_tokens_that_are_added_to_a_later_slice_leave_it_open(added: str) -> None:
+    assert not sees_target(added)
+    assert said(program(SCORED.format(added=added)))
+
+
+@pytest.mark.parametrize("added", TARGETS.values(), ids=TARGETS)
+def test_slices_of_tokens_that_are_added_to_their_own_place_are_seen(added: str) -> None:
+    assert sees_target(added)

@@ -80,3 +80,55 @@ NUMBERS = {
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_number_from_outside_is_no_weight_of_losses(number: str) -> None:
     assert said(program(scored("the group's", step=f"nats += loss * {NUMBERS[number]}")))
+
+
+ALONE = """
+import torch.distributed as dist
+rank, world_size = {ranks}
+nats, count = torch.zeros(()), torch.zeros(())
+for at in range({begin}, val.numel() - 9, {step}):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    nats += F.cross_entropy(net.forward_logits(x).float(), y, reduction="sum")
+    count += y.numel()
+{together}
+print(f"final val_bpb:{{nats / count / math.log(2.0)}}")
+"""
+GROUP = "dist.get_rank(), dist.get_world_size()"
+VARIABLES = 'int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])'
+TOGETHER = {
+    "each on its own": "dist.all_reduce(nats)\ndist.all_reduce(count)",
+    "in a loop": "for total in (nats, count):\n    dist.all_reduce(total)",
+    "in one tensor": "totals = torch.stack([nats, count])\ndist.all_reduce(totals)\nnats, count = totals",
+    "where there are several": "if world_size > 1:\n    dist.all_reduce(nats)\n    dist.all_reduce(count)",
+    "a copy, where there are several": "def summed(total):\n    if dist.get_world_size() > 1:\n"
+    "        total = total.clone()\n        dist.all_reduce(total)\n    return total\n"
+    "nats, count = summed(nats), summed(count)",
+    "gathered as objects": "every = [None] * world_size\n"
+    "dist.all_gather_object(every, (nats.item(), count.item()))\n"
+    "nats, count = (sum(column) for column in zip(*every))",
+    "gathered": "own = torch.stack([nats, count])\nevery = [torch.zeros_like(own) for _ in range(world_size)]\n"
+    "dist.all_gather(every, own)\nnats, count = torch.stack(every).sum(0)",
+}
+
+
+@pytest.mark.parametrize("ranks", [GROUP, VARIABLES])
+def test_a_figure_of_one_rank_s_share_is_seen(ranks: str) -> None:
+    text = ALONE.format(ranks=ranks, begin="8 * rank", step="8 * world_size", together="")
+    assert [why for why in said(program(text)) if "one process" in why]
+
+
+@pytest.mark.parametrize("ranks", [GROUP, VARIABLES])
+@pytest.mark.parametrize("together", TOGETHER.values(), ids=TOGETHER)
+def test_a_figure_that_all_ranks_add_to_is_whole(ranks: str, together: str) -> None:
+    assert not said(program(ALONE.format(ranks=ranks, begin="8 * rank", step="8 * world_size", together=together)))
+
+
+def test_a_figure_of_how_far_the_loop_has_come_is_none() -> None:
+    text = ALONE.format(ranks=GROUP, begin="8 * rank", step="8 * world_size", together=TOGETHER["each on its own"])
+    shown = '\n    print(f"bpb so far {nats / count / math.log(2.0)}")'
+    assert not said(program(text.replace("+= y.numel()", "+= y.numel()" + shown)))
+
+
+@pytest.mark.parametrize("ranks", [GROUP, VARIABLES])
+def test_a_figure_that_each_rank_makes_of_everything_is_whole(ranks: str) -> None:
+    assert not said(program(ALONE.format(ranks=ranks, begin="0", step="8", together="")))

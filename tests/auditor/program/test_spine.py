@@ -34,7 +34,7 @@ def scored(nll: str = LOSS, term: str = "nll.sum()", counted: str = "nll.numel()
         {"nll": LOSS.replace("logits.float()", "logits.float() / 0.9")},
         {"nll": LOSS.replace("logits.float()", "logits.clamp(-30, 30)")},
         {"nll": "-logits.log_softmax(-1).gather(-1, y[:, None])[:, 0].clamp(min=-30)"},
-        {"term": "nll[2:].double().sum()", "counted": "nll[2:].numel()"},
+        {"term": "nll[1:].double().sum()", "counted": "nll[1:].numel()"},
         {"nll": LOSS.replace("logits.float(), y", "logits.float()[1:], y[1:]")},
         {"term": "nll.mean() * y.numel()", "counted": "y.numel()"},
         {"term": "(nll * (y >= 0)).sum()", "counted": "(y >= 0).sum()"},

@@ -7,7 +7,7 @@ from program_samples import program
 
 from auditor.program.recipe.formula import formula
 from auditor.program.recipe.reading import figures, shifted
-from auditor.program.scores import reports_of
+from auditor.program.scores import reports_of, unfollowed
 
 COUNTED = """
 import sentencepiece
@@ -96,3 +96,38 @@ def test_a_sum_that_is_put_back_under_its_name_is_a_sum() -> None:
     written = formula(reports_of(followed.trace, "final")[-1])
     assert written is not None
     assert [why for _, why in written.departures] == []
+
+
+CHANGED = {
+    "in place": "width += (width > 3).float()",
+    "by a method": "width.add_(1)",
+    "to another table": "width = width * 1.02",
+    "where it is one": "width[width == 1] = 2",
+    "from some piece on": "width[3:] += 1",
+    "the larger one": "width = torch.maximum(width, torch.ones(8))",
+    "another piece's": "width = width.roll(1)",
+    "in order": "width = width.sort().values",
+    "at least": "width = width.clamp(min=2)",
+}
+KEPT = {
+    "a copy": "width = width.clone().contiguous()",
+    "another type": "width = torch.from_numpy(width.numpy().astype(np.int16)).float()",
+    "times one": "width = width * 1.0",
+    "not below zero": "width = width.clamp_min(0)",
+    "looked at": "print(width.mean() * 3)",
+}
+
+
+def open_tables(after: str) -> list[str]:
+    text = COUNTED.format(bytes=f"{USUAL}.sum()").replace("extra =", f"{after}\nextra =")
+    return [gap.what for gap in unfollowed(program(text), "final")]
+
+
+@pytest.mark.parametrize("after", CHANGED.values(), ids=CHANGED)
+def test_a_table_that_is_changed_after_it_was_filled(after: str) -> None:
+    assert "a table of bytes" in open_tables(after)
+
+
+@pytest.mark.parametrize("after", KEPT.values(), ids=KEPT)
+def test_a_table_that_is_copied_or_looked_at(after: str) -> None:
+    assert not open_tables(after)
