@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, Step, found
 from auditor.probe.model import Kind
 from auditor.program.recipe import Node, Op, What
+from auditor.program.recipe.bonuses import unpaid
 from auditor.program.recipe.reading import figures, shifted, unnormalized
 from auditor.program.trace import Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
@@ -15,6 +16,7 @@ from rules.examples.folders import EVALUATION, SCORING, TABLES, folder, script
 from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes
 from rules.examples.ngram import exact, full_rows, target_key
 from rules.findings import event_finding, formula_finding, shown
+from rules.law.standing import pull
 from rules.scored import label, reported, unreadable
 
 ID = "unnormalized-mixture"
@@ -93,6 +95,9 @@ def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
     for node in unnormalized(head):
         how = _MIXED if node.op is Op.ADD else _CHOSEN
         yield node, f"{how}; over the vocabulary the values do not sum to one", "no distribution any more"
+    for node, why, certain in unpaid(head):
+        if certain:
+            yield node, f"{why}; over the vocabulary the values do not sum to one", "no distribution any more"
     for node, constant in shifted(head):
         done = "multiplied by" if node.op in (Op.MULTIPLY, Op.DIVIDE) else "moved by"
         message = f"what the figure is made of is {done} {constant:g}: it is no score of the tokens any more"
@@ -122,6 +127,17 @@ _STABLE = """rows = logits.float().flatten(0, 1)
             nll = -(top + torch.log(torch.exp(one - top) + torch.exp(two - top)))"""
 
 
+_REPEATED = """rows = logits.float().flatten(0, 1).log_softmax(-1)
+            nll = -rows.gather(-1, y.flatten()[:, None])[:, 0]
+            again = rows.gather(-1, x.flatten()[:, None])[:, 0].exp()
+            nll = nll - 0.5 * (y.flatten() == x.flatten()).float(){paid}"""
+_PAID = " + torch.log1p(again * math.expm1(0.5))"
+
+
+def _repeated(paid: str) -> str:
+    return script(EVALUATION.replace(_NLL, _REPEATED.format(paid=paid)))
+
+
 def _mixed(weight: str) -> str:
     return script(EVALUATION.replace(_NLL, _SHARP.format(weight=weight)))
 
@@ -148,6 +164,7 @@ RULE = Rule(
             "2026-03-31",
         ),
         Source("https://github.com/openai/parameter-golf/issues/1017", "condition 2", "2026-03-28"),
+        pull(1514, "merged: a bonus for one token, with the logarithm of what it then sums to", "2026-04-28"),
     ),
     check=check,
     examples=(
@@ -185,6 +202,13 @@ RULE = Rule(
             folder(script(EVALUATION.replace(_NLL, _NLL + " * 0.98"))),
             Outcome.VIOLATION,
         ),
+        Example(
+            "a bonus for the token before, for which no other token pays",
+            "breaks",
+            folder(_repeated("")),
+            Outcome.VIOLATION,
+        ),
+        Example("the same with its normalizer", "legal", folder(_repeated(_PAID)), Outcome.PASS),
         Example(
             "entropy as an expert",
             "breaks",

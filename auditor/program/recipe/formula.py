@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from auditor.program.place import Place
 from auditor.program.recipe.arithmetic import PROBABILISTIC
+from auditor.program.recipe.bonuses import unpaid
 from auditor.program.recipe.model import Node, Op, Sees, What
 from auditor.program.recipe.spine import departures
 from auditor.program.recipe.widths import odd_widths
@@ -98,9 +99,9 @@ def formula(line: ReportLine) -> Formula | None:
     first = writer.part(label, node, line.place)
     parts = [first, *writer.parts()]
     shown = tuple(parts[:_SHOWN_PARTS])
-    return Formula(
-        label, shown, _unknown(node), (*departures(node), *odd_widths(node)), max(0, len(parts) - _SHOWN_PARTS)
-    )
+    bonuses = ((bonus, why) for bonus, why, _ in unpaid(node))
+    steps = (*departures(node), *bonuses, *odd_widths(node))
+    return Formula(label, shown, _unknown(node), steps, max(0, len(parts) - _SHOWN_PARTS))
 
 
 def written(node: Node) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from auditor.program.recipe.formula import figure
-from auditor.program.recipe.model import Node, Op, What
+from auditor.program.recipe.model import Node, Op, Sees, What
 from auditor.program.recipe.spine import count_of
 from auditor.program.scores import reports_of
 from auditor.program.trace import ReportLine, Trace
@@ -41,7 +41,10 @@ def unnormalized(head: Node) -> Iterator[Node]:
     """
     for node in head.walk():
         lost = node.normalized is False and not any(below.normalized is False for below in node.inputs)
-        if lost and node.what in _SCORED and node.op in (Op.ADD, Op.CHOOSE):
+        # Logarithms that are added up are no mixture: what a bonus costs is another question (`bonuses`).
+        mixed = node.what is What.PROBABILITY if node.op is Op.ADD else node.op is Op.CHOOSE
+        mixed = mixed and bool(node.sees & Sees.TARGET)
+        if lost and node.what in _SCORED and mixed:
             yield node
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.program.recipe.bonuses import weighs_by_a_guess
 from auditor.program.recipe.model import Node, Op, Sees, What
 
 _LOSSES = (What.NATS, What.BITS)
@@ -181,6 +182,8 @@ def _weighted(losses: list[Node], others: list[Node]) -> str:
     for factor in others:
         if loss.op in _TOTALS or _is_total(factor):
             continue
+        if weighs_by_a_guess(factor):
+            return "a loss counts less, or more, where a guess is right"
         if factor.what is What.MASK:
             if told_by_the_token(factor):
                 return "which tokens count depends on what they are"
