@@ -9,7 +9,7 @@ from auditor.program.interpreter import doubts, entries, lines
 from auditor.program.interpreter.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import measures, node_of
-from auditor.program.recipe import arithmetic, transfers
+from auditor.program.recipe import arithmetic, bonuses, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
 from auditor.program.values import CALLED, VAL, External, Frame, Value
 from auditor.program.values import Sequence as Items
@@ -403,6 +403,9 @@ def stored(container: Value, index: Value, value: Value) -> None:
     if known is not None and key is not None:
         if node is not None or key in known:
             container.recipe = entries.made({**known, key: node or Node(Op.NAME, (), What.NUMBER, text="a value")})
+        return
+    if (rows := container.recipe) is not None and bonuses.is_rows(rows) and not (node and bonuses.is_rows(node)):
+        container.recipe = bonuses.entries_set(rows, node)
         return
     if node is None or node.op is Op.NUMBER:
         return

@@ -202,7 +202,8 @@ def _divide(left: Node, right: Node, place: Place | None) -> Node:
             return made(Op.DIVIDE, (left, right), place, What.PROBABILITY, Over.PICKED)
         return made(Op.DIVIDE, (left, right), place, What.NUMBER, left.over)
     if left.what in PROBABILISTIC:
-        return made(Op.DIVIDE, (left, right), place, left.what, left.over, left.normalized)
+        whole = left.over is Over.VOCABULARY and right.op is Op.SUM and right.inputs[0] == left
+        return made(Op.DIVIDE, (left, right), place, left.what, left.over, True if whole else left.normalized)
     what = What.NUMBER if left.what is right.what else left.what
     return made(Op.DIVIDE, (left, right), place, what, left.over)
 

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from auditor.program.recipe.model import Node, Op, Sees, What
+from auditor.program.recipe.model import Node, Op, Over, Sees, What
 
 _TOTALS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN})
 _LOSSES = (What.NATS, What.BITS, What.LOG_PROBABILITY)
@@ -26,6 +26,9 @@ _WORDS = re.compile(r"[A-Za-z_]\w*")
 _FREE = "a guess that is right makes the loss less, and no other token pays for it"
 _OTHERWISE = "a guess that is right makes the loss less, and whether the other tokens pay for it could not be told"
 _MORE = "a guess that is right gets probability which no other token loses"
+_ENTRIES = "entries of a row of probabilities are set, and it is not divided by what it sums to"
+_BESIDE = "what the scored token is goes into its loss, beside its probability"
+_SET = "with other entries"
 
 Term = tuple[int, Node]
 """(1 or -1, what is added or taken away)."""
@@ -37,6 +40,9 @@ def unpaid(head: Node) -> Iterator[tuple[Node, str, bool]]:
     for node in head.walk():
         if node.op in _TOTALS:
             found = [bonus for inner in node.inputs for terms in _sums(inner) for bonus in _of_losses(terms)]
+            found += _of_a_total(node)
+        elif _of_rows(node):
+            found = [(node, _ENTRIES, True)]
         elif node.op is Op.LOG:
             found = [bonus for terms in _sums(node.inputs[0]) for bonus in _of_probabilities(terms)]
         else:
@@ -47,9 +53,38 @@ def unpaid(head: Node) -> Iterator[tuple[Node, str, bool]]:
                 yield bonus, why, certain
 
 
+def is_rows(node: Node) -> bool:
+    """Whether there is a number for each token of the vocabulary, that is a probability or its logarithm."""
+    return node.what in (What.PROBABILITY, What.LOG_PROBABILITY) and node.over is Over.VOCABULARY
+
+
+def entries_set(rows: Node, value: Node | None) -> Node:
+    """`probabilities[guess] += 0.2`: rows of which entries are other numbers now, and that sum to something else."""
+    given = () if value is None or value.op is Op.NUMBER else (value,)
+    sees = rows.sees | (value.sees if value is not None else Sees.NOTHING)
+    return Node(Op.FUNCTION, (rows, *given), rows.what, rows.over, False, sees, _SET)
+
+
+def _of_rows(node: Node) -> bool:
+    """A probability that is read off rows of which entries were set, and no sum was taken again."""
+    if node.op is not Op.PICK or node.normalized is not False:
+        return False
+    below = node.inputs[0]
+    while below.normalized is False and below.text != _SET and below.inputs:
+        below = below.inputs[0]
+    return below.text == _SET
+
+
 def weighs_by_a_guess(factor: Node) -> bool:
     """`1 - 0.5 * hit`: what a loss is multiplied by is another number where a guess is right."""
     return factor.op in (Op.ADD, Op.SUBTRACT) and _is_of_a_guess(factor)
+
+
+def _of_a_total(total: Node) -> list[tuple[Node, str, bool]]:
+    """`total -= 2 * hits`, beside `total += losses`."""
+    losses = [part for part in total.inputs if part.what in _LOSSES]
+    others = [part for part in total.inputs if part not in losses and part.sees & Sees.TARGET]
+    return [(part, _OTHERWISE, False) for part in others if losses and any(map(_is_guess, part.walk()))]
 
 
 def _of_losses(terms: list[Term]) -> Iterator[tuple[Node, str, bool]]:
@@ -62,9 +97,11 @@ def _of_losses(terms: list[Term]) -> Iterator[tuple[Node, str, bool]]:
     if not losses:
         return
     for _, node in terms:
-        if node.what in _LOSSES or not node.sees & Sees.TARGET or not _is_of_a_guess(node):
+        if node.what in _LOSSES or not node.sees & Sees.TARGET or _is_payment(node):
             continue
-        if not payments:
+        if not _is_of_a_guess(node):
+            yield node, _BESIDE, False
+        elif not payments:
             yield node, _FREE, True
         elif not any(sign == losses[0] and _pays(payment, node) for sign, payment in payments):
             yield node, _OTHERWISE, False

@@ -89,3 +89,34 @@ def test_a_bonus_that_the_other_tokens_pay_for(loss: str) -> None:
 def test_a_loss_that_counts_less_where_the_guess_is_right(loss: str) -> None:
     heads = [head for _, head in figures(_scored(loss).trace, "final")]
     assert any("guess" in why for head in heads for _, why in departures(head))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "rows[torch.arange(8), guesses] += 2.0",
+        "rows[torch.arange(8), guesses] = 0.0",
+        "probabilities = rows.exp(); probabilities[torch.arange(8), guesses] += 0.2; rows = probabilities.log()",
+    ],
+)
+def test_entries_of_rows_that_are_set(change: str) -> None:
+    body = _SCORED.replace("    nll = ", "".join(f"    {part}\n" for part in change.split("; ")) + "    nll = ")
+    (certain,) = {
+        c for _, head in figures(program(body.replace("LOSS", "nll")).trace, "final") for _, _, c in unpaid(head)
+    }
+    assert certain
+
+
+@pytest.mark.parametrize(
+    "again",
+    ["rows = rows.log_softmax(-1)", "rows = (rows.exp() / rows.exp().sum(-1, keepdim=True)).log()"],
+)
+def test_entries_of_rows_that_are_set_and_summed_again(again: str) -> None:
+    change = f"    rows[torch.arange(8), guesses] += 2.0\n    {again}\n"
+    body = _SCORED.replace("    nll = ", change + "    nll = ").replace("LOSS", "nll")
+    assert not [why for _, head in figures(program(body).trace, "final") for _, why, _ in unpaid(head)]
+
+
+@pytest.mark.parametrize("loss", ["nll - 0.1 * (y < 100).float()", "nll + 0.1 * (y >= 100).float()"])
+def test_what_the_scored_token_is_goes_into_its_loss(loss: str) -> None:
+    assert _found(loss) == {False}
