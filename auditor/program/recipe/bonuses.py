@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice, product
 
 from auditor.program.recipe.model import Node, Op, Over, Sees, What
 
@@ -18,7 +19,8 @@ _LOSSES = (What.NATS, What.BITS, What.LOG_PROBABILITY)
 _BOUNDS = frozenset({Op.CLAMP, Op.MOST, Op.LEAST})
 _SUMS = 16  # alternatives of a sum that are told apart
 _TERMS = 64  # of one of them
-_DEPTH = 60
+_DEPTH = 200
+_LOOKED_AT = 200  # nodes of a term
 _TOLERANCE = 1e-3
 
 _WORDS = re.compile(r"[A-Za-z_]\w*")
@@ -37,14 +39,18 @@ Term = tuple[int, Node]
 def unpaid(head: Node) -> Iterator[tuple[Node, str, bool]]:
     """(bonus, what is wrong with it, whether that is certain) for the bonuses that go into a figure."""
     said: set[Node] = set()
+    known: dict[Node, list[list[Term]]] = {}
+    asked: set[Node] = set()
     for node in head.walk():
         if node.op in _TOTALS:
-            found = [bonus for inner in node.inputs for terms in _sums(inner) for bonus in _of_losses(terms)]
+            inputs = [inner for inner in node.inputs if inner not in asked]
+            asked.update(inputs)
+            found = [bonus for inner in inputs for terms in _sums(inner, known) for bonus in _of_losses(terms)]
             found += _of_a_total(node)
         elif _of_rows(node):
             found = [(node, _ENTRIES, True)]
         elif node.op is Op.LOG:
-            found = [bonus for terms in _sums(node.inputs[0]) for bonus in _of_probabilities(terms)]
+            found = [bonus for terms in _sums(node.inputs[0], known) for bonus in _of_probabilities(terms)]
         else:
             continue
         for bonus, why, certain in found:
@@ -84,7 +90,9 @@ def _of_a_total(total: Node) -> list[tuple[Node, str, bool]]:
     """`total -= 2 * hits`, beside `total += losses`."""
     losses = [part for part in total.inputs if part.what in _LOSSES]
     others = [part for part in total.inputs if part not in losses and part.sees & Sees.TARGET]
-    return [(part, _OTHERWISE, False) for part in others if losses and any(map(_is_guess, part.walk()))]
+    return [
+        (part, _OTHERWISE, False) for part in others if losses and any(map(_is_guess, islice(part.walk(), _LOOKED_AT)))
+    ]
 
 
 def _of_losses(terms: list[Term]) -> Iterator[tuple[Node, str, bool]]:
@@ -124,8 +132,8 @@ def _of_probabilities(terms: list[Term]) -> Iterator[tuple[Node, str, bool]]:
 
 
 def _leaves(factors: list[Node], given: float) -> bool:
-    product = _product(factors)
-    return product is not None and math.isclose(product, 1 - given, abs_tol=_TOLERANCE)
+    weight = _product(factors)
+    return weight is not None and math.isclose(weight, 1 - given, abs_tol=_TOLERANCE)
 
 
 def _is_rest(factor: Node, weights: list[Node]) -> bool:
@@ -134,31 +142,52 @@ def _is_rest(factor: Node, weights: list[Node]) -> bool:
     return _number(one) == 1 and any(other == weight for weight in weights)
 
 
-def _sums(node: Node, sign: int = 1, depth: int = 0) -> list[list[Term]]:
-    """What a sum is of, one list for each of its alternatives."""
-    if depth > _DEPTH:
-        return [[(sign, node)]]
-    match node.op:
-        case Op.ADD | Op.SUBTRACT if len(node.inputs) == 2:
-            first = _sums(node.inputs[0], sign, depth + 1)
-            second = _sums(node.inputs[1], -sign if node.op is Op.SUBTRACT else sign, depth + 1)
-            return [[*one, *other][:_TERMS] for one in first for other in second][:_SUMS]
-        case Op.NEGATE:
-            return _sums(node.inputs[0], -sign, depth + 1)
-        case Op.EITHER | Op.CHOOSE:
-            ways = node.inputs[node.op is Op.CHOOSE :]
-            return [terms for way in ways for terms in _sums(way, sign, depth + 1)][:_SUMS]
-        case op if op in _BOUNDS and node.inputs:
-            return _sums(node.inputs[0], sign, depth + 1)
-        case Op.MULTIPLY:
-            for gate, inner in (node.inputs, node.inputs[::-1]) if len(node.inputs) == 2 else ():
-                if inner.op in (Op.ADD, Op.SUBTRACT) and not gate.sees & Sees.TARGET:
-                    return _sums(inner, sign, depth + 1)
-    return [[(sign, node)]]
+def _sums(head: Node, known: dict[Node, list[list[Term]]]) -> list[list[Term]]:
+    """What a sum is of, one list for each of its alternatives. `known`: of the nodes that were asked for; parts are
+    shared, and a sum of sums of itself has very many."""
+    waiting = [head]
+    while waiting:
+        node = waiting[-1]
+        parts = _parts(node) if node not in known else ()
+        below = [part for _, part in parts if part not in known]
+        if below and len(waiting) < _DEPTH:
+            waiting += below
+            continue
+        waiting.pop()
+        if node not in known:
+            known[node] = _combined(node, parts, known)
+    return known[head]
+
+
+def _parts(node: Node) -> tuple[Term, ...]:
+    """What a node is the sum of, or may be; () where it is a term."""
+    if node.op in (Op.ADD, Op.SUBTRACT) and len(node.inputs) == 2:
+        return (1, node.inputs[0]), (-1 if node.op is Op.SUBTRACT else 1, node.inputs[1])
+    if node.op is Op.NEGATE:
+        return ((-1, node.inputs[0]),)
+    if node.op in (Op.EITHER, Op.CHOOSE):
+        return tuple((1, way) for way in node.inputs[node.op is Op.CHOOSE :])
+    if node.op in _BOUNDS and node.inputs:
+        return ((1, node.inputs[0]),)
+    if node.op is Op.MULTIPLY and len(node.inputs) == 2:
+        for gate, inner in (node.inputs, node.inputs[::-1]):
+            if inner.op in (Op.ADD, Op.SUBTRACT) and not gate.sees & Sees.TARGET:
+                return ((1, inner),)
+    return ()
+
+
+def _combined(node: Node, parts: tuple[Term, ...], known: dict[Node, list[list[Term]]]) -> list[list[Term]]:
+    if not parts:
+        return [[(1, node)]]
+    ways = [[[(sign * s, n) for s, n in terms] for terms in known.get(part, [[(1, part)]])] for sign, part in parts]
+    if node.op not in (Op.ADD, Op.SUBTRACT):
+        return [terms for way in ways for terms in way][:_SUMS]
+    return [[*one, *other][:_TERMS] for one, other in islice(product(*ways), _SUMS)]
 
 
 def _is_of_a_guess(node: Node) -> bool:
-    return any(_is_guess(at) for at in node.walk(_TOTALS))
+    """A term is small, or one of very many that share what they are made of: then it counts as none."""
+    return any(_is_guess(at) for at in islice(node.walk(_TOTALS), _LOOKED_AT))
 
 
 def _is_guess(node: Node) -> bool:
@@ -175,14 +204,15 @@ def _is_payment(node: Node) -> bool:
         inner = [part for part in node.inputs if part.what is not What.MASK]
         return len(inner) == 1 and not _is_of_a_guess(node) and _is_payment(inner[0])
     logarithm = node.op is Op.LOG or node.text == "log1p"
-    return logarithm and any(at.op is Op.EXP or at.what is What.PROBABILITY for at in node.inputs[0].walk())
+    below = islice(node.inputs[0].walk(), _LOOKED_AT) if logarithm else ()
+    return any(at.op is Op.EXP or at.what is What.PROBABILITY for at in below)
 
 
 def _pays(payment: Node, bonus: Node) -> bool:
     """Whether the bonus goes into the payment, as it is or as its exponential."""
     weights = _factors(bonus)
     given = _product(weights)
-    below = list(payment.walk())
+    below = list(islice(payment.walk(), _LOOKED_AT))
     if given is None:
         return all(any(_is_same(weight, at) for at in below) for weight in weights if weight.op is not Op.NUMBER)
     try:
@@ -215,13 +245,13 @@ def _factors(node: Node, kept: What = What.MASK) -> list[Node]:
 
 def _product(factors: list[Node]) -> float | None:
     """None where a factor is no number."""
-    product = 1.0
+    whole = 1.0
     for factor in factors:
         number = _number(factor)
         if number is None:
             return None
-        product *= number
-    return product
+        whole *= number
+    return whole
 
 
 def _number(node: Node) -> float | None:
