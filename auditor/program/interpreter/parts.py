@@ -14,7 +14,7 @@ from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import Position, position_of
 from auditor.program.recipe.model import Op
-from auditor.program.values import NONE, Frame, Tags, Value, has
+from auditor.program.values import NONE, VAL, Frame, Tags, Value, has
 
 _NUMBERS = "places"  # ("places", first one), or None where something else was made of them
 _PART = "part"  # ("part", first position or None, end or None); ("part", "?"): by where they stand, however
@@ -89,7 +89,8 @@ def negated(tags: Tags) -> Tags:
 def weighed(m: Machine, frame: Frame, node: ast.AST, losses: Value, factor: Value) -> Tags:
     """`losses * mask`, `losses[mask]`, `losses * arange(n) / n`."""
     told = [t for t in factor.tags if t[0] == _PART]
-    if not told and has(factor.tags, _NUMBERS):
+    # Tokens that were picked at numbered places have no numbers of their own.
+    if not told and has(factor.tags, _NUMBERS) and VAL not in factor.tags:
         why = "each position counts by where it stands in its window"
         return m.doubt(node, frame, "a weight of the losses", why)
     return _judged(m, frame, node, losses, told)
