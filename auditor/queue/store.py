@@ -74,6 +74,7 @@ class Store:
         self.path = path
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         with self._said():
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -111,7 +112,7 @@ class Store:
     def _said(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the store {self.path}: {error}") from error
 
     # --- results -----------------------------------------------------------------------------------------------

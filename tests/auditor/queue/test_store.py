@@ -105,12 +105,20 @@ def test_runs_are_remembered_and_told_apart(tmp_path: Path) -> None:
         assert store.latest(before=store.last_run()) == {1: "a", 2: "b"}
 
 
+def test_the_folders_of_a_store_are_made(tmp_path: Path) -> None:
+    with Store(tmp_path / "new" / "site" / "s.sqlite") as store:
+        store.put(KEY, result())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="the store"):
+        Store(tmp_path / "file" / "s.sqlite")
+
+
 def test_a_file_that_is_no_store_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.sqlite").write_text("this is no database, and longer than a header " * 40)
     with pytest.raises(StoreError, match="not a database"):
         Store(tmp_path / "x.sqlite")
     with pytest.raises(StoreError, match="unable to open"):
-        Store(tmp_path / "nowhere" / "x.sqlite")
+        Store(tmp_path)
 
 
 def test_a_store_of_another_version_is_left_alone(tmp_path: Path) -> None:
