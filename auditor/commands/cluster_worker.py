@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import sys
@@ -16,12 +17,16 @@ Take audits of golf-audit queue --scheduler from a dask scheduler, until it ends
 A cluster is two commands: dask scheduler on one machine, this one on each."""
 
 
-def work(arguments: Sequence[str]) -> int:
-    """Becomes the workers' process. Raises UsageError."""
+def parser() -> argparse.ArgumentParser:
     p = Parser(prog="golf-audit worker", description=_DESCRIPTION, allow_abbrev=False)
     p.add_argument("scheduler", metavar="ADDRESS", help="such as tcp://127.0.0.1:8786: what dask scheduler prints")
     p.add_argument("--jobs", type=int, default=0, metavar="N", help="audits at a time (default: cores)")
-    given = p.parse_args(arguments)
+    return p
+
+
+def work(arguments: Sequence[str]) -> int:
+    """Becomes the workers' process. Raises UsageError."""
+    given = parser().parse_args(arguments)
     if importlib.util.find_spec("distributed") is None:
         raise UsageError(INSTALL.replace("--scheduler", "golf-audit worker"))
     jobs = given.jobs or os.cpu_count() or 1

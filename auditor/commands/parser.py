@@ -75,31 +75,10 @@ class _Completion(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: object, values: object, option: str | None = None
     ) -> None:
-        import shtab
+        from auditor.commands.completion import script
 
-        _choices(parser)
-        print(shtab.complete(parser, str(values)))
+        print(script(parser, str(values)))
         parser.exit()
-
-
-def _choices(parser: argparse.ArgumentParser) -> None:
-    """Values that only a completion lists: rules, classes, files. Elsewhere a wrong one gets a better answer."""
-    from rules import ALL
-
-    known = {
-        "explain": sorted(rule.id for rule in ALL),
-        "fail_on": ["violation", "disputed", "warning", "never", "score", "evidence", "budget", "paperwork"],
-        "baseline": ["auto", "none"],
-    }
-    import shtab
-
-    for action in parser._actions:
-        if action.dest in known:
-            action.choices = known[action.dest]
-        elif action.dest in ("path", "repo"):
-            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-        elif action.dest in ("output", "waivers"):
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
 def parser() -> argparse.ArgumentParser:

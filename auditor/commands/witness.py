@@ -21,7 +21,7 @@ KINDS = ("future-flip", "target-flip", "score-count", "exchange")
 
 
 def run(arguments: Sequence[str]) -> int:
-    given = _parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     if (given.repo is None) == (given.path is None) or (given.repo is None) != (given.pr is None):
         raise UsageError("give a folder, or --repo CLONE and --pr N")
     if not ready():
@@ -66,7 +66,7 @@ def _again(arguments: Sequence[str]) -> str:
     return " ".join(["golf-audit explain-witness", *kept])
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="golf-audit explain-witness",
         description="Run what one witness of the probe needs; print what it shows and the lines that made it.",

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import socket
 import sqlite3
 import time
 import zlib
@@ -21,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from auditor.queue import owner
 from auditor.queue.row import COLUMNS, Row, from_values, values
 
 VERSION = 3
@@ -72,7 +71,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._owner = owner.this_process()
         with self._said():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -202,8 +201,7 @@ class Store:
         held = self._db.execute("SELECT owner, until FROM claims WHERE key = ?", (key,)).fetchone()
         if held is None or held[0] == self._owner or held[1] < now:
             return True
-        host, _, process = held[0].rpartition(":")
-        return host == socket.gethostname() and not _alive(int(process))
+        return owner.is_gone(held[0])
 
     # --- runs --------------------------------------------------------------------------------------------------
 
@@ -252,13 +250,3 @@ def _parts(keys: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

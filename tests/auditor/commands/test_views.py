@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -176,8 +177,41 @@ def test_watching_runs_again_on_a_change(record: Path, capsys: pytest.CaptureFix
 def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--print-completion", shell]) == cli.OK
     said = capsys.readouterr().out
-    assert "checklist" in said
-    assert shell == "tcsh" or "pre-quant-ttt" in said  # what --explain can be given
+    assert all(word in said for word in ("checklist", "scheduler", "queue", "explain-witness", "worker"))
+    assert "pre-quant-ttt" in said  # what --explain and --only can be given
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash itself completes")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("que", ["queue"]),
+        ("--chec", ["--checklist"]),
+        ("MyRecord --chec", ["--checklist"]),
+        ("--explain pre-q", ["pre-quant-ttt"]),
+        ("queue --sched", ["--scheduler"]),
+        ("queue --chec", []),  # an option of the audit of one
+        ("queue --only pre-q", ["pre-quant-ttt"]),
+        ("explain-witness --kind target", ["target-flip"]),
+        ("rec", ["records"]),
+        ("queue rec", ["records"]),
+    ],
+)
+def test_bash_completes_each_command(
+    typed: str, offered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--print-completion", "bash"]) == cli.OK
+    (tmp_path / "completion").write_text(capsys.readouterr().out)
+    (tmp_path / "records").mkdir()
+    ask = (
+        'source ./completion; COMP_WORDS=(golf-audit "$@"); COMP_CWORD=$#; _shtab_golf_audit 2>/dev/null;'
+        # what `complete -o default` does where a command has no answer
+        '[ ${#COMPREPLY[@]} = 0 ] && complete -p golf-audit | grep -q -- "-o default"'
+        ' && COMPREPLY=($(compgen -f -- "${!#}"));'
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    said = subprocess.run(["bash", "-c", ask, "bash", *typed.split()], cwd=tmp_path, capture_output=True, text=True)
+    assert said.stdout.split() == offered
 
 
 def test_an_ending_that_no_format_has(record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,12 +80,11 @@ def test_a_store_of_a_version_before_is_carried_on(tmp_path: Path, version: int,
 
 def test_two_runs_do_not_do_the_same_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(tmp_path / "s.sqlite") as one, Store(tmp_path / "s.sqlite") as two:
-        two._owner = f"{two._owner.rpartition(':')[0]}:1"  # a process that is alive
+        two._owner = "another run"
         assert one.claim(KEY, 60)
         assert one.claim(KEY, 60)
-        monkeypatch.setattr("auditor.queue.store._alive", lambda process: True)
         assert not two.claim(KEY, 60)
-        monkeypatch.setattr("auditor.queue.store._alive", lambda process: False)
+        monkeypatch.setattr("auditor.queue.owner.is_gone", lambda owner: True)
         assert two.claim(KEY, 60)  # whose run is gone leaves its claim
         one.put(KEY, result())
         assert not two.claim(KEY, 60)  # done
