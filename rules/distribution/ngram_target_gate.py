@@ -17,13 +17,15 @@ ID = "ngram-target-gate"
 
 _COUNTERS = ("within_gate", "word_gate", "agree2plus")
 _EXPERT = re.compile(r"(?i)(^|_)(within|word)_(\w+_)?(boost|beta|bonus|weight|lambda|alpha)$")
+_ZERO = "the settings of the gated experts are 0, and whether they are what weighs the hints is not followed"
+_WOULD_TELL = "the logs' counters (within_gate, word_gate, agree2plus) would tell, and so would --probe"
 
 
-def _weighed(facts: Facts) -> bool:
-    """Whether the experts may have any weight: False where every setting of one, by the names of the ruling, is 0."""
+def _said_to_be_off(facts: Facts) -> bool:
+    """Whether the settings that the ruling names are there and all 0: what is said, and no proof of it."""
     settings = facts.configuration.settings.items()
     weights = [_number(s.value) for key, s in settings if _EXPERT.search(key.lstrip("-").replace("-", "_"))]
-    return not weights or any(weight != 0 for weight in weights)
+    return bool(weights) and not any(weight != 0 for weight in weights)
 
 
 def _number(value: object) -> float | None:
@@ -62,11 +64,14 @@ def _counted(facts: Facts) -> bool | None:
 def check(facts: Facts) -> Ruling:
     findings = list(_from_logs(facts))
     counted = _counted(facts)
-    state = _weighed(facts) if counted is None else counted
     what = "a hint is looked up only if the token being scored is of a class (word start, continuation, boundary)"
     # The counters of the logs tell that a helper in C ran.
     helpers = [replace(g, active=True) if counted is not None else g for g in facts.code.c_target_gates]
-    findings += [shown(ID, Outcome.VIOLATION, g, what, also=state) for g in (*helpers, *facts.code.target_gates)]
+    gates = [*helpers, *facts.code.target_gates]
+    outcome = Outcome.VIOLATION
+    if counted is None and _said_to_be_off(facts):
+        outcome, what = Outcome.DISPUTED, f"{what}; {_ZERO}; {_WOULD_TELL}"
+    findings += [shown(ID, outcome, gate, what, also=counted is not False) for gate in gates]
     if not findings and counted is None and facts.code.c_not_followed:
         return not_checked(
             f"{facts.code.c_not_followed[0]} could not be read and run whole; the logs' counters would tell"
@@ -228,7 +233,7 @@ RULE = Rule(
             Outcome.NOT_APPLICABLE,
         ),
         Example("the class of the token before, in C", "legal", _files(_C_CAUSAL), Outcome.NOT_APPLICABLE),
-        Example("the experts without weight", "inactive", _files(_C_HELPER, "0.0"), Outcome.PASS),
+        Example("settings that are 0, and no counters", "breaks", _files(_C_HELPER, "0.0"), Outcome.DISPUTED),
         Example(
             "zero counters beat the defaults in the code",
             "inactive",
