@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from auditor.commands.folders import audited
 from auditor.commands.law import law, rule_named
 from auditor.commands.options import Options, read
 from auditor.commands.output import Progress, colour, output, width
+from auditor.commands.parser import parser
 from auditor.commands.process import BROKEN, FAILED, INTERRUPTED, NOT_JUDGED, OK, USAGE, UsageError, guarded
-from auditor.commands.work import Task, audit, exit_status, facts_of, load, unloaded
+from auditor.commands.work import Task, exit_status, facts_of, load, unloaded
 from auditor.commands.worker import limited
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ def _main(arguments: Sequence[str]) -> int:
 
         return work(arguments[1:])
     options = read(arguments)
+    if options.completion is not None:
+        from auditor.commands.completion import script
+
+        return _written(options, script(parser(), options.completion) + "\n")
     if options.rules or options.explain is not None:
         return _catalogue(options)
     if options.smoke:
@@ -130,11 +136,10 @@ def _single(options: Options) -> int:
 
 def _answered(options: Options, shown: Callable[[Report], str]) -> Answered:
     """Runs in a worker."""
-    submission = _load(options)
     if options.switches:
-        return Answered(_switches(submission, options), OK)
+        return Answered(_switches(_load(options), options), OK)
     with Progress("probe", quiet=not options.progress) as progress:
-        report = audit(submission, options, progress)
+        report = audited(_task(options), options, progress, folder=options.folder)
     status = exit_status(report, options.fail_on)
     if options.source is not None:
         from auditor.report.source import render as source

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from auditor.commands.folders import audited
 from auditor.commands.law import law, waivers
 from auditor.commands.options import Options
 from auditor.commands.output import Progress, colour, output, width
 from auditor.commands.process import BROKEN, FAILED, NOT_JUDGED, OK, UsageError, say
-from auditor.commands.work import Task, Terms, audit, exit_status, load, unloaded
+from auditor.commands.work import Task, Terms, exit_status, unloaded
 from auditor.limits.confine import one_thread
 from auditor.limits.model import LimitReached
 
@@ -97,7 +98,7 @@ def _one(options: Options, task: Task) -> Answer:
     from auditor.submission import SubmissionError
 
     try:
-        report = audit(load(task, options.repo), options, kept=True)
+        report = audited(task, options, kept=True)
     except (SubmissionError, UsageError) as error:
         return _answer(unloaded(task.nothing, str(error)), options, task)
     return _answer(report, options, task, exit_status(report, options.fail_on))

@@ -62,6 +62,7 @@ class Options:
     probe_seconds: float | None = None  # None: not given, `PROBE_SECONDS`
     rules: bool = False
     explain: str | None = None
+    completion: str | None = None  # the shell whose completion is to be printed, and nothing else
     debug: bool = False
 
     @property
@@ -120,6 +121,7 @@ def read(argv: Sequence[str]) -> Options:
         probe_seconds=given.probe_timeout,
         rules=given.rules,
         explain=given.explain,
+        completion=given.print_completion,
         debug=given.debug,
     )
     _check(options)
@@ -152,6 +154,8 @@ def _check(options: Options) -> None:
     """Raises UsageError for options that do not go together."""
     if options.output is not None and not options.output.parent.is_dir():
         raise UsageError(f"there is no folder {str(options.output.parent)!r} to write to")
+    if options.completion is not None:
+        return
     if options.rules or options.explain is not None:
         _check_catalogue(options)
         return

@@ -69,18 +69,6 @@ class Parser(argparse.ArgumentParser):
             (file or sys.stderr).write(message)
 
 
-class _Completion(argparse.Action):
-    """Prints the completion script of a shell, like --help prints the help."""
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: object, values: object, option: str | None = None
-    ) -> None:
-        from auditor.commands.completion import script
-
-        print(script(parser, str(values)))
-        parser.exit()
-
-
 def parser() -> argparse.ArgumentParser:
     p = Parser(
         prog="golf-audit",
@@ -196,7 +184,6 @@ def _manner(p: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--print-completion",
-        action=_Completion,
         choices=SHELLS,
         metavar="SHELL",
         help=f"of {', '.join(SHELLS)}, and exit",
@@ -205,5 +192,5 @@ def _manner(p: argparse.ArgumentParser) -> None:
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
-    """Raises UsageError; exits (SystemExit 0) for --help, --version and --print-completion."""
+    """Raises UsageError; exits (SystemExit 0) for --help and --version."""
     return parser().parse_args(probe_words(argv))

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.commands.folders import audited, loaded
 from auditor.commands.law import law, rule_named
 from auditor.commands.many import prepared
 from auditor.commands.output import Progress
 from auditor.commands.process import BROKEN, NOT_JUDGED, OK, Ended, UsageError, say
 from auditor.commands.queue_options import QueueOptions, read
-from auditor.commands.work import Task, audit, load, unloaded
+from auditor.commands.work import Task, load, unloaded
 from auditor.queue.identity import tool
 from auditor.queue.row import Row, row_of
 from auditor.queue.store import Result, Store, StoreError, key_of
@@ -167,13 +168,14 @@ def _run(options: QueueOptions, tasks: Iterator[Task], heads: Mapping[int, str])
 
 
 def _sent(options: QueueOptions, task: Task) -> Task:
-    """The task with its submission, so that the other machine needs no clone."""
+    """The task with its submission, and the others that it brings, so that the other machine needs no clone."""
     from dataclasses import replace
 
     from auditor.submission import SubmissionError
 
     try:
-        return replace(task, loaded=load(task, options.repo))
+        submission = load(task, options.repo)
+        return replace(task, loaded=submission, rivals=tuple(loaded(task, submission, options.repo)))
     except SubmissionError as error:
         return replace(task, refused=str(error))
 
@@ -184,7 +186,7 @@ def _one(options: QueueOptions, heads: Mapping[int, str], task: Task) -> Result:
 
     began = time.monotonic()
     try:
-        report = audit(load(task, options.repo), options, kept=True)
+        report = audited(task, options, kept=True)
     except (SubmissionError, UsageError) as error:
         report = unloaded(task.nothing, str(error))
     return _result(report, heads, time.monotonic() - began)
@@ -266,4 +268,5 @@ def _wanted(options: QueueOptions, row: Row) -> bool:
         return False
     if options.author is not None and options.author.casefold() not in row.author.casefold():
         return False
-    return options.only is None or options.only in (*row.rules, *row.argued, *row.warnings)
+    found = (*row.rules, *row.argued, *row.warnings, *(rule for other in row.others() for rule in other.rules))
+    return options.only is None or options.only in found

@@ -57,6 +57,9 @@ class Terms(Protocol):
     def probe_exhaustive(self) -> bool: ...
 
     @property
+    def timeout(self) -> float: ...
+
+    @property
     def debug(self) -> bool: ...
 
 
@@ -179,15 +182,21 @@ def exit_status(report: Report, bar: Bar) -> int:
 
 
 def _reaches(report: Report, bar: Bar) -> bool:
-    """Whether an outcome is as grave as the bar, in its classes; what a maintainer waived does not count."""
+    """Whether an outcome is as grave as the bar, in its classes, here or in a folder that the pull request adds as
+    well; what a maintainer waived does not count."""
     from auditor.findings import Outcome
 
     if bar.outcome is None:
         return False
     failing = [o for o in (Outcome.VIOLATION, Outcome.DISPUTED, Outcome.WARNING) if o.rank <= bar.outcome.rank]
     waived = {waiver.rule for waiver in report.waivers}
+    if any(row.outcome in failing and row.class_ in bar.classes and row.rule not in waived for row in report.outcomes):
+        return True
     return any(
-        row.outcome in failing and row.class_ in bar.classes and row.rule not in waived for row in report.outcomes
+        other.verdict.value in failing
+        and other.verdict_class in bar.classes
+        and not waived.issuperset(other.decided_by)
+        for other in report.folders
     )
 
 
@@ -195,12 +204,14 @@ def _reaches(report: Report, bar: Bar) -> bool:
 class Task:
     """One of several submissions: a pull request of a clone, or a folder.
 
-    `loaded` is the submission itself where it is sent to a machine that has no clone.
+    `loaded` is the submission itself where it is sent to a machine that has no clone, `rivals` are the others of the
+    same pull request.
     """
 
     pr: int | None = None
     path: str | None = None
     loaded: Submission | None = None
+    rivals: tuple[Submission, ...] = ()
     refused: str = ""  # why it could not be loaded there
 
     @property

@@ -57,6 +57,18 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherFolder:
+    """What was found of another record folder that the same pull request adds, by itself. It stands beside the verdict
+    and never changes it: merging the pull request brings that folder in as well."""
+
+    folder: str
+    verdict: Verdict
+    verdict_class: Class | None
+    decided_by: tuple[str, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cap:
     """A budget and what was used of it. `used` is None where nothing says."""
 
@@ -89,6 +101,7 @@ class Report:
     verdict_class: Class | None = None  # the gravest class among what decides; None where nothing does
     said: tuple[Said, ...] = ()  # what the maintainers did with it
     waivers: tuple[Waiver, ...] = ()  # those of this pull request
+    folders: tuple[OtherFolder, ...] = ()  # what else the pull request adds, as far as it was judged
     what_if: Mapping[str, str] = field(default_factory=dict)  # the values of --set, under which all of this holds
     headline: tuple[Run, ...] = ()  # the runs whose figures the claim stands on
     caps: tuple[Cap, ...] = ()

@@ -180,8 +180,10 @@ def _ahead(record: Record, row: Row) -> bool:
 
 
 def _candidate(row: Row, classes: Mapping[str, Class]) -> bool:
-    """A record attempt that nobody ruled on, valid, and with seeds that its own report could test."""
-    return row.attempt and not row.said and bool(row.day) and row.bar_met is not None and valid(row, classes)
+    """A record attempt that nobody ruled on, valid, with seeds that its own report could test, and without another
+    folder that could not be merged: it would come in with this one."""
+    sound = all(other.verdict == "clean" or other.class_ not in ("", *_GRAVE) for other in row.others())
+    return row.attempt and not row.said and bool(row.day) and row.bar_met is not None and sound and valid(row, classes)
 
 
 def _standing(row: Row, known: Sequence[Record]) -> Record | None:

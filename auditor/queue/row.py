@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-from auditor.findings import Outcome
-from auditor.judgement.model import Report
+from auditor.findings import Class, Outcome
+from auditor.judgement.model import Report, Verdict
 from auditor.report import view
 from auditor.report.text import one_line
 from auditor.significance.model import Figure
 
 _TITLE, _MESSAGE = 160, 300  # characters
+
+
+class Beside(NamedTuple):
+    """Another record folder of the same pull request: its path, what was found of it, and the rules that decide."""
+
+    folder: str
+    verdict: str
+    class_: str
+    rules: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.folder.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +37,7 @@ class Row:
     `figures` holds (bits per byte, nats per token or None) of each seed that counts, as JSON. `judged`: nothing kept
     the score from being judged, whatever decides. `deciding`, `disputed` (beside a violation that decides) and `warned`
     are ids of rules, the gravest first; `waived` those that a maintainer waived. `said` is what the maintainers did:
-    accepted, ruled-out, merged or "".
+    accepted, ruled-out, merged or "". `beside` holds the other folders that the pull request adds, as JSON.
     """
 
     pr: int
@@ -55,6 +68,7 @@ class Row:
     said: str
     said_text: str
     figures: str
+    beside: str = "[]"
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -71,9 +85,24 @@ class Row:
         """The rules that warn."""
         return _ids(self.warned)
 
+    def others(self) -> tuple[Beside, ...]:
+        """The other folders that the pull request adds."""
+        return tuple(Beside(f, verdict, class_, tuple(rules)) for f, verdict, class_, rules in json.loads(self.beside))
+
+    def worse(self) -> Beside | None:
+        """The worst of the other folders, where it is worse than this one."""
+        own = view.gravity(Verdict(self.verdict), cast("Class | None", self.class_ or None))
+        ranked = [(_gravity(other), other) for other in self.others()]
+        gravity, worst = min(ranked, key=lambda one: one[0], default=(own, None))
+        return worst if gravity < own else None
+
     def seed_figures(self) -> tuple[Figure, ...]:
         """The figures of the seeds that count, for a test against another record."""
         return tuple(Figure(bpb, loss, seed, log) for bpb, loss, seed, log in json.loads(self.figures))
+
+
+def _gravity(other: Beside) -> tuple[int, int]:
+    return view.gravity(Verdict(other.verdict), cast("Class | None", other.class_ or None))
 
 
 def _ids(text: str) -> tuple[str, ...]:
@@ -138,4 +167,5 @@ def row_of(report: Report, *, head: str, day: str, attempt: bool) -> Row:
         said=report.said[0].what if report.said else "",
         said_text="; ".join(one.text for one in report.said),
         figures=json.dumps([(f.val_bpb, f.val_loss, f.seed, f.log) for f in test.new.figures] if test else []),
+        beside=json.dumps([(f.folder, str(f.verdict), f.verdict_class or "", f.decided_by) for f in report.folders]),
     )

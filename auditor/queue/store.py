@@ -22,12 +22,16 @@ from types import TracebackType
 from auditor.queue import owner
 from auditor.queue.row import COLUMNS, Row, from_values, values
 
-VERSION = 3
+VERSION = 4
 _BUSY_SECONDS = 60.0
 _ATTEMPTS = 2  # a result that says that an audit broke off counts after so many
 _TYPES = dict.fromkeys(("pr", "attempt", "judged", "unchecked", "seeds", "bar_met"), "INTEGER")
 _TYPES |= dict.fromkeys(("bpb", "mean", "gain_bpb", "gain_nats", "p"), "REAL")
-_ADDED = ("judged INTEGER NOT NULL DEFAULT 1", "disputed TEXT NOT NULL DEFAULT ''")  # by versions 2 and 3
+_ADDED = (  # by versions 2, 3 and 4
+    "judged INTEGER NOT NULL DEFAULT 1",
+    "disputed TEXT NOT NULL DEFAULT ''",
+    "beside TEXT NOT NULL DEFAULT '[]'",
+)
 _COLUMNS = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in COLUMNS)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS audits (

@@ -14,7 +14,7 @@ from typing import Any
 from auditor import __version__
 from auditor.claims import Claim, Claims, Command, SeedClaim
 from auditor.findings import Class, Finding, Location, Step
-from auditor.judgement.model import Cap, Report, Said, Waiver
+from auditor.judgement.model import Cap, OtherFolder, Report, Said, Waiver
 from auditor.report import recipe
 from auditor.report.probe_json import as_dict as as_probe
 from auditor.report.significance.json_ import as_dict as as_json
@@ -44,6 +44,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "what_if": dict(sorted(report.what_if.items())),
         "said": [_slots(one, Said) for one in report.said],
         "waivers": [_slots(one, Waiver) for one in report.waivers],
+        "folders": [{**_slots(one, OtherFolder), "decided_by": list(one.decided_by)} for one in report.folders],
         "claims": _claims(report.claims),
         "runs": _runs(report),
         "configuration": {

@@ -43,7 +43,7 @@ def row_of(report: Report, name: str) -> Row:
         record,
         mark(report.probe),
         finding.rule if finding else "",
-        finding.message if finding else view.remark(report),
+        "; ".join(filter(None, (view.worst_folder(report), finding.message if finding else view.remark(report)))),
     )
 
 

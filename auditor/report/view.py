@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote as url_quote
 
 from auditor.findings import CLASSES, Class, Finding, Location, Outcome
-from auditor.judgement.model import Cap, Report, RuleOutcome, Verdict
+from auditor.judgement.model import Cap, OtherFolder, Report, RuleOutcome, Verdict
 from auditor.report.text import count, grouped
 from auditor.runs import Run
 from auditor.runs.unread import unread_logs
@@ -48,11 +48,13 @@ _TALLY = (
 
 def short(report: Report) -> str:
     """The verdict with its class in a word or two: `violation of the score`, `package incomplete`, `clean`."""
-    if report.verdict is Verdict.VIOLATION and report.verdict_class == "paperwork":
+    return _short(report.verdict, report.verdict_class)
+
+
+def _short(verdict: Verdict, class_: Class | None) -> str:
+    if verdict is Verdict.VIOLATION and class_ == "paperwork":
         return "package incomplete"
-    if report.verdict_class is None:
-        return str(report.verdict)
-    return f"{report.verdict} ({report.verdict_class})"
+    return str(verdict) if class_ is None else f"{verdict} ({class_})"
 
 
 def meaning(report: Report) -> str:
@@ -82,9 +84,13 @@ def hypothetical(report: Report) -> str:
 
 
 def beside(report: Report) -> tuple[tuple[str, str, str], ...]:
-    """(label, text, URL): what the maintainers did with this very submission, and what they waived."""
+    """(label, text, URL): what the maintainers did with this very submission and what they waived, and what else the
+    pull request adds."""
     rows = [("maintainers", one.text, one.url) for one in report.said]
     rows += [("waived", f"{w.rule} by {w.by}: {w.reason}", w.url) for w in report.waivers]
+    for other in report.folders:
+        decided = f", decided by {', '.join(other.decided_by)}" if other.decided_by else ""
+        rows.append(("also adds", f"{other.folder}: {_short(other.verdict, other.verdict_class)}{decided}", ""))
     return tuple(rows)
 
 
@@ -94,10 +100,44 @@ def waiver(report: Report, rule: str) -> str:
 
 
 def besides(report: Report) -> str:
-    """Where something else decides: that nothing is known of the score, and why; "" where it was judged."""
+    """What the verdict's own line leaves out: that the score was not judged, that another folder of the pull request
+    is worse; "" where there is nothing of the kind."""
+    return " ".join(filter(None, (_score_not_judged(report), worse(report))))
+
+
+def _score_not_judged(report: Report) -> str:
     if report.verdict is Verdict.INCONCLUSIVE or report.verdict_class == "score" or not report.not_judged:
         return ""
     return f"The score itself was not judged: {report.not_judged}."
+
+
+def worse(report: Report) -> str:
+    """Which folder that the pull request adds as well is worse than this one; "" where none is."""
+    found = _worse_folders(report)
+    if not found:
+        return ""
+    more = f", and {count(len(found) - 1, 'more folder')} worse than this one" if len(found) > 1 else ""
+    which = f"{found[0].folder}, which is worse: {_short(found[0].verdict, found[0].verdict_class)}"
+    return f"The verdict is of one folder. The pull request also adds {which}{more}."
+
+
+def worst_folder(report: Report) -> str:
+    """The same in a few words: `also adds Other: violation (score)`."""
+    found = _worse_folders(report)
+    if not found:
+        return ""
+    return f"also adds {found[0].folder.rpartition('/')[2]}: {_short(found[0].verdict, found[0].verdict_class)}"
+
+
+def _worse_folders(report: Report) -> list[OtherFolder]:
+    own = gravity(report.verdict, report.verdict_class)
+    ranked = sorted(report.folders, key=lambda other: gravity(other.verdict, other.verdict_class))
+    return [other for other in ranked if gravity(other.verdict, other.verdict_class) < own]
+
+
+def gravity(verdict: Verdict, class_: Class | None) -> tuple[int, int]:
+    """Sorts the gravest first: class, then verdict."""
+    return CLASSES.index(class_) if class_ in CLASSES else len(CLASSES), list(Verdict).index(verdict)
 
 
 def record(report: Report) -> str:
@@ -237,8 +277,9 @@ def identity(report: Report) -> tuple[tuple[str, str], ...]:
         pairs.append(("program", code + (f" in {len(files)} files" if len(files) > 1 else "")))
     if submission.chosen_because:
         pairs.append(("chosen", submission.chosen_because))
-    if submission.other_folders:
-        pairs.append(("not audited", ", ".join(submission.other_folders[:4]) + _more(submission.other_folders, 4)))
+    judged = {other.folder for other in report.folders}
+    if left := [folder for folder in submission.other_folders if folder not in judged]:
+        pairs.append(("not audited", ", ".join(left[:4]) + _more(left, 4)))
     pairs += [("note", note) for note in submission.notes]
     return tuple(pairs)
 

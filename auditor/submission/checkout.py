@@ -113,6 +113,7 @@ def _submission(
         track=track_of(picked.folder),
         changes=changes.changes,
         other_folders=picked.others,
+        rivals=picked.rivals,
         chosen_because=picked.because,
         edits_existing_folder=changes.edits_existing_folder,
         problems=(*changes.problems, *problems),

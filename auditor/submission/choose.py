@@ -25,11 +25,13 @@ EMPTY = (b"", b"{}", b"[]", b"null")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The chosen folder, why ("" when there was only one), and the others, sorted."""
+    """The chosen folder, why ("" when there was only one), and the others, sorted. `rivals` are those of them that
+    are submissions of their own, as new as the chosen one; none where it was asked for by name."""
 
     folder: str
     because: str
     others: tuple[str, ...]
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def choose(candidates: Sequence[Candidate], evidence: Evidence) -> Choice:
         because = "nothing else tells them apart: the last by name"
     chosen = left[-1].folder
     others = tuple(sorted(candidate.folder for candidate in candidates if candidate.folder != chosen))
-    return Choice(chosen, f"one of {count} folders; {because}" if count > 1 else "", others)
+    rivals = tuple(sorted(c.folder for c in candidates if c.folder != chosen and c.stands_alone))
+    return Choice(chosen, f"one of {count} folders; {because}" if count > 1 else "", others, rivals)
 
 
 def named(wanted: str, folders: Sequence[str]) -> str:

@@ -129,6 +129,7 @@ class Submission:
     track: str | None = None  # the folder under records/, e.g. track_10min_16mb
     changes: tuple[Change, ...] | None = None
     other_folders: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()  # of these, record folders that are added as well, with a script and claims or a log
     chosen_because: str = ""
     edits_existing_folder: bool = False
     problems: tuple[str, ...] = ()  # what was refused or could not be read, one sentence each
@@ -174,3 +175,8 @@ class Candidate:
     @property
     def name(self) -> str:
         return self.folder.rsplit("/", 1)[-1]
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is new, and has what a submission cannot do without."""
+        return self.added and not self.on_main and self.has_script and (self.has_submission_json or self.has_log)

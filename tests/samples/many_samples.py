@@ -12,7 +12,7 @@ from pathlib import Path
 import report_samples as samples
 
 import auditor.submission
-from auditor.commands import many, options, work
+from auditor.commands import folders, many, options, work
 from auditor.findings import Outcome, found, passed
 from auditor.judgement.model import Report
 from auditor.submission import Submission, SubmissionError
@@ -57,5 +57,5 @@ def audit(submission: Submission, given: options.Options, progress: object = Non
 def one(given: options.Options, task: work.Task) -> many.Answer:
     """`many._one` in a worker, with that clone and that audit."""
     auditor.submission.Clone = FakeClone  # type: ignore[assignment,misc]
-    many.audit = audit  # type: ignore[assignment]
+    folders.audit = audit  # type: ignore[assignment]
     return _ONE(given, task)

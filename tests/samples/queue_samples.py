@@ -44,6 +44,10 @@ ROWS = (
     row(4, verdict="disputed", class_="score", deciding="slot-scored-positions", said="accepted", said_text="accepted"),
     row(5, title=HOSTILE, author=HOSTILE, because=HOSTILE, folder=HOSTILE, said_text=HOSTILE, track=HOSTILE),
     row(6, verdict="inconclusive", bpb=1.15, warned="chronology", p=0.4, bar_met=False, gain_bpb=-0.01),
+    row(
+        7,
+        beside=json.dumps([["records/t/Better", "clean", "", []], [HOSTILE, "violation", "score", ["pre-quant-ttt"]]]),
+    ),
     *(row(n, bpb=1.05 + n / 10_000, day=f"2026-04-{n % 28 + 1:02d}") for n in range(10, 60)),
 )
 

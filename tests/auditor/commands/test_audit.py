@@ -13,7 +13,7 @@ import pytest
 import report_samples as samples
 from patience import PATIENCE
 
-from auditor.commands import asked, many, options, work
+from auditor.commands import asked, folders, many, options, work
 from auditor.commands import audit as cli
 from auditor.findings import Outcome, found, not_checked, passed
 from auditor.judgement.model import Report
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _audits(monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
-    monkeypatch.setattr(cli, "audit", lambda submission, given, progress=None: report)
+    monkeypatch.setattr(folders, "audit", lambda submission, given, progress=None, *, kept=False: report)
 
 
 @pytest.mark.parametrize("name", STATUSES)
@@ -119,10 +119,10 @@ def test_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_what_cannot_be_loaded_is_status_3(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def load(given: options.Options) -> Submission:
+    def load(*given: object) -> Submission:
         raise SubmissionError("the head is missing\x1b[2J from this clone")
 
-    monkeypatch.setattr(cli, "_load", load)
+    monkeypatch.setattr(folders, "load", load)
     assert cli.main([str(folder)]) == cli.NOT_JUDGED
     assert capsys.readouterr().err == "golf-audit: the head is missing\\x1b[2J from this clone\n"
 
@@ -130,10 +130,12 @@ def test_what_cannot_be_loaded_is_status_3(
 def test_an_internal_failure_is_one_line_and_status_4(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(submission: Submission, given: options.Options, progress: object = None) -> Report:
+    def explode(
+        submission: Submission, given: options.Options, progress: object = None, *, kept: bool = False
+    ) -> Report:
         raise RecursionError("deep\nvery deep")
 
-    monkeypatch.setattr(cli, "audit", explode)
+    monkeypatch.setattr(folders, "audit", explode)
     assert cli.main([str(folder)]) == cli.BROKEN
     error = capsys.readouterr().err
     assert error.startswith("golf-audit: internal error: RecursionError: deep very deep")
@@ -207,7 +209,7 @@ def test_help_names_examples_and_exit_statuses(
 def clone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("auditor.submission.Clone", many_samples.FakeClone)
     monkeypatch.setattr(many, "_one", many_samples.one)
-    for module in (cli, work, many):
+    for module in (folders, work):
         monkeypatch.setattr(module, "audit", many_samples.audit)
     return ["--repo", "clone", "--jobs", "2", "--timeout", "5"]
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date
 
+import pytest
 import queue_samples as samples
 
 from auditor.findings import Class
@@ -58,6 +59,22 @@ def test_only_what_nothing_was_found_against_in_score_and_budget() -> None:
     assert ready(replace(good, said="ruled-out")) == []
     assert ready(replace(good, said="accepted")) == []
     assert ready(replace(good, verdict="violation", deciding="late", waived="late")) == [(10, "#1")]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "class_", "merged"),
+    [
+        ("clean", "", True),
+        ("violation", "paperwork", True),
+        ("violation", "evidence", True),
+        ("violation", "score", False),
+        ("disputed", "budget", False),
+        ("inconclusive", "", False),
+    ],
+)
+def test_a_folder_that_comes_in_with_it_has_to_be_sound(verdict: str, class_: str, merged: bool) -> None:
+    beside = json.dumps([["records/track/Other", verdict, class_, []]])
+    assert (ready(replace(attempt(10, 1.09), beside=beside)) == [(10, "#1")]) is merged
 
 
 def test_what_has_to_be_mended_is_said() -> None:

@@ -62,7 +62,9 @@ def test_what_broke_off_is_tried_once_more_and_never_replaces_a_result(tmp_path:
         assert store.done(["b"]) == {"b"}
 
 
-@pytest.mark.parametrize(("version", "missing"), [(1, ("judged", "disputed")), (2, ("disputed",))])
+@pytest.mark.parametrize(
+    ("version", "missing"), [(1, ("judged", "disputed", "beside")), (2, ("disputed", "beside")), (3, ("beside",))]
+)
 def test_a_store_of_a_version_before_is_carried_on(tmp_path: Path, version: int, missing: tuple[str, ...]) -> None:
     path = tmp_path / "s.sqlite"
     with Store(path) as store:
@@ -75,6 +77,7 @@ def test_a_store_of_a_version_before_is_carried_on(tmp_path: Path, version: int,
         row = store.rows([KEY])[KEY]
         assert row.judged
         assert row.argued == ()
+        assert row.others() == ()
         assert store.latest() == {1: KEY}
 
 

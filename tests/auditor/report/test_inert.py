@@ -21,7 +21,7 @@ from auditor.claims import Claim, Claims
 from auditor.config import Configuration, Setting
 from auditor.findings import Location, Outcome, Step, found, not_checked
 from auditor.judgement.judge import judge
-from auditor.judgement.model import Report
+from auditor.judgement.model import OtherFolder, Report, Verdict
 from auditor.report import FORMATS, render
 from auditor.source import ProgramFile, SourceProblem, Sources, Unit
 from auditor.submission import Submission, SubmissionFile
@@ -120,7 +120,8 @@ def _report(payload: str) -> Report:
         rule("pre-quant-ttt", found([hit], p)), rule("warns", found([warning], p)), rule("unsure", not_checked(p)),
         rule("broken", ValueError(p)), rule("off", found([off], p)),
     )  # fmt: skip
-    return judge(given, rules, BUDGETS, evaluation=p)
+    other = OtherFolder(f"records/track_10min_16mb/{p}", Verdict.VIOLATION, "score", ("pre-quant-ttt",), p)
+    return replace(judge(given, rules, BUDGETS, evaluation=p), folders=(other,))
 
 
 def _texts(tokens: list[object]) -> Iterator[tuple[str, str]]:

@@ -225,10 +225,11 @@ def test_several_folders_are_chosen_from_and_listed(repo: Repo, load: Load) -> N
     repo.pull_request(35, record("2026-04-01_Old", 1.3) | record("2026-04-09_New", 1.1), "update README")
     found = load(35)
     assert found.folder == f"{TRACK}/2026-04-09_New"
-    assert found.other_folders == (f"{TRACK}/2026-04-01_Old",)
+    assert found.other_folders == found.rivals == (f"{TRACK}/2026-04-01_Old",)
     assert "2026-04-09" in found.chosen_because
     asked = load(35, folder="2026-04-01_Old")
     assert (asked.folder, asked.other_folders) == (f"{TRACK}/2026-04-01_Old", (f"{TRACK}/2026-04-09_New",))
+    assert asked.rivals == ()  # one was asked for
     with pytest.raises(SubmissionError, match=r"2026-04-01_Old, .*2026-04-09_New") as caught:
         load(35, folder="2026-04-03_Neither")
     assert caught.value.usage
@@ -248,7 +249,9 @@ def test_a_working_folder_is_not_the_submission_however_new(
     files = {**record("2026-04-01_Whole"), f"{TRACK}/2026-04-01_Whole/{log}": b"step:1\n"}
     sandbox = {"train_gpt.py": b"print(2)\n", **beside}
     repo.pull_request(7, files | {f"{TRACK}/2026-04-09_Sandbox/{name}": data for name, data in sandbox.items()}, "Work")
-    assert load(7).folder == f"{TRACK}/{chosen}"
+    found = load(7)
+    assert found.folder == f"{TRACK}/{chosen}"
+    assert f"{TRACK}/2026-04-09_Sandbox" not in found.rivals
 
 
 def test_a_folder_that_main_has_by_now_is_not_the_submission(repo: Repo, load: Load) -> None:
@@ -257,6 +260,7 @@ def test_a_folder_that_main_has_by_now_is_not_the_submission(repo: Repo, load: L
     found = load(36)
     assert found.folder == f"{TRACK}/2026-04-01_Mine"
     assert "main branch does not have" in found.chosen_because
+    assert (found.other_folders, found.rivals) == ((f"{TRACK}/2026-04-09_Copied",), ())
 
 
 def test_the_commit_that_worked_on_a_folder_last_decides_last(repo: Repo, load: Load) -> None:
