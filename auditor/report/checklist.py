@@ -96,6 +96,8 @@ def _read(report: Report) -> Iterable[Line]:
         )
     for problem in view.reading_problems(report):
         yield Line("What was read", "?", "unread", problem)
+    if view.worse(report):
+        yield Line("What was read", "!", "folders", view.worse(report))
     if report.not_judged:
         yield Line("What was read", "?", "score", f"not judged: {report.not_judged}")
     bar = report.significance.deciding if report.significance is not None else None

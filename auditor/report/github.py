@@ -20,9 +20,11 @@ def render(report: Report) -> str:
     for finding in (*view.deciding(report), *view.warnings(report)):
         lines.append(_command(report, finding, finding.location, finding.message))
         lines += [_command(report, finding, other.location, other.message) for other in finding.also]
-    level = {"violation": "error", "clean": "notice"}.get(str(report.verdict), "warning")
+    level = {"violation": "error", "clean": "notice"}.get(view.worst(report), "warning")
     title = view.hypothetical(report) or "golf-audit"
-    said = " ".join(filter(None, (f"{view.short(report)}: {view.because(report)}", view.besides(report))))
+    said = ". ".join(
+        part.rstrip(".") for part in (f"{view.short(report)}: {view.because(report)}", view.besides(report)) if part
+    )
     verdict = f"::{level} title={_property(title)}::{_data(said)}"
     return "\n".join([verdict, *lines[:_MOST]]) + "\n"
 

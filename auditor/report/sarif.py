@@ -149,6 +149,8 @@ def _invocation(report: Report, index: dict[str, int]) -> dict[str, Any]:
     notes = []
     if report.verdict is Verdict.INCONCLUSIVE:
         notes.append({"level": "error", "message": {"text": message(f"Not judged: {report.verdict_because}")}})
+    if view.worse(report):
+        notes.append({"level": "warning", "message": {"text": message(view.worse(report))}})
     for row in report.outcomes:
         if row.outcome in (Outcome.ERROR, Outcome.NOT_CHECKED):
             notes.append(

@@ -129,6 +129,11 @@ def worst_folder(report: Report) -> str:
     return f"also adds {found[0].folder.rpartition('/')[2]}: {_short(found[0].verdict, found[0].verdict_class)}"
 
 
+def worst(report: Report) -> str:
+    """The gravest verdict of all folders of the pull request, of the chosen one where none is graver."""
+    return str(min((report.verdict, *(other.verdict for other in report.folders)), key=list(Verdict).index))
+
+
 def _worse_folders(report: Report) -> list[OtherFolder]:
     own = gravity(report.verdict, report.verdict_class)
     ranked = sorted(report.folders, key=lambda other: gravity(other.verdict, other.verdict_class))

@@ -48,8 +48,10 @@ def test_a_folder_that_breaks_a_rule_is_said_at_once_and_fails(clone: Path, caps
     assert worse in said
     assert "violation (score), decided by pre-quant-ttt" in said
     assert "not audited" not in said
-    for form in ("markdown", "html", "concise", "github"):
+    for form in ("markdown", "html", "concise", "github", "sarif"):
         assert "which is worse" in audited(clone, 3, capsys, "--format", form)[1], form
+    assert "which is worse" in audited(clone, 3, capsys, "--checklist")[1]
+    assert audited(clone, 3, capsys, "--format", "github")[1].startswith("::error")
     assert audited(clone, 3, capsys, "--fail-on", "budget")[0] == cli.OK
     assert "#3 clean" in (table := audited(clone, 3, capsys, "5")[1])
     assert "also adds 2026-04-01_Breaks" in table
@@ -71,6 +73,7 @@ def test_another_legal_folder_changes_nothing(clone: Path, capsys: pytest.Captur
     assert status == cli.OK
     assert f"also adds {TRACK}/2026-04-01_Other: clean" in said
     assert "worse" not in said
+    assert audited(clone, 5, capsys, "--format", "github")[1].startswith("::notice")
 
 
 def test_notes_are_no_submission_and_are_named(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
