@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from auditor.claims.commands import read_launcher, read_mentioned, read_readme_commands
@@ -16,6 +17,8 @@ from auditor.claims.track import non_record
 from auditor.submission import Submission, SubmissionFile
 
 _TEXT_LIMIT = 2_000_000
+_FENCE = re.compile(r" {0,12}(?:```|~~~)[`~]{0,9}\s{0,3}(\w{0,20})")
+_SHELLS = ("bash", "sh", "shell", "zsh", "console", "shellsession")
 _TIMED_LINES = 400  # of a README
 
 
@@ -37,7 +40,7 @@ def read_claims(submission: Submission) -> Claims:
             hardware=claims.hardware or stated_machine(text.split("\n"), readme.path),
         )
         claims = replace(claims, problems=claims.problems + _undecodable(readme))
-        lines = [(f"{readme.path}:{number}", line) for number, line in enumerate(text.split("\n")[:_TIMED_LINES], 1)]
+        lines = list(_said(text, readme.path))
         claims = replace(
             claims,
             readme_train_seconds=stated_times(lines, "train"),
@@ -52,6 +55,18 @@ def read_claims(submission: Submission) -> Claims:
     claims = _with_times(claims)
     track = claims.track or (Claim(submission.track, submission.folder) if submission.track else None)
     return replace(claims, commands=tuple(commands), track=track, non_record=non_record(submission, claims, readme))
+
+
+def _said(text: str, path: str) -> Iterator[tuple[str, str]]:
+    """(place, line) of a README, without the comments of its shell commands: what they say is a plan."""
+    shell = False
+    for number, line in enumerate(text.split("\n")[:_TIMED_LINES], 1):
+        fence = _FENCE.match(line)
+        if fence is not None:
+            shell = not shell and fence[1].lower() in _SHELLS
+        elif shell and line.lstrip().startswith("#"):
+            continue
+        yield f"{path}:{number}", line
 
 
 def _from_json(submission: Submission) -> Claims:
@@ -73,8 +88,10 @@ def _named_otherwise(submission: Submission) -> SubmissionFile | None:
 def _with_times(claims: Claims) -> Claims:
     """The times that are claimed: by a key of submission.json, the README, a nested key, the seeds, or a text."""
     texts = [(f"submission.json:{key}", value) for key, value in claims.raw.items() if isinstance(value, str)]
+    own = {key: value for key, value in claims.raw.items() if not isinstance(value, (Mapping, list))}
     train = (
         claims.train_seconds
+        or _largest(times(own, "train"))
         or claims.readme_train_seconds
         or _largest(times(claims.raw, "train"))
         or _largest([Claim(r.train_seconds, r.where) for r in _rows(claims) if r.train_seconds is not None])
@@ -82,6 +99,7 @@ def _with_times(claims: Claims) -> Claims:
     )
     evaluation = (
         claims.eval_seconds
+        or _largest(times(own, "eval"))
         or claims.readme_eval_seconds
         or _largest(times(claims.raw, "eval"))
         or _largest([Claim(r.eval_seconds, r.where) for r in _rows(claims) if r.eval_seconds is not None])

@@ -43,6 +43,7 @@ def check(facts: Facts) -> Ruling:
             else _against_logs(facts, claim.value, claimed_at(claim), scored)
         )
         findings += _against_words(facts, claim.value)
+    findings += _not_the_end(scored)
     findings += _not_finite(facts)
     findings += differences(facts, ID, scored)
     findings += _sizes(facts, scored)
@@ -63,7 +64,8 @@ def _against_logs(facts: Facts, claim: float, where: Location, scored: list[Run]
     mean = sum(figures) / len(figures)
     if abs(claim - mean) <= tolerance:
         return []
-    own = [run for run in scored if run.val_bpb is not None and abs(run.val_bpb - claim) <= _ROUNDING]
+    near = [(abs(run.val_bpb - claim), n) for n, run in enumerate(scored) if _same(run.val_bpb, claim) and run.val_bpb]
+    own = [scored[n] for _, n in sorted(near)]
     shown = f"the {len(figures)} runs behind it average" if len(figures) > 1 else "the run behind it shows"
     what = f"claims {claim:.5f}, {shown} {mean:.5f} ({claim - mean:+.5f})"
     if own:
@@ -78,6 +80,21 @@ def _against_logs(facts: Facts, claim: float, where: Location, scored: list[Run]
     stated = where.path.lower() == "submission.json"  # what prose says is read with less certainty
     outcome = Outcome.VIOLATION if claim < mean and stated else Outcome.WARNING
     return [Finding(ID, outcome, f"{what}; no log shows the claimed figure", where)]
+
+
+def _not_the_end(scored: list[Run]) -> list[Finding]:
+    """A figure of a validation in the middle of training, where what came after it is worse."""
+    for run in scored:
+        score = run.score
+        if score is None or score.step is None or score.val_bpb is None:
+            continue
+        later = [e for e in run.evaluations if e.line > score.line and e.val_bpb is not None]
+        last = later[-1] if later else score
+        if last.val_bpb is not None and last.val_bpb - score.val_bpb > LIMITS.claim_tolerance_bpb:
+            end = f"`{last.label}`" if last.label else f"step {last.step}"
+            message = f"{score.val_bpb:.5f} is what {name(run)} shows at step {score.step}; at its end, {end}, it shows"
+            return [Finding(ID, Outcome.WARNING, f"{message} {last.val_bpb:.5f}", place(run, score.line))]
+    return []
 
 
 def _same(left: float | None, right: float) -> bool:
@@ -186,7 +203,7 @@ RULE = Rule(
     evidence=("claims", "logs"),
     criterion="The claimed val_bpb is within 0.0005 of the mean of the headline runs, and the README, the title, the "
     "seeds' rows and the sizes agree with it. A claim below every figure of the logs is a violation; the best seed, "
-    "another line of a log or a worse figure is a warning.",
+    "another line of a log, a step before a worse end or a worse figure is a warning.",
     why="The leaderboard repeats the claim; what no log shows cannot be reproduced.",
     remedy="State the mean of the seeds as the logs print it, without corrections, everywhere the same.",
     sources=(

@@ -295,6 +295,30 @@ def test_a_claimed_figure_of_another_line() -> None:
     assert claim_mismatch.RULE.check(some_facts(run, claims=prose)).outcome is Outcome.WARNING
 
 
+def test_a_claim_of_one_seed_names_the_nearest() -> None:
+    runs = [a_run(1, 1.10006), a_run(2, 1.10001), a_run(3, 1.104)]
+    claims = Claims(val_bpb=Claim(1.10002, "submission.json:val_bpb"))
+    reason = claim_mismatch.RULE.check(some_facts(*runs, claims=claims)).reason
+    assert "train_seed2.log (seed 2) alone" in reason
+
+
+@pytest.mark.parametrize(
+    ("score", "last", "warned"),
+    [
+        (Evaluation(50, "", 1.3529, 2.2, step=4200), Evaluation(90, "", 1.3659, 2.3, step=8600), True),
+        (Evaluation(50, "", 1.3529, 2.2, step=4200), Evaluation(90, "final_int8", 1.3659, 2.3), True),
+        (Evaluation(50, "", 1.3529, 2.2, step=4200), Evaluation(90, "", 1.3529, 2.2, step=8600), False),
+        (Evaluation(50, "", 1.3529, 2.2, step=4200), Evaluation(90, "", 1.34, 2.1, step=8600), False),
+        (Evaluation(90, "final_int8", 1.3529, 2.2), Evaluation(95, "no_ttt", 1.3659, 2.3), False),
+    ],
+)
+def test_a_step_of_training_is_not_the_end(score: Evaluation, last: Evaluation, warned: bool) -> None:
+    run = a_run(score=score, evaluations=(score, last))
+    ruling = claim_mismatch.RULE.check(some_facts(run, claims=Claims(val_bpb=Claim(1.3529, "submission.json:val_bpb"))))
+    assert ("at its end" in ruling.reason) is warned
+    assert ruling.outcome is (Outcome.WARNING if warned else Outcome.PASS)
+
+
 def test_a_seed_that_is_claimed_better_than_its_log() -> None:
     row = SeedClaim("submission.json:seed_results.42", 42, val_bpb=1.09)
     claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), seeds=(row,))
@@ -409,6 +433,18 @@ def test_the_mean_of_the_sizes_is_said_to_be_one() -> None:
     assert claim_mismatch.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.PASS
     low = replace(claims, artifact_bytes=Claim(15_890_000, "submission.json:bytes_total"))
     assert "15,890,000" in claim_mismatch.RULE.check(some_facts(*runs, claims=low)).reason
+
+
+def test_a_mean_of_the_logs_sizes_differs_from_no_size_of_one() -> None:
+    runs = [a_run(seed, artifact_bytes=size) for seed, size in ((1, 15_900_000), (2, 15_950_002))]
+    claims = Claims(
+        val_bpb=Claim(1.1, "submission.json:val_bpb"),
+        artifact_bytes=Claim(15_925_001, "submission.json:bytes_total"),
+        readme_artifact_bytes=Claim(15_950_002, "README.md:2"),
+    )
+    assert claim_mismatch.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.PASS
+    other = replace(claims, artifact_bytes=Claim(15_930_007, "submission.json:bytes_total"))
+    assert "15,930,007" in claim_mismatch.RULE.check(some_facts(*runs, claims=other)).reason
 
 
 def test_a_wall_clock_that_the_readme_has_under_another_name() -> None:

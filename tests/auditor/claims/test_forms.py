@@ -198,6 +198,27 @@ def test_a_size_that_is_a_sum() -> None:
     assert found.value == 15_818_502
 
 
+def test_a_comment_in_a_command_is_a_plan() -> None:
+    block = "```bash\n# Train (~12 min including compilation)\ntorchrun train_gpt.py\n```\n"
+    assert claims(block).readme_train_seconds is None
+    found = claims(f"{block}\n# Training: 588 s\n").readme_train_seconds
+    assert found is not None
+    assert found.value == 588  # a heading behind the block
+    printed = claims("```text\n# Training: 588 s\n```\n").readme_train_seconds
+    assert printed is not None
+    assert printed.value == 588  # what a run printed
+
+
+def test_a_key_of_its_own_says_more_of_the_time_than_the_readme() -> None:
+    fields = {"val_bpb": 1.1, "wallclock_seconds_train": 437, "ablations": {"train_seconds": 99}}
+    found = claims("540s training + 322s eval\n", fields)
+    assert found.train_seconds is not None
+    assert found.train_seconds.value == 437
+    nested = claims("540s training + 322s eval\n", {"val_bpb": 1.1, "ablations": {"train_seconds": 99}})
+    assert nested.train_seconds is not None
+    assert nested.train_seconds.value == 540
+
+
 def test_an_evaluation_beside_a_training() -> None:
     found = claims("8xH100 SXM, 590s train + 120s eval\n")
     assert found.readme_train_seconds is not None
