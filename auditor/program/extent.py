@@ -57,6 +57,9 @@ class Extents:
         if len(bounds) < _BOUNDS and most not in bounds:
             bounds.append(most)
 
+    def bounds(self, number: Value) -> list[Position]:
+        return self._bounds.get(number, [])
+
     def known(self, number: Value) -> bool:
         return number in self._bounds
 

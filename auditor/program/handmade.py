@@ -10,31 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from auditor.program.masks import PRODUCTS, Mask, Values, assigned, before, name_of
 from auditor.program.syntax import is_library
 from auditor.source.index import of_type, walk
 
-_T = 6  # positions that the mask is worked out for
-_NEVER = -1e3  # a score below which nothing is left of a position
-_DEPTH = 24
-_PRODUCTS = frozenset({"matmul", "bmm", "baddbmm", "einsum"})
 _TURNS = frozenset({"transpose", "permute", "mT", "T", "t", "swapaxes", "movedim"})
-_SAME = frozenset(
-    {
-        "to", "float", "half", "bfloat16", "type_as", "type", "contiguous", "clone", "detach", "view", "reshape",
-        "expand", "expand_as", "unsqueeze", "squeeze", "bool", "long", "int", "cuda", "cpu", "dropout", "clamp",
-        "requires_grad_", "double",
-    }
-)  # fmt: skip
-
-
-class _Unknown(Exception):
-    """An expression that is not worked out."""
-
-
-class _Filled(_Unknown):
-    """An array of which a part is written over: `mask[:, :n] = True`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,51 +28,15 @@ class Written:
 
 def written_out(function: ast.AST, holder: ast.AST | None) -> Iterator[Written]:
     """The attention in a function; `holder` is the class that it is a method of, where its buffers are."""
-    calls = [c for c in of_type(function, ast.Call) if _name(c.func) in ("softmax", "softmax_")]
+    calls = [c for c in of_type(function, ast.Call) if name_of(c.func) in ("softmax", "softmax_")]
     if not calls:
         return
-    values = _assigned(function)
+    values = assigned(function)
     for call in calls:
         subject = _subject(call)
         if subject is None or not _is_product(subject, values) or not _weighs(function, call, values):
             continue
-        yield Written(call, _Mask(_before(values, call.lineno), holder).sees(subject))
-
-
-def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool | None:
-    """Whether a mask that attention is given leaves a later position; False where it could not be worked out.
-
-    None where it is made of parts that are written over one another.
-    """
-    import numpy as np
-
-    try:
-        found = np.asarray(_Mask(_before(_assigned(function), mask.lineno + 1), holder).value(mask))
-        if found.dtype == object:  # `attn_mask=None`
-            return False
-        found = np.broadcast_to(found, (_T, _T))
-    except _Filled:
-        return None
-    except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
-        return False
-    kept = found if found.dtype == bool else found > _NEVER
-    return bool(np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)))
-
-
-def reaches_later(function: ast.AST, index: ast.expr) -> bool | None:
-    """Whether an index of the positions picks a later one for some of them; None where it could not be worked out."""
-    import numpy as np
-
-    try:
-        found = np.asarray(_Mask(_before(_assigned(function), index.lineno + 1), None).value(index)).ravel()
-    except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
-        return None
-    places = found.size == _T and found.dtype.kind in "iuf"
-    return bool(np.any(found > np.arange(_T))) if places else None
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        yield Written(call, Mask(before(values, call.lineno), holder).sees(subject))
 
 
 def _subject(call: ast.Call) -> ast.expr | None:
@@ -101,51 +46,7 @@ def _subject(call: ast.Call) -> ast.expr | None:
     return call.args[0] if call.args else None
 
 
-_Values = dict[str, list[ast.expr]]
-
-
-def _assigned(function: ast.AST) -> _Values:
-    """Name -> what it is assigned, in the order of the lines; `x += y` and `x.masked_fill_(..)` too."""
-    found: list[tuple[int, str, ast.expr]] = []
-    for node in of_type(function, ast.Assign, ast.AugAssign, ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            if isinstance(target, ast.Tuple) and _is_shape(node.value):
-                size = ast.copy_location(ast.Constant(_T), node)
-                found += [(node.lineno, name.id, size) for name in target.elts if isinstance(name, ast.Name)]
-            if isinstance(target, ast.Name) and node.value is not None:
-                value: ast.expr = node.value
-                if isinstance(node, ast.AugAssign):
-                    value = ast.copy_location(ast.BinOp(ast.Name(target.id), node.op, node.value), node)
-                found.append((node.lineno, target.id, value))
-            elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and node.value is not None:
-                found.append((node.lineno, target.value.id, ast.copy_location(ast.Starred(target), node)))
-    for call in of_type(function, ast.Call):
-        if (
-            isinstance(call.func, ast.Attribute)
-            and call.func.attr == "masked_fill_"
-            and isinstance(call.func.value, ast.Name)
-        ):
-            found.append((call.lineno, call.func.value.id, call))
-    values: _Values = {}
-    for _, name, value in sorted(found, key=lambda item: item[0]):
-        values.setdefault(name, []).append(value)
-    return values
-
-
-def _is_shape(node: ast.expr | None) -> bool:
-    """`x.shape`, `x.shape[:2]`, `x.size()`."""
-    while isinstance(node, (ast.Subscript, ast.Call)):
-        node = node.value if isinstance(node, ast.Subscript) else node.func
-    return isinstance(node, ast.Attribute) and node.attr in ("shape", "size")
-
-
-def _before(values: _Values, line: int) -> _Values:
-    """What names were assigned ahead of a line."""
-    return {name: [v for v in held if v.lineno < line] for name, held in values.items()}
-
-
-def _below(node: ast.expr, values: _Values) -> Iterator[ast.AST]:
+def _below(node: ast.expr, values: Values) -> Iterator[ast.AST]:
     """The nodes that an expression is made of, names followed to what they are assigned."""
     seen: set[str] = set()
     waiting: list[ast.AST] = [node]
@@ -158,19 +59,19 @@ def _below(node: ast.expr, values: _Values) -> Iterator[ast.AST]:
                 waiting.extend(values.get(inner.id, ()))
 
 
-def _is_product(node: ast.expr, values: _Values) -> bool:
+def _is_product(node: ast.expr, values: Values) -> bool:
     """Whether two activations are multiplied on the way, one of them turned."""
     for part in _below(node, values):
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
             sides = [part.left, part.right]
-        elif isinstance(part, ast.Call) and _name(part.func) in _PRODUCTS:
+        elif isinstance(part, ast.Call) and name_of(part.func) in PRODUCTS:
             sides = [a for a in part.args if not isinstance(a, ast.Constant)]
             if isinstance(part.func, ast.Attribute) and not is_library(part.func.value):
                 sides.insert(0, part.func.value)
         else:
             continue
         plain = len(sides) >= 2 and not any(_is_weight(side) for side in sides)
-        einsum = isinstance(part, ast.Call) and _name(part.func) == "einsum"
+        einsum = isinstance(part, ast.Call) and name_of(part.func) == "einsum"
         if plain and (einsum or any(_turned(side, values) for side in sides)):
             return True
     return False
@@ -184,268 +85,20 @@ def _is_weight(node: ast.expr) -> bool:
     return isinstance(base, ast.Name) and base.id == "self"
 
 
-def _turned(node: ast.expr, values: _Values) -> bool:
+def _turned(node: ast.expr, values: Values) -> bool:
     names = (n.attr for n in _below(node, values) if isinstance(n, ast.Attribute))
     return any(name in _TURNS for name in names)
 
 
-def _weighs(function: ast.AST, softmax: ast.Call, values: _Values) -> bool:
+def _weighs(function: ast.AST, softmax: ast.Call, values: Values) -> bool:
     """Whether the softmax is multiplied with something, by itself or through a name."""
     for part in of_type(function, ast.BinOp, ast.Call):
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
             sides = [part.left, part.right]
-        elif isinstance(part, ast.Call) and _name(part.func) in _PRODUCTS:
+        elif isinstance(part, ast.Call) and name_of(part.func) in PRODUCTS:
             sides = [*part.args, *([part.func.value] if isinstance(part.func, ast.Attribute) else [])]
         else:
             continue
         if any(inner is softmax for side in sides for inner in _below(side, values)):
             return True
     return False
-
-
-class _Mask:
-    """Works out the scores of a few positions; an activation is zero."""
-
-    def __init__(self, values: _Values, holder: ast.AST | None) -> None:
-        self.values = values
-        self.holder = holder
-        self._times: dict[str, int] = {}
-
-    def sees(self, subject: ast.expr) -> str:
-        import numpy as np  # of the many modules that are read few write their attention out
-
-        try:
-            scores = np.broadcast_to(np.asarray(self._value(subject, 0), dtype=float), (_T, _T))
-        except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
-            return ""
-        if not scores.any():
-            return ""  # there is no mask: it may be over heads, layers or memories, and no position of the stream
-        kept = scores > _NEVER
-        if np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)):
-            return "what follows"
-        empty = ~kept.any(axis=1)
-        if np.any(empty & np.isfinite(scores).any(axis=1)):
-            return "all in an empty row"
-        return "nothing ahead"
-
-    def value(self, node: ast.expr) -> Any:
-        return self._value(node, 0)
-
-    def _value(self, node: ast.expr, depth: int) -> Any:
-        if depth > _DEPTH:
-            raise _Unknown
-        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if handler is None:
-            raise _Unknown
-        return handler(node, depth + 1)
-
-    def _constant(self, node: ast.Constant, depth: int) -> Any:
-        if node.value is None or isinstance(node.value, (int, float)):
-            return node.value
-        raise _Unknown
-
-    def _name(self, node: ast.Name, depth: int) -> Any:
-        """The latest value of a name, of those above the line; where it is made of itself, the one before."""
-        values = self.values.get(node.id, ())
-        above = sum(value.lineno < node.lineno for value in values) if hasattr(node, "lineno") else 0
-        at = min(self._times.get(node.id, len(values)), above or len(values)) - 1
-        if at < 0:
-            raise _Unknown
-        self._times[node.id] = at
-        try:
-            return self._value(values[at], depth)
-        finally:
-            self._times[node.id] = at + 1
-
-    def _attribute(self, node: ast.Attribute, depth: int) -> Any:
-        import numpy as np
-
-        if node.attr in ("inf", "Inf") and is_library(node.value):
-            return np.inf
-        if node.attr == "min" and isinstance(node.value, ast.Call) and _name(node.value.func) == "finfo":
-            return -1e38
-        if isinstance(node.value, ast.Name) and node.value.id == "self" and self.holder is not None:
-            return self._value(self._held(node.attr), depth)
-        raise _Unknown
-
-    def _held(self, name: str) -> ast.expr:
-        """A buffer of the class."""
-        assert self.holder is not None
-        for call in of_type(self.holder, ast.Call):
-            first = call.args[0] if call.args else None
-            if _name(call.func) == "register_buffer" and isinstance(first, ast.Constant) and first.value == name:
-                return call.args[1]
-        for node in of_type(self.holder, ast.Assign):
-            if any(isinstance(t, ast.Attribute) and t.attr == name for t in node.targets):
-                return node.value
-        raise _Unknown
-
-    def _unaryop(self, node: ast.UnaryOp, depth: int) -> Any:
-        import numpy as np
-
-        value = self._value(node.operand, depth)
-        if isinstance(node.op, ast.USub):
-            return -value
-        if isinstance(node.op, (ast.Invert, ast.Not)):
-            return ~np.asarray(value, dtype=bool)
-        raise _Unknown
-
-    def _binop(self, node: ast.BinOp, depth: int) -> Any:
-        import numpy as np
-
-        if isinstance(node.op, ast.MatMult):
-            return np.zeros((_T, _T))
-        sides = [self._or_nothing(side, depth) for side in (node.left, node.right)]
-        known = [side for side in sides if side is not None]
-        if isinstance(node.op, (ast.Mult, ast.Div)) and len(known) == 1:
-            return known[0]  # a scale
-        if len(known) < 2:
-            raise _Unknown
-        a, b = (np.asarray(side) for side in sides)
-        if isinstance(node.op, (ast.BitAnd, ast.BitOr)):
-            a, b = a.astype(bool), b.astype(bool)
-        with np.errstate(all="ignore"):
-            operation = _OPERATIONS.get(type(node.op))
-            if operation is None:
-                raise _Unknown
-            return getattr(np, operation)(a, b)
-
-    def _or_nothing(self, node: ast.expr, depth: int) -> Any:
-        try:
-            return self._value(node, depth)
-        except _Unknown:
-            return None
-
-    def _compare(self, node: ast.Compare, depth: int) -> Any:
-        import numpy as np
-
-        operation = _COMPARISONS.get(type(node.ops[0])) if len(node.ops) == 1 else None
-        if operation is None:
-            raise _Unknown
-        return getattr(np, operation)(self._value(node.left, depth), self._value(node.comparators[0], depth))
-
-    def _subscript(self, node: ast.Subscript, depth: int) -> Any:
-        """`i[:, None]`, `mask[:t, :t]`, `mask[None, None]`; a size is that of the positions."""
-        import numpy as np
-
-        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-            return _T
-        value = np.asarray(self._value(node.value, depth))
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        shape: list[int] = []
-        dims = list(value.shape)
-        axes = sum(isinstance(part, ast.Slice) for part in parts)
-        for part in list(parts):  # of heads and batches, of which there are none here
-            if axes > len(dims) and isinstance(part, ast.Slice) and part.lower is part.upper is part.step is None:
-                parts, axes = parts[1:], axes - 1
-        for part in parts:
-            if isinstance(part, ast.Constant) and part.value is None:
-                shape.append(1)
-            elif isinstance(part, ast.Constant) and part.value is Ellipsis:
-                shape.extend(dims)
-                dims = []
-            elif isinstance(part, ast.Slice) and part.lower is None and part.step is None and dims:
-                shape.append(dims.pop(0))
-            else:
-                raise _Unknown
-        shape.extend(dims)
-        return value.reshape(shape).reshape([n for i, n in enumerate(shape) if n != 1 or i >= len(shape) - 2])
-
-    def _starred(self, node: ast.Starred, depth: int) -> Any:
-        """Stands for `mask[:, :n] = True` among the values of a name."""
-        raise _Filled
-
-    def _call(self, node: ast.Call, depth: int) -> Any:
-        import numpy as np
-
-        name = _name(node.func)
-        own = isinstance(node.func, ast.Attribute) and not is_library(node.func.value)
-        if name == "float" and not own and node.args and isinstance(node.args[0], ast.Constant):
-            return float(node.args[0].value)  # type: ignore[arg-type]
-        if name in _PRODUCTS:
-            return np.zeros((_T, _T))
-        operands = [node.func.value, *node.args] if own and isinstance(node.func, ast.Attribute) else list(node.args)
-        options = {k.arg: k.value for k in node.keywords}
-        if name in _SAME and operands:
-            value = self._value(operands[0], depth)
-            return np.asarray(value, dtype=bool) if name == "bool" else value
-        if name == "arange":
-            first = self._or_nothing(operands[0], depth) if len(operands) > 1 else 0
-            if not isinstance(first, int) or len(operands) > 2:
-                raise _Unknown
-            return np.arange(first, first + _T)
-        if name == "size" and own:
-            return _T
-        if name in _NUMPY and operands and not options:
-            return getattr(np, _NUMPY[name])(*(np.asarray(self._value(o, depth)) for o in operands))
-        if name.rstrip("_") in _BOUNDS and operands:
-            return self._bounded(name.rstrip("_"), operands, options, depth)
-        if name in ("ones", "zeros", "full", "ones_like", "zeros_like", "full_like", "new_ones", "new_zeros"):
-            fill = options.get("fill_value", operands[-1] if name.startswith("full") else None)
-            number = self._value(fill, depth) if fill is not None else float("ones" in name)
-            kind = options.get("dtype")
-            return np.full((_T, _T), number, dtype=bool if kind is not None and _name(kind) == "bool" else None)
-        if name in ("Parameter", "Buffer") and operands:
-            return self._value(operands[0], depth)
-        if name in ("rand", "randn", "rand_like", "randn_like"):  # what is learned leaves nothing out
-            return np.zeros((_T, _T))
-        if name in ("tril", "triu", "tril_", "triu_"):
-            diagonal = options.get("diagonal", operands[1] if len(operands) > 1 else ast.Constant(0))
-            value = np.asarray(self._value(operands[0], depth))
-            k = int(self._value(diagonal, depth))
-            keep = (
-                np.tril(np.ones((_T, _T), dtype=bool), k)
-                if name.startswith("tril")
-                else np.triu(np.ones((_T, _T), dtype=bool), k)
-            )
-            return np.where(keep, np.broadcast_to(value, (_T, _T)), np.zeros((), dtype=value.dtype))
-        if name in ("masked_fill", "masked_fill_"):
-            scores, mask = (self._value(o, depth) for o in operands[:2])
-            fill = self._value(operands[2] if len(operands) > 2 else options["value"], depth)
-            return np.where(np.asarray(mask, dtype=bool), fill, scores)
-        if name == "where" and len(operands) == 3:
-            test, one, other = operands[1:2] + operands[:1] + operands[2:] if own else operands
-            return np.where(
-                np.asarray(self._value(test, depth), dtype=bool), self._value(one, depth), self._value(other, depth)
-            )
-        if name in ("logical_not", "logical_and", "logical_or", "bitwise_and", "bitwise_or", "bitwise_not"):
-            return getattr(np, name)(*(np.asarray(self._value(o, depth), dtype=bool) for o in operands))
-        raise _Unknown
-
-    def _bounded(self, name: str, operands: list[ast.expr], options: dict[str | None, ast.expr], depth: int) -> Any:
-        import numpy as np
-
-        given = [*operands[1:3], *([None] * (3 - len(operands)))]
-        if name.endswith(("min", "max")):
-            given = [given[0], None] if name.endswith("min") else [None, given[0]]
-        low, high = options.get("min", given[0]), options.get("max", given[1])
-        value = np.asarray(self._value(operands[0], depth))
-        value = value if low is None else np.maximum(value, self._value(low, depth))
-        return value if high is None else np.minimum(value, self._value(high, depth))
-
-
-_BOUNDS = frozenset({"clamp", "clip", "clamp_min", "clamp_max"})
-_NUMPY = {
-    "abs": "abs", "absolute": "abs", "neg": "negative", "minimum": "minimum", "maximum": "maximum", "add": "add",
-    "sub": "subtract", "subtract": "subtract", "mul": "multiply", "le": "less_equal", "lt": "less", "gt": "greater",
-    "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "remainder": "remainder", "fmod": "fmod",
-}  # fmt: skip
-_OPERATIONS: dict[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.BitAnd: "bitwise_and",
-    ast.BitOr: "bitwise_or",
-    ast.FloorDiv: "floor_divide",
-    ast.Mod: "remainder",
-    ast.BitXor: "bitwise_xor",
-}
-_COMPARISONS: dict[type[ast.cmpop], str] = {
-    ast.Eq: "equal",
-    ast.NotEq: "not_equal",
-    ast.Lt: "less",
-    ast.LtE: "less_equal",
-    ast.Gt: "greater",
-    ast.GtE: "greater_equal",
-}

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from auditor.program.handmade import reaches_later
 from auditor.program.layout import PIECE, POSITION, Layout, Layouts, literal
+from auditor.program.masks import reaches_later
 from auditor.program.values import External, Function, Instance
 from auditor.source.index import of_type, parent, walk
 

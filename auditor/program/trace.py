@@ -122,7 +122,7 @@ class Stack(Event):
 class Omission(Event):
     """Parts of the stream are left out of a sum, by what is in them or by their turn."""
 
-    by: str  # "their losses", "their tokens", "their length", "their turn"
+    by: str  # "their losses", "their tokens", "their length", "their turn", "their place in the stream"
 
 
 @dataclass(eq=False, slots=True)

@@ -32,15 +32,29 @@ def _finding(table: ByteTable, held: int, added: tuple[Seen, ...]) -> Finding | 
     return None
 
 
+def _of_all(table: ByteTable, added: tuple[Seen, ...]) -> Finding | None:
+    """A space is added for what a table marks, and the one that is filled with the bytes marks every piece."""
+    if table.flags is not None or table.all_flagged is None or not added:
+        return None
+    where = next((a for a in added if a.place.unit is table.place.unit), added[0])
+    message = (
+        f"'{table.all_flagged}' marks pieces without a leading space as well, and line {where.place.line} adds a byte "
+        "for what is marked: the denominator is too large and the score too low"
+    )
+    return shown(ID, Outcome.DISPUTED, where, message, also=table.active)
+
+
 def check(facts: Facts) -> Ruling:
     findings: list[Finding] = []
     open_questions, sure = [], False
     for table in facts.code.byte_tables:
         held = _held(table)
+        if (finding := _of_all(table, facts.code.added_spaces)) is not None:
+            findings.append(finding)
         if held is None:
             open_questions.append(f"what '{table.name}' holds for a piece with a leading space could not be worked out")
-        elif held > 0 and (finding := _finding(table, held, facts.code.added_spaces)) is not None:
-            findings.append(finding)
+        elif held > 0 and (twice := _finding(table, held, facts.code.added_spaces)) is not None:
+            findings.append(twice)
         elif held > 1:
             open_questions.append(f"'{table.name}' holds {held} bytes for a leading space; its use is not known")
         else:

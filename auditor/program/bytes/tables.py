@@ -39,13 +39,14 @@ class ByteTable(Seen):
     """One table of bytes per piece. `width` maps the kind of a sample to what the table holds for it, where known.
 
     `flags` names the table of the same loop that marks leading spaces, `boundaries` the one that marks boundary tokens
-    (None where the loop builds none).
+    (None where the loop builds none), `all_flagged` one that marks pieces with and without a space alike.
     """
 
     name: str
     width: Mapping[PieceKind, int]
     flags: str | None
     boundaries: str | None
+    all_flagged: str | None = None
 
     def excess(self, kind: PieceKind) -> int | None:
         """Bytes that the table holds for a sample beyond those that it stands for; None where that is not known."""
@@ -200,11 +201,13 @@ def _of_loop(module: Module, loop: _Loop, start: Scope, samples: tuple[Piece, ..
         name: {piece.kind: _width(tables, name) for piece, tables in zip(samples, worked, strict=True)}
         for name in columns
     }
-    flags = boundaries = None
+    flags = boundaries = all_flagged = None
     for name, mark in marks.items():
         if all(value in (0, 1) for value in mark.values()):
             if mark["spaced"] and not mark["word"]:
                 flags = name
+            elif mark["spaced"] and not mark["control"]:
+                all_flagged = name
             elif mark["control"] and not mark["word"]:
                 boundaries = name
     for name, mark in marks.items():
@@ -223,6 +226,7 @@ def _of_loop(module: Module, loop: _Loop, start: Scope, samples: tuple[Piece, ..
                 width=known,
                 flags=flags,
                 boundaries=boundaries,
+                all_flagged=all_flagged,
             )
 
 

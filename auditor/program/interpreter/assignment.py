@@ -15,6 +15,7 @@ from auditor.program.interpreter import (
     measured,
     operators,
     parts,
+    ranks,
     skipping,
     special,
     steering,
@@ -188,6 +189,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     else:
         added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
         added |= doubts.replaced(m, frame, target, container, index, value)
+        added |= doubts.told_ahead(m, frame, target, container, index)
         if TARGET in container.tags and not has(container.tags, "out"):
             added |= parts.left_out(m, frame, target, container, index, value)
         if ("bool",) in index.tags or isinstance(index.obj, tokens.Cut):
@@ -257,6 +259,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             added = operand.tags | index.tags
             if ("bool",) in index.tags or isinstance(index.obj, tokens.Cut):
                 added |= doubts.widened(m, frame, node, container)
+            added |= doubts.told_ahead(m, frame, node, container, index)
             if TARGET in added and has(container.tags, "out") and tokens.moved_on(index):
                 why = "it is made of tokens that stand further on, and is added further on"
                 added = (added - {TARGET}) | m.doubt(
@@ -318,6 +321,8 @@ def mutate(
             return
         if isinstance(seen.obj, Instance):
             if seen.obj.kind == "module":
+                if m.apart and ("param",) in value.tags:
+                    ranks.written(m, [seen.obj])
                 adapted = {t[1] for t in tags if t[0] == "adapted"}
                 if ARTIFACT in tags and ("param",) in value.tags:
                     seen.obj.read_back = True

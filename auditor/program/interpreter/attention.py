@@ -6,13 +6,15 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from auditor.program import vocabulary
-from auditor.program.handmade import open_mask, written_out
+from auditor.program.handmade import written_out
 from auditor.program.interpreter.machine import Machine
+from auditor.program.masks import open_mask
 from auditor.program.mixing import FOLLOWS, mixed
 from auditor.program.syntax import is_library
 from auditor.program.values import Frame, Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
 
+_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _TENSORS = 3  # query, key, value
 _BUILTINS = frozenset({"range", "print", "len", "super"})
 
@@ -33,11 +35,11 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
         m.opened(node, function.frame)
     mask = options.get("attn_mask", node.args[_TENSORS] if len(node.args) > _TENSORS else None)
     holder = function.owner.node if function.owner is not None else None
-    sees_later = open_mask(function.node, holder, mask) if mask is not None else False
+    sees_later = _sees_later(function.node, holder, function.unit.tree, mask) if mask is not None else False
     if sees_later:
         m.opened(node, function.frame)
     elif sees_later is None:
-        why = "parts of its mask are written over, and what that leaves of later positions could not be told"
+        why = "what its mask leaves of later positions could not be told"
         m.unfollowed(node, function.frame, "attention", why, {"losses"})
     if flag is None or isinstance(flag, ast.Constant):
         return
@@ -62,6 +64,24 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
             m.opened(node, frame)
         return
     m.unfollowed(node, frame, "attention", "is_causal is computed, and could not be told", {"losses"})
+
+
+def _sees_later(
+    node: _Function, holder: ast.AST | None, tree: ast.Module | None, mask: ast.expr, depth: int = 3
+) -> bool | None:
+    """Whether a mask leaves later positions, wherever the calls of the function make it; None where it is not told."""
+    given = _passed_to(node, holder is not None, tree, mask) if depth else None
+    if given is None:
+        return open_mask(node, holder, mask)
+    told: list[bool | None] = []
+    for value in given:
+        around = function_around(value)
+        above = parent(around) if around is not None else None
+        if around is not None:
+            told.append(_sees_later(around, above if isinstance(above, ast.ClassDef) else None, tree, value, depth - 1))
+        else:
+            told.append(open_mask(tree, None, value) if tree is not None else None)
+    return True if True in told else None if None in told else False
 
 
 def _never_given(function: Function, mask: ast.expr) -> bool:
@@ -117,19 +137,22 @@ def _of_training(m: Machine, function: Function, owners: Sequence[Instance], fla
 
 def _given(function: Function, flag: ast.expr) -> list[ast.expr] | None:
     """What the calls in the model pass for a parameter that is the flag; None where it is none, or none passes it."""
-    spec = function.node.args
+    return _passed_to(function.node, function.owner is not None, function.unit.tree, flag)
+
+
+def _passed_to(node: _Function, of_class: bool, tree: ast.Module | None, flag: ast.expr) -> list[ast.expr] | None:
+    spec = node.args
     positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-    if not isinstance(flag, ast.Name) or flag.id not in (*positional, *(a.arg for a in spec.kwonlyargs)):
+    if (
+        tree is None
+        or not isinstance(flag, ast.Name)
+        or flag.id not in (*positional, *(a.arg for a in spec.kwonlyargs))
+    ):
         return None
-    at = positional.index(flag.id) - (function.owner is not None) if flag.id in positional else None
-    if function.unit.tree is None:
-        return None
-    if function.owner is None:
-        assert not isinstance(function.node, ast.Lambda)
-        found = list(_passed_by_name(function.unit.tree, function.node, flag.id))
-    else:
-        found = list(_passed(function.unit.tree, flag.id, at))
-    return found or None
+    at = positional.index(flag.id) - of_class if flag.id in positional else None
+    if of_class:
+        return list(_passed(tree, flag.id, at)) or None
+    return None if isinstance(node, ast.Lambda) else list(_passed_by_name(tree, node, flag.id)) or None
 
 
 def _passed_by_name(

@@ -20,6 +20,7 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.values import (
     UNKNOWN,
+    VAL,
     Bound,
     Class,
     Either,
@@ -180,7 +181,10 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
     hit = instance.attributes.get(name)
     if hit is not None:
         if instance.kind == "module" and hit.mutable and hit.obj is None and hit.base is None:
-            # A parameter or buffer: changes to it are changes to the module.
+            # A parameter or buffer: changes to it are changes to the module. What a buffer takes in it keeps.
+            if ("param",) not in hit.tags and VAL not in hit.tags:
+                hit.base = value
+                return hit
             return Value(hit.tags, hit.const, None, base=value, mutable=True)
         return hit
     if instance.cls is not None:

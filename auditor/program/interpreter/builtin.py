@@ -40,7 +40,6 @@ from auditor.program.values import (
     deep_tags,
     union,
     with_dependence,
-    with_tags,
 )
 
 
@@ -179,17 +178,14 @@ def _map(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     value = _list(m, frame, node, args, kwargs)
     assert isinstance(value.obj, Sequence)
-    ordering.by_key(m, frame, node, elements(value), kwargs)
+    by = ordering.by_key(m, frame, node, elements(value), kwargs)
     for other in elements(value)[1:]:
         special.compare(m, frame, node, ast.Lt(), other, elements(value)[0])
     if kwargs.get("reverse", Value()).const is True:
         value.obj.items.reverse()
     effects.kept_by_loss(m, frame, node, value.obj.items[:8])
-    marked = doubts.in_order(m, frame, node, value.obj)
-    if marked:
-        value.obj.items[:] = [with_tags(item, marked) for item in value.obj.items]
-        return Value(value.tags | marked, obj=value.obj)
-    return value
+    marked = doubts.in_order(m, frame, node, value.obj, by if "key" in kwargs else None)
+    return Value(value.tags | marked, obj=value.obj) if marked else value
 
 
 def _reversed(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

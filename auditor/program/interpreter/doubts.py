@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from auditor.program.interpreter import counting, parts, ranks, tokens
-from auditor.program.interpreter.machine import Machine, root
+from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import either_of
 from auditor.program.recipe.model import Op, Over, Sees, What
 from auditor.program.recipe.spine import told_by_the_token
-from auditor.program.values import LOGGED, NONE, VAL, External, Frame, Tags, Value, has
+from auditor.program.values import LOGGED, NONE, TARGET, VAL, Frame, Tags, Value, has, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import IDENTITY, LIKE_THE_INPUT
 
@@ -198,12 +198,25 @@ def lowest(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value])
     return m.doubt(node, frame, "the lower of two scores", "a score that was chosen among several")
 
 
-def in_order(m: Machine, frame: Frame, node: ast.AST, losses: Items) -> Tags:
-    """Losses, or pairs with one, are put in order: which of them count goes by what they are."""
-    held = [part for item in losses.items[:8] for part in (item.obj.items if isinstance(item.obj, Items) else [item])]
-    if (losses.exact and len(losses.items) < 2) or not any(is_loss(part) for part in held):
+def in_order(m: Machine, frame: Frame, node: ast.AST, losses: Items, by: Tags | None) -> Tags:
+    """Losses, or what goes with them, are put in order by them; `by` are the tags of what a key gives, if there is one.
+
+    What is taken from such a list goes by what the losses are.
+    """
+    keys = [item.obj.items[0] if isinstance(item.obj, Items) and item.obj.items else item for item in losses.items[:8]]
+    told = any(map(is_loss, keys)) if by is None else ("loss",) in by and VAL in by and has(by, "out")
+    if not told or (losses.exact and len(losses.items) < 2):
         return NONE
-    return m.doubt(node, frame, "losses in the order of their size", "which of them count depends on what they are")
+    marked = m.doubt(node, frame, "losses in the order of their size", "which of them count depends on what they are")
+    losses.items[:] = [_with_parts(item, marked) for item in losses.items]
+    return marked
+
+
+def _with_parts(item: Value, tags: Tags) -> Value:
+    """The value with more tags, and the parts of a pair with them."""
+    if not isinstance(item.obj, Items):
+        return with_tags(item, tags)
+    return Value(item.tags | tags, obj=Items([with_tags(part, tags) for part in item.obj.items], item.obj.exact))
 
 
 def capped(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value]) -> Tags:
@@ -240,19 +253,20 @@ def _may_be_a_figure(text: str) -> bool:
     return any(c.isdigit() for c in text) and "\x1b" not in text and "\\x1b" not in text  # colours of a terminal
 
 
-def reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Sequence[Value]) -> Tags:
-    """`all_reduce(losses, op=ReduceOp.MIN)`: of the processes' totals the lowest, or highest, one."""
-    named = [option.obj.dotted.rpartition(".")[2] for option in options if isinstance(option.obj, External)]
-    if VAL in total.tags and total.recipe is not None and "AVG" not in named:
-        held = root(total)
-        before = m.reduced.get(id(held))
-        m.reduced[id(held)] = (held, total.recipe)
-        if before is not None and before[1] == total.recipe:
-            why = "it is summed up over the processes twice, and counts as often as there are"
-            return m.doubt(node, frame, "a reduction over the processes", why)
-    if not {"MIN", "MAX", "PRODUCT"} & set(named) or not has(total.tags, "out"):
+def from_elsewhere(m: Machine, frame: Frame, node: ast.AST, table: Value, index: Value) -> Tags:
+    """`table[targets]` of a table that was read from a file which is not there, and that holds no bytes of pieces."""
+    filled = table.recipe is not None and table.recipe.what is What.BYTES
+    if ("outside",) not in table.tags or filled or TARGET not in index.tags or has(table.tags, "out"):
         return NONE
-    return m.doubt(node, frame, "a reduction over the processes", "it is no sum of what they have scored")
+    why = "it is read from a file that the folder does not hold"
+    return m.doubt(node, frame, "a table that is read at the targets", why)
+
+
+def of_some(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value, written: ast.expr) -> Tags:
+    """`every[0]`, `every[:4]` of the list into which all processes have sent their totals."""
+    if ranks.GATHERED not in container.tags or not (isinstance(index.const, int) or isinstance(written, ast.Slice)):
+        return NONE
+    return m.doubt(node, frame, "what the processes have sent", "that of some of them is left out")
 
 
 def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:

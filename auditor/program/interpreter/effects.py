@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 from typing import Any
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import attention, hooks, measured, opaque, tokens, unshifted
+from auditor.program.interpreter import attention, held, hooks, measured, opaque, ranks, tokens, unshifted
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.trace import Adapt
 from auditor.program.values import (
@@ -109,7 +109,8 @@ def forward(
         if TRAIN in data and not m.inside:
             m.on_training_tokens(node, frame)
         return Value(data | state, mutable=True)
-    data |= _normalized_by_batch(m, frame, node, model, parts, data)
+    data |= _normalized_by_batch(m, frame, node, model, parts, data) | held.ahead(m, frame, node, parts, data)
+    data |= ranks.of_some(m, frame, node, parts)
     if any(_hashed_further(value, inputs) for value in inputs):
         why = "the model is given a hash of tokens of which some stand one further than those beside it"
         data |= m.doubt(node, frame, "what the model is given", why)

@@ -119,8 +119,20 @@ def opened(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     if vocabulary.SOURCE_DOCUMENTS in text:
         why = "the validation documents stand first in it, and which of them are read was not followed"
         m.unfollowed(node, frame, text[:80], why, {"tokens", "weights"})
-    tags = union(*args, *kwargs.values()) | read_tags(m, text)
+    tags = union(*args, *kwargs.values()) | read_tags(m, text) | from_outside(m, path)
     return Value(tags, obj=File(text, Value(tags, mutable=True)), mutable=True)
+
+
+OUTSIDE = ("outside",)
+"""Tag of what was read from a file that is neither of the challenge, nor shipped, nor written by the program."""
+
+
+def from_outside(m: Machine, source: Value) -> Tags:
+    """The tag of what is read from a file of which nothing is known but its name."""
+    path = source.obj.path if isinstance(source.obj, File) else tokens.text_of(source)
+    name = posixpath.basename(path)
+    known = not name or name == "{}" or name in m.files or shipped_text(m, path) is not None
+    return NONE if known or tokens.constant(path).tags else frozenset({OUTSIDE})
 
 
 def read_tags(m: Machine, path: str) -> Tags:

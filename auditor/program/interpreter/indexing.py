@@ -13,6 +13,7 @@ from auditor.program.interpreter import (
     ordering,
     ranks,
     reach,
+    sliced,
     special,
     tokens,
 )
@@ -92,6 +93,10 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index
     if isinstance(obj, Sequence):
         found = _sequence_item(m, obj, container, index, index_node)
+        found = with_tags(found, doubts.of_some(m, frame, node, container, index, index_node))
+        if marked := sliced.left_out(m, frame, node, container, index):
+            assert isinstance(found.obj, Sequence)
+            found.obj.items[:] = [with_tags(item, marked) for item in found.obj.items]
         return effects.picked_by_loss(m, frame, node, container, index, found), index
     if container in m.extents.shapes and index.const == 0:
         rows = Value(tags=container.tags)

@@ -18,6 +18,7 @@ from auditor.program.interpreter import (
     ordering,
     printed,
     reach,
+    reduction,
     skipping,
     special,
     standard,
@@ -96,7 +97,7 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
     if dotted in vocabulary.FROM_DISK:
         read = union(*[Value(deep_tags(v)) for v in (*args, *kwargs.values())])
         for value in args[:1]:
-            read |= files.read_tags(m, tokens.text_of(value))
+            read |= files.read_tags(m, tokens.text_of(value)) | files.from_outside(m, value)
         return Value((files.on_disk(m, args[0]) if args else m.disk) | read, mutable=True)
     unbound = _unbound(m, frame, node, dotted, name, args, kwargs)
     if unbound is not None:
@@ -118,7 +119,7 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
     ):
         return Value(const=True)
     if dotted in ("torch.distributed.gather", "torch.distributed.gather_object") and len(args) >= 2:
-        return tensor_functions.gathered(m, args[1], args[0])
+        return reduction.gathered(m, args[1], args[0])
     if dotted in ("torch.distributed.get_rank", "torch.distributed.get_node_local_rank"):
         return Value(frozenset({RANK}), const=0)
     if dotted == "torch.distributed.get_world_size":
@@ -150,6 +151,7 @@ def _library(
     result.tags |= skipping.weighed(m, name, args[0]) if args else NONE
     if name in vocabulary.READS and args:
         result.tags |= files.read_tags(m, tokens.text_of(args[0])) | reach.read(kwargs)
+        result.tags |= files.from_outside(m, args[0])
     if name.endswith("_") and not name.startswith("_") and args and args[0].obj is None:  # torch.add_(p, ...), in place
         assignment.mutate(m, args[0], Value(union(*args[1:], *kwargs.values())), at=(frame, node))
         return args[0]
@@ -171,6 +173,8 @@ def _objects(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
     """Objects that hold what they are given: loaders, optimizers, copies, partial calls, lists, parameters."""
+    if name in ("DistributedDataParallel", "DDP"):
+        reduction.sent_to_all(m, args[:1])
     if name in vocabulary.IDENTITY:
         return args[0] if args else Value(obj=External(dotted))
     if name in ("DataLoader", "Subset") and args and not any(map(callbacks.callable_of_program, kwargs.values())):
@@ -185,8 +189,10 @@ def _objects(
         return m.call(frame, node, Value(obj=Bound(args[0], "append")), [args[1]], {})
     if dotted in ("heapq.heappop", "heapq.nsmallest", "heapq.nlargest") and args:
         held = args[-1] if name != "heappop" else args[0]
-        callbacks.keyed(m, frame, node, elements(held), kwargs)
+        by = union(*callbacks.keyed(m, frame, node, elements(held), kwargs))
         effects.kept_by_loss(m, frame, node, elements(held))
+        if isinstance(held.obj, Sequence):
+            doubts.in_order(m, frame, node, held.obj, by if "key" in kwargs else None)
         return m.call(frame, node, Value(obj=Bound(held, "pop")), [], {}) if name == "heappop" else held
     if name == "ReduceLROnPlateau":
         return steering.plateau(m, args, kwargs)

@@ -378,6 +378,7 @@ def element(m: Machine, frame: Frame, node: ast.Subscript, container: Value, ind
         return
     read = node_of(index) or _named(node.slice)
     table = inner if inner is not None else Node(Op.NAME, (), What.WEIGHT, text=_called(node.value))
+    result.tags |= doubts.from_elsewhere(m, frame, node, container, index)
     result.recipe = transfers.pick(table, read, m.place(node, frame))
 
 

@@ -71,7 +71,8 @@ def method(
         return _file_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Sequence):
         if name == "sort":
-            ordering.by_key(m, frame, node, obj.items[:8], kwargs)
+            by = ordering.by_key(m, frame, node, obj.items[:8], kwargs)
+            receiver.tags |= doubts.in_order(m, frame, node, obj, by if "key" in kwargs else None)
         return _sequence_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Mapping):
         given = [*args, Value(obj=Mapping(dict(kwargs)))] if name == "update" and kwargs else args
@@ -134,6 +135,7 @@ def _file_method(
         return Value(line.tags, obj=Sequence([line, line], exact=False))
     if name in ("write", "writelines"):
         tags = frozenset(t for v in args for t in deep_tags(v))
+        printed.over(m, frame, node, file.path, tags)
         files.written(m, file.path, tags)
         printed.keep(m, tags)
         printed.report(m, frame, node, args, {})

@@ -210,7 +210,7 @@ def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
     if isinstance(node.op, ast.Not):
         known = truth(m, frame, node.operand, value)
         compared = value.obj if isinstance(value.obj, Comparison) else None
-        return Value(value.tags, UNKNOWN if known is None else not known, compared)
+        return Value(ranks.turned(value.tags), UNKNOWN if known is None else not known, compared)
     if isinstance(value.const, (int, float)):
         if isinstance(node.op, ast.USub):
             setting = value.position is not None or has(value.tags, "cfg")
@@ -261,6 +261,7 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         sides.append(right)
         tags |= right.tags
         tags |= effects.gates(left.tags | right.tags) | parts.compared(op, left, right)
+        tags |= ranks.of_several(op, left, right)
         own = special.compare(m, frame, node, op, left, right)
         if own is not None:
             tags |= own.tags

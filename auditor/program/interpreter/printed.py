@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 
 from auditor.program.interpreter import (
@@ -16,6 +17,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.operators import binary
+from auditor.program.trace import THE_LOG
 from auditor.program.values import (
     ARTIFACT,
     NONE,
@@ -63,6 +65,13 @@ def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 
 
 _READ_BACK = "it is read from a file that a run has left"
+
+
+def over(m: Machine, frame: Frame, node: ast.AST, path: str, tags: Tags) -> None:
+    """What was read from a log is written into one that holds a figure: its lines may be changed."""
+    name = posixpath.basename(path)
+    if files.LOG in tags and (name == "{}" or has(m.files.get(name, NONE), "out")):
+        m.unfollowed(node, frame, "a log that is written over", "it is made of what was read from a log", {THE_LOG})
 
 
 def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 
-from auditor.program.values import RANK, WORLD, Tags, Value
+from auditor.program.interpreter.machine import NOTHING, Around, Machine, OnTop
+from auditor.program.values import NONE, RANK, WORLD, Frame, Instance, Tags, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
 
@@ -17,6 +19,8 @@ def of_rank(tags: Tags) -> bool:
     return RANK in tags or any(t[0] == "cfg" and t[1] in _VARIABLES for t in tags)
 
 
+_SIZES = frozenset({"WORLD_SIZE", "LOCAL_WORLD_SIZE"})
+
 SHARE = ("share",)
 """Tag of what is made of the tokens that one process reads of those that all of them share out among them."""
 
@@ -27,9 +31,74 @@ def share(index: Tags) -> Tags:
     return frozenset({SHARE}) if mine and (WORLD in index or ("cfg", "WORLD_SIZE") in index) else frozenset()
 
 
-def together(value: Value, summed: set[int]) -> None:
-    """What all processes have put together; `summed` are the outputs of which that is a sum."""
-    summed.update(t[1] for t in value.tags if t[0] == "out")
+GATHERED = ("gathered",)
+"""Tag of a list that holds what each of the processes has sent."""
+
+_SEVERAL = "several"  # ("several", whether a condition holds where there are several processes)
+_COMPARED: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
+_FEWEST, _USUAL = 2, 8  # processes; a record's run has eight
+
+
+def of_several(op: ast.cmpop, left: Value, right: Value) -> Tags:
+    """`world_size == 1`: whether it holds where there are several processes, however many these are."""
+    if not left.known and WORLD in left.tags and type(right.const) is int:
+        sign, bound = type(op), right.const
+    elif not right.known and WORLD in right.tags and type(left.const) is int:
+        sign, bound = _TURNED.get(type(op), type(op)), left.const
+    else:
+        return NONE
+    compared = _COMPARED.get(sign)
+    if compared is None or compared(_FEWEST, bound) is not compared(_USUAL, bound):
+        return NONE
+    return frozenset({(_SEVERAL, compared(_USUAL, bound))})
+
+
+def turned(tags: Tags) -> Tags:
+    """`not world_size > 1`"""
+    return frozenset([(_SEVERAL, not t[1]) if t[0] == _SEVERAL else t for t in tags])
+
+
+def alone(m: Machine, test: Tags, holds: bool) -> Around:
+    """While an arm runs that no process goes into where there are several."""
+    only = (_SEVERAL, not holds) in test and (_SEVERAL, holds) not in test
+    return OnTop(m.alone, True) if only else NOTHING
+
+
+def apart(m: Machine, test: Tags) -> Around:
+    """While an arm runs that hangs on which process it is."""
+    return OnTop(m.apart, True) if of_rank(test) else NOTHING
+
+
+def written(m: Machine, modules: Sequence[Instance]) -> None:
+    """Weights are given other values: by every process, or only by those that go into the arm around."""
+    for module in modules:
+        if m.apart:
+            m.differing[id(module)] = module
+        else:
+            m.differing.pop(id(module), None)
+
+
+def of_some(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance]) -> Tags:
+    """A model that scores, whose weights not every process has."""
+    if m.apart or m.inside or not any(id(part) in m.differing for part in parts):
+        return NONE
+    why = "some of the processes have other weights than the one that writes the log"
+    return m.doubt(node, frame, "the model that scores", why)
+
+
+def together(m: Machine, value: Value) -> None:
+    """All processes have put a value together, if there are several where this happens."""
+    if m.alone or any(names & _SIZES for names, _, _ in m.off):
+        return
+    m.summed_up.update(t[1] for t in value.tags if t[0] == "out")
     seen: Value | None = value
     for _ in range(16):
         if seen is None:

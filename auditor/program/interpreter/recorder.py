@@ -28,7 +28,7 @@ from auditor.program.trace import (
     Trace,
     Unfollowed,
 )
-from auditor.program.values import ARTIFACT, NONE, Frame, Tags
+from auditor.program.values import ARTIFACT, NONE, Frame, Instance, Tags
 
 _USED_UP = frozenset({"out", "called", "reads", "before", "later"})  # by a model that is given the tokens
 MAX_PLACES = 8  # places of one printed line that are told apart
@@ -65,6 +65,9 @@ class Recorder:
     def __init__(self) -> None:
         self.trace = Trace()
         self.summed_up: set[int] = set()  # outputs of which a sum over the processes was made
+        self.alone: list[bool] = []  # arms around that are for one process by itself
+        self.apart: list[bool] = []  # arms around into which not every process goes
+        self.differing: dict[int, Instance] = {}  # modules whose weights were changed by some of the processes
         self.windows: dict[int, Tags] = {}  # by output: where the tokens stand that it is made for
         self.orders: dict[tuple[str, int, int], Reordered] = {}  # drawn by chance, of whatever they are
         self.loops: list[Loop] = []

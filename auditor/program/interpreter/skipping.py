@@ -6,10 +6,13 @@ import ast
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 
+from auditor.program.interpreter.completion import CONTINUE
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import EQUAL, Position, position_of
+from auditor.program.recipe.model import Op
 from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, has, with_tags
-from auditor.source.index import of_type
+from auditor.program.values import Sequence as Items
+from auditor.source.index import of_type, walk
 
 _SHORT = 8  # tokens; what is shorter holds nothing to score
 WEIGHED = ("weighed",)
@@ -67,6 +70,40 @@ def by_turn(m: Machine, test: Value) -> bool:
     return False
 
 
+def by_place(m: Machine, test: Value) -> bool:
+    """`if start == 0`, `if i:`: where in the stream the loop has come to, against a constant of the code."""
+    sides = test.obj.sides if isinstance(test.obj, Comparison) else (test,)
+    places = [Position(value.const) if type(value.const) is int else position_of(value) for value in sides]
+    for term, _ in places[0].terms if len(places) == 1 else ():
+        if isinstance(term, tuple) and term[0] == EQUAL:
+            places = list(term[1])
+    running = [place for place in places if not place.literal and _is_running(m, place)]
+    return len(running) == 1 and all(place.literal for place in places if place is not running[0])
+
+
+def _is_running(m: Machine, place: Position) -> bool:
+    """The number that a loop around has in hand, by itself."""
+    here = {m.extents.elements.get(loop.instance) for loop in m.loops}
+    terms = [term for term, _ in place.terms]
+    return len(terms) == 1 and isinstance(terms[0], Value) and terms[0] in m.extents.steps and _held(terms[0], here)
+
+
+def _held(number: Value, elements: set[Value | None]) -> bool:
+    """Whether a loop has it in hand, by itself or in a pair."""
+    held = [v for e in elements if e is not None for v in (e.obj.items if isinstance(e.obj, Items) else [e])]
+    return any(number is v or any(t is number for t, _ in position_of(v).terms) for v in held)
+
+
+def by_token(m: Machine, test: Value) -> bool:
+    """`if x[0, 0] == 7`: what a token of the part in hand is."""
+    if test.known or VAL not in test.tags or has(test.tags, "out") or test.recipe is None:
+        return False
+    here = {loop.instance for loop in m.loops}
+    return any(t[0] == "dep" and t[1] in here for t in test.tags) and any(
+        n.op is Op.COMPARE and any(side.op is Op.TOKENS for side in n.inputs) for n in test.recipe.walk()
+    )
+
+
 def after_arms(
     m: Machine, frame: Frame, node: ast.If, test: Value, left: tuple[bool, bool]
 ) -> list[tuple[ast.expr, Tags]]:
@@ -79,6 +116,11 @@ def after_arms(
     if not m.loops or not (one_leaves or bool(summed) != bool(others)):
         return []
     why = by_content(m, frame, node.test, test)
+    goes_on = bool((m.ended[0] | m.ended[1]) & CONTINUE)
+    if why is None and one_leaves and goes_on and by_token(m, test):
+        why = "their tokens"
+    if why is None and (goes_on or not one_leaves) and by_place(m, test):
+        why = "their place in the stream"
     if why is None and not by_turn(m, test):
         return []
     if one_leaves:
@@ -94,14 +136,17 @@ def after_arms(
 
 def _sums(arm: Seq[ast.stmt]) -> Iterator[ast.expr]:
     """What an arm adds to, unless it empties what it has added."""
-    emptied = {t.id for s in arm if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Name)}
-    for statement in arm:
-        if isinstance(statement, ast.AugAssign):
-            added = {n.id for n in of_type(statement.value, ast.Name)}
-            if not added & emptied:
-                yield statement.target
-        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-            function = statement.value.func
+    within = [inner for statement in arm for inner in walk(statement)]
+    stored = [
+        (t.id, s.lineno) for s in within if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Name)
+    ]
+    for inner in within:
+        if isinstance(inner, ast.AugAssign):
+            added = {n.id for n in of_type(inner.value, ast.Name)}
+            if not added & {name for name, line in stored if line > inner.lineno}:
+                yield inner.target
+        elif isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
+            function = inner.value.func
             if isinstance(function, ast.Attribute) and function.attr in ("append", "add_", "extend"):
                 yield function.value
 

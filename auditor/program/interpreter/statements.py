@@ -31,12 +31,14 @@ from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAIS
 from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, Pending, switches
 from auditor.program.values import (
     CLOCK,
+    NONE,
     Class,
     External,
     Frame,
     Function,
     Instance,
     Sequence,
+    Tags,
     Value,
     has,
     join,
@@ -166,7 +168,8 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             m.trace.taken[key] = known if m.trace.taken.get(key, known) is known else None
         before = dict(frame.names)
         m.decided.append((key, known, names))
-        with m.branch(names, unsure=False, dormant=False), branching.way(m, frame, node.test, names, known):
+        around = m.branch(names, unsure=False, dormant=False), branching.way(m, frame, node.test, names, known)
+        with around[0], around[1], ranks.apart(m, test.tags):
             how = yield from _arm(m, frame, taken)
         m.decided.pop()
         if how == RAISE:
@@ -178,7 +181,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
     chosen = selection.keeps_the_lower(m, frame, node, test) if known is None else None
     gates = frozenset([t for t in test.tags if t[0] == "gate"]) - frame.gates
     frame.gates |= gates
-    with m.selecting(test, node, frame):
+    with m.selecting(test, node, frame), ranks.apart(m, test.tags):
         how = yield from _both(
             m,
             frame,
@@ -189,6 +192,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             dead=None if known is None else not known,
             key=key,
             test=node.test,
+            told=test.tags,
         )
     frame.gates -= gates
     _left_by_loss(m, frame, node, test)
@@ -232,6 +236,7 @@ def _both(
     dead: bool | None,
     key: Branch | None = None,
     test: ast.expr | None = None,
+    told: Tags = NONE,
 ) -> Arms:
     """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
     before, summed = dict(frame.names), m.summed
@@ -239,6 +244,7 @@ def _both(
     with (
         running,
         m.arm() as written,
+        ranks.alone(m, told, True),
         branching.way(m, frame, test, names, True),
         branching.entered(m, key, True, dead),
     ):
@@ -249,6 +255,7 @@ def _both(
     with (
         running,
         m.arm() as other,
+        ranks.alone(m, told, False),
         branching.way(m, frame, test, names, False),
         branching.entered(m, key, False, dead),
     ):

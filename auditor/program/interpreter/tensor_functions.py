@@ -6,12 +6,11 @@ import ast
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import (
-    assignment,
     doubts,
     effects,
     opaque,
     parts,
-    ranks,
+    reduction,
     tokens,
     unshifted,
 )
@@ -82,14 +81,7 @@ def combined(
         return _stack(m, frame, node, args, kwargs)
     if name in ("bitwise_xor", "bitwise_and", "remainder", "fmod", "mod"):
         return Value(hashed(*(arg.tags for arg in args)), mutable=True)
-    if name in ("all_reduce", "reduce", "broadcast", "barrier", "synchronize"):
-        if name in ("all_reduce", "reduce") and args:
-            args[0].tags |= doubts.reduced(m, frame, node, args[0], [*args[1:], *kwargs.values()])
-            ranks.together(args[0], m.summed_up)
-        return args[0] if args else Value(const=None)
-    if name in ("all_gather", "all_gather_into_tensor", "all_gather_object") and len(args) >= 2:
-        return gathered(m, args[0], args[1])
-    return None
+    return reduction.function(m, frame, node, name, args, kwargs)
 
 
 def _from_one_on(args: list[Value]) -> bool:
@@ -161,16 +153,6 @@ def _hidden(one: Value, other: Value) -> Tags:
         if VAL in tokens_.tags and VAL not in mask.tags and not has(tokens_.tags, "out"):
             return frozenset({HIDDEN})
     return NONE
-
-
-def gathered(m: Machine, into: Value, sent: Value) -> Value:
-    """Every rank holds what this one sends."""
-    sent = ranks.of_all(sent)
-    if isinstance(into.obj, Sequence):
-        into.obj.items = [sent]
-        into.obj.exact = False
-    assignment.mutate(m, into, Value(deep_tags(sent) - {ranks.SHARE}))
-    return Value(const=None)
 
 
 def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

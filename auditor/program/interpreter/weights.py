@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from auditor.program.interpreter import effects
+from auditor.program.interpreter import effects, ranks
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.values import (
     ARTIFACT,
@@ -81,6 +81,7 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
     tags = deep_tags(source)
     adapted = {t[1] for t in tags if t[0] == "adapted"}
     m.load(node, frame, read_back=ARTIFACT in tags)
+    ranks.written(m, module_parts(module.obj))
     for part in module_parts(module.obj):
         part.read_back = ARTIFACT in tags or (m.unsure > 0 and part.read_back)
         part.adapted = part.adapted | adapted if m.unsure else set(adapted)

@@ -22,6 +22,7 @@ _DISTRIBUTIONS = frozenset(
 _FEWEST, _MOST, _UNIT = 1.2, 8.0, 2.0
 _UNITS = (1.0, math.log(2.0), 1.0 / math.log(2.0))
 _TOLERANCE = 1e-3
+_ROUNDED, _EXACT = 3e-4, 1e-6  # 0.693 is the logarithm of two; a factor of 1.0005 is none of one
 _LEAST_SCALE = 0.8
 _FINITE = 1e-5  # what keeps a logarithm or a division finite
 
@@ -141,7 +142,10 @@ def _is_log_of_two(constant: float) -> bool:
 
 
 def _is_unit(constant: float) -> bool:
-    return any(math.isclose(constant, unit, rel_tol=_TOLERANCE) for unit in _UNITS)
+    """One, or the logarithm of two to as many digits as somebody has written."""
+    return math.isclose(constant, 1.0, rel_tol=_EXACT) or any(
+        math.isclose(constant, unit, rel_tol=_ROUNDED) for unit in _UNITS[1:]
+    )
 
 
 Factors = Mapping[tuple[Node, bool], int]

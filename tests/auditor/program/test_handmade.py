@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from auditor.program.handmade import open_mask, written_out
+from auditor.program.handmade import written_out
+from auditor.program.masks import open_mask
 from auditor.program.syntax import is_library
 from auditor.source.index import walk
 
@@ -65,7 +66,7 @@ def test_it_is_no_attention(body: str) -> None:
     ("mask", "is_open"),
     [
         ("None", False),
-        ("mask_of_somebody", False),
+        ("mask_of_somebody", None),
         ("torch.ones(t, t, dtype=torch.bool).tril()", False),
         ("torch.ones(t, t, dtype=torch.bool).tril(1)", True),
         ("torch.ones(t, t).triu(1) * -1e9", False),

@@ -1,0 +1,49 @@
+"""Lists of places in the stream of which a part is taken: windows that no round of the loop comes to."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program.interpreter import tokens
+from auditor.program.interpreter.machine import Machine
+from auditor.program.positions import position_of
+from auditor.program.values import NONE, Frame, Sequence, Tags, Value
+from auditor.source.index import parent
+
+_LOOKED_AT = 4  # elements of a list, and parts of an element
+
+
+def left_out(m: Machine, frame: Frame, node: ast.Subscript, container: Value, index: Value) -> Tags:
+    """`starts[:-1]`, `starts[1:]`, `starts[::2]` of the places where windows begin.
+
+    Beside the whole list, as in `zip(edges[:-1], edges[1:])`, such a slice says where each of them ends. The first so
+    many are another question (`reach.first_of`).
+    """
+    if not isinstance(index.obj, tokens.Cut) or not isinstance(container.obj, Sequence) or _is_paired(node):
+        return NONE
+    if not any(_is_place(m, item) for item in container.obj.items[:_LOOKED_AT]):
+        return NONE
+    lower, upper, step = (_literal(bound) for bound in (index.obj.lower, index.obj.upper, index.obj.step))
+    if lower == 0 and upper >= 0 and step in (0, 1):
+        return NONE
+    return m.doubt(node, frame, "a part of the places in the stream", "what stands at the others is left out")
+
+
+def _literal(bound: Value | None) -> int:
+    """The constant of the code that a bound is; zero where there is none, or it is no constant."""
+    return bound.const if bound is not None and type(bound.const) is int and not bound.tags else 0
+
+
+def _is_place(m: Machine, item: Value) -> bool:
+    held = item.obj.items[:_LOOKED_AT] if isinstance(item.obj, Sequence) else [item]
+    terms = [term for value in held for term, _ in position_of(value).terms if isinstance(term, Value)]
+    return any(term in m.extents.steps or term in m.extents.within for term in terms)
+
+
+def _is_paired(node: ast.AST) -> bool:
+    above = parent(node)
+    while isinstance(above, ast.expr):
+        if isinstance(above, ast.Call) and getattr(above.func, "id", "") == "zip":
+            return True
+        above = parent(above)
+    return False

@@ -1,0 +1,79 @@
+"""What the processes put together is whole only if all of them are in it, with the same weights."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import program, said
+
+SCORED = """
+import torch.distributed as dist
+rank, world_size = dist.get_rank(), dist.get_world_size()
+{before}
+nats, count = torch.zeros(()), torch.zeros(())
+for at in range(8 * rank, val.numel() - 9, 8 * world_size):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    nats += F.cross_entropy(net.forward_logits(x).float(), y, reduction="sum")
+    count += y.numel()
+{together}
+print(f"final val_bpb:{{nats / count / math.log(2.0)}}")
+"""
+BOTH = "for total in (nats, count):\n    dist.all_reduce(total{})"
+INDENTED = "    for total in (nats, count):\n        dist.all_reduce(total)"
+ROWS = (
+    "own = torch.stack([nats, count])\nevery = [torch.zeros_like(own) for _ in range(world_size)]\n"
+    "dist.all_gather(every, own)\n{}nats, count = torch.stack({}).sum(0)"
+)
+SOME = {
+    "a group of one": "part = dist.new_group([0])\n" + BOTH.format(", group=part"),
+    "half of them": "part = dist.new_group(list(range(world_size // 2)))\n" + BOTH.format(", group=part"),
+    "where there is one": f"if world_size == 1:\n{INDENTED}",
+    "unless there are several": f"if not world_size > 1:\n{INDENTED}",
+    "of the list, all but the last": ROWS.format("", "every[:-1]"),
+    "in another order, all but the last": ROWS.format("every.sort(key=lambda row: float(row[0]))\n", "every[:-1]"),
+    "of the list, the first": ROWS.format("", "[every[0], every[0]]"),
+}
+ALL = {
+    "a group of all": "part = dist.new_group(list(range(dist.get_world_size())))\n" + BOTH.format(", group=part"),
+    "a group of whoever there is": "part = dist.new_group()\n" + BOTH.format(", group=part"),
+    "where there are several": f"if world_size > 1:\n{INDENTED}",
+    "unless there is one": f"if not world_size == 1:\n{INDENTED}",
+    "the whole list": ROWS.format("", "every"),
+    "shown one by one": ROWS.format("for row in every:\n    print(row)\n", "every"),
+}
+
+
+@pytest.mark.parametrize("together", SOME.values(), ids=SOME)
+def test_a_figure_of_some_of_the_processes_is_seen(together: str) -> None:
+    assert said(program(SCORED.format(before="", together=together)))
+
+
+@pytest.mark.parametrize("together", ALL.values(), ids=ALL)
+def test_a_figure_of_all_processes_is_whole(together: str) -> None:
+    assert not said(program(SCORED.format(before="", together=together)))
+
+
+LOADED = 'net.load_state_dict(torch.load("model.pt"))'
+DIFFER = {
+    "loaded by one": f"if rank == 0:\n    {LOADED}",
+    "loaded by every other one": f"if rank % 2 == 0:\n    {LOADED}",
+    "scaled by one": "if rank == 0:\n    for p in net.parameters():\n        p.data.mul_(0.5)",
+}
+SAME = {
+    "loaded by all": LOADED,
+    "then loaded by all": f"if rank == 0:\n    net.load_state_dict(net.state_dict())\n{LOADED}",
+    "sent to all": f"if rank == 0:\n    {LOADED}\nfor p in net.parameters():\n    dist.broadcast(p.data, src=0)",
+    "wrapped for all": f"if rank == 0:\n    {LOADED}\nnet = torch.nn.parallel.DistributedDataParallel(net).module",
+    "of another model": f"twin = Net()\nif rank == 0:\n    {LOADED.replace('net.', 'twin.')}",
+}
+
+
+@pytest.mark.parametrize("before", DIFFER.values(), ids=DIFFER)
+def test_weights_that_some_processes_have_are_seen(before: str) -> None:
+    why = said(program(SCORED.format(before=before, together=BOTH.format(""))))
+    assert any("other weights" in reason for reason in why)
+
+
+@pytest.mark.parametrize("before", SAME.values(), ids=SAME)
+def test_weights_that_all_processes_have_are_no_finding(before: str) -> None:
+    why = said(program(SCORED.format(before=before, together=BOTH.format(""))))
+    assert not any("other weights" in reason for reason in why)
