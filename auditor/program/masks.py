@@ -38,6 +38,8 @@ def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool
         found = np.asarray(Mask(before(assigned(function), mask.lineno + 1), holder).value(mask))
         if found.dtype == object:  # `attn_mask=None`
             return False
+        if found.ndim < 2:
+            return None
         found = np.broadcast_to(found, (_T, _T))
     except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
         return None

@@ -38,7 +38,7 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     sees_later = _sees_later(function.node, holder, function.unit.tree, mask) if mask is not None else False
     if sees_later:
         m.opened(node, function.frame)
-    elif sees_later is None:
+    elif sees_later is None and (flag is None or (isinstance(flag, ast.Constant) and not flag.value)):
         why = "what its mask leaves of later positions could not be told"
         m.unfollowed(node, function.frame, "attention", why, {"losses"})
     if flag is None or isinstance(flag, ast.Constant):
@@ -81,7 +81,8 @@ def _sees_later(
             told.append(_sees_later(around, above if isinstance(above, ast.ClassDef) else None, tree, value, depth - 1))
         else:
             told.append(open_mask(tree, None, value) if tree is not None else None)
-    return True if True in told else None if None in told else False
+    known = [one for one in told if one is not None]  # calls of other things by as many arguments are among them
+    return True in known if known else None
 
 
 def _never_given(function: Function, mask: ast.expr) -> bool:

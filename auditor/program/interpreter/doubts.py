@@ -256,7 +256,8 @@ def _may_be_a_figure(text: str) -> bool:
 def from_elsewhere(m: Machine, frame: Frame, node: ast.AST, table: Value, index: Value) -> Tags:
     """`table[targets]` of a table that was read from a file which is not there, and that holds no bytes of pieces."""
     filled = table.recipe is not None and table.recipe.what is What.BYTES
-    if ("outside",) not in table.tags or filled or TARGET not in index.tags or has(table.tags, "out"):
+    of_tokens = index.recipe is None or index.recipe.what is What.TOKENS  # and no places in the stream
+    if not of_tokens or ("outside",) not in table.tags or filled or TARGET not in index.tags or has(table.tags, "out"):
         return NONE
     why = "it is read from a file that the folder does not hold"
     return m.doubt(node, frame, "a table that is read at the targets", why)

@@ -9,7 +9,7 @@ from collections.abc import Sequence as Seq
 from auditor.program.interpreter.completion import CONTINUE
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import EQUAL, Position, position_of
-from auditor.program.recipe.model import Op
+from auditor.program.recipe.model import Node, Op
 from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, has, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, walk
@@ -96,12 +96,18 @@ def _held(number: Value, elements: set[Value | None]) -> bool:
 
 def by_token(m: Machine, test: Value) -> bool:
     """`if x[0, 0] == 7`: what a token of the part in hand is."""
-    if test.known or VAL not in test.tags or has(test.tags, "out") or test.recipe is None:
+    if test.known or not has(test.tags, "reads") or has(test.tags, "out") or test.recipe is None:
         return False
     here = {loop.instance for loop in m.loops}
-    return any(t[0] == "dep" and t[1] in here for t in test.tags) and any(
-        n.op is Op.COMPARE and any(side.op is Op.TOKENS for side in n.inputs) for n in test.recipe.walk()
-    )
+    return any(t[0] == "dep" and t[1] in here for t in test.tags) and _compares_a_token(test.recipe)
+
+
+def _compares_a_token(test: Node) -> bool:
+    """A comparison of tokens with something, by size with a number alone: places in the stream are compared so too."""
+    if test.op is not Op.COMPARE:
+        return False
+    by_size = test.text in ("<", "≤", ">", "≥") and not any(side.op is Op.NUMBER for side in test.inputs)
+    return any((side.op is Op.TOKENS and not by_size) or _compares_a_token(side) for side in test.inputs)
 
 
 def after_arms(
