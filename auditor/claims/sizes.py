@@ -17,7 +17,7 @@ _OF_ARTIFACT = re.compile(
 )
 # What such words speak of is not the artifact, not this one, or not what it has become.
 _OTHER = re.compile(
-    r"uncompressed|\braw\b|fp32|fp16|bf16|float\d|checkpoint|before|baseline|sav(?:e|es|ed|ing|ings)\b|\bif\b|would"
+    r"uncompressed|\braw\b|fp32|fp16|bf16|float\d|checkpoint|before|baseline|sav(?:e|es|ed|ing|ings)\b|\bfree(?:s|d|ing)?\b|\bif\b|would"
     r"|without|\btokens?\b|\bdataset|\bshards?\b|per (?:step|token)|(?<!\+ )(?<!\+)\bcode\b(?! ?\+)|headroom|memory"
     r"|vram|\bparams?\b|inflat|\bvs\b|previous|overhead|\bPR ?#|fewer|estimated?\b|n[o'\u2019]t fit|cannot fit"
     r"|too (?:big|large)",

@@ -18,6 +18,7 @@ _BPB = (
     "val_bpb", "mean_val_bpb", "val_bpb_mean", "val_bpb_exact", "val_bpb_3seed_mean", "three_seed_mean_bpb",
     "mean_bpb", "final_val_bpb", "val_bpb_mean_3seed", "three_seed_mean_val_bpb", "bpb", "score", "final_bpb",
     "bpb_mean", "val_bpb_avg", "mean_val_bpb_3seed", "seed_mean_bpb", "average_val_bpb", "best_val_bpb",
+    "validation_bpb",
 )  # fmt: skip
 _STD = ("val_bpb_std", "std_val_bpb", "val_bpb_3seed_std", "three_seed_std_bpb", "std_bpb", "bpb_std", "std")
 _LOSS = (

@@ -52,7 +52,7 @@ _BETWEEN = re.compile(
 _PART = re.compile(
     r"roundtrip|sliding|quantized|diagnostic|standard|non-overlap|pass \d|ttt\b|slot|n-?gram|gptq|hessian|compile"
     r"|precompute|per[- ]step|baseline|/step|budget|saves?\b|faster|slower|overhead|extra|additional|reserve|overtime"
-    r"|previous|prior|\bvs\b",
+    r"|previous|prior|\bvs\b|teacher",
     re.IGNORECASE,
 )
 _RANGE = re.compile(

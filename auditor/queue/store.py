@@ -191,7 +191,7 @@ class Store:
         with self._said():
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                free = self._free(key, now)
+                free = self._free(key, now) and not self.done([key])
                 if free:
                     self._db.execute(
                         "INSERT OR REPLACE INTO claims (key, owner, until) VALUES (?, ?, ?)",
@@ -199,7 +199,7 @@ class Store:
                     )
             finally:
                 self._db.execute("COMMIT")
-        return free and key not in self.done([key])
+        return free
 
     def _free(self, key: str, now: float) -> bool:
         held = self._db.execute("SELECT owner, until FROM claims WHERE key = ?", (key,)).fetchone()

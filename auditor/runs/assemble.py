@@ -79,6 +79,7 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         evaluations=evaluations, total_eval_seconds=draft.total_eval_seconds,
         val_tokens=draft.val_tokens, val_tokens_line=draft.val_tokens_line,
         artifact_bytes=total[0] if total else None, artifact_line=total[1] if total else None,
+        totals=tuple((size.amount, size.line) for size in draft.each_total),
         raw_artifact_bytes=sizes.raw_total(draft), model_bytes=sizes.model_bytes(draft),
         raw_model_bytes=sizes.raw_model_bytes(draft), code_bytes=sizes.code_bytes(draft),
         code_bytes_compressed=draft.code.get("compressed"), code_bytes_uncompressed=draft.code.get("uncompressed"),

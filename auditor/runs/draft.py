@@ -109,6 +109,7 @@ class Draft:
     val_tokens_line: int | None = None
     totals: dict[str, Size] = field(default_factory=dict)  # by codec
     other_totals: list[Size] = field(default_factory=list)
+    each_total: list[Size] = field(default_factory=list)  # to the byte, in the order of the log
     models: dict[str, Size] = field(default_factory=dict)  # by codec
     parts: Size | None = None  # the model, of the last line that adds the code to it
     code: dict[str, int] = field(default_factory=dict)  # "", "compressed", "uncompressed" -> bytes

@@ -256,4 +256,14 @@ def _pointed(run: Run, evaluation: Evaluation, because: str, where: str) -> Run:
         return replace(run, headline_because=reason)
     label = f"`{chosen.label}`" if chosen.label else f"step {chosen.step}"
     pointed = with_score(run, chosen, f"{label} on line {chosen.line} is the figure claimed in {where}")
-    return replace(pointed, headline_because=reason)
+    return replace(_packed_before(pointed, chosen), headline_because=reason)
+
+
+def _packed_before(run: Run, score: Evaluation) -> Run:
+    """The run with the size that was totalled last before its score, where another was totalled after it: one model
+    was packed in several ways, each with an evaluation of its own."""
+    line, raw = run.artifact_line, run.raw_artifact_bytes or run.raw_model_bytes
+    if line is None or line < score.line or score.step is not None:
+        return run
+    before = [total for total in run.totals if total[1] < score.line and (raw is None or total[0] < raw)]
+    return replace(run, artifact_bytes=before[-1][0], artifact_line=before[-1][1]) if before else run

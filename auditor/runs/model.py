@@ -85,6 +85,7 @@ class Run:
     implied_bytes: float | None = None
     artifact_bytes: int | None = None  # code + compressed model, as the log totals it
     artifact_line: int | None = None
+    totals: tuple[tuple[int, int], ...] = ()  # (bytes, line) of everything that was totalled, in order
     raw_artifact_bytes: int | None = None  # a "total" that is the uncompressed model: no artifact
     model_bytes: int | None = None  # compressed
     raw_model_bytes: int | None = None

@@ -209,6 +209,7 @@ def _append(before: Draft, later: Draft) -> None:
     before.models.update(later.models)
     before.code.update(later.code)
     before.other_totals.extend(later.other_totals)
+    before.each_total.extend(later.each_total)
     for name, value in later.settings.items():
         before.set(name, value, later.setting_lines[name])
     for kept, added in ((before.adaptation, later.adaptation), (before.ngram, later.ngram), (before.ppm, later.ppm)):

@@ -37,6 +37,7 @@ _OTHER_TOTAL = re.compile(
     re.IGNORECASE,
 )
 _OF_A_LIMIT = re.compile(r"(?:target|max|maximum|limit|cap|allowed|budget)[_ ]$", re.IGNORECASE)
+_OF_WHICH = re.compile(r"[\d,._]{1,14}\s?(?:[kmg]i?b|bytes|b)?\s?(?:/|of\b)\s?\d", re.IGNORECASE)
 _TOTAL_WITH_UNIT = re.compile(
     r"\b(?:total(?: size)?(?: artifact)?\s{0,3}[:=]|size\s{0,2}=)\s{0,12}(?=\d)", re.IGNORECASE
 )
@@ -103,6 +104,7 @@ def read_sizes(draft: Draft, line_number: int, line: str) -> None:
         if found is not None and found.amount > _SMALLEST and (found.exact or draft.trained):
             draft.other_totals.append(Size(found.amount, line_number, found.exact))
             del draft.other_totals[:-_KEPT]
+            _listed(draft, draft.other_totals[-1])
             draft.unread.pop("artifact", None)
         elif found is None and (none := _NO_TOTAL.search(line)):
             _not_said(draft, line_number, line[none.end() :])
@@ -137,8 +139,14 @@ def _keep(
         return
     if sizes is draft.totals:
         draft.unread.pop("artifact", None)
+        _listed(draft, size)
     if size.exact or codec not in sizes or not sizes[codec].exact:
         sizes[codec] = size
+
+
+def _listed(draft: Draft, total: Size) -> None:
+    if total.exact and total.amount > _SMALLEST and len(draft.each_total) < _KEPT:
+        draft.each_total.append(total)
 
 
 def _not_said(draft: Draft, line_number: int, said: str) -> None:
@@ -191,13 +199,20 @@ def _sum(draft: Draft, line: str, line_number: int) -> Size | None:
 
 
 def _other_total(line: str) -> Size | None:
-    match = next((m for m in _OTHER_TOTAL.finditer(line) if not _OF_A_LIMIT.search(line[: m.start()][-12:])), None)
+    match = next((m for m in _OTHER_TOTAL.finditer(line) if not _limits(line, m)), None)
     if match is not None:
         if match[0].lower().startswith("total_bytes") and not _OF_ARTIFACT.search(line):
             return None
         return _bytes(_precise(line, match.end(), unit_of_name(match[0].rstrip(" :="), size=True)))
     match = _TOTAL_WITH_UNIT.search(line)
     return _bytes(size_at(line, match.end())) if match else None
+
+
+def _limits(line: str, named: re.Match[str]) -> bool:
+    """Whether the name is a limit's: `target_bytes: `, or `Budget: 16,000,000 bytes`, of which nothing is used up."""
+    if _OF_A_LIMIT.search(line[: named.start()][-12:]):
+        return True
+    return named[0].lower().startswith("budget") and _OF_WHICH.match(line, named.end()) is None
 
 
 def _codec(text: str) -> str:

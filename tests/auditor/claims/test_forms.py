@@ -198,6 +198,25 @@ def test_a_size_that_is_a_sum() -> None:
     assert found.value == 15_818_502
 
 
+def test_what_the_weights_leave_free_is_no_size() -> None:
+    line = "switched from int8 to int6, which frees up {} in the artifact budget\n"
+    assert claims(line.format("~3MB")).readme_artifact_bytes is None
+    assert claims(line.replace("frees up", "makes").format("~13MB of artifact, inside") + "\n").readme_artifact_bytes
+
+
+def test_a_teacher_s_time_is_not_the_training_s() -> None:
+    assert claims("The teacher was trained for 68 seconds on one shard.\n").readme_train_seconds is None
+    found = claims("The model was trained for 68 seconds on one shard.\n").readme_train_seconds
+    assert found is not None
+    assert found.value == 68
+
+
+def test_a_figure_under_its_full_name() -> None:
+    found = claims(fields={"validation_bpb": "1.3434"}).val_bpb
+    assert found is not None
+    assert found.value == 1.3434
+
+
 def test_a_comment_in_a_command_is_a_plan() -> None:
     block = "```bash\n# Train (~12 min including compilation)\ntorchrun train_gpt.py\n```\n"
     assert claims(block).readme_train_seconds is None

@@ -91,6 +91,7 @@ def test_two_runs_do_not_do_the_same_audit(tmp_path: Path, monkeypatch: pytest.M
         assert two.claim(KEY, 60)  # whose run is gone leaves its claim
         one.put(KEY, result())
         assert not two.claim(KEY, 60)  # done
+        assert one._db.execute("SELECT count(*) FROM claims").fetchone() == (0,)
         assert two.claim("other", -1)
         assert one.claim("other", 60)  # a claim that is over
 

@@ -31,6 +31,53 @@ def test_claimed_seeds_leave_superseded_logs_out() -> None:
     assert "claimed for seed 1 in submission.json:seeds.1" in chosen[0].headline_because
 
 
+PACKED = """\
+model_params:10
+step:2/9 train_loss:2 train_time:9ms
+Serialized model: 87413467 bytes
+Code size: 55906 bytes
+Total submission size: 87469373 bytes
+quant_int6: artifact=15876343 bytes (15.14 MB) total_submission=15932249 bytes
+roundtrip_int6: val_loss=1.93 val_bpb=1.145622 eval_time=15523ms
+quant_int5: artifact=14042960 bytes (13.39 MB) total_submission=14098866 bytes
+roundtrip_int5: val_loss=1.94 val_bpb=1.152391 eval_time=15441ms
+quant_int4: artifact=11841296 bytes (11.29 MB) total_submission=11897202 bytes
+roundtrip_int4: val_loss=2.05 val_bpb=1.218322 eval_time=15444ms
+"""
+
+
+@pytest.mark.parametrize(
+    ("claimed", "size"), [(1.145622, 15_932_249), (1.152391, 14_098_866), (1.218322, 11_897_202), (1.3, 11_897_202)]
+)
+def test_of_several_packings_the_claimed_one_is_weighed(claimed: float, size: int) -> None:
+    (chosen,) = headline(read_log("train.log", PACKED), Claims(val_bpb=Claim(claimed, "submission.json:val_bpb")))
+    assert chosen.artifact_bytes == size
+
+
+def test_the_size_that_stands_behind_a_pass_before_it_was_packed_stays() -> None:
+    """A claim of the figure before quantization: the raw model's total comes before it, the artifact's after it."""
+    log = PACKED.replace("quant_int6:", "pre_quant val_loss:1.92 val_bpb:1.1401\nquant_int6:")
+    (chosen,) = headline(read_log("train.log", log), Claims(val_bpb=Claim(1.1401, "submission.json:val_bpb")))
+    assert chosen.val_bpb == 1.1401
+    assert chosen.artifact_bytes == 11_897_202
+
+
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        ("  Budget: 16,000,000 bytes", 14_827_660),
+        ("budget:15993853/16000000 bytes", 15_993_853),
+        ("Budget: 15,993,853 of 16,000,000 bytes", 15_993_853),
+    ],
+)
+def test_a_budget_is_no_size_unless_it_says_what_is_used_up(line: str, size: int) -> None:
+    total = "  Total: 14827660 bytes (14.1MB)"
+    steps = ["step:1/9 train_loss:2 train_time:5ms", "step:2/9 train_loss:2 train_time:9ms"]
+    log = ["model_params:10", *steps, total, line, "final_exact val_loss:4.16 val_bpb:2.46"]
+    (read,) = read_log("train.log", "\n".join(log))
+    assert read.artifact_bytes == size
+
+
 def test_score_moves_to_the_claimed_line() -> None:
     (chosen,) = headline((run(1, 1.1, sliding=1.15),), Claims(seeds=seeds((1, 1.15))))
     assert chosen.val_bpb == 1.15
