@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from auditor.program.model import Program
@@ -10,6 +11,10 @@ from auditor.program.trace import Order, Output, Place, ReportLine, Trace
 from auditor.runs import Run
 
 _LISTED = 4  # places of one kind that are named
+_FILLED = re.compile(r"\{[^{}]*\}")
+_VALUE = re.compile(
+    r"[:=]\W{0,3}\u2026|^\W{0,6}\u2026\W{0,6}$"
+)  # a value: `val_bpb:\u2026`, or one that stands by itself
 
 _ORDER = {
     Order.EARLIER: "on tokens that were scored before",
@@ -55,7 +60,12 @@ def recipe_of(program: Program, headline: Sequence[Run]) -> Formula | None:
 
 def _name(line: ReportLine) -> str:
     """`The figure "final_sliding_window"`: the printed line's text up to the names of its values."""
-    words = [word for word in line.text.split("{", 1)[0].split() if not word.endswith((":", "="))]
+    words = []
+    for word in _FILLED.sub("\u2026", line.text).split():
+        if _VALUE.search(word):
+            break
+        if not word.endswith((":", "=")):
+            words.append(word)
     return f'The figure "{" ".join(words)[:60]}"' if words else f"The figure printed {_at([line.place])}"
 
 

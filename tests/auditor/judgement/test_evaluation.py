@@ -61,6 +61,22 @@ def test_a_plain_evaluation_trains_on_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("final_{x.dtype}_exact val_bpb:", "final_\u2026_exact"),
+        ("final_score val_bpb:", "final_score"),
+        ("final score {x.dtype} val_bpb:", "final score"),
+    ],
+)
+def test_what_is_filled_in_is_left_open_in_a_name(printed: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "final_score val_bpb:" in SCRIPT
+    monkeypatch.setitem(
+        globals(), "SCRIPT", SCRIPT.replace("final_score val_bpb:", printed.replace("{", "{{").replace("}", "}}"))
+    )
+    assert f'The figure "{name}" stands on' in _said(SCORE)
+
+
+@pytest.mark.parametrize(
     ("body", "words"),
     [(SCORE + TRAIN, "on tokens that were scored before"), (TRAIN + SCORE, "on the very tokens that are scored after")],
 )
