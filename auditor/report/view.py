@@ -282,7 +282,7 @@ def identity(report: Report) -> tuple[tuple[str, str], ...]:
         pairs.append(("program", code + (f" in {len(files)} files" if len(files) > 1 else "")))
     if submission.chosen_because:
         pairs.append(("chosen", submission.chosen_because))
-    judged = {other.folder for other in report.folders}
+    judged = {*(other.folder for other in report.folders), *submission.landed}
     if left := [folder for folder in submission.other_folders if folder not in judged]:
         pairs.append(("not audited", ", ".join(left[:4]) + _more(left, 4)))
     pairs += [("note", note) for note in submission.notes]

@@ -172,5 +172,5 @@ def pick(changes: ChangeSet, wanted: str | None, what: str) -> Choice:
     folders, why = next((folders, why) for folders, why in tiers if folders)
     choice = choose([changes.candidate(folder) for folder in folders], changes.evidence())
     because = "; ".join(part for part in (why, choice.because) if part)
-    rivals = choice.rivals if folders is added else ()
-    return Choice(choice.folder, because, tuple(sorted(set(everything) - {choice.folder})), rivals)
+    others = tuple(sorted(set(everything) - {choice.folder}))
+    return Choice(choice.folder, because, others, choice.rivals if folders is added else (), choice.landed)

@@ -114,6 +114,7 @@ def _submission(
         changes=changes.changes,
         other_folders=picked.others,
         rivals=picked.rivals,
+        landed=picked.landed,
         chosen_because=picked.because,
         edits_existing_folder=changes.edits_existing_folder,
         problems=(*changes.problems, *problems),

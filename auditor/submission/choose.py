@@ -26,12 +26,14 @@ EMPTY = (b"", b"{}", b"[]", b"null")
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The chosen folder, why ("" when there was only one), and the others, sorted. `rivals` are those of them that
-    are submissions of their own, as new as the chosen one; none where it was asked for by name."""
+    are submissions of their own, as new as the chosen one (none where it was asked for by name), `landed` those that
+    the main branch has come to have."""
 
     folder: str
     because: str
     others: tuple[str, ...]
     rivals: tuple[str, ...] = ()
+    landed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def choose(candidates: Sequence[Candidate], evidence: Evidence) -> Choice:
     chosen = left[-1].folder
     others = tuple(sorted(candidate.folder for candidate in candidates if candidate.folder != chosen))
     rivals = tuple(sorted(c.folder for c in candidates if c.folder != chosen and c.stands_alone))
-    return Choice(chosen, f"one of {count} folders; {because}" if count > 1 else "", others, rivals)
+    landed = tuple(sorted(c.folder for c in candidates if c.folder != chosen and c.on_main))
+    return Choice(chosen, f"one of {count} folders; {because}" if count > 1 else "", others, rivals, landed)
 
 
 def named(wanted: str, folders: Sequence[str]) -> str:

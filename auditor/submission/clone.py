@@ -142,6 +142,7 @@ class Clone:
             changes=changes.changes,
             other_folders=picked.others,
             rivals=picked.rivals,
+            landed=picked.landed,
             chosen_because=picked.because,
             edits_existing_folder=changes.edits_existing_folder,
             problems=(*changes.problems, *problems),

@@ -129,6 +129,7 @@ class Submission:
     track: str | None = None  # the folder under records/, e.g. track_10min_16mb
     changes: tuple[Change, ...] | None = None
     other_folders: tuple[str, ...] = ()
+    landed: tuple[str, ...] = ()  # of these, what the main branch has come to have: the branch merged it, too
     rivals: tuple[str, ...] = ()  # of these, record folders that are added as well, with a script and claims or a log
     chosen_because: str = ""
     edits_existing_folder: bool = False

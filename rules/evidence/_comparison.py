@@ -18,6 +18,7 @@ from rules.law.standing import claimed_at, gpu_model, name
 
 _SECONDS, _SECONDS_SHARE = 2.0, 0.01  # what rounding makes of a time
 _ROUND_STEPS = 10
+_LAST_EDIT = 64  # bytes that a script may have changed by after it was weighed
 _MEBI = 1.048576
 _LEAST = 1e-5  # BPB: what another order of summation makes of a figure
 _FAR = 0.2  # share of the claim: a figure further off is a difference, or of something else
@@ -88,6 +89,7 @@ def differences(facts: Facts, rule: str, scored: Sequence[Run]) -> list[Finding]
     claims = facts.claims
     found += _means(facts, rule, scored)
     for seed, places in _by_seed(claims, scored).items():
+        _without_shipped(facts, scored, seed, places)
         # A superseded log of the seed speaks for a figure, too.
         others = [
             Stated(e.val_bpb, run.log, logged=True)
@@ -142,6 +144,19 @@ def _by_seed(claims: Claims, scored: Sequence[Run]) -> dict[int, dict[Measure, l
                 where = f"{run.log}:{line}" if line else run.log
                 found[run.seed].setdefault(measure, []).append(Stated(value, where, logged=True))
     return found
+
+
+def _without_shipped(facts: Facts, scored: Sequence[Run], seed: int, places: dict[Measure, list[Stated]]) -> None:
+    """Leaves out sizes that count the code as it is shipped where the log counted another: `uncounted-code` says so."""
+    shipped = facts.sources.code_bytes
+    run = next((run for run in scored if run.seed == seed and run.code_bytes), None)
+    if run is None or not shipped:
+        return
+    whole = (run.artifact_bytes or 0) - (run.code_bytes or 0) + shipped
+    for measure, size in ((CODE, shipped), (ARTIFACT, whole)):
+        kept = [s for s in places.get(measure, ()) if s.logged or abs(s.value - size) > _LAST_EDIT]
+        if measure in places:
+            places[measure] = kept
 
 
 def _of_row(row: SeedClaim) -> Iterator[tuple[Measure, float]]:

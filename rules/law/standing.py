@@ -135,7 +135,10 @@ def not_filled_in(claims: Claims) -> bool:
 
 
 def adds_a_record(facts: Facts, folder: str) -> bool:
-    """Whether a folder that is touched besides is a submission of its own: under records/, with claims or a script."""
+    """Whether a folder that is touched besides is a submission of its own: under records/, with claims or a script, and
+    none that the main branch has by now."""
+    if folder in facts.submission.landed:
+        return False
     prefix = folder.rstrip("/") + "/"
     added = [c.path[len(prefix) :] for c in facts.submission.changes or () if c.path.startswith(prefix)]
     own = any(path.rsplit("/", 1)[-1].lower() in ("submission.json", "train_gpt.py") for path in added)

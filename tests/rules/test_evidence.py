@@ -232,6 +232,7 @@ def test_what_a_pull_request_changes_elsewhere() -> None:
     claims, notes = Change(f"{other}/submission.json", "added"), Change(f"{other}/notes.md", "added")
     assert "1 more record folder" in messages(inside, claims, other_folders=(other,))
     assert "more record folder" not in messages(inside, notes, other_folders=(other,))
+    assert "more record folder" not in messages(inside, claims, other_folders=(other,), landed=(other,))
     elsewhere = Change("dev/2026-04-10/train_gpt.py", "added")
     assert "more record folder" not in messages(inside, elsewhere, other_folders=("dev/2026-04-10",))
     assert "was there before" in messages(inside, edits_existing_folder=True)
@@ -445,6 +446,22 @@ def test_a_mean_of_the_logs_sizes_differs_from_no_size_of_one() -> None:
     assert claim_mismatch.RULE.check(some_facts(*runs, claims=claims)).outcome is Outcome.PASS
     other = replace(claims, artifact_bytes=Claim(15_930_007, "submission.json:bytes_total"))
     assert "15,930,007" in claim_mismatch.RULE.check(some_facts(*runs, claims=other)).reason
+
+
+@pytest.mark.parametrize(
+    ("code", "artifact", "outcome"),
+    [
+        (104_891, 10_200_510, Outcome.PASS),  # as shipped, which the log counts as less
+        (47_396, 10_143_015, Outcome.PASS),  # as the log counts
+        (80_000, 10_175_619, Outcome.WARNING),  # neither
+    ],
+)
+def test_sizes_that_count_the_code_as_it_is_shipped(code: int, artifact: int, outcome: Outcome) -> None:
+    row = SeedClaim("submission.json:seed_results.42", 42, val_bpb=1.1, artifact_bytes=artifact, code_bytes=code)
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), seeds=(row,))
+    given = some_facts(a_run(42, artifact_bytes=10_143_015, code_bytes=47_396), claims=claims)
+    shipped = Sources(None, (), (ProgramFile("train_gpt.py", 104_887, "entry"),))
+    assert claim_mismatch.RULE.check(replace(given, sources=shipped)).outcome is outcome
 
 
 def test_a_wall_clock_that_the_readme_has_under_another_name() -> None:

@@ -226,6 +226,7 @@ def test_several_folders_are_chosen_from_and_listed(repo: Repo, load: Load) -> N
     found = load(35)
     assert found.folder == f"{TRACK}/2026-04-09_New"
     assert found.other_folders == found.rivals == (f"{TRACK}/2026-04-01_Old",)
+    assert found.landed == ()
     assert "2026-04-09" in found.chosen_because
     asked = load(35, folder="2026-04-01_Old")
     assert (asked.folder, asked.other_folders) == (f"{TRACK}/2026-04-01_Old", (f"{TRACK}/2026-04-09_New",))
@@ -261,6 +262,7 @@ def test_a_folder_that_main_has_by_now_is_not_the_submission(repo: Repo, load: L
     assert found.folder == f"{TRACK}/2026-04-01_Mine"
     assert "main branch does not have" in found.chosen_because
     assert (found.other_folders, found.rivals) == ((f"{TRACK}/2026-04-09_Copied",), ())
+    assert found.landed == found.other_folders
 
 
 def test_the_commit_that_worked_on_a_folder_last_decides_last(repo: Repo, load: Load) -> None:
