@@ -7,7 +7,7 @@ into tells which. What turns dimensions turns the labels with them; where that c
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
 PIECE = "q"
@@ -58,14 +58,16 @@ class Layouts:
         *,
         own: bool,
         library: Callable[[str], bool],
+        given: Mapping[str, Layout] | None = None,
     ) -> None:
+        """`own`: a method, whose first parameter is the model. `given`: what is known of its other parameters."""
         self._library = library
         self._known: dict[ast.AST, Shape] = {}
         self._sizes: dict[str, str] = {}
         self._names: dict[str, Shape] = {}
         spec = function.args
         for parameter in (*spec.posonlyargs, *spec.args)[own:]:
-            self._names[parameter.arg] = _STATE
+            self._names[parameter.arg] = (given or {}).get(parameter.arg, _STATE)
         self._parameters = set(self._names)
         self._block(function.body)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from auditor.program.handed import handed
 from auditor.program.layout import PIECE, POSITION, Layout, Layouts, literal
 from auditor.program.masks import reaches_later
 from auditor.program.values import External, Function, Instance
@@ -65,7 +66,8 @@ def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
 def _operations(
     held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance]
 ) -> Iterator[Mixed]:
-    layouts = Layouts(function, own=held.owner is not None, library=partial(_is_library, held))
+    library = partial(_is_library, held)
+    layouts = Layouts(function, own=held.owner is not None, library=library, given=handed(held, library))
     for node in of_type(function, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         subject, rest = _subject(node, held)

@@ -158,6 +158,40 @@ def test_a_linear_layer_over_the_positions() -> None:
     assert sees(model(mixed, "nn.Linear(8, 8)")) == ["a statistic in the model"]
 
 
+OWN = """
+import torch as th
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(8, 8)
+    def _aside(self, y, v):
+        v_t = v.transpose(1, 2)
+        return y - v_t / v_t.norm(dim=-1, keepdim=True)
+    def forward_logits(self, ids):
+        b, t = ids.shape
+        x = self.emb(ids)
+        _, _, d = x.shape
+        v = x.view(b, t, 2, 4)
+        {call}
+        return x
+net = Mixed()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "doubted"),
+    [
+        ("x = x + self._aside(v, v.transpose(1, 2)).reshape(b, t, d)", False),  # over a head's channels
+        ("x = x + self._aside(y=v, v=v.transpose(1, 2)).reshape(b, t, d)", False),
+        ("x = x + self._aside(v.transpose(1, 2), x)", True),  # over the positions of a state
+        ("x = x + self._aside(v, v.transpose(1, 2)).reshape(b, t, d) + self._aside(v, x)", True),  # once at least
+        ("x = x + self._aside(v, v.repeat(1, 1, 1, 1))", True),  # not known
+    ],
+)
+def test_a_method_is_given_what_its_class_passes(call: str, doubted: bool) -> None:
+    assert sees(program(OWN.format(call=call) + FINAL)) == (["a statistic in the model"] if doubted else [])
+
+
 @pytest.mark.parametrize(
     ("call", "found"),
     [
