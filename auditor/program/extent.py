@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.program.positions import Position
-from auditor.program.values import Value
+from auditor.program.values import Obj, Value
 
 _LENGTH: Final = 1 << 26  # of the stream that is worked with: that it is much longer than any window is all that counts
 _ALL = 0.999999  # a share stays below 1, which is one token
@@ -50,6 +50,7 @@ class Extents:
         self.lengths: set[Value] = set()  # sizes of parts of the stream
         self.counts: set[Value] = set()  # of rounds, beside the elements of a loop
         self.shapes: dict[Value, Position] = {}  # a shape, and how many rows there are
+        self.ascending: set[Obj] = set()  # lists whose elements are, or begin with, numbers that go upwards
 
     def bound(self, number: Value, most: Position) -> None:
         """The number is at most that."""

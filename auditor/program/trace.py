@@ -19,11 +19,15 @@ from auditor.program.values import Tags
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """One abstract iteration (1: first, 2: any later) of one execution of a loop statement."""
+    """One abstract iteration (1: first, 2: any later) of one execution of a loop statement.
+
+    `ascends`: it counts upwards.
+    """
 
     instance: int
     iteration: int
     line: int
+    ascends: bool = False
 
 
 @dataclass(eq=False, slots=True)

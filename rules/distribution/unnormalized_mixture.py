@@ -8,6 +8,7 @@ from auditor.findings import Finding, Outcome, Ruling, Step, found
 from auditor.probe.model import Kind
 from auditor.program.recipe import Node, Op, What
 from auditor.program.recipe.bonuses import unpaid
+from auditor.program.recipe.mass import more_than_one
 from auditor.program.recipe.reading import figures, shifted, unnormalized
 from auditor.program.trace import Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
@@ -95,6 +96,9 @@ def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
     for node in unnormalized(head):
         how = _MIXED if node.op is Op.ADD else _CHOSEN
         yield node, f"{how}; over the vocabulary the values do not sum to one", "no distribution any more"
+    for node, mass in more_than_one(head):
+        message = f"probabilities are mixed under weights that come to {mass:.3g}: over the vocabulary they sum to that"
+        yield node, message, "no distribution any more"
     for node, why, certain in unpaid(head):
         if certain:
             yield node, f"{why}; over the vocabulary the values do not sum to one", "no distribution any more"
@@ -125,6 +129,15 @@ _STABLE = """rows = logits.float().flatten(0, 1)
             one, two = one + math.log(0.7), two + math.log(0.3)
             top = torch.maximum(one, two)
             nll = -(top + torch.log(torch.exp(one - top) + torch.exp(two - top)))"""
+
+
+_SPIKE = """rows = logits.float().flatten(0, 1).softmax(-1)
+            again = F.one_hot(x.flatten(), rows.size(-1)).float()
+            nll = -({kept} * rows + 0.1 * again).gather(-1, y.flatten()[:, None])[:, 0].log()"""
+
+
+def _spike(kept: str) -> str:
+    return script(EVALUATION.replace(_NLL, _SPIKE.format(kept=kept)))
 
 
 _REPEATED = """rows = logits.float().flatten(0, 1).log_softmax(-1)
@@ -209,6 +222,8 @@ RULE = Rule(
             Outcome.VIOLATION,
         ),
         Example("the same with its normalizer", "legal", folder(_repeated(_PAID)), Outcome.PASS),
+        Example("a tenth more for the token before", "breaks", folder(_spike("1.0")), Outcome.VIOLATION),
+        Example("the same, of which nine tenths are left", "legal", folder(_spike("0.9")), Outcome.PASS),
         Example(
             "entropy as an expert",
             "breaks",

@@ -101,6 +101,19 @@ def _mixed(of: str) -> str:
     return MODEL.replace("x = block(x)", f"x = block(x)\n            x = x + 0.1 * {of}")
 
 
+def _biased(*, after: bool) -> str:
+    """Logits with a histogram of the targets: of the windows before, or of the one that is scored as well."""
+    text = EVALUATION.replace(
+        "        for start in", "        seen = torch.ones(args.vocab_size, device=device)\n        for start in"
+    )
+    count = "seen += torch.bincount(y[0, start - begin:], minlength=args.vocab_size)\n"
+    scored = "            scored = nll[start - begin:]\n"
+    text = text.replace("logits.float()", "(logits.float() + 0.02 * seen.log())")
+    if after:
+        return text.replace(scored, scored + "            " + count)
+    return text.replace("            logits =", "            " + count + "            logits =")
+
+
 def _flag(value: str) -> str:
     held = MODEL.replace("is_causal=True", "is_causal=self.causal")
     held = held.replace("self.heads = heads", "self.heads = heads\n        self.causal = causal")
@@ -179,6 +192,13 @@ RULE = Rule(
             Outcome.PASS,
         ),
         Example("context as input, causal attention", "legal", folder(), Outcome.PASS),
+        Example("logits with a histogram of scored tokens", "legal", folder(script(_biased(after=True))), Outcome.PASS),
+        Example(
+            "logits with a histogram of the tokens that are scored",
+            "breaks",
+            folder(script(_biased(after=False))),
+            Outcome.VIOLATION,
+        ),
         Example(
             "targets as input behind a switch that is off",
             "inactive",

@@ -16,6 +16,7 @@ from auditor.program.interpreter import (
     operators,
     parts,
     ranks,
+    rounds,
     skipping,
     special,
     steering,
@@ -187,7 +188,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if isinstance(obj, (Mapping, Sequence)):
         put(container, index, value)
     else:
-        added = deep_tags(value, 1) | (index.tags - {("bool",)}) | tokens.span(index)
+        added = rounds.placed(m, deep_tags(value, 1), index) | (index.tags - {("bool",)}) | tokens.span(index)
         added |= doubts.replaced(m, frame, target, container, index, value)
         added |= doubts.told_ahead(m, frame, target, container, index)
         if TARGET in container.tags and not has(container.tags, "out"):
@@ -196,7 +197,8 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
             added |= doubts.widened(m, frame, target, container)
         if TARGET in added and tokens.shifted(index):
             added |= {ALIGNED}
-        if VAL not in value.tags and not has(container.tags, "out") and not weights.is_weight(container):
+        by_mask = VAL in container.tags or ("bool",) in index.tags
+        if by_mask and VAL not in value.tags and not has(container.tags, "out") and not weights.is_weight(container):
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
         mutate(m, container, Value(added), at=(frame, target))

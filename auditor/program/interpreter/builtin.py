@@ -57,7 +57,10 @@ def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     elements_ = [Value(tags), Value(tags)]
     for element in elements_ if args else ():
         reach.ranged(m, args, element)
-    return Value(tags, obj=Sequence(elements_, exact=False))
+    numbers = Sequence(elements_, exact=False)
+    if len(args) < 3 or (isinstance(args[2].const, int) and args[2].const > 0):
+        m.extents.ascending.add(numbers)
+    return Value(tags, obj=numbers)
 
 
 def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -146,7 +149,9 @@ def _enumerate(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwarg
         count = Value(const=i) if exact or i == 0 else Value()
         m.extents.counts.add(count)
         pairs.append(Value(item.tags, obj=Sequence([count, item])))
-    return Value(union(*items), obj=Sequence(pairs, exact))
+    numbered = Sequence(pairs, exact)
+    m.extents.ascending.add(numbered)
+    return Value(union(*items), obj=numbered)
 
 
 def _zip(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

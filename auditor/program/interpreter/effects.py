@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 from typing import Any
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import attention, held, hooks, measured, opaque, ranks, tokens, unshifted
+from auditor.program.interpreter import attention, held, hooks, measured, opaque, ranks, rounds, tokens, unshifted
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.trace import Adapt
 from auditor.program.values import (
@@ -120,9 +120,9 @@ def forward(
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
     m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(m, parts)
     streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))
-    if tokens == 1 and TARGET in data and streams == 1:
+    if tokens == 1 and streams == 1 and rounds.in_hand(m, data):
         m.trace.outputs[m.last].sees_target = True
-    tags -= {TARGET}
+    tags = rounds.without(tags) - {TARGET} if tokens < 2 else tags
     if tokens >= 2:
         tags |= {TARGET}
     made = Value(tags, mutable=True)

@@ -13,6 +13,7 @@ from auditor.program.interpreter import (
     ordering,
     ranks,
     reach,
+    rounds,
     sliced,
     special,
     tokens,
@@ -134,13 +135,15 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     if m.inside:
         pass  # what a model is given as targets are the targets, however it cuts them
     elif VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):
-        tags = (tags | {TARGET}) - {SHIFTED}
+        tags = rounds.cut(m, (tags | {TARGET}) - {SHIFTED}, index)
     elif container in m.shortened and not {TARGET, SHORTENED} & tags and tokens.tail(index):
-        tags |= {TARGET, TAIL}
+        tags = rounds.cut(m, tags | {TARGET, TAIL}, index)
     elif of_tokens and tokens.open_ended(index):
         tags |= {LATER}
     elif tokens.context_slice(index):
         tags -= {TARGET}
+    elif of_tokens and isinstance(index.obj, tokens.Cut) and m.loops:
+        tags = rounds.cut(m, tags, index)
     if isinstance(obj, Instance) and obj.cls is not None:
         method = obj.cls.lookup("__getitem__")
         if method is not None:

@@ -102,6 +102,7 @@ def _held(item: Value) -> object:
 def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
     """Run through the elements inside the loop's context; each carries which iteration it belongs to."""
     instance = m.fresh_loop()
+    ascends = iterable.obj in m.extents.ascending or (isinstance(iterable.const, range) and iterable.const.step > 0)
     for k, element in enumerate(elements(iterable)[: rounds(m, frame, node)], start=1):
-        with m.iteration(instance, k, node):
+        with m.iteration(instance, k, node, ascends=ascends):
             yield with_tags(element, frozenset({("dep", instance, k)}))

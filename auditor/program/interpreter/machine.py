@@ -18,6 +18,7 @@ from auditor.program.interpreter.recorder import Branch as Branch
 from auditor.program.interpreter.recorder import Off as Off
 from auditor.program.interpreter.recorder import Pending as Pending
 from auditor.program.interpreter.recorder import Recorder
+from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
 from auditor.program.trace import (
     Loop,
@@ -230,6 +231,7 @@ class Machine(Recorder):
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
         self._taken: dict[int, set[frozenset[tuple[int, int]]]] = {}  # of tables: parts of the stream with targets
         self._marked: set[tuple[int, bool]] = set()
+        self.ends: set[tuple[Position, tuple[tuple[int, int], ...]]] = set()  # of targets: where, in which round
         self.extents = Extents()
         self.skipped: dict[Loop, Tags] = {}  # by round: what says that it was left
         self.summed = 0  # losses that were added to something
@@ -307,8 +309,8 @@ class Machine(Recorder):
         off = (switches or frozenset({"?"}), key, way)
         return _Under(self, switches, unsure, off if dormant else None)
 
-    def iteration(self, instance: int, k: int, node: ast.AST) -> Around:
-        return OnTop(self.loops, Loop(instance, k, getattr(node, "lineno", 0)))
+    def iteration(self, instance: int, k: int, node: ast.AST, *, ascends: bool = False) -> Around:
+        return OnTop(self.loops, Loop(instance, k, getattr(node, "lineno", 0), ascends))
 
     def claiming(self, frame: Frame, names: frozenset[str], tag: Tag) -> Around:
         """While the loop's body runs, values assigned to these names belong to this iteration of the loop."""

@@ -11,6 +11,7 @@ from auditor.program.interpreter import (
     opaque,
     parts,
     reduction,
+    rounds,
     tokens,
     unshifted,
 )
@@ -22,7 +23,6 @@ from auditor.program.values import (
     HIDDEN,
     NONE,
     SHIFTED,
-    TARGET,
     VAL,
     Comparison,
     Frame,
@@ -69,7 +69,7 @@ def combined(
 ) -> Value | None:
     """Counts, shifts, stacks, keys, and what ranks send each other."""
     if name == "bincount" and args:
-        made = Value((union(*args, *kwargs.values()) - {TARGET}) | {("counts",)}, mutable=True)
+        made = Value(union(*args, *kwargs.values()) | {("counts",)}, mutable=True)
         effects.table_write(m, made, args[0])
         return made
     if name == "roll" and args:
@@ -106,8 +106,12 @@ def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
 
 def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Value]) -> Value:
     tags = NONE
+    if values:
+        rounds.settled(m, values[0])
     for value in values:
         own = deep_tags(value, 2)
+        if name in vocabulary.LOSS and value is values[0]:  # an earlier loss may have steered what the logits are
+            own = frozenset([t for t in own if t[0] != "scaled"])
         if not has(own, "out"):
             own = opaque.without_spans(own)
         tags |= own
@@ -120,11 +124,15 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     for target in values[1:2] if name in vocabulary.LOSS else values[1:] if name in vocabulary.PICK else ():
         tags |= unshifted.scored(m, frame, node, tags, target)
     loss = name in vocabulary.LOSS or (name in vocabulary.PICK and any(_picks(value) for value in values[1:]))
-    result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
     first = deep_tags(values[0], 2)
+    if loss and values[1:] and not m.inside:
+        tags |= rounds.scored(m, frame, node, first, frozenset().union(*[deep_tags(v, 2) for v in values[1:]]))
+        if name in vocabulary.PICK:
+            tags |= rounds.picked(m, frame, node, first)
+    result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
     cuts = [{t for t in tags_ if t[0] == "cut"} for tags_ in (first, deep_tags(values[1], 2) if values[1:] else NONE)]
     both = bool(cuts[0]) and cuts[0] == cuts[1]  # `logits[:, 1:]`, scored on `y[:, 1:]`: each on its own
-    if name in vocabulary.LOSS and TARGET in first and has(first, "out") and not both:
+    if name in vocabulary.LOSS and has(first, "out") and not both and rounds.in_hand(m, first):
         m.trace.outputs[m.last].sees_target = True
     return result
 

@@ -170,7 +170,7 @@ def _changed(
         for value in inputs[:3]:
             effects.table_write(m, receiver, value)
         made = has(receiver.tags, "out")  # logits that change at the target have seen it
-        changed = union(*inputs) if made else union(*inputs) - {TARGET}
+        changed = union(*inputs)
         later = next((t[1] for t in receiver.tags if t[0] == "begun"), 0)
         if made and TARGET in changed and 0 < max(map(tokens.first_of, inputs)) <= later:
             why = "it is made of tokens that stand further on, and is added further on"

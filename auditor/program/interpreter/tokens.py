@@ -125,6 +125,13 @@ def span(index: Value) -> Tags:
     return NONE
 
 
+def lower(index: Value) -> Position | None:
+    """Where a slice begins, or which element it is; None where that is left out."""
+    if isinstance(index.obj, Cut):
+        return _bound(index.obj.lower)
+    return position_of(index) if index.obj is None and not index.known else None
+
+
 _START = Position()
 _LONGEST_CONTEXT = 64  # tokens; a slice that begins later skips a header
 

@@ -12,7 +12,6 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
-    TARGET,
     Frame,
     Sequence,
     Value,
@@ -56,7 +55,7 @@ def written(
         return Value(const=None)
     if dotted.endswith((".add.at", ".maximum.at")) and len(args) >= 2:
         effects.table_write(m, args[0], args[1])
-        assignment.mutate(m, args[0], Value(union(*args[1:]) - {TARGET}))
+        assignment.mutate(m, args[0], Value(union(*args[1:])))
         return Value(const=None)
     return None
 

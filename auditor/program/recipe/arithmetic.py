@@ -81,6 +81,11 @@ def add(left: Node, right: Node, place: Place | None, *, in_loop: bool = False) 
             return accumulate(None, other, place) if in_loop and zero is left else other
     if left.op is Op.ACCUMULATE or (in_loop and (right in _terms(left) or right == left)):
         return accumulate(left, right, place)
+    for part, top in ((left, right), (right, left)):
+        if part.op is Op.LOG_SUM_EXP and part.inputs[0].op is Op.SUBTRACT and part.inputs[0].inputs[1] == top:
+            # `(x - m).exp().sum().log() + m`
+            rows = part.inputs[0].inputs[0]
+            return made(Op.LOG_SUM_EXP, (rows,), place, rows.what)
     what = left.what if left.what is right.what else sum_of(left, right)
     if what is What.PROBABILITY and left.what is right.what:
         over = left.over if left.over is right.over else None
@@ -91,6 +96,8 @@ def add(left: Node, right: Node, place: Place | None, *, in_loop: bool = False) 
         # A constant, or a number of the context alone, on every entry leaves what they sum to another constant.
         keeps = one.normalized if other.what is What.NUMBER and not other.sees else None
         return made(Op.ADD, (left, right), place, What.LOG_PROBABILITY, one.over, keeps)
+    if {left.what, right.what} == {What.LOGITS, What.PROBABILITY}:
+        return made(Op.ADD, (left, right), place, What.LOGITS, Over.VOCABULARY)  # a bias
     if What.PROBABILITY in (left.what, right.what) and (left.sees | right.sees) & Sees.TARGET:
         # A probability of the model beside what was read at the target alone: a hashed count is no distribution's.
         known = False if _hashed(left, right) else None
@@ -201,6 +208,8 @@ def _divide(left: Node, right: Node, place: Place | None) -> Node:
         if left.over is Over.PICKED or left.sees & Sees.TARGET:
             return made(Op.DIVIDE, (left, right), place, What.PROBABILITY, Over.PICKED)
         return made(Op.DIVIDE, (left, right), place, What.NUMBER, left.over)
+    if left.op is Op.EXP and left.inputs[0].what is What.LOGITS and right.op is Op.SUM and right.inputs[0] == left:
+        return made(Op.SOFTMAX, left.inputs, place, What.PROBABILITY, Over.VOCABULARY, True)  # written out
     if left.what in PROBABILISTIC:
         whole = left.over is Over.VOCABULARY and right.op is Op.SUM and right.inputs[0] == left
         return made(Op.DIVIDE, (left, right), place, left.what, left.over, True if whole else left.normalized)

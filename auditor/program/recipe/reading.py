@@ -104,6 +104,9 @@ def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
             return
 
 
+_FROM_LOGITS = frozenset({Op.CROSS_ENTROPY, Op.LOG_SOFTMAX, Op.SOFTMAX})
+
+
 def _of_the_score(head: Node) -> Iterator[Node]:
     """Every node but those of a loss that is added to another one under a weight that is not known.
 
@@ -114,7 +117,8 @@ def _of_the_score(head: Node) -> Iterator[Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        below = node.inputs
+        # A distribution that is made of them is one whatever logits were multiplied by, or moved by.
+        below = node.inputs[1:] if node.op in _FROM_LOGITS else node.inputs
         if node.op is Op.DIVIDE and below[1].op is Op.UNKNOWN:
             continue  # a mean by weights that are not known: what they do to the losses is left open
         if node.op is Op.ADD and node.what in _LOSSES and sum(part.what in _LOSSES for part in below) > 1:

@@ -27,6 +27,7 @@ from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT, OF_HIDDEN_ST
 Transfer = Callable[[Operands, "Place | None"], Node]
 
 _LN2 = math.log(2.0)
+_ONE_HOT = "one_hot"
 
 
 def _log(nodes: Operands, place: Place | None) -> Node:
@@ -35,6 +36,8 @@ def _log(nodes: Operands, place: Place | None) -> Node:
         return x.inputs[0]
     if is_number(x, 2):
         return number(_LN2, "ln 2")
+    if x.op is Op.SUM and x.inputs[0].op is Op.EXP and x.inputs[0].inputs[0].what is What.LOGITS:
+        return _log_sum_exp(x.inputs[0].inputs, place)  # written out
     if x.what is What.PROBABILITY:
         return made(Op.LOG, (x,), place, What.LOG_PROBABILITY, x.over, x.normalized)
     return made(Op.LOG, (x,), place, What.NUMBER if x.what is What.NUMBER else What.OTHER, x.over)
@@ -92,8 +95,25 @@ def pick(values: Node, index: Node, place: Place | None) -> Node:
     return made(Op.TABLE, (values, index), place, what, over, values.normalized)
 
 
+def _one_hot(nodes: Operands, place: Place | None) -> Node:
+    """All of the probability on one token."""
+    return made(Op.FUNCTION, nodes[:1], place, What.PROBABILITY, Over.VOCABULARY, True, _ONE_HOT)
+
+
+def _picked_by_one_hot(product: Node, place: Place | None) -> Node | None:
+    """The sum of `rows * one_hot(y)`: the entries at the targets."""
+    if product.op is not Op.MULTIPLY or len(product.inputs) != 2:
+        return None
+    for rows, one in (product.inputs, product.inputs[::-1]):
+        if one.op is Op.FUNCTION and one.text == _ONE_HOT and rows.over is Over.VOCABULARY:
+            return pick(rows, one.inputs[0], place)
+    return None
+
+
 def _sum(nodes: Operands, place: Place | None) -> Node:
     x = nodes[0]
+    if (picked := _picked_by_one_hot(x, place)) is not None:
+        return picked
     if x.op in (Op.ACCUMULATE, Op.SUM):
         return x
     if x.what is What.MASK:
@@ -256,6 +276,7 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("nll_loss", "NLLLoss"), _nll),
     **dict.fromkeys(("gather", "take_along_dim", "take_along_axis", "index_select", "take"), _pick),
     **dict.fromkeys(("sum", "nansum", "fsum"), _sum),
+    "one_hot": _one_hot,
     **dict.fromkeys(("mean", "nanmean", "average", "fmean"), _mean),
     **dict.fromkeys(("clamp", "clip", "clamp_min", "clamp_max", "clamp_", "clamp_min_", "clamp_max_"), _clamp),
     **dict.fromkeys(("minimum", "fmin", "min", "amin"), _least),

@@ -65,6 +65,22 @@ def test_the_plain_formula() -> None:
         ("nll = F.nll_loss(F.log_softmax(net.forward_logits(x), -1), y)", "−log softmax(Net(x))[y]"),
         ("lp = net.forward_logits(x).log_softmax(-1); nll = lp[torch.arange(8), y].neg()", "−log softmax(Net(x))[y]"),
         ("p = torch.softmax(net.forward_logits(x), -1); nll = -torch.log(p.gather(-1, y))", "−log(softmax(Net(x))[y])"),
+        (
+            "h = net.forward_logits(x); e = h.exp(); nll = -(e / e.sum(-1, keepdim=True)).gather(-1, y).log()",
+            "−log(softmax(Net(x))[y])",
+        ),
+        (
+            "h = net.forward_logits(x); nll = h.exp().sum(-1).log() - h.gather(-1, y)",
+            "(log sum exp(Net(x)) − Net(x)[y])",
+        ),
+        (
+            "h = net.forward_logits(x); m = h.amax(-1); nll = (h - m).exp().sum(-1).log() + m - h.gather(-1, y)",
+            "(log sum exp(Net(x)) − Net(x)[y])",
+        ),
+        (
+            "lp = net.forward_logits(x).log_softmax(-1); nll = -(lp * F.one_hot(y, 8)).sum(-1)",
+            "−log softmax(Net(x))[y]",
+        ),
     ],
 )
 def test_one_loss_in_many_spellings(score: str, text: str) -> None:
