@@ -15,14 +15,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeGuard
 
 from auditor.probe.shrink import FULL_STREAM, Measures, Scale, shrunk
 from auditor.source.index import of_type
 
 _NAMES = re.compile(
     r"(.*_)?seq_len(gth)?|gen_len|(num|n)_?(calib_|gptq_)?(seqs|sequences|samples|batches)|(gptq_|calib_)?nsamples"
-    r"|(num_)?calib(ration)?_(seqs|samples|batches)"
+    r"|(num_)?calib(ration)?_(seqs|samples|batches)|(.*_)?batch_(seqs|sequences)|(eval|ttt|sliding)_batch(_size)?"
 )
 _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
 """Count tables, which methods and functions give a size as well."""
@@ -32,6 +32,7 @@ _LEAST_CHUNK = 1024
 _TAKEN = "take"
 _LEAST_TABLE = 1 << 14
 _ZEROS, _MASK = "zeros", "mask"
+_SET = " :"  # after a name that is set to such a number
 _STRIDES = re.compile(r"((eval|slot|sw|sliding|sliding_eval|ttt|ngram)_)?stride")
 _LEAST_STRIDE = 16  # tokens: less is a convolution's
 _COUNTS = re.compile(
@@ -56,7 +57,7 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
                 if isinstance(node, ast.Compare):
                     found[f"{name}={text}"] = _enough(int(text), scale)
                     continue
-                if name == _ZEROS:
+                if name == _ZEROS or name.endswith(_SET):
                     continue
                 new = shrunk(name, text, own, scale)
                 if name == _TAKEN:
@@ -71,11 +72,22 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
 
 
 def _count_tables(tree: ast.Module, own: Measures, scale: Scale) -> Arguments:
-    """Of count tables without a name: as many zeros as keys are masked to (`key & ((1 << 22) - 1)`)."""
+    """Of count tables: as many zeros as keys are masked to (`key & ((1 << 22) - 1)`), by number or by name (`key % N`).
+
+    What the name is says nothing: it is given such a number, and is how many zeros there are and what keys stay below.
+    """
     made = {text for node in of_type(tree, ast.Call) for name, text, _ in _given(node) if name == _ZEROS}
     masked = {text for node in of_type(tree, ast.BinOp) for _, text, _ in _given(node)}
     small = {text: shrunk("BUCKETS", text, own, scale) for text in made & masked}
-    return {f"{name}={text}": new for text, new in small.items() if new is not None for name in (_ZEROS, _MASK)}
+    found = {f"{name}={text}": new for text, new in small.items() if new is not None for name in (_ZEROS, _MASK)}
+    named = {_word(node.args[0]) for node in of_type(tree, ast.Call) if node.args and _called(node) == _ZEROS}
+    named &= {_word(side) for node in of_type(tree, ast.BinOp) if (side := _below(node)) is not None}
+    for node in of_type(tree, ast.Assign):
+        for name, text, _ in _given(node):
+            new = shrunk("BUCKETS", text, own, scale)
+            if name.endswith(_SET) and name.removesuffix(_SET) in named and new is not None:
+                found[f"{name}={text}"] = new
+    return found
 
 
 def _enough(tokens: int, scale: Scale) -> int:
@@ -116,14 +128,14 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
         sized = sized and not _MODEL.isdisjoint({given.arg for given in node.keywords})
         for given in node.keywords:
             yield from _number(given.arg or "", given.value, partial(setattr, given, "value"), always=sized)
-        zeros = _folded(node.args[0]) if node.args and getattr(node.func, "attr", "") == _ZEROS else None
+        zeros = _folded(node.args[0]) if node.args and _called(node) == _ZEROS else None
         if zeros is not None and zeros >= _LEAST_TABLE:
             yield _ZEROS, str(zeros), partial(_put_copied, partial(_put_at, node.args, 0), node.args[0])
         taken = _folded(node.args[0]) if len(node.args) == 1 and _takes(node.func) else None
         if taken is not None and taken >= _LEAST_CHUNK:
             yield _TAKEN, str(taken), partial(_put_copied, partial(_put_at, node.args, 0), node.args[0])
     elif isinstance(node, ast.BinOp):
-        less = isinstance(node.op, ast.Sub) and isinstance(node.right, ast.Constant) and node.right.value == 1
+        less = _is_less_one(node)
         side = "left" if less else "right"
         size = _folded(getattr(node, side)) if less or isinstance(node.op, ast.Mod) else None
         if size is not None and size >= _LEAST_TABLE:
@@ -147,6 +159,38 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
             yield from _number(name, node.value, partial(setattr, node, "value"))
         elif ACCUMULATED.fullmatch(name) and any(isinstance(part, ast.FloorDiv) for part in ast.walk(node.value)):
             yield name, ast.unparse(node.value), partial(_put_copied, partial(setattr, node, "value"), node.value)
+        else:
+            size = _folded(node.value)
+            if name and size is not None and size >= _LEAST_TABLE:
+                yield f"{name}{_SET}", str(size), partial(_put_copied, partial(setattr, node, "value"), node.value)
+
+
+def _called(node: ast.Call) -> str:
+    return str(getattr(node.func, "attr", ""))
+
+
+def _word(node: ast.expr) -> str:
+    return str(node.id if isinstance(node, ast.Name) else getattr(node, "attr", ""))
+
+
+def _is_less_one(node: ast.expr) -> TypeGuard[ast.BinOp]:
+    return (
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+        and isinstance(node.right, ast.Constant) and node.right.value == 1
+    )  # fmt: skip
+
+
+def _below(node: ast.BinOp) -> ast.expr | None:
+    """What keys stay below: N of `key % N` and of `key & (N - 1)`."""
+    if isinstance(node.op, ast.Mod):
+        return _converted(node.right)
+    masks = (_converted(node.left), _converted(node.right)) if isinstance(node.op, ast.BitAnd) else ()
+    return next((_converted(mask.left) for mask in masks if _is_less_one(mask)), None)
+
+
+def _converted(node: ast.expr) -> ast.expr:
+    """`N` of `np.uint64(N)`."""
+    return node.args[0] if isinstance(node, ast.Call) and len(node.args) == 1 else node
 
 
 def _takes(function: ast.expr) -> bool:

@@ -54,6 +54,11 @@ def exceeds(measured: Measured) -> bool:
     return any(m.kind is Kind.EXCHANGE and m.holds is Holds.NO and m.terms for m in measured.measurements)
 
 
+def too_few(measured: Measured) -> bool:
+    """Whether tokens that were exchanged have a sum, and more of them may tell whether there is too much."""
+    return any(m.kind is Kind.EXCHANGE and m.holds is Holds.UNKNOWN and m.terms for m in measured.measurements)
+
+
 def once(measured: Measured) -> bool:
     """Whether a flip changed scores that no other flip has changed yet."""
     return any(m.changed and m.holds is Holds.UNKNOWN for m in measured.measurements if m.kind in FLIPS)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 Place = tuple[int, int]  # line and column; the column of what is no statement has one of these added
 EXPRESSION, TRUE, FALSE = 1 << 20, 1 << 21, 1 << 22
 NOWHERE: Place = (0, 0)  # of a number that no code calls: who marks it did not enter a block
-_COMPILERS = ("jit", "triton", "numba")
 _NUMBERS = frozenset(
     {
         "float",
@@ -39,6 +38,7 @@ _NUMBERS = frozenset(
 CAUSAL = frozenset({"is_causal", "causal"})
 _MADE_NUMBERS = frozenset({"float", "double", "half", "int", "long", "to", "type_as", "astype"})
 _LEAST = 64  # `n // 1000` and `min(n, 1000)` are truths about n as `n > 1000` is; `n // 2` is arithmetic
+_TRITON = "triton"
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -61,7 +61,7 @@ class Block:
 
 def blocks(tree: ast.Module) -> list[Block]:
     """In the order of the text; those of functions that another compiler reads are left out."""
-    return list(_Blocks(truths(tree)).of_statements(tree.body, 0, None))
+    return list(_Blocks(truths(tree), of_triton(tree)).of_statements(tree.body, 0, None))
 
 
 def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> int:
@@ -73,6 +73,7 @@ def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> int
 @dataclass(frozen=True)
 class _Blocks:
     truths: frozenset[str]
+    kernels: frozenset[str]
 
     def of_statements(
         self, body: Sequence[ast.stmt], function: int, inside: Place | None, fragile: bool = False
@@ -87,7 +88,7 @@ class _Blocks:
 
     def _of_node(self, node: ast.AST, function: int, inside: Place | None, statement: ast.AST) -> Iterator[Block]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if not is_compiled(node):
+            if not is_kernel(node, self.kernels):
                 yield from self._block(node.body, first_line(node), inside, is_body=True)
             return
         for name, value in ast.iter_fields(node):
@@ -236,9 +237,21 @@ def _is_truth(node: ast.AST, names: frozenset[str]) -> bool:
     return False
 
 
-def is_compiled(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Functions whose source another compiler reads: their bodies stay as they are."""
-    return any(word in ast.unparse(d) for d in node.decorator_list for word in _COMPILERS)
+def of_triton(tree: ast.Module) -> frozenset[str]:
+    """Names that imports from Triton bind. Other compilers (Numba, `torch.jit`) are stood in for by plain Python."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == _TRITON:
+            found.update(alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names = [alias for alias in node.names if alias.name.partition(".")[0] == _TRITON]
+            found.update((alias.asname or alias.name).partition(".")[0] for alias in names)
+    return frozenset(found)
+
+
+def is_kernel(node: ast.FunctionDef | ast.AsyncFunctionDef, triton: frozenset[str]) -> bool:
+    """A function whose source Triton reads, by the names that it is imported as: its body stays as it is."""
+    return any(isinstance(n, ast.Name) and n.id in triton for d in node.decorator_list for n in ast.walk(d))
 
 
 class Mark(ast.NodeTransformer):
@@ -251,10 +264,11 @@ class Mark(ast.NodeTransformer):
     def __init__(self, hook: str, first: int = 0, decoy: Callable[[], bool] = lambda: False) -> None:
         self._hook, self._first, self._decoy = hook, first, decoy
         self._truths: frozenset[str] = frozenset()
+        self._kernels: frozenset[str] = frozenset()
         self.places: list[Place] = []
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        self._truths = truths(node)
+        self._truths, self._kernels = truths(node), of_triton(node)
         return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -264,7 +278,7 @@ class Mark(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        if is_compiled(node):
+        if is_kernel(node, self._kernels):
             return node
         node.body = self._marked(node.body)
         return node

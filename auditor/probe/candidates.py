@@ -13,6 +13,7 @@ from auditor.probe.scene import Site, Tokens
 
 _SEEN, _PREFIXES, _LIKELY = 6, 8, 4
 _CONTEXTS = (12, 8, 6, 4, 3, 2, 1)  # tokens of a context, the longest first
+_SOON = 4
 _LOWEST = 4  # ids below are control pieces
 
 
@@ -40,22 +41,23 @@ def choose(
     return {token: why for token, why in found.items() if token < vocabulary}
 
 
-def ordered(chosen: dict[int, Chosen], known: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """In which order they are tried: drawn ones last, and the `known` one, if it is there, before there are enough.
+def ordered(chosen: dict[int, Chosen], known: int, rng: np.random.Generator, first: int) -> tuple[int, ...]:
+    """In which order they are tried: drawn ones last, and the `known` one, if it is there, among the first.
 
     Without a token whose score another run tells as well, nothing that forks say is believed. Every third of the first
-    is a drawn one all the same: where time allows no more, nothing else speaks of what was not tried.
+    is a drawn one all the same: where time allows no more, nothing else speaks of what was not tried. Of the drawn ones
+    the `first` are tried, as they were drawn.
     """
     shuffled = [int(t) for t in rng.permutation(list(chosen))]
-    drawn = [t for t in shuffled if chosen[t] == "drawn"]
+    drawn = [t for t, why in chosen.items() if why == "drawn"][:first]
     tokens = [t for t in shuffled if chosen[t] != "drawn"]
     for place in range(2, ENOUGH, 3):
         if len(tokens) >= place and drawn:
             tokens.insert(place, drawn.pop(0))
     tokens += drawn
-    if known in chosen and tokens.index(known) >= ENOUGH:
+    if known in tokens and tokens.index(known) >= _SOON:
         tokens.remove(known)
-        tokens.insert(int(rng.integers(ENOUGH)), known)
+        tokens.insert(int(rng.integers(_SOON)), known)
     return tuple(tokens)
 
 

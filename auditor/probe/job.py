@@ -22,6 +22,8 @@ ENOUGH = 12
 STEP = 64  # tokens that a stream is run without: loaders cut it to whole sequences, and sequences are that long here
 Mode = Literal["run", "smoke"]
 Scalar = str | int | float | bool | None
+Frames = tuple[tuple[str, int, str], ...]
+"""Path, line and function of the submission's innermost frames, the innermost first."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,18 @@ class Exchange:
     """Tokens to be tried at a position of the stream, in forks of one run.
 
     The run forks after the place `after` of its recording's sequence. `row` is the recorded row that scores the
-    position, `node` the sum that takes it; below 0 a fork goes on until it prints the figure of that `label`.
+    position, `taken` the lines at work where a sum takes it, `earlier` how many sums take it there before the one that
+    is meant; without lines a fork goes on until it prints the figure of that `label`. (Sums have no numbers of their
+    own: how many come before this one may rest on the tokens.)
     `stretch` are tokens of the stream, of which the one at `offset` stands at the position; a score is `factor` nats of
-    what is summed. No fork is begun after so many `seconds` of processor time, nor once at least `ENOUGH` tokens have
-    `over` of probability together.
+    what is summed. Once `ENOUGH` tokens were tried, no fork is begun after so many `seconds` of processor time, nor
+    when they have `over` of probability together; none is after `most` seconds.
     """
 
     position: int
     after: int
     row: int
-    node: int
+    taken: Frames
     stretch: tuple[int, ...]
     offset: int
     tokens: tuple[int, ...]
@@ -46,6 +50,13 @@ class Exchange:
     seconds: float = 60.0
     over: float = 2.0
     label: str = ""
+    earlier: int = 0
+    most: float = 0.0  # `seconds`, if that is more
+
+    @property
+    def limit(self) -> float:
+        """Seconds of processor time for all forks."""
+        return max(self.seconds, self.most)
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,13 @@ def _contexts(values: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
 
 
 def _exchanges(values: Iterable[dict[str, Any]]) -> tuple[Exchange, ...]:
-    return tuple(Exchange(**{**e, "stretch": tuple(e["stretch"]), "tokens": tuple(e["tokens"])}) for e in values)
+    return tuple(
+        Exchange(**{
+            **e, "stretch": tuple(e["stretch"]), "tokens": tuple(e["tokens"]),
+            "taken": tuple((path, line, name) for path, line, name in e["taken"]),
+        })
+        for e in values
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.probe.belief import FLIPS, doubted, exceeds, limited, moved, once, opened
+from auditor.probe.belief import FLIPS, doubted, exceeds, limited, moved, once, opened, too_few
 from auditor.probe.blocks import NOWHERE
 from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
 from auditor.probe.claimed import claimed, placed
@@ -36,10 +36,11 @@ _EARLY = tuple(range(1, 9))  # positions before which next to nothing has been c
 _BEFORE, _AFTER = 24, 4  # tokens around a position by which a fork finds it
 _OVER = 1.5  # of probability: what is that far above 1 needs no further token
 _EXCHANGING = 0.25  # of the time that is left, at each position
-_ENOUGH_SECONDS = 5.0  # at each position, where not the whole vocabulary is tried: drawn tokens are the last
+_ENOUGH_SECONDS = 5.0  # at each position, where not the whole vocabulary is tried, once the first tokens were
 _SLOWER = 2.0  # times as long as the base run another run may take
 _SHORTER = 2.5  # times as long as it, for the two runs of shorter streams
-_DRAWN = 24  # tokens that chance draws at each position
+_DRAWN, _FURTHER = 24, 40  # tokens that chance draws at each position; more of them where these tell too little
+_FURTHER_SECONDS = 12.0  # at each position, for those
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
 
@@ -112,6 +113,7 @@ class _Series:
     runs: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     end: Ending | None = None
+    tried: tuple[Tokens, tuple[Exchange, ...]] | None = None  # in forks of the run of that stream
 
     @property
     def streams(self) -> Streams:
@@ -137,6 +139,8 @@ class _Series:
             measured = self._measured(requests)
             if isinstance(measured, str) or moved(measured):
                 measured = self._controlled(requests)
+            if not isinstance(measured, str) and too_few(measured):
+                measured = self._drawn_further(measured, requests)
             if not isinstance(measured, str) and exceeds(measured):
                 measured = self._uncounted(measured, requests, survey)
         except ValueError as error:
@@ -177,6 +181,23 @@ class _Series:
             measured = self._measured(requests)
         return measured
 
+    def _drawn_further(self, measured: Measured, requests: list[Request]) -> Measured | str:
+        """More tokens, as they were drawn, where those that were tried say too little of the others."""
+        if self.tried is None:
+            return measured
+        stream, exchanges = self.tried
+        had = {one: {token for position, token in measured.exchanged if position == one.position} for one in exchanges}
+        drawn = {r.position: [t for t, why in r.chosen.items() if why == "drawn"] for r in requests}
+        left = min(_FURTHER_SECONDS, (self._left - _SLOWER * self.settled.run.spent) / 2)
+        more = tuple(
+            replace(one, tokens=tuple(t for t in drawn[one.position] if t not in had[one]), seconds=left, most=left)
+            for one in exchanges
+        )  # fmt: skip
+        if left < 1.0:
+            return measured
+        self._run("more", stream, exchanges=more)
+        return self._measured(requests)
+
     def _uncounted(self, measured: Measured, requests: list[Request], survey: Survey) -> Measured | str:
         """Tokens are exchanged where nothing has been counted yet: what is too much there is not of what was counted.
 
@@ -195,8 +216,8 @@ class _Series:
         chosen[int(base[place.position])] = "there"
         stretch = tuple(int(t) for t in base[place.position : place.position + _BEFORE + _AFTER])
         one = Exchange(
-            place.position, place.after or 0, place.row, place.node, stretch, 0, tuple(chosen), place.factor,
-            max(1.0, min(_EXCHANGING * self._left, _ENOUGH_SECONDS)), math.inf,
+            place.position, place.after or 0, place.row, place.taken, stretch, 0, tuple(chosen), place.factor,
+            max(1.0, min(_EXCHANGING * self._left, _ENOUGH_SECONDS)), math.inf, earlier=place.earlier,
         )  # fmt: skip
         self._run("empty", base, exchanges=(one,))
         return self._measured([*requests, Request(place.position, chosen, self._texts(chosen), put=put)])
@@ -230,11 +251,14 @@ class _Series:
         untraced = survey.last is not None  # then nothing compares scores
         if turned and computed and not untraced:
             if exchanges:  # in the base run itself, and beside it a run with another token at a site
+                self.tried = self.streams.base, tuple(exchanges)
                 self._run("null", self.streams.base, exchanges=tuple(exchanges))
                 self._run("target", self.streams.target)
             exchanges = []
             self._turn(survey)
         if only in (None, Kind.EXCHANGE, Kind.SCORE_COUNT, *FLIPS) and not untraced:
+            if exchanges:
+                self.tried = self.streams.future, tuple(exchanges)
             self._run("future", self.streams.future, exchanges=tuple(exchanges))
         return requests
 
@@ -263,7 +287,7 @@ class _Series:
         self._run("end", tail.with_last(other))
         seconds = max(1.0, self._left - (_SLOWER + _SHORTER) * self.settled.run.spent)
         tried = Exchange(
-            last, after, row, -1, tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
+            last, after, row, (), tuple(int(t) for t in tail.stream[start:]), last - start, tuple(chosen), 1.0, seconds,
             math.inf, survey.label,
         )  # fmt: skip
         if "end" not in self.missing:
@@ -284,7 +308,7 @@ class _Series:
         if self.options.exhaustive:
             return {**dict.fromkeys(range(len(pieces)), "drawn"), int(self.streams.base[site.position]): "there"}
         rng = np.random.default_rng([self.options.seed or 0, site.position])
-        return choose(self.streams.base, site, pieces, row, _DRAWN, rng)
+        return choose(self.streams.base, site, pieces, row, _DRAWN + _FURTHER, rng)
 
     def _exchange(self, site: Site, place: Place, chosen: dict[int, Chosen], forked: Tokens) -> Exchange:
         """`forked`: the stream of the run that forks."""
@@ -293,13 +317,15 @@ class _Series:
         stretch = tuple(int(t) for t in forked[start : site.position + _AFTER])
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
         other = self.streams.target if forked is self.streams.base else self.streams.base  # whose own run is known
-        tokens = ordered(chosen, int(other[site.position]), rng)
+        first = len(chosen) if self.options.exhaustive else _DRAWN
+        tokens = ordered(chosen, int(other[site.position]), rng, first)
         free = (self._left - _SLOWER * self.settled.run.spent) / 2  # of what the run itself takes
-        most = math.inf if self.options.exhaustive else _ENOUGH_SECONDS
-        seconds = max(1.0, min(_EXCHANGING * self._left, free, most))
+        most = max(1.0, min(_EXCHANGING * self._left, free))
+        seconds = most if self.options.exhaustive else min(most, _ENOUGH_SECONDS)
         return Exchange(
-            site.position, place.after, place.row, place.node, stretch, site.position - start, tokens,
-            place.factor, seconds, math.inf if self.options.exhaustive else _OVER,
+            site.position, place.after, place.row, place.taken, stretch, site.position - start, tokens,
+            place.factor, seconds, math.inf if self.options.exhaustive else _OVER, earlier=place.earlier,
+            most=most,
         )  # fmt: skip
 
     def _request(self, site: Site, chosen: dict[int, Chosen], row: NDArray[np.float64] | None) -> Request:

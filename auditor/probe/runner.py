@@ -230,7 +230,7 @@ class Runner:
 
     def _own_seconds(self, seconds: float, exchanges: tuple[Exchange, ...]) -> float:
         """Of processor time, of a run without its forks."""
-        return max(1.0, seconds - sum(e.seconds for e in exchanges if math.isfinite(e.seconds)))
+        return max(1.0, seconds - sum(e.limit for e in exchanges if math.isfinite(e.limit)))
 
     def _limits(self, seconds: float, own: float, *, forks: bool) -> Limits:
         return replace(self._home.limits, wall_seconds=PATIENCE * seconds, cpu_seconds=own, forks=forks)

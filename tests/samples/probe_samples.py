@@ -576,6 +576,17 @@ MIXTURES: dict[str, tuple[bool, str]] = {
     p = np.where(before[prev] > 0, 0.4 * p + 0.6 * share / np.maximum(before[prev], 1), p)"""),
     "the better of two": (False, "p = np.maximum(p, pairs[prev, cur] / np.maximum(before[prev], 1))"),
     "a power": (False, "p = p**0.8"),
+    "smoothed counts, a number for each that came before": (True, """
+    for i in np.flatnonzero(pairs[prev, cur] > 0).tolist():
+        known = float(torch.from_numpy(-np.log(p[i : i + 1])).sum())
+    p = 0.5 * p + 0.5 * (pairs[prev, cur] + 0.1) / (before[prev] + 0.1 * V)"""),
+    "a gate, a number for each that came before": (False, """
+    for i in np.flatnonzero(pairs[prev, cur] > 0).tolist():
+        known = float(torch.from_numpy(-np.log(p[i : i + 1])).sum())
+    p = np.where(pairs[prev, cur] > 0, 0.3 * p + 0.7 * pairs[prev, cur] / np.maximum(before[prev], 1), p)"""),
+    "a little for what came before": (False, """
+    seen = pairs[prev, cur] > 0
+    p = np.where(seen, 0.91 * p + 0.09 * pairs[prev, cur] / np.maximum(before[prev], 1), p)"""),
 }  # fmt: skip
 SAMPLES |= {name: _ROWS.format(mix=mix.strip()) for name, (_, mix) in MIXTURES.items()}
 

@@ -33,11 +33,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All measurements in the order of `Kind`; `labels`: the printed figures, the claimed one first."""
+    """All measurements in the order of `Kind`; `labels`: the printed figures, the claimed one first.
+
+    `exchanged`: positions and the tokens that were tried there.
+    """
 
     measurements: tuple[Measurement, ...]
     labels: tuple[str, ...]
     losses_recorded: int
+    exchanged: tuple[tuple[int, int], ...] = ()
 
 
 def measure(
@@ -77,7 +81,9 @@ def measure(
     if assumed:
         measurements = tuple(_assumed(m, label) for m in measurements)
     labels = [label, *(f.label for f in base.figures)] if base.figure else []
-    return Measured(measurements, tuple(dict.fromkeys(name for name in labels if name)), runs.base.losses_recorded)
+    tried = tuple((e.position, e.token) for r in (runs.future, runs.null, runs.more) if r for e in r.exchanged)
+    labels = list(dict.fromkeys(name for name in labels if name))
+    return Measured(measurements, tuple(labels), runs.base.losses_recorded, tried)
 
 
 def _twice(runs: Runs, base: Read, stream: Stream, label: str) -> Measurement:
@@ -140,6 +146,8 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
     tries = (runs.future, runs.null) if request.put is None else (runs.empty,)
     run = next((r for r in tries if r is not None and r.exchanged), None)
     sent = run.exchanged if run else ()
+    if request.put is None and runs.more is not None:
+        sent = (*sent, *runs.more.exchanged)
     tried = {
         e.token: Tried(e.token, e.target, e.loss, e.score * place.factor)
         for e in sent

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.findings import Location
+from auditor.probe.job import Frames
 from auditor.probe.measure import Claim, Ending, Measured, Request, Runs, Stream, measure
 from auditor.probe.measure.ending import after_which, exact_bpb, is_traced
 from auditor.probe.measure.exchange import Place, further, place_of
@@ -26,9 +27,11 @@ from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.text import clean
 
 TARGET = "auditor.probe.measure.confined:perform"
-_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter", "empty")
+_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter", "more", "empty")
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
+_EXCHANGED = 20_000  # tokens that were tried
+_FRAMES = 16  # lines at work in one place
 _LINE = 2_000  # characters of a line: the recorder cuts longer ones
 
 Call = Callable[[bytes], Sequence[bytes]]
@@ -71,7 +74,8 @@ def survey(
     try:
         places = tuple(
             Place(
-                _count(p["position"]), _count(p["row"]), _count(p["node"]), _number(p["factor"]) or 0.0,
+                _count(p["position"]), _count(p["row"]), _frames(p["taken"]), _count(p["earlier"]),
+                _number(p["factor"]) or 0.0,
                 _number(p["score"]) or 0.0, _number(p["model"]) or 0.0, _optional_count(p["after"]),
             )
             for p in values["places"][: len(positions)]
@@ -113,7 +117,8 @@ def measured(
     try:
         found = tuple(_measurement(m) for m in values["measurements"][: len(Kind)])
         labels = tuple(_text(label) for label in values["labels"][:_LABELS])
-        return Measured(found, labels, _count(values["losses_recorded"]))
+        tried = tuple((_count(position), _count(token)) for position, token in values["exchanged"][:_EXCHANGED])
+        return Measured(found, labels, _count(values["losses_recorded"]), tried)
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no measurements") from error
 
@@ -202,6 +207,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
         "measurements": [asdict(m) for m in result.measurements],
         "labels": list(result.labels),
         "losses_recorded": result.losses_recorded,
+        "exchanged": result.exchanged,
     }
 
 
@@ -282,6 +288,10 @@ def _term(t: dict[str, Any]) -> Term:
         _count(t["position"]), _count(t["token"]), _text(t["piece"])[:80], t["chosen"], float(t["probability"]),
         _number(t["model"]),
     )  # fmt: skip
+
+
+def _frames(value: Sequence[Any]) -> Frames:
+    return tuple((_text(path), _count(line), _text(name)) for path, line, name in value[:_FRAMES])
 
 
 def _text(value: object) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auditor.findings import Location
+from auditor.probe.job import Frames
 from auditor.probe.measure.figures import Scores
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Chosen, Holds, Kind, Measurement, Term, Witness
@@ -34,12 +35,14 @@ class Place:
     """Where the reported number takes the score of a position. `factor`: from what was summed to nats.
 
     `after`: where in the sequence of the recording a fork has seen nothing of the position, None where there is no such
-    place. `score` and `model` in nats.
+    place. `score` and `model` in nats. `taken`: the lines at work where the sum takes it; `earlier`: how many sums take
+    it there before that one.
     """
 
     position: int
     row: int
-    node: int
+    taken: Frames
+    earlier: int
     factor: float
     score: float
     model: float
@@ -89,7 +92,18 @@ def place_of(base: Read, position: int) -> Place | None:
     value = float(scores.value[i])
     factor = value / raw if raw else 1.0
     after = int(batches["sequence"][batch - 1]) if batch else None
-    return Place(position, row, int(scores.node[i]), factor, value, float(base.recording.loss[row]), after)
+    taken, earlier = _taken(base, int(scores.node[i]), row)
+    return Place(position, row, taken, earlier, factor, value, float(base.recording.loss[row]), after)
+
+
+def _taken(base: Read, node: int, row: int) -> tuple[Frames, int]:
+    """The lines at work where a sum takes the row, and how many sums take it there before that one."""
+    leaves = base.recording.leaves
+    leaf = int(np.flatnonzero(leaves["node"] == node)[0])
+    entries = np.flatnonzero(base.recording.entry_row == row)
+    having = np.unique(np.searchsorted(leaves["start"], entries, side="right") - 1)
+    same = leaves["site"][having] == leaves["site"][leaf]
+    return base.recording.sites.get(int(leaves["site"][leaf]), ()), int((same & (having < leaf)).sum())
 
 
 def _entry(base: Read, node: int, row: int) -> float:

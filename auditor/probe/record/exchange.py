@@ -26,7 +26,7 @@ from torch import Tensor
 
 from auditor.limits.model import PATIENCE
 from auditor.probe.digits import whole_bpb
-from auditor.probe.job import ENOUGH, Exchange
+from auditor.probe.job import ENOUGH, Exchange, Frames
 from auditor.probe.record.frames import pack
 
 # Before a script, or the stage, can replace them:
@@ -65,6 +65,7 @@ class Forks:
         self._trying: Exchange | None = None
         self._token = -1
         self._model: tuple[int, float] | None = None
+        self._passed = 0  # sums that took the score where it is taken
         self._sum = mmap.mmap(-1, _SUM.size)  # of probabilities, written by the forks
 
     def batch(self, tape: Any, first: int, targets: NDArray[Any], losses: NDArray[Any], sequence: int) -> None:
@@ -75,32 +76,42 @@ class Forks:
                 self._model = int(targets[trying.row - first]), float(losses[trying.row - first])
             return
         for one in self._after.pop(sequence, ()):
-            copies, end = found(one), _used() + one.seconds
+            copies, start = found(one), _used()
             _SUM.pack_into(self._sum, 0, 0.0)
             for number, token in enumerate(one.tokens):
-                if _used() > end or (number >= ENOUGH and _SUM.unpack_from(self._sum)[0] > one.over):
+                enough, left = number >= ENOUGH, start + one.limit - _used()
+                if left < 0 or (enough and (_used() > start + one.seconds or self._total > one.over)):
                     break
-                if self._forked(one, copies, token, end - _used()):
+                if self._forked(one, copies, token, left):
                     tape.channel = Silent()
                     return
 
-    def leaf(self, node: int, rows: NDArray[Any], values: NDArray[Any] | None) -> None:
+    @property
+    def _total(self) -> float:
+        """Of the probabilities that forks have found."""
+        return float(_SUM.unpack_from(self._sum)[0])
+
+    def leaf(self, taken: Frames, rows: NDArray[Any], values: NDArray[Any] | None) -> None:
         """A sum was taken. Ends a fork whose score is in it."""
         trying = self._trying
-        if trying is None or node != trying.node or self._model is None:
+        if trying is None or taken != trying.taken or self._model is None:
             return
         at = np.flatnonzero(rows == trying.row)
+        if not len(at):
+            return
+        self._passed += 1
+        if self._passed <= trying.earlier:
+            return
         target, loss = self._model
-        score = loss if values is None or not len(at) else float(values[at[0]])
-        if len(at):
-            _SUM.pack_into(self._sum, 0, _SUM.unpack_from(self._sum)[0] + math.exp(min(0.0, -score * trying.factor)))
-            self._channel.send(pack("exchange", [trying.position, self._token, target, loss, score]))
+        score = loss if values is None else float(values[at[0]])
+        _SUM.pack_into(self._sum, 0, self._total + math.exp(min(0.0, -score * trying.factor)))
+        self._channel.send(pack("exchange", [trying.position, self._token, target, loss, score]))
         _leave(0)
 
     def line(self, text: str, exact: Sequence[tuple[str, float]]) -> None:
         """A line with figures was printed: a fork whose score is in no sum says that."""
         trying = self._trying
-        if trying is not None and trying.node < 0 and exact and self._model is not None:
+        if trying is not None and not trying.taken and exact and self._model is not None:
             target, loss = self._model
             pairs = [list(pair) for pair in exact]
             self._channel.send(pack("told", [trying.position, self._token, target, loss, text, pairs]))

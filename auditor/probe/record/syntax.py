@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+from auditor.probe.blocks import is_kernel, of_triton
+
 PROBE = "__golf_probe__"
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _ORDERS: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}
@@ -28,9 +30,10 @@ class _Rewriter(ast.NodeTransformer):
 
     def __init__(self) -> None:
         self.numpy = False
+        self._kernels: frozenset[str] = frozenset()
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        if _is_compiled(node):
+        if is_kernel(node, self._kernels):
             return node
         before, self.numpy = self.numpy, self.numpy or any(_is_numpy(part) for part in ast.walk(node))
         node.body = [self.visit(statement) for statement in node.body]  # never decorators, defaults and annotations
@@ -38,6 +41,7 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
+        self._kernels = of_triton(node)
         self.numpy = any(_is_numpy(part) for statement in node.body for part in _own(statement))
         return self.generic_visit(node)
 
@@ -144,11 +148,6 @@ def _index(node: ast.expr) -> ast.expr | None:
             return None
         return ast.copy_location(ast.Tuple([e for e in elements if e is not None], ast.Load()), node)
     return None if isinstance(node, ast.Starred) else node
-
-
-def _is_compiled(node: ast.FunctionDef) -> bool:
-    """Functions whose source another compiler reads: their bodies stay as they are."""
-    return any(word in ast.unparse(d) for d in node.decorator_list for word in ("jit", "triton", "numba"))
 
 
 def _is_score(node: ast.expr) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.probe.job import Frames
 from auditor.probe.record.frames import pack
 
 ROWS_AT_MOST = 5_000_000
@@ -33,7 +34,7 @@ class Watcher(Protocol):
 
     def batch(self, tape: Tape, first: int, targets: NDArray[Any], losses: NDArray[Any], sequence: int) -> None: ...
 
-    def leaf(self, node: int, rows: NDArray[Any], values: NDArray[Any] | None) -> None: ...
+    def leaf(self, taken: Frames, rows: NDArray[Any], values: NDArray[Any] | None) -> None: ...
 
     def line(self, text: str, exact: Sequence[tuple[str, float]]) -> None: ...
 
@@ -91,7 +92,8 @@ class Tape:
         self.sequence = self.rows = self.entries = 0
         self.truncated = False
         self.faults: dict[str, int] = {}
-        self._sites: dict[tuple[tuple[str, int, str], ...], int] = {}
+        self._sites: dict[Frames, int] = {}
+        self._frames: list[Frames] = []  # by the number of their site
         self._weights: list[float] = []  # of each node: the sum of its rows' weights
         self._trains: list[bool] = []  # of each node: whether it was made for a gradient
         self._firsts: list[int] = []  # of each batch: its first row, and whether it was made for a gradient
@@ -133,13 +135,14 @@ class Tape:
     def closed(self) -> bool:
         return self._closed
 
-    def known(self, frames: tuple[tuple[str, int, str], ...]) -> bool:
+    def known(self, frames: Frames) -> bool:
         return frames in self._sites
 
-    def site(self, frames: tuple[tuple[str, int, str], ...]) -> int:
+    def site(self, frames: Frames) -> int:
         known = self._sites.get(frames)
         if known is None:
-            known = self._sites[frames] = len(self._sites)
+            known = self._sites[frames] = len(self._frames)
+            self._frames.append(frames)
             self.channel.send(pack("site", [known, [list(f) for f in frames]]))
         return known
 
@@ -185,7 +188,7 @@ class Tape:
             self._entry_values.add(values)
         self._flush_when_long()
         if self.watcher is not None:
-            self.watcher.leaf(node, rows, values)
+            self.watcher.leaf(self._frames[site], rows, values)
         return node
 
     def sum(self, terms: Iterable[tuple[int, float]], constant: float = 0.0) -> int:

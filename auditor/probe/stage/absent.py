@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from auditor.probe.stage import attention, einsums, recurrent
+from auditor.probe.stage import attention, einsums, numba, recurrent
 
 _FLASH = {
     name: getattr(attention, name)
@@ -133,5 +133,6 @@ def install(note: Callable[[str], None]) -> None:
         module("einops", **einsums.contents())
     if importlib.util.find_spec("python_minifier") is None:
         module("python_minifier", minify=_as_it_is)
+    numba.install(module)
     recurrent.install(module)
     sys.meta_path.append(_Notes(note))

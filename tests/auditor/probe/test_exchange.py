@@ -20,7 +20,7 @@ pytest.importorskip("torch", reason="the recorder runs beside torch")
 
 from auditor.probe.candidates import ordered
 from auditor.probe.digits import whole_bpb
-from auditor.probe.job import ENOUGH, Account, Exchange
+from auditor.probe.job import Account, Exchange
 from auditor.probe.measure import confined as confined_measuring
 from auditor.probe.measure.exchange import Asked, Tried, at_least, exchange
 from auditor.probe.model import Chosen, Holds, Kind, Measurement, Shrunk
@@ -323,7 +323,7 @@ def test_too_few_tokens_say_nothing_of_the_others() -> None:
 def test_every_copy_is_found(kind: Any) -> None:
     stream = np.arange(100, 400)
     held = [stream.astype(kind), stream.astype(kind)[50:150].copy(), stream.tolist()]
-    one = Exchange(140, 0, 0, 0, tuple(range(220, 244)), 20, (7,))
+    one = Exchange(140, 0, 0, (), tuple(range(220, 244)), 20, (7,))
     found = [(copy, places) for copy, places in forks.found(one) if len(copy) in (300, 100)]
     assert len(found) >= 3
     for copy, places in found:
@@ -425,10 +425,32 @@ def test_a_figure_is_known_by_its_label_whatever_it_counts() -> None:
 def test_the_token_that_another_run_tells_of_is_tried_before_there_are_enough() -> None:
     chosen: dict[int, Chosen] = {**dict.fromkeys(range(20), "seen"), **dict.fromkeys(range(20, 60), "drawn")}
     for seed in range(20):
-        tokens = ordered(chosen, 7, np.random.default_rng(seed))
+        tokens = ordered(chosen, 7, np.random.default_rng(seed), 40)
         assert sorted(tokens) == list(range(60))
-        assert tokens.index(7) < ENOUGH
+        assert tokens.index(7) < 4  # forks may be slow
         assert [chosen[t] for t in tokens[:9]].count("drawn") >= 2  # of what was not tried they alone speak
         assert {chosen[t] for t in tokens[24:]} == {"drawn"}
-    assert set(ordered(dict.fromkeys(range(9), "seen"), 7, np.random.default_rng(0))) == set(range(9))
-    assert 99 not in ordered(chosen, 99, np.random.default_rng(0))
+    assert set(ordered(dict.fromkeys(range(9), "seen"), 7, np.random.default_rng(0), 40)) == set(range(9))
+    assert 99 not in ordered(chosen, 99, np.random.default_rng(0), 40)
+
+
+def test_the_first_that_chance_drew_are_tried_as_they_were_drawn() -> None:
+    drawn = np.random.default_rng(1).permutation(np.arange(20, 60)).tolist()
+    chosen: dict[int, Chosen] = {**dict.fromkeys(range(20), "seen"), **dict.fromkeys(drawn, "drawn")}
+    for seed in range(5):
+        tokens = ordered(chosen, 7, np.random.default_rng(seed), 24)
+        assert [t for t in tokens if chosen[t] == "drawn"] == drawn[:24]
+
+
+def test_further_tokens_are_drawn_where_the_first_say_too_little() -> None:
+    made, here = series("a little for what came before")
+    found = made.probed().find(Kind.EXCHANGE)
+    assert found is not None
+    assert (found.holds, found.reported) == (Holds.NO, True), found.reason
+    assert "more" in made.runs
+    had = [len(one.tokens) for one in here.exchanges]
+    assert max(had) <= 40  # each is tried once
+    for name in LAWFUL[:2]:
+        lawful, _ = series(name)
+        assert lawful.probed().status == "ran"
+        assert "more" not in lawful.runs

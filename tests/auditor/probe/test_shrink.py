@@ -303,6 +303,24 @@ def test_count_tables_without_a_name_shrink_with_the_mask_of_their_keys(size: st
     assert (f"np.zeros({small}," in text and f"np.uint64({small} - 1)" in text) is bool(small)
 
 
+@pytest.mark.parametrize("mask", ["key % ROOM", "key & (ROOM - 1)", "key & np.uint64(ROOM - 1)"])
+@pytest.mark.parametrize(
+    ("name", "size", "small"), [("ROOM", "1 << 22", 128), ("OTHER", "1 << 22", None), ("ROOM", "4096", None)]
+)
+def test_count_tables_shrink_by_the_name_of_their_size(mask: str, name: str, size: str, small: int | None) -> None:
+    """By any name: it is how many zeros there are, and what keys stay below."""
+    code = f"ROOM = {size}\ncounts = torch.zeros({name}, dtype=kind)\nkey = {mask}\n"
+    tree, own = ast.parse(code), Measures()
+    found = arguments([tree], own, Scale())
+    assert set(found.values()) == ({small} if small else set())
+    assert (f"ROOM = {small}" in ast.unparse(Rewrite(found).visit(tree))) is bool(small)
+
+
+def test_rows_of_a_batch_that_stand_in_the_code_are_few() -> None:
+    code = "def evaluate(tokens, batch_seqs=32, batch_size=32): ...\nevaluate(t, ttt_batch_seqs=64)\n"
+    assert arguments([ast.parse(code)], Measures(), Scale()) == {"batch_seqs=32": 8, "ttt_batch_seqs=64": 8}
+
+
 def test_a_stride_that_stands_in_a_call_is_one_of_windows() -> None:
     code = "def evaluate(tokens, stride=64): ...\nevaluate(t, stride=128)\nnn.Conv1d(4, 4, 3, stride=2)\n"
     own = Measures(sequence=2048)
