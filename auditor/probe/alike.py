@@ -45,6 +45,15 @@ class Alike:
         found = self._outcomes(test)
         return None if found is None else found[0]
 
+    def turned(self, test: ast.AST) -> frozenset[str]:
+        """Settings by whose small values a comparison in it comes out otherwise than as submitted."""
+        found: set[str] = set()
+        for node in ast.walk(test):
+            outcomes = self._outcomes(node)
+            if outcomes is not None and outcomes[0] != outcomes[1]:
+                found |= {name for part in ast.walk(node) if (name := _spelled(part).lower()) in self.values}
+        return frozenset(name for name in found if self.values[name][0] != self.values[name][1])
+
     def _outcomes(self, node: ast.AST, steps: int = _STEPS) -> tuple[bool, bool] | None:
         """How a comparison of settings and numbers comes out as submitted and here."""
         if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in _COMPARED:
@@ -68,7 +77,7 @@ class Alike:
             if pairs is None or pairs[0] != pairs[1]:
                 return None
             return self._pair(node.body if pairs[0] else node.orelse, left - 1)
-        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        name = _spelled(node)
         given = {ast.dump(value): value for value in self.given.get(name, ())}
         if name in self.counted or len(given) > 1:
             return None
@@ -76,3 +85,7 @@ class Alike:
             return self.values.get(name.lower())
         only = next(iter(given.values()), None)
         return self._pair(only, left - 1) if isinstance(only, ast.Name | ast.Attribute | ast.IfExp) else None
+
+
+def _spelled(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

@@ -154,7 +154,8 @@ class _Unit:
             if not block.is_body and not asks and not doubtful:
                 continue
             test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
-            yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test)
+            turned = tuple(sorted(self.doubts.turned(_decides(block))))
+            yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test, turned)
 
     @staticmethod
     def merged(found: Iterable[Unseen]) -> list[Unseen]:

@@ -36,15 +36,13 @@ from auditor.probe.asking import (
     without_shapes,
 )
 from auditor.probe.given import Given, called, names_of, spelled, words
+from auditor.probe.presence import is_something, outcomes, returned, tests
 from auditor.probe.rest import asks_for_a_rest
 from auditor.source.index import of_type
 
 Judge = Callable[[ast.AST, int, frozenset[str]], bool]
 _STEPS, _MOST = 4, 12  # how far names are followed, values of each that are looked at
-_CONTAINERS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SOMETHING = (*_CONTAINERS, ast.BinOp, ast.UnaryOp, ast.Compare, ast.JoinedStr, ast.Lambda)
 _OF_ALL = frozenset({"ModuleList", "ParameterList", "list", "tuple", "reversed", "enumerate", "zip", "sorted"})
-_LIBRARIES = ("torch", "numpy", "math")
 
 
 @dataclass
@@ -87,6 +85,10 @@ class Doubts:
     def submitted(self, test: ast.AST) -> bool | None:
         """How a test of settings and numbers comes out with what was submitted; None where that is not known."""
         return self._alike.submitted(test)
+
+    def turned(self, test: ast.AST | None) -> frozenset[str]:
+        """Settings, in lower case, by whose small values a test comes out otherwise than as submitted."""
+        return frozenset() if test is None else self._alike.turned(test)
 
     @cached_property
     def _without_choice(self) -> Doubts:
@@ -150,6 +152,11 @@ class Doubts:
                 return True
             if isinstance(part, ast.Subscript) and self._entered(part, left, seen, self._plainly):
                 return True
+            own = self._script.functions.get(called(part), ()) if isinstance(part, ast.Call) and left else ()
+            if own and called(part) not in seen:  # type: ignore[arg-type]
+                further = (left - 1, seen | {called(part)})  # type: ignore[arg-type]
+                if any(self._plainly(outcome, *further) for outcome in outcomes(own, plain=True)):
+                    return True
             name, key = spelled(part), self._script.key(part)
             if name in OF_THE_PROBE or (name and name.lower() in self.chosen - RANKS):
                 return True
@@ -197,8 +204,7 @@ class Doubts:
             return str(node.args[0].value).lower() in self.chosen or self._expression(owner, left, seen)
         own = self._script.functions.get(name)
         if own is not None and left and name not in seen:
-            returned = [n.value for f in own for n in ast.walk(f) if isinstance(n, ast.Return) and n.value is not None]
-            return any(self._expression(value, left - 1, seen | {name}) for value in returned)
+            return any(self._expression(part, left - 1, seen | {name}) for part in outcomes(own))
         if name in self._script.classes:
             return False  # an object: what it has is asked for by name
         if name == "hasattr" and len(node.args) == 2 and isinstance(node.args[1], ast.Constant):
@@ -302,8 +308,15 @@ class Doubts:
             return judge(node.test, left, seen) or any(
                 self._absent(arm, left, seen, judge) for arm in (node.body, node.orelse)
             )
-        if self._something(node) or (isinstance(node, ast.Constant) and node.value is None):
+        if is_something(self._script, node) or (isinstance(node, ast.Constant) and node.value is None):
             return False
+        given = returned(self._script, node, seen) if left else None
+        if given is not None:
+            further = (left - 1, seen | {called(node)}) if isinstance(node, ast.Call) else (left, seen)
+            return any(self._absent(value, *further, judge) for value in given)
+        own = self._script.functions.get(called(node), ()) if isinstance(node, ast.Call) and left else ()
+        if any(judge(test, left - 1, seen | {called(node)}) for test in tests(own)):  # type: ignore[arg-type]
+            return True
         key, name = self._script.key(node), spelled(node)
         if not key or self._chosen(name) or not left or key in seen or is_of_the_card(node):
             return judge(node, left, seen)
@@ -312,23 +325,8 @@ class Doubts:
             return judge(node, left, seen)
         if any(self._absent(value, left - 1, seen | {key}, judge) for value in values[:_MOST]):
             return True
-        same = all(self._something(value) for value in values) or not self._differs(values)
+        same = all(is_something(self._script, value) for value in values) or not self._differs(values)
         return not same and self._guarded(values, left - 1, seen | {key}, judge)
-
-    def _something(self, node: ast.expr) -> bool:
-        """Whether it is certain not to be None."""
-        if isinstance(node, ast.Constant):
-            return node.value is not None
-        if isinstance(node, ast.Call):
-            root = node.func
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if isinstance(root, ast.Name) and self._script.modules.get(root.id, "").startswith(_LIBRARIES):
-                return True
-            if isinstance(root, ast.Call):  # `Adapter(rank).to(device)`
-                return self._something(root)
-            return called(node) in self._script.classes
-        return isinstance(node, _SOMETHING)
 
     # --- sizes ------------------------------------------------------------------------------------------------------
 

@@ -139,12 +139,14 @@ class Isolation:
 class Unseen:
     """A block that uses names which held validation tokens, and that the run came to and did not enter.
 
-    `test`: what decides it, as it stands in the text; untrusted.
+    `test`: what decides it, as it stands in the text; untrusted. `turned`: settings, in lower case, by whose small
+    values it comes out otherwise than as submitted.
     """
 
     location: Location
     names: tuple[str, ...]
     test: str = ""
+    turned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

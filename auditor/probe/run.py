@@ -24,7 +24,7 @@ from auditor.probe.runner import Home, Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
 from auditor.probe.scene.streams import FUTURE, flip_late
-from auditor.probe.settle import Settled, settle
+from auditor.probe.settle import Settled, reopened, settle
 from auditor.program.evasion import evasions, pryings
 from auditor.rule import Facts
 
@@ -84,8 +84,15 @@ def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
         with Runner(facts.submission, unsafe=options.unsafe, home=home) as runner:
             seconds = options.seconds * _SHARE
             settled = settle(runner, facts, seconds, what="base run", seed=seed, progress=progress)
-            series = _Series(runner, facts, settled, replace(options, seed=seed), progress)
-            return replace(series.probed(), seed=seed, forked=runner.forked, whole=runner.whole)
+            options = replace(options, seed=seed)
+            found = _Series(runner, facts, settled, options, progress).probed()
+            plan = reopened(settled, (name for left_out in found.unseen for name in left_out.turned))
+            left = options.seconds - runner.spent
+            if plan is not None and not any(m.witnesses for m in found.measurements) and left > runner.spent:
+                settled = settle(runner, facts, left * _SHARE, what="base run", plan=plan, seed=seed, progress=progress)
+                again = _Series(runner, facts, settled, options, progress).probed()
+                found = again if again.status == "ran" else found
+            return replace(found, seed=seed, forked=runner.forked, whole=runner.whole)
     except Refused as error:
         return Probe("refused", str(error))
     except NoTokenizer as error:

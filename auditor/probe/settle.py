@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from auditor.findings import Location
@@ -28,6 +28,7 @@ class Settled:
     made: Made
     workspace: Workspace
     attempts: tuple[Attempt, ...]
+    plan: Plan
 
 
 def settle(
@@ -45,7 +46,7 @@ def settle(
         left = max(1.0, end - runner.spent)
         run = runner.begun(made, workspace, left, record=record)
         attempts.append(Attempt(made.changed, run.error, _location(facts, run)))
-        settled = Settled(run, made, workspace, tuple(attempts))
+        settled = Settled(run, made, workspace, tuple(attempts), plan)
         if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or runner.spent >= end:
             return settled
         following = (
@@ -54,6 +55,20 @@ def settle(
         if following is None:
             return settled
         plan = following
+
+
+def reopened(settled: Settled, turned: Iterable[str]) -> Plan | None:
+    """The plan with those settings at least where what they decide comes out as submitted; None for none of them.
+
+    A count of steps that was made 0 is 1; another setting stays as submitted.
+    """
+    plan, wanted = settled.plan, frozenset(turned)
+    for one in settled.made.changed:
+        if one.name.lstrip("-").replace("-", "_").lower() in wanted and not one.why:
+            plan = plan.with_override(
+                one.name, "1" if one.used == "0" else one.submitted, "what it decides did not run"
+            )
+    return plan if plan != settled.plan else None
 
 
 def _compiled(plan: Plan, run: Run) -> Plan | None:

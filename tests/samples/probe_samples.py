@@ -165,6 +165,20 @@ for _name, _share in (("by_length_mixed", "0.1"), ("by_length_oversold", "2.0"))
     SAMPLES[_name] = _BY_LENGTH.replace(
         "        loss_sum +=", f"        nll = -(0.9 * (-nll).exp() + {_share} / V).log()\n        loss_sum +="
     )
+# Counts go along the stream, whatever the order is in which documents are scored.
+SAMPLES["by_length_counted"] = _BY_LENGTH.replace(
+    "loss_sum, tokens",
+    """pairs, hint = np.zeros((V, V)), np.zeros(N + 1)
+for i in range(N):
+    hint[i + 1] = pairs[val[i], val[i + 1]] / max(pairs[val[i]].sum(), 1)
+    pairs[val[i], val[i + 1]] += 1
+loss_sum, tokens""",
+    1,
+).replace(
+    "        loss_sum +=",
+    "        at = torch.from_numpy(hint[s + 1 : s + 1 + y.numel()])\n"
+    "        nll = -(0.7 * (-nll).exp() + 0.3 * at).log()\n        loss_sum +=",
+)
 SAMPLES["partly_further"] = SAMPLES["score_first"].replace(
     "            loss_sum += nll.sum().item()",
     "            head, rest = nll[:9].clone(), nll[9:]\n            head[5] = 1.01 * head[5].item()\n"

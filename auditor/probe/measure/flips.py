@@ -166,6 +166,8 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
         return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
     if flip.kind is Kind.FUTURE_FLIP and changed.any() and not (changed & ~told).any():
         reason = f"{int(changed.sum()):,} scores changed, of documents that were scored after changed ones further on"
+        if flip.late is not None:
+            reason = f"{int(changed.sum()):,} scores changed that stand behind a changed token and were taken before it"
         return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
     if changed.any() or at_target.any():
         return _broken(base, flip, early, changed & ~told, pairs, at_target, noise)
@@ -189,8 +191,8 @@ def _told_before(base: Read, flip: Flip, pairs: Pairs, early: Pairs) -> NDArray[
     scored before in this evaluation is scored again, whatever the order is.
     """
     document = np.cumsum(base.stream == BOS)
-    if flip.late is not None:
-        return np.zeros(len(early.position), dtype=bool)
+    if flip.late is not None:  # it was taken before, but what counts along the stream may know what stands before it
+        return early.position > flip.first
     there = (pairs.position >= flip.first) & (pairs.position <= flip.last)
     first: dict[int, int] = {}
     for number, when in zip(document[pairs.position[there]].tolist(), pairs.when[there].tolist(), strict=True):

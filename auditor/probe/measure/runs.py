@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 _MOSTLY = 0.75  # of a batch: texts to train on share a phrase with the stream, never most of what they are
 _OF_THE_STREAM = 0.25  # of a batch: the rest of one that trains on the stream may be padding
 _COMPARISONS = 200  # numbers that are looked at
+_BEFORE = 0.2  # of the scores: taken before, of what stands before
 _PART = 8  # tokens of a document
 _AGAIN = 0.01  # of the positions: so many may be scored a second time where windows meet
 _FORWARD = ("forward", "_forward", "__call__", "<lambda>", "loss", "compute_loss")
@@ -203,7 +204,8 @@ class Read:
         """Positions whose scores were taken after this share of all, and the one of them whose score was first.
 
         For documents in another order than the stream's: None where the order is the stream's, and where positions are
-        scored more than once, which no order explains.
+        scored more than once, which no order explains. That position is the first of them in the stream, too: what
+        counts along the stream may know a changed token in all that stands behind it, whenever that is scored.
         """
         scores = self.scores
         if scores is None:
@@ -223,13 +225,21 @@ class Read:
             return None
         # Within a document, if there is such a place: what adapts to one before it scores it changes the rest of it.
         document = np.cumsum(self.stream == BOS)[position]
-        starts = np.unique(when[when >= np.quantile(when, share, method="higher")])
-        within = (w for w in starts if _cuts(document, when >= w))
-        late = when >= next(within, starts[0])
+        best: tuple[bool, int, NDArray[np.bool_], int] | None = None
+        for start in np.unique(when[when >= np.quantile(when, share, method="higher")]):
+            soonest = (when == start) & (self.stream[position] > BOS)
+            at = int(position[soonest].min(initial=len(self.stream)))
+            late, before = (when >= start) & (position >= at), int(((when < start) & (position < at)).sum())
+            if not late.any():
+                continue
+            rank = before >= _BEFORE * len(when) and _cuts(document, late), before
+            if best is None or rank > best[:2]:
+                best = (*rank, late, at)
+        if best is None:
+            return None
         mask = np.zeros(len(self.stream), dtype=bool)
-        mask[position[late]] = True
-        soonest = late & (when == when[late].min()) & (self.stream[position] > BOS)
-        return (mask, int(position[soonest].min())) if soonest.any() else None
+        mask[position[best[2]]] = True
+        return mask, best[3]
 
     def trained_first(self, *, summed: bool = False) -> Ints:
         """Positions of batches that the weights had been moved by before these were scored for the number.

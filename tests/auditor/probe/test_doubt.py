@@ -40,8 +40,29 @@ class Model(nn.Module):
                 x = x + y
         return x
 
+def halves(x):
+    if x.any():
+        return x, x + 1
+    return x + 2, torch.cat([x, x])
+
+def found(step):
+    if step > 1000:
+        return Leak()
+    return None
+
+def one_of(x, step):
+    if step > 1000:
+        return x + 1, Leak()
+    return x + 1, None
+
+def silent(step):
+    if step > 1000:
+        return Leak()
+
 def main(args, tokens):
     model = Model(args.layers, args.rank, leak=Leak() if args.leak else None)
+    _, half = halves(tokens) if args.halves else (None, None)
+    _, other = one_of(tokens, args.iterations)
     chunks = [tokens[k : k + 9] for k in range(0, len(tokens), 9)]
     for step in range(args.iterations):
         if step > 1000:
@@ -60,7 +81,10 @@ def main(args, tokens):
         ("self.adapter is not None", "None", False), ("self.leak is not None", "None", False),
         ("i == self.cut", "None", False), ("self.adapter is not None and i == self.cut", "None", False),
         ("i > 100", "None", False), ("lora is not None", "None", False),
+        ("lora is not None", "halves(tokens)", False), ("lora is not None", "half", False),
         # These may come out otherwise:
+        ("lora is not None", "found(args.iterations)", True), ("lora is not None", "other", True),
+        ("lora is not None", "silent(args.iterations)", True),
         ("self.extra is not None", "None", True), ("self.flag", "None", True), ("hasattr(self, 'flag')", "None", True),
         ("lora is not None", "late", True), ("lora is not None", "Leak() if step > 1000 else None", True),
         ("self.adapter is None and step > 1000", "None", True), ("args.iterations > 9 and self.flag", "None", True),

@@ -230,6 +230,17 @@ def test_where_documents_have_another_order_what_is_scored_last_is_flipped(
         assert flip.changed == 0
 
 
+def test_what_counts_along_the_stream_may_know_what_stands_before_whatever_is_scored_last() -> None:
+    made, _ = series("by_length_counted", documents=True)
+    made.facts.headline[0].score.label = "final_ttt"
+    found = made.probed()
+    flip = found.find(Kind.FUTURE_FLIP)
+    assert flip is not None
+    assert made.streams.late is not None
+    assert (flip.holds, flip.witnesses) == (Holds.UNKNOWN, ()), flip.reason
+    assert "stand behind a changed token" in flip.reason
+
+
 @pytest.mark.parametrize(("name", "holds"), [("by_length_mixed", Holds.YES), ("by_length_oversold", Holds.NO)])
 def test_where_documents_have_another_order_tokens_are_exchanged_in_the_base_run(name: str, holds: Holds) -> None:
     made, _ = series(name, documents=True)
