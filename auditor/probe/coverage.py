@@ -336,7 +336,11 @@ class _Unit:
             p.id for p in parts
             if isinstance(p, ast.Name) and p.id in embedded and isinstance(p.ctx, ast.Load) and id(p) not in alone
         }  # fmt: skip
-        return sorted(found | {str(p.arg) for p in parts if isinstance(p, ast.keyword) and _may_look_ahead(p)})
+        return sorted(found | {str(p.arg) for p in parts if isinstance(p, ast.keyword) and self._may(p)})
+
+    def _may(self, node: ast.keyword) -> bool:
+        """`causal=late`; not `causal=True`, whatever name has been given that."""
+        return node.arg in CAUSAL and not self.doubts.is_true(node.value)
 
     def _words(self, block: Block) -> bool:
         """Whether it changes what a function was given to print, where it may do so at full size alone."""
@@ -376,11 +380,6 @@ def _spans(block: Block, line: int) -> bool:
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
-
-
-def _may_look_ahead(node: ast.keyword) -> bool:
-    """`causal=late`; not `causal=True`."""
-    return node.arg in CAUSAL and not (isinstance(node.value, ast.Constant) and node.value.value is True)
 
 
 def _decides(block: Block) -> ast.AST | None:

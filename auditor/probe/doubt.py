@@ -120,6 +120,14 @@ class Doubts:
                 return left << right if isinstance(node.op, ast.LShift) else int(left**right)
         return None
 
+    def is_true(self, node: ast.expr) -> bool:
+        """Whether it is True, or a name that is given nothing else, by calls and defaults as well."""
+        if isinstance(node, ast.Constant):
+            return node.value is True
+        key = self._script.key(node) if isinstance(node, ast.Name) else ""
+        values = [*self._script.values.get(key, ()), *self._script.parameters(key)] if key else []
+        return bool(values) and all(isinstance(value, ast.Constant) and value.value is True for value in values)
+
     def is_a_size(self, node: ast.expr) -> bool:
         """Whether it is made of sizes or of what is counted."""
         return self._mentions(node, _STEPS, frozenset(), sizes=True)
@@ -152,11 +160,8 @@ class Doubts:
                 return True
             if isinstance(part, ast.Subscript) and self._entered(part, left, seen, self._plainly):
                 return True
-            own = self._script.functions.get(called(part), ()) if isinstance(part, ast.Call) and left else ()
-            if own and called(part) not in seen:  # type: ignore[arg-type]
-                further = (left - 1, seen | {called(part)})  # type: ignore[arg-type]
-                if any(self._plainly(outcome, *further) for outcome in outcomes(own, plain=True)):
-                    return True
+            if isinstance(part, ast.Call) and left and self._says(part, left, seen):
+                return True
             name, key = spelled(part), self._script.key(part)
             if name in OF_THE_PROBE or (name and name.lower() in self.chosen - RANKS):
                 return True
@@ -170,6 +175,18 @@ class Doubts:
                 if self._differs(values) and self._guarded(values, *further, self._plainly):
                     return True
         return False
+
+    def _says(self, call: ast.Call, left: int, seen: frozenset[str]) -> bool:
+        """Whether a function of the script may answer otherwise: by what it asks, or by a size that it is given."""
+        name = called(call)
+        answers = [] if name in seen else outcomes(self._script.functions.get(name, ()), plain=True)
+        further = (left - 1, seen | {name})
+        if any(self._plainly(answer, *further) for answer in answers):
+            return True
+        given = (*call.args, *(keyword.value for keyword in call.keywords))
+        return any(self._mentions(answer, *further, sizes=False) for answer in answers) and any(
+            self._mentions(part, left, seen, sizes=True) for part in given
+        )
 
     # --- where it rests on anything that may be otherwise -----------------------------------------------------------
 

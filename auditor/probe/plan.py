@@ -28,6 +28,16 @@ OUTSIDE = "./outside"
 
 
 @dataclass(frozen=True)
+class Prefix:
+    """A file of packed tokens that the submission reads and does not have, and the line that asked for it."""
+
+    name: str
+    packing: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """How the submission is run. `overrides` are values that beat the shrinking: name, value, why."""
 
@@ -44,6 +54,7 @@ class Plan:
     paths: tuple[str, ...] = ()  # absolute folders that the script names, kept below the working directory instead
     writable: bool = False
     mode: Mode = "run"
+    prefixes: tuple[Prefix, ...] = ()
     libraries: tuple[tuple[str, bytes], ...] = ()  # compiled helpers by the key of what was wanted
     ways: tuple[tuple[str, bool, str], ...] = ()  # `path:line` of an `if` that is to come out so, and its test
 
@@ -60,6 +71,7 @@ class Made:
     layout: Layout
     changed: tuple[Shrunk, ...]
     chosen: frozenset[str] = frozenset()  # every setting that is not as submitted, those of every run among them
+    lacking: tuple[Prefix, ...] = ()
     opened: tuple[str, ...] = ()  # switches that documented commands set to 0 and to 1: they are on
 
 
@@ -96,7 +108,7 @@ def make(facts: Facts, plan: Plan) -> Made:
         clock=plan.clock, triton=plan.triton or _needs_triton(facts), writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
-    return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed}, opened)
+    return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed}, plan.prefixes, opened)
 
 
 def _values(facts: Facts, found: tuple[Switch, ...]) -> dict[str, Scalar]:
@@ -255,7 +267,8 @@ def _layout(facts: Facts, plan: Plan, vocabulary: int) -> Layout:
     data = tuple(sorted(f"data/datasets/{name}" for name in names)) + plan.data
     places = tuple(sorted(f"data/tokenizers/{name}" for name in tokenizers)) + plan.tokenizers
     libraries = tuple((f"{LIBRARIES}/{key}.so", library) for key, library in plan.libraries)
-    return Layout(vocabulary, plan.scale.stream, data, places, sidecars, (*plan.files, *libraries), plan.stems)
+    return Layout(vocabulary, plan.scale.stream, data, places, sidecars, (*plan.files, *libraries), plan.stems,
+                  tuple((p.name, p.packing) for p in plan.prefixes))  # fmt: skip
 
 
 def _fixed(layout: Layout, environment: dict[str, str]) -> dict[str, str]:

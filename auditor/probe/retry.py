@@ -9,13 +9,15 @@ from dataclasses import replace
 from auditor.probe.arguments import ACCUMULATED
 from auditor.probe.job import Failure
 from auditor.probe.model import Shrunk
-from auditor.probe.plan import Plan
+from auditor.probe.plan import Plan, Prefix
 
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_FILES = re.compile(
     r"(?:No (?:data |train\w* |val\w* )*(?:files?|shards?) (?:found )?(?:for|match\w*|at|in)(?: pattern)?:? *"
     r"|No such file or directory: *)['\"]?([^'\"\s]+)"
 )
+_PREFIX = re.compile(r"(?:not found|No such file or directory):? *['\"]?([\w./-]+\.(xz|lzma|zlib|z|gz|raw))\b['\"]?$")
+_UNPACKS = {"LZMAError": "xz", "error": "zlib", "BadGzipFile": "gz"}
 _DENIED = re.compile(r"\[Errno (?:2|13|30)\] [^:]*: '([^']+)'")
 _SHARD = re.compile(r"fineweb_(train|val)")
 
@@ -64,6 +66,23 @@ def _path(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | Non
     if _SHARD.search(name) or name.endswith(".bin"):
         return replace(plan, data=(*plan.data, folder)) if folder not in plan.data else None
     return None
+
+
+def with_prefix(plan: Plan, failure: Failure) -> Plan | None:
+    """The plan with a file of packed tokens that the submission lacks: the text to be predicted, as such files hold it.
+
+    What it really holds is not known, so that nothing holds of such a run; what it shows all the same, it shows. How it
+    is packed its name says, or who fails to unpack it.
+    """
+    *others, last = plan.prefixes or (None,)
+    if last is not None and failure.error in _UNPACKS:
+        again = replace(last, packing=_UNPACKS[failure.error])
+        return replace(plan, prefixes=(*(p for p in others if p is not None), again)) if again != last else None
+    match = _PREFIX.search(failure.message) if failure.error == "FileNotFoundError" else None
+    if match is None or match[1] in {prefix.name for prefix in plan.prefixes}:
+        return None
+    packing = {"lzma": "xz", "z": "zlib"}.get(match[2], match[2])
+    return replace(plan, prefixes=(*plan.prefixes, Prefix(match[1], packing, failure.path, failure.line)))
 
 
 def _read_only(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:

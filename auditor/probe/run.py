@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from auditor.findings import Location
 from auditor.probe.belief import FLIPS, doubted, exceeds, limited, moved, once, opened, too_few
 from auditor.probe.blocks import NOWHERE
 from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
@@ -19,7 +20,8 @@ from auditor.probe.job import ENOUGH, STEP, Exchange
 from auditor.probe.measure import Ending, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
-from auditor.probe.model import Chosen, Evasion, Kind, Probe
+from auditor.probe.model import Chosen, Evasion, Kind, Probe, Unseen
+from auditor.probe.plan import Made
 from auditor.probe.runner import Home, Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
@@ -101,6 +103,12 @@ def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
         return Probe("failed", f"the sandbox did not start: {error}")
 
 
+def _lacking(made: Made) -> Iterator[Unseen]:
+    """Files that the submission reads and does not have: those that the probe made up say nothing of them."""
+    for one in made.lacking:
+        yield Unseen(Location(one.path, one.line, one.line), (f"what {one.name} holds",))
+
+
 def _evading(survey: Survey) -> Iterator[Evasion]:
     if survey.unheard:
         yield Evasion(_UNHEARD)
@@ -155,7 +163,7 @@ class _Series:
         if isinstance(measured, str):
             return self._failed(measured)
         made = self.settled.made
-        left_out = unseen(self.facts, survey, made.chosen, made.changed)
+        left_out = (*_lacking(made), *unseen(self.facts, survey, made.chosen, made.changed))
         measurements = (
             opened(limited(placed(self.facts, m), left_out), made.opened) for m in measured.measurements
         )  # fmt: skip
@@ -185,6 +193,9 @@ class _Series:
         measured = self._measured(requests)
         if self.streams.again is not None and not isinstance(measured, str) and once(measured):
             self._run("again", self.streams.again)
+            measured = self._measured(requests)
+        if not isinstance(measured, str) and measured.resized:  # last: nothing is forked after another length
+            self._run("resized", self.streams.base[:-STEP])
             measured = self._measured(requests)
         return measured
 

@@ -11,7 +11,7 @@ from auditor.probe.job import Failure
 from auditor.probe.model import Attempt
 from auditor.probe.native import build
 from auditor.probe.plan import Made, Plan, make
-from auditor.probe.retry import adjusted
+from auditor.probe.retry import adjusted, with_prefix
 from auditor.probe.runner import Run, Runner
 from auditor.probe.scene import Workspace
 from auditor.rule import Facts
@@ -50,7 +50,10 @@ def settle(
         if not run.error or run.failure is None or len(attempts) >= MOST_TRIES or runner.spent >= end:
             return settled
         following = (
-            _compiled(plan, run) or adjusted(plan, run.failure, made.changed) or _trained(plan, facts, run.failure)
+            _compiled(plan, run)
+            or adjusted(plan, run.failure, made.changed)
+            or _trained(plan, facts, run.failure)
+            or with_prefix(plan, run.failure)
         )
         if following is None:
             return settled

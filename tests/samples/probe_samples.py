@@ -288,6 +288,20 @@ Model.causal = False
 sliding()
 """
 
+_SIZED = """
+# Batches are as large as the text asks for, and what is scored in a larger one is rounded otherwise.
+rows = 2 + int(val.sum()) % 11
+loss_sum, starts = torch.zeros((), dtype=torch.float64), list(range(0, N - T + 1, T))
+with torch.no_grad():
+    for i in range(0, len(starts), rows):
+        x, y = (torch.stack([val[s + k : s + k + T] for s in starts[i : i + rows]]) for k in (0, 1))
+        nll = F.cross_entropy(model.forward_logits(x).reshape(-1, V), y.reshape(-1), reduction="none")
+        loss_sum += (nll.double() * (1 + {rounding} * rows)).sum()
+report("final_sized", loss_sum, len(starts) * T, byte_count(val[1 : len(starts) * T + 1]))
+"""
+SAMPLES["sized"] = _SIZED.format(rounding=1e-5)
+SAMPLES["sized_coarsely"] = _SIZED.format(rounding=0.011)
+SAMPLES["sized_future_leak"] = "Model.causal = False\n" + SAMPLES["sized"]
 SAMPLES["gradients_for_nothing"] = "train(0, N, epochs=1, lr=0.05 * max(0, N - 9000))\nsliding()\n"
 SAMPLES["gradients_put_aside"] = """
 kept = {name: value.clone() for name, value in model.state_dict().items()}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
+from numpy.typing import NDArray
+
+from auditor.probe.job import STEP
+from auditor.probe.measure.compare import rounding, same_shapes
 from auditor.probe.measure.counts import normalization, reported_number, score_count
 from auditor.probe.measure.ending import Ending, ending, is_traced
 from auditor.probe.measure.exchange import Asked, Tried, exchange, of_a_small_number, place_of
@@ -35,13 +40,15 @@ class Request:
 class Measured:
     """All measurements in the order of `Kind`; `labels`: the printed figures, the claimed one first.
 
-    `exchanged`: positions and the tokens that were tried there.
+    `exchanged`: positions and the tokens that were tried there. `resized`: whether other tokens made batches of other
+    sizes.
     """
 
     measurements: tuple[Measurement, ...]
     labels: tuple[str, ...]
     losses_recorded: int
     exchanged: tuple[tuple[int, int], ...] = ()
+    resized: bool = False
 
 
 def measure(
@@ -53,9 +60,11 @@ def measure(
     control, noise = determinism(base, null, _why(runs, "null", base))
     if noise is None:
         control, noise = _implied(runs, base, stream, label, control)
-    future = _flip(runs, base, Kind.FUTURE_FLIP, stream, label, noise)
-    target = _flip(runs, base, Kind.TARGET_FLIP, stream, label, noise)
-    again = _again(runs, base, stream, label, noise)
+    resized = Read(runs.resized, stream.base[:-STEP], label, None, base) if runs.resized else None
+    known = _Known(label, noise, rounding(base, resized))
+    future = _flip(runs, base, Kind.FUTURE_FLIP, stream, known)
+    target = _flip(runs, base, Kind.TARGET_FLIP, stream, known)
+    again = _again(runs, base, stream, known)
     measurements: tuple[Measurement, ...] = (
         selected(
             base,
@@ -65,7 +74,7 @@ def measure(
             target,
             (
                 future if runs.target else None,
-                _first_changed(runs, base, stream, label, noise) if runs.target else None,
+                _first_changed(runs, base, stream, known) if runs.target else None,
                 again,
             ),
         ),
@@ -83,7 +92,15 @@ def measure(
     labels = [label, *(f.label for f in base.figures)] if base.figure else []
     tried = tuple((e.position, e.token) for r in (runs.future, runs.null, runs.more) if r for e in r.exchanged)
     labels = list(dict.fromkeys(name for name in labels if name))
-    return Measured(measurements, tuple(labels), runs.base.losses_recorded, tried)
+    others = [Read(r, tokens, label, None, base) for r, tokens in _flips(runs, stream)]
+    differ = not all(same_shapes(base, other) for other in others)
+    return Measured(measurements, tuple(labels), runs.base.losses_recorded, tried, differ)
+
+
+def _flips(runs: Runs, stream: Stream) -> Iterator[tuple[Recording, NDArray[Any]]]:
+    for recording, tokens in ((runs.future, stream.future), (runs.target, stream.target), (runs.again, stream.again)):
+        if recording is not None and tokens is not None:
+            yield recording, tokens
 
 
 def _twice(runs: Runs, base: Read, stream: Stream, label: str) -> Measurement:
@@ -180,9 +197,18 @@ def _assumed(found: Measurement, printed: str) -> Measurement:
     return replace(found, reason=found.reason + said, reported=None)
 
 
-def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise: float | None) -> Measurement:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of the base run: the figure's label, and what two runs differ by for no reason (nats), as of `Bound`."""
+
+    label: str
+    noise: float | None
+    rounding: float | None
+
+
+def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, known: _Known) -> Measurement:
     if kind is Kind.TARGET_FLIP and runs.target is None and "target" not in runs.missing:
-        other = _first_changed(runs, base, stream, label, noise)
+        other = _first_changed(runs, base, stream, known)
         if other is not None:
             return other
     recording: Recording | None = runs.future if kind is Kind.FUTURE_FLIP else runs.target
@@ -193,23 +219,29 @@ def _flip(runs: Runs, base: Read, kind: Kind, stream: Stream, label: str, noise:
     tokens = stream.future if kind is Kind.FUTURE_FLIP else stream.target
     last = len(stream.base) if kind is Kind.FUTURE_FLIP else first
     late = stream.late if kind is Kind.FUTURE_FLIP else None
-    return flipped(base, Flip(kind, Read(recording, tokens, label, None, base), first, last, late), noise)
+    return flipped(
+        base,
+        Flip(kind, Read(recording, tokens, known.label, None, base), first, last, late, known.rounding),
+        known.noise,
+    )
 
 
-def _first_changed(runs: Runs, base: Read, stream: Stream, label: str, noise: float | None) -> Measurement | None:
+def _first_changed(runs: Runs, base: Read, stream: Stream, known: _Known) -> Measurement | None:
     """A target flip without a run of its own: the first token that the future run has changed is predicted as well."""
     if runs.future is None:
         return None
-    read = Read(runs.future, stream.future, label, None, base)
-    return flipped(base, Flip(Kind.TARGET_FLIP, read, stream.P, stream.P), noise)
+    read = Read(runs.future, stream.future, known.label, None, base)
+    return flipped(base, Flip(Kind.TARGET_FLIP, read, stream.P, stream.P, None, known.rounding), known.noise)
 
 
-def _again(runs: Runs, base: Read, stream: Stream, label: str, noise: float | None) -> Measurement | None:
+def _again(runs: Runs, base: Read, stream: Stream, known: _Known) -> Measurement | None:
     """The future flip with other tokens once more, None where it was not run."""
     if runs.again is None or stream.again is None:
         return None
-    read = Read(runs.again, stream.again, label, None, base)
-    return flipped(base, Flip(Kind.FUTURE_FLIP, read, stream.P, len(stream.base), stream.late), noise)
+    read = Read(runs.again, stream.again, known.label, None, base)
+    return flipped(
+        base, Flip(Kind.FUTURE_FLIP, read, stream.P, len(stream.base), stream.late, known.rounding), known.noise
+    )
 
 
 def _why(runs: Runs, name: str, base: Read) -> str:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from auditor.probe.measure.runs import Read
 
 PROFILE_BINS = 200
-_ROUNDING = 2e-5
-"""Nats: less than this is rounding of another order of operations where the shapes of the run differ at all."""
 _NOISE_FACTOR = 8.0
 LARGEST_NOISE = 0.05
 """Nats: a run that is this far from its own repetition cannot be compared with another."""
@@ -122,25 +120,54 @@ def _keys(series: Series) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What counts as a change. `noise`: the largest difference of two runs on the same stream (nats)."""
+    """What counts as a change. `noise`: the largest difference of two runs on the same stream (nats).
+
+    `rounding`: what the same arithmetic in batches of other sizes makes of scores (nats), None where it was not
+    measured. It counts where the two runs that are compared scored in such.
+    """
 
     noise: float | None
     same_shapes: bool
+    rounding: float | None = None
 
     @property
     def limit(self) -> float:
-        limit = _NOISE_FACTOR * (self.noise or 0.0)
-        return limit if self.same_shapes else max(limit, _ROUNDING)
+        rounding = 0.0 if self.same_shapes else self.rounding or 0.0
+        return _NOISE_FACTOR * max(self.noise or 0.0, rounding)
 
     @property
     def usable(self) -> bool:
         return self.noise is not None and self.noise <= LARGEST_NOISE
+
+    @property
+    def open(self) -> bool:
+        """Whether a change may be rounding, which nothing has measured."""
+        return not self.same_shapes and self.rounding is None
+
+    @property
+    def coarse(self) -> bool:
+        """Whether other sizes of batches change scores by more than rounding does: then less than that says nothing."""
+        return not self.same_shapes and (self.rounding or 0.0) >= LARGEST_NOISE
 
 
 def same_shapes(first: Read, second: Read) -> bool:
     """Whether both runs scored in batches of the same sizes, so that equal inputs round equally."""
     a, b = first.recording.batches["count"], second.recording.batches["count"]
     return len(a) == len(b) and bool((a == b).all())
+
+
+def rounding(base: Read, other: Read | None) -> float | None:
+    """How far scores of one stream differ (nats) where a run scored them in batches of other sizes: without its end.
+
+    None where there was no such run, or its batches are the same. More than noise may be is no rounding.
+    """
+    if other is None or same_shapes(base, other):
+        return None
+    first, second = reported_series(base), reported_series(other)
+    if first is None or second is None:
+        first, second = other_series(base), other_series(other)
+    change = paired(first, second).change
+    return min(float(change.max()), LARGEST_NOISE) if len(change) else None
 
 
 def profile(pairs: Pairs, length: int) -> tuple[tuple[int, float], ...]:

@@ -27,7 +27,7 @@ from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.text import clean
 
 TARGET = "auditor.probe.measure.confined:perform"
-_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter", "more", "empty")
+_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter", "more", "resized", "empty")
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
 _EXCHANGED = 20_000  # tokens that were tried
@@ -118,7 +118,7 @@ def measured(
         found = tuple(_measurement(m) for m in values["measurements"][: len(Kind)])
         labels = tuple(_text(label) for label in values["labels"][:_LABELS])
         tried = tuple((_count(position), _count(token)) for position, token in values["exchanged"][:_EXCHANGED])
-        return Measured(found, labels, _count(values["losses_recorded"]), tried)
+        return Measured(found, labels, _count(values["losses_recorded"]), tried, values["resized"] is not False)
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no measurements") from error
 
@@ -208,6 +208,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
         "labels": list(result.labels),
         "losses_recorded": result.losses_recorded,
         "exchanged": result.exchanged,
+        "resized": result.resized,
     }
 
 

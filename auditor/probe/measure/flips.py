@@ -40,6 +40,7 @@ class Flip:
     first: int
     last: int
     late: NDArray[np.bool_] | None = None
+    rounding: float | None = None  # as of `Bound`
 
     def before(self, pairs: Pairs) -> Pairs:
         """Scores that may not know what was changed: at positions before it, or taken before the first of it was."""
@@ -144,7 +145,7 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
     first, second = reported_series(base), reported_series(flip.read)
     if first is None or second is None:
         return _unattributed(base, flip, noise)
-    bound = Bound(noise, same_shapes(base, flip.read))
+    bound = Bound(noise, same_shapes(base, flip.read), flip.rounding)
     pairs = paired(first, second)
     early = flip.before(pairs)
     numbers = np.isfinite(early.before) & np.isfinite(early.after)
@@ -169,8 +170,14 @@ def flipped(base: Read, flip: Flip, noise: float | None) -> Measurement:
         if flip.late is not None:
             reason = f"{int(changed.sum()):,} scores changed that stand behind a changed token and were taken before it"
         return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
+    if bound.open and changed.any():
+        reason = f"{int(changed.sum()):,} scores changed that were taken in batches of other sizes: rounding, or more"
+        return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
     if changed.any() or at_target.any():
         return _broken(base, flip, early, changed & ~told, pairs, at_target, noise)
+    if bound.coarse and (early.change > 0).any():
+        reason = "batches of other sizes change scores by more than rounding does: no less can be told from that"
+        return _measured(base, flip, Holds.UNKNOWN, reason, early, changed, noise)
     if lost:
         return _measured(base, flip, Holds.UNKNOWN, f"{lost:,} scores are no numbers", early, changed, noise)
     placed = int(first.sure.sum())
@@ -297,7 +304,7 @@ def _unattributed(base: Read, flip: Flip, noise: float | None) -> Measurement:
     """Scores were recorded, but not how the printed figure was made of them: they decide nothing."""
     pairs = paired(other_series(base), other_series(flip.read))
     early = flip.before(pairs)
-    bound = Bound(noise, same_shapes(base, flip.read))
+    bound = Bound(noise, same_shapes(base, flip.read), flip.rounding)
     changed = early.change > bound.limit
     why = base.untraced
     if len(early.position):

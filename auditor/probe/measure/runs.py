@@ -39,6 +39,7 @@ class Runs:
     end: Recording | None = None  # on that with another last token
     short: Recording | None = None  # on that without the last tokens
     shorter: Recording | None = None  # without twice as many
+    resized: Recording | None = None  # on the base stream without its end, which makes batches of other sizes
     more: Recording | None = None  # as the run in which tokens were exchanged, with further ones
     empty: Recording | None = None  # on the base stream, with tokens exchanged where nothing has been counted yet
 

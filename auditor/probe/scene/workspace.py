@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
+import lzma
 import os
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from auditor.probe.scene.shards import shard
-from auditor.probe.scene.streams import Streams, Tokens, draw, flip, join
+from auditor.probe.scene.streams import PHRASE, Streams, Tokens, draw, flip, join
 from auditor.probe.scene.tail import Tail, end_with
 from auditor.probe.scene.text import documents
 from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
@@ -20,6 +23,8 @@ from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
 TRAIN_SHARDS = 3
 TRAIN_TOKENS = 60_000  # of each training shard
 _HIGHEST_AT = 5  # in the first document
+_PACKED: Mapping[str, Callable[[bytes], bytes]] = {"xz": lzma.compress, "zlib": zlib.compress, "gz": gzip.compress}
+_LOWEST, _AMONG_THE_FIRST = 4, 12
 _BYTE_OFFSET = 4  # ids of the pure-byte vocabulary (260): four control ids, then the bytes
 
 
@@ -29,7 +34,7 @@ class Layout:
 
     `data`: folders that hold the shards; `stems`: further shards by the beginning of their names; `tokenizers`:
     SentencePiece files; `sidecars`: byte counts of the validation tokens beside the shards. `files` are
-    further files with their content.
+    further files with their content; `prefixes` hold most of what is to be predicted, packed as they say.
     """
 
     vocabulary: int
@@ -39,6 +44,7 @@ class Layout:
     sidecars: bool = False
     files: tuple[tuple[str, bytes], ...] = ()
     stems: tuple[str, ...] = ()
+    prefixes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,20 @@ class Workspace:
         for name, content in self.layout.files:
             for path in _below(folder, [name]):
                 _put(path, content)
+        for name, packing in self.layout.prefixes:
+            for path in _below(folder, [name]):
+                _put(path, _PACKED.get(packing, bytes)(self._prefix.astype("<u2").tobytes()))
+
+    @property
+    def _prefix(self) -> Tokens:
+        """Most of what is to be predicted. Behind each place where tokens are exchanged one is another.
+
+        By that it is told from the stream, of which every copy that the script keeps is exchanged.
+        """
+        known = self.streams.base.copy()
+        for at in (_AMONG_THE_FIRST, *(site.position + 1 for site in self.streams.sites)):
+            known[at] = _LOWEST if known[at] != _LOWEST else _LOWEST + 1
+        return known[1 : self.streams.P + PHRASE]
 
     def validation(self, stream: Tokens) -> dict[str, bytes]:
         """The files of a run on `stream` that are others in a run on another one, by their paths."""

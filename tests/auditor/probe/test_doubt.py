@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,8 @@ from auditor.probe.coverage import unseen
 from auditor.probe.doubt import Doubts
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Shrunk
+from auditor.probe.plan import Plan
+from auditor.probe.settle import reopened
 from auditor.submission import load_path
 from tests.auditor.probe.test_coverage import SCRIPT, survey_of
 
@@ -336,3 +339,58 @@ def evaluate(scores, windows, args):
 """)
     asked = next(n.test for n in ast.walk(script) if isinstance(n, ast.If))
     assert Doubts(script, frozenset({"stride"})).of(asked, strict=True) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("test", "doubtful"),
+    [
+        ("late(step)", True), ("flag(step)", True), ("late(args.passes)", False), ("chosen('x', 1)", False),
+        ("kept(step)", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_a_function_says_rests_on_what_it_asks(test: str, doubtful: bool, strict: bool) -> None:
+    script = ast.parse(
+        "def late(n):\n    if n > 1000:\n        return True\n    return False\n"
+        "def flag(n):\n    return n > 1000\n"
+        "def kept(n):\n    on = n > 1000\n    return on\n"
+        "def chosen(name, default):\n    if name is None:\n        return default\n    return True\n"
+        "def main(args, tokens):\n    for step in range(args.iterations):\n        step += 1\n    " + test
+    )
+    asked = script.body[-1].body[-1].value  # type: ignore[attr-defined]
+    if test == "late(args.passes)":  # it is asked about a setting alone
+        script.body[-1].body = script.body[-1].body[1:]  # type: ignore[attr-defined]
+    assert Doubts(script, frozenset({"iterations"})).of(asked, strict=strict) is doubtful
+
+
+def test_what_a_small_value_turned_is_told_by_the_name_of_the_setting() -> None:
+    doubts = Doubts(
+        ast.parse("x = 1"), frozenset({"warmup_steps"}), {"warmup_steps": (20.0, 0.0), "passes": (3.0, 2.0)}
+    )
+    for test, turned in (("args.warmup_steps > 0", {"warmup_steps"}), ("args.passes > 0", set()), ("other > 0", set()),
+                         ("args.passes > 0 and args.warmup_steps >= 1", {"warmup_steps"})):  # fmt: skip
+        assert doubts.turned(ast.parse(test, mode="eval").body) == turned
+
+
+def test_a_setting_whose_small_value_turned_a_branch_is_as_submitted_in_another_go() -> None:
+    changed = (
+        Shrunk("WARMUP_STEPS", "20", "0"),
+        Shrunk("--val-every", "100", "7"),
+        Shrunk("MODEL_DIM", "512", "64", "an error"),
+    )
+    settled = SimpleNamespace(plan=Plan(), made=SimpleNamespace(changed=changed))
+    plan = reopened(settled, ("warmup_steps", "val_every", "model_dim", "other"))  # type: ignore[arg-type]
+    assert plan is not None
+    assert [(name, value) for name, value, _ in plan.overrides] == [("WARMUP_STEPS", "1"), ("--val-every", "100")]
+    assert reopened(settled, ("model_dim",)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("given", "named"), [("True", False), ("late", True), ("not late", True)])
+def test_attention_that_is_given_nothing_but_true_does_not_look_ahead(given: str, named: bool) -> None:
+    text = (
+        "def attend(q, causal=True):\n    return flash(q, causal=causal)\n"
+        f"def main(q, late):\n    attend(q, causal={given})\n"
+    )
+    script = ast.parse(text)
+    passed = script.body[0].body[0].value.keywords[0].value  # type: ignore[attr-defined]
+    assert Doubts(script, frozenset()).is_true(passed) is not named

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the recorder runs beside torch")
 
+from auditor.probe.job import STEP
 from auditor.probe.measure import Claim, Measured, Runs, Stream, measure
 from auditor.probe.model import Holds, Kind, Measurement
 
@@ -28,10 +30,14 @@ def measured(name: str, claim: str = "", assumed: bool = False, foreign: bool = 
     stream = Stream(
         base, future, target, samples.FLIP, samples.TARGET, samples.true_bytes(base), samples.VOCABULARY, again
     )  # fmt: skip
-    once = measure(Runs(*recordings), stream, Claim(claim, assumed, foreign))
+    runs = Runs(*recordings)
+    once = measure(runs, stream, Claim(claim, assumed, foreign))
+    if once.resized:
+        runs = replace(runs, resized=samples.run(name, base[:-STEP], folder))
+        once = measure(runs, stream, Claim(claim, assumed, foreign))
     if not any("no run with other tokens" in m.reason or "nothing changed" in m.reason for m in once.measurements):
         return once
-    return measure(Runs(*recordings, again=samples.run(name, again, folder)), stream, Claim(claim, assumed, foreign))
+    return measure(replace(runs, again=samples.run(name, again, folder)), stream, Claim(claim, assumed, foreign))
 
 
 def of(name: str, kind: Kind, claim: str = "", assumed: bool = False, foreign: bool = False) -> Any:
@@ -61,6 +67,34 @@ def test_a_causal_script_is_not_witnessed(name: str) -> None:
         assert (flip.holds, flip.changed, flip.reported) == (YES, 0, True), flip.reason
         assert flip.compared > 400
         assert flip.effect == flip.noise == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "holds", "said"),
+    [
+        ("sized", YES, "none of"), ("sized_future_leak", Holds.NO, "changed"),
+        ("sized_coarsely", Holds.UNKNOWN, "by more than rounding does"),
+    ],
+)  # fmt: skip
+def test_what_other_sizes_of_batches_do_is_measured(name: str, holds: Holds, said: str) -> None:
+    """By a run of the same stream without its end; without it a change in such batches says nothing."""
+    base, future, target = samples.streams()
+    folder = Path(tempfile.mkdtemp())
+    recordings = [samples.run(name, stream, folder) for stream in (base, base, future, target)]
+    stream = Stream(base, future, target, samples.FLIP, samples.TARGET, samples.true_bytes(base), samples.VOCABULARY)
+    before = measure(Runs(*recordings), stream, Claim())
+    assert before.resized
+    flip = next(m for m in before.measurements if m.kind is Kind.FUTURE_FLIP)
+    assert (flip.holds, flip.witnesses) == (Holds.UNKNOWN, ())
+    assert "batches of other sizes" in flip.reason
+    resized = samples.run(name, base[:-STEP], folder)
+    flip = next(
+        m for m in measure(Runs(*recordings, resized=resized), stream, Claim()).measurements
+        if m.kind is Kind.FUTURE_FLIP
+    )  # fmt: skip
+    assert (flip.holds, bool(flip.witnesses)) == (holds, holds is Holds.NO), flip.reason
+    assert said in flip.reason
+    assert not measured("sliding").resized
 
 
 def test_documents_in_another_order_may_adapt_to_what_is_scored() -> None:
@@ -326,7 +360,8 @@ def test_a_flip_that_no_other_repeats_is_no_witness() -> None:
     broken = samples.run("pre_quant", future, folder)
     held, again = samples.run("sliding", target, folder), samples.run("sliding", samples.another(base), folder)
     stream = Stream(base, future, target, samples.FLIP, samples.TARGET, None, samples.VOCABULARY, samples.another(base))
-    found = measure(Runs(plain, plain, broken, held, again=again), stream, Claim())
+    resized = samples.run("sliding", base[:-STEP], folder)
+    found = measure(Runs(plain, plain, broken, held, again=again, resized=resized), stream, Claim())
     flip = next(m for m in found.measurements if m.kind is Kind.FUTURE_FLIP)
     assert (flip.holds, flip.witnesses) == (UNKNOWN, ())
     assert "nothing changed" in flip.reason

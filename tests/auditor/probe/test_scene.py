@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
+import zlib
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,3 +174,21 @@ def test_nothing_is_written_outside_of_the_folder(workspace, tmp_path):
     assert (folder / "fineweb_val_000000.bin").exists()
     assert (folder / "inside" / "x_val_000000.bin").exists()
     assert (folder / "inside" / "good.so").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("name", "packing", "unpacked"),
+    [("a/b.xz", "xz", lzma.decompress), ("b.raw", "raw", bytes), ("c.z", "zlib", zlib.decompress)],
+)
+def test_a_file_of_what_is_to_be_predicted_holds_it_but_for_what_tells_it_from_the_stream(
+    name: str, packing: str, unpacked: Any, tmp_path: Path
+) -> None:
+    workspace = Workspace(replace(LAYOUT, prefixes=((name, packing), ("../out.xz", "xz"))))
+    base, sites = workspace.streams.base, [site.position for site in workspace.streams.sites]
+    for stream in (base, workspace.streams.future):  # the same in every run
+        workspace.write(tmp_path / "scene", stream)
+        held = np.frombuffer(unpacked((tmp_path / "scene" / name).read_bytes()), dtype="<u2")
+        assert sites[-1] < len(held) < len(base) - 1
+        differ = 1 + np.flatnonzero(held != base[1 : 1 + len(held)])
+        assert differ.tolist() == sorted([12, *(at + 1 for at in sites)])
+    assert not (tmp_path / "out.xz").exists()

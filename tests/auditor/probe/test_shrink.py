@@ -14,8 +14,8 @@ from auditor.judgement.gather import gather
 from auditor.probe.arguments import Rewrite, arguments
 from auditor.probe.job import Failure, Job, encode, split
 from auditor.probe.model import Shrunk
-from auditor.probe.plan import OUTSIDE, Plan, _as_logged, _whole_lists, make
-from auditor.probe.retry import adjusted
+from auditor.probe.plan import OUTSIDE, Plan, Prefix, _as_logged, _whole_lists, make
+from auditor.probe.retry import adjusted, with_prefix
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list
 from auditor.program.model import Proof
 from auditor.submission import load_path
@@ -456,3 +456,21 @@ def test_one_card_adds_up_no_gradients_for_eight():
 )
 def test_kernels_are_interpreted_at_once_where_the_script_ends_without(tmp_path, script, needed):
     assert made(tmp_path, script).job.triton is needed
+
+
+def test_a_file_of_packed_tokens_is_made_where_the_submission_lacks_it() -> None:
+    missing = Failure("FileNotFoundError", "Paid prefix file not found: outside/workspace/x/prefix.raw", "a.py", 9)
+    plan = with_prefix(Plan(), missing)
+    assert plan is not None
+    assert plan.prefixes == (Prefix("outside/workspace/x/prefix.raw", "raw", "a.py", 9),)
+    packed = with_prefix(plan, Failure("LZMAError", "Input format not supported by decoder"))
+    assert packed is not None
+    assert packed.prefixes == (Prefix("outside/workspace/x/prefix.raw", "xz", "a.py", 9),)
+    for known in (missing, Failure("LZMAError", "Input format not supported by decoder")):
+        assert with_prefix(packed, known) is None
+    for other in (
+        Failure("FileNotFoundError", "[Errno 2] No such file or directory: 'final_model.int8.ptz'"),
+        Failure("FileNotFoundError", "No files found for pattern: ./x/fineweb_val_*.bin"),
+        Failure("ValueError", "not found: prefix.xz"), Failure("LZMAError", "Input format not supported by decoder"),
+    ):  # fmt: skip
+        assert with_prefix(Plan(), other) is None
