@@ -11,6 +11,8 @@ from auditor.probe.measure.runs import Read
 
 PROFILE_BINS = 200
 _NOISE_FACTOR = 8.0
+_LARGEST_ROUNDING = 1e-3
+"""Nats: scores that are the same but for rounding do not differ by more, whatever the batches are."""
 LARGEST_NOISE = 0.05
 """Nats: a run that is this far from its own repetition cannot be compared with another."""
 
@@ -146,8 +148,11 @@ class Bound:
 
     @property
     def coarse(self) -> bool:
-        """Whether other sizes of batches change scores by more than rounding does: then less than that says nothing."""
-        return not self.same_shapes and (self.rounding or 0.0) >= LARGEST_NOISE
+        """Whether other sizes of batches change scores by more than rounding does: then less than that says nothing.
+
+        What learns along the stream learns otherwise in them, and a leak may be as small.
+        """
+        return not self.same_shapes and (self.rounding or 0.0) > _LARGEST_ROUNDING
 
 
 def same_shapes(first: Read, second: Read) -> bool:
