@@ -29,7 +29,7 @@ Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
 
 def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A plan that takes the error into account, None where nothing is known to help. `changed`: what was shrunk."""
-    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _named, _warmup, _batches, _grouped):
+    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _every, _named, _warmup, _batches, _grouped):
         found = repair(plan, failure, changed)
         if found is not None and found != plan:
             return found
@@ -122,6 +122,15 @@ def _too_short(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan 
     if not plan.scale.stream <= wanted <= _LONGEST_STREAM:
         return None
     return replace(plan, scale=replace(plan.scale, stream=wanted + 1))
+
+
+def _every(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """What was to be done after no number of steps is done after the last, where the script divides by that number."""
+    words = {word.upper() for word in re.findall(r"[A-Za-z_]\w+", failure.source)}
+    named = [c for c in changed if c.used == "0" and not c.why and _key(c.name) in words]
+    if failure.error != "ZeroDivisionError" or not named:
+        return None
+    return plan.with_override(named[0].name, str(plan.scale.steps), failure.sentence)
 
 
 def _named(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:

@@ -300,7 +300,7 @@ with torch.no_grad():
 report("final_sized", loss_sum, len(starts) * T, byte_count(val[1 : len(starts) * T + 1]))
 """
 SAMPLES["sized"] = _SIZED.format(rounding=1e-5)
-SAMPLES["sized_coarsely"] = _SIZED.format(rounding=0.011)
+SAMPLES["sized_coarsely"] = _SIZED.format(rounding=2.2e-4)
 SAMPLES["sized_future_leak"] = "Model.causal = False\n" + SAMPLES["sized"]
 SAMPLES["gradients_for_nothing"] = "train(0, N, epochs=1, lr=0.05 * max(0, N - 9000))\nsliding()\n"
 SAMPLES["gradients_put_aside"] = """

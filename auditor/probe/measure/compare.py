@@ -12,7 +12,7 @@ from auditor.probe.measure.runs import Read
 PROFILE_BINS = 200
 _NOISE_FACTOR = 8.0
 _LARGEST_ROUNDING = 1e-3
-"""Nats: scores that are the same but for rounding do not differ by more, whatever the batches are."""
+"""Nats: scores that differ by more in batches of other sizes differ by more than rounding."""
 LARGEST_NOISE = 0.05
 """Nats: a run that is this far from its own repetition cannot be compared with another."""
 
@@ -152,7 +152,7 @@ class Bound:
 
         What learns along the stream learns otherwise in them, and a leak may be as small.
         """
-        return not self.same_shapes and (self.rounding or 0.0) > _LARGEST_ROUNDING
+        return not self.same_shapes and (self.rounding or 0.0) >= _LARGEST_ROUNDING
 
 
 def same_shapes(first: Read, second: Read) -> bool:
@@ -164,7 +164,7 @@ def same_shapes(first: Read, second: Read) -> bool:
 def rounding(base: Read, other: Read | None) -> float | None:
     """How far scores of one stream differ (nats) where a run scored them in batches of other sizes: without its end.
 
-    None where there was no such run, or its batches are the same. More than noise may be is no rounding.
+    None where there was no such run, or its batches are the same.
     """
     if other is None or same_shapes(base, other):
         return None
@@ -172,7 +172,7 @@ def rounding(base: Read, other: Read | None) -> float | None:
     if first is None or second is None:
         first, second = other_series(base), other_series(other)
     change = paired(first, second).change
-    return min(float(change.max()), LARGEST_NOISE) if len(change) else None
+    return min(float(change.max()), _LARGEST_ROUNDING) if len(change) else None
 
 
 def profile(pairs: Pairs, length: int) -> tuple[tuple[int, float], ...]:

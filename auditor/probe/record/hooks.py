@@ -5,6 +5,7 @@ Every function computes exactly what the expression it stands for computes, and 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -76,7 +77,8 @@ class Hooks:
     def o(self, sign: str, left: Any, right: Any) -> Any:
         """`x < y`."""
         if self._numbers and (id(left) in self._numbers or id(right) in self._numbers):
-            self.mirrors.compared((left, right))
+            if not any(type(side) is float and math.isinf(side) for side in (left, right)):  # then nothing is chosen
+                self.mirrors.compared((left, right))
         return _ORDERS[sign](left, right)
 
     def c(self, function: Any, *args: Any, **options: Any) -> Any:

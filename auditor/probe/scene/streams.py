@@ -14,7 +14,7 @@ from auditor.probe.scene.tokenizer import BOS
 Tokens = npt.NDArray[np.int32]
 _LOWEST = 4  # ids below are control pieces
 _PHASE = 7  # of 16: no multiple of a window's, chunk's or document batch's length
-FUTURE = (0.64, 0.86)  # of the stream: where other tokens may begin
+FUTURE = (0.64, 0.82)  # of the stream: where other tokens may begin; what learns from chunks leaves out the last sixth
 _SITE = (0.4, 0.58)  # where the target flip is; tokens are exchanged there and at `P`
 PHRASE, PATH = 12, 5
 """Tokens before a site that have come earlier, and that came after them then."""

@@ -103,7 +103,7 @@ def test_documents_in_another_order_may_adapt_to_what_is_scored() -> None:
     assert [m for m in found.measurements if m.witnesses] == []
     flip = of("by_length", Kind.FUTURE_FLIP)
     assert flip.holds is UNKNOWN
-    assert "batches of other sizes" in flip.reason  # documents begin elsewhere, and what learns along them differs
+    assert "of documents that were scored after changed ones" in flip.reason
     first = of("by_length_first", Kind.FUTURE_FLIP)
     assert first.holds is NO  # its own document before it is scored
     assert {w.condition for w in first.witnesses} == {"C3"}

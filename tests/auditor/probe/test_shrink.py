@@ -193,13 +193,25 @@ def test_an_error_says_what_to_change():
 
 
 def test_settings_that_the_error_names_stay_as_submitted():
-    changed = (Shrunk("VAL_LOSS_EVERY", "4000", "0"), Shrunk("MODEL_DIM", "512", "64"), Shrunk("ITERATIONS", "9", "2"))
+    changed = (Shrunk("GROUP_SIZE", "64", "8"), Shrunk("MODEL_DIM", "512", "64"), Shrunk("ITERATIONS", "9", "2"))
+    failed = Failure("ValueError", "bad", "a.py", 3, source="if width % args.group_size or step == args.iterations:")
+    plan = adjusted(Plan(), failed, changed)
+    assert plan is not None
+    assert plan.scale.kept == {"GROUP_SIZE"}
+    assert adjusted(plan, failed, changed) is None
+
+
+def test_what_is_done_every_so_many_steps_is_done_after_the_last_where_none_is_no_number():
+    changed = (Shrunk("VAL_LOSS_EVERY", "4000", "0"), Shrunk("ITERATIONS", "9", "2"))
     line = "if step % args.val_loss_every == 0 or step == args.iterations:"
     failed = Failure("ZeroDivisionError", "integer modulo by zero", "a.py", 3, source=line)
     plan = adjusted(Plan(), failed, changed)
     assert plan is not None
-    assert plan.scale.kept == {"VAL_LOSS_EVERY"}
-    assert adjusted(plan, failed, changed) is None
+    assert plan.overrides == (("VAL_LOSS_EVERY", "2", failed.sentence),)
+    once = (Shrunk("VAL_LOSS_EVERY", "4000", "2", failed.sentence), changed[1])
+    again = adjusted(plan, failed, once)
+    assert again is not None
+    assert again.scale.kept == {"VAL_LOSS_EVERY"}
 
 
 @pytest.mark.parametrize(
