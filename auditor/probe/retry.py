@@ -29,7 +29,19 @@ Repair = Callable[[Plan, Failure, Sequence[Shrunk]], Plan | None]
 
 def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
     """A plan that takes the error into account, None where nothing is known to help. `changed`: what was shrunk."""
-    for repair in (_module, _path, _read_only, _tokenizer, _too_short, _group, _every, _named, _warmup, _batches, _grouped):
+    for repair in (
+        _module,
+        _path,
+        _read_only,
+        _tokenizer,
+        _too_short,
+        _group,
+        _every,
+        _named,
+        _warmup,
+        _batches,
+        _grouped,
+    ):
         found = repair(plan, failure, changed)
         if found is not None and found != plan:
             return found

@@ -545,6 +545,7 @@ if best < now:
     model.load_state_dict(kept)
 sliding()
 """
+SAMPLES["selected_against_nothing"] = SAMPLES["selected"].replace("best, kept = whole(),", 'best, kept = float("inf"),')
 SAMPLES["selected_elsewhere"] = SAMPLES["selected"].replace(
     "x, y = pair(0, N)\n",
     "x, y = (t.clone() for t in pair(0, N))\n        y[:, :1900] = y[:, :1900].flip(1)  # but for a phrase\n",

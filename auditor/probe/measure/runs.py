@@ -196,9 +196,13 @@ class Read:
         return found
 
     def scored_by(self, when: int) -> Ints:
-        """Positions that had been scored by then, since the last figure before it was printed."""
+        """Positions that had been scored by then, since the last figure before it was printed.
+
+        Scores that a gradient was asked of are such where the figure is made of those.
+        """
         start = max((f.sequence for f in self.figures if f.sequence < when), default=0)
-        rows = ~self.grad & self.sure & (self.sequence > start) & (self.sequence < when)
+        trains = self.scores is not None and bool(self.grad[self.scores.row].any())
+        rows = (~self.grad | trains) & self.sure & (self.sequence > start) & (self.sequence < when)
         return np.unique(self.position[rows & (self.position >= 0)])
 
     def taken_last(self, share: float) -> tuple[NDArray[np.bool_], int] | None:

@@ -76,9 +76,9 @@ class Hooks:
 
     def o(self, sign: str, left: Any, right: Any) -> Any:
         """`x < y`."""
-        if self._numbers and (id(left) in self._numbers or id(right) in self._numbers):
-            if not any(type(side) is float and math.isinf(side) for side in (left, right)):  # then nothing is chosen
-                self.mirrors.compared((left, right))
+        known = bool(self._numbers) and (id(left) in self._numbers or id(right) in self._numbers)
+        if known and not any(type(side) is float and math.isinf(side) for side in (left, right)):
+            self.mirrors.compared((left, right))  # against infinity nothing is chosen
         return _ORDERS[sign](left, right)
 
     def c(self, function: Any, *args: Any, **options: Any) -> Any:

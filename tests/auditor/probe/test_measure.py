@@ -16,6 +16,7 @@ pytest.importorskip("torch", reason="the recorder runs beside torch")
 
 from auditor.probe.job import STEP
 from auditor.probe.measure import Claim, Measured, Runs, Stream, measure
+from auditor.probe.measure.runs import Read
 from auditor.probe.model import Holds, Kind, Measurement
 
 YES, NO, UNKNOWN = Holds.YES, Holds.NO, Holds.UNKNOWN
@@ -315,6 +316,7 @@ def test_what_was_chosen_by_later_scores_is_no_hold() -> None:
     assert (flip.holds, flip.witnesses) == (UNKNOWN, ())
     assert "something was chosen by scores up to position 2,000" in flip.reason
     assert of("score_first", Kind.FUTURE_FLIP).holds is YES
+    assert of("selected_against_nothing", Kind.FUTURE_FLIP).holds is YES
     assert of("selected_elsewhere", Kind.FUTURE_FLIP).holds is YES  # on training text that has a phrase of the stream
 
 
@@ -372,3 +374,13 @@ def test_scores_beside_what_no_score_accounts_for_are_not_scaled_to_the_figure()
         found = of("half_traced", kind)
         assert (found.holds, found.witnesses) == (UNKNOWN, ())
         assert "could not be traced" in found.reason
+
+
+def test_what_was_scored_by_then_was_so_with_a_gradient_as_well_where_the_figure_is_made_of_such() -> None:
+    base, _, _ = samples.streams()
+    for name, least, most in (("final_epoch", 350, 500), ("score_first", 40, 165)):  # a whole chunk in each epoch; none
+        read = Read(samples.run(name, base, Path(tempfile.mkdtemp())), base, "")
+        assert read.scores is not None
+        at = np.flatnonzero(read.position[read.scores.row] == 100)[0]
+        known = read.scored_by(int(read.sequence[read.scores.row][at]))
+        assert least <= len(known) <= most, (name, len(known))
