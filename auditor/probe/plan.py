@@ -11,7 +11,7 @@ from auditor.probe.arguments import arguments
 from auditor.probe.job import LIBRARIES, Job, Mode, Scalar
 from auditor.probe.model import Shrunk
 from auditor.probe.scene import Layout
-from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list, whole
+from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list, surer, whole
 from auditor.rule import Facts
 from auditor.source.index import of_type
 
@@ -139,6 +139,8 @@ def _settings(
         new: Scalar = shrunk(key, value, own, plan.scale)
         if new is None:
             new = shrunk_list(key, value, own, plan.scale)
+        if new is None:
+            new = surer(key, value)
         if value is not None and whole(value) == 0 and key.endswith("STRIDE") and _above_zero(facts, switch):
             new = shrunk(key, _STRIDE, own, plan.scale)
         if new == 0 and key == "MAX_WALLCLOCK_SECONDS" and not _unlimited(facts):

@@ -213,6 +213,8 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r".*(MIN_DOC_LEN|FOCAL_TOKENS)", _along(4)),
     (r"(ATTN_|ATTENTION_|SLIDING_|SWA_|LOCAL_)?WINDOW(_SIZE)?|WINDOW_LEFT", _along(8)),
 )  # fmt: skip
+_INITIAL = frozenset({"TIED_EMBED_INIT_STD"})
+_SURE = 0.5  # standard deviation of an embedding's entries: logits of about 4 for a width of 64
 _OF_THE_MODEL = frozenset({_across, _width, _heads, _kv_heads, _rotated, _head_width, _hashed})
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
 
@@ -225,6 +227,19 @@ def shrunk_list(name: str, value: Scalar, own: Measures, scale: Scale) -> str | 
     if re.search("PER_(GPU|RANK|DEVICE)", name.upper()):
         numbers = numbers[:1]  # the probe's process group has one member
     return ",".join(str(_sequence(number, own, scale)) for number in numbers if number is not None)
+
+
+def surer(name: str, value: Scalar) -> float | None:
+    """A larger scale for the embeddings that make the logits, None for another setting and where it is as large.
+
+    A model of two steps gives each token all but the same probability: whatever is made of how sure it is (entropies,
+    confidences, ranks) then looks like a distribution, and what asks for a sure model never runs.
+    """
+    try:
+        scale = float(str(value))
+    except ValueError:
+        return None
+    return _SURE if name.lstrip("-").replace("-", "_").upper() in _INITIAL and 0 < scale < _SURE else None
 
 
 def shrunk(name: str, value: Scalar, own: Measures, scale: Scale) -> int | None:

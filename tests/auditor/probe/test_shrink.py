@@ -16,7 +16,7 @@ from auditor.probe.job import Failure, Job, encode, split
 from auditor.probe.model import Shrunk
 from auditor.probe.plan import OUTSIDE, Plan, Prefix, _as_logged, _whole_lists, make
 from auditor.probe.retry import adjusted, with_prefix
-from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list
+from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list, surer
 from auditor.program.model import Proof
 from auditor.submission import load_path
 
@@ -486,3 +486,14 @@ def test_a_file_of_packed_tokens_is_made_where_the_submission_lacks_it() -> None
         Failure("ValueError", "not found: prefix.xz"), Failure("LZMAError", "Input format not supported by decoder"),
     ):  # fmt: skip
         assert with_prefix(Plan(), other) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "used"),
+    [
+        ("TIED_EMBED_INIT_STD", 0.005, 0.5), ("--tied-embed-init-std", "0.02", 0.5), ("TIED_EMBED_INIT_STD", 0.7, None),
+        ("TIED_EMBED_INIT_STD", 0.0, None), ("TIED_EMBED_INIT_STD", "auto", None), ("TIED_EMBED_LR", 0.05, None),
+    ],
+)  # fmt: skip
+def test_a_model_is_made_that_is_surer_than_one_of_two_steps(name: str, value: object, used: float | None) -> None:
+    assert surer(name, value) == used  # type: ignore[arg-type]
