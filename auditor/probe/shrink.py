@@ -214,7 +214,9 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"(ATTN_|ATTENTION_|SLIDING_|SWA_|LOCAL_)?WINDOW(_SIZE)?|WINDOW_LEFT", _along(8)),
 )  # fmt: skip
 _INITIAL = frozenset({"TIED_EMBED_INIT_STD"})
-_SURE = 0.5  # standard deviation of an embedding's entries: logits of about 4 for a width of 64
+_SURE = (
+    0.15  # standard deviation of an embedding's entries: logits of about 1 for a width of 64, and no token below floors
+)
 _OF_THE_MODEL = frozenset({_across, _width, _heads, _kv_heads, _rotated, _head_width, _hashed})
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
 
