@@ -492,7 +492,8 @@ def test_a_file_of_packed_tokens_is_made_where_the_submission_lacks_it() -> None
     ("name", "value", "used"),
     [
         ("TIED_EMBED_INIT_STD", 0.005, 0.15), ("--tied-embed-init-std", "0.02", 0.15),
-        ("TIED_EMBED_INIT_STD", 0.7, None), ("TIED_EMBED_INIT_STD", 0.0, None), ("TIED_EMBED_INIT_STD", "auto", None), ("TIED_EMBED_LR", 0.05, None),
+        ("TIED_EMBED_INIT_STD", 0.7, None), ("TIED_EMBED_INIT_STD", 0.0, None), ("TIED_EMBED_INIT_STD", "auto", None),
+        ("TIED_EMBED_LR", 0.05, None),
     ],
 )  # fmt: skip
 def test_a_model_is_made_that_is_surer_than_one_of_two_steps(name: str, value: object, used: float | None) -> None:
