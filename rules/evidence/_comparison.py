@@ -101,7 +101,7 @@ def differences(facts: Facts, rule: str, scored: Sequence[Run]) -> list[Finding]
             found += _pair(rule, measure, stated, f" for seed {seed}", others if measure is BPB else ())
     found += _artifact(rule, claims, scored)
     found += _code(rule, claims, scored)
-    found += _steps(rule, claims, scored)
+    found += _steps(facts, rule, scored)
     found += _times(facts, rule, scored)
     found += _hardware(rule, claims, scored)
     found += _seed_count(facts, rule, scored)
@@ -257,8 +257,11 @@ def _code(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]
     yield _differs(rule, CODE, Stated(float(claim.value), claim.where), Stated(size, shown[size].log, True), "")
 
 
-def _steps(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding]:
-    """Claimed steps that no run made and none had planned; one finding for each place."""
+def _steps(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:
+    """Claimed steps that no run made and none had planned; one finding for each place. A README that has the steps of
+    a run as well speaks of another one there."""
+    claims, readme = facts.claims, facts.submission.named("README.md")
+    text = readme.text if readme is not None else ""
     shown = [(float(run.steps), run) for run in scored if run.steps is not None]
     planned = [float(run.planned_steps) for run in scored if run.planned_steps is not None]
     rows = [row.steps for row in (*claims.seeds, *claims.readme_seeds) if row.steps is not None]
@@ -266,9 +269,16 @@ def _steps(rule: str, claims: Claims, scored: Sequence[Run]) -> Iterator[Finding
     for claim in (claims.steps, claims.readme_steps):
         if claim is None or not shown or claim.value in rows:  # a row's is compared with its seed's log
             continue
+        if claim is claims.readme_steps and any(_holds(text, int(steps)) for steps, _ in shown):
+            continue
         if not any(STEPS.close(claim.value, steps) for steps in (mean, *(steps for steps, _ in shown), *planned)):
             steps, run = min(shown, key=lambda pair: abs(pair[0] - claim.value))
             yield _differs(rule, STEPS, Stated(float(claim.value), claim.where), Stated(steps, run.log, True), "")
+
+
+def _holds(text: str, number: int) -> bool:
+    """Whether a text has a whole number, with commas or without."""
+    return re.search(rf"(?<![\d.,])(?:{number}|{number:,})(?![\d]|[.,]\d)", text) is not None
 
 
 def _times(facts: Facts, rule: str, scored: Sequence[Run]) -> Iterator[Finding]:

@@ -411,6 +411,22 @@ def test_steps_that_no_run_made() -> None:
         assert ("states 9,009 steps, train_seed1.log shows 9,234 steps" in ruling.reason) is said
 
 
+@pytest.mark.parametrize(
+    ("readme", "said"),
+    [
+        (b"| Steps | 5,189 |\n\nThe last run\n| Steps | 5,189 | 5,193 |\n", False),
+        (b"| Steps | 5,189 |\nThe last run made 5193 steps.\n", False),
+        (b"| Steps | 5,189 |\n15,193 tokens, 5,193.7 s\n", True),
+    ],
+)
+def test_steps_of_another_run_in_a_readme_that_has_those_of_the_log(readme: bytes, said: bool) -> None:
+    claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), readme_steps=Claim(5_189, "README.md:1"))
+    given = some_facts(a_run(steps=5_193, planned_steps=20_000), claims=claims)
+    file = SubmissionFile("README.md", len(readme), readme)
+    ruling = claim_mismatch.RULE.check(replace(given, submission=Submission("folder", FOLDER, (file,))))
+    assert ("states 5,189 steps" in ruling.reason) is said
+
+
 def test_seeds_that_only_the_readme_has() -> None:
     rows = tuple(SeedClaim(f"README.md:{seed}", seed, val_bpb=1.1) for seed in (1, 2, 3))
     claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"), readme_seeds=rows)
