@@ -67,6 +67,9 @@ _BASE_LINE = re.compile(
     r"|reference|previous|prior|forked? (?:of|from))\b[^.;]{0,60}?(?:PR|pull request) ?#?\d"
     # `Estimated total: ~1.116 (before), ~1.113 (after)`
     r"|[\W_]{0,8}(?:combined |total )?(?:estimated?|projected|projection|expected)\b"
+    # `Target: 1.123-1.128`, `Baseline completed 9717 steps -> 1.154`
+    r"|[\W_]{0,8}(?:our )?(?:targets?|goal)\b[^|;]{0,24}[:=]"
+    r"|[\W_]{0,8}(?:the )?baseline (?:run )?(?:completed|finished|reached|got|scored|achieved|ended)\b"
     # `Current accepted SOTA to beat: 1.0611`
     r"|[^|.;:]{0,60}\bto beat\b"
     r"|\s{0,8}[-*+] \W{0,4}(?:PR|pull request) ?#?\d{1,5}\W{0,3}\("

@@ -14,7 +14,7 @@ Object = Mapping[str, object]
 _HOLDERS = ("metrics", "results", "result", "scores", "evaluation", "final")
 # `val_bpb_seed42`, `seed_42_val_bpb`, `bpb_s42`: the figure of one seed under a key of its own.
 _OF_SEED = re.compile(
-    r"(?:(?P<before>[a-z][a-z_]{0,40}?)_?)?(?:seed|(?<![a-z])s)_?(?P<seed>\d{1,10})(?:_(?P<after>[a-z][a-z_]{0,40}))?$"
+    r"(?:(?P<before>[a-z][a-z_]{0,40}?)_?)?(?:seed|(?<![a-z])(?<!sliding_)(?<!stride_)(?<!window_)s)_?(?P<seed>\d{1,10})(?:_(?P<after>[a-z][a-z_]{0,40}))?$"
 )
 _PAIR = re.compile(r"\W{0,3}(?:seed)?[ _=:#-]{0,3}(\d{1,10})\s{0,2}[:=]\s{0,2}(?:val_?bpb\s?[:=]?\s?)?(\d\.\d{2,12})")
 

@@ -21,6 +21,9 @@ _SHORT_SEED = re.compile(r"(?<![a-z0-9])sd?[_\-=]?(\d{1,10})(?![\da-z])", re.IGN
 # `train_1337.log`; a number below ten or with leading zeros counts files, not seeds.
 _BARE_SEED = re.compile(r"(?:\w{0,40}(?:log|run|train)_)?([1-9]\d{1,4})\.[a-z]{1,4}~?$", re.IGNORECASE)
 
+_RANKS = (2, 4, 8, 16)  # processes that may share an evaluation
+_SHARE = 0.01  # by which the share of a rank is off: the last one has what is left
+
 
 def seed_of_name(path: str) -> tuple[int | None, bool]:
     """The seed that a file name spells, and whether it says "seed".
@@ -77,7 +80,7 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         burst_seconds=sum(seconds for _, seconds in draft.bursts.values()) if draft.bursts else None,
         burst_line=max((line for line, _ in draft.bursts.values()), default=None),
         evaluations=evaluations, total_eval_seconds=draft.total_eval_seconds,
-        val_tokens=draft.val_tokens, val_tokens_line=draft.val_tokens_line,
+        val_tokens=draft.val_tokens, set_tokens=draft.val_tokens, val_tokens_line=draft.val_tokens_line,
         artifact_bytes=total[0] if total else None, artifact_line=total[1] if total else None,
         totals=tuple((size.amount, size.line) for size in draft.each_total),
         raw_artifact_bytes=sizes.raw_total(draft), model_bytes=sizes.model_bytes(draft),
@@ -125,14 +128,27 @@ def with_score(run: Run, score: Evaluation | None, because: str, fallback_second
     waited = waited_for(run.passes, score, run.train_seconds_line or run.first_line) if score else 0.0
     if score is not None and score.step is None and waited:
         seconds = (seconds or 0.0) + waited
+    tokens = _scored_tokens(run, score)
     return replace(
         run,
+        val_tokens=tokens,
         score=score,
         score_because=because,
         eval_seconds=seconds,
         waited_seconds=waited,
-        implied_bytes=implied_bytes(score.val_loss, run.val_tokens, score.val_bpb) if score else None,
+        implied_bytes=implied_bytes(score.val_loss, tokens, score.val_bpb) if score else None,
     )
+
+
+def _scored_tokens(run: Run, score: Evaluation | None) -> int | None:
+    """The tokens of the set, or of the part that the score's own line says it covers; the share of one rank is none."""
+    whole = run.set_tokens if run.set_tokens is not None else run.val_tokens
+    part = score.tokens if score is not None else None
+    if whole is None or part is None or not 0 < part < whole:
+        return whole
+    ranks = whole / part
+    of_a_rank = abs(ranks - round(ranks)) < _SHARE * ranks and round(ranks) in (run.world_size, *_RANKS)
+    return whole if of_a_rank or part > (1 - _SHARE) * whole else part
 
 
 def _seed(draft: Draft) -> tuple[int | None, str]:

@@ -32,6 +32,7 @@ _ASIDE = re.compile(
     r"\b(?:in|took|after|duration|elapsed|runtime)\s{1,2}(?=[\d~])|[(\[](?=\d[^()\[\]]{0,20}[)\]]\s{0,3}$)"
     r"|(?<!\|)\s(?=\d{1,6}(?:\.\d{1,3})?\s?(?:s|ms|sec|secs|seconds|min|minutes)\s{0,3}$)"
 )
+_TOKENS = re.compile(r"(?<![\w.])(?:val_|scored_|eval_)?tokens\s?[:=]\s?(\d[\d,_]{1,14})(?![\w.])")
 _STEP = re.compile(r"(?:step[: ]\s{0,8})?(\d{1,9})/(\d{1,9})[ |]")
 _STEP_ONLY = re.compile(r"\s{0,8}step[: =]\s{0,8}(\d{1,9})\b", re.IGNORECASE)
 _PROGRESS = re.compile(
@@ -87,6 +88,9 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
         int(step[1]) if step else None,
         printed="" if math.isfinite(value) else str(value),
         unread=unread,
+        tokens=int(re.sub("[,_]", "", counted[1]))
+        if step is None and (counted := _TOKENS.search(line, start))
+        else None,
     )
 
 
@@ -216,6 +220,7 @@ def join_exact(evaluations: list[Evaluation]) -> tuple[Evaluation, ...]:
                 seconds=partner.seconds if entry.seconds is None else entry.seconds,
                 val_loss=partner.val_loss if entry.val_loss is None else entry.val_loss,
                 unread=entry.unread or partner.unread,
+                tokens=partner.tokens if entry.tokens is None else entry.tokens,
             )
         if entry.step is None:
             latest[key] = entry

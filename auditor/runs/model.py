@@ -30,6 +30,7 @@ class Evaluation:
     step: int | None = None
     printed: str = ""  # "nan", "inf", "-inf": the figure that was printed is none, `val_bpb` is None
     unread: str = ""  # why its time is not understood
+    tokens: int | None = None  # that it scored, where its line says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Run:
     passes: tuple[TimedPass, ...] = ()
     waited_seconds: float = 0.0  # of that adaptation, outside of the pass's own timer
     total_eval_seconds: float | None = None  # of the whole evaluation phase, where the log totals it
-    val_tokens: int | None = None
+    val_tokens: int | None = None  # of the set, or of the part that `score` says it covers
+    set_tokens: int | None = None  # of the validation set that was loaded
     val_tokens_line: int | None = None
     implied_bytes: float | None = None
     artifact_bytes: int | None = None  # code + compressed model, as the log totals it

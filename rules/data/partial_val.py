@@ -51,12 +51,17 @@ def _of_set(run: Run) -> Finding | None:
     if tokens in LIMITS.split_10k_val_tokens:
         part = f"the 10,000-document split of about {LIMITS.split_10k_bytes / 1e6:.1f} million bytes"
     elif full and tokens < LIMITS.partial_coverage * full and off != 0.0:
-        part = f"{tokens / full:.1%} of the {full:,} tokens of its tokenizer's full set"
+        part = f"{_percent(tokens / full)} of the {full:,} tokens of its tokenizer's full set"
     elif full is None and off is not None and off < LIMITS.partial_coverage * 0.9 - 1:
         part = f"{1 + off:.1%} of the full set's bytes"
     if part is None:
         return None
     return log_finding(ID, Outcome.VIOLATION, run, run.val_tokens_line, f"{run.log} scores {tokens:,} tokens: {part}")
+
+
+def _percent(share: float) -> str:
+    """`12.3%`, `0.0033%`: two digits at least."""
+    return f"{share:.1%}" if share >= 0.001 else f"{100 * share:.2g}%"
 
 
 def _claim_of(facts: Facts, run: Run) -> float | None:

@@ -7,6 +7,7 @@ import pytest
 from auditor.runs import Run
 from auditor.runs.model import Evaluation
 from rules.bytes._ledger import canonical_tokens, excess, family
+from rules.data import partial_val
 
 
 def run(**changes: object) -> Run:
@@ -43,3 +44,10 @@ def test_excess_without_token_counts() -> None:
 def test_canonical_tokens_floor_to_sequences() -> None:
     assert canonical_tokens(62_021_846) == "sp1024"
     assert canonical_tokens(9_662_464) is None
+
+
+@pytest.mark.parametrize(("tokens", "share"), [(524_288, "0.8%"), (2_048, "0.0033%")])
+def test_a_part_is_said_in_two_digits_at_least(tokens: int, share: str) -> None:
+    found = partial_val._of_set(run(dataset="fineweb10B_sp1024", val_tokens=tokens, implied_bytes=2.436 * tokens))
+    assert found is not None
+    assert f"scores {tokens:,} tokens: {share} of" in found.message

@@ -211,6 +211,24 @@ def test_a_teacher_s_time_is_not_the_training_s() -> None:
     assert found.value == 68
 
 
+def test_a_stride_in_a_key_is_no_seed() -> None:
+    assert claims(fields={"val_bpb": 1.129, "sliding_s64_val_bpb": 1.129}).seeds == ()
+    assert [row.seed for row in claims(fields={"val_bpb": 1.129, "s64_val_bpb": 1.129}).seeds] == [64]
+
+
+@pytest.mark.parametrize(
+    ("line", "figure"),
+    [
+        ("Target: `val_bpb 1.123-1.128` on 8xH100 in 600s.\n", None),
+        ("Baseline completed 9717 steps, final post-quant **1.154 BPB**.\n", None),
+        ("The run completed 9717 steps, final post-quant **1.154 BPB**.\n", 1.154),
+    ],
+)
+def test_what_was_aimed_at_and_what_the_baseline_came_to_is_no_claim(line: str, figure: float | None) -> None:
+    found = claims(line).readme_val_bpb
+    assert (found.value if found else None) == figure
+
+
 def test_a_figure_under_its_full_name() -> None:
     found = claims(fields={"validation_bpb": "1.3434"}).val_bpb
     assert found is not None

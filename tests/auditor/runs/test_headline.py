@@ -78,6 +78,38 @@ def test_a_budget_is_no_size_unless_it_says_what_is_used_up(line: str, size: int
     assert read.artifact_bytes == size
 
 
+def test_all_runs_whose_mean_is_claimed_are_taken_whatever_a_table_says_of_them() -> None:
+    runs = (run(42, 1.0783), run(314, 1.0785), run(999, 1.0787))
+    table = seeds((42, 1.0784), (314, 1.0786), (999, 1.0785))
+    claim = Claim(1.0785, "submission.json:val_bpb")
+    assert len(headline(runs, Claims(val_bpb=claim, readme_seeds=table))) == 3
+    superseded = (*runs, run(7, 1.2))
+    assert len(headline(superseded, Claims(val_bpb=claim, readme_seeds=table))) == 2
+    own = seeds((42, 1.0783), (314, 1.0787))
+    two = (run(42, 1.0783), run(314, 1.0787), run(999, 1.09))
+    assert len(headline(two, Claims(val_bpb=claim, readme_seeds=own))) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "tokens"),
+    [
+        (" tokens:2048", 2_048),
+        ("", 62_021_632),
+        (" tokens:62021632", 62_021_632),
+        (" tokens:7752704", 62_021_632),  # one of eight ranks' share
+        (" peak_tokens:2048", 62_021_632),
+    ],
+)
+def test_a_final_line_says_how_many_tokens_it_covers(said: str, tokens: int) -> None:
+    log = ["val_loader:shards:1 tokens:62021632", "model_params:10", "step:1/9 train_loss:2 train_time:5ms"]
+    log += [
+        f"final_eval val_loss:3.6626 val_bpb:1.9835{said}",
+        "final_eval_exact val_loss:3.66264856 val_bpb:1.98346882",
+    ]
+    (read,) = read_log("train.log", "\n".join(log))
+    assert (read.val_bpb, read.val_tokens) == (1.98346882, tokens)
+
+
 def test_score_moves_to_the_claimed_line() -> None:
     (chosen,) = headline((run(1, 1.1, sliding=1.15),), Claims(seeds=seeds((1, 1.15))))
     assert chosen.val_bpb == 1.15
