@@ -88,10 +88,17 @@ def beside(report: Report) -> tuple[tuple[str, str, str], ...]:
     pull request adds."""
     rows = [("maintainers", one.text, one.url) for one in report.said]
     rows += [("waived", f"{w.rule} by {w.by}: {w.reason}", w.url) for w in report.waivers]
-    for other in report.folders:
-        decided = f", decided by {', '.join(other.decided_by)}" if other.decided_by else ""
-        rows.append(("also adds", f"{other.folder}: {_short(other.verdict, other.verdict_class)}{decided}", ""))
+    rows += [("other folders", text, "") for text in _others(report)]
     return tuple(rows)
+
+
+def _others(report: Report) -> list[str]:
+    """What was found of the other folders, the worst first; those of which the same is to be said in one line."""
+    same: dict[str, list[str]] = {}
+    for other in sorted(report.folders, key=lambda other: gravity(other.verdict, other.verdict_class)):
+        decided = f", decided by {', '.join(other.decided_by)}" if other.decided_by else ""
+        same.setdefault(f"{_short(other.verdict, other.verdict_class)}{decided}", []).append(other.folder)
+    return [f"{found}: {', '.join(folders)}" for found, folders in same.items()]
 
 
 def waiver(report: Report, rule: str) -> str:

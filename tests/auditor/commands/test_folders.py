@@ -46,7 +46,7 @@ def test_a_folder_that_breaks_a_rule_is_said_at_once_and_fails(clone: Path, caps
     assert said.startswith("CLEAN")
     worse = f"also adds {TRACK}/2026-04-01_Breaks, which is worse: violation (score)"
     assert worse in said
-    assert "violation (score), decided by pre-quant-ttt" in said
+    assert f"other folders violation (score), decided by pre-quant-ttt: {TRACK}/2026-04-01_Breaks" in said
     assert "not audited" not in said
     for form in ("markdown", "html", "concise", "github", "sarif"):
         assert "which is worse" in audited(clone, 3, capsys, "--format", form)[1], form
@@ -71,7 +71,7 @@ def test_the_fields_that_there_were_are_of_the_chosen_folder(clone: Path, capsys
 def test_another_legal_folder_changes_nothing(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, said = audited(clone, 5, capsys)
     assert status == cli.OK
-    assert f"also adds {TRACK}/2026-04-01_Other: clean" in said
+    assert f"other folders clean: {TRACK}/2026-04-01_Other" in said
     assert "worse" not in said
     assert audited(clone, 5, capsys, "--format", "github")[1].startswith("::notice")
 
@@ -79,7 +79,7 @@ def test_another_legal_folder_changes_nothing(clone: Path, capsys: pytest.Captur
 def test_notes_are_no_submission_and_are_named(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, said = audited(clone, 8, capsys)
     assert status == cli.OK
-    assert "also adds" not in said
+    assert "other folders" not in said
     report = json.loads(audited(clone, 8, capsys, "--format", "json")[1])
     assert report["folders"] == []
 
@@ -98,7 +98,8 @@ def test_a_what_if_is_of_one_program(clone: Path, capsys: pytest.CaptureFixture[
 
 def test_of_many_the_first_are_judged_and_the_rest_named(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, said = audited(clone, 9, capsys)
-    assert said.count("also adds") >= folders.MOST
+    told = said.partition("other folders package incomplete, decided by package-files: ")[2].partition(" folder ")[0]
+    assert told.count(f"{TRACK}/2026-04-01_") == folders.MOST  # in one line: the same is found of each
     assert f"not audited {TRACK}/2026-04-01_{folders.MOST}" in said
 
 
