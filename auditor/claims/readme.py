@@ -88,6 +88,11 @@ _OF_ANOTHER = re.compile(
     r"|(?<!new )\b(?:sota|baseline|leader)\b[^.;()]{0,40}\([^()]{0,40}$",
     re.IGNORECASE,
 )
+# `the gap grows from 0.0072 BPB (10-min run) to 0.0325 BPB`
+_OF_A_GAP = re.compile(
+    r"\b(?:gap|penalty|difference|margin)\b(?:(?!\.\s)[^;|]){0,40}\bfrom\b(?:(?!\.\s)[^;|]){0,60}\bto [*`~]{0,3}$",
+    re.IGNORECASE,
+)
 _CONTEXT = 40  # characters before a figure that are looked at
 _BARE = re.compile(r"~?(\d\.\d{3,12})")
 _NUMBER = re.compile(r"(?<![\w.])\d{1,2}\.\d{3,20}(?![\d.])")
@@ -216,6 +221,7 @@ def _own_figures(line: str) -> list[float]:
             _BEFORE.search(before)
             or _OF_ANOTHER.search(line[max(0, start - 140) : start])
             or _KEY_BEFORE.search(key)
+            or _OF_A_GAP.search(line[max(0, start - 140) : start])
             or _AFTER.match(line, match.end(1))
         ):
             found.append(float(match[1]))

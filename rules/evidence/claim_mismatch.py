@@ -23,6 +23,9 @@ ID = "claim-mismatch"
 _TITLE_BPB = re.compile(
     r"bpb\s{0,3}[:=]?\s{0,3}(\d\.\d{3,8})(?!\d)|(?<![\d.])(\d\.\d{3,8})\s{0,3}(?:val_?)?\s{0,3}bpb", re.IGNORECASE
 )
+_TABLES = (".csv", ".tsv")
+_TABLE = 1_000_000  # characters of one that are looked at
+_TOLD_APART = 5  # digits behind the point by which a figure is known again
 _LISTED = 5  # contradicting switches that are listed
 _ROUNDING = 0.00006  # half a digit of a figure with four decimals
 
@@ -79,7 +82,9 @@ def _against_logs(facts: Facts, claim: float, where: Location, scored: list[Run]
         return [Finding(ID, Outcome.WARNING, message, place(run, evaluation.line))]
     stated = where.path.lower() == "submission.json"  # what prose says is read with less certainty
     outcome = Outcome.VIOLATION if claim < mean and stated else Outcome.WARNING
-    return [Finding(ID, outcome, f"{what}; no log shows the claimed figure", where)]
+    table = _in_a_table(facts, claim)
+    beside = f" ({table} states it; a table is no log)" if table else ""
+    return [Finding(ID, outcome, f"{what}; no log shows the claimed figure{beside}", where)]
 
 
 def _not_the_end(scored: list[Run]) -> list[Finding]:
@@ -95,6 +100,15 @@ def _not_the_end(scored: list[Run]) -> list[Finding]:
             message = f"{score.val_bpb:.5f} is what {name(run)} shows at step {score.step}; at its end, {end}, it shows"
             return [Finding(ID, Outcome.WARNING, f"{message} {last.val_bpb:.5f}", place(run, score.line))]
     return []
+
+
+def _in_a_table(facts: Facts, claim: float) -> str:
+    """The first table of the folder that states a figure to five digits at least; "" where none does."""
+    digits = repr(claim).partition(".")[2]
+    if len(digits) < _TOLD_APART:
+        return ""
+    tables = (file for file in facts.submission.files if file.path.lower().endswith(_TABLES) and file.data)
+    return next((file.path for file in tables if f"{claim}" in file.text[:_TABLE]), "")
 
 
 def _same(left: float | None, right: float) -> bool:

@@ -296,6 +296,16 @@ def test_a_claimed_figure_of_another_line() -> None:
     assert claim_mismatch.RULE.check(some_facts(run, claims=prose)).outcome is Outcome.WARNING
 
 
+@pytest.mark.parametrize(("claim", "said"), [(1.15677715, True), (1.15677716, False), (1.1567, False)])
+def test_a_table_that_states_the_claim_is_named_and_is_no_log(claim: float, said: bool) -> None:
+    data = b"variant,bpb\nsliding,1.15677715\nother,1.1567\n"
+    claims = Claims(val_bpb=Claim(claim, "submission.json:val_bpb"))
+    given = some_facts(a_run(bpb=1.17824), claims=claims, files=(SubmissionFile("eval.csv", len(data), data),))
+    ruling = claim_mismatch.RULE.check(given)
+    assert ruling.outcome is Outcome.VIOLATION
+    assert ("eval.csv states it" in ruling.reason) is said
+
+
 def test_a_claim_of_one_seed_names_the_nearest() -> None:
     runs = [a_run(1, 1.10006), a_run(2, 1.10001), a_run(3, 1.104)]
     claims = Claims(val_bpb=Claim(1.10002, "submission.json:val_bpb"))
