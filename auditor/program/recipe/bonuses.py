@@ -30,6 +30,7 @@ _OTHERWISE = "a guess that is right makes the loss less, and whether the other t
 _MORE = "a guess that is right gets probability which no other token loses"
 _ENTRIES = "entries of a row of probabilities are set, and it is not divided by what it sums to"
 _BESIDE = "what the scored token is goes into its loss, beside its probability"
+_OWN = "what a guess brings hangs on the scored token itself, which the other tokens would bring otherwise"
 _SET = "with other entries"
 
 Term = tuple[int, Node]
@@ -83,7 +84,7 @@ def _of_rows(node: Node) -> bool:
 
 def weighs_by_a_guess(factor: Node) -> bool:
     """`1 - 0.5 * hit`: what a loss is multiplied by is another number where a guess is right."""
-    return factor.op in (Op.ADD, Op.SUBTRACT) and _is_of_a_guess(factor)
+    return factor.op in (Op.ADD, Op.SUBTRACT) and is_of_a_guess(factor)
 
 
 def _of_a_total(total: Node) -> list[tuple[Node, str, bool]]:
@@ -107,10 +108,12 @@ def _of_losses(terms: list[Term]) -> Iterator[tuple[Node, str, bool]]:
     for _, node in terms:
         if node.what in _LOSSES or not node.sees & Sees.TARGET or _is_payment(node):
             continue
-        if not _is_of_a_guess(node):
+        if not is_of_a_guess(node):
             yield node, _BESIDE, False
         elif not payments:
             yield node, _FREE, True
+        elif any(weight.sees & Sees.TARGET for weight in _factors(node)):
+            yield node, _OWN, False
         elif not any(sign == losses[0] and _pays(payment, node) for sign, payment in payments):
             yield node, _OTHERWISE, False
 
@@ -120,7 +123,7 @@ def _of_probabilities(terms: list[Term]) -> Iterator[tuple[Node, str, bool]]:
     if not kept:
         return
     for _, node in terms:
-        if node.what is What.PROBABILITY or not _is_of_a_guess(node):
+        if node.what is What.PROBABILITY or not is_of_a_guess(node):
             continue
         weights = _factors(node)
         given = _product(weights)
@@ -185,7 +188,7 @@ def _combined(node: Node, parts: tuple[Term, ...], known: dict[Node, list[list[T
     return [[*one, *other][:_TERMS] for one, other in islice(product(*ways), _SUMS)]
 
 
-def _is_of_a_guess(node: Node) -> bool:
+def is_of_a_guess(node: Node) -> bool:
     """A term is small, or one of very many that share what they are made of: then it counts as none."""
     return any(_is_guess(at) for at in islice(node.walk(_TOTALS), _LOOKED_AT))
 
@@ -202,7 +205,7 @@ def _is_payment(node: Node) -> bool:
     """A logarithm of a probability and what it is raised by, maybe under a gate."""
     if node.op is Op.MULTIPLY and len(node.inputs) == 2:
         inner = [part for part in node.inputs if part.what is not What.MASK]
-        return len(inner) == 1 and not _is_of_a_guess(node) and _is_payment(inner[0])
+        return len(inner) == 1 and not is_of_a_guess(node) and _is_payment(inner[0])
     logarithm = node.op is Op.LOG or node.text == "log1p"
     below = islice(node.inputs[0].walk(), _LOOKED_AT) if logarithm else ()
     return any(at.op is Op.EXP or at.what is What.PROBABILITY for at in below)

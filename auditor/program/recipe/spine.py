@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.program.recipe.bonuses import weighs_by_a_guess
+from auditor.program.recipe.bonuses import is_of_a_guess, weighs_by_a_guess
 from auditor.program.recipe.model import Node, Op, Sees, What
 
 _LOSSES = (What.NATS, What.BITS)
@@ -45,9 +45,17 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
         if why:
             yield node, why
             continue
-        below = [inner for inner in node.inputs if inner not in seen and _measures(inner)]
+        below = [inner for inner in _on_the_way(node) if inner not in seen and _measures(inner)]
         seen.update(below)
         waiting += [(inner, summed or node.op in _TOTALS) for inner in below]
+
+
+def _on_the_way(node: Node) -> tuple[Node, ...]:
+    """What the step is made of, without what a guess brings: it may hang on the model's own probability of it, and
+    `bonuses` asks who pays.
+    """
+    of_a_guess = node.op is Op.SUBTRACT and is_of_a_guess(node.inputs[1])
+    return node.inputs[:1] if of_a_guess else node.inputs
 
 
 def _added_up(node: Node) -> bool:
@@ -142,7 +150,7 @@ def _departs(node: Node) -> str:
             endless = len(losses) == 1 and all("inf" in bound.text for bound in bounds)
             return "" if endless else "the lower, or higher, of several counts"
         case Op.SUBTRACT if node.what in (*_LOSSES, What.OTHER) and len(losses) > 1:
-            return "losses are taken from losses"
+            return "losses are taken from losses" if len(_on_the_way(node)) > 1 else ""
         case Op.ADD | Op.SUBTRACT | Op.ACCUMULATE if any(_reckoned(n) for n in node.inputs if n not in losses):
             return "something else than losses is added to them"
         case op if op in _ADDS_UP:

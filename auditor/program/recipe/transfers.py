@@ -21,6 +21,7 @@ from auditor.program.recipe.arithmetic import (
     negate,
     sum_of,
 )
+from auditor.program.recipe.bonuses import entries_set, is_rows
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
 from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT, OF_HIDDEN_STATES
 
@@ -247,6 +248,16 @@ def _hidden(name: str) -> Transfer:
     return applied
 
 
+def _scattered(nodes: Operands, place: Place | None) -> Node:
+    """Rows of which some entries are other numbers: logits are logits still, probabilities sum to something else."""
+    rows = nodes[0]
+    if is_rows(rows):
+        return entries_set(rows, nodes[-1])
+    if rows.what is What.LOGITS and rows.over is Over.VOCABULARY:
+        return made(Op.FUNCTION, nodes, place, What.LOGITS, Over.VOCABULARY, None, "with other entries")
+    return unknown(tuple(nodes), "scatter", place)
+
+
 def _filled(nodes: Operands, place: Place | None) -> Node:
     """An array that holds one value everywhere."""
     return nodes[1] if len(nodes) > 1 else nodes[0]
@@ -277,6 +288,7 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("gather", "take_along_dim", "take_along_axis", "index_select", "take"), _pick),
     **dict.fromkeys(("sum", "nansum", "fsum"), _sum),
     "one_hot": _one_hot,
+    **dict.fromkeys(("scatter", "scatter_add", "index_add", "index_put"), _scattered),
     **dict.fromkeys(("mean", "nanmean", "average", "fmean"), _mean),
     **dict.fromkeys(("clamp", "clip", "clamp_min", "clamp_max", "clamp_", "clamp_min_", "clamp_max_"), _clamp),
     **dict.fromkeys(("minimum", "fmin", "min", "amin"), _least),

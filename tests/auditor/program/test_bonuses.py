@@ -22,7 +22,7 @@ for at in range(0, val.numel() - 9, 8):
     p, q = (-nll).exp(), rows.gather(-1, guesses[..., None]).squeeze(-1).exp()
     hit = (y == guesses).float()
     gate = guesses > 0
-    beta = 3.0 * (1.0 - q)
+    beta, own = 3.0 * (1.0 - q), 3.0 * (1.0 - p)
     total += (LOSS).sum()
     for before, behind in zip(x.tolist(), y.tolist()):
         after[before] = behind
@@ -83,6 +83,21 @@ def test_a_payment_of_another_amount_is_left_open(loss: str) -> None:
 )
 def test_a_bonus_that_the_other_tokens_pay_for(loss: str) -> None:
     assert not _found(loss)
+    assert not [why for _, head in figures(_scored(loss).trace, "final") for _, why in departures(head)]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "nll - own * hit + torch.log1p(q * torch.expm1(own))",
+        "nll - torch.where(p > 0.5, 2.0, 0.5) * hit + torch.log1p(q * torch.expm1(torch.where(p > 0.5, 2.0, 0.5)))",
+        "nll + torch.where(nll > 5, -1.0, 0.0)",
+        "nll - torch.where(nll > 5, 1.0, 0.0)",
+    ],
+)
+def test_what_is_added_hangs_on_the_scored_tokens_own_probability(loss: str) -> None:
+    scored = _scored(loss)
+    assert _found(loss) or [why for _, head in figures(scored.trace, "final") for _, why in departures(head)]
 
 
 @pytest.mark.parametrize("loss", ["nll * (1.0 - 0.5 * hit)", "(1.0 - 0.5 * hit) * nll"])
@@ -96,6 +111,7 @@ def test_a_loss_that_counts_less_where_the_guess_is_right(loss: str) -> None:
     [
         "rows[torch.arange(8), guesses] += 2.0",
         "rows[torch.arange(8), guesses] = 0.0",
+        "rows = rows.scatter_add(-1, guesses[..., None], torch.ones(8, 1))",
         "probabilities = rows.exp(); probabilities[torch.arange(8), guesses] += 0.2; rows = probabilities.log()",
     ],
 )
@@ -109,7 +125,11 @@ def test_entries_of_rows_that_are_set(change: str) -> None:
 
 @pytest.mark.parametrize(
     "again",
-    ["rows = rows.log_softmax(-1)", "rows = (rows.exp() / rows.exp().sum(-1, keepdim=True)).log()"],
+    [
+        "rows = rows.log_softmax(-1)",
+        "rows = rows.scatter_add(-1, guesses[..., None], torch.ones(8, 1)).log_softmax(-1)",
+        "rows = (rows.exp() / rows.exp().sum(-1, keepdim=True)).log()",
+    ],
 )
 def test_entries_of_rows_that_are_set_and_summed_again(again: str) -> None:
     change = f"    rows[torch.arange(8), guesses] += 2.0\n    {again}\n"
