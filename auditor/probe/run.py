@@ -25,7 +25,7 @@ from auditor.probe.plan import Made
 from auditor.probe.runner import Home, Run, Runner
 from auditor.probe.sandbox import Broken, Refused
 from auditor.probe.scene import NoTokenizer, Site, Streams, Tokens
-from auditor.probe.scene.streams import FUTURE, flip_late
+from auditor.probe.scene.streams import FUTURE, flip_late, flip_one
 from auditor.probe.settle import Settled, reopened, settle
 from auditor.program.evasion import evasions, pryings
 from auditor.rule import Facts
@@ -128,6 +128,7 @@ class _Series:
     runs: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     end: Ending | None = None
+    masked: Tokens | None = None  # the base stream with another token at one position
     tried: tuple[Tokens, tuple[Exchange, ...]] | None = None  # in forks of the run of that stream
 
     @property
@@ -150,6 +151,7 @@ class _Series:
             if survey.fault:
                 return self._failed(survey.fault)
             requests = self._others(survey, sites)
+            self._mask(survey)
             self.end = self._ending(survey)
             measured = self._measured(requests)
             if isinstance(measured, str) or moved(measured):
@@ -288,6 +290,20 @@ class _Series:
         vocabulary = self.settled.made.layout.vocabulary
         self.settled.workspace.streams = flip_late(self.streams, late, survey.first, vocabulary, rng)
 
+    def _mask(self, survey: Survey) -> None:
+        """Another token at one of the positions by which the weights were moved before these were scored.
+
+        What is masked out of a batch moves nothing, and no other flip may be among them.
+        """
+        streams = self.streams
+        changed = (streams.future != streams.base) | (streams.target != streams.base)
+        if not survey.early or changed[list(survey.early)].any() or "future" not in self.runs:
+            return
+        rng = np.random.default_rng([self.options.seed or 0, 6])
+        self.masked = flip_one(streams.base, survey.early, self.settled.made.layout.vocabulary, rng)
+        if self.masked is not None:
+            self._run("masked", self.masked)
+
     def _ending(self, survey: Survey) -> Ending | None:
         """What other tokens at the end of a stream cost, by the printed figure: where no score is traced to it."""
         if survey.last is None or self.options.only not in (None, Kind.EXCHANGE):
@@ -374,5 +390,6 @@ class _Series:
     def _stream(self) -> Stream:
         s = self.streams
         return Stream(
-            s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary, s.again, s.late
-        )
+            s.base, s.future, s.target, s.P, s.Q, s.bytes_, self.settled.made.layout.vocabulary, s.again, s.late,
+            self.masked,
+        )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from auditor.probe.job import STEP
@@ -68,7 +69,12 @@ def measure(
     measurements: tuple[Measurement, ...] = (
         selected(
             base,
-            trained(base, repeated(future, (target if runs.target else None, again)), stream.P, stream.Q, stream.late),
+            trained(
+                base,
+                repeated(future, (target if runs.target else None, again)),
+                stream,
+                _masked(runs, base, stream, known),
+            ),
         ),
         repeated(
             target,
@@ -232,6 +238,15 @@ def _first_changed(runs: Runs, base: Read, stream: Stream, known: _Known) -> Mea
         return None
     read = Read(runs.future, stream.future, known.label, None, base)
     return flipped(base, Flip(Kind.TARGET_FLIP, read, stream.P, stream.P, None, known.rounding), known.noise)
+
+
+def _masked(runs: Runs, base: Read, stream: Stream, known: _Known) -> Measurement | None:
+    """A target flip where a batch that moved the weights held a token before it was scored; None for no such run."""
+    if runs.masked is None or stream.masked is None:
+        return None
+    at = int(np.flatnonzero(stream.masked != stream.base)[0])
+    read = Read(runs.masked, stream.masked, known.label, None, base)
+    return flipped(base, Flip(Kind.TARGET_FLIP, read, at, at, None, known.rounding), known.noise)
 
 
 def _again(runs: Runs, base: Read, stream: Stream, known: _Known) -> Measurement | None:

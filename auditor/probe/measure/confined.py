@@ -19,6 +19,7 @@ from auditor.probe.job import Frames
 from auditor.probe.measure import Claim, Ending, Measured, Request, Runs, Stream, measure
 from auditor.probe.measure.ending import after_which, exact_bpb, is_traced
 from auditor.probe.measure.exchange import Place, further, place_of
+from auditor.probe.measure.flips import FEW_TRAINED
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Holds, Kind, Measurement, Term, Witness
 from auditor.probe.record.frames import pack, unpack
@@ -27,7 +28,21 @@ from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.text import clean
 
 TARGET = "auditor.probe.measure.confined:perform"
-_RUNS = ("base", "null", "future", "target", "again", "short", "end", "tail", "shorter", "more", "resized", "empty")
+_RUNS = (
+    "base",
+    "null",
+    "future",
+    "target",
+    "again",
+    "short",
+    "end",
+    "tail",
+    "shorter",
+    "more",
+    "masked",
+    "resized",
+    "empty",
+)
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
 _EXCHANGED = 20_000  # tokens that were tried
@@ -57,6 +72,7 @@ class Survey:
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
     late: tuple[int, ...] = ()  # positions scored last, where that is not the end of the stream
     first: int = 0  # of them, which is scored before the others
+    early: tuple[int, ...] = ()  # positions in batches that moved the weights before they were scored, if many
     unheard: bool = False  # whether a figure came out that was not written to `sys.stdout`
 
 
@@ -87,7 +103,8 @@ def survey(
         unheard = values["unheard"] is not False
         return Survey(
             "", _optional_count(values["further"]), places, _text(values["reason"]), last, _text(values["label"]),
-            blocks, holders, _positions(values["late"], stream), _count(values["first"]), unheard,
+            blocks, holders, _positions(values["late"], stream), _count(values["first"]),
+            _positions(values["early"], stream), unheard,
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise ValueError("the measuring process answered with no survey") from error
@@ -132,7 +149,9 @@ def _asked(
     arrays: dict[str, NDArray[Any]] = {}
     if stream is not None:
         header["stream"] = [stream.P, stream.Q, stream.vocabulary]
-        given = ((name, getattr(stream, name)) for name in ("base", "future", "target", "bytes_", "again", "late"))
+        given = (
+            (name, getattr(stream, name)) for name in ("base", "future", "target", "bytes_", "again", "late", "masked")
+        )
         arrays = {name: values.astype("<i8") for name, values in given if values is not None}
     head = pack("measure", header, arrays)
     frames = [frame for name in runs for frame in runs[name]]
@@ -176,13 +195,14 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
     p, q, vocabulary = given["stream"]
     stream = Stream(
         arrays["base"], arrays["future"], arrays["target"], p, q, arrays.get("bytes_"), vocabulary, arrays.get("again"),
-        arrays["late"] != 0 if "late" in arrays else None,
+        arrays["late"] != 0 if "late" in arrays else None, arrays.get("masked"),
     )  # fmt: skip
     if given["what"] == "survey":
         found = Read(base, stream.base, claim.label, stream.bytes_)
         places = [place for at in given["positions"] if (place := place_of(found, at)) is not None]
         traced = found.scores is not None
         last = found.taken_last(given["share"])
+        early = found.trained_first() if traced else ()
         return {
             "further": further(found) if traced else None,
             "places": [asdict(place) for place in places],
@@ -193,6 +213,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             "holders": base.holders,
             "late": np.flatnonzero(last[0]).tolist() if last else [],
             "first": last[1] if last else 0,
+            "early": [int(at) for at in early] if len(early) >= FEW_TRAINED else [],
             "unheard": _unheard(base.lines, given["said"]),
         }
     others = {}

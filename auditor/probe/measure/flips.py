@@ -18,11 +18,10 @@ from auditor.probe.measure.compare import (
     reported_series,
     same_shapes,
 )
-from auditor.probe.measure.runs import Ints, Read
+from auditor.probe.measure.runs import Ints, Read, Stream
 from auditor.probe.model import Condition, Holds, Kind, Measurement, Witness
 from auditor.probe.scene.tokenizer import BOS
 
-_FEW_TRAINED = 16  # positions: fewer may be a phrase that training texts share with the stream
 _FIRST, _LARGEST = 4, 2  # witnesses shown
 _LEAST_PLACED = 0.5
 """Of the scores of the reported number: that fewer did not change says nothing of the others."""
@@ -101,26 +100,33 @@ def repeated(found: Measurement, others: tuple[Measurement | None, ...]) -> Meas
     return replace(found, holds=Holds.UNKNOWN, reason=f"{found.reason}; but {why}", witnesses=())
 
 
-def trained(
-    base: Read, found: Measurement, first: int, alone: int, late: NDArray[np.bool_] | None = None
-) -> Measurement:  # fmt: skip
+FEW_TRAINED = 16
+"""Positions: fewer may be a phrase that training texts share with the stream."""
+
+
+def trained(base: Read, found: Measurement, stream: Stream, masked: Measurement | None = None) -> Measurement:
     """A future flip that holds, where a gradient was taken of positions before they were scored.
 
     What was masked out of a batch moves nothing, so this is no witness. But where neither what the flip changed (all
-    from `first` on, or what is `late`) nor the token at `alone` (the target flip's) is among those positions, no flip
-    speaks of them: the hold is none. And where they are, and count in the loss, a gradient that changes no score was
-    multiplied by nothing, or what it moved was put aside: that may be otherwise at full size.
+    from `P` on, or what is `late`) nor the token at `Q` (the target flip's) is among those positions, no flip speaks of
+    them: the hold is none, unless another token at one of them, in a run of its own, has changed neither what predicts
+    it nor what stands before it (`masked`). And where they are, and count in the loss, a gradient that changes no score
+    was multiplied by nothing, or what it moved was put aside: that may be otherwise at full size.
     """
     if found.holds is not Holds.YES:
         return found
     early = base.trained_first(summed=True)
-    if len(early) >= _FEW_TRAINED and (_among(early, first, late) or (early == alone).any()):
+    if len(early) >= FEW_TRAINED and (_among(early, stream.P, stream.late) or (early == stream.Q).any()):
         reason = f"gradients were taken of {len(early):,} positions before they were scored, and moved no score"
         return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} here; {found.reason}")
     early = base.trained_first()
-    if len(early) < _FEW_TRAINED or _among(early, first, late) or (early == alone).any():
+    if len(early) < FEW_TRAINED or _among(early, stream.P, stream.late) or (early == stream.Q).any():
         return found
     reason = f"{len(early):,} positions were in batches that moved the weights before they were scored, none of them"
+    if masked is not None and masked.holds is Holds.YES and masked.flipped in early:
+        return replace(
+            found, reason=f"{found.reason}; nor with another token at {masked.flipped:,}, which weights moved by"
+        )
     return replace(found, holds=Holds.UNKNOWN, reason=f"{reason} flipped; {found.reason}")
 
 

@@ -39,6 +39,7 @@ class Runs:
     end: Recording | None = None  # on that with another last token
     short: Recording | None = None  # on that without the last tokens
     shorter: Recording | None = None  # without twice as many
+    masked: Recording | None = None  # with another token where the weights had been moved before it was scored
     resized: Recording | None = None  # on the base stream without its end, which makes batches of other sizes
     more: Recording | None = None  # as the run in which tokens were exchanged, with further ones
     empty: Recording | None = None  # on the base stream, with tokens exchanged where nothing has been counted yet
@@ -58,6 +59,7 @@ class Stream:
     vocabulary: int
     again: NDArray[Any] | None = None
     late: NDArray[np.bool_] | None = None  # positions that differ in `future` and `again`; None: all from `P` on
+    masked: NDArray[Any] | None = None  # with another token at one position, as of `Runs`
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,16 @@ def flip_late(
     return replace(streams, future=future, again=again, P=first, late=late, sites=())
 
 
+def flip_one(base: Tokens, positions: Iterable[int], vocabulary: int, rng: np.random.Generator) -> Tokens | None:
+    """The stream with another token at one of these; None where control pieces alone stand there."""
+    places = [at for at in positions if base[at] >= _LOWEST]
+    if not places:
+        return None
+    found, at = base.copy(), places[int(rng.integers(len(places)))]
+    found[at] = _others(base, vocabulary, rng)[0][at]
+    return found
+
+
 def _others(base: Tokens, vocabulary: int, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
     """Two streams of which every token is another one than the base's."""
     span = vocabulary - _LOWEST

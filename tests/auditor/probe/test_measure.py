@@ -384,3 +384,23 @@ def test_what_was_scored_by_then_was_so_with_a_gradient_as_well_where_the_figure
         at = np.flatnonzero(read.position[read.scores.row] == 100)[0]
         known = read.scored_by(int(read.sequence[read.scores.row][at]))
         assert least <= len(known) <= most, (name, len(known))
+
+
+@pytest.mark.parametrize(("name", "holds"), [("masked_ahead", YES), ("masked_little", UNKNOWN)])
+def test_what_is_masked_out_of_a_batch_is_asked_for_by_another_token_there(name: str, holds: Holds) -> None:
+    """Where no flip was among those positions; 800 to 849 are in a batch that is trained on before they are scored."""
+    base, _, _ = samples.streams()
+    late = np.zeros(len(base), dtype=bool)
+    late[1960:1990] = True
+    future, again, masked = (np.where(late, 1 + (base + k) % (samples.VOCABULARY - 1), base) for k in (5, 40, 0))
+    masked[825] = 1 + (base[825] + 6) % (samples.VOCABULARY - 1)
+    folder = Path(tempfile.mkdtemp())
+    stream = Stream(base, future, base, 1960, 860, None, samples.VOCABULARY, again, late, masked)
+    runs = Runs(*(samples.run(name, tokens, folder) for tokens in (base, base, future)))
+    for found, expected in (
+        (measure(runs, stream, Claim()), UNKNOWN),
+        (measure(replace(runs, masked=samples.run(name, masked, folder)), stream, Claim()), holds),
+    ):
+        flip = next(m for m in found.measurements if m.kind is Kind.FUTURE_FLIP)
+        assert (flip.holds, flip.witnesses) == (expected, ()), flip.reason
+    assert ("another token at 825" in flip.reason) is (holds is YES)
