@@ -57,6 +57,7 @@ class Doubts:
     chosen: frozenset[str]
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     left_out: Callable[[ast.AST], bool] | None = None
+    _passed: frozenset[int] = frozenset()  # ids of what has been decided where the test at hand is asked
 
     @cached_property
     def _script(self) -> Given:
@@ -73,10 +74,9 @@ class Doubts:
         """
         if test is None:
             return not strict
-        if not strict:
-            return self._expression(test, _STEPS, frozenset())
-        judge = self._without_choice if asks_for_a_rest(self._script, test) else self
-        return judge._plainly(test, _STEPS, frozenset())
+        judge = self._without_choice if strict and asks_for_a_rest(self._script, test) else self
+        judge._passed = frozenset(map(id, judge._script.guards.get(id(test), ())))
+        return (judge._plainly if strict else judge._expression)(test, _STEPS, frozenset())
 
     @cached_property
     def _alike(self) -> Alike:
@@ -103,22 +103,7 @@ class Doubts:
 
     def number(self, node: ast.expr) -> int | None:
         """What it is made of numbers and of names that are given one number alone; None where it is not."""
-        if isinstance(node, ast.Constant):
-            value = node.value
-            return int(value) if isinstance(value, int | float) and abs(value) < 1e12 else None
-        if isinstance(node, ast.Name) and node.id not in self._script.counted:
-            values = self._script.values.get(node.id, ())
-            only = values[0] if len(values) == 1 else None
-            return self.number(only) if isinstance(only, ast.Constant | ast.BinOp) else None
-        if isinstance(node, ast.BinOp):
-            left, right = self.number(node.left), self.number(node.right)
-            if left is None or right is None:
-                return None
-            if isinstance(node.op, ast.Mult):
-                return left * right
-            if isinstance(node.op, ast.LShift | ast.Pow) and 0 <= right < 40 and 0 <= left < 1000:
-                return left << right if isinstance(node.op, ast.LShift) else int(left**right)
-        return None
+        return self._script.number(node)
 
     def is_true(self, node: ast.expr) -> bool:
         """Whether it is True, or a name that is given nothing else, by calls and defaults as well."""
@@ -309,9 +294,12 @@ class Doubts:
         return len({ast.dump(value) for value in values}) > 1
 
     def _guarded(self, values: list[ast.expr], left: int, seen: frozenset[str], judge: Judge) -> bool:
-        """Whether what decides that a name is given these values may come out otherwise."""
+        """Whether what decides that a name is given these values may come out otherwise.
+
+        Who asks has come by what decides that: a `break` above both decides nothing between them.
+        """
         tests = {id(t): t for value in values[:_MOST] for t in self._script.guards.get(id(value), ())}
-        known = [test for test in tests.values() if test is not None]
+        known = [test for key, test in tests.items() if test is not None and key not in self._passed]
         return any(judge(test, left, seen) or of_the_machine(self._script, test, left) for test in known)
 
     def _entered(self, node: ast.Subscript, left: int, seen: frozenset[str], judge: Judge) -> bool:

@@ -88,6 +88,8 @@ class Given:
             self._in(node.body, first_line(node), ())
         elif isinstance(node, ast.Try):
             self._note_imports(node)
+        if isinstance(node, ast.If | ast.While):
+            self.guards[id(node.test)] = around
         for name, value in ast.iter_fields(node):
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                 if not isinstance(node, Function):
@@ -208,6 +210,25 @@ class Given:
         at = (node.lineno, node.col_offset)
         around = [loop for loop in self._loops if node.id in loop.names and loop.start <= at < loop.end]
         return max(around, key=lambda loop: loop.start).over if around else None
+
+    def number(self, node: ast.expr) -> int | None:
+        """What it is made of numbers and of names that are given one number alone; None where it is not."""
+        if isinstance(node, ast.Constant):
+            value = node.value
+            return int(value) if isinstance(value, int | float) and abs(value) < 1e12 else None
+        if isinstance(node, ast.Name) and node.id not in self.counted:
+            values = self.values.get(node.id, ())
+            only = values[0] if len(values) == 1 else None
+            return self.number(only) if isinstance(only, ast.Constant | ast.BinOp) else None
+        if isinstance(node, ast.BinOp):
+            left, right = self.number(node.left), self.number(node.right)
+            if left is None or right is None:
+                return None
+            if isinstance(node.op, ast.Mult):
+                return left * right
+            if isinstance(node.op, ast.LShift | ast.Pow) and 0 <= right < 40 and 0 <= left < 1000:
+                return left << right if isinstance(node.op, ast.LShift) else int(left**right)
+        return None
 
     def parameters(self, key: str) -> Iterator[ast.expr]:
         """What calls pass for a parameter, and what it is without one."""

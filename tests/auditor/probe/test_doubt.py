@@ -394,3 +394,22 @@ def test_attention_that_is_given_nothing_but_true_does_not_look_ahead(given: str
     script = ast.parse(text)
     passed = script.body[0].body[0].value.keywords[0].value  # type: ignore[attr-defined]
     assert Doubts(script, frozenset()).is_true(passed) is not named
+
+
+@pytest.mark.parametrize(
+    ("test", "doubtful"), [("taken <= 0", False), ("late == 2", True), ("either == 2", True), ("kept == 2", True)]
+)
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_one_has_come_by_does_not_decide_which_value_a_name_has(test: str, doubtful: bool, strict: bool) -> None:
+    script = ast.parse(
+        "def main(args, deadline, spans):\n    kept = 1\n    for n, span in enumerate(spans):\n"
+        "        if time.perf_counter() > deadline:\n            kept = 2\n            break\n"
+        "        late = 1\n        size = len(span) - n\n        size = span[0] - span[1]\n"
+        "        taken = size - span[2]\n"
+        "        if n > 1000:\n            late = 2\n"
+        "        either = 1 if args.passes else 3\n        if time.perf_counter() > 9:\n            either = 2\n"
+        f"        if {test}:\n            continue\n"
+    )
+    asked = next(n.test for n in ast.walk(script) if isinstance(n, ast.If) and ast.unparse(n.test) == test)
+    if strict or doubtful:
+        assert Doubts(script, frozenset()).of(asked, strict=strict) is doubtful
