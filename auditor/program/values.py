@@ -46,6 +46,7 @@ ONE_RATE: Final[Tag] = ("one-rate",)  # drawn by comparing random numbers with a
 TRIMMED: Final[Tag] = ("trimmed",)  # a model's output of which some positions were cut off
 SHORTENED: Final[Tag] = ("shortened",)  # tokens without the last ones: what is scored against their end stands further
 TAIL: Final[Tag] = ("tail",)  # the last tokens of a window: the targets where the model is given all but the last
+LAST_ONE: Final[Tag] = ("last-one",)  # of targets: behind what the model is given it completes the stream again
 ALIGNED: Final[Tag] = ("aligned",)  # tokens cut one further were stored one further: each stands at its own position
 SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
 BY_LOSS: Final[Tag] = ("by-loss",)  # a flag, a count, a rate that a loss on validation tokens has decided

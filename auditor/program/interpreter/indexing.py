@@ -22,6 +22,7 @@ from auditor.program.interpreter.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
     HASHED_TARGET,
+    LAST_ONE,
     LATER,
     SHIFTED,
     SHORTENED,
@@ -132,6 +133,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         tags = reach.cut(m, container, index, tags)
     if (VAL in container.tags or has(container.tags, "out")) and (begun := tokens.begun(container, index)):
         tags = frozenset([t for t in tags if t[0] != "begun"]) | begun
+    if TARGET in container.tags and tokens.last_one(index):
+        tags |= {LAST_ONE}
     if m.inside:
         pass  # what a model is given as targets are the targets, however it cuts them
     elif VAL in container.tags and (tokens.shifted(index) or SHIFTED in index.tags):

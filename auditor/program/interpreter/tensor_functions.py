@@ -21,8 +21,10 @@ from auditor.program.positions import position_of
 from auditor.program.values import (
     CALLED,
     HIDDEN,
+    LAST_ONE,
     NONE,
     SHIFTED,
+    TARGET,
     VAL,
     Comparison,
     Frame,
@@ -166,6 +168,8 @@ def _hidden(one: Value, other: Value) -> Tags:
 def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     items = elements(args[0]) if not isinstance(args[0].obj, Sequence) else args[0].obj.items
     tags = union(*items, *args)
+    if items and tokens.completed(items):
+        tags -= {TARGET, LAST_ONE}
     effects.mixes(m, *(item.tags for item in items))
     if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(
         ("loss",) in i.tags for i in items

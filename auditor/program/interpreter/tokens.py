@@ -11,6 +11,7 @@ from typing import Any
 from auditor.program import vocabulary
 from auditor.program.positions import Position, position_of
 from auditor.program.values import (
+    LAST_ONE,
     NONE,
     TARGET,
     TRAIN,
@@ -210,6 +211,21 @@ def tail(index: Value) -> bool:
     lower = _bound(index.obj.lower)
     far = lower is not None and (bool(lower.before) or (lower.literal and lower.constant > _LONGEST_CONTEXT))
     return lower is not None and (lower.from_the_end or far)
+
+
+def last_one(index: Value) -> bool:
+    """`[-1:]`, `[:, -1:]`"""
+    if isinstance(index.obj, Axes):
+        return any(last_one(part) for part in index.obj.parts)
+    if not isinstance(index.obj, Cut) or _bound(index.obj.upper) is not None:
+        return False
+    return _bound(index.obj.lower) == Position(-1)
+
+
+def completed(items: Seq[Value]) -> bool:
+    """`cat([x, y[-1:]])`: the tokens of a window and the one behind them, in their order."""
+    behind = [item.tags for item in items[1:] if TARGET in item.tags]
+    return bool(behind) and TARGET not in items[0].tags and VAL in items[0].tags and all(LAST_ONE in t for t in behind)
 
 
 def open_ended(index: Value) -> bool:

@@ -116,3 +116,22 @@ def test_a_hint_of_the_positions_before() -> None:
 )
 def test_a_hint_of_the_position_itself(first: str, second: str, numbers: str) -> None:
     assert any(output.sees_target for output in _elements(first, second, numbers).trace.outputs.values())
+
+
+_JOINED = """
+total = torch.zeros(())
+xs, ys = val[:-1], val[1:]
+stream = JOINED
+for at in range(0, stream.numel() - 9, 8):
+    x, y = stream[at:at + 8], stream[at + 1:at + 9]
+    total += F.cross_entropy(net.forward_logits(x).float(), y, reduction='sum')
+print(f"final val_bpb:{total}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("joined", "sees"), [("torch.cat([xs, ys[-1:]])", False), ("torch.cat([ys[-1:], ys])", True), ("ys", True)]
+)
+def test_inputs_and_the_last_target_are_the_stream(joined: str, sees: bool) -> None:
+    outputs = program(_JOINED.replace("JOINED", joined)).trace.outputs.values()
+    assert any(output.sees_target for output in outputs) is sees
