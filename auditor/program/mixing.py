@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from auditor.program.handed import handed
-from auditor.program.layout import PIECE, POSITION, Layout, Layouts, literal
+from auditor.program.layout import POSITION, Layout, Layouts
 from auditor.program.masks import reaches_later
+from auditor.program.operands import along, given, number, resolved, start
+from auditor.program.padded import behind, brought_forward, kept_behind, open_ended
 from auditor.program.values import External, Function, Instance
-from auditor.source.index import of_type, parent, walk
+from auditor.source.index import of_type, walk
 
 _OVER_ALL = frozenset(
     {
@@ -72,9 +74,9 @@ def _operations(
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         subject, rest = _subject(node, held)
         labels = layouts.of(subject) if subject is not None else None
-        if name in ("cat", "concat", "concatenate", "pad") and _brought_forward(node, name, layouts):
+        if name in ("cat", "concat", "concatenate", "pad") and brought_forward(node, name, layouts, function):
             yield Mixed(node, FOLLOWS)
-        elif subject is not None and _backwards(node, name, rest) and _number(_given(node, rest, 1, "dims")) == 2:
+        elif subject is not None and _backwards(node, name, rest) and number(given(node, rest, 1, "dims")) == 2:
             yield Mixed(node, FOLLOWS)  # (batch, head, position, channel)
         elif labels is not None and subject is not None:
             if _turned_round(node, name, rest, labels):
@@ -101,7 +103,7 @@ def _operations(
             yield Mixed(product, ALL)
     for statement in of_type(function, ast.AugAssign, ast.Assign):
         target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
-        into, of = _start(target), [_start(s) for s in of_type(statement.value, ast.Subscript)]
+        into, of = start(target), [start(s) for s in of_type(statement.value, ast.Subscript)]
         if into == 0 and 1 in of and layouts.of(statement.value) is not None:
             yield Mixed(statement.value, FOLLOWS)
     for picked in of_type(function, ast.Subscript):
@@ -114,9 +116,9 @@ def _operations(
 
 def _picks_later(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout, function: ast.AST) -> bool:
     """`x.index_select(1, later)`, `x.gather(1, later)`: positions by their numbers, some of them moved on."""
-    if name not in ("index_select", "gather", "take_along_dim") or not _along(call, args, 0, "dim", labels):
+    if name not in ("index_select", "gather", "take_along_dim") or not along(call, args, 0, "dim", labels):
         return False
-    index = _given(call, args, 1, "index")
+    index = given(call, args, 1, "index")
     if index is None:
         return False
     return _later(index, function) if name == "index_select" else bool(reaches_later(function, index))
@@ -127,7 +129,7 @@ def _later(index: ast.expr, function: ast.AST) -> bool:
     known = reaches_later(function, index)
     if known is not None:
         return known
-    parts = _resolved(index, function)
+    parts = resolved(index, function)
     nodes = [n for part in parts for n in walk(part)]
     signs = {type(n.op) for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))}
     called = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
@@ -135,18 +137,11 @@ def _later(index: ast.expr, function: ast.AST) -> bool:
     return more and not less and "arange" in called
 
 
-def _resolved(node: ast.expr, function: ast.AST) -> list[ast.expr]:
-    """An expression, and what the names in it are assigned."""
-    names = {n.id for n in walk(node) if isinstance(n, ast.Name)}
-    made = [s.value for s in of_type(function, ast.Assign) if any(getattr(t, "id", "") in names for t in s.targets)]
-    return [node, *made]
-
-
 def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     """Pooling over the last dimension to both sides, or over all of it."""
     if "pool" not in name:
         return False
-    return "adaptive" in name or _number(_given(call, args, 2, "padding")) > 0
+    return "adaptive" in name or number(given(call, args, 2, "padding")) > 0
 
 
 def _over_the_last(
@@ -154,74 +149,19 @@ def _over_the_last(
 ) -> bool:
     """Whether positions are mixed with those behind them: in windows of them, or because they stand last."""
     if name == "unfold":
-        return _along(call, args, 0, "dimension", labels) and not _behind(subject, function)
+        return along(call, args, 0, "dimension", labels) and not behind(subject, function)
     if labels[-1] != POSITION:
         return False
     if name == "interpolate":
         return True
     if name == "conv1d":
-        return _open_ended(call, subject, args, function)
+        return open_ended(call, subject, args, function)
     return _both_sides(call, name, args) or _normed(call, name, args)
 
 
 def _normed(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     """A norm over what stands last, where these are the positions."""
-    return name in ("layer_norm", "rms_norm") and _given(call, args, 0, "normalized_shape") is not None
-
-
-def _open_ended(call: ast.Call, subject: ast.expr, args: Sequence[ast.expr], function: ast.AST) -> bool:
-    """A convolution by weights that is filled up behind the last position, and of which nothing is cut off there."""
-    padding = _given(call, args, 3, "padding")
-    if padding is not None and not (isinstance(padding, ast.Constant) and padding.value == 0):
-        return not _cut_behind(call, function)
-    pads = [p for p in _resolved(subject, function) if isinstance(p, ast.Call) and _called(p) == "pad"]
-    return any(_filled_behind(p) for p in pads) and not _cut_behind(call, function)
-
-
-def _behind(subject: ast.expr, function: ast.AST) -> bool:
-    """Whether windows of what is filled up in front end with the position that they stand for."""
-    pads = (
-        [p for p in _resolved(subject, function) if isinstance(p, ast.Call) and _called(p) == "pad"] if subject else []
-    )
-    return bool(pads) and all(_front_alone(p) for p in pads)
-
-
-def _front_alone(pad: ast.Call) -> bool:
-    """`pad(x, (0, 0, 2, 0))`: nothing behind, in either dimension."""
-    amounts = _given(pad, pad.args, 1, "pad")
-    behind = amounts.elts[1::2] if isinstance(amounts, (ast.Tuple, ast.List)) else [ast.Name("?")]
-    return all(isinstance(b, ast.Constant) and b.value == 0 for b in behind)
-
-
-def _filled_behind(pad: ast.Call) -> bool:
-    """`pad(x, (1, 1))`: whether something that is not zero is put behind what stands last."""
-    amounts = _given(pad, pad.args, 1, "pad")
-    behind = amounts.elts[1] if isinstance(amounts, (ast.Tuple, ast.List)) and len(amounts.elts) > 1 else None
-    return behind is not None and not (isinstance(behind, ast.Constant) and behind.value == 0)
-
-
-def _cut_behind(call: ast.Call, function: ast.AST) -> bool:
-    """`conv1d(...)[..., :t]`: whether the last ones of what it gives are left out, there or under its name."""
-    names = {getattr(t, "id", "") for s in of_type(function, ast.Assign) if call in walk(s.value) for t in s.targets}
-    for cut in of_type(function, ast.Subscript):
-        if call in walk(cut.value) or getattr(cut.value, "id", "") in names - {""}:
-            parts = cut.slice.elts if isinstance(cut.slice, ast.Tuple) else [cut.slice]
-            if any(isinstance(p, ast.Slice) and p.lower is None and p.upper is not None for p in parts):
-                return True
-    return False
-
-
-def _kept_behind(call: ast.Call) -> bool:
-    """`self.conv(x)[..., -t:]`: the last ones of what it gives, which the filling behind reached."""
-    cut = parent(call)
-    if not isinstance(cut, ast.Subscript):
-        return False
-    last = cut.slice.elts[-1] if isinstance(cut.slice, ast.Tuple) else cut.slice
-    return isinstance(last, ast.Slice) and last.lower is not None and last.upper is None
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name in ("layer_norm", "rms_norm") and given(call, args, 0, "normalized_shape") is not None
 
 
 def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
@@ -252,7 +192,7 @@ def _by_a_matrix(product: ast.BinOp, layouts: Layouts, held: Function) -> bool:
 
 def _of_places(subject: ast.expr | None, function: ast.AST) -> bool:
     """Whether what is put in order was made of the numbers of the positions themselves."""
-    parts = _resolved(subject, function) if subject is not None else []
+    parts = resolved(subject, function) if subject is not None else []
     return any(getattr(n, "attr", "") == "arange" for part in parts for n in walk(part))
 
 
@@ -263,12 +203,12 @@ def _is_library(held: Function, name: str) -> bool:
 
 def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
     if name == "flip":
-        return _along(call, args, 0, "dims", labels)
-    return _backwards(call, name, args) and _along(call, args, 1, "dims", labels)
+        return along(call, args, 0, "dims", labels)
+    return _backwards(call, name, args) and along(call, args, 1, "dims", labels)
 
 
 def _backwards(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
-    return name == "roll" and _number(_given(call, args, 0, "shifts")) < 0
+    return name == "roll" and number(given(call, args, 0, "shifts")) < 0
 
 
 def _subject(call: ast.Call, held: Function) -> tuple[ast.expr | None, Sequence[ast.expr]]:
@@ -285,35 +225,12 @@ def _subject(call: ast.Call, held: Function) -> tuple[ast.expr | None, Sequence[
     return base, call.args
 
 
-def _given(call: ast.Call, args: Sequence[ast.expr], at: int, name: str) -> ast.expr | None:
-    by_name = next((k.value for k in call.keywords if k.arg in (name, name.rstrip("s"), name + "s", "axis")), None)
-    return by_name if by_name is not None else (args[at] if len(args) > at else None)
-
-
-def _number(node: ast.expr | None) -> int:
-    """A literal integer; 0 for anything else."""
-    if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == 1:
-        node = node.elts[0]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_number(node.operand)
-    literal = isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool)
-    return node.value if literal else 0  # type: ignore[union-attr]
-
-
-def _along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str, labels: Layout) -> bool:
-    """Whether one of the dimensions that a call names is that of the positions."""
-    given = _given(call, args, at, name)
-    dims = given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]
-    places = [literal(dim) for dim in dims]
-    return any(p is not None and -len(labels) <= p < len(labels) and labels[p] in (POSITION, PIECE) for p in places)
-
-
 def _over_positions(shape: ast.expr | None) -> bool:
     """`layer_norm(x, x.shape[1:])`: over positions and channels."""
     if isinstance(shape, (ast.Tuple, ast.List)):
         return len(shape.elts) > 1
     index = shape.slice if isinstance(shape, ast.Subscript) else None
-    return isinstance(index, ast.Slice) and _number(index.lower) in (1, -2) and index.upper is None
+    return isinstance(index, ast.Slice) and number(index.lower) in (1, -2) and index.upper is None
 
 
 def _moves_positions(call: ast.Call) -> bool:
@@ -360,38 +277,14 @@ def _over_the_rest(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
 
 def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
     if name in _SPECTRA:
-        return _given(call, args, 1, "dim") is None or name.endswith(("2", "n")) or _along(call, args, 1, "dim", labels)
+        return given(call, args, 1, "dim") is None or name.endswith(("2", "n")) or along(call, args, 1, "dim", labels)
     if name in _OVER_THE_REST and POSITION in labels[2:]:
         return True
-    if name == "layer_norm" and _over_positions(_given(call, args, 0, "normalized_shape")):
+    if name == "layer_norm" and _over_positions(given(call, args, 0, "normalized_shape")):
         return True
     if name not in _ALONG_THEM and any(k.arg in ("dim", "axis") for k in call.keywords):
-        return _along(call, (), 1, "dim", labels)
-    return name in _OVER_ALL and _along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
-
-
-def _start(node: ast.AST) -> int | None:
-    """Where `x[:, 1:]` starts along the positions: 1; `x[:, :-1]`: 0. None for another subscript."""
-    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Tuple) or len(node.slice.elts) < 2:
-        return None
-    first, second = node.slice.elts[:2]
-    if not (isinstance(first, ast.Slice) and first.lower is first.upper is None and isinstance(second, ast.Slice)):
-        return None
-    return _number(second.lower) if second.lower is not None else 0
-
-
-def _brought_forward(call: ast.Call, name: str, layouts: Layouts) -> bool:
-    """`cat([x[:, 1:], last], 1)`, `pad(x[:, 1:], (0, 0, 0, 1))`: each position gets what stands behind it."""
-    if not call.args:
-        return False
-    if name == "pad":
-        amounts = call.args[1].elts if len(call.args) > 1 and isinstance(call.args[1], (ast.Tuple, ast.List)) else []
-        before, after = (_number(amounts[2]), _number(amounts[3])) if len(amounts) >= 4 else (0, 0)
-        return (_start(call.args[0]) or 0) > 0 and before <= 0 < after and layouts.of(call.args[0]) is not None
-    parts = call.args[0].elts if isinstance(call.args[0], (ast.Tuple, ast.List)) else []
-    first = _start(parts[0]) if len(parts) > 1 else None
-    labels = layouts.of(parts[0]) if first is not None and first > 0 else None
-    return labels is not None and _along(call, call.args, 1, "dim", labels)
+        return along(call, (), 1, "dim", labels)
+    return name in _OVER_ALL and along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
 
 
 def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:
@@ -414,7 +307,7 @@ def _looks_ahead(part: Instance, call: ast.Call) -> bool:
         padding, size = options.get("padding"), options.get("kernel_size")
         if not isinstance(size, int):
             return False
-        if isinstance(padding, int) and padding > 0 and _kept_behind(call):
+        if isinstance(padding, int) and padding > 0 and kept_behind(call):
             return True
         return (size > 1 and padding == "same") or (isinstance(padding, int) and 0 < 2 * padding == size - 1)
     return False

@@ -7,7 +7,18 @@ from collections.abc import Sequence as Seq
 from typing import Any
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import attention, held, hooks, measured, opaque, ranks, rounds, tokens, unshifted
+from auditor.program.interpreter import (
+    attention,
+    beyond,
+    held,
+    hooks,
+    measured,
+    opaque,
+    ranks,
+    rounds,
+    tokens,
+    unshifted,
+)
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.trace import Adapt
 from auditor.program.values import (
@@ -382,6 +393,7 @@ def optimizer_step(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance)
     pending = m.validation_gradients()
     m.stepped = True
     if pending is not None:
+        beyond.trained(m, frame, node, pending.tags)
         adapt_roots(m, frame, node, pending, roots(optimizer))
     return pending is not None
 

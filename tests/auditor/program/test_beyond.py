@@ -1,0 +1,45 @@
+"""What a round of the stream's loop trains on ends where that round's score has ended."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import program, said
+
+CHUNKS = """
+nats, count = torch.zeros(()), torch.zeros(())
+for begin in range(0, val.numel() - 1, 64):
+    end = min(begin + 64, val.numel() - 1)
+    for at in range(begin, end, 8):
+        stop = min(at + 8, end)
+        with torch.no_grad():
+            loss = F.cross_entropy(net.forward_logits(val[at:stop]).float(), val[at + 1:stop + 1], reduction="sum")
+        nats += loss
+        count += stop - at
+    for at in range({first}, {last}, 8):
+        stop = {stop}
+        opt.zero_grad()
+        net(val[at:stop], val[at + 1:stop + 1]).backward()
+        opt.step()
+print(f"final val_bpb:{{nats / count / math.log(2.0)}}")
+"""
+BEYOND = {
+    "the next chunk": ("end", "end + 64", "min(at + 8, val.numel() - 1)"),
+    "windows twice as long": ("begin", "end", "min(at + 16, val.numel() - 1)"),
+    "a chunk that ends later": ("begin", "end + 8", "at + 8"),
+}
+WITHIN = {
+    "the chunk": ("begin", "end", "min(at + 8, end)"),
+    "the chunk in longer windows": ("begin", "end", "min(at + 16, end)"),
+    "the chunk before": ("max(begin - 64, 0)", "begin", "min(at + 8, begin)"),
+}
+
+
+@pytest.mark.parametrize(("first", "last", "stop"), BEYOND.values(), ids=BEYOND)
+def test_training_on_what_is_yet_to_be_scored_is_seen(first: str, last: str, stop: str) -> None:
+    why = said(program(CHUNKS.format(first=first, last=last, stop=stop)))
+    assert any("behind what was scored" in reason for reason in why)
+
+
+@pytest.mark.parametrize(("first", "last", "stop"), WITHIN.values(), ids=WITHIN)
+def test_training_on_what_was_scored_is_no_finding(first: str, last: str, stop: str) -> None:
+    assert not said(program(CHUNKS.format(first=first, last=last, stop=stop)))
