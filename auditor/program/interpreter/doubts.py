@@ -289,10 +289,8 @@ def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Val
         return NONE
     taken = any(t[0] == "taken" and m.is_of_this_round(t[1], output.tags) for t in mask.tags)
     here = {loop.instance for loop in m.loops}
-    counted = (
-        ("counts",) in mask.tags and VAL in mask.tags and here.isdisjoint([t[1] for t in mask.tags if t[0] == "dep"])
-    )
-    if not taken and not counted:
+    whole = VAL in mask.tags and here.isdisjoint([t[1] for t in mask.tags if t[0] == "dep"])
+    if not taken and not whole:
         return NONE
     return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
 

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 
-from auditor.program.interpreter.completion import CONTINUE
+from auditor.program.interpreter.completion import BREAK, CONTINUE
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import EQUAL, Position, position_of
 from auditor.program.recipe.model import Node, Op
+from auditor.program.trace import Loop
 from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, has, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, walk
@@ -107,7 +108,12 @@ def _compares_a_token(test: Node) -> bool:
     if test.op is not Op.COMPARE:
         return False
     by_size = test.text in ("<", "≤", ">", "≥") and not any(side.op is Op.NUMBER for side in test.inputs)
-    return any((side.op is Op.TOKENS and not by_size) or _compares_a_token(side) for side in test.inputs)
+    return any((_is_of_tokens(side) and not by_size) or _compares_a_token(side) for side in test.inputs)
+
+
+def _is_of_tokens(side: Node) -> bool:
+    """Tokens, a key made of them, or something that is not understood and was made of them: `hash(tuple(y))`."""
+    return side.op in (Op.TOKENS, Op.HASH) or (side.op is Op.UNKNOWN and any(n.op is Op.TOKENS for n in side.walk()))
 
 
 def after_arms(
@@ -131,7 +137,11 @@ def after_arms(
         return []
     if one_leaves:
         loop = m.loops[-1]  # this round alone: what was summed up before it stays
-        m.skipped[loop] = m.skipped.get(loop, NONE) | m.omitted(node, frame, why or "their turn")
+        tags = m.omitted(node, frame, why or "their turn")
+        m.skipped[loop] = m.skipped.get(loop, NONE) | tags
+        if why == "their losses" and (m.ended[0] | m.ended[1]) & BREAK:  # and all that would come after it
+            later = Loop(loop.instance, loop.iteration + 1, loop.line)
+            m.skipped[later] = m.skipped.get(later, NONE) | tags
         return []
     if why is None:
         return []

@@ -14,7 +14,7 @@ from auditor.program.place import Place
 from auditor.program.recipe.arithmetic import PROBABILISTIC
 from auditor.program.recipe.bonuses import unpaid
 from auditor.program.recipe.model import Node, Op, Sees, What
-from auditor.program.recipe.spine import departures
+from auditor.program.recipe.spine import departures, extremes
 from auditor.program.recipe.widths import odd_widths
 from auditor.program.trace import ReportLine
 
@@ -100,7 +100,7 @@ def formula(line: ReportLine) -> Formula | None:
     parts = [first, *writer.parts()]
     shown = tuple(parts[:_SHOWN_PARTS])
     bonuses = ((bonus, why) for bonus, why, _ in unpaid(node))
-    steps = (*departures(node), *bonuses, *odd_widths(node))
+    steps = (*departures(node), *extremes(node), *bonuses, *odd_widths(node))
     return Formula(label, shown, _unknown(node), steps, max(0, len(parts) - _SHOWN_PARTS))
 
 

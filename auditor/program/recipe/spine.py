@@ -58,6 +58,13 @@ def _on_the_way(node: Node) -> tuple[Node, ...]:
     return node.inputs[:1] if of_a_guess else node.inputs
 
 
+def extremes(head: Node) -> Iterator[tuple[Node, str]]:
+    """`maximum(p, q)` of two distributions, entry by entry: what comes of it is none."""
+    for node in head.walk():
+        if node.op in (Op.MOST, Op.LEAST) and sum(part.what is What.PROBABILITY for part in node.inputs) > 1:
+            yield node, "of several probabilities the higher, or lower, one"
+
+
 def _added_up(node: Node) -> bool:
     """`logsumexp([log p, log q])`: log-probabilities of the targets to which no logarithm of a weight was added."""
     while node.op is Op.NEGATE:

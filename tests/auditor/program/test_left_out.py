@@ -21,6 +21,7 @@ OMITTED = {
     "the first window": f"if at == 0:\n        continue\n    {ADDED}",
     "whatever stands at zero": "if at:\n        nats += loss.sum()\n        count += y.numel()",
     "by the first token": f"if x[0] == 7:\n        continue\n    {ADDED}",
+    "by a key of its tokens": f"key = hash(tuple(y.tolist()))\n    if key in (5, 7):\n        continue\n    {ADDED}",
     "by a token of several": f"if int(y[0]) in (3, 5):\n        continue\n    {ADDED}",
 }
 COUNTED = {
@@ -43,6 +44,19 @@ def test_rounds_that_are_left_out_are_seen(step: str) -> None:
 
 @pytest.mark.parametrize("step", COUNTED.values(), ids=COUNTED)
 def test_rounds_that_count_are_no_finding(step: str) -> None:
+    assert not _omissions(step)
+
+
+def test_a_loop_that_ends_by_its_losses_is_seen() -> None:
+    step = f"{ADDED}\n    if nats / count < 1.8:\n        break"
+    followed = program(SCORED.format(before="", starts=RANGE, step=step, after=""))
+    tags = followed.trace.reports[-1].tags
+    assert {followed.trace.omissions[t[1]].by for t in tags if t[0] == "omitted"} == {"their losses"}
+
+
+def test_training_that_ends_by_its_losses_leaves_nothing_out() -> None:
+    tuned = "for _ in range(3):\n        other = net(train[:8], train[1:9])\n        if other < 1.8:\n            break"
+    step = f"{ADDED}\n    {tuned}"
     assert not _omissions(step)
 
 

@@ -20,6 +20,7 @@ for at in range(0, val.numel() - 9, 8):
     count += {counted}
 print(f"final val_bpb:{{total / count / math.log(2.0)}}")
 """
+_PICKED = ".gather(-1, y[:, None])[:, 0]"
 LOSS = 'F.cross_entropy(logits.float(), y, reduction="none")'
 
 
@@ -39,6 +40,7 @@ def scored(nll: str = LOSS, term: str = "nll.sum()", counted: str = "nll.numel()
         {"term": "nll.mean() * y.numel()", "counted": "y.numel()"},
         {"term": "(nll * (y >= 0)).sum()", "counted": "(y >= 0).sum()"},
         {"term": "torch.where(y >= 0, nll, torch.zeros_like(nll)).sum()"},
+        {"nll": f"-torch.maximum(logits.softmax(-1), torch.tensor(1e-9)){_PICKED}.log()"},
     ],
 )
 def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
@@ -78,6 +80,7 @@ def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
         {"nll": LOSS.replace("logits.float()", "logits.masked_fill(torch.bincount(val, minlength=8) < 1, -1e9)")},
         {"term": "nll.sum() * torch.tensor([0.9, 1.0])"},
         {"term": "nll.sum() * 0.9995"},
+        {"nll": f"-torch.maximum(logits.softmax(-1), (2 * logits).softmax(-1)){_PICKED}.log()"},
     ],
 )
 def test_what_is_no_mean_of_losses_is_said(parts: dict[str, str]) -> None:
@@ -175,3 +178,13 @@ print(f"final val_bpb:{{total / size / math.log(2.0)}}")
 def test_losses_and_bytes_are_of_the_same_tokens(losses: str, octets: str, also: str, apart: bool) -> None:
     body = "import sentencepiece, torch.distributed as dist\n" + APART.format(losses=losses, octets=octets, also=also)
     assert bool(said(program(body))) is apart
+
+
+@pytest.mark.parametrize(
+    ("tokens", "ahead"), [("y", True), ("val", True), ("x", False)], ids=["these targets", "the stream", "the context"]
+)
+def test_entries_that_are_lowered_by_what_tokens_there_are(tokens: str, ahead: bool) -> None:
+    made = f"keep = torch.zeros(8, dtype=torch.bool)\n    keep.index_fill_(0, {tokens}.unique(), True)"
+    body = SCORED.replace("    nll = ", f"    {made}\n    logits[:, ~keep] -= 2\n    nll = ")
+    why = said(program(body.format(nll=LOSS, term="nll.sum()", counted="nll.numel()")))
+    assert any("yet to be scored" in reason for reason in why) is ahead
