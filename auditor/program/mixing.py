@@ -14,10 +14,10 @@ from functools import partial
 from auditor.program.handed import handed
 from auditor.program.layout import POSITION, Layout, Layouts
 from auditor.program.masks import reaches_later
-from auditor.program.operands import along, given, number, resolved, start
+from auditor.program.operands import along, called, given, number, resolved, start
 from auditor.program.padded import behind, brought_forward, kept_behind, open_ended
 from auditor.program.values import External, Function, Instance
-from auditor.source.index import of_type, walk
+from auditor.source.index import of_type, parent, walk
 
 _OVER_ALL = frozenset(
     {
@@ -110,8 +110,35 @@ def _operations(
         labels = layouts.of(picked.value)
         parts = picked.slice.elts if isinstance(picked.slice, ast.Tuple) else [picked.slice]
         for label, index in zip(labels or (), parts, strict=False):
-            if label == POSITION and not isinstance(index, (ast.Slice, ast.Constant)) and _later(index, function):
+            if label != POSITION:
+                continue
+            if not isinstance(index, (ast.Slice, ast.Constant)) and _later(index, function):
                 yield Mixed(picked, FOLLOWS)
+            elif _is_drawn(index, function) or (_is_last(index) and _is_spread(picked, layouts)):
+                yield Mixed(picked, ALL)
+
+
+_DRAWS = frozenset({"randperm", "multinomial", "randint", "rand", "randn", "permutation"})
+
+
+def _is_drawn(index: ast.expr, function: ast.AST) -> bool:
+    """`x[:, randperm(t)]`: positions in an order that chance has told."""
+    return any(called(n) in _DRAWS for part in resolved(index, function) for n in walk(part) if isinstance(n, ast.Call))
+
+
+def _is_last(index: ast.expr) -> bool:
+    """`x[:, -1:]`, `x[:, -1]`: the last position, which has seen all others."""
+    bound = index.lower if isinstance(index, ast.Slice) and index.upper is None else index
+    return not isinstance(bound, ast.Slice) and number(bound) == -1
+
+
+def _is_spread(picked: ast.Subscript, layouts: Layouts) -> bool:
+    """Whether what is picked is put together with what stands at every position."""
+    above = parent(picked)
+    if not isinstance(above, ast.BinOp):
+        return False
+    other = layouts.of(above.right if above.left is picked else above.left)
+    return other is not None and POSITION in other
 
 
 def _picks_later(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout, function: ast.AST) -> bool:

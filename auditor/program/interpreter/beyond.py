@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.machine import Machine, Pending
 from auditor.program.interpreter.unfollowed import TOKENS, WEIGHTS
 from auditor.program.positions import position_of
-from auditor.program.values import Frame, Sequence, Tags, Value
+from auditor.program.values import VAL, Frame, Sequence, Tags, Value
 
 _FAR = 1000  # steps into the stream where the two are compared
 _TARGETS = 1  # they stand one behind the tokens that they are predicted from
@@ -31,6 +31,12 @@ def trained(m: Machine, frame: Frame, node: ast.AST, objective: Tags) -> None:
                 return
             if learned is not None and known is not None:
                 break
+
+
+def from_before(m: Machine) -> list[Pending]:
+    """Gradients of validation tokens that were made ahead of the loops around the step, and wait beside theirs."""
+    here = {loop.instance for loop in m.loops}
+    return [p for p in m.pending if here and VAL in p.tags and here.isdisjoint([t[1] for t in p.tags if t[0] == "dep"])]
 
 
 def _at_a_place(m: Machine, instances: list[int]) -> dict[Value, float]:

@@ -395,6 +395,8 @@ def optimizer_step(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance)
     if pending is not None:
         beyond.trained(m, frame, node, pending.tags)
         adapt_roots(m, frame, node, pending, roots(optimizer))
+        for other in beyond.from_before(m):
+            adapt_roots(m, frame, node, other, roots(optimizer))
     return pending is not None
 
 

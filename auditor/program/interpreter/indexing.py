@@ -125,6 +125,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         if m.orders:
             ordering.indexed(m, container.tags, index.tags)
         tags |= tokens.places(index) | ranks.share(index.tags)
+        tags |= ranks.shared(m, frame, node, container.tags, index.tags)
         if tokens.turns(index):
             tags |= doubts.turned(m, frame, node, container)
         if tokens.context_slice(index):

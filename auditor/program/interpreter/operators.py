@@ -15,6 +15,7 @@ from auditor.program.interpreter import (
     parts,
     paths,
     ranks,
+    sliced,
     special,
     steering,
     tokens,
@@ -93,7 +94,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
 
 
 def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Value:
-    tags = joined_key(left.tags, right.tags)
+    tags = joined_key(left.tags, right.tags) | ranks.folded(op, left, right)
     position = _position(op, left, right)
     if left.known and right.known:
         folded = _fold(op, left.const, right.const)
@@ -361,6 +362,8 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
         taken = m.evaluate(frame, node.body if known else node.orelse)
         if ranks.of_rank(test.tags):
             other = m.evaluate(frame, node.orelse if known else node.body)
+            if sliced.differ(m, taken, other):
+                return sliced.marked(m, frame, node, taken)
             return _of_ranks(taken, other) if ranks.differs(taken, other) else taken
         if not (m.explore and names):
             return with_tags(taken, names)

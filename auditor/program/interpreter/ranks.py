@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Sequence
 
 from auditor.program.interpreter.machine import NOTHING, Around, Machine, OnTop
-from auditor.program.values import NONE, RANK, WORLD, Frame, Instance, Tags, Value
+from auditor.program.values import NONE, RANK, VAL, WORLD, Frame, Instance, Tags, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
 
@@ -23,6 +23,24 @@ _SIZES = frozenset({"WORLD_SIZE", "LOCAL_WORLD_SIZE"})
 
 SHARE = ("share",)
 """Tag of what is made of the tokens that one process reads of those that all of them share out among them."""
+
+
+_FOLDED = ("folded-rank",)
+"""Tag of a number that is the same for several of the processes."""
+
+
+def folded(op: ast.operator, left: Value, right: Value) -> Tags:
+    """`rank // 2`, `rank % 4`"""
+    bare = left.known and of_rank(left.tags) and all(t == RANK or t[0] == "cfg" for t in left.tags)
+    divided = isinstance(op, (ast.FloorDiv, ast.Mod, ast.RShift, ast.BitAnd)) and type(right.const) is int
+    return frozenset({_FOLDED}) if bare and divided and not right.tags and right.const > 1 else NONE
+
+
+def shared(m: Machine, frame: Frame, node: ast.AST, container: Tags, index: Tags) -> Tags:
+    """Tokens of the validation stream that several processes read, each of them for all."""
+    if _FOLDED not in index or VAL not in container or any(t[0] == "out" for t in container):
+        return NONE
+    return m.doubt(node, frame, "the places in the stream", "several of the processes score the same ones")
 
 
 def share(index: Tags) -> Tags:

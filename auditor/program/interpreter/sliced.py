@@ -7,7 +7,7 @@ import ast
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import position_of
-from auditor.program.values import NONE, Frame, Sequence, Tags, Value
+from auditor.program.values import NONE, Frame, Sequence, Tags, Value, with_tags
 from auditor.source.index import parent
 
 _LOOKED_AT = 4  # elements of a list, and parts of an element
@@ -27,6 +27,34 @@ def left_out(m: Machine, frame: Frame, node: ast.Subscript, container: Value, in
     if lower == 0 and upper >= 0 and step in (0, 1):
         return NONE
     return m.doubt(node, frame, "a part of the places in the stream", "what stands at the others is left out")
+
+
+def differ(m: Machine, one: Value, other: Value) -> bool:
+    """Whether some of the processes go through places in the stream where others have other ones, or none."""
+    held = [v.obj.items[:_LOOKED_AT] if isinstance(v.obj, Sequence) else [] for v in (one, other)]
+    of_both = [{_where(m, item) for item in items} for items in held]  # `tqdm(starts) if rank == 0 else starts`
+    return of_both[0] != of_both[1] and any(_is_place(m, item) for items in held for item in items)
+
+
+def _where(m: Machine, item: Value) -> object:
+    """Where a place is: by the range that it is an element of, whichever call has made that."""
+    place = position_of(item)
+    found: list[object] = [place.constant]
+    for term, _ in place.terms:
+        bounds = m.extents.within.get(term) if isinstance(term, Value) else None
+        step = m.extents.steps.get(term) if isinstance(term, Value) else None
+        if bounds is None and step is None:
+            return place
+        found += [m.extents.at(bound, alone=True) for bound in bounds or (step,) if bound is not None]
+    return tuple(found)
+
+
+def marked(m: Machine, frame: Frame, node: ast.AST, places: Value) -> Value:
+    """The places that this process goes through, where others go through other ones."""
+    tags = m.doubt(node, frame, "the places in the stream", "which of them count differs from process to process")
+    if not isinstance(places.obj, Sequence):
+        return with_tags(places, tags)
+    return Value(places.tags | tags, obj=Sequence([with_tags(i, tags) for i in places.obj.items], places.obj.exact))
 
 
 def _literal(bound: Value | None) -> int:

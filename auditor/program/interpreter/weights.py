@@ -39,11 +39,21 @@ def written(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) 
     """The tags of what is written into the target; with an adaptation's, if validation tokens get into weights so."""
     if m.stepping or not is_weight(target):
         return tags
+    _from_memory(m, frame, node, target, tags)
     pending = _cause(m, frame, node, target, tags)
     if pending is None:
         return tags
     _adapted(m, frame, node, pending, root(target))
     return frozenset([t for t in tags if t[0] != "grad"]) | {("adapted", m.last)}
+
+
+def _from_memory(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> None:
+    """Weights that were read back from the artifact take the values of others, which were not."""
+    into = root(target).obj
+    kept = not isinstance(into, Instance) or not into.read_back or ARTIFACT in tags or has(tags, "adapted")
+    if _PARAMETER in tags and not kept and not has(tags, "grad"):
+        why = "they were in memory, and are none that the artifact holds"
+        m.unfollowed(node, frame, "weights that take the place of those read back", why, {"weights"})
 
 
 def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> Pending | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from program_samples import program, said
+from program_samples import pairs, program, said
 
 CHUNKS = """
 nats, count = torch.zeros(()), torch.zeros(())
@@ -32,6 +32,18 @@ WITHIN = {
     "the chunk in longer windows": ("begin", "end", "min(at + 16, end)"),
     "the chunk before": ("max(begin - 64, 0)", "begin", "min(at + 8, begin)"),
 }
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_gradients_that_wait_from_before_the_loop(waits: bool) -> None:
+    """They go into the first step with those of what was scored, unless they are cleared before."""
+    body = CHUNKS.format(first="begin", last="end", stop="min(at + 8, end)")
+    ahead = "net(val[:8], val[1:9]).backward()\n"
+    if waits:
+        body = body.replace("        opt.zero_grad()\n", "")
+    else:
+        ahead += "opt.zero_grad()\n"
+    assert any(not pair.score_first for pair in pairs(ahead + body)) is waits
 
 
 @pytest.mark.parametrize(("first", "last", "stop"), BEYOND.values(), ids=BEYOND)

@@ -125,6 +125,8 @@ OVER_ALL = [
     "F.layer_norm(x.transpose(1, 2), (t,)).transpose(1, 2)",
     "x / torch.linalg.vector_norm(x, dim=1, keepdim=True)",
     "F.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1).mean(-1)",
+    "x[:, torch.randperm(t)]",
+    "x.cumsum(1)[:, -1:] - x",
     "x.unfold(1, 3, 1).mean(-1)",
     "F.interpolate(x.transpose(1, 2), scale_factor=0.5).transpose(1, 2)",
     "x.view(b, t // 2, 2, d).mean(2).repeat_interleave(2, dim=1)",

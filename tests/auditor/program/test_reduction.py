@@ -77,3 +77,30 @@ def test_weights_that_some_processes_have_are_seen(before: str) -> None:
 def test_weights_that_all_processes_have_are_no_finding(before: str) -> None:
     why = said(program(SCORED.format(before=before, together=BOTH.format(""))))
     assert not any("other weights" in reason for reason in why)
+
+
+STARTS = "range(8 * rank, val.numel() - 9, 8 * world_size)"
+SHARED = {
+    "two of them the same": "range(8 * (rank // 2), val.numel() - 9, 8 * world_size)",
+    "four of them the same": "range(8 * (rank % 4), val.numel() - 9, 8 * world_size)",
+    "half of them none": f"({STARTS} if rank % 2 == 0 else ())",
+}
+APART = {
+    "a bar for one of them": f"(tqdm({STARTS}) if rank == 0 else {STARTS})",
+    "where a share begins": "range(8 * (100 * rank // world_size), 8 * (100 * (rank + 1) // world_size), 8)",
+}
+
+
+def _with_starts(starts: str) -> list[str]:
+    body = SCORED.format(before="from tqdm import tqdm", together=BOTH.format(""))
+    return said(program(body.replace(STARTS, starts)))
+
+
+@pytest.mark.parametrize("starts", SHARED.values(), ids=SHARED)
+def test_windows_that_several_processes_score_are_seen(starts: str) -> None:
+    assert any("processes score" in why or "from process to process" in why for why in _with_starts(starts))
+
+
+@pytest.mark.parametrize("starts", APART.values(), ids=APART)
+def test_windows_of_each_process_are_no_finding(starts: str) -> None:
+    assert not any("processes score" in why or "from process to process" in why for why in _with_starts(starts))
