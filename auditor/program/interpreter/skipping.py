@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
+from dataclasses import replace
 
 from auditor.program.interpreter.completion import BREAK, CONTINUE
 from auditor.program.interpreter.machine import Machine
 from auditor.program.positions import EQUAL, Position, position_of
 from auditor.program.recipe.model import Node, Op
-from auditor.program.trace import Loop
 from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, has, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, walk
@@ -140,7 +140,7 @@ def after_arms(
         tags = m.omitted(node, frame, why or "their turn")
         m.skipped[loop] = m.skipped.get(loop, NONE) | tags
         if why == "their losses" and (m.ended[0] | m.ended[1]) & BREAK:  # and all that would come after it
-            later = Loop(loop.instance, loop.iteration + 1, loop.line)
+            later = replace(loop, iteration=loop.iteration + 1)
             m.skipped[later] = m.skipped.get(later, NONE) | tags
         return []
     if why is None:
