@@ -83,7 +83,9 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--pr", nargs="+", metavar="N", help="pull requests of that clone: 1395, '#1395', its address, 1395-1450, all"
     )
-    where.add_argument("--folder", metavar="FOLDER", help="the record folder, where several could be meant")
+    where.add_argument(
+        "--folder", metavar="FOLDER", help="the record folder, where several could be meant; judged alone"
+    )
     where.add_argument(
         "--set",
         action="append",
