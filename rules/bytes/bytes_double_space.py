@@ -66,6 +66,9 @@ def check(facts: Facts) -> Ruling:
 
 
 _IN_TABLE = TABLES.replace("            piece = piece[1:]\n", '            piece = piece.replace("\\u2581", " ")\n')
+_ALL_MARKED = TABLES.replace("            leading_space[i] = True\n", "").replace(
+    "        boundary[i] = False\n", "        boundary[i] = False\n        leading_space[i] = True\n"
+)
 _OTHER_MARK = TABLES.replace("\\u2581", "?")
 _PLUS_ONE = """
 def build_byte_tables(tokenizer, vocab_size, device):
@@ -154,6 +157,9 @@ RULE = Rule(
         ),
         Example("measured by a helper", "breaks", folder(script(tables=_MEASURED_BY_A_HELPER)), Outcome.VIOLATION),
         Example("a mark that is no tokenizer's", "breaks", folder(script(tables=_OTHER_MARK)), Outcome.VIOLATION),
+        Example(
+            "every piece marked as one with a space", "breaks", folder(script(tables=_ALL_MARKED)), Outcome.DISPUTED
+        ),
         Example("stripped, then added at evaluation", "legal", folder(), Outcome.PASS),
         Example(
             "measured by a helper, the mark stripped", "legal", folder(script(tables=_MEASURED_RIGHT)), Outcome.PASS
