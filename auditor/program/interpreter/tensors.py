@@ -171,6 +171,8 @@ def _changed(
             effects.table_write(m, receiver, value)
         made = has(receiver.tags, "out")  # logits that change at the target have seen it
         changed = union(*inputs)
+        if not made and has(changed, "upto"):
+            changed -= {TARGET}  # those of the context: what is fitted to them is another question (`slot`)
         later = next((t[1] for t in receiver.tags if t[0] == "begun"), 0)
         if made and TARGET in changed and 0 < max(map(tokens.first_of, inputs)) <= later:
             why = "it is made of tokens that stand further on, and is added further on"
