@@ -41,6 +41,9 @@ class Stream:
     def query(self) -> bool:
         return True
 
+    def is_capturing(self) -> bool:
+        return False
+
     def record_event(self, event: Any = None) -> Any:
         return event or Event()
 
@@ -164,7 +167,30 @@ def install() -> None:
         setattr(cuda.nvtx, name, _constant(value))
     cuda.nvtx.range = _nothing_around
     torch.version.cuda = "12.8"
+    _accelerator()
     _backends()
+
+
+def _accelerator() -> None:
+    """The same card by its other name: optimizers ask it, and a torch that is built for CUDA would ask the driver."""
+    accelerator: Any = getattr(torch, "accelerator", None)
+    if accelerator is None:  # before torch 2.6
+        return
+    for name in ("set_device_index", "set_device_idx", "set_stream", "synchronize", *_KEPT_EMPTY):
+        setattr(accelerator, name, _constant(None))
+    for name in ("current_device_index", "current_device_idx", "memory_allocated", "memory_reserved"):
+        setattr(accelerator, name, _constant(0))
+    for name in ("max_memory_allocated", "max_memory_reserved"):
+        setattr(accelerator, name, _constant(_MEMORY // 2))
+    accelerator.is_available = _constant(True)
+    accelerator.device_count = _constant(1)
+    accelerator.current_accelerator = _constant(torch.device("cuda"))
+    accelerator.current_stream = lambda *args: Stream()
+    accelerator.memory_stats = _constant({})
+    accelerator.get_memory_info = _constant((_MEMORY // 2, _MEMORY))
+
+
+_KEPT_EMPTY = ("empty_cache", "empty_host_cache", "reset_peak_memory_stats", "reset_accumulated_memory_stats")
 
 
 def _backends() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 from stage_samples import on_stage, printed
 
@@ -44,6 +46,23 @@ print(json.dumps(dict(
     assert found["layer"] == [2, 3]
     assert found["z"] == 2.0
     assert found["elapsed"] is True
+
+
+def test_the_card_is_there_by_its_other_name_too(tmp_path):
+    """A torch that is built for CUDA asks the driver in every step of an optimizer, by this name."""
+    pytest.importorskip("torch.accelerator", reason="torch.accelerator is of torch 2.6")
+    found = printed(
+        tmp_path,
+        """
+import json, torch
+accelerator = torch.accelerator
+print(json.dumps(dict(
+    type=accelerator.current_accelerator(check_available=True).type, there=accelerator.is_available(),
+    count=accelerator.device_count(), capturing=accelerator.current_stream().is_capturing(),
+    nothing=accelerator.synchronize())))
+""",
+    )
+    assert found == {"type": "cuda", "there": True, "count": 1, "capturing": False, "nothing": None}
 
 
 def test_a_training_step_as_submissions_write_it(tmp_path):
@@ -176,7 +195,8 @@ print(json.dumps(dict(took=time.perf_counter() - start, smi="H100" in smi, commi
     pool=pool, file=__file__, main=__name__, argv=sys.argv[1:], environment=sorted(os.environ), at=time.time())))
 """
     found = printed(tmp_path, script, argv=("--seed", "1"), environment={"SEED": "1"})
-    assert found["missing"] == ["gcc", "curl", "triton", "extension"]
+    here = ["triton"] if find_spec("triton") is None else []  # it comes with a torch built for CUDA
+    assert found["missing"] == ["gcc", "curl", *here, "extension"]
     assert found["pool"] == [1, 2]
     assert found["smi"] is True
     assert found["commit"] == 40
