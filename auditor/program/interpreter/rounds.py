@@ -19,8 +19,6 @@ _CUT = "cut-in"
 
 Round = tuple[tuple[int, int], ...]
 """(loop, round) of each loop around, the outermost first."""
-Ends = set[tuple[Position, Round]]
-"""Where targets that were scored end, and in which round that was."""
 
 
 def cut(m: Machine, tags: Tags, index: Value) -> Tags:
