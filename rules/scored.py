@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
-from auditor.program.scores import Dependence, Reported, dependences, reported_events
+from auditor.program.scores import Dependence, OfEvent, Reported, dependences, reported_events
 from auditor.program.trace import Adapt
 from auditor.rule import Facts
 from rules.findings import pair_finding
@@ -45,9 +45,9 @@ def calibrated(facts: Facts) -> tuple[Dependence, ...]:
     )
 
 
-def reported(facts: Facts, tag: str) -> list[Reported]:
+def reported(facts: Facts, kind: type[OfEvent]) -> list[Reported]:
     """The events of one kind that reach the score."""
-    return reported_events(facts.program, label(facts), tag)
+    return reported_events(facts.program, label(facts), kind)
 
 
 def unreadable(facts: Facts) -> Ruling | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from auditor.program.model import Program
 from auditor.program.place import Place
 from auditor.program.scores import reports_of
-from auditor.program.trace import Output, Trace, Unfollowed
+from auditor.program.tags import BEYOND, Few, Within
+from auditor.program.trace import ByClock, Output, Trace, Unfollowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,16 @@ def scored_part(program: Program, label: str | None) -> Part | None:
 def _part(trace: Trace, output: Output) -> Part | None:
     carried = {instance for instance, _ in output.region}
     ended = [trace.ended[loop.instance] for loop in output.loops if loop.instance in trace.ended]
-    bounds = [n for how, n in ended if how == "within"]
-    if ("beyond",) not in output.tags:
-        bounds += [t[1] for t in output.tags if t[0] == "within"]
+    bounds = [end.bound for end in ended if isinstance(end, Within)]
+    if BEYOND not in output.tags:
+        bounds += [t.bound for t in output.tags if isinstance(t, Within)]
     if bounds:
         shares = [b for b in bounds if b < 1]
-        return Part(output.place, output.active, min(shares) if shares else min(bounds))
-    few = [t[1] for t in output.tags if t[0] == "few"]
-    few += [trace.ended[i][1] for i in carried & trace.ended.keys() if trace.ended[i][0] == "few"]
-    clocks = [trace.ended[i][1] for i in carried & trace.ended.keys() if trace.ended[i][0] == "clock"]
+        return Part(output.place, output.active, min(shares) if shares else int(min(bounds)))
+    few = [t.most for t in output.tags if isinstance(t, Few)]
+    around = [trace.ended[i] for i in carried & trace.ended.keys()]
+    few += [end.most for end in around if isinstance(end, Few)]
+    clocks = [end.seconds for end in around if isinstance(end, ByClock)]
     if clocks and not few:
         return Part(output.place, output.active, None, seconds=min(clocks))
     return Part(output.place, output.active, None, min(few)) if few else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.program.positions import Position
+from auditor.program.tags import OfSwitch
 from auditor.program.values import Obj, Value
 
 _LENGTH: Final = 1 << 26  # of the stream that is worked with: that it is much longer than any window is all that counts
@@ -131,7 +132,7 @@ class Extents:
         if value in self._bounds:
             bounds = [self._at(most, asked, depth + 1) for most in self._bounds[value]]
             return _least(bounds)
-        of_processes = [t[1] for t in value.tags if t[0] == "cfg" and t[1] in _OF_PROCESSES]
+        of_processes = [t.name for t in value.tags if isinstance(t, OfSwitch) and t.name in _OF_PROCESSES]
         if of_processes and asked.alone and len(value.tags) == len(of_processes) == 1:
             return float("SIZE" in of_processes[0])
         if of_processes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from auditor.program.model import Program
+from auditor.program.tags import ChosenBy, Doubtful, From, LookedUp, Omitting, Reread, ScaledBy, StackedBy, UpTo
 from auditor.program.trace import (
     THE_LOG,
     Adapt,
@@ -85,7 +86,11 @@ def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
     return lines
 
 
-def reported_events(program: Program, label: str | None, tag: str) -> list[Reported]:
+OfEvent = LookedUp | Reread | ChosenBy | ScaledBy | StackedBy | Omitting
+"""Kinds of tags that name an event of the trace."""
+
+
+def reported_events(program: Program, label: str | None, kind: type[OfEvent]) -> list[Reported]:
     """The events of one kind that reach the score, the active ones first, one for each place and what happens there.
 
     Events that run elsewhere in the program, but whose result never reaches the reported score, are left out.
@@ -95,26 +100,26 @@ def reported_events(program: Program, label: str | None, tag: str) -> list[Repor
         if trace is None:
             continue
         for report in reports_of(trace, name):
-            for t in sorted(t for t in report.tags if t[0] == tag):
-                event = _events(trace, tag)[t[1]]
+            for number in sorted(t.number for t in report.tags if isinstance(t, kind)):
+                event = _events(trace, kind)[number]
                 if bool(event.off or report.off) == (trace is program.dormant):
                     again = isinstance(event, Lookup) and event.refilled  # the same line in a second pass
-                    key, hit = (event.place.key, again), Reported(event, t[1], report)
+                    key, hit = (event.place.key, again), Reported(event, number, report)
                     if key not in hits or (isinstance(event, Choice) and hits[key].report is report):
                         hits[key] = hit  # a choice that is made round after round: the last one chose among all
     return list(hits.values())
 
 
-def _events(trace: Trace, tag: str) -> Mapping[int, Event]:
-    table: dict[str, Mapping[int, Event]] = {
-        "lookup": trace.lookups,
-        "reread": trace.lookups,
-        "chosen": trace.choices,
-        "scaled": trace.scales,
-        "stacked": trace.stacks,
-        "omitted": trace.omissions,
+def _events(trace: Trace, kind: type[OfEvent]) -> Mapping[int, Event]:
+    table: dict[type[OfEvent], Mapping[int, Event]] = {
+        LookedUp: trace.lookups,
+        Reread: trace.lookups,
+        ChosenBy: trace.choices,
+        ScaledBy: trace.scales,
+        StackedBy: trace.stacks,
+        Omitting: trace.omissions,
     }
-    return table[tag]
+    return table[kind]
 
 
 def unfollowed(program: Program, label: str | None = None) -> tuple[Unfollowed, ...]:
@@ -124,7 +129,7 @@ def unfollowed(program: Program, label: str | None = None) -> tuple[Unfollowed, 
     """
     trace = program.trace
     last = max((report.order for report in trace.reports if report.outputs), default=0)
-    carried = {t[1] for report in reports_of(trace, label) for t in report.tags if t[0] == "doubt"}
+    carried = {t.number for report in reports_of(trace, label) for t in report.tags if isinstance(t, Doubtful)}
     gaps = [
         gap
         for gap in trace.unfollowed.values()
@@ -196,9 +201,9 @@ def _dependence(
 
 def _context_only(adapt: Adapt, report: ReportLine) -> bool:
     """Whether the objective's slice ends where the scored slice begins."""
-    begins = {t[1] for t in report.tags if t[0] == "from"}
-    ends = {t[1] for t in adapt.tags if t[0] == "upto"}
-    if begins & {t[1] for t in adapt.tags if t[0] == "from"}:
+    begins = {t.position for t in report.tags if isinstance(t, From)}
+    ends = {t.position for t in adapt.tags if isinstance(t, UpTo)}
+    if begins & {t.position for t in adapt.tags if isinstance(t, From)}:
         return False
     return bool(ends & begins)
 

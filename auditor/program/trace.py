@@ -14,7 +14,7 @@ from enum import Enum
 from auditor.findings import Step
 from auditor.program.place import Place as Place
 from auditor.program.recipe.model import Node
-from auditor.program.values import Tags
+from auditor.program.tags import Few, Tags, Within
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,13 @@ class Unfollowed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ByClock:
+    """A loop that is left when so many seconds have passed."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Printed:
     """Where a line is printed: through which function, under which decisions of switches (outermost first)."""
 
@@ -223,7 +230,7 @@ class Trace:
     dormant_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
     entered_heads: dict[str, dict[tuple[str, int, int], bool]] = field(default_factory=dict)
     taken: dict[tuple[str, int, int], bool | None] = field(default_factory=dict)  # None: now this way, now that
-    ended: dict[int, tuple[str, int]] = field(default_factory=dict)  # loops left after so many rounds, or tokens
+    ended: dict[int, Few | Within | ByClock] = field(default_factory=dict)  # by loop: what ends it early
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
     late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place

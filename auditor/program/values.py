@@ -1,56 +1,15 @@
-"""Abstract values: what the interpreter knows of a Python value, and what it is made of.
-
-A value carries *tags*, facts about its origin that flow through every operation:
-
-- `("val",)`, `("train",)`: derived from validation or training tokens;
-- `("tgt",)`: the tokens that are predicted (the shifted slice), not only their context;
-- `("dep", loop, i)`: depends on the i-th abstract iteration of that loop, so a slice of the validation
-  stream knows which chunk it is;
-- `("out", n)`: made from output n of a model on validation tokens (`trace.Output`);
-- `("adapted", n)`: changed by adaptation n (`trace.Adapt`);
-- `("lookup", n)`: read from a table of counts with a key that holds the target (`trace.Lookup`);
-- `("cfg", NAME)`: computed from that switch of the configuration;
-- `("upto", p)`, `("from", p)`: a slice or mask that ends, or begins, at the position p;
-- `("reads", p)`, `("before", p)`: tokens at the position p, tokens ahead of it.
-"""
+"""Abstract values: what the interpreter knows of a Python value, and what it is made of."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any, Final
 
 from auditor.program.recipe.model import Node, either
+from auditor.program.tags import ARTIFACT, NONE, AdaptedBy, InRound, Tags
 from auditor.source import Unit
-
-Tag = tuple[Any, ...]
-Tags = frozenset[Tag]
-NONE: Final[Tags] = frozenset()
-VAL: Final[Tag] = ("val",)
-TRAIN: Final[Tag] = ("train",)
-TARGET: Final[Tag] = ("tgt",)
-HASH: Final[Tag] = ("hash",)
-RANK: Final[Tag] = ("rank",)  # made of the number of the process among those that run
-WORLD: Final[Tag] = ("world",)  # made of how many processes run
-CLOCK: Final[Tag] = ("clock",)  # the time of day, or what has passed of it
-CHANNEL: Final[Tag] = ("channel",)  # a store, a pipe, a database: what goes in comes out elsewhere
-HASHED_TARGET: Final[Tag] = ("hashed-target",)  # a hash that the token being scored went into
-CALLED: Final[Tag] = ("called",)  # what a function that was not followed gave for tokens: logits, or anything
-LATER: Final[Tag] = ("later",)  # all tokens but the first ones: in a key beside others, the targets
-ARTIFACT: Final[Tag] = ("artifact",)  # read back from a file that the program has written weights to
-PACKED: Final[Tag] = ("packed",)  # compressed: what a file of weights is that counts against the cap
-HIDDEN: Final[Tag] = ("hidden",)  # tokens of which some were replaced by a constant
-ONE_RATE: Final[Tag] = ("one-rate",)  # drawn by comparing random numbers with a constant
-TRIMMED: Final[Tag] = ("trimmed",)  # a model's output of which some positions were cut off
-SHORTENED: Final[Tag] = ("shortened",)  # tokens without the last ones: what is scored against their end stands further
-TAIL: Final[Tag] = ("tail",)  # the last tokens of a window: the targets where the model is given all but the last
-LAST_ONE: Final[Tag] = ("last-one",)  # of targets: behind what the model is given it completes the stream again
-ALIGNED: Final[Tag] = ("aligned",)  # tokens cut one further were stored one further: each stands at its own position
-SHIFTED: Final[Tag] = ("shifted",)  # positions of the tokens that are predicted, not of their context
-BY_LOSS: Final[Tag] = ("by-loss",)  # a flag, a count, a rate that a loss on validation tokens has decided
-LOGGED: Final[Tag] = ("logged",)  # a line on its way into the log, whatever stands in it
 
 
 class _Unknown:
@@ -295,43 +254,12 @@ class Frame:
         return self.globals.names.get(name)
 
 
-def hashed(*parts: Tags) -> Tags:
-    """The tags after an operation that hashes: tokens become a key, and a target in it can't be told apart."""
-    tags = joined_key(*parts)
-    if VAL not in tags:
-        return tags
-    return tags | ({HASH, HASHED_TARGET} if TARGET in tags else {HASH})
-
-
-def joined_key(*parts: Tags) -> Tags:
-    """The tags of a key made of several parts: tokens that stand behind those beside them are the targets."""
-    tags = NONE.union(*parts)
-    if TARGET in tags or VAL not in tags or has(tags, "out"):
-        return tags
-    of_tokens = [part for part in parts if VAL in part]
-    for part in of_tokens:
-        others = [other for other in of_tokens if other is not part]
-        read = {t[1] for t in part if t[0] == "reads"}
-        ahead = {t[1] for other in others for t in other if t[0] == "before"}
-        if read & ahead or (LATER in part and any(LATER not in other for other in others)):
-            return tags | {TARGET}
-    return tags
-
-
 def union(*values: Value) -> Tags:
     tags = NONE
     for value in values:
         if value.tags:
             tags = tags | value.tags if tags else value.tags
     return tags
-
-
-_KIND = itemgetter(0)
-
-
-def has(tags: Tags, kind: str) -> bool:
-    """Whether one of the tags is of that kind."""
-    return kind in map(_KIND, tags)
 
 
 def deep_tags(value: Value, depth: int = 3) -> Tags:
@@ -374,13 +302,13 @@ def deep_tags(value: Value, depth: int = 3) -> Tags:
 def instance_state(instance: Instance) -> Tags:
     """The adaptations that an instance's parameters depend on, those of the modules inside it included."""
     if instance.kind != "module":
-        return frozenset(("adapted", n) for n in instance.adapted)
+        return frozenset(AdaptedBy(n) for n in instance.adapted)
     numbers: set[int] = set()
     read_back = False
     for part in module_parts(instance):
         numbers |= part.adapted
         read_back = read_back or part.read_back
-    state = frozenset(("adapted", n) for n in numbers)
+    state = frozenset(AdaptedBy(n) for n in numbers)
     return state | {ARTIFACT} if read_back else state
 
 
@@ -482,7 +410,7 @@ def with_tags(value: Value, tags: Tags) -> Value:
 
 def dependence(value: Value) -> Tags:
     """The loop iterations that a value depends on; an element depends on them as its container does."""
-    return frozenset([t for t in value.tags if t[0] == "dep"])
+    return frozenset([t for t in value.tags if isinstance(t, InRound)])
 
 
 def with_dependence(value: Value, tags: Tags) -> Value:

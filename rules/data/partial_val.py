@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.program.coverage import scored_part
+from auditor.program.tags import Omitting
 from auditor.program.trace import Omission
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
@@ -152,7 +153,7 @@ def _of_code(facts: Facts) -> Iterator[Finding]:
     for draws in facts.code.random_draws:
         message = f"the validation loss is the mean of {draws.count} randomly drawn batches, not of the whole set"
         yield shown(ID, Outcome.VIOLATION, draws, message)
-    for hit in reported(facts, "omitted"):
+    for hit in reported(facts, Omitting):
         if isinstance(hit.event, Omission):
             message = f"parts of the validation stream are left out: which are scored depends on {hit.event.by}"
             outcome = Outcome.VIOLATION if hit.event.by in _DECIDED else Outcome.DISPUTED

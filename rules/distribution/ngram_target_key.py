@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
+from auditor.program.tags import LookedUp
 from auditor.program.trace import Lookup
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, folder, script
@@ -19,7 +20,7 @@ def check(facts: Facts) -> Ruling:
     if missing is not None:
         return missing
     findings: list[Finding] = []
-    for hit in reported(facts, "lookup"):
+    for hit in reported(facts, LookedUp):
         event = hit.event
         if not isinstance(event, Lookup) or not event.hashed:
             continue

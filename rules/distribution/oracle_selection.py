@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
+from auditor.program.tags import ChosenBy
 from auditor.program.trace import Choice
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import score_first
@@ -19,7 +20,7 @@ def check(facts: Facts) -> Ruling:
     if missing is not None:
         return missing
     findings: list[Finding] = []
-    for hit in reported(facts, "chosen"):
+    for hit in reported(facts, ChosenBy):
         event = hit.event
         assert isinstance(event, Choice)
         message = (

@@ -10,6 +10,7 @@ from auditor.program.recipe import Node, Op, What
 from auditor.program.recipe.bonuses import unpaid
 from auditor.program.recipe.mass import more_than_one
 from auditor.program.recipe.reading import figures, shifted, unnormalized
+from auditor.program.tags import GatedBy, LookedUp, ScaledBy, StackedBy
 from auditor.program.trace import Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.distribution._mixed import is_score, mixtures
@@ -28,10 +29,10 @@ def check(facts: Facts) -> Ruling:
     missing = unreadable(facts)
     if missing is not None:
         return found(findings, "") if findings else missing
-    for tag in ("lookup", "scaled", "stacked"):
-        for hit in reported(facts, tag):
+    for kind in (LookedUp, ScaledBy, StackedBy):
+        for hit in reported(facts, kind):
             event, report = hit.event, hit.report
-            if isinstance(event, Lookup) and not event.hashed and ("gate", hit.number) not in report.tags:
+            if isinstance(event, Lookup) and not event.hashed and GatedBy(hit.number) not in report.tags:
                 # Exact counts, smoothed over the whole vocabulary, are normalized; read at the target alone and weighed
                 # by the model's own entropy they were ruled out all the same.
                 if _entropic(facts):

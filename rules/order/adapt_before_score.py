@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
+from auditor.program.tags import Reread
 from auditor.program.trace import Lookup, Order
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first, train_first
@@ -48,7 +49,7 @@ def _legal(facts: Facts) -> list[Finding]:
 
 def _counted(facts: Facts) -> Iterator[Finding]:
     """Counts that have taken in the tokens of a part of the stream before that part is scored with them."""
-    for hit in reported(facts, "reread"):
+    for hit in reported(facts, Reread):
         if isinstance(hit.event, Lookup) and hit.event.ahead and hit.event.mixed:
             message = f"'{hit.event.place.function}' counts the tokens of a part of the stream before it scores them"
             yield event_finding(

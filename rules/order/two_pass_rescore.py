@@ -8,6 +8,7 @@ from itertools import chain
 from auditor.findings import Finding, Outcome, Ruling
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
+from auditor.program.tags import ChosenBy, LookedUp, OfOutput, Reread
 from auditor.program.trace import Choice, Event, Lookup, Output, Trace
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import lowest_of_epochs, lowest_of_passes, score_first
@@ -33,7 +34,7 @@ def _say(pair: Dependence) -> str:
 
 def _refilled(facts: Facts) -> Iterator[Finding]:
     """Look-ups in a table that an earlier pass over the same stream has filled."""
-    read = [*reported(facts, "lookup"), *(h for h in reported(facts, "reread") if _mixed(h.event))]
+    read = [*reported(facts, LookedUp), *(h for h in reported(facts, Reread) if _mixed(h.event))]
     for hit in read:
         if isinstance(hit.event, Lookup) and hit.event.refilled:
             where = hit.event.place.function
@@ -48,11 +49,13 @@ def _mixed(event: Event) -> bool:
 
 def _rounds(facts: Facts) -> Iterator[Finding]:
     """The lower of several scores of the same tokens, of which the later ones come after training on them."""
-    for hit in reported(facts, "chosen"):
+    for hit in reported(facts, ChosenBy):
         if not isinstance(hit.event, Choice):
             continue
         trace = facts.program.trace
-        outputs = [trace.outputs[t[1]] for t in hit.event.tags if t[0] == "out" and t[1] in trace.outputs]
+        outputs = [
+            trace.outputs[t.number] for t in hit.event.tags if isinstance(t, OfOutput) and t.number in trace.outputs
+        ]
         if any(_in_between(trace, first, second) for first in outputs for second in outputs):
             where = hit.event.place.function
             message = f"'{where}' scores the same tokens in several rounds, trained on them in between, and keeps one"

@@ -26,15 +26,25 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Node
-from auditor.program.values import (
+from auditor.program.tags import (
     ALIGNED,
     ARTIFACT,
     BY_LOSS,
     HIDDEN,
+    LOSS,
+    MASK,
     NONE,
+    PARAMETER,
     TARGET,
-    UNKNOWN,
     VAL,
+    AdaptedBy,
+    OfOutput,
+    OfSwitch,
+    Tags,
+    has,
+)
+from auditor.program.values import (
+    UNKNOWN,
     Class,
     External,
     Frame,
@@ -43,11 +53,9 @@ from auditor.program.values import (
     Mapping,
     PyModule,
     Sequence,
-    Tags,
     Value,
     deep_tags,
     dependence,
-    has,
     join,
     options,
     union,
@@ -62,7 +70,7 @@ def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
     if isinstance(target, ast.Name):
         scope = frame.nonlocal_names.get(target.id, frame)
         if (frame.owner is not None or frame is frame.globals) and target.id in m.overrides and value.obj is None:
-            value = Value(value.tags | {("cfg", target.id)}, m.overrides[target.id])
+            value = Value(value.tags | {OfSwitch(target.id)}, m.overrides[target.id])
         if m.claims:
             value = with_tags(value, m.claim_tags(frame, target.id))
         if scope is scope.globals or scope is not frame:
@@ -188,17 +196,17 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if isinstance(obj, (Mapping, Sequence)):
         put(container, index, value)
     else:
-        added = rounds.placed(m, deep_tags(value, 1), index) | (index.tags - {("bool",)}) | tokens.span(index)
+        added = rounds.placed(m, deep_tags(value, 1), index) | (index.tags - {MASK}) | tokens.span(index)
         added |= doubts.replaced(m, frame, target, container, index, value)
         added |= doubts.told_ahead(m, frame, target, container, index)
-        if TARGET in container.tags and not has(container.tags, "out"):
+        if TARGET in container.tags and not has(container.tags, OfOutput):
             added |= parts.left_out(m, frame, target, container, index, value)
-        if ("bool",) in index.tags or isinstance(index.obj, tokens.Cut):
+        if MASK in index.tags or isinstance(index.obj, tokens.Cut):
             added |= doubts.widened(m, frame, target, container)
         if TARGET in added and tokens.shifted(index):
             added |= {ALIGNED}
-        by_mask = VAL in container.tags or ("bool",) in index.tags
-        if by_mask and VAL not in value.tags and not has(container.tags, "out") and not weights.is_weight(container):
+        by_mask = VAL in container.tags or MASK in index.tags
+        if by_mask and VAL not in value.tags and not has(container.tags, OfOutput) and not weights.is_weight(container):
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
         mutate(m, container, Value(added), at=(frame, target))
@@ -229,7 +237,7 @@ def mark(m: Machine, frame: Frame, target: ast.expr, tags: Tags) -> None:
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     operand = m.evaluate(frame, node.value)
-    if ("loss",) in operand.tags:
+    if LOSS in operand.tags:
         operand = with_tags(operand, skipping.of_rounds(m))
     if isinstance(node.op, ast.Add):
         operand = with_tags(operand, doubts.cut_apart(m, frame, node, operand))
@@ -259,10 +267,10 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
                 container.recipe = None
             total = None if current is None else _total(m, frame, node, current, operand)
             added = operand.tags | index.tags
-            if ("bool",) in index.tags or isinstance(index.obj, tokens.Cut):
+            if MASK in index.tags or isinstance(index.obj, tokens.Cut):
                 added |= doubts.widened(m, frame, node, container)
             added |= doubts.told_ahead(m, frame, node, container, index)
-            if TARGET in added and has(container.tags, "out") and tokens.moved_on(index):
+            if TARGET in added and has(container.tags, OfOutput) and tokens.moved_on(index):
                 why = "it is made of tokens that stand further on, and is added further on"
                 added = (added - {TARGET}) | m.doubt(
                     frame=frame, node=node, what="what is added to a model's output", why=why
@@ -323,23 +331,23 @@ def mutate(
             return
         if isinstance(seen.obj, Instance):
             if seen.obj.kind == "module":
-                if m.apart and ("param",) in value.tags:
+                if m.apart and PARAMETER in value.tags:
                     ranks.written(m, [seen.obj])
-                adapted = {t[1] for t in tags if t[0] == "adapted"}
-                if ARTIFACT in tags and ("param",) in value.tags:
+                adapted = {t.number for t in tags if isinstance(t, AdaptedBy)}
+                if ARTIFACT in tags and PARAMETER in value.tags:
                     seen.obj.read_back = True
                     if at is not None:
                         m.load(at[1], at[0], read_back=True)
-                if m.selections and ("param",) in value.tags:
+                if m.selections and PARAMETER in value.tags:
                     adapted.add(effects.selected(m, seen))
                 # Refilling a buffer leaves the parameters as they are.
-                if replace and not m.unsure and ("param",) in value.tags:
+                if replace and not m.unsure and PARAMETER in value.tags:
                     seen.obj.adapted = adapted
                 else:
                     seen.obj.adapted |= adapted
             return
         if replace and seen is value and not m.unsure:
-            keep = frozenset([t for t in seen.tags if t[0] in ("cfg", "param")])
+            keep = frozenset([t for t in seen.tags if isinstance(t, OfSwitch) or t == PARAMETER])
             seen.tags = keep | tags
         else:
             seen.tags |= tags

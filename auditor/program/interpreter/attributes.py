@@ -18,9 +18,9 @@ from auditor.program.interpreter import (
     unfollowed,
 )
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.tags import PARAMETER, VAL
 from auditor.program.values import (
     UNKNOWN,
-    VAL,
     Bound,
     Class,
     Either,
@@ -66,7 +66,7 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
             return hit
         if obj.kind == "module":
             own_weight = name in ("weight", "bias")
-            tags = value.tags | {("param",)} if own_weight else value.tags
+            tags = value.tags | {PARAMETER} if own_weight else value.tags
             return value if name == "module" else Value(tags, base=value, mutable=own_weight)
         return Value(value.tags, obj=Bound(value, name))
     if isinstance(obj, Class):
@@ -133,7 +133,7 @@ def _of_plain(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         return Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
     tags = value.tags
     if name in ("weight", "bias") and isinstance(root(value).obj, Instance):  # of a part that is not told apart
-        tags |= {("param",)}
+        tags |= {PARAMETER}
     return Value(tags, obj=Bound(value, name), base=value.base)
 
 
@@ -170,7 +170,7 @@ def dictionary(value: Value) -> Value:
 
 def _memory(module: Value) -> Value:
     """The parameters of a module, in its own memory."""
-    return Value(frozenset({("param",)}), base=module, mutable=True)
+    return Value(frozenset({PARAMETER}), base=module, mutable=True)
 
 
 def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance: Instance, name: str) -> Value | None:
@@ -182,7 +182,7 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
     if hit is not None:
         if instance.kind == "module" and hit.mutable and hit.obj is None and hit.base is None:
             # A parameter or buffer: changes to it are changes to the module. What a buffer takes in it keeps.
-            if ("param",) not in hit.tags and VAL not in hit.tags:
+            if PARAMETER not in hit.tags and VAL not in hit.tags:
                 hit.base = value
                 return hit
             return Value(hit.tags, hit.const, None, base=value, mutable=True)

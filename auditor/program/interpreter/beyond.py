@@ -6,8 +6,9 @@ import ast
 
 from auditor.program.interpreter.machine import Machine, Pending
 from auditor.program.interpreter.unfollowed import TOKENS, WEIGHTS
-from auditor.program.positions import position_of
-from auditor.program.values import VAL, Frame, Sequence, Tags, Value
+from auditor.program.numbers import position_of
+from auditor.program.tags import VAL, Before, InRound, OfOutput, Tags
+from auditor.program.values import Frame, Sequence, Value
 
 _FAR = 1000  # steps into the stream where the two are compared
 _TARGETS = 1  # they stand one behind the tokens that they are predicted from
@@ -15,7 +16,7 @@ _TARGETS = 1  # they stand one behind the tokens that they are predicted from
 
 def trained(m: Machine, frame: Frame, node: ast.AST, objective: Tags) -> None:
     """A step on the tokens of an objective, in a loop that has scored tokens in this round."""
-    numbers = {t[1] for t in objective if t[0] == "out"}
+    numbers = {t.number for t in objective if isinstance(t, OfOutput)}
     here = {(loop.instance, loop.iteration) for loop in m.loops}
     scored = [o for n, o in m.trace.outputs.items() if n not in numbers and o.accumulated is not None]
     for number in sorted(numbers & m.windows.keys()):
@@ -36,7 +37,11 @@ def trained(m: Machine, frame: Frame, node: ast.AST, objective: Tags) -> None:
 def from_before(m: Machine) -> list[Pending]:
     """Gradients of validation tokens that were made ahead of the loops around the step, and wait beside theirs."""
     here = {loop.instance for loop in m.loops}
-    return [p for p in m.pending if here and VAL in p.tags and here.isdisjoint([t[1] for t in p.tags if t[0] == "dep"])]
+    return [
+        p
+        for p in m.pending
+        if here and VAL in p.tags and here.isdisjoint([t.loop for t in p.tags if isinstance(t, InRound)])
+    ]
 
 
 def _at_a_place(m: Machine, instances: list[int]) -> dict[Value, float]:
@@ -57,7 +62,7 @@ def _at_a_place(m: Machine, instances: list[int]) -> dict[Value, float]:
 
 def _end(m: Machine, window: Tags | None, fixed: dict[Value, float]) -> float | None:
     """Behind which token a window ends at the latest."""
-    ends = [t[1] for t in window or () if t[0] == "before"]
+    ends = [t.position for t in window or () if isinstance(t, Before)]
     found = [m.extents.at(end, fixed=fixed, alone=True) for end in ends] if fixed else []
     known = [end for end in found if end is not None]
     return max(known) if known and len(known) == len(found) else None

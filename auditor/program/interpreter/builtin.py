@@ -25,9 +25,9 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import made_of
+from auditor.program.numbers import made_of
+from auditor.program.tags import NONE, InRound, OfSwitch
 from auditor.program.values import (
-    NONE,
     UNKNOWN,
     Class,
     External,
@@ -68,7 +68,7 @@ def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
     own = special.special(m, frame, node, value, "__len__", [])
     if own is not None:
         return own
-    tags = frozenset([t for t in value.tags if t[0] in ("dep", "cfg")])
+    tags = frozenset([t for t in value.tags if isinstance(t, (InRound, OfSwitch))])
     if isinstance(value.obj, Sequence) and value.obj.exact:
         return Value(tags, len(value.obj.items))
     if value.known and isinstance(value.const, (str, tuple, list, range, bytes)):
@@ -342,7 +342,7 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     taken = items[0] if items else Value(args[0].tags)
     if m.loops and (taken.obj is None or isinstance(taken.obj, Sequence)):  # the next round gets another one
         loop = m.loops[-1]
-        return with_dependence(taken, frozenset({("dep", loop.instance, loop.iteration)}))
+        return with_dependence(taken, frozenset({InRound(loop.instance, loop.iteration)}))
     return taken
 
 

@@ -9,8 +9,8 @@ from auditor.program.interpreter import special
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.tokens import Text
+from auditor.program.tags import LOGGED, InRound
 from auditor.program.values import (
-    LOGGED,
     Bound,
     Either,
     External,
@@ -86,7 +86,7 @@ def _with_loop(value: Value, instance: int, k: int) -> Value:
     if value.obj is not None and not isinstance(value.obj, Sequence):
         return value
     base = value if value.mutable and value.base is None else value.base
-    return Value(value.tags | {("dep", instance, k)}, value.const, value.obj, base, value.mutable)
+    return Value(value.tags | {InRound(instance, k)}, value.const, value.obj, base, value.mutable)
 
 
 def reduced(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -26,9 +26,9 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
+from auditor.program.tags import VAL, From, OfOutput, UpTo, has
 from auditor.program.values import (
     MAX_OPTIONS,
-    VAL,
     Bound,
     Class,
     Either,
@@ -41,7 +41,6 @@ from auditor.program.values import (
     Partial,
     Sequence,
     Value,
-    has,
     join,
     union,
     with_tags,
@@ -300,9 +299,9 @@ def _yields(function: Function) -> Iterator[ast.AST]:
 def _without_local_spans(result: Value) -> Value:
     """Where tokens were cut inside a function is told in its own names, which mean nothing to the caller."""
     tags = result.tags
-    if VAL not in tags or result.obj is not None or has(tags, "out"):
+    if VAL not in tags or result.obj is not None or has(tags, OfOutput):
         return result
-    plain = frozenset([t for t in tags if t[0] not in ("from", "upto")])
+    plain = frozenset([t for t in tags if not isinstance(t, (From, UpTo))])
     return result if plain == tags else Value(plain, result.const, None, result.base, result.mutable, result.recipe)
 
 

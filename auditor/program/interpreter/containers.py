@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from auditor.program.interpreter import tokens
-from auditor.program.values import TRAIN, VAL, Mapping, Tag, Value, join
+from auditor.program.tags import TRAIN, VAL, Tag
+from auditor.program.values import Mapping, Value, join
 
 
 def store_key(container: Value, key: Value, item: Value) -> None:

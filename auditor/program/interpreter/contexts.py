@@ -11,13 +11,7 @@ from auditor.program.interpreter import (
     special,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    Bound,
-    Frame,
-    Function,
-    Sequence,
-    Value,
-)
+from auditor.program.values import Bound, Frame, Function, Sequence, Value
 from auditor.program.written import written
 
 

@@ -10,9 +10,11 @@ import math
 from collections.abc import Hashable
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import Position, position_of
+from auditor.program.numbers import position_of
+from auditor.program.positions import Position
 from auditor.program.recipe.model import Op, What
-from auditor.program.values import VAL, Value, has
+from auditor.program.tags import VAL, OfOutput, has
+from auditor.program.values import Value
 
 _OF_COUNTS = frozenset({"Mult", "FloorDiv", "Mod", "min", "max", "either"})
 _APART = 1000  # rounds into the stream at which two that follow each other are compared
@@ -21,7 +23,7 @@ _SAME = 1e-9
 
 def why_no_count(m: Machine, number: Value, *, total: bool) -> str:
     """Why a number that is not known is no count, "" where it is one. `total`: something is divided by it."""
-    if VAL in number.tags or has(number.tags, "out") or number.obj is not None:
+    if VAL in number.tags or has(number.tags, OfOutput) or number.obj is not None:
         return ""  # told by tokens, or by losses: its recipe says how
     if number.mutable and number.recipe is not None and number.recipe.op is Op.NAME:
         return "" if total else "it holds something else for each position"

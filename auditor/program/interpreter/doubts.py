@@ -8,10 +8,29 @@ from collections.abc import Mapping, Sequence
 
 from auditor.program.interpreter import counting, parts, ranks, tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import either_of
+from auditor.program.numbers import either_of
 from auditor.program.recipe.model import Op, Over, Sees, What
 from auditor.program.recipe.spine import told_by_the_token
-from auditor.program.values import LOGGED, NONE, TARGET, VAL, Frame, Tags, Value, has, with_tags
+from auditor.program.tags import (
+    CLOCK,
+    COUNTS,
+    LOGGED,
+    LOSS,
+    MASK,
+    NONE,
+    OUTSIDE,
+    RANDOM,
+    TARGET,
+    VAL,
+    CutAt,
+    InRound,
+    Mark,
+    OfOutput,
+    Tags,
+    Taken,
+    has,
+)
+from auditor.program.values import Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import IDENTITY, LIKE_THE_INPUT
 
@@ -36,7 +55,7 @@ def is_loss(value: Value) -> bool:
     """Whether the value is a loss on validation tokens, or a figure made of such losses."""
     if value.recipe is None or value.recipe.what not in _LOSSES:
         return False  # the target's probability is in the same place, and is clamped and shifted in any mixture
-    return ("loss",) in value.tags and VAL in value.tags and has(value.tags, "out")
+    return LOSS in value.tags and VAL in value.tags and has(value.tags, OfOutput)
 
 
 def _floor(name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> float:
@@ -88,13 +107,13 @@ def function(
     return NONE
 
 
-_BY_TOKEN = ("by-token",)
+_BY_TOKEN = Mark("by-token")
 """Tag of tokens of which those of some kind are replaced: what a loss may be told to leave out."""
 
 
 def by_token(tokens_: Value, mask: Value) -> Tags:
     """`where(y == 1, -100, y)`: those that are one token of the vocabulary; padding has a number below, or zero."""
-    if has(tokens_.tags, "out") or VAL not in tokens_.tags or mask.recipe is None:
+    if has(tokens_.tags, OfOutput) or VAL not in tokens_.tags or mask.recipe is None:
         return NONE
     return frozenset({_BY_TOKEN}) if told_by_the_token(mask.recipe) else NONE
 
@@ -124,7 +143,7 @@ def options(
 
 def turned(m: Machine, frame: Frame, node: ast.AST, tokens_: Value) -> Tags:
     """`x.flip(1)`, `x[::-1]`: tokens in reverse."""
-    if VAL not in tokens_.tags or tokens_.recipe is not None or has(tokens_.tags, "out"):
+    if VAL not in tokens_.tags or tokens_.recipe is not None or has(tokens_.tags, OfOutput):
         return NONE
     return m.doubt(node, frame, "tokens in reverse", "the scored tokens may stand among what the model is given")
 
@@ -138,7 +157,7 @@ def replaced(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
 
 def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
     """`losses[losses < 7]`: which losses count depends on the losses."""
-    if is_loss(losses) and ("bool",) in index.tags and has(index.tags, "out"):
+    if is_loss(losses) and MASK in index.tags and has(index.tags, OfOutput):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
     if is_loss(losses) and index.recipe is not None and told_by_the_token(index.recipe, Sees.TARGET | Sees.EARLIER):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
@@ -148,7 +167,7 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
 def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
     """`losses[::2]`, `losses[:-1]`, `logits[:, ::2]`: tokens that are predicted and do not count."""
     recipe = container.recipe
-    of_output = recipe is not None and recipe.what in _OUTPUTS and has(container.tags, "out")
+    of_output = recipe is not None and recipe.what in _OUTPUTS and has(container.tags, OfOutput)
     if of_output and not is_loss(container) and (left := parts.cut_output(m, frame, node, container, index)):
         return left
     if of_output and tokens.thins_out(index):
@@ -169,7 +188,7 @@ def cut_apart(m: Machine, frame: Frame, node: ast.AST, term: Value) -> Tags:
     kind = "losses" if what in _LOSSES else "bytes" if what is What.BYTES else ""
     if not kind or VAL not in term.tags:
         return NONE
-    cuts = {t[1] for t in term.tags if t[0] == "cut"}
+    cuts = {t.first for t in term.tags if isinstance(t, CutAt)}
     beside = m.cuts.setdefault(tuple(m.loops), {})
     beside.setdefault(kind, cuts)
     losses, octets = beside.get("losses"), beside.get("bytes")
@@ -204,7 +223,7 @@ def in_order(m: Machine, frame: Frame, node: ast.AST, losses: Items, by: Tags | 
     What is taken from such a list goes by what the losses are.
     """
     keys = [item.obj.items[0] if isinstance(item.obj, Items) and item.obj.items else item for item in losses.items[:8]]
-    told = any(map(is_loss, keys)) if by is None else ("loss",) in by and VAL in by and has(by, "out")
+    told = any(map(is_loss, keys)) if by is None else LOSS in by and VAL in by and has(by, OfOutput)
     if not told or (losses.exact and len(losses.items) < 2):
         return NONE
     marked = m.doubt(node, frame, "losses in the order of their size", "which of them count depends on what they are")
@@ -229,7 +248,7 @@ def capped(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value])
 
 def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
     """`float(str(bpb)[:4])`: a figure as its digits are cut."""
-    if VAL not in text.tags or not has(text.tags, "out"):
+    if VAL not in text.tags or not has(text.tags, OfOutput):
         return NONE
     return m.doubt(node, frame, "a figure that is read off a text", "its digits may be cut or changed")
 
@@ -237,7 +256,7 @@ def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
 def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args: Sequence[Value]) -> Tags:
     """`line.replace("1.1", "1.0")`: a text with a figure in it, of which digits are replaced."""
     replaces = name in ("sub", "replace", "translate", "removeprefix", "removesuffix", "strip", "rstrip", "lstrip")
-    figure = VAL in text.tags and has(text.tags, "out")
+    figure = VAL in text.tags and has(text.tags, OfOutput)
     if not replaces or not (figure or LOGGED in text.tags):
         return NONE
     if not any(not arg.known or _may_be_a_figure(str(arg.const)) for arg in args):
@@ -257,7 +276,7 @@ def from_elsewhere(m: Machine, frame: Frame, node: ast.AST, table: Value, index:
     """`table[targets]` of a table that was read from a file which is not there, and that holds no bytes of pieces."""
     filled = table.recipe is not None and table.recipe.what is What.BYTES
     of_tokens = index.recipe is None or index.recipe.what is What.TOKENS  # and no places in the stream
-    if not of_tokens or ("outside",) not in table.tags or filled or TARGET not in index.tags or has(table.tags, "out"):
+    if not of_tokens or OUTSIDE not in table.tags or filled or TARGET not in index.tags or has(table.tags, OfOutput):
         return NONE
     why = "it is read from a file that the folder does not hold"
     return m.doubt(node, frame, "a table that is read at the targets", why)
@@ -274,10 +293,12 @@ def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: V
     """`logits + bias`, where the bias was counted over tokens that are yet to be scored: of this round, or of all."""
     here = {loop.instance for loop in m.loops}
     for made, other in ((left, right), (right, left)):
-        ahead = ("counts",) in other.tags and VAL in other.tags
-        inside = has(other.tags, "out") or not here.isdisjoint([t[1] for t in other.tags if t[0] == "dep"])
-        taken = any(t[0] == "taken" and m.is_of_this_round(t[1], made.tags) for t in other.tags)
-        if ((ahead and not inside) or (taken and not has(other.tags, "out"))) and has(made.tags, "out"):
+        ahead = COUNTS in other.tags and VAL in other.tags
+        inside = has(other.tags, OfOutput) or not here.isdisjoint(
+            [t.loop for t in other.tags if isinstance(t, InRound)]
+        )
+        taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, made.tags) for t in other.tags)
+        if ((ahead and not inside) or (taken and not has(other.tags, OfOutput))) and has(made.tags, OfOutput):
             why = "tokens that are yet to be scored are counted in it"
             return m.doubt(node, frame, "what is added to the model's output", why)
     return NONE
@@ -285,11 +306,11 @@ def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: V
 
 def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Value) -> Tags:
     """`logits.masked_fill(~seen, -inf)`, where what is seen was told by tokens that are yet to be scored."""
-    if not has(output.tags, "out") or has(mask.tags, "out"):
+    if not has(output.tags, OfOutput) or has(mask.tags, OfOutput):
         return NONE
-    taken = any(t[0] == "taken" and m.is_of_this_round(t[1], output.tags) for t in mask.tags)
+    taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, output.tags) for t in mask.tags)
     here = {loop.instance for loop in m.loops}
-    whole = VAL in mask.tags and here.isdisjoint([t[1] for t in mask.tags if t[0] == "dep"])
+    whole = VAL in mask.tags and here.isdisjoint([t.loop for t in mask.tags if isinstance(t, InRound)])
     if not taken and not whole:
         return NONE
     return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
@@ -298,7 +319,7 @@ def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Val
 def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
     """`losses * (losses < 9)`: what is multiplied with a comparison of losses is a choice among them."""
     for side, other in ((left, right), (right, left)):
-        if isinstance(op, ast.Mult) and is_loss(side) and ("bool",) in other.tags and ("loss",) in other.tags:
+        if isinstance(op, ast.Mult) and is_loss(side) and MASK in other.tags and LOSS in other.tags:
             return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
     return NONE
 
@@ -342,15 +363,15 @@ def by_place(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Va
 
 
 _WEIGHED = frozenset({What.NATS, What.BITS, What.BYTES})
-_OUTSIDE = frozenset({"clock", "random", "bool"})
+_OUTSIDE = frozenset({CLOCK, RANDOM, MASK})
 
 
 def _reckoned(number: Value) -> bool:
     """Whether it is known, or made of sizes, positions, settings, tokens or losses."""
     if number.known or number.recipe is not None:
         return True
-    if number.mutable and not any(t[0] in _OUTSIDE for t in number.tags):
+    if number.mutable and not any(t in _OUTSIDE for t in number.tags):
         return True  # a total that is kept in a tensor
     if number.base is not None and number.base.recipe is not None:
         return True
-    return any(t[0] not in _OUTSIDE for t in number.tags)
+    return any(t not in _OUTSIDE for t in number.tags)

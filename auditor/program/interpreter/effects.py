@@ -20,29 +20,48 @@ from auditor.program.interpreter import (
     unshifted,
 )
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.trace import Adapt
-from auditor.program.values import (
+from auditor.program.tags import (
     ALIGNED,
     ARTIFACT,
     BY_LOSS,
     CALLED,
+    COUNTS,
     HASH,
     HASHED_TARGET,
+    LOSS,
+    MASK,
     NONE,
+    PARAMETER,
+    SHARED_ROWS,
     TARGET,
     TRAIN,
-    UNKNOWN,
     VAL,
+    AdaptedBy,
+    ChosenBy,
+    GatedBy,
+    GradientOf,
+    InRound,
+    LookedUp,
+    OfOutput,
+    OfSwitch,
+    Reads,
+    Reread,
+    ScaledBy,
+    Tags,
+    UnsetSwitch,
+    has,
+)
+from auditor.program.trace import Adapt
+from auditor.program.values import (
+    UNKNOWN,
     External,
     Frame,
     Function,
     Instance,
     Mapping,
     Sequence,
-    Tags,
     Value,
     deep_tags,
-    has,
     leaves,
     module_parts,
     union,
@@ -80,7 +99,7 @@ def unknown_call(
         return result
     if all(TARGET in v.tags for v in given) or not any(TARGET in v.tags for v in given):
         return Value(result.tags | {CALLED}, mutable=True)
-    state = frozenset([t for t in deep_tags(function) if t[0] == "adapted"])
+    state = frozenset([t for t in deep_tags(function) if isinstance(t, AdaptedBy)])
     made = Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=True), mutable=True)
     measured.model(m, frame, node, callee(node), inputs, made)
     return made
@@ -111,7 +130,7 @@ def forward(
     for value in inputs:
         tags = deep_tags(value)
         if isinstance(value.obj, Instance):
-            state |= frozenset([t for t in tags if t[0] == "adapted"])
+            state |= frozenset([t for t in tags if isinstance(t, AdaptedBy)])
         else:
             data |= tags
     if m.hooks:
@@ -164,8 +183,8 @@ def _hashed_further(value: Value, inputs: list[Value]) -> bool:
     tags = value.tags
     if HASH not in tags or TARGET not in tags or _made(value):
         return False
-    beside = {t for other in inputs if _is_tokens(other) for t in other.tags if t[0] == "reads"}
-    return ALIGNED not in tags or not {t for t in tags if t[0] == "reads"} <= beside
+    beside = {t for other in inputs if _is_tokens(other) for t in other.tags if isinstance(t, Reads)}
+    return ALIGNED not in tags or not {t for t in tags if isinstance(t, Reads)} <= beside
 
 
 def _is_tokens(value: Value) -> bool:
@@ -174,12 +193,12 @@ def _is_tokens(value: Value) -> bool:
     Where documents begin is told by comparing, and what an n-gram's row of a table is by hashing: those are no tokens.
     """
     tags = value.tags
-    plain = HASH not in tags and (TARGET in tags or ("bool",) not in tags)
+    plain = HASH not in tags and (TARGET in tags or MASK not in tags)
     return VAL in tags and plain and not _made(value)
 
 
 def _made(value: Value) -> bool:
-    return has(value.tags, "out")
+    return has(value.tags, OfOutput)
 
 
 def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Instance]) -> None:
@@ -249,18 +268,18 @@ def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Va
     """`os.environ[key]`: the configured value, else the default, tagged with the switch's name."""
     if not isinstance(key.const, str):
         return Value(default.tags if default is not None else NONE)
-    tags: Tags = frozenset({("cfg", key.const)}) | m.files.get(f"environ:{key.const}", NONE)
+    tags: Tags = frozenset({OfSwitch(key.const)}) | m.files.get(f"environ:{key.const}", NONE)
     fallback = default.const if default is not None else None
     if key.const in m.unsettled:
-        return Value(tags | {("unset", key.const)})
+        return Value(tags | {UnsetSwitch(key.const)})
     value = m.environment(key.const, fallback)
     if value is not UNKNOWN and value is not None:
         made = tokens.constant(value)
         return Value(made.tags | tags, value)
     if default is not None:
         known = default.known or default.obj is not None
-        return Value(default.tags | (tags if known else tags | {("unset", key.const)}), default.const, default.obj)
-    return Value(tags | {("unset", key.const)})
+        return Value(default.tags | (tags if known else tags | {UnsetSwitch(key.const)}), default.const, default.obj)
+    return Value(tags | {UnsetSwitch(key.const)})
 
 
 def contains(m: Machine, item: Value, container: Value) -> bool | None:
@@ -285,7 +304,7 @@ def gradient_tags(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Tags
     pending = m.validation_gradients()
     if pending is None:
         return NONE
-    return frozenset({("grad", id(pending.place)), *(t for t in pending.tags if t[0] == "dep")})
+    return frozenset({GradientOf(id(pending.place)), *(t for t in pending.tags if isinstance(t, InRound))})
 
 
 def arithmetic(
@@ -293,7 +312,7 @@ def arithmetic(
 ) -> Tags:
     """A loss times a constant near one is no unit conversion: the scored value is no log-probability any more."""
     for loss, factor in ((left, right), (right, left)):
-        if ("loss",) not in loss.tags or not isinstance(factor.const, float) or factor is loss:
+        if LOSS not in loss.tags or not isinstance(factor.const, float) or factor is loss:
             continue
         if isinstance(op, ast.Div) and factor is left:
             continue
@@ -302,7 +321,7 @@ def arithmetic(
                 node, frame, f"a loss times {factor.const:g}", "it is not the loss that the model made"
             )
         if 0.8 < factor.const < 1.25 and factor.const != 1.0:
-            return tags | {("scaled", m.scale(node, frame, tags, factor.const))}
+            return tags | {ScaledBy(m.scale(node, frame, tags, factor.const))}
     return tags
 
 
@@ -310,10 +329,10 @@ def chooses(m: Machine, frame: Frame, node: ast.AST, candidates: list[Value], te
     """A minimum over losses of tokens of the current chunk: the tags that mark the result."""
     losses = [c for c in candidates if _made(c) and VAL in c.tags]
     active = {loop.instance for loop in m.loops}
-    in_stream = any(t[0] == "dep" and t[1] in active for c in losses for t in c.tags)
-    if len(losses) < 2 or not in_stream or not any(("loss",) in c.tags for c in losses):
+    in_stream = any(isinstance(t, InRound) and t.loop in active for c in losses for t in c.tags)
+    if len(losses) < 2 or not in_stream or not any(LOSS in c.tags for c in losses):
         return NONE
-    return frozenset({("chosen", m.choice(node, frame, union(*losses), text))})
+    return frozenset({ChosenBy(m.choice(node, frame, union(*losses), text))})
 
 
 def same(a: Value, b: Value) -> bool:
@@ -336,7 +355,7 @@ def table_write(m: Machine, container: Value, index: Value) -> None:
 
 def table_grows(m: Machine, container: Value, operand: Value) -> None:
     """Adding a table of counts to something makes a table of it."""
-    if m.is_table(operand) or ("counts",) in operand.tags:
+    if m.is_table(operand) or COUNTS in operand.tags:
         m.mark_table(container, opaque.without_spans(operand.tags))  # a histogram is cut to its buckets
         measured.counts(container)
 
@@ -348,42 +367,42 @@ def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index:
         why = "another pass over the validation tokens has filled it"
         m.unfollowed(node, frame, "a table that is read", why, {"tables"})
         m.reread = True
-        return frozenset({("reread", m.lookup(node, frame, tags, hashed=False, refilled=True))})
+        return frozenset({Reread(m.lookup(node, frame, tags, hashed=False, refilled=True))})
     if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_in_this_round(container, tags):
         m.reread = True
-        return frozenset({("reread", m.lookup(node, frame, tags, hashed=False, refilled=False, ahead=True))})
-    if TARGET not in tags or VAL not in tags or any(t[0] in ("out", "lookup") for t in tags):
+        return frozenset({Reread(m.lookup(node, frame, tags, hashed=False, refilled=False, ahead=True))})
+    if TARGET not in tags or VAL not in tags or any(isinstance(t, (OfOutput, LookedUp)) for t in tags):
         return NONE
     hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target
     table = m.is_table(container)
     if not table:
         stored = hashed and VAL not in container.tags and bool({TRAIN, ARTIFACT} & container.tags)
-        return frozenset({("lookup", m.lookup(node, frame, tags, hashed=True, refilled=False))}) if stored else NONE
+        return frozenset({LookedUp(m.lookup(node, frame, tags, hashed=True, refilled=False))}) if stored else NONE
     refilled = m.filled_by_another_pass(container, tags)
-    return frozenset({("lookup", m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
+    return frozenset({LookedUp(m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
 
 
 def mixes(m: Machine, *sides: Tags) -> None:
     """What a table holds that another pass has filled is added to a model's output, or put beside it."""
-    if not m.reread or not any(has(tags, "out") for tags in sides):
+    if not m.reread or not any(has(tags, OfOutput) for tags in sides):
         return
     for tags in sides:
         for t in tags:
-            if t[0] == "reread":
-                m.trace.lookups[t[1]].mixed = True
+            if isinstance(t, Reread):
+                m.trace.lookups[t.number].mixed = True
 
 
 def gates(tags: Tags) -> Tags:
     """A count of the target is compared with something: what the comparison selects depends on the target."""
-    return frozenset([("gate", t[1]) for t in tags if t[0] == "lookup"])
+    return frozenset([GatedBy(t.number) for t in tags if isinstance(t, LookedUp)])
 
 
 def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
     """Remember where an output first enters a sum: that line is shown as the score."""
-    m.summed += ("loss",) in value.tags and _made(value)
+    m.summed += LOSS in value.tags and _made(value)
     for tag in value.tags:
-        if tag[0] == "out":
-            event = m.trace.outputs[tag[1]]
+        if isinstance(tag, OfOutput):
+            event = m.trace.outputs[tag.number]
             if event.accumulated is None:
                 event.accumulated = m.place(node, frame)
 
@@ -416,9 +435,9 @@ def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: li
     subject = "module" if modules or not roots else "tensor"
     first = roots[0] if roots else Value()
     name = first.obj.cls.name if isinstance(first.obj, Instance) and first.obj.cls else ""
-    shared = any(("shared-rows",) in r.tags for r in roots)
+    shared = any(SHARED_ROWS in r.tags for r in roots)
     event = m.adapt(node, frame, pending, subject=subject, name=name, shared_rows=shared)
-    tag = frozenset({("adapted", event.number)})
+    tag = frozenset({AdaptedBy(event.number)})
     for r in roots:
         if isinstance(r.obj, Instance):
             for part in module_parts(r.obj):
@@ -453,7 +472,7 @@ def kept(m: Machine, value: Value) -> Value:
         return value
     if not _state(value):
         return value
-    tags = frozenset({("adapted", selected(m, value))})
+    tags = frozenset({AdaptedBy(selected(m, value))})
     if isinstance(value.obj, Mapping):
         held = {key: with_tags(item, tags) for key, item in value.obj.items.items()}
         other = with_tags(value.obj.other, tags) if value.obj.other is not None else None
@@ -489,7 +508,7 @@ def kept_by_loss(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value]) -> 
     """Pairs of a validation loss and a model are put in order, or the least is taken: the model is chosen by it."""
     for item in items:
         held = item.obj.items if isinstance(item.obj, Sequence) else []
-        losses = [part for part in held if VAL in part.tags and ("loss",) in part.tags and _made(part)]
+        losses = [part for part in held if VAL in part.tags and LOSS in part.tags and _made(part)]
         if losses and isinstance(item.obj, Sequence):
             tags = union(*losses)
             m.selections.append(Pending(tags, m.place(node, frame), tags))
@@ -501,5 +520,5 @@ def _state(value: Value) -> bool:
     """Whether a value is a state dict, or weights read off a module."""
     if isinstance(value.obj, Mapping):
         held = [*list(value.obj.items.values())[:4], *([value.obj.other] if value.obj.other is not None else [])]
-        return any(("param",) in item.tags for item in held)
-    return value.obj is None and ("param",) in value.tags
+        return any(PARAMETER in item.tags for item in held)
+    return value.obj is None and PARAMETER in value.tags

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import either_of
+from auditor.program.numbers import either_of
+from auditor.program.tags import OfSwitch, has
 from auditor.program.trace import THE_LOG
-from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value, has
+from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
 from auditor.source.plain import SyntaxProblem
@@ -28,7 +29,7 @@ def run_text(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
     source = args[0] if args else Value()
     if isinstance(source.const, bytes):
         source = Value(source.tags, source.const.decode("utf-8", "replace"))
-    if has(source.tags, "cfg"):
+    if has(source.tags, OfSwitch):
         m.unfollowed(node, frame, name, "the text that it runs comes from the environment", unfollowed.EVERYTHING)
     if not isinstance(source.const, str) or m.texts >= _NESTED:
         m.unfollowed(node, frame, name, "the text that it runs could not be computed", unfollowed.EVERYTHING)

@@ -19,9 +19,8 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import UNROLL, elements, iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, MAX_TAGS, TOO_ENTANGLED, TOO_LONG, Budget, Machine
 from auditor.program.recipe.model import Node, Op, What
+from auditor.program.tags import NONE, VAL, OfOutput
 from auditor.program.values import (
-    NONE,
-    VAL,
     External,
     Frame,
     Function,
@@ -132,7 +131,7 @@ def _joined(m: Machine, frame: Frame, node: ast.JoinedStr) -> Value:
             line = measured.followed_by(line, str(part.value))
             continue
         value = _formatted(m, frame, part) if isinstance(part, ast.FormattedValue) else Value()
-        if parts and tokens.BPB.search(parts[-1]) and not any(t[0] == "out" for t in deep_tags(value, 1)):
+        if parts and tokens.BPB.search(parts[-1]) and not any(isinstance(t, OfOutput) for t in deep_tags(value, 1)):
             tags |= {tokens.UNSCORED}
         tags |= deep_tags(value, 1)
         line = measured.followed_by(line, value)

@@ -11,27 +11,13 @@ from typing import Any
 from auditor.program import vocabulary
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    ARTIFACT,
-    BY_LOSS,
-    NONE,
-    PACKED,
-    TRAIN,
-    UNKNOWN,
-    VAL,
-    File,
-    Frame,
-    Mapping,
-    Sequence,
-    Tags,
-    Value,
-    union,
-)
+from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, TRAIN, VAL, Mark, Tags
+from auditor.program.values import UNKNOWN, File, Frame, Mapping, Sequence, Value, union
 
 SHARDS = ("fineweb_train_000000.bin", "fineweb_train_000001.bin", "fineweb_val_000000.bin")
 """What the challenge's data folder holds, as a listing gives it: training shards, then the validation shard."""
 
-LOG = ("log-file",)
+LOG = Mark("log-file")
 """Tag of what was read from a log or another text that a run has left."""
 
 _LOGS = (".log", ".out", ".err", ".txt", ".csv", ".tsv", ".jsonl")
@@ -121,10 +107,6 @@ def opened(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         m.unfollowed(node, frame, text[:80], why, {"tokens", "weights"})
     tags = union(*args, *kwargs.values()) | read_tags(m, text) | from_outside(m, path)
     return Value(tags, obj=File(text, Value(tags, mutable=True)), mutable=True)
-
-
-OUTSIDE = ("outside",)
-"""Tag of what was read from a file that is neither of the challenge, nor shipped, nor written by the program."""
 
 
 def from_outside(m: Machine, source: Value) -> Tags:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditor.program.recipe.model import Node
-from auditor.program.values import Tags
+from auditor.program.tags import Tags
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import TRAIN, VAL, Function, Instance, Mapping, Sequence, Value
+from auditor.program.tags import TRAIN, VAL
+from auditor.program.values import Function, Instance, Mapping, Sequence, Value
 from auditor.source.index import of_type
 
 _PROCEDURES = frozenset({"backward", "step", "zero_grad"})

@@ -7,20 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.tokens import Text
-from auditor.program.values import (
-    NONE,
-    VAL,
-    Class,
-    External,
-    Frame,
-    Function,
-    Instance,
-    Mapping,
-    PyModule,
-    Tags,
-    Value,
-    has,
-)
+from auditor.program.tags import NONE, VAL, InRound, OfOutput, Tags, Taken, has
+from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, PyModule, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
 
@@ -79,11 +67,11 @@ def _held(value: Value, depth: int) -> Iterator[Value]:
 
 def _is_ahead(m: Machine, value: Value, given: Tags) -> bool:
     tags = value.tags
-    if VAL not in tags or has(tags, "out"):
+    if VAL not in tags or has(tags, OfOutput):
         return False
     if m.is_table(value) and (m.filled_by_another_pass(value, given) or m.filled_in_this_round(value, given)):
         return True
     here = {loop.instance for loop in m.loops}
     plain = value.known or isinstance(value.obj, Text)  # a path, a number
-    whole = not plain and here.isdisjoint([t[1] for t in tags if t[0] == "dep"])
-    return whole or any(t[0] == "taken" and m.is_of_this_round(t[1], given) for t in tags)
+    whole = not plain and here.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])
+    return whole or any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, given) for t in tags)

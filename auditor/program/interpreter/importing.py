@@ -9,12 +9,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.completion import NORMAL
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    External,
-    Frame,
-    PyModule,
-    Value,
-)
+from auditor.program.values import External, Frame, PyModule, Value
 
 
 def import_(m: Machine, frame: Frame, node: ast.Import) -> int:

@@ -20,16 +20,24 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import varied
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
+from auditor.program.tags import (
     HASHED_TARGET,
     LAST_ONE,
     LATER,
+    LOSS,
+    MASK,
     SHIFTED,
     SHORTENED,
     TAIL,
     TARGET,
     TRIMMED,
     VAL,
+    Begun,
+    OfOutput,
+    has,
+    joined_key,
+)
+from auditor.program.values import (
     Bound,
     Class,
     External,
@@ -40,9 +48,7 @@ from auditor.program.values import (
     Sequence,
     Value,
     dependence,
-    has,
     join,
-    joined_key,
     union,
     with_tags,
 )
@@ -113,14 +119,14 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return Value(container.tags), index
     if isinstance(obj, tokens.Text):
         return Value(container.tags, obj=tokens.Text("{}")), None
-    tags = container.tags | (index.tags - {("bool",)}) | tokens.span(index)
+    tags = container.tags | (index.tags - {MASK}) | tokens.span(index)
     tags |= effects.table_read(m, frame, node, container, index)
-    if TARGET in container.tags or has(container.tags, "out") or container.recipe is not None:
+    if TARGET in container.tags or has(container.tags, OfOutput) or container.recipe is not None:
         tags |= tokens.left_out(index)
     tags |= doubts.selected(m, frame, node, container, index) | doubts.thinned(m, frame, node, container, index)
-    if tokens.ends_early(index) and has(container.tags, "out"):
+    if tokens.ends_early(index) and has(container.tags, OfOutput):
         tags |= {TRIMMED}
-    of_tokens = VAL in container.tags and not has(tags, "out")
+    of_tokens = VAL in container.tags and not has(tags, OfOutput)
     if of_tokens:
         if m.orders:
             ordering.indexed(m, container.tags, index.tags)
@@ -132,8 +138,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
             tags |= {SHORTENED}
             m.shortened.add(container)
         tags = reach.cut(m, container, index, tags)
-    if (VAL in container.tags or has(container.tags, "out")) and (begun := tokens.begun(container, index)):
-        tags = frozenset([t for t in tags if t[0] != "begun"]) | begun
+    if (VAL in container.tags or has(container.tags, OfOutput)) and (begun := tokens.begun(container, index)):
+        tags = frozenset([t for t in tags if not isinstance(t, Begun)]) | begun
     if TARGET in container.tags and tokens.last_one(index):
         tags |= {LAST_ONE}
     if m.inside:
@@ -158,8 +164,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
             return m.call(
                 frame, node, Value(obj=Bound(container, "__missing__", _function_of(other))), [index], {}
             ), None
-    if TARGET in index.tags and VAL in tags and has(container.tags, "out"):
-        tags |= {("loss",)}  # the target's entry of a distribution, however it was normalized
+    if TARGET in index.tags and VAL in tags and has(container.tags, OfOutput):
+        tags |= {LOSS}  # the target's entry of a distribution, however it was normalized
     fancy = VAL in index.tags and not isinstance(index_node, ast.Slice)
     selected = index.mutable and VAL not in tags  # some of an array of positions: still those positions
     position = (container.position or container) if selected else None

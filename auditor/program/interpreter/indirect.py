@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from auditor.program.interpreter import effects
 from auditor.program.interpreter.machine import Hook, Machine, root
+from auditor.program.tags import SHARED_ROWS, VAL, AdaptedBy, InRound
 from auditor.program.values import (
-    VAL,
     Bound,
     Class,
     Frame,
@@ -118,10 +118,10 @@ def gradient(m: Machine, frame: Frame, node: ast.AST, loss: Value, inputs: Value
     tensors = [r for r in roots if not isinstance(r.obj, Instance)]
     event = m.adapt(
         node, frame, pending, subject="tensor" if tensors or not roots else "module", name="",
-        shared_rows=any(("shared-rows",) in r.tags for r in roots),
+        shared_rows=any(SHARED_ROWS in r.tags for r in roots),
     )  # fmt: skip
-    keep = frozenset([t for t in tags if t[0] in ("dep", "val")])
-    return Value(keep | {("adapted", event.number)}, mutable=True)
+    keep = frozenset([t for t in tags if isinstance(t, InRound) or t == VAL])
+    return Value(keep | {AdaptedBy(event.number)}, mutable=True)
 
 
 def applied(cls: Class) -> Value:

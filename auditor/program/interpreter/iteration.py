@@ -8,6 +8,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.unfollowed import EVERYTHING
+from auditor.program.tags import InRound
 from auditor.program.values import (
     Either,
     Frame,
@@ -105,4 +106,4 @@ def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iter
     ascends = iterable.obj in m.extents.ascending or (isinstance(iterable.const, range) and iterable.const.step > 0)
     for k, element in enumerate(elements(iterable)[: rounds(m, frame, node)], start=1):
         with m.iteration(instance, k, node, ascends=ascends):
-            yield with_tags(element, frozenset({("dep", instance, k)}))
+            yield with_tags(element, frozenset({InRound(instance, k)}))

@@ -32,15 +32,9 @@ from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.operators import BIG
 from auditor.program.positions import Position
+from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, TRAIN, VAL, WORLD, OfSwitch
 from auditor.program.values import (
-    CHANNEL,
-    NONE,
-    PACKED,
-    RANK,
-    TRAIN,
     UNKNOWN,
-    VAL,
-    WORLD,
     Bound,
     External,
     Frame,
@@ -161,7 +155,7 @@ def _library(
             return handed
     package = dotted.split(".", 1)[0]
     if not vocabulary.is_pure(dotted):
-        if package not in vocabulary.KNOWN and ("loss",) in result.tags:
+        if package not in vocabulary.KNOWN and LOSS in result.tags:
             m.unfollowed(node, frame, dotted, "a library that is not known", {unfollowed.LOSSES})
         unfollowed.call(m, frame, node, dotted, "a library that is not known", [*args, *kwargs.values()])
         if unfollowed.WEIGHTS in unfollowed.touched([*args, *kwargs.values()]) and package not in vocabulary.KNOWN:
@@ -213,7 +207,7 @@ def _objects(
             return args[0]
         return Value(union(*args), obj=Sequence(list(args)))
     if name in ("Parameter", "Buffer"):
-        kind = frozenset({("param",)}) if name == "Parameter" else NONE
+        kind = frozenset({PARAMETER}) if name == "Parameter" else NONE
         return Value(union(*args) | kind, mutable=True)
     return None
 
@@ -325,5 +319,5 @@ def _os(
         text = "/".join(tokens.text_of(a) for a in args)
         return files.path_value(union(*args), text, known=all(isinstance(a.const, str) for a in args))
     if dotted.startswith("os.path.") and dotted.rsplit(".", 1)[1] in ("exists", "isfile", "isdir", "getsize"):
-        return Value(frozenset([t for t in union(*args) if t[0] == "cfg"]))
+        return Value(frozenset([t for t in union(*args) if isinstance(t, OfSwitch)]))
     return None

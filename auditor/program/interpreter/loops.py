@@ -16,13 +16,8 @@ from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAIS
 from auditor.program.interpreter.iteration import UNROLL, iterations, rounds
 from auditor.program.interpreter.machine import NOTHING, Around, Machine, switches
 from auditor.program.interpreter.unfollowed import EVERYTHING
-from auditor.program.values import (
-    Either,
-    Frame,
-    Function,
-    Sequence,
-    Value,
-)
+from auditor.program.tags import InRound
+from auditor.program.values import Either, Frame, Function, Sequence, Value
 from auditor.source.index import of_type
 
 
@@ -104,12 +99,12 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
                 value = frame.find(name)
                 if value is not None and not value.mutable and value.obj is None:
                     const = value.const if k == 1 else Value().const
-                    counted = Value(value.tags | {("dep", instance, k)}, const)
+                    counted = Value(value.tags | {InRound(instance, k)}, const)
                     frame.names[name] = counted
             if k > 1:
                 reach.walked(m, frame, node, counters)
                 _filled(m, frame, node)
-            with m.claiming(frame, claims, ("dep", instance, k)), _selecting(m, frame, node, test):
+            with m.claiming(frame, claims, InRound(instance, k)), _selecting(m, frame, node, test):
                 how = m.execute(frame, node.body)
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):

@@ -20,14 +20,12 @@ from auditor.program.interpreter.recorder import Pending as Pending
 from auditor.program.interpreter.recorder import Recorder
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
+from auditor.program.tags import LOSS, NONE, TARGET, VAL, InRound, OfOutput, OfSwitch, Tag, Tags, Taken, UpTo, has
 from auditor.program.trace import (
     Loop,
 )
 from auditor.program.values import (
-    NONE,
-    TARGET,
     UNKNOWN,
-    VAL,
     Class,
     External,
     Frame,
@@ -35,11 +33,8 @@ from auditor.program.values import (
     Instance,
     Mapping,
     Sequence,
-    Tag,
-    Tags,
     Value,
     deep_tags,
-    has,
 )
 from auditor.source import Sources, Unit
 
@@ -328,7 +323,7 @@ class Machine(Recorder):
     @staticmethod
     def is_of_loss(value: Value) -> bool:
         """Whether a loss on validation tokens went into the value."""
-        return VAL in value.tags and ("loss",) in value.tags and has(value.tags, "out")
+        return VAL in value.tags and LOSS in value.tags and has(value.tags, OfOutput)
 
     # -- heap ----------------------------------------------------------------------------------------
 
@@ -369,12 +364,12 @@ class Machine(Recorder):
         table = _identity(container)
         _, writes = self._tables.setdefault(id(table), (table, {}))
         # A prefix, stored before a rank starts behind it, is what other ranks have scored: no pass over the stream.
-        if VAL in key and not has(key, "upto"):
-            region = frozenset([(t[1], t[2]) for t in key if t[0] == "dep"])
+        if VAL in key and not has(key, UpTo):
+            region = frozenset([(t.loop, t.iteration) for t in key if isinstance(t, InRound)])
             writes[tuple(loop.instance for loop in self.loops)] = region
             if TARGET in key:
                 self._taken.setdefault(id(table), set()).add(region)
-                return frozenset({("taken", region)})
+                return frozenset({Taken(region)})
         return NONE
 
     def is_table(self, container: Value) -> bool:
@@ -384,7 +379,7 @@ class Machine(Recorder):
         """Whether the table holds validation tokens from a pass over the stream that this look-up is not part of."""
         _, writes = self._tables[id(_identity(container))]
         here = {loop.instance for loop in self.loops}
-        mine = {t[1] for t in key if t[0] == "dep"}
+        mine = {t.loop for t in key if isinstance(t, InRound)}
         return any(
             not any(instance in here and (instance in mine or instance in carried) for instance in loops)
             for loops, region in writes.items()
@@ -401,7 +396,7 @@ class Machine(Recorder):
     def is_of_this_round(self, region: frozenset[tuple[int, int]], key: Tags) -> bool:
         """Whether a part of the stream is that which the rounds of the loops around have in hand."""
         here = {loop.instance: loop.iteration for loop in self.loops}
-        mine = {(t[1], t[2]) for t in key if t[0] == "dep"}
+        mine = {(t.loop, t.iteration) for t in key if isinstance(t, InRound)}
         running = {(instance, k) for instance, k in region if instance in here}
         return bool(running) and running <= mine and all(here[instance] == k for instance, k in running)
 
@@ -462,4 +457,4 @@ def _identity(value: Value) -> object:
 
 
 def switches(tags: Tags) -> frozenset[str]:
-    return frozenset([t[1] for t in tags if t[0] == "cfg"])
+    return frozenset([t.name for t in tags if isinstance(t, OfSwitch)])

@@ -11,7 +11,8 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import measures, node_of
 from auditor.program.recipe import arithmetic, bonuses, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
-from auditor.program.values import CALLED, VAL, External, Frame, Value
+from auditor.program.tags import CALLED, LOSS, VAL, AdaptedBy
+from auditor.program.values import External, Frame, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
 from auditor.program.written import written
@@ -161,10 +162,10 @@ _TELLING = frozenset({What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.EN
 
 def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence[Value], result: Value) -> None:
     """The output of a model for validation tokens: logits, or the loss of the targets that it is given."""
-    loss = ("loss",) in result.tags
+    loss = LOSS in result.tags
     given = tuple(n for n in (node_of(v) for v in inputs) if n is not None and n.what is What.TOKENS)
     sees = sees_of(given)
-    adapted = sorted(t[1] for t in result.tags if t[0] == "adapted")
+    adapted = sorted(t.number for t in result.tags if isinstance(t, AdaptedBy))
     if adapted:
         sees |= Sees.ADAPTED
     changed = {m.trace.adapts[n].place: None for n in adapted if n in m.trace.adapts}

@@ -28,9 +28,8 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
+from auditor.program.tags import LOGGED, LOSS, NONE, InRound, OfSwitch
 from auditor.program.values import (
-    LOGGED,
-    NONE,
     Bound,
     Class,
     External,
@@ -149,7 +148,7 @@ def _sequence_method(
     if name in ("append", "add", "appendleft", "insert", "put", "put_nowait") and args:
         effects.accumulated(m, frame, node, args[-1])
         m.changed(None, args[-1])
-        if ("loss",) in args[-1].tags:
+        if LOSS in args[-1].tags:
             args = [*args[:-1], with_tags(args[-1], skipping.of_rounds(m))]
         if m.loops:
             seq.exact = False
@@ -178,7 +177,7 @@ def _sequence_method(
     elif name == "clear":
         m.changes += 1
         seq.items.clear()
-        receiver.tags = frozenset([t for t in receiver.tags if t[0] == "cfg"])
+        receiver.tags = frozenset([t for t in receiver.tags if isinstance(t, OfSwitch)])
         seq.exact = not m.unsure
     elif name == "copy":
         return Value(receiver.tags, obj=Sequence(list(seq.items), seq.exact))
@@ -216,7 +215,7 @@ def _taken(m: Machine, receiver: Value, seq: Sequence, name: str, args: list[Val
         seq.exact = False
     if m.loops and (taken.obj is None or isinstance(taken.obj, Sequence)):
         loop = m.loops[-1]
-        return with_dependence(taken, frozenset({("dep", loop.instance, loop.iteration)}))
+        return with_dependence(taken, frozenset({InRound(loop.instance, loop.iteration)}))
     return taken
 
 

@@ -17,17 +17,8 @@ from auditor.program.interpreter import (
     weights,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    UNKNOWN,
-    Frame,
-    Instance,
-    Mapping,
-    Sequence,
-    Value,
-    deep_tags,
-    module_parts,
-    union,
-)
+from auditor.program.tags import PARAMETER, OfSwitch
+from auditor.program.values import UNKNOWN, Frame, Instance, Mapping, Sequence, Value, deep_tags, module_parts, union
 
 
 def instance_method(
@@ -70,14 +61,14 @@ def instance_method(
             m.training[id(instance)] = name == "train" and not (args and args[0].const is False)
         return receiver
     if name in ("parameters", "buffers"):
-        one = Value(frozenset({("param",)}), base=receiver, mutable=True)
+        one = Value(frozenset({PARAMETER}), base=receiver, mutable=True)
         return Value(obj=Sequence([one], exact=False))
     if name in ("get_parameter", "get_buffer"):
-        return Value(frozenset({("param",)}), base=receiver, mutable=True)
+        return Value(frozenset({PARAMETER}), base=receiver, mutable=True)
     if name == "get_submodule":
         return receiver
     if name in ("named_parameters", "named_buffers"):
-        one = Value(frozenset({("param",)}), base=receiver, mutable=True)
+        one = Value(frozenset({PARAMETER}), base=receiver, mutable=True)
         return Value(obj=Sequence([Value(obj=Sequence([Value(), one]))], exact=False))
     if name in ("modules", "children"):
         return Value(obj=Sequence([receiver], exact=False))
@@ -85,7 +76,7 @@ def instance_method(
         return Value(obj=Sequence([Value(obj=Sequence([Value(), receiver]))], exact=False))
     if name == "state_dict":
         hooks.run_hooks(m, frame, node, "save", instance, [receiver, Value(), Value(), Value()])
-        one = Value(deep_tags(receiver) | {("param",)}, base=receiver, mutable=True)  # it shares the module's memory
+        one = Value(deep_tags(receiver) | {PARAMETER}, base=receiver, mutable=True)  # it shares the module's memory
         return Value(deep_tags(receiver), obj=Mapping(other=one))
     if name == "load_state_dict" and (args or kwargs):
         weights.loaded(m, frame, node, receiver, args[0] if args else next(iter(kwargs.values())))
@@ -142,7 +133,7 @@ def _parser_method(
             action = kwargs["action"].const if "action" in kwargs else None
             default = kwargs.get("default", Value(const={"store_true": False, "store_false": True}.get(str(action))))
             configured = m.environment(f"--{long}", default.const)
-            tags = default.tags | {("cfg", f"--{long}")}
+            tags = default.tags | {OfSwitch(f"--{long}")}
             value = default.const if configured is None or configured is UNKNOWN else configured
             parser.attributes[str(dest)] = Value(tags, value, default.obj)
         return Value()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import NONE, External, Frame, Tags, Value, deep_tags
+from auditor.program.tags import NONE, From, Tags, UpTo
+from auditor.program.values import External, Frame, Value, deep_tags
 
 
 def opaque(
@@ -20,4 +21,4 @@ def opaque(
 
 def without_spans(tags: Tags) -> Tags:
     """Where a model's input was cut says nothing of which of its outputs are scored."""
-    return frozenset([t for t in tags if t[0] not in ("from", "upto")])
+    return frozenset([t for t in tags if not isinstance(t, (From, UpTo))])

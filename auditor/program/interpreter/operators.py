@@ -21,15 +21,29 @@ from auditor.program.interpreter import (
     tokens,
 )
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.positions import EQUAL, Position, made_of, position_of
+from auditor.program.numbers import made_of, position_of
+from auditor.program.positions import EQUAL, Position
 from auditor.program.recipe.model import What
-from auditor.program.values import (
+from auditor.program.tags import (
+    LOSS,
+    MASK,
     NONE,
     ONE_RATE,
+    RANDOM,
     RANK,
     SHIFTED,
-    UNKNOWN,
     VAL,
+    AdaptedBy,
+    InRound,
+    OfSwitch,
+    Places,
+    Tags,
+    has,
+    hashed,
+    joined_key,
+)
+from auditor.program.values import (
+    UNKNOWN,
     Class,
     Comparison,
     Either,
@@ -40,12 +54,8 @@ from auditor.program.values import (
     Mapping,
     Native,
     Sequence,
-    Tags,
     Value,
-    has,
-    hashed,
     join,
-    joined_key,
     with_tags,
 )
 
@@ -119,13 +129,13 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
     if isinstance(op, ast.Div) and (_is_path(left) or isinstance(right.const, str)):  # of a directory not known, too
         text, _ = tokens.cut([tokens.text_of(left), "/", tokens.text_of(right)])
         return files.path_value(tags, text, known=False)
-    if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and ("bool",) not in tags:
+    if isinstance(op, (ast.BitXor, ast.Mod, ast.BitAnd)) and VAL in tags and MASK not in tags:
         tags = hashed(left.tags, right.tags)
     if isinstance(op, ast.Sub):
         tags -= {SHIFTED}
     if left.recipe is not None or right.recipe is not None:
         tags |= doubts.shifted(m, frame, node, op, left, right) | doubts.masked(m, frame, node, op, left, right)
-    if isinstance(op, (ast.Mult, ast.Div)) and ("loss",) in tags:
+    if isinstance(op, (ast.Mult, ast.Div)) and LOSS in tags:
         tags = effects.arithmetic(m, frame, node, op, left, right, tags)
     if m.reread and isinstance(op, (ast.Add, ast.Sub)):
         effects.mixes(m, left.tags, right.tags)
@@ -133,7 +143,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         for side in (left, right):  # the state of a tensor that is optimized goes into the sum
             r = root(side)
             if r is not side:
-                tags |= frozenset([t for t in r.tags if t[0] == "adapted"])
+                tags |= frozenset([t for t in r.tags if isinstance(t, AdaptedBy)])
     tags = parts.made(op, left, right, tags)
     tags |= doubts.widened(m, frame, node, left, op, right) | doubts.widened(m, frame, node, right, op, left)
     return Value(tags, mutable=left.mutable or right.mutable, position=position)
@@ -214,7 +224,7 @@ def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
         return Value(ranks.turned(value.tags), UNKNOWN if known is None else not known, compared)
     if isinstance(value.const, (int, float)):
         if isinstance(node.op, ast.USub):
-            setting = value.position is not None or has(value.tags, "cfg")
+            setting = value.position is not None or has(value.tags, OfSwitch)
             position = Position().plus(position_of(value), -1) if setting else None
             return Value(value.tags, -value.const, position=position)
         if isinstance(node.op, ast.Invert) and isinstance(value.const, int):
@@ -277,15 +287,15 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         if one is None:
             verdict = None
         compared, left = (left, right), right
-    if any(("random",) in side.tags and VAL not in side.tags for side in sides) and any(s.known for s in sides):
+    if any(RANDOM in side.tags and VAL not in side.tags for side in sides) and any(s.known for s in sides):
         tags |= {ONE_RATE}
     by_size = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
     made = Comparison(compared) if by_size and verdict is None else None
     by_value = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Eq, ast.NotEq)) and verdict is None
     plain = by_value and not any(side.mutable or side.obj is not None or _of_tokens(side) for side in sides)
-    tags = frozenset([t for t in tags if t[0] != "places"])
+    tags = frozenset([t for t in tags if not isinstance(t, Places)])
     same = made_of(EQUAL, sides) if plain else None
-    result = Value(tags | {("bool",)}, UNKNOWN if verdict is None else True, made, position=same)
+    result = Value(tags | {MASK}, UNKNOWN if verdict is None else True, made, position=same)
     measured.compare(m, frame, node, sides, result)
     return result
 
@@ -318,7 +328,7 @@ def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool |
 def _in_between(m: Machine, counted: Value, value: Value) -> bool:
     """Whether a round that is not stepped through compares as equal: the last one stands for all after the first."""
     for t in counted.tags if isinstance(value.const, int) else ():
-        span = m.ranges.get(t[1]) if t[0] == "dep" and t[2] == 2 else None
+        span = m.ranges.get(t.loop) if isinstance(t, InRound) and t.iteration == 2 else None
         if span is None or len(span) <= 2:
             continue
         reckoned = counted.const != span[-1]  # `i % 9`: what it is in the rounds between is not known
@@ -357,7 +367,7 @@ def _of_ranks(taken: Value, other: Value) -> Value:
 def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     test = m.evaluate(frame, node.test)
     known = truth(m, frame, node.test, test)
-    names = frozenset([t for t in test.tags if t[0] == "cfg"])
+    names = frozenset([t for t in test.tags if isinstance(t, OfSwitch)])
     if known is not None:
         taken = m.evaluate(frame, node.body if known else node.orelse)
         if ranks.of_rank(test.tags):

@@ -9,7 +9,8 @@ from typing import Literal
 from auditor.program.interpreter import callbacks
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Op, What
-from auditor.program.values import NONE, TRAIN, VAL, External, Frame, Tags, Value, deep_tags, has, union
+from auditor.program.tags import NONE, TRAIN, VAL, Drawn, InRound, OfOutput, Tags, has
+from auditor.program.values import External, Frame, Value, deep_tags, union
 
 SHUFFLES = frozenset(
     {f"{holder}.{name}" for holder in ("random", "numpy.random") for name in ("shuffle", "permutation")}
@@ -39,10 +40,10 @@ def _told(item: Value, by: Value) -> By | None:
     """What a key goes by; None for a position, a figure, a name, and for what is no part of the stream."""
     tags = deep_tags(item) | by.tags
     made = by.recipe
-    if VAL not in tags or TRAIN in tags or has(by.tags, "out"):
+    if VAL not in tags or TRAIN in tags or has(by.tags, OfOutput):
         return None
     if made is None:
-        return "what they hold" if VAL in by.tags and has(by.tags, "dep") else None
+        return "what they hold" if VAL in by.tags and has(by.tags, InRound) else None
     if made.what is What.TOKENS:
         return "what they hold"
     reckoned = made.what is What.NUMBER if made.op is Op.NAME else made.op in _RECKONED
@@ -59,6 +60,7 @@ def by_chance(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Tag
 
 def indexed(m: Machine, container: Tags, index: Tags) -> None:
     """The stream is read in an order that was drawn."""
-    if TRAIN not in container and not has(container, "out"):
-        for _, key in (tag for tag in index if tag[0] == "drawn"):
-            m.trace.reordered.setdefault(key, m.orders[key])
+    if TRAIN not in container and not has(container, OfOutput):
+        for tag in index:
+            if isinstance(tag, Drawn):
+                m.trace.reordered.setdefault(tag.place, m.orders[tag.place])

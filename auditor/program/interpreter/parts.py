@@ -12,14 +12,13 @@ from collections.abc import Iterator, Sequence
 
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import Position, position_of
+from auditor.program.numbers import position_of
+from auditor.program.positions import Position
 from auditor.program.recipe.model import Op
-from auditor.program.values import NONE, VAL, Frame, Tags, Value, has
+from auditor.program.tags import MASK, NONE, VAL, Before, Mark, OfOutput, Places, Reads, Tags, WindowPart, has
+from auditor.program.values import Frame, Value
 
-_NUMBERS = "places"  # ("places", first one), or None where something else was made of them
-_PART = "part"  # ("part", first position or None, end or None); ("part", "?"): by where they stand, however
-_UNTOLD = (_PART, "?")
-_Part = tuple[str, Position | None, Position | None]
+_UNTOLD = WindowPart(None, None, told=False)
 _APART = 1000  # rounds into the stream where windows are compared
 _ONE = Position(1)
 
@@ -27,16 +26,16 @@ _ONE = Position(1)
 def numbered(args: Sequence[Value]) -> Tags:
     """The tags of `arange(...)`."""
     first = position_of(args[0]) if len(args) > 1 else Position()
-    return frozenset({(_NUMBERS, first if len(args) < 3 else None)})
+    return frozenset({Places(first if len(args) < 3 else None)})
 
 
 def _first(value: Value) -> Position | None:
-    return next((t[1] for t in value.tags if t[0] == _NUMBERS), None)
+    return next((t.first for t in value.tags if isinstance(t, Places)), None)
 
 
 def made(op: ast.operator, left: Value, right: Value, tags: Tags) -> Tags:
     """The tags of `left op right`: numbers of positions that are moved, or something else that is made of them."""
-    numbers = [v for v in (left, right) if has(v.tags, _NUMBERS)]
+    numbers = [v for v in (left, right) if has(v.tags, Places)]
     if not numbers:
         return tags
     first = _first(left)
@@ -46,12 +45,12 @@ def made(op: ast.operator, left: Value, right: Value, tags: Tags) -> Tags:
         first = _first(one)
         if first is not None:
             moved = first.plus(position_of(other), 1 if isinstance(op, ast.Add) else -1)
-    return frozenset([t for t in tags if t[0] != _NUMBERS]) | {(_NUMBERS, moved)}
+    return frozenset([t for t in tags if not isinstance(t, Places)]) | {Places(moved)}
 
 
 def compared(op: ast.cmpop, left: Value, right: Value) -> Tags:
     """The part of the window that a mask leaves; nothing where no numbers of positions are compared."""
-    numbers = [v for v in (left, right) if has(v.tags, _NUMBERS)]
+    numbers = [v for v in (left, right) if has(v.tags, Places)]
     if not numbers:
         return NONE
     if len(numbers) > 1:
@@ -67,9 +66,9 @@ def compared(op: ast.cmpop, left: Value, right: Value) -> Tags:
     if at is None or after is None:
         return frozenset({_UNTOLD})
     if sign in (ast.GtE, ast.Gt):
-        return frozenset({(_PART, at if sign is ast.GtE else after, None)})
+        return frozenset({WindowPart(at if sign is ast.GtE else after, None)})
     if sign in (ast.Lt, ast.LtE):
-        return frozenset({(_PART, None, at if sign is ast.Lt else after)})
+        return frozenset({WindowPart(None, at if sign is ast.Lt else after)})
     return frozenset({_UNTOLD})
 
 
@@ -78,19 +77,19 @@ _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.LtE: ast.
 
 def negated(tags: Tags) -> Tags:
     """`~mask`"""
-    parts = [t for t in tags if t[0] == _PART]
+    parts = [t for t in tags if isinstance(t, WindowPart)]
     if not parts:
         return tags
     one = parts[0] if len(parts) == 1 and parts[0] != _UNTOLD else None
-    turned = (_PART, one[2], one[1]) if one is not None else _UNTOLD
-    return frozenset([t for t in tags if t[0] != _PART]) | {turned}
+    turned = WindowPart(one.end, one.first) if one is not None else _UNTOLD
+    return frozenset([t for t in tags if not isinstance(t, WindowPart)]) | {turned}
 
 
 def weighed(m: Machine, frame: Frame, node: ast.AST, losses: Value, factor: Value) -> Tags:
     """`losses * mask`, `losses[mask]`, `losses * arange(n) / n`."""
-    told = [t for t in factor.tags if t[0] == _PART]
+    told = [t for t in factor.tags if isinstance(t, WindowPart)]
     # Tokens that were picked at numbered places have no numbers of their own.
-    if not told and has(factor.tags, _NUMBERS) and VAL not in factor.tags:
+    if not told and has(factor.tags, Places) and VAL not in factor.tags:
         why = "each position counts by where it stands in its window"
         return m.doubt(node, frame, "a weight of the losses", why)
     return _judged(m, frame, node, losses, told)
@@ -98,11 +97,11 @@ def weighed(m: Machine, frame: Frame, node: ast.AST, losses: Value, factor: Valu
 
 def cut(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
     """`losses[n:]`, `losses[:, n:m]`, `losses[mask]`."""
-    told = [t for t in index.tags if t[0] == _PART] if ("bool",) in index.tags else list(_slices(index))
+    told = [t for t in index.tags if isinstance(t, WindowPart)] if MASK in index.tags else list(_slices(index))
     return _judged(m, frame, node, losses, told)
 
 
-_IN_PIECES = ("in-pieces",)
+_IN_PIECES = Mark("in-pieces")
 """Tag of the list of pieces that losses were cut into."""
 _CUTS_UP = frozenset({"chunk", "split", "tensor_split", "array_split", "hsplit", "dsplit", "vsplit", "unflatten"})
 
@@ -114,7 +113,7 @@ def method(m: Machine, frame: Frame, node: ast.AST, losses: Value, name: str, ar
     if name != "narrow" or len(args) != 3:
         return NONE
     first = position_of(args[1])
-    return _judged(m, frame, node, losses, [(_PART, first, first.plus(position_of(args[2])))])
+    return _judged(m, frame, node, losses, [WindowPart(first, first.plus(position_of(args[2])))])
 
 
 def taken(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
@@ -128,12 +127,13 @@ def left_out(m: Machine, frame: Frame, node: ast.AST, targets: Value, index: Val
     """`y[:, :n] = -100`: the targets that are left out, beside how far windows overlap."""
     if not isinstance(value.const, int) or value.const >= 0:
         return NONE
-    kept: list[_Part] = []
-    for _, lower, upper in _slices(index):
-        kept += [(_PART, upper, None)] if lower is None or lower == Position() else [(_PART, None, lower)]
-    window = frozenset([t for t in targets.tags if t[0] in ("reads", "before")])
-    for _, lower, upper in kept:
-        if (share := _share(m, window, lower, upper)) is not None:
+    kept: list[WindowPart] = []
+    for part in _slices(index):
+        lower, upper = part.first, part.end
+        kept += [WindowPart(upper, None)] if lower is None or lower == Position() else [WindowPart(None, lower)]
+    window = frozenset([t for t in targets.tags if isinstance(t, (Reads, Before))])
+    for part in kept:
+        if (share := _share(m, window, part.first, part.end)) is not None:
             why = f"{share:.0%} of each window is scored, and windows do not overlap so far"
             return m.doubt(node, frame, "a part of each window", why)
     return NONE
@@ -141,10 +141,10 @@ def left_out(m: Machine, frame: Frame, node: ast.AST, targets: Value, index: Val
 
 def cut_output(m: Machine, frame: Frame, node: ast.AST, output: Value, index: Value) -> Tags:
     """`logits[n:]`, `logits[:, n:]`: what is scored of a window. A slice with an end may be one of the vocabulary."""
-    return _judged(m, frame, node, output, [t for t in _slices(index) if t[1] is not None and t[2] is None])
+    return _judged(m, frame, node, output, [t for t in _slices(index) if t.first is not None and t.end is None])
 
 
-def _slices(index: Value) -> Iterator[_Part]:
+def _slices(index: Value) -> Iterator[WindowPart]:
     for part in index.obj.parts if isinstance(index.obj, tokens.Axes) else (index,):
         if isinstance(part.obj, tokens.Cut):
             lower, upper = (
@@ -152,15 +152,15 @@ def _slices(index: Value) -> Iterator[_Part]:
                 for bound in (part.obj.lower, part.obj.upper)
             )
             if (lower is not None and lower != Position()) or upper is not None:
-                yield (_PART, lower, upper)
+                yield WindowPart(lower, upper)
 
 
-def _judged(m: Machine, frame: Frame, node: ast.AST, losses: Value, told: Sequence[tuple[object, ...]]) -> Tags:
+def _judged(m: Machine, frame: Frame, node: ast.AST, losses: Value, told: Sequence[WindowPart]) -> Tags:
     for part in told:
         if part == _UNTOLD:
             why = "which positions count goes by where they stand in their window"
             return m.doubt(node, frame, "a choice among losses", why)
-        share = _left_out(m, losses, part[1], part[2])  # type: ignore[arg-type]
+        share = _left_out(m, losses, part.first, part.end)
         if share is not None:
             why = f"{share:.0%} of each window is scored, and windows do not overlap so far"
             return m.doubt(node, frame, "a part of each window", why)
@@ -169,7 +169,7 @@ def _judged(m: Machine, frame: Frame, node: ast.AST, losses: Value, told: Sequen
 
 def _left_out(m: Machine, losses: Value, lower: Position | None, upper: Position | None) -> float | None:
     """The share of the tokens that is scored, where between windows some are not; None where none is left."""
-    for number in sorted(t[1] for t in losses.tags if t[0] == "out"):
+    for number in sorted(t.number for t in losses.tags if isinstance(t, OfOutput)):
         window = m.windows.get(number)
         share = _share(m, window, lower, upper) if window is not None else None
         if share is not None:
@@ -178,8 +178,8 @@ def _left_out(m: Machine, losses: Value, lower: Position | None, upper: Position
 
 
 def _share(m: Machine, window: Tags, lower: Position | None, upper: Position | None) -> float | None:
-    starts = [t[1] for t in window if t[0] == "reads"]
-    ends = [t[1] for t in window if t[0] == "before"]
+    starts = [t.position for t in window if isinstance(t, Reads)]
+    ends = [t.position for t in window if isinstance(t, Before)]
     elements = {e for start in starts for e in m.extents.depends(start)}
     if len(elements) != 1:
         return None

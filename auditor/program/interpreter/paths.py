@@ -8,7 +8,8 @@ from collections.abc import Sequence as Sequence_
 
 from auditor.program.interpreter import files, tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import NONE, File, Sequence, Tags, Value, has, union
+from auditor.program.tags import NONE, OfOutput, Tags, has
+from auditor.program.values import File, Sequence, Value, union
 
 _HOLE = re.compile(r"%[-+ #0-9.*]*[diouxXeEfFgGcrsa]|%\([^)]*\)[-+ #0-9.]*[a-zA-Z]")
 _FIELD = re.compile(r"\{[^{}]*\}")
@@ -100,7 +101,7 @@ def filled(holes: re.Pattern[str], template: str, given: list[str]) -> str:
 def unscored(holes: re.Pattern[str], template: str, items: Sequence_[Value]) -> Tags:
     """The mark of a text that names bits per byte before something that no loss has gone into."""
     for hole, item in zip(holes.finditer(template), items, strict=False):
-        if tokens.BPB.search(template[: hole.start()]) and not has(item.tags, "out"):
+        if tokens.BPB.search(template[: hole.start()]) and not has(item.tags, OfOutput):
             return frozenset({tokens.UNSCORED})
     return NONE
 

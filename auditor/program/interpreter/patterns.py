@@ -5,14 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    Class,
-    Frame,
-    Mapping,
-    Sequence,
-    Value,
-    join,
-)
+from auditor.program.values import Class, Frame, Mapping, Sequence, Value, join
 
 
 def captured(m: Machine, frame: Frame, pattern: ast.pattern, subject: Value) -> None:

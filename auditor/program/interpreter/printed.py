@@ -17,31 +17,18 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.operators import binary
+from auditor.program.tags import ARTIFACT, NONE, TRAIN, VAL, AdaptedBy, OfOutput, Tags, has
 from auditor.program.trace import THE_LOG
-from auditor.program.values import (
-    ARTIFACT,
-    NONE,
-    TRAIN,
-    VAL,
-    File,
-    Frame,
-    Mapping,
-    Sequence,
-    Tags,
-    Value,
-    deep_tags,
-    has,
-    union,
-)
+from auditor.program.values import File, Frame, Mapping, Sequence, Value, deep_tags, union
 
 _CONSTANT = re.compile(r"(?i)(?<![a-z])(?:val_)?bpb\s{0,3}[:=]\s{0,3}[01]\.\d{3}")  # digits, where a figure is put in
 
 
 def keep(m: Machine, tags: Tags) -> None:
     """What is written to disk may be read back: the adaptations go with it."""
-    adapted = frozenset([t for t in tags if t[0] == "adapted"])
-    m.disk |= adapted
-    m.trace.saved |= {t[1] for t in adapted}
+    adapted = [t for t in tags if isinstance(t, AdaptedBy)]
+    m.disk |= frozenset(adapted)
+    m.trace.saved |= {t.number for t in adapted}
 
 
 def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
@@ -60,7 +47,7 @@ def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
         value.tags |= tags & {VAL, TRAIN}
     keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
     text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
-    if has(tags, "out"):
+    if has(tags, OfOutput):
         m.report(node, frame, text, tags, lines.saved(args))
 
 
@@ -70,7 +57,7 @@ _READ_BACK = "it is read from a file that a run has left"
 def over(m: Machine, frame: Frame, node: ast.AST, path: str, tags: Tags) -> None:
     """What was read from a log is written into one that holds a figure: its lines may be changed."""
     name = posixpath.basename(path)
-    if files.LOG in tags and (name == "{}" or has(m.files.get(name, NONE), "out")):
+    if files.LOG in tags and (name == "{}" or has(m.files.get(name, NONE), OfOutput)):
         m.unfollowed(node, frame, "a log that is written over", "it is made of what was read from a log", {THE_LOG})
 
 
@@ -85,12 +72,12 @@ def report(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         if own is not None:
             tags |= own.tags
     m.printed(text, _channel(m, frame, text))
-    if tokens.UNSCORED in tags and has(tags, "out"):
+    if tokens.UNSCORED in tags and has(tags, OfOutput):
         why = "no loss on validation tokens has gone into it"
         m.unfollowed(node, frame, "the bits per byte that are printed", why, {unfollowed.FIGURE})
     if files.LOG in tags and ("bpb" in text.lower() or "loss" in text.lower()):
         m.unfollowed(node, frame, "a figure that is printed", _READ_BACK, {unfollowed.FIGURE})
-    if has(tags, "out"):
+    if has(tags, OfOutput):
         if _CONSTANT.search(text) is not None:
             why = "it stands in the code"
             m.unfollowed(node, frame, "a bits-per-byte figure beside those of the run", why, {unfollowed.FIGURE})

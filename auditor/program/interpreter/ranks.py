@@ -7,7 +7,8 @@ import operator
 from collections.abc import Callable, Sequence
 
 from auditor.program.interpreter.machine import NOTHING, Around, Machine, OnTop
-from auditor.program.values import NONE, RANK, VAL, WORLD, Frame, Instance, Tags, Value
+from auditor.program.tags import NONE, RANK, SHARE, VAL, WORLD, AmongSeveral, Mark, OfOutput, OfSwitch, Tags
+from auditor.program.values import Frame, Instance, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
 
@@ -16,43 +17,39 @@ _VARIABLES = frozenset({"RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_LOCALID", "
 
 def of_rank(tags: Tags) -> bool:
     """Whether a value is made of which rank it is."""
-    return RANK in tags or any(t[0] == "cfg" and t[1] in _VARIABLES for t in tags)
+    return RANK in tags or any(isinstance(t, OfSwitch) and t.name in _VARIABLES for t in tags)
 
 
 _SIZES = frozenset({"WORLD_SIZE", "LOCAL_WORLD_SIZE"})
 
-SHARE = ("share",)
-"""Tag of what is made of the tokens that one process reads of those that all of them share out among them."""
 
-
-_FOLDED = ("folded-rank",)
+_FOLDED = Mark("folded-rank")
 """Tag of a number that is the same for several of the processes."""
 
 
 def folded(op: ast.operator, left: Value, right: Value) -> Tags:
     """`rank // 2`, `rank % 4`"""
-    bare = left.known and of_rank(left.tags) and all(t == RANK or t[0] == "cfg" for t in left.tags)
+    bare = left.known and of_rank(left.tags) and all(t == RANK or isinstance(t, OfSwitch) for t in left.tags)
     divided = isinstance(op, (ast.FloorDiv, ast.Mod, ast.RShift, ast.BitAnd)) and type(right.const) is int
     return frozenset({_FOLDED}) if bare and divided and not right.tags and right.const > 1 else NONE
 
 
 def shared(m: Machine, frame: Frame, node: ast.AST, container: Tags, index: Tags) -> Tags:
     """Tokens of the validation stream that several processes read, each of them for all."""
-    if _FOLDED not in index or VAL not in container or any(t[0] == "out" for t in container):
+    if _FOLDED not in index or VAL not in container or any(isinstance(t, OfOutput) for t in container):
         return NONE
     return m.doubt(node, frame, "the places in the stream", "several of the processes score the same ones")
 
 
 def share(index: Tags) -> Tags:
     """The tag of tokens at an index that goes by which of how many processes it is."""
-    mine = RANK in index or ("cfg", "RANK") in index
-    return frozenset({SHARE}) if mine and (WORLD in index or ("cfg", "WORLD_SIZE") in index) else frozenset()
+    mine = RANK in index or OfSwitch("RANK") in index
+    return frozenset({SHARE}) if mine and (WORLD in index or OfSwitch("WORLD_SIZE") in index) else frozenset()
 
 
-GATHERED = ("gathered",)
+GATHERED = Mark("gathered")
 """Tag of a list that holds what each of the processes has sent."""
 
-_SEVERAL = "several"  # ("several", whether a condition holds where there are several processes)
 _COMPARED: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -76,17 +73,17 @@ def of_several(op: ast.cmpop, left: Value, right: Value) -> Tags:
     compared = _COMPARED.get(sign)
     if compared is None or compared(_FEWEST, bound) is not compared(_USUAL, bound):
         return NONE
-    return frozenset({(_SEVERAL, compared(_USUAL, bound))})
+    return frozenset({AmongSeveral(compared(_USUAL, bound))})
 
 
 def turned(tags: Tags) -> Tags:
     """`not world_size > 1`"""
-    return frozenset([(_SEVERAL, not t[1]) if t[0] == _SEVERAL else t for t in tags])
+    return frozenset([AmongSeveral(not t.holds) if isinstance(t, AmongSeveral) else t for t in tags])
 
 
 def alone(m: Machine, test: Tags, holds: bool) -> Around:
     """While an arm runs that no process goes into where there are several."""
-    only = (_SEVERAL, not holds) in test and (_SEVERAL, holds) not in test
+    only = AmongSeveral(not holds) in test and AmongSeveral(holds) not in test
     return OnTop(m.alone, True) if only else NOTHING
 
 
@@ -116,7 +113,7 @@ def together(m: Machine, value: Value) -> None:
     """All processes have put a value together, if there are several where this happens."""
     if m.alone or any(names & _SIZES for names, _, _ in m.off):
         return
-    m.summed_up.update(t[1] for t in value.tags if t[0] == "out")
+    m.summed_up.update(t.number for t in value.tags if isinstance(t, OfOutput))
     seen: Value | None = value
     for _ in range(16):
         if seen is None:

@@ -9,14 +9,31 @@ from collections.abc import Sequence as Seq
 from auditor.program.extent import STREAM, finite
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import Position, made_of, position_of
-from auditor.program.values import CLOCK, NONE, TARGET, VAL, Frame, Function, Tag, Tags, Value, has, with_tags
+from auditor.program.numbers import made_of, position_of
+from auditor.program.positions import Position
+from auditor.program.tags import (
+    BEYOND,
+    CLOCK,
+    NONE,
+    TARGET,
+    VAL,
+    Few,
+    Gaps,
+    InRound,
+    OfOutput,
+    OfSwitch,
+    Rows,
+    Tag,
+    Tags,
+    Within,
+    has,
+)
+from auditor.program.trace import ByClock
+from auditor.program.values import Frame, Function, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import CLOCKS
 from auditor.source.index import of_type, parent, walk
 
-BEYOND = ("beyond",)
-"""Tag of tokens that are cut out of the stream at whatever place: nothing says that they are its first ones."""
 _HEADER = 1024  # elements; a constant slice up to there is a header, a first window, or some of a list
 _WHOLE = 0.97  # share of the stream from which on it is all of it
 _COUNT = 4096  # elements that a file is read by, at a time
@@ -29,7 +46,7 @@ def of_stream(m: Machine, value: Value) -> bool:
     if VAL not in tags or isinstance(value.obj, tokens.Text):
         return False
     here = {loop.instance for loop in m.loops}
-    return not any(t[0] == "out" or (t[0] == "dep" and t[1] in here) for t in tags)
+    return not any(isinstance(t, OfOutput) or (isinstance(t, InRound) and t.loop in here) for t in tags)
 
 
 def measured(m: Machine, stream: Value, result: Value, *, rows: bool) -> None:
@@ -51,12 +68,12 @@ def shaped(m: Machine, stream: Value, result: Value) -> None:
 def _length(stream: Value, *, rows: bool) -> Position:
     length = STREAM
     for tag in stream.tags:
-        if tag[0] == "within":
-            share = tag[1] < 1
-            length = made_of("Mult", [_number(STREAM), Value(const=tag[1])]) if share else Position(tag[1])
+        if isinstance(tag, Within):
+            share = tag.bound < 1
+            length = made_of("Mult", [_number(STREAM), Value(const=tag.bound)]) if share else Position(int(tag.bound))
     for tag in stream.tags if rows else ():
-        if tag[0] == "rows":
-            length = made_of("FloorDiv", [_number(length), Value(const=tag[1])])
+        if isinstance(tag, Rows):
+            length = made_of("FloorDiv", [_number(length), Value(const=tag.length)])
     return length
 
 
@@ -72,7 +89,9 @@ def ranged(m: Machine, args: Seq[Value], element: Value) -> None:
         m.extents.bound(element, last)
     if len(args) > 2:
         m.extents.within[element] = (position_of(start), position_of(stop), position_of(args[2]))
-    if start.const == 0 and all(t[0] == "cfg" for t in start.tags):  # `rank * length` of the first process, too
+    if start.const == 0 and all(
+        isinstance(t, OfSwitch) for t in start.tags
+    ):  # `rank * length` of the first process, too
         m.extents.steps[element] = position_of(args[2]) if len(args) > 2 else Position(1)
 
 
@@ -82,26 +101,26 @@ def reshaped(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
     if not of_stream(m, stream) or len(dims) != 2:
         return NONE
     length = m.extents.at(position_of(dims[1]))
-    return frozenset({("rows", length)}) if length is not None and length > 1 else NONE
+    return frozenset({Rows(length)}) if length is not None and length > 1 else NONE
 
 
 def cut(m: Machine, container: Value, index: Value, tags: Tags) -> Tags:
     """The tags of a slice or element of the stream: how far into it that can be."""
-    if not of_stream(m, container) or container.obj is not None or has(index.tags, "out"):
+    if not of_stream(m, container) or container.obj is not None or has(index.tags, OfOutput):
         return tags
-    rows = next((t[1] for t in container.tags if t[0] == "rows"), None)
-    told = any(t[0] in ("within", "beyond") for t in container.tags)
+    rows = next((t.length for t in container.tags if isinstance(t, Rows)), None)
+    told = any(isinstance(t, Within) or t == BEYOND for t in container.tags)
     if told and rows is None:
         return tags
-    found = _covered(m, index, rows or 1, looped=has(index.tags, "dep"))
+    found = _covered(m, index, rows or 1, looped=has(index.tags, InRound))
     if found is None:
         return tags
-    kept = frozenset([t for t in tags if t[0] not in ("rows", "beyond")])
-    if found[0] == "gaps":
+    kept = frozenset([t for t in tags if not (isinstance(t, Rows) or t == BEYOND)])
+    if isinstance(found, Gaps):
         return kept | {BEYOND, found}
-    if found == BEYOND and has(kept, "within"):
+    if found == BEYOND and has(kept, Within):
         return kept
-    if found[0] == "within" and any(t[0] == "within" and t[1] <= found[1] for t in kept):
+    if isinstance(found, Within) and any(isinstance(t, Within) and t.bound <= found.bound for t in kept):
         return kept
     return kept | {found}
 
@@ -120,7 +139,7 @@ def _covered(m: Machine, index: Value, row: float, *, looped: bool) -> Tag | Non
         if lower is not None and lower.from_the_end:
             size = m.extents.at(lower)
             left = None if size is None else finite(-size * row)
-            return None if size is None or left is None or -size <= _HEADER else ("within", int(left))
+            return None if size is None or left is None or -size <= _HEADER else Within(int(left))
         if upper is None:
             return _rest(m, lower)
         if upper.from_the_end:
@@ -129,15 +148,15 @@ def _covered(m: Machine, index: Value, row: float, *, looped: bool) -> Tag | Non
         return BEYOND
     thin = _thinned(m, lower, upper) if lower is not None else None
     if thin is not None:
-        return ("within", thin) if _SPARE * thin < 1 else ("gaps", thin)
+        return Within(thin) if _SPARE * thin < 1 else Gaps(thin)
     end = m.extents.end(upper, row)
     if end is None or _WHOLE <= end < 1:
         return BEYOND
     if end < 1:
-        return ("within", end)
+        return Within(end)
     if end <= _HEADER and not looped:
         return None
-    return ("within", int(end))
+    return Within(int(end))
 
 
 def _rest(m: Machine, lower: Position | None) -> Tag | None:
@@ -145,7 +164,7 @@ def _rest(m: Machine, lower: Position | None) -> Tag | None:
     first = m.extents.end(lower) if lower is not None else None
     if first is None or not 1 - _WHOLE < first < 1:
         return None
-    return ("within", 1 - first)
+    return Within(1 - first)
 
 
 def _thinned(m: Machine, lower: Position, upper: Position) -> float | None:
@@ -185,7 +204,7 @@ def read(kwargs: Mapping[str, Value]) -> Tags:
     count = kwargs.get("count")
     if count is None or not isinstance(count.const, int) or count.const <= _COUNT or VAL in count.tags:
         return NONE
-    return frozenset({("within", count.const)})
+    return frozenset({Within(count.const)})
 
 
 def narrowed(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
@@ -193,7 +212,7 @@ def narrowed(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
     if len(args) != 3 or not of_stream(m, stream) or args[1].const != 0:
         return NONE
     end = m.extents.end(position_of(args[2]))
-    return NONE if end is None or (end <= _HEADER and end >= 1) or _WHOLE <= end < 1 else frozenset({("within", end)})
+    return NONE if end is None or (end <= _HEADER and end >= 1) or _WHOLE <= end < 1 else frozenset({Within(end)})
 
 
 def stopped(m: Machine, frame: Frame, node: ast.If, *, by_clock: bool) -> None:
@@ -204,7 +223,7 @@ def stopped(m: Machine, frame: Frame, node: ast.If, *, by_clock: bool) -> None:
     if by_clock and not m.off:
         seconds = (limit.const for number, limit in sizes if CLOCK in number.tags)
         known = (finite(limit) for limit in seconds if isinstance(limit, (int, float)))
-        m.trace.ended[m.loops[-1].instance] = ("clock", int(max((k for k in known if k is not None), default=0)))
+        m.trace.ended[m.loops[-1].instance] = ByClock(int(max((k for k in known if k is not None), default=0)))
     for number, limit in sizes:
         _counted(m, node, node.test, number, limit)
         for term, most in _below(position_of(number), limit):
@@ -239,7 +258,7 @@ def _counted(m: Machine, node: ast.stmt, test: ast.expr, number: Value, limit: V
     end = m.extents.at(position_of(limit))
     rounds = all(isinstance(s.value, ast.Constant) and s.value.value == 1 for s in steps)
     if end is not None and end > 1 and isinstance(limit.const, (int, float)):
-        m.trace.ended[instance] = ("few" if rounds else "within", int(end))
+        m.trace.ended[instance] = Few(int(end)) if rounds else Within(int(end))
     element = m.extents.elements.get(instance)
     for item in _parts(element) if element is not None else ():
         step = m.extents.steps.get(item)
@@ -335,7 +354,7 @@ def of_list(m: Machine, container: Value, upper: Value | None, items: Seq[Value]
     texts = any(isinstance(i.obj, tokens.Text) or isinstance(i.const, str) for i in items)
     if texts or TARGET in upper.tags or not of_stream(m, container):
         return NONE
-    return frozenset({("few", upper.const)})
+    return frozenset({Few(upper.const)})
 
 
 def first_of(m: Machine, source: Value, items: Seq[Value], count: Value | None, tags: Tags = NONE) -> Value:

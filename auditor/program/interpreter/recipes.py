@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from auditor.program.interpreter import entries
-from auditor.program.positions import either_of
+from auditor.program.numbers import either_of
 from auditor.program.recipe.model import Node, Op, Sees, What, either, number, unknown
-from auditor.program.values import TARGET, TRAIN, VAL, Mapping, Value, has
+from auditor.program.tags import TARGET, TRAIN, VAL, OfOutput, has
+from auditor.program.values import Mapping, Value
 from auditor.program.values import Sequence as Items
 
 
@@ -33,7 +34,7 @@ def node_of(value: Value, depth: int = 2) -> Node | None:
         return None
     tags = value.tags
     if VAL in tags:
-        if has(tags, "out"):
+        if has(tags, OfOutput):
             return unknown((), "a model's output")
         sees = Sees.EARLIER | (Sees.TARGET if TARGET in tags else Sees.NOTHING)
         return Node(Op.TOKENS, (), What.TOKENS, sees=sees, text="y" if TARGET in tags else "x")

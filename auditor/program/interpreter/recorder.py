@@ -7,6 +7,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.program.recipe.model import Node
+from auditor.program.tags import (
+    ARTIFACT,
+    CALLED,
+    LATER,
+    LOSS,
+    NONE,
+    SHARE,
+    AdaptedBy,
+    Before,
+    Doubtful,
+    Drawn,
+    Gaps,
+    InRound,
+    OfOutput,
+    Omitting,
+    Reads,
+    Tags,
+)
 from auditor.program.trace import (
     Adapt,
     Added,
@@ -28,9 +46,10 @@ from auditor.program.trace import (
     Trace,
     Unfollowed,
 )
-from auditor.program.values import ARTIFACT, NONE, Frame, Instance, Tags
+from auditor.program.values import Frame, Instance
 
-_USED_UP = frozenset({"out", "called", "reads", "before", "later"})  # by a model that is given the tokens
+_USED_UP = frozenset({CALLED, LATER})  # by a model that is given the tokens
+_USED_UP_KINDS = (OfOutput, Reads, Before)
 MAX_PLACES = 8  # places of one printed line that are told apart
 MIN_HEAD = 6  # characters of a printed line before its first figure that are enough to know it again
 
@@ -114,9 +133,9 @@ class Recorder:
 
     def output(self, node: ast.AST, frame: Frame, data: Tags, state: Tags, *, loss: bool, known: bool = False) -> Tags:
         """A model's output for validation tokens; returns the tags of the resulting value. `known`: it is a module."""
-        region = frozenset([(t[1], t[2]) for t in data if t[0] == "dep"])
-        adapted = frozenset([t[1] for t in data | state if t[0] == "adapted"])
-        parents = frozenset([t[1] for t in data if t[0] == "out"])
+        region = frozenset([(t.loop, t.iteration) for t in data if isinstance(t, InRound)])
+        adapted = frozenset([t.number for t in data | state if isinstance(t, AdaptedBy)])
+        parents = frozenset([t.number for t in data if isinstance(t, OfOutput)])
         event = Output(
             **self._event(node, frame),  # type: ignore[arg-type]
             region=region,
@@ -126,26 +145,28 @@ class Recorder:
             read_back=ARTIFACT in state or any(self.trace.outputs[n].read_back for n in parents),
             known=known or (bool(parents) and all(self.trace.outputs[n].known for n in parents)),
         )
-        event_tags = frozenset([t for t in data if t[0] not in _USED_UP]) | {("out", event.number)}
-        event_tags |= frozenset([t for t in state if t[0] == "adapted"])
+        event_tags = frozenset([t for t in data if not (t in _USED_UP or isinstance(t, _USED_UP_KINDS))]) | {
+            OfOutput(event.number)
+        }
+        event_tags |= frozenset([t for t in state if isinstance(t, AdaptedBy)])
         self.trace.outputs[event.number] = event
-        own = frozenset([t for t in data if t[0] in ("reads", "before")])
+        own = frozenset([t for t in data if isinstance(t, (Reads, Before))])
         self.windows[event.number] = own or frozenset().union(*(self.windows.get(n, NONE) for n in parents))
-        return event_tags | {("loss",)} if loss else event_tags
+        return event_tags | {LOSS} if loss else event_tags
 
     def adapt(
         self, node: ast.AST, frame: Frame, pending: Pending, *, subject: str, name: str, shared_rows: bool
     ) -> Adapt:
         event = Adapt(
             **self._event(node, frame),  # type: ignore[arg-type]
-            region=frozenset([(t[1], t[2]) for t in pending.tags if t[0] == "dep"]),
+            region=frozenset([(t.loop, t.iteration) for t in pending.tags if isinstance(t, InRound)]),
             backward=pending.place,
-            outputs=frozenset([t[1] for t in pending.tags if t[0] == "out"]),
+            outputs=frozenset([t.number for t in pending.tags if isinstance(t, OfOutput)]),
             tags=pending.tags,
             subject=subject,
             subject_name=name,
             shared_rows=shared_rows,
-            statistics=("loss",) not in pending.tags,
+            statistics=LOSS not in pending.tags,
         )
         self.trace.adapts[event.number] = event
         return event
@@ -198,13 +219,13 @@ class Recorder:
         """An order is drawn, of what will be seen where it is an index: the tags that tell."""
         event = Reordered(**self._event(node, frame), by="chance")  # type: ignore[arg-type]
         self.orders.setdefault(event.place.key, event)
-        return frozenset({("drawn", event.place.key)})
+        return frozenset({Drawn(event.place.key)})
 
     def omitted(self, node: ast.AST, frame: Frame, by: str) -> Tags:
         """Parts of the stream are left out: the tags that carry this to the figure."""
         event = Omission(**self._event(node, frame), by=by)  # type: ignore[arg-type]
         self.trace.omissions[event.number] = event
-        return frozenset({("omitted", event.number)})
+        return frozenset({Omitting(event.number)})
 
     def added(self, node: ast.AST, frame: Frame, made: Node) -> None:
         if self.inside:
@@ -238,10 +259,10 @@ class Recorder:
             event = self._event(node, frame)
             known = Unfollowed(**event, what=what, why=why, touches=frozenset({"the figure"}), carried=True)  # type: ignore[arg-type]
             self.trace.unfollowed[key] = known
-        return frozenset({("doubt", known.number)})
+        return frozenset({Doubtful(known.number)})
 
     def report(self, node: ast.AST, frame: Frame, text: str, tags: Tags, recipe: Node | None) -> None:
-        outputs = frozenset([t[1] for t in tags if t[0] == "out"])
+        outputs = frozenset([t.number for t in tags if isinstance(t, OfOutput)])
         if outputs and not self._is_running(tags):
             tags |= self._shared_out(node, frame, tags)
         event = self._event(node, frame)
@@ -253,15 +274,15 @@ class Recorder:
     def _is_running(self, tags: Tags) -> bool:
         """Whether a figure is printed in the loop that goes on adding to it: it shows how far the loop has come."""
         here = {loop.instance for loop in self.loops}
-        return any(t[0] == "dep" and t[1] in here for t in tags)
+        return any(isinstance(t, InRound) and t.loop in here for t in tags)
 
     def _shared_out(self, node: ast.AST, frame: Frame, tags: Tags) -> Tags:
         """What of the stream a figure leaves out: the share of other processes, what stands between windows."""
         found: Tags = NONE
-        if ("share",) in tags and not {t[1] for t in tags if t[0] == "out"} <= self.summed_up:
+        if SHARE in tags and not {t.number for t in tags if isinstance(t, OfOutput)} <= self.summed_up:
             why = "it is of the tokens that one process has scored, and no sum over all of them was made"
             found |= self.doubt(node, frame, "the figure", why)
-        if gaps := [t[1] for t in tags if t[0] == "gaps"]:
+        if gaps := [t.share for t in tags if isinstance(t, Gaps)]:
             why = f"{1 - min(gaps):.1%} of the tokens stand between its windows, and are not scored"
             found |= self.doubt(node, frame, "a figure of the stream", why)
         return found

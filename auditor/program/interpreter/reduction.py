@@ -9,25 +9,13 @@ from collections.abc import Sequence as Seq
 from auditor.program.interpreter import assignment, ranks
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position
-from auditor.program.values import (
-    NONE,
-    VAL,
-    WORLD,
-    External,
-    Frame,
-    Instance,
-    Sequence,
-    Tags,
-    Value,
-    deep_tags,
-    has,
-    module_parts,
-)
+from auditor.program.tags import NONE, SHARE, VAL, WORLD, Mark, OfOutput, Tags, has
+from auditor.program.values import External, Frame, Instance, Sequence, Value, deep_tags, module_parts
 
 _SUMS = frozenset({"all_reduce", "reduce"})
 _GATHERS = frozenset({"all_gather", "all_gather_into_tensor", "all_gather_object"})
 _GROUPS = frozenset({"new_group", "new_subgroups", "new_subgroups_by_enumeration", "split_group"})
-_OF_SOME = ("of-some",)
+_OF_SOME = Mark("of-some")
 """Tag of a group that is not known to hold every process."""
 
 
@@ -60,7 +48,7 @@ def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq
             why = "it is summed up over the processes twice, and counts as often as there are"
             return m.doubt(node, frame, "a reduction over the processes", why)
     ranks.together(m, total)
-    if not {"MIN", "MAX", "PRODUCT"} & set(named) or not has(total.tags, "out"):
+    if not {"MIN", "MAX", "PRODUCT"} & set(named) or not has(total.tags, OfOutput):
         return NONE
     return m.doubt(node, frame, "a reduction over the processes", "it is no sum of what they have scored")
 
@@ -81,7 +69,7 @@ def gathered(m: Machine, into: Value, sent: Value) -> Value:
         into.obj.items = [sent]
         into.obj.exact = False
         into.tags |= {ranks.GATHERED}
-    assignment.mutate(m, into, Value(deep_tags(sent) - {ranks.SHARE}))
+    assignment.mutate(m, into, Value(deep_tags(sent) - {SHARE}))
     return Value(const=None)
 
 

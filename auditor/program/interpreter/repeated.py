@@ -14,20 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, Repeat
-from auditor.program.values import (
-    NONE,
-    VAL,
-    Class,
-    External,
-    Frame,
-    Function,
-    Instance,
-    Mapping,
-    Sequence,
-    Tags,
-    Value,
-    dependence,
-)
+from auditor.program.tags import NONE, VAL, InRound, Tags
+from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, Sequence, Value, dependence
 
 _DEEP: Final = 4  # containers and instances in each other that are compared by what they hold
 _WIDE: Final = 48  # elements or attributes that are compared; more, and nothing is reused
@@ -154,7 +142,7 @@ class _Sight:
 
 def _plain(tags: Tags) -> Tags:
     """The tags without the loops that a value was made in: what is not of the stream is the same in all of them."""
-    return tags if VAL in tags else frozenset([t for t in tags if t[0] != "dep"])
+    return tags if VAL in tags else frozenset([t for t in tags if not isinstance(t, InRound)])
 
 
 def _reusable(result: Value) -> bool:

@@ -11,37 +11,30 @@ from collections.abc import Sequence
 
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import Position, position_of
+from auditor.program.numbers import position_of
+from auditor.program.positions import Position
 from auditor.program.recipe.model import Node, Sees
-from auditor.program.values import HASH, NONE, TARGET, VAL, Frame, Tags, Value, has
-
-_CUT = "cut-in"
-
-Round = tuple[tuple[int, int], ...]
-"""(loop, round) of each loop around, the outermost first."""
+from auditor.program.tags import HASH, LOSS, NONE, TARGET, VAL, Before, CutIn, InRound, LookedUp, OfOutput, Tags, has
+from auditor.program.values import Frame, Value
 
 
 def cut(m: Machine, tags: Tags, index: Value) -> Tags:
-    """The tags of tokens that are cut here, in the rounds that run, from that place on.
-
-    The tag says in which rounds, where they begin, whether they are targets, and of a single one by how much it stands
-    further than the next.
-    """
+    """The tags of tokens that are cut here, in the rounds that run, from that place on."""
     begins = tokens.lower(index)
     further = begins.constant - 1 if begins is not None and not isinstance(index.obj, tokens.Cut) else 0
-    return without(tags) | {(_CUT, _now(m), begins, TARGET in tags, further)}
+    return without(tags) | {CutIn(_now(m), begins, TARGET in tags, further)}
 
 
 def without(tags: Tags) -> Tags:
     """The tags of what a model makes of tokens: it has seen them all."""
-    return frozenset([t for t in tags if t[0] != _CUT])
+    return frozenset([t for t in tags if not isinstance(t, CutIn)])
 
 
 def in_hand(m: Machine, tags: Tags) -> bool:
     """Whether targets went in, and not of earlier rounds alone."""
     if TARGET not in tags:
         return False
-    cuts = [t[1] for t in tags if t[0] == _CUT and t[3]]
+    cuts = [t.rounds for t in tags if isinstance(t, CutIn) and t.targets]
     now = _now(m)
     return not cuts or not all(_is_earlier(when, now) for when in cuts)
 
@@ -52,11 +45,11 @@ def scored(m: Machine, frame: Frame, node: ast.AST, rows: Tags, targets: Tags) -
     They are what this round scores.
     """
     now = _now(m)
-    m.ends |= {(t[1], now) for t in targets if t[0] == "before"}
+    m.ends |= {(t.position, now) for t in targets if isinstance(t, Before)}
     for tag in rows:
-        if tag[0] == _CUT and tag[2] is not None and _is_earlier(tag[1], now):
-            one_on = tag[2].plus(Position(1))
-            if (tag[2], tag[1]) in m.ends or (one_on, tag[1]) in m.ends:
+        if isinstance(tag, CutIn) and tag.begins is not None and _is_earlier(tag.rounds, now):
+            one_on = tag.begins.plus(Position(1))
+            if (tag.begins, tag.rounds) in m.ends or (one_on, tag.rounds) in m.ends:
                 why = "it was cut behind the tokens that were scored then, and goes into what scores the next ones"
                 return m.doubt(node, frame, "a part of the stream that an earlier round has kept", why)
     return NONE
@@ -67,7 +60,7 @@ def picked(m: Machine, frame: Frame, node: ast.AST, rows: Tags) -> Tags:
 
     A count under a hash of the target is another question (`mixtures`).
     """
-    if not has(rows, "out") or has(rows, "lookup") or {HASH, ("loss",)} & rows or not in_hand(m, rows):
+    if not has(rows, OfOutput) or has(rows, LookedUp) or {HASH, LOSS} & rows or not in_hand(m, rows):
         return NONE
     return m.doubt(node, frame, "what the targets are looked up in", "the targets themselves went into it")
 
@@ -92,24 +85,24 @@ def placed(m: Machine, tags: Tags, index: Value) -> Tags:
     if place is None:
         return tags
     now = _now(m)
-    cuts = [t for t in tags if t[0] == _CUT and t[3]]
-    if cuts and all(_is_earlier(t[1], now) and t[4] <= place for t in cuts):
+    cuts = [t for t in tags if isinstance(t, CutIn) and t.targets]
+    if cuts and all(_is_earlier(t.rounds, now) and t.further <= place for t in cuts):
         return without(tags) - {TARGET}
-    kept = [t for t in cuts if not _is_earlier(t[1], now) or t[4] > place]
-    return without(tags) | {(_CUT, tuple(t[1][: len(now) - 1]), *t[2:]) for t in kept}
+    kept = [t for t in cuts if not _is_earlier(t.rounds, now) or t.further > place]
+    return without(tags) | {t._replace(rounds=t.rounds[: len(now) - 1]) for t in kept}
 
 
 def _along_the_loop(m: Machine, index: Value) -> int | None:
     """By how much an element stands further than the number that the innermost loop counts; None where it does not."""
     if not m.loops or not m.loops[-1].ascends:
         return None
-    here = ("dep", m.loops[-1].instance, m.loops[-1].iteration)
+    here = InRound(m.loops[-1].instance, m.loops[-1].iteration)
     parts = index.obj.parts if isinstance(index.obj, tokens.Axes) else [index]
     found = [p for p in parts if p.obj is None and here in p.tags and VAL not in p.tags]
     return position_of(found[0]).constant if found else None
 
 
-def _now(m: Machine) -> Round:
+def _now(m: Machine) -> tuple[tuple[int, int], ...]:
     return tuple([(loop.instance, loop.iteration) for loop in m.loops])
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter import assignment, effects
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Comparison, Frame, Tags, Value, has, with_tags
+from auditor.program.tags import LOSS, OfOutput, Tags, has
+from auditor.program.values import Comparison, Frame, Value, with_tags
 from auditor.program.written import written
 
 
@@ -43,7 +44,7 @@ def _stored(statement: ast.stmt) -> list[str]:
 
 def keeps_the_lower(m: Machine, frame: Frame, node: ast.If, test: Value) -> tuple[list[ast.expr], Tags] | None:
     """`if new < best: best = new` over losses of the current tokens: what the branch stores, and the choice's tag."""
-    if ("loss",) not in test.tags or not has(test.tags, "out"):
+    if LOSS not in test.tags or not has(test.tags, OfOutput):
         return None
     for part in node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]:
         turned = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not)
@@ -86,7 +87,7 @@ def _stores_a_side(m: Machine, frame: Frame, value: ast.expr, part: ast.expr, co
 
 def _is_of(m: Machine, losses: Value, compared: Value) -> bool:
     """`if new.sum() < old.sum(): old = new`: losses whose total, or mean, is what is compared."""
-    made = {t for t in losses.tags if t[0] == "out"}
+    made = {t for t in losses.tags if isinstance(t, OfOutput)}
     return m.is_of_loss(losses) and m.is_of_loss(compared) and bool(made & compared.tags)
 
 

@@ -9,14 +9,16 @@ from dataclasses import replace
 
 from auditor.program.interpreter.completion import BREAK, CONTINUE
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import EQUAL, Position, position_of
+from auditor.program.numbers import position_of
+from auditor.program.positions import EQUAL, Position
 from auditor.program.recipe.model import Node, Op
-from auditor.program.values import NONE, VAL, Comparison, Frame, Tags, Value, has, with_tags
+from auditor.program.tags import LOSS, NONE, RANDOM, VAL, InRound, Mark, OfOutput, Reads, Tags, has
+from auditor.program.values import Comparison, Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, walk
 
 _SHORT = 8  # tokens; what is shorter holds nothing to score
-WEIGHED = ("weighed",)
+WEIGHED = Mark("weighed")
 """Tag of what was counted over the tokens of a part of the stream: where documents lie is told by tokens as well."""
 
 _COUNTS = frozenset({"sum", "mean", "std", "var", "count_nonzero", "unique", "bincount", "count", "median"})
@@ -27,9 +29,9 @@ def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | N
     """What a condition that is not known asks of a part of the stream; None where it asks nothing of it."""
     if test.known or _asks(node):
         return None
-    if ("random",) in test.tags and isinstance(test.obj, Comparison):
+    if RANDOM in test.tags and isinstance(test.obj, Comparison):
         return "chance"
-    if VAL in test.tags and has(test.tags, "out") and ("loss",) in test.tags:
+    if VAL in test.tags and has(test.tags, OfOutput) and LOSS in test.tags:
         return "their losses"
     if _by_length(m, test):
         return "their length"
@@ -97,10 +99,10 @@ def _held(number: Value, elements: set[Value | None]) -> bool:
 
 def by_token(m: Machine, test: Value) -> bool:
     """`if x[0, 0] == 7`: what a token of the part in hand is."""
-    if test.known or not has(test.tags, "reads") or has(test.tags, "out") or test.recipe is None:
+    if test.known or not has(test.tags, Reads) or has(test.tags, OfOutput) or test.recipe is None:
         return False
     here = {loop.instance for loop in m.loops}
-    return any(t[0] == "dep" and t[1] in here for t in test.tags) and _compares_a_token(test.recipe)
+    return any(isinstance(t, InRound) and t.loop in here for t in test.tags) and _compares_a_token(test.recipe)
 
 
 def _compares_a_token(test: Node) -> bool:
@@ -187,7 +189,7 @@ def filtered(
 
 def weighed(m: Machine, name: str, part: Value) -> Tags:
     """`(chunk > 900).sum()`: something of the content of the part that the loop has in hand."""
-    if name not in _COUNTS or VAL not in part.tags or has(part.tags, "out"):
+    if name not in _COUNTS or VAL not in part.tags or has(part.tags, OfOutput):
         return NONE
     here = {loop.instance for loop in m.loops}
-    return frozenset({WEIGHED}) if any(t[0] == "dep" and t[1] in here for t in part.tags) else NONE
+    return frozenset({WEIGHED}) if any(isinstance(t, InRound) and t.loop in here for t in part.tags) else NONE

@@ -6,8 +6,9 @@ import ast
 
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.positions import position_of
-from auditor.program.values import NONE, Frame, Sequence, Tags, Value, with_tags
+from auditor.program.numbers import position_of
+from auditor.program.tags import NONE, Tags
+from auditor.program.values import Frame, Sequence, Value, with_tags
 from auditor.source.index import parent
 
 _LOOKED_AT = 4  # elements of a list, and parts of an element

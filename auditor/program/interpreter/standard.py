@@ -24,10 +24,9 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.standard_iterators import Handler
+from auditor.program.tags import CLOCK, PARAMETER, VAL, GradientOf, has
 from auditor.program.values import (
-    CLOCK,
     UNKNOWN,
-    VAL,
     Bound,
     Class,
     External,
@@ -38,7 +37,6 @@ from auditor.program.values import (
     Native,
     Sequence,
     Value,
-    has,
     union,
     with_tags,
 )
@@ -202,9 +200,9 @@ def _parametrized(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
     """`register_parametrization(module, "weight", change)`: the module computes with what the change makes of it."""
     if len(args) < 3:
         return Value(union(*args))
-    parameter = Value(frozenset({("param",)}), base=args[0], mutable=True)
+    parameter = Value(frozenset({PARAMETER}), base=args[0], mutable=True)
     made = m.call(frame, node, args[2], [parameter], {})
-    weights.replaced(m, frame, node, args[0], Value(made.tags | {("param",)}, mutable=True))
+    weights.replaced(m, frame, node, args[0], Value(made.tags | {PARAMETER}, mutable=True))
     return args[0]
 
 
@@ -241,7 +239,7 @@ def _memory(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
 def _store_of_kernel(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`tl.store(p + offsets, value)` in a kernel that is given weights: what becomes of them is not followed."""
     tags = union(*args, *kwargs.values())
-    if ("param",) in tags and (VAL in tags or has(tags, "grad")):
+    if PARAMETER in tags and (VAL in tags or has(tags, GradientOf)):
         what, why = "a store of a kernel", "it changes memory by address"
         m.unfollowed(node, frame, what, why, {unfollowed.WEIGHTS, unfollowed.LOSSES})
     return Value(const=None)

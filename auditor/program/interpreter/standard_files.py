@@ -13,11 +13,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.standard_iterators import Handler
-from auditor.program.values import (
-    Frame,
-    Value,
-    union,
-)
+from auditor.program.values import Frame, Value, union
 
 
 def _dirname(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -12,12 +12,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    Frame,
-    Sequence,
-    Value,
-    union,
-)
+from auditor.program.values import Frame, Sequence, Value, union
 
 Handler = Callable[[Machine, Frame, ast.AST, list[Value], dict[str, Value]], Value]
 

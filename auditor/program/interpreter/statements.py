@@ -29,21 +29,8 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.branching import Arms
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, Pending, switches
-from auditor.program.values import (
-    CLOCK,
-    NONE,
-    Class,
-    External,
-    Frame,
-    Function,
-    Instance,
-    Sequence,
-    Tags,
-    Value,
-    has,
-    join,
-    with_tags,
-)
+from auditor.program.tags import CLOCK, NONE, GatedBy, OfSwitch, Tags, UnsetSwitch, has
+from auditor.program.values import Class, External, Frame, Function, Instance, Sequence, Value, join, with_tags
 from auditor.program.written import written
 
 
@@ -164,7 +151,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
         taken = node.body if known else node.orelse
         m.trace.switched |= bool(names)
         if names:
-            frame.settled |= frozenset(("cfg", name) for name in names)
+            frame.settled |= frozenset(OfSwitch(name) for name in names)
             m.trace.taken[key] = known if m.trace.taken.get(key, known) is known else None
         before = dict(frame.names)
         m.decided.append((key, known, names))
@@ -177,9 +164,9 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             frame.names = before
             return NORMAL
         return how
-    unsure = known is None and has(test.tags, "unset")
+    unsure = known is None and has(test.tags, UnsetSwitch)
     chosen = selection.keeps_the_lower(m, frame, node, test) if known is None else None
-    gates = frozenset([t for t in test.tags if t[0] == "gate"]) - frame.gates
+    gates = frozenset([t for t in test.tags if isinstance(t, GatedBy)]) - frame.gates
     frame.gates |= gates
     with m.selecting(test, node, frame), ranks.apart(m, test.tags):
         how = yield from _both(

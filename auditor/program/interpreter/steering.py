@@ -11,10 +11,10 @@ import ast
 
 from auditor.program.interpreter import effects
 from auditor.program.interpreter.machine import Machine, Pending
-from auditor.program.values import BY_LOSS, VAL, Frame, Instance, Native, Value, has, with_tags
+from auditor.program.tags import BY_LOSS, LOSS, VAL, OfGroup, has
+from auditor.program.values import Frame, Instance, Native, Value, with_tags
 
 ENDS, RATE, STEPS = "when their training ends", "how fast they learn", "what they learn from"
-_OF_GROUP = "group"
 
 
 def by_loss(m: Machine, value: Value) -> bool:
@@ -39,15 +39,15 @@ def group(m: Machine, optimizer: Instance, value: Value) -> Value:
     """A group of an optimizer's parameters, which knows its optimizer."""
     if optimizer not in m.optimizers:
         m.optimizers.append(optimizer)
-    return Value(value.tags | {(_OF_GROUP, m.optimizers.index(optimizer))}, obj=value.obj)
+    return Value(value.tags | {OfGroup(m.optimizers.index(optimizer))}, obj=value.obj)
 
 
 def stored(m: Machine, container: Value, value: Value) -> None:
     """`group["lr"] = value`"""
-    if has(container.tags, _OF_GROUP) and by_loss(m, value):
+    if has(container.tags, OfGroup) and by_loss(m, value):
         for tag in container.tags:
-            if tag[0] == _OF_GROUP:
-                _set(m, m.optimizers[tag[1]])
+            if isinstance(tag, OfGroup):
+                _set(m, m.optimizers[tag.optimizer])
 
 
 def made(m: Machine, optimizer: Instance, options: dict[str, Value]) -> None:
@@ -91,6 +91,6 @@ def ends(m: Machine, frame: Frame, node: ast.AST, test: Value, instance: int | N
 
 
 def _steer(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance, what: str) -> None:
-    tags = frozenset({VAL, ("loss",)})
+    tags = frozenset({VAL, LOSS})
     event = effects.adapt_roots(m, frame, node, Pending(tags, m.place(node, frame), tags), effects.roots(optimizer))
     event.steered = what

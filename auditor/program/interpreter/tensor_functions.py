@@ -17,27 +17,32 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.positions import position_of
-from auditor.program.values import (
+from auditor.program.numbers import position_of
+from auditor.program.tags import (
     CALLED,
+    COUNTS,
+    ENTROPY,
     HIDDEN,
     LAST_ONE,
+    LOSS,
     NONE,
+    RANDOM,
+    SHARED_ROWS,
     SHIFTED,
     TARGET,
     VAL,
-    Comparison,
-    Frame,
-    Instance,
-    Sequence,
+    AdaptedBy,
+    CutAt,
+    InRound,
+    OfOutput,
+    OfSwitch,
+    ScaledBy,
+    StackedBy,
     Tags,
-    Value,
-    deep_tags,
     has,
     hashed,
-    union,
-    with_tags,
 )
+from auditor.program.values import Comparison, Frame, Instance, Sequence, Value, deep_tags, union, with_tags
 
 _TURNS = frozenset({"flip", "fliplr", "flipud"})
 
@@ -71,7 +76,7 @@ def combined(
 ) -> Value | None:
     """Counts, shifts, stacks, keys, and what ranks send each other."""
     if name == "bincount" and args:
-        made = Value(union(*args, *kwargs.values()) | {("counts",)}, mutable=True)
+        made = Value(union(*args, *kwargs.values()) | {COUNTS}, mutable=True)
         effects.table_write(m, made, args[0])
         return made
     if name == "roll" and args:
@@ -97,12 +102,14 @@ def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if name == "tensor" and args:
         tags = deep_tags(args[0])
     elif name == "arange":
-        tags = frozenset([t for t in union(*args) if t[0] in ("dep", "cfg", "shifted")]) | parts.numbered(args)
+        tags = frozenset(
+            [t for t in union(*args) if isinstance(t, (InRound, OfSwitch)) or t == SHIFTED]
+        ) | parts.numbered(args)
     if name in ("rand", "rand_like"):
-        tags |= {("random",)}
+        tags |= {RANDOM}
     dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
     if name in ("zeros", "randn", "full", "empty", "rand") and len(dims) >= 2 and dims[0].const == 1:
-        tags |= {("shared-rows",)}
+        tags |= {SHARED_ROWS}
     return Value(tags, mutable=True)
 
 
@@ -113,14 +120,14 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
     for value in values:
         own = deep_tags(value, 2)
         if name in vocabulary.LOSS and value is values[0]:  # an earlier loss may have steered what the logits are
-            own = frozenset([t for t in own if t[0] != "scaled"])
-        if not has(own, "out"):
+            own = frozenset([t for t in own if not isinstance(t, ScaledBy)])
+        if not has(own, OfOutput):
             own = opaque.without_spans(own)
         tags |= own
         r = root(value)
         if r is not value and not isinstance(r.obj, Instance):
-            tags |= frozenset([t for t in r.tags if t[0] == "adapted"])
-    made = any(t[0] == "out" or t == CALLED for t in tags)
+            tags |= frozenset([t for t in r.tags if isinstance(t, AdaptedBy)])
+    made = any(isinstance(t, OfOutput) or t == CALLED for t in tags)
     if VAL not in tags or not (made or name in vocabulary.LOSS):
         return Value(tags, mutable=True)
     for target in values[1:2] if name in vocabulary.LOSS else values[1:] if name in vocabulary.PICK else ():
@@ -132,16 +139,18 @@ def scored(m: Machine, frame: Frame, node: ast.AST, name: str, values: list[Valu
         if name in vocabulary.PICK:
             tags |= rounds.picked(m, frame, node, first)
     result = Value(m.output(node, frame, tags, NONE, loss=loss), mutable=True)
-    cuts = [{t for t in tags_ if t[0] == "cut"} for tags_ in (first, deep_tags(values[1], 2) if values[1:] else NONE)]
+    cuts = [
+        {t for t in tags_ if isinstance(t, CutAt)} for tags_ in (first, deep_tags(values[1], 2) if values[1:] else NONE)
+    ]
     both = bool(cuts[0]) and cuts[0] == cuts[1]  # `logits[:, 1:]`, scored on `y[:, 1:]`: each on its own
-    if name in vocabulary.LOSS and has(first, "out") and not both and rounds.in_hand(m, first):
+    if name in vocabulary.LOSS and has(first, OfOutput) and not both and rounds.in_hand(m, first):
         m.trace.outputs[m.last].sees_target = True
     return result
 
 
 def _picks(index: Value) -> bool:
     """Whether an index is made of tokens: what it picks from a distribution is what they are given."""
-    return VAL in index.tags and not has(index.tags, "out")
+    return VAL in index.tags and not has(index.tags, OfOutput)
 
 
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
@@ -160,7 +169,7 @@ def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
 def _hidden(one: Value, other: Value) -> Tags:
     """Tokens, of which some are replaced by what is no token of the stream."""
     for tokens_, mask in ((one, other), (other, one)):
-        if VAL in tokens_.tags and VAL not in mask.tags and not has(tokens_.tags, "out"):
+        if VAL in tokens_.tags and VAL not in mask.tags and not has(tokens_.tags, OfOutput):
             return frozenset({HIDDEN})
     return NONE
 
@@ -171,8 +180,6 @@ def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     if items and tokens.completed(items):
         tags -= {TARGET, LAST_ONE}
     effects.mixes(m, *(item.tags for item in items))
-    if any(("entropy",) in i.tags and ("loss",) not in i.tags for i in items) and any(
-        ("loss",) in i.tags for i in items
-    ):
-        tags |= {("stacked", m.stack(node, frame, tags))}
+    if any(ENTROPY in i.tags and LOSS not in i.tags for i in items) and any(LOSS in i.tags for i in items):
+        tags |= {StackedBy(m.stack(node, frame, tags))}
     return Value(tags, mutable=True)

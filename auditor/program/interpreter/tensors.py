@@ -23,13 +23,23 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.recipe.model import What
-from auditor.program.values import (
+from auditor.program.tags import (
+    ENTROPY,
     HIDDEN,
+    LOSS,
     NONE,
     PACKED,
     TARGET,
     TRIMMED,
     VAL,
+    Begun,
+    GradientOf,
+    OfOutput,
+    UpTo,
+    has,
+    hashed,
+)
+from auditor.program.values import (
     Bound,
     External,
     Frame,
@@ -39,8 +49,6 @@ from auditor.program.values import (
     Partial,
     Value,
     deep_tags,
-    has,
-    hashed,
     options,
     union,
 )
@@ -96,7 +104,7 @@ def _backward(
 ) -> Value | None:
     """Gradients, and the hooks that run with them."""
     if name == "backward":
-        loss = next((a for a in args if ("loss",) in a.tags), receiver)  # `accelerator.backward(loss)`
+        loss = next((a for a in args if LOSS in a.tags), receiver)  # `accelerator.backward(loss)`
         m.backward(node, frame, loss)
         hooks.run_hooks(m, frame, node, "gradient", None, [])
         slope = Value(effects.gradient_tags(m, frame, node, receiver), mutable=True)
@@ -169,24 +177,24 @@ def _changed(
     if name in ("scatter_add_", "index_add_", "index_put_", "scatter_", "index_copy_", "index_fill_") and args:
         for value in inputs[:3]:
             effects.table_write(m, receiver, value)
-        made = has(receiver.tags, "out")  # logits that change at the target have seen it
+        made = has(receiver.tags, OfOutput)  # logits that change at the target have seen it
         changed = union(*inputs)
-        if not made and has(changed, "upto"):
+        if not made and has(changed, UpTo):
             changed -= {TARGET}  # those of the context: what is fitted to them is another question (`slot`)
-        later = next((t[1] for t in receiver.tags if t[0] == "begun"), 0)
+        later = next((t.first for t in receiver.tags if isinstance(t, Begun)), 0)
         if made and TARGET in changed and 0 < max(map(tokens.first_of, inputs)) <= later:
             why = "it is made of tokens that stand further on, and is added further on"
             changed = (changed - {TARGET}) | m.doubt(node, frame, "what is added to a model's output", why)
         assignment.mutate(m, receiver, Value(changed), at=(frame, node))
         return receiver
-    if name == "masked_fill_" and VAL in receiver.tags and not has(receiver.tags, "out"):
+    if name == "masked_fill_" and VAL in receiver.tags and not has(receiver.tags, OfOutput):
         assignment.mutate(m, receiver, Value(frozenset({HIDDEN})))
     if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
         source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
         if name == "masked_fill_" and args:
             source.tags |= doubts.told_ahead(m, frame, node, receiver, args[0])
-        gradients = has(source.tags, "grad")
+        gradients = has(source.tags, GradientOf)
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
             effects.adapt_roots(m, frame, node, pending, [root(receiver)])
         assignment.mutate(m, receiver, source, at=(frame, node))
@@ -247,7 +255,7 @@ def _view(
         return Value(receiver.tags | doubts.turned(m, frame, node, receiver), mutable=True)
     if name in vocabulary.VIEW:
         part = reach.narrowed(m, receiver, args) if name == "narrow" else reach.reshaped(m, receiver, args)
-        if name == "narrow" and has(receiver.tags, "out"):
+        if name == "narrow" and has(receiver.tags, OfOutput):
             part |= {TRIMMED}
         part |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
         return Value(receiver.tags | part, base=receiver, mutable=True)
@@ -256,7 +264,7 @@ def _view(
         tags |= effects.chooses(m, frame, node, [receiver, *args], name)
         return Value(tags, mutable=True)
     if name == "sum" and _entropy(receiver):
-        return Value(receiver.tags | {("entropy",)} - {("loss",)}, mutable=True)
+        return Value(receiver.tags | {ENTROPY} - {LOSS}, mutable=True)
     return None
 
 
@@ -283,7 +291,7 @@ def _computed(
     doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
     if name in ("masked_fill", "where") and args:
         doubt |= doubts.told_ahead(m, frame, node, receiver, args[0]) | doubts.by_token(receiver, args[0])
-    if name in ("masked_fill", "where") and VAL in receiver.tags and not has(receiver.tags, "out"):
+    if name in ("masked_fill", "where") and VAL in receiver.tags and not has(receiver.tags, OfOutput):
         doubt |= {HIDDEN}
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):
         why = "what it belongs to is not known"

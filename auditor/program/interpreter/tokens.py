@@ -9,23 +9,32 @@ from functools import lru_cache
 from typing import Any
 
 from auditor.program import vocabulary
-from auditor.program.positions import Position, position_of
-from auditor.program.values import (
+from auditor.program.numbers import position_of
+from auditor.program.positions import Position
+from auditor.program.tags import (
     LAST_ONE,
     NONE,
     TARGET,
     TRAIN,
     VAL,
-    Obj,
+    Before,
+    Begun,
+    CutAt,
+    From,
+    InRound,
+    Mark,
+    OfSwitch,
+    Reads,
     Tags,
-    Value,
+    UpTo,
 )
+from auditor.program.values import Obj, Value
 
 BPB = re.compile(r"(?<![a-z])(val_)?bpb\W*$", re.IGNORECASE)
 """A text that names bits per byte at its end."""
 
 
-UNSCORED = ("unscored",)
+UNSCORED = Mark("unscored")
 """Tag of a text that names bits per byte before something that no loss has gone into."""
 
 
@@ -89,7 +98,7 @@ def _path_tags(text: str) -> Tags:
 
 def shape_tags(tags: Tags) -> Tags:
     """A shape says nothing of the content: only the loop and the switches stay."""
-    return frozenset([t for t in tags if t[0] in ("dep", "cfg")])
+    return frozenset([t for t in tags if isinstance(t, (InRound, OfSwitch))])
 
 
 class Cut(Obj):
@@ -119,10 +128,10 @@ def span(index: Value) -> Tags:
     if isinstance(index.obj, Cut):
         lower = _bound(index.obj.lower)
         if lower is not None and lower != _START:
-            return NONE if lower.literal else frozenset({("from", lower)})
+            return NONE if lower.literal else frozenset({From(lower)})
         upper = _bound(index.obj.upper)
         if upper is not None and not upper.literal and not upper.from_the_end:
-            return frozenset({("upto", upper)})
+            return frozenset({UpTo(upper)})
     return NONE
 
 
@@ -170,13 +179,13 @@ def begun(container: Value, index: Value) -> Tags:
     first = _literal_start(index)
     if first is None:
         return NONE
-    before = next((t[1] for t in container.tags if t[0] == "begun"), int(TARGET in container.tags))
-    return frozenset({("begun", before + first)})
+    before = next((t.first for t in container.tags if isinstance(t, Begun)), int(TARGET in container.tags))
+    return frozenset({Begun(before + first)})
 
 
 def first_of(value: Value) -> int:
     """The position that tokens, or outputs, begin with; of targets that were not cut again, one."""
-    return max((t[1] for t in value.tags if t[0] == "begun"), default=int(TARGET in value.tags))
+    return max((t.first for t in value.tags if isinstance(t, Begun)), default=int(TARGET in value.tags))
 
 
 def _literal_start(index: Value) -> int | None:
@@ -198,8 +207,8 @@ def places(index: Value) -> Tags:
     else:
         return NONE
     if lower is None or lower.literal:
-        return frozenset(("before", p) for p in ahead)
-    return frozenset({("reads", lower), *(("before", p) for p in lower.before | ahead)})
+        return frozenset(Before(p) for p in ahead)
+    return frozenset({Reads(lower), *(Before(p) for p in lower.before | ahead)})
 
 
 def tail(index: Value) -> bool:
@@ -274,7 +283,7 @@ def left_out(index: Value) -> Tags:
         return NONE
     lower = _bound(index.obj.lower)
     written = lower is not None and lower.literal and lower.constant > 0
-    return frozenset({("cut", lower.constant)}) if written and lower is not None else NONE
+    return frozenset({CutAt(lower.constant)}) if written and lower is not None else NONE
 
 
 def context_slice(index: Value) -> bool:

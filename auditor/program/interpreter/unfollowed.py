@@ -6,24 +6,12 @@ import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    CHANNEL,
-    NONE,
-    VAL,
-    Frame,
-    Instance,
-    Mapping,
-    Sequence,
-    Tags,
-    Value,
-    deep_tags,
-    has,
-    options,
-)
+from auditor.program.tags import CHANNEL, NONE, PARAMETER, VAL, GradientOf, Mark, OfOutput, Tags, has
+from auditor.program.values import Frame, Instance, Mapping, Sequence, Value, deep_tags, options
 
 WEIGHTS, TOKENS, LOSSES, TABLES, FIGURE = "weights", "tokens", "losses", "tables", "the figure"
 EVERYTHING = frozenset({WEIGHTS, TOKENS, LOSSES})
-HANDLE = ("handle",)
+HANDLE = Mark("handle")
 """Tag of what a call gave that is not followed and was given weights: it may hold them."""
 
 
@@ -33,8 +21,8 @@ def touched(values: Iterable[Value]) -> frozenset[str]:
     for value in values:
         tags = deep_tags(value)
         if VAL in tags:
-            found.add(LOSSES if has(tags, "out") else TOKENS)
-        if has(tags, "grad"):
+            found.add(LOSSES if has(tags, OfOutput) else TOKENS)
+        if has(tags, GradientOf):
             found.add(LOSSES)
         if HANDLE in tags or _weights(value):
             found.add(WEIGHTS)
@@ -43,7 +31,7 @@ def touched(values: Iterable[Value]) -> frozenset[str]:
 
 def _weights(value: Value, depth: int = 3) -> bool:
     """Whether a module, an optimizer or a parameter is among what the value holds."""
-    if ("param",) in value.tags and value.mutable:
+    if PARAMETER in value.tags and value.mutable:
         return True
     for option in options(value):
         obj = option.obj

@@ -9,8 +9,7 @@ import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.trace import Output
-from auditor.program.values import (
+from auditor.program.tags import (
     HIDDEN,
     ONE_RATE,
     SHORTENED,
@@ -18,12 +17,15 @@ from auditor.program.values import (
     TARGET,
     TRIMMED,
     VAL,
-    Frame,
-    Instance,
+    From,
+    OfOutput,
+    Reads,
     Tags,
-    Value,
+    UpTo,
     has,
 )
+from auditor.program.trace import Output
+from auditor.program.values import Frame, Instance, Value
 from auditor.program.written import written
 from auditor.source.index import of_type
 
@@ -34,7 +36,7 @@ def scored(m: Machine, frame: Frame, node: ast.AST, logits: Tags, targets: Value
     if VAL not in targets.tags or (TARGET in targets.tags and not tail) or TRIMMED in logits:
         return frozenset()
     positions = _positions(targets.tags)
-    for number in (t[1] for t in logits if t[0] == "out"):
+    for number in (t.number for t in logits if isinstance(t, OfOutput)):
         output = _given(m, m.trace.outputs[number])
         if not positions or _positions(output.tags) != positions or TARGET in output.tags:
             continue
@@ -62,13 +64,13 @@ def _given(m: Machine, output: Output) -> Output:
 
 def _ends_with_all(tags: Tags) -> bool:
     """`[-n:]`: the last ones, the very last among them."""
-    begins = [t[1] for t in tags if t[0] == "from"]
-    ends = has(tags, "upto") or SHORTENED in tags
+    begins = [t.position for t in tags if isinstance(t, From)]
+    ends = has(tags, UpTo) or SHORTENED in tags
     return bool(begins) and all(p.from_the_end for p in begins) and not ends
 
 
 def _positions(tags: Tags) -> Tags:
-    return frozenset([t for t in tags if t[0] == "reads"])
+    return frozenset([t for t in tags if isinstance(t, Reads)])
 
 
 def shifts_itself(m: Machine, parts: Iterable[Instance]) -> bool:

@@ -11,12 +11,7 @@ from auditor.program.interpreter import (
     weights,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import (
-    Frame,
-    Sequence,
-    Value,
-    union,
-)
+from auditor.program.values import Frame, Sequence, Value, union
 
 
 def written(

@@ -7,24 +7,10 @@ from collections.abc import Iterable
 
 from auditor.program.interpreter import effects, ranks
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.values import (
-    ARTIFACT,
-    BY_LOSS,
-    NONE,
-    VAL,
-    Frame,
-    Instance,
-    Mapping,
-    Tags,
-    Value,
-    deep_tags,
-    has,
-    leaves,
-    module_parts,
-    options,
-)
+from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, PARAMETER, VAL, AdaptedBy, GradientOf, Tags, has
+from auditor.program.values import Frame, Instance, Mapping, Value, deep_tags, leaves, module_parts, options
 
-_PARAMETER = ("param",)
+_PARAMETER = PARAMETER
 
 
 def is_weight(value: Value) -> bool:
@@ -44,23 +30,23 @@ def written(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) 
     if pending is None:
         return tags
     _adapted(m, frame, node, pending, root(target))
-    return frozenset([t for t in tags if t[0] != "grad"]) | {("adapted", m.last)}
+    return frozenset([t for t in tags if not isinstance(t, GradientOf)]) | {AdaptedBy(m.last)}
 
 
 def _from_memory(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> None:
     """Weights that were read back from the artifact take the values of others, which were not."""
     into = root(target).obj
-    kept = not isinstance(into, Instance) or not into.read_back or ARTIFACT in tags or has(tags, "adapted")
-    if _PARAMETER in tags and not kept and not has(tags, "grad"):
+    kept = not isinstance(into, Instance) or not into.read_back or ARTIFACT in tags or has(tags, AdaptedBy)
+    if _PARAMETER in tags and not kept and not has(tags, GradientOf):
         why = "they were in memory, and are none that the artifact holds"
         m.unfollowed(node, frame, "weights that take the place of those read back", why, {"weights"})
 
 
 def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> Pending | None:
     """What makes the write an adaptation: gradients of validation tokens, or values that those tokens went into."""
-    if has(tags, "grad"):
+    if has(tags, GradientOf):
         return m.validation_gradients()
-    chosen = BY_LOSS in tags and not has(tags, "adapted")
+    chosen = BY_LOSS in tags and not has(tags, AdaptedBy)
     if (VAL in tags or chosen) and isinstance(root(target).obj, Instance):
         return Pending(tags, m.place(node, frame), tags)
     return None
@@ -82,14 +68,14 @@ def replaced(m: Machine, frame: Frame, node: ast.AST, owner: Value, value: Value
         pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=owner, mutable=True), tags)
         if pending is not None and not m.stepping and _PARAMETER in tags:
             _adapted(m, frame, node, pending, owner)
-        owner.obj.adapted |= {t[1] for t in tags if t[0] == "adapted"}
+        owner.obj.adapted |= {t.number for t in tags if isinstance(t, AdaptedBy)}
 
 
 def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value) -> None:
     """`load_state_dict`: the module takes the source's adaptations, and an edited source is an adaptation."""
     assert isinstance(module.obj, Instance)
     tags = deep_tags(source)
-    adapted = {t[1] for t in tags if t[0] == "adapted"}
+    adapted = {t.number for t in tags if isinstance(t, AdaptedBy)}
     m.load(node, frame, read_back=ARTIFACT in tags)
     ranks.written(m, module_parts(module.obj))
     for part in module_parts(module.obj):
@@ -122,7 +108,7 @@ def all_written(m: Machine, frame: Frame, node: ast.AST, targets: Value, tags: T
         r = root(leaf)
         own = written(m, frame, node, leaf, tags)
         if isinstance(r.obj, Instance):
-            r.obj.adapted |= {t[1] for t in own if t[0] == "adapted"}
+            r.obj.adapted |= {t.number for t in own if isinstance(t, AdaptedBy)}
         else:
             leaf.tags |= own
         changed.append(leaf)

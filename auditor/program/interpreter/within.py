@@ -20,7 +20,21 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import node_of
 from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, sees_of
-from auditor.program.values import NONE, TARGET, VAL, Frame, Function, Instance, Mapping, Sequence, Value
+from auditor.program.tags import (
+    LOSS,
+    NONE,
+    TARGET,
+    VAL,
+    ChosenBy,
+    Doubtful,
+    GatedBy,
+    LookedUp,
+    OfOutput,
+    Omitting,
+    ScaledBy,
+    StackedBy,
+)
+from auditor.program.values import Frame, Function, Instance, Mapping, Sequence, Value
 
 _RETURNED = 8  # things that a forward pass returns at a time
 _TRIED = 3  # inputs of which one is the targets
@@ -28,7 +42,7 @@ _MODEL = Node(Op.MODEL, (), What.LOGITS, Over.VOCABULARY, None, Sees.EARLIER, "m
 _LOSSES = (What.NATS, What.BITS)
 _ROWS = (What.PROBABILITY, What.LOG_PROBABILITY)
 _MEASURED = frozenset({*arithmetic.PROBABILISTIC, What.ENTROPY})
-_CARRIED = frozenset({"doubt", "scaled", "chosen", "omitted", "stacked", "lookup", "gate"})
+_CARRIED = (Doubtful, ScaledBy, ChosenBy, Omitting, StackedBy, LookedUp, GatedBy)
 _SUMS = frozenset({Op.MEAN, Op.SUM, Op.ACCUMULATE})
 _OF_LOGITS = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX, Op.CROSS_ENTROPY, Op.LOG_SUM_EXP})
 
@@ -62,13 +76,13 @@ def followed(
     key = (method.node, id(model.obj), str(given))
     known = m.losses.get(key)
     if known is None:
-        look = _look if ("loss",) in made.tags else _look_at_rows
+        look = _look if LOSS in made.tags else _look_at_rows
         m.losses[key] = known = look(m, frame, node, model, args, kwargs, made, run)
     made.tags |= known.tags
     if known.loss is not None:
         model_of = made.recipe
         made.recipe = _put(known.loss, model_of)
-        made.tags -= {TARGET, ("loss",)} if _is_logits(known.loss) else NONE
+        made.tags -= {TARGET, LOSS} if _is_logits(known.loss) else NONE
         if known.parts:
             made.obj = Sequence([_part(made, part, model_of) for part in known.parts])
 
@@ -76,7 +90,7 @@ def followed(
 def _part(made: Value, part: Node | None, model: Node) -> Value:
     """One of several things that a model returns: only a loss is one, what is not understood may be."""
     understood = part is not None and part.understood
-    tags = made.tags - {("loss",)} if understood and part is not None and part.what not in _LOSSES else made.tags
+    tags = made.tags - {LOSS} if understood and part is not None and part.what not in _LOSSES else made.tags
     recipe = _put(part, model) if understood and part is not None else None
     return Value(tags, mutable=True, recipe=recipe)
 
@@ -103,7 +117,7 @@ def _look(
         who = model.obj.cls.name if isinstance(model.obj, Instance) and model.obj.cls else "the model"
         tags |= m.doubt(node, frame, f"the loss that {who} returns", found.why)
     if found.sees_targets and len(told) == 1:
-        m.trace.outputs[max(t[1] for t in made.tags if t[0] == "out")].sees_target = True
+        m.trace.outputs[max(t.number for t in made.tags if isinstance(t, OfOutput))].sees_target = True
     return ForwardLoss(None, tags, found.why) if found.why else replace(found, tags=tags)
 
 
@@ -117,7 +131,7 @@ def _look_at_rows(
     found = _simplified(rows) if rows is not None else None
     if found is None or found.what not in _ROWS or not found.understood:
         return ForwardLoss(None, NONE, "")
-    return ForwardLoss(found, frozenset([t for t in value.tags if t[0] in _CARRIED]), "")
+    return ForwardLoss(found, frozenset([t for t in value.tags if isinstance(t, _CARRIED)]), "")
 
 
 def _target(value: Value) -> Value:
@@ -133,7 +147,7 @@ def _context(value: Value) -> Value:
 
 def _explained(value: Value) -> ForwardLoss:
     loss = _loss(value)
-    tags = frozenset([t for t in value.tags if t[0] in _CARRIED])
+    tags = frozenset([t for t in value.tags if isinstance(t, _CARRIED)])
     if loss is None:
         return ForwardLoss(None, tags, "the model gives no loss that could be followed")
     found = _simplified(loss)
@@ -155,7 +169,7 @@ def _stepped_through(m: Machine, model: Value, made: Value, run: Callable[[], Va
     held, summed = model.obj.attributes, m.summed
     before = held.get("training")
     held["training"] = Value(const=False)
-    m.inside.append(frozenset([t for t in made.tags if t not in (TARGET, ("loss",))]))
+    m.inside.append(frozenset([t for t in made.tags if t not in (TARGET, LOSS)]))
     try:
         with m.arm() as journal:
             value = run()

@@ -7,6 +7,7 @@ from program_samples import program
 
 from auditor.program.coverage import bounded_list, scored_part
 from auditor.program.scores import reported_events
+from auditor.program.tags import Omitting
 from auditor.program.trace import Omission
 
 LOOP = """
@@ -97,7 +98,7 @@ def test_the_whole_stream(body: str) -> None:
     part = scored_part(found, "final")
     assert part is None or (part.most is not None and part.most > 1e8)
     assert bounded_list(found, "final") is None
-    assert not reported_events(found, "final", "omitted")
+    assert not reported_events(found, "final", Omitting)
 
 
 DOCUMENTS = """
@@ -146,7 +147,7 @@ LEFT_OUT = {
 
 @pytest.mark.parametrize(("by", "body"), LEFT_OUT.items(), ids=LEFT_OUT)
 def test_parts_that_are_left_out(by: str, body: str) -> None:
-    hits = reported_events(program(body), "final", "omitted")
+    hits = reported_events(program(body), "final", Omitting)
     assert [hit.event.by for hit in hits if isinstance(hit.event, Omission)] == [by]
 
 
@@ -171,22 +172,22 @@ print(f"final val_bpb:{total}")
 
 
 def test_rows_of_documents_that_have_ended_are_left_out_by_nothing() -> None:
-    assert not reported_events(program(ROWS), "final", "omitted")
+    assert not reported_events(program(ROWS), "final", Omitting)
 
 
 def test_what_is_summed_in_one_arm_alone() -> None:
     kept = _walk("for at in range(0, n, 8):").replace("        total += nll", "        if nll < 9: total += nll")
-    assert reported_events(program(kept), "final", "omitted")
+    assert reported_events(program(kept), "final", Omitting)
     both = kept.replace("total += nll\n", "total += nll\n        else: total += nll\n", 1)
-    assert not reported_events(program(both), "final", "omitted")
+    assert not reported_events(program(both), "final", Omitting)
 
 
 def test_what_was_summed_before_a_round_ends_is_not_left_out() -> None:
     trained = _walk("for at in range(0, n, 8):", after="if nll > 40.0: continue\n        seen = at")
-    assert not reported_events(program(trained), "final", "omitted")
+    assert not reported_events(program(trained), "final", Omitting)
 
 
 def test_where_documents_lie_is_no_choice_of_them() -> None:
     padded = DOCUMENTS.format(docs="docs").replace("    total +=", "    if active[0]: total +=")
     padded = padded.replace("for doc in docs:", "active = [k < n for k, n in enumerate(starts)]\nfor doc in docs:")
-    assert not reported_events(program(padded), "final", "omitted")
+    assert not reported_events(program(padded), "final", Omitting)

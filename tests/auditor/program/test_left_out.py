@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from program_samples import program, said
 
+from auditor.program.tags import Omitting
+
 SCORED = """
 {before}
 nats, count = torch.zeros(()), torch.zeros(())
@@ -34,7 +36,7 @@ COUNTED = {
 def _omissions(step: str) -> set[str]:
     followed = program(SCORED.format(before="", starts=RANGE, step=step, after=""))
     tags = followed.trace.reports[-1].tags
-    return {followed.trace.omissions[t[1]].by for t in tags if t[0] == "omitted"}
+    return {followed.trace.omissions[t.number].by for t in tags if isinstance(t, Omitting)}
 
 
 @pytest.mark.parametrize("step", OMITTED.values(), ids=OMITTED)
@@ -51,7 +53,7 @@ def test_a_loop_that_ends_by_its_losses_is_seen() -> None:
     step = f"{ADDED}\n    if nats / count < 1.8:\n        break"
     followed = program(SCORED.format(before="", starts=RANGE, step=step, after=""))
     tags = followed.trace.reports[-1].tags
-    assert {followed.trace.omissions[t[1]].by for t in tags if t[0] == "omitted"} == {"their losses"}
+    assert {followed.trace.omissions[t.number].by for t in tags if isinstance(t, Omitting)} == {"their losses"}
 
 
 def test_training_that_ends_by_its_losses_leaves_nothing_out() -> None:

@@ -6,6 +6,7 @@ import pytest
 from program_samples import pairs, program
 
 from auditor.program.scores import unfollowed
+from auditor.program.tags import GatedBy, LookedUp
 from auditor.program.trace import Lookup, Order
 
 LOOP = """
@@ -31,7 +32,7 @@ def reported(mix: str) -> list[tuple[Lookup, bool]]:
     body = "\n".join("    " + line for line in ["key, order = x * 31 % 64, 0", *mix.splitlines()])
     trace = program(LOOP.format(mix=body)).trace
     tags = trace.reports[-1].tags
-    return [(look, ("gate", n) in tags) for n, look in trace.lookups.items() if ("lookup", n) in tags]
+    return [(look, GatedBy(n) in tags) for n, look in trace.lookups.items() if LookedUp(n) in tags]
 
 
 TARGET_KEYS = {
