@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from auditor.program.positions import Position
+from auditor.program.positions import FunctionOf, Position
 from auditor.program.tags import OfSwitch
 from auditor.program.values import Obj, Value
 
@@ -107,8 +107,8 @@ class Extents:
             for term, _ in waiting.pop().terms:
                 if isinstance(term, Value):
                     found |= {term} & (self.steps.keys() | self.within.keys())
-                elif isinstance(term, tuple):
-                    new = [part for part in term[1] if part not in seen]
+                elif isinstance(term, FunctionOf):
+                    new = [part for part in term.operands if part not in seen]
                     seen.update(new)
                     waiting += new
         return found
@@ -120,9 +120,9 @@ class Extents:
             return asked.length
         if isinstance(term, Value):
             return self._of_value(term, asked, depth)
-        if not isinstance(term, tuple):
+        if not isinstance(term, FunctionOf):
             return None
-        function, operands = term
+        function, operands = term.function, term.operands
         parts = [self._at(operand, asked, depth + 1) for operand in operands]
         return _FUNCTIONS[function](parts) if function in _FUNCTIONS else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.program.positions import Position
+from auditor.program.positions import FunctionOf, Position
 from auditor.program.tags import OfSwitch, has
 from auditor.program.values import Value
 
@@ -15,7 +15,6 @@ def position_of(value: Value) -> Position:
     while isinstance(held, Value):
         value, held = held, held.position
     if held is not None:
-        assert isinstance(held, Position)
         return held
     plain = isinstance(value.const, int) and not isinstance(value.const, bool)
     if plain and not has(value.tags, OfSwitch):
@@ -26,7 +25,7 @@ def position_of(value: Value) -> Position:
 def made_of(function: str, operands: Sequence[Value], *, ordered: bool = True) -> Position:
     """A function of numbers, such as their minimum: the same function of the same numbers is the same number."""
     positions = [position_of(operand) for operand in operands]
-    made = (function, tuple(positions) if ordered else frozenset(positions))
+    made = FunctionOf(function, tuple(positions) if ordered else frozenset(positions))
     return Position(0, frozenset({(made, 1)}))
 
 
@@ -36,7 +35,7 @@ def either_of(value: Value) -> list[Value]:
     if len(terms) != 1:
         return [value]
     made = next(iter(terms))[0]
-    if not isinstance(made, tuple) or made[0] != "either":
+    if not isinstance(made, FunctionOf) or made.function != "either":
         return [value]
-    sides = [term for side in made[1] for term, _ in side.terms if isinstance(term, Value)]
-    return [one for side in sides for one in either_of(side)] if len(sides) == len(made[1]) else [value]
+    sides = [term for side in made.operands for term, _ in side.terms if isinstance(term, Value)]
+    return [one for side in sides for one in either_of(side)] if len(sides) == len(made.operands) else [value]

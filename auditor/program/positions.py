@@ -7,7 +7,7 @@ the same way; the names of the variables that hold them do not matter.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, NamedTuple
 
 EQUAL: Final = "Eq"
 """Names the position of a truth value: whether two positions are, or are not, the same."""
@@ -73,3 +73,10 @@ class Position:
         if sign < 0 and not self.literal:
             before |= {self}
         return Position(self.constant + sign * other.constant, kept, before)
+
+
+class FunctionOf(NamedTuple):
+    """A function of positions, a term like any other: `min(a, b)`, `a // b`. A set of operands has no order."""
+
+    function: str
+    operands: tuple[Position, ...] | frozenset[Position]

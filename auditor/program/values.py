@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from auditor.program.positions import Position
 from auditor.program.recipe.model import Node, either
 from auditor.program.tags import ARTIFACT, NONE, AdaptedBy, InRound, Tags
 from auditor.source import Unit
@@ -26,7 +27,7 @@ class Value:
     """One abstract value. Identity matters: tensors are changed in place, and views write through to `base`.
 
 
-    `position` is what is known of a number (`positions.Position`), or the value that this is a copy of.
+    `position` is what is known of a number, or the value that this is a copy of.
     """
 
     __slots__ = ("base", "const", "mutable", "obj", "position", "recipe", "tags")
@@ -39,7 +40,7 @@ class Value:
         base: Value | None = None,
         mutable: bool = False,
         recipe: Node | None = None,
-        position: Any = None,
+        position: Position | Value | None = None,
     ) -> None:
         self.recipe = recipe
         self.tags = tags

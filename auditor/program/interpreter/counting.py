@@ -11,7 +11,7 @@ from collections.abc import Hashable
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import position_of
-from auditor.program.positions import Position
+from auditor.program.positions import FunctionOf, Position
 from auditor.program.recipe.model import Op, What
 from auditor.program.tags import VAL, OfOutput, has
 from auditor.program.values import Value
@@ -41,8 +41,8 @@ def _is_whole(position: Position) -> bool:
 
 
 def _is_whole_term(term: Hashable) -> bool:
-    if isinstance(term, tuple):
-        return term[0] in _OF_COUNTS and all(_is_whole(operand) for operand in term[1])
+    if isinstance(term, FunctionOf):
+        return term.function in _OF_COUNTS and all(_is_whole(operand) for operand in term.operands)
     if not isinstance(term, Value):
         return True  # the stream itself
     if term.known:
@@ -56,9 +56,9 @@ def _is_share(position: Position) -> bool:
     if position.constant or len(position.terms) != 1:
         return False
     term, factor = next(iter(position.terms))
-    if not isinstance(term, tuple) or term[0] != "Div" or factor != 1:
+    if not isinstance(term, FunctionOf) or term.function != "Div" or factor != 1:
         return False
-    part, whole = term[1]
+    part, whole = term.operands
     return not whole.literal and not _is_constant(whole) and _is_whole(part) and _is_whole(whole)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import position_of
-from auditor.program.positions import Position
+from auditor.program.positions import FunctionOf, Position
 from auditor.program.recipe.model import Op
 from auditor.program.tags import MASK, NONE, VAL, Before, Mark, OfOutput, Places, Reads, Tags, WindowPart, has
 from auditor.program.values import Frame, Value
@@ -220,8 +220,8 @@ def _sizes(position: Position) -> set[Value]:
     waiting = [position]
     while waiting:
         for term, _ in waiting.pop().terms:
-            if isinstance(term, tuple):
-                waiting += term[1]
+            if isinstance(term, FunctionOf):
+                waiting += term.operands
             elif isinstance(term, Value) and term.recipe is not None and term.recipe.op is Op.LENGTH:
                 found.add(term)
     return found

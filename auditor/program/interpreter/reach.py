@@ -10,7 +10,7 @@ from auditor.program.extent import STREAM, finite
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import made_of, position_of
-from auditor.program.positions import Position
+from auditor.program.positions import FunctionOf, Position
 from auditor.program.tags import (
     BEYOND,
     CLOCK,
@@ -235,8 +235,13 @@ def _below(number: Position, limit: Value) -> Iterator[tuple[Value, Position]]:
     for term, factor in number.terms:
         if factor == 1 and isinstance(term, Value) and not term.known:
             yield term, position_of(limit)
-        elif factor == 1 and isinstance(term, tuple) and term[0] in ("FloorDiv", "Div") and len(term[1]) == 2:
-            of, by = term[1]
+        elif (
+            factor == 1
+            and isinstance(term, FunctionOf)
+            and term.function in ("FloorDiv", "Div")
+            and len(term.operands) == 2
+        ):
+            of, by = term.operands
             yield from _below(of, _number(made_of("Mult", [limit, _number(by)])))
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from auditor.program.interpreter.completion import BREAK, CONTINUE
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import position_of
-from auditor.program.positions import EQUAL, Position
+from auditor.program.positions import EQUAL, FunctionOf, Position
 from auditor.program.recipe.model import Node, Op
 from auditor.program.tags import LOSS, NONE, RANDOM, VAL, InRound, Mark, OfOutput, Reads, Tags, has
 from auditor.program.values import Comparison, Frame, Value, with_tags
@@ -62,12 +62,12 @@ def by_turn(m: Machine, test: Value) -> bool:
     sides = test.obj.sides if isinstance(test.obj, Comparison) else (test,)
     places = [Position(value.const) if type(value.const) is int else position_of(value) for value in sides]
     for term, _ in places[0].terms if len(places) == 1 else ():
-        if isinstance(term, tuple) and term[0] == EQUAL:
-            places = list(term[1])
+        if isinstance(term, FunctionOf) and term.function == EQUAL:
+            places = list(term.operands)
     for place in places:
         for term, _ in place.terms:
-            if isinstance(term, tuple) and term[0] == "Mod":
-                of, by = term[1]
+            if isinstance(term, FunctionOf) and term.function == "Mod":
+                of, by = term.operands
                 if m.extents.depends(of) and by.literal and by.constant > 1:
                     return all(other.literal for other in places if other is not place)
     return False
@@ -78,8 +78,8 @@ def by_place(m: Machine, test: Value) -> bool:
     sides = test.obj.sides if isinstance(test.obj, Comparison) else (test,)
     places = [Position(value.const) if type(value.const) is int else position_of(value) for value in sides]
     for term, _ in places[0].terms if len(places) == 1 else ():
-        if isinstance(term, tuple) and term[0] == EQUAL:
-            places = list(term[1])
+        if isinstance(term, FunctionOf) and term.function == EQUAL:
+            places = list(term.operands)
     running = [place for place in places if not place.literal and _is_running(m, place)]
     return len(running) == 1 and all(place.literal for place in places if place is not running[0])
 
