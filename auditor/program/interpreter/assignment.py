@@ -25,6 +25,7 @@ from auditor.program.interpreter import (
     weights,
 )
 from auditor.program.interpreter.machine import Machine
+from auditor.program.joins import join, options
 from auditor.program.recipe.model import Node
 from auditor.program.tags import (
     ALIGNED,
@@ -56,8 +57,6 @@ from auditor.program.values import (
     Value,
     deep_tags,
     dependence,
-    join,
-    options,
     union,
     with_tags,
 )

@@ -18,6 +18,7 @@ from auditor.program.interpreter import (
     unfollowed,
 )
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.joins import join
 from auditor.program.tags import PARAMETER, VAL
 from auditor.program.values import (
     UNKNOWN,
@@ -34,7 +35,6 @@ from auditor.program.values import (
     PyModule,
     Sequence,
     Value,
-    join,
 )
 from auditor.program.written import written
 

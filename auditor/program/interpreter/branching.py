@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Generator
 
 from auditor.program.interpreter.machine import NOTHING, Around, Branch, Journal, Machine, OnTop
-from auditor.program.values import Frame, Value, join
+from auditor.program.joins import join
+from auditor.program.values import Frame, Value
 from auditor.program.written import written
 
 

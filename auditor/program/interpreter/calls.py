@@ -26,9 +26,9 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
+from auditor.program.joins import MAX_OPTIONS, join
 from auditor.program.tags import VAL, From, OfOutput, UpTo, has
 from auditor.program.values import (
-    MAX_OPTIONS,
     Bound,
     Class,
     Either,
@@ -41,7 +41,6 @@ from auditor.program.values import (
     Partial,
     Sequence,
     Value,
-    join,
     union,
     with_tags,
 )

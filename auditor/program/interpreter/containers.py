@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.program.interpreter import tokens
+from auditor.program.joins import join
 from auditor.program.tags import TRAIN, VAL, Tag
-from auditor.program.values import Mapping, Value, join
+from auditor.program.values import Mapping, Value
 
 
 def store_key(container: Value, key: Value, item: Value) -> None:

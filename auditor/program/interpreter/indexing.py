@@ -20,6 +20,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import varied
 from auditor.program.interpreter.machine import Machine
+from auditor.program.joins import join
 from auditor.program.tags import (
     HASHED_TARGET,
     LAST_ONE,
@@ -48,7 +49,6 @@ from auditor.program.values import (
     Sequence,
     Value,
     dependence,
-    join,
     union,
     with_tags,
 )

@@ -8,19 +8,9 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.unfollowed import EVERYTHING
+from auditor.program.joins import join
 from auditor.program.tags import InRound
-from auditor.program.values import (
-    Either,
-    Frame,
-    Instance,
-    Mapping,
-    Sequence,
-    Value,
-    deep_tags,
-    dependence,
-    join,
-    with_tags,
-)
+from auditor.program.values import Either, Frame, Instance, Mapping, Sequence, Value, deep_tags, dependence, with_tags
 
 MAX_LOOPS = 10
 UNROLL = 4

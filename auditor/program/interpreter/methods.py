@@ -28,6 +28,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
+from auditor.program.joins import join
 from auditor.program.tags import LOGGED, LOSS, NONE, InRound, OfSwitch
 from auditor.program.values import (
     Bound,
@@ -41,7 +42,6 @@ from auditor.program.values import (
     Sequence,
     Value,
     deep_tags,
-    join,
     union,
     with_dependence,
     with_tags,

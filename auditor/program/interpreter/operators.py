@@ -21,6 +21,7 @@ from auditor.program.interpreter import (
     tokens,
 )
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.joins import join
 from auditor.program.numbers import made_of, position_of
 from auditor.program.positions import EQUAL, Position
 from auditor.program.recipe.model import What
@@ -55,7 +56,6 @@ from auditor.program.values import (
     Native,
     Sequence,
     Value,
-    join,
     with_tags,
 )
 

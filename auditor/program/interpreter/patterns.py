@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Class, Frame, Mapping, Sequence, Value, join
+from auditor.program.joins import join
+from auditor.program.values import Class, Frame, Mapping, Sequence, Value
 
 
 def captured(m: Machine, frame: Frame, pattern: ast.pattern, subject: Value) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Class, Either, Frame, Function, Instance, Sequence, Value, join, options
+from auditor.program.joins import join, options
+from auditor.program.values import Class, Either, Frame, Function, Instance, Sequence, Value
 
 BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",

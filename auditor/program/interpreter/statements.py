@@ -29,8 +29,9 @@ from auditor.program.interpreter import (
 from auditor.program.interpreter.branching import Arms
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, Pending, switches
+from auditor.program.joins import join
 from auditor.program.tags import CLOCK, NONE, GatedBy, OfSwitch, Tags, UnsetSwitch, has
-from auditor.program.values import Class, External, Frame, Function, Instance, Sequence, Value, join, with_tags
+from auditor.program.values import Class, External, Frame, Function, Instance, Sequence, Value, with_tags
 from auditor.program.written import written
 
 

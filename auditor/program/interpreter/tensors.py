@@ -22,6 +22,7 @@ from auditor.program.interpreter import (
     weights,
 )
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.joins import options
 from auditor.program.recipe.model import What
 from auditor.program.tags import (
     ENTROPY,
@@ -39,19 +40,7 @@ from auditor.program.tags import (
     has,
     hashed,
 )
-from auditor.program.values import (
-    Bound,
-    External,
-    Frame,
-    Function,
-    Instance,
-    Native,
-    Partial,
-    Value,
-    deep_tags,
-    options,
-    union,
-)
+from auditor.program.values import Bound, External, Frame, Function, Instance, Native, Partial, Value, deep_tags, union
 
 _OF_PARTS = frozenset({"get_parameter", "named_parameters", "parameters"})
 """Methods of a part of a module that is not told apart from the whole."""

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine
+from auditor.program.joins import options
 from auditor.program.tags import CHANNEL, NONE, PARAMETER, VAL, GradientOf, Mark, OfOutput, Tags, has
-from auditor.program.values import Frame, Instance, Mapping, Sequence, Value, deep_tags, options
+from auditor.program.values import Frame, Instance, Mapping, Sequence, Value, deep_tags
 
 WEIGHTS, TOKENS, LOSSES, TABLES, FIGURE = "weights", "tokens", "losses", "tables", "the figure"
 EVERYTHING = frozenset({WEIGHTS, TOKENS, LOSSES})

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from auditor.program.interpreter import effects, ranks
 from auditor.program.interpreter.machine import Machine, Pending, root
+from auditor.program.joins import options
 from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, PARAMETER, VAL, AdaptedBy, GradientOf, Tags, has
-from auditor.program.values import Frame, Instance, Mapping, Value, deep_tags, leaves, module_parts, options
+from auditor.program.values import Frame, Instance, Mapping, Value, deep_tags, leaves, module_parts
 
 _PARAMETER = PARAMETER
 
