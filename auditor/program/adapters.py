@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
+from auditor.program.syntax import is_self
 from auditor.program.vocabulary import ACROSS, REFILL, SHAPED
 from auditor.source.index import of_type
 
@@ -106,7 +107,7 @@ def _called(node: ast.Call) -> str:
 def _of_itself(holder: ast.ClassDef, method: _Method) -> bool:
     """Whether the class itself calls the method: an initialization, not a reset."""
     return any(
-        isinstance(n.func, ast.Attribute) and n.func.attr == method.name and getattr(n.func.value, "id", "") == "self"
+        isinstance(n.func, ast.Attribute) and n.func.attr == method.name and is_self(n.func.value)
         for n in of_type(holder, ast.Call)
     )
 

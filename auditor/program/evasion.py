@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from auditor.findings import Location
+from auditor.program.syntax import is_self
 from auditor.source import Sources
 from auditor.source.index import of_type
 
@@ -49,9 +50,10 @@ def pryings(sources: Sources) -> tuple[tuple[str, Location], ...]:
 
 def _pries(node: ast.Attribute | ast.Call) -> bool:
     if isinstance(node, ast.Attribute):
-        # An attribute of a class of the script's own may have such a name: those of `self` are its own.
-        own = isinstance(node.value, ast.Name) and node.value.id == "self"
-        return (node.attr in _PRIES and not own) or (node.attr == "__dict__" and _is_builtins(node.value))
+        # An attribute of a class of the script's own may have such a name: those of its objects are its own.
+        return (node.attr in _PRIES and not is_self(node.value)) or (
+            node.attr == "__dict__" and _is_builtins(node.value)
+        )
     named = isinstance(node.func, ast.Name) and node.func.id in ("vars", "dir", "getattr", "list", "setattr")
     return named and any(_is_builtins(argument) for argument in node.args[:1])
 

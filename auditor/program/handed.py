@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Mapping
 
 from auditor.program.layout import Layout, Layouts
+from auditor.program.syntax import is_self
 from auditor.program.values import Function
 from auditor.source.index import of_type
 
@@ -43,5 +44,4 @@ def handed(function: Function, library: Callable[[str], bool]) -> Mapping[str, L
 
 def _is_own(called: ast.expr, name: str) -> bool:
     """`self.name`"""
-    own = isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "self"
-    return own and called.attr == name  # type: ignore[attr-defined]
+    return isinstance(called, ast.Attribute) and called.attr == name and is_self(called.value)

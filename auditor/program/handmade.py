@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.program.masks import PRODUCTS, Mask, Values, assigned, before, name_of
-from auditor.program.syntax import is_library
+from auditor.program.syntax import is_library, is_self
 from auditor.source.index import of_type, walk
 
 _TURNS = frozenset({"transpose", "permute", "mT", "T", "t", "swapaxes", "movedim"})
@@ -82,7 +82,7 @@ def _is_weight(node: ast.expr) -> bool:
     base = node
     while isinstance(base, (ast.Attribute, ast.Subscript, ast.Call)):
         base = base.func if isinstance(base, ast.Call) else base.value
-    return isinstance(base, ast.Name) and base.id == "self"
+    return is_self(base)
 
 
 def _turned(node: ast.expr, values: Values) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from auditor.program.syntax import is_self
+
 BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
 PIECE = "q"
 """Of positions that are counted in pieces: where in a piece."""
@@ -229,7 +231,7 @@ class Layouts:
             self._of(keyword.value)
         if isinstance(node.func, ast.Attribute) and not self._of_library(node.func.value):
             held = self._of(node.func.value)
-            if _is_self(node.func.value):  # a part of the model, or one of its methods
+            if _of_self(node.func.value):  # a part of the model, or one of its methods
                 return self._of_module(args)
         elif args:
             held, args = self._of(args[0]), args[1:]
@@ -316,10 +318,10 @@ def _of_training(test: ast.expr) -> bool:
     return any(isinstance(part, ast.Attribute) and part.attr == "training" for part in parts)
 
 
-def _is_self(node: ast.expr) -> bool:
+def _of_self(node: ast.expr) -> bool:
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
-    return isinstance(node, ast.Name) and node.id == "self"
+    return is_self(node)
 
 
 def literal(node: ast.AST | None) -> int | None:

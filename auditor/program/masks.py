@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.program.syntax import is_library
+from auditor.program.syntax import is_library, is_self
 from auditor.source.index import of_type, parent
 
 _T = 6  # positions that the mask is worked out for
@@ -171,7 +171,7 @@ class Mask:
             return np.inf
         if node.attr == "min" and isinstance(node.value, ast.Call) and name_of(node.value.func) == "finfo":
             return -1e38
-        if isinstance(node.value, ast.Name) and node.value.id == "self" and self.holder is not None:
+        if is_self(node.value) and self.holder is not None:
             return self._value(self._held(node.attr), depth)
         raise _Unknown
 
@@ -337,8 +337,7 @@ class Mask:
         return inner._value(returns[0].value, depth)
 
     def _called(self, node: ast.Call) -> ast.FunctionDef | None:
-        own = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
-        if own and isinstance(node.func, ast.Attribute) and node.func.value.id == "self":  # type: ignore[attr-defined]
+        if isinstance(node.func, ast.Attribute) and is_self(node.func.value):
             around: ast.AST | None = self.holder
         elif isinstance(node.func, ast.Name):
             around = node

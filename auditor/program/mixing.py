@@ -16,6 +16,7 @@ from auditor.program.layout import POSITION, Layout, Layouts
 from auditor.program.masks import reaches_later
 from auditor.program.operands import along, called, given, number, resolved, start
 from auditor.program.padded import behind, brought_forward, kept_behind, open_ended
+from auditor.program.syntax import is_self
 from auditor.program.values import External, Function, Instance
 from auditor.source.index import of_type, parent, walk
 
@@ -211,7 +212,7 @@ def _by_a_matrix(product: ast.BinOp, layouts: Layouts, held: Function) -> bool:
     left = product.left
     while isinstance(left, ast.Subscript):
         left = left.value
-    own = isinstance(left, ast.Attribute) and isinstance(left.value, ast.Name) and left.value.id == "self"
+    own = isinstance(left, ast.Attribute) and is_self(left.value)
     made = isinstance(left, ast.Call) and getattr(left.func, "attr", "") in ("ones", "full", "rand", "randn")
     names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(held.owner.node if held.owner else product)}
     return (own or made) and not names & {"tril", "tril_"}

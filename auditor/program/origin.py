@@ -21,7 +21,9 @@ from auditor.program.syntax import (
     calls,
     function_of,
     functions,
+    is_method,
     last_name,
+    positional,
     targets_of,
 )
 from auditor.source.index import children, of_type, own_of_type, parent, root, walk
@@ -106,9 +108,9 @@ class Origins:
 
     def arguments(self, function: Function, parameter: str) -> list[ast.expr]:
         """What is passed for a parameter at the calls of a function."""
-        names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+        names = positional(function)
         own = function.name
-        if names[:1] == ["self"]:
+        if is_method(function):
             names = names[1:]
             holder = parent(function)
             if own == "__init__" and isinstance(holder, ast.ClassDef):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import suppress
 
-from auditor.source.index import function_around, of_type, own_of_type, root
+from auditor.source.index import function_around, of_type, own_of_type, parent, root
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -69,11 +69,40 @@ def _imported_modules(tree: ast.AST) -> Iterator[str]:
                 yield alias.asname or alias.name.split(".")[0]
 
 
-def base_name(node: ast.AST) -> str:
-    """The name that an expression starts from: `table` of `table.rows[i].sum()`."""
+def base(node: ast.AST) -> ast.AST:
+    """What an expression starts from: `table` of `table.rows[i].sum()`."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
+    return node
+
+
+def base_name(node: ast.AST) -> str:
+    """The name that an expression starts from."""
+    start = base(node)
+    return start.id if isinstance(start, ast.Name) else ""
+
+
+def is_self(node: ast.AST) -> bool:
+    """Whether an expression is the object that the method around it belongs to, whatever its author calls that."""
+    function = function_around(node) if isinstance(node, ast.Name) else None
+    while isinstance(node, ast.Name) and function is not None:
+        if is_method(function):
+            return positional(function)[:1] == [node.id]
+        if node.id in positional(function):
+            return False
+        function = function_around(function)  # of a function inside a method
+    return False
+
+
+def is_method(function: Function) -> bool:
+    """Whether a function is given the object that it is called on."""
+    plain = any(last_name(decorator) == "staticmethod" for decorator in function.decorator_list)
+    return isinstance(parent(function), ast.ClassDef) and not plain
+
+
+def positional(function: Function) -> list[str]:
+    """The names of the parameters that need not be named."""
+    return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:

@@ -20,6 +20,7 @@ from auditor.program.interpreter import (
     unshifted,
 )
 from auditor.program.interpreter.machine import Machine, Pending, root
+from auditor.program.syntax import is_self
 from auditor.program.tags import (
     ALIGNED,
     ARTIFACT,
@@ -260,7 +261,7 @@ def _called(function: Function, node: ast.Call) -> list[Function]:
     if isinstance(node.func, ast.Name):
         value = function.frame.find(node.func.id)
     elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and function.owner is not None:
-        value = function.owner.lookup(node.func.attr) if node.func.value.id == "self" else None
+        value = function.owner.lookup(node.func.attr) if is_self(node.func.value) else None
     return [value.obj] if value is not None and isinstance(value.obj, Function) else []
 
 

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine
+from auditor.program.syntax import is_library
 from auditor.program.tags import (
     HIDDEN,
     ONE_RATE,
@@ -93,7 +94,7 @@ def _shifts(cls: ast.ClassDef) -> bool:
 
 def _without_diagonal(name: str, call: ast.Call) -> bool:
     """`tril(-1)`; of what is masked away, `triu()`."""
-    method = not isinstance(call.func, ast.Attribute) or getattr(call.func.value, "id", "") != "torch"
+    method = isinstance(call.func, ast.Attribute) and not is_library(call.func.value)
     given = [*(k.value for k in call.keywords if k.arg == "diagonal"), *call.args[0 if method else 1 :]]
     text = written(given[0]) if given else "0"
     return text.startswith("-") if name == "tril" else text == "0"

@@ -10,7 +10,7 @@ from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
 from auditor.program.place import Place
-from auditor.program.syntax import assignments, base_name, last_name, line_of, names, targets_of
+from auditor.program.syntax import assignments, base, base_name, is_self, last_name, line_of, names, targets_of
 from auditor.source.index import of_type, own_nodes, own_of_type, parent
 
 _DEPTH = 4  # functions that hand a table on to each other
@@ -134,6 +134,6 @@ def _changes_itself(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
             targets: list[ast.expr] = [node.func] if stores else []
         else:
             targets = targets_of(node)
-        if any(not isinstance(target, ast.Name) and base_name(target) == "self" for target in targets):
+        if any(not isinstance(target, ast.Name) and is_self(base(target)) for target in targets):
             return True
     return False

@@ -40,10 +40,17 @@ MASKS = {
 }
 
 
+def _class(text: str) -> ast.ClassDef:
+    """The class of a module, with what is above it: a method is told from a function by where it stands."""
+    tree = ast.parse(text)
+    walk(tree)
+    assert isinstance(tree.body[0], ast.ClassDef)
+    return tree.body[0]
+
+
 @pytest.mark.parametrize(("mask", "sees"), MASKS.items(), ids=MASKS)
 def test_what_the_mask_leaves(mask: str, sees: str) -> None:
-    holder = ast.parse(BODY.format(mask=mask)).body[0]
-    assert isinstance(holder, ast.ClassDef)
+    holder = _class(BODY.format(mask=mask))
     found = list(written_out(holder.body[1], holder))
     assert [one.sees for one in found] == [sees]
 
@@ -57,8 +64,7 @@ NONE = {
 
 @pytest.mark.parametrize("body", NONE.values(), ids=NONE)
 def test_it_is_no_attention(body: str) -> None:
-    holder = ast.parse(f"class A(nn.Module):\n    def forward(self, q, k, v):\n        {body}\n").body[0]
-    assert isinstance(holder, ast.ClassDef)
+    holder = _class(f"class A(nn.Module):\n    def forward(self, q, k, v):\n        {body}\n")
     assert not list(written_out(holder.body[0], holder))
 
 
@@ -115,7 +121,6 @@ HELD = {
 
 @pytest.mark.parametrize(("held", "opened"), HELD.items(), ids=HELD)
 def test_a_mask_that_is_learned_leaves_nothing_out(held: str, opened: bool) -> None:
-    holder = ast.parse(BIASED.format(held=held)).body[0]
-    assert isinstance(holder, ast.ClassDef)
+    holder = _class(BIASED.format(held=held))
     call = next(n for n in ast.walk(holder) if isinstance(n, ast.Call) and n.keywords)
     assert open_mask(holder.body[1], holder, call.keywords[0].value) is opened

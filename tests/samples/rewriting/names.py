@@ -194,6 +194,13 @@ def functions_renamed(files: Files) -> dict[str, str]:
     return print_trees({path: _Rename(mapping, attributes, set()).visit(tree) for path, tree in trees.items()})
 
 
+def itself_renamed(files: Files) -> dict[str, str]:
+    """The object of a method, and its class, are called otherwise: `self` is a custom, no word of Python."""
+    trees = trees_of(files)
+    mapping = {"self": "this", "cls": "kind_of_this"}
+    return print_trees({path: _Rename(mapping, {}, set()).visit(tree) for path, tree in trees.items()})
+
+
 def renamed(files: Files) -> dict[str, str]:
     """Everything that the program names itself gets another name."""
     return functions_renamed(locals_renamed(files))
