@@ -78,7 +78,8 @@ class Alike:
                 return None
             return self._pair(node.body if pairs[0] else node.orelse, left - 1)
         name = _spelled(node)
-        given = {ast.dump(value): value for value in self.given.get(name, ())}
+        # `self.train_seq_len = train_seq_len` hands a setting on under its own name.
+        given = {ast.dump(value): value for value in self.given.get(name, ()) if _spelled(value) != name}
         if name in self.counted or len(given) > 1:
             return None
         if name.lower() in self.values or not left:

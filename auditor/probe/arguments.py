@@ -39,6 +39,8 @@ _COUNTS = re.compile(
     r"_?((num|n|total)_?)?(tokens?|seen|scored|counted|count|positions)(_?(seen|scored|so_far|processed|total|count))?"
 )
 """Names of what is counted along the stream."""
+_DOCUMENTS = re.compile(r"(min|long|short)_doc(ument)?_(len(gth)?|tokens)")
+"""Tokens of a document from which on something is done."""
 _MODEL = frozenset({"model_dim", "d_model", "n_embd", "hidden_size", "dim"})
 """What a dictionary that configures a model has one of."""
 _MANY, _FEW = 500, 16  # tokens: a count that is held against so many begins after so few at least
@@ -155,7 +157,7 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
         name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
-        if _TABLES.fullmatch(name) or _CHUNKS.fullmatch(name):
+        if any(pattern.fullmatch(name) for pattern in (_TABLES, _CHUNKS, _DOCUMENTS)):
             yield from _number(name, node.value, partial(setattr, node, "value"))
         elif ACCUMULATED.fullmatch(name) and any(isinstance(part, ast.FloorDiv) for part in ast.walk(node.value)):
             yield name, ast.unparse(node.value), partial(_put_copied, partial(setattr, node, "value"), node.value)
@@ -209,7 +211,7 @@ def _put_at(values: list[Any], index: int, new: ast.Constant) -> None:
 def _number(name: str, value: ast.expr, put: Put, *, always: bool = False) -> Iterator[tuple[str, str, Put]]:
     is_chunk = _CHUNKS.fullmatch(name) is not None
     is_stride = _STRIDES.fullmatch(name) is not None
-    named = always or is_chunk or is_stride or _NAMES.fullmatch(name) or _TABLES.fullmatch(name)
+    named = always or is_chunk or is_stride or any(p.fullmatch(name) for p in (_DOCUMENTS, _NAMES, _TABLES))
     number = _folded(value) if named else None
     least = _LEAST_CHUNK if is_chunk else _LEAST_STRIDE if is_stride else 0
     if number is not None and number >= least:

@@ -24,6 +24,7 @@ from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
 from auditor.probe.shrink import Scale
 from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, rewritten_figures, speakers, talkers
 from auditor.probe.storing import given_again, made_of, stored
+from auditor.probe.submitted import key_of, values_of
 from auditor.probe.using import shards, uses
 from auditor.rule import Facts
 from auditor.source import Unit
@@ -43,8 +44,8 @@ def unseen(
 
     `shrunk`: those of them whose submitted value is known.
     """
-    chosen = frozenset(_key(name) for name in changed)
-    values = _values(facts, chosen, shrunk)
+    chosen = frozenset(key_of(name) for name in changed)
+    values = values_of(facts, chosen, shrunk)
     held = {(path, line): frozenset(names) for path, line, names in survey.holders}
     units = [facts.sources.entry, *facts.sources.modules.values()]
     found: list[Unseen] = []
@@ -61,29 +62,6 @@ def unseen(
 def _left_out(facts: Facts, unit: Unit, node: ast.AST) -> bool:
     """Whether the configuration leaves it out."""
     return facts.program.reached(unit, getattr(node, "lineno", 0)) is False
-
-
-def _key(name: str) -> str:
-    return name.lstrip("-").replace("-", "_").lower()
-
-
-def _values(facts: Facts, chosen: frozenset[str], shrunk: Iterable[Shrunk]) -> dict[str, tuple[float, float]]:
-    """Settings that are numbers, by name in lower case: as submitted, and as they were used."""
-    found: dict[str, tuple[float, float]] = {}
-    for switch in facts.configuration.switches:
-        setting = facts.configuration.settings.get(switch.name)
-        value = switch.default if setting is None else setting.value
-        pair = _pair(value, value)
-        if pair is not None and _key(switch.name) not in chosen:
-            found |= {_key(switch.name): pair, switch.attribute.lower(): pair}
-    return found | {_key(s.name): pair for s in shrunk if (pair := _pair(s.submitted, s.used)) is not None}
-
-
-def _pair(submitted: object, used: object) -> tuple[float, float] | None:
-    try:
-        return float(str(submitted)), float(str(used))
-    except ValueError:
-        return None
 
 
 @dataclass
@@ -154,7 +132,7 @@ class _Unit:
             if not block.is_body and not asks and not doubtful:
                 continue
             test = ast.unparse(block.test)[:200] if isinstance(block.test, ast.expr) else ""
-            turned = tuple(sorted(self.doubts.turned(_decides(block))))
+            turned = tuple(sorted(self._turned(block)))
             yield Unseen(Location(self.unit.path, line, line, self.unit.layer), tuple(names), test, turned)
 
     @staticmethod
@@ -202,6 +180,14 @@ class _Unit:
             held = self.held.get((self.unit.path, line), frozenset()) | self.everywhere
             for at, name, text in growing(function, self._figures(line, held), self.doubts):
                 yield Unseen(Location(self.unit.path, at, at, self.unit.layer), (name,), text)
+
+    def _turned(self, block: Block) -> frozenset[str]:
+        """Settings by whose small values a test that the block hangs on, or one around it, comes out otherwise."""
+        found, around = self.doubts.turned(_decides(block)), block.inside
+        while around is not None and self.outer[around].function == block.function:
+            found |= self.doubts.turned(_decides(self.outer[around]))
+            around = self.outer[around].inside
+        return found
 
     def _at_the_door(self, block: Block) -> bool:
         """Whether what the block is in was entered: otherwise that is named, or nothing called it."""

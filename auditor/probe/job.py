@@ -31,9 +31,9 @@ class Exchange:
     """Tokens to be tried at a position of the stream, in forks of one run.
 
     The run forks after the place `after` of its recording's sequence. `row` is the recorded row that scores the
-    position, `taken` the lines at work where a sum takes it, `earlier` how many sums take it there before the one that
-    is meant; without lines a fork goes on until it prints the figure of that `label`. (Sums have no numbers of their
-    own: how many come before this one may rest on the tokens.)
+    position, `taken` the lines at work where sums take such scores, for each place of them, `earlier` how many take it
+    there before the one that is meant; without lines a fork goes on until it prints the figure of that `label`. (Sums
+    have no numbers of their own: how many come before this one may rest on the tokens.)
     `stretch` are tokens of the stream, of which the one at `offset` stands at the position; a score is `factor` nats of
     what is summed. Once `ENOUGH` tokens were tried, no fork is begun after so many `seconds` of processor time, nor
     when they have `over` of probability together; none is after `most` seconds.
@@ -42,7 +42,7 @@ class Exchange:
     position: int
     after: int
     row: int
-    taken: Frames
+    taken: tuple[Frames, ...]
     stretch: tuple[int, ...]
     offset: int
     tokens: tuple[int, ...]
@@ -125,7 +125,7 @@ def _exchanges(values: Iterable[dict[str, Any]]) -> tuple[Exchange, ...]:
     return tuple(
         Exchange(**{
             **e, "stretch": tuple(e["stretch"]), "tokens": tuple(e["tokens"]),
-            "taken": tuple((path, line, name) for path, line, name in e["taken"]),
+            "taken": tuple(tuple((path, line, name) for path, line, name in place) for place in e["taken"]),
         })
         for e in values
     )  # fmt: skip

@@ -210,7 +210,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"(.*_)?GEN_LEN", _sequence),
     (r".*T_SAMPLES", _cap(lambda s: 4)),
     (r".*PREFIX_DOCS", _cap(lambda s: 6)),
-    (r".*(MIN_DOC_LEN|FOCAL_TOKENS)", _along(4)),
+    (r".*(MIN_DOC_LEN|FOCAL_TOKENS)|(MIN|LONG|SHORT)_DOC(UMENT)?_(LEN(GTH)?|TOKENS)", _along(4)),
     (r"(ATTN_|ATTENTION_|SLIDING_|SWA_|LOCAL_)?WINDOW(_SIZE)?|WINDOW_LEFT", _along(8)),
 )  # fmt: skip
 _INITIAL = frozenset({"TIED_EMBED_INIT_STD"})

@@ -550,6 +550,10 @@ if best < now:
     model.load_state_dict(kept)
 sliding()
 """
+SAMPLES["selected_by_being_the_least"] = SAMPLES["selected"].replace("best < now", "min(best, now) == best")
+SAMPLES["the_lesser_is_printed"] = SAMPLES["selected"].replace(
+    "if best < now:\n    model.load_state_dict(kept)", "least = min(best, now)\nprint(least)"
+)
 SAMPLES["selected_against_nothing"] = SAMPLES["selected"].replace("best, kept = whole(),", 'best, kept = float("inf"),')
 SAMPLES["selected_elsewhere"] = SAMPLES["selected"].replace(
     "x, y = pair(0, N)\n",
@@ -621,6 +625,24 @@ MIXTURES: dict[str, tuple[bool, str]] = {
     "a little for what came before": (False, """
     seen = pairs[prev, cur] > 0
     p = np.where(seen, 0.91 * p + 0.09 * pairs[prev, cur] / np.maximum(before[prev], 1), p)"""),
+}  # fmt: skip
+_NUMBERS = """
+    held = p.tolist()
+    for i, (a, c) in enumerate(zip(prev.tolist(), cur.tolist())):
+        {number}
+        loss_sum -= math.log(held[i])
+    p = np.ones(1)"""
+MIXTURES |= {
+    "numbers, smoothed counts": (True, _NUMBERS.format(
+        number="held[i] = 0.5 * held[i] + 0.5 * (float(pairs[a, c]) + 0.1) / (before[a] + 0.1 * V)")),
+    "numbers, a gate": (False, """
+    for i, (a, c) in enumerate(zip(prev.tolist(), cur.tolist())):
+        loss = -math.log(p[i])
+        if pairs[a, c] > 0:
+            loss_sum -= math.log(0.3 * math.exp(-loss) + 0.7 * pairs[a, c] / before[a])
+        else:
+            loss_sum += loss
+    p = np.ones(1)"""),
 }  # fmt: skip
 SAMPLES |= {name: _ROWS.format(mix=mix.strip()) for name, (_, mix) in MIXTURES.items()}
 

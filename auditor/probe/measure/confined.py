@@ -46,6 +46,7 @@ _RUNS = (
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000
 _EXCHANGED = 20_000  # tokens that were tried
+_PLACES = 8  # lines where sums take scores of one number
 _FRAMES = 16  # lines at work in one place
 _LINE = 2_000  # characters of a line: the recorder cuts longer ones
 
@@ -90,7 +91,8 @@ def survey(
     try:
         places = tuple(
             Place(
-                _count(p["position"]), _count(p["row"]), _frames(p["taken"]), _count(p["earlier"]),
+                _count(p["position"]), _count(p["row"]),
+                tuple(_frames(place) for place in p["taken"][:_PLACES]), _count(p["earlier"]),
                 _number(p["factor"]) or 0.0,
                 _number(p["score"]) or 0.0, _number(p["model"]) or 0.0, _optional_count(p["after"]),
             )

@@ -25,6 +25,7 @@ OVER = 1e-3
 """Of a sum that is not 1, as for rows that are seen whole."""
 CHANCE = 0.01
 _AGREES = 1e-4  # nats: a fork scores as a run does whose stream had the token from the beginning
+_PLACES = 8  # lines where sums take scores of one number in one function
 _LISTED = 60  # terms that a report keeps of each position
 _FITTED, _FITS = 6, 2e-3  # terms that a line is laid through, and how far off it they may be, for their part
 _ROUNDING = 1e-4  # nats: a score that differs more from the model's own was computed further
@@ -35,13 +36,14 @@ class Place:
     """Where the reported number takes the score of a position. `factor`: from what was summed to nats.
 
     `after`: where in the sequence of the recording a fork has seen nothing of the position, None where there is no such
-    place. `score` and `model` in nats. `taken`: the lines at work where the sum takes it; `earlier`: how many sums take
-    it there before that one.
+    place. `score` and `model` in nats. `taken`: the lines at work where the sum takes it, and
+    where others take other scores of the number in the same function: by which of them may rest on the token;
+    `earlier`: how many sums take it there before that one.
     """
 
     position: int
     row: int
-    taken: Frames
+    taken: tuple[Frames, ...]
     earlier: int
     factor: float
     score: float
@@ -96,14 +98,25 @@ def place_of(base: Read, position: int) -> Place | None:
     return Place(position, row, taken, earlier, factor, value, float(base.recording.loss[row]), after)
 
 
-def _taken(base: Read, node: int, row: int) -> tuple[Frames, int]:
-    """The lines at work where a sum takes the row, and how many sums take it there before that one."""
-    leaves = base.recording.leaves
+def _taken(base: Read, node: int, row: int) -> tuple[tuple[Frames, ...], int]:
+    """The lines at work where sums take scores as this one's does, and how many take this row there before that one."""
+    leaves, scores = base.recording.leaves, base.scores
     leaf = int(np.flatnonzero(leaves["node"] == node)[0])
     entries = np.flatnonzero(base.recording.entry_row == row)
     having = np.unique(np.searchsorted(leaves["start"], entries, side="right") - 1)
-    same = leaves["site"][having] == leaves["site"][leaf]
-    return base.recording.sites.get(int(leaves["site"][leaf]), ()), int((same & (having < leaf)).sum())
+    own = int(leaves["site"][leaf])
+    others = np.unique(scores.site).tolist() if scores is not None else []
+    alike = [own, *(site for site in others if site != own and _alike(base, site, own))]
+    if len(alike) > _PLACES:
+        alike = [own]
+    same = np.isin(leaves["site"][having], alike)
+    return tuple(base.recording.sites.get(site, ()) for site in alike), int((same & (having < leaf)).sum())
+
+
+def _alike(base: Read, one: int, other: int) -> bool:
+    """Whether two places of sums are lines of one function, come to in the same way."""
+    (a, *around), (b, *beyond) = (base.recording.sites.get(site) or (("", 0, ""),) for site in (one, other))
+    return a[0] == b[0] and a[2] == b[2] and around == beyond
 
 
 def _entry(base: Read, node: int, row: int) -> float:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
+from auditor.probe.record.mirror import Mirror, Mirrors, Scalar, Single
 
 _SUMS = frozenset(["sum", "nansum", "mean", "nanmean"])
 _JOINS = frozenset(["concatenate", "hstack", "stack", "vstack"])
 _MOST_NUMBERS = 4096  # of a list
+_LONGEST = 100_000  # of a list whose numbers are of one row each
+_MADE = frozenset(["array", "asarray", "fromiter"])
 _SHAPES = frozenset(["reshape", "ravel", "flatten", "squeeze", "transpose"])
 
 
@@ -64,6 +66,10 @@ class Arrays:
             self._of_numbers(first, 1.0 / max(len(first), 1) if "mean" in name else 1.0, out)
         elif name in _JOINS and type(first) in (list, tuple):
             self._join(first, out)
+        elif name in _MADE and type(first) in (list, tuple):
+            self._made_of(first, out)
+        elif name == "tolist" and ids is not None and type(out) is list:
+            self.listed(ids.reshape(-1).tolist(), out)
         elif type(out) is not np.ndarray or out.dtype.kind != "f":
             return
         elif name in _SHAPES and ids is not None:
@@ -79,10 +85,38 @@ class Arrays:
         if isinstance(out, np.ndarray):
             self.put(out, chosen)
         elif isinstance(out, float | np.floating) and int(chosen) >= 0:
-            self._number(np.array([int(chosen)]), np.array([float(out)]), 1.0, out)
+            self.mirrors.note_number(out, Single(int(chosen)))
+
+    def elements(self, array: Any) -> Iterator[Any]:
+        """What a loop over a tracked array finds."""
+        for i in range(len(array)):
+            out = array[i]
+            if (ids := self.get(array)) is not None and ids.ndim == 1 and ids[i] >= 0:
+                self.mirrors.note_number(out, Single(int(ids[i])))
+            yield out
+
+    def listed(self, rows: list[int], out: list[Any], weight: float = 1.0, *, own: bool = True) -> None:
+        """The numbers of a list, and of lists in it, are of these rows, one after the other."""
+        numbers = out
+        while numbers and type(numbers[0]) is list:
+            numbers = [number for part in numbers for number in part]
+        if len(numbers) == len(rows) <= _LONGEST:
+            for row, number in zip(rows, numbers, strict=True):
+                if row >= 0:
+                    self.mirrors.note_number(number, Single(row, weight, own=own))
+
+    def _made_of(self, numbers: Any, out: Any) -> None:
+        """`np.array(losses)` of numbers that are each of one row."""
+        held = [self.mirrors.held(number) for number in numbers[:_LONGEST]]
+        rows = [one.row if isinstance(one, Single) else -1 for one in held]
+        if type(out) is np.ndarray and out.dtype.kind == "f" and out.shape == (len(rows),):
+            self.put(out, np.array(rows, dtype=np.int64))
 
     def stored(self, array: Any, index: Any, value: Any) -> None:
         held, new = self.get(array), self.get(value)
+        single = self.mirrors.held(value)
+        if isinstance(single, Single):
+            new = np.array(single.row)
         if new is None or type(array) is not np.ndarray or array.dtype.kind != "f":
             return
         ids = np.full(array.shape, -1, dtype=np.int64) if held is None else held.copy()

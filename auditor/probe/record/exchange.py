@@ -94,7 +94,7 @@ class Forks:
     def leaf(self, taken: Frames, rows: NDArray[Any], values: NDArray[Any] | None) -> None:
         """A sum was taken. Ends a fork whose score is in it."""
         trying = self._trying
-        if trying is None or taken != trying.taken or self._model is None:
+        if trying is None or taken not in trying.taken or self._model is None:
             return
         at = np.flatnonzero(rows == trying.row)
         if not len(at):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
+from auditor.probe.record.mirror import Mirror, Mirrors, Scalar, Single
 
 
 def _names(words: str) -> frozenset[str]:
@@ -306,7 +306,8 @@ class Follower:
             self.mirrors.put(buffer, None)  # not followed
             return
         held, value = self.mirrors.get(buffer), args[2]
-        mirror = self.mirrors.get(value)
+        single = self.mirrors.held(value)
+        mirror = None if isinstance(single, Single) else self.mirrors.get(value)
         if isinstance(held, Scalar) or not buffer.is_floating_point():
             self.mirrors.put(buffer, None)
             return
@@ -314,8 +315,13 @@ class Follower:
         own = mirror is not None and getattr(mirror, "own", False)
         weight: float | Tensor = 1.0 if held is None else held.weight
         incoming = self._elements(value) if isinstance(value, Tensor) else None
+        if isinstance(single, Single):
+            incoming = Mirror(torch.tensor(single.row), own=True)
+            own = True
         added = weight if incoming is None else incoming.weight
-        outside = held is not None and isinstance(value, float) and value != 0.0  # a score that was computed of numbers
+        outside = (
+            held is not None and incoming is None and isinstance(value, float) and value != 0.0
+        )  # a score that was computed of numbers
         if isinstance(weight, Tensor) or isinstance(added, Tensor) or added != weight or outside:
             weight, own = 1.0, True
         if not outside:

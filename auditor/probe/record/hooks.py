@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from auditor.probe.record.arrays import Arrays
-from auditor.probe.record.mirror import Mirrors, Scalar
+from auditor.probe.record.mirror import Mirrors, Scalar, Single
+from auditor.probe.record.single import combined, curved
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -34,6 +36,8 @@ _ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     "<=": operator.le,
     ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
 }
 _FEW = 64  # values that are chosen from
 _FLOATS = frozenset([float, np.float64, np.float32])
@@ -64,6 +68,22 @@ class Hooks:
             self._look(sign, (left, right), out)
         return out
 
+    def x(self, function: Any, *args: Any, **options: Any) -> Any:
+        """`math.log(x)` and its like."""
+        out = function(*args, **options)
+        if self._numbers and type(out) in _FLOATS:
+            self._curve(function, args, out)
+        return out
+
+    def v(self, over: Any) -> Any:
+        """What a loop goes over."""
+        known = type(over) is np.ndarray and self.arrays.get(over) is not None
+        return self.arrays.elements(over) if known else over
+
+    def z(self, function: Any, *over: Any, **options: Any) -> Any:
+        """`zip(xs, ys)`, `enumerate(xs)`, of what a loop goes over."""
+        return function(*map(self.v, over), **options)
+
     def i(self, sign: str, left: Any, right: Any) -> Any:
         out = _IN_PLACE[sign](left, right)
         kind = type(out)
@@ -82,8 +102,8 @@ class Hooks:
         return _ORDERS[sign](left, right)
 
     def c(self, function: Any, *args: Any, **options: Any) -> Any:
-        """`min`, `max` and `sorted`."""
-        if self._numbers:
+        """`min`, `max` and `sorted`. The lesser of two numbers is a number: by itself it decides nothing yet."""
+        if self._numbers and (len(args) == 1 or options or any(type(value) in (list, tuple) for value in args)):
             values = args[0] if len(args) == 1 else args
             if type(values) in (list, tuple) and len(values) <= _FEW:
                 self.mirrors.compared([part for v in values for part in (v if type(v) in (list, tuple) else (v,))])
@@ -93,8 +113,8 @@ class Hooks:
         """`-x`."""
         out = -value
         if type(out) in _FLOATS:
-            if (scalar := self.mirrors.number(value)) is not None:
-                self.mirrors.note_number(out, Scalar(scalar.node, -scalar.factor))
+            if (held := self.mirrors.held(value)) is not None:
+                self.mirrors.note_number(out, _negative(held))
         elif self.arrays.of and type(out) is np.ndarray:
             self._look("-", (value,), out)
         return out
@@ -102,7 +122,9 @@ class Hooks:
     def n(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """A function of numpy."""
         out = function(*args, **kwargs)
-        if self.arrays.of:
+        if self._numbers and type(out) in _FLOATS:
+            self._curve(function, args, out)
+        if self.arrays.of or self._numbers:
             self._look(getattr(function, "__name__", ""), args, out)
         return out
 
@@ -111,6 +133,8 @@ class Hooks:
         out = getattr(owner, name)(*args, **kwargs)
         if type(owner) is np.ndarray and self.arrays.of:
             self._look(name, (owner, *args), out)
+        elif name == "item" and type(out) is float and (held := self.mirrors.held(owner)) is not None:
+            self.mirrors.note_number(out, held)
         return out
 
     def g(self, owner: Any, index: Any) -> Any:
@@ -126,7 +150,7 @@ class Hooks:
     def s(self, value: Any, owner: Any, index: Any) -> None:
         """`x[i] = value`."""
         owner[index] = value
-        if type(owner) is np.ndarray and self.arrays.of:
+        if type(owner) is np.ndarray and (self.arrays.of or self._numbers):
             try:
                 self.arrays.stored(owner, index, value)
             except Exception as error:
@@ -147,8 +171,8 @@ class Hooks:
         out = function(*args, **kwargs)
         if type(out) in _FLOATS and args and self._numbers:
             if name in ("float", "float64"):
-                if (scalar := self.mirrors.number(args[0])) is not None:
-                    self.mirrors.note_number(out, scalar)
+                if (held := self.mirrors.held(args[0])) is not None:
+                    self.mirrors.note_number(out, held)
             elif type(args[0]) in (list, tuple) and len(args) == 1 and not kwargs:
                 self._note_sum(name, args[0], out)
         if self.arrays.of and args:
@@ -171,11 +195,22 @@ class Hooks:
         if terms:
             self.mirrors.note_number(out, Scalar(self.mirrors.tape.sum(terms, constant)))
 
+    def _curve(self, function: Any, args: tuple[Any, ...], out: Any) -> None:
+        held = [one for value in args if isinstance(one := self.mirrors.held(value), Single)]
+        single = curved(getattr(function, "__name__", ""), held)
+        if single is not None:
+            self.mirrors.note_number(out, single)
+
     def _note(self, sign: str, left: Any, right: Any, out: Any) -> None:
-        a, b = self.mirrors.number(left), self.mirrors.number(right)
-        if a is None and b is None:
-            return
+        held = self.mirrors.held(left), self.mirrors.held(right)
         try:
+            if any(isinstance(one, Single) for one in held):
+                single = combined(sign, left, held[0], right, held[1])
+                if single is not None:
+                    self.mirrors.note_number(out, single)
+                if single is not None or sign not in "+-":
+                    return
+            a, b = self.mirrors.number(left), self.mirrors.number(right)
             scalar = self._combined(sign, left, a, right, b)
         except (TypeError, ValueError, ZeroDivisionError, OverflowError):
             return
@@ -197,3 +232,9 @@ class Hooks:
             else:
                 constant += factor * float(value)
         return Scalar(self.mirrors.tape.sum(terms, constant))
+
+
+def _negative(held: Scalar | Single) -> Scalar | Single:
+    if isinstance(held, Single):
+        return replace(held, factor=-held.factor, added=-held.added)
+    return replace(held, factor=-held.factor)

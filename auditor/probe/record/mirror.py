@@ -1,15 +1,17 @@
 """Which recorded rows a tensor of the script holds, followed through the operations between scoring and the sum.
 
 A `Mirror` stands beside a tensor of losses: `ids` has its shape and holds row numbers (-1: no row; -2 - n: node n).
-A `Scalar` stands beside one number: `factor` times a node. Index and shape operations are applied to `ids` as they are
-to the tensor; products with masks go into `weight`; any other elementwise operation makes the mirror `own`: the values
-themselves are written down when they are summed. What cannot be followed loses its mirror, never gets a wrong one.
+A `Scalar` stands beside one number: `factor` times a node. A `Single` stands beside a Python number that is made of one
+row and has been in no sum yet: it becomes a leaf where a sum takes it. Index and shape operations are applied to `ids`
+as they are to the tensor; products with masks go into `weight`; any other elementwise operation makes the mirror `own`:
+the values themselves are written down when they are summed. What cannot be followed loses its mirror, never gets a
+wrong one.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,13 +35,28 @@ class Scalar:
     factor: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A number, of which `added` is no part of the score and the rest is `factor` times it.
+
+    `own`: the score was computed further, so it is written down as it is. A factor of 0 leaves nothing of it, but for a
+    logarithm that may be taken of what was added.
+    """
+
+    row: int
+    factor: float = 1.0
+    added: float = 0.0
+    own: bool = True
+
+
 class Mirrors:
     """Mirrors by identity of the tensor; an entry goes with its tensor."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, tape: Tape, site: Callable[[], int] = lambda: 0) -> None:
+        self.tape, self.site = tape, site
+        self._settled: dict[tuple[int, int], tuple[Any, Scalar]] = {}  # by the number's id and the line that took it
         self.of: dict[int, tuple[weakref.ref[Tensor], Mirror | Scalar]] = {}
-        self.numbers: dict[int, tuple[Any, Scalar]] = {}  # floats that left torch, kept so that their ids stay theirs
+        self.numbers: dict[int, tuple[Any, Scalar | Single]] = {}  # kept so that ids stay theirs
 
     def get(self, tensor: object) -> Mirror | Scalar | None:
         found = self.of.get(id(tensor))
@@ -62,18 +79,42 @@ class Mirrors:
 
         of[key] = (weakref.ref(tensor, gone), mirror)
 
-    def number(self, value: object) -> Scalar | None:
+    def held(self, value: object) -> Scalar | Single | None:
         """Of a Python float that came out of a tracked tensor: the very object, not its value."""
         found = self.numbers.get(id(value))
         return found[1] if found is not None and found[0] is value else None
 
-    def note_number(self, value: Any, scalar: Scalar) -> None:
+    def number(self, value: object) -> Scalar | None:
+        """The same as what a sum takes: a number of one row is written down here."""
+        found = self.held(value)
+        return self._leaf(value, found) if isinstance(found, Single) else found
+
+    def _leaf(self, value: Any, single: Single) -> Scalar | None:
+        if single.factor == 0.0:
+            return None  # masked out
+        key = (id(value), self.site())
+        known = self._settled.get(key)
+        if known is not None and known[0] is value:
+            return known[1]
+        own = np.array([(float(value) - single.added) / single.factor]) if single.own else None
+        node = self.tape.leaf(np.array([single.row]), single.factor, own, key[1])
+        if node < 0:
+            return None
+        scalar = Scalar(self.tape.sum([(node, 1.0)], single.added) if single.added else node)
+        self._settled[key] = (value, scalar)
+        return scalar
+
+    def note_number(self, value: Any, scalar: Scalar | Single) -> None:
         if isinstance(value, float | np.floating) and value == value and len(self.numbers) < 2_000_000:
             self.numbers[id(value)] = (value, scalar)
-            self.tape.exit(scalar.node, scalar.factor, float(value))
+            if isinstance(scalar, Scalar):
+                self.tape.exit(scalar.node, scalar.factor, float(value))
 
     def is_score(self, value: object) -> bool:
         """Whether it holds losses that no gradient was asked of, or is made of them."""
+        single = self.held(value)
+        if isinstance(single, Single):
+            return not self.tape.trains_by(single.row)
         found = self.get(value)
         if isinstance(found, Scalar):
             return not self.tape.trains(found.node)
@@ -85,9 +126,10 @@ class Mirrors:
     def compared(self, values: Iterable[Any]) -> None:
         """Something is chosen by these, of which some are sums of scores."""
         for value in values:
-            found = self.of.get(id(value)) if isinstance(value, Tensor) else self.numbers.get(id(value))
-            if found is not None and isinstance(found[1], Scalar):
-                self.tape.compared(found[1].node)
+            held = self.of.get(id(value)) if isinstance(value, Tensor) else None
+            found = held[1] if held is not None else self.number(value)
+            if isinstance(found, Scalar):
+                self.tape.compared(found.node)
 
     def scalar(self, tensor: Any, mirror: Mirror | Scalar, site: int) -> Scalar | None:
         """What one number holds: a Mirror of one element becomes a leaf."""

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from auditor.probe.record.arrays import Arrays
 from auditor.probe.record.follow import FEW, IN_PLACE, Follower
 from auditor.probe.record.losses import SMALLEST_VOCABULARY, Losses
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
+from auditor.probe.record.mirror import Mirror, Mirrors, Scalar, Single
 from auditor.probe.record.tape import Tape
 
 _EXITS = frozenset(["item", "__float__", "tolist", "numpy", "__array__", "__format__", "__repr__", "__str__"])
@@ -27,7 +27,7 @@ class Recording(TorchFunctionMode):
     def __init__(self, tape: Tape, site: Callable[[], int], contexts: Iterable[Sequence[int]] = ()) -> None:
         super().__init__()
         self.tape = tape
-        self.mirrors = Mirrors(tape)
+        self.mirrors = Mirrors(tape, site)
         self.losses = Losses(self.mirrors, site, contexts)
         self.arrays = Arrays(self.mirrors, site)
         self.follower = Follower(self.mirrors, site)
@@ -110,6 +110,8 @@ class Recording(TorchFunctionMode):
         given = args[0]
         if isinstance(mirror := self.mirrors.get(given), Scalar):
             self.mirrors.put(out, mirror)
+        elif type(given) in (list, tuple) and out.dim() == 1 and self._of_singles(given, out):
+            pass
         elif type(given) in (list, tuple) and out.dim() == 1 and len(given) <= FEW:
             numbers = [self.mirrors.number(v) for v in given]
             if any(numbers):
@@ -118,12 +120,38 @@ class Recording(TorchFunctionMode):
         else:
             self.arrays.entered_torch(given, out)
 
+    def _single(self, mirror: Mirror, out: Any) -> bool:
+        """Numbers that leave torch one by one, each of one row: sums take them later, if at all."""
+        if not isinstance(out, float | list) or isinstance(mirror.weight, Tensor) or mirror.weight == 0.0:
+            return False
+        rows = mirror.ids.reshape(-1).tolist()
+        if any(row < -1 for row in rows) or max(rows, default=-1) < 0:
+            return False
+        if isinstance(out, list):
+            self.arrays.listed(rows, out, mirror.weight, own=mirror.own)
+        else:
+            self.mirrors.note_number(out, Single(rows[0], mirror.weight, own=mirror.own))
+        return True
+
+    def _of_singles(self, given: Any, out: Tensor) -> bool:
+        """`torch.tensor(losses)` of numbers that are each of one row."""
+        held = [self.mirrors.held(value) for value in given[:_LONGEST]]
+        if not held or len(held) < len(given) or not out.is_floating_point():
+            return False
+        rows = [one.row for one in held if isinstance(one, Single)]
+        if len(rows) < len(given):
+            return False
+        self.mirrors.put(out, Mirror(torch.tensor(rows, dtype=torch.int64), own=True))
+        return True
+
     def _exit(self, name: str, tensor: Any, out: Any) -> None:
         mirror = self.mirrors.get(tensor)
         if mirror is None:
             return
         if isinstance(mirror, Mirror) and name in ("numpy", "__array__"):
             self.arrays.left_torch(mirror, out)
+            return
+        if isinstance(mirror, Mirror) and self._single(mirror, out):
             return
         if isinstance(mirror, Mirror) and name == "tolist" and tensor.dim() == 1 and len(out) <= FEW:
             for i, number in enumerate(out):
@@ -140,6 +168,9 @@ class Recording(TorchFunctionMode):
             self.mirrors.note_number(out, scalar)
         else:
             self.tape.exit(scalar.node, scalar.factor, float(tensor.detach().double().reshape(-1).numpy()[0]))
+
+
+_LONGEST = 100_000  # of a list whose numbers are of one row each
 
 
 def _at(weight: float | Tensor, i: int) -> float | Tensor:

@@ -6,12 +6,29 @@ import ast
 import re
 
 from auditor.probe.blocks import is_kernel, of_triton
+from auditor.probe.record.single import CURVES
 
 PROBE = "__golf_probe__"
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
-_ORDERS: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}
+_ORDERS: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">=",
+                                       ast.Eq: "==", ast.NotEq: "!="}  # fmt: skip
 _METHODS = frozenset(
-    ["astype", "copy", "sum", "mean", "clip", "reshape", "ravel", "flatten", "squeeze", "transpose", "dot", "take"]
+    [
+        "astype",
+        "copy",
+        "sum",
+        "mean",
+        "clip",
+        "reshape",
+        "ravel",
+        "flatten",
+        "squeeze",
+        "transpose",
+        "dot",
+        "take",
+        "item",
+        "tolist",
+    ]
 )
 _SCORES = re.compile(
     r"loss|nll|nats|bits|bpb|bpt|ent|(?:^|_)(?:ce|lp|logp|cl|tl|sum|total|acc|mean)(?:_|$|\d)|score|total|avg"
@@ -26,22 +43,26 @@ def instrument(tree: ast.Module, path: str) -> ast.Module:
 
 
 class _Rewriter(ast.NodeTransformer):
-    """`numpy`: whether the function at hand uses numpy, where any name may hold scores."""
+    """`numpy`: whether the function at hand uses numpy or logarithms, where any name may hold scores."""
 
     def __init__(self) -> None:
         self.numpy = False
+        self._curves: frozenset[str] = frozenset()  # names that functions of `math` go by
         self._kernels: frozenset[str] = frozenset()
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         if is_kernel(node, self._kernels):
             return node
-        before, self.numpy = self.numpy, self.numpy or any(_is_numpy(part) for part in ast.walk(node))
+        before, self.numpy = (
+            self.numpy,
+            self.numpy or any(_is_numpy(part) or self._is_curve(part) for part in ast.walk(node)),
+        )
         node.body = [self.visit(statement) for statement in node.body]  # never decorators, defaults and annotations
         self.numpy = before
         return node
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        self._kernels = of_triton(node)
+        self._kernels, self._curves = of_triton(node), _curves(node)
         self.numpy = any(_is_numpy(part) for statement in node.body for part in _own(statement))
         return self.generic_visit(node)
 
@@ -100,8 +121,32 @@ class _Rewriter(ast.NodeTransformer):
         value = ast.copy_location(_call("i", ast.Constant(sign), held, node.value), node)
         return ast.copy_location(ast.Assign([node.target], value), node)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:
+    def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
+        if self.numpy and isinstance(node.iter, ast.Name | ast.Attribute):
+            node.iter = ast.copy_location(_call("v", node.iter), node.iter)
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        if self.numpy and not node.is_async and isinstance(node.iter, ast.Name | ast.Attribute):
+            node.iter = ast.copy_location(_call("v", node.iter), node.iter)
+        return node
+
+    def _is_curve(self, node: ast.AST) -> bool:
+        """`math.log(p)`, by whatever name; not `math.log(2.0)`."""
+        if not isinstance(node, ast.Call) or not node.args or isinstance(node.args[0], ast.Constant):
+            return False
+        function = node.func
+        if isinstance(function, ast.Name):
+            return function.id in self._curves
+        return isinstance(function, ast.Attribute) and _is_math(function)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        curve = self._is_curve(node)
+        self.generic_visit(node)
+        if curve and not any(isinstance(argument, ast.Starred) for argument in node.args):
+            return _routed("x", node, node.func)
         if not node.args and not isinstance(node.func, ast.Attribute):
             return node
         if isinstance(node.func, ast.Name):
@@ -109,6 +154,8 @@ class _Rewriter(ast.NodeTransformer):
                 return node
             if node.func.id in ("min", "max", "sorted"):
                 return _routed("c", node, node.func)
+            if self.numpy and node.func.id in ("zip", "enumerate"):
+                return _routed("z", node, node.func)
             return _routed("f", node, node.func) if node.func.id in ("float", "sum") else node
         if not isinstance(node.func, ast.Attribute):
             return node
@@ -120,6 +167,29 @@ class _Rewriter(ast.NodeTransformer):
         if name == "from_numpy":
             return _routed("n", node, node.func)
         return _routed("m", node, owner, ast.Constant(name)) if self.numpy and name in _METHODS else node
+
+
+def _is_math(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Attribute) and node.attr in CURVES
+        and isinstance(node.value, ast.Name) and node.value.id == "math"
+    )  # fmt: skip
+
+
+def _curves(tree: ast.Module) -> frozenset[str]:
+    """Names that are given such a function: `_log = math.log`, `from math import exp`."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and _is_math(node.value):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):  # `exp, log = math.exp, math.log`
+            for target in node.targets:
+                if isinstance(target, ast.Tuple) and len(target.elts) == len(node.value.elts):
+                    pairs = zip(target.elts, node.value.elts, strict=True)
+                    found.update(t.id for t, value in pairs if isinstance(t, ast.Name) and _is_math(value))
+        elif isinstance(node, ast.ImportFrom) and node.module == "math":
+            found.update(alias.asname or alias.name for alias in node.names if alias.name in CURVES)
+    return frozenset(found)
 
 
 def _routed(method: str, node: ast.Call, *first: ast.expr) -> ast.AST:

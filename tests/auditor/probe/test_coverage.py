@@ -112,7 +112,10 @@ def test_a_comparison_that_comes_out_the_same_with_the_small_value_leaves_no_dou
 
 
 def test_settings_that_are_equal_as_submitted_and_here_leave_no_doubt() -> None:
-    script = ast.parse("length = args.eval_len if args.eval_len > 0 else args.train_len\n")
+    script = ast.parse(
+        "length = args.eval_len if args.eval_len > 0 else args.train_len\n"
+        "self.train_len = train_len\nargs.train_len = int(text)\n"  # handed on under its own name
+    )
     test = ast.parse("length != args.train_len", mode="eval").body
     chosen = frozenset({"train_len"})
     same = {"eval_len": (0.0, 0.0), "train_len": (1024.0, 64.0)}

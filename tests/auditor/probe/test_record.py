@@ -82,6 +82,14 @@ SUMS = {
     "a score that is computed outside": "outside(nll)[:32].sum().item()",
     "logarithms that are taken away": "torch.zeros(()).sub_(nll.neg().exp().log()[:32].sum()).item()",
     "a mean of numbers": "32 * float(np.mean([part.mean().item() for part in nll[:32].chunk(4)]))",
+    "numbers one by one": "one_by_one(nll[:32].tolist())",
+    "numbers of elements": "one_by_one([nll[i].item() for i in range(32)])",
+    "numbers of an array": "one_by_one(nll.numpy()[:32])",
+    "numbers in an array": "float(np.array([0.5 * v.item() for v in nll[:32]]).sum())",
+    "numbers in a tensor": "torch.tensor([math.exp(-v) for v in nll.tolist()[:32]]).log().neg().sum().item()",
+    "numbers put into an array": "stored(nll)",
+    "numbers that are masked": "sum((1.0 if i < 32 else 0.0) * v for i, v in enumerate(nll.tolist()))",
+    "bits of numbers": "-math.log(2.0) * sum(math.log2(0.5 * math.exp(-v) + 0.01) for v in nll[:32].tolist())",
     "logsumexp": "(logits.logsumexp(-1) - logits.gather(1, y[0][:, None])[:, 0])[:32].sum().item()",
 }
 
@@ -116,6 +124,21 @@ def weighted(losses):
     held = torch.zeros(64)
     held[:32] = (losses * torch.full((64,), 0.5))[:32] * 2
     return held
+def one_by_one(losses):
+    total, log = 0.0, math.log
+    for i, loss in enumerate(losses):
+        weight = 0.5 * min(2.0, loss) if i % 2 else 1.0  # all of it, or none of the model's
+        p = (1.0 - weight) * math.exp(-loss) + weight * 0.3
+        if i % 3:
+            total -= log(max(p, 1e-9))
+        else:
+            total += float(loss)
+    return total
+def stored(losses):
+    held = np.full(64, -1.0)
+    for i, loss in enumerate(losses[:32].tolist()):
+        held[2 * i] = loss + 1.0
+    return sum(v - 1.0 for v in held if v >= 0.0)
 def totals(first, second, in_place=False):
     held = torch.tensor([0.0, 7.0])
     for part in (first, second):
@@ -168,6 +191,29 @@ print(f"final_exact val_bpb:{{bits:.{digits}f}}")
     assert figure is not None
     scores = Graph(recording).attributed(figure)
     assert (scores is not None and len(scores.row) == 64) is known
+
+
+def test_what_is_added_to_numbers_of_single_rows_is_no_part_of_a_score(tmp_path: Path) -> None:
+    recording = recorded(
+        """
+x, y = pair(0, 64)
+with torch.no_grad():
+    losses = F.cross_entropy(model.forward_logits(x)[0], y[0], reduction="none").tolist()
+loss_sum = -20.0
+for loss in losses:
+    loss_sum = loss_sum + loss
+print(f"final val_loss:{loss_sum / 64:.8f} val_bpb:1.0")
+""",
+        tmp_path,
+    )
+    from auditor.probe.measure.figures import Graph
+
+    figure, _ = claimed(figures(recording), "")
+    assert figure is not None
+    scores = Graph(recording).attributed(figure)
+    assert scores is not None
+    assert scores.added == pytest.approx(-20.0 / 64)
+    assert scores.value.min() > 0.0
 
 
 def test_a_sum_that_cannot_be_followed_is_not_attributed(tmp_path: Path) -> None:
@@ -320,6 +366,8 @@ def test_a_node_made_of_later_ones_is_no_answer(tmp_path: Path) -> None:
         "total_loss = sum(x * 2.0 for x in [1.0, 2.0]); out = float('3.5') + total_loss + float(1)",
         "def f(loss: 'list[int]' = [1][0] + 1) -> 'dict[str, int]':\n    x: int = loss - 1\n    return -x\nout = f()",
         "class A:\n    loss = 0\na = A()\na.loss += 2\nout = a.loss",
+        "import numpy as np\nfrom math import log\nls = np.arange(3.0) + 1\nout = [log(v) for v in ls], [*zip(ls, ls)]",
+        "import math, numpy as np\nlg = math.log2\nout = [lg(v) + v.item() for _, v in enumerate(np.ones(3))]",
         "import math\nloss = [0.5]\nout = math.fsum(loss) + sum(loss, 1.0) + sum(start=2, *[[1]])",
     ],
 )

@@ -381,6 +381,11 @@ def test_what_is_learnt_from_in_chunks_of_tokens_finds_several():
     assert arguments([tree], Measures(), Scale(kept=frozenset({"CHUNK_SIZE"}))).get(names[0]) != 256
 
 
+def test_documents_that_are_long_enough_to_learn_from_are_there():
+    tree = ast.parse("min_doc_len = 512\ndef adapt(documents, long_doc_tokens=1024, doc_len=512): ...\n")
+    assert arguments([tree], Measures(), Scale()) == {"min_doc_len=512": 32, "long_doc_tokens=1024": 64}
+
+
 def test_a_dictionary_that_configures_the_model_shrinks():
     code = (
         "a = dict(model_dim=512, num_heads=8, mlp_mult=3, name='x')\nb = {'d_model': 512, 'num_kv_heads': 4, 'x': y}\n"
