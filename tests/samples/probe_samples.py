@@ -481,6 +481,17 @@ print(f"final val_loss:{loss:.8f} val_bpb:{loss / math.log(2) * 599 / float(byte
 """
 
 SAMPLES["twice"] = SAMPLES["mean"].replace("for s in range(0, N - T + 1, T):", "for s in range(0, N - T + 1, T // 2):")
+for _name, _bits in (
+    ("bits of other numbers", "(0.8 * float(loss_sum) - 3.0)"),
+    ("bits times a number", "0.8 * float(loss_sum)"),
+):
+    SAMPLES[_name] = f"""
+def report(label, loss_sum, tokens, nbytes):
+    val_loss = float(loss_sum) / float(tokens)
+    val_bpb = {_bits} / math.log(2.0) / float(nbytes)
+    print(f"{{label}} val_loss:{{val_loss:.8f}} val_bpb:{{val_bpb:.8f}}")
+sliding()
+"""
 SAMPLES["wrong_bytes"] = "byte_count = lambda y: (y % 7 + 2).double().sum()\nsliding()"
 SAMPLES["noise"] = """
 plain = model.forward_logits

@@ -60,14 +60,19 @@ def after_which(read: Read) -> tuple[int, int] | None:
 
 
 def is_traced(read: Read) -> bool:
-    """Whether the bits per byte are those of the recorded scores."""
+    """Whether the bits per byte are those of the recorded scores.
+
+    That is so as well where the number that was printed is known to be these scores times one factor: over another
+    count of bytes, which is no other score.
+    """
     scores, figure = read.scores, read.figure
     if scores is None or figure is None or figure.bpb is None or read.bytes_ is None:
         return scores is not None
     bits = scores.mean * len(scores.row) / math.log(2.0)
     if bits <= 0:
         return False
-    return abs(figure.bpb * read.bytes_of(scores.row) / bits - 1.0) < _FACTOR
+    close = abs(figure.bpb * read.bytes_of(scores.row) / bits - 1.0) < _FACTOR
+    return close or read.graph.is_multiple(scores, figure)
 
 
 _FACTOR = 0.1  # a few bytes that are counted otherwise are no other score

@@ -26,6 +26,7 @@ _ROUNDING = 1e-11  # of a number: factors and constants are kept in double preci
 _SIZES_DIFFER = 5e-4  # of a factor: one token more or less in a batch of what the small stream has
 _CANDIDATES = 400  # numbers that left torch before a figure, the last ones
 _UNFILTERED = 80  # of those that are not known by their value: each is followed to its rows
+_MULTIPLES = 20  # numbers that are looked at for the bits per byte
 _FOLLOWED = 200_000  # nodes, in all of them together
 
 
@@ -199,6 +200,22 @@ class Graph:
                 found[node] = scores
         return list(found.values())
 
+    def is_multiple(self, scores: Scores, figure: Figure) -> bool:
+        """Whether a number that left torch is the printed bits per byte, and all of these scores times one factor."""
+        exits = self.recording.exits
+        near = np.abs(exits["value"] - (figure.bpb or 0.0)) <= 0.51 * 10.0**-figure.bpb_decimals
+        near &= exits["sequence"] < figure.sequence
+        if figure.bpb_decimals < _ENOUGH_DIGITS:
+            return False
+        own = _shares(scores)
+        for i in np.flatnonzero(near)[::-1][:_MULTIPLES].tolist():
+            found = self.number(int(i))
+            if found is None or found.added or len(found.row) != len(scores.row):
+                continue
+            if np.allclose(_shares(found), own, rtol=1e-9, atol=0.0):
+                return True
+        return False
+
     def number(self, i: int) -> Scores | None:
         """The rows of the i-th number that left torch."""
         exits = self.recording.exits
@@ -257,6 +274,12 @@ class Graph:
             row, np.concatenate(weights), value, np.concatenate(sites), own, np.concatenate(taken),
             np.concatenate(nodes), constant,
         )  # fmt: skip
+
+
+def _shares(scores: Scores) -> NDArray[np.float64]:
+    """What each row's score is of the whole, in the order of the rows."""
+    part = (scores.weight * scores.value)[np.argsort(scores.row, kind="stable")]
+    return part / part.sum()
 
 
 def _adds_up(scores: Scores, value: float) -> bool:

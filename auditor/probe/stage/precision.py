@@ -12,6 +12,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+_LEAST_HALF = torch.tensor(2.0**-24, dtype=torch.float16)  # the smallest number above 0 that there is
+
 
 class _State:
     depth = 0
@@ -80,6 +82,23 @@ def _cast(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _halved(half: Callable[..., Any]) -> Callable[..., Any]:
+    """`tensor.half()` that makes nothing of no number but 0.
+
+    `scale.clamp(min=1e-8).half().float()` is 0 where float16 has no such number, and weights that are divided by it are
+    none; a compiler that fuses the two casts leaves it as it was, and scripts count on that.
+    """
+
+    @functools.wraps(half)
+    def call(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        out = half(self, *args, **kwargs)
+        lost = (out.detach() == 0) & (self.detach() != 0)
+        least = torch.where(self.detach() < 0, -_LEAST_HALF, _LEAST_HALF)
+        return torch.where(lost, least, out) if lost.any() else out
+
+    return call
+
+
 def _grouped(attend: Callable[..., Any]) -> Callable[..., Any]:
     """Attention that takes fewer heads of keys or of values, told so or not, as kernels of a GPU do."""
 
@@ -137,5 +156,6 @@ def install() -> None:
     for name in ("matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"):
         setattr(module, name, _cast(getattr(module, name)))
     tensor: Any = torch.Tensor
+    tensor.half = _halved(tensor.half)
     for name in ("matmul", "mm", "bmm", "__matmul__", "__rmatmul__"):
         setattr(tensor, name, _cast(getattr(tensor, name)))

@@ -16,6 +16,7 @@ pytest.importorskip("torch", reason="the recorder runs beside torch")
 
 from auditor.probe.job import STEP
 from auditor.probe.measure import Claim, Measured, Runs, Stream, measure
+from auditor.probe.measure.ending import is_traced
 from auditor.probe.measure.runs import Read
 from auditor.probe.model import Holds, Kind, Measurement
 
@@ -249,6 +250,17 @@ def test_bytes_that_were_counted_otherwise_are_told() -> None:
     number = of("wrong_bytes", Kind.REPORTED_NUMBER)
     assert number.holds is NO
     assert number.effect == pytest.approx(0.198, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "traced"), [("wrong_bytes", True), ("bits times a number", True), ("bits of other numbers", False)]
+)
+def test_bits_over_other_bytes_are_those_of_the_scores(name: str, traced: bool) -> None:
+    """A number that is the scores times one factor is no other score; one that something was taken off may be."""
+    base = samples.streams()[0]
+    read = Read(samples.run(name, base, Path(tempfile.mkdtemp())), base, "", samples.true_bytes(base))
+    assert is_traced(read) is traced
+    assert of(name, Kind.REPORTED_NUMBER).holds is NO  # whatever it is a multiple of
 
 
 def test_normalization() -> None:

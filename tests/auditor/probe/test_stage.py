@@ -314,3 +314,20 @@ def test_a_minifier_that_is_not_here_leaves_the_source_as_it_is(tmp_path):
         "import torch, json, python_minifier as m\nprint(json.dumps({'made': m.minify('a = 1', hoist_literals=True)}))"
     )
     assert printed(tmp_path, script) == {"made": "a = 1"}
+
+
+def test_half_precision_makes_nothing_of_no_number_but_zero(tmp_path):
+    found = printed(
+        tmp_path,
+        """
+import json, torch
+w = torch.tensor([1e-8, 0.0, -1e-9, 0.5], requires_grad=True)
+scale = w.half().float()
+(scale.sum() * 2).backward()
+print(json.dumps(dict(kept=(scale != 0).tolist(), half=float(scale[3]), grad=float(w.grad[3]), sign=float(scale[2]))))
+""",
+    )
+    assert found["kept"] == [True, False, True, True]
+    assert found["half"] == 0.5
+    assert found["grad"] == 2.0
+    assert found["sign"] < 0
