@@ -278,8 +278,9 @@ class Graph:
 
 def _shares(scores: Scores) -> NDArray[np.float64]:
     """What each row's score is of the whole, in the order of the rows."""
-    part = (scores.weight * scores.value)[np.argsort(scores.row, kind="stable")]
-    return part / part.sum()
+    part: NDArray[np.float64] = (scores.weight * scores.value)[np.argsort(scores.row, kind="stable")]
+    share: NDArray[np.float64] = part / float(part.sum())
+    return share
 
 
 def _adds_up(scores: Scores, value: float) -> bool:
