@@ -8,32 +8,18 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from auditor.findings import Location
+from auditor.program import vocabulary
 from auditor.program.syntax import is_self
 from auditor.source import Sources
 from auditor.source.index import of_type
 
 _OURS = re.compile(r"golf_?(audit|probe)|auditor\.(probe|commands|judgement)")
-_MODES = frozenset(
-    {
-        "_disable_current_modes", "_pop_mode", "_pop_mode_temporarily", "_pop_torch_function_stack",
-        "_push_on_torch_function_stack", "_get_function_stack_at", "_len_torch_function_stack",
-        "_get_current_function_mode_stack", "_set_torch_function_mode", "_temporarily_pop_modes_from_mode_stack",
-    }
-)  # fmt: skip
-"""Names of torch that take modes off: nothing of a submission has use for them but to compute unseen."""
 
 
 _ASKS = "it asks for this program by name"
 _TAKES_OFF = "it takes off what watches torch's operations"
 
 
-_PRIES = frozenset(
-    {
-        "get_objects", "get_referrers", "get_referents", "register_at_fork", "settrace", "setprofile", "pythonapi",
-        "__closure__", "cell_contents", "f_locals", "f_globals", "f_builtins", "__self__", "__code__", "co_consts",
-    }
-)  # fmt: skip
-"""Ways to what runs beside the script, or to what was made of it: a few have honest uses."""
 _PRIED = "it goes through objects, frames or builtins that are none of its own"
 
 
@@ -51,7 +37,7 @@ def pryings(sources: Sources) -> tuple[tuple[str, Location], ...]:
 def _pries(node: ast.Attribute | ast.Call) -> bool:
     if isinstance(node, ast.Attribute):
         # An attribute of a class of the script's own may have such a name: those of its objects are its own.
-        return (node.attr in _PRIES and not is_self(node.value)) or (
+        return (node.attr in vocabulary.PRIES and not is_self(node.value)) or (
             node.attr == "__dict__" and _is_builtins(node.value)
         )
     named = isinstance(node.func, ast.Name) and node.func.id in ("vars", "dir", "getattr", "list", "setattr")
@@ -81,15 +67,15 @@ def _of_tree(tree: ast.Module) -> Iterator[tuple[int, str]]:
         if isinstance(text.value, str) and _is_ours(text.value) and not _is_sentence(text.value):
             yield text.lineno, _ASKS
     for attribute in of_type(tree, ast.Attribute):
-        if attribute.attr in _MODES or _is_ours(attribute.attr):
+        if attribute.attr in vocabulary.TAKES_MODES_OFF or _is_ours(attribute.attr):
             yield attribute.lineno, _TAKES_OFF
     for name in of_type(tree, ast.Name):
-        if name.id in _MODES or _is_ours(name.id):
+        if name.id in vocabulary.TAKES_MODES_OFF or _is_ours(name.id):
             yield name.lineno, _TAKES_OFF
     for taken in of_type(tree, ast.ImportFrom, ast.Import):
         module = (taken.module or "") if isinstance(taken, ast.ImportFrom) else ""
         names = [module, *(alias.name for alias in taken.names)]
-        if any(part in _MODES for part in names):
+        if any(part in vocabulary.TAKES_MODES_OFF for part in names):
             yield taken.lineno, _TAKES_OFF
         if any(_is_ours(part) or part.split(".")[0] in ("auditor", "golf_audit") for part in names):
             yield taken.lineno, _ASKS

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from auditor.program import vocabulary
 from auditor.program.positions import FunctionOf, Position
 from auditor.program.tags import OfSwitch
 from auditor.program.values import Obj, Value
@@ -20,7 +21,6 @@ _LENGTH: Final = 1 << 26  # of the stream that is worked with: that it is much l
 _ALL = 0.999999  # a share stays below 1, which is one token
 _DEPTH = 24  # numbers made of numbers
 _BOUNDS = 16  # of one number
-_OF_PROCESSES = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"})
 _STREAM = "the stream"
 STREAM: Final = Position(0, frozenset({(_STREAM, 1)}))
 """The number of tokens in the stream."""
@@ -132,7 +132,9 @@ class Extents:
         if value in self._bounds:
             bounds = [self._at(most, asked, depth + 1) for most in self._bounds[value]]
             return _least(bounds)
-        of_processes = [t.name for t in value.tags if isinstance(t, OfSwitch) and t.name in _OF_PROCESSES]
+        of_processes = [
+            t.name for t in value.tags if isinstance(t, OfSwitch) and t.name in vocabulary.NAMES_OF_PROCESSES
+        ]
         if of_processes and asked.alone and len(value.tags) == len(of_processes) == 1:
             return float("SIZE" in of_processes[0])
         if of_processes:

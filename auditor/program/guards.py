@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from functools import cached_property
 
+from auditor.program import vocabulary
 from auditor.program.model import Program
 from auditor.program.origin import Origins
 from auditor.program.settled import Settled
@@ -17,7 +18,6 @@ from auditor.source import Sources, Unit
 from auditor.source.index import of_type, parent
 
 _SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
-_ALWAYS = frozenset({"forward", "__call__", "__init__"})
 _NESTING = 4  # modules within modules
 
 
@@ -109,7 +109,7 @@ class Guards:
             if isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
                 method = current
             current = parent(current)
-        if method is None or method.name in _ALWAYS:
+        if method is None or method.name in vocabulary.CALLED_BY_TORCH:
             return True
         own = {id(n) for n in of_type(method, ast.Attribute)}
         return any(id(n) not in own for n in self._attribute_uses.get(method.name, ()))

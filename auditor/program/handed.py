@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 
+from auditor.program import vocabulary
 from auditor.program.layout import Layout, Layouts
 from auditor.program.syntax import is_self
 from auditor.program.values import Function
 from auditor.source.index import of_type
 
 _METHODS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_LIBRARY_CALLS = frozenset({"forward", "__call__", "__init__"})  # called by others than the class itself
 
 
 def handed(function: Function, library: Callable[[str], bool]) -> Mapping[str, Layout]:
@@ -20,7 +20,7 @@ def handed(function: Function, library: Callable[[str], bool]) -> Mapping[str, L
     Another parameter is taken for a hidden state: what is not known is looked at more closely, not less.
     """
     node, owner = function.node, function.owner
-    if owner is None or isinstance(node, ast.Lambda) or node.name in _LIBRARY_CALLS:
+    if owner is None or isinstance(node, ast.Lambda) or node.name in vocabulary.CALLED_BY_TORCH:
         return {}
     names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)][1:]
     passed: dict[str, list[Layout | None]] = {}

@@ -11,11 +11,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from auditor.program.masks import PRODUCTS, Mask, Values, assigned, before, name_of
+from auditor.program import vocabulary
+from auditor.program.masks import Mask, Values, assigned, before, name_of
 from auditor.program.syntax import is_library, is_self
 from auditor.source.index import of_type, walk
-
-_TURNS = frozenset({"transpose", "permute", "mT", "T", "t", "swapaxes", "movedim"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def _is_product(node: ast.expr, values: Values) -> bool:
     for part in _below(node, values):
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
             sides = [part.left, part.right]
-        elif isinstance(part, ast.Call) and name_of(part.func) in PRODUCTS:
+        elif isinstance(part, ast.Call) and name_of(part.func) in vocabulary.PRODUCTS:
             sides = [a for a in part.args if not isinstance(a, ast.Constant)]
             if isinstance(part.func, ast.Attribute) and not is_library(part.func.value):
                 sides.insert(0, part.func.value)
@@ -87,7 +86,7 @@ def _is_weight(node: ast.expr) -> bool:
 
 def _turned(node: ast.expr, values: Values) -> bool:
     names = (n.attr for n in _below(node, values) if isinstance(n, ast.Attribute))
-    return any(name in _TURNS for name in names)
+    return any(name in vocabulary.TURNS_AXES for name in names)
 
 
 def _weighs(function: ast.AST, softmax: ast.Call, values: Values) -> bool:
@@ -95,7 +94,7 @@ def _weighs(function: ast.AST, softmax: ast.Call, values: Values) -> bool:
     for part in of_type(function, ast.BinOp, ast.Call):
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
             sides = [part.left, part.right]
-        elif isinstance(part, ast.Call) and name_of(part.func) in PRODUCTS:
+        elif isinstance(part, ast.Call) and name_of(part.func) in vocabulary.PRODUCTS:
             sides = [*part.args, *([part.func.value] if isinstance(part.func, ast.Attribute) else [])]
         else:
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from auditor.program import vocabulary
 from auditor.program.syntax import is_self
 
 BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
@@ -21,34 +22,6 @@ Shape = Layout | list["Shape"] | None
 
 _STATE: Layout = (BATCH, POSITION, CHANNEL)
 _TOKENS: Layout = (BATCH, POSITION)
-_REDUCES = frozenset(
-    {
-        "mean",
-        "sum",
-        "amax",
-        "amin",
-        "max",
-        "min",
-        "std",
-        "var",
-        "norm",
-        "prod",
-        "median",
-        "argmax",
-        "argmin",
-        "any",
-        "all",
-    }
-)
-_LOSES = frozenset(
-    {
-        "cross_entropy", "nll_loss", "gather", "logsumexp", "log_softmax", "size", "dim", "numel", "item", "tolist",
-        "repeat", "tile", "expand", "repeat_interleave", "masked_select", "nonzero", "bincount", "ravel",
-        "unique", "stride", "range", "len", "print", "int", "arange", "rearrange", "ones", "zeros", "full", "tensor",
-        "rand", "randn", "linspace", "outer", "searchsorted", "index_select",
-    }
-)  # fmt: skip
-"""What gives no hidden state: losses, sizes, new tensors, and parts whose dimensions are not told."""
 
 
 class Layouts:
@@ -238,7 +211,7 @@ class Layouts:
             if isinstance(node.func, ast.Name):
                 for argument in args:
                     self._of(argument)
-                return None if name in _LOSES else held
+                return None if name in vocabulary.LOSES_LAYOUT else held
         else:
             return None
         shapes = [self._of(argument) for argument in args]
@@ -271,7 +244,7 @@ class Layouts:
             return next((s for s in (*shapes, held) if isinstance(s, tuple)), None)
         if name in ("matmul", "bmm", "mm"):
             return _product(held, shapes[0] if shapes else None)
-        if name in _LOSES or not isinstance(held, tuple):
+        if name in vocabulary.LOSES_LAYOUT or not isinstance(held, tuple):
             return None
         numbers = [literal(a) for a in _flat(args)]
         if name in ("transpose", "swapaxes") and len(numbers) == 2:
@@ -284,7 +257,7 @@ class Layouts:
             return _moved(name, held, numbers)
         if name in ("one_hot", "embedding"):
             return (*held, CHANNEL)
-        if name in _REDUCES:
+        if name in vocabulary.REDUCES:
             return _reduced(held, node, args)
         return held
 

@@ -6,20 +6,13 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.program import vocabulary
 from auditor.program.syntax import is_library, is_self
 from auditor.source.index import of_type, parent
 
 _T = 6  # positions that the mask is worked out for
 _NEVER = -1e3  # a score below which nothing is left of a position
 _DEPTH = 24
-PRODUCTS = frozenset({"matmul", "bmm", "baddbmm", "einsum"})
-_SAME = frozenset(
-    {
-        "to", "float", "half", "bfloat16", "type_as", "type", "contiguous", "clone", "detach", "view", "reshape",
-        "expand", "expand_as", "unsqueeze", "squeeze", "bool", "long", "int", "cuda", "cpu", "dropout", "clamp",
-        "requires_grad_", "double",
-    }
-)  # fmt: skip
 
 
 class _Unknown(Exception):
@@ -269,11 +262,11 @@ class Mask:
         own = isinstance(node.func, ast.Attribute) and not is_library(node.func.value)
         if name == "float" and not own and node.args and isinstance(node.args[0], ast.Constant):
             return float(node.args[0].value)  # type: ignore[arg-type]
-        if name in PRODUCTS:
+        if name in vocabulary.PRODUCTS:
             return np.zeros((_T, _T))
         operands = [node.func.value, *node.args] if own and isinstance(node.func, ast.Attribute) else list(node.args)
         options = {k.arg: k.value for k in node.keywords}
-        if name in _SAME and operands:
+        if name in vocabulary.SAME_MASK and operands:
             value = self._value(operands[0], depth)
             return np.asarray(value, dtype=bool) if name == "bool" else value
         if name == "arange":
@@ -285,7 +278,7 @@ class Mask:
             return _T
         if name in _NUMPY and operands and not options:
             return getattr(np, _NUMPY[name])(*(np.asarray(self._value(o, depth)) for o in operands))
-        if name.rstrip("_") in _BOUNDS and operands:
+        if name.rstrip("_") in vocabulary.BOUNDS and operands:
             return self._bounded(name.rstrip("_"), operands, options, depth)
         if name in ("ones", "zeros", "full", "ones_like", "zeros_like", "full_like", "new_ones", "new_zeros"):
             fill = options.get("fill_value", operands[-1] if name.startswith("full") else None)
@@ -361,7 +354,6 @@ class Mask:
         return value if high is None else np.minimum(value, self._value(high, depth))
 
 
-_BOUNDS = frozenset({"clamp", "clip", "clamp_min", "clamp_max"})
 _NUMPY = {
     "abs": "abs", "absolute": "abs", "neg": "negative", "minimum": "minimum", "maximum": "maximum", "add": "add",
     "sub": "subtract", "subtract": "subtract", "mul": "multiply", "le": "less_equal", "lt": "less", "gt": "greater",

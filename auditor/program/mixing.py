@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from auditor.program import vocabulary
 from auditor.program.handed import handed
 from auditor.program.layout import POSITION, Layout, Layouts
 from auditor.program.masks import reaches_later
@@ -19,29 +20,6 @@ from auditor.program.padded import behind, brought_forward, kept_behind, open_en
 from auditor.program.syntax import is_self
 from auditor.program.values import External, Function, Instance
 from auditor.source.index import of_type, parent, walk
-
-_OVER_ALL = frozenset(
-    {
-        "mean", "sum", "amax", "amin", "max", "min", "std", "var", "norm", "softmax", "log_softmax", "logsumexp",
-        "prod", "median", "topk", "sort", "argsort", "argmax", "normalize", "quantile",
-    }
-)  # fmt: skip
-_SORTS = frozenset({"sort", "argsort"})
-_ALONG_THEM = frozenset(
-    {
-        "cat", "chunk", "concat", "concatenate", "cummax", "cummin", "cumprod", "cumsum", "diff", "flatten", "flip",
-        "gather", "index_select", "logcumsumexp", "narrow", "repeat_interleave", "roll", "select", "split", "squeeze",
-        "stack", "take_along_dim", "tensor_split", "unbind", "unflatten", "unsqueeze", "size", "scatter", "scatter_add",
-    }
-)  # fmt: skip
-"""What may name the dimension of the positions and leaves each its place, or sees what is before it alone."""
-_SPECTRA = frozenset({"fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "rfft2", "irfft2", "dct"})
-_OVER_THE_REST = frozenset({"instance_norm", "group_norm"})  # over all but the batch and groups of channels
-_RECURRENT = ("nn.GRU", "nn.LSTM", "nn.RNN")
-_ATTENTION = ("nn.MultiheadAttention", "nn.TransformerEncoderLayer", "nn.TransformerEncoder")
-_CONVOLUTIONS = ("nn.Conv1d", "nn.Conv2d")
-_NORMS = ("nn.InstanceNorm1d", "nn.InstanceNorm2d", "nn.GroupNorm")
-_MASKS = frozenset({"attn_mask", "is_causal", "src_mask", "mask"})
 
 FOLLOWS, ALL = "what follows", "all positions"
 
@@ -82,7 +60,7 @@ def _operations(
         elif labels is not None and subject is not None:
             if _turned_round(node, name, rest, labels):
                 yield Mixed(node, FOLLOWS)
-            elif name in _SORTS and _of_places(subject, function):
+            elif name in vocabulary.SORTS and _of_places(subject, function):
                 continue  # `argsort(arange(t) + length * left_out)`: those that are kept, in the order that they have
             elif _picks_later(node, name, rest, labels, function):
                 yield Mixed(node, FOLLOWS)
@@ -119,12 +97,14 @@ def _operations(
                 yield Mixed(picked, ALL)
 
 
-_DRAWS = frozenset({"randperm", "multinomial", "randint", "rand", "randn", "permutation"})
-
-
 def _is_drawn(index: ast.expr, function: ast.AST) -> bool:
     """`x[:, randperm(t)]`: positions in an order that chance has told."""
-    return any(called(n) in _DRAWS for part in resolved(index, function) for n in walk(part) if isinstance(n, ast.Call))
+    return any(
+        called(n) in vocabulary.DRAWS
+        for part in resolved(index, function)
+        for n in walk(part)
+        if isinstance(n, ast.Call)
+    )
 
 
 def _is_last(index: ast.expr) -> bool:
@@ -194,7 +174,7 @@ def _normed(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
 
 def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
     """A norm over what follows the channels, a linear layer over the positions."""
-    if part.dotted.endswith(_NORMS):
+    if part.dotted.endswith(vocabulary.NORMS_OVER_POSITIONS):
         return _over_the_rest(layouts, args)
     return part.dotted.endswith("nn.Linear") and _last_is_position(layouts, args)
 
@@ -304,15 +284,15 @@ def _over_the_rest(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
 
 
 def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
-    if name in _SPECTRA:
+    if name in vocabulary.SPECTRA:
         return given(call, args, 1, "dim") is None or name.endswith(("2", "n")) or along(call, args, 1, "dim", labels)
-    if name in _OVER_THE_REST and POSITION in labels[2:]:
+    if name in vocabulary.OVER_THE_REST and POSITION in labels[2:]:
         return True
     if name == "layer_norm" and _over_positions(given(call, args, 0, "normalized_shape")):
         return True
-    if name not in _ALONG_THEM and any(k.arg in ("dim", "axis") for k in call.keywords):
+    if name not in vocabulary.ALONG and any(k.arg in ("dim", "axis") for k in call.keywords):
         return along(call, (), 1, "dim", labels)
-    return name in _OVER_ALL and along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
+    return name in vocabulary.OVER_ALL and along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
 
 
 def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:
@@ -326,12 +306,14 @@ def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:
 
 def _looks_ahead(part: Instance, call: ast.Call) -> bool:
     options = {name: value.const for name, value in part.attributes.items()}
-    if part.dotted.endswith(_RECURRENT):
+    if part.dotted.endswith(vocabulary.RECURRENT):
         return options.get("bidirectional") is True
-    if part.dotted.endswith(_ATTENTION):
+    if part.dotted.endswith(vocabulary.ATTENTION_MODULES):
         positional = 1 if "Transformer" in part.dotted else 3
-        return len(call.args) <= positional and not any(k.arg in _MASKS or k.arg is None for k in call.keywords)
-    if part.dotted.endswith(_CONVOLUTIONS):
+        return len(call.args) <= positional and not any(
+            k.arg in vocabulary.MASK_PARAMETERS or k.arg is None for k in call.keywords
+        )
+    if part.dotted.endswith(vocabulary.CONVOLUTIONS):
         padding, size = options.get("padding"), options.get("kernel_size")
         if not isinstance(size, int):
             return False

@@ -7,17 +7,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program import vocabulary
 from auditor.program.syntax import calls, function_of, functions, last_name, strings, targets_of
 from auditor.source.index import of_type, own_of_type, parent, walk
 from auditor.source.plain import SyntaxProblem, quiet_parse
 from auditor.submission import Submission
 
 _READS_DOCUMENTS = re.compile(r"docs_selected|jsonl|\"text\"|'text'")
-_ENCODES = frozenset(
-    {"encode", "Encode", "EncodeAsIds", "encode_as_ids", "encode_batch", "encode_ordinary", "encode_ordinary_batch"}
-    | {"encode_as_pieces", "EncodeAsPieces", "tokenize", "Train", "train", "train_from_iterator"}
-)
-"""Methods of tokenizers that take texts."""
 _MAX_SCRIPT = 400_000  # characters of a script that is parsed here
 _STEPS = 200  # expressions that one text is followed into
 
@@ -37,7 +33,7 @@ def lossy_steps(submission: Submission) -> Iterator[LossyStep]:
         if not file.path.endswith(".py") or file.data is None or len(file.data) > _MAX_SCRIPT:
             continue
         text = file.text
-        if not _READS_DOCUMENTS.search(text) or not any(word in text for word in _ENCODES):
+        if not _READS_DOCUMENTS.search(text) or not any(word in text for word in vocabulary.ENCODES):
             continue
         try:
             tree = quiet_parse(text)
@@ -85,7 +81,7 @@ def _goes_to(
         function = own.get(last_name(above.func))
         if function is not None:
             yield from _given(above, node, function)
-        elif last_name(above.func) in _ENCODES:
+        elif last_name(above.func) in vocabulary.ENCODES:
             yield None
         else:
             yield above
@@ -93,7 +89,7 @@ def _goes_to(
                 yield from _uses(tree, above.func.value)
     elif isinstance(above, ast.keyword):
         holder = parent(above)
-        if isinstance(holder, ast.Call) and last_name(holder.func) in _ENCODES:
+        if isinstance(holder, ast.Call) and last_name(holder.func) in vocabulary.ENCODES:
             yield None
     elif isinstance(above, ast.Return | ast.Yield | ast.YieldFrom):
         function = function_of(above)

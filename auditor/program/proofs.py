@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from auditor.config import Configuration
+from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Branch
 from auditor.program.model import Proof
 from auditor.program.trace import Trace
 from auditor.runs import Run
 from auditor.runs.surroundings import kind_of
 
-_PROCESS = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"})
 _MIN_LABEL = 4  # characters of a label that are enough to know it again: the whole label must agree
 
 
@@ -83,7 +83,7 @@ def _missing(
 
 def _defaults(configuration: Configuration, names: frozenset[str]) -> bool:
     """Whether nothing but the code says what these switches are."""
-    settings = [configuration.settings.get(name) for name in names - _PROCESS]
+    settings = [configuration.settings.get(name) for name in names - vocabulary.NAMES_OF_PROCESSES]
     return bool(settings) and all(s is None or s.source == "default" for s in settings)
 
 

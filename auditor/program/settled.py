@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from auditor.config import Configuration
+from auditor.program import vocabulary
 from auditor.program.origin import Origins
 from auditor.program.syntax import Function, assignments, is_library, last_name
 from auditor.source import Unit
@@ -23,14 +24,11 @@ from auditor.source.values import CannotFold, OutOfSteps, Scope, Symbol, Value
 
 _DEPTH = 14
 _VALUES = 8  # of one name that are looked at
-_CONVERSIONS = frozenset({"bool", "int", "float", "str"})
 _ORDERS: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Lt: operators.lt, ast.LtE: operators.le, ast.Gt: operators.gt, ast.GtE: operators.ge,
 }  # fmt: skip
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _OBJECT: Final = Symbol("object")  # something that is not None and is true: a module, a tensor
-_SHAPE_CALLS = frozenset({"size", "dim", "numel", "ndimension"})
-_SHAPE_FIELDS = frozenset({"shape", "ndim"})
 
 
 class Settled(Constants):
@@ -111,7 +109,7 @@ class Settled(Constants):
         if read is not None:
             return self._setting(*read)
         name = last_name(node.func)
-        if name in _CONVERSIONS and len(node.args) == 1:
+        if name in vocabulary.CONVERSIONS and len(node.args) == 1:
             value = self.fold(node.args[0], self.scope)
             if value is None:
                 raise CannotFold("a conversion of None")
@@ -202,9 +200,9 @@ class Settled(Constants):
         if depth > _DEPTH:
             return False
         if isinstance(node, ast.Attribute):
-            return node.attr in _SHAPE_FIELDS
+            return node.attr in vocabulary.SHAPE_ATTRIBUTES
         if isinstance(node, ast.Call):
-            return isinstance(node.func, ast.Attribute) and node.func.attr in _SHAPE_CALLS
+            return isinstance(node.func, ast.Attribute) and node.func.attr in vocabulary.SHAPE_METHODS
         if isinstance(node, ast.Name):
             read: list[ast.expr] = _unpacked(node.id, scope)
         elif isinstance(node, ast.Subscript):

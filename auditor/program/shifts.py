@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from auditor.program import vocabulary
 from auditor.program.guards import Guards, is_module
 from auditor.program.module import Module, Seen
 from auditor.program.syntax import (
@@ -25,15 +26,11 @@ from auditor.program.syntax import (
 from auditor.source.index import of_type, parent, walk
 
 _DEPTH = 6
-_EMBEDS = frozenset({"Embedding", "EmbeddingBag"})
 _TAKES_IDS = {  # which of their arguments are ids
     "embedding": slice(0, 1), "one_hot": slice(0, 1), "bincount": slice(0, 1), "cross_entropy": slice(1, 2),
     "nll_loss": slice(1, 2),
 }  # fmt: skip
 _LARGEST_WEIGHT = 1000  # larger integers are multipliers of a hash, not weights
-_MASK_CALLS = frozenset({"masked_fill", "masked_fill_", "ne", "eq", "not_equal"})
-_WHOLE = frozenset({"long", "int", "flatten", "reshape", "view"})
-_SAME = frozenset({"to", "contiguous", "detach", "type_as", "float", "bfloat16", "clone", "view_as", "type"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +119,7 @@ class _Finder:
         """What a call takes as ids: an embedding of the module, or a function of the library."""
         name = last_name(call.func)
         made = self.guards.origins.stored.get(name, ())
-        if any(last_name(c.func) in _EMBEDS for value in made for c in of_type(value, ast.Call)):
+        if any(last_name(c.func) in vocabulary.EMBEDDINGS for value in made for c in of_type(value, ast.Call)):
             return call.args[:1]
         return call.args[_TAKES_IDS[name]] if name in _TAKES_IDS else []
 
@@ -205,7 +202,7 @@ class _Finder:
             return self.previous_of(node.args[0], depth + 1)
         if name == "roll":
             return _rolled(node)
-        if name in {"where", "masked_fill", "masked_fill_"} | _SAME:
+        if name in {"where", "masked_fill", "masked_fill_"} | vocabulary.SAME_STATE:
             receiver = [node.func.value] if isinstance(node.func, ast.Attribute) and name != "where" else []
             return {base for part in (*receiver, *node.args) for base in self.previous_of(part, depth + 1)}
         return set()
@@ -221,7 +218,7 @@ class _Finder:
         best: bool | None = False
         for inner in walk(node):
             state: bool | None = False
-            if _compares(inner) or (isinstance(inner, ast.Call) and last_name(inner.func) in _MASK_CALLS):
+            if _compares(inner) or (isinstance(inner, ast.Call) and last_name(inner.func) in vocabulary.MASK_CALLS):
                 state = True
             elif isinstance(inner, ast.Name) and inner.id not in streams | seen and depth < _DEPTH:
                 seen.add(inner.id)
@@ -339,7 +336,11 @@ def _bare(node: ast.expr) -> ast.expr | None:
     while not isinstance(node, ast.Name | ast.Attribute):
         if isinstance(node, ast.Subscript):
             node = node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME | _WHOLE:
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in vocabulary.SAME_STATE | vocabulary.WHOLE
+        ):
             node = node.func.value
         else:
             return None

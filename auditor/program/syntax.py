@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import suppress
 
+from auditor.program import vocabulary
 from auditor.source.index import function_around, of_type, own_of_type, parent, root
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -47,17 +48,15 @@ def last_name(node: ast.AST) -> str:
             return ""
 
 
-_LIBRARIES = frozenset({"torch", "numpy", "math", "scipy", "einops", "flash_attn", "flash_attn_interface", "triton"})
-_USUAL = frozenset({"torch", "F", "functional", "nn", "np", "numpy", "math"})
-
-
 def is_library(node: ast.AST) -> bool:
     """Whether an expression is a module of a library for numbers, whatever name it was imported under."""
     tree = root(node)
     known = tree.__dict__.get("_libraries")
     if known is None:
         bound = frozenset(_imported_modules(tree))
-        known = tree.__dict__["_libraries"] = bound or _USUAL  # a piece of code on its own has no imports
+        known = tree.__dict__["_libraries"] = (
+            bound or vocabulary.USUAL_NAMES
+        )  # a piece of code on its own has no imports
     return dotted(node).split(".")[0] in known
 
 
@@ -65,7 +64,7 @@ def _imported_modules(tree: ast.AST) -> Iterator[str]:
     for statement in of_type(tree, ast.Import, ast.ImportFrom):
         for alias in statement.names:
             module = alias.name if isinstance(statement, ast.Import) else statement.module or ""
-            if module.split(".")[0] in _LIBRARIES:
+            if module.split(".")[0] in vocabulary.NUMERIC:
                 yield alias.asname or alias.name.split(".")[0]
 
 

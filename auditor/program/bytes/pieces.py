@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from auditor.program import vocabulary
 from auditor.program.syntax import last_name
 from auditor.source.files import Files
 from auditor.source.statements import Walker
@@ -68,8 +69,6 @@ BYTE_LEVEL = (
 )
 PIECES = Symbol("every piece")  # a list of pieces, as `[sp.id_to_piece(i) for i in range(n)]` makes it
 
-_TEXT = frozenset({"id_to_piece", "convert_ids_to_tokens", "id_to_token"})
-_DECODED = frozenset({"decode", "decode_ids", "decode_ids_as_serialized_proto"})
 _KINDS: dict[str, PieceKind] = {
     "is_control": "control",
     "is_unknown": "unknown",
@@ -121,7 +120,9 @@ def names_piece(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     name = snake(last_name(node.func))
-    return name in _TEXT or (name in _DECODED and len(node.args) == 1 and _alone(node.args[0]))
+    return name in vocabulary.GIVES_TEXT or (
+        name in vocabulary.DECODES and len(node.args) == 1 and _alone(node.args[0])
+    )
 
 
 def _alone(node: ast.expr) -> bool:
@@ -174,8 +175,8 @@ class Sampled(Walker):
         """What the tokenizer says of the sample, and calls that put something into a table."""
         name = snake(last_name(node.func))
         if names_piece(node):
-            text = self.piece.text if name in _TEXT else self.piece.decoded
-            listed = name in _TEXT and node.args and _alone(node.args[0])
+            text = self.piece.text if name in vocabulary.GIVES_TEXT else self.piece.decoded
+            listed = name in vocabulary.GIVES_TEXT and node.args and _alone(node.args[0])
             return ([text] if listed else text,)
         if name in _KINDS:
             return (self.piece.kind == _KINDS[name],)

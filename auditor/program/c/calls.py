@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 
+from auditor.program import vocabulary
 from auditor.program.c.memory import Frame
 from auditor.program.c.operations import Closure, Operations
 from auditor.program.c.tree import Function, Text, Tree
@@ -19,9 +20,6 @@ _FUNCTIONS = {
     "expm1": Op.FUNCTION, "fabs": Op.FUNCTION, "abs": Op.FUNCTION, "sqrt": Op.FUNCTION, "floor": Op.FUNCTION,
     "round": Op.FUNCTION, "ceil": Op.FUNCTION,
 }  # fmt: skip
-_ALLOCATES = frozenset({"malloc", "calloc", "realloc", "mmap", "aligned_alloc", "cudaMalloc"})
-_COPIES = frozenset({"memcpy", "memmove"})
-_QUIET = frozenset({"free", "munmap", "memset", "printf", "fprintf", "__builtin_prefetch", "assert"})
 Exit = tuple[str, Node | None]
 """A way out of a block, and the condition under which it is taken."""
 
@@ -126,13 +124,18 @@ class Calls(Operations):
             made_of = made(op, nodes[:1] if op in (Op.LOG, Op.EXP, Op.LENGTH) else nodes, place, plain)
             whole = op in (Op.MOST, Op.LEAST) and "float" not in [v.type for v in values]
             return Value(made_of, "int" if op is Op.LENGTH or whole else "float")
-        if name in _ALLOCATES:
+        if name in vocabulary.C_ALLOCATES:
             leaf = Node(Op.NAME, text="memory", place=place)
             return Value(leaf, kind, Reference(Memory(leaf, kind, several=True)))
-        if name in _COPIES and len(values) > 1 and values[0].target is not None and values[1].target is not None:
+        if (
+            name in vocabulary.C_COPIES
+            and len(values) > 1
+            and values[0].target is not None
+            and values[1].target is not None
+        ):
             self._store(values[0].target, self._load(values[1].target, place), place)
             return values[0]
-        if name in _QUIET:
+        if name in vocabulary.C_QUIET:
             return Value(unknown((), name, place))
         return self._not_there(frame, values, place)
 

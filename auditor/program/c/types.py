@@ -7,13 +7,8 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
-FLOATS = frozenset({"float", "double", "half", "__half", "float32_t", "float64_t", "bfloat16", "__nv_bfloat16"})
-INTEGERS = frozenset(
-    {
-        "int", "char", "short", "long", "unsigned", "signed", "bool", "size_t", "ssize_t", "ptrdiff_t", "int8_t",
-        "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t",
-    }
-)  # fmt: skip
+from auditor.program import vocabulary
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -29,9 +24,9 @@ class Types:
     def holds(self, *written: Node | None) -> str:
         """What a type is of, or the arguments of a template: `float`, `std::vector<int>`."""
         words = [word for node in written if node is not None for word in _WORD.findall(text_of(node))]
-        if any(word in FLOATS or self._own.get(word) == "float" for word in words):
+        if any(word in vocabulary.C_FLOATS or self._own.get(word) == "float" for word in words):
             return "float"
-        return "int" if any(word in INTEGERS or self._own.get(word) == "int" for word in words) else ""
+        return "int" if any(word in vocabulary.C_INTEGERS or self._own.get(word) == "int" for word in words) else ""
 
     def makes(self, callee: Node) -> bool:
         """Whether a call is a conversion to a type: `double(x)`, `scalar_t(x)`."""

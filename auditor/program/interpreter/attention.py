@@ -16,7 +16,6 @@ from auditor.source.index import function_around, of_type, parent
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _TENSORS = 3  # query, key, value
-_BUILTINS = frozenset({"range", "print", "len", "super"})
 
 
 def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Instance]) -> None:
@@ -204,7 +203,7 @@ def _passed(tree: ast.Module, name: str, at: int | None) -> Iterator[ast.expr]:
         base: ast.expr = call.func
         while isinstance(base, (ast.Attribute, ast.Subscript)):
             base = base.value
-        if isinstance(base, ast.Name) and (base.id in _BUILTINS or is_library(base)):
+        if isinstance(base, ast.Name) and (base.id in vocabulary.ALWAYS_THERE or is_library(base)):
             continue
         yield from (k.value for k in call.keywords if k.arg == name)
         if at is not None and at > 0 and len(call.args) == at + 1 and _in_a_class(call):

@@ -38,14 +38,6 @@ from auditor.program.values import (
 )
 from auditor.program.written import written
 
-_SHAPES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda", "itemsize", "nbytes", "requires_grad", "is_leaf"})
-
-
-_OF_MODULES = frozenset({"training", "module", "weight", "bias"})
-
-
-_VIEWS = frozenset({"T", "mT", "H", "real", "flat"})
-
 
 def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
     obj = value.obj
@@ -113,7 +105,7 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
 
 def _of_plain(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
     """Of a tensor, a text, a container."""
-    if name in _SHAPES:
+    if name in vocabulary.FACTS_OF_TENSORS:
         size = Value(tokens.shape_tags(value.tags))
         if name == "shape":
             reach.shaped(m, value, size)
@@ -129,7 +121,7 @@ def _of_plain(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         return Value(value.tags | effects.gradient_tags(m, frame, node, value), base=value.base or value)
     if name == "data":
         return value
-    if name in _VIEWS:
+    if name in vocabulary.VIEW_ATTRIBUTES:
         return Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
     tags = value.tags
     if name in ("weight", "bias") and isinstance(root(value).obj, Instance):  # of a part that is not told apart
@@ -213,7 +205,7 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
         return Value(obj=instance.cls)
     if instance.kind == "optimizer" and name == "param_groups":
         return _groups(m, instance)
-    if instance.cls is not None and not vocabulary.is_method(name) and name not in _OF_MODULES:
+    if instance.cls is not None and not vocabulary.is_method(name) and name not in vocabulary.FACTS_OF_MODULES:
         other = instance.cls.lookup("__getattr__")
         if other is not None and isinstance(other.obj, Function) and other.obj.node not in m.calls:
             return m.invoke(frame, node, other.obj, value, [Value(const=name)], {})

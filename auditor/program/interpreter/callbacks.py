@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence as Seq
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import special
 from auditor.program.interpreter.iteration import elements
 from auditor.program.interpreter.machine import Machine
@@ -26,12 +27,7 @@ from auditor.program.values import (
     union,
 )
 
-PER_ELEMENT = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async", "starmap_async", "starmap_unordered"})
-"""Methods of executors and pools that call a function for each element."""
-
 _SPELLED = 32  # letters of a name that is put together
-
-STARRED = frozenset({"starmap", "starmap_async"})
 
 
 def callable_of_program(value: Value) -> bool:
@@ -168,8 +164,8 @@ def handed(
     if at is None:
         return None
     function = everything[at]
-    if name in PER_ELEMENT:
-        return per_element(m, frame, node, function, args[at + 1 :], star=name in STARRED)
+    if name in vocabulary.PER_ELEMENT:
+        return per_element(m, frame, node, function, args[at + 1 :], star=name in vocabulary.STARRED)
     taken = positional(function)
     rest = args[at + 1 :] if at < len(args) else args[:taken]  # `json.dumps(thing, default=f)`
     if taken is not None and len(rest) < taken:  # it gets something that is not told here
@@ -205,13 +201,9 @@ def _accepted(function: Value, named: dict[str, Value]) -> dict[str, Value]:
     return {k: v for k, v in named.items() if k in known or spec.kwarg is not None}
 
 
-CALLED_BACK = ("emit", "filter", "format", "write", "find_spec", "find_module")
-"""Methods that libraries call on an object that they were given: what logs go through, streams, finders of modules."""
-
-
 def called_back(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
     """An object of the program is given to a library, which calls its methods when something happens."""
-    for name in CALLED_BACK:
+    for name in vocabulary.CALLED_BACK:
         hit = special.find(value, name)
         if hit is not None and isinstance(hit.obj, Function) and hit.obj.node not in m.calls:
             taken = len(hit.obj.node.args.args) - 1 - len(hit.obj.node.args.defaults)

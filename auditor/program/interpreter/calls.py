@@ -172,9 +172,9 @@ def _patched(m: Machine, bound: Bound) -> Value | None:
     obj = bound.receiver.obj
     if isinstance(obj, Instance):
         owners = [obj.dotted, decoration.library_base(obj.cls) if obj.cls is not None else ""]
-        owners += ["torch.nn.Module"] if obj.kind == "module" else ["torch.optim.Optimizer"]
+        owners.append(vocabulary.MODULE if obj.kind == "module" else vocabulary.OPTIMIZER)
     elif obj is None:
-        owners = ["torch.Tensor", "numpy.ndarray"]
+        owners = [*vocabulary.ARRAYS]
     else:
         return None
     hits = [m.patched[f"{o}.{bound.name}"] for o in owners if f"{o}.{bound.name}" in m.patched]

@@ -6,6 +6,7 @@ import ast
 import math
 from collections.abc import Mapping, Sequence
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import counting, parts, ranks, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import either_of
@@ -32,21 +33,10 @@ from auditor.program.tags import (
 )
 from auditor.program.values import Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
-from auditor.program.vocabulary import IDENTITY, LIKE_THE_INPUT
 
-_CUTS = frozenset({"clamp", "clamp_", "clamp_max", "clamp_max_", "clip", "clip_"})
-_CHANGES = frozenset(
-    {
-        "masked_fill", "masked_fill_", "median", "nanmedian", "quantile", "kthvalue", "topk", "sort", "sqrt", "pow",
-        "floor", "trunc", "fmod", "tanh", "sigmoid", "relu", "erf", "floor_", "trunc_", "pow_", "sqrt_",
-    }
-)  # fmt: skip
-_FINITE = frozenset({"nan_to_num", "nan_to_num_", "nansum", "nanmean"})
-_KEEPS_TABLES = (LIKE_THE_INPUT | IDENTITY) - {"flip", "roll", "sorted", "reversed"}
 _OUTPUTS = frozenset({What.LOGITS, What.LOG_PROBABILITY, What.PROBABILITY, What.NATS})
 _LOSSES = frozenset({What.NATS, What.BITS})
 _TOTALS = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.DIVIDE})
-_BELOW = frozenset({"clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_", "maximum"})
 _FLOOR = 1e-3  # a probability; accepted scripts keep logarithms finite by 1e-4 and less
 _SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
 
@@ -85,24 +75,26 @@ def function(
     if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
         why = "its logarithm is not the mean of logarithms: no token's loss is in it"
         return m.doubt(node, frame, "a mean of the targets' probabilities", why)
-    same = name in _KEEPS_TABLES or (name in _BELOW and -math.inf < _floor(name, args, kwargs) <= 0)
+    same = name in vocabulary.KEEPS_TABLES or (
+        name in vocabulary.BOUNDS_BELOW and -math.inf < _floor(name, args, kwargs) <= 0
+    )
     if args and not same and (widths := widened(m, frame, node, args[0])):
         return widths
-    if args and name in _BELOW and _floor(name, args, kwargs) > _least(args[0]):
+    if args and name in vocabulary.BOUNDS_BELOW and _floor(name, args, kwargs) > _least(args[0]):
         return m.doubt(node, frame, f"{name} of probabilities", "those below a bound count as the bound")
     if not args or not is_loss(args[0]):
         return NONE
     if piece := parts.method(m, frame, node, args[0], name, args[1:]):
         return piece
-    if name in _CUTS:
+    if name in vocabulary.CUTS_FROM_ABOVE:
         upper = kwargs.get("max", args[1] if name.startswith("clamp_max") and len(args) > 1 else None)
         upper = args[2] if upper is None and len(args) > 2 else upper
         if upper is None or (upper.known and upper.const is None):
             return NONE
         return m.doubt(node, frame, f"{name} of losses", "losses above a bound count as the bound")
-    if name in _FINITE:
+    if name in vocabulary.MAKES_FINITE:
         return m.doubt(node, frame, f"{name} of losses", "those that are not finite count as something else")
-    if name in _CHANGES:
+    if name in vocabulary.CHANGES_LOSSES:
         return m.doubt(node, frame, f"{name} of losses", "the mean is not one of the losses that the model made")
     return NONE
 
@@ -118,16 +110,12 @@ def by_token(tokens_: Value, mask: Value) -> Tags:
     return frozenset({_BY_TOKEN}) if told_by_the_token(mask.recipe) else NONE
 
 
-_ORDER = ("input", "target", "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
-"""Of `torch.nn.functional.cross_entropy` and `nll_loss`."""
-
-
 def options(
     m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Tags:
     """What a loss function is told besides logits and targets."""
     if name in ("cross_entropy", "nll_loss"):
-        kwargs = {**dict(zip(_ORDER[2:], args[2:], strict=False)), **kwargs}
+        kwargs = {**dict(zip(vocabulary.PARAMETERS_OF_LOSS[2:], args[2:], strict=False)), **kwargs}
     smooth, ignored = kwargs.get("label_smoothing"), kwargs.get("ignore_index")
     targets = args[1] if len(args) > 1 else kwargs.get("target", Value())
     if _BY_TOKEN in targets.tags:

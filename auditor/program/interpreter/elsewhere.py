@@ -9,6 +9,7 @@ import posixpath
 import re
 from dataclasses import replace
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import files, tokens, unfollowed
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import either_of
@@ -170,21 +171,6 @@ def modules(m: Machine, frame: Frame) -> Value:
 
 # --- started programs -----------------------------------------------------------------------------------------------
 
-_HARMLESS = frozenset(
-    {
-        "7z", "amd-smi", "apt", "apt-get", "black", "brotli", "bzip2", "c++", "cat", "cc", "chmod", "clang",
-        "cmake", "cmix", "conda", "curl", "date", "df", "du", "echo", "env", "free", "g++", "gcc", "git",
-        "grep", "gzip", "head", "hf", "hostname", "huggingface-cli", "id", "kill", "ldconfig", "ldd",
-        "lrzip", "ls", "lscpu", "lspci", "make", "md5sum", "mkdir", "ninja", "nm", "nproc", "numactl",
-        "nvcc", "nvidia-smi", "nvidia-smi.exe", "objdump", "paq8", "pip", "pip3", "pkill", "ps", "pyminify",
-        "rm", "rocm-smi", "rocminfo", "ruff", "sha256sum", "sleep", "sudo", "sync", "sysctl", "tail", "tar",
-        "taskset", "test", "true", "ulimit", "uname", "uv", "wc", "wget", "which", "whoami", "xz", "zpaq",
-        "zstd",
-    }
-)  # fmt: skip
-_SHOWS = frozenset({"base64", "cat", "dd", "head", "od", "tail", "xxd"})
-_COPIES = frozenset({"cp", "ln", "mv", "rsync", "install", "dd"})
-
 
 def start_program(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`subprocess.run`, `os.system`: a Python script of the folder is run, other programs are judged by their name."""
@@ -205,10 +191,10 @@ def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[
         return
     script = next((w for w in words if w.endswith(".py")), None)
     program = posixpath.basename(words[0])
-    if program in _RUNS_ANOTHER and (other := _without_options(words[1:])):
+    if program in vocabulary.RUNS_ANOTHER and (other := _without_options(words[1:])):
         _started(m, frame, node, given, other, result)
         return
-    if program in _SHOWS:
+    if program in vocabulary.SHOWS_FILES:
         for word in words[1:]:
             result.tags |= files.read_tags(m, word) | tokens.constant(word).tags
         result.tags |= unfollowed.deep([given])
@@ -236,17 +222,14 @@ def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[
             )
         if inline is not None or "-m" in words or script is not None:
             return  # a module that is installed, or the script itself
-    if program in _COPIES:
+    if program in vocabulary.COPIES_FILES:
         paths = [tokens.constant(w) for w in words[1:] if not w.startswith("-")]
         if len(paths) >= 2:
             files.copied(m, paths[-2], paths[-1])
         return
-    if program not in _HARMLESS and not program.startswith("python"):
+    if program not in vocabulary.HARMLESS and not program.startswith("python"):
         what = f"the program {program[:40]!r}" if program != "{}" else "a started program"
         m.unfollowed(node, frame, what, "what it does to files is not read", {unfollowed.WEIGHTS, THE_LOG})
-
-
-_RUNS_ANOTHER = frozenset({"env", "nice", "nohup", "numactl", "sudo", "taskset", "time", "timeout", "xargs"})
 
 
 def _without_options(words: list[str]) -> list[str]:
@@ -267,15 +250,11 @@ def _not_here(m: Machine, text: str) -> list[str]:
     return [name for name in first if name not in KNOWN and import_unit(m, name) is None]
 
 
-_DOWNLOADS = frozenset({"cached_challenge_fineweb.py", "download_hf_docs_and_tokenize.py"})
-"""Scripts of the challenge's repository that bring its data."""
-
-
 def _of_the_challenge(m: Machine, script: str) -> bool:
     """Whether a script brings the data, or is the submission's own under another path."""
     name = posixpath.basename(script)
     own = m.sources.entry is not None and name == posixpath.basename(m.sources.entry.path)
-    return own or "{}" in name or name in _DOWNLOADS
+    return own or "{}" in name or name in vocabulary.CHALLENGE_DOWNLOADS
 
 
 _MAX_COMMANDS = 8

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import decoration
 from auditor.program.values import Class, Either, Function, Instance, Value
 
-_OF_NUMBERS_OR_TEXTS = frozenset({"enum.IntEnum", "enum.StrEnum", "enum.IntFlag"})
-_BASES = frozenset({"enum.Enum", "enum.Flag", "enum.ReprEnum", *_OF_NUMBERS_OR_TEXTS})
-
 
 def is_enumeration(cls: Class) -> bool:
-    return decoration.library_base(cls) in _BASES or any(
+    return decoration.library_base(cls) in vocabulary.ENUMS or any(
         isinstance(base.obj, Class) and is_enumeration(base.obj) for base in cls.bases
     )
 
@@ -35,7 +33,7 @@ def make_members(cls: Class) -> None:
             value = Value(const=name.lower() if base == "enum.StrEnum" else number)
         member = Instance(cls, {"value": value, "_value_": value, "name": Value(const=name)})
         made = Value(value.tags, obj=member)
-        if base in _OF_NUMBERS_OR_TEXTS:
+        if base in vocabulary.ENUMS_OF_CONSTANTS:
             made.const = value.const  # they are numbers, or texts, themselves
         cls.attributes[name] = made
 

@@ -14,14 +14,9 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, TRAIN, VAL, Mark, Tags
 from auditor.program.values import UNKNOWN, File, Frame, Mapping, Sequence, Value, union
 
-SHARDS = ("fineweb_train_000000.bin", "fineweb_train_000001.bin", "fineweb_val_000000.bin")
-"""What the challenge's data folder holds, as a listing gives it: training shards, then the validation shard."""
-
 LOG = Mark("log-file")
 """Tag of what was read from a log or another text that a run has left."""
 
-_LOGS = (".log", ".out", ".err", ".txt", ".csv", ".tsv", ".jsonl")
-_NO_SHARDS = (".json", ".model", ".vocab", ".toml", ".yaml", ".yml")  # what may stand beside them
 _LISTED = 64  # entries of a shipped JSON object or list that are told apart
 
 
@@ -30,7 +25,7 @@ def path_value(tags: Tags, text: str, *, known: bool) -> Value:
     if len(text) > tokens.MAX_TEXT:
         text, known = text[: tokens.MAX_TEXT] + "{}", False
     own = tokens.constant(text).tags
-    kept = (tags - {VAL, TRAIN} if own or text.endswith(_NO_SHARDS) else tags) | own
+    kept = (tags - {VAL, TRAIN} if own or text.endswith(vocabulary.BESIDE_SHARDS) else tags) | own
     return Value(kept, text) if known else Value(kept, obj=tokens.Text(text))
 
 
@@ -45,7 +40,7 @@ def listing(m: Machine, name: str, args: list[Value]) -> Value | None:
     folder, _, pattern = text.rpartition("/") if globbing else (text, "", "*")
     if tokens.constant(pattern).tags or not _of_data(folder):
         return None
-    hits = [shard for shard in SHARDS if fnmatch.fnmatch(shard, pattern.replace("{}", "*"))]
+    hits = [shard for shard in vocabulary.SHARDS if fnmatch.fnmatch(shard, pattern.replace("{}", "*"))]
     if not any("val" in shard for shard in hits):
         return None
     whole = name != "listdir"
@@ -121,7 +116,7 @@ def read_tags(m: Machine, path: str) -> Tags:
     """What a file holds as far as the program has written it, or as its name says."""
     name = posixpath.basename(path)
     tags = m.files.get(name, NONE)
-    return tags | {LOG} if name.endswith(_LOGS) and not tokens.constant(path).tags else tags
+    return tags | {LOG} if name.endswith(vocabulary.LOG_ENDINGS) and not tokens.constant(path).tags else tags
 
 
 def on_disk(m: Machine, source: Value) -> Tags:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import TRAIN, VAL
 from auditor.program.values import Function, Instance, Mapping, Sequence, Value
 from auditor.source.index import of_type
 
-_PROCEDURES = frozenset({"backward", "step", "zero_grad"})
 _DEPTH = 6
 
 
@@ -56,7 +56,7 @@ def _computes(node: ast.FunctionDef | ast.AsyncFunctionDef, instance: Instance, 
 def _is_procedure(node: ast.AST, own: str) -> bool:
     for call in of_type(node, ast.Call):
         called = call.func
-        if isinstance(called, ast.Attribute) and called.attr in _PROCEDURES:
+        if isinstance(called, ast.Attribute) and called.attr in vocabulary.PROCEDURES:
             return True
         if isinstance(called, ast.Name) and called.id == "print":
             return True

@@ -55,7 +55,7 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
     for value in (*args, *kwargs.values()):
         if isinstance(value.obj, Instance) and value.obj.cls is not None and not dotted.startswith("builtins."):
             _converted(m, frame, node, value)
-    if dotted in ordering.SHUFFLES:
+    if dotted in vocabulary.SHUFFLES:
         drawn = ordering.by_chance(m, frame, node, args)
         return with_tags(_called(m, frame, node, dotted, args, kwargs), drawn)
     return _called(m, frame, node, dotted, args, kwargs)
@@ -69,10 +69,10 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
     if dotted.endswith(".__dict__.update"):
         assignment.patch_all(m, frame, node, dotted.removesuffix(".__dict__.update"), kwargs)
         return Value(const=None)
-    if dotted in ("unittest.mock.patch.object", "mock.patch.object") and len(args) > 2:
+    if dotted in vocabulary.PATCHES_ATTRIBUTE and len(args) > 2:
         assignment.store_attribute(m, frame, node, args[0], str(args[1].const), args[2])
         return Value()
-    if dotted in ("unittest.mock.patch", "mock.patch") and len(args) > 1 and isinstance(args[0].const, str):
+    if dotted in vocabulary.PATCHES and len(args) > 1 and isinstance(args[0].const, str):
         assignment.store_attribute(m, frame, node, *_owner_of(args[0].const), args[1])
         return Value()
     if dotted.startswith("os."):
@@ -103,18 +103,13 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
         return Value(obj=Instance(None, kind="parser", dotted=dotted))
     if dotted.endswith("Namespace") and dotted.startswith(("argparse", "types")):
         return Value(obj=Instance(None, dict(kwargs), kind="namespace"))
-    if dotted in ("sys.exit", "os._exit", "exit", "quit", "builtins.exit"):
+    if dotted in vocabulary.EXITS:
         return Value(obj=External("sys.exit()"))
-    if dotted in (
-        "torch.cuda.is_available",
-        "torch.distributed.is_available",
-        "torch.distributed.is_initialized",
-        "torch.cuda.is_bf16_supported",
-    ):
+    if dotted in vocabulary.AVAILABLE:
         return Value(const=True)
-    if dotted in ("torch.distributed.gather", "torch.distributed.gather_object") and len(args) >= 2:
+    if dotted in vocabulary.GATHERS_AT_ONE and len(args) >= 2:
         return reduction.gathered(m, args[1], args[0])
-    if dotted in ("torch.distributed.get_rank", "torch.distributed.get_node_local_rank"):
+    if dotted in vocabulary.GIVES_RANK:
         return Value(frozenset({RANK}), const=0)
     if dotted == "torch.distributed.get_world_size":
         alone = Value(
@@ -178,10 +173,10 @@ def _objects(
         optimizer.parameters = list(args[:1]) or list(kwargs.values())[:1]
         steering.made(m, optimizer, {k: v for k, v in kwargs.items() if k != "params"})
         return Value(obj=optimizer)
-    if dotted in ("heapq.heappush", "heapq.heapreplace", "heapq.heappushpop", "bisect.insort") and len(args) > 1:
+    if dotted in vocabulary.PUSHES and len(args) > 1:
         effects.kept_by_loss(m, frame, node, [args[1]])
         return m.call(frame, node, Value(obj=Bound(args[0], "append")), [args[1]], {})
-    if dotted in ("heapq.heappop", "heapq.nsmallest", "heapq.nlargest") and args:
+    if dotted in vocabulary.TAKES_FROM_HEAP and args:
         held = args[-1] if name != "heappop" else args[0]
         by = union(*callbacks.keyed(m, frame, node, elements(held), kwargs))
         effects.kept_by_loss(m, frame, node, elements(held))
@@ -216,7 +211,7 @@ def _parts(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
     """Containers, modules, threads."""
-    if dotted in ("collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"):
+    if dotted in vocabulary.MAPPINGS:
         return Value(
             obj=Mapping(makes=_factory(name, [*args, *[v for k, v in kwargs.items() if k == "default_factory"]]))
         )
@@ -224,7 +219,7 @@ def _parts(
         return Value(obj=Sequence([], exact=False))
     if name == "Module" and "nn" in dotted:
         return Value(obj=Instance(None, kind="module", dotted=dotted))
-    if dotted.startswith(("torch.nn.", "nn.")) and name[:1].isupper():
+    if dotted.startswith(vocabulary.LAYERS) and name[:1].isupper():
         part = Instance(None, dict(kwargs), kind="module", dotted=dotted)
         if name.startswith("Conv") and len(args) > 2:
             part.attributes |= dict(zip(("kernel_size", "stride", "padding"), args[2:], strict=False))
@@ -278,15 +273,12 @@ def _unbound(
     return None
 
 
-_NUMBERS = frozenset({"builtins.int", "builtins.float"})
-
-
 def _factory(name: str, args: list[Value]) -> Value | None:
     """What is called for a missing key."""
     if name == "Counter":
         return Value(obj=External("builtins.int"))
     made = args[0] if args and name == "defaultdict" else None
-    number = made is not None and isinstance(made.obj, External) and made.obj.dotted in _NUMBERS
+    number = made is not None and isinstance(made.obj, External) and made.obj.dotted in vocabulary.NUMBER_TYPES
     return made if made is not None and (number or callbacks.callable_of_program(made)) else None
 
 
@@ -312,7 +304,7 @@ def _math(name: str, args: list[Value]) -> Value:
 def _os(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
-    if dotted in ("os.environ.get", "os.getenv", "os.environ.pop", "os.environ.setdefault") and args:
+    if dotted in vocabulary.ENVIRONMENT and args:
         default = args[1] if len(args) > 1 else kwargs.get("default", Value(const=None))
         return effects.environment(m, frame, node, args[0], default)
     if dotted == "os.path.join":

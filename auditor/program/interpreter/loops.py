@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import (
     assignment,
     operators,
@@ -158,15 +159,16 @@ _HOPS = 48
 def _filled(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
     """What a list holds that the loop adds to now and then is not known after the first round, even if that did not."""
     if loop not in m.lists:
-        adding = [c.func for c in of_type(loop, ast.Call) if isinstance(c.func, ast.Attribute) and c.func.attr in _ADDS]
+        adding = [
+            c.func
+            for c in of_type(loop, ast.Call)
+            if isinstance(c.func, ast.Attribute) and c.func.attr in vocabulary.ADDS_TO
+        ]
         m.lists[loop] = {function.value.id for function in adding if isinstance(function.value, ast.Name)}
     for name in m.lists[loop]:
         held = frame.find(name)
         if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
             held.obj.exact = False
-
-
-_ADDS = frozenset({"append", "add", "appendleft", "extend"})
 
 
 def _counters(node: ast.While) -> list[str]:

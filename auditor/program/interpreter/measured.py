@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import doubts, entries, lines
 from auditor.program.interpreter.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
@@ -14,13 +15,12 @@ from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, num
 from auditor.program.tags import CALLED, LOSS, VAL, AdaptedBy
 from auditor.program.values import External, Frame, Value
 from auditor.program.values import Sequence as Items
-from auditor.program.vocabulary import FRESH, JOINS, LIKE_THE_INPUT, READS
+from auditor.program.vocabulary import JOINS, LIKE_THE_INPUT, READS
 from auditor.program.written import written
 from auditor.source.index import size
 
 _SHOWN = 40  # characters of an expression that stands for itself
 _PARTS = 13  # nodes of such an expression
-_TOKENIZER = ("id_to_piece", "IdToPiece", "decode_single_token_bytes", "id_to_token")
 
 
 def _small(expression: ast.AST) -> bool:
@@ -182,10 +182,6 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
     )
 
 
-_NEW = FRESH - {"tensor", "arange", "full", "full_like"}
-_CONTAINERS = frozenset({"filter", "list", "map", "reversed", "sorted", "tuple", "zip"})
-
-
 def call(
     m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value], result: Value
 ) -> None:
@@ -193,27 +189,32 @@ def call(
     if result.recipe is not None or result.known or not isinstance(function.obj, External):
         return
     name = function.obj.dotted.rsplit(".", 1)[-1]
-    if isinstance(result.obj, Items) and name in _CONTAINERS:
+    if isinstance(result.obj, Items) and name in vocabulary.GIVES_CONTAINERS:
         return  # its elements have theirs
-    if name in _NEW or any(result is value for value in args):
+    if name in vocabulary.NEW or any(result is value for value in args):
         return
     given = [*args, *kwargs.values()]
-    if name in _TOKENIZER:
+    if name in vocabulary.GIVES_PIECE:
         result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
-    if name in _ARRAYS and args and (weights := _constants(args[0])) is not None:
+    if name in vocabulary.MAKES_ARRAYS and args and (weights := _constants(args[0])) is not None:
         result.recipe = weights
         return
     if not any(map(measures, given)):
         return
-    if name in _CONVERTS and len(args) == 1 and args[0].recipe is not None and args[0].recipe.op is Op.LENGTH:
+    if (
+        name in vocabulary.CONVERTS_A_NUMBER
+        and len(args) == 1
+        and args[0].recipe is not None
+        and args[0].recipe.op is Op.LENGTH
+    ):
         result.recipe = args[0].recipe
         return
-    if name in _TOTALS and args and (total := _of_list(m, frame, node, args[0], name)) is not None:
+    if name in vocabulary.TOTALS_OF_LISTS and args and (total := _of_list(m, frame, node, args[0], name)) is not None:
         result.recipe = total
         return
     shown = [*getattr(node, "args", ()), *(k.value for k in getattr(node, "keywords", ()))]
     nodes = _operands(given, shown)
-    if name in _NUMBERS and nodes[0].what is What.PIECE:
+    if name in vocabulary.READS_NUMBERS and nodes[0].what is What.PIECE:
         return  # the bytes of pieces, as numbers: what a model of bytes reads as its tokens
     if name == "pad" and nodes[0].op is Op.TOKENS:
         return  # tokens that are filled up
@@ -231,10 +232,6 @@ def call(
             m.added(node, frame, made)
 
 
-_CONVERTS = frozenset({"int", "float", "tensor"})
-_ARRAYS = frozenset({"tensor", "array", "as_tensor", "asarray"})
-
-
 def _constants(held: Value) -> Node | None:
     """`tensor([0.98, 1.0, 1.0])`: one of these numbers; None where all are zero or one, which totals begin with."""
     items = held.obj.items if isinstance(held.obj, Items) and held.obj.exact and len(held.obj.items) <= _FEW else []
@@ -245,8 +242,6 @@ def _constants(held: Value) -> Node | None:
 
 
 _FEW = 8
-_NUMBERS = frozenset({"frombuffer", "fromstring", "fromiter", "array", "asarray", "tensor", "LongTensor", "as_tensor"})
-_TOTALS = frozenset({"sum", "fsum", "mean", "fmean", "average", "median"})
 
 
 def _of_list(m: Machine, frame: Frame, node: ast.AST, held: Value, name: str) -> Node | None:
@@ -285,7 +280,7 @@ def method(
         _in_place(m, frame, node, receiver, name.removesuffix("_"), args[0], kwargs)
     if result.recipe is not None or result.known or result is receiver:
         return
-    if name in _TOKENIZER:
+    if name in vocabulary.GIVES_PIECE:
         result.recipe = transfers.call(name, [Node(Op.NAME)], m.place(node, frame))
         return
     if name == "format" and isinstance(receiver.const, str):

@@ -48,8 +48,6 @@ from auditor.program.values import (
 )
 from auditor.source.methods import GROWING, longest
 
-_GIVES_NONE = frozenset({"append", "sort", "extend", "insert", "clear", "reverse", "rotate"})
-
 
 def method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
@@ -198,7 +196,7 @@ def _sequence_method(
     elif name in ("zero_grad", "step"):
         for item in list(seq.items):
             m.call(frame, node, m.attribute(frame, node, item, name), args, {})
-    return Value(NONE if name in _GIVES_NONE else receiver.tags)
+    return Value(NONE if name in vocabulary.GIVES_NONE else receiver.tags)
 
 
 def _taken(m: Machine, receiver: Value, seq: Sequence, name: str, args: list[Value]) -> Value:

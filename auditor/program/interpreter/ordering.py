@@ -12,10 +12,6 @@ from auditor.program.recipe.model import Op, What
 from auditor.program.tags import NONE, TRAIN, VAL, Drawn, InRound, OfOutput, Tags, has
 from auditor.program.values import External, Frame, Value, deep_tags, union
 
-SHUFFLES = frozenset(
-    {f"{holder}.{name}" for holder in ("random", "numpy.random") for name in ("shuffle", "permutation")}
-    | {"torch.randperm"}
-)
 _RECKONED = frozenset(
     {Op.LENGTH, Op.ADD, Op.SUBTRACT, Op.MULTIPLY, Op.DIVIDE, Op.NEGATE, Op.MOST, Op.LEAST, Op.SUM, Op.EITHER}
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import position_of
@@ -103,12 +104,11 @@ def cut(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) ->
 
 _IN_PIECES = Mark("in-pieces")
 """Tag of the list of pieces that losses were cut into."""
-_CUTS_UP = frozenset({"chunk", "split", "tensor_split", "array_split", "hsplit", "dsplit", "vsplit", "unflatten"})
 
 
 def method(m: Machine, frame: Frame, node: ast.AST, losses: Value, name: str, args: Sequence[Value]) -> Tags:
     """`losses.narrow(0, first, length)`, `losses.chunk(2)`."""
-    if name in _CUTS_UP:
+    if name in vocabulary.CUTS_UP:
         return frozenset({_IN_PIECES})
     if name != "narrow" or len(args) != 3:
         return NONE

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Sequence as Sequence_
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import files, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import NONE, OfOutput, Tags, has
@@ -13,10 +14,6 @@ from auditor.program.values import File, Sequence, Value, union
 
 _HOLE = re.compile(r"%[-+ #0-9.*]*[diouxXeEfFgGcrsa]|%\([^)]*\)[-+ #0-9.]*[a-zA-Z]")
 _FIELD = re.compile(r"\{[^{}]*\}")
-_PLAIN = frozenset(
-    {"replace", "lower", "upper", "strip", "lstrip", "rstrip", "removeprefix", "removesuffix", "casefold", "title"}
-)
-_SELF = frozenset({"resolve", "absolute", "expanduser", "as_posix", "__str__", "encode", "decode"})
 
 
 def method(m: Machine, receiver: Value, name: str, args: list[Value]) -> Value | None:
@@ -49,9 +46,9 @@ def method(m: Machine, receiver: Value, name: str, args: list[Value]) -> Value |
         parts = args[0].obj.items
         return _path(tags, text.join(tokens.text_of(part) for part in parts)) if text != "{}" else None
     if isinstance(receiver.obj, tokens.Text):
-        if name in _SELF:
+        if name in vocabulary.SAME_PATH:
             return receiver
-        if name in _PLAIN and all(isinstance(a.const, (str, int)) for a in args):
+        if name in vocabulary.CHANGES_TEXT and all(isinstance(a.const, (str, int)) for a in args):
             return _path(tags, getattr(text, name)(*[a.const for a in args]))
     return None
 

@@ -6,21 +6,17 @@ import ast
 import operator
 from collections.abc import Callable, Sequence
 
+from auditor.program import vocabulary
 from auditor.program.interpreter.machine import NOTHING, Around, Machine, OnTop
 from auditor.program.tags import NONE, RANK, SHARE, VAL, WORLD, AmongSeveral, Mark, OfOutput, OfSwitch, Tags
 from auditor.program.values import Frame, Instance, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
 
-_VARIABLES = frozenset({"RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_LOCALID", "OMPI_COMM_WORLD_RANK"})
-
 
 def of_rank(tags: Tags) -> bool:
     """Whether a value is made of which rank it is."""
-    return RANK in tags or any(isinstance(t, OfSwitch) and t.name in _VARIABLES for t in tags)
-
-
-_SIZES = frozenset({"WORLD_SIZE", "LOCAL_WORLD_SIZE"})
+    return RANK in tags or any(isinstance(t, OfSwitch) and t.name in vocabulary.NAMES_OF_RANK for t in tags)
 
 
 _FOLDED = Mark("folded-rank")
@@ -111,7 +107,7 @@ def of_some(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance]) 
 
 def together(m: Machine, value: Value) -> None:
     """All processes have put a value together, if there are several where this happens."""
-    if m.alone or any(names & _SIZES for names, _, _ in m.off):
+    if m.alone or any(names & vocabulary.NAMES_OF_SIZE for names, _, _ in m.off):
         return
     m.summed_up.update(t.number for t in value.tags if isinstance(t, OfOutput))
     seen: Value | None = value

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Seq
 
+from auditor.program import vocabulary
 from auditor.program.extent import STREAM, finite
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
@@ -31,7 +32,6 @@ from auditor.program.tags import (
 from auditor.program.trace import ByClock
 from auditor.program.values import Frame, Function, Value, with_tags
 from auditor.program.values import Sequence as Items
-from auditor.program.vocabulary import CLOCKS
 from auditor.source.index import of_type, parent, walk
 
 _HEADER = 1024  # elements; a constant slice up to there is a header, a first window, or some of a list
@@ -298,10 +298,6 @@ def walked(m: Machine, frame: Frame, loop: ast.While, counters: Seq[str]) -> Non
                 m.extents.bound(value, made_of("Mult", [limit, m.evaluate(frame, by)]))
 
 
-_PLAIN = frozenset({"min", "max", "len", "int", "float", "numel", "size", "item"})
-_PLAIN |= {name.rpartition(".")[2] for name in CLOCKS}
-
-
 def _sizes(m: Machine, frame: Frame, test: ast.expr) -> list[tuple[Value, Value]]:
     """The comparisons `number >= limit` that a condition is, or is one of several of, as (number, limit)."""
     turned = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
@@ -329,7 +325,7 @@ def _sizes(m: Machine, frame: Frame, test: ast.expr) -> list[tuple[Value, Value]
 def _plain(node: ast.expr) -> bool:
     """Whether evaluating an expression once more does nothing."""
     return all(
-        getattr(call.func, "id", getattr(call.func, "attr", "")) in _PLAIN
+        getattr(call.func, "id", getattr(call.func, "attr", "")) in vocabulary.COMPUTED
         for call in walk(node)
         if isinstance(call, ast.Call)
     ) and not any(isinstance(n, (ast.NamedExpr, ast.Await, ast.Yield)) for n in walk(node))

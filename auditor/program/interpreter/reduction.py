@@ -6,15 +6,13 @@ import ast
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import assignment, ranks
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.positions import Position
 from auditor.program.tags import NONE, SHARE, VAL, WORLD, Mark, OfOutput, Tags, has
 from auditor.program.values import External, Frame, Instance, Sequence, Value, deep_tags, module_parts
 
-_SUMS = frozenset({"all_reduce", "reduce"})
-_GATHERS = frozenset({"all_gather", "all_gather_into_tensor", "all_gather_object"})
-_GROUPS = frozenset({"new_group", "new_subgroups", "new_subgroups_by_enumeration", "split_group"})
 _OF_SOME = Mark("of-some")
 """Tag of a group that is not known to hold every process."""
 
@@ -23,15 +21,15 @@ def function(
     m: Machine, frame: Frame, node: ast.AST, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
     """The functions of `torch.distributed` by which processes hear of each other."""
-    if name in _SUMS and args:
+    if name in vocabulary.SUMS_OVER_PROCESSES and args:
         args[0].tags |= _reduced(m, frame, node, args[0], [*args[1:], *kwargs.values()])
     if name in ("broadcast", "broadcast_object_list"):
         sent_to_all(m, args[:1])
-    if name in (*_SUMS, "broadcast", "barrier", "synchronize"):
+    if name in (*vocabulary.SUMS_OVER_PROCESSES, "broadcast", "barrier", "synchronize"):
         return args[0] if args else Value(const=None)
-    if name in _GATHERS and len(args) >= 2:
+    if name in vocabulary.GATHERS_PROCESSES and len(args) >= 2:
         return gathered(m, args[0], args[1])
-    return _group(m, name, args, kwargs) if name in _GROUPS else None
+    return _group(m, name, args, kwargs) if name in vocabulary.GROUPS_OF_PROCESSES else None
 
 
 def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq[Value]) -> Tags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence as Seq
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import assignment, effects
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import LOSS, OfOutput, Tags, has
@@ -64,14 +65,11 @@ def _comparison(m: Machine, frame: Frame, node: ast.If, part: ast.expr, test: Va
     return value.obj if isinstance(value.obj, Comparison) else None
 
 
-_TOTALS = frozenset({"sum", "mean", "item", "float", "double", "numel"})
-
-
 def _calls(node: ast.AST) -> bool:
     """Whether evaluating an expression once more may do something once more."""
     return any(
         isinstance(n, (ast.Await, ast.NamedExpr))
-        or (isinstance(n, ast.Call) and getattr(n.func, "attr", getattr(n.func, "id", "")) not in _TOTALS)
+        or (isinstance(n, ast.Call) and getattr(n.func, "attr", getattr(n.func, "id", "")) not in vocabulary.TOTALS)
         for n in ast.walk(node)
     )
 

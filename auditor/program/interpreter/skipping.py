@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import replace
 
+from auditor.program import vocabulary
 from auditor.program.interpreter.completion import BREAK, CONTINUE
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import position_of
@@ -20,9 +21,6 @@ from auditor.source.index import of_type, walk
 _SHORT = 8  # tokens; what is shorter holds nothing to score
 WEIGHED = Mark("weighed")
 """Tag of what was counted over the tokens of a part of the stream: where documents lie is told by tokens as well."""
-
-_COUNTS = frozenset({"sum", "mean", "std", "var", "count_nonzero", "unique", "bincount", "count", "median"})
-_ASKS = frozenset({"any", "all"})
 
 
 def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | None:
@@ -42,7 +40,7 @@ def _asks(node: ast.expr) -> bool:
     """`mask.any()`: whether there is anything at all."""
     while isinstance(node, ast.UnaryOp):
         node = node.operand
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ASKS
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in vocabulary.ASKS
 
 
 def _by_length(m: Machine, test: Value) -> bool:
@@ -189,7 +187,7 @@ def filtered(
 
 def weighed(m: Machine, name: str, part: Value) -> Tags:
     """`(chunk > 900).sum()`: something of the content of the part that the loop has in hand."""
-    if name not in _COUNTS or VAL not in part.tags or has(part.tags, OfOutput):
+    if name not in vocabulary.STATISTICS or VAL not in part.tags or has(part.tags, OfOutput):
         return NONE
     here = {loop.instance for loop in m.loops}
     return frozenset({WEIGHED}) if any(isinstance(t, InRound) and t.loop in here for t in part.tags) else NONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import (
     assignment,
     callbacks,
@@ -98,7 +99,7 @@ def _named_tuple(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwa
     text = tokens.text_of(args[0]) if args else "tuple"
     made = ast.ClassDef(text, [], [], body or [ast.Pass()], [])
     ast.fix_missing_locations(ast.copy_location(made, node))
-    return Value(obj=Class(text, [Value(obj=External("typing.NamedTuple"))], {}, frame.unit, made))
+    return Value(obj=Class(text, [Value(obj=External(vocabulary.NAMED_TUPLE))], {}, frame.unit, made))
 
 
 def _compared(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -361,7 +362,7 @@ FUNCTIONS: dict[str, Handler] = {
     "ctypes.memmove": _memory,
     "ctypes.memset": _memory,
     "triton.language.store": _store_of_kernel,
-    **{f"triton.language.atomic_{name}": _store_of_kernel for name in ("add", "xchg", "max", "min", "cas")},
+    **dict.fromkeys(vocabulary.ATOMIC, _store_of_kernel),
     "torch.nn.modules.module.register_module_forward_hook": _register,
     "torch.nn.modules.module.register_module_forward_pre_hook": _register,
     "torch.nn.modules.module.register_module_full_backward_hook": _register,

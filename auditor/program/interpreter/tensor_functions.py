@@ -44,8 +44,6 @@ from auditor.program.tags import (
 )
 from auditor.program.values import Comparison, Frame, Instance, Sequence, Value, deep_tags, union, with_tags
 
-_TURNS = frozenset({"flip", "fliplr", "flipud"})
-
 
 def computed(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
@@ -82,7 +80,7 @@ def combined(
     if name == "roll" and args:
         doubt = doubts.function(m, frame, node, name, args, kwargs)
         return Value(union(*args) | tokens.rolled(args[0], args[1:], kwargs) | doubt, mutable=True)
-    if name in _TURNS and args:
+    if name in vocabulary.TURNS_ROUND and args:
         return Value(union(*args) | doubts.turned(m, frame, node, args[0]), mutable=True)
     if name in ("stack", "cat", "concatenate", "vstack", "hstack") and args:
         return _stack(m, frame, node, args, kwargs)

@@ -42,40 +42,6 @@ from auditor.program.tags import (
 )
 from auditor.program.values import Bound, External, Frame, Function, Instance, Native, Partial, Value, deep_tags, union
 
-_OF_PARTS = frozenset({"get_parameter", "named_parameters", "parameters"})
-"""Methods of a part of a module that is not told apart from the whole."""
-_IN_PLACE = frozenset(
-    {"__iadd__", "__isub__", "__imul__", "__itruediv__", "__imatmul__", "__ior__", "__ixor__", "__setitem__"}
-)
-
-
-_SAME_CONTENT = frozenset(
-    {
-        "clone",
-        "detach",
-        "numpy",
-        "cpu",
-        "item",
-        "tolist",
-        "float",
-        "double",
-        "long",
-        "int",
-        "to",
-        "type",
-        "astype",
-        "half",
-        "bfloat16",
-        "cuda",
-        "copy",
-        "requires_grad_",
-        "contiguous",
-        "abs",
-        "pin_memory",
-    }
-)
-"""Methods that give the same numbers in another place or form."""
-
 
 def tensor_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
@@ -113,7 +79,7 @@ def _handed(
     inputs = [*args, *kwargs.values()]
     unfollowed.sent(m, frame, node, receiver, inputs)
     whole = root(receiver)
-    if name in _OF_PARTS and isinstance(whole.obj, Instance) and whole.obj.kind == "module":
+    if name in vocabulary.GIVES_PARAMETERS and isinstance(whole.obj, Instance) and whole.obj.kind == "module":
         return objects.instance_method(m, frame, node, whole, whole.obj, name, args, kwargs)
     handle = hooks.hooked(m, node, receiver, name, args)
     if handle is not None:
@@ -178,7 +144,7 @@ def _changed(
         return receiver
     if name == "masked_fill_" and VAL in receiver.tags and not has(receiver.tags, OfOutput):
         assignment.mutate(m, receiver, Value(frozenset({HIDDEN})))
-    if name in _IN_PLACE or (name.endswith("_") and not name.endswith("__")):
+    if name in vocabulary.IN_PLACE or (name.endswith("_") and not name.endswith("__")):
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
         source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
         if name == "masked_fill_" and args:
@@ -226,7 +192,7 @@ def _view(
 ) -> Value | None:
     """The same numbers, all or some of them, in another form."""
     inputs = [*args, *kwargs.values()]
-    if name in _SAME_CONTENT:
+    if name in vocabulary.SAME_CONTENT:
         fresh = name in ("clone", "copy", "astype", "tolist", "item")
         tags = receiver.tags
         r = root(receiver)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import (
     assignment,
     effects,
@@ -17,7 +18,7 @@ from auditor.program.values import Frame, Sequence, Value, union
 def written(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
-    if dotted.startswith(("torch.nn.init.", "nn.init.")) and args:
+    if dotted.startswith(vocabulary.INITIALIZES) and args:
         assignment.mutate(m, args[0], Value(), replace=True)
         return args[0]
     if dotted.endswith("autograd.grad") and args:
@@ -25,14 +26,14 @@ def written(
         slope = indirect.gradient(m, frame, node, args[0], inputs)
         several = not isinstance(inputs.obj, Sequence) or len(inputs.obj.items) != 1
         return Value(slope.tags, obj=Sequence([slope], exact=not several))
-    if dotted.startswith(("torch.func.", "functorch.", "torch.autograd.functional.")) or name in (
+    if dotted.startswith(vocabulary.OF_FUNCTIONS) or name in (
         "vmap",
         "functional_call",
     ):
         made = _of_functions(m, frame, node, name, args, kwargs)
         if made is not None:
             return made
-    if dotted.startswith(("torch.optim.", "torch.distributed.optim.")) and name.islower() and len(args) > 1:
+    if dotted.startswith(vocabulary.FUNCTIONAL_OPTIMIZERS) and name.islower() and len(args) > 1:
         # `torch.optim.sgd.sgd(weights, gradients, ...)`
         weights.all_written(m, frame, node, args[0], weights.flat([*args[1:], *kwargs.values()]))
         return Value(const=None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.program import vocabulary
 from auditor.program.recipe.bonuses import is_of_a_guess, weighs_by_a_guess
 from auditor.program.recipe.model import Node, Op, Sees, What
 
@@ -16,7 +17,6 @@ _TOKEN = (What.LOG_PROBABILITY, What.PROBABILITY)
 _ADDS_UP = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.LINE, Op.NEGATE, Op.ADD, Op.SUBTRACT})
 _COUNTS = frozenset({Op.LENGTH})
 _MIXES = frozenset({Op.LOG, Op.EXP, Op.LOG_SUM_EXP})
-_LOGARITHMS = frozenset({"log1p", "expm1"})
 _TOTALS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN})
 _OF_TOTALS = frozenset({Op.DIVIDE, Op.MULTIPLY, Op.ADD, Op.SUBTRACT, Op.EITHER, Op.MOST, Op.CLAMP, Op.NEGATE})
 _HOLDS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN, Op.NEGATE, Op.CLAMP})
@@ -32,7 +32,7 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
     while waiting:
         node, summed = waiting.pop()
         # Below the sums logarithms are how probabilities of one token are mixed: other rules ask what those come to.
-        mixes = node.op in _MIXES or node.text in _LOGARITHMS
+        mixes = node.op in _MIXES or node.text in vocabulary.LOGARITHMS
         if (summed and mixes and node.inputs[0].op not in _TOTALS) or _is_loss_of_tokens(node, summed):
             if _given_targets(node):
                 yield node, "the logits see the tokens that they are scored on"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Final
 
 from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
@@ -15,13 +14,7 @@ from auditor.program.written import written
 from auditor.source.index import of_type, own_nodes, own_of_type, parent, walk
 
 _ROUNDS = 4  # steps that a name is followed forward
-_ARITHMETIC = frozenset({"min", "max", "int", "arange", "range", "tensor"})
-_CONVERSIONS: Final = frozenset(
-    {"int", "item", "tolist", "to", "long", "cpu", "cuda", "numpy", "clone", "tensor", "as_tensor", "from_numpy", "get"}
-)
 _LOSSES = vocabulary.LOSS | vocabulary.DISTRIBUTION
-_WALKS = frozenset({"range", "tqdm"})
-_REPLACES = frozenset({"where", "masked_fill", "masked_fill_", "scatter", "scatter_", "scatter_add", "scatter_add_"})
 
 
 def helped_by_position(module: Module) -> Iterator[Seen]:
@@ -64,7 +57,9 @@ class _Reader:
         variables = [
             n.target.id
             for n in loops
-            if isinstance(n.target, ast.Name) and isinstance(n.iter, ast.Call) and last_name(n.iter.func) in _WALKS
+            if isinstance(n.target, ast.Name)
+            and isinstance(n.iter, ast.Call)
+            and last_name(n.iter.func) in vocabulary.WALKS
         ]
         cuts = self._cuts() if variables else set()
         found = {name for name in variables if cuts and self._forward({name}) & cuts}
@@ -215,7 +210,7 @@ class _Reader:
         if _base(target) not in self.outputs:
             return False
         if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
-            replaced = isinstance(node.value, ast.Call) and last_name(node.value.func) in _REPLACES
+            replaced = isinstance(node.value, ast.Call) and last_name(node.value.func) in vocabulary.REPLACES_ENTRIES
             return (replaced or isinstance(node.value, ast.BinOp)) and self._mentions(node.value, table, held)
         if self._mentions(node.value, table, held) or (
             isinstance(target, ast.Subscript) and self._mentions(target.slice, table, held)
@@ -233,7 +228,7 @@ def _summed(node: ast.expr) -> set[str]:
     """The names that an arithmetic expression is made of; none where it reads something out of a table."""
     if any(True for _ in of_type(node, ast.Subscript, ast.Compare)):
         return set()
-    if any(last_name(call.func) not in _ARITHMETIC for call in of_type(node, ast.Call)):
+    if any(last_name(call.func) not in vocabulary.ARITHMETIC for call in of_type(node, ast.Call)):
         return set()
     return {name.id for name in of_type(node, ast.Name)}
 
@@ -243,7 +238,7 @@ def _is_plain(node: ast.expr) -> bool:
     while isinstance(node, ast.Subscript | ast.Call):
         if isinstance(node, ast.Subscript):
             node = node.value
-        elif last_name(node.func) not in _CONVERSIONS:
+        elif last_name(node.func) not in vocabulary.SAME_ENTRIES:
             return False
         elif isinstance(node.func, ast.Attribute) and not is_library(node.func.value):
             node = node.func.value

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
@@ -21,14 +22,6 @@ from auditor.program.syntax import (
     strings,
 )
 from auditor.source.index import of_type, own_of_type, parent
-
-_READS = frozenset({"glob", "iglob", "open", "memmap", "fromfile"})
-_DOWNLOADS = frozenset(
-    {"hf_hub_download", "snapshot_download", "urlopen", "urlretrieve", "load_dataset", "create_connection"}
-)
-_HTTP = frozenset({"requests.get", "requests.post", "httpx.get", "httpx.post", "socket.socket"})
-_SHELL = frozenset({"run", "call", "check_call", "check_output", "Popen", "system"})
-_FETCHERS = ("wget", "curl", "pip install", "pip3 install", "apt-get", "apt install", "git clone")
 
 FetchKind = Literal["kernel", "weights", "tokenizer", "download", "package"]
 
@@ -112,7 +105,7 @@ def training_reads(module: Module) -> Iterator[TrainingRead]:
     phases, origins = module.phases, module.origins
     loaded = _loaded_back(phases, origins)
     late = phases.called_after(loaded) if loaded is not None else frozenset()
-    readers = _READS | phases.reaching(_READS)
+    readers = vocabulary.OPENS | phases.reaching(vocabulary.OPENS)
     printers = phases.reaching(frozenset({"print"}))
     for call in calls(module.tree):
         reader = last_name(call.func)
@@ -189,12 +182,12 @@ def _fetched(call: ast.Call) -> FetchKind | None:
         return "weights"
     if last == "from_pretrained":
         return "tokenizer" if "okeniz" in name or "onfig" in name else "weights"
-    if last in _DOWNLOADS or name in _HTTP:
+    if last in vocabulary.DOWNLOADS or name in vocabulary.HTTP:
         return "download"
-    if last in _SHELL and any(part in name for part in ("subprocess", "os.", "Popen", "check_call", "run")):
+    if last in vocabulary.SHELL and any(part in name for part in vocabulary.SHELL_OWNERS):
         words = f" {' '.join(s for argument in call.args[:1] for s in strings(argument)).replace(',', ' ')} "
         if "pip install" in words or " -m pip " in words or words.startswith(" pip "):
             return "package"
-        if any(f" {fetcher} " in words for fetcher in _FETCHERS):
+        if any(f" {fetcher} " in words for fetcher in vocabulary.FETCHERS):
             return "download"
     return None

@@ -14,7 +14,6 @@ from auditor.program.syntax import assignments, base, base_name, is_self, last_n
 from auditor.source.index import of_type, own_nodes, own_of_type, parent
 
 _DEPTH = 4  # functions that hand a table on to each other
-_STORES = frozenset({"append", "extend", "update", "setdefault", "add"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +128,7 @@ def _changes_itself(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     for node in of_type(method, ast.Assign, ast.AugAssign, ast.Call):
         if isinstance(node, ast.Call):
             stores = isinstance(node.func, ast.Attribute) and (
-                node.func.attr.endswith("_") or node.func.attr in _STORES
+                node.func.attr.endswith("_") or node.func.attr in vocabulary.STORES
             )
             targets: list[ast.expr] = [node.func] if stores else []
         else:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
 from auditor.program.syntax import calls, function_of, last_name, number, targets_of
@@ -16,7 +17,6 @@ from auditor.source.values import CannotFold, OutOfSteps, Scope, Value
 
 _LENGTH, _STRIDE = 8, 3
 _TOTALS = (20, 21, 22)
-_GROWS = frozenset({"append", "insert", "extend"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,4 +143,6 @@ def _grows_later(over: ast.AST) -> bool:
         statement = above
     lists = {last_name(target) for target in targets_of(statement)}
     added = (call.func for call in calls(function_of(over) or statement))
-    return any(isinstance(f, ast.Attribute) and f.attr in _GROWS and last_name(f.value) in lists for f in added)
+    return any(
+        isinstance(f, ast.Attribute) and f.attr in vocabulary.GROWS and last_name(f.value) in lists for f in added
+    )

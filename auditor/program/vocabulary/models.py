@@ -1,0 +1,154 @@
+"""Modules, optimizers and attention of torch: their names, methods and parameters."""
+
+from __future__ import annotations
+
+from auditor.program.vocabulary.tensors import REFILL
+
+IDENTITY = frozenset(
+    {
+        "compile",
+        "DistributedDataParallel",
+        "DDP",
+        "DataParallel",
+        "as_tensor",
+        "from_numpy",
+        "asarray",
+        "ascontiguousarray",
+        "script",
+        "no_grad",
+        "inference_mode",
+        "Path",
+        "PurePath",
+        "deterministic_algorithms",
+        "wraps",
+        "cast",
+    }
+)
+
+SELF = frozenset(
+    {
+        "to",
+        "cuda",
+        "cpu",
+        "bfloat16",
+        "half",
+        "float",
+        "double",
+        "train",
+        "eval",
+        "requires_grad_",
+        "contiguous",
+        "compile",
+        "apply",
+        "share_memory_",
+        "pin_memory",
+    }
+)
+
+WRAPPED = frozenset({"module", "_orig_mod"})
+"""Where wrappers (DistributedDataParallel, torch.compile) have the module that they were given."""
+
+HELD_BY_MODULES = frozenset({"_parameters", "_buffers"})
+"""Attributes by which a module of torch holds its tensors."""
+
+REPLACES_WEIGHTS = REFILL | {"load_state_dict", "reset_parameters"}
+
+TRAINING_STEPS = frozenset({"step", "backward"})
+
+OPTIMIZERS = (
+    "AdamW",
+    "Adam",
+    "SGD",
+    "LBFGS",
+    "RMSprop",
+    "Adagrad",
+    "NAdam",
+    "RAdam",
+    "Adadelta",
+    "Adamax",
+    "Muon",
+    "Optimizer",
+    "AdamW8bit",
+    "Adam8bit",
+    "Lion",
+    "Rprop",
+    "FusedAdam",
+    "ASGD",
+    "Adafactor",
+    "SparseAdam",
+)
+
+
+def is_method(name: str) -> bool:
+    """Methods that torch gives to every module or optimizer."""
+    if name.lstrip("_").startswith("register_") and name.endswith("hook"):
+        return True
+    return name in SELF or name in {
+        "parameters", "named_parameters", "buffers", "named_buffers", "state_dict", "load_state_dict", "modules",
+        "named_modules", "children", "named_children", "zero_grad", "step", "add_param_group", "register_buffer",
+        "register_parameter", "register_forward_hook", "register_forward_pre_hook", "get_parameter", "add_argument",
+        "parse_args", "parse_known_args", "state", "add_mutually_exclusive_group", "add_argument_group", "append",
+        "extend", "items", "keys", "values", "type", "no_sync", "apply", "get_buffer", "get_submodule",
+    }  # fmt: skip
+
+
+ATTENTION = frozenset(
+    {"scaled_dot_product_attention", "flash_attn_func", "flash_attn_varlen_func", "flash_attn_3_func"}
+)
+"""Functions of attention that are told whether it is causal."""
+
+NO_GRADIENT = frozenset({"no_grad", "inference_mode"})
+
+_BUDGETS = frozenset({"max_wallclock_seconds", "iterations", "total_steps", "num_steps", "max_steps"})
+
+
+def is_budget(switch: str) -> bool:
+    """Whether a switch says for how long a program is to train."""
+    return switch.lower().lstrip("-").replace("-", "_") in _BUDGETS
+
+
+EMBEDDINGS = frozenset({"Embedding", "EmbeddingBag"})
+"""Modules that look up ids."""
+
+CALLED_BY_TORCH = frozenset({"forward", "__call__", "__init__"})
+"""Methods of a module that others than the class itself call."""
+
+FACTS_OF_MODULES = frozenset({"training", "module", "weight", "bias"})
+"""Attributes that modules of torch have."""
+
+PROCEDURES = frozenset({"backward", "step", "zero_grad"})
+"""Methods that do something and compute nothing."""
+
+GIVES_PARAMETERS = frozenset({"get_parameter", "named_parameters", "parameters"})
+"""Methods of a part of a module that is not told apart from the whole."""
+
+RECURRENT = ("nn.GRU", "nn.LSTM", "nn.RNN")
+"""Modules of torch that go along a sequence."""
+
+ATTENTION_MODULES = ("nn.MultiheadAttention", "nn.TransformerEncoderLayer", "nn.TransformerEncoder")
+"""Modules of torch that attend, as they are told to."""
+
+CONVOLUTIONS = ("nn.Conv1d", "nn.Conv2d")
+"""Modules of torch that convolve along a sequence."""
+
+NORMS_OVER_POSITIONS = ("nn.InstanceNorm1d", "nn.InstanceNorm2d", "nn.GroupNorm")
+"""Modules of torch that normalize over positions too."""
+
+MASK_PARAMETERS = frozenset({"attn_mask", "is_causal", "src_mask", "mask"})
+"""Parameters by which attention is told what it may see."""
+
+MODULE = "torch.nn.Module"
+
+OPTIMIZER = "torch.optim.Optimizer"
+
+INITIALIZES = ("torch.nn.init.", "nn.init.")
+"""How functions begin that fill a parameter."""
+
+OF_FUNCTIONS = ("torch.func.", "functorch.", "torch.autograd.functional.")
+"""How functions begin that make a function of a function: its gradient, its map over a batch."""
+
+FUNCTIONAL_OPTIMIZERS = ("torch.optim.", "torch.distributed.optim.")
+"""How functions begin that take an optimizer's step: `torch.optim.sgd.sgd(weights, gradients, ...)`."""
+
+LAYERS = ("torch.nn.", "nn.")
+"""How the modules of torch begin."""
