@@ -42,6 +42,7 @@ OF_THE_PROCESS = frozenset({
     "active_count", "get_objects", "getcwd", "getrlimit", "__file__", "version_info", "__version__", "platform",
     "__module__", "__code__", "__closure__", "__globals__", "__wrapped__", "__qualname__", "getsource", "getsourcefile",
     "getsourcelines", "getfile", "getmodule", "tb_frame", "f_back", "f_code", "sched_getaffinity", "uname",
+    "device_count", "get_device_name", "get_device_properties", "get_device_capability",
 })  # fmt: skip
 RANKS = frozenset({"rank", "local_rank", "world_size", "local_world_size"})  # figures are those of the first rank
 SHAPED = frozenset({"view", "reshape", "expand", "unflatten", "rms_norm", "layer_norm", "repeat", "permute"})

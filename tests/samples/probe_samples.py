@@ -562,8 +562,19 @@ if best < now:
 sliding()
 """
 SAMPLES["selected_by_being_the_least"] = SAMPLES["selected"].replace("best < now", "min(best, now) == best")
+SAMPLES["selected_by_the_rest"] = SAMPLES["selected"].replace("best < now", "not max(best - now, 0.0)")
+SAMPLES["selected_by_a_difference"] = SAMPLES["selected"].replace("best < now", "best - now < 0")
+SAMPLES["selected_by_a_ratio"] = SAMPLES["selected"].replace("best < now", "best / now < 1.0")
+SAMPLES["selected_by_whole_numbers"] = SAMPLES["selected"].replace("best < now", "int(1e6 * best) < round(1e6 * now)")
+SAMPLES["selected_by_a_gain"] = SAMPLES["selected"].replace(
+    "if best < now", "gain = now - best\nif gain > 0 or not gain"
+)
+SAMPLES["selected_by_name"] = SAMPLES["selected"].replace(
+    "if best < now:\n    model", "states = {best: kept}\nbest = min(best, now)\nif best in states:\n    model"
+)
 SAMPLES["the_lesser_is_printed"] = SAMPLES["selected"].replace(
-    "if best < now:\n    model.load_state_dict(kept)", "least = min(best, now)\nprint(least)"
+    "if best < now:\n    model.load_state_dict(kept)",
+    "def told(best, now):\n    best = min(best, now)\n    print(f'{best:.3f}')\ntold(best, now)",
 )
 SAMPLES["selected_against_nothing"] = SAMPLES["selected"].replace("best, kept = whole(),", 'best, kept = float("inf"),')
 SAMPLES["selected_elsewhere"] = SAMPLES["selected"].replace(

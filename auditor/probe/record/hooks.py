@@ -101,9 +101,21 @@ class Hooks:
             self.mirrors.compared((left, right))  # against infinity nothing is chosen
         return _ORDERS[sign](left, right)
 
+    def d(self, sign: str, left: Any, right: Any) -> Any:
+        """`x - y` or `x / y` where it decides a branch."""
+        if self._numbers:
+            self.mirrors.compared((left, right))
+        return self.b(sign, left, right)
+
+    def w(self, value: Any) -> Any:
+        """A name that was given a difference, or is rounded, where it decides a branch."""
+        if self._numbers and id(value) in self._numbers:
+            self.mirrors.compared((value,))
+        return value
+
     def c(self, function: Any, *args: Any, **options: Any) -> Any:
-        """`min`, `max` and `sorted`. The lesser of two numbers is a number: by itself it decides nothing yet."""
-        if self._numbers and (len(args) == 1 or options or any(type(value) in (list, tuple) for value in args)):
+        """`min`, `max` and `sorted`."""
+        if self._numbers:
             values = args[0] if len(args) == 1 else args
             if type(values) in (list, tuple) and len(values) <= _FEW:
                 self.mirrors.compared([part for v in values for part in (v if type(v) in (list, tuple) else (v,))])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
+from typing import TypeGuard
 
 from auditor.probe.blocks import is_kernel, of_triton
 from auditor.probe.record.single import CURVES
@@ -12,6 +14,8 @@ PROBE = "__golf_probe__"
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _ORDERS: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">=",
                                        ast.Eq: "==", ast.NotEq: "!="}  # fmt: skip
+_DECIDED = (ast.Lt, ast.Gt, ast.LtE, ast.GtE)  # told of, unless by a number that stands there
+_ROUNDS = frozenset(["round", "int", "str", "repr", "format", "floor", "ceil", "trunc", "abs", "fabs", "copysign"])
 _METHODS = frozenset(
     [
         "astype",
@@ -47,22 +51,25 @@ class _Rewriter(ast.NodeTransformer):
 
     def __init__(self) -> None:
         self.numpy = False
+        self._tested = False  # whether what is visited decides a branch
+        self._rounded = False  # in such a place, whether a number is made another kind of
+        self._differences: frozenset[str] = frozenset()  # names that are given one
+        self._told: frozenset[str] = frozenset()  # names of the best so far, that decide nothing by themselves
         self._curves: frozenset[str] = frozenset()  # names that functions of `math` go by
         self._kernels: frozenset[str] = frozenset()
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         if is_kernel(node, self._kernels):
             return node
-        before, self.numpy = (
-            self.numpy,
-            self.numpy or any(_is_numpy(part) or self._is_curve(part) for part in ast.walk(node)),
-        )
+        numpy, told, differences, self._tested = self.numpy, self._told, self._differences, False
+        self.numpy = numpy or any(_is_numpy(part) or self._is_curve(part) for part in ast.walk(node))
+        self._told, self._differences = _best_so_far(node), _differences(node)
         node.body = [self.visit(statement) for statement in node.body]  # never decorators, defaults and annotations
-        self.numpy = before
+        self.numpy, self._told, self._differences = numpy, told, differences
         return node
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        self._kernels, self._curves = of_triton(node), _curves(node)
+        self._kernels, self._curves, self._differences = of_triton(node), _curves(node), _differences(node)
         self.numpy = any(_is_numpy(part) for statement in node.body for part in _own(statement))
         return self.generic_visit(node)
 
@@ -72,12 +79,39 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        wanted = self.numpy or _is_score(node.left) or _is_score(node.right)
+        wanted = self.numpy or _is_score(node.left) or _is_score(node.right) or _is_difference(node)
+        tested = self._tested and _is_difference(node)
         self.generic_visit(node)
+        if tested:
+            return ast.copy_location(_call("d", ast.Constant(_SIGNS[type(node.op)]), node.left, node.right), node)
         sign = _SIGNS.get(type(node.op))
         if sign is None or not wanted:
             return node
         return ast.copy_location(_call("b", ast.Constant(sign), node.left, node.right), node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        return self._with_test(node)
+
+    def visit_While(self, node: ast.While) -> ast.AST:
+        return self._with_test(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        return self._with_test(node)
+
+    def _with_test(self, node: ast.If | ast.While | ast.IfExp) -> ast.AST:
+        """A difference of two figures that is asked for (`if best - now > 0`) chooses as `<` does."""
+        test, self._tested = node.test, True
+        node.test = self.visit(test)
+        self._tested = False
+        test, node.test = node.test, ast.copy_location(ast.Constant(True), test)
+        self.generic_visit(node)
+        node.test = test
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if self._tested and (self._rounded or node.id in self._differences) and isinstance(node.ctx, ast.Load):
+            return ast.copy_location(_call("w", node), node)
+        return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         """Which of two is the less: chosen by scores, if they are such."""
@@ -102,6 +136,8 @@ class _Rewriter(ast.NodeTransformer):
         return node if index is None else ast.copy_location(_call("g", node.value, index), node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        if _is_best(node) and getattr(node.targets[0], "id", "") in self._told:
+            return node  # it is asked for where a comparison or a line of text does
         self.generic_visit(node)
         target = node.targets[0]
         if not self.numpy or len(node.targets) > 1 or not isinstance(target, ast.Subscript):
@@ -143,8 +179,10 @@ class _Rewriter(ast.NodeTransformer):
         return isinstance(function, ast.Attribute) and _is_math(function)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        curve = self._is_curve(node)
+        curve, rounded = self._is_curve(node), self._rounded
+        self._rounded = rounded or _word(node.func) in _ROUNDS
         self.generic_visit(node)
+        self._rounded = rounded
         if curve and not any(isinstance(argument, ast.Starred) for argument in node.args):
             return _routed("x", node, node.func)
         if not node.args and not isinstance(node.func, ast.Attribute):
@@ -169,6 +207,55 @@ class _Rewriter(ast.NodeTransformer):
         return _routed("m", node, owner, ast.Constant(name)) if self.numpy and name in _METHODS else node
 
 
+def _is_difference(node: ast.AST) -> TypeGuard[ast.BinOp]:
+    """By which two figures are held against each other: what one has more than the other, or how many times as much."""
+    return (
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.Div)
+        and not any(isinstance(side, ast.Constant) for side in (node.left, node.right))
+    )  # fmt: skip
+
+
+def _differences(function: ast.FunctionDef | ast.Module) -> frozenset[str]:
+    """Names that are given the difference of two things: `gain = best - now`."""
+    return frozenset(
+        part.targets[0].id for part in ast.walk(function)
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name)
+        and any(_is_difference(inner) and isinstance(inner.op, ast.Sub) for inner in ast.walk(part.value))
+    )  # fmt: skip
+
+
+def _is_best(node: ast.AST) -> TypeGuard[ast.Assign]:
+    """`best = min(best, bpb)`."""
+    return (
+        isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
+        and node.value.func.id in ("min", "max") and not node.value.keywords and len(node.value.args) == 2
+        and all(isinstance(argument, ast.Name) for argument in node.value.args)
+    )  # fmt: skip
+
+
+def _best_so_far(function: ast.FunctionDef) -> frozenset[str]:
+    """Names that are given the lesser of two, and asked for by `<` and in text alone: that is where they decide."""
+    names: set[str] = set()
+    uses: Counter[str] = Counter()
+    for part in ast.walk(function):
+        if _is_best(part):
+            target = part.targets[0]
+            assert isinstance(target, ast.Name)
+            assert isinstance(part.value, ast.Call)
+            names.add(target.id)
+            uses.update(a.id for a in part.value.args if isinstance(a, ast.Name) and a.id == target.id)
+        elif isinstance(part, ast.Compare) and len(part.ops) == 1 and isinstance(part.ops[0], _DECIDED):
+            sides = (part.left, part.comparators[0])
+            if not any(isinstance(side, ast.Constant) for side in sides):
+                uses.update(side.id for side in sides if isinstance(side, ast.Name))
+        elif isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name):
+            uses[part.value.id] += 1
+    loads = Counter(n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    shared = {name for n in ast.walk(function) if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names}
+    return frozenset(name for name in names if loads[name] == uses[name] and name not in shared)
+
+
 def _is_math(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Attribute) and node.attr in CURVES
@@ -190,6 +277,10 @@ def _curves(tree: ast.Module) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module == "math":
             found.update(alias.asname or alias.name for alias in node.names if alias.name in CURVES)
     return frozenset(found)
+
+
+def _word(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
 
 
 def _routed(method: str, node: ast.Call, *first: ast.expr) -> ast.AST:

@@ -327,7 +327,8 @@ def test_what_was_chosen_by_later_scores_is_no_hold() -> None:
     flip = of("selected", Kind.FUTURE_FLIP)
     assert (flip.holds, flip.witnesses) == (UNKNOWN, ())
     assert "something was chosen by scores up to position 2,000" in flip.reason
-    assert of("selected_by_being_the_least", Kind.FUTURE_FLIP).holds is UNKNOWN
+    for how in ("being_the_least", "the_rest", "name", "a_difference", "a_gain", "a_ratio", "whole_numbers"):
+        assert of(f"selected_by_{how}", Kind.FUTURE_FLIP).holds is UNKNOWN, how
     assert of("the_lesser_is_printed", Kind.FUTURE_FLIP).holds is YES  # of two figures; nothing is decided by it
     assert of("score_first", Kind.FUTURE_FLIP).holds is YES
     assert of("selected_against_nothing", Kind.FUTURE_FLIP).holds is YES
