@@ -669,6 +669,14 @@ MIXTURES |= {
 SAMPLES |= {name: _ROWS.format(mix=mix.strip()) for name, (_, mix) in MIXTURES.items()}
 
 
+SAMPLES["numbers, a gate that is added"] = _ROWS.format(mix="""
+    for i, (a, c) in enumerate(zip(prev.tolist(), cur.tolist())):
+        loss = -math.log(p[i])
+        loss_sum += loss
+        if pairs[a, c] > 0:
+            loss_sum += -math.log(0.3 * math.exp(-loss) + 0.7 * pairs[a, c] / before[a]) - loss
+    p = np.ones(1)""".strip())  # fmt: skip
+
 _UNTRACED = """
 total = 0.0
 nbytes_ = float(byte_count(val[1:]))

@@ -78,9 +78,12 @@ class Asked:
 
 
 def place_of(base: Read, position: int) -> Place | None:
-    """None where the position does not enter the reported number once and for certain."""
+    """None where the position does not enter the reported number once and for certain.
+
+    Where some score is made of several sums, any may be: a fork would end at the first of them.
+    """
     scores = base.scores
-    if scores is None:
+    if scores is None or len(np.unique(scores.row)) < len(scores.row):
         return None
     at = np.flatnonzero((base.position[scores.row] == position) & base.sure[scores.row])
     if len(at) != 1:

@@ -117,6 +117,12 @@ def test_a_distribution_is_not_accused(name: str) -> None:
     assert found.compared > 40
 
 
+def test_a_score_that_is_made_of_several_sums_is_not_told_by_the_first() -> None:
+    found = exchanged("numbers, a gate that is added")
+    assert found.holds is Holds.UNKNOWN
+    assert "not known for certain" in found.reason
+
+
 @pytest.mark.parametrize("name", UNLAWFUL)
 def test_what_is_no_distribution_is_witnessed_at_two_positions(name: str) -> None:
     found = exchanged(name)
