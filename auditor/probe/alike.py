@@ -21,12 +21,13 @@ _COMPARED: Mapping[type[ast.cmpop], Callable[[float, float], bool]] = {
 class Alike:
     """Of one script: what names are `given`, which of them are `counted` up, the `values` of its settings.
 
-    A value is a pair: as submitted, and as it was used.
+    A value is a pair: as submitted, and as it was used. `passed`: what calls give a parameter, whatever it is named.
     """
 
     given: Mapping[str, Sequence[ast.expr]]
     counted: Collection[str]
     values: Mapping[str, tuple[float, float]]
+    passed: Callable[[ast.Name], Sequence[ast.expr]] = lambda _: ()
 
     def same(self, node: ast.AST) -> bool:
         """Whether it compares a setting with a number and comes out with the small value as with the submitted one."""
@@ -83,7 +84,9 @@ class Alike:
         if name in self.counted or len(given) > 1:
             return None
         if name.lower() in self.values or not left:
-            return self.values.get(name.lower())
+            pair = self.values.get(name.lower())
+            passed = self.passed(node) if isinstance(node, ast.Name) and left else ()
+            return None if any(self._pair(value, left - 1) != pair for value in passed) else pair
         only = next(iter(given.values()), None)
         return self._pair(only, left - 1) if isinstance(only, ast.Name | ast.Attribute | ast.IfExp) else None
 

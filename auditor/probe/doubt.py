@@ -80,7 +80,7 @@ class Doubts:
 
     @cached_property
     def _alike(self) -> Alike:
-        return Alike(self._script.values, self._script.counted, self.values)
+        return Alike(self._script.values, self._script.counted, self.values, self._script.passed)
 
     def submitted(self, test: ast.AST) -> bool | None:
         """How a test of settings and numbers comes out with what was submitted; None where that is not known."""

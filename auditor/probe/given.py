@@ -230,6 +230,12 @@ class Given:
                 return left << right if isinstance(node.op, ast.LShift) else int(left**right)
         return None
 
+    def passed(self, node: ast.Name) -> list[ast.expr]:
+        """What calls pass for a parameter that its function gives no other value; nothing of another name."""
+        key = self.key(node)
+        is_local = key.partition("@")[2] not in ("", "0")
+        return list(self.parameters(key)) if is_local and key not in self.values else []
+
     def parameters(self, key: str) -> Iterator[ast.expr]:
         """What calls pass for a parameter, and what it is without one."""
         name, _, line = key.partition("@")

@@ -124,6 +124,13 @@ def test_settings_that_are_equal_as_submitted_and_here_leave_no_doubt() -> None:
     assert Doubts(script, chosen, {"train_len": (1024.0, 64.0)}).of(test)
 
 
+@pytest.mark.parametrize(("passed", "doubtful"), [("args.stride", False), ("stride", False), ("size // 1000", True)])
+def test_a_parameter_is_what_is_passed_for_it_whatever_its_name(passed: str, doubtful: bool) -> None:
+    script = ast.parse(f"size = len(tokens)\ndef late(stride):\n    return stride > 16\nlate({passed})\n")
+    test = script.body[1].body[0].value  # type: ignore[attr-defined]
+    assert Doubts(script, frozenset({"stride"}), {"stride": (64.0, 32.0)}).of(test) is doubtful
+
+
 def test_a_test_that_is_false_as_submitted_is_known() -> None:
     doubts = Doubts(ast.parse("width = f(x)\n"), frozenset({"stride"}), {"stride": (64.0, 32.0)})
 
