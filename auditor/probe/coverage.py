@@ -150,6 +150,8 @@ class _Unit:
             around = [b for b in self.every if b.place[1] < EXPRESSION and _spans(b, line)]
             if around and around[-1].place not in self.entered:
                 name = event.place.function or "step"
+                if self.doubts.is_never_called(name):
+                    continue
                 yield Unseen(Location(self.unit.path, line, line, self.unit.layer), (name,))
 
     def beyond(self) -> Iterator[Unseen]:
@@ -219,6 +221,8 @@ class _Unit:
         if function is None or not function.args.args or function.name in ("forward", "backward", "setup_context"):
             return []
         if self.facts.program.reached(self.unit, block.place[0]) is not True:
+            return []
+        if self.doubts.is_never_called(function.name):
             return []
         return [function.name] if _MOVES.search(ast.unparse(function)) else []
 

@@ -38,6 +38,7 @@ from auditor.probe.asking import (
 from auditor.probe.given import Given, called, names_of, spelled, words
 from auditor.probe.presence import is_something, outcomes, returned, tests
 from auditor.probe.rest import asks_for_a_rest
+from auditor.probe.uncalled import Uncalled
 from auditor.source.index import of_type
 
 Judge = Callable[[ast.AST, int, frozenset[str]], bool]
@@ -85,6 +86,10 @@ class Doubts:
     def submitted(self, test: ast.AST) -> bool | None:
         """How a test of settings and numbers comes out with what was submitted; None where that is not known."""
         return self._alike.submitted(test)
+
+    def is_never_called(self, function: str) -> bool:
+        """Whether each of its calls stands where nothing runs with what was submitted."""
+        return Uncalled(self.tree, self._script, self.submitted).holds(function)
 
     def turned(self, test: ast.AST | None) -> frozenset[str]:
         """Settings, in lower case, by whose small values a test comes out otherwise than as submitted."""

@@ -413,3 +413,30 @@ def test_what_one_has_come_by_does_not_decide_which_value_a_name_has(test: str, 
     asked = next(n.test for n in ast.walk(script) if isinstance(n, ast.If) and ast.unparse(n.test) == test)
     if strict or doubtful:
         assert Doubts(script, frozenset()).of(asked, strict=strict) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("before", "test", "phases", "never"),
+    [
+        ("", "c in ends and c < last", 0.0, True),
+        ("", "c in ends or c < last", 0.0, False),
+        ("", "c in ends", 2.0, False),
+        ("", "c not in ends", 0.0, False),
+        ("ends.append(3)", "c in ends", 0.0, False),
+        ("ends += [3]", "c in ends", 0.0, False),
+        ("other = consolidate", "c in ends", 0.0, False),
+        ("consolidate(3)", "c in ends", 0.0, False),
+        ("ends = ends or [3]", "c in ends", 0.0, False),
+        ("", "c > last", 0.0, False),
+    ],
+)
+def test_a_function_that_waits_for_what_is_in_an_empty_list_is_never_called(
+    before: str, test: str, phases: float, never: bool
+) -> None:
+    script = ast.parse(
+        "def main(args, last):\n    phases = args.phases\n"
+        "    if phases > 0 and last > phases:\n        ends = [last // phases]\n    else:\n        ends = []\n"
+        f"    def consolidate(c):\n        step(c)\n    {before}\n"
+        f"    for c in range(last):\n        if {test}:\n            consolidate(c)\n"
+    )
+    assert Doubts(script, frozenset(), {"phases": (phases, phases)}).is_never_called("consolidate") is never
