@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import is_self
+from auditor.program.syntax import called, is_self, last_name
 from auditor.program.vocabulary import ACROSS, REFILL, SHAPED
 from auditor.source.index import of_type
 
@@ -54,7 +54,7 @@ def kept_over_resets(module: Module) -> Iterator[Kept]:
 
 
 def mixed_rows(module: Module) -> Iterator[MixedRows]:
-    makes = {holder.name: {_called(n) for n in of_type(init, ast.Call)} for holder, init, _ in _classes(module)}
+    makes = {holder.name: {last_name(n.func) for n in of_type(init, ast.Call)} for holder, init, _ in _classes(module)}
     for holder, init, methods in _classes(module):
         rowed = {name for name, shape in _parameters(init).items() if _has_rows(module, shape)}
         holders = _holders(holder.name, makes) if rowed else frozenset()
@@ -94,14 +94,10 @@ def _parameters(init: ast.FunctionDef) -> dict[str, ast.expr]:
     return {
         target.attr: node.value.args[0]
         for node in of_type(init, ast.Assign)
-        if isinstance(node.value, ast.Call) and node.value.args and _called(node.value) == "Parameter"
+        if isinstance(node.value, ast.Call) and node.value.args and called(node.value) == "Parameter"
         for target in node.targets
         if isinstance(target, ast.Attribute)
     }
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def _of_itself(holder: ast.ClassDef, method: _Method) -> bool:
@@ -126,7 +122,7 @@ def _refills(reset: ast.FunctionDef) -> Iterator[tuple[str, ast.AST]]:
 def _has_rows(module: Module, value: ast.expr) -> bool:
     """Whether a tensor is made with three dimensions or more, as many rows as the caller says."""
     for call in (call for made in module.origins.assigned(value) for call in of_type(made, ast.Call)):
-        if _called(call) not in SHAPED or not call.args:
+        if called(call) not in SHAPED or not call.args:
             continue
         first = call.args[0]
         shape = first.elts if isinstance(first, ast.Tuple | ast.List) else call.args
@@ -144,7 +140,7 @@ def _mixes(method: _Method, rowed: set[str]) -> Iterator[tuple[ast.expr, str]]:
             if of and isinstance(target, ast.Name):
                 held[target.id] = of
     for call in of_type(method, ast.Call):
-        name = _called(call)
+        name = called(call)
         receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
         operands = [*([receiver] if receiver is not None else []), *call.args]
         of = next((found for operand in operands if (found := _of(operand, rowed, held))), "")
@@ -168,7 +164,7 @@ def _pairs(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 def _of(node: ast.expr, rowed: set[str], held: dict[str, str]) -> str:
     """The parameter that an expression is, or is a plain view of."""
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _called(node) in ("to", "float"):
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and called(node) in ("to", "float"):
         node = node.func.value
     if isinstance(node, ast.Attribute) and node.attr in rowed:
         return node.attr
@@ -180,7 +176,7 @@ def _along_rows(call: ast.Call, of: str) -> bool:
     said = [k.value for k in call.keywords if k.arg in ("dim", "dims", "axis")]
     function_of_library = not isinstance(call.func, ast.Attribute) or isinstance(call.func.value, ast.Name)
     rest = call.args[1:] if function_of_library and call.args and of else call.args
-    at = rest[-1:] if _called(call) in ("roll", "flip") else rest[:1]
+    at = rest[-1:] if called(call) in ("roll", "flip") else rest[:1]
     return any(_zero(value) for value in said or at)
 
 
@@ -194,7 +190,7 @@ def _some_rows(index: ast.expr) -> bool:
     """`[:1]`, `[[1, 0]]`, `[torch.randperm(n)]`: rows that are not each row's own."""
     if isinstance(index, ast.Slice):
         return isinstance(index.upper, ast.Constant) and isinstance(index.upper.value, int)
-    return isinstance(index, ast.List) or (isinstance(index, ast.Call) and _called(index) in ("randperm", "argsort"))
+    return isinstance(index, ast.List) or (isinstance(index, ast.Call) and called(index) in ("randperm", "argsort"))
 
 
 def _contracted(call: ast.Call, rowed: set[str], held: dict[str, str]) -> bool:

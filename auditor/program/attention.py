@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import calls, last_name
+from auditor.program.syntax import called, calls
 from auditor.program.vocabulary import ATTENTION
 
 
@@ -22,7 +22,7 @@ def attention(module: Module) -> Iterator[Attention]:
     if "attn" not in module.unit.text and "attention" not in module.unit.text:
         return
     for call in calls(module.tree):
-        if last_name(call.func) in ATTENTION:
+        if called(call) in ATTENTION:
             options = {k.arg: k.value for k in call.keywords}
             causal = options.get("is_causal", options.get("causal"))
             told = isinstance(causal, ast.Constant) and causal.value is False

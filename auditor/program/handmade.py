@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.program import vocabulary
-from auditor.program.masks import Mask, Values, assigned, before, name_of
-from auditor.program.syntax import is_library, is_self
+from auditor.program.masks import Mask, Values, assigned, before
+from auditor.program.syntax import called, is_library, is_self
 from auditor.source.index import of_type, walk
 
 
@@ -27,7 +27,7 @@ class Written:
 
 def written_out(function: ast.AST, holder: ast.AST | None) -> Iterator[Written]:
     """The attention in a function; `holder` is the class that it is a method of, where its buffers are."""
-    calls = [c for c in of_type(function, ast.Call) if name_of(c.func) in ("softmax", "softmax_")]
+    calls = [c for c in of_type(function, ast.Call) if called(c) in ("softmax", "softmax_")]
     if not calls:
         return
     values = assigned(function)
@@ -63,14 +63,14 @@ def _is_product(node: ast.expr, values: Values) -> bool:
     for part in _below(node, values):
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
             sides = [part.left, part.right]
-        elif isinstance(part, ast.Call) and name_of(part.func) in vocabulary.PRODUCTS:
+        elif isinstance(part, ast.Call) and called(part) in vocabulary.PRODUCTS:
             sides = [a for a in part.args if not isinstance(a, ast.Constant)]
             if isinstance(part.func, ast.Attribute) and not is_library(part.func.value):
                 sides.insert(0, part.func.value)
         else:
             continue
         plain = len(sides) >= 2 and not any(_is_weight(side) for side in sides)
-        einsum = isinstance(part, ast.Call) and name_of(part.func) == "einsum"
+        einsum = isinstance(part, ast.Call) and called(part) == "einsum"
         if plain and (einsum or any(_turned(side, values) for side in sides)):
             return True
     return False
@@ -94,7 +94,7 @@ def _weighs(function: ast.AST, softmax: ast.Call, values: Values) -> bool:
     for part in of_type(function, ast.BinOp, ast.Call):
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
             sides = [part.left, part.right]
-        elif isinstance(part, ast.Call) and name_of(part.func) in vocabulary.PRODUCTS:
+        elif isinstance(part, ast.Call) and called(part) in vocabulary.PRODUCTS:
             sides = [*part.args, *([part.func.value] if isinstance(part.func, ast.Attribute) else [])]
         else:
             continue

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from auditor.program import vocabulary
-from auditor.program.syntax import is_self
+from auditor.program.syntax import called, is_self
 
 BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
 PIECE = "q"
@@ -198,7 +198,7 @@ class Layouts:
         return tuple(a if a not in (ONE, OTHER) else b for a, b in zip(left, padded, strict=True))
 
     def _call(self, node: ast.Call) -> Shape:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = called(node)
         args: Sequence[ast.expr] = node.args
         for keyword in node.keywords:
             self._of(keyword.value)

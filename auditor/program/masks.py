@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditor.program import vocabulary
-from auditor.program.syntax import is_library, is_self
+from auditor.program.syntax import called, is_library, is_self
 from auditor.source.index import of_type, parent
 
 _T = 6  # positions that the mask is worked out for
@@ -162,7 +162,7 @@ class Mask:
 
         if node.attr in ("inf", "Inf") and is_library(node.value):
             return np.inf
-        if node.attr == "min" and isinstance(node.value, ast.Call) and name_of(node.value.func) == "finfo":
+        if node.attr == "min" and isinstance(node.value, ast.Call) and called(node.value) == "finfo":
             return -1e38
         if is_self(node.value) and self.holder is not None:
             return self._value(self._held(node.attr), depth)
@@ -173,7 +173,7 @@ class Mask:
         assert self.holder is not None
         for call in of_type(self.holder, ast.Call):
             first = call.args[0] if call.args else None
-            if name_of(call.func) == "register_buffer" and isinstance(first, ast.Constant) and first.value == name:
+            if called(call) == "register_buffer" and isinstance(first, ast.Constant) and first.value == name:
                 return call.args[1]
         for node in of_type(self.holder, ast.Assign):
             if any(isinstance(t, ast.Attribute) and t.attr == name for t in node.targets):
@@ -258,7 +258,7 @@ class Mask:
     def _call(self, node: ast.Call, depth: int) -> Any:
         import numpy as np
 
-        name = name_of(node.func)
+        name = called(node)
         own = isinstance(node.func, ast.Attribute) and not is_library(node.func.value)
         if name == "float" and not own and node.args and isinstance(node.args[0], ast.Constant):
             return float(node.args[0].value)  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from auditor.program import vocabulary
 from auditor.program.handed import handed
 from auditor.program.layout import POSITION, Layout, Layouts
 from auditor.program.masks import reaches_later
-from auditor.program.operands import along, called, given, number, resolved, start
+from auditor.program.operands import along, given, number, resolved, start
 from auditor.program.padded import behind, brought_forward, kept_behind, open_ended
-from auditor.program.syntax import is_self
+from auditor.program.syntax import called, is_self
 from auditor.program.values import External, Function, Instance
 from auditor.source.index import of_type, parent, walk
 
@@ -50,7 +50,7 @@ def _operations(
     library = partial(_is_library, held)
     layouts = Layouts(function, own=held.owner is not None, library=library, given=handed(held, library))
     for node in of_type(function, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = called(node)
         subject, rest = _subject(node, held)
         labels = layouts.of(subject) if subject is not None else None
         if name in ("cat", "concat", "concatenate", "pad") and brought_forward(node, name, layouts, function):
@@ -140,9 +140,9 @@ def _later(index: ast.expr, function: ast.AST) -> bool:
     parts = resolved(index, function)
     nodes = [n for part in parts for n in walk(part)]
     signs = {type(n.op) for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))}
-    called = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    more, less = ast.Add in signs or "add" in called, signs & {ast.Sub, ast.USub} or "sub" in called
-    return more and not less and "arange" in called
+    methods = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    more, less = ast.Add in signs or "add" in methods, signs & {ast.Sub, ast.USub} or "sub" in methods
+    return more and not less and "arange" in methods
 
 
 def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:

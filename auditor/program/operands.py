@@ -34,10 +34,6 @@ def start(node: ast.AST) -> int | None:
     return number(second.lower) if second.lower is not None else 0
 
 
-def called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
 def resolved(node: ast.expr, function: ast.AST) -> list[ast.expr]:
     """An expression, and what the names in it are assigned."""
     names = {n.id for n in walk(node) if isinstance(n, ast.Name)}

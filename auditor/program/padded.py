@@ -6,7 +6,8 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program.layout import Layouts
-from auditor.program.operands import along, called, given, number, resolved, start
+from auditor.program.operands import along, given, number, resolved, start
+from auditor.program.syntax import called
 from auditor.source.index import of_type, parent, walk
 
 

@@ -8,7 +8,17 @@ from functools import cached_property
 
 from auditor.program import vocabulary
 from auditor.program.origin import Origins
-from auditor.program.syntax import Function, assignments, calls, function_name, function_of, last_name, line_of, names
+from auditor.program.syntax import (
+    Function,
+    assignments,
+    called,
+    calls,
+    function_name,
+    function_of,
+    last_name,
+    line_of,
+    names,
+)
 from auditor.source.index import of_type, own_nodes, own_of_type, parent, walk
 
 _DEPTH = 4
@@ -109,7 +119,7 @@ class Phases:
 
     def _is_training(self, loop: ast.For | ast.While) -> bool:
         """Whether a loop trains the model from training tokens, or for as long as the settings say."""
-        if not {last_name(c.func) for c in self.calls_from(loop)} >= vocabulary.TRAINING_STEPS:
+        if not {called(c) for c in self.calls_from(loop)} >= vocabulary.TRAINING_STEPS:
             return False
         return self.is_budgeted(loop) or any("training" in self._origins.of(call) for call in calls(loop))
 
@@ -130,9 +140,9 @@ class Phases:
 
     def _scores(self, function: Function) -> bool:
         """Whether a function does something with validation tokens without gradients."""
-        called = {last_name(c.func) for c in calls(function)}
+        made = {called(c) for c in calls(function)}
         decorated = any(last_name(d) in vocabulary.NO_GRADIENT for d in function.decorator_list)
-        if not (called & vocabulary.NO_GRADIENT or decorated):
+        if not (made & vocabulary.NO_GRADIENT or decorated):
             return False
         return any("validation" in self._origins.of(part) for part in of_type(function, ast.Subscript, ast.Call))
 
@@ -149,8 +159,8 @@ class Phases:
 
 def _trains(function: Function) -> bool:
     """A main function, which scores and trains."""
-    called = {last_name(c.func) for c in calls(function)}
-    return "init_process_group" in called or {"backward", "state_dict"} <= called
+    made = {called(c) for c in calls(function)}
+    return "init_process_group" in made or {"backward", "state_dict"} <= made
 
 
 def _gram(node: ast.AST) -> bool:
@@ -174,7 +184,7 @@ def _plain(node: ast.expr) -> str:
 
 def _collects_statistics(function: Function) -> bool:
     """Whether a function sums activations for quantization: a Gram matrix that is added up, or hooks that add up."""
-    hooked = any(last_name(c.func).startswith("register_forward") for c in calls(function))
+    hooked = any(called(c).startswith("register_forward") for c in calls(function))
     grams = [n for n in of_type(function, ast.BinOp, ast.Call) if _gram(n)]
     if hooked and grams:
         return True

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.program import vocabulary
-from auditor.program.syntax import calls, function_of, functions, last_name, strings, targets_of
+from auditor.program.syntax import called, calls, function_of, functions, last_name, strings, targets_of
 from auditor.source.index import of_type, own_of_type, parent, walk
 from auditor.source.plain import SyntaxProblem, quiet_parse
 from auditor.submission import Submission
@@ -48,7 +48,7 @@ def lossy_steps(submission: Submission) -> Iterator[LossyStep]:
 
 
 def _lossy(call: ast.Call) -> str | None:
-    name = last_name(call.func)
+    name = called(call)
     if name in ("casefold", "lower") and isinstance(call.func, ast.Attribute) and not call.args:
         return f"{name}()"
     if name == "normalize":
@@ -81,7 +81,7 @@ def _goes_to(
         function = own.get(last_name(above.func))
         if function is not None:
             yield from _given(above, node, function)
-        elif last_name(above.func) in vocabulary.ENCODES:
+        elif called(above) in vocabulary.ENCODES:
             yield None
         else:
             yield above
@@ -89,7 +89,7 @@ def _goes_to(
                 yield from _uses(tree, above.func.value)
     elif isinstance(above, ast.keyword):
         holder = parent(above)
-        if isinstance(holder, ast.Call) and last_name(holder.func) in vocabulary.ENCODES:
+        if isinstance(holder, ast.Call) and called(holder) in vocabulary.ENCODES:
             yield None
     elif isinstance(above, ast.Return | ast.Yield | ast.YieldFrom):
         function = function_of(above)

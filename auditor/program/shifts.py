@@ -14,6 +14,7 @@ from auditor.program.module import Module, Seen
 from auditor.program.syntax import (
     Function,
     both,
+    called,
     calls,
     function_of,
     functions,
@@ -65,7 +66,7 @@ def _packs(module: Module) -> bool | None:
     """Whether attention is told where documents begin: by a kernel that takes several, or a mask that compares them."""
     best: bool | None = False
     for call in calls(module.tree):
-        if "varlen" in last_name(call.func) or _masks_documents(module, call):
+        if "varlen" in called(call) or _masks_documents(module, call):
             state = module.guards.active(call)
             if state:
                 return True
@@ -75,7 +76,7 @@ def _packs(module: Module) -> bool | None:
 
 def _masks_documents(module: Module, call: ast.Call) -> bool:
     """`create_block_mask(f, ...)` of a function that asks whether two positions are of the same document."""
-    if last_name(call.func) != "create_block_mask" or not call.args:
+    if called(call) != "create_block_mask" or not call.args:
         return False
     given = call.args[0]
     function = given if isinstance(given, ast.Lambda) else module.origins.functions.get(last_name(given))
@@ -117,9 +118,9 @@ class _Finder:
 
     def _looked_up(self, call: ast.Call) -> list[ast.expr]:
         """What a call takes as ids: an embedding of the module, or a function of the library."""
-        name = last_name(call.func)
+        name = called(call)
         made = self.guards.origins.stored.get(name, ())
-        if any(last_name(c.func) in vocabulary.EMBEDDINGS for value in made for c in of_type(value, ast.Call)):
+        if any(called(c) in vocabulary.EMBEDDINGS for value in made for c in of_type(value, ast.Call)):
             return call.args[:1]
         return call.args[_TAKES_IDS[name]] if name in _TAKES_IDS else []
 
@@ -146,7 +147,7 @@ class _Finder:
             return self._weighted(node, list(_leaves(node)))
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and isinstance(node.target, ast.Subscript):
             return self._weighted(node.value, [node.target, *_leaves(node.value)])
-        if isinstance(node, ast.Call) and last_name(node.func) in {"lerp", "addcmul", "lerp_", "addcmul_"}:
+        if isinstance(node, ast.Call) and called(node) in {"lerp", "addcmul", "lerp_", "addcmul_"}:
             parts = list(node.args)
             if isinstance(node.func, ast.Attribute) and not is_library(node.func.value):
                 parts.append(node.func.value)
@@ -191,10 +192,10 @@ class _Finder:
         held = self.local.get(node.id, []) if isinstance(node, ast.Name) else []
         before = [value for value, statement in held if line_of(statement) < line_of(node)]
         made = before[-1] if before else node
-        return made if isinstance(made, ast.Call) and last_name(made.func) == "pad" and made.args else None
+        return made if isinstance(made, ast.Call) and called(made) == "pad" and made.args else None
 
     def _previous_of_call(self, node: ast.Call, depth: int) -> set[str]:
-        name = last_name(node.func)
+        name = called(node)
         if name in {"cat", "concat", "concatenate"} and node.args and isinstance(node.args[0], ast.List | ast.Tuple):
             parts = node.args[0].elts
             return self.previous_of(parts[-1], depth + 1) if len(parts) == 2 else set()
@@ -218,7 +219,7 @@ class _Finder:
         best: bool | None = False
         for inner in walk(node):
             state: bool | None = False
-            if _compares(inner) or (isinstance(inner, ast.Call) and last_name(inner.func) in vocabulary.MASK_CALLS):
+            if _compares(inner) or (isinstance(inner, ast.Call) and called(inner) in vocabulary.MASK_CALLS):
                 state = True
             elif isinstance(inner, ast.Name) and inner.id not in streams | seen and depth < _DEPTH:
                 seen.add(inner.id)

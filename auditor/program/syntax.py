@@ -68,6 +68,46 @@ def _imported_modules(tree: ast.AST) -> Iterator[str]:
                 yield alias.asname or alias.name.split(".")[0]
 
 
+def called(call: ast.Call) -> str:
+    """The name of the method, or of the function of a library, that is called; "" for a function of the program.
+
+    The program may call its own what a library calls something else.
+    """
+    return "" if _is_own(call.func) else last_name(call.func)
+
+
+def _is_own(function: ast.expr) -> bool:
+    """Whether a name, or the module or class that it is taken from, is the program's: defined here, or in a sibling.
+
+    What is defined where a library is not there stands for the library's.
+    """
+    while isinstance(function, ast.Attribute):
+        function = function.value
+    if not isinstance(function, ast.Name):
+        return False
+    tree = root(function)
+    own = tree.__dict__.get("_own_names")
+    if own is None:
+        own = tree.__dict__["_own_names"] = frozenset(_defined(tree)) - frozenset(_imported_from(tree, known=True))
+    return function.id in own
+
+
+def _defined(tree: ast.AST) -> Iterator[str]:
+    for node in of_type(tree, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
+        if not isinstance(parent(node), ast.ClassDef):
+            yield node.name
+    yield from _imported_from(tree, known=False)
+
+
+def _imported_from(tree: ast.AST, known: bool) -> Iterator[str]:
+    """The names that are imported from known libraries, or from anything else."""
+    for statement in of_type(tree, ast.Import, ast.ImportFrom):
+        for alias in statement.names:
+            module = alias.name if isinstance(statement, ast.Import) else statement.module or ""
+            if (module.split(".")[0] in vocabulary.KNOWN) is known:
+                yield alias.asname or alias.name.split(".")[0]
+
+
 def base(node: ast.AST) -> ast.AST:
     """What an expression starts from: `table` of `table.rows[i].sum()`."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):

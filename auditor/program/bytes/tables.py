@@ -22,7 +22,7 @@ from auditor.program.bytes.pieces import (
     names_piece,
 )
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import Function, functions, last_name, targets_of
+from auditor.program.syntax import Function, called, functions, last_name, targets_of
 from auditor.source.files import Files
 from auditor.source.index import of_type, own_nodes, own_of_type, walk
 from auditor.source.statements import Walker
@@ -158,8 +158,8 @@ def _made_with(node: ast.expr) -> int | None:
         lists = [side for side in (node.left, node.right) if isinstance(side, ast.List) and len(side.elts) == 1]
         element = lists[0].elts[0] if lists else None
         return int(element.value) if isinstance(element, ast.Constant) and isinstance(element.value, int) else None
-    if isinstance(node, ast.Call) and last_name(node.func) in {"zeros", "ones", "empty"}:
-        return int(last_name(node.func) == "ones")
+    if isinstance(node, ast.Call) and called(node) in {"zeros", "ones", "empty"}:
+        return int(called(node) == "ones")
     return 0 if isinstance(node, ast.List) and not node.elts else None
 
 
@@ -300,4 +300,4 @@ def _is_space_mark(node: ast.expr) -> bool:
 def _negated_lookup(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not):
         return any(isinstance(n, ast.Subscript) for n in walk(node.operand))
-    return isinstance(node, ast.Call) and last_name(node.func) == "logical_not"
+    return isinstance(node, ast.Call) and called(node) == "logical_not"

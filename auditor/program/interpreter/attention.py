@@ -10,7 +10,7 @@ from auditor.program.handmade import written_out
 from auditor.program.interpreter.machine import Machine
 from auditor.program.masks import open_mask
 from auditor.program.mixing import FOLLOWS, mixed
-from auditor.program.syntax import is_library
+from auditor.program.syntax import called, is_library
 from auditor.program.values import Frame, Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
 
@@ -23,7 +23,7 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
 
     `owners` are the parts of the model whose method the function is: what they hold decides.
     """
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    name = called(node)
     options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
     if name == "flex_attention":
         _by_mask_function(m, function, node, options)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import last_name, names
+from auditor.program.syntax import called, names
 from auditor.source.index import of_type, walk
 
 _MOST = 4  # places of one text that are told
@@ -28,9 +28,9 @@ def _walked(loop: ast.For) -> tuple[set[str], set[str]]:
     """The names that a loop gives to the position, and to what stands there."""
     over = loop.iter
     names = [n.id for n in of_type(loop.target, ast.Name)]
-    if isinstance(over, ast.Call) and last_name(over.func) == "range":
+    if isinstance(over, ast.Call) and called(over) == "range":
         return set(names), set()
-    if isinstance(over, ast.Call) and last_name(over.func) == "enumerate":
+    if isinstance(over, ast.Call) and called(over) == "enumerate":
         return set(names[:1]), set(names[1:])
     return set(), set(names)
 
@@ -76,5 +76,5 @@ def _stored(node: ast.AST, positions: set[str], own: set[str]) -> bool:
     ):
         return False
     keys = [names(read.slice) for read in of_type(node.value, ast.Subscript)]
-    keys += [names(c.args[0]) for c in of_type(node.value, ast.Call) if last_name(c.func) == "get" and c.args]
+    keys += [names(c.args[0]) for c in of_type(node.value, ast.Call) if called(c) == "get" and c.args]
     return any(key and not key & own for key in keys)

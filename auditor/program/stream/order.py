@@ -10,7 +10,7 @@ from auditor.program import vocabulary
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen
 from auditor.program.phases import Phases
-from auditor.program.syntax import Function, calls, function_of, last_name
+from auditor.program.syntax import Function, called, calls, function_of, last_name
 from auditor.program.trace import Reordered
 from auditor.source.index import of_type
 
@@ -72,7 +72,7 @@ def _trains(phases: Phases, function: Function, after: ast.Call) -> bool:
 def _resets(phases: Phases, function: Function) -> bool:
     """Whether a loop of the function overwrites, or builds anew, what it trains."""
     return any(
-        last_name(call.func) in vocabulary.REPLACES_WEIGHTS or last_name(call.func) in phases.modules
+        called(call) in vocabulary.REPLACES_WEIGHTS or last_name(call.func) in phases.modules
         for loop in of_type(function, ast.For, ast.While)
         for call in phases.calls_from(loop)
     )

@@ -9,7 +9,7 @@ from functools import cached_property
 from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
-from auditor.program.syntax import Function, assignments, functions, is_library, last_name, targets_of
+from auditor.program.syntax import Function, assignments, called, functions, is_library, last_name, targets_of
 from auditor.program.written import written
 from auditor.source.index import of_type, own_nodes, own_of_type, parent, walk
 
@@ -57,9 +57,7 @@ class _Reader:
         variables = [
             n.target.id
             for n in loops
-            if isinstance(n.target, ast.Name)
-            and isinstance(n.iter, ast.Call)
-            and last_name(n.iter.func) in vocabulary.WALKS
+            if isinstance(n.target, ast.Name) and isinstance(n.iter, ast.Call) and called(n.iter) in vocabulary.WALKS
         ]
         cuts = self._cuts() if variables else set()
         found = {name for name in variables if cuts and self._forward({name}) & cuts}
@@ -170,7 +168,7 @@ class _Reader:
     @cached_property
     def _makers(self) -> list[ast.Call]:
         """The calls that make logits and losses: losses, and what gives a loss its first argument."""
-        losses = [c for c in of_type(self.function, ast.Call) if last_name(c.func) in _LOSSES]
+        losses = [c for c in of_type(self.function, ast.Call) if called(c) in _LOSSES]
         scored = {n.id for c in losses for n in of_type(c.args[0] if c.args else c.func, ast.Name)}
         for _ in range(_ROUNDS):
             scored |= {_converted(value) for name, value in self.local if name in scored}
@@ -210,7 +208,7 @@ class _Reader:
         if _base(target) not in self.outputs:
             return False
         if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
-            replaced = isinstance(node.value, ast.Call) and last_name(node.value.func) in vocabulary.REPLACES_ENTRIES
+            replaced = isinstance(node.value, ast.Call) and called(node.value) in vocabulary.REPLACES_ENTRIES
             return (replaced or isinstance(node.value, ast.BinOp)) and self._mentions(node.value, table, held)
         if self._mentions(node.value, table, held) or (
             isinstance(target, ast.Subscript) and self._mentions(target.slice, table, held)
@@ -228,7 +226,7 @@ def _summed(node: ast.expr) -> set[str]:
     """The names that an arithmetic expression is made of; none where it reads something out of a table."""
     if any(True for _ in of_type(node, ast.Subscript, ast.Compare)):
         return set()
-    if any(last_name(call.func) not in vocabulary.ARITHMETIC for call in of_type(node, ast.Call)):
+    if any(called(call) not in vocabulary.ARITHMETIC for call in of_type(node, ast.Call)):
         return set()
     return {name.id for name in of_type(node, ast.Name)}
 
@@ -238,7 +236,7 @@ def _is_plain(node: ast.expr) -> bool:
     while isinstance(node, ast.Subscript | ast.Call):
         if isinstance(node, ast.Subscript):
             node = node.value
-        elif last_name(node.func) not in vocabulary.SAME_ENTRIES:
+        elif called(node) not in vocabulary.SAME_ENTRIES:
             return False
         elif isinstance(node.func, ast.Attribute) and not is_library(node.func.value):
             node = node.func.value

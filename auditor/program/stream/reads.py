@@ -13,6 +13,7 @@ from auditor.program.origin import Origins
 from auditor.program.phases import Phases
 from auditor.program.syntax import (
     Function,
+    called,
     calls,
     dotted,
     function_name,
@@ -141,9 +142,7 @@ def _loaded_back(phases: Phases, origins: Origins) -> int | None:
 
 def _loads(call: ast.Call, origins: Origins) -> bool:
     """`model.load_state_dict(...)` of what was packed, or comes from disk."""
-    return last_name(call.func) == "load_state_dict" and any(
-        "blob" in origins.of(a) or _from_disk(a) for a in call.args
-    )
+    return called(call) == "load_state_dict" and any("blob" in origins.of(a) or _from_disk(a) for a in call.args)
 
 
 def _from_disk(node: ast.expr) -> bool:
@@ -174,7 +173,7 @@ def fetches(module: Module) -> Iterator[Fetch]:
 
 
 def _fetched(call: ast.Call) -> FetchKind | None:
-    last = last_name(call.func)
+    last = called(call)
     if last == "get_kernel":
         return "kernel"
     name = dotted(call.func)

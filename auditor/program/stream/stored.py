@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
-from auditor.program.syntax import last_name, line_of, number
+from auditor.program.syntax import called, line_of, number
 from auditor.source.index import of_type
 
 _STEPS = 8  # that a mask is followed
@@ -39,7 +39,7 @@ def _zeroed(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
                 yield node, node.right
                 yield node, node.left
         elif isinstance(node, ast.Call):
-            if last_name(node.func) in vocabulary.ZEROING and node.args:
+            if called(node) in vocabulary.ZEROING and node.args:
                 yield node, node.args[0]
         elif isinstance(node.targets[0], ast.Subscript) and number(node.value) == 0:
             yield node, node.targets[0].slice

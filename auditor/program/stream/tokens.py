@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen
 from auditor.program.recipe.model import Node, Op, What
-from auditor.program.syntax import last_name, strings
+from auditor.program.syntax import called, last_name, strings
 from auditor.source.index import of_type
 
 _SAME_IDS = frozenset({Op.CHOOSE, Op.EITHER, Op.TABLE, Op.CLAMP, Op.LEAST, Op.MOST})
@@ -26,7 +26,7 @@ def random_draws(module: Module) -> Iterator[Draws]:
     drawing = module.phases.reaching(frozenset({"randint"}))
     for loop in of_type(module.tree, ast.For) if drawing else ():
         over = loop.iter
-        if not (isinstance(over, ast.Call) and last_name(over.func) == "range" and len(over.args) == 1):
+        if not (isinstance(over, ast.Call) and called(over) == "range" and len(over.args) == 1):
             continue
         drawn = [c for c in module.phases.calls_from(loop) if last_name(c.func) in drawing and "val" in set(strings(c))]
         count = module.guards.settled.number_of(over.args[0]) if drawn else None

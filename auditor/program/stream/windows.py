@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
-from auditor.program.syntax import calls, function_of, last_name, number, targets_of
+from auditor.program.syntax import called, calls, function_of, last_name, number, targets_of
 from auditor.source.calls import Folder
 from auditor.source.files import Files
 from auditor.source.index import of_type, parent
@@ -66,11 +66,11 @@ def _windows(node: ast.AST) -> _Walk | None:
     elif isinstance(node, ast.For):
         target, over = last_name(node.target), node.iter
         skip = [s.test for s in node.body if isinstance(s, ast.If) and isinstance(s.body[0], ast.Continue)]
-    elif isinstance(node, ast.Call) and last_name(node.func) in {"list", "sorted"} and node.args:
+    elif isinstance(node, ast.Call) and called(node) in {"list", "sorted"} and node.args:
         target, over = "start", node.args[0]
     else:
         return None
-    if not (isinstance(over, ast.Call) and last_name(over.func) == "range" and len(over.args) == 3):
+    if not (isinstance(over, ast.Call) and called(over) == "range" and len(over.args) == 3):
         return None
     named = {last_name(n) for n in (over.args[1], *keep, *skip) for n in of_type(n, ast.Name, ast.Attribute)}
     # Windows that overlap have a length beside the step; a walk by whole batches or sequences knows one of them alone.
@@ -111,9 +111,9 @@ class _Starts(Folder):
                 len(made) == 1 and isinstance(made[0], ast.BinOp) and not any(of_type(made[0], ast.Call, ast.Subscript))
             )
             return self.fold(made[0], scope) if reckoned else _LENGTH
-        if isinstance(node, ast.Call) and last_name(node.func) in {"min", "max"}:
+        if isinstance(node, ast.Call) and called(node) in {"min", "max"}:
             parts = [self.fold(argument, scope) for argument in node.args]
-            return min(parts) if last_name(node.func) == "min" else max(parts)
+            return min(parts) if called(node) == "min" else max(parts)
         return super().fold(node, scope)
 
     def leaves_out(self, keep: list[ast.expr], skip: list[ast.expr]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import reduce
 
 from auditor.source.imports import NATIVE_SUFFIXES
-from rewriting.names import functions_renamed, itself_renamed, locals_renamed
+from rewriting.names import functions_called_as_others, functions_renamed, itself_renamed, locals_renamed
 from rewriting.native import c_renamed, files_renamed
 from rewriting.places import helped, moved, packed
 from rewriting.program import GONE, Files, Rewriting, Unfit, python_of
@@ -23,6 +23,7 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
     "printed": (printed,),
     "locals": (locals_renamed,),
     "functions": (functions_renamed,),
+    "called as others": (functions_called_as_others,),
     "itself": (itself_renamed,),
     "c": (c_renamed,),
     "files": (files_renamed,),
@@ -37,7 +38,7 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
 COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
     "spelling": (files_renamed, c_renamed, locals_renamed, functions_renamed, turned, named, wrapped, itself_renamed),
     "places": (moved, printed, packed),
-    "helped": (helped,),
+    "helped": (functions_called_as_others, helped),
 }
 """All of them in three runs."""
 

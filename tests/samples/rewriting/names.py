@@ -194,6 +194,30 @@ def functions_renamed(files: Files) -> dict[str, str]:
     return print_trees({path: _Rename(mapping, attributes, set()).visit(tree) for path, tree in trees.items()})
 
 
+# What functions of libraries are called: one of the program may be called so and do something else.
+_TELLING = (
+    "softmax", "step", "pad", "roll", "gather", "cross_entropy", "embedding", "copy_", "mean", "size", "cat", "where",
+    "tril", "masked_fill", "load", "save", "compress", "read", "glob", "run", "sort", "chunk", "item", "tensor",
+    "log_softmax", "exp", "append", "update", "get", "decode", "encode", "backward", "no_grad", "einsum", "lerp", "to",
+    "contiguous", "clamp", "load_state_dict", "state_dict", "memmap", "load_dataset", "logsumexp", "triu", "shuffle",
+)  # fmt: skip
+
+
+def functions_called_as_others(files: Files) -> dict[str, str]:
+    """Functions and classes of the program get names of functions of libraries that it does not use."""
+    trees = trees_of(files)
+    names = _Names(trees, files)
+    fixed = _fixed(names) | _API | names.keywords | names.foreign | names.settings_shown
+    defined = {n.name for tree in trees.values() for n in tree.body if isinstance(n, (*FUNCTION, ast.ClassDef))}
+    free = defined - fixed - names.said - names.locals - names.in_classes - names.methods
+    attributes = {n.attr for n in _walk(trees.values(), ast.Attribute)}
+    taken = names.taken | attributes | names.said | names.locals | names.module | names.methods | names.keywords
+    words = [word for word in _TELLING if word not in taken]
+    start = sum(map(len, files.values())) % max(len(words), 1)  # each word for some function of some example
+    mapping = dict(zip(sorted(free), words[start:] + words[:start], strict=False))
+    return print_trees({path: _Rename(mapping, {}, set()).visit(tree) for path, tree in trees.items()})
+
+
 def itself_renamed(files: Files) -> dict[str, str]:
     """The object of a method, and its class, are called otherwise: `self` is a custom, no word of Python."""
     trees = trees_of(files)
