@@ -1,4 +1,4 @@
-"""Files: the challenge's own by their paths, and what reads, writes, packs and unpacks them."""
+"""The challenge's own: its files by their paths, its settings; what reads, writes, packs and unpacks them."""
 
 from __future__ import annotations
 
@@ -74,3 +74,11 @@ BESIDE_SHARDS = (".json", ".model", ".vocab", ".toml", ".yaml", ".yml")
 
 OPENS = frozenset({"glob", "iglob", "open", "memmap", "fromfile"})
 """Calls that open files, or find them."""
+
+_BUDGETS = frozenset({"max_wallclock_seconds", "iterations"})
+"""What the challenge's own script calls how long it trains; other names are their authors'."""
+
+
+def is_budget(switch: str) -> bool:
+    """Whether a switch says for how long a program is to train."""
+    return switch.lower().lstrip("-").replace("-", "_") in _BUDGETS

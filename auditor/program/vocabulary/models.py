@@ -99,14 +99,6 @@ ATTENTION = frozenset(
 
 NO_GRADIENT = frozenset({"no_grad", "inference_mode"})
 
-_BUDGETS = frozenset({"max_wallclock_seconds", "iterations", "total_steps", "num_steps", "max_steps"})
-
-
-def is_budget(switch: str) -> bool:
-    """Whether a switch says for how long a program is to train."""
-    return switch.lower().lstrip("-").replace("-", "_") in _BUDGETS
-
-
 EMBEDDINGS = frozenset({"Embedding", "EmbeddingBag"})
 """Modules that look up ids."""
 

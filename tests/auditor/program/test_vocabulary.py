@@ -79,3 +79,12 @@ def test_no_other_module_keeps_a_list_of_its_words(name: str) -> None:
 )
 def test_what_counts_as_a_list(text: str, found: bool) -> None:
     assert any(any(map(_is_library, texts)) for _, texts in _listed(ast.parse(text))) is found
+
+
+@pytest.mark.parametrize(
+    ("switch", "says_how_long"),
+    [("ITERATIONS", True), ("--max-wallclock-seconds", True), ("TOTAL_STEPS", False), ("MAX_STEPS", False)],
+)
+def test_settings_of_the_challenge_say_how_long_it_trains(switch: str, says_how_long: bool) -> None:
+    """What an author calls a setting decides nothing."""
+    assert vocabulary.is_budget(switch) is says_how_long
