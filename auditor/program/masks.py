@@ -284,13 +284,17 @@ class Mask:
             fill = options.get("fill_value", operands[-1] if name.startswith("full") else None)
             number = self._value(fill, depth) if fill is not None else float("ones" in name)
             kind = options.get("dtype")
-            return np.full((_T, _T), number, dtype=bool if kind is not None and name_of(kind) == "bool" else None)
+            return np.full(
+                (_T, _T), number, dtype=bool if kind is not None and name_of(kind) in ("bool", "bool_") else None
+            )
         if name in ("Parameter", "Buffer") and operands:
             return self._value(operands[0], depth)
+        if name == vocabulary.CAUSAL_MASK:
+            return np.triu(np.full((_T, _T), -np.inf), 1)
         if name in ("rand", "randn", "rand_like", "randn_like"):  # what is learned leaves nothing out
             return np.zeros((_T, _T))
         if name in ("tril", "triu", "tril_", "triu_"):
-            diagonal = options.get("diagonal", operands[1] if len(operands) > 1 else ast.Constant(0))
+            diagonal = options.get("diagonal", options.get("k", operands[1] if len(operands) > 1 else ast.Constant(0)))
             value = np.asarray(self._value(operands[0], depth))
             k = int(self._value(diagonal, depth))
             keep = (

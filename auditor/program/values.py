@@ -145,6 +145,10 @@ class Class(Obj):
                     return hit
         return None
 
+    def forward(self) -> Value | None:
+        """The method that runs where an instance is called as a module: torch's `forward`, MLX's `__call__`."""
+        return self.lookup("forward") or self.lookup("__call__")
+
     def order(self) -> list[Class]:
         """The class and its ancestors in the program, in the order in which methods are looked up."""
         ranks: list[list[Class]] = []

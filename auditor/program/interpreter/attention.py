@@ -32,7 +32,9 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     flag = options.get("is_causal", options.get("causal"))
     if flag is None and _unmasked(node, options):
         m.opened(node, function.frame)
-    mask = options.get("attn_mask", node.args[_TENSORS] if len(node.args) > _TENSORS else None)
+    mask = options.get("attn_mask", options.get("mask", node.args[_TENSORS] if len(node.args) > _TENSORS else None))
+    if isinstance(mask, ast.Constant) and mask.value == "causal":  # as MLX is told
+        return
     holder = function.owner.node if function.owner is not None else None
     sees_later = _sees_later(function.node, holder, function.unit.tree, mask) if mask is not None else False
     if sees_later:

@@ -11,6 +11,7 @@ from auditor.program.interpreter import (
     elsewhere,
     files,
     indirect,
+    mlx,
     reach,
     special,
     steering,
@@ -37,6 +38,7 @@ from auditor.program.values import (
     Value,
 )
 from auditor.program.written import written
+from auditor.source.index import parent
 
 
 def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) -> Value:
@@ -121,12 +123,19 @@ def _of_plain(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         return Value(value.tags | effects.gradient_tags(m, frame, node, value), base=value.base or value)
     if name == "data":
         return value
+    if name == "size" and value.obj is None and not _is_called(node):  # numpy's: how many elements there are
+        return m.call(frame, node, Value(value.tags, obj=Bound(value, "numel"), base=value.base), [], {})
     if name in vocabulary.VIEW_ATTRIBUTES:
         return Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
     tags = value.tags
     if name in ("weight", "bias") and isinstance(root(value).obj, Instance):  # of a part that is not told apart
         tags |= {PARAMETER}
     return Value(tags, obj=Bound(value, name), base=value.base)
+
+
+def _is_called(node: ast.AST) -> bool:
+    around = parent(node)
+    return isinstance(around, ast.Call) and around.func is node
 
 
 def _of_base(value: Value, cls: Class, name: str) -> Value:
@@ -197,6 +206,8 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
             return got if got is not None else hit
     if name == "__dict__":
         return dictionary(value)
+    if instance.kind == "module" and (own_of_mlx := mlx.attribute(value, name)) is not None:
+        return own_of_mlx
     if instance.kind == "module" and name in vocabulary.HELD_BY_MODULES:
         return _memory(value)
     if instance.kind == "module" and name in vocabulary.WRAPPED:  # by what gives the module itself here

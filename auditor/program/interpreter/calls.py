@@ -238,7 +238,7 @@ def _pass(
 ) -> Value:  # fmt: skip
     """A module applied to data: one step, but for what becomes of the targets that it is given."""
     assert isinstance(model.obj, Instance)
-    found = model.obj.cls.lookup("forward") if function is None and model.obj.cls is not None else None
+    found = model.obj.cls.forward() if function is None and model.obj.cls is not None else None
     method = found.obj if found is not None and isinstance(found.obj, Function) else function
     inputs = [*args, *kwargs.values()]
     if m.inside:

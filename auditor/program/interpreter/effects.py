@@ -120,7 +120,7 @@ def forward(
     assert isinstance(model.obj, Instance)
     method = function
     if method is None and model.obj.cls is not None:
-        hit = model.obj.cls.lookup("forward")
+        hit = model.obj.cls.forward()
         method = hit.obj if hit is not None and isinstance(hit.obj, Function) else None
     parts = module_parts(model.obj)
     m.steps += len(parts)  # each is looked at in every pass
@@ -210,7 +210,7 @@ def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Inst
     waiting: list[tuple[Function, list[Instance]]] = [(method, [model])]
     owners: dict[ast.AST, list[Instance]] = {}
     classes = {part.cls for part in parts if part.cls is not None}
-    forwards = {cls: cls.lookup("forward") for cls in classes}
+    forwards = {cls: cls.forward() for cls in classes}
     for part in parts:
         hit = forwards[part.cls] if part.cls is not None else None
         if hit is not None and isinstance(hit.obj, Function):

@@ -14,6 +14,7 @@ from auditor.program.interpreter import (
     effects,
     files,
     indirect,
+    mlx,
     opaque,
     ordering,
     printed,
@@ -125,7 +126,7 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
 def _library(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
-    for kind in (_objects, tensor_functions.computed, updates.written, tensor_functions.combined, _parts):
+    for kind in (mlx.called, _objects, tensor_functions.computed, updates.written, tensor_functions.combined, _parts):
         made = kind(m, frame, node, dotted, name, args, kwargs)
         if made is not None:
             return made
@@ -169,6 +170,8 @@ def _objects(
     if name in ("DataLoader", "Subset") and args and not any(map(callbacks.callable_of_program, kwargs.values())):
         return args[0]  # its elements, whatever order and batches they come in
     if name.endswith(vocabulary.OPTIMIZERS) and not dotted.startswith("torch.optim.lr_scheduler"):
+        if dotted.startswith(vocabulary.MLX):
+            return Value(obj=mlx.optimizer(dotted))
         optimizer = Instance(None, kind="optimizer", dotted=dotted)
         optimizer.parameters = list(args[:1]) or list(kwargs.values())[:1]
         steering.made(m, optimizer, {k: v for k, v in kwargs.items() if k != "params"})

@@ -10,6 +10,7 @@ from auditor.program.interpreter import (
     callbacks,
     effects,
     hooks,
+    mlx,
     opaque,
     special,
     steering,
@@ -116,6 +117,8 @@ def _optimizer_method(
         m.forget_gradients()
         m.stepped = False
         return Value(const=None)
+    if (made := mlx.optimizer_method(m, frame, node, optimizer, name, args)) is not None:
+        return made
     if name == "add_param_group" and args:
         optimizer.parameters.append(args[0])
     return Value()

@@ -139,8 +139,25 @@ INITIALIZES = ("torch.nn.init.", "nn.init.")
 OF_FUNCTIONS = ("torch.func.", "functorch.", "torch.autograd.functional.")
 """How functions begin that make a function of a function: its gradient, its map over a batch."""
 
+CAUSAL_MASK = "create_additive_causal_mask"
+"""MLX's function for the mask that leaves no later position."""
+
+MLX_TAKES_WEIGHTS = frozenset({"update", "load_weights"})
+"""Methods by which a module of MLX takes other weights: a tree of them, a file."""
+
+MLX_GIVES_WEIGHTS = frozenset({"trainable_parameters", "parameters", "state"})
+
+MLX_SELF = frozenset({"freeze", "unfreeze", "set_dtype"})
+"""Methods of a module of MLX that give the module itself."""
+
+MLX_TREES = "mlx.utils.tree_"
+"""How the names of MLX's functions of trees begin."""
+
+MLX = "mlx."
+"""How the names of MLX begin."""
+
 FUNCTIONAL_OPTIMIZERS = ("torch.optim.", "torch.distributed.optim.")
 """How functions begin that take an optimizer's step: `torch.optim.sgd.sgd(weights, gradients, ...)`."""
 
-LAYERS = ("torch.nn.", "nn.")
+LAYERS = ("torch.nn.", "nn.", "mlx.nn.")
 """How the modules of torch begin."""

@@ -47,16 +47,16 @@ KNOWN = frozenset(
         "enum", "errno", "faulthandler", "fcntl", "fla", "flash_attn", "flash_attn_2_cuda", "flash_attn_3",
         "flash_attn_interface", "fnmatch", "fractions", "functools", "gc", "getpass", "glob", "gzip", "hashlib",
         "heapq", "html", "http", "huggingface_hub", "importlib", "inspect", "io", "itertools", "json", "kernels",
-        "liger_kernel", "linecache", "locale", "logging", "lzma", "mamba_ssm", "marshal", "math", "mmap", "mpmath",
-        "msgpack", "multiprocessing", "numba", "numbers", "numpy", "operator", "os", "pathlib", "pickle", "pip",
-        "pkg_resources", "platform", "posixpath", "pprint", "psutil", "pyarrow", "pynvml", "queue", "random", "re",
-        "requests", "resource", "runpy", "safetensors", "scipy", "select", "sentencepiece", "setproctitle",
+        "liger_kernel", "linecache", "locale", "logging", "lzma", "mamba_ssm", "marshal", "math", "mlx", "mmap",
+        "mpmath", "msgpack", "multiprocessing", "numba", "numbers", "numpy", "operator", "os", "pathlib", "pickle",
+        "pip", "pkg_resources", "platform", "posixpath", "pprint", "psutil", "pyarrow", "pynvml", "queue", "random",
+        "re", "requests", "resource", "runpy", "safetensors", "scipy", "select", "sentencepiece", "setproctitle",
         "setuptools", "shlex", "shutil", "signal", "site", "sklearn", "socket", "sqlite3", "stat", "statistics",
         "string", "struct", "subprocess", "sys", "sysconfig", "tempfile", "termios", "textwrap", "threading",
         "tiktoken", "time", "tokenize", "tokenizers", "torch", "torchao", "torchvision", "tqdm", "traceback",
         "transformer_engine", "transformers", "triton", "types", "typing", "typing_extensions", "unicodedata",
-        "unittest", "urllib", "uuid", "wandb", "warnings", "weakref", "xformers", "xxhash", "yaml", "zipfile",
-        "zlib", "zoneinfo", "zstandard",
+        "unittest", "urllib", "uuid", "wandb", "warnings", "weakref", "xformers", "xxhash", "yaml", "zipfile", "zlib",
+        "zoneinfo", "zstandard",
     }
 )  # fmt: skip
 """Packages whose functions return a result and leave what they are given alone, those aside that are listed here."""
@@ -158,7 +158,9 @@ STORES = frozenset({"append", "extend", "update", "setdefault", "add"})
 GROWS = frozenset({"append", "insert", "extend"})
 """Methods by which a list gets longer."""
 
-NUMERIC = frozenset({"torch", "numpy", "math", "scipy", "einops", "flash_attn", "flash_attn_interface", "triton"})
+NUMERIC = frozenset(
+    {"torch", "mlx", "numpy", "math", "scipy", "einops", "flash_attn", "flash_attn_interface", "triton"}
+)
 """Libraries for numbers."""
 
 USUAL_NAMES = frozenset({"torch", "F", "functional", "nn", "np", "numpy", "math"})

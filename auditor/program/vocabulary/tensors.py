@@ -253,7 +253,7 @@ SAME_MASK = frozenset(
     {
         "to", "float", "half", "bfloat16", "type_as", "type", "contiguous", "clone", "detach", "view", "reshape",
         "expand", "expand_as", "unsqueeze", "squeeze", "bool", "long", "int", "cuda", "cpu", "dropout", "clamp",
-        "requires_grad_", "double",
+        "requires_grad_", "double", "astype",
     }
 )  # fmt: skip
 """Calls that leave a mask as it is, whatever its type and the dimensions of size one."""
