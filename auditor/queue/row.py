@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from auditor.findings import Class, Outcome
 from auditor.judgement.model import Report, Verdict
-from auditor.report import view
+from auditor.report import seeds, view
 from auditor.report.text import one_line
 from auditor.significance.model import Figure
 
@@ -128,8 +128,8 @@ def from_values(given: tuple[Any, ...]) -> Row:
 def row_of(report: Report, *, head: str, day: str, attempt: bool) -> Row:
     """A report as a row. `day` is the ISO day that the submission bears, "" where none is known."""
     submission, claims = report.submission, report.claims
-    runs = view.shown_runs(report)
-    spread = view.spread(runs)
+    runs = seeds.shown_runs(report)
+    spread = seeds.spread(runs)
     deciding, disputed = view.rests_on(report)
     warned = dict.fromkeys(finding.rule for finding in view.warnings(report))
     test = report.significance

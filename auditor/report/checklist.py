@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from auditor.findings import Class, Finding, Outcome
 from auditor.judgement.model import Report
-from auditor.report import view
+from auditor.report import seeds, view
 from auditor.report.places import place
 from auditor.report.terminal import TEXT_WIDTH, VERDICT_STYLE, console
 from auditor.report.text import one_line
@@ -84,8 +84,8 @@ def _read(report: Report) -> Iterable[Line]:
     claim = report.claims.val_bpb
     said = f"{claim.value:.8g} BPB ({claim.where})" if claim else "no val_bpb that could be read"
     yield Line("What was read", "ok" if claim else "NO", "claim", said)
-    runs = view.shown_runs(report)
-    yield Line("What was read", "ok" if runs else "NO", "seeds", view.seeds_summary(report) if runs else "no log")
+    runs = seeds.shown_runs(report)
+    yield Line("What was read", "ok" if runs else "NO", "seeds", seeds.summary(report) if runs else "no log")
     # What is no record attempt may take longer, and rules of budgets only warn.
     refused = any(row.class_ == "budget" and row.outcome is Outcome.VIOLATION for row in report.outcomes)
     over = "NO" if refused else "!"

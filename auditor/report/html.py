@@ -9,7 +9,7 @@ from importlib import resources
 from auditor import __version__
 from auditor.findings import CLASSES, Finding, Location, Outcome, Step
 from auditor.judgement.model import Cap, Report
-from auditor.report import recipe, view
+from auditor.report import recipe, seeds, view
 from auditor.report.places import place
 from auditor.report.plot import seeds_plot
 from auditor.report.text import clip, count, one_line
@@ -219,13 +219,13 @@ def _cap(cap: Cap) -> str:
 
 
 def _seeds(report: Report) -> list[str]:
-    runs = view.shown_runs(report)
+    runs = seeds.shown_runs(report)
     if not runs:
         return []
-    headings = astuple(view.SEED_HEADINGS)
-    rows = [astuple(row) for row in view.seeds(runs)]
+    headings = astuple(seeds.HEADINGS)
+    rows = [astuple(row) for row in seeds.table(runs)]
     points = [("?" if r.seed is None else str(r.seed), r.val_bpb) for r in runs]
-    known = view.spread(runs)
+    known = seeds.spread(runs)
     claim = report.claims.val_bpb
     plot = seeds_plot(
         [(label, value) for label, value in points if value is not None],
@@ -235,8 +235,8 @@ def _seeds(report: Report) -> list[str]:
     return [
         f"<figure tabindex=0>{plot}</figure>" if plot else "",
         _table("Runs by seed", headings, rows, {i for i, heading in enumerate(headings) if heading in _NUMERIC}),
-        f"<p>{esc(view.seeds_summary(report))}</p>",
-        f"<p>{esc(view.ledger(report))}</p>",
+        f"<p>{esc(seeds.summary(report))}</p>",
+        f"<p>{esc(seeds.ledger(report))}</p>",
     ]
 
 

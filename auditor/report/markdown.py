@@ -8,7 +8,7 @@ from dataclasses import astuple
 from auditor import __version__
 from auditor.findings import Finding, Location, Outcome
 from auditor.judgement.model import Report
-from auditor.report import recipe, view
+from auditor.report import recipe, seeds, view
 from auditor.report.places import place
 from auditor.report.text import clip, escape_markdown, markdown_block, markdown_code
 from auditor.source.excerpt import quote
@@ -192,15 +192,15 @@ def _figures(report: Report) -> list[str]:
                 f"| {cap.name} | {view.amount(cap)} | {view.headroom(cap)} | {markdown_code(source, cell=True)} |"
             )
         lines.append("")
-    rows = view.seeds(view.shown_runs(report))
+    rows = seeds.table(seeds.shown_runs(report))
     if rows:
-        kept = [i for i, heading in enumerate(astuple(view.SEED_HEADINGS)) if heading in _SHOWN_SEEDS]
+        kept = [i for i, heading in enumerate(astuple(seeds.HEADINGS)) if heading in _SHOWN_SEEDS]
         lines += [f"| {' | '.join(_SHOWN_SEEDS)} | log |", "|" + "---:|" * len(_SHOWN_SEEDS) + "---|"]
         for row in rows[:_LISTED]:
             cells = astuple(row)
             figures = " | ".join(escape_markdown(cells[i], 60) for i in kept)
             lines.append(f"| {figures} | {markdown_code(row.log, cell=True)} |")
-        lines += ["", escape_markdown(view.seeds_summary(report)), "", escape_markdown(view.ledger(report)), ""]
+        lines += ["", escape_markdown(seeds.summary(report)), "", escape_markdown(seeds.ledger(report)), ""]
     return lines
 
 

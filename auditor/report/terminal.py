@@ -17,7 +17,7 @@ from rich.text import Text
 
 from auditor.findings import Finding, Location, Outcome
 from auditor.judgement.model import Cap, Report, Verdict
-from auditor.report import recipe, view
+from auditor.report import recipe, seeds, view
 from auditor.report.places import place
 from auditor.report.text import clip, one_line, plain
 from auditor.source.excerpt import quote
@@ -219,16 +219,16 @@ class _Page:
             self._show(self._caps(self.report.caps), indent=2)
             if not self._wide:
                 self._pairs(((cap.name, _plain(_source(cap), 200)) for cap in self.report.caps if cap.where), indent=2)
-        runs = view.shown_runs(self.report)
+        runs = seeds.shown_runs(self.report)
         if runs:
             self._section("Seeds")
             self._show(self._seeds(), indent=2)
             self._cut(len(runs), "more runs")
         if runs or self.report.claims.val_bpb:
-            self._show(_plain(view.seeds_summary(self.report)), indent=2)
+            self._show(_plain(seeds.summary(self.report)), indent=2)
         if runs:
             self._section("Byte ledger")
-            self._show(_plain(view.ledger(self.report)), indent=2)
+            self._show(_plain(seeds.ledger(self.report)), indent=2)
         if self.report.significance is not None:
             from auditor.report.significance.terminal import show_part
 
@@ -251,10 +251,10 @@ class _Page:
         return table
 
     def _seeds(self) -> Table:
-        rows = view.seeds(view.shown_runs(self.report)[:_LISTED])
+        rows = seeds.table(seeds.shown_runs(self.report)[:_LISTED])
         hidden = {"log"} if self.console.width < 110 else set()
         hidden |= {"val_loss", "steps"} if self.console.width < 96 else set()
-        headings = astuple(view.SEED_HEADINGS)
+        headings = astuple(seeds.HEADINGS)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
         for heading in headings:
             if heading not in hidden:
