@@ -51,7 +51,9 @@ def _joined(a: Value, b: Value, pairs: _Pairs, depth: int) -> Value:
     # The object decides more than None or an unknown does: keep whichever side has one.
     obj = a.obj if a.obj is not None else b.obj
     base = a.base or b.base
-    return Value(a.tags | b.tags, UNKNOWN, obj, base, a.mutable or b.mutable)
+    made = Value(a.tags | b.tags, UNKNOWN, obj, base, a.mutable or b.mutable)
+    made.axes = a.axes if a.axes == b.axes else None
+    return made
 
 
 MAX_OPTIONS = 24

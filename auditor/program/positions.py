@@ -16,6 +16,9 @@ MAX_TERMS: Final = 12
 """Terms of a sum that are kept apart; a longer sum is a number of its own."""
 
 
+_AHEAD = 64  # tokens; what is further on is another part of the stream
+
+
 class Position:
     """`constant + sum(factor * term)`. A term is a value that is not known, or a function of positions.
 
@@ -60,6 +63,11 @@ class Position:
     def next_to_another(self) -> bool:
         """`p + 1` for a position p."""
         return self.constant == 1 and bool(self.terms) and not self.from_the_end
+
+    @property
+    def further_on(self) -> bool:
+        """`p + 1`, `p + 2` for a position p."""
+        return 0 < self.constant <= _AHEAD and bool(self.terms) and not self.from_the_end
 
     def plus(self, other: Position, sign: int = 1) -> Position | None:
         """The sum, or the difference for sign -1; None where it has too many terms."""

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from auditor.program.model import Program
-from auditor.program.tags import ChosenBy, Doubtful, From, LookedUp, Omitting, Reread, ScaledBy, StackedBy, UpTo
+from auditor.program.tags import (
+    AsTrained,
+    ChosenBy,
+    Doubtful,
+    From,
+    LookedUp,
+    Omitting,
+    Reread,
+    ScaledBy,
+    StackedBy,
+    UpTo,
+)
 from auditor.program.trace import (
     THE_LOG,
     Adapt,
@@ -136,7 +147,27 @@ def unfollowed(program: Program, label: str | None = None) -> tuple[Unfollowed, 
         if gap.active is not False
         and (gap.number in carried if gap.carried else gap.order <= last or THE_LOG in gap.touches)
     ]
-    return tuple(sorted(gaps, key=lambda gap: gap.order))
+    return tuple(sorted([*gaps, *_never_read_back(trace, label)], key=lambda gap: gap.order))
+
+
+def _never_read_back(trace: Trace, label: str | None) -> list[Unfollowed]:
+    """Scores of weights as training has left them, where the file holds what rounding has made of them."""
+    lines = [report for report in reports_of(trace, label) if report.outputs]
+    if not trace.rounded or not lines or any(trace.outputs[n].read_back for r in trace.reports for n in r.outputs):
+        return []
+    numbers = {t.number for t in lines[-1].tags if isinstance(t, AsTrained)}
+    found = []
+    for output in (trace.outputs[number] for number in sorted(numbers) if not trace.outputs[number].off):
+        own = {f.name: getattr(output, f.name) for f in fields(Event)}
+        found.append(
+            Unfollowed(
+                **own,
+                what="whether the scored weights are the artifact's",
+                why="those in memory are scored as training has left them, and rounded ones were packed",
+                touches=frozenset({"weights"}),
+            )
+        )
+    return found
 
 
 def _normal(text: str) -> str:

@@ -98,6 +98,20 @@ class Doubtful(NamedTuple):
     kind: str = "doubtful"
 
 
+class Pooled(NamedTuple):
+    """A statistic over all positions of what that output of a model gave for a window."""
+
+    number: int
+    kind: str = "pooled"
+
+
+class AsTrained(NamedTuple):
+    """Made from that output of a model whose weights are those that training has left."""
+
+    number: int
+    kind: str = "as-trained"
+
+
 class OfSwitch(NamedTuple):
     """Computed from that switch of the configuration."""
 
@@ -250,7 +264,8 @@ class OfGroup(NamedTuple):
 Tag = (
     Mark | InRound | OfOutput | AdaptedBy | LookedUp | Reread | GatedBy | ScaledBy | ChosenBy | StackedBy | Omitting
     | Doubtful | OfSwitch | UnsetSwitch | UpTo | From | Reads | Before | CutAt | CutIn | Begun | Within | Gaps | Few
-    | Rows | Places | WindowPart | AmongSeveral | Taken | Drawn | GradientOf | OfGroup
+    | Rows | Places | WindowPart | AmongSeveral | Taken | Drawn | GradientOf | OfGroup | Pooled
+    | AsTrained
 )  # fmt: skip
 Tags = frozenset[Tag]
 NONE: Final[Tags] = frozenset()
@@ -267,6 +282,7 @@ HASHED_TARGET: Final = Mark("hashed-target")  # a hash that the token being scor
 CALLED: Final = Mark("called")  # what a function that was not followed gave for tokens: logits, or anything
 LATER: Final = Mark("later")  # all tokens but the first ones: in a key beside others, the targets
 ARTIFACT: Final = Mark("artifact")  # read back from a file that the program has written weights to
+ROUNDED: Final = Mark("rounded")  # weights of which fewer values are left than they had
 PACKED: Final = Mark("packed")  # compressed: what a file of weights is that counts against the cap
 HIDDEN: Final = Mark("hidden")  # tokens of which some were replaced by a constant
 ONE_RATE: Final = Mark("one-rate")  # drawn by comparing random numbers with a constant

@@ -27,10 +27,11 @@ class Value:
     """One abstract value. Identity matters: tensors are changed in place, and views write through to `base`.
 
 
-    `position` is what is known of a number, or the value that this is a copy of.
+    `position` is what is known of a number, or the value that this is a copy of. `axes` says what each axis of an array
+    stands for, where it was made of a model's output (`interpreter.axes`).
     """
 
-    __slots__ = ("base", "const", "mutable", "obj", "position", "recipe", "tags")
+    __slots__ = ("axes", "base", "const", "mutable", "obj", "position", "recipe", "tags")
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Value:
         self.base = base
         self.mutable = mutable
         self.position = position
+        self.axes: tuple[str, ...] | None = None
 
     @property
     def known(self) -> bool:
@@ -177,7 +179,7 @@ class Instance(Obj):
     """An instance of a class of the program, or of a library's module or optimizer class.
 
     `adapted` holds the numbers of the adaptations that changed its parameters; `read_back`: they come from the file
-    that the program has saved.
+    that the program has saved. `trained`: by steps on training tokens; `moved`: weights were put into it since.
     """
 
     cls: Class | None
@@ -187,6 +189,8 @@ class Instance(Obj):
     parameters: list[Value] = field(default_factory=list)  # of an optimizer
     dotted: str = ""
     read_back: bool = False
+    trained: bool = False
+    moved: bool = False
     steered: str = ""  # of an optimizer: what of its steps a loss on validation tokens decides (`steering`)
 
 
@@ -325,7 +329,9 @@ def with_tags(value: Value, tags: Tags) -> Value:
     if not tags or tags <= value.tags or isinstance(value.obj, _UNTAGGED):
         return value
     base = value if value.mutable and value.base is None else value.base
-    return Value(value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe, value.position or value)
+    more = Value(value.tags | tags, value.const, value.obj, base, value.mutable, value.recipe, value.position or value)
+    more.axes = value.axes
+    return more
 
 
 def dependence(value: Value) -> Tags:

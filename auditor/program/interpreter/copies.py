@@ -20,7 +20,15 @@ def _copy(value: Value, depth: int) -> Value:
             for name, held in obj.attributes.items()
         }
         made = Instance(
-            obj.cls, attributes, obj.kind, set(obj.adapted), list(obj.parameters), obj.dotted, obj.read_back
+            obj.cls,
+            attributes,
+            obj.kind,
+            set(obj.adapted),
+            list(obj.parameters),
+            obj.dotted,
+            obj.read_back,
+            obj.trained,
+            obj.moved,
         )
         return Value(value.tags, obj=made)
     if isinstance(obj, Sequence):

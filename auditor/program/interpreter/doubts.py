@@ -149,6 +149,12 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
     if is_loss(losses) and index.recipe is not None and told_by_the_token(index.recipe, Sees.TARGET | Sees.EARLIER):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
+    running = {loop.instance for loop in m.loops}
+    here = any(isinstance(t, InRound) and t.loop in running for t in losses.tags)
+    whole = VAL in losses.tags and not has(losses.tags, OfOutput) and not here
+    mask = index.recipe is not None and index.recipe.what is What.MASK
+    if whole and mask and losses.recipe is None and VAL in index.tags and isinstance(node, ast.Subscript):
+        return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
     return NONE
 
 

@@ -17,6 +17,7 @@ from auditor.program.interpreter import (
     ranks,
     rounds,
     tokens,
+    trained,
     unshifted,
 )
 from auditor.program.interpreter.machine import Machine, Pending, root
@@ -38,6 +39,7 @@ from auditor.program.tags import (
     TRAIN,
     VAL,
     AdaptedBy,
+    AsTrained,
     ChosenBy,
     GatedBy,
     GradientOf,
@@ -156,6 +158,8 @@ def forward(
     tags = rounds.without(tags) - {TARGET} if tokens < 2 else tags
     if tokens >= 2:
         tags |= {TARGET}
+    if known and not m.inside and trained.as_trained(parts):
+        tags |= {AsTrained(m.last)}
     made = Value(tags, mutable=True)
     measured.model(m, frame, node, model.obj.cls.name if model.obj.cls else name, inputs, made)
     return made

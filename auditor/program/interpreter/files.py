@@ -11,7 +11,7 @@ from typing import Any
 from auditor.program import vocabulary
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
-from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, TRAIN, VAL, Mark, Tags
+from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, ROUNDED, TRAIN, VAL, Mark, Tags
 from auditor.program.values import UNKNOWN, File, Frame, Mapping, Sequence, Value, union
 
 LOG = Mark("log-file")
@@ -124,6 +124,10 @@ def on_disk(m: Machine, source: Value) -> Tags:
     path = source.obj.path if isinstance(source.obj, File) else tokens.text_of(source)
     own = m.files.get(posixpath.basename(path))
     packed = any(PACKED in tags for tags in m.files.values())
+    named = "{}" not in path and all("{}" not in name for name in m.files)
+    elsewhere = own is None and named and OUTSIDE in from_outside(m, source)
+    if packed and (elsewhere or OUTSIDE in source.tags):
+        return m.disk - {ARTIFACT}  # a file that the program does not write
     return m.disk - {ARTIFACT} if own is not None and packed and PACKED not in own else m.disk
 
 
@@ -169,6 +173,7 @@ def written(m: Machine, path: str, tags: Tags) -> None:
         m.files[name] = m.files.get(name, NONE) | tags
     if VAL in tags and TRAIN in tokens.constant(path).tags:
         m.tainted = True
+    m.trace.rounded |= {PACKED, ROUNDED} <= tags
 
 
 def copied(m: Machine, source: Value, target: Value) -> None:

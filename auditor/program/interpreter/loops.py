@@ -10,14 +10,16 @@ from auditor.program.interpreter import (
     assignment,
     operators,
     reach,
+    selection,
     special,
     steering,
+    told,
 )
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.iteration import UNROLL, iterations, rounds
 from auditor.program.interpreter.machine import NOTHING, Around, Machine, switches
 from auditor.program.interpreter.unfollowed import EVERYTHING
-from auditor.program.tags import InRound
+from auditor.program.tags import NONE, InRound
 from auditor.program.values import Either, Frame, Function, Sequence, Value
 from auditor.source.index import of_type
 
@@ -30,7 +32,9 @@ def for_(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
 def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
     completion = 0
     finished = True
+    instance = 0
     for element in _elements(m, frame, node, iterable):
+        instance = m.loops[-1].instance
         m.extents.elements[m.loops[-1].instance] = element
         if isinstance(iterable.const, range):
             m.ranges[m.loops[-1].instance] = iterable.const
@@ -47,6 +51,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
             break
     if not _all_told(iterable):
         _widened(m, frame, node)
+    told.looped(m, frame, node, instance, NONE)
     if finished and node.orelse:
         return completion | m.execute(frame, node.orelse)
     return completion | (NORMAL if finished else 0)
@@ -88,10 +93,13 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
     claims = _claims(node)
     completion = 0
     broken = False
+    asks, by_loss = NONE, None
     for k in _rounds(m, frame, node, instance, counters):
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
             known = operators.truth(m, frame, node.test, test)
+            asks |= told.asked(m, test)
+            by_loss = test if known is None and m.is_of_loss(test) else by_loss
         names = switches(test.tags)
         if known is False and not (m.explore and names):
             break
@@ -113,6 +121,9 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
                 broken = True
                 break
             return completion
+    told.looped(m, frame, node, instance, asks)
+    if by_loss is not None:
+        selection.chosen(m, frame, node, by_loss)
     if instance in m.trained:  # by what the condition asks when the body has run
         for part in of_type(node.test, ast.Name, ast.Attribute):
             steering.ends(m, frame, node, m.evaluate(frame, part), instance)

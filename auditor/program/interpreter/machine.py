@@ -208,6 +208,7 @@ class Machine(Recorder):
         self.asked = 0  # how often something asked for gradients, to change weights by them
         self.shortened: set[Value] = set()  # windows of which all but the last tokens were read
         self.caught = 0  # `try` statements with a handler that are being run
+        self.told: dict[int, Tags] = {}  # by loop: what a condition on targets that ends it tells of them
         self.exits: list[tuple[Value, Value, list[Value], dict[str, Value]]] = []  # of which stack, function, arguments
         self.starved = False  # something was taken out of an empty queue
         self.reread = False  # a table was read that another pass has filled

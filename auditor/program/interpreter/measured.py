@@ -6,13 +6,13 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import doubts, entries, lines
+from auditor.program.interpreter import axes, doubts, entries, lines
 from auditor.program.interpreter.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.recipes import measures, node_of
 from auditor.program.recipe import arithmetic, bonuses, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
-from auditor.program.tags import CALLED, LOSS, VAL, AdaptedBy
+from auditor.program.tags import CALLED, LOSS, PARAMETER, ROUNDED, VAL, AdaptedBy
 from auditor.program.values import External, Frame, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import JOINS, LIKE_THE_INPUT, READS
@@ -56,6 +56,7 @@ def _named(expression: ast.AST | None) -> Node:
 
 
 def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, result: Value) -> None:
+    axes.operated(m, frame, node, op, left, right, result)
     if result.recipe is not None or result.known or not (measures(left) or measures(right)):
         return
     shown = (
@@ -119,6 +120,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign, current: Value, ope
 
 
 def unary(m: Machine, frame: Frame, node: ast.UnaryOp, operand: Value, result: Value) -> None:
+    result.axes = operand.axes
     if result.recipe is not None or result.known or not measures(operand):
         return
     inner = node_of(operand)
@@ -180,12 +182,25 @@ def model(m: Machine, frame: Frame, node: ast.AST, called: str, inputs: Sequence
         m.place(node, frame),
         tuple(changed),
     )
+    if not loss and not m.inside:
+        result.axes = axes.given(inputs)
+
+
+def _rounded(name: str, given: Sequence[Value], result: Value) -> None:
+    """Weights as whole numbers, or in a type of so few bits."""
+    if PARAMETER in result.tags and ROUNDED not in result.tags:
+        types = (v.obj.dotted for v in given if isinstance(v.obj, External))
+        if name in vocabulary.ROUNDS or any(t.endswith(vocabulary.SMALL_TYPES) for t in types):
+            result.tags |= {ROUNDED}
 
 
 def call(
     m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value], result: Value
 ) -> None:
     """A function of a library on values that measure something; `result` gets the recipe where it has none."""
+    if isinstance(function.obj, External):
+        axes.applied(m, frame, node, function.obj.dotted.rsplit(".", 1)[-1], args, kwargs, result)
+        _rounded(function.obj.dotted.rsplit(".", 1)[-1], args, result)
     if result.recipe is not None or result.known or not isinstance(function.obj, External):
         return
     name = function.obj.dotted.rsplit(".", 1)[-1]
@@ -278,6 +293,8 @@ def method(
     """A method of a library's object, of a tensor, of a container."""
     if result is receiver and name.endswith("_") and args:
         _in_place(m, frame, node, receiver, name.removesuffix("_"), args[0], kwargs)
+    axes.applied(m, frame, node, name, [receiver, *args], kwargs, result)
+    _rounded(name, [*args, *kwargs.values()], result)
     if result.recipe is not None or result.known or result is receiver:
         return
     if name in vocabulary.GIVES_PIECE:
@@ -362,6 +379,7 @@ _METHODS: dict[str, ast.operator] = {
 
 def element(m: Machine, frame: Frame, node: ast.Subscript, container: Value, index: Value, result: Value) -> None:
     """One element or slice: a pick at the target, a table read by tokens, or a part of the same."""
+    axes.element(container, index, result)
     if result.recipe is not None or result.known or not (measures(container) or measures(index)):
         return
     inner = node_of(container)

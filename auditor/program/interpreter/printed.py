@@ -17,7 +17,7 @@ from auditor.program.interpreter import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.operators import binary
-from auditor.program.tags import ARTIFACT, NONE, TRAIN, VAL, AdaptedBy, OfOutput, Tags, has
+from auditor.program.tags import ARTIFACT, NONE, ROUNDED, TRAIN, VAL, AdaptedBy, OfOutput, Tags, has
 from auditor.program.trace import THE_LOG
 from auditor.program.values import File, Frame, Mapping, Sequence, Value, deep_tags, union
 
@@ -40,11 +40,14 @@ def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
         m.call(frame, node, function, args[:1], {})
     if args and not isinstance(args[0].const, str) and not isinstance(args[0].obj, tokens.Text):
         m.disk |= {ARTIFACT}  # bytes or tensors, no line of a log
+    for value in args[1:]:
+        if isinstance(value.obj, File):
+            value.tags |= tags & {ROUNDED}
     buffers = [v for v in args[1:] if v.obj is None and v.mutable]
     for value in args:
         files.written(m, tokens.text_of(value) if not isinstance(value.obj, File) else value.obj.path, tags)
     for value in buffers:
-        value.tags |= tags & {VAL, TRAIN}
+        value.tags |= tags & {VAL, TRAIN, ROUNDED}
     keys = [str(k) for a in args if isinstance(a.obj, Mapping) for k in a.obj.items]
     text = " ".join([*keys, *(tokens.text_of(a) for a in args if tokens.text_of(a) != "{}")])
     if has(tags, OfOutput):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
-from auditor.program.interpreter import assignment, effects
+from auditor.program.interpreter import assignment, doubts, effects
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import LOSS, OfOutput, Tags, has
 from auditor.program.values import Comparison, Frame, Value, with_tags
@@ -23,11 +23,16 @@ def depends(m: Machine, frame: Frame, node: ast.If, gates: Tags) -> None:
             assignment.mark(m, frame, target, gates)
 
 
-def chosen(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+def chosen(m: Machine, frame: Frame, node: ast.If | ast.While, test: Value) -> None:
     """`if loss < best: best, temperature = loss, t`: what else is kept has been chosen by the validation loss."""
     if not m.is_of_loss(test):
         return
     names = [name for statement in (*node.body, *node.orelse) for name in _stored(statement)]
+    for name in names:
+        value = frame.names.get(name)
+        if value is not None and doubts.is_loss(value) and not isinstance(node.test, ast.Call):
+            why = "whether a loss counts, or another of the same tokens, is told by losses"
+            frame.names[name] = with_tags(value, m.doubt(node, frame, f"the choice of {name}", why))
     kept = [(name, value) for name in names if (value := frame.names.get(name)) is not None and not m.is_of_loss(value)]
     for name, value in kept:
         if value.obj is None:

@@ -24,6 +24,7 @@ from auditor.program.interpreter import (
     skipping,
     special,
     steering,
+    told,
     unfollowed,
 )
 from auditor.program.interpreter.branching import Arms
@@ -183,6 +184,9 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             told=test.tags,
         )
     frame.gates -= gates
+    if told_by := told.asked(m, test):
+        told.decided(m, frame, [*node.body, *node.orelse], told_by)
+        told.ended(m, m.ended[0] | m.ended[1], told_by)
     _left_by_loss(m, frame, node, test)
     selection.chosen(m, frame, node, test)
     for target, tags in skipping.after_arms(m, frame, node, test, m.left) if known is None else ():

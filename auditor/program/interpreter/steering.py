@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter import effects
+from auditor.program.interpreter import effects, trained
 from auditor.program.interpreter.machine import Machine, Pending
 from auditor.program.tags import BY_LOSS, LOSS, VAL, OfGroup, has
 from auditor.program.values import Frame, Instance, Native, Value, with_tags
@@ -77,6 +77,7 @@ def trains(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance) -> None
     """A step on training tokens."""
     for loop in m.loops:
         m.trained[loop.instance] = optimizer
+    trained.stepped(effects.roots(optimizer))
     if m.selections or any(BY_LOSS in pending.tags for pending in m.pending):
         _steer(m, frame, node, optimizer, STEPS)
     elif optimizer.steered:

@@ -159,7 +159,7 @@ def shifted(index: Value) -> bool:
         if lower is None:
             return False
         return 0 < lower.constant <= _LONGEST_CONTEXT if lower.literal else lower.next_to_another
-    return index.obj is None and not index.known and VAL not in index.tags and position_of(index).next_to_another
+    return index.obj is None and not index.known and VAL not in index.tags and position_of(index).further_on
 
 
 def moved_on(index: Value) -> bool:

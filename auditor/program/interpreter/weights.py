@@ -5,10 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from auditor.program.interpreter import effects, ranks
+from auditor.program.interpreter import effects, ranks, trained
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.joins import options
-from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, PARAMETER, VAL, AdaptedBy, GradientOf, Tags, has
+from auditor.program.tags import (
+    ARTIFACT,
+    BY_LOSS,
+    NONE,
+    OUTSIDE,
+    PACKED,
+    PARAMETER,
+    VAL,
+    AdaptedBy,
+    GradientOf,
+    Tags,
+    has,
+)
 from auditor.program.values import Frame, Instance, Mapping, Value, deep_tags, leaves, module_parts
 
 _PARAMETER = PARAMETER
@@ -26,6 +38,7 @@ def written(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) 
     """The tags of what is written into the target; with an adaptation's, if validation tokens get into weights so."""
     if m.stepping or not is_weight(target):
         return tags
+    trained.moved(root(target))
     _from_memory(m, frame, node, target, tags)
     pending = _cause(m, frame, node, target, tags)
     if pending is None:
@@ -65,6 +78,7 @@ FORM = "which of several forms they are kept in"
 def replaced(m: Machine, frame: Frame, node: ast.AST, owner: Value, value: Value) -> None:
     """A parameter of a module is replaced by another one."""
     if isinstance(owner.obj, Instance) and owner.obj.kind == "module" and value.obj is None:
+        trained.moved(owner)
         tags = deep_tags(value, 1)
         pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=owner, mutable=True), tags)
         if pending is not None and not m.stepping and _PARAMETER in tags:
@@ -78,9 +92,13 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
     tags = deep_tags(source)
     adapted = {t.number for t in tags if isinstance(t, AdaptedBy)}
     m.load(node, frame, read_back=ARTIFACT in tags)
+    if OUTSIDE in tags and ARTIFACT not in tags and any(PACKED in written for written in m.files.values()):
+        why = "the file is none of those that the program writes, of which one is the artifact"
+        m.unfollowed(node, frame, "weights that are loaded", why, {"weights"})
     ranks.written(m, module_parts(module.obj))
     for part in module_parts(module.obj):
         part.read_back = ARTIFACT in tags or (m.unsure > 0 and part.read_back)
+        part.moved = True
         part.adapted = part.adapted | adapted if m.unsure else set(adapted)
     if m.selections:
         chosen = effects.selected(m, module)

@@ -61,6 +61,16 @@ ACROSS = frozenset(
 )
 """Calls that make of the entries along a dimension something else."""
 
+ROUNDS = frozenset(
+    {"round", "round_", "rint", "trunc", "floor", "sign", "char", "byte", "bucketize", "quantize_per_tensor"}
+    | {"quantize_per_channel", "packbits"}
+)
+"""Functions and methods that leave a number few values."""
+
+SMALL_TYPES = (".int8", ".uint8", ".float8_e4m3fn", ".float8_e5m2", ".int4", ".qint8", ".int16")
+"""The ends of the names of types with few values."""
+
+
 JOINS = frozenset({"stack", "cat", "concat", "concatenate", "vstack", "hstack", "where", "pad", "full", "empty"})
 """Ways to make one array of several."""
 

@@ -181,7 +181,9 @@ def test_losses_and_bytes_are_of_the_same_tokens(losses: str, octets: str, also:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "ahead"), [("y", True), ("val", True), ("x", False)], ids=["these targets", "the stream", "the context"]
+    ("tokens", "ahead"),
+    [("y", True), ("val", True), ("x", True), ("val[:at + 1]", False)],
+    ids=["these targets", "the stream", "the window", "what was before it"],
 )
 def test_entries_that_are_lowered_by_what_tokens_there_are(tokens: str, ahead: bool) -> None:
     made = f"keep = torch.zeros(8, dtype=torch.bool)\n    keep.index_fill_(0, {tokens}.unique(), True)"
