@@ -208,6 +208,8 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         if by_mask and VAL not in value.tags and not has(container.tags, OfOutput) and not weights.is_weight(container):
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
+        if by_mask and doubts.of_the_stream(m, container):
+            added |= doubts.by_their_content(m, frame, target)
         mutate(m, container, Value(added), at=(frame, target))
         measured.stored(container, index, value)
 

@@ -7,6 +7,7 @@ import math
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import (
+    axes,
     effects,
     elsewhere,
     files,
@@ -126,11 +127,17 @@ def _of_plain(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
     if name == "size" and value.obj is None and not _is_called(node):  # numpy's: how many elements there are
         return m.call(frame, node, Value(value.tags, obj=Bound(value, "numel"), base=value.base), [], {})
     if name in vocabulary.VIEW_ATTRIBUTES:
-        return Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
+        view = Value(value.tags, value.const, value.obj, base=value, mutable=value.mutable)
+        if name in ("T", "mT"):
+            axes.turned(value, view)
+        return view
     tags = value.tags
     if name in ("weight", "bias") and isinstance(root(value).obj, Instance):  # of a part that is not told apart
         tags |= {PARAMETER}
-    return Value(tags, obj=Bound(value, name), base=value.base)
+    part = Value(tags, obj=Bound(value, name), base=value.base)
+    if name == "values":  # of `x.max(-1)`, `x.sort(-1)`, `x.topk(4)`
+        part.recipe, part.axes = value.recipe, value.axes
+    return part
 
 
 def _is_called(node: ast.AST) -> bool:

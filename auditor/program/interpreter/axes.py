@@ -18,6 +18,8 @@ from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT
 
 BATCH, POSITION, VOCABULARY, ONE = "b", "p", "v", "1"
+PAIRED = "q"
+"""Positions, of which there is one number for each pair; a mask leaves axes that are not told."""
 MAYBE = "?"
 """An axis in front of the others of which it is not known whether it is there."""
 _ROWS = (BATCH, POSITION)
@@ -26,19 +28,22 @@ _STATISTICS = frozenset(
     {
         "mean", "sum", "std", "var", "norm", "median", "quantile", "prod", "amax", "amin", "max", "min", "logsumexp",
         "nanmean", "nansum", "topk", "sort", "argmax", "argmin", "average", "aminmax", "std_mean", "var_mean",
+        "argsort", "kthvalue", "mode",
     }
 )  # fmt: skip
+_ORDERS = frozenset({"sort", "argsort"})
+_NORMS = frozenset({"layer_norm", "rms_norm"})
 _EXTREMES = frozenset({"max", "min", "amax", "amin"})  # of everything: what keeps an exponential finite
 _LOSSES = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss", "linear_cross_entropy"})
 _KEEPS = frozenset(
     {"exp", "log", "softmax", "log_softmax", "sigmoid", "tanh", "clamp", "clamp_min", "clamp_max", "clip", "where"}
-    | {"mul", "add", "sub", "div", "pow", "neg", "cumsum", "maximum", "minimum", "softmin", "relu", "masked_fill"}
-    | {"scatter", "scatter_add", "index_add", "index_put", "lerp", "addcmul", "sort"}
+    | {"mul", "add", "sub", "div", "pow", "neg", "cumsum", "maximum", "minimum", "softmin", "relu"}
+    | {"scatter", "scatter_add", "index_add", "index_put", "lerp", "addcmul", "layer_norm", "rms_norm", "normalize"}
 ) | (frozenset(ELEMENTWISE) - _STATISTICS)
 _SHAPES = frozenset(
     {"view", "reshape", "flatten", "ravel", "squeeze", "unsqueeze", "permute", "transpose", "swapaxes", "movedim"}
-    | {"t", "chunk", "split", "unbind", "narrow", "select", "expand", "repeat", "tile", "tolist", "list", "unfold"}
-    | {"masked_select", "compress", "item", "broadcast_to", "expand_as", "view_as", "reshape_as", "as_strided"}
+    | {"t", "chunk", "split", "unbind", "narrow", "select", "expand", "repeat", "tile", "unfold"}
+    | {"masked_select", "compress", "broadcast_to", "expand_as", "view_as", "reshape_as", "as_strided"}
 )
 _LIKE = (_KEEPS | LIKE_THE_INPUT) - _SHAPES
 
@@ -83,18 +88,21 @@ def applied(
     over = _dims(name, axes, rest, kwargs)
     if name in _LOSSES:
         over = (1,) if len(axes) > 1 and axes[0] != MAYBE else ()
+    if name in _NORMS and axes[-1] == POSITION:
+        why = "it is over all positions of the window, so that later tokens are in it"
+        made.tags |= m.doubt(node, frame, f"{name} of what the model gives", why)
     labels = {axes[at] for at in over}
     if (name in _DISTRIBUTIONS or name in _LOSSES) and VOCABULARY in axes and over and VOCABULARY not in labels:
         why = "it is over the positions, and what stands at one of them does not sum to one over the vocabulary"
         made.tags |= m.doubt(node, frame, f"{name} of what the model gives", why)
     if name in _STATISTICS:
         made.tags |= _pooled(name, subject, rest, over)
-        made.axes = _left(axes, over, kwargs, rest)
+        made.axes = axes if name in _ORDERS else _left(axes, over, kwargs, rest)
     elif name in _SHAPES:
         made.axes = _reshaped(name, axes, rest)
     elif name in ("gather", "take_along_dim", "take_along_axis"):
         made.axes = tuple(ONE if at in over else label for at, label in enumerate(axes)) if over else None
-    elif name in _LIKE:
+    elif name in _LIKE and not (PAIRED in axes and name in ("masked_fill", "where")):
         made.axes = axes
 
 
@@ -130,13 +138,30 @@ def beside(m: Machine, frame: Frame, node: ast.AST, one: Value, other: Value) ->
     for at_each, whole in ((one, other), (other, one)):
         if at_each.axes is None or POSITION not in at_each.axes or LOSS in at_each.tags:
             continue
-        pooled = {t.number for t in whole.tags if isinstance(t, Pooled)}
+        if not has(at_each.tags, OfOutput):
+            continue  # tokens beside each other
+        pooled = any(isinstance(t, Pooled) and is_of(m, t, at_each.tags) for t in whole.tags)
         of_tokens = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, at_each.tags) for t in whole.tags)
         ahead = of_tokens and not has(whole.tags, OfOutput)
-        if ahead or (pooled and any(isinstance(t, OfOutput) and t.number in pooled for t in at_each.tags)):
+        if ahead or pooled:
             why = "it is a statistic over all positions of the window, so that later tokens are in it"
             return m.doubt(node, frame, "what is put to the model's output", why)
     return NONE
+
+
+def is_of(m: Machine, statistic: Pooled, tags: Tags) -> bool:
+    """Whether a statistic is of the window that something was made for: of the same output, or of one made of it."""
+    own = _ancestors(m, {statistic.number})
+    return bool(own & _ancestors(m, {t.number for t in tags if isinstance(t, OfOutput)}))
+
+
+def _ancestors(m: Machine, numbers: set[int]) -> set[int]:
+    found, waiting = set(numbers), list(numbers)
+    while waiting:
+        new = m.trace.outputs[waiting.pop()].parents - found
+        found |= new
+        waiting += new
+    return found
 
 
 def operated(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, made: Value) -> None:
@@ -145,9 +170,31 @@ def operated(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Va
         return
     made.tags |= beside(m, frame, node, left, right)
     if isinstance(op, ast.MatMult):
+        made.tags |= _mixed(m, frame, node, left)
+        if left.axes and right.axes and (left.axes[-1], *right.axes[-2:]) == (VOCABULARY, VOCABULARY, POSITION):
+            made.axes = (*left.axes[:-1], PAIRED)
         return
     one, other = left.axes or (), right.axes or ()
+    if PAIRED in (*one, *other) and not _is_number(right if one else left):
+        return  # a mask may be added
     made.axes = one if len(one) >= len(other) else other
+
+
+def _mixed(m: Machine, frame: Frame, node: ast.AST, left: Value) -> Tags:
+    """`(h @ h.T).softmax(-1) @ h`: positions are weighed by how alike they are, the later ones as well."""
+    if left.axes is None or left.axes[-1] != PAIRED:
+        return NONE
+    return m.doubt(node, frame, "a mean over positions", "nothing is known to leave out the later ones")
+
+
+def turned(of: Value, made: Value) -> None:
+    """`h.T`, `h.mT`: the last two axes in the other order."""
+    if of.axes is not None and len(of.axes) > 1:
+        made.axes = (*of.axes[:-2], of.axes[-1], of.axes[-2])
+
+
+def _is_number(value: Value) -> bool:
+    return value.known or not value.mutable
 
 
 def element(container: Value, index: Value, made: Value) -> None:
@@ -161,9 +208,13 @@ def element(container: Value, index: Value, made: Value) -> None:
     if axes[0] == MAYBE and not _from_the_end(index, len(axes)):
         return
     left, kept = list(axes), []
-    for part in index.obj.parts if isinstance(index.obj, tokens.Axes) else [index]:
+    parts = index.obj.parts if isinstance(index.obj, tokens.Axes) else [index]
+    for i, part in enumerate(parts):
         if part.const is Ellipsis:
-            return
+            behind = sum(not (p.known and p.const is None) for p in parts[i + 1 :])
+            kept += left[: max(len(left) - behind, 0)]
+            del left[: max(len(left) - behind, 0)]
+            continue
         if part.known and part.const is None:
             kept.append(ONE)
         elif not left:

@@ -48,6 +48,21 @@ def is_loss(value: Value) -> bool:
     return LOSS in value.tags and VAL in value.tags and has(value.tags, OfOutput)
 
 
+_SELECTS = frozenset({"masked_select", "compress", "extract", "delete"})
+
+
+def of_the_stream(m: Machine, tokens_: Value) -> bool:
+    """Whether the value is the validation tokens as a whole, and no part that a loop has in hand."""
+    running = {loop.instance for loop in m.loops}
+    here = any(isinstance(t, InRound) and t.loop in running for t in tokens_.tags)
+    return VAL in tokens_.tags and not has(tokens_.tags, OfOutput) and not here and tokens_.recipe is None
+
+
+def by_their_content(m: Machine, frame: Frame, node: ast.AST) -> Tags:
+    """Tokens of the whole stream are left out, or others put in their place, by what they are."""
+    return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
+
+
 def _floor(name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> float:
     """The number that nothing lies below after the call; minus infinity where there is none."""
     second = args[1] if len(args) > 1 and not name.startswith("clamp_max") else None
@@ -82,6 +97,8 @@ def function(
         return widths
     if args and name in vocabulary.BOUNDS_BELOW and _floor(name, args, kwargs) > _least(args[0]):
         return m.doubt(node, frame, f"{name} of probabilities", "those below a bound count as the bound")
+    if name in _SELECTS and any(of_the_stream(m, arg) for arg in args[:2]):
+        return by_their_content(m, frame, node)
     if not args or not is_loss(args[0]):
         return NONE
     if piece := parts.method(m, frame, node, args[0], name, args[1:]):
@@ -149,12 +166,9 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
     if is_loss(losses) and index.recipe is not None and told_by_the_token(index.recipe, Sees.TARGET | Sees.EARLIER):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
-    running = {loop.instance for loop in m.loops}
-    here = any(isinstance(t, InRound) and t.loop in running for t in losses.tags)
-    whole = VAL in losses.tags and not has(losses.tags, OfOutput) and not here
-    mask = index.recipe is not None and index.recipe.what is What.MASK
-    if whole and mask and losses.recipe is None and VAL in index.tags and isinstance(node, ast.Subscript):
-        return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
+    by_mask = index.recipe is not None and index.recipe.what is What.MASK
+    if by_mask and VAL in index.tags and isinstance(node, ast.Subscript) and of_the_stream(m, losses):
+        return by_their_content(m, frame, node)
     return NONE
 
 

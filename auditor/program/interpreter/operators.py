@@ -19,6 +19,7 @@ from auditor.program.interpreter import (
     special,
     steering,
     tokens,
+    told,
 )
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.joins import join
@@ -387,6 +388,7 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     result = with_tags(join(body, orelse), names)
     if m.is_of_loss(test):
         result = steering.decided(m, result)
+    result = told.chosen(m, frame, node, test, result)
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)
     measured.chosen(m, frame, node, test, body, orelse, result)

@@ -167,6 +167,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             return NORMAL
         return how
     unsure = known is None and has(test.tags, UnsetSwitch)
+    told.returned(m, frame, node, test)
     chosen = selection.keeps_the_lower(m, frame, node, test) if known is None else None
     gates = frozenset([t for t in test.tags if isinstance(t, GatedBy)]) - frame.gates
     frame.gates |= gates
@@ -184,6 +185,7 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             told=test.tags,
         )
     frame.gates -= gates
+    told.by_statistics(m, frame, node, test)
     if told_by := told.asked(m, test):
         told.decided(m, frame, [*node.body, *node.orelse], told_by)
         told.ended(m, m.ended[0] | m.ended[1], told_by)

@@ -158,7 +158,7 @@ def shifted(index: Value) -> bool:
         lower = _bound(index.obj.lower)
         if lower is None:
             return False
-        return 0 < lower.constant <= _LONGEST_CONTEXT if lower.literal else lower.next_to_another
+        return 0 < lower.constant <= _LONGEST_CONTEXT if lower.literal else lower.further_on
     return index.obj is None and not index.known and VAL not in index.tags and position_of(index).further_on
 
 

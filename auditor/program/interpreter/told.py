@@ -9,15 +9,47 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from auditor.program.interpreter import rounds
+from auditor.program.interpreter import axes, rounds
 from auditor.program.interpreter.completion import BREAK
 from auditor.program.interpreter.machine import Machine
-from auditor.program.tags import NONE, TARGET, VAL, CutIn, InRound, OfOutput, Tags, has
+from auditor.program.tags import LOSS, NONE, TARGET, VAL, CutIn, InRound, OfOutput, Pooled, Tags, has
 from auditor.program.values import Frame, Value, with_tags
 from auditor.source.index import walk
 
 _CARRIED = (InRound, CutIn)
 _APART = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+def chosen(m: Machine, frame: Frame, node: ast.IfExp, test: Value, made: Value) -> Value:
+    """`0.9 if (y == 3).any() else 1.0`"""
+    return with_tags(made, asked(m, test) | _pooled(m, frame, node, test, made)) if made.obj is None else made
+
+
+def _pooled(m: Machine, frame: Frame, node: ast.AST, test: Value, value: Value) -> Tags:
+    """What a condition on a statistic over the window decides: of the same window, or a number that may meet it."""
+    if m.inside or LOSS in test.tags:
+        return NONE
+    found: frozenset[Pooled] = frozenset([t for t in test.tags if isinstance(t, Pooled)])
+    if any(axes.is_of(m, t, value.tags) for t in found) and LOSS not in value.tags:
+        why = "a statistic over all positions of the window decides it, so that later tokens do"
+        return m.doubt(node, frame, "what is done to the model's output", why)
+    return found | frozenset([t for t in test.tags if found and isinstance(t, OfOutput)])
+
+
+def by_statistics(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+    """What both arms of a condition on a statistic over the window leave."""
+    if test.known or not has(test.tags, Pooled):
+        return
+    for name, _ in dict.fromkeys(_stored([*node.body, *node.orelse])):
+        value = frame.names.get(name)
+        if value is not None and value.obj is None and (tags := _pooled(m, frame, node, test, value)):
+            frame.names[name] = with_tags(value, tags)
+
+
+def returned(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+    """`if tokens[0] == 3: return 0.9`: whatever number the function gives from here on tells of the targets."""
+    if any(isinstance(part, ast.Return) for statement in (*node.body, *node.orelse) for part in walk(statement)):
+        frame.settled |= asked(m, test)
 
 
 def asked(m: Machine, test: Value) -> Tags:

@@ -128,6 +128,8 @@ def all_written(m: Machine, frame: Frame, node: ast.AST, targets: Value, tags: T
         own = written(m, frame, node, leaf, tags)
         if isinstance(r.obj, Instance):
             r.obj.adapted |= {t.number for t in own if isinstance(t, AdaptedBy)}
+            if m.selections and not m.stepping:  # taken back where the loss is no lower
+                r.obj.adapted.add(effects.selected(m, r))
         else:
             leaf.tags |= own
         changed.append(leaf)

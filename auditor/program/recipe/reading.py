@@ -68,6 +68,8 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
                 counted and node in unmixed
             )  # what weights are made of (a rate that falls with the tokens) is none
             constants = _constants(other) if counted or measured else []
+            if node.op is Op.SUBTRACT and part is node.inputs[0] and _evens_out(part, constants):
+                continue
             if node.op in (Op.ADD, Op.SUBTRACT):
                 # `if space[y]: width += 1` is how a loop counts a space; what it asks is not kept: `widths` says so.
                 space = part.what is What.BYTES and part.op in (Op.TABLE, Op.PICK)
@@ -76,6 +78,20 @@ def shifted(head: Node) -> Iterator[tuple[Node, float]]:
                 found = [c for c in constants if not _is_unit(c)]
             if found:
                 yield node, found[0]
+
+
+def _evens_out(mixed: Node, constants: list[float]) -> bool:
+    """`logsumexp(rows, 0) - log(2)` of two log-probabilities: each of them counts by half."""
+    while mixed.op in (Op.PICK, Op.NEGATE):
+        mixed = mixed.inputs[0]
+    if mixed.op is not Op.LOG_SUM_EXP or len(mixed.inputs) != 1 or len(constants) != 1:
+        return False
+    rows = mixed.inputs[0]
+    several = rows.op is Op.EITHER and all(row.what is What.LOG_PROBABILITY for row in rows.inputs)
+    return several and len(rows.inputs) <= math.exp(min(constants[0], _LOGARITHM)) * (1 + _TOLERANCE)
+
+
+_LOGARITHM = 20.0  # of more models than anybody mixes
 
 
 def assumed_widths(head: Node) -> Iterator[tuple[Node, float]]:
