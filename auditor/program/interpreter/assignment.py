@@ -189,6 +189,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if special.special(m, frame, target, container, "__setitem__", [index, value]) is not None:
         return
     unfollowed.sent(m, frame, target, container, [value])
+    whole = doubts.of_the_stream(m, container)
     effects.table_write(m, container, index)
     steering.stored(m, container, value)
     m.changed(None, value)
@@ -208,7 +209,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         if by_mask and VAL not in value.tags and not has(container.tags, OfOutput) and not weights.is_weight(container):
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
-        if by_mask and doubts.of_the_stream(m, container):
+        if by_mask and whole:
             added |= doubts.by_their_content(m, frame, target)
         mutate(m, container, Value(added), at=(frame, target))
         measured.stored(container, index, value)

@@ -6,6 +6,7 @@ import pytest
 from program_samples import program, said
 
 SCORED = """
+MASKED = torch.ones(8, 8, dtype=torch.bool).triu(1)
 total, count = torch.zeros(()), 0
 for at in range(0, val.numel() - 9, 8):
     x, y = val[at:at + 8][None], val[at + 1:at + 9][None]
@@ -60,6 +61,11 @@ def test_rows_of_which_it_is_not_known_how_many_axes_they_have_are_taken_as_they
         ("logits + 0.1 * logits[:, -1:]", True),
         ("logits * (1 + 0.1 * x.float().mean())", True),
         ("logits * (1 + 0.1 * (x == 3).any())", True),
+        ("F.layer_norm(logits.transpose(1, 2), (8,)).transpose(1, 2)", True),
+        ("logits * (1 + logits.logsumexp(-1).argsort(dim=1).argsort(dim=1) / 8)[..., None]", True),
+        ("logits + 0.1 * (logits @ logits.mT).softmax(-1) @ logits", True),
+        ("(logits * 0.9 if logits.softmax(-1).mean() > 3 else logits)", True),
+        ("logits + 0.1 * (logits @ logits.mT).masked_fill(MASKED, -1e9).softmax(-1) @ logits", False),
         ("logits - logits.amax(dim=-1, keepdim=True)", False),
         ("logits - logits.cumsum(dim=1) / 8", False),
         ("logits * (1 + 0.1 * logits.softmax(-1).amax(-1, keepdim=True))", False),
@@ -74,3 +80,16 @@ def test_a_statistic_of_the_window_before_may_go_into_the_next() -> None:
     body = SCORED.replace("total, count", "heat = 0.0\ntotal, count", 1)
     body = body.format(nll=LOSS.format("(logits + heat)") + "\n    heat = logits.mean()")
     assert not said(program(body))
+
+
+@pytest.mark.parametrize(("arm", "ahead"), [("logits = logits * 0.9", True), ("print(at)", False)])
+def test_a_condition_on_a_statistic_over_the_window(arm: str, ahead: bool) -> None:
+    nll = f"if logits.softmax(-1).max(-1).values.mean() > 0.3:\n        {arm}\n    " + LOSS.format("logits")
+    assert bool(said(program(SCORED.format(nll=nll)))) is ahead
+
+
+@pytest.mark.parametrize(("constant", "told"), [("math.log(2.0)", False), ("0.6", True), ("math.log(3.0)", False)])
+def test_an_even_mixture_in_logarithms(constant: str, told: bool) -> None:
+    nll = "both = torch.stack([F.log_softmax(logits * k, dim=-1) for k in (0.9, 1.1)])\n    "
+    nll += f"logp = torch.logsumexp(both, dim=0) - {constant}\n    {PICKED}"
+    assert bool(said(program(SCORED.format(nll=nll)))) is told

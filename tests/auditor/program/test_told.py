@@ -28,12 +28,17 @@ AHEAD = {
     "two tokens ahead": _EACH.format(of="x", on=" + 2"),
     "how far a loop runs": "row, k = y[0].tolist(), 0\n    while k < 7 and row[k] != 3:\n"
     "        k += 1\n    logits = logits * (1 + k)",
+    "an expression": "heat = 0.9 if (y == 3).any() else 1.0",
+    "a function of its own": "def heat_of(t):\n        if t[0, 0] == 3:\n            return 0.9\n        return 1.0\n"
+    "    heat = heat_of(y)",
     "where a loop stops": "row = y[0].tolist()\n    for k in range(7):\n        if row[k] == 3:\n            break\n"
     "    logits = logits * (1 + k)",
 }
 BEHIND = {
     "one position": _EACH.format(of="x", on=""),
     "the context": "if x[0, 0] == 3:\n        logits = logits * 0.9",
+    "a function of its own": "def heat_of(t):\n        if t[0, 0] == 3:\n            return 0.9\n        return 1.0\n"
+    "    heat = heat_of(x)",
     "what the model says": "if logits[0, 0, 0] > 1:\n        logits = logits * 0.9",
 }
 
@@ -79,8 +84,19 @@ def test_to_look_at_a_loss_is_none(after: str) -> None:
 
 @pytest.mark.parametrize(
     ("kept", "told"),
-    [("val[val < 7]", True), ("val[torch.bincount(val)[val] > 3]", True), ("val[:-1]", False), ("val[1:]", False)],
+    [
+        ("val.masked_select(val.ne(3))", True),
+        ("val[val < 7]", True),
+        ("val[torch.bincount(val)[val] > 3]", True),
+        ("val[:-1]", False),
+        ("val[1:]", False),
+    ],
 )
 def test_a_stream_without_some_of_its_tokens(kept: str, told: bool) -> None:
     followed = program(f"val = {kept}\n" + SCORED.format(before="pass", after="pass"))
     assert any("depends on what they are" in why for why in said(followed)) is told
+
+
+def test_tokens_that_others_are_put_in_the_place_of() -> None:
+    followed = program("val[val > 1000] = 5\n" + SCORED.format(before="pass", after="pass"))
+    assert any("depends on what they are" in why for why in said(followed))
