@@ -71,7 +71,8 @@ def applied(
         return
     name = name.removesuffix("_") if name.endswith("_") and not name.endswith("__") else name
     subject, rest = given[0], given[1:]
-    made.tags |= _of_window(m, name, subject, made)
+    elementwise = name in ("max", "min") and rest and _numbers(rest[0]) is None
+    made.tags |= NONE if elementwise else _of_window(m, name, subject, made)
     if subject.axes is None:
         others = [value for value in rest if value.axes is not None]
         if name in _KEEPS and others and made.axes is None:
@@ -121,6 +122,8 @@ def _of_window(m: Machine, name: str, subject: Value, made: Value) -> Tags:
     """What was counted over the tokens of the window in hand: the targets are among them, shifted or not."""
     if name not in _COUNTS or made is subject or VAL not in subject.tags or has(subject.tags, OfOutput):
         return NONE
+    if subject.obj is not None:
+        return NONE  # a list of lengths, of bounds
     if not m.loops or not (TARGET in subject.tags or has(subject.tags, Reads)):
         return NONE
     return frozenset({Taken(frozenset([(t.loop, t.iteration) for t in subject.tags if isinstance(t, InRound)]))})
