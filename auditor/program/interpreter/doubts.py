@@ -10,7 +10,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import counting, parts, ranks, tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import either_of
-from auditor.program.recipe.model import Op, Over, Sees, What
+from auditor.program.recipe.model import Node, Op, Over, Sees, What
 from auditor.program.recipe.spine import told_by_the_token
 from auditor.program.tags import (
     CLOCK,
@@ -166,10 +166,18 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
     if is_loss(losses) and index.recipe is not None and told_by_the_token(index.recipe, Sees.TARGET | Sees.EARLIER):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
+    if is_loss(losses) and index.recipe is not None and _by_width(index.recipe):
+        return m.doubt(node, frame, "a choice among losses", "which losses count depends on how long their pieces are")
     by_mask = index.recipe is not None and index.recipe.what is What.MASK
     if by_mask and VAL in index.tags and isinstance(node, ast.Subscript) and of_the_stream(m, losses):
         return by_their_content(m, frame, node)
     return NONE
+
+
+def _by_width(mask: Node) -> bool:
+    """`base_bytes[y] < 9`; whether there is a byte at all tells pieces of text from other tokens."""
+    asked = (n for n in mask.walk() if n.op is Op.COMPARE and any(i.what is What.BYTES for i in n.inputs))
+    return any(i.op is Op.NUMBER and i.text not in ("0", "1") for n in asked for i in n.inputs)
 
 
 def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:

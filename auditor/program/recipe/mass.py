@@ -20,12 +20,29 @@ _LOGARITHMIC = (What.LOG_PROBABILITY, What.NATS)
 def more_than_one(head: Node) -> Iterator[tuple[Node, float]]:
     """Logarithms of what sums to more than one, on the way to a figure: (step, what it sums to)."""
     known: Known = {}
+    evened = set(_evened(head, known))
     for node in head.walk():
+        if node in evened:
+            continue
         of_log = node.op is Op.LOG and node.inputs[0].what is What.PROBABILITY
         of_sum = node.op is Op.LOG_SUM_EXP and len(node.inputs) > 1 and node.what is What.LOG_PROBABILITY
         mass = _total(node, known) if of_log or of_sum else None
         if mass is not None and mass > _MOST:
             yield node, mass
+
+
+def _evened(head: Node, known: Known) -> Iterator[Node]:
+    """`logaddexp(p, q) - log(2)`: what sums to two, and is divided by as much."""
+    for node in head.walk():
+        by = _number(node.inputs[1]) if node.op is Op.SUBTRACT and len(node.inputs) == 2 else None
+        if by is None or by <= 0:
+            continue
+        inner = node.inputs[0]
+        while inner.op in (Op.PICK, Op.NEGATE):
+            inner = inner.inputs[0]
+        mass = _total(inner, known) if inner.op is Op.LOG_SUM_EXP else None
+        if mass is not None and mass * math.exp(-by) <= _MOST:
+            yield inner
 
 
 Known = dict[Node, float | None]

@@ -84,11 +84,11 @@ def _evens_out(mixed: Node, constants: list[float]) -> bool:
     """`logsumexp(rows, 0) - log(2)` of two log-probabilities: each of them counts by half."""
     while mixed.op in (Op.PICK, Op.NEGATE):
         mixed = mixed.inputs[0]
-    if mixed.op is not Op.LOG_SUM_EXP or len(mixed.inputs) != 1 or len(constants) != 1:
+    if mixed.op is not Op.LOG_SUM_EXP or len(constants) != 1:
         return False
-    rows = mixed.inputs[0]
-    several = rows.op is Op.EITHER and all(row.what is What.LOG_PROBABILITY for row in rows.inputs)
-    return several and len(rows.inputs) <= math.exp(min(constants[0], _LOGARITHM)) * (1 + _TOLERANCE)
+    rows = mixed.inputs[0].inputs if mixed.inputs[0].op is Op.EITHER else mixed.inputs
+    several = len(rows) > 1 and all(row.what is What.LOG_PROBABILITY for row in rows)
+    return several and len(rows) <= math.exp(min(constants[0], _LOGARITHM)) * (1 + _TOLERANCE)
 
 
 _LOGARITHM = 20.0  # of more models than anybody mixes

@@ -89,6 +89,13 @@ def test_a_condition_on_a_statistic_over_the_window(arm: str, ahead: bool) -> No
 
 
 @pytest.mark.parametrize(("constant", "told"), [("math.log(2.0)", False), ("0.6", True), ("math.log(3.0)", False)])
+def test_an_even_mixture_of_two_in_logarithms(constant: str, told: bool) -> None:
+    nll = "one, two = F.log_softmax(logits, dim=-1), F.log_softmax(logits * 1.1, dim=-1)\n    "
+    nll += f"logp = torch.logaddexp(one, two) - {constant}\n    {PICKED}"
+    assert bool(said(program(SCORED.format(nll=nll)))) is told
+
+
+@pytest.mark.parametrize(("constant", "told"), [("math.log(2.0)", False), ("0.6", True), ("math.log(3.0)", False)])
 def test_an_even_mixture_in_logarithms(constant: str, told: bool) -> None:
     nll = "both = torch.stack([F.log_softmax(logits * k, dim=-1) for k in (0.9, 1.1)])\n    "
     nll += f"logp = torch.logsumexp(both, dim=0) - {constant}\n    {PICKED}"

@@ -39,6 +39,7 @@ def _masses(logarithm: str) -> list[float]:
         ("(0.5 * p + 0.4 * q + 0.2 * one).log()", 1.1),
         ("torch.logaddexp(logp, q.log() + math.log(0.3))", 1.3),
         ("((p + q) / 1.5).log()", 1.333),
+        ("torch.logaddexp(logp, q.log()) - 0.5", 2.0),
     ],
 )
 def test_weights_that_come_to_more_than_one(logarithm: str, mass: float) -> None:
@@ -53,6 +54,7 @@ def test_weights_that_come_to_more_than_one(logarithm: str, mass: float) -> None
         "((p + q) / 2).log()",
         "(p + 1e-9).log()",
         "torch.logaddexp(logp + math.log(0.7), q.log() + math.log(0.3))",
+        "torch.logaddexp(logp, q.log()) - math.log(2.0)",
         "logp",
     ],
 )
