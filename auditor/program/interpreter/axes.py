@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
+from auditor.program import vocabulary
 from auditor.program.interpreter import tokens
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, InRound, OfOutput, Pooled, Reads, Tags, Taken, has
 from auditor.program.values import Frame, Value
 from auditor.program.values import Sequence as Items
-from auditor.program.vocabulary import ELEMENTWISE, LIKE_THE_INPUT
 
 BATCH, POSITION, VOCABULARY, ONE = "b", "p", "v", "1"
 PAIRED = "q"
@@ -23,29 +23,6 @@ PAIRED = "q"
 MAYBE = "?"
 """An axis in front of the others of which it is not known whether it is there."""
 _ROWS = (BATCH, POSITION)
-_DISTRIBUTIONS = frozenset({"softmax", "log_softmax", "logsumexp", "softmin"})
-_STATISTICS = frozenset(
-    {
-        "mean", "sum", "std", "var", "norm", "median", "quantile", "prod", "amax", "amin", "max", "min", "logsumexp",
-        "nanmean", "nansum", "topk", "sort", "argmax", "argmin", "average", "aminmax", "std_mean", "var_mean",
-        "argsort", "kthvalue", "mode",
-    }
-)  # fmt: skip
-_ORDERS = frozenset({"sort", "argsort"})
-_NORMS = frozenset({"layer_norm", "rms_norm"})
-_EXTREMES = frozenset({"max", "min", "amax", "amin"})  # of everything: what keeps an exponential finite
-_LOSSES = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss", "linear_cross_entropy"})
-_KEEPS = frozenset(
-    {"exp", "log", "softmax", "log_softmax", "sigmoid", "tanh", "clamp", "clamp_min", "clamp_max", "clip", "where"}
-    | {"mul", "add", "sub", "div", "pow", "neg", "cumsum", "maximum", "minimum", "softmin", "relu"}
-    | {"scatter", "scatter_add", "index_add", "index_put", "lerp", "addcmul", "layer_norm", "rms_norm", "normalize"}
-) | (frozenset(ELEMENTWISE) - _STATISTICS)
-_SHAPES = frozenset(
-    {"view", "reshape", "flatten", "ravel", "squeeze", "unsqueeze", "permute", "transpose", "swapaxes", "movedim"}
-    | {"t", "chunk", "split", "unbind", "narrow", "select", "expand", "repeat", "tile", "unfold"}
-    | {"masked_select", "compress", "broadcast_to", "expand_as", "view_as", "reshape_as", "as_strided"}
-)
-_LIKE = (_KEEPS | LIKE_THE_INPUT) - _SHAPES
 
 
 def given(tokens_: Sequence[Value]) -> tuple[str, ...]:
@@ -75,35 +52,40 @@ def applied(
     made.tags |= NONE if elementwise else _of_window(m, name, subject, made)
     if subject.axes is None:
         others = [value for value in rest if value.axes is not None]
-        if name in _KEEPS and others and made.axes is None:
+        if name in vocabulary.KEEPS_AXES and others and made.axes is None:
             made.axes = others[0].axes
         elif made is not subject:
             made.axes = _rows(name, subject, rest)
         return
     axes = subject.axes
-    if name in _KEEPS:
+    if name in vocabulary.KEEPS_AXES:
         for other in rest:
             made.tags |= beside(m, frame, node, subject, other)
     if made is subject:
         return
     over = _dims(name, axes, rest, kwargs)
-    if name in _LOSSES:
+    if name in vocabulary.OVER_THE_SECOND:
         over = (1,) if len(axes) > 1 and axes[0] != MAYBE else ()
-    if name in _NORMS and axes[-1] == POSITION:
+    if name in vocabulary.OVER_THE_LAST and axes[-1] == POSITION:
         why = "it is over all positions of the window, so that later tokens are in it"
         made.tags |= m.doubt(node, frame, f"{name} of what the model gives", why)
     labels = {axes[at] for at in over}
-    if (name in _DISTRIBUTIONS or name in _LOSSES) and VOCABULARY in axes and over and VOCABULARY not in labels:
+    if (
+        (name in vocabulary.OVER_AN_AXIS or name in vocabulary.OVER_THE_SECOND)
+        and VOCABULARY in axes
+        and over
+        and VOCABULARY not in labels
+    ):
         why = "it is over the positions, and what stands at one of them does not sum to one over the vocabulary"
         made.tags |= m.doubt(node, frame, f"{name} of what the model gives", why)
-    if name in _STATISTICS:
+    if name in vocabulary.OVER_POSITIONS:
         made.tags |= _pooled(name, subject, rest, over)
-        made.axes = axes if name in _ORDERS else _left(axes, over, kwargs, rest)
-    elif name in _SHAPES:
+        made.axes = axes if name in vocabulary.ORDERS else _left(axes, over, kwargs, rest)
+    elif name in vocabulary.CHANGES_AXES:
         made.axes = _reshaped(name, axes, rest)
     elif name in ("gather", "take_along_dim", "take_along_axis"):
         made.axes = tuple(ONE if at in over else label for at, label in enumerate(axes)) if over else None
-    elif name in _LIKE and not (PAIRED in axes and name in ("masked_fill", "where")):
+    elif name in vocabulary.LIKE_AXES and not (PAIRED in axes and name in ("masked_fill", "where")):
         made.axes = axes
 
 
@@ -113,23 +95,20 @@ def _pooled(name: str, subject: Value, rest: Sequence[Value], over: Sequence[int
         return NONE
     if over and POSITION not in {subject.axes[at] for at in over}:
         return NONE
-    if POSITION not in subject.axes or (not over and name in _EXTREMES):
+    if POSITION not in subject.axes or (not over and name in vocabulary.EXTREMES):
         return NONE
     return frozenset([Pooled(t.number) for t in subject.tags if isinstance(t, OfOutput)])
 
 
 def _of_window(m: Machine, name: str, subject: Value, made: Value) -> Tags:
     """What was counted over the tokens of the window in hand: the targets are among them, shifted or not."""
-    if name not in _COUNTS or made is subject or VAL not in subject.tags or has(subject.tags, OfOutput):
+    if name not in vocabulary.COUNTS_OVER or made is subject or VAL not in subject.tags or has(subject.tags, OfOutput):
         return NONE
     if subject.obj is not None:
         return NONE  # a list of lengths, of bounds
     if not m.loops or not (TARGET in subject.tags or has(subject.tags, Reads)):
         return NONE
     return frozenset({Taken(frozenset([(t.loop, t.iteration) for t in subject.tags if isinstance(t, InRound)]))})
-
-
-_COUNTS = frozenset({"bincount", "histc", "unique", "mean", "sum", "max", "min", "any", "all", "count_nonzero", "std"})
 
 
 def _axis(rest: Sequence[Value]) -> bool:
@@ -154,6 +133,11 @@ def beside(m: Machine, frame: Frame, node: ast.AST, one: Value, other: Value) ->
 
 def is_of(m: Machine, statistic: Pooled, tags: Tags) -> bool:
     """Whether a statistic is of the window that something was made for: of the same output, or of one made of it."""
+    here = {loop.instance: loop.iteration for loop in m.loops}
+    if any(
+        here.get(loop.instance, loop.iteration) != loop.iteration for loop in m.trace.outputs[statistic.number].loops
+    ):
+        return False  # of a window before
     own = _ancestors(m, {statistic.number})
     return bool(own & _ancestors(m, {t.number for t in tags if isinstance(t, OfOutput)}))
 

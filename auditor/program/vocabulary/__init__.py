@@ -1,5 +1,6 @@
 """Every name of a library and every path pattern that means something to the analysis, once, grouped by domain."""
 
+from auditor.program.vocabulary.axes import *  # noqa: F403
 from auditor.program.vocabulary.c import *  # noqa: F403
 from auditor.program.vocabulary.files import *  # noqa: F403
 from auditor.program.vocabulary.losses import *  # noqa: F403
