@@ -46,6 +46,7 @@ from auditor.program.tags import (
 )
 from auditor.program.values import (
     UNKNOWN,
+    Bound,
     Class,
     Comparison,
     Either,
@@ -55,6 +56,7 @@ from auditor.program.values import (
     Instance,
     Mapping,
     Native,
+    Obj,
     Sequence,
     Value,
     with_tags,
@@ -312,7 +314,7 @@ def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool |
         elif (member := enums.same(left, right)) is not None:
             same = member
         elif right.known and right.const is None and (left.obj is not None or left.mutable):
-            same = None if isinstance(left.obj, External) and not m.is_object(left.obj) else False
+            same = None if _may_be_none(m, left.obj) else False
         return same if same is None or isinstance(op, ast.Is) else not same
     if isinstance(op, (ast.Eq, ast.NotEq)) and (member := enums.same(left, right)) is not None:
         return member if isinstance(op, ast.Eq) else not member
@@ -324,6 +326,13 @@ def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool |
         except (TypeError, KeyError):
             return None
     return None
+
+
+def _may_be_none(m: Machine, held: Obj | None) -> bool:
+    """A name of a library that is not known to be there, an attribute that the program has not set."""
+    if isinstance(held, Bound):
+        return held.function is None
+    return isinstance(held, External) and not m.is_object(held)
 
 
 def _in_between(m: Machine, counted: Value, value: Value) -> bool:

@@ -449,3 +449,17 @@ def test_what_describes_the_data_beside_the_shards_is_no_data() -> None:
     assert not pairs(_BESIDE.replace("WRITTEN", ""))
     written = "with open(names, 'w') as file:\n    json.dump({'rows': list(enumerate(val.tolist()))}, file)"
     assert pairs(_BESIDE.replace("WRITTEN", written))
+
+
+UNSET = {
+    "a leaf": "if val.grad_fn is None:",
+    "no leaf": "if net.emb.weight.grad_fn is not None:",
+    "an attribute that nothing sets": "if opt.wrapped is None:",
+}
+
+
+@pytest.mark.parametrize("test", UNSET.values(), ids=UNSET)
+def test_an_attribute_of_a_library_may_be_none(test: str) -> None:
+    """What it is was not told, so that neither way is left out."""
+    assert pairs(f"{test}\n    fit(net, val, opt)\n{FINAL}")
+    assert not pairs(f"{test}\n    fit(net, train, opt)\n{FINAL}")
