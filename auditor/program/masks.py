@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from auditor.program import vocabulary
 from auditor.program.syntax import called, is_library, is_self
 from auditor.source.index import of_type, parent
 
-_T = 6  # positions that the mask is worked out for
+POSITIONS = 6
+"""How many of them a mask is worked out for."""
 _NEVER = -1e3  # a score below which nothing is left of a position
 _DEPTH = 24
 
 
-class _Unknown(Exception):
+class Unknown(Exception):
     """An expression that is not worked out."""
 
 
-class _Filled(_Unknown):
+FAILURES: Final = (Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError)
+"""What working an expression out may raise."""
+
+
+class _Filled(Unknown):
     """An array of which a part is written over: `mask[:, :n] = True`."""
 
 
@@ -33,11 +38,11 @@ def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool
             return False
         if found.ndim < 2:
             return None
-        found = np.broadcast_to(found, (_T, _T))
-    except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
+        found = np.broadcast_to(found, (POSITIONS, POSITIONS))
+    except FAILURES:
         return None
     kept = found if found.dtype == bool else found > _NEVER
-    return bool(np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)))
+    return bool(np.any(kept & np.triu(np.ones((POSITIONS, POSITIONS), dtype=bool), 1)))
 
 
 def reaches_later(function: ast.AST, index: ast.expr) -> bool | None:
@@ -46,10 +51,10 @@ def reaches_later(function: ast.AST, index: ast.expr) -> bool | None:
 
     try:
         found = np.asarray(Mask(before(assigned(function), index.lineno + 1), None).value(index)).ravel()
-    except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
+    except FAILURES:
         return None
-    places = found.size == _T and found.dtype.kind in "iuf"
-    return bool(np.any(found > np.arange(_T))) if places else None
+    places = found.size == POSITIONS and found.dtype.kind in "iuf"
+    return bool(np.any(found > np.arange(POSITIONS))) if places else None
 
 
 def name_of(node: ast.expr) -> str:
@@ -66,7 +71,7 @@ def assigned(function: ast.AST) -> Values:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
             if isinstance(target, ast.Tuple) and _is_shape(node.value):
-                size = ast.copy_location(ast.Constant(_T), node)
+                size = ast.copy_location(ast.Constant(POSITIONS), node)
                 found += [(node.lineno, name.id, size) for name in target.elts if isinstance(name, ast.Name)]
             if isinstance(target, ast.Name) and node.value is not None:
                 value: ast.expr = node.value
@@ -103,6 +108,9 @@ def before(values: Values, line: int) -> Values:
 class Mask:
     """Works out the scores of a few positions; an activation is zero."""
 
+    product: ClassVar[float] = 0.0
+    """What stands for each entry of a product of activations."""
+
     def __init__(self, values: Values, holder: ast.AST | None, given: Mapping[str, Any] | None = None) -> None:
         self.values = values
         self.holder = holder
@@ -113,13 +121,13 @@ class Mask:
         import numpy as np  # of the many modules that are read few write their attention out
 
         try:
-            scores = np.broadcast_to(np.asarray(self._value(subject, 0), dtype=float), (_T, _T))
-        except (_Unknown, ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
+            scores = np.broadcast_to(np.asarray(self._value(subject, 0), dtype=float), (POSITIONS, POSITIONS))
+        except FAILURES:
             return ""
         if not scores.any():
             return ""  # there is no mask: it may be over heads, layers or memories, and no position of the stream
         kept = scores > _NEVER
-        if np.any(kept & np.triu(np.ones((_T, _T), dtype=bool), 1)):
+        if np.any(kept & np.triu(np.ones((POSITIONS, POSITIONS), dtype=bool), 1)):
             return "what follows"
         empty = ~kept.any(axis=1)
         if np.any(empty & np.isfinite(scores).any(axis=1)):
@@ -131,16 +139,16 @@ class Mask:
 
     def _value(self, node: ast.expr, depth: int) -> Any:
         if depth > _DEPTH:
-            raise _Unknown
+            raise Unknown
         handler = getattr(self, f"_{type(node).__name__.lower()}", None)
         if handler is None:
-            raise _Unknown
+            raise Unknown
         return handler(node, depth + 1)
 
     def _constant(self, node: ast.Constant, depth: int) -> Any:
         if node.value is None or isinstance(node.value, (int, float)):
             return node.value
-        raise _Unknown
+        raise Unknown
 
     def _name(self, node: ast.Name, depth: int) -> Any:
         """The latest value of a name, of those above the line; where it is made of itself, the one before."""
@@ -150,7 +158,7 @@ class Mask:
         if at < 0 and node.id in self.given:
             return self.given[node.id]
         if at < 0:
-            raise _Unknown
+            raise Unknown
         self._times[node.id] = at
         try:
             return self._value(values[at], depth)
@@ -166,7 +174,7 @@ class Mask:
             return -1e38
         if is_self(node.value) and self.holder is not None:
             return self._value(self._held(node.attr), depth)
-        raise _Unknown
+        raise Unknown
 
     def _held(self, name: str) -> ast.expr:
         """A buffer of the class."""
@@ -178,7 +186,7 @@ class Mask:
         for node in of_type(self.holder, ast.Assign):
             if any(isinstance(t, ast.Attribute) and t.attr == name for t in node.targets):
                 return node.value
-        raise _Unknown
+        raise Unknown
 
     def _unaryop(self, node: ast.UnaryOp, depth: int) -> Any:
         import numpy as np
@@ -188,32 +196,32 @@ class Mask:
             return -value
         if isinstance(node.op, (ast.Invert, ast.Not)):
             return ~np.asarray(value, dtype=bool)
-        raise _Unknown
+        raise Unknown
 
     def _binop(self, node: ast.BinOp, depth: int) -> Any:
         import numpy as np
 
         if isinstance(node.op, ast.MatMult):
-            return np.zeros((_T, _T))
+            return np.full((POSITIONS, POSITIONS), self.product)
         sides = [self._or_nothing(side, depth) for side in (node.left, node.right)]
         known = [side for side in sides if side is not None]
         if isinstance(node.op, (ast.Mult, ast.Div)) and len(known) == 1:
             return known[0]  # a scale
         if len(known) < 2:
-            raise _Unknown
+            raise Unknown
         a, b = (np.asarray(side) for side in sides)
         if isinstance(node.op, (ast.BitAnd, ast.BitOr)):
             a, b = a.astype(bool), b.astype(bool)
         with np.errstate(all="ignore"):
             operation = _OPERATIONS.get(type(node.op))
             if operation is None:
-                raise _Unknown
+                raise Unknown
             return getattr(np, operation)(a, b)
 
     def _or_nothing(self, node: ast.expr, depth: int) -> Any:
         try:
             return self._value(node, depth)
-        except _Unknown:
+        except Unknown:
             return None
 
     def _compare(self, node: ast.Compare, depth: int) -> Any:
@@ -221,7 +229,7 @@ class Mask:
 
         operation = _COMPARISONS.get(type(node.ops[0])) if len(node.ops) == 1 else None
         if operation is None:
-            raise _Unknown
+            raise Unknown
         return getattr(np, operation)(self._value(node.left, depth), self._value(node.comparators[0], depth))
 
     def _subscript(self, node: ast.Subscript, depth: int) -> Any:
@@ -229,7 +237,7 @@ class Mask:
         import numpy as np
 
         if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-            return _T
+            return POSITIONS
         value = np.asarray(self._value(node.value, depth))
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         shape: list[int] = []
@@ -247,7 +255,7 @@ class Mask:
             elif isinstance(part, ast.Slice) and part.lower is None and part.step is None and dims:
                 shape.append(dims.pop(0))
             else:
-                raise _Unknown
+                raise Unknown
         shape.extend(dims)
         return value.reshape(shape).reshape([n for i, n in enumerate(shape) if n != 1 or i >= len(shape) - 2])
 
@@ -263,7 +271,7 @@ class Mask:
         if name == "float" and not own and node.args and isinstance(node.args[0], ast.Constant):
             return float(node.args[0].value)  # type: ignore[arg-type]
         if name in vocabulary.PRODUCTS:
-            return np.zeros((_T, _T))
+            return np.full((POSITIONS, POSITIONS), self.product)
         operands = [node.func.value, *node.args] if own and isinstance(node.func, ast.Attribute) else list(node.args)
         options = {k.arg: k.value for k in node.keywords}
         if name in vocabulary.SAME_MASK and operands:
@@ -272,10 +280,10 @@ class Mask:
         if name == "arange":
             first = self._or_nothing(operands[0], depth) if len(operands) > 1 else 0
             if not isinstance(first, int) or len(operands) > 2:
-                raise _Unknown
-            return np.arange(first, first + _T)
+                raise Unknown
+            return np.arange(first, first + POSITIONS)
         if name == "size" and own:
-            return _T
+            return POSITIONS
         if name in _NUMPY and operands and not options:
             return getattr(np, _NUMPY[name])(*(np.asarray(self._value(o, depth)) for o in operands))
         if name.rstrip("_") in vocabulary.BOUNDS and operands:
@@ -285,24 +293,26 @@ class Mask:
             number = self._value(fill, depth) if fill is not None else float("ones" in name)
             kind = options.get("dtype")
             return np.full(
-                (_T, _T), number, dtype=bool if kind is not None and name_of(kind) in ("bool", "bool_") else None
+                (POSITIONS, POSITIONS),
+                number,
+                dtype=bool if kind is not None and name_of(kind) in ("bool", "bool_") else None,
             )
         if name in ("Parameter", "Buffer") and operands:
             return self._value(operands[0], depth)
         if name == vocabulary.CAUSAL_MASK:
-            return np.triu(np.full((_T, _T), -np.inf), 1)
+            return np.triu(np.full((POSITIONS, POSITIONS), -np.inf), 1)
         if name in ("rand", "randn", "rand_like", "randn_like"):  # what is learned leaves nothing out
-            return np.zeros((_T, _T))
+            return np.zeros((POSITIONS, POSITIONS))
         if name in ("tril", "triu", "tril_", "triu_"):
             diagonal = options.get("diagonal", options.get("k", operands[1] if len(operands) > 1 else ast.Constant(0)))
             value = np.asarray(self._value(operands[0], depth))
             k = int(self._value(diagonal, depth))
             keep = (
-                np.tril(np.ones((_T, _T), dtype=bool), k)
+                np.tril(np.ones((POSITIONS, POSITIONS), dtype=bool), k)
                 if name.startswith("tril")
-                else np.triu(np.ones((_T, _T), dtype=bool), k)
+                else np.triu(np.ones((POSITIONS, POSITIONS), dtype=bool), k)
             )
-            return np.where(keep, np.broadcast_to(value, (_T, _T)), np.zeros((), dtype=value.dtype))
+            return np.where(keep, np.broadcast_to(value, (POSITIONS, POSITIONS)), np.zeros((), dtype=value.dtype))
         if name in ("masked_fill", "masked_fill_"):
             scores, mask = (self._value(o, depth) for o in operands[:2])
             fill = self._value(operands[2] if len(operands) > 2 else options["value"], depth)
@@ -321,7 +331,7 @@ class Mask:
         function = self._called(node)
         returns = list(of_type(function, ast.Return)) if function is not None else []
         if function is None or len(returns) != 1 or returns[0].value is None:
-            raise _Unknown
+            raise Unknown
         spec = function.args
         names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
         names = names[1:] if isinstance(node.func, ast.Attribute) else names
@@ -330,7 +340,7 @@ class Mask:
         for name, default in zip(reversed(names), reversed(spec.defaults), strict=False):
             if name not in passed and isinstance(default, ast.Constant):
                 given[name] = default.value
-        inner = Mask(before(assigned(function), returns[0].value.lineno + 1), self.holder, given)
+        inner = type(self)(before(assigned(function), returns[0].value.lineno + 1), self.holder, given)
         return inner._value(returns[0].value, depth)
 
     def _called(self, node: ast.Call) -> ast.FunctionDef | None:
