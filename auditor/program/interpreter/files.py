@@ -112,6 +112,11 @@ def from_outside(m: Machine, source: Value) -> Tags:
     return NONE if known or tokens.constant(path).tags else frozenset({OUTSIDE})
 
 
+def all_named(m: Machine) -> bool:
+    """Whether the name of every file that the program has written is known."""
+    return all("{}" not in name for name in m.files)
+
+
 def read_tags(m: Machine, path: str) -> Tags:
     """What a file holds as far as the program has written it, or as its name says."""
     name = posixpath.basename(path)
@@ -124,8 +129,7 @@ def on_disk(m: Machine, source: Value) -> Tags:
     path = source.obj.path if isinstance(source.obj, File) else tokens.text_of(source)
     own = m.files.get(posixpath.basename(path))
     packed = any(PACKED in tags for tags in m.files.values())
-    named = "{}" not in path and all("{}" not in name for name in m.files)
-    elsewhere = own is None and named and OUTSIDE in from_outside(m, source)
+    elsewhere = own is None and "{}" not in path and all_named(m) and OUTSIDE in from_outside(m, source)
     if packed and (elsewhere or OUTSIDE in source.tags):
         return m.disk - {ARTIFACT}  # a file that the program does not write
     return m.disk - {ARTIFACT} if own is not None and packed and PACKED not in own else m.disk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from auditor.program.interpreter import effects, ranks, trained
+from auditor.program.interpreter import effects, files, ranks, trained
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.joins import options
 from auditor.program.tags import (
@@ -92,7 +92,8 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
     tags = deep_tags(source)
     adapted = {t.number for t in tags if isinstance(t, AdaptedBy)}
     m.load(node, frame, read_back=ARTIFACT in tags)
-    if OUTSIDE in tags and ARTIFACT not in tags and any(PACKED in written for written in m.files.values()):
+    packed = any(PACKED in written for written in m.files.values())
+    if OUTSIDE in tags and ARTIFACT not in tags and packed and files.all_named(m):
         why = "the file is none of those that the program writes, of which one is the artifact"
         m.unfollowed(node, frame, "weights that are loaded", why, {"weights"})
     ranks.written(m, module_parts(module.obj))
