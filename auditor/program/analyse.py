@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditor.config import Configuration
-from auditor.program.interpreter import VERBS, uncalled
+from auditor.program.interpreter import VERBS
+from auditor.program.interpreter.language import uncalled
 from auditor.program.interpreter.machine import Branch, Budget, Machine
 from auditor.program.model import Program, Proof
 from auditor.program.proofs import decided_by_logs

@@ -7,19 +7,19 @@ from functools import cached_property
 from typing import TypeVar
 
 from auditor.config import Configuration
-from auditor.program.adapters import Kept, MixedRows, kept_over_resets, mixed_rows
-from auditor.program.attention import Attention, attention
 from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
 from auditor.program.c.callers import Callers
 from auditor.program.c.gates import c_target_gates
 from auditor.program.c.mixtures import c_mixtures
 from auditor.program.c.text import CText, c_texts
+from auditor.program.forward.adapters import Kept, MixedRows, kept_over_resets, mixed_rows
+from auditor.program.forward.attention import Attention, attention
+from auditor.program.forward.shifts import Smear, smears
 from auditor.program.mixtures.gates import target_gates
 from auditor.program.mixtures.of_bytes import ByteMixture, byte_mixtures
 from auditor.program.model import Program
 from auditor.program.module import Module, Seen, modules
 from auditor.program.printing import Printing
-from auditor.program.shifts import Smear, smears
 from auditor.program.stream.order import Reorder, reorders
 from auditor.program.stream.positions import helped_by_position
 from auditor.program.stream.reads import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
-from auditor.program.shifts import Smear
+from auditor.program.forward.shifts import Smear
 from auditor.rule import Example, Facts, Rule
 from rules.examples.folders import MODEL, folder, script
 from rules.findings import shown

@@ -11,7 +11,7 @@ def test_no_kind_grows_much_faster_than_its_size(kind: str, monkeypatch: pytest.
     sizes = (20, 80)
     if kind == "loops within each other":
         # They double the work down to a depth, and only from there on add to it; the depth is less here, to save time.
-        monkeypatch.setattr("auditor.program.interpreter.iteration.MAX_LOOPS", 5)
+        monkeypatch.setattr("auditor.program.interpreter.language.iteration.MAX_LOOPS", 5)
         sizes = (40, 80)
     costs = measured(kind, sizes, timed=False)
     assert exponents(costs)[0] <= LIMIT, costs

@@ -13,11 +13,11 @@ from typing import Final, Generic, TypeVar
 
 from auditor.program import used
 from auditor.program.extent import Extents
-from auditor.program.interpreter.forward import ForwardLoss
 from auditor.program.interpreter.recorder import Branch as Branch
 from auditor.program.interpreter.recorder import Off as Off
 from auditor.program.interpreter.recorder import Pending as Pending
 from auditor.program.interpreter.recorder import Recorder
+from auditor.program.interpreter.scoring.forward import ForwardLoss
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, InRound, OfOutput, OfSwitch, Tag, Tags, Taken, UpTo, has

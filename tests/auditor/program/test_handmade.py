@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from auditor.program.handmade import written_out
-from auditor.program.masks import open_mask
+from auditor.program.forward.handmade import written_out
+from auditor.program.forward.masks import open_mask
 from auditor.program.syntax import is_library
 from auditor.source.index import walk
 

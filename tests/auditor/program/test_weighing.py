@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from auditor.program.handmade import written_out
+from auditor.program.forward.handmade import written_out
 from auditor.source.index import walk
 
 BODY = """

@@ -1,0 +1,323 @@
+"""Positions that a forward pass mixes without attention: later ones brought forward, and statistics over all of them.
+
+Which dimension is that of the positions is worked out along the statements (`layout`); what is computed from weights
+alone is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from auditor.program import vocabulary
+from auditor.program.forward.handed import handed
+from auditor.program.forward.layout import POSITION, Layout, Layouts
+from auditor.program.forward.masks import reaches_later
+from auditor.program.forward.operands import along, given, number, resolved, start
+from auditor.program.forward.padded import behind, brought_forward, kept_behind, open_ended
+from auditor.program.syntax import called, is_self
+from auditor.program.values import External, Function, Instance
+from auditor.source.index import of_type, parent, walk
+
+FOLLOWS, ALL = "what follows", "all positions"
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """One operation. `sees`: "what follows", or "all positions", where the layout that is taken for given decides."""
+
+    node: ast.expr
+    sees: str
+
+
+def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
+    """The operations of a method through which a position gets to know of later ones.
+
+    What a function that stands by itself gets may be weights, so that statistics in it tell nothing.
+    """
+    if isinstance(function.node, ast.Lambda):
+        return
+    for found in _operations(function, function.node, owners):
+        if found.sees == FOLLOWS or function.owner is not None:
+            yield found
+
+
+def _operations(
+    held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance]
+) -> Iterator[Mixed]:
+    library = partial(_is_library, held)
+    layouts = Layouts(function, own=held.owner is not None, library=library, given=handed(held, library))
+    for node in of_type(function, ast.Call):
+        name = called(node)
+        subject, rest = _subject(node, held)
+        labels = layouts.of(subject) if subject is not None else None
+        if name in ("cat", "concat", "concatenate", "pad") and brought_forward(node, name, layouts, function):
+            yield Mixed(node, FOLLOWS)
+        elif subject is not None and _backwards(node, name, rest) and number(given(node, rest, 1, "dims")) == 2:
+            yield Mixed(node, FOLLOWS)  # (batch, head, position, channel)
+        elif labels is not None and subject is not None:
+            if _turned_round(node, name, rest, labels):
+                yield Mixed(node, FOLLOWS)
+            elif name in vocabulary.SORTS and _of_places(subject, function):
+                continue  # `argsort(arange(t) + length * left_out)`: those that are kept, in the order that they have
+            elif _picks_later(node, name, rest, labels, function):
+                yield Mixed(node, FOLLOWS)
+            elif _over_the_last(node, name, subject, rest, function, labels):
+                yield Mixed(node, ALL)
+            elif labels.count(POSITION) == 1 and _over_all(node, name, rest, labels):
+                yield Mixed(node, ALL)  # of pairs, it is attention, and its mask decides
+        elif name == "einsum" and (_moves_positions(node) or _sums_positions(node, layouts)):
+            yield Mixed(node, ALL)
+        part = _part(node, owners)
+        if part is not None and _looks_ahead(part, node):
+            yield Mixed(node, FOLLOWS)
+        elif part is not None and _mixes(part, layouts, node.args):
+            yield Mixed(node, ALL)
+    for product in of_type(function, ast.BinOp):
+        if isinstance(product.op, ast.MatMult) and (
+            _mixes_rows(product) or _sums_rows(product, layouts) or _by_a_matrix(product, layouts, held)
+        ):
+            yield Mixed(product, ALL)
+    for statement in of_type(function, ast.AugAssign, ast.Assign):
+        target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
+        into, of = start(target), [start(s) for s in of_type(statement.value, ast.Subscript)]
+        if into == 0 and 1 in of and layouts.of(statement.value) is not None:
+            yield Mixed(statement.value, FOLLOWS)
+    for picked in of_type(function, ast.Subscript):
+        labels = layouts.of(picked.value)
+        parts = picked.slice.elts if isinstance(picked.slice, ast.Tuple) else [picked.slice]
+        for label, index in zip(labels or (), parts, strict=False):
+            if label != POSITION:
+                continue
+            if not isinstance(index, (ast.Slice, ast.Constant)) and _later(index, function):
+                yield Mixed(picked, FOLLOWS)
+            elif _is_drawn(index, function) or (_is_last(index) and _is_spread(picked, layouts)):
+                yield Mixed(picked, ALL)
+
+
+def _is_drawn(index: ast.expr, function: ast.AST) -> bool:
+    """`x[:, randperm(t)]`: positions in an order that chance has told."""
+    return any(
+        called(n) in vocabulary.DRAWS
+        for part in resolved(index, function)
+        for n in walk(part)
+        if isinstance(n, ast.Call)
+    )
+
+
+def _is_last(index: ast.expr) -> bool:
+    """`x[:, -1:]`, `x[:, -1]`: the last position, which has seen all others."""
+    bound = index.lower if isinstance(index, ast.Slice) and index.upper is None else index
+    return not isinstance(bound, ast.Slice) and number(bound) == -1
+
+
+def _is_spread(picked: ast.Subscript, layouts: Layouts) -> bool:
+    """Whether what is picked is put together with what stands at every position."""
+    above = parent(picked)
+    if not isinstance(above, ast.BinOp):
+        return False
+    other = layouts.of(above.right if above.left is picked else above.left)
+    return other is not None and POSITION in other
+
+
+def _picks_later(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout, function: ast.AST) -> bool:
+    """`x.index_select(1, later)`, `x.gather(1, later)`: positions by their numbers, some of them moved on."""
+    if name not in ("index_select", "gather", "take_along_dim") or not along(call, args, 0, "dim", labels):
+        return False
+    index = given(call, args, 1, "index")
+    if index is None:
+        return False
+    return _later(index, function) if name == "index_select" else bool(reaches_later(function, index))
+
+
+def _later(index: ast.expr, function: ast.AST) -> bool:
+    """`arange(t) + 1`: numbers of the positions, moved on."""
+    known = reaches_later(function, index)
+    if known is not None:
+        return known
+    parts = resolved(index, function)
+    nodes = [n for part in parts for n in walk(part)]
+    signs = {type(n.op) for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))}
+    methods = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    more, less = ast.Add in signs or "add" in methods, signs & {ast.Sub, ast.USub} or "sub" in methods
+    return more and not less and "arange" in methods
+
+
+def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    """Pooling over the last dimension to both sides, or over all of it."""
+    if "pool" not in name:
+        return False
+    return "adaptive" in name or number(given(call, args, 2, "padding")) > 0
+
+
+def _over_the_last(
+    call: ast.Call, name: str, subject: ast.expr, args: Sequence[ast.expr], function: ast.AST, labels: Layout
+) -> bool:
+    """Whether positions are mixed with those behind them: in windows of them, or because they stand last."""
+    if name == "unfold":
+        return along(call, args, 0, "dimension", labels) and not behind(subject, function)
+    if labels[-1] != POSITION:
+        return False
+    if name == "interpolate":
+        return True
+    if name == "conv1d":
+        return open_ended(call, subject, args, function)
+    return _both_sides(call, name, args) or _normed(call, name, args)
+
+
+def _normed(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    """A norm over what stands last, where these are the positions."""
+    return name in ("layer_norm", "rms_norm") and given(call, args, 0, "normalized_shape") is not None
+
+
+def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
+    """A norm over what follows the channels, a linear layer over the positions."""
+    if part.dotted.endswith(vocabulary.NORMS_OVER_POSITIONS):
+        return _over_the_rest(layouts, args)
+    return part.dotted.endswith("nn.Linear") and _last_is_position(layouts, args)
+
+
+def _last_is_position(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
+    labels = layouts.of(args[0]) if args else None
+    return labels is not None and labels[-1] == POSITION
+
+
+def _by_a_matrix(product: ast.BinOp, layouts: Layouts, held: Function) -> bool:
+    """`self.mix @ x`, `ones(t, t) @ x`: a matrix over the positions that nothing says to be a lower triangle."""
+    right = layouts.of(product.right)
+    if right is None or len(right) < 2 or right[-2] != POSITION or layouts.of(product.left) is not None:
+        return False
+    left = product.left
+    while isinstance(left, ast.Subscript):
+        left = left.value
+    own = isinstance(left, ast.Attribute) and is_self(left.value)
+    made = isinstance(left, ast.Call) and getattr(left.func, "attr", "") in ("ones", "full", "rand", "randn")
+    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(held.owner.node if held.owner else product)}
+    return (own or made) and not names & {"tril", "tril_"}
+
+
+def _of_places(subject: ast.expr | None, function: ast.AST) -> bool:
+    """Whether what is put in order was made of the numbers of the positions themselves."""
+    parts = resolved(subject, function) if subject is not None else []
+    return any(getattr(n, "attr", "") == "arange" for part in parts for n in walk(part))
+
+
+def _is_library(held: Function, name: str) -> bool:
+    value = held.frame.find(name)
+    return value is not None and isinstance(value.obj, External)
+
+
+def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
+    if name == "flip":
+        return along(call, args, 0, "dims", labels)
+    return _backwards(call, name, args) and along(call, args, 1, "dims", labels)
+
+
+def _backwards(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
+    return name == "roll" and number(given(call, args, 0, "shifts")) < 0
+
+
+def _subject(call: ast.Call, held: Function) -> tuple[ast.expr | None, Sequence[ast.expr]]:
+    """What an operation is applied to, and its other arguments."""
+    if not isinstance(call.func, ast.Attribute):
+        return None, call.args
+    base = call.func.value
+    root = base
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    value = held.frame.find(root.id) if isinstance(root, ast.Name) else None
+    if value is not None and isinstance(value.obj, External):  # a library, under whatever name
+        return (call.args[0], call.args[1:]) if call.args else (None, ())
+    return base, call.args
+
+
+def _over_positions(shape: ast.expr | None) -> bool:
+    """`layer_norm(x, x.shape[1:])`: over positions and channels."""
+    if isinstance(shape, (ast.Tuple, ast.List)):
+        return len(shape.elts) > 1
+    index = shape.slice if isinstance(shape, ast.Subscript) else None
+    return isinstance(index, ast.Slice) and number(index.lower) in (1, -2) and index.upper is None
+
+
+def _moves_positions(call: ast.Call) -> bool:
+    """`einsum("btd,ts->bsd", x, a)`: what stands for the positions of a hidden state is not where it was."""
+    spec = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+    if not isinstance(spec, str) or "->" not in spec or "." in spec:
+        return False
+    given, _, made = spec.replace(" ", "").partition("->")
+    states = [letters for letters in given.split(",") if len(letters) == len(made) == 3]
+    return any(s[0] == made[0] and s[2] == made[2] and s[1] != made[1] for s in states)
+
+
+def _mixes_rows(product: ast.BinOp) -> bool:
+    """`a @ x`: rows of a hidden state are weighed by a matrix that `triu` has made."""
+    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(product.left)}
+    return isinstance(product.right, ast.Name) and "triu" in names and "tril" not in names
+
+
+def _sums_positions(call: ast.Call, layouts: Layouts) -> bool:
+    """`einsum("bhtd,bhte->bhde", k, v)`: the positions are gone, and no weights for each pair of them did it."""
+    spec = getattr(call.args[0], "value", "") if call.args else ""
+    made = spec.replace(" ", "").partition("->")[2] if isinstance(spec, str) else ""
+    operands = [(letters, labels) for letters, labels in layouts.operands(call) if labels is not None]
+    along = [[x for x, label in zip(*o, strict=True) if label == POSITION] for o in operands if len(o[0]) == len(o[1])]
+    single = [letters[0] for letters in along if len(letters) == 1]
+    pairs = {letter for letters in along if len(letters) > 1 for letter in letters}
+    known = len(operands) == len(layouts.operands(call))  # of another operand that letter may be the pair's
+    lost = [letter for letter in single if letter not in made and letter not in pairs]
+    return bool(made) and any(single.count(letter) > 1 or known for letter in lost)
+
+
+def _sums_rows(product: ast.BinOp, layouts: Layouts) -> bool:
+    """`k.transpose(-2, -1) @ v`: a sum over all positions, in which none of them is left out."""
+    left, right = layouts.of(product.left), layouts.of(product.right)
+    if left is None or right is None or len(left) < 2 or len(right) < 2:
+        return False
+    return left[-1] == right[-2] == POSITION and POSITION not in left[:-1] and POSITION not in right[-1:]
+
+
+def _over_the_rest(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
+    labels = layouts.of(args[0]) if args else None
+    return labels is not None and POSITION in labels[2:]
+
+
+def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
+    if name in vocabulary.SPECTRA:
+        return given(call, args, 1, "dim") is None or name.endswith(("2", "n")) or along(call, args, 1, "dim", labels)
+    if name in vocabulary.OVER_THE_REST and POSITION in labels[2:]:
+        return True
+    if name == "layer_norm" and _over_positions(given(call, args, 0, "normalized_shape")):
+        return True
+    if name not in vocabulary.ALONG and any(k.arg in ("dim", "axis") for k in call.keywords):
+        return along(call, (), 1, "dim", labels)
+    return name in vocabulary.OVER_ALL and along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
+
+
+def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:
+    """The module of a library that `self.name(...)` applies."""
+    if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
+        return None
+    held = (owner.attributes.get(call.func.attr) for owner in owners)
+    parts = [v.obj for v in held if v is not None and isinstance(v.obj, Instance) and v.obj.cls is None]
+    return parts[0] if parts else None
+
+
+def _looks_ahead(part: Instance, call: ast.Call) -> bool:
+    options = {name: value.const for name, value in part.attributes.items()}
+    if part.dotted.endswith(vocabulary.RECURRENT):
+        return options.get("bidirectional") is True
+    if part.dotted.endswith(vocabulary.ATTENTION_MODULES):
+        positional = 1 if "Transformer" in part.dotted else 3
+        return len(call.args) <= positional and not any(
+            k.arg in vocabulary.MASK_PARAMETERS or k.arg is None for k in call.keywords
+        )
+    if part.dotted.endswith(vocabulary.CONVOLUTIONS):
+        padding, size = options.get("padding"), options.get("kernel_size")
+        if not isinstance(size, int):
+            return False
+        if isinstance(padding, int) and padding > 0 and kept_behind(call):
+            return True
+        return (size > 1 and padding == "same") or (isinstance(padding, int) and 0 < 2 * padding == size - 1)
+    return False

@@ -1,0 +1,99 @@
+"""What a loop runs over: the abstract elements of an iterable, one for each abstract iteration."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from collections.abc import Sequence as Seq
+
+from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
+from auditor.program.joins import join
+from auditor.program.tags import InRound
+from auditor.program.values import Either, Frame, Instance, Mapping, Sequence, Value, deep_tags, dependence, with_tags
+
+MAX_LOOPS = 10
+UNROLL = 4
+"""Lists of constants up to this length are run through one by one; longer ones in two iterations."""
+
+
+def elements(value: Value) -> list[Value]:
+    """The elements of an iterable: all of them if they are known, else up to two that stand for the rest.
+
+    An empty list means that the iterable is known to be empty.
+    """
+    obj = value.obj
+    if isinstance(obj, Sequence):
+        if not obj.exact and obj.items:
+            return [with_tags(item, dependence(value)) for item in _two(obj.items)]
+        if not obj.items:
+            return [] if obj.exact else [Value(value.tags), Value(value.tags)]
+        return list(obj.items) if len(obj.items) <= UNROLL else _two(obj.items)
+    if isinstance(obj, Mapping):
+        keys = [Value(value.tags, key) for key in obj.items]
+        if obj.other is not None or not keys:
+            others = [with_tags(obj.key, value.tags) if obj.key is not None else Value(value.tags) for _ in range(2)]
+            keys = [*keys[:2], *others] if obj.other is not None else keys
+        return keys if len(keys) <= UNROLL else [keys[0], Value(value.tags)]
+    if value.known and isinstance(value.const, (str, bytes, tuple, list, range)):
+        n = len(value.const)
+        if n == 0:
+            return []
+        if n <= UNROLL and not isinstance(value.const, range):
+            return [Value(value.tags, item) for item in value.const]
+        first, last = Value(value.tags, value.const[0]), Value(value.tags, value.const[-1])
+        return [first] if n == 1 else [first, last]
+    if isinstance(obj, Instance):
+        tags = deep_tags(value)
+        return [Value(tags, base=value), Value(tags, base=value)]
+    tags = value.tags
+    return [Value(tags, base=value.base, mutable=value.mutable, recipe=value.recipe) for _ in range(2)]
+
+
+def _two(items: list[Value]) -> list[Value]:
+    """The first element, and one that stands for all the others."""
+    rest = items[-1]
+    for item in varied(items[1:-1]):
+        rest = join(item, rest)
+    if isinstance(rest.obj, Either):
+        rest.obj.every = True
+    return [items[0], rest]
+
+
+def rounds(m: Machine, frame: Frame, node: ast.AST) -> int:
+    """In how many rounds a loop is followed; deep in other loops in one alone, and that is written down.
+
+    Each loop around a loop doubles the work, and a program that anybody has written stays far below.
+    """
+    if len(m.loops) < MAX_LOOPS:
+        return UNROLL
+    m.unfollowed(node, frame, "the rounds of a loop", f"loops are nested more than {MAX_LOOPS} deep", EVERYTHING)
+    return 1
+
+
+def varied(items: Seq[Value], plain: int = 16) -> list[Value]:
+    """The first elements, and of the others those that may be, or hold, another object than the first ones."""
+    seen = {id(_held(item)) for item in items[:plain]}
+    others = []
+    for item in items[plain:]:
+        held = _held(item)
+        if held is not None and id(held) not in seen:
+            seen.add(id(held))
+            others.append(item)
+    return [*items[:plain], *others]
+
+
+def _held(item: Value) -> object:
+    """The object that an element is, or that a pair begins with."""
+    if isinstance(item.obj, Sequence) and item.obj.items:
+        return item.obj.items[0].obj
+    return item.obj
+
+
+def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
+    """Run through the elements inside the loop's context; each carries which iteration it belongs to."""
+    instance = m.fresh_loop()
+    ascends = iterable.obj in m.extents.ascending or (isinstance(iterable.const, range) and iterable.const.step > 0)
+    for k, element in enumerate(elements(iterable)[: rounds(m, frame, node)], start=1):
+        with m.iteration(instance, k, node, ascends=ascends):
+            yield with_tags(element, frozenset({InRound(instance, k)}))

@@ -1,0 +1,206 @@
+"""Loops: each is run through in two abstract rounds, the first and one that stands for all the others."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from auditor.program import vocabulary
+from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
+from auditor.program.interpreter.language import assignment, operators, special
+from auditor.program.interpreter.language.iteration import UNROLL, iterations, rounds
+from auditor.program.interpreter.machine import NOTHING, Around, Machine, switches
+from auditor.program.interpreter.scoring import selection, steering, told
+from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
+from auditor.program.interpreter.stream import reach
+from auditor.program.tags import NONE, InRound
+from auditor.program.values import Either, Frame, Function, Sequence, Value
+from auditor.source.index import of_type
+
+
+def for_(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
+    iterable = special.iterable(m, frame, node, m.evaluate(frame, node.iter))
+    return _loop(m, frame, node, iterable)
+
+
+def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
+    completion = 0
+    finished = True
+    instance = 0
+    for element in _elements(m, frame, node, iterable):
+        instance = m.loops[-1].instance
+        m.extents.elements[m.loops[-1].instance] = element
+        if isinstance(iterable.const, range):
+            m.ranges[m.loops[-1].instance] = iterable.const
+        if m.loops[-1].iteration > 1:
+            _filled(m, frame, node)
+        if m.loops[-1].iteration > 1 and not _all_told(iterable):
+            _widened(m, frame, node)
+        assignment.assign(m, frame, node.target, element)
+        how = m.execute(frame, node.body)
+        m.leaves = None
+        completion |= how & (RETURN | RAISE)
+        if not how & (NORMAL | CONTINUE):
+            finished = bool(how & BREAK)
+            break
+    if not _all_told(iterable):
+        _widened(m, frame, node)
+    told.looped(m, frame, node, instance, NONE)
+    if finished and node.orelse:
+        return completion | m.execute(frame, node.orelse)
+    return completion | (NORMAL if finished else 0)
+
+
+def _all_told(iterable: Value) -> bool:
+    """Whether a loop is run through element by element."""
+    if isinstance(iterable.obj, Sequence):
+        return iterable.obj.exact and len(iterable.obj.items) <= UNROLL
+    short = isinstance(iterable.const, (str, bytes, tuple, list)) and len(iterable.const) <= UNROLL
+    return short or (isinstance(iterable.const, range) and len(iterable.const) <= 1)
+
+
+def _widened(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor) -> None:
+    """`count += 1024`: after rounds that stand for others, the count is not what the followed rounds have made it."""
+    if loop not in m.counts:
+        targets = [step.target for step in of_type(loop, ast.AugAssign)]
+        m.counts[loop] = {target.id for target in targets if isinstance(target, ast.Name)}
+    for name in m.counts[loop] & frame.names.keys():
+        value = frame.names[name]
+        if isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
+            frame.names[name] = Value(value.tags)
+
+
+def _elements(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
+    """The elements that a loop is followed for, the last one once more where that round decided something."""
+    decisions, loop, element = m.decisions, None, None
+    for element in iterations(m, frame, node, iterable):
+        decisions, loop = m.decisions, m.loops[-1]
+        yield element
+    if element is not None and loop is not None and steering.once_more(m, loop.instance, decisions):
+        with m.iteration(loop.instance, loop.iteration, node):
+            yield element
+
+
+def while_(m: Machine, frame: Frame, node: ast.While) -> int:
+    instance = m.fresh_loop()
+    counters = _counters(node)
+    claims = _claims(node)
+    completion = 0
+    broken = False
+    asks, by_loss = NONE, None
+    for k in _rounds(m, frame, node, instance, counters):
+        with m.iteration(instance, k, node):
+            test = m.evaluate(frame, node.test)
+            known = operators.truth(m, frame, node.test, test)
+            asks |= told.asked(m, test)
+            by_loss = test if known is None and m.is_of_loss(test) else by_loss
+        names = switches(test.tags)
+        if known is False and not (m.explore and names):
+            break
+        with m.iteration(instance, k, node), m.branch(names, unsure=False, dormant=known is False):
+            for name in counters:
+                value = frame.find(name)
+                if value is not None and not value.mutable and value.obj is None:
+                    const = value.const if k == 1 else Value().const
+                    counted = Value(value.tags | {InRound(instance, k)}, const)
+                    frame.names[name] = counted
+            if k > 1:
+                reach.walked(m, frame, node, counters)
+                _filled(m, frame, node)
+            with m.claiming(frame, claims, InRound(instance, k)), _selecting(m, frame, node, test):
+                how = m.execute(frame, node.body)
+        completion |= how & (RETURN | RAISE)
+        if not how & (NORMAL | CONTINUE):
+            if how & BREAK:
+                broken = True
+                break
+            return completion
+    told.looped(m, frame, node, instance, asks)
+    if by_loss is not None:
+        selection.chosen(m, frame, node, by_loss)
+    if instance in m.trained:  # by what the condition asks when the body has run
+        for part in of_type(node.test, ast.Name, ast.Attribute):
+            steering.ends(m, frame, node, m.evaluate(frame, part), instance)
+    for name in counters:  # whatever the count was, it is not the constant of the first rounds
+        value = frame.names.get(name)
+        if value is not None and value.known:
+            frame.names[name] = Value(value.tags)
+    if node.orelse and not broken:
+        return completion | m.execute(frame, node.orelse)
+    return completion | NORMAL
+
+
+def _selecting(m: Machine, frame: Frame, node: ast.While, test: Value) -> Around:
+    """While a loop runs for as long as a loss says; a flag that the loop itself sets ends it, and selects nothing."""
+    return m.selecting(test, node, frame) if m.is_of_loss(test) else NOTHING
+
+
+def _rounds(m: Machine, frame: Frame, node: ast.While, instance: int, counters: Iterable[str]) -> Iterator[int]:
+    """The first round and one for all others; more while what a name of the loop calls is another function each time.
+
+    `step = step(state)`: each function gives the next one.
+    """
+    decisions = m.decisions
+    for k in (1, 2)[: rounds(m, frame, node)]:
+        decisions = m.decisions
+        yield k
+    if steering.once_more(m, instance, decisions):
+        yield 2
+    seen: set[int] = set()
+    for _ in range(_HOPS):
+        held = [frame.names[name].obj for name in counters if name in frame.names]
+        fresh = {id(obj) for obj in held if isinstance(obj, (Function, Either))} - seen
+        if not fresh:
+            return
+        seen |= fresh
+        yield 2
+    why = f"each round calls another function, and there are more than {_HOPS} of them"
+    m.unfollowed(node, frame, "the rounds of a loop", why, EVERYTHING)
+
+
+_HOPS = 48
+
+
+def _filled(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
+    """What a list holds that the loop adds to now and then is not known after the first round, even if that did not."""
+    if loop not in m.lists:
+        adding = [
+            c.func
+            for c in of_type(loop, ast.Call)
+            if isinstance(c.func, ast.Attribute) and c.func.attr in vocabulary.ADDS_TO
+        ]
+        m.lists[loop] = {function.value.id for function in adding if isinstance(function.value, ast.Name)}
+    for name in m.lists[loop]:
+        held = frame.find(name)
+        if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
+            held.obj.exact = False
+
+
+def _counters(node: ast.While) -> list[str]:
+    """Names that the loop's body steps: they carry the loop, as the target of a `for` does."""
+    names = []
+    for child in of_type(node, ast.AugAssign, ast.Assign):
+        if isinstance(child, ast.AugAssign):
+            if isinstance(child.target, ast.Name):
+                names.append(child.target.id)
+        elif isinstance(child.targets[0], ast.Name):
+            target = child.targets[0].id
+            if any(n.id == target for n in of_type(child.value, ast.Name)):
+                names.append(target)
+    return list(dict.fromkeys(names))
+
+
+def _claims(node: ast.While) -> frozenset[str]:
+    """Names that the loop takes from outside in each round and ends on: a batch claimed from a shared queue."""
+    tested: set[str] = set()
+    for child in of_type(node, ast.If):
+        if any(isinstance(n, ast.Break) for n in child.body):
+            tested |= {n.id for n in of_type(child.test, ast.Name)}
+    taken = {
+        target.id
+        for child in of_type(node, ast.Assign)
+        if isinstance(child.value, ast.Call)
+        for target in child.targets
+        if isinstance(target, ast.Name)
+    }
+    return frozenset(tested & taken)

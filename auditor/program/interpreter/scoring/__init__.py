@@ -1,0 +1,1 @@
+"""What outputs become: losses and figures, their recipe, changes of weights, and what leaves them in doubt."""

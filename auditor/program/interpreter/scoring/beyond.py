@@ -1,0 +1,68 @@
+"""Training within a round of the stream's loop on tokens that stand behind those that the round has scored."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program.interpreter.machine import Machine, Pending
+from auditor.program.interpreter.scoring.unfollowed import TOKENS, WEIGHTS
+from auditor.program.numbers import position_of
+from auditor.program.tags import VAL, Before, InRound, OfOutput, Tags
+from auditor.program.values import Frame, Sequence, Value
+
+_FAR = 1000  # steps into the stream where the two are compared
+_TARGETS = 1  # they stand one behind the tokens that they are predicted from
+
+
+def trained(m: Machine, frame: Frame, node: ast.AST, objective: Tags) -> None:
+    """A step on the tokens of an objective, in a loop that has scored tokens in this round."""
+    numbers = {t.number for t in objective if isinstance(t, OfOutput)}
+    here = {(loop.instance, loop.iteration) for loop in m.loops}
+    scored = [o for n, o in m.trace.outputs.items() if n not in numbers and o.accumulated is not None]
+    for number in sorted(numbers & m.windows.keys()):
+        for output in reversed(scored):
+            shared = here & {(loop.instance, loop.iteration) for loop in output.loops} & set(output.region)
+            if not shared or m.trace.outputs[number].region.isdisjoint(shared):
+                continue
+            fixed = _at_a_place(m, [instance for instance, _ in shared])
+            learned, known = _end(m, m.windows[number], fixed), _end(m, m.windows.get(output.number), fixed)
+            if learned is not None and known is not None and learned > known + _TARGETS:
+                why = f"it ends {learned - known:,.0f} tokens behind what was scored in the same round"
+                m.unfollowed(node, frame, "the part of the stream that is trained on", why, {TOKENS, WEIGHTS})
+                return
+            if learned is not None and known is not None:
+                break
+
+
+def from_before(m: Machine) -> list[Pending]:
+    """Gradients of validation tokens that were made ahead of the loops around the step, and wait beside theirs."""
+    here = {loop.instance for loop in m.loops}
+    return [
+        p
+        for p in m.pending
+        if here and VAL in p.tags and here.isdisjoint([t.loop for t in p.tags if isinstance(t, InRound)])
+    ]
+
+
+def _at_a_place(m: Machine, instances: list[int]) -> dict[Value, float]:
+    """The numbers that loops have in hand, far from the ends of the stream."""
+    fixed: dict[Value, float] = {}
+    for instance in instances:
+        element = m.extents.elements.get(instance)
+        held = element.obj.items if element is not None and isinstance(element.obj, Sequence) else [element]
+        for value in held:
+            for term, _ in position_of(value).terms if value is not None else ():
+                if isinstance(term, Value) and (term in m.extents.steps or term in m.extents.within):
+                    step = m.extents.within[term][2] if term in m.extents.within else m.extents.steps[term]
+                    length = m.extents.at(step, alone=True)
+                    if length:
+                        fixed[term] = _FAR * length
+    return fixed
+
+
+def _end(m: Machine, window: Tags | None, fixed: dict[Value, float]) -> float | None:
+    """Behind which token a window ends at the latest."""
+    ends = [t.position for t in window or () if isinstance(t, Before)]
+    found = [m.extents.at(end, fixed=fixed, alone=True) for end in ends] if fixed else []
+    known = [end for end in found if end is not None]
+    return max(known) if known and len(known) == len(found) else None

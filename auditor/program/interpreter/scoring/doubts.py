@@ -1,0 +1,393 @@
+"""Losses and figures that are changed so that what they measure is left open: cut off, thinned out, chosen, shifted."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping, Sequence
+
+from auditor.program import vocabulary
+from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.stream import counting, parts, ranks, tokens
+from auditor.program.numbers import either_of
+from auditor.program.recipe.model import Node, Op, Over, Sees, What
+from auditor.program.recipe.spine import told_by_the_token
+from auditor.program.tags import (
+    CLOCK,
+    COUNTS,
+    LOGGED,
+    LOSS,
+    MASK,
+    NONE,
+    OUTSIDE,
+    RANDOM,
+    TARGET,
+    VAL,
+    CutAt,
+    InRound,
+    Mark,
+    OfOutput,
+    Tags,
+    Taken,
+    has,
+)
+from auditor.program.values import Frame, Value, with_tags
+from auditor.program.values import Sequence as Items
+
+_OUTPUTS = frozenset({What.LOGITS, What.LOG_PROBABILITY, What.PROBABILITY, What.NATS})
+_LOSSES = frozenset({What.NATS, What.BITS})
+_TOTALS = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.DIVIDE})
+_FLOOR = 1e-3  # a probability; accepted scripts keep logarithms finite by 1e-4 and less
+_SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
+
+
+def is_loss(value: Value) -> bool:
+    """Whether the value is a loss on validation tokens, or a figure made of such losses."""
+    if value.recipe is None or value.recipe.what not in _LOSSES:
+        return False  # the target's probability is in the same place, and is clamped and shifted in any mixture
+    return LOSS in value.tags and VAL in value.tags and has(value.tags, OfOutput)
+
+
+_SELECTS = frozenset({"masked_select", "compress", "extract", "delete"})
+
+
+def of_the_stream(m: Machine, tokens_: Value) -> bool:
+    """Whether the value is the validation tokens as a whole, and no part that a loop has in hand."""
+    running = {loop.instance for loop in m.loops}
+    here = any(isinstance(t, InRound) and t.loop in running for t in tokens_.tags)
+    return VAL in tokens_.tags and not has(tokens_.tags, OfOutput) and not here and tokens_.recipe is None
+
+
+def by_their_content(m: Machine, frame: Frame, node: ast.AST) -> Tags:
+    """Tokens of the whole stream are left out, or others put in their place, by what they are."""
+    return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
+
+
+def _floor(name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> float:
+    """The number that nothing lies below after the call; minus infinity where there is none."""
+    second = args[1] if len(args) > 1 and not name.startswith("clamp_max") else None
+    bound = kwargs.get("min", kwargs.get("a_min", second))
+    number = isinstance(bound.const, (int, float)) and not isinstance(bound.const, bool) if bound is not None else False
+    return float(bound.const) if bound is not None and number else -math.inf
+
+
+def _least(value: Value) -> float:
+    """The largest bound from below that only keeps a logarithm finite; infinity where the value is no probability."""
+    what = value.recipe.what if value.recipe is not None and VAL in value.tags else None
+    return {What.PROBABILITY: _FLOOR, What.LOG_PROBABILITY: math.log(_FLOOR)}.get(what, math.inf) if what else math.inf
+
+
+def _is_picked(value: Value) -> bool:
+    """Whether the value is the probabilities of the targets."""
+    recipe = value.recipe
+    return recipe is not None and recipe.what is What.PROBABILITY and recipe.over is Over.PICKED and VAL in value.tags
+
+
+def function(
+    m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Tags:
+    """A function or method applied to a loss, its receiver first among the arguments."""
+    if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
+        why = "its logarithm is not the mean of logarithms: no token's loss is in it"
+        return m.doubt(node, frame, "a mean of the targets' probabilities", why)
+    same = name in vocabulary.KEEPS_TABLES or (
+        name in vocabulary.BOUNDS_BELOW and -math.inf < _floor(name, args, kwargs) <= 0
+    )
+    if args and not same and (widths := widened(m, frame, node, args[0])):
+        return widths
+    if args and name in vocabulary.BOUNDS_BELOW and _floor(name, args, kwargs) > _least(args[0]):
+        return m.doubt(node, frame, f"{name} of probabilities", "those below a bound count as the bound")
+    if name in _SELECTS and any(of_the_stream(m, arg) for arg in args[:2]):
+        return by_their_content(m, frame, node)
+    if not args or not is_loss(args[0]):
+        return NONE
+    if piece := parts.method(m, frame, node, args[0], name, args[1:]):
+        return piece
+    if name in vocabulary.CUTS_FROM_ABOVE:
+        upper = kwargs.get("max", args[1] if name.startswith("clamp_max") and len(args) > 1 else None)
+        upper = args[2] if upper is None and len(args) > 2 else upper
+        if upper is None or (upper.known and upper.const is None):
+            return NONE
+        return m.doubt(node, frame, f"{name} of losses", "losses above a bound count as the bound")
+    if name in vocabulary.MAKES_FINITE:
+        return m.doubt(node, frame, f"{name} of losses", "those that are not finite count as something else")
+    if name in vocabulary.CHANGES_LOSSES:
+        return m.doubt(node, frame, f"{name} of losses", "the mean is not one of the losses that the model made")
+    return NONE
+
+
+_BY_TOKEN = Mark("by-token")
+"""Tag of tokens of which those of some kind are replaced: what a loss may be told to leave out."""
+
+
+def by_token(tokens_: Value, mask: Value) -> Tags:
+    """`where(y == 1, -100, y)`: those that are one token of the vocabulary; padding has a number below, or zero."""
+    if has(tokens_.tags, OfOutput) or VAL not in tokens_.tags or mask.recipe is None:
+        return NONE
+    return frozenset({_BY_TOKEN}) if told_by_the_token(mask.recipe) else NONE
+
+
+def options(
+    m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Tags:
+    """What a loss function is told besides logits and targets."""
+    if name in ("cross_entropy", "nll_loss"):
+        kwargs = {**dict(zip(vocabulary.PARAMETERS_OF_LOSS[2:], args[2:], strict=False)), **kwargs}
+    smooth, ignored = kwargs.get("label_smoothing"), kwargs.get("ignore_index")
+    targets = args[1] if len(args) > 1 else kwargs.get("target", Value())
+    if _BY_TOKEN in targets.tags:
+        return m.doubt(node, frame, "targets of which some are replaced", "which tokens are left out is told by them")
+    if smooth is not None and smooth.const != 0:
+        return m.doubt(node, frame, "label smoothing", "the loss is no negative log-probability of the target")
+    if kwargs.get("weight") is not None and kwargs["weight"].const is not None:
+        return m.doubt(node, frame, "a weight for each token of the vocabulary", "tokens count more or less than once")
+    if ignored is not None and not (isinstance(ignored.const, int) and ignored.const < 0):
+        return m.doubt(node, frame, "ignore_index", "a token of the vocabulary is not scored")
+    return NONE
+
+
+def turned(m: Machine, frame: Frame, node: ast.AST, tokens_: Value) -> Tags:
+    """`x.flip(1)`, `x[::-1]`: tokens in reverse."""
+    if VAL not in tokens_.tags or tokens_.recipe is not None or has(tokens_.tags, OfOutput):
+        return NONE
+    return m.doubt(node, frame, "tokens in reverse", "the scored tokens may stand among what the model is given")
+
+
+def replaced(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value, value: Value) -> Tags:
+    """`losses[0] = 0`: a loss that is written over by a constant."""
+    if not is_loss(losses) or not isinstance(index.const, int) or not isinstance(value.const, (int, float)):
+        return NONE
+    return m.doubt(node, frame, "a loss that is written over", "a constant stands in its place")
+
+
+def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
+    """`losses[losses < 7]`: which losses count depends on the losses."""
+    if is_loss(losses) and MASK in index.tags and has(index.tags, OfOutput):
+        return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+    if is_loss(losses) and index.recipe is not None and told_by_the_token(index.recipe, Sees.TARGET | Sees.EARLIER):
+        return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
+    if is_loss(losses) and index.recipe is not None and _by_width(index.recipe):
+        return m.doubt(node, frame, "a choice among losses", "which losses count depends on how long their pieces are")
+    by_mask = index.recipe is not None and index.recipe.what is What.MASK
+    if by_mask and VAL in index.tags and isinstance(node, ast.Subscript) and of_the_stream(m, losses):
+        return by_their_content(m, frame, node)
+    return NONE
+
+
+def _by_width(mask: Node) -> bool:
+    """`base_bytes[y] < 9`; whether there is a byte at all tells pieces of text from other tokens."""
+    asked = (n for n in mask.walk() if n.op is Op.COMPARE and any(i.what is What.BYTES for i in n.inputs))
+    return any(i.op is Op.NUMBER and i.text not in ("0", "1") for n in asked for i in n.inputs)
+
+
+def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
+    """`losses[::2]`, `losses[:-1]`, `logits[:, ::2]`: tokens that are predicted and do not count."""
+    recipe = container.recipe
+    of_output = recipe is not None and recipe.what in _OUTPUTS and has(container.tags, OfOutput)
+    if of_output and not is_loss(container) and (left := parts.cut_output(m, frame, node, container, index)):
+        return left
+    if of_output and tokens.thins_out(index):
+        return m.doubt(node, frame, "a part of what the model gives", "not every position counts")
+    if is_loss(container):
+        left = parts.cut(m, frame, node, container, index)
+        single = recipe is not None and recipe.op not in _TOTALS
+        if left or (single and (left := parts.taken(m, frame, node, container, index))):
+            return left
+    if is_loss(container) and tokens.context_slice(index):
+        return m.doubt(node, frame, "a part of the losses", "the last ones are left out")
+    return NONE
+
+
+def cut_apart(m: Machine, frame: Frame, node: ast.AST, term: Value) -> Tags:
+    """`losses[1:].sum()` beside the bytes of all tokens: what is added up in one round, cut in different places."""
+    what = term.recipe.what if term.recipe is not None else None
+    kind = "losses" if what in _LOSSES else "bytes" if what is What.BYTES else ""
+    if not kind or VAL not in term.tags:
+        return NONE
+    cuts = {t.first for t in term.tags if isinstance(t, CutAt)}
+    beside = m.cuts.setdefault(tuple(m.loops), {})
+    beside.setdefault(kind, cuts)
+    losses, octets = beside.get("losses"), beside.get("bytes")
+    if not losses or octets is None or losses == octets:
+        return NONE
+    why = f"their first {max(losses)} are left out, and the bytes of these are not"
+    return m.doubt(node, frame, "a part of the losses", why)
+
+
+def shifted(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """A constant is added to a loss or a figure, or it is raised to a power."""
+    for side, other in ((left, right), (right, left)):
+        if not is_loss(side) or not isinstance(other.const, (int, float)) or isinstance(other.const, bool):
+            continue
+        if isinstance(op, ast.Pow) and side is left and other.const != 1:
+            return m.doubt(node, frame, "a power of the loss", "it is in no unit of the challenge")
+        if isinstance(op, (ast.Add, ast.Sub)) and abs(other.const) >= _SHIFT:
+            return m.doubt(node, frame, f"a loss shifted by {other.const:g}", "it is not the loss that the model made")
+    return NONE
+
+
+def lowest(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value]) -> Tags:
+    """`min` over several scores."""
+    if sum(is_loss(c) for c in candidates) < 2:
+        return NONE
+    return m.doubt(node, frame, "the lower of two scores", "a score that was chosen among several")
+
+
+def in_order(m: Machine, frame: Frame, node: ast.AST, losses: Items, by: Tags | None) -> Tags:
+    """Losses, or what goes with them, are put in order by them; `by` are the tags of what a key gives, if there is one.
+
+    What is taken from such a list goes by what the losses are.
+    """
+    keys = [item.obj.items[0] if isinstance(item.obj, Items) and item.obj.items else item for item in losses.items[:8]]
+    told = any(map(is_loss, keys)) if by is None else LOSS in by and VAL in by and has(by, OfOutput)
+    if not told or (losses.exact and len(losses.items) < 2):
+        return NONE
+    marked = m.doubt(node, frame, "losses in the order of their size", "which of them count depends on what they are")
+    losses.items[:] = [_with_parts(item, marked) for item in losses.items]
+    return marked
+
+
+def _with_parts(item: Value, tags: Tags) -> Value:
+    """The value with more tags, and the parts of a pair with them."""
+    if not isinstance(item.obj, Items):
+        return with_tags(item, tags)
+    return Value(item.tags | tags, obj=Items([with_tags(part, tags) for part in item.obj.items], item.obj.exact))
+
+
+def capped(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value]) -> Tags:
+    """`min(loss, 9.0)`."""
+    bounds = any(isinstance(c.const, (int, float)) for c in candidates)
+    if len(candidates) != 2 or not bounds or not any(is_loss(c) for c in candidates):
+        return NONE
+    return m.doubt(node, frame, "min of a loss and a bound", "losses above a bound count as the bound")
+
+
+def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
+    """`float(str(bpb)[:4])`: a figure as its digits are cut."""
+    if VAL not in text.tags or not has(text.tags, OfOutput):
+        return NONE
+    return m.doubt(node, frame, "a figure that is read off a text", "its digits may be cut or changed")
+
+
+def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args: Sequence[Value]) -> Tags:
+    """`line.replace("1.1", "1.0")`: a text with a figure in it, of which digits are replaced."""
+    replaces = name in ("sub", "replace", "translate", "removeprefix", "removesuffix", "strip", "rstrip", "lstrip")
+    figure = VAL in text.tags and has(text.tags, OfOutput)
+    if not replaces or not (figure or LOGGED in text.tags):
+        return NONE
+    if not any(not arg.known or _may_be_a_figure(str(arg.const)) for arg in args):
+        return NONE
+    if not figure:
+        why = "what it replaces may be digits of the figure"
+        m.unfollowed(node, frame, "an edit of every line that is printed", why, {"the figure"})
+        return NONE
+    return m.doubt(node, frame, "a figure that is edited in its text", "its digits may be cut or changed")
+
+
+def _may_be_a_figure(text: str) -> bool:
+    return any(c.isdigit() for c in text) and "\x1b" not in text and "\\x1b" not in text  # colours of a terminal
+
+
+def from_elsewhere(m: Machine, frame: Frame, node: ast.AST, table: Value, index: Value) -> Tags:
+    """`table[targets]` of a table that was read from a file which is not there, and that holds no bytes of pieces."""
+    filled = table.recipe is not None and table.recipe.what is What.BYTES
+    of_tokens = index.recipe is None or index.recipe.what is What.TOKENS  # and no places in the stream
+    if not of_tokens or OUTSIDE not in table.tags or filled or TARGET not in index.tags or has(table.tags, OfOutput):
+        return NONE
+    why = "it is read from a file that the folder does not hold"
+    return m.doubt(node, frame, "a table that is read at the targets", why)
+
+
+def of_some(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value, written: ast.expr) -> Tags:
+    """`every[0]`, `every[:4]` of the list into which all processes have sent their totals."""
+    if ranks.GATHERED not in container.tags or not (isinstance(index.const, int) or isinstance(written, ast.Slice)):
+        return NONE
+    return m.doubt(node, frame, "what the processes have sent", "that of some of them is left out")
+
+
+def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
+    """`logits + bias`, where the bias was counted over tokens that are yet to be scored: of this round, or of all."""
+    here = {loop.instance for loop in m.loops}
+    for made, other in ((left, right), (right, left)):
+        ahead = COUNTS in other.tags and VAL in other.tags
+        inside = has(other.tags, OfOutput) or not here.isdisjoint(
+            [t.loop for t in other.tags if isinstance(t, InRound)]
+        )
+        taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, made.tags) for t in other.tags)
+        if ((ahead and not inside) or (taken and not has(other.tags, OfOutput))) and has(made.tags, OfOutput):
+            why = "tokens that are yet to be scored are counted in it"
+            return m.doubt(node, frame, "what is added to the model's output", why)
+    return NONE
+
+
+def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Value) -> Tags:
+    """`logits.masked_fill(~seen, -inf)`, where what is seen was told by tokens that are yet to be scored."""
+    if not has(output.tags, OfOutput) or has(mask.tags, OfOutput):
+        return NONE
+    taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, output.tags) for t in mask.tags)
+    here = {loop.instance for loop in m.loops}
+    whole = VAL in mask.tags and here.isdisjoint([t.loop for t in mask.tags if isinstance(t, InRound)])
+    if not taken and not whole:
+        return NONE
+    return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
+
+
+def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """`losses * (losses < 9)`: what is multiplied with a comparison of losses is a choice among them."""
+    for side, other in ((left, right), (right, left)):
+        if isinstance(op, ast.Mult) and is_loss(side) and MASK in other.tags and LOSS in other.tags:
+            return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+    return NONE
+
+
+def weighed(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """Losses, or bytes, times a number that is no count: nothing is known of it, or it goes by where it stands."""
+    if not isinstance(op, (ast.Mult, ast.Div, ast.Pow)):
+        return NONE
+    for one, other in ((left, right), (right, left)):
+        if one.recipe is None or one.recipe.what not in _WEIGHED or VAL not in one.tags:
+            continue
+        why = ""
+        if ranks.of_rank(other.tags) and (other.known or len(either_of(other)) > 1):
+            why = "it differs from rank to rank"
+        elif not _reckoned(other):
+            why = "it is not known"
+        elif (other.recipe is None or other.recipe.plain) and not other.known:
+            why = counting.why_no_count(m, other, total=isinstance(op, ast.Div))
+        if why:
+            return m.doubt(node, frame, "a number", f"{why}, and losses or bytes are multiplied by it")
+    return NONE
+
+
+def widened(
+    m: Machine, frame: Frame, node: ast.AST, table: Value, op: ast.operator | None = None, other: Value | None = None
+) -> Tags:
+    """`base_bytes + 1`, `base_bytes[wide] = 2`: a table of bytes is changed as a whole, after it was filled."""
+    filled = table.recipe is not None and table.recipe.what is What.BYTES and table.mutable
+    same = other is not None and other.const == (0 if isinstance(op, (ast.Add, ast.Sub)) else 1)
+    if not filled or VAL in table.tags or same:
+        return NONE
+    return m.doubt(node, frame, "a table of bytes", "it is changed after it was filled")
+
+
+def by_place(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
+    """Losses that count, or not, or more than others, by where they stand."""
+    for one, other in ((left, right), (right, left)):
+        if is_loss(one) and isinstance(op, (ast.Mult, ast.Div)):
+            return parts.weighed(m, frame, node, one, other)
+    return NONE
+
+
+_WEIGHED = frozenset({What.NATS, What.BITS, What.BYTES})
+_OUTSIDE = frozenset({CLOCK, RANDOM, MASK})
+
+
+def _reckoned(number: Value) -> bool:
+    """Whether it is known, or made of sizes, positions, settings, tokens or losses."""
+    if number.known or number.recipe is not None:
+        return True
+    if number.mutable and not any(t in _OUTSIDE for t in number.tags):
+        return True  # a total that is kept in a tensor
+    if number.base is not None and number.base.recipe is not None:
+        return True
+    return any(t not in _OUTSIDE for t in number.tags)

@@ -1,0 +1,519 @@
+"""What a call or an operation means to the trace: outputs, adaptations, look-ups, choices."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence as Seq
+from typing import Any
+
+from auditor.program import vocabulary
+from auditor.program.interpreter.libraries import hooks, opaque
+from auditor.program.interpreter.machine import Machine, Pending, root
+from auditor.program.interpreter.scoring import attention, beyond, measured, trained
+from auditor.program.interpreter.stream import held, ranks, rounds, tokens, unshifted
+from auditor.program.syntax import is_self
+from auditor.program.tags import (
+    ALIGNED,
+    ARTIFACT,
+    BY_LOSS,
+    CALLED,
+    COUNTS,
+    HASH,
+    HASHED_TARGET,
+    LOSS,
+    MASK,
+    NONE,
+    PARAMETER,
+    SHARED_ROWS,
+    TARGET,
+    TRAIN,
+    VAL,
+    AdaptedBy,
+    AsTrained,
+    ChosenBy,
+    GatedBy,
+    GradientOf,
+    InRound,
+    LookedUp,
+    OfOutput,
+    OfSwitch,
+    Reads,
+    Reread,
+    ScaledBy,
+    Tags,
+    UnsetSwitch,
+    has,
+)
+from auditor.program.trace import Adapt
+from auditor.program.values import (
+    UNKNOWN,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    deep_tags,
+    leaves,
+    module_parts,
+    union,
+    with_tags,
+)
+from auditor.source.index import of_type, walk
+
+_KEPT = 6  # things that are kept together, such as a loss and the weights that had it
+_CLOSE = 1.001e-3
+_VIEWS = 16  # of each other
+_TOLD_APART = 48  # parts of a model that have the same forward pass
+
+
+def callee(node: ast.AST) -> str:
+    function = getattr(node, "func", None)
+    return (
+        function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    )
+
+
+def unknown_call(
+    m: Machine, frame: Frame, node: ast.AST, function: Value, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    """A call of what could not be followed.
+
+    Given tokens and those that follow them it is taken as a model's loss. What it gives for tokens alone may be logits:
+    it is one where a distribution or a loss is made of it.
+    """
+    result = opaque.opaque(m, frame, node, function, args, kwargs)
+    if m.inside:
+        return result
+    inputs = [*args, *kwargs.values()]
+    given = [v for v in inputs if VAL in v.tags and not isinstance(v.obj, tokens.Text)]
+    if not given or any(_made(v) for v in inputs):
+        return result
+    if all(TARGET in v.tags for v in given) or not any(TARGET in v.tags for v in given):
+        return Value(result.tags | {CALLED}, mutable=True)
+    state = frozenset([t for t in deep_tags(function) if isinstance(t, AdaptedBy)])
+    made = Value(m.output(node, frame, opaque.without_spans(result.tags), state, loss=True), mutable=True)
+    measured.model(m, frame, node, callee(node), inputs, made)
+    return made
+
+
+def forward(
+    m: Machine,
+    frame: Frame,
+    node: ast.AST,
+    model: Value,
+    name: str,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    function: Function | None = None,
+) -> Value:
+    """A module applied to data. With validation tokens among them, this is an output of the trace."""
+    assert isinstance(model.obj, Instance)
+    method = function
+    if method is None and model.obj.cls is not None:
+        hit = model.obj.cls.forward()
+        method = hit.obj if hit is not None and isinstance(hit.obj, Function) else None
+    parts = module_parts(model.obj)
+    m.steps += len(parts)  # each is looked at in every pass
+    if method is not None:
+        _reach_module(m, model.obj, method, parts)
+    inputs = [*args, *kwargs.values()]
+    data, state = NONE, deep_tags(model)
+    for value in inputs:
+        tags = deep_tags(value)
+        if isinstance(value.obj, Instance):
+            state |= frozenset([t for t in tags if isinstance(t, AdaptedBy)])
+        else:
+            data |= tags
+    if m.hooks:
+        _run_hooks(m, frame, node, parts, inputs)
+    if VAL not in data:
+        if TRAIN in data and not m.inside:
+            m.on_training_tokens(node, frame)
+        return Value(data | state, mutable=True)
+    data |= _normalized_by_batch(m, frame, node, model, parts, data) | held.ahead(m, frame, node, parts, data)
+    data |= ranks.of_some(m, frame, node, parts)
+    if any(_hashed_further(value, inputs) for value in inputs):
+        why = "the model is given a hash of tokens of which some stand one further than those beside it"
+        data |= m.doubt(node, frame, "what the model is given", why)
+    tokens = sum(1 for v in inputs if _is_tokens(v))
+    known = isinstance(model.obj, Instance) and model.obj.kind == "module" and model.obj.cls is not None
+    tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2, known=known)
+    # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
+    m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(m, parts)
+    streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))
+    if tokens == 1 and streams == 1 and rounds.in_hand(m, data):
+        m.trace.outputs[m.last].sees_target = True
+    tags = rounds.without(tags) - {TARGET} if tokens < 2 else tags
+    if tokens >= 2:
+        tags |= {TARGET}
+    if known and not m.inside and trained.as_trained(parts):
+        tags |= {AsTrained(m.last)}
+    made = Value(tags, mutable=True)
+    measured.model(m, frame, node, model.obj.cls.name if model.obj.cls else name, inputs, made)
+    return made
+
+
+def _normalized_by_batch(
+    m: Machine, frame: Frame, node: ast.AST, model: Value, parts: Seq[Instance], data: Tags
+) -> Tags:
+    """In training a norm over the batch lets each position see all others, and keeps what it saw for later."""
+    if m.inside or not m.training.get(id(model.obj), True) or not any("BatchNorm" in part.dotted for part in parts):
+        return NONE
+    adapt_roots(m, frame, node, Pending(data, m.place(node, frame), data), [model])
+    why = "in training each position is divided by what all others are, later ones included"
+    return m.doubt(node, frame, "a norm over the batch", why)
+
+
+def _run_hooks(m: Machine, frame: Frame, node: ast.AST, parts: Seq[Instance], inputs: list[Value]) -> None:
+    """Run the hooks of a module and of the modules inside it."""
+    given = Value(union(*inputs), obj=Sequence(list(inputs)))
+    for part in parts:
+        hooks.run_hooks(m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)])
+
+
+def _hashed_further(value: Value, inputs: list[Value]) -> bool:
+    """A hash that targets may have gone into: tokens cut one further, unless they are stored one further as well."""
+    tags = value.tags
+    if HASH not in tags or TARGET not in tags or _made(value):
+        return False
+    beside = {t for other in inputs if _is_tokens(other) for t in other.tags if isinstance(t, Reads)}
+    return ALIGNED not in tags or not {t for t in tags if isinstance(t, Reads)} <= beside
+
+
+def _is_tokens(value: Value) -> bool:
+    """Tokens that a model is given, or its targets.
+
+    Where documents begin is told by comparing, and what an n-gram's row of a table is by hashing: those are no tokens.
+    """
+    tags = value.tags
+    plain = HASH not in tags and (TARGET in tags or MASK not in tags)
+    return VAL in tags and plain and not _made(value)
+
+
+def _made(value: Value) -> bool:
+    return has(value.tags, OfOutput)
+
+
+def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Instance]) -> None:
+    """Mark what a forward pass that is taken as one step may run.
+
+    These are the method, the functions that it calls by name, and the `forward` of every module inside the model.
+    """
+    waiting: list[tuple[Function, list[Instance]]] = [(method, [model])]
+    owners: dict[ast.AST, list[Instance]] = {}
+    classes = {part.cls for part in parts if part.cls is not None}
+    forwards = {cls: cls.forward() for cls in classes}
+    for part in parts:
+        hit = forwards[part.cls] if part.cls is not None else None
+        if hit is not None and isinstance(hit.obj, Function):
+            if hit.obj.node not in owners:
+                waiting.append((hit.obj, owners.setdefault(hit.obj.node, [])))
+            owners[hit.obj.node].append(part)
+    while waiting:
+        function, instances = waiting.pop()
+        if not m.first_reach(function.unit, function.node):
+            continue
+        attention.by_hand(m, function)
+        attention.without(m, function, instances[:_TOLD_APART])
+        _carried_by_kernels(m, function)
+        for node in walk(function.node):
+            if isinstance(node, ast.Call):
+                attention.causal(m, function, node, instances[:_TOLD_APART])
+                own = isinstance(node.func, ast.Attribute)
+                waiting.extend((called, instances if own else []) for called in _called(function, node))
+
+
+def _carried_by_kernels(m: Machine, function: Function) -> None:
+    """Write down state that a kernel of an unknown library leaves in the model: what it holds is not known."""
+    for node in of_type(function.node, ast.Assign):
+        kept = any(isinstance(t, ast.Attribute) for target in node.targets for t in walk(target))
+        for call in of_type(node.value, ast.Call) if kept else ():
+            dotted = _foreign(function, call.func)
+            if dotted:
+                why = "it leaves a state in the model, over the end of a sequence, and its library is not known"
+                m.unfollowed(call, function.frame, dotted, why, {"losses"})
+
+
+def _foreign(function: Function, node: ast.expr) -> str:
+    """The name of a function of a library that is not known, "" for any other."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    value = function.frame.find(node.id) if isinstance(node, ast.Name) else None
+    if value is None or not isinstance(value.obj, External):
+        return ""
+    dotted = ".".join([value.obj.dotted, *reversed(names)])
+    return "" if dotted.partition(".")[0] in vocabulary.KNOWN else dotted
+
+
+def _called(function: Function, node: ast.Call) -> list[Function]:
+    """The functions of the program that a call by name, or on `self`, leads to."""
+    value: Value | None = None
+    if isinstance(node.func, ast.Name):
+        value = function.frame.find(node.func.id)
+    elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and function.owner is not None:
+        value = function.owner.lookup(node.func.attr) if is_self(node.func.value) else None
+    return [value.obj] if value is not None and isinstance(value.obj, Function) else []
+
+
+def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Value | None) -> Value:
+    """`os.environ[key]`: the configured value, else the default, tagged with the switch's name."""
+    if not isinstance(key.const, str):
+        return Value(default.tags if default is not None else NONE)
+    tags: Tags = frozenset({OfSwitch(key.const)}) | m.files.get(f"environ:{key.const}", NONE)
+    fallback = default.const if default is not None else None
+    if key.const in m.unsettled:
+        return Value(tags | {UnsetSwitch(key.const)})
+    value = m.environment(key.const, fallback)
+    if value is not UNKNOWN and value is not None:
+        made = tokens.constant(value)
+        return Value(made.tags | tags, value)
+    if default is not None:
+        known = default.known or default.obj is not None
+        return Value(default.tags | (tags if known else tags | {UnsetSwitch(key.const)}), default.const, default.obj)
+    return Value(tags | {UnsetSwitch(key.const)})
+
+
+def contains(m: Machine, item: Value, container: Value) -> bool | None:
+    if isinstance(container.obj, External) and container.obj.dotted == "os.environ" and isinstance(item.const, str):
+        return m.environment(item.const, None) is not None
+    if item.known and isinstance(container.obj, Sequence) and container.obj.exact:
+        if any(i.known and i.const == item.const for i in container.obj.items):
+            return True
+        return False if all(i.known for i in container.obj.items) else None
+    if item.known and isinstance(container.obj, Mapping) and container.obj.other is None:
+        return item.const in container.obj.items
+    if item.known and container.known:
+        try:
+            return item.const in container.const
+        except TypeError:
+            return None
+    return None
+
+
+def gradient_tags(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Tags:
+    """`p.grad` after a backward pass over validation tokens: whatever it changes is adapted."""
+    pending = m.validation_gradients()
+    if pending is None:
+        return NONE
+    return frozenset({GradientOf(id(pending.place)), *(t for t in pending.tags if isinstance(t, InRound))})
+
+
+def arithmetic(
+    m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, tags: Tags
+) -> Tags:
+    """A loss times a constant near one is no unit conversion: the scored value is no log-probability any more."""
+    for loss, factor in ((left, right), (right, left)):
+        if LOSS not in loss.tags or not isinstance(factor.const, float) or factor is loss:
+            continue
+        if isinstance(op, ast.Div) and factor is left:
+            continue
+        if 0 < abs(factor.const - 1) <= _CLOSE:  # `(1 - eps) / k`: where an integral is taken, it is its width
+            return tags | m.doubt(
+                node, frame, f"a loss times {factor.const:g}", "it is not the loss that the model made"
+            )
+        if 0.8 < factor.const < 1.25 and factor.const != 1.0:
+            return tags | {ScaledBy(m.scale(node, frame, tags, factor.const))}
+    return tags
+
+
+def chooses(m: Machine, frame: Frame, node: ast.AST, candidates: list[Value], text: str) -> Tags:
+    """A minimum over losses of tokens of the current chunk: the tags that mark the result."""
+    losses = [c for c in candidates if _made(c) and VAL in c.tags]
+    active = {loop.instance for loop in m.loops}
+    in_stream = any(isinstance(t, InRound) and t.loop in active for c in losses for t in c.tags)
+    if len(losses) < 2 or not in_stream or not any(LOSS in c.tags for c in losses):
+        return NONE
+    return frozenset({ChosenBy(m.choice(node, frame, union(*losses), text))})
+
+
+def same(a: Value, b: Value) -> bool:
+    """Whether two values are one, or the same part of one."""
+    return a is b or (root(a) is root(b) and a.tags == b.tags and (a.base is not None or b.base is not None))
+
+
+def table_write(m: Machine, container: Value, index: Value) -> None:
+    """A store under a key made of tokens makes a table of the container."""
+    if VAL in index.tags or TRAIN in index.tags:
+        taken = m.mark_table(container, index.tags)
+        measured.counts(container)
+        seen: Value | None = container if taken else None
+        for _ in range(_VIEWS):
+            if seen is None:
+                break
+            seen.tags |= taken
+            seen = seen.base
+
+
+def table_grows(m: Machine, container: Value, operand: Value) -> None:
+    """Adding a table of counts to something makes a table of it."""
+    if m.is_table(operand) or COUNTS in operand.tags:
+        m.mark_table(container, opaque.without_spans(operand.tags))  # a histogram is cut to its buckets
+        measured.counts(container)
+
+
+def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
+    """A read with a key that holds the token being scored; the tag that marks what was read."""
+    tags = index.tags
+    if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_by_another_pass(container, tags):
+        why = "another pass over the validation tokens has filled it"
+        m.unfollowed(node, frame, "a table that is read", why, {"tables"})
+        m.reread = True
+        return frozenset({Reread(m.lookup(node, frame, tags, hashed=False, refilled=True))})
+    if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_in_this_round(container, tags):
+        m.reread = True
+        return frozenset({Reread(m.lookup(node, frame, tags, hashed=False, refilled=False, ahead=True))})
+    if TARGET not in tags or VAL not in tags or any(isinstance(t, (OfOutput, LookedUp)) for t in tags):
+        return NONE
+    hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target
+    table = m.is_table(container)
+    if not table:
+        stored = hashed and VAL not in container.tags and bool({TRAIN, ARTIFACT} & container.tags)
+        return frozenset({LookedUp(m.lookup(node, frame, tags, hashed=True, refilled=False))}) if stored else NONE
+    refilled = m.filled_by_another_pass(container, tags)
+    return frozenset({LookedUp(m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
+
+
+def mixes(m: Machine, *sides: Tags) -> None:
+    """What a table holds that another pass has filled is added to a model's output, or put beside it."""
+    if not m.reread or not any(has(tags, OfOutput) for tags in sides):
+        return
+    for tags in sides:
+        for t in tags:
+            if isinstance(t, Reread):
+                m.trace.lookups[t.number].mixed = True
+
+
+def gates(tags: Tags) -> Tags:
+    """A count of the target is compared with something: what the comparison selects depends on the target."""
+    return frozenset([GatedBy(t.number) for t in tags if isinstance(t, LookedUp)])
+
+
+def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
+    """Remember where an output first enters a sum: that line is shown as the score."""
+    m.summed += LOSS in value.tags and _made(value)
+    for tag in value.tags:
+        if isinstance(tag, OfOutput):
+            event = m.trace.outputs[tag.number]
+            if event.accumulated is None:
+                event.accumulated = m.place(node, frame)
+
+
+def optimizer_step(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance) -> bool:
+    """`optimizer.step()`: after a backward pass over validation tokens the parameters are adapted; whether they are."""
+    pending = m.validation_gradients()
+    m.stepped = True
+    if pending is not None:
+        beyond.trained(m, frame, node, pending.tags)
+        adapt_roots(m, frame, node, pending, roots(optimizer))
+        for other in beyond.from_before(m):
+            adapt_roots(m, frame, node, other, roots(optimizer))
+    return pending is not None
+
+
+def roots(optimizer: Instance) -> list[Value]:
+    """The modules and tensors that an optimizer's parameters belong to."""
+    found: list[Value] = []
+    for value in optimizer.parameters:
+        for leaf in leaves(value):
+            r = root(leaf)
+            if all(r is not other for other in found):
+                found.append(r)
+    return found
+
+
+def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value]) -> Adapt:
+    modules = [r for r in roots if isinstance(r.obj, Instance)]
+    subject = "module" if modules or not roots else "tensor"
+    first = roots[0] if roots else Value()
+    name = first.obj.cls.name if isinstance(first.obj, Instance) and first.obj.cls else ""
+    shared = any(SHARED_ROWS in r.tags for r in roots)
+    event = m.adapt(node, frame, pending, subject=subject, name=name, shared_rows=shared)
+    tag = frozenset({AdaptedBy(event.number)})
+    for r in roots:
+        if isinstance(r.obj, Instance):
+            for part in module_parts(r.obj):
+                part.adapted.add(event.number)
+        else:
+            r.tags |= tag
+    if not roots:  # an optimizer whose parameters could not be followed changes every module that the loss came from
+        for number in event.outputs:
+            m.trace.outputs[number].tags |= tag
+    return event
+
+
+def selected(m: Machine, parameters: Value) -> int:
+    """Parameters are changed, or put back, because of a validation loss: the adaptation's number."""
+    pending = m.selections[-1]
+    frame = Frame(pending.place.unit)
+    name = parameters.obj.cls.name if isinstance(parameters.obj, Instance) and parameters.obj.cls else ""
+    node = ast.Pass(lineno=pending.place.line, end_lineno=pending.place.line, col_offset=0, end_col_offset=0)
+    event = m.adapt(node, frame, pending, subject="module", name=name, shared_rows=False)
+    event.chosen, event.statistics = True, False
+    return event.number
+
+
+def kept(m: Machine, value: Value) -> Value:
+    """A copy of weights that is kept because of a validation loss: what is made of it has been chosen by that loss."""
+    if isinstance(value.obj, Sequence) and len(value.obj.items) <= _KEPT:
+        return Value(value.tags, obj=Sequence([kept(m, item) for item in value.obj.items], value.obj.exact))
+    if isinstance(value.obj, Instance) and value.obj.kind == "module":
+        number = selected(m, value)
+        for part in module_parts(value.obj):
+            part.adapted.add(number)
+        return value
+    if not _state(value):
+        return value
+    tags = frozenset({AdaptedBy(selected(m, value))})
+    if isinstance(value.obj, Mapping):
+        held = {key: with_tags(item, tags) for key, item in value.obj.items.items()}
+        other = with_tags(value.obj.other, tags) if value.obj.other is not None else None
+        return Value(value.tags | tags, obj=Mapping(held, other))
+    return with_tags(value, tags)
+
+
+def picked_by_loss(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value, held: Value) -> Value:
+    """`states[argmin(losses)]`: what stands under an index that losses on validation tokens have told."""
+    if not (BY_LOSS in index.tags or m.is_of_loss(index)):
+        return held
+    before = m.last
+    m.selections.append(Pending(index.tags, m.place(node, frame), index.tags))
+    found = kept(m, held)
+    m.selections.pop()
+    for number in range(before + 1, m.last + 1):
+        if number in m.trace.adapts:
+            m.trace.adapts[number].several = not _is_a_pair(container)
+    return found
+
+
+def _is_a_pair(container: Value) -> bool:
+    """One choice between two, such as averaged weights or the last."""
+    obj = container.obj
+    known = (isinstance(obj, Sequence) and obj.exact) or (isinstance(obj, Mapping) and obj.other is None)
+    return isinstance(obj, (Sequence, Mapping)) and known and len(obj.items) <= _PAIR
+
+
+_PAIR = 2
+
+
+def kept_by_loss(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value]) -> None:
+    """Pairs of a validation loss and a model are put in order, or the least is taken: the model is chosen by it."""
+    for item in items:
+        held = item.obj.items if isinstance(item.obj, Sequence) else []
+        losses = [part for part in held if VAL in part.tags and LOSS in part.tags and _made(part)]
+        if losses and isinstance(item.obj, Sequence):
+            tags = union(*losses)
+            m.selections.append(Pending(tags, m.place(node, frame), tags))
+            item.obj.items[:] = [with_tags(kept(m, part), frozenset({BY_LOSS})) for part in held]
+            m.selections.pop()
+
+
+def _state(value: Value) -> bool:
+    """Whether a value is a state dict, or weights read off a module."""
+    if isinstance(value.obj, Mapping):
+        held = [*list(value.obj.items.values())[:4], *([value.obj.other] if value.obj.other is not None else [])]
+        return any(PARAMETER in item.tags for item in held)
+    return value.obj is None and PARAMETER in value.tags

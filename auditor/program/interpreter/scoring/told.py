@@ -1,0 +1,112 @@
+"""What a condition decides that asks tokens which are yet to be scored: it tells of them as if it were made of them.
+
+`if y[i] == 0: logits[i] += 0.1` puts the target into the logits as a sum would. What a condition on a target of an
+earlier round has decided is kept along the stream, and may be.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from auditor.program.interpreter.completion import BREAK
+from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.scoring import axes
+from auditor.program.interpreter.stream import rounds
+from auditor.program.tags import LOSS, NONE, TARGET, VAL, CutIn, InRound, OfOutput, Pooled, Tags, has
+from auditor.program.values import Frame, Value, with_tags
+from auditor.source.index import walk
+
+_CARRIED = (InRound, CutIn)
+_APART = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+def chosen(m: Machine, frame: Frame, node: ast.IfExp, test: Value, made: Value) -> Value:
+    """`0.9 if (y == 3).any() else 1.0`"""
+    return with_tags(made, asked(m, test) | _pooled(m, frame, node, test, made)) if made.obj is None else made
+
+
+def _pooled(m: Machine, frame: Frame, node: ast.AST, test: Value, value: Value) -> Tags:
+    """What a condition on a statistic over the window decides: of the same window, or a number that may meet it."""
+    if m.inside or LOSS in test.tags:
+        return NONE
+    found: frozenset[Pooled] = frozenset([t for t in test.tags if isinstance(t, Pooled)])
+    if any(axes.is_of(m, t, value.tags) for t in found) and LOSS not in value.tags:
+        why = "a statistic over all positions of the window decides it, so that later tokens do"
+        return m.doubt(node, frame, "what is done to the model's output", why)
+    return found | frozenset([t for t in test.tags if found and isinstance(t, OfOutput)])
+
+
+def by_statistics(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+    """What both arms of a condition on a statistic over the window leave."""
+    if test.known or not has(test.tags, Pooled):
+        return
+    for name, _ in dict.fromkeys(_stored([*node.body, *node.orelse])):
+        value = frame.names.get(name)
+        if value is not None and value.obj is None and (tags := _pooled(m, frame, node, test, value)):
+            frame.names[name] = with_tags(value, tags)
+
+
+def returned(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+    """`if tokens[0] == 3: return 0.9`: whatever number the function gives from here on tells of the targets."""
+    if any(isinstance(part, ast.Return) for statement in (*node.body, *node.orelse) for part in walk(statement)):
+        frame.settled |= asked(m, test)
+
+
+def asked(m: Machine, test: Value) -> Tags:
+    """What a condition tells of the targets that are in hand; nothing where it asks none of them."""
+    if m.inside or test.known or VAL not in test.tags or has(test.tags, OfOutput) or not rounds.in_hand(m, test.tags):
+        return NONE
+    return frozenset([t for t in test.tags if t in (VAL, TARGET) or isinstance(t, _CARRIED)])
+
+
+def decided(m: Machine, frame: Frame, body: Sequence[ast.stmt], tags: Tags) -> None:
+    """What was computed under the condition: plain values by their names, and what a model gave, changed in place."""
+    for name, in_place in dict.fromkeys(_stored(body)):
+        value = frame.names.get(name)
+        if value is None or value.obj is not None:
+            continue
+        if in_place:
+            value.tags |= tags if has(value.tags, OfOutput) else NONE
+        else:
+            frame.names[name] = with_tags(value, tags)
+
+
+def ended(m: Machine, how: int, tags: Tags) -> None:
+    """An arm ends the loop: how far it came tells of the targets."""
+    if tags and how & BREAK and m.loops:
+        m.told[m.loops[-1].instance] = tags
+
+
+def looped(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor | ast.While, instance: int, tags: Tags) -> None:
+    """After a loop that a condition on targets has ended, or kept going: what it has counted."""
+    tags |= m.told.pop(instance, NONE)
+    if tags:
+        target = [] if isinstance(loop, ast.While) else [ast.Assign([loop.target], loop.iter)]
+        decided(m, frame, [*target, *loop.body], tags)
+
+
+def _stored(body: Sequence[ast.stmt]) -> Iterator[tuple[str, bool]]:
+    """(name, whether it is changed in place) of what statements store."""
+    for statement in body:
+        if isinstance(statement, _APART):
+            continue
+        for node in walk(statement):
+            targets: list[ast.expr] = []
+            if isinstance(node, ast.Assign):
+                targets = node.targets
+            elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.NamedExpr)):
+                targets = [node.target]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+                yield from _named(node.func.value, in_place=True)
+            for target in targets:
+                parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+                for part in parts:
+                    yield from _named(part, in_place=False)
+
+
+def _named(target: ast.expr, *, in_place: bool) -> Iterator[tuple[str, bool]]:
+    while isinstance(target, (ast.Subscript, ast.Starred)):
+        target, in_place = target.value, in_place or isinstance(target, ast.Subscript)
+    if isinstance(target, ast.Name):
+        yield target.id, in_place

@@ -1,0 +1,77 @@
+"""What a model holds besides its weights when it scores: tokens, or counts of them, before they are scored."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.stream.tokens import Text
+from auditor.program.tags import NONE, VAL, InRound, OfOutput, Tags, Taken, has
+from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, PyModule, Value
+from auditor.program.values import Sequence as Items
+from auditor.source.index import of_type
+
+_LOOKED_AT = 64  # attributes of one part of a model
+_DEPTH = 2
+
+
+def ahead(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance], given: Tags) -> Tags:
+    """A model that is applied to the tokens `given`, and knows of tokens that are yet to be scored."""
+    if m.inside:
+        return NONE
+    for part in parts:
+        for value in list(part.attributes.values())[:_LOOKED_AT]:
+            if any(_is_ahead(m, held, given) for held in _held(value, _DEPTH)):
+                return m.doubt(node, frame, "what the model holds", _WHY)
+    for cls in {part.cls for part in parts if part.cls is not None}:
+        for value in _named(m, cls):
+            if any(_is_ahead(m, held, given) for held in _held(value, _DEPTH)):
+                return m.doubt(node, frame, "what the code of the model reads", _WHY)
+    return NONE
+
+
+_WHY = "tokens that are yet to be scored are in it"
+
+
+def _named(m: Machine, cls: Class) -> Iterator[Value]:
+    """What the methods of a class read that is neither given to them nor made there."""
+    for method in cls.attributes.values():
+        if not isinstance(method.obj, Function):
+            continue
+        function = method.obj
+        if function.node not in m.names_outside:
+            own = {a.arg for a in of_type(function.node, ast.arg)}
+            names = {(n.id, isinstance(n.ctx, ast.Store)) for n in of_type(function.node, ast.Name)}
+            own |= {name for name, stored in names if stored}
+            m.names_outside[function.node] = tuple(sorted({name for name, _ in names} - own))
+        for name in m.names_outside[function.node]:
+            value = function.frame.find(name)
+            if value is not None and not isinstance(value.obj, _CODE):
+                yield value
+
+
+_CODE = (Class, External, Function, Instance, PyModule)
+
+
+def _held(value: Value, depth: int) -> Iterator[Value]:
+    """What is kept under an attribute; a module in it is a part of the model by itself."""
+    if isinstance(value.obj, Instance):
+        return
+    yield value
+    if depth and isinstance(value.obj, (Items, Mapping)):
+        inside = value.obj.items if isinstance(value.obj, Items) else list(value.obj.items.values())
+        for item in inside[:_LOOKED_AT]:
+            yield from _held(item, depth - 1)
+
+
+def _is_ahead(m: Machine, value: Value, given: Tags) -> bool:
+    tags = value.tags
+    if VAL not in tags or has(tags, OfOutput):
+        return False
+    if m.is_table(value) and (m.filled_by_another_pass(value, given) or m.filled_in_this_round(value, given)):
+        return True
+    here = {loop.instance for loop in m.loops}
+    plain = value.known or isinstance(value.obj, Text)  # a path, a number
+    whole = not plain and here.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])
+    return whole or any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, given) for t in tags)
