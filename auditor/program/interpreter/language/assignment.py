@@ -7,7 +7,17 @@ from collections.abc import Mapping as Mapping_
 
 from auditor.program.interpreter.language import callbacks, containers, indexing, operators, special
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import doubts, effects, entries, measured, steering, unfollowed, weights
+from auditor.program.interpreter.scoring import (
+    adapting,
+    count_tables,
+    doubts,
+    effects,
+    entries,
+    measured,
+    steering,
+    unfollowed,
+    weights,
+)
 from auditor.program.interpreter.stream import parts, ranks, rounds, skipping, tokens
 from auditor.program.joins import join, options
 from auditor.program.recipe.model import Node
@@ -48,7 +58,7 @@ from auditor.program.values import (
 
 def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
     if m.selections and isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)):
-        value = effects.kept(m, value)
+        value = adapting.kept(m, value)
         value = steering.decided(m, value)
     if isinstance(target, ast.Name):
         scope = frame.nonlocal_names.get(target.id, frame)
@@ -174,7 +184,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         return
     unfollowed.sent(m, frame, target, container, [value])
     whole = doubts.of_the_stream(m, container)
-    effects.table_write(m, container, index)
+    count_tables.write(m, container, index)
     steering.stored(m, container, value)
     m.changed(None, value)
     if isinstance(obj, (Mapping, Sequence)):
@@ -230,13 +240,13 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     if isinstance(node.target, ast.Subscript):
         container = m.evaluate(frame, node.target.value)
         index = indexing.index_value(m, frame, node.target.slice)
-        effects.table_write(m, container, index)
+        count_tables.write(m, container, index)
         steering.stored(m, container, operand)
         if m.selections:
             steering.stored(m, container, Value(frozenset({BY_LOSS})))
         if isinstance(container.obj, (Mapping, Sequence)) and VAL not in index.tags:
             element = indexing.subscript(m, frame, node.target, container)
-            effects.table_grows(m, element, operand)
+            count_tables.grow(m, element, operand)
             total = _total(m, frame, node, element, operand)
             mutate(m, element, Value(operand.tags - {TARGET}))
             if not element.mutable:
@@ -272,7 +282,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         assign(m, frame, node.target, own)
         return
     effects.accumulated(m, frame, node, operand)
-    effects.table_grows(m, current, operand)
+    count_tables.grow(m, current, operand)
     if current.mutable and not current.known:
         result = operators.binary(m, frame, node, node.op, current, operand)
         total = measured.augmented(m, frame, node, current, operand)
@@ -325,7 +335,7 @@ def mutate(
                     if at is not None:
                         m.load(at[1], at[0], read_back=True)
                 if m.selections and PARAMETER in value.tags:
-                    adapted.add(effects.selected(m, seen))
+                    adapted.add(adapting.selected(m, seen))
                 # Refilling a buffer leaves the parameters as they are.
                 if replace and not m.unsure and PARAMETER in value.tags:
                     seen.obj.adapted = adapted

@@ -9,7 +9,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import special
 from auditor.program.interpreter.libraries import elsewhere, files, indirect, mlx
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import axes, effects, steering, unfollowed
+from auditor.program.interpreter.scoring import adapting, axes, steering, unfollowed
 from auditor.program.interpreter.stream import reach, tokens
 from auditor.program.joins import join
 from auditor.program.tags import PARAMETER, VAL
@@ -112,7 +112,7 @@ def _of_plain(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         why = "the names of other functions are read off the stack"
         m.unfollowed(node, frame, f"a frame's {name}", why, unfollowed.EVERYTHING)
     if name == "grad":
-        return Value(value.tags | effects.gradient_tags(m, frame, node, value), base=value.base or value)
+        return Value(value.tags | adapting.gradient_tags(m, frame, node, value), base=value.base or value)
     if name == "data":
         return value
     if name == "size" and value.obj is None and not _is_called(node):  # numpy's: how many elements there are

@@ -12,7 +12,16 @@ from auditor.program.interpreter.language import decoration, enums, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import library, methods, opaque, paths
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
-from auditor.program.interpreter.scoring import effects, forwarding, measured, steering, unfollowed, weights, within
+from auditor.program.interpreter.scoring import (
+    adapting,
+    effects,
+    forwarding,
+    measured,
+    steering,
+    unfollowed,
+    weights,
+    within,
+)
 from auditor.program.joins import MAX_OPTIONS, join
 from auditor.program.tags import VAL, From, OfOutput, UpTo, has
 from auditor.program.values import (
@@ -147,7 +156,7 @@ def _bound(
         result = invoke(m, frame, node, function, bound.receiver, args, kwargs)
     finally:
         m.stepping -= 1
-    if not effects.optimizer_step(m, frame, node, optimizer):
+    if not adapting.optimizer_step(m, frame, node, optimizer):
         steering.trains(m, frame, node, optimizer)
     return result
 

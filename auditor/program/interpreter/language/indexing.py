@@ -7,7 +7,7 @@ import ast
 from auditor.program.interpreter.language import containers, enums, special
 from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import doubts, effects, measured
+from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, measured
 from auditor.program.interpreter.stream import ordering, ranks, reach, rounds, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.tags import (
@@ -68,7 +68,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return effects.environment(m, frame, node, m.evaluate(frame, index_node), None), None
     index = index_value(m, frame, index_node)
     if isinstance(obj, Mapping):
-        effects.table_read(m, frame, node, container, index)
+        count_tables.read(m, frame, node, container, index)
         if index.known and index.const in obj.items:
             return obj.items[index.const], index
         if (kind := containers.kept_apart(index)) in obj.items:
@@ -85,8 +85,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
                 numbers = hit.known and item.known  # which of them is not known
                 hit = join(hit, item) if hit.obj is not None or numbers else with_tags(item, container.tags)
         hit = containers.one_of(hit, index)
-        looked = effects.table_read(m, frame, node, container, index)
-        hit = effects.picked_by_loss(m, frame, node, container, index, hit)
+        looked = count_tables.read(m, frame, node, container, index)
+        hit = adapting.picked_by_loss(m, frame, node, container, index, hit)
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index
     if isinstance(obj, Sequence):
         found = _sequence_item(m, obj, container, index, index_node)
@@ -94,7 +94,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         if marked := sliced.left_out(m, frame, node, container, index):
             assert isinstance(found.obj, Sequence)
             found.obj.items[:] = [with_tags(item, marked) for item in found.obj.items]
-        return effects.picked_by_loss(m, frame, node, container, index, found), index
+        return adapting.picked_by_loss(m, frame, node, container, index, found), index
     if container in m.extents.shapes and index.const == 0:
         rows = Value(tags=container.tags)
         m.extents.bound(rows, m.extents.shapes[container])
@@ -109,7 +109,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     if isinstance(obj, tokens.Text):
         return Value(container.tags, obj=tokens.Text("{}")), None
     tags = container.tags | (index.tags - {MASK}) | tokens.span(index)
-    tags |= effects.table_read(m, frame, node, container, index)
+    tags |= count_tables.read(m, frame, node, container, index)
     if TARGET in container.tags or has(container.tags, OfOutput) or container.recipe is not None:
         tags |= tokens.left_out(index)
     tags |= doubts.selected(m, frame, node, container, index) | doubts.thinned(m, frame, node, container, index)

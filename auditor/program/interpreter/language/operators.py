@@ -9,7 +9,7 @@ from typing import Any
 from auditor.program.interpreter.language import enums, special
 from auditor.program.interpreter.libraries import files, paths
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import doubts, effects, measured, steering, told
+from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, measured, steering, told
 from auditor.program.interpreter.stream import parts, ranks, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.numbers import made_of, position_of
@@ -130,7 +130,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
     if isinstance(op, (ast.Mult, ast.Div)) and LOSS in tags:
         tags = effects.arithmetic(m, frame, node, op, left, right, tags)
     if m.reread and isinstance(op, (ast.Add, ast.Sub)):
-        effects.mixes(m, left.tags, right.tags)
+        count_tables.mixes(m, left.tags, right.tags)
     if isinstance(op, (ast.Add, ast.Sub)) and not isinstance(left.obj, Instance):
         for side in (left, right):  # the state of a tensor that is optimized goes into the sum
             r = root(side)
@@ -263,7 +263,7 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         right = m.evaluate(frame, right_node)
         sides.append(right)
         tags |= right.tags
-        tags |= effects.gates(left.tags | right.tags) | parts.compared(op, left, right)
+        tags |= count_tables.gates(left.tags | right.tags) | parts.compared(op, left, right)
         tags |= ranks.of_several(op, left, right)
         own = special.compare(m, frame, node, op, left, right)
         if own is not None:
@@ -382,7 +382,7 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     body, orelse = m.evaluate(frame, node.body), m.evaluate(frame, node.orelse)
     with m.selecting(test, node.test, frame):
         if m.selections:
-            body, orelse = effects.kept(m, body), effects.kept(m, orelse)
+            body, orelse = adapting.kept(m, body), adapting.kept(m, orelse)
     result = with_tags(join(body, orelse), names)
     if m.is_of_loss(test):
         result = steering.decided(m, result)

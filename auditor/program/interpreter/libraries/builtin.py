@@ -10,7 +10,7 @@ from auditor.program.interpreter.language import assignment, attributes, callbac
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import files, indirect
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import doubts, effects, unfollowed, weights
+from auditor.program.interpreter.scoring import adapting, doubts, effects, unfollowed, weights
 from auditor.program.interpreter.stream import ordering, reach, tokens
 from auditor.program.numbers import made_of
 from auditor.program.tags import NONE, InRound, OfSwitch
@@ -175,7 +175,7 @@ def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
         special.compare(m, frame, node, ast.Lt(), other, elements(value)[0])
     if kwargs.get("reverse", Value()).const is True:
         value.obj.items.reverse()
-    effects.kept_by_loss(m, frame, node, value.obj.items[:8])
+    adapting.kept_by_loss(m, frame, node, value.obj.items[:8])
     marked = doubts.in_order(m, frame, node, value.obj, by if "key" in kwargs else None)
     return Value(value.tags | marked, obj=value.obj) if marked else value
 
@@ -232,7 +232,7 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
         by = union(*callbacks.keyed(m, frame, node, candidates, kwargs))
         for other in candidates[1:]:
             special.compare(m, frame, node, ast.Lt(), candidates[0], other)
-        effects.kept_by_loss(m, frame, node, candidates)
+        adapting.kept_by_loss(m, frame, node, candidates)
         tags = union(*candidates) | by
         if candidates and not by and all(isinstance(c.const, (int, float)) for c in candidates) and len(args) > 1:
             return Value(tags, function(c.const for c in candidates))

@@ -20,7 +20,7 @@ from auditor.program.interpreter.libraries import (
     updates,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import doubts, effects, steering, unfollowed
+from auditor.program.interpreter.scoring import adapting, doubts, effects, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
 from auditor.program.positions import Position
 from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, TRAIN, VAL, WORLD, OfSwitch
@@ -167,12 +167,12 @@ def _objects(
         steering.made(m, optimizer, {k: v for k, v in kwargs.items() if k != "params"})
         return Value(obj=optimizer)
     if dotted in vocabulary.PUSHES and len(args) > 1:
-        effects.kept_by_loss(m, frame, node, [args[1]])
+        adapting.kept_by_loss(m, frame, node, [args[1]])
         return m.call(frame, node, Value(obj=Bound(args[0], "append")), [args[1]], {})
     if dotted in vocabulary.TAKES_FROM_HEAP and args:
         held = args[-1] if name != "heappop" else args[0]
         by = union(*callbacks.keyed(m, frame, node, elements(held), kwargs))
-        effects.kept_by_loss(m, frame, node, elements(held))
+        adapting.kept_by_loss(m, frame, node, elements(held))
         if isinstance(held.obj, Sequence):
             doubts.in_order(m, frame, node, held.obj, by if "key" in kwargs else None)
         return m.call(frame, node, Value(obj=Bound(held, "pop")), [], {}) if name == "heappop" else held

@@ -10,7 +10,7 @@ from auditor.program.interpreter.language import assignment, containers, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import files, indirect, library, objects, opaque, paths, printed, tensors
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import doubts, effects, steering, unfollowed
+from auditor.program.interpreter.scoring import count_tables, doubts, effects, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, skipping, tokens
 from auditor.program.joins import join
 from auditor.program.tags import LOGGED, LOSS, NONE, InRound, OfSwitch
@@ -205,9 +205,9 @@ def _mapping_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, mapping: Mapping, name: str, args: list[Value]
 ) -> Value:
     if name in ("get", "pop", "setdefault") and args:
-        looked = effects.table_read(m, frame, node, receiver, args[0])
+        looked = count_tables.read(m, frame, node, receiver, args[0])
         if name == "setdefault" and len(args) > 1:
-            effects.table_write(m, receiver, args[0])
+            count_tables.write(m, receiver, args[0])
             if not (args[0].known and args[0].const in mapping.items):
                 containers.store_key(receiver, args[0], args[1])
         if args[0].known and args[0].const in mapping.items:
@@ -231,7 +231,7 @@ def _mapping_method(
             )
         return Value(receiver.tags, obj=Sequence([k if name == "keys" else v for k, v in pairs], exact))
     if name == "__setitem__" and len(args) > 1:
-        effects.table_write(m, receiver, args[0])
+        count_tables.write(m, receiver, args[0])
         containers.store_key(receiver, args[0], args[1])
     for source in args if name == "update" else ():
         for value in source.obj.items.values() if isinstance(source.obj, Mapping) else ():
@@ -246,7 +246,7 @@ def _mapping_method(
                 if isinstance(pair.obj, Sequence) and len(pair.obj.items) == 2:
                     containers.store_key(receiver, *pair.obj.items)
         else:
-            effects.table_write(m, receiver, source)
+            count_tables.write(m, receiver, source)
         receiver.tags |= deep_tags(source, 1)
     if name == "copy":
         return Value(receiver.tags, obj=Mapping(dict(mapping.items), mapping.other))

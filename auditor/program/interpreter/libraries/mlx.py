@@ -11,7 +11,7 @@ from functools import partial
 from auditor.program import vocabulary
 from auditor.program.interpreter.libraries import files
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import effects, steering, weights
+from auditor.program.interpreter.scoring import adapting, steering, weights
 from auditor.program.tags import NONE, PARAMETER, VAL, GradientOf, has
 from auditor.program.values import Frame, Instance, Native, Sequence, Value, deep_tags
 
@@ -64,7 +64,7 @@ def optimizer_method(
         return None
     held.parameters = [args[0]]
     if has(deep_tags(args[1]), GradientOf):
-        effects.optimizer_step(m, frame, node, held)
+        adapting.optimizer_step(m, frame, node, held)
         m.forget_gradients()
     else:
         steering.trains(m, frame, node, held)
@@ -105,7 +105,7 @@ def _gradient_of(function: Value, *, both: bool) -> Value:
         tags = NONE
         if VAL in deep_tags(value):
             m.backward(node, frame, value)
-            tags = effects.gradient_tags(m, frame, node, value)
+            tags = adapting.gradient_tags(m, frame, node, value)
         slope = Value(tags, mutable=True)
         return Value(obj=Sequence([value, slope])) if both else slope
 

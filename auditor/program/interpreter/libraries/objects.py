@@ -8,7 +8,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import assignment, callbacks, special
 from auditor.program.interpreter.libraries import hooks, mlx, opaque
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import effects, steering, unfollowed, weights
+from auditor.program.interpreter.scoring import adapting, effects, steering, unfollowed, weights
 from auditor.program.tags import PARAMETER, OfSwitch
 from auditor.program.values import UNKNOWN, Frame, Instance, Mapping, Sequence, Value, deep_tags, module_parts, union
 
@@ -100,7 +100,7 @@ def _optimizer_method(
         closure = args[0] if args else kwargs.get("closure")
         result = m.call(frame, node, closure, [], {}) if closure is not None and closure.obj is not None else Value()
         hooks.run_hooks(m, frame, node, "before step", optimizer, [receiver, Value(), Value()])
-        if not effects.optimizer_step(m, frame, node, optimizer):
+        if not adapting.optimizer_step(m, frame, node, optimizer):
             steering.trains(m, frame, node, optimizer)
         hooks.run_hooks(m, frame, node, "step", optimizer, [receiver, Value(), Value()])
         return result

@@ -10,7 +10,7 @@ from auditor.program.interpreter.language import callbacks, special
 from auditor.program.interpreter.language.operators import binary
 from auditor.program.interpreter.libraries import files, lines
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import effects, unfollowed
+from auditor.program.interpreter.scoring import adapting, unfollowed
 from auditor.program.interpreter.stream import tokens
 from auditor.program.tags import ARTIFACT, NONE, ROUNDED, TRAIN, VAL, AdaptedBy, OfOutput, Tags, has
 from auditor.program.trace import THE_LOG
@@ -29,7 +29,7 @@ def keep(m: Machine, tags: Tags) -> None:
 def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
     tags = NONE
     for value in (*args, *kwargs.values()):
-        tags |= deep_tags(effects.kept(m, value)) if m.selections else deep_tags(value)
+        tags |= deep_tags(adapting.kept(m, value)) if m.selections else deep_tags(value)
     keep(m, tags)
     for function in filter(callbacks.callable_of_program, kwargs.values()):  # `json.dumps(x, default=f)`
         m.call(frame, node, function, args[:1], {})

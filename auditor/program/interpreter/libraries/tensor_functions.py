@@ -8,7 +8,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import opaque
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import doubts, effects
+from auditor.program.interpreter.scoring import count_tables, doubts, effects
 from auditor.program.interpreter.stream import parts, reduction, rounds, tokens, unshifted
 from auditor.program.numbers import position_of
 from auditor.program.tags import (
@@ -68,7 +68,7 @@ def combined(
     """Counts, shifts, stacks, keys, and what ranks send each other."""
     if name == "bincount" and args:
         made = Value(union(*args, *kwargs.values()) | {COUNTS}, mutable=True)
-        effects.table_write(m, made, args[0])
+        count_tables.write(m, made, args[0])
         return made
     if name == "roll" and args:
         doubt = doubts.function(m, frame, node, name, args, kwargs)
@@ -146,7 +146,7 @@ def _picks(index: Value) -> bool:
 
 def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     tags = union(*args) | _hidden(*args[1:])
-    effects.mixes(m, *(value.tags for value in args))
+    count_tables.mixes(m, *(value.tags for value in args))
     for output in args[1:]:
         if doubts.is_loss(output):
             tags |= parts.weighed(m, frame, node, output, args[0])
@@ -170,7 +170,7 @@ def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     tags = union(*items, *args)
     if items and tokens.completed(items):
         tags -= {TARGET, LAST_ONE}
-    effects.mixes(m, *(item.tags for item in items))
+    count_tables.mixes(m, *(item.tags for item in items))
     if any(ENTROPY in i.tags and LOSS not in i.tags for i in items) and any(LOSS in i.tags for i in items):
         tags |= {StackedBy(m.stack(node, frame, tags))}
     return Value(tags, mutable=True)

@@ -8,7 +8,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import assignment, callbacks
 from auditor.program.interpreter.libraries import files, hooks, objects, printed, tensor_functions
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import doubts, effects, unfollowed, weights
+from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, unfollowed, weights
 from auditor.program.interpreter.stream import reach, skipping, tokens
 from auditor.program.joins import options
 from auditor.program.recipe.model import What
@@ -50,7 +50,7 @@ def _backward(
         loss = next((a for a in args if LOSS in a.tags), receiver)  # `accelerator.backward(loss)`
         m.backward(node, frame, loss)
         hooks.run_hooks(m, frame, node, "gradient", None, [])
-        slope = Value(effects.gradient_tags(m, frame, node, receiver), mutable=True)
+        slope = Value(adapting.gradient_tags(m, frame, node, receiver), mutable=True)
         hooks.run_hooks(m, frame, node, "value", None, [slope])
         hooks.run_hooks(m, frame, node, "backward", None, [slope])
         if VAL in deep_tags(loss) and any(hook.kind == "bucket" for hook in m.hooks):
@@ -119,7 +119,7 @@ def _changed(
         return receiver
     if name in ("scatter_add_", "index_add_", "index_put_", "scatter_", "index_copy_", "index_fill_") and args:
         for value in inputs[:3]:
-            effects.table_write(m, receiver, value)
+            count_tables.write(m, receiver, value)
         made = has(receiver.tags, OfOutput)  # logits that change at the target have seen it
         changed = union(*inputs)
         if not made and has(changed, UpTo):
@@ -139,7 +139,7 @@ def _changed(
             source.tags |= doubts.told_ahead(m, frame, node, receiver, args[0])
         gradients = has(source.tags, GradientOf)
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
-            effects.adapt_roots(m, frame, node, pending, [root(receiver)])
+            adapting.adapt_roots(m, frame, node, pending, [root(receiver)])
         assignment.mutate(m, receiver, source, at=(frame, node))
         effects.accumulated(m, frame, node, source)
         return receiver
@@ -170,7 +170,7 @@ def _scored(
     if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
         return tensor_functions.scored(m, frame, node, name, [receiver, *inputs])
     if name in ("index_select", "take", "lookup") and args:
-        looked = effects.table_read(m, frame, node, receiver, args[-1])
+        looked = count_tables.read(m, frame, node, receiver, args[-1])
         return Value(receiver.tags | union(*inputs) | looked, mutable=True)
     return None
 

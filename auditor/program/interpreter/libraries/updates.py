@@ -8,7 +8,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import assignment
 from auditor.program.interpreter.libraries import indirect
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import effects, weights
+from auditor.program.interpreter.scoring import count_tables, weights
 from auditor.program.values import Frame, Sequence, Value, union
 
 
@@ -47,7 +47,7 @@ def written(
         m.backward(node, frame, args[0])
         return Value(const=None)
     if dotted.endswith((".add.at", ".maximum.at")) and len(args) >= 2:
-        effects.table_write(m, args[0], args[1])
+        count_tables.write(m, args[0], args[1])
         assignment.mutate(m, args[0], Value(union(*args[1:])))
         return Value(const=None)
     return None

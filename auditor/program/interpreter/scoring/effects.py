@@ -1,50 +1,38 @@
-"""What a call or an operation means to the trace: outputs, adaptations, look-ups, choices."""
+"""What a call or an operation means to the trace: outputs of models, sums of losses, choices among them."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence as Seq
-from typing import Any
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.libraries import hooks, opaque
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.interpreter.scoring import attention, beyond, measured, trained
+from auditor.program.interpreter.scoring import adapting, attention, measured, trained
 from auditor.program.interpreter.stream import held, ranks, rounds, tokens, unshifted
 from auditor.program.syntax import is_self
 from auditor.program.tags import (
     ALIGNED,
-    ARTIFACT,
-    BY_LOSS,
     CALLED,
-    COUNTS,
     HASH,
-    HASHED_TARGET,
     LOSS,
     MASK,
     NONE,
-    PARAMETER,
-    SHARED_ROWS,
     TARGET,
     TRAIN,
     VAL,
     AdaptedBy,
     AsTrained,
     ChosenBy,
-    GatedBy,
-    GradientOf,
     InRound,
-    LookedUp,
     OfOutput,
     OfSwitch,
     Reads,
-    Reread,
     ScaledBy,
     Tags,
     UnsetSwitch,
     has,
 )
-from auditor.program.trace import Adapt
 from auditor.program.values import (
     UNKNOWN,
     External,
@@ -55,16 +43,12 @@ from auditor.program.values import (
     Sequence,
     Value,
     deep_tags,
-    leaves,
     module_parts,
     union,
-    with_tags,
 )
 from auditor.source.index import of_type, walk
 
-_KEPT = 6  # things that are kept together, such as a loss and the weights that had it
 _CLOSE = 1.001e-3
-_VIEWS = 16  # of each other
 _TOLD_APART = 48  # parts of a model that have the same forward pass
 
 
@@ -161,7 +145,7 @@ def _normalized_by_batch(
     """In training a norm over the batch lets each position see all others, and keeps what it saw for later."""
     if m.inside or not m.training.get(id(model.obj), True) or not any("BatchNorm" in part.dotted for part in parts):
         return NONE
-    adapt_roots(m, frame, node, Pending(data, m.place(node, frame), data), [model])
+    adapting.adapt_roots(m, frame, node, Pending(data, m.place(node, frame), data), [model])
     why = "in training each position is divided by what all others are, later ones included"
     return m.doubt(node, frame, "a norm over the batch", why)
 
@@ -294,14 +278,6 @@ def contains(m: Machine, item: Value, container: Value) -> bool | None:
     return None
 
 
-def gradient_tags(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Tags:
-    """`p.grad` after a backward pass over validation tokens: whatever it changes is adapted."""
-    pending = m.validation_gradients()
-    if pending is None:
-        return NONE
-    return frozenset({GradientOf(id(pending.place)), *(t for t in pending.tags if isinstance(t, InRound))})
-
-
 def arithmetic(
     m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, tags: Tags
 ) -> Tags:
@@ -335,63 +311,6 @@ def same(a: Value, b: Value) -> bool:
     return a is b or (root(a) is root(b) and a.tags == b.tags and (a.base is not None or b.base is not None))
 
 
-def table_write(m: Machine, container: Value, index: Value) -> None:
-    """A store under a key made of tokens makes a table of the container."""
-    if VAL in index.tags or TRAIN in index.tags:
-        taken = m.mark_table(container, index.tags)
-        measured.counts(container)
-        seen: Value | None = container if taken else None
-        for _ in range(_VIEWS):
-            if seen is None:
-                break
-            seen.tags |= taken
-            seen = seen.base
-
-
-def table_grows(m: Machine, container: Value, operand: Value) -> None:
-    """Adding a table of counts to something makes a table of it."""
-    if m.is_table(operand) or COUNTS in operand.tags:
-        m.mark_table(container, opaque.without_spans(operand.tags))  # a histogram is cut to its buckets
-        measured.counts(container)
-
-
-def table_read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:
-    """A read with a key that holds the token being scored; the tag that marks what was read."""
-    tags = index.tags
-    if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_by_another_pass(container, tags):
-        why = "another pass over the validation tokens has filled it"
-        m.unfollowed(node, frame, "a table that is read", why, {"tables"})
-        m.reread = True
-        return frozenset({Reread(m.lookup(node, frame, tags, hashed=False, refilled=True))})
-    if VAL in tags and TARGET not in tags and m.is_table(container) and m.filled_in_this_round(container, tags):
-        m.reread = True
-        return frozenset({Reread(m.lookup(node, frame, tags, hashed=False, refilled=False, ahead=True))})
-    if TARGET not in tags or VAL not in tags or any(isinstance(t, (OfOutput, LookedUp)) for t in tags):
-        return NONE
-    hashed = HASHED_TARGET in tags  # a column `[hash of the context, target]` is no hash of the target
-    table = m.is_table(container)
-    if not table:
-        stored = hashed and VAL not in container.tags and bool({TRAIN, ARTIFACT} & container.tags)
-        return frozenset({LookedUp(m.lookup(node, frame, tags, hashed=True, refilled=False))}) if stored else NONE
-    refilled = m.filled_by_another_pass(container, tags)
-    return frozenset({LookedUp(m.lookup(node, frame, tags, hashed=hashed, refilled=refilled))})
-
-
-def mixes(m: Machine, *sides: Tags) -> None:
-    """What a table holds that another pass has filled is added to a model's output, or put beside it."""
-    if not m.reread or not any(has(tags, OfOutput) for tags in sides):
-        return
-    for tags in sides:
-        for t in tags:
-            if isinstance(t, Reread):
-                m.trace.lookups[t.number].mixed = True
-
-
-def gates(tags: Tags) -> Tags:
-    """A count of the target is compared with something: what the comparison selects depends on the target."""
-    return frozenset([GatedBy(t.number) for t in tags if isinstance(t, LookedUp)])
-
-
 def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
     """Remember where an output first enters a sum: that line is shown as the score."""
     m.summed += LOSS in value.tags and _made(value)
@@ -400,120 +319,3 @@ def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
             event = m.trace.outputs[tag.number]
             if event.accumulated is None:
                 event.accumulated = m.place(node, frame)
-
-
-def optimizer_step(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance) -> bool:
-    """`optimizer.step()`: after a backward pass over validation tokens the parameters are adapted; whether they are."""
-    pending = m.validation_gradients()
-    m.stepped = True
-    if pending is not None:
-        beyond.trained(m, frame, node, pending.tags)
-        adapt_roots(m, frame, node, pending, roots(optimizer))
-        for other in beyond.from_before(m):
-            adapt_roots(m, frame, node, other, roots(optimizer))
-    return pending is not None
-
-
-def roots(optimizer: Instance) -> list[Value]:
-    """The modules and tensors that an optimizer's parameters belong to."""
-    found: list[Value] = []
-    for value in optimizer.parameters:
-        for leaf in leaves(value):
-            r = root(leaf)
-            if all(r is not other for other in found):
-                found.append(r)
-    return found
-
-
-def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value]) -> Adapt:
-    modules = [r for r in roots if isinstance(r.obj, Instance)]
-    subject = "module" if modules or not roots else "tensor"
-    first = roots[0] if roots else Value()
-    name = first.obj.cls.name if isinstance(first.obj, Instance) and first.obj.cls else ""
-    shared = any(SHARED_ROWS in r.tags for r in roots)
-    event = m.adapt(node, frame, pending, subject=subject, name=name, shared_rows=shared)
-    tag = frozenset({AdaptedBy(event.number)})
-    for r in roots:
-        if isinstance(r.obj, Instance):
-            for part in module_parts(r.obj):
-                part.adapted.add(event.number)
-        else:
-            r.tags |= tag
-    if not roots:  # an optimizer whose parameters could not be followed changes every module that the loss came from
-        for number in event.outputs:
-            m.trace.outputs[number].tags |= tag
-    return event
-
-
-def selected(m: Machine, parameters: Value) -> int:
-    """Parameters are changed, or put back, because of a validation loss: the adaptation's number."""
-    pending = m.selections[-1]
-    frame = Frame(pending.place.unit)
-    name = parameters.obj.cls.name if isinstance(parameters.obj, Instance) and parameters.obj.cls else ""
-    node = ast.Pass(lineno=pending.place.line, end_lineno=pending.place.line, col_offset=0, end_col_offset=0)
-    event = m.adapt(node, frame, pending, subject="module", name=name, shared_rows=False)
-    event.chosen, event.statistics = True, False
-    return event.number
-
-
-def kept(m: Machine, value: Value) -> Value:
-    """A copy of weights that is kept because of a validation loss: what is made of it has been chosen by that loss."""
-    if isinstance(value.obj, Sequence) and len(value.obj.items) <= _KEPT:
-        return Value(value.tags, obj=Sequence([kept(m, item) for item in value.obj.items], value.obj.exact))
-    if isinstance(value.obj, Instance) and value.obj.kind == "module":
-        number = selected(m, value)
-        for part in module_parts(value.obj):
-            part.adapted.add(number)
-        return value
-    if not _state(value):
-        return value
-    tags = frozenset({AdaptedBy(selected(m, value))})
-    if isinstance(value.obj, Mapping):
-        held = {key: with_tags(item, tags) for key, item in value.obj.items.items()}
-        other = with_tags(value.obj.other, tags) if value.obj.other is not None else None
-        return Value(value.tags | tags, obj=Mapping(held, other))
-    return with_tags(value, tags)
-
-
-def picked_by_loss(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value, held: Value) -> Value:
-    """`states[argmin(losses)]`: what stands under an index that losses on validation tokens have told."""
-    if not (BY_LOSS in index.tags or m.is_of_loss(index)):
-        return held
-    before = m.last
-    m.selections.append(Pending(index.tags, m.place(node, frame), index.tags))
-    found = kept(m, held)
-    m.selections.pop()
-    for number in range(before + 1, m.last + 1):
-        if number in m.trace.adapts:
-            m.trace.adapts[number].several = not _is_a_pair(container)
-    return found
-
-
-def _is_a_pair(container: Value) -> bool:
-    """One choice between two, such as averaged weights or the last."""
-    obj = container.obj
-    known = (isinstance(obj, Sequence) and obj.exact) or (isinstance(obj, Mapping) and obj.other is None)
-    return isinstance(obj, (Sequence, Mapping)) and known and len(obj.items) <= _PAIR
-
-
-_PAIR = 2
-
-
-def kept_by_loss(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value]) -> None:
-    """Pairs of a validation loss and a model are put in order, or the least is taken: the model is chosen by it."""
-    for item in items:
-        held = item.obj.items if isinstance(item.obj, Sequence) else []
-        losses = [part for part in held if VAL in part.tags and LOSS in part.tags and _made(part)]
-        if losses and isinstance(item.obj, Sequence):
-            tags = union(*losses)
-            m.selections.append(Pending(tags, m.place(node, frame), tags))
-            item.obj.items[:] = [with_tags(kept(m, part), frozenset({BY_LOSS})) for part in held]
-            m.selections.pop()
-
-
-def _state(value: Value) -> bool:
-    """Whether a value is a state dict, or weights read off a module."""
-    if isinstance(value.obj, Mapping):
-        held = [*list(value.obj.items.values())[:4], *([value.obj.other] if value.obj.other is not None else [])]
-        return any(PARAMETER in item.tags for item in held)
-    return value.obj is None and PARAMETER in value.tags

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine, Pending
-from auditor.program.interpreter.scoring import effects, trained
+from auditor.program.interpreter.scoring import adapting, trained
 from auditor.program.tags import BY_LOSS, LOSS, VAL, OfGroup, has
 from auditor.program.values import Frame, Instance, Native, Value, with_tags
 
@@ -77,7 +77,7 @@ def trains(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance) -> None
     """A step on training tokens."""
     for loop in m.loops:
         m.trained[loop.instance] = optimizer
-    trained.stepped(effects.roots(optimizer))
+    trained.stepped(adapting.roots(optimizer))
     if m.selections or any(BY_LOSS in pending.tags for pending in m.pending):
         _steer(m, frame, node, optimizer, STEPS)
     elif optimizer.steered:
@@ -93,5 +93,5 @@ def ends(m: Machine, frame: Frame, node: ast.AST, test: Value, instance: int | N
 
 def _steer(m: Machine, frame: Frame, node: ast.AST, optimizer: Instance, what: str) -> None:
     tags = frozenset({VAL, LOSS})
-    event = effects.adapt_roots(m, frame, node, Pending(tags, m.place(node, frame), tags), effects.roots(optimizer))
+    event = adapting.adapt_roots(m, frame, node, Pending(tags, m.place(node, frame), tags), adapting.roots(optimizer))
     event.steered = what

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from auditor.program.interpreter.libraries import files
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.interpreter.scoring import effects, trained
+from auditor.program.interpreter.scoring import adapting, trained
 from auditor.program.interpreter.stream import ranks
 from auditor.program.joins import options
 from auditor.program.tags import (
@@ -69,7 +69,7 @@ def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -
 
 
 def _adapted(m: Machine, frame: Frame, node: ast.AST, pending: Pending, target: Value) -> None:
-    event = effects.adapt_roots(m, frame, node, pending, [target])
+    event = adapting.adapt_roots(m, frame, node, pending, [target])
     if VAL not in pending.tags:
         event.steered, event.statistics = FORM, False
 
@@ -104,7 +104,7 @@ def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value
         part.moved = True
         part.adapted = part.adapted | adapted if m.unsure else set(adapted)
     if m.selections:
-        chosen = effects.selected(m, module)
+        chosen = adapting.selected(m, module)
         for part in module_parts(module.obj):
             part.adapted.add(chosen)
     content = _content(source)
@@ -132,7 +132,7 @@ def all_written(m: Machine, frame: Frame, node: ast.AST, targets: Value, tags: T
         if isinstance(r.obj, Instance):
             r.obj.adapted |= {t.number for t in own if isinstance(t, AdaptedBy)}
             if m.selections and not m.stepping:  # taken back where the loss is no lower
-                r.obj.adapted.add(effects.selected(m, r))
+                r.obj.adapted.add(adapting.selected(m, r))
         else:
             leaf.tags |= own
         changed.append(leaf)
