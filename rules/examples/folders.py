@@ -144,6 +144,12 @@ with open("final_model.ptz", "wb") as handle:
     handle.write(zlib.compress(buffer.getvalue(), 9))
 """
 
+LOAD = """
+with open("final_model.ptz", "rb") as handle:
+    packed = torch.load(io.BytesIO(zlib.decompress(handle.read())))
+model.load_state_dict({name: tensor.float() / 127 for name, tensor in packed.items()})
+"""
+
 _LOADERS = '''
 def load_shard(path):
     """One .bin shard: a header of 256 int32, then uint16 tokens."""
@@ -210,7 +216,7 @@ def script(
     before_training: str = "",
     training: str = TRAINING,
     after_training: str = "",
-    serialize: str = SERIALIZE,
+    serialize: str = SERIALIZE + LOAD,
     scoring: str = SCORING,
 ) -> str:
     """A minimal train_gpt.py. Every argument is source code at indentation 0, put where its name says.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from auditor.probe.measure.runs import Read
 
 PROFILE_BINS = 200
+_LEAST = 2.0**-18  # nats: eight units in the last place of a float32 of 4 to 8, which another order of adding up makes
 _NOISE_FACTOR = 8.0
 _LARGEST_ROUNDING = 1e-3
 """Nats: scores that differ by more in batches of other sizes differ by more than rounding."""
@@ -135,7 +136,7 @@ class Bound:
     @property
     def limit(self) -> float:
         rounding = 0.0 if self.same_shapes else self.rounding or 0.0
-        return _NOISE_FACTOR * max(self.noise or 0.0, rounding)
+        return max(_LEAST, _NOISE_FACTOR * max(self.noise or 0.0, rounding))
 
     @property
     def usable(self) -> bool:

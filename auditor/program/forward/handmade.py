@@ -98,10 +98,15 @@ def _is_product(node: ast.expr, values: Values) -> bool:
 
 
 def _is_weight(node: ast.expr, values: Values, depth: int = 4) -> bool:
-    """`self.w`, `self.w.T`, `w.T` of a `w` that is `self.w.to(x.dtype)`: a parameter."""
+    """`self.w`, `lora.a`, `self.w.T`, `w.T` of a `w` that is `self.w.to(x.dtype)`: a parameter."""
     base = node
     while isinstance(base, (ast.Attribute, ast.Subscript, ast.Call)):
-        base = base.func if isinstance(base, ast.Call) else base.value
+        if isinstance(base, ast.Attribute) and base.attr not in vocabulary.TURNS_AXES:
+            return not is_library(base.value)
+        if isinstance(base, ast.Call):  # what a method gives of its object, or a layer of what it is given
+            base = base.func.value if isinstance(base.func, ast.Attribute) else base.func
+        else:
+            base = base.value
     if isinstance(base, ast.Name) and depth and (held := values.get(base.id)):
         return all(_is_weight(value, values, depth - 1) for value in held) and not _is_called(held)
     return is_self(base)

@@ -58,6 +58,7 @@ def test_what_the_weights_leave(weights: str, sees: str, made: str) -> None:
 NOT_ATTENTION = {
     "a layer": ("w = self.out(x)", "w @ self.out.weight.T"),
     "two of its weights": ("u = self.out.weight.to(x.dtype)", "(x @ u.T) @ u"),
+    "an adapter": ("u = x.transpose(-2, -1)", "(u @ lora.down) @ lora.up"),
     "scores that weigh nothing": ("w = s", "w.amax()"),
 }
 
