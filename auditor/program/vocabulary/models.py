@@ -160,4 +160,4 @@ FUNCTIONAL_OPTIMIZERS = ("torch.optim.", "torch.distributed.optim.")
 """How functions begin that take an optimizer's step: `torch.optim.sgd.sgd(weights, gradients, ...)`."""
 
 LAYERS = ("torch.nn.", "nn.", "mlx.nn.")
-"""How the modules of torch begin."""
+"""How the names of modules begin, of torch and of MLX."""

@@ -88,3 +88,21 @@ def test_what_counts_as_a_list(text: str, found: bool) -> None:
 def test_settings_of_the_challenge_say_how_long_it_trains(switch: str, says_how_long: bool) -> None:
     """What an author calls a setting decides nothing."""
     assert vocabulary.is_budget(switch) is says_how_long
+
+
+def test_no_two_domains_define_one_name() -> None:
+    """The package takes the names of all its modules: of two with one name, one would be lost without a word."""
+    seen: dict[str, str] = {}
+    for path in sorted((PROGRAM / "vocabulary").glob("*.py")):
+        for name in _defined(ast.parse(path.read_text("utf-8"))):
+            assert seen.setdefault(name, path.name) == path.name, f"{name} stands in {seen[name]} and {path.name}"
+    assert "KNOWN" in seen
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (t.id for t in targets if isinstance(t, ast.Name) and not t.id.startswith("_"))
