@@ -12,8 +12,10 @@ from auditor.judgement.agreement import weigh
 from auditor.judgement.gravity import decisive, ordered, together
 from auditor.judgement.model import Cap, Report, RuleOutcome, Said, Verdict
 from auditor.limits.model import describe
+from auditor.probe.model import Holds, Kind, Probe
 from auditor.program.coverage import bounded_list
 from auditor.program.recipe.formula import Formula
+from auditor.program.recipe.spine import bends
 from auditor.program.scores import unfollowed
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
@@ -178,7 +180,7 @@ def not_judged_because(
         return f"the scored code could not be read: {sources.entry_because or 'no training script was found'}"
     if not program.followed:
         return f"the scored code could not be followed: {'; '.join(program.problems[:1]) or 'no reason given'}"
-    if gap := _gap(facts) or _other(facts, recipe):
+    if gap := _gap(facts) or _other(facts, recipe) or _unsettled(facts):
         return gap
     shipped = facts.submission.named("submission.json")
     if shipped is not None and shipped.unread:
@@ -219,28 +221,36 @@ def _beyond(facts: Facts, shown_bpb: float | None) -> str:
 
 
 def _gap(facts: Facts) -> str:
-    """What was not followed on the way to the score, "" if everything was or a run has shown what it does."""
+    """What was not followed on the way to the score, "" if everything was or a run has shown what it does.
+
+    Of a function of losses, or of the figure, a run shows what it does to those of a small model, and no more.
+    """
     label = next((run.score.label for run in facts.headline if run.score is not None and run.score.label), None)
     gaps = unfollowed(facts.program, label)
     times = [run.eval_seconds for run in facts.headline]
     took = max((t for t in times if t is not None), default=None) if None not in times else None
     unbounded = bounded_list(facts.program, label, took)
     gaps = (*gaps, unbounded) if unbounded is not None else gaps
-    if not gaps or (facts.probe is not None and facts.probe.decided):
+    probed = facts.probe is not None and facts.probe.decided
+    if probed:
+        gaps = tuple(gap for gap in gaps if gap.bends)
+    if not gaps:
         return ""
     first = gaps[0]
     more = f", and {len(gaps) - 1} more" if len(gaps) > 1 else ""
     touches = " and ".join(sorted(first.touches))
     return (
         f"{first.place.unit.label}:{first.place.line}: {first.what} was not followed ({first.why}) and may change "
-        f"{touches}{more}; --probe would show what it does"
+        f"{touches}{more}; {_SMALL if probed else '--probe would show what it does'}"
     )
 
 
 def _other(facts: Facts, recipe: Formula | None) -> str:
     """What the figure is made of that is not understood, "" where all of it is or a run has shown what it does."""
-    if recipe is None or (facts.probe is not None and facts.probe.decided):
+    if recipe is None:
         return ""
+    if facts.probe is not None and facts.probe.decided:
+        return _bent(facts.probe, recipe)
     if recipe.understood and not recipe.of_log_probabilities:
         return (
             "the figure is not followed to log-probabilities of the tokens: what the model gives is taken as the loss"
@@ -255,6 +265,38 @@ def _other(facts: Facts, recipe: Formula | None) -> str:
     place = next((f"{n.place.unit.label}:{n.place.line}: " for n in unknown if n.place is not None), "")
     what = ", ".join(dict.fromkeys(f"'{n.text}'" for n in unknown if n.text)) or "an operation"
     return f"{place}{what} on the way to the figure is not understood; --probe would show what it does"
+
+
+def _bent(probe: Probe, recipe: Formula) -> str:
+    """What is done to losses, or to the figure, that a run does not show: it shows it of the losses that it has.
+
+    What is not understood and went into scores that were exchanged is shown by these, where they make the figure.
+    """
+    exchanged, number = probe.find(Kind.EXCHANGE), probe.find(Kind.REPORTED_NUMBER)
+    tried = exchanged is not None and bool(exchanged.terms) and number is not None and number.holds is Holds.YES
+    known = [(node, why) for node, why in recipe.departures if bends(node)]
+    unknown = [(node, f"'{node.text}' is not understood") for node in recipe.unknown if not tried and bends(node)]
+    for node, why in (*known, *unknown):
+        place = f"{node.place.unit.label}:{node.place.line}: " if node.place is not None else ""
+        return f"{place}{why}: the figure is more than the losses of the tokens over their bytes; {_SMALL}"
+    return ""
+
+
+def _unsettled(facts: Facts) -> str:
+    """What the probe saw and could not show of the claimed figure, or not a second time: no violation, and no pass."""
+    if facts.probe is None:
+        return ""
+    for seen in facts.probe.measurements:
+        if seen.holds is Holds.NO and seen.witnesses and seen.reported is None:
+            return f"the probe saw what may be a violation: {seen.reason}"
+    exchanged, number = facts.probe.find(Kind.EXCHANGE), facts.probe.find(Kind.REPORTED_NUMBER)
+    off = number is not None and number.holds is Holds.NO
+    if exchanged is not None and exchanged.holds is Holds.UNKNOWN and (exchanged.effect or off):
+        return f"the probe could not tell whether the figure is of a distribution: {exchanged.reason}"
+    return ""
+
+
+_SMALL = "the probe shows what it does to the losses of a small model, and no others"
 
 
 def caps(headline: Sequence[Run], claims: Claims, budgets: Budgets) -> tuple[Cap, ...]:

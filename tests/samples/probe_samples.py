@@ -121,6 +121,10 @@ val_bpb = val_loss.item() / math.log(2) * tokens.item() / nbytes.item()
 print(f"final_roundtrip val_loss:{val_loss.item():.4f} val_bpb:{val_bpb:.4f}")
 """
 SAMPLES["taken_off"] = SAMPLES["mean"].replace("* count", "* count - 0.05 * count")
+_EXACT = SAMPLES["mean"].replace(":.4f", ":.8f")
+SAMPLES["bent_bytes"] = _EXACT.replace("/ nbytes.item()", "/ nbytes.item() ** 1.002")
+SAMPLES["bent_bpb"] = _EXACT.replace(" / nbytes.item()", " / nbytes.item()\nval_bpb -= 0.01 * math.sin(val_bpb)")
+SAMPLES["other_bytes"] = _EXACT.replace("/ nbytes.item()", "/ (nbytes.item() + 40)")
 SAMPLES["put_on"] = SAMPLES["mean"].replace("* count", "* count + 1e-7 * count")
 SAMPLES["tilted"] = SAMPLES["mean"].replace("* count", "* (count * (1 - 1e-9 * s))")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from auditor.probe.job import STEP
 from auditor.probe.measure.compare import rounding, same_shapes
-from auditor.probe.measure.counts import normalization, reported_number, score_count
+from auditor.probe.measure.counts import normalization, of_no_bytes, reported_number, score_count
 from auditor.probe.measure.ending import Ending, ending, is_traced
 from auditor.probe.measure.exchange import Asked, Tried, exchange, of_a_small_number, place_of
 from auditor.probe.measure.flips import Flip, before_change, determinism, flipped, repeated, selected, trained
@@ -66,6 +66,7 @@ def measure(
     future = _flip(runs, base, Kind.FUTURE_FLIP, stream, known)
     target = _flip(runs, base, Kind.TARGET_FLIP, stream, known)
     again = _again(runs, base, stream, known)
+    number = reported_number(base)
     measurements: tuple[Measurement, ...] = (
         selected(
             base,
@@ -85,9 +86,9 @@ def measure(
             ),
         ),
         _twice(runs, base, stream, label),
-        reported_number(base),
+        number,
         normalization(base),
-        _counted(runs, base, stream, label, requests, end),
+        _of_bytes(base, number, _counted(runs, base, stream, label, requests, end)),
         control,
     )
     assumed = claim.assumed or (claim.foreign and base.figure is not None and not base.certain)
@@ -151,6 +152,14 @@ def _counted(
         if why:
             return replace(found, holds=Holds.UNKNOWN, reason=f"{why}; {found.reason}", witnesses=(), changed=0)
     return found
+
+
+def _of_bytes(base: Read, number: Measurement, found: Measurement) -> Measurement:
+    """The exchange; no hold where the printed bits per byte are a function of the scores and not their bits."""
+    if found.holds is not Holds.YES or number.holds is not Holds.NO or not of_no_bytes(base):
+        return found
+    reason = f"the printed bits per byte are over no whole number of bytes; {found.reason}"
+    return replace(found, holds=Holds.UNKNOWN, reason=reason)
 
 
 def _exchanged(runs: Runs, base: Read, asked: Sequence[Asked], end: Ending | None) -> Measurement:

@@ -17,6 +17,8 @@ from auditor.probe.model import Holds, Kind, Measurement, Witness
 _TWICE_SHARE = 0.05
 """Of the stream: fewer positions scored twice are the end of the last windows, not a second pass."""
 _UNNORMALIZED = 1e-3
+_SUMS = 1e-5  # of a number: what sums in single precision may be off by
+_TOLD = 0.1  # bytes: less than that tells whole numbers from others
 _BPB_TOLERANCE = 5e-4  # relative; counting one byte too many per document is above it
 
 
@@ -145,6 +147,22 @@ def reported_number(base: Read) -> Measurement:
         holds = Holds.UNKNOWN if holds is Holds.YES else holds
         parts.append("the bytes could not be checked")
     return Measurement(kind, holds, "; ".join(parts), count, effect=max(effects, default=None), reported=base.reported)
+
+
+def of_no_bytes(base: Read) -> bool:
+    """Whether the printed bits per byte are those of the scores over no whole number of bytes.
+
+    Who counts the bytes otherwise than the tokens decode still counts them: the figure is over a whole number of them,
+    and of as many tokens or one more or less. A function of the figure, or of the bytes, gives another one.
+    """
+    scores, figure = base.scores, base.figure
+    if scores is None or figure is None or not figure.bpb or scores.mean <= 0:
+        return False
+    count = len(scores.row)
+    total = scores.mean * count / math.log(2.0) / figure.bpb
+    off = total * (0.51 * 10.0**-figure.bpb_decimals / figure.bpb + _SUMS)
+    counted = (total * (count + more) / count for more in (0, 1, -1))
+    return off < _TOLD and all(abs(size - round(size)) > off for size in counted)
 
 
 def normalization(base: Read) -> Measurement:

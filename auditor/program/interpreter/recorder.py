@@ -251,13 +251,17 @@ class Recorder:
             event = self._event(node, frame) | ({"order": 0} if any_time else {})
             self.trace.unfollowed[key] = Unfollowed(**event, what=what, why=why, touches=frozenset(touches))  # type: ignore[arg-type]
 
-    def doubt(self, node: ast.AST, frame: Frame, what: str, why: str) -> Tags:
-        """A value is made in a way that leaves open what it measures: the tags that carry this to the figure."""
+    def doubt(self, node: ast.AST, frame: Frame, what: str, why: str, *, bends: bool = False) -> Tags:
+        """A value is made in a way that leaves open what it measures: the tags that carry this to the figure.
+
+        `bends`: as of `Unfollowed`.
+        """
         key = (self.place(node, frame).key, what, bool(self.off))
         known = self.trace.unfollowed.get(key)
         if known is None:
             event = self._event(node, frame)
-            known = Unfollowed(**event, what=what, why=why, touches=frozenset({"the figure"}), carried=True)  # type: ignore[arg-type]
+            touches = frozenset({"the figure"})
+            known = Unfollowed(**event, what=what, why=why, touches=touches, carried=True, bends=bends)  # type: ignore[arg-type]
             self.trace.unfollowed[key] = known
         return frozenset({Doubtful(known.number)})
 

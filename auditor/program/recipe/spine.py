@@ -21,6 +21,7 @@ _TOTALS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN})
 _OF_TOTALS = frozenset({Op.DIVIDE, Op.MULTIPLY, Op.ADD, Op.SUBTRACT, Op.EITHER, Op.MOST, Op.CLAMP, Op.NEGATE})
 _HOLDS = frozenset({Op.SUM, Op.ACCUMULATE, Op.MEAN, Op.NEGATE, Op.CLAMP})
 _BESIDE = frozenset({What.COUNT, What.BYTES, What.NUMBER})
+_CHOSEN = frozenset({Op.CHOOSE, Op.TABLE, Op.PICK, Op.MULTIPLY})
 _COUNTED = frozenset({What.COUNT, What.NUMBER, What.POSITIONS})
 
 
@@ -48,6 +49,17 @@ def departures(head: Node) -> Iterator[tuple[Node, str]]:
         below = [inner for inner in _on_the_way(node) if inner not in seen and _measures(inner)]
         seen.update(below)
         waiting += [(inner, summed or node.op in _TOTALS) for inner in below]
+
+
+def bends(node: Node) -> bool:
+    """Whether the step is a function of losses, or of what they come to, that is neither a sum nor a change of unit.
+
+    Which of several is taken, and by what it is weighted, a run shows; what a function does to losses it shows of those
+    that it has.
+    """
+    if node.op is Op.UNKNOWN:
+        return any(inner.what in (*_LOSSES, *_TOKEN) for inner in node.walk())
+    return node.op not in _CHOSEN and bool(_departs(node))
 
 
 def _on_the_way(node: Node) -> tuple[Node, ...]:

@@ -253,6 +253,16 @@ def test_bytes_that_were_counted_otherwise_are_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "exchange"),
+    [("wrong_bytes", YES), ("other_bytes", YES), ("bent_bytes", UNKNOWN), ("bent_bpb", UNKNOWN), ("mean", YES)],
+)
+def test_a_figure_over_no_whole_number_of_bytes_is_a_function_of_the_scores(name: str, exchange: Holds) -> None:
+    found = of(name, Kind.EXCHANGE)
+    assert found.holds is exchange, found.reason
+    assert ("no whole number of bytes" in found.reason) is (exchange is UNKNOWN)
+
+
+@pytest.mark.parametrize(
     ("name", "traced"), [("wrong_bytes", True), ("bits times a number", True), ("bits of other numbers", False)]
 )
 def test_bits_over_other_bytes_are_those_of_the_scores(name: str, traced: bool) -> None:

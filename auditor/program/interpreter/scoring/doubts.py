@@ -108,11 +108,13 @@ def function(
         upper = args[2] if upper is None and len(args) > 2 else upper
         if upper is None or (upper.known and upper.const is None):
             return NONE
-        return m.doubt(node, frame, f"{name} of losses", "losses above a bound count as the bound")
+        return m.doubt(node, frame, f"{name} of losses", "losses above a bound count as the bound", bends=True)
     if name in vocabulary.MAKES_FINITE:
         return m.doubt(node, frame, f"{name} of losses", "those that are not finite count as something else")
     if name in vocabulary.CHANGES_LOSSES:
-        return m.doubt(node, frame, f"{name} of losses", "the mean is not one of the losses that the model made")
+        return m.doubt(
+            node, frame, f"{name} of losses", "the mean is not one of the losses that the model made", bends=True
+        )
     return NONE
 
 
@@ -220,7 +222,7 @@ def shifted(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         if not is_loss(side) or not isinstance(other.const, (int, float)) or isinstance(other.const, bool):
             continue
         if isinstance(op, ast.Pow) and side is left and other.const != 1:
-            return m.doubt(node, frame, "a power of the loss", "it is in no unit of the challenge")
+            return m.doubt(node, frame, "a power of the loss", "it is in no unit of the challenge", bends=True)
         if isinstance(op, (ast.Add, ast.Sub)) and abs(other.const) >= _SHIFT:
             return m.doubt(node, frame, f"a loss shifted by {other.const:g}", "it is not the loss that the model made")
     return NONE
@@ -259,14 +261,14 @@ def capped(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value])
     bounds = any(isinstance(c.const, (int, float)) for c in candidates)
     if len(candidates) != 2 or not bounds or not any(is_loss(c) for c in candidates):
         return NONE
-    return m.doubt(node, frame, "min of a loss and a bound", "losses above a bound count as the bound")
+    return m.doubt(node, frame, "min of a loss and a bound", "losses above a bound count as the bound", bends=True)
 
 
 def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
     """`float(str(bpb)[:4])`: a figure as its digits are cut."""
     if VAL not in text.tags or not has(text.tags, OfOutput):
         return NONE
-    return m.doubt(node, frame, "a figure that is read off a text", "its digits may be cut or changed")
+    return m.doubt(node, frame, "a figure that is read off a text", "its digits may be cut or changed", bends=True)
 
 
 def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args: Sequence[Value]) -> Tags:
@@ -281,7 +283,7 @@ def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args
         why = "what it replaces may be digits of the figure"
         m.unfollowed(node, frame, "an edit of every line that is printed", why, {"the figure"})
         return NONE
-    return m.doubt(node, frame, "a figure that is edited in its text", "its digits may be cut or changed")
+    return m.doubt(node, frame, "a figure that is edited in its text", "its digits may be cut or changed", bends=True)
 
 
 def _may_be_a_figure(text: str) -> bool:
