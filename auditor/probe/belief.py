@@ -42,10 +42,11 @@ def opened(found: Measurement, switches: tuple[str, ...]) -> Measurement:
 def moved(measured: Measured) -> bool:
     """Whether there is anything that a null run has to tell from noise.
 
-    Runs on streams that differ from some position on are a control of their own where nothing before it changed.
+    Runs on streams that differ from some position on are a control of their own where nothing before it changed, not
+    by the last bit either.
     """
     return any(m.noise for m in measured.measurements if m.kind is Kind.DETERMINISM) or any(
-        m.changed for m in measured.measurements if m.kind in FLIPS
+        m.changed or m.effect for m in measured.measurements if m.kind in FLIPS
     )
 
 
