@@ -75,6 +75,7 @@ def _run(
     except RecursionError:
         said = "an expression is nested more deeply than the interpreter follows; what comes after it was not followed"
         machine.problems.append(f"{_place(machine)}{said}")
+    machine.settle()
     return machine
 
 

@@ -410,6 +410,8 @@ class Machine(Recorder):
             self.stepped = False
         tags = deep_tags(loss)
         self.pending.append(Pending(tags, self.place(node, frame), tags))
+        if VAL in tags:
+            self.gradients(node, frame)
 
     def forget_gradients(self) -> None:
         if self.pending:
@@ -424,7 +426,7 @@ class Machine(Recorder):
             return None
         self.noise += 1
         tags = frozenset().union(*(p.tags for p in hits))
-        return Pending(tags, hits[-1].place, tags)
+        return Pending(tags, hits[-1].place, tags, tuple(p.place for p in hits))
 
 
 def _differs(before: Value | None, value: Value) -> bool:

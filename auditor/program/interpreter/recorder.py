@@ -50,6 +50,7 @@ from auditor.program.values import Frame, Instance
 
 _USED_UP = frozenset({CALLED, LATER})  # by a model that is given the tokens
 _USED_UP_KINDS = (OfOutput, Reads, Before)
+_GRADIENTS = "what becomes of gradients of validation tokens"
 MAX_PLACES = 8  # places of one printed line that are told apart
 MIN_HEAD = 6  # characters of a printed line before its first figure that are enough to know it again
 
@@ -76,6 +77,7 @@ class Pending:
     tags: Tags
     place: Place
     deep: Tags
+    places: tuple[Place, ...] = ()  # of several that were joined
 
 
 class Recorder:
@@ -100,6 +102,7 @@ class Recorder:
         self.entered: list[tuple[Branch, bool]] = []  # branches around that go this way here
         self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.inside: list[Tags] = []  # of the output whose forward pass is stepped through (`within`)
+        self.spent: set[tuple[str, int, int]] = set()  # backward passes whose gradients have changed something
         self.noise = 0  # lines that were printed, gradients that were made or asked for
         self._order = 0
         self._numbers = 0
@@ -169,6 +172,7 @@ class Recorder:
             statistics=LOSS not in pending.tags,
         )
         self.trace.adapts[event.number] = event
+        self.spent.update(place.key for place in (pending.place, *pending.places))
         return event
 
     def lookup(
@@ -250,6 +254,16 @@ class Recorder:
         if known is None or (self.unsure == 0 and not known.certain):
             event = self._event(node, frame) | ({"order": 0} if any_time else {})
             self.trace.unfollowed[key] = Unfollowed(**event, what=what, why=why, touches=frozenset(touches))  # type: ignore[arg-type]
+
+    def gradients(self, node: ast.AST, frame: Frame) -> None:
+        """Gradients of validation tokens are made: written down until something is seen to use them (`settle`)."""
+        self.unfollowed(node, frame, _GRADIENTS, "nothing was seen to use them", {"weights", "tokens"})
+
+    def settle(self) -> None:
+        """At the end of a run: gradients that something has used are no gap."""
+        for key, gap in list(self.trace.unfollowed.items()):
+            if gap.what == _GRADIENTS and gap.place.key in self.spent:
+                del self.trace.unfollowed[key]
 
     def doubt(self, node: ast.AST, frame: Frame, what: str, why: str, *, bends: bool = False) -> Tags:
         """A value is made in a way that leaves open what it measures: the tags that carry this to the figure.
