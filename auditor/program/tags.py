@@ -303,6 +303,10 @@ RANDOM: Final = Mark("random")  # drawn from a generator of random numbers
 OUTSIDE: Final = Mark("outside")  # read from a file that neither the challenge nor the program has made
 SHARE: Final = Mark("share")  # of the tokens that one process reads of those that all of them share out among them
 BEYOND: Final = Mark("beyond")  # cut out of the stream at whatever place: nothing says that they are its first ones
+DISTINCT: Final = Mark("distinct")  # each of them once: how many there are is told by what they are
+SORTED: Final = Mark("sorted")  # parts of the stream in an order that what they hold has told
+PARTIAL: Final = Mark("partial")  # of what a file holds, those of some names
+PICKED: Final = Mark("picked")  # the places in the whole stream at which certain tokens stand
 SHARED_ROWS: Final = Mark("shared-rows")  # made of rows that several windows share
 
 

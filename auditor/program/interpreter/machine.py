@@ -230,6 +230,8 @@ class Machine(Recorder):
         self.ends: set[tuple[Position, tuple[tuple[int, int], ...]]] = set()  # of targets: where, in which round
         self.extents = Extents()
         self.skipped: dict[Loop, Tags] = {}  # by round: what says that it was left
+        self.idle: dict[int, Tags] = {}  # by loop: what says that some processes leave out their share of it
+        self.unread: dict[int, Tags] = {}  # by loop: what says that it leaves out some of the stream's files
         self.summed = 0  # losses that were added to something
         self.ended = (0, 0)  # of the latest branch: how each arm may complete
         self.left = (False, False)  # of the latest branch: which arm ends the round

@@ -241,10 +241,15 @@ def _chosen(node: Node) -> str:
     return "which tokens count depends on what they are" if told_by_the_token(condition) else ""
 
 
-def told_by_the_token(mask: Node, which: Sees = Sees.TARGET) -> bool:
-    """A comparison of the target with a token's number; with a number below zero it is how padding is marked."""
+def told_by_the_token(mask: Node, which: Sees | None = Sees.TARGET) -> bool:
+    """A comparison of the target with a token's number; with a number below zero it is how padding is marked.
+
+    `which` tokens are meant, None: any.
+    """
     for below in mask.walk():
-        if below.op is Op.COMPARE and any(n.op is Op.TOKENS and n.sees & which for n in below.inputs):
+        if below.op is Op.COMPARE and any(
+            n.op is Op.TOKENS and (which is None or n.sees & which) for n in below.inputs
+        ):
             numbers = [n.text for n in below.inputs if n.op is Op.NUMBER]
             if numbers and not any(text.startswith("-") or text == "0" for text in numbers):
                 return True

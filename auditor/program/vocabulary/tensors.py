@@ -187,6 +187,15 @@ TOTALS = frozenset({"sum", "mean", "item", "float", "double", "numel"})
 STATISTICS = frozenset({"sum", "mean", "std", "var", "count_nonzero", "unique", "bincount", "count", "median"})
 """Calls that make a few figures of many entries."""
 
+ONCE_EACH = frozenset({"unique", "unique_consecutive", "compress"})
+"""Functions that give less the more of what they are given comes up again."""
+
+WHERE_TRUE = frozenset({"where", "nonzero", "argwhere", "flatnonzero"})
+"""Functions that give the places at which a mask holds, of the mask alone."""
+
+TAKES_AT = frozenset({"index_select", "take", "gather", "take_along_axis", "take_along_dim"})
+"""Functions that take what stands at the given places."""
+
 ASKS = frozenset({"any", "all"})
 """Calls that ask whether a condition holds anywhere, or everywhere."""
 

@@ -463,3 +463,28 @@ def test_an_attribute_of_a_library_may_be_none(test: str) -> None:
     """What it is was not told, so that neither way is left out."""
     assert pairs(f"{test}\n    fit(net, val, opt)\n{FINAL}")
     assert not pairs(f"{test}\n    fit(net, train, opt)\n{FINAL}")
+
+
+UNSEEN = {
+    "read off the class": "type(opt).__dict__['step'](opt)",
+    "read off the stack": "__import__('inspect').getattr_static(type(opt), 'step')(opt)",
+    "at an object's end": "__import__('weakref').finalize(loss, opt.step)",
+}
+GRADIENTS = """
+for at in range(0, {of}.numel() - 9, 8):
+    opt.zero_grad()
+    loss = net({of}[at:at + 8], {of}[at + 1:at + 9])
+    loss.backward()
+    {step}
+"""
+
+
+@pytest.mark.parametrize("step", UNSEEN.values(), ids=UNSEEN)
+def test_gradients_that_nothing_is_seen_to_use_are_said(step: str) -> None:
+    found = program(GRADIENTS.format(of="val", step=step) + FINAL)
+    assert any("gradients of validation tokens" in gap.what for gap in unfollowed(found, "final"))
+    assert not unfollowed(program(GRADIENTS.format(of="train", step=step) + FINAL), "final")
+
+
+def test_gradients_that_a_step_uses_are_no_gap() -> None:
+    assert not unfollowed(program(GRADIENTS.format(of="val", step="opt.step()") + FINAL), "final")

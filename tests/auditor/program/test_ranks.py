@@ -132,3 +132,23 @@ def test_a_figure_of_how_far_the_loop_has_come_is_none() -> None:
 @pytest.mark.parametrize("ranks", [GROUP, VARIABLES])
 def test_a_figure_that_each_rank_makes_of_everything_is_whole(ranks: str) -> None:
     assert not said(program(ALONE.format(ranks=ranks, begin="0", step="8", together="")))
+
+
+LEAVES_OUT = {
+    "the last one": "if rank == world_size - 1:\n        continue\n    nats += loss",
+    "all but some": "if rank < 6:\n        nats += loss",
+}
+GOES_ON = {
+    "in turns": "if (at // 8) % world_size != rank:\n        continue\n    nats += loss",
+    "to say so": "nats += loss\n    if rank == 0:\n        print(at)",
+}
+
+
+@pytest.mark.parametrize("step", LEAVES_OUT.values(), ids=LEAVES_OUT)
+def test_a_process_that_leaves_out_its_share(step: str) -> None:
+    assert any("leave out their share" in why for why in said(program(scored("the group's", step=step))))
+
+
+@pytest.mark.parametrize("step", GOES_ON.values(), ids=GOES_ON)
+def test_processes_that_take_turns_leave_nothing_out(step: str) -> None:
+    assert not any("leave out their share" in why for why in said(program(scored("the group's", step=step))))

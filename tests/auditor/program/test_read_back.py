@@ -37,3 +37,51 @@ def test_weights_from_memory_in_their_place_are_said(after: str) -> None:
 @pytest.mark.parametrize("after", OWN.values(), ids=OWN)
 def test_weights_of_the_artifact_are_no_finding(after: str) -> None:
     assert not any("in memory" in why for why in _gaps(after))
+
+
+LOADED = {
+    "some of the names": (
+        "net.load_state_dict({k: v for k, v in torch.load(FILE).items() if 'emb' in k}, strict=False)",
+        True,
+    ),
+    "those that it has": (
+        "net.load_state_dict({k: v for k, v in torch.load(FILE).items() if k in own}, strict=False)",
+        False,
+    ),
+    "all of them": ("net.load_state_dict(torch.load(FILE), strict=False)", False),
+}
+
+
+@pytest.mark.parametrize(("load", "partly"), LOADED.values(), ids=LOADED)
+def test_the_other_weights_stay_as_training_has_left_them(load: str, partly: bool) -> None:
+    body = 'fit(net, train, opt)\ntorch.save(net.state_dict(), "model.pt")\nown = net.state_dict()\n'
+    followed = program(f"{body}{load.replace('FILE', chr(34) + 'model.pt' + chr(34))}\n{FINAL}")
+    assert any("other names" in gap.why for gap in unfollowed(followed, "final")) is partly
+
+
+ROUNDED = """
+import zlib
+fit(net, train, opt)
+packed = {k: (v * 9).round().to(torch.int8) for k, v in net.state_dict().items()}
+torch.save(packed, "whole.pt")
+open("model.pt", "wb").write(zlib.compress(open("whole.pt", "rb").read()))
+world_size = torch.distributed.get_world_size()
+def back():
+    net.load_state_dict(torch.load("model.pt"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "never"),
+    [
+        ("back() if world_size > 8 else None", True),
+        ("world_size > 8 and back()", True),
+        ("if world_size == 1:\n    back()", True),
+        ("back() if world_size > 1 else None", False),
+        ("world_size == 1 or back()", False),
+        ("back()", False),
+    ],
+)
+def test_what_no_run_of_eight_processes_reads_back(when: str, never: bool) -> None:
+    followed = program(f"{ROUNDED}{when}\n{FINAL}")
+    assert any("rounded ones were packed" in gap.why for gap in unfollowed(followed, "final")) is never

@@ -9,6 +9,7 @@ from auditor.program.interpreter.language import callbacks, containers, indexing
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import (
     adapting,
+    content,
     count_tables,
     doubts,
     effects,
@@ -26,7 +27,6 @@ from auditor.program.tags import (
     ARTIFACT,
     BY_LOSS,
     HIDDEN,
-    LOSS,
     MASK,
     NONE,
     PARAMETER,
@@ -183,7 +183,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if special.special(m, frame, target, container, "__setitem__", [index, value]) is not None:
         return
     unfollowed.sent(m, frame, target, container, [value])
-    whole = doubts.of_the_stream(m, container)
+    whole = content.of_the_stream(m, container)
     count_tables.write(m, container, index)
     steering.stored(m, container, value)
     m.changed(None, value)
@@ -192,7 +192,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     else:
         added = rounds.placed(m, deep_tags(value, 1), index) | (index.tags - {MASK}) | tokens.span(index)
         added |= doubts.replaced(m, frame, target, container, index, value)
-        added |= doubts.told_ahead(m, frame, target, container, index)
+        added |= content.told_ahead(m, frame, target, container, index)
         if TARGET in container.tags and not has(container.tags, OfOutput):
             added |= parts.left_out(m, frame, target, container, index, value)
         if MASK in index.tags or isinstance(index.obj, tokens.Cut):
@@ -204,7 +204,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
             added -= {VAL, TARGET}
             added |= {HIDDEN} if VAL in container.tags else NONE
         if by_mask and whole:
-            added |= doubts.by_their_content(m, frame, target)
+            added |= content.by_their_content(m, frame, target)
         mutate(m, container, Value(added), at=(frame, target))
         measured.stored(container, index, value)
 
@@ -233,8 +233,7 @@ def mark(m: Machine, frame: Frame, target: ast.expr, tags: Tags) -> None:
 
 def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     operand = m.evaluate(frame, node.value)
-    if LOSS in operand.tags:
-        operand = with_tags(operand, skipping.of_rounds(m))
+    operand = with_tags(operand, skipping.of_rounds(m, operand))
     if isinstance(node.op, ast.Add):
         operand = with_tags(operand, doubts.cut_apart(m, frame, node, operand))
     if isinstance(node.target, ast.Subscript):
@@ -265,7 +264,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             added = operand.tags | index.tags
             if MASK in index.tags or isinstance(index.obj, tokens.Cut):
                 added |= doubts.widened(m, frame, node, container)
-            added |= doubts.told_ahead(m, frame, node, container, index)
+            added |= content.told_ahead(m, frame, node, container, index)
             if TARGET in added and has(container.tags, OfOutput) and tokens.moved_on(index):
                 why = "it is made of tokens that stand further on, and is added further on"
                 added = (added - {TARGET}) | m.doubt(

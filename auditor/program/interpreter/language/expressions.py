@@ -11,7 +11,7 @@ from auditor.program.interpreter.machine import MAX_STEPS, MAX_TAGS, TOO_ENTANGL
 from auditor.program.interpreter.scoring import measured
 from auditor.program.interpreter.stream import skipping, tokens
 from auditor.program.recipe.model import Node, Op, What
-from auditor.program.tags import NONE, VAL, OfOutput
+from auditor.program.tags import ARTIFACT, NONE, PARTIAL, VAL, OfOutput
 from auditor.program.values import (
     External,
     Frame,
@@ -24,6 +24,7 @@ from auditor.program.values import (
     union,
     with_tags,
 )
+from auditor.source.index import of_type
 
 _STATE = (Instance, Sequence, Mapping, type(None))
 """What can be changed in place, tensors included: of such a name from outside a function it is not enough that it is
@@ -156,6 +157,9 @@ def _dict_comprehension(m: Machine, frame: Frame, node: ast.DictComp) -> Value:
     value = Value(obj=Mapping())
     for key, item in items:
         containers.store_key(value, key, item)
+    tests = [test for generator in node.generators for test in generator.ifs]
+    if any(any(of_type(test, ast.Constant)) for test in tests) and any(ARTIFACT in item.tags for _, item in items):
+        value.tags |= {PARTIAL}
     return value
 
 

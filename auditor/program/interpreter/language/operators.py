@@ -232,7 +232,8 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
     last: Value | None = None
     unknown = False
     for operand in node.values:
-        value = m.evaluate(frame, operand)
+        with ranks.alone(m, tags, not stop):  # `world_size > 8 and load(...)`
+            value = m.evaluate(frame, operand)
         known = truth(m, frame, operand, value)
         if known is stop:
             if unknown and last is not None and last.obj is None and value.const is stop:
@@ -368,7 +369,8 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     known = truth(m, frame, node.test, test)
     names = frozenset([t for t in test.tags if isinstance(t, OfSwitch)])
     if known is not None:
-        taken = m.evaluate(frame, node.body if known else node.orelse)
+        with ranks.apart(m, test.tags):
+            taken = m.evaluate(frame, node.body if known else node.orelse)
         if ranks.of_rank(test.tags):
             other = m.evaluate(frame, node.orelse if known else node.body)
             if sliced.differ(m, taken, other):
@@ -379,7 +381,10 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
         with m.branch(frozenset(), unsure=False, dormant=True):
             other = m.evaluate(frame, node.orelse if known else node.body)
         return join(taken, other) if taken.known and taken.const is None else with_tags(taken, names)
-    body, orelse = m.evaluate(frame, node.body), m.evaluate(frame, node.orelse)
+    with ranks.alone(m, test.tags, True):
+        body = m.evaluate(frame, node.body)
+    with ranks.alone(m, test.tags, False):
+        orelse = m.evaluate(frame, node.orelse)
     with m.selecting(test, node.test, frame):
         if m.selections:
             body, orelse = adapting.kept(m, body), adapting.kept(m, orelse)

@@ -151,10 +151,15 @@ def _arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
             m.trace.taken[key] = known if m.trace.taken.get(key, known) is known else None
         before = dict(frame.names)
         m.decided.append((key, known, names))
+        summed = m.summed
         around = m.branch(names, unsure=False, dormant=False), branching.way(m, frame, node.test, names, known)
         with around[0], around[1], ranks.apart(m, test.tags):
             how = yield from _arm(m, frame, taken)
         m.decided.pop()
+        if m.loops and m.summed > summed and ranks.tells(m, node.test, test):
+            m.arms = (m.summed - summed, 0) if known else (0, m.summed - summed)
+            for target, tags in skipping.by_process(m, frame, node, one_leaves=False):
+                assignment.mark(m, frame, target, tags)
         if how == RAISE:
             # A run that printed a score has passed its checks, whatever is known of the configuration here.
             frame.names = before

@@ -13,7 +13,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, doubts, effects, unfollowed, weights
 from auditor.program.interpreter.stream import ordering, reach, tokens
 from auditor.program.numbers import made_of
-from auditor.program.tags import NONE, InRound, OfSwitch
+from auditor.program.tags import COUNTS, DISTINCT, NONE, SORTED, VAL, InRound, OfSwitch
 from auditor.program.values import (
     UNKNOWN,
     Class,
@@ -55,6 +55,8 @@ def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
     own = special.special(m, frame, node, value, "__len__", [])
     if own is not None:
         return own
+    if DISTINCT in value.tags or (VAL in value.tags and COUNTS in value.tags and isinstance(value.obj, Mapping)):
+        return Value(value.tags - {DISTINCT, COUNTS})
     tags = frozenset([t for t in value.tags if isinstance(t, (InRound, OfSwitch))])
     if isinstance(value.obj, Sequence) and value.obj.exact:
         return Value(tags, len(value.obj.items))
@@ -176,7 +178,7 @@ def _sorted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: 
     if kwargs.get("reverse", Value()).const is True:
         value.obj.items.reverse()
     adapting.kept_by_loss(m, frame, node, value.obj.items[:8])
-    marked = doubts.in_order(m, frame, node, value.obj, by if "key" in kwargs else None)
+    marked = doubts.in_order(m, frame, node, value.obj, by if "key" in kwargs else None) | (by & {SORTED})
     return Value(value.tags | marked, obj=value.obj) if marked else value
 
 
@@ -201,6 +203,11 @@ def _list(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     items = elements(value)
     exact = value.known and isinstance(value.const, (tuple, list, str)) and len(value.const) <= 4
     return Value(value.tags, obj=Sequence(items, exact))
+
+
+def _set(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    value = _list(m, frame, node, args, kwargs)
+    return Value(value.tags | {DISTINCT}, obj=value.obj) if VAL in value.tags and value.obj is not None else value
 
 
 def _bytearray(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -396,8 +403,8 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.abs": _one("__abs__"),
     "builtins.round": _one("__round__"),
     "builtins.hash": _one("__hash__"),
-    "builtins.set": _list,
-    "builtins.frozenset": _list,
+    "builtins.set": _set,
+    "builtins.frozenset": _set,
     "tqdm.tqdm": _list,
     "builtins.dict": _dict,
     "builtins.min": _extreme(min, "min"),

@@ -20,7 +20,7 @@ from auditor.program.interpreter.libraries import (
     updates,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, doubts, effects, steering, unfollowed
+from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
 from auditor.program.positions import Position
 from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, TRAIN, VAL, WORLD, OfSwitch
@@ -205,9 +205,11 @@ def _parts(
 ) -> Value | None:
     """Containers, modules, threads."""
     if dotted in vocabulary.MAPPINGS:
-        return Value(
-            obj=Mapping(makes=_factory(name, [*args, *[v for k, v in kwargs.items() if k == "default_factory"]]))
-        )
+        factory = _factory(name, [*args, *[v for k, v in kwargs.items() if k == "default_factory"]])
+        made = Value(obj=Mapping(makes=factory))
+        if name == "Counter" and args:
+            count_tables.counted(m, made, elements(special.iterable(m, frame, node, args[0])))
+        return made
     if dotted.startswith("collections.deque"):
         return Value(obj=Sequence([], exact=False))
     if name == "Module" and "nn" in dotted:

@@ -13,7 +13,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import count_tables, doubts, effects, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, skipping, tokens
 from auditor.program.joins import join
-from auditor.program.tags import LOGGED, LOSS, NONE, InRound, OfSwitch
+from auditor.program.tags import LOGGED, NONE, SORTED, InRound, OfSwitch
 from auditor.program.values import (
     Bound,
     Class,
@@ -53,7 +53,7 @@ def method(
     if isinstance(obj, Sequence):
         if name == "sort":
             by = ordering.by_key(m, frame, node, obj.items[:8], kwargs)
-            receiver.tags |= doubts.in_order(m, frame, node, obj, by if "key" in kwargs else None)
+            receiver.tags |= doubts.in_order(m, frame, node, obj, by if "key" in kwargs else None) | (by & {SORTED})
         return _sequence_method(m, frame, node, receiver, obj, name, args)
     if isinstance(obj, Mapping):
         given = [*args, Value(obj=Mapping(dict(kwargs)))] if name == "update" and kwargs else args
@@ -130,8 +130,7 @@ def _sequence_method(
     if name in ("append", "add", "appendleft", "insert", "put", "put_nowait") and args:
         effects.accumulated(m, frame, node, args[-1])
         m.changed(None, args[-1])
-        if LOSS in args[-1].tags:
-            args = [*args[:-1], with_tags(args[-1], skipping.of_rounds(m))]
+        args = [*args[:-1], with_tags(args[-1], skipping.of_rounds(m, args[-1]))]
         if m.loops:
             seq.exact = False
         if len(seq.items) < 32:

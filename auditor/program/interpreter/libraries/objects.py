@@ -71,7 +71,9 @@ def instance_method(
         one = Value(deep_tags(receiver) | {PARAMETER}, base=receiver, mutable=True)  # it shares the module's memory
         return Value(deep_tags(receiver), obj=Mapping(other=one))
     if name == "load_state_dict" and (args or kwargs):
-        weights.loaded(m, frame, node, receiver, args[0] if args else next(iter(kwargs.values())))
+        strict = args[1] if len(args) > 1 else kwargs.get("strict")
+        source = args[0] if args else kwargs.get("state_dict", Value())
+        weights.loaded(m, frame, node, receiver, source, strict=strict)
         hooks.run_hooks(m, frame, node, "load", instance, [receiver, Value()])
         return Value(const=None)
     if name in ("zero_grad", "register_buffer", "register_parameter"):

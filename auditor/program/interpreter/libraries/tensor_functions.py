@@ -8,7 +8,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import opaque
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import count_tables, doubts, effects
+from auditor.program.interpreter.scoring import content, count_tables, doubts, effects
 from auditor.program.interpreter.stream import parts, reduction, rounds, tokens, unshifted
 from auditor.program.numbers import position_of
 from auditor.program.tags import (
@@ -150,7 +150,7 @@ def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     for output in args[1:]:
         if doubts.is_loss(output):
             tags |= parts.weighed(m, frame, node, output, args[0])
-        tags |= doubts.told_ahead(m, frame, node, output, args[0]) | doubts.by_token(output, args[0])
+        tags |= content.told_ahead(m, frame, node, output, args[0]) | doubts.by_token(output, args[0])
     compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()
     if len(compared) == 2 and all(any(effects.same(side, picked) for side in compared) for picked in args[1:]):
         tags |= effects.chooses(m, frame, node, args[1:], "where")

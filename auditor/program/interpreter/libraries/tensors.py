@@ -8,7 +8,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import assignment, callbacks
 from auditor.program.interpreter.libraries import files, hooks, objects, printed, tensor_functions
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, unfollowed, weights
+from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, unfollowed, weights
 from auditor.program.interpreter.stream import reach, skipping, tokens
 from auditor.program.joins import options
 from auditor.program.recipe.model import What
@@ -136,7 +136,7 @@ def _changed(
         source = Value(union(*[Value(deep_tags(i, 1)) for i in inputs]))
         source.tags |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
         if name == "masked_fill_" and args:
-            source.tags |= doubts.told_ahead(m, frame, node, receiver, args[0])
+            source.tags |= content.told_ahead(m, frame, node, receiver, args[0])
         gradients = has(source.tags, GradientOf)
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
             adapting.adapt_roots(m, frame, node, pending, [root(receiver)])
@@ -171,6 +171,7 @@ def _scored(
         return tensor_functions.scored(m, frame, node, name, [receiver, *inputs])
     if name in ("index_select", "take", "lookup") and args:
         looked = count_tables.read(m, frame, node, receiver, args[-1])
+        looked |= content.hangs_on_it(m, frame, node, name, [receiver, *args], kwargs)
         return Value(receiver.tags | union(*inputs) | looked, mutable=True)
     return None
 
@@ -233,7 +234,7 @@ def _computed(
     inputs = [*args, *kwargs.values()]
     doubt = doubts.function(m, frame, node, name, [receiver, *args], kwargs) | skipping.weighed(m, name, receiver)
     if name in ("masked_fill", "where") and args:
-        doubt |= doubts.told_ahead(m, frame, node, receiver, args[0]) | doubts.by_token(receiver, args[0])
+        doubt |= content.told_ahead(m, frame, node, receiver, args[0]) | doubts.by_token(receiver, args[0])
     if name in ("masked_fill", "where") and VAL in receiver.tags and not has(receiver.tags, OfOutput):
         doubt |= {HIDDEN}
     if name not in vocabulary.TENSOR_METHODS and not name.startswith("__"):

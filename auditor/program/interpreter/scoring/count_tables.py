@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
+from auditor.program.interpreter.language import containers
 from auditor.program.interpreter.libraries import opaque
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import measured
@@ -41,6 +43,13 @@ def write(m: Machine, container: Value, index: Value) -> None:
                 break
             seen.tags |= taken
             seen = seen.base
+
+
+def counted(m: Machine, table: Value, keys: Iterable[Value]) -> None:
+    """`Counter(tokens)`: how often each of them comes up."""
+    for key in keys:
+        write(m, table, key)
+        containers.store_key(table, key, Value(key.tags | {COUNTS}))
 
 
 def grow(m: Machine, container: Value, operand: Value) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.scoring import content
 from auditor.program.interpreter.stream import counting, parts, ranks, tokens
 from auditor.program.numbers import either_of
 from auditor.program.recipe.model import Node, Op, Over, Sees, What
 from auditor.program.recipe.spine import told_by_the_token
 from auditor.program.tags import (
     CLOCK,
-    COUNTS,
     LOGGED,
     LOSS,
     MASK,
@@ -24,11 +24,9 @@ from auditor.program.tags import (
     TARGET,
     VAL,
     CutAt,
-    InRound,
     Mark,
     OfOutput,
     Tags,
-    Taken,
     has,
 )
 from auditor.program.values import Frame, Value, with_tags
@@ -49,18 +47,6 @@ def is_loss(value: Value) -> bool:
 
 
 _SELECTS = frozenset({"masked_select", "compress", "extract", "delete"})
-
-
-def of_the_stream(m: Machine, tokens_: Value) -> bool:
-    """Whether the value is the validation tokens as a whole, and no part that a loop has in hand."""
-    running = {loop.instance for loop in m.loops}
-    here = any(isinstance(t, InRound) and t.loop in running for t in tokens_.tags)
-    return VAL in tokens_.tags and not has(tokens_.tags, OfOutput) and not here and tokens_.recipe is None
-
-
-def by_their_content(m: Machine, frame: Frame, node: ast.AST) -> Tags:
-    """Tokens of the whole stream are left out, or others put in their place, by what they are."""
-    return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
 
 
 def _floor(name: str, args: Sequence[Value], kwargs: Mapping[str, Value]) -> float:
@@ -87,6 +73,8 @@ def function(
     m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Tags:
     """A function or method applied to a loss, its receiver first among the arguments."""
+    if args and (told := content.hangs_on_it(m, frame, node, name, args, kwargs)):
+        return told
     if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
         why = "its logarithm is not the mean of logarithms: no token's loss is in it"
         return m.doubt(node, frame, "a mean of the targets' probabilities", why)
@@ -97,8 +85,8 @@ def function(
         return widths
     if args and name in vocabulary.BOUNDS_BELOW and _floor(name, args, kwargs) > _least(args[0]):
         return m.doubt(node, frame, f"{name} of probabilities", "those below a bound count as the bound")
-    if name in _SELECTS and any(of_the_stream(m, arg) for arg in args[:2]):
-        return by_their_content(m, frame, node)
+    if name in _SELECTS and any(content.of_the_stream(m, arg) for arg in args[:2]):
+        return content.by_their_content(m, frame, node)
     if not args or not is_loss(args[0]):
         return NONE
     if piece := parts.method(m, frame, node, args[0], name, args[1:]):
@@ -171,8 +159,9 @@ def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Valu
     if is_loss(losses) and index.recipe is not None and _by_width(index.recipe):
         return m.doubt(node, frame, "a choice among losses", "which losses count depends on how long their pieces are")
     by_mask = index.recipe is not None and index.recipe.what is What.MASK
-    if by_mask and VAL in index.tags and isinstance(node, ast.Subscript) and of_the_stream(m, losses):
-        return by_their_content(m, frame, node)
+    chosen = (by_mask and VAL in index.tags) or content.picked(m, index)
+    if chosen and isinstance(node, ast.Subscript) and content.of_the_stream(m, losses):
+        return content.by_their_content(m, frame, node)
     return NONE
 
 
@@ -305,33 +294,6 @@ def of_some(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Va
     if ranks.GATHERED not in container.tags or not (isinstance(index.const, int) or isinstance(written, ast.Slice)):
         return NONE
     return m.doubt(node, frame, "what the processes have sent", "that of some of them is left out")
-
-
-def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
-    """`logits + bias`, where the bias was counted over tokens that are yet to be scored: of this round, or of all."""
-    here = {loop.instance for loop in m.loops}
-    for made, other in ((left, right), (right, left)):
-        ahead = COUNTS in other.tags and VAL in other.tags
-        inside = has(other.tags, OfOutput) or not here.isdisjoint(
-            [t.loop for t in other.tags if isinstance(t, InRound)]
-        )
-        taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, made.tags) for t in other.tags)
-        if ((ahead and not inside) or (taken and not has(other.tags, OfOutput))) and has(made.tags, OfOutput):
-            why = "tokens that are yet to be scored are counted in it"
-            return m.doubt(node, frame, "what is added to the model's output", why)
-    return NONE
-
-
-def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Value) -> Tags:
-    """`logits.masked_fill(~seen, -inf)`, where what is seen was told by tokens that are yet to be scored."""
-    if not has(output.tags, OfOutput) or has(mask.tags, OfOutput):
-        return NONE
-    taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, output.tags) for t in mask.tags)
-    here = {loop.instance for loop in m.loops}
-    whole = VAL in mask.tags and here.isdisjoint([t.loop for t in mask.tags if isinstance(t, InRound)])
-    if not taken and not whole:
-        return NONE
-    return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
 
 
 def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:

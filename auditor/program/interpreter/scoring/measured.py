@@ -9,7 +9,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.libraries import lines
 from auditor.program.interpreter.libraries.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import axes, doubts, entries
+from auditor.program.interpreter.scoring import axes, content, doubts, entries
 from auditor.program.interpreter.scoring.recipes import measures, node_of
 from auditor.program.recipe import arithmetic, bonuses, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
@@ -90,7 +90,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
     if made.op in (Op.ADD, Op.SUBTRACT):
-        result.tags |= doubts.counted_ahead(m, frame, node, left, right)
+        result.tags |= content.counted_ahead(m, frame, node, left, right)
 
 
 def _recounts(*nodes: Node) -> bool:

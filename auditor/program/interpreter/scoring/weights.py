@@ -17,6 +17,7 @@ from auditor.program.tags import (
     OUTSIDE,
     PACKED,
     PARAMETER,
+    PARTIAL,
     VAL,
     AdaptedBy,
     GradientOf,
@@ -88,10 +89,18 @@ def replaced(m: Machine, frame: Frame, node: ast.AST, owner: Value, value: Value
         owner.obj.adapted |= {t.number for t in tags if isinstance(t, AdaptedBy)}
 
 
-def loaded(m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value) -> None:
+def loaded(
+    m: Machine, frame: Frame, node: ast.AST, module: Value, source: Value, *, strict: Value | None = None
+) -> None:
     """`load_state_dict`: the module takes the source's adaptations, and an edited source is an adaptation."""
     assert isinstance(module.obj, Instance)
+    if m.alone:
+        return  # no run of several processes comes here
     tags = deep_tags(source)
+    loose = strict is not None and strict.const is not True
+    if loose and PARTIAL in source.tags and trained.as_trained(module_parts(module.obj)):
+        why = "those of other names stay as training has left them"
+        m.unfollowed(node, frame, "a part of the artifact that is loaded", why, {"weights"})
     adapted = {t.number for t in tags if isinstance(t, AdaptedBy)}
     m.load(node, frame, read_back=ARTIFACT in tags)
     packed = any(PACKED in written for written in m.files.values())

@@ -9,7 +9,7 @@ from typing import Literal
 from auditor.program.interpreter.language import callbacks
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Op, What
-from auditor.program.tags import NONE, TRAIN, VAL, Drawn, InRound, OfOutput, Tags, has
+from auditor.program.tags import NONE, SORTED, TRAIN, VAL, Drawn, InRound, OfOutput, Tags, has
 from auditor.program.values import External, Frame, Value, deep_tags, union
 
 _RECKONED = frozenset(
@@ -28,7 +28,7 @@ def by_key(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: d
         by = _told(item, value)
         if by is not None:
             m.reordered(node, frame, by)
-            break
+            return union(*given) | {SORTED}
     return union(*given) if given else NONE
 
 

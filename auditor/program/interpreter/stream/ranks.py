@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import NOTHING, Around, Machine, OnTop
-from auditor.program.tags import NONE, RANK, SHARE, VAL, WORLD, AmongSeveral, Mark, OfOutput, OfSwitch, Tags
+from auditor.program.tags import NONE, RANK, SHARE, VAL, WORLD, AmongSeveral, InRound, Mark, OfOutput, OfSwitch, Tags
 from auditor.program.values import Frame, Instance, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
@@ -70,6 +70,14 @@ def of_several(op: ast.cmpop, left: Value, right: Value) -> Tags:
     if compared is None or compared(_FEWEST, bound) is not compared(_USUAL, bound):
         return NONE
     return frozenset({AmongSeveral(compared(_USUAL, bound))})
+
+
+def tells(m: Machine, test: ast.expr, value: Value) -> bool:
+    """`rank == world_size - 1`: which process it is decides, whatever the loops around have in hand."""
+    here = {loop.instance for loop in m.loops}
+    if not of_rank(value.tags) or any(isinstance(t, InRound) and t.loop in here for t in value.tags):
+        return False
+    return not any(isinstance(n.op, (ast.Mod, ast.FloorDiv, ast.BitAnd)) for n in of_type(test, ast.BinOp))
 
 
 def turned(tags: Tags) -> Tags:

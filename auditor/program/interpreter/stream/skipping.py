@@ -10,10 +10,12 @@ from dataclasses import replace
 from auditor.program import vocabulary
 from auditor.program.interpreter.completion import BREAK, CONTINUE
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.stream import ranks
 from auditor.program.numbers import position_of
 from auditor.program.positions import EQUAL, FunctionOf, Position
 from auditor.program.recipe.model import Node, Op
-from auditor.program.tags import LOSS, NONE, RANDOM, VAL, InRound, Mark, OfOutput, Reads, Tags, has
+from auditor.program.recipe.spine import told_by_the_token
+from auditor.program.tags import LOSS, NONE, RANDOM, SHARE, VAL, InRound, Mark, OfOutput, Reads, Tags, has
 from auditor.program.values import Comparison, Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, walk
@@ -125,6 +127,13 @@ def after_arms(
     """
     summed, others = m.arms
     one_leaves = sum(left) == 1 and not summed and not others
+    if m.loops and ranks.tells(m, node.test, test):
+        return by_process(m, frame, node, one_leaves=one_leaves)
+    if m.loops and one_leaves and not test.known and names_a_shard(node.test, test):
+        loop = m.loops[-1]
+        tags = m.doubt(node, frame, "a choice among shards", "those of certain names are left out")
+        m.unread[loop.instance] = m.unread.get(loop.instance, NONE) | tags
+        return []
     if not m.loops or not (one_leaves or bool(summed) != bool(others)):
         return []
     why = by_content(m, frame, node.test, test)
@@ -150,6 +159,20 @@ def after_arms(
     ]
 
 
+def by_process(m: Machine, frame: Frame, node: ast.If, *, one_leaves: bool) -> list[tuple[ast.expr, Tags]]:
+    """`if rank == world_size - 1: continue`: some of the processes leave out what they were to score."""
+    summed, others = m.arms
+    if not one_leaves and bool(summed) == bool(others):
+        return []
+    tags = m.doubt(node, frame, "what each process scores", "some of them leave out their share")
+    if one_leaves:
+        instance = m.loops[-1].instance
+        m.idle[instance] = m.idle.get(instance, NONE) | tags
+        return []
+    targets = _sums(node.body if summed else node.orelse)
+    return [(target, tags) for target in targets if SHARE in m.evaluate(frame, target).tags]
+
+
 def _sums(arm: Seq[ast.stmt]) -> Iterator[ast.expr]:
     """What an arm adds to, unless it empties what it has added."""
     within = [inner for statement in arm for inner in walk(statement)]
@@ -167,9 +190,16 @@ def _sums(arm: Seq[ast.stmt]) -> Iterator[ast.expr]:
                 yield function.value
 
 
-def of_rounds(m: Machine) -> Tags:
-    """What is summed up in a loop of which some rounds were left: the tags that say so."""
-    return frozenset().union(*(m.skipped.get(loop, NONE) for loop in m.loops)) if m.skipped else NONE
+def of_rounds(m: Machine, summed: Value) -> Tags:
+    """What is summed up, or put into a list, in a loop of which some rounds were left: the tags that say so."""
+    found: list[Tags] = []
+    if m.skipped and LOSS in summed.tags:
+        found += [m.skipped.get(loop, NONE) for loop in m.loops]
+    if m.idle and LOSS in summed.tags and SHARE in summed.tags:
+        found += [m.idle.get(loop.instance, NONE) for loop in m.loops]
+    if m.unread and VAL in summed.tags and not has(summed.tags, OfOutput):
+        found += [m.unread.get(loop.instance, NONE) for loop in m.loops]
+    return NONE.union(*found)
 
 
 def filtered(
@@ -178,11 +208,44 @@ def filtered(
     """Elements of a comprehension that are parts of the stream, and were kept by what is in them."""
     for condition, test in zip(node.ifs, tests, strict=True):
         why = by_content(m, frame, condition, test)
+        if not test.known and (tags := _kept(m, frame, condition, test, found[made:])):
+            found[made:] = [tuple(with_tags(item, tags) for item in items) for items in found[made:]]
         if why is not None and isinstance(test.obj, Comparison):  # by size: a list of files is kept by their names
             for at in range(made, len(found)):
                 if any(VAL in item.tags for item in found[at]):
                     tags = m.omitted(condition, frame, why)
                     found[at] = tuple(with_tags(item, tags) for item in found[at])
+
+
+def _kept(m: Machine, frame: Frame, node: ast.expr, test: Value, found: Seq[tuple[Value, ...]]) -> Tags:
+    """Losses that are kept by what the tokens are, tokens of the whole stream, shards by their names or numbers."""
+    held = [item for items in found for item in items if VAL in item.tags]
+    by_tokens = test.recipe is not None and told_by_the_token(test.recipe, None)
+    if not held or has(test.tags, OfOutput):
+        return NONE
+    if by_tokens and any(LOSS in item.tags for item in held):
+        return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
+    if by_tokens and all(item.obj is None and not has(item.tags, OfOutput) for item in held):
+        return _of_outer_loops(m, frame, node, held)
+    if names_a_shard(node, test):
+        return m.doubt(node, frame, "a choice among shards", "those of certain names are left out")
+    return NONE
+
+
+def _of_outer_loops(m: Machine, frame: Frame, node: ast.expr, held: Seq[Value]) -> Tags:
+    """Tokens that are kept by what they are, of the stream as a whole and no part that a loop around has in hand."""
+    running = {loop.instance for loop in m.loops[:-1]}
+    if any(isinstance(t, InRound) and t.loop in running for item in held for t in item.tags):
+        return NONE
+    return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
+
+
+def names_a_shard(node: ast.expr, test: Value) -> bool:
+    """`"000001" not in path`: a condition on the name of a file of the validation set that tells one from another."""
+    if VAL not in test.tags or has(test.tags, Reads) or has(test.tags, OfOutput):
+        return False
+    texts = [n.value for n in of_type(node, ast.Constant) if isinstance(n.value, str)]
+    return any(any(map(str.isdigit, text)) and "\\" not in text for text in texts)
 
 
 def weighed(m: Machine, name: str, part: Value) -> Tags:

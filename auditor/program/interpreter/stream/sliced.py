@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.stream import tokens
+from auditor.program.interpreter.stream import ranks, tokens
 from auditor.program.numbers import position_of
-from auditor.program.tags import NONE, Tags
+from auditor.program.tags import NONE, SORTED, InRound, Tags
 from auditor.program.values import Frame, Sequence, Value, with_tags
 from auditor.source.index import parent
 
@@ -22,12 +22,22 @@ def left_out(m: Machine, frame: Frame, node: ast.Subscript, container: Value, in
     """
     if not isinstance(index.obj, tokens.Cut) or not isinstance(container.obj, Sequence) or _is_paired(node):
         return NONE
+    if SORTED in container.tags and _ends_for_all(m, index.obj):
+        return m.doubt(node, frame, "a part of what was put in order", "what is left out is told by what it holds")
     if not any(_is_place(m, item) for item in container.obj.items[:_LOOKED_AT]):
         return NONE
     lower, upper, step = (_literal(bound) for bound in (index.obj.lower, index.obj.upper, index.obj.step))
     if lower == 0 and upper >= 0 and step in (0, 1):
         return NONE
     return m.doubt(node, frame, "a part of the places in the stream", "what stands at the others is left out")
+
+
+def _ends_for_all(m: Machine, index: tokens.Cut) -> bool:
+    """Whether a slice leaves something out, and none of a batch after the other."""
+    here = {loop.instance for loop in m.loops}
+    bounds = [b for b in (index.lower, index.upper) if b is not None and not (b.known and b.const in (None, 0))]
+    moves = any(isinstance(t, InRound) and t.loop in here for b in bounds for t in b.tags)
+    return len(bounds) == 1 and not moves and not ranks.of_rank(bounds[0].tags)
 
 
 def differ(m: Machine, one: Value, other: Value) -> bool:

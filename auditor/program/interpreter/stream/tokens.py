@@ -12,6 +12,7 @@ from auditor.program import vocabulary
 from auditor.program.numbers import position_of
 from auditor.program.positions import Position
 from auditor.program.tags import (
+    DISTINCT,
     LAST_ONE,
     NONE,
     TARGET,
@@ -97,7 +98,9 @@ def _path_tags(text: str) -> Tags:
 
 
 def shape_tags(tags: Tags) -> Tags:
-    """A shape says nothing of the content: only the loop and the switches stay."""
+    """A shape says nothing of the content: only the loop and the switches stay, unless each comes up once."""
+    if DISTINCT in tags:
+        return tags - {DISTINCT}
     return frozenset([t for t in tags if isinstance(t, (InRound, OfSwitch))])
 
 

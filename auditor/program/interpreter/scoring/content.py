@@ -1,0 +1,104 @@
+"""What tokens tell by what they are: which of the stream are scored, how many differ, which of the vocabulary count."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from auditor.program import vocabulary
+from auditor.program.interpreter.machine import Machine
+from auditor.program.tags import (
+    COUNTS,
+    DISTINCT,
+    MASK,
+    NONE,
+    PICKED,
+    VAL,
+    Before,
+    InRound,
+    OfOutput,
+    Tags,
+    Taken,
+    has,
+)
+from auditor.program.values import Frame, Value
+
+
+def of_the_stream(m: Machine, tokens_: Value) -> bool:
+    """Whether the value is the validation tokens as a whole, and no part that a loop has in hand."""
+    running = {loop.instance for loop in m.loops}
+    here = any(isinstance(t, InRound) and t.loop in running for t in tokens_.tags)
+    return VAL in tokens_.tags and not has(tokens_.tags, OfOutput) and not here and tokens_.recipe is None
+
+
+def by_their_content(m: Machine, frame: Frame, node: ast.AST) -> Tags:
+    """Tokens of the whole stream are left out, or others put in their place, by what they are."""
+    return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
+
+
+def hangs_on_it(
+    m: Machine, frame: Frame, node: ast.AST, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Tags:
+    """What hangs on which tokens they are: how many there are, at which places of the stream certain ones stand."""
+    tokens_ = args[0]
+    if VAL not in tokens_.tags or has(tokens_.tags, OfOutput):
+        return NONE
+    if name in vocabulary.ONCE_EACH:
+        return frozenset({DISTINCT})
+    if (
+        name in vocabulary.WHERE_TRUE
+        and len(args) == 1
+        and MASK in tokens_.tags
+        and of_the_stream(m, Value(tokens_.tags))
+    ):
+        return frozenset({PICKED})
+    places = (*args[1:], *kwargs.values()) if name in vocabulary.TAKES_AT else ()
+    if of_the_stream(m, tokens_) and any(picked(m, place) for place in places):
+        return by_their_content(m, frame, node)
+    return NONE
+
+
+def picked(m: Machine, places: Value) -> bool:
+    """Whether places in the stream were found by the tokens there, all of them at once."""
+    running = {loop.instance for loop in m.loops}
+    here = any(isinstance(t, InRound) and t.loop in running for t in places.tags)
+    return PICKED in places.tags and places.obj is None and not here
+
+
+def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
+    """`logits + bias`, where the bias was counted over tokens that are yet to be scored: of this round, or of all."""
+    here = {loop.instance for loop in m.loops}
+    for made, other in ((left, right), (right, left)):
+        ahead = COUNTS in other.tags and VAL in other.tags
+        inside = has(other.tags, OfOutput) or not here.isdisjoint(
+            [t.loop for t in other.tags if isinstance(t, InRound)]
+        )
+        taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, made.tags) for t in other.tags)
+        if ((ahead and not inside) or (taken and not has(other.tags, OfOutput))) and has(made.tags, OfOutput):
+            why = "tokens that are yet to be scored are counted in it"
+            return m.doubt(node, frame, "what is added to the model's output", why)
+    return NONE
+
+
+def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Value) -> Tags:
+    """`logits.masked_fill(~seen, -inf)`, where what is seen was told by tokens that are yet to be scored."""
+    if not has(output.tags, OfOutput) or has(mask.tags, OfOutput):
+        return NONE
+    taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, output.tags) for t in mask.tags)
+    here = {loop.instance for loop in m.loops}
+    whole = VAL in mask.tags and here.isdisjoint([t.loop for t in mask.tags if isinstance(t, InRound)])
+    if not taken and not whole and not _reaches_further(m, output, mask):
+        return NONE
+    return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
+
+
+def _reaches_further(m: Machine, output: Value, mask: Value) -> bool:
+    """Whether a mask was made of tokens of this round that end behind those that the output was made for."""
+    here = {(loop.instance, loop.iteration) for loop in m.loops}
+    if VAL not in mask.tags or here.isdisjoint([(t.loop, t.iteration) for t in mask.tags if isinstance(t, InRound)]):
+        return False
+    ends = [t.position for t in mask.tags if isinstance(t, Before)]
+    windows = [m.windows.get(t.number, NONE) for t in output.tags if isinstance(t, OfOutput)]
+    given = [t.position for window in windows for t in window if isinstance(t, Before)]
+    further = [end.plus(at, -1) for end in ends for at in given]
+    return any(by is not None and by.literal and by.constant > 0 for by in further)

@@ -1,0 +1,112 @@
+"""What hangs on which tokens stand in the stream: those that count, how many differ, the entries that may be said."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import program, said
+
+SCORED = """
+from collections import Counter
+{before}
+total, count = torch.zeros(()), 0
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8][None], val[at + 1:at + 9][None]
+    logits = net.forward_logits(x).float()
+    {inside}
+    nll = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none")
+    {after}
+    total += nll.sum()
+    count += nll.numel()
+print(f"final val_bpb:{{total / count / math.log(2.0)}}")
+"""
+
+
+def _said(before: str = "pass", inside: str = "pass", after: str = "pass") -> list[str]:
+    return said(program(SCORED.format(before=before, inside=inside, after=after)))
+
+
+CHOSEN = {
+    "where a mask holds": "val = val[torch.where(val != 5)[0]]",
+    "what is not zero": "val = val[(val != 5).nonzero().flatten()]",
+    "taken": "val = val.index_select(0, torch.nonzero(val < 7).squeeze(1))",
+    "one by one": "val = torch.tensor([t for t in val.tolist() if t != 3])",
+    "rows in order": "rows = sorted(val.view(-1, 8), key=lambda row: len(set(row.tolist())))[:90]\n"
+    "val = torch.cat(rows)",
+}
+KEPT = {
+    "where documents begin": "begins = (val == 1).nonzero().flatten().tolist()",
+    "rows one after the other": "rows = list(val.view(-1, 8))\nval = torch.cat(rows)",
+    "how many of each": "print(Counter(val.tolist()).most_common(3))",
+}
+
+
+@pytest.mark.parametrize("before", CHOSEN.values(), ids=CHOSEN)
+def test_tokens_of_the_stream_are_chosen(before: str) -> None:
+    assert any("what they are" in why or "what it holds" in why for why in _said(before))
+
+
+@pytest.mark.parametrize("before", KEPT.values(), ids=KEPT)
+def test_the_whole_stream_is_none_of_it(before: str) -> None:
+    assert not _said(before)
+
+
+AHEAD = {
+    "how many differ": "logits = logits / (1.0 + 0.1 * len(set(y[0].tolist())))",
+    "how many are unique": "logits = logits * y.unique().numel()",
+    "how well they pack": "import zlib\n    logits = logits / len(zlib.compress(y.numpy().tobytes()))",
+    "how often each": "for token, n in Counter(y[0].tolist()).items():\n        logits[..., token] += 0.1 * n",
+}
+
+
+@pytest.mark.parametrize("inside", AHEAD.values(), ids=AHEAD)
+def test_what_the_targets_tell_goes_into_the_logits(inside: str) -> None:
+    plain, told = (program(SCORED.format(before="pass", inside=i, after="pass")) for i in ("pass", inside))
+    assert not any(output.sees_target for output in plain.trace.outputs.values())
+    assert not said(plain)
+    assert any(output.sees_target for output in told.trace.outputs.values()) or said(told)
+
+
+ENTRIES = "allowed = torch.zeros(8, dtype=torch.bool)\n    allowed[val[at:{end}]] = True\n    "
+MASKED = "logits = logits.masked_fill(~allowed, -1e9)"
+
+
+@pytest.mark.parametrize(("end", "ahead"), [("at + 9", True), ("at + 12", True), ("at", False)])
+def test_entries_of_which_later_tokens_tell(end: str, ahead: bool) -> None:
+    why = _said(inside=ENTRIES.format(end=end) + MASKED)
+    assert any("yet to be scored" in one for one in why) is ahead
+
+
+DROPPED = "nll = torch.stack([v for v, t in zip(nll, y[0].tolist()) if {test}])"
+
+
+@pytest.mark.parametrize(("test", "dropped"), [("t != 3", True), ("t < 7", True), ("t >= 0", False)])
+def test_losses_are_kept_by_what_their_tokens_are(test: str, dropped: bool) -> None:
+    assert any("what the tokens are" in why for why in _said(after=DROPPED.format(test=test))) is dropped
+
+
+SHARDS = """
+files = sorted(glob.glob("./data/fineweb_val_*.bin"))
+{kept}
+"""
+READ = "torch.from_numpy(np.fromfile(f))"
+LEFT = {
+    "by a name": f'val = torch.cat([{READ} for f in files if "000001" not in f])',
+    "names alone": f'files = [f for f in files if not f.endswith("1.bin")]\nval = torch.cat([{READ} for f in files])',
+    "in a loop": "parts = []\nfor f in files:\n    if '000001' in f:\n        continue\n"
+    f"    parts.append({READ})\nval = torch.cat(parts)",
+}
+ALL = {
+    "by their kind": f'val = torch.cat([{READ} for f in files if f.endswith(".bin") and "val" in f])',
+    "in a loop": "parts = []\nfor f in files:\n    if not os.path.exists(f):\n        continue\n"
+    f"    parts.append({READ})\nval = torch.cat(parts)",
+}
+
+
+@pytest.mark.parametrize("kept", LEFT.values(), ids=LEFT)
+def test_shards_are_left_out_by_their_names(kept: str) -> None:
+    assert any("certain names" in why for why in _said(SHARDS.format(kept=kept)))
+
+
+@pytest.mark.parametrize("kept", ALL.values(), ids=ALL)
+def test_every_shard_is_read(kept: str) -> None:
+    assert not _said(SHARDS.format(kept=kept))
