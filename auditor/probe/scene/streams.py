@@ -9,6 +9,7 @@ from itertools import cycle, pairwise
 import numpy as np
 import numpy.typing as npt
 
+from auditor.probe.job import STEP
 from auditor.probe.scene.tokenizer import BOS
 
 Tokens = npt.NDArray[np.int32]
@@ -16,6 +17,7 @@ _LOWEST = 4  # ids below are control pieces
 _PHASE = 7  # of 16: no multiple of a window's, chunk's or document batch's length
 FUTURE = (0.64, 0.82)  # of the stream: where other tokens may begin; what learns from chunks leaves out the last sixth
 _SITE = (0.4, 0.58)  # where the target flip is; tokens are exchanged there and at `P`
+_LONG = 1024  # tokens: the longest sequence that a stream is likely cut to
 PHRASE, PATH = 12, 5
 """Tokens before a site that have come earlier, and that came after them then."""
 _TURNS = (0, 1, 0, 1, 0, 2, 0, 0)  # which path follows the phrase, from its first time on; 0 is the site's own
@@ -191,6 +193,19 @@ def _late_in_a_document(base: Tokens, low: int, high: int, rng: np.random.Genera
     inside = sorted(((b - a, a) for a, b in pairwise(starts) if low <= a and b <= high), reverse=True)[:3]
     length, start = inside[int(rng.integers(len(inside)))] if inside else (high - low, low)
     return (start + length * 2 // 3) // 16 * 16 + _PHASE
+
+
+def with_whole_ends(base: Tokens) -> Tokens:
+    """The stream, with a token behind each beginning of a document where it ends, or may be cut to whole sequences.
+
+    Scripts that go by documents ask for one that has a token to predict.
+    """
+    count = len(base)
+    found = base.copy()
+    for end in {count - 1, *(count - 1 - n * STEP for n in (1, 2)), (count - 1) // _LONG * _LONG}:
+        if 0 < end < count and found[end] == BOS:
+            found[end - 1 : end + 1] = found[end], found[end - 1]
+    return found
 
 
 def join(documents: Iterable[Sequence[int]], count: int, bos: int = BOS) -> Tokens:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from auditor.probe.scene.shards import shard
-from auditor.probe.scene.streams import PHRASE, Streams, Tokens, draw, flip, join
+from auditor.probe.scene.streams import PHRASE, Streams, Tokens, draw, flip, join, with_whole_ends
 from auditor.probe.scene.tail import Tail, end_with
 from auditor.probe.scene.text import documents
 from auditor.probe.scene.tokenizer import BOS, SMALLEST, tokenizer
@@ -81,7 +81,7 @@ def streams_for(layout: Layout, seed: int = 0) -> Streams:
     rng = np.random.default_rng(seed)
     texts = _texts(layout.vocabulary)
     order = rng.permutation(len(texts.val)).tolist()
-    base = join((texts.encode(texts.val[i]) for i in order), layout.validation_tokens)
+    base = with_whole_ends(join((texts.encode(texts.val[i]) for i in order), layout.validation_tokens))
     base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
     small = layout.vocabulary < SMALLEST
     base, sites, p, q = draw(base, rng)

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from auditor.probe.scene import Layout, Workspace
-from auditor.probe.scene.streams import PHRASE, draw, flip, join
+from auditor.probe.scene.streams import PHRASE, draw, flip, join, with_whole_ends
 from auditor.probe.scene.tail import end_with
 from auditor.probe.scene.text import documents
 from auditor.probe.scene.tokenizer import BOS, NoTokenizer, tokenizer
+from auditor.probe.scene.workspace import streams_for
 
 pytest.importorskip("sentencepiece", reason="tokenizers are trained with sentencepiece: pip install '.[probe]'")
 LAYOUT = Layout(1024, 2049, ("data/datasets/fineweb10B_sp1024",), ("data/tokenizers/fineweb_1024_bpe.model",), True)
@@ -192,3 +193,22 @@ def test_a_file_of_what_is_to_be_predicted_holds_it_but_for_what_tells_it_from_t
         differ = 1 + np.flatnonzero(held != base[1 : 1 + len(held)])
         assert differ.tolist() == sorted([12, *(at + 1 for at in sites)])
     assert not (tmp_path / "out.xz").exists()
+
+
+def test_no_document_begins_where_a_stream_ends_or_is_cut() -> None:
+    """Scripts that score documents want a token to predict in each; chance put a beginning there now and then."""
+    for ends in (1_536, 1_536 - 64, 1_536 - 128, 1_024):
+        base = join([range(10, 10 + ends - 1), range(10, 2_000)], 1_537)
+        assert base[ends] == BOS
+        mended = with_whole_ends(base)
+        assert mended[ends] != BOS
+        assert sorted(mended.tolist()) == sorted(base.tolist())
+        assert np.flatnonzero(mended == BOS).tolist() == [0, ends - 1]
+    plain = join([range(10, 500)], 1_537)
+    assert np.array_equal(with_whole_ends(plain), plain)
+
+
+def test_streams_of_any_seed_end_within_a_document() -> None:
+    for seed in range(300):
+        base = streams_for(LAYOUT, seed).base
+        assert (base[[len(base) - 1, len(base) - 65, len(base) - 129]] != BOS).all(), seed
