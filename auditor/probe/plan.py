@@ -56,6 +56,7 @@ class Plan:
     mode: Mode = "run"
     prefixes: tuple[Prefix, ...] = ()
     libraries: tuple[tuple[str, bytes], ...] = ()  # compiled helpers by the key of what was wanted
+    without: tuple[tuple[str, str, int], ...] = ()  # modules that are missing, whose switch is off: name, path, line
     ways: tuple[tuple[str, bool, str], ...] = ()  # `path:line` of an `if` that is to come out so, and its test
 
     def with_override(self, name: str, value: str, why: str) -> Plan:
@@ -72,6 +73,7 @@ class Made:
     changed: tuple[Shrunk, ...]
     chosen: frozenset[str] = frozenset()  # every setting that is not as submitted, those of every run among them
     lacking: tuple[Prefix, ...] = ()
+    without: tuple[tuple[str, str, int], ...] = ()  # as of `Plan`
     opened: tuple[str, ...] = ()  # switches that documented commands set to 0 and to 1: they are on
 
 
@@ -108,7 +110,9 @@ def make(facts: Facts, plan: Plan) -> Made:
         clock=plan.clock, triton=plan.triton or _needs_triton(facts), writable=plan.writable, mode=plan.mode,
         paths={path: OUTSIDE + path for path in (*_ELSEWHERE, *plan.paths)}, validation_tokens=plan.scale.stream,
     )  # fmt: skip
-    return Made(job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed}, plan.prefixes, opened)
+    return Made(
+        job, layout, tuple(changed), frozenset(fixed) | {c.name for c in changed}, plan.prefixes, plan.without, opened
+    )
 
 
 def _values(facts: Facts, found: tuple[Switch, ...]) -> dict[str, Scalar]:

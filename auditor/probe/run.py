@@ -104,9 +104,14 @@ def _probe(facts: Facts, options: Options, progress: Progress | None) -> Probe:
 
 
 def _lacking(made: Made) -> Iterator[Unseen]:
-    """Files that the submission reads and does not have: those that the probe made up say nothing of them."""
+    """Files that the submission reads and does not have, and modules that it was run without.
+
+    What the probe made up says nothing of the files, and the way without a module nothing of the way with it.
+    """
     for one in made.lacking:
         yield Unseen(Location(one.path, one.line, one.line), (f"what {one.name} holds",))
+    for name, path, line in made.without:
+        yield Unseen(Location(path, line, line), (f"what {name} computes",))
 
 
 def _evading(survey: Survey) -> Iterator[Evasion]:

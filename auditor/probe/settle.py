@@ -10,6 +10,7 @@ from auditor.probe.earlier import training_ways
 from auditor.probe.job import Failure
 from auditor.probe.model import Attempt
 from auditor.probe.native import build
+from auditor.probe.optional import without
 from auditor.probe.plan import Made, Plan, make
 from auditor.probe.retry import adjusted, with_prefix
 from auditor.probe.runner import Run, Runner
@@ -52,6 +53,7 @@ def settle(
         following = (
             _compiled(plan, run)
             or adjusted(plan, run.failure, made.changed)
+            or without(plan, facts, run.failure)
             or _trained(plan, facts, run.failure)
             or with_prefix(plan, run.failure)
         )
