@@ -88,7 +88,7 @@ def measure(
         _twice(runs, base, stream, label),
         number,
         normalization(base),
-        _of_bytes(base, number, _counted(runs, base, stream, label, requests, end)),
+        _of_bytes(runs, base, stream, number, _counted(runs, base, stream, label, requests, end)),
         control,
     )
     assumed = claim.assumed or (claim.foreign and base.figure is not None and not base.certain)
@@ -154,9 +154,16 @@ def _counted(
     return found
 
 
-def _of_bytes(base: Read, number: Measurement, found: Measurement) -> Measurement:
-    """The exchange; no hold where the printed bits per byte are a function of the scores and not their bits."""
-    if found.holds is not Holds.YES or number.holds is not Holds.NO or not of_no_bytes(base):
+def _of_bytes(runs: Runs, base: Read, stream: Stream, number: Measurement, found: Measurement) -> Measurement:
+    """The exchange; no hold where the printed bits per byte are a function of the scores and not their bits.
+
+    A number may be whole by chance: it has to be in the runs on other streams as well.
+    """
+    if found.holds is not Holds.YES or number.holds is not Holds.NO:
+        return found
+    label = base.figure.label if base.figure else ""
+    reads = [base, *(Read(recording, tokens, label, None, base) for recording, tokens in _flips(runs, stream))]
+    if not any(map(of_no_bytes, reads)):
         return found
     reason = f"the printed bits per byte are over no whole number of bytes; {found.reason}"
     return replace(found, holds=Holds.UNKNOWN, reason=reason)

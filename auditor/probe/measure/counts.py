@@ -17,7 +17,7 @@ from auditor.probe.model import Holds, Kind, Measurement, Witness
 _TWICE_SHARE = 0.05
 """Of the stream: fewer positions scored twice are the end of the last windows, not a second pass."""
 _UNNORMALIZED = 1e-3
-_SUMS = 1e-5  # of a number: what sums in single precision may be off by
+_SUMS = 3e-6  # of a number: what sums in single precision may be off by
 _TOLD = 0.1  # bytes: less than that tells whole numbers from others
 _BPB_TOLERANCE = 5e-4  # relative; counting one byte too many per document is above it
 
