@@ -88,7 +88,7 @@ def series(name: str, exhaustive: bool = False, documents: bool = False) -> tupl
     )  # fmt: skip
     run = here.run(None, workspace, workspace.streams.base, 600)
     layout = SimpleNamespace(vocabulary=samples.VOCABULARY)
-    made = SimpleNamespace(layout=layout, chosen=frozenset(), changed=(), opened=(), lacking=())
+    made = SimpleNamespace(layout=layout, chosen=frozenset(), changed=(), opened=(), lacking=(), without=())
     settled: Any = SimpleNamespace(run=run, made=made, workspace=workspace, attempts=())
     facts: Any = SimpleNamespace(
         configuration=SimpleNamespace(settings={}, switches=()),
