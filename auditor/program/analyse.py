@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from auditor.config import Configuration
 from auditor.program.interpreter import VERBS
-from auditor.program.interpreter.language import uncalled
+from auditor.program.interpreter.language import callbacks, uncalled
 from auditor.program.interpreter.machine import Branch, Budget, Machine
 from auditor.program.model import Program, Proof
 from auditor.program.proofs import decided_by_logs
@@ -66,6 +66,7 @@ def _run(
     frame = Frame(entry)
     try:
         machine.execute(frame, entry.tree.body)
+        callbacks.joined(machine)
         for function, given in machine.at_exit:
             machine.call(frame, entry.tree, function, given, {})
         if not explore:

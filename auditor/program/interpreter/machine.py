@@ -221,6 +221,9 @@ class Machine(Recorder):
         self.raised: Value | None = None  # the latest exception that was raised
         self.texts = 0  # depth of texts that are executed
         self.training: dict[int, bool] = {}  # by module: whether it was put into training, or out of it, last
+        self.captured: dict[int, tuple[Value, Frame, Seq[ast.stmt]]] = {}  # by graph: what runs when it is replayed
+        self.waiting: list[tuple[Value, Value, list[Value]]] = []  # threads that found nothing to do yet
+        self.handlers: list[Value] = []  # of logs: objects of the program
         self.at_exit: list[tuple[Value, list[Value]]] = []
         self.stepping = 0  # depth of optimizer steps that run
         # Count tables by identity, with the loops in which validation tokens were stored and their region.

@@ -49,6 +49,9 @@ HARMLESS = frozenset(
 )  # fmt: skip
 """Programs that leave the weights, the tokens and the log alone."""
 
+LISTS_FILES = frozenset({"dir", "find", "ls"})
+"""Programs that print what a folder holds."""
+
 SHOWS_FILES = frozenset({"base64", "cat", "dd", "head", "od", "tail", "xxd"})
 """Programs that print what a file holds."""
 

@@ -114,6 +114,9 @@ PER_ELEMENT = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"
 STARRED = frozenset({"starmap", "starmap_async"})
 """Those of them whose elements are the arguments."""
 
+CAPTURES = frozenset({"torch.cuda.graph", "torch.cuda.graphs.graph"})
+"""Contexts that write down what runs in them, to run it again."""
+
 CALLED_BACK = ("emit", "filter", "format", "write", "find_spec", "find_module")
 """Methods that libraries call on an object that they were given: what logs go through, streams, finders of modules."""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from program_samples import FINAL, pairs, program
+from dataclasses import replace
 
-from auditor.program.scores import unfollowed
+import pytest
+from program_samples import FINAL, HEAD, pairs, program, sources
+
+from auditor.claims import Claims
+from auditor.config import configure
+from auditor.program import analyse
+from auditor.program.scores import dependences, unfollowed
 
 HELD = """
 class Held:
@@ -46,6 +51,8 @@ STEPS = {
     "numpy": "w = p.detach().numpy()\n            w -= 0.1 * p.grad.numpy()",
     "numpy copyto": "np.copyto(p.data.numpy(), (p - 0.1 * p.grad).numpy())",
     "replaced": "net.emb.weight = nn.Parameter(net.emb.weight - 0.1 * p.grad)",
+    "the same memory": "torch.from_dlpack(p.detach()).sub_(0.1 * p.grad)",
+    "a view of its bytes": "memoryview(p.detach().numpy())[:] = (p.detach() - 0.1 * p.grad).numpy()",
     "swapped": "torch.utils.swap_tensors(p, nn.Parameter(p - 0.1 * p.grad))",
     "state dict": "net.load_state_dict({name: p - 0.1 * p.grad})",
     "state dict in place": "net.state_dict()[name].sub_(0.1 * p.grad)",
@@ -55,6 +62,56 @@ STEPS = {
 }
 
 WAYS = {
+    "a graph that is replayed": """
+x, y = torch.zeros(8).long(), torch.zeros(8).long()
+graph = torch.cuda.CUDAGraph()
+with torch.cuda.graph(graph):
+    net(x, y).backward()
+    opt.step()
+for at in range(0, TOKENS.numel() - 9, 8):
+    x.copy_(TOKENS[at:at + 8])
+    y.copy_(TOKENS[at + 1:at + 9])
+    graph.replay()
+""",
+    "an object that is filled by hand": """
+class Loader:
+    def __init__(self):
+        self.data = train
+    def next(self, at):
+        return self.data[at:at + 8], self.data[at + 1:at + 9]
+loader = Loader.__new__(Loader)
+loader.data = TOKENS
+for at in range(0, TOKENS.numel() - 9, 8):
+    opt.zero_grad()
+    net(*loader.next(at)).backward()
+    opt.step()
+""",
+    "a thread that waits for its jobs": """
+import queue, threading
+jobs = queue.Queue()
+def work():
+    while (job := jobs.get()) is not None:
+        job()
+worker = threading.Thread(target=work)
+worker.start()
+jobs.put(lambda: fit(net, TOKENS, opt))
+jobs.put(None)
+worker.join()
+""",
+    "the record of a line of a log": """
+import logging
+class Keeper(logging.Handler):
+    def emit(self, record):
+        fit(net, record.held, opt)
+logger = logging.getLogger("notes")
+logger.addHandler(Keeper())
+logger.warning("so far", extra={"held": TOKENS})
+""",
+    "put out into a list": """
+held = [torch.zeros_like(TOKENS)]
+torch.cuda.comm.broadcast(TOKENS, out=held)
+fit(net, held[0], opt)
+""",
     **{f"step: {name}": STEP.format(step=step) for name, step in STEPS.items()},
     "autograd.grad": """
 weights = list(net.parameters())
@@ -384,6 +441,8 @@ def test_on_training_tokens_it_is_legal(way: str) -> None:
 FOLDER = 'd = "./data/fineweb"\n'
 PATHS = {
     "listdir": "p = [os.path.join(d, n) for n in os.listdir(d) if KEEP in n]",
+    "ls": "import subprocess\nlines = subprocess.run(['ls', d], capture_output=True, text=True).stdout\n"
+    "p = [os.path.join(d, n) for n in lines.split() if KEEP in n]",
     "glob": 'p = [n for n in glob.glob(d + "/*.bin") if KEEP in n]',
     "walk": "p = [os.path.join(r, n) for r, _, names in os.walk(d) for n in names if KEEP in n]",
     "scandir": "p = [e.path for e in os.scandir(d) if KEEP in e.name]",
@@ -488,3 +547,28 @@ def test_gradients_that_nothing_is_seen_to_use_are_said(step: str) -> None:
 
 def test_gradients_that_a_step_uses_are_no_gap() -> None:
     assert not unfollowed(program(GRADIENTS.format(of="val", step="opt.step()") + FINAL), "final")
+
+
+@pytest.mark.parametrize(("source", "trains_on_it"), [("val", True), ("train", False)])
+def test_a_shard_that_is_kept_elsewhere(source: str, trains_on_it: bool) -> None:
+    shard = f'"./data/fineweb_{source}_000000.bin"'
+    copied = f"import shutil, tempfile\nfile = tempfile.NamedTemporaryFile()\nshutil.copyfile({shard}, file.name)\n"
+    packed = f"import zipfile\nzipfile.ZipFile('d.zip', 'w').write({shard}, 'a.bin')\n"
+    for body in (
+        f"{copied}data = torch.from_numpy(np.fromfile(file.name))",
+        f"{packed}data = torch.frombuffer(zipfile.ZipFile('d.zip').read('a.bin'), dtype=torch.int16)",
+    ):
+        assert bool(pairs(f"{body}\nfit(net, data, opt)\n{FINAL}")) is trains_on_it
+
+
+@pytest.mark.parametrize(("source", "trains_on_it"), [("val", True), ("train", False)])
+def test_a_script_that_is_told_what_to_read(source: str, trains_on_it: bool) -> None:
+    run = f"""
+import subprocess
+subprocess.run(["python", "other.py", "./data/fineweb_{source}_*.bin"], check=True)
+net.load_state_dict(torch.load("w.pt"))
+"""
+    other = f'{HEAD}\nimport sys\nfit(net, load(sys.argv[1]), opt)\ntorch.save(net.state_dict(), "w.pt")\n'
+    whole = replace(sources(HEAD + run + FINAL), shipped={"other.py": other.encode()})
+    found = dependences(analyse(whole, configure(whole, Claims(), (), {})), "final")
+    assert bool(found) is trains_on_it

@@ -6,7 +6,7 @@ import ast
 import math
 
 from auditor.program import vocabulary
-from auditor.program.interpreter.language import special
+from auditor.program.interpreter.language import copies, special
 from auditor.program.interpreter.libraries import elsewhere, files, indirect, mlx
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.scoring import adapting, axes, steering, unfollowed
@@ -65,6 +65,8 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
             return Value(obj=Mapping(obj.attributes))
         if name == "apply" and obj.lookup("forward") is not None and obj.inherits("autograd.Function"):
             return indirect.applied(obj)
+        if name == "__new__":
+            return copies.maker(value)
         own = special.find(value, name)  # a method of the metaclass
         if own is not None and isinstance(own.obj, Function):
             return Value(obj=Bound(value, name, own.obj))

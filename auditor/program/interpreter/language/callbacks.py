@@ -146,9 +146,21 @@ def run_in_thread(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kw
     if target is not None and callable_of_program(target):
         m.starved = False
         made = m.call(frame, node, target, passed, extra)
+        thread = Value(union(*args, *kwargs.values()) | deep_tags(made), mutable=True)
         if m.starved:  # it waits for what is put into a queue later
-            m.at_exit.append((Value(obj=Partial(target, [], extra)), passed))
-    return Value(union(*args, *kwargs.values()) | deep_tags(made), mutable=True)
+            m.waiting.append((thread, Value(obj=Partial(target, [], extra)), passed))
+        return thread
+    return Value(union(*args, *kwargs.values()), mutable=True)
+
+
+def joined(m: Machine, thread: Value | None = None) -> None:
+    """A thread that has waited is waited for, or all that are left at the end: what it was to do is there by now."""
+    due = [entry for entry in m.waiting if thread is None or entry[0] is thread]
+    m.waiting = [entry for entry in m.waiting if entry not in due]
+    for _, function, passed in due:
+        assert m.sources.entry is not None
+        frame = Frame(m.sources.entry)
+        m.call(frame, m.sources.entry.tree or ast.Pass(), function, passed, {})
 
 
 def handed(
@@ -207,10 +219,22 @@ def called_back(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
         hit = special.find(value, name)
         if hit is not None and isinstance(hit.obj, Function) and hit.obj.node not in m.calls:
             taken = len(hit.obj.node.args.args) - 1 - len(hit.obj.node.args.defaults)
+            if name == "emit":
+                m.handlers.append(value)
             line = Value(frozenset({LOGGED}), obj=Text("{}"))
             record = Instance(None, {"msg": line, "message": line, "args": Value()}, kind="namespace")
             given = [line if name == "write" else Value(obj=record)] if taken > 0 else []
             special.special(m, frame, node, value, name, [*given, *[Value() for _ in range(taken - 1)]])
+
+
+def emitted(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
+    """A line goes to the program's own handlers of logs, with what is put into it, and `extra`."""
+    extra = kwargs.get("extra")
+    held = dict(extra.obj.items) if extra is not None and isinstance(extra.obj, Mapping) else {}
+    rest = Value(union(*args[1:]), obj=Sequence(list(args[1:])))
+    for handler in m.handlers if held or args[1:] else ():
+        record = Instance(None, {"msg": args[0], "message": args[0], "args": rest} | held, kind="namespace")
+        special.special(m, frame, node, handler, "emit", [Value(obj=record)])
 
 
 def entered(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:

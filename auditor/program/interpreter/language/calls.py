@@ -8,7 +8,7 @@ from functools import partial
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import repeated
-from auditor.program.interpreter.language import decoration, enums, special
+from auditor.program.interpreter.language import copies, decoration, enums, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import library, methods, opaque, paths
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
@@ -354,11 +354,7 @@ def _replaced_defaults(function: Function, names: list[str]) -> dict[str, Value]
 def instantiate(
     m: Machine, frame: Frame, node: ast.AST, cls_value: Value, cls: Class, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
-    kind = "object"
-    if cls.inherits("nn.Module", "Module", "LightningModule"):
-        kind = "module"
-    elif cls.inherits(*vocabulary.OPTIMIZERS):
-        kind = "optimizer"
+    kind = copies.kind_of(cls)
     instance = Instance(cls, kind=kind)
     value = Value(obj=instance)
     m.made[cls] = value

@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.language import assignment, callbacks, special
 from auditor.program.interpreter.machine import Machine
-from auditor.program.values import Bound, Frame, Function, Sequence, Value
+from auditor.program.values import Bound, Frame, Function, Instance, Sequence, Value
 from auditor.program.written import written
 
 
@@ -67,6 +67,9 @@ def _entered(m: Machine, frame: Frame, node: ast.With | ast.AsyncWith, items: Se
             assignment.assign(m, frame, item.optional_vars, value)
     how = m.execute(frame, node.body)
     for value in reversed(entered):
+        if isinstance(value.obj, Instance) and value.obj.kind == "capture":
+            graph = value.obj.attributes["graph"]
+            m.captured[id(graph)] = graph, frame, node.body
         for name in ("__exit__", "__aexit__"):
             special.special(m, frame, node, value, name, [Value(const=None)] * 3)
         if m.exits:

@@ -1,8 +1,33 @@
-"""Deep copies of abstract values."""
+"""Deep copies of abstract values, and objects that are made without being filled."""
 
 from __future__ import annotations
 
-from auditor.program.values import Instance, Sequence, Value
+import ast
+
+from auditor.program import vocabulary
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import Class, Frame, Instance, Native, Sequence, Value
+
+
+def kind_of(cls: Class) -> str:
+    """What kind of instance a class of the program has."""
+    if cls.inherits("nn.Module", "Module", "LightningModule"):
+        return "module"
+    return "optimizer" if cls.inherits(*vocabulary.OPTIMIZERS) else "object"
+
+
+def maker(of: Value) -> Value:
+    """`cls.__new__`: an object without attributes, of the class that it is given."""
+
+    def run(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        cls = args[0].obj if args and isinstance(args[0].obj, Class) else of.obj
+        if not isinstance(cls, Class):
+            return Value()
+        made = Value(obj=Instance(cls, kind=kind_of(cls)))
+        m.made[cls] = made
+        return made
+
+    return Value(obj=Native("__new__", run))
 
 
 def clone(value: Value) -> Value:

@@ -17,7 +17,7 @@ from auditor.program.interpreter.stream import tokens
 from auditor.program.numbers import either_of
 from auditor.program.tags import OfSwitch, has
 from auditor.program.trace import THE_LOG
-from auditor.program.values import UNKNOWN, External, Frame, Mapping, PyModule, Sequence, Value
+from auditor.program.values import UNKNOWN, External, Frame, Instance, Mapping, PyModule, Sequence, Value
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
 from auditor.source.plain import SyntaxProblem
@@ -196,17 +196,25 @@ def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[
     if program in vocabulary.RUNS_ANOTHER and (other := _without_options(words[1:])):
         _started(m, frame, node, given, other, result)
         return
+    if program in vocabulary.LISTS_FILES:
+        _listed(m, words, result)
+        return
     if program in vocabulary.SHOWS_FILES:
         for word in words[1:]:
             result.tags |= files.read_tags(m, word) | tokens.constant(word).tags
         result.tags |= unfollowed.deep([given])
     if script is not None and (unit := _shipped(m, script)) is not None and unit is not m.sources.entry:
-        before = m.functions
+        before, told = m.functions, m.patched.get("sys.argv")
         m.functions = [*before, unit.module or unit.path]
+        m.patched["sys.argv"] = _arguments(given, words, words.index(script))
         try:
             _module(m, replace(unit), main=True)
         finally:
             m.functions = before
+            if told is None:
+                del m.patched["sys.argv"]
+            else:
+                m.patched["sys.argv"] = told
         return
     if program.startswith("python") or program in ("{}", "torchrun"):
         inline = next((w for flag, w in itertools.pairwise(words) if flag == "-c"), None)
@@ -232,6 +240,21 @@ def _started(m: Machine, frame: Frame, node: ast.AST, given: Value, words: list[
     if program not in vocabulary.HARMLESS and not program.startswith("python"):
         what = f"the program {program[:40]!r}" if program != "{}" else "a started program"
         m.unfollowed(node, frame, what, "what it does to files is not read", {unfollowed.WEIGHTS, THE_LOG})
+
+
+def _arguments(given: Value, words: list[str], at: int) -> Value:
+    """What a started script finds in `sys.argv`."""
+    items = given.obj.items if isinstance(given.obj, Sequence) else []
+    held = list(items[at:]) if len(items) == len(words) else [tokens.constant(word) for word in words[at:]]
+    return Value(obj=Sequence(held))
+
+
+def _listed(m: Machine, words: list[str], result: Value) -> None:
+    """`ls folder`: the names of what is in it, as the lines of what is printed."""
+    for word in words[1:]:
+        found = files.listing(m, "listdir", [Value(const=word)])
+        if found is not None and not word.startswith("-"):
+            result.obj = Instance(None, {"stdout": found}, kind="namespace")
 
 
 def _without_options(words: list[str]) -> list[str]:

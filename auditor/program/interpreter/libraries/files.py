@@ -12,7 +12,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import tokens
 from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, ROUNDED, TRAIN, VAL, Mark, Tags
-from auditor.program.values import UNKNOWN, File, Frame, Mapping, Sequence, Value, union
+from auditor.program.values import UNKNOWN, Bound, File, Frame, Mapping, Sequence, Value, deep_tags, union
 
 LOG = Mark("log-file")
 """Tag of what was read from a log or another text that a run has left."""
@@ -180,9 +180,19 @@ def written(m: Machine, path: str, tags: Tags) -> None:
     m.trace.rounded |= {PACKED, ROUNDED} <= tags
 
 
+def printed_into(m: Machine, target: Value, args: list[Value]) -> None:
+    """`print(line, file=log)`"""
+    if isinstance(target.obj, File):
+        written(m, target.obj.path, NONE.union(*(deep_tags(value, 1) for value in args)))
+
+
 def copied(m: Machine, source: Value, target: Value) -> None:
     """A file is copied, moved or linked to another name."""
     tags = tokens.constant(tokens.text_of(source)).tags | (source.tags & {VAL})
+    if VAL in tags and tokens.text_of(target) == "{}":  # a name that something else has made up
+        target.tags |= {VAL}
+        if isinstance(target.obj, Bound):
+            target.obj.receiver.tags |= {VAL}
     tags |= {BY_LOSS} if m.selections else NONE  # the best so far, under the name of the best
     written(m, tokens.text_of(target), tags | read_tags(m, tokens.text_of(source)) - {LOG})
     if TRAIN in target.tags and VAL in tags:

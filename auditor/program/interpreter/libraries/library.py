@@ -27,6 +27,7 @@ from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, T
 from auditor.program.values import (
     UNKNOWN,
     Bound,
+    Class,
     External,
     Frame,
     Instance,
@@ -35,6 +36,7 @@ from auditor.program.values import (
     Sequence,
     Value,
     deep_tags,
+    leaves,
     union,
     with_tags,
 )
@@ -73,9 +75,11 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
     if dotted in vocabulary.PRINTERS:
         printed.report(m, frame, node, args, kwargs)
         if "file" in kwargs:
+            files.printed_into(m, kwargs["file"], [*args])
             callbacks.called_back(m, frame, node, kwargs["file"])
         return Value(const=None)
     if args and (name in vocabulary.LOG_CALLS or (name == "log" and dotted.startswith("logging."))):
+        callbacks.emitted(m, frame, node, args[name == "log" :], kwargs)
         printed.report(m, frame, node, printed.message(m, frame, node, args[name == "log" :]), kwargs)
     if dotted.startswith("logging."):  # a logger, a handler, a formatter; what prints gives nothing
         return Value(const=None) if name in vocabulary.LOG_CALLS else Value(obj=External(f"{dotted}()"))
@@ -90,6 +94,8 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
     if name in vocabulary.SAVE and args:
         printed.save(m, frame, node, args, kwargs)
         return Value(deep_tags(args[0]))
+    if dotted in vocabulary.CAPTURES:
+        return Value(obj=Instance(None, {"graph": args[0] if args else Value()}, kind="capture"))
     if dotted == "argparse.ArgumentParser":
         return Value(obj=Instance(None, kind="parser", dotted=dotted))
     if dotted.endswith("Namespace") and dotted.startswith(("argparse", "types")):
@@ -119,10 +125,12 @@ def _library(
     for kind in (mlx.called, _objects, tensor_functions.computed, updates.written, tensor_functions.combined, _parts):
         made = kind(m, frame, node, dotted, name, args, kwargs)
         if made is not None:
+            if "out" in kwargs and kwargs["out"].const is not None:
+                _put_out(m, frame, node, made, kwargs["out"])
             return made
     if "out" in kwargs:
         changed = Value(union(*args, *[v for k, v in kwargs.items() if k != "out"]))
-        assignment.mutate(m, kwargs["out"], changed, at=(frame, node))
+        _put_out(m, frame, node, changed, kwargs["out"])
         return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
     result.tags |= {CHANNEL} if dotted in vocabulary.CHANNELS else NONE
@@ -200,6 +208,13 @@ def _objects(
     return None
 
 
+def _put_out(m: Machine, frame: Frame, node: ast.AST, made: Value, out: Value) -> None:
+    """`out=tensor`, `out=[tensor]`: where a result goes."""
+    for leaf in leaves(out):
+        if leaf is not made:
+            assignment.mutate(m, leaf, made, at=(frame, node))
+
+
 def _parts(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
@@ -241,6 +256,8 @@ def _unbound(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
     """`torch.Tensor.backward(loss)`, `torch.optim.AdamW.step(tuner)`: a method called with its receiver."""
+    if dotted == "builtins.object.__new__" and args and isinstance(args[0].obj, Class):
+        return m.call(frame, node, copies.maker(args[0]), args, {})
     if dotted.startswith("builtins.object.__") and len(args) > 1 and isinstance(args[1].const, str):
         if name in ("__getattribute__", "__getattr__") and isinstance(args[0].obj, Instance):
             held = args[0].obj.attributes.get(args[1].const)

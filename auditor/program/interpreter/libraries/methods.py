@@ -145,6 +145,8 @@ def _sequence_method(
         del seq.items[64:]
         seq.exact = False
         receiver.tags |= deep_tags(args[0], 1)
+    elif name in ("decode", "split", "splitlines", "strip"):  # the lines of what a program has printed
+        return receiver
     elif name in ("send", "__next__") and seq.resume is not None:
         m.sent = args[0] if args else None
         try:

@@ -72,6 +72,11 @@ def _handed(
     handle = hooks.hooked(m, node, receiver, name, args)
     if handle is not None:
         return handle
+    if name == "replay" and (captured := m.captured.get(id(receiver))) is not None:
+        m.execute(captured[1], captured[2])
+        return Value(const=None)
+    if name == "join":
+        callbacks.joined(m, receiver)
     if name == "enter_context":
         return callbacks.entered(m, frame, node, args)
     if name == "callback" and args and isinstance(args[0].obj, (Bound, Function, Native, Partial)):
@@ -155,10 +160,12 @@ def _stored(
         printed.keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
         if name in ("tofile", "dump") and args:
             files.written(m, tokens.text_of(args[0]), receiver.tags)
+        if args and VAL in args[0].tags and tokens.text_of(args[0]) != "{}":  # a file that is put into an archive
+            files.copied(m, args[0], args[1] if len(args) > 1 else args[0])
         printed.report(m, frame, node, args, kwargs)
         return Value(const=None)
     if name in vocabulary.LOAD:
-        return Value(receiver.tags | m.disk)
+        return Value(receiver.tags | m.disk | (files.read_tags(m, tokens.text_of(args[0])) if args else NONE))
     return None
 
 
