@@ -282,6 +282,8 @@ class Layouts:
         labels = tuple(self._size(a) or OTHER for a in args)
         if held == _STATE and len(labels) == len(held) + 1 and labels[-1] == CHANNEL and POSITION not in labels:
             return (BATCH, POSITION, PIECE, CHANNEL)  # `x.view(b, t // 2, 2, d)`
+        if held[:2] == _TOKENS and len(labels) == len(held) - 1 and literal(args[0]) == -1:
+            return (POSITION, *held[2:])  # the windows of a batch one after the other
         return labels if POSITION in labels else None
 
 
@@ -346,6 +348,8 @@ def _moved(name: str, held: Layout, numbers: Sequence[int | None]) -> Shape:
         return None
     at %= len(held)
     if name == "flatten":
+        if held[:2] == _TOKENS and list(numbers) == [0, 1]:
+            return (POSITION, *held[2:])  # the windows of a batch one after the other
         return (*held[:at], CHANNEL) if len(numbers) == 1 and POSITION not in held[at:] else None
     if name in ("squeeze", "unbind", "select"):
         left = held[:at] + held[at + 1 :]

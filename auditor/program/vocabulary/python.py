@@ -114,6 +114,9 @@ PER_ELEMENT = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async"
 STARRED = frozenset({"starmap", "starmap_async"})
 """Those of them whose elements are the arguments."""
 
+HOLDS_ATTRIBUTES = frozenset({"argparse.Namespace", "types.SimpleNamespace", "threading.local", "_thread._local"})
+"""Classes whose objects hold whatever attributes they are given."""
+
 CAPTURES = frozenset({"torch.cuda.graph", "torch.cuda.graphs.graph"})
 """Contexts that write down what runs in them, to run it again."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from program_samples import program, said
 
+from auditor.program.coverage import scored_part
+
 SCORED = """
 from collections import Counter
 {before}
@@ -110,3 +112,80 @@ def test_shards_are_left_out_by_their_names(kept: str) -> None:
 @pytest.mark.parametrize("kept", ALL.values(), ids=ALL)
 def test_every_shard_is_read(kept: str) -> None:
     assert not _said(SHARDS.format(kept=kept))
+
+
+SIDE = {
+    "a global": ("HINTS.append({what})", "x = x + self.emb(HINTS[-1]) if HINTS else x"),
+    "an attribute of a part": ("net.part.hint = {what}", "x = self.part(x)"),
+    "an attribute of a thread": ("LOCAL.hint = {what}", "x = x + self.emb(LOCAL.hint)"),
+    "a hook": ("net.part.register_forward_hook(lambda part, given, made: made + {what})", "x = self.part(x)"),
+}
+MODEL = """
+import threading
+HINTS, LOCAL = [], threading.local()
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hint = None
+    def forward(self, x):
+        return x if self.hint is None else x + self.hint
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb, self.part = nn.Embedding(8, 8), Part()
+    def forward_logits(self, tokens):
+        x = self.emb(tokens)
+        {inside}
+        return x
+net = Net()
+total, count = torch.zeros(()), 0
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8][None], val[at + 1:at + 9][None]
+    {before}
+    nll = F.cross_entropy(net.forward_logits(x).float().flatten(0, 1), y.flatten(), reduction="none")
+    total += nll.sum()
+    count += nll.numel()
+    {after}
+print(f"final val_bpb:{{total / count / math.log(2.0)}}")
+"""
+
+
+@pytest.mark.parametrize(("before", "inside"), SIDE.values(), ids=SIDE)
+def test_targets_that_reach_the_model_past_its_arguments(before: str, inside: str) -> None:
+    told = said(program(MODEL.format(before=before.format(what="y"), inside=inside, after="pass")))
+    assert any("yet to be scored" in why for why in told)
+    other = before.format(what="torch.ones(8)")
+    assert not said(program(MODEL.format(before=other, inside=inside, after="pass")))
+
+
+AT = {
+    "narrow": "val.narrow(0, at{on}, 8)",
+    "narrowed": "torch.narrow(val, 0, at{on}, 8)",
+    "strides": "val.as_strided((8,), (1,), at{on})",
+}
+
+
+@pytest.mark.parametrize("part", AT.values(), ids=AT)
+@pytest.mark.parametrize(("on", "ahead"), [(" + 1", True), ("", False)])
+def test_what_the_model_is_given_by_other_cuts(part: str, on: str, ahead: bool) -> None:
+    inside = f"logits = net.forward_logits({part.format(on=on)}[None]).float()"
+    followed = program(SCORED.format(before="pass", inside=inside, after="pass"))
+    assert any(output.sees_target for output in followed.trace.outputs.values()) is ahead
+
+
+def test_a_vocabulary_that_the_targets_have_cut() -> None:
+    inside = "low = {of}.min()\n    logits = logits[..., low:]"
+    assert any("yet to be scored" in why for why in _said(inside=inside.format(of="y")))
+    assert not _said(inside="logits = logits[..., :1024]")
+
+
+@pytest.mark.parametrize("some", ["itertools.islice(starts, 1000)", "random.sample(starts, 2000)"])
+def test_windows_of_a_range_that_begins_by_rank(some: str) -> None:
+    body = (
+        "import itertools, random\nrank = torch.distributed.get_rank()\nstarts = range(rank * 8, val.numel() - 9, 8)\n"
+    )
+    text = body + SCORED.format(before="pass", inside="pass", after="pass")
+    followed = program(text.replace("range(0, val.numel() - 9, 8):", f"{some}:"))
+    part = scored_part(followed, "final")
+    assert part is not None
+    assert part.most == (8008 if "islice" in some else 16008)

@@ -33,6 +33,8 @@ from auditor.program.tags import (
     TARGET,
     VAL,
     AdaptedBy,
+    CutIn,
+    InRound,
     OfOutput,
     OfSwitch,
     Tags,
@@ -99,6 +101,12 @@ def store_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, name:
             obj.frame.names[name] = value
         elif name == "data":
             mutate(m, option, value, replace=True, at=(frame, node))
+        elif name != "grad" and obj is None and not option.known and not weights.is_weight(option):
+            option.tags |= frozenset([t for t in deep_tags(value, 1) if t in _OF_TOKENS or isinstance(t, _IN_ROUNDS)])
+
+
+_OF_TOKENS, _IN_ROUNDS = frozenset({VAL, TARGET}), (CutIn, InRound)
+"""What something of which nothing is known tells of the tokens that it is given to hold."""
 
 
 def _patch(m: Machine, frame: Frame, node: ast.AST, dotted: str, value: Value) -> None:

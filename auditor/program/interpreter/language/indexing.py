@@ -7,7 +7,7 @@ import ast
 from auditor.program.interpreter.language import containers, enums, special
 from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, measured
+from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, measured
 from auditor.program.interpreter.stream import ordering, ranks, reach, rounds, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.tags import (
@@ -112,6 +112,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     tags |= count_tables.read(m, frame, node, container, index)
     if TARGET in container.tags or has(container.tags, OfOutput) or container.recipe is not None:
         tags |= tokens.left_out(index)
+    tags |= content.cut_by_tokens(m, frame, node, container, index)
     tags |= doubts.selected(m, frame, node, container, index) | doubts.thinned(m, frame, node, container, index)
     if tokens.ends_early(index) and has(container.tags, OfOutput):
         tags |= {TRIMMED}

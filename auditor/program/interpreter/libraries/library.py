@@ -98,7 +98,7 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
         return Value(obj=Instance(None, {"graph": args[0] if args else Value()}, kind="capture"))
     if dotted == "argparse.ArgumentParser":
         return Value(obj=Instance(None, kind="parser", dotted=dotted))
-    if dotted.endswith("Namespace") and dotted.startswith(("argparse", "types")):
+    if dotted in vocabulary.HOLDS_ATTRIBUTES:
         return Value(obj=Instance(None, dict(kwargs), kind="namespace"))
     if dotted in vocabulary.EXITS:
         return Value(obj=External("sys.exit()"))
@@ -122,6 +122,8 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
 def _library(
     m: Machine, frame: Frame, node: ast.AST, dotted: str, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
+    if name == "narrow" and len(args) == 4:
+        return m.call(frame, node, Value(obj=Bound(args[0], name)), args[1:], kwargs)
     for kind in (mlx.called, _objects, tensor_functions.computed, updates.written, tensor_functions.combined, _parts):
         made = kind(m, frame, node, dotted, name, args, kwargs)
         if made is not None:

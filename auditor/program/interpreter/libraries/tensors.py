@@ -9,7 +9,7 @@ from auditor.program.interpreter.language import assignment, callbacks
 from auditor.program.interpreter.libraries import files, hooks, objects, printed, tensor_functions
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, unfollowed, weights
-from auditor.program.interpreter.stream import reach, skipping, tokens
+from auditor.program.interpreter.stream import reach, rounds, skipping, tokens
 from auditor.program.joins import options
 from auditor.program.recipe.model import What
 from auditor.program.tags import (
@@ -95,7 +95,9 @@ def _handed(
 def _size(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value | None:
-    """How large it is."""
+    """How large it is, and where it begins in the memory that it is a view of."""
+    if name == "storage_offset":
+        return Value(tokens.shape_tags(receiver.tags))
     if name in vocabulary.SIZES:
         size = Value(tokens.shape_tags(receiver.tags))
         if name == "size" and not args:
@@ -209,7 +211,7 @@ def _view(
         if name == "narrow" and has(receiver.tags, OfOutput):
             part |= {TRIMMED}
         part |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
-        return Value(receiver.tags | part, base=receiver, mutable=True)
+        return Value(rounds.narrowed(m, receiver, name, args) | part, base=receiver, mutable=True)
     if name in ("minimum", "min", "amin"):
         tags = receiver.tags | union(*inputs)
         tags |= effects.chooses(m, frame, node, [receiver, *args], name)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.stream import rounds, tokens
+from auditor.program.recipe.model import What
 from auditor.program.tags import (
     COUNTS,
     DISTINCT,
@@ -56,6 +58,16 @@ def hangs_on_it(
     if of_the_stream(m, tokens_) and any(picked(m, place) for place in places):
         return by_their_content(m, frame, node)
     return NONE
+
+
+def cut_by_tokens(m: Machine, frame: Frame, node: ast.AST, output: Value, index: Value) -> Tags:
+    """`logits[..., y.min() : y.max() + 1]`: tokens that are yet to be scored tell where the vocabulary is cut."""
+    cuts = [part.obj for part in (index.obj.parts if isinstance(index.obj, tokens.Axes) else [index])]
+    bounds = [b for c in cuts if isinstance(c, tokens.Cut) for b in (c.lower, c.upper) if b is not None]
+    told = any(rounds.in_hand(m, b.tags) and b.recipe is not None and b.recipe.what is What.TOKENS for b in bounds)
+    if not told or not has(output.tags, OfOutput):
+        return NONE
+    return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
 
 
 def picked(m: Machine, places: Value) -> bool:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.stream import rounds
 from auditor.program.interpreter.stream.tokens import Text
 from auditor.program.tags import NONE, VAL, InRound, OfOutput, Tags, Taken, has
 from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, PyModule, Value
@@ -25,33 +26,41 @@ def ahead(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance], gi
             if any(_is_ahead(m, held, given) for held in _held(value, _DEPTH)):
                 return m.doubt(node, frame, "what the model holds", _WHY)
     for cls in {part.cls for part in parts if part.cls is not None}:
-        for value in _named(m, cls):
-            if any(_is_ahead(m, held, given) for held in _held(value, _DEPTH)):
+        for method in cls.attributes.values():
+            if isinstance(method.obj, Function) and _reads_ahead(m, method.obj, given):
                 return m.doubt(node, frame, "what the code of the model reads", _WHY)
+    for hook in m.hooks:
+        hooked = hook.kind == "forward" and any(hook.of.obj is part for part in parts)
+        if hooked and isinstance(hook.function.obj, Function) and _reads_ahead(m, hook.function.obj, given):
+            return m.doubt(node, frame, "what a hook of the model reads", _WHY)
     return NONE
+
+
+def _reads_ahead(m: Machine, function: Function, given: Tags) -> bool:
+    return any(_is_ahead(m, held, given) for value in _named(m, function) for held in _held(value, _DEPTH))
 
 
 _WHY = "tokens that are yet to be scored are in it"
 
 
-def _named(m: Machine, cls: Class) -> Iterator[Value]:
-    """What the methods of a class read that is neither given to them nor made there."""
-    for method in cls.attributes.values():
-        if not isinstance(method.obj, Function):
+def _named(m: Machine, function: Function) -> Iterator[Value]:
+    """What a function reads that is neither given to it nor made there."""
+    if function.node not in m.names_outside:
+        own = {a.arg for a in of_type(function.node, ast.arg)}
+        names = {(n.id, isinstance(n.ctx, ast.Store)) for n in of_type(function.node, ast.Name)}
+        own |= {name for name, stored in names if stored}
+        m.names_outside[function.node] = tuple(sorted({name for name, _ in names} - own))
+    for name in m.names_outside[function.node]:
+        value = function.frame.find(name)
+        if value is None or isinstance(value.obj, _CODE):
             continue
-        function = method.obj
-        if function.node not in m.names_outside:
-            own = {a.arg for a in of_type(function.node, ast.arg)}
-            names = {(n.id, isinstance(n.ctx, ast.Store)) for n in of_type(function.node, ast.Name)}
-            own |= {name for name, stored in names if stored}
-            m.names_outside[function.node] = tuple(sorted({name for name, _ in names} - own))
-        for name in m.names_outside[function.node]:
-            value = function.frame.find(name)
-            if value is not None and not isinstance(value.obj, _CODE):
-                yield value
+        if isinstance(value.obj, Instance):
+            yield from list(value.obj.attributes.values())[:_LOOKED_AT] if value.obj.kind == "namespace" else ()
+        else:
+            yield value
 
 
-_CODE = (Class, External, Function, Instance, PyModule)
+_CODE = (Class, External, Function, PyModule)
 
 
 def _held(value: Value, depth: int) -> Iterator[Value]:
@@ -60,7 +69,9 @@ def _held(value: Value, depth: int) -> Iterator[Value]:
         return
     yield value
     if depth and isinstance(value.obj, (Items, Mapping)):
-        inside = value.obj.items if isinstance(value.obj, Items) else list(value.obj.items.values())
+        inside = value.obj.items if isinstance(value.obj, Items) else [*value.obj.items.values()]
+        if isinstance(value.obj, Mapping) and value.obj.other is not None:
+            inside = [value.obj.other, *inside]
         for item in inside[:_LOOKED_AT]:
             yield from _held(item, depth - 1)
 
@@ -73,5 +84,7 @@ def _is_ahead(m: Machine, value: Value, given: Tags) -> bool:
         return True
     here = {loop.instance for loop in m.loops}
     plain = value.known or isinstance(value.obj, Text)  # a path, a number
+    if rounds.in_hand(m, tags):
+        return True
     whole = not plain and here.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])
     return whole or any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, given) for t in tags)

@@ -16,6 +16,7 @@ from auditor.program.tags import (
     BEYOND,
     CLOCK,
     NONE,
+    RANK,
     TARGET,
     VAL,
     Few,
@@ -89,9 +90,8 @@ def ranged(m: Machine, args: Seq[Value], element: Value) -> None:
         m.extents.bound(element, last)
     if len(args) > 2:
         m.extents.within[element] = (position_of(start), position_of(stop), position_of(args[2]))
-    if start.const == 0 and all(
-        isinstance(t, OfSwitch) for t in start.tags
-    ):  # `rank * length` of the first process, too
+    # `rank * length` of the first process, too
+    if start.const == 0 and all(isinstance(t, OfSwitch) or t == RANK for t in start.tags):
         m.extents.steps[element] = position_of(args[2]) if len(args) > 2 else Position(1)
 
 

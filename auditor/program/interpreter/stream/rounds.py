@@ -10,7 +10,7 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.stream import tokens
+from auditor.program.interpreter.stream import ranks, tokens
 from auditor.program.numbers import position_of
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node, Sees
@@ -23,6 +23,22 @@ def cut(m: Machine, tags: Tags, index: Value) -> Tags:
     begins = tokens.lower(index)
     further = begins.constant - 1 if begins is not None and not isinstance(index.obj, tokens.Cut) else 0
     return without(tags) | {CutIn(_now(m), begins, TARGET in tags, further)}
+
+
+def narrowed(m: Machine, stream: Value, name: str, args: Sequence[Value]) -> Tags:
+    """`stream.narrow(0, at, length)`, `stream.as_strided(size, steps, at)`: the tags of tokens from a place on."""
+    at, length = (args[1], args[2]) if len(args) == 3 else (None, None)
+    if name == "as_strided" and at is not None:
+        at, length = length, None
+    of_tokens = VAL in stream.tags and not has(stream.tags, OfOutput)
+    if at is None or name not in ("narrow", "as_strided") or not of_tokens or m.inside:
+        return stream.tags
+    end = position_of(at).plus(position_of(length)) if length is not None else None
+    index = Value(at.tags, obj=tokens.Cut(at, Value(position=end) if end is not None else None))
+    tags = stream.tags | tokens.places(index) | ranks.share(index.tags)
+    if tokens.shifted(index):
+        return cut(m, tags | {TARGET}, index)
+    return cut(m, tags, index) if m.loops else tags
 
 
 def without(tags: Tags) -> Tags:
