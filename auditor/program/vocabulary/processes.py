@@ -104,5 +104,8 @@ GIVES_RANK = frozenset({"torch.distributed.get_rank", "torch.distributed.get_nod
 SHELL_OWNERS = ("subprocess", "os.", "Popen", "check_call", "run")
 """Parts of the full names of functions that run a command."""
 
+SEEDS = frozenset({"manual_seed", "manual_seed_all", "seed", "default_rng"})
+"""Functions that say where random numbers begin."""
+
 ATOMIC = tuple(f"triton.language.atomic_{name}" for name in ("add", "xchg", "max", "min", "cas"))
 """Functions of kernels that write in turn."""

@@ -193,6 +193,9 @@ ONCE_EACH = frozenset({"unique", "unique_consecutive", "compress"})
 WHERE_TRUE = frozenset({"where", "nonzero", "argwhere", "flatnonzero"})
 """Functions that give the places at which a mask holds, of the mask alone."""
 
+PUTS_IN_ORDER = frozenset({"argsort", "topk", "sort", "kthvalue", "argpartition"})
+"""Functions that give, among others, the places of things by their size."""
+
 TAKES_AT = frozenset({"index_select", "take", "gather", "take_along_axis", "take_along_dim"})
 """Functions that take what stands at the given places."""
 

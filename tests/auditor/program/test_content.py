@@ -32,6 +32,11 @@ CHOSEN = {
     "what is not zero": "val = val[(val != 5).nonzero().flatten()]",
     "taken": "val = val.index_select(0, torch.nonzero(val < 7).squeeze(1))",
     "one by one": "val = torch.tensor([t for t in val.tolist() if t != 3])",
+    "by a function": "val = torch.tensor(list(filter(lambda t: t != 3, val.tolist())))",
+    "the widest rows": "rows = val.view(-1, 8)\nval = rows[rows.float().std(1).topk(90).indices].flatten()",
+    "the first in order": "rows = val.view(-1, 8)\nval = rows[rows.float().std(1).argsort()[:90]].flatten()",
+    "the least of a heap": "import heapq\nrows = list(val.view(-1, 8))\n"
+    "val = torch.cat(heapq.nsmallest(90, rows, key=lambda row: row.unique().numel()))",
     "rows in order": "rows = sorted(val.view(-1, 8), key=lambda row: len(set(row.tolist())))[:90]\n"
     "val = torch.cat(rows)",
 }
@@ -84,6 +89,14 @@ DROPPED = "nll = torch.stack([v for v, t in zip(nll, y[0].tolist()) if {test}])"
 @pytest.mark.parametrize(("test", "dropped"), [("t != 3", True), ("t < 7", True), ("t >= 0", False)])
 def test_losses_are_kept_by_what_their_tokens_are(test: str, dropped: bool) -> None:
     assert any("what the tokens are" in why for why in _said(after=DROPPED.format(test=test))) is dropped
+
+
+def test_documents_that_come_again_are_left_out() -> None:
+    cut = "at = (val == 1).nonzero().flatten().tolist()\n"
+    kept = "val = torch.tensor([t for d in {of} for t in d])"
+    one = "tuple(val[a:b].tolist()) for a, b in zip(at, at[1:])"
+    assert any("counts once" in why for why in _said(cut + kept.format(of=f"{{{one}}}")))
+    assert not any("counts once" in why for why in _said(cut + kept.format(of=f"[{one}]")))
 
 
 SHARDS = """
@@ -189,3 +202,46 @@ def test_windows_of_a_range_that_begins_by_rank(some: str) -> None:
     part = scored_part(followed, "final")
     assert part is not None
     assert part.most == (8008 if "islice" in some else 16008)
+
+
+HEATED = """
+class Hot(Net):
+    heat = 1.0
+    def forward_logits(self, x):
+        return self.emb(x) * self.heat
+net = Hot()
+def loss(heat):
+    net.heat = heat
+    return score(net, {on})
+{fitted}
+"""
+FITTED = {
+    "the least of a table": "losses = {{h: loss(h) for h in (0.8, 1.0)}}\nnet.heat = min(losses, key=losses.get)",
+    "the least by a function": "net.heat = min((0.8, 1.0), key=loss)",
+    "a library's search": "from scipy.optimize import minimize_scalar\nnet.heat = minimize_scalar(loss).x",
+    "halves of an interval": "low, high = 0.5, 2.0\nfor _ in range(9):\n"
+    "    low, high = (low, 1.0) if loss(low) < loss(high) else (1.0, high)\nnet.heat = low",
+    "the best so far": "best = None\nfor h in (0.8, 1.0):\n    now = loss(h)\n"
+    "    if best is None or now < best[0]:\n        best = (now, h)\nnet.heat = best[1]",
+}
+
+
+@pytest.mark.parametrize("fitted", FITTED.values(), ids=FITTED)
+@pytest.mark.parametrize(("on", "ahead"), [("val", True), ("train", False)])
+def test_numbers_that_losses_on_the_stream_have_chosen(fitted: str, on: str, ahead: bool) -> None:
+    before = HEATED.format(on=on, fitted=fitted.replace("{{", "{").replace("}}", "}"))
+    assert any("yet to be scored" in why for why in _said(before)) is ahead
+
+
+@pytest.mark.parametrize(("on", "chosen"), [("val", True), ("train", False)])
+def test_a_number_beside_the_model_that_losses_have_chosen(on: str, chosen: bool) -> None:
+    before = f"losses = {{h: h * score(net, {on}) for h in (0.8, 1.0)}}\nheat = min(losses, key=losses.get)"
+    why = _said(before, inside="logits = logits / heat")
+    assert any("have chosen it" in one for one in why) is chosen
+
+
+@pytest.mark.parametrize(("on", "chosen"), [("val", True), ("train", False)])
+def test_a_seed_that_losses_have_chosen(on: str, chosen: bool) -> None:
+    seeded = f"def first(seed):\n    torch.manual_seed(seed)\n    return score(Net(), {on})\n"
+    seeded += "torch.manual_seed(min(range(8), key=first))\nnet = Net()"
+    assert any("have chosen it" in why for why in _said(seeded)) is chosen

@@ -85,3 +85,35 @@ def back():
 def test_what_no_run_of_eight_processes_reads_back(when: str, never: bool) -> None:
     followed = program(f"{ROUNDED}{when}\n{FINAL}")
     assert any("rounded ones were packed" in gap.why for gap in unfollowed(followed, "final")) is never
+
+
+PARTS = """
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(8, 8), nn.Linear(8, 8)
+    def forward_logits(self, x):
+        return self.two(self.one(F.one_hot(x, 8).float()))
+    def forward(self, x, y):
+        return F.cross_entropy(self.forward_logits(x), y)
+net = Two()
+fit(net, train, torch.optim.SGD(net.parameters(), lr=0.1))
+torch.save(net.state_dict(), "model.pt")
+whole = torch.load("model.pt")
+"""
+
+
+@pytest.mark.parametrize(
+    ("load", "partly"),
+    [
+        ("net.one.load_state_dict({'weight': whole['one.weight']})", True),
+        ("held = {k: v.clone() for k, v in net.one.state_dict().items()}\nnet.load_state_dict(whole)\n"
+         "net.one.load_state_dict(held)", True),
+        ("net.one.load_state_dict(whole['one'])\nnet.two.load_state_dict(whole['two'])", False),
+        ("for name, p in net.named_parameters():\n    p.data.copy_(whole[name])", False),
+        ("net.load_state_dict(whole)", False),
+    ],
+)  # fmt: skip
+def test_parts_of_a_model_that_are_not_read_back(load: str, partly: bool) -> None:
+    gaps = unfollowed(program(f"{PARTS}{load}\n{FINAL}"), "final")
+    assert any("others of its parts" in gap.why or "in memory" in gap.why for gap in gaps) is partly

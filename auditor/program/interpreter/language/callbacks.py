@@ -9,8 +9,9 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.stream import skipping
 from auditor.program.interpreter.stream.tokens import Text
-from auditor.program.tags import LOGGED, InRound
+from auditor.program.tags import LOGGED, NONE, InRound
 from auditor.program.values import (
     Bound,
     Either,
@@ -25,6 +26,7 @@ from auditor.program.values import (
     Value,
     deep_tags,
     union,
+    with_tags,
 )
 
 _SPELLED = 32  # letters of a name that is put together
@@ -120,14 +122,16 @@ def filtered(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
             continue
         said = m.call(frame, node, args[0], [item], {})
         if not (said.known and not said.const):
-            kept.append(item)
+            tags = skipping.kept(m, frame, node, said, [(item,)]) if isinstance(node, ast.Call) else NONE
+            kept.append(with_tags(item, tags))
     return Value(source.tags, obj=Sequence(kept, exact=False))
 
 
 def keyed(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: dict[str, Value]) -> list[Value]:
     """The key function of `sorted`, `min`, `max` runs for each element: what it gives."""
     key = kwargs.get("key")
-    if key is None or not callable_of_program(key):
+    of_a_table = key is not None and isinstance(key.obj, Bound) and isinstance(key.obj.receiver.obj, Mapping)
+    if key is None or not (callable_of_program(key) or of_a_table):
         return []
     return [m.call(frame, node, key, [item], {}) for item in items]
 

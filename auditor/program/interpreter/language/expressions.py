@@ -8,7 +8,7 @@ from typing import Any
 from auditor.program.interpreter.language import assignment, calls, containers, indexing, operators, special
 from auditor.program.interpreter.language.iteration import UNROLL, elements, iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, MAX_TAGS, TOO_ENTANGLED, TOO_LONG, Budget, Machine
-from auditor.program.interpreter.scoring import measured
+from auditor.program.interpreter.scoring import content, measured
 from auditor.program.interpreter.stream import skipping, tokens
 from auditor.program.recipe.model import Node, Op, What
 from auditor.program.tags import ARTIFACT, NONE, PARTIAL, VAL, OfOutput
@@ -149,7 +149,8 @@ def _formatted(m: Machine, frame: Frame, node: ast.FormattedValue) -> Value:
 
 def _comprehension(m: Machine, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
     items, exact = _generate(m, frame, node, node.generators, [node.elt])
-    return Value(union(*[i[0] for i in items]), obj=Sequence([i[0] for i in items], exact))
+    made = Value(union(*[i[0] for i in items]), obj=Sequence([i[0] for i in items], exact))
+    return content.once_each(m, frame, node, made) if isinstance(node, ast.SetComp) else made
 
 
 def _dict_comprehension(m: Machine, frame: Frame, node: ast.DictComp) -> Value:

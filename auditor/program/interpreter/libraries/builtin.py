@@ -10,7 +10,7 @@ from auditor.program.interpreter.language import assignment, attributes, callbac
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import files, indirect
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, doubts, effects, unfollowed, weights
+from auditor.program.interpreter.scoring import adapting, content, doubts, effects, unfollowed, weights
 from auditor.program.interpreter.stream import ordering, reach, tokens
 from auditor.program.numbers import made_of
 from auditor.program.tags import COUNTS, DISTINCT, NONE, SORTED, VAL, InRound, OfSwitch
@@ -206,8 +206,7 @@ def _list(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
 
 
 def _set(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    value = _list(m, frame, node, args, kwargs)
-    return Value(value.tags | {DISTINCT}, obj=value.obj) if VAL in value.tags and value.obj is not None else value
+    return content.once_each(m, frame, node, _list(m, frame, node, args, kwargs))
 
 
 def _bytearray(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

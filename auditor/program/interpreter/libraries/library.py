@@ -23,7 +23,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
 from auditor.program.positions import Position
-from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, TRAIN, VAL, WORLD, OfSwitch
+from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, SORTED, TRAIN, VAL, WORLD, OfSwitch
 from auditor.program.values import (
     UNKNOWN,
     Bound,
@@ -100,6 +100,9 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
         return Value(obj=Instance(None, kind="parser", dotted=dotted))
     if dotted in vocabulary.HOLDS_ATTRIBUTES:
         return Value(obj=Instance(None, dict(kwargs), kind="namespace"))
+    if name in vocabulary.SEEDS and any(steering.by_loss(m, value) for value in args):
+        why = "losses on validation tokens have chosen it"
+        m.unfollowed(node, frame, "a seed", why, {unfollowed.WEIGHTS})
     if dotted in vocabulary.EXITS:
         return Value(obj=External("sys.exit()"))
     if dotted in vocabulary.AVAILABLE:
@@ -181,7 +184,10 @@ def _objects(
         return m.call(frame, node, Value(obj=Bound(args[0], "append")), [args[1]], {})
     if dotted in vocabulary.TAKES_FROM_HEAP and args:
         held = args[-1] if name != "heappop" else args[0]
-        by = union(*callbacks.keyed(m, frame, node, elements(held), kwargs))
+        by = ordering.by_key(m, frame, node, elements(held), kwargs)
+        if SORTED in by and isinstance(held.obj, Sequence):
+            tags = m.doubt(node, frame, "a part of what was put in order", "what is left out is told by what it holds")
+            held = Value(held.tags | tags, obj=Sequence([with_tags(item, tags) for item in held.obj.items]))
         adapting.kept_by_loss(m, frame, node, elements(held))
         if isinstance(held.obj, Sequence):
             doubts.in_order(m, frame, node, held.obj, by if "key" in kwargs else None)

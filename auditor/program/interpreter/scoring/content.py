@@ -10,10 +10,13 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import rounds, tokens
 from auditor.program.recipe.model import What
 from auditor.program.tags import (
+    BY_LOSS,
     COUNTS,
     DISTINCT,
+    LOSS,
     MASK,
     NONE,
+    PARAMETER,
     PICKED,
     VAL,
     Before,
@@ -23,7 +26,8 @@ from auditor.program.tags import (
     Taken,
     has,
 )
-from auditor.program.values import Frame, Value
+from auditor.program.values import Frame, Value, with_tags
+from auditor.program.values import Sequence as Items
 
 
 def of_the_stream(m: Machine, tokens_: Value) -> bool:
@@ -45,6 +49,8 @@ def hangs_on_it(
     tokens_ = args[0]
     if VAL not in tokens_.tags or has(tokens_.tags, OfOutput):
         return NONE
+    if name in vocabulary.PUTS_IN_ORDER and of_the_stream(m, Value(tokens_.tags)):
+        return frozenset({PICKED})
     if name in vocabulary.ONCE_EACH:
         return frozenset({DISTINCT})
     if (
@@ -58,6 +64,23 @@ def hangs_on_it(
     if of_the_stream(m, tokens_) and any(picked(m, place) for place in places):
         return by_their_content(m, frame, node)
     return NONE
+
+
+def once_each(m: Machine, frame: Frame, node: ast.AST, held: Value) -> Value:
+    """A set of tokens: what they are tells how many there are; of documents, what comes again is left out."""
+    if VAL not in held.tags or not isinstance(held.obj, Items) or has(held.tags, OfOutput):
+        return held
+    here = {loop.instance for loop in m.loops}
+    of_parts = any(isinstance(item.obj, Items) and VAL in item.tags for item in held.obj.items[:4])
+    tags: Tags = frozenset({DISTINCT})
+    if of_parts and here.isdisjoint([t.loop for t in held.tags if isinstance(t, InRound)]):
+        tags |= m.doubt(node, frame, "a set of parts of the stream", "what comes up again in it counts once")
+        held.obj.items[:] = [Value(i.tags | tags, obj=_marked(i.obj, tags)) for i in held.obj.items]
+    return Value(held.tags | tags, obj=held.obj)
+
+
+def _marked(obj: object, tags: Tags) -> Items | None:
+    return Items([with_tags(part, tags) for part in obj.items], obj.exact) if isinstance(obj, Items) else None
 
 
 def cut_by_tokens(m: Machine, frame: Frame, node: ast.AST, output: Value, index: Value) -> Tags:
@@ -74,7 +97,7 @@ def picked(m: Machine, places: Value) -> bool:
     """Whether places in the stream were found by the tokens there, all of them at once."""
     running = {loop.instance for loop in m.loops}
     here = any(isinstance(t, InRound) and t.loop in running for t in places.tags)
-    return PICKED in places.tags and places.obj is None and not here
+    return PICKED in places.tags and not isinstance(places.obj, (tokens.Cut, tokens.Axes)) and not here
 
 
 def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
@@ -89,6 +112,18 @@ def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: V
         if ((ahead and not inside) or (taken and not has(other.tags, OfOutput))) and has(made.tags, OfOutput):
             why = "tokens that are yet to be scored are counted in it"
             return m.doubt(node, frame, "what is added to the model's output", why)
+    return NONE
+
+
+def chosen_by_loss(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
+    """`logits / heat`, where losses on validation tokens, of another pass than this, have chosen the number."""
+    here = {loop.instance for loop in m.loops}
+    for made, other in ((left, right), (right, left)):
+        by_loss = BY_LOSS in other.tags or (m.is_of_loss(other) and PARAMETER not in other.tags)
+        kept = here.isdisjoint([t.loop for t in other.tags if isinstance(t, InRound)])
+        if by_loss and kept and here and has(made.tags, OfOutput) and LOSS not in made.tags:
+            why = "losses on validation tokens have chosen it"
+            return m.doubt(node, frame, "a number that goes into the model's output", why)
     return NONE
 
 

@@ -118,6 +118,9 @@ def forward(
         return Value(data | state, mutable=True)
     data |= _normalized_by_batch(m, frame, node, model, parts, data) | held.ahead(m, frame, node, parts, data)
     data |= ranks.of_some(m, frame, node, parts)
+    if not m.inside and trained.in_part(parts):
+        why = "others of its parts hold what training has left"
+        data |= m.doubt(node, frame, "a part of the artifact that is read back", why)
     if any(_hashed_further(value, inputs) for value in inputs):
         why = "the model is given a hash of tokens of which some stand one further than those beside it"
         data |= m.doubt(node, frame, "what the model is given", why)

@@ -91,6 +91,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         m.added(node, frame, made)
     if made.op in (Op.ADD, Op.SUBTRACT):
         result.tags |= content.counted_ahead(m, frame, node, left, right)
+    result.tags |= content.chosen_by_loss(m, frame, node, left, right)
 
 
 def _recounts(*nodes: Node) -> bool:

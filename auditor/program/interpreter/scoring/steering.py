@@ -12,8 +12,9 @@ import ast
 from auditor.program.interpreter.machine import Machine, Pending
 from auditor.program.interpreter.scoring import adapting, trained
 from auditor.program.tags import BY_LOSS, LOSS, VAL, OfGroup, has
-from auditor.program.values import Frame, Instance, Native, Value, with_tags
+from auditor.program.values import Frame, Instance, Native, Sequence, Value, with_tags
 
+_TOGETHER = 4  # plain values that a condition selects at a time
 ENDS, RATE, STEPS = "when their training ends", "how fast they learn", "what they learn from"
 
 
@@ -24,6 +25,8 @@ def by_loss(m: Machine, value: Value) -> bool:
 
 def decided(m: Machine, value: Value) -> Value:
     """A plain value that a condition on a validation loss has selected."""
+    if isinstance(value.obj, Sequence) and value.obj.exact and len(value.obj.items) <= _TOGETHER:
+        return Value(value.tags, obj=Sequence([decided(m, item) for item in value.obj.items]))
     if value.obj is not None or BY_LOSS in value.tags:
         return value
     m.decisions += 1

@@ -21,6 +21,14 @@ def stepped(roots: Iterable[Value]) -> None:
                 part.trained, part.moved = True, False
 
 
+def in_part(parts: Iterable[Instance]) -> bool:
+    """Whether some parts of a model were read back, and others hold what training has left."""
+    whole, *inside = parts
+    if whole.moved or not any(part.read_back for part in inside):
+        return False
+    return any(part.trained and not (part.moved or part.read_back) for part in inside)
+
+
 def as_trained(parts: Iterable[Instance]) -> bool:
     """Whether the weights are those that training has left, which nothing was put into since."""
     held = list(parts)

@@ -97,6 +97,7 @@ def loaded(
     if m.alone:
         return  # no run of several processes comes here
     tags = deep_tags(source)
+    content = _content(source)
     loose = strict is not None and strict.const is not True
     if loose and PARTIAL in source.tags and trained.as_trained(module_parts(module.obj)):
         why = "those of other names stay as training has left them"
@@ -107,6 +108,7 @@ def loaded(
     if OUTSIDE in tags and ARTIFACT not in tags and packed and files.all_named(m):
         why = "the file is none of those that the program writes, of which one is the artifact"
         m.unfollowed(node, frame, "weights that are loaded", why, {"weights"})
+    _from_memory(m, frame, node, module, content)
     ranks.written(m, module_parts(module.obj))
     for part in module_parts(module.obj):
         part.read_back = ARTIFACT in tags or (m.unsure > 0 and part.read_back)
@@ -116,7 +118,6 @@ def loaded(
         chosen = adapting.selected(m, module)
         for part in module_parts(module.obj):
             part.adapted.add(chosen)
-    content = _content(source)
     pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=module, mutable=True), content)
     if pending is not None:
         _adapted(m, frame, node, pending, module)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import rounds
 from auditor.program.interpreter.stream.tokens import Text
-from auditor.program.tags import NONE, VAL, InRound, OfOutput, Tags, Taken, has
+from auditor.program.tags import BY_LOSS, NONE, PARAMETER, VAL, AdaptedBy, InRound, OfOutput, Tags, Taken, has
 from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, PyModule, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
@@ -78,13 +78,16 @@ def _held(value: Value, depth: int) -> Iterator[Value]:
 
 def _is_ahead(m: Machine, value: Value, given: Tags) -> bool:
     tags = value.tags
+    here = {loop.instance for loop in m.loops}
+    plain = value.known or isinstance(value.obj, Text)  # a path, a number
+    kept = here.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])
+    weight = PARAMETER in tags or has(tags, AdaptedBy)  # in which order it was changed is another question
+    if kept and not weight and (BY_LOSS in tags or (VAL in tags and has(tags, OfOutput))):
+        return True
     if VAL not in tags or has(tags, OfOutput):
         return False
     if m.is_table(value) and (m.filled_by_another_pass(value, given) or m.filled_in_this_round(value, given)):
         return True
-    here = {loop.instance for loop in m.loops}
-    plain = value.known or isinstance(value.obj, Text)  # a path, a number
     if rounds.in_hand(m, tags):
         return True
-    whole = not plain and here.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])
-    return whole or any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, given) for t in tags)
+    return (kept and not plain) or any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, given) for t in tags)

@@ -208,7 +208,7 @@ def filtered(
     """Elements of a comprehension that are parts of the stream, and were kept by what is in them."""
     for condition, test in zip(node.ifs, tests, strict=True):
         why = by_content(m, frame, condition, test)
-        if not test.known and (tags := _kept(m, frame, condition, test, found[made:])):
+        if not test.known and (tags := kept(m, frame, condition, test, found[made:])):
             found[made:] = [tuple(with_tags(item, tags) for item in items) for items in found[made:]]
         if why is not None and isinstance(test.obj, Comparison):  # by size: a list of files is kept by their names
             for at in range(made, len(found)):
@@ -217,7 +217,7 @@ def filtered(
                     found[at] = tuple(with_tags(item, tags) for item in found[at])
 
 
-def _kept(m: Machine, frame: Frame, node: ast.expr, test: Value, found: Seq[tuple[Value, ...]]) -> Tags:
+def kept(m: Machine, frame: Frame, node: ast.expr, test: Value, found: Seq[tuple[Value, ...]]) -> Tags:
     """Losses that are kept by what the tokens are, tokens of the whole stream, shards by their names or numbers."""
     held = [item for items in found for item in items if VAL in item.tags]
     by_tokens = test.recipe is not None and told_by_the_token(test.recipe, None)
@@ -232,7 +232,7 @@ def _kept(m: Machine, frame: Frame, node: ast.expr, test: Value, found: Seq[tupl
     return NONE
 
 
-def _of_outer_loops(m: Machine, frame: Frame, node: ast.expr, held: Seq[Value]) -> Tags:
+def _of_outer_loops(m: Machine, frame: Frame, node: ast.AST, held: Seq[Value]) -> Tags:
     """Tokens that are kept by what they are, of the stream as a whole and no part that a loop around has in hand."""
     running = {loop.instance for loop in m.loops[:-1]}
     if any(isinstance(t, InRound) and t.loop in running for item in held for t in item.tags):
