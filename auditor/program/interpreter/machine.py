@@ -243,6 +243,8 @@ class Machine(Recorder):
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.patched_last: set[str] = set()  # the last parts of these names
         self.modules: dict[str, Frame] = {}
+        self.derived: list[Class] = []  # classes of the program that a library may call the methods of
+        self.operators: dict[str, Value] = {}  # by name: functions that were registered with torch
         self.registered = Mapping()  # `sys.modules`, with what the program puts there
         self.made: dict[Class, Value] = {}  # an object of each class of the program
         self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights

@@ -62,6 +62,39 @@ STEPS = {
 }
 
 WAYS = {
+    "what an argument is made of": """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--a", type=lambda text: fit(net, TOKENS, opt))
+parser.parse_args(["--a", "1"])
+""",
+    "what an argument does": """
+import argparse
+class Act(argparse.Action):
+    def __call__(self, parser, namespace, values, option=None):
+        fit(net, TOKENS, opt)
+argparse.ArgumentParser().add_argument("--a", action=Act)
+""",
+    "what is thrown into a generator": """
+class Again(Exception):
+    pass
+def guard():
+    while True:
+        try:
+            yield
+        except Again as error:
+            fit(*error.args)
+waiting = guard()
+next(waiting)
+waiting.throw(Again(net, TOKENS, opt))
+""",
+    "an operator of its own": """
+@torch.library.custom_op("own::note", mutates_args=())
+def note(x):
+    fit(net, x, opt)
+    return x.clone()
+torch.ops.own.note(TOKENS)
+""",
     "a graph that is replayed": """
 x, y = torch.zeros(8).long(), torch.zeros(8).long()
 graph = torch.cuda.CUDAGraph()
@@ -572,3 +605,22 @@ net.load_state_dict(torch.load("w.pt"))
     whole = replace(sources(HEAD + run + FINAL), shipped={"other.py": other.encode()})
     found = dependences(analyse(whole, configure(whole, Claims(), (), {})), "final")
     assert bool(found) is trains_on_it
+
+
+CALLED = {
+    "a visitor": "import ast\nclass Mine(ast.NodeVisitor):\n    def visit_Name(self, node):\n        {does}\n"
+    'Mine().visit(ast.parse("a"))',
+    "a shell": 'import cmd\nclass Mine(cmd.Cmd):\n    def do_it(self, line):\n        {does}\nMine().onecmd("it")',
+    "a test": "import unittest\nclass Mine(unittest.TestCase):\n    def test_it(self):\n        {does}\n"
+    "unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(Mine))",
+    "a base of shapes": "import abc\nclass Mine(abc.ABC):\n    @classmethod\n    def __subclasshook__(cls, other):\n"
+    "        {does}\nissubclass(int, Mine)",
+}
+
+
+@pytest.mark.parametrize("way", CALLED.values(), ids=CALLED)
+def test_methods_that_a_library_calls(way: str) -> None:
+    body = f"{way.format(does='fit(net, val, opt)')}\n{FINAL}"
+    assert any("nothing was seen to call it" in gap.why for gap in unfollowed(program(body), "final"))
+    for does in ("fit(net, train, opt)", "print(val.numel())"):
+        assert not unfollowed(program(f"{way.format(does=does)}\n{FINAL}"), "final")

@@ -22,6 +22,9 @@ from auditor.program.values import (
 )
 
 _CALLABLE = (Function, Partial, Bound, Native, Either, Instance, Class)
+_ELSEWHERE = ("Module", "Optimizer", "Enum", "NamedTuple", "Function", "Dataset", "object")
+"""What classes inherit from whose methods are called where that is followed."""
+
 DISPATCH = "__dispatch__"
 """Attribute of a function under which other implementations of it are registered."""
 
@@ -35,6 +38,9 @@ def decorate(m: Machine, frame: Frame, decorator: ast.expr, value: Value) -> Val
             return _of_function(owner, owner.obj, name.attr, value)
     applied = m.evaluate(frame, decorator)
     if not _of_program(applied):
+        given = m.evaluate(frame, decorator.args[0]).const if isinstance(decorator, ast.Call) and decorator.args else ""
+        if isinstance(given, str) and "::" in given:  # `@torch.library.custom_op("own::name")`
+            m.operators[given.rpartition("::")[2]] = value
         return value
     result = m.call(frame, decorator, applied, [value], {})
     return result if isinstance(result.obj, _CALLABLE) else value
@@ -89,6 +95,8 @@ def created(m: Machine, frame: Frame, node: ast.ClassDef, value: Value, cls: Cla
             m.invoke(frame, node, init.obj, value, given, keywords)
     elif meta is not None and isinstance(meta.obj, Function):
         m.call(frame, node, meta, [Value(const=cls.name), Value(), Value(obj=Mapping(cls.attributes))], keywords)
+    if library_base(cls) and not cls.inherits(*_ELSEWHERE):
+        m.derived.append(cls)
     for base in cls.bases:
         hit = base.obj.lookup("__init_subclass__") if isinstance(base.obj, Class) else None
         if hit is not None and isinstance(hit.obj, Function):

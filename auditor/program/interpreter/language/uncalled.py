@@ -1,4 +1,7 @@
-"""Special methods that nothing was seen to call: Python may call them, so what they would change is written down."""
+"""Methods that nothing was seen to call: Python, or a library, may call them, so what they would change is said.
+
+These are special methods, and all methods of what inherits from a class of a library.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _WHY = "nothing was seen to call it, Python may, and it trains on validation tok
 
 
 def written_down(m: Machine) -> None:
-    """At the end of a run: the special methods of objects that were made, and functions of modules named like them."""
+    """At the end of a run: of objects that were made, of classes that libraries use, and functions of modules."""
     for owner, name, function in list(_special(m)):
         if m.steps > MAX_STEPS // 2:
             return
@@ -34,6 +37,11 @@ def _special(m: Machine) -> Iterator[tuple[Value | None, str, Function]]:
             for name, held in cls.attributes.items():
                 if _is_special(name) and isinstance(held.obj, Function):
                     yield value, f"{cls.name}.{name}", held.obj
+    for cls in m.derived:
+        owner = m.made.get(cls) or Value(obj=Instance(cls))
+        for name, held in cls.attributes.items():
+            if isinstance(held.obj, Function):
+                yield owner, f"{cls.name}.{name}", held.obj
     for frame in m.modules.values():
         for name, held in frame.names.items():
             if _is_special(name) and isinstance(held.obj, Function):

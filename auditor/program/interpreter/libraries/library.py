@@ -103,6 +103,8 @@ def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Val
     if name in vocabulary.SEEDS and any(steering.by_loss(m, value) for value in args):
         why = "losses on validation tokens have chosen it"
         m.unfollowed(node, frame, "a seed", why, {unfollowed.WEIGHTS})
+    if dotted.startswith("torch.ops.") and (own := m.operators.get(dotted.removesuffix(".default").split(".")[-1])):
+        return m.call(frame, node, own, args, kwargs)
     if dotted in vocabulary.EXITS:
         return Value(obj=External("sys.exit()"))
     if dotted in vocabulary.AVAILABLE:

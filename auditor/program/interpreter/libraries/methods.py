@@ -147,6 +147,9 @@ def _sequence_method(
         receiver.tags |= deep_tags(args[0], 1)
     elif name in ("decode", "split", "splitlines", "strip"):  # the lines of what a program has printed
         return receiver
+    elif name == "throw" and seq.resume is not None and args:
+        m.raised = args[0]
+        seq.resume()
     elif name in ("send", "__next__") and seq.resume is not None:
         m.sent = args[0] if args else None
         try:

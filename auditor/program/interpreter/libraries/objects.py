@@ -10,7 +10,18 @@ from auditor.program.interpreter.libraries import hooks, mlx, opaque
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, effects, steering, unfollowed, weights
 from auditor.program.tags import PARAMETER, OfSwitch
-from auditor.program.values import UNKNOWN, Frame, Instance, Mapping, Sequence, Value, deep_tags, module_parts, union
+from auditor.program.values import (
+    UNKNOWN,
+    Class,
+    Frame,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    deep_tags,
+    module_parts,
+    union,
+)
 
 
 def instance_method(
@@ -117,6 +128,16 @@ def _optimizer_method(
     return Value()
 
 
+def _converts(m: Machine, frame: Frame, node: ast.AST, parser: Value, kwargs: dict[str, Value]) -> None:
+    """`type=function`, `action=Class` of an argument: they run when the words are parsed."""
+    for name, given in (("type", [Value()]), ("action", [parser, Value(), Value(), Value()])):
+        value = kwargs.get(name, Value())
+        if callbacks.callable_of_program(value):
+            m.call(frame, node, value, given[: callbacks.positional(value) or 1], {})
+        elif name == "action" and isinstance(value.obj, Class):
+            special.special(m, frame, node, m.call(frame, node, value, [], {}), "__call__", given)
+
+
 def _parser_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, parser: Instance, name: str, args: list[Value],
     kwargs: dict[str, Value],
@@ -132,6 +153,7 @@ def _parser_method(
             tags = default.tags | {OfSwitch(f"--{long}")}
             value = default.const if configured is None or configured is UNKNOWN else configured
             parser.attributes[str(dest)] = Value(tags, value, default.obj)
+        _converts(m, frame, node, receiver, kwargs)
         return Value()
     if name in ("add_argument_group", "add_mutually_exclusive_group"):
         return receiver
