@@ -152,3 +152,29 @@ def test_a_process_that_leaves_out_its_share(step: str) -> None:
 @pytest.mark.parametrize("step", GOES_ON.values(), ids=GOES_ON)
 def test_processes_that_take_turns_leave_nothing_out(step: str) -> None:
     assert not any("leave out their share" in why for why in said(program(scored("the group's", step=step))))
+
+
+SHARED_OUT = """
+rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+class Mine(torch.optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, dict(lr=0.1))
+    def step(self):
+        for group in self.param_groups:
+            for i, p in enumerate(group["params"]):
+                if i % world_size == rank:
+                    g = p.grad.bfloat16()
+                    g /= g.norm()
+                p.data.add_(g, alpha=-0.1)
+fit(net, train, Mine(net.parameters()))
+{after}
+print(f"final val_bpb:{{score(net, val)}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "differ"),
+    [("pass", False), ("if rank == 0:\n    for p in net.parameters():\n        p.data.mul_(0.9)", True)],
+)
+def test_a_step_that_is_shared_out_leaves_every_process_the_same_weights(after: str, differ: bool) -> None:
+    assert any("other weights" in why for why in said(program(SHARED_OUT.format(after=after)))) is differ

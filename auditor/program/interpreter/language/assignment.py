@@ -334,7 +334,7 @@ def mutate(
             return
         if isinstance(seen.obj, Instance):
             if seen.obj.kind == "module":
-                if m.apart and PARAMETER in value.tags:
+                if m.apart and PARAMETER in value.tags and not m.stepping:  # a step is shared out, and put together
                     ranks.written(m, [seen.obj])
                 adapted = {t.number for t in tags if isinstance(t, AdaptedBy)}
                 if ARTIFACT in tags and PARAMETER in value.tags:

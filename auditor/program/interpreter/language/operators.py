@@ -369,7 +369,8 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     known = truth(m, frame, node.test, test)
     names = frozenset([t for t in test.tags if isinstance(t, OfSwitch)])
     if known is not None:
-        with ranks.apart(m, test.tags):
+        # Whether there are several processes at all, `"RANK" in os.environ`, is the same for each of them.
+        with ranks.apart(m, test.tags if RANK in test.tags or isinstance(node.test, ast.Compare) else NONE):
             taken = m.evaluate(frame, node.body if known else node.orelse)
         if ranks.of_rank(test.tags):
             other = m.evaluate(frame, node.orelse if known else node.body)
