@@ -5,20 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from auditor.config import Configuration
 from auditor.program import vocabulary
 from auditor.program.guards import Guards
-from auditor.program.inlined import inlined
 from auditor.program.model import Program
+from auditor.program.normal import normal
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
 from auditor.program.place import Place
 from auditor.program.settled import Settled
 from auditor.program.syntax import both, function_name, line_of
 from auditor.source import Sources, Unit
+from auditor.source.counted import parse_to_follow
 from auditor.source.index import of_type, root
+from auditor.source.plain import SyntaxProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +92,21 @@ class Module:
 
 def modules(sources: Sources, configuration: Configuration, program: Program) -> Iterator[Module]:
     """Every decoded Python unit that parsed."""
-    trees = {u: inlined(u.tree) for u in sources.units if u.language == "python" and u.tree is not None}
+    fixed = frozenset(configuration.constants)
+    read = (unit for unit in sources.units if unit.language == "python")
+    trees = {u: normal(u.tree, partial(_parsed, u), fixed) for u in read if u.tree is not None}
     imported = {unit: _imported(tree) for unit, tree in trees.items()} if len(trees) > 1 else {}
     together = _together(imported)
     for unit, tree in trees.items():
         beside = {trees[other]: other for other in together.get(unit, ()) if other is not unit}
         yield Module(unit, tree, sources, configuration, program, beside)
+
+
+def _parsed(unit: Unit) -> ast.Module | None:
+    try:
+        return parse_to_follow(unit.text)
+    except SyntaxProblem:
+        return None
 
 
 def _imported(tree: ast.Module) -> frozenset[str]:

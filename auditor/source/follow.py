@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 
 from auditor.claims import Claims
+from auditor.source.counted import parse_to_follow
 from auditor.source.entry import Entry, choose_entry, is_side_script, match
 from auditor.source.files import Files
 from auditor.source.imports import (
@@ -18,7 +19,7 @@ from auditor.source.imports import (
 )
 from auditor.source.model import Language, ProgramFile, SourceProblem, Sources, Unit
 from auditor.source.plain import SyntaxProblem
-from auditor.source.syntax import parse_python, python_text
+from auditor.source.syntax import python_text
 from auditor.source.unpack import Execution, Opaque, Unpacked, may_execute, unpack
 from auditor.source.values import Scope
 from auditor.source.walking import code_only
@@ -153,7 +154,7 @@ class _Follower:
             return None
         tree: ast.Module | None = None
         try:
-            tree = parse_python(source.text)
+            tree = parse_to_follow(source.text)
         except SyntaxProblem as problem:
             where = f" (layer {source.layer})" if source.layer else ""
             self._problem(source.path, problem.line, f"{problem.message}{where}")

@@ -20,8 +20,8 @@ from auditor.program.trace import THE_LOG
 from auditor.program.values import UNKNOWN, External, Frame, Instance, Mapping, PyModule, Sequence, Value
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
+from auditor.source.counted import parse_to_follow
 from auditor.source.plain import SyntaxProblem
-from auditor.source.syntax import parse_python
 
 _NESTED = 8  # texts that run texts
 
@@ -38,7 +38,7 @@ def run_text(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
         m.unfollowed(node, frame, name, "the text that it runs could not be computed", unfollowed.EVERYTHING)
         return Value(source.tags)
     try:
-        tree = parse_python(source.const.strip() if name == "eval" else source.const)
+        tree = parse_to_follow(source.const.strip() if name == "eval" else source.const)
     except SyntaxProblem:
         m.unfollowed(node, frame, name, "the text that it runs is no Python", unfollowed.EVERYTHING)
         return Value()
@@ -119,7 +119,7 @@ def _shipped(m: Machine, path: str, module: str = "") -> Unit | None:
         return known
     text = m.sources.shipped[hits[0]].decode("utf-8", "replace")
     try:
-        return Unit(hits[0], text, "python", module=module, tree=parse_python(text))
+        return Unit(hits[0], text, "python", module=module, tree=parse_to_follow(text))
     except SyntaxProblem:
         return None
 
@@ -266,7 +266,7 @@ def _without_options(words: list[str]) -> list[str]:
 def _not_here(m: Machine, text: str) -> list[str]:
     """The modules that a text imports and that neither the folder holds nor anybody knows."""
     try:
-        tree = parse_python(text)
+        tree = parse_to_follow(text)
     except SyntaxProblem:
         return []
     names = [alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names]
