@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from auditor.config.model import Scalar, Switch
 from auditor.source import Sources, Unit
@@ -11,6 +13,8 @@ from auditor.source.environment import Readers, read_by, readers
 from auditor.source.index import of_type
 from auditor.source.methods import binary
 from auditor.source.values import CannotFold
+
+_HANDS = 3  # names that a value is handed on by
 
 
 def switches(sources: Sources) -> tuple[Switch, ...]:
@@ -40,14 +44,45 @@ def _of_unit(unit: Unit, tree: ast.Module, known: Readers) -> Iterator[Switch]:
 
 
 def _kept_names(tree: ast.Module) -> dict[int, str]:
-    """For every call and subscript, the name that the outermost statement or keyword around it gives its value."""
+    """For every call and subscript, the name that the outermost statement or keyword around it gives its value.
+
+    `text = os.environ.get("SEED", 42)` and then `seed = int(text)`, where nothing else asks for the text: it is `seed`.
+    """
     kept: dict[int, str] = {}
+    handed = _handed_on(tree)
     for node in of_type(tree, ast.Assign, ast.AnnAssign, ast.keyword):
         name = _name_kept(node)
         if name and node.value is not None:
+            for _ in range(_HANDS):
+                name = handed.get(name, name)
             for child in of_type(node.value, ast.Call, ast.Subscript):
                 kept.setdefault(id(child), name)
     return kept
+
+
+def _handed_on(tree: ast.Module) -> dict[str, str]:
+    """Name -> the name that gets what is made of it alone, in the next line of the same class or function."""
+    following = {}
+    for node in of_type(tree, ast.Module, ast.ClassDef, ast.FunctionDef):
+        for first, second in pairwise(node.body):
+            if isinstance(first, ast.Assign) and isinstance(second, ast.Assign) and _reads_environment(first.value):
+                name, read = _name_kept(first), _names_read(second.value)
+                if name and read == [name]:
+                    following[name] = _name_kept(second)
+    if not following:
+        return following
+    times = Counter(n.id for n in of_type(tree, ast.Name) if n.id in following)
+    return {name: later for name, later in following.items() if later and times[name] == 2}
+
+
+def _reads_environment(node: ast.expr) -> bool:
+    return any(True for _ in of_type(node, ast.Call, ast.Subscript))
+
+
+def _names_read(node: ast.expr) -> list[str]:
+    """The names that an expression is made of; what it calls is none of them."""
+    called = {id(call.func) for call in of_type(node, ast.Call)}
+    return [n.id for n in of_type(node, ast.Name) if id(n) not in called]
 
 
 def _name_kept(node: ast.Assign | ast.AnnAssign | ast.keyword) -> str:

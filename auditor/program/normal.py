@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from auditor.program import vocabulary
 from auditor.program.inlined import inlined
-from auditor.program.syntax import Function, number
-from auditor.source.index import of_type, own_of_type
+from auditor.program.syntax import Function, bound_in, named_numbers
+from auditor.source.index import of_type
 
-_LARGEST = 4  # of whole numbers: what shifts, axes and ends are made of; sizes are told by their names
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -28,7 +27,8 @@ def normal(tree: ast.Module, again: Callable[[], ast.Module | None], set_: froze
     `again` parses the text once more: what is changed is a tree of its own. `set_`: names whose values the
     configuration gives.
     """
-    found = _Found(_constants(tree, set_), _imported(tree), _signatures(tree))
+    numbers = {(scope, name): v for (scope, name), v in named_numbers(tree).items() if scope or name not in set_}
+    found = _Found(numbers, _imported(tree), _signatures(tree))
     if found.asks(tree):
         copy = again()
         if copy is not None:
@@ -52,45 +52,6 @@ class _Found:
         return any(isinstance(c.func, ast.Name) and c.func.id in self.signatures for c in calls)
 
 
-# --- numbers ---------------------------------------------------------------------------------------------------------
-
-
-def _constants(tree: ast.Module, set_: frozenset[str]) -> dict[tuple[int, str], ast.expr]:
-    outer = {name for node in of_type(tree, ast.Global, ast.Nonlocal) for name in node.names}
-    everywhere = Counter(_bound(tree))
-    found: dict[tuple[int, str], ast.expr] = {}
-    for scope in (tree, *of_type(tree, *_SCOPES)):
-        stored = everywhere if scope is tree else Counter(_bound(scope))
-        for statement in own_of_type(scope, ast.Assign):
-            target = statement.targets[0]
-            if len(statement.targets) != 1 or not isinstance(target, ast.Name) or not _is_small(statement.value):
-                continue
-            if stored[target.id] == 1 and target.id not in outer and not (scope is tree and target.id in set_):
-                found[getattr(scope, "lineno", 0), target.id] = statement.value
-    return found
-
-
-def _bound(scope: ast.AST) -> Iterator[str]:
-    """Every name that something within a scope gives a value, as often as it does."""
-    for name in of_type(scope, ast.Name):
-        if not isinstance(name.ctx, ast.Load):
-            yield name.id
-    for argument in of_type(scope, ast.arg):
-        yield argument.arg
-    for alias in of_type(scope, ast.alias):
-        yield alias.asname or alias.name.split(".")[0]
-    for node in of_type(scope, *_SCOPES, ast.ClassDef):
-        yield node.name
-    for handler in of_type(scope, ast.ExceptHandler):
-        yield handler.name or ""
-
-
-def _is_small(node: ast.expr) -> bool:
-    value = number(node)
-    literal = node.operand if isinstance(node, ast.UnaryOp) else node
-    return value is not None and (isinstance(getattr(literal, "value", None), float) or abs(value) <= _LARGEST)
-
-
 # --- imports ---------------------------------------------------------------------------------------------------------
 
 
@@ -105,7 +66,7 @@ def _imported(tree: ast.Module) -> dict[str, str]:
                 found[named] = alias.name
     if not found:
         return found
-    times = Counter(_bound(tree))
+    times = Counter(bound_in(tree))
     return {named: name for named, name in found.items() if times[named] == 1 and times[name] == 0}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from auditor.program import vocabulary
 from auditor.source.index import function_around, of_type, own_of_type, parent, root
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_LARGEST = 4  # of whole numbers that are taken for a name's
 
 
 def functions(tree: ast.AST) -> Iterator[Function]:
@@ -175,7 +177,10 @@ def assignments(scope: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, ast.stmt]]
 
 
 def number(node: ast.AST) -> float | None:
-    """The value of a numeric literal, with a sign if it has one."""
+    """The value of a numeric literal, with a sign if it has one, or of a name that stands for a small one."""
+    if isinstance(node, ast.Name):
+        named = _named(node)
+        return None if named is None else number(named)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = number(node.operand)
         return None if inner is None else -inner
@@ -183,6 +188,78 @@ def number(node: ast.AST) -> float | None:
         with suppress(OverflowError):  # an integer of hundreds of digits
             return float(node.value)
     return None
+
+
+def literal(node: ast.AST | None) -> int | None:
+    """A whole number that is written out, or stands behind a name; None for anything else."""
+    value = number(node) if node is not None else None
+    return int(value) if value is not None and value.is_integer() else None
+
+
+def _named(node: ast.Name) -> ast.expr | None:
+    tree = root(node)
+    if not isinstance(tree, ast.Module):
+        return None
+    known = named_numbers(tree)
+    function = function_around(node) if known else None
+    while function is not None:
+        value = known.get((line_of(function), node.id))
+        if value is not None:
+            return value
+        function = function_around(function)
+    return known.get((0, node.id))
+
+
+def named_numbers(tree: ast.Module) -> Mapping[tuple[int, str], ast.expr]:
+    """The literals of names that never stand for anything else, by scope (the line of its function, 0: the module).
+
+    Whole numbers are small ones: what shifts, axes and ends are made of. Sizes are told by their names.
+    """
+    known: dict[tuple[int, str], ast.expr] | None = tree.__dict__.get("_named_numbers")
+    if known is None:
+        known = tree.__dict__["_named_numbers"] = dict(_numbers_of(tree))
+    return known
+
+
+def _numbers_of(tree: ast.Module) -> Iterator[tuple[tuple[int, str], ast.expr]]:
+    found: dict[tuple[Function | None, str], ast.expr] = {}
+    for statement in of_type(tree, ast.Assign):
+        target = statement.targets[0]
+        plain = len(statement.targets) == 1 and not isinstance(parent(statement), ast.ClassDef)
+        if plain and isinstance(target, ast.Name) and _is_small(statement.value):
+            found[function_around(statement), target.id] = statement.value
+    if not found:
+        return
+    elsewhere = {name for node in of_type(tree, ast.Global, ast.Nonlocal) for name in node.names}
+    times: dict[Function | None, Counter[str]] = {}
+    for (function, name), value in found.items():
+        scope = function or tree
+        counted = times.get(function)
+        if counted is None:
+            counted = times[function] = Counter(bound_in(scope))
+        if counted[name] == 1 and name not in elsewhere:
+            yield (line_of(function) if function is not None else 0, name), value
+
+
+def bound_in(scope: ast.AST) -> Iterator[str]:
+    """Every name that something within a scope gives a value, as often as that is done."""
+    for name in of_type(scope, ast.Name):
+        if not isinstance(name.ctx, ast.Load):
+            yield name.id
+    for argument in of_type(scope, ast.arg):
+        yield argument.arg
+    for alias in of_type(scope, ast.alias):
+        yield alias.asname or alias.name.split(".")[0]
+    for node in of_type(scope, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
+        yield node.name
+    for handler in of_type(scope, ast.ExceptHandler):
+        yield handler.name or ""
+
+
+def _is_small(node: ast.expr) -> bool:
+    literal = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
+    value = getattr(literal, "value", None) if isinstance(literal, ast.Constant) else None
+    return isinstance(value, float) or (type(value) is int and value <= _LARGEST)
 
 
 def function_of(node: ast.AST) -> Function | None:

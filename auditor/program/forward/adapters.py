@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import called, is_self, last_name
+from auditor.program.syntax import called, is_self, last_name, literal
 from auditor.program.vocabulary import ACROSS, REFILL, SHAPED
 from auditor.source.index import of_type
 
@@ -183,13 +183,13 @@ def _along_rows(call: ast.Call, of: str) -> bool:
 def _zero(value: ast.expr) -> bool:
     if isinstance(value, ast.Tuple | ast.List):
         return bool(value.elts) and _zero(value.elts[0])
-    return isinstance(value, ast.Constant) and value.value == 0 and value.value is not False
+    return literal(value) == 0
 
 
 def _some_rows(index: ast.expr) -> bool:
     """`[:1]`, `[[1, 0]]`, `[torch.randperm(n)]`: rows that are not each row's own."""
     if isinstance(index, ast.Slice):
-        return isinstance(index.upper, ast.Constant) and isinstance(index.upper.value, int)
+        return literal(index.upper) is not None
     return isinstance(index, ast.List) or (isinstance(index, ast.Call) and called(index) in ("randperm", "argsort"))
 
 

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from auditor.program import vocabulary
-from auditor.program.syntax import called, is_self
+from auditor.program.syntax import called, is_self, literal
 
 BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
 PIECE = "q"
@@ -297,15 +297,6 @@ def _of_self(node: ast.expr) -> bool:
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return is_self(node)
-
-
-def literal(node: ast.AST | None) -> int | None:
-    """A whole number that is written out, None for anything else."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        inner = literal(node.operand)
-        return -inner if inner is not None else None
-    whole = isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool)
-    return node.value if whole else None  # type: ignore[union-attr]
 
 
 def _flat(args: Sequence[ast.expr]) -> list[ast.expr]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from auditor.program import vocabulary
-from auditor.program.syntax import called, is_library, is_self
+from auditor.program.syntax import called, is_library, is_self, literal, number
 from auditor.source.index import of_type, parent
 
 POSITIONS = 6
@@ -158,7 +158,10 @@ class Mask:
         if at < 0 and node.id in self.given:
             return self.given[node.id]
         if at < 0:
-            raise Unknown
+            value = number(node)
+            if value is None:
+                raise Unknown
+            return literal(node) if value.is_integer() else value
         self._times[node.id] = at
         try:
             return self._value(values[at], depth)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from auditor.program.forward.layout import PIECE, POSITION, Layout, literal
+from auditor.program.forward.layout import PIECE, POSITION, Layout
+from auditor.program.syntax import literal
 from auditor.source.index import of_type, walk
 
 
@@ -18,10 +19,7 @@ def number(node: ast.expr | None) -> int:
     """A literal integer; 0 for anything else."""
     if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == 1:
         node = node.elts[0]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -number(node.operand)
-    literal = isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool)
-    return node.value if literal else 0  # type: ignore[union-attr]
+    return literal(node) or 0
 
 
 def start(node: ast.AST) -> int | None:

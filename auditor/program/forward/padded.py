@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from auditor.program.forward.layout import Layouts
 from auditor.program.forward.operands import along, given, number, resolved, start
-from auditor.program.syntax import called
+from auditor.program.syntax import called, literal
 from auditor.source.index import of_type, parent, walk
 
 
 def open_ended(call: ast.Call, subject: ast.expr, args: Sequence[ast.expr], function: ast.AST) -> bool:
     """A convolution by weights that is filled up behind the last position, and of which nothing is cut off there."""
     padding = given(call, args, 3, "padding")
-    if padding is not None and not (isinstance(padding, ast.Constant) and padding.value == 0):
+    if padding is not None and literal(padding) != 0:
         return not cut_behind(call, function)
     pads = [p for p in resolved(subject, function) if isinstance(p, ast.Call) and called(p) == "pad"]
     return any(filled_behind(p) for p in pads) and not cut_behind(call, function)
@@ -30,14 +30,14 @@ def front_alone(pad: ast.Call) -> bool:
     """`pad(x, (0, 0, 2, 0))`: nothing behind, in either dimension."""
     amounts = given(pad, pad.args, 1, "pad")
     behind = amounts.elts[1::2] if isinstance(amounts, (ast.Tuple, ast.List)) else [ast.Name("?")]
-    return all(isinstance(b, ast.Constant) and b.value == 0 for b in behind)
+    return all(literal(b) == 0 for b in behind)
 
 
 def filled_behind(pad: ast.Call) -> bool:
     """`pad(x, (1, 1))`: whether something that is not zero is put behind what stands last."""
     amounts = given(pad, pad.args, 1, "pad")
     behind = amounts.elts[1] if isinstance(amounts, (ast.Tuple, ast.List)) and len(amounts.elts) > 1 else None
-    return behind is not None and not (isinstance(behind, ast.Constant) and behind.value == 0)
+    return behind is not None and literal(behind) != 0
 
 
 def cut_behind(call: ast.Call, function: ast.AST) -> bool:

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine
-from auditor.program.syntax import is_library
+from auditor.program.syntax import is_library, literal
 from auditor.program.tags import (
     HIDDEN,
     ONE_RATE,
@@ -27,7 +27,6 @@ from auditor.program.tags import (
 )
 from auditor.program.trace import Output
 from auditor.program.values import Frame, Instance, Value
-from auditor.program.written import written
 from auditor.source.index import of_type
 
 
@@ -89,12 +88,13 @@ def _shifts(cls: ast.ClassDef) -> bool:
         name = getattr(call.func, "attr", "")
         if name in ("roll", "narrow", "pad") or (name in ("tril", "triu") and _without_diagonal(name, call)):
             return True
-    return any(isinstance(cut.upper, ast.UnaryOp) for cut in of_type(cls, ast.Slice))
+    return any(isinstance(cut.upper, ast.UnaryOp) or (literal(cut.upper) or 0) < 0 for cut in of_type(cls, ast.Slice))
 
 
 def _without_diagonal(name: str, call: ast.Call) -> bool:
     """`tril(-1)`; of what is masked away, `triu()`."""
     method = isinstance(call.func, ast.Attribute) and not is_library(call.func.value)
     given = [*(k.value for k in call.keywords if k.arg == "diagonal"), *call.args[0 if method else 1 :]]
-    text = written(given[0]) if given else "0"
-    return text.startswith("-") if name == "tril" else text == "0"
+    diagonal = literal(given[0]) if given else 0
+    below = diagonal < 0 if diagonal is not None else isinstance(given[0], ast.UnaryOp)
+    return below if name == "tril" else diagonal == 0
