@@ -18,7 +18,7 @@ from auditor.program.place import Place
 from auditor.program.settled import Settled
 from auditor.program.syntax import both, function_name, line_of
 from auditor.source import Sources, Unit
-from auditor.source.counted import parse_to_follow
+from auditor.source.forms import parse_to_follow
 from auditor.source.index import of_type, root
 from auditor.source.plain import SyntaxProblem
 

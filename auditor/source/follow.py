@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass, replace
 
 from auditor.claims import Claims
-from auditor.source.counted import parse_to_follow
 from auditor.source.entry import Entry, choose_entry, is_side_script, match
 from auditor.source.files import Files
+from auditor.source.forms import parse_to_follow
 from auditor.source.imports import (
     NATIVE_SUFFIXES,
     Tree,

@@ -20,7 +20,7 @@ from auditor.program.trace import THE_LOG
 from auditor.program.values import UNKNOWN, External, Frame, Instance, Mapping, PyModule, Sequence, Value
 from auditor.program.vocabulary import KNOWN
 from auditor.source import Unit
-from auditor.source.counted import parse_to_follow
+from auditor.source.forms import parse_to_follow
 from auditor.source.plain import SyntaxProblem
 
 _NESTED = 8  # texts that run texts

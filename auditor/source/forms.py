@@ -1,13 +1,14 @@
-"""`while` loops that count, as the `for` loops over a range that they are: one form for all who read a tree.
+"""Loops that count and sums over a loop, in one form for all who read a tree: what is followed, and never run.
 
     at = 0                                     for at in range(0, end, step):
-    while at < end:              is read as        ...
-        ...
+    while at < end:              is read as        total += f(at)
+        total = total + f(at)
         at += step
 
 The counter may be raised at the beginning, too, where a name was given its value before (`first = at; at += step`). A
 loop stays as it is written where `continue` would skip the count, where what it counts to or by may change on the way,
-and where the counter is read behind it.
+and where the counter is read behind it. A sum is of a name that began as a number, or as zeros: to change it in place
+is then to give it a new value.
 """
 
 from __future__ import annotations
@@ -21,30 +22,98 @@ from auditor.source.syntax import parse_python
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _ARITHMETIC = (ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.operator, ast.expr_context)
+_ZEROS = frozenset({"zeros", "tensor", "float", "int"})
 _BLOCKS = ("body", "orelse", "finalbody")
 
 
 def parse_to_follow(text: str) -> ast.Module:
     """One module as it is followed, never run. Raises SyntaxProblem where the text cannot be parsed."""
     tree = parse_python(text)
-    if "while" in text:
-        _read_as_counted(tree)
+    for scope in _scopes(tree):
+        blocks = list(_blocks(scope))
+        _sums(scope, blocks)
+        _counted_loops(scope, blocks)
     return tree
 
 
-def _read_as_counted(tree: ast.Module) -> None:
-    """Put `for` loops in the place of such `while` loops, in the tree itself."""
-    for scope in _scopes(tree):
-        loops = [(block, at) for block in _blocks(scope) for at, s in enumerate(block) if isinstance(s, ast.While)]
-        if not loops:
-            continue
+# --- sums ------------------------------------------------------------------------------------------------------------
+
+
+def _sums(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
+    """`total = total + x` as `total += x`."""
+    added = [(block, at, s) for block in blocks for at, s in enumerate(block) if isinstance(s, ast.Assign)]
+    added = [(block, at, s) for block, at, s in added if _adds_to_itself(s)]
+    if not added:
+        return
+    began = _began_as_numbers(scope)
+    for block, at, statement in added:
+        target, value = statement.targets[0], statement.value
+        if isinstance(target, ast.Name) and isinstance(value, ast.BinOp) and target.id in began:
+            term = value.right if _is(value.left, target.id) else value.left
+            block[at] = ast.copy_location(ast.AugAssign(target, value.op, term), statement)
+
+
+def _adds_to_itself(statement: ast.Assign) -> bool:
+    target, value = statement.targets[0], statement.value
+    if len(statement.targets) != 1 or not isinstance(target, ast.Name) or not isinstance(value, ast.BinOp):
+        return False
+    if _is(value.left, target.id):
+        return isinstance(value.op, (ast.Add, ast.Sub))
+    return isinstance(value.op, ast.Add) and _is(value.right, target.id)
+
+
+def _began_as_numbers(scope: ast.AST) -> set[str]:
+    """The names that are given numbers or zeros, and else are added to themselves alone."""
+    numbers: set[str] = set()
+    others: set[str] = {a.arg for a in ast.walk(scope) if isinstance(a, ast.arg)}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign):
+            for name, value in _given(node):
+                (numbers if _is_zero(value) else others).add(name)
+        elif isinstance(node, (ast.For, ast.comprehension, ast.withitem, ast.NamedExpr)):
+            target = node.optional_vars if isinstance(node, ast.withitem) else node.target
+            others |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)} if target is not None else set()
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            others |= set(node.names)
+    return numbers - others
+
+
+def _given(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    if _adds_to_itself(node):
+        return
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            yield target.id, node.value
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            values = node.value.elts if isinstance(node.value, (ast.Tuple, ast.List)) else None
+            each = node.value.elt if isinstance(node.value, (ast.GeneratorExp, ast.ListComp)) else node.value
+            for at, element in enumerate(target.elts):
+                if isinstance(element, ast.Name):
+                    whole = values is not None and len(values) == len(target.elts)
+                    yield element.id, values[at] if values is not None and whole else each
+
+
+def _is_zero(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, (int, float))
+    function = node.func if isinstance(node, ast.Call) else None
+    return getattr(function, "attr", getattr(function, "id", "")) in _ZEROS
+
+
+# --- loops -----------------------------------------------------------------------------------------------------------
+
+
+def _counted_loops(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
+    """Put `for` loops in the place of `while` loops that count."""
+    loops = [(block, at) for block in blocks for at, s in enumerate(block) if isinstance(s, ast.While)]
+    if loops:
         read = Counter(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
-        for block, at in loops:  # those within first
-            loop = block[at]
-            assert isinstance(loop, ast.While)
-            counted = _counted(block[:at], loop, read)
-            if counted is not None:
-                block[at] = counted
+    for block, at in loops:  # those within first
+        loop = block[at]
+        assert isinstance(loop, ast.While)
+        counted = _counted(block[:at], loop, read)
+        if counted is not None:
+            block[at] = counted
 
 
 def _scopes(tree: ast.Module) -> Iterator[ast.AST]:
