@@ -65,6 +65,7 @@ def _windows(node: ast.AST) -> _Walk | None:
         target, over, keep = last_name(node.target), node.iter, node.ifs
     elif isinstance(node, ast.For):
         target, over = last_name(node.target), node.iter
+        keep = list(_kept(node.body))
         skip = [s.test for s in node.body if isinstance(s, ast.If) and isinstance(s.body[0], ast.Continue)]
     elif isinstance(node, ast.Call) and called(node) in {"list", "sorted"} and node.args:
         target, over = "start", node.args[0]
@@ -76,6 +77,14 @@ def _windows(node: ast.AST) -> _Walk | None:
     # Windows that overlap have a length beside the step; a walk by whole batches or sequences knows one of them alone.
     sliding = len(named - {target, last_name(over.args[2]), _first(over.args[1]), "min", "max"}) > 0
     return _Walk(target, over, keep, skip) if sliding and number(over.args[0]) == 0 else None
+
+
+def _kept(body: list[ast.stmt]) -> Iterator[ast.expr]:
+    """`if start + length <= total: starts.append(start)`: the conditions under which a round does anything."""
+    while len(body) == 1 and isinstance(body[0], ast.If) and not body[0].orelse:
+        if not isinstance(body[0].body[0], ast.Continue):
+            yield body[0].test
+        body = body[0].body
 
 
 def _first(node: ast.expr) -> str:
