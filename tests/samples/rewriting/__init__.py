@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from functools import reduce
 
 from auditor.source.imports import NATIVE_SUFFIXES
+from rewriting.loops import chosen, collected, counted, inside, summed
 from rewriting.names import functions_called_as_others, functions_renamed, itself_renamed, locals_renamed
 from rewriting.native import c_renamed, files_renamed
 from rewriting.places import helped, moved, packed
 from rewriting.program import GONE, Files, Rewriting, Unfit, python_of
 from rewriting.shapes import named, printed, turned, wrapped
+from rewriting.values import arguments_named, formatted, imports_renamed, in_two_lines, numbers_named, unpacked
 
 __all__ = ["COMBINED", "SINGLE", "Unfit", "rewrite"]
 
@@ -33,14 +35,27 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
     "moved": (moved,),
     "helped": (helped,),
     "packed": (packed,),
+    "numbers": (numbers_named,),
+    "imports": (imports_renamed,),
+    "arguments": (arguments_named,),
+    "formatted": (formatted,),
+    "unpacked": (unpacked,),
+    "in two lines": (in_two_lines,),
+    "counted": (counted,),
+    "collected": (collected,),
+    "chosen": (chosen,),
+    "summed": (summed,),
+    "inside": (inside,),
 }
 """One rewriting at a time: they say which one an answer hangs on."""
 COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
     "spelling": (files_renamed, c_renamed, locals_renamed, functions_renamed, turned, named, wrapped, itself_renamed),
     "places": (moved, printed, packed),
     "helped": (functions_called_as_others, helped),
+    "values": (arguments_named, unpacked, in_two_lines, formatted, imports_renamed, numbers_named),
+    "loops": (chosen, collected, summed, counted, inside),
 }
-"""All of them in three runs."""
+"""All of them in five runs."""
 
 
 def rewrite(files: Files, steps: tuple[Rewriting, ...]) -> dict[str, str]:
