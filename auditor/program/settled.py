@@ -19,7 +19,7 @@ from auditor.source import Unit
 from auditor.source.constants import Constants
 from auditor.source.environment import read_by, readers
 from auditor.source.files import Files
-from auditor.source.index import of_type, own_nodes
+from auditor.source.index import of_type, own_nodes, parent
 from auditor.source.values import CannotFold, OutOfSteps, Scope, Symbol, Value
 
 _DEPTH = 14
@@ -180,9 +180,22 @@ class Settled(Constants):
             raise CannotFold("a name that is made of itself")
         self._busy.add(key)
         try:
-            return self._agreed(list(values))
+            held = list(values)
+            return self._agreed([v for v in held if len(held) == 1 or v is None or self._may_run(v)])
         finally:
             self._busy.discard(key)
+
+    def _may_run(self, value: ast.expr) -> bool:
+        """Whether no condition around an assignment keeps it from running: of two arms one gives the name its value."""
+        child: ast.AST = value
+        above = parent(value)
+        while above is not None and not isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if isinstance(above, ast.If) and child is not above.test:
+                truth = self.truth_of(above.test)
+                if truth is not None and truth is not any(child is s for s in above.body):
+                    return False
+            child, above = above, parent(above)
+        return True
 
     def _agreed(self, nodes: list[ast.expr | None]) -> Value:
         """The value that all of the expressions have."""

@@ -6,9 +6,9 @@
         at += step
 
 The counter may be raised at the beginning, too, where a name was given its value before (`first = at; at += step`). A
-loop stays as it is written where `continue` would skip the count, where what it counts to or by may change on the way,
-and where the counter is read behind it. A sum is of a name that began as a number, or as zeros: to change it in place
-is then to give it a new value.
+loop stays as it is written where it begins with something else than a number, where `continue` would skip the count,
+where what it counts to or by may change on the way, and where the counter is read behind it. A sum is of a name that
+began as a number, or as zeros: to change it in place is then to give it a new value.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _counted(before: list[ast.stmt], loop: ast.While, read: Counter[str]) -> ast
         return None
     start = _value(before, counter)
     raised = [(at, s) for at, s in enumerate(loop.body) if isinstance(s, ast.AugAssign) and _raises(s, counter)]
-    if start is None or len(raised) != 1 or _stores(loop, counter) != 1:
+    if not isinstance(start, ast.Constant) or len(raised) != 1 or _stores(loop, counter) != 1:
         return None
     at, step = raised[0][0], raised[0][1].value
     if not _is_fixed(step, loop):
