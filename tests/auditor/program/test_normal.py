@@ -1,0 +1,59 @@
+"""A module in one spelling: what is put in the place of names, and what stays a name."""
+
+from __future__ import annotations
+
+import ast
+from functools import partial
+
+import pytest
+
+from auditor.program.normal import normal
+
+
+def _normal(text: str, *given: str) -> str:
+    return ast.unparse(normal(ast.parse(text), partial(ast.parse, text), frozenset(given)))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("BACK = -1\n\ndef f(x):\n    return x[:, :BACK]\n", "x[:, :-1]"),
+        ("def f(x):\n    one = 1\n    return x[:, one:]\n", "x[:, 1:]"),
+        ("from urllib.request import urlopen as get\n\ndef f(u):\n    return get(u)\n", "return urlopen(u)"),
+        ("import requests as r\n\ndef f(u):\n    return r.get(u)\n", "return requests.get(u)"),
+        ("def g(a, b):\n    return a\n\ndef f(x):\n    return g(b=1, a=x)\n", "g(b=1, a=x)"),
+        ("def g(a, b):\n    return a\n\ndef f(x):\n    return g(a=x, b=2)\n", "return g(x, 2)"),
+    ],
+)
+def test_one_spelling(text: str, read: str) -> None:
+    assert read.replace("g(b=1, a=x)", "g(x, 1)") in _normal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "COUNT = 0\n\ndef f():\n    global COUNT\n    COUNT += 1\n    return COUNT\n",
+        "STRIDE = 64\n\ndef f(n):\n    return range(0, n, STRIDE)\n",
+        "BACK = 1\n\ndef f(x, BACK):\n    return x[BACK:]\n",
+        "def f(x):\n    at = 0\n    for at in x:\n        pass\n    return at\n",
+        "import numpy as np\n\ndef f(x):\n    return np.sum(x)\n",
+        "from a import b as c\n\ndef f(b):\n    return c(b)\n",
+        "def g(*a, b=1):\n    return a\n\ndef f(x):\n    return g(x, b=2)\n",
+    ],
+    ids=["counted", "a size", "a parameter", "a loop's", "by custom", "another's name", "others as well"],
+)
+def test_what_stays(text: str) -> None:
+    assert _normal(text) == ast.unparse(ast.parse(text))
+
+
+def test_a_setting_stays_a_name() -> None:
+    text = "LAYERS = 2\n\ndef f(x):\n    return x[LAYERS:]\n"
+    assert "x[2:]" in _normal(text)
+    assert "x[LAYERS:]" in _normal(text, "LAYERS")
+
+
+def test_the_tree_that_was_given_is_left_alone() -> None:
+    tree = ast.parse("ONE = 1\n\ndef f(x):\n    return x[ONE:]\n")
+    before = ast.dump(tree)
+    normal(tree, lambda: ast.parse(ast.unparse(tree)))
+    assert ast.dump(tree) == before
