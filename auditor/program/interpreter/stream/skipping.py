@@ -164,9 +164,11 @@ def by_process(m: Machine, frame: Frame, node: ast.If, *, one_leaves: bool) -> l
     summed, others = m.arms
     if not one_leaves and bool(summed) == bool(others):
         return []
+    instance = m.loops[-1].instance
+    if one_leaves and instance not in m.extents.elements:
+        return []  # it goes over nothing that could be shared out: `while True`, until training is at its end
     tags = m.doubt(node, frame, "what each process scores", "some of them leave out their share")
     if one_leaves:
-        instance = m.loops[-1].instance
         m.idle[instance] = m.idle.get(instance, NONE) | tags
         return []
     targets = _sums(node.body if summed else node.orelse)
