@@ -25,6 +25,7 @@ ROWS = (
 )
 SOME = {
     "a group of one": "part = dist.new_group([0])\n" + BOTH.format(", group=part"),
+    "of one sum twice": "for total in (nats, count, count):\n    dist.all_reduce(total)",
     "half of them": "part = dist.new_group(list(range(world_size // 2)))\n" + BOTH.format(", group=part"),
     "where there is one": f"if world_size == 1:\n{INDENTED}",
     "unless there are several": f"if not world_size > 1:\n{INDENTED}",

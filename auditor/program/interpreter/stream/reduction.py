@@ -23,7 +23,9 @@ def function(
 ) -> Value | None:
     """The functions of `torch.distributed` by which processes hear of each other."""
     if name in vocabulary.SUMS_OVER_PROCESSES and args:
-        args[0].tags |= _reduced(m, frame, node, args[0], [*args[1:], *kwargs.values()])
+        tags = _reduced(m, frame, node, args[0], [*args[1:], *kwargs.values()])
+        args[0].tags |= tags
+        root(args[0]).tags |= tags  # `for total in (losses, tokens): all_reduce(total)`
     if name in ("broadcast", "broadcast_object_list"):
         sent_to_all(m, args[:1])
     if name in (*vocabulary.SUMS_OVER_PROCESSES, "broadcast", "barrier", "synchronize"):
