@@ -41,7 +41,7 @@ def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq
     of_stream = VAL in total.tags and total.recipe is not None
     if of_stream and any(_OF_SOME in option.tags for option in options):
         return m.doubt(node, frame, "a reduction over the processes", "it is over a group of them, not over all")
-    if of_stream and "AVG" not in named:
+    if total.recipe is not None and "AVG" not in named:
         held = root(total)
         before = m.reduced.get(id(held))
         m.reduced[id(held)] = (held, total.recipe)
