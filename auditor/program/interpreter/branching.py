@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Generator
 
-from auditor.program.interpreter.machine import NOTHING, Around, Branch, Journal, Machine, OnTop
+from auditor.program.interpreter.around import NOTHING, Around, Journal, OnTop
+from auditor.program.interpreter.machine import Branch, Machine
 from auditor.program.joins import join
 from auditor.program.values import Frame, Value
 from auditor.program.written import written

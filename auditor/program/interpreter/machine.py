@@ -6,13 +6,14 @@ import ast
 from collections.abc import Callable
 from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence as Seq
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from auditor.program import used
 from auditor.program.extent import Extents
+from auditor.program.interpreter.around import NOTHING, Arm, Around, Journal, OnTop, Under
 from auditor.program.interpreter.recorder import Branch as Branch
 from auditor.program.interpreter.recorder import Off as Off
 from auditor.program.interpreter.recorder import Pending as Pending
@@ -21,9 +22,7 @@ from auditor.program.interpreter.scoring.forward import ForwardLoss
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, InRound, OfOutput, OfSwitch, Tag, Tags, Taken, UpTo, has
-from auditor.program.trace import (
-    Loop,
-)
+from auditor.program.trace import Loop
 from auditor.program.values import (
     UNKNOWN,
     Class,
@@ -38,15 +37,9 @@ from auditor.program.values import (
 )
 from auditor.source import Sources, Unit
 
-T = TypeVar("T")
-
 MAX_DEPTH = 96
 MAX_STEPS = 1_500_000
 MAX_TAGS = 2_000  # of one value: each step copies them; submissions stay below 600
-
-
-Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
-"""Attributes that were assigned, and what they held before."""
 
 
 class Budget(Exception):
@@ -85,73 +78,6 @@ class Verbs:
     attribute: Callable[[Machine, Frame, ast.AST, Value, str], Value]
     call: Callable[[Machine, Frame, ast.AST, Value, list[Value], dict[str, Value]], Value]
     invoke: Callable[[Machine, Frame, ast.AST, Function, Value | None, list[Value], dict[str, Value]], Value]
-
-
-Around = AbstractContextManager[None]
-"""What is so while a block runs. Plain classes: generators would cost more than the blocks."""
-
-NOTHING: Final[Around] = nullcontext()
-
-
-class OnTop(Generic[T]):
-    """While the block runs, something lies on top of a stack."""
-
-    __slots__ = ("_item", "_stack")
-
-    def __init__(self, stack: list[T], item: T) -> None:
-        self._stack = stack
-        self._item = item
-
-    def __enter__(self) -> None:
-        self._stack.append(self._item)
-
-    def __exit__(self, *raised: object) -> None:
-        self._stack.pop()
-
-
-class _Under:
-    """While the block runs, it hangs on switches."""
-
-    __slots__ = ("_machine", "_off", "_switches", "_unsure")
-
-    def __init__(self, machine: Machine, switches: frozenset[str], unsure: bool, off: Off | None) -> None:
-        self._machine = machine
-        self._switches = switches
-        self._unsure = unsure
-        self._off = off
-
-    def __enter__(self) -> None:
-        self._machine.guards.append(self._switches)
-        self._machine.unsure += self._unsure
-        if self._off is not None:
-            self._machine.off.append(self._off)
-
-    def __exit__(self, *raised: object) -> None:
-        self._machine.guards.pop()
-        self._machine.unsure -= self._unsure
-        if self._off is not None:
-            self._machine.off.pop()
-
-
-class _Arm:
-    """While the block runs, what attributes were before is written down; what is around it gets to know it, too."""
-
-    __slots__ = ("_journals",)
-
-    def __init__(self, journals: list[Journal]) -> None:
-        self._journals = journals
-
-    def __enter__(self) -> Journal:
-        journal: Journal = {}
-        self._journals.append(journal)
-        return journal
-
-    def __exit__(self, *raised: object) -> None:
-        journal = self._journals.pop()
-        if self._journals:
-            around = self._journals[-1]
-            for key, before in journal.items():
-                around.setdefault(key, before)
 
 
 class Machine(Recorder):
@@ -310,7 +236,7 @@ class Machine(Recorder):
     ) -> Around:
         """While a block runs under a condition on these switches; `dormant`: it does not really run."""
         off = (switches or frozenset({"?"}), key, way)
-        return _Under(self, switches, unsure, off if dormant else None)
+        return Under(self, switches, unsure, off if dormant else None)
 
     def iteration(self, instance: int, k: int, node: ast.AST, *, ascends: bool = False) -> Around:
         return OnTop(self.loops, Loop(instance, k, getattr(node, "lineno", 0), ascends))
@@ -353,7 +279,7 @@ class Machine(Recorder):
 
     def arm(self) -> AbstractContextManager[Journal]:
         """While one arm of a branch runs: what its attributes were before."""
-        return _Arm(self.journals)
+        return Arm(self.journals)
 
     def patch(self, frame: Frame, node: ast.AST, dotted: str, value: Value) -> None:
         """Something of a library is replaced: from here on its name means what the program puts there."""

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from auditor.program import vocabulary
+from auditor.program.interpreter.around import NOTHING, Around
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.language import assignment, operators, special
 from auditor.program.interpreter.language.iteration import UNROLL, iterations, rounds
-from auditor.program.interpreter.machine import NOTHING, Around, Machine, switches
+from auditor.program.interpreter.machine import Machine, switches
 from auditor.program.interpreter.scoring import selection, steering, told
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.interpreter.stream import reach

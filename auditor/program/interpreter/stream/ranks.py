@@ -7,7 +7,8 @@ import operator
 from collections.abc import Callable, Sequence
 
 from auditor.program import vocabulary
-from auditor.program.interpreter.machine import NOTHING, Around, Machine, OnTop
+from auditor.program.interpreter.around import NOTHING, Around, OnTop
+from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import NONE, RANK, SHARE, VAL, WORLD, AmongSeveral, InRound, Mark, OfOutput, OfSwitch, Tags
 from auditor.program.values import Frame, Instance, Value
 from auditor.program.values import Sequence as Items
