@@ -5,7 +5,15 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from auditor.program.interpreter.language import assignment, calls, containers, indexing, operators, special
+from auditor.program.interpreter.language import (
+    assignment,
+    calls,
+    comparisons,
+    containers,
+    indexing,
+    operators,
+    special,
+)
 from auditor.program.interpreter.language.iteration import UNROLL, elements, iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, MAX_TAGS, TOO_ENTANGLED, TOO_LONG, Budget, Machine
 from auditor.program.interpreter.scoring import content, measured
@@ -187,7 +195,7 @@ def _generate(
                 continue  # the general element stands for all of them
             assignment.assign(m, scope, generator.target, element)
             tests = [evaluate(m, scope, test) for test in generator.ifs]
-            if all(operators.truth(m, scope, *pair) is not False for pair in zip(generator.ifs, tests, strict=True)):
+            if all(comparisons.truth(m, scope, *pair) is not False for pair in zip(generator.ifs, tests, strict=True)):
                 made = len(found)
                 run(i + 1)
                 skipping.filtered(m, scope, generator, tests, found, made)
@@ -242,7 +250,7 @@ _HANDLERS: dict[type[ast.expr], Any] = {
     ast.BinOp: operators.binary_expression,
     ast.UnaryOp: operators.unary,
     ast.BoolOp: operators.boolean,
-    ast.Compare: operators.compare,
+    ast.Compare: comparisons.compare,
     ast.IfExp: operators.if_expression,
     ast.Tuple: _sequence,
     ast.List: _sequence,

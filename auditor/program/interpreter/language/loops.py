@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from auditor.program import vocabulary
 from auditor.program.interpreter.around import NOTHING, Around
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
-from auditor.program.interpreter.language import assignment, operators, special
+from auditor.program.interpreter.language import assignment, comparisons, special
 from auditor.program.interpreter.language.iteration import UNROLL, iterations, rounds
 from auditor.program.interpreter.machine import Machine, switches
 from auditor.program.interpreter.scoring import selection, steering, told
@@ -92,7 +92,7 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
     for k in _rounds(m, frame, node, instance, counters):
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
-            known = operators.truth(m, frame, node.test, test)
+            known = comparisons.truth(m, frame, node.test, test)
             asks |= told.asked(m, test)
             by_loss = test if known is None and m.is_of_loss(test) else by_loss
         names = switches(test.tags)

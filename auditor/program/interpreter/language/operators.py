@@ -1,4 +1,4 @@
-"""Operators and conditions: constants are folded, tags are joined, truth has three values."""
+"""Operators and conditional expressions: constants are folded, tags are joined."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import ast
 import operator
 from typing import Any
 
-from auditor.program.interpreter.language import enums, special
+from auditor.program.interpreter.language import comparisons, special
 from auditor.program.interpreter.libraries import files, paths
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, measured, steering, told
 from auditor.program.interpreter.stream import parts, ranks, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.numbers import made_of, position_of
-from auditor.program.positions import EQUAL, Position
-from auditor.program.recipe.model import What
+from auditor.program.positions import Position
 from auditor.program.tags import (
     LOSS,
     MASK,
     NONE,
-    ONE_RATE,
-    RANDOM,
     RANK,
     SHIFTED,
     VAL,
     AdaptedBy,
-    InRound,
     OfSwitch,
-    Places,
     Tags,
     has,
     hashed,
@@ -35,17 +30,9 @@ from auditor.program.tags import (
 )
 from auditor.program.values import (
     UNKNOWN,
-    Bound,
-    Class,
     Comparison,
-    Either,
-    External,
     Frame,
-    Function,
     Instance,
-    Mapping,
-    Native,
-    Obj,
     Sequence,
     Value,
     with_tags,
@@ -63,16 +50,6 @@ _BINARY: dict[type[ast.operator], Any] = {
     ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
     ast.BitAnd: operator.and_,
-}
-
-
-_COMPARE: dict[type[ast.cmpop], Any] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
 }
 
 
@@ -143,18 +120,13 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
 
 def _position(op: ast.operator, left: Value, right: Value) -> Position | None:
     """Where in the stream: sums of numbers, and what else is made of them in the same way each time."""
-    if left.obj is not None or right.obj is not None or _of_tokens(left) or _of_tokens(right):
+    if left.obj is not None or right.obj is not None or comparisons.of_tokens(left) or comparisons.of_tokens(right):
         return None
     if isinstance(op, (ast.Add, ast.Sub)):
         return position_of(left).plus(position_of(right), 1 if isinstance(op, ast.Add) else -1)
     if left.mutable or right.mutable or (left.known and right.known and not (left.tags or right.tags)):
         return None
     return made_of(type(op).__name__, (left, right))
-
-
-def _of_tokens(value: Value) -> bool:
-    """Whether the numbers are made of tokens, and are not the positions at which some stand."""
-    return VAL in value.tags and not (value.recipe is not None and value.recipe.what is What.POSITIONS)
 
 
 def _is_path(value: Value) -> bool:
@@ -211,7 +183,7 @@ def unary(m: Machine, frame: Frame, node: ast.UnaryOp) -> Value:
 
 def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
     if isinstance(node.op, ast.Not):
-        known = truth(m, frame, node.operand, value)
+        known = comparisons.truth(m, frame, node.operand, value)
         compared = value.obj if isinstance(value.obj, Comparison) else None
         return Value(ranks.turned(value.tags), UNKNOWN if known is None else not known, compared)
     if isinstance(value.const, (int, float)):
@@ -234,7 +206,7 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
     for operand in node.values:
         with ranks.alone(m, tags, not stop):  # `world_size > 8 and load(...)`
             value = m.evaluate(frame, operand)
-        known = truth(m, frame, operand, value)
+        known = comparisons.truth(m, frame, operand, value)
         if known is stop:
             if unknown and last is not None and last.obj is None and value.const is stop:
                 return Value(tags | value.tags, stop)  # `found and False`: it does not matter what was found
@@ -254,108 +226,6 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
     return Value(tags, UNKNOWN, last.obj, last.base, last.mutable)
 
 
-def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
-    left = m.evaluate(frame, node.left)
-    sides = [left]
-    tags = left.tags
-    compared = (left, left)
-    verdict: bool | None = True
-    for op, right_node in zip(node.ops, node.comparators, strict=True):
-        right = m.evaluate(frame, right_node)
-        sides.append(right)
-        tags |= right.tags
-        tags |= count_tables.gates(left.tags | right.tags) | parts.compared(op, left, right)
-        tags |= ranks.of_several(op, left, right)
-        own = special.compare(m, frame, node, op, left, right)
-        if own is not None:
-            tags |= own.tags
-            one = truth(m, frame, node, own)
-            one = one if one is None or not isinstance(op, ast.NotIn) else not one
-        else:
-            one = _compare_one(m, op, left, right)
-        if one is False:
-            return Value(
-                tokens.shape_tags(left.tags | right.tags) if isinstance(op, (ast.Is, ast.IsNot)) else tags, False
-            )
-        if one is None:
-            verdict = None
-        compared, left = (left, right), right
-    if any(RANDOM in side.tags and VAL not in side.tags for side in sides) and any(s.known for s in sides):
-        tags |= {ONE_RATE}
-    by_size = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
-    made = Comparison(compared) if by_size and verdict is None else None
-    by_value = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Eq, ast.NotEq)) and verdict is None
-    plain = by_value and not any(side.mutable or side.obj is not None or _of_tokens(side) for side in sides)
-    tags = frozenset([t for t in tags if not isinstance(t, Places)])
-    same = made_of(EQUAL, sides) if plain else None
-    result = Value(tags | {MASK}, UNKNOWN if verdict is None else True, made, position=same)
-    measured.compare(m, frame, node, sides, result)
-    return result
-
-
-def _compare_one(m: Machine, op: ast.cmpop, left: Value, right: Value) -> bool | None:
-    if isinstance(op, (ast.In, ast.NotIn)):
-        found = effects.contains(m, left, right)
-        return found if found is None or isinstance(op, ast.In) else not found
-    if isinstance(op, (ast.Is, ast.IsNot)):
-        same: bool | None = None
-        if left.known and right.known:
-            same = left.const is right.const
-        elif (member := enums.same(left, right)) is not None:
-            same = member
-        elif right.known and right.const is None and (left.obj is not None or left.mutable):
-            same = None if _may_be_none(m, left.obj) else False
-        return same if same is None or isinstance(op, ast.Is) else not same
-    if isinstance(op, (ast.Eq, ast.NotEq)) and (member := enums.same(left, right)) is not None:
-        return member if isinstance(op, ast.Eq) else not member
-    if left.known and right.known:
-        if isinstance(op, (ast.Eq, ast.NotEq)) and (_in_between(m, left, right) or _in_between(m, right, left)):
-            return None
-        try:
-            return bool(_COMPARE[type(op)](left.const, right.const))
-        except (TypeError, KeyError):
-            return None
-    return None
-
-
-def _may_be_none(m: Machine, held: Obj | None) -> bool:
-    """A name of a library that is not known to be there, an attribute that the program has not set."""
-    if isinstance(held, Bound):
-        return held.function is None
-    return isinstance(held, External) and not m.is_object(held)
-
-
-def _in_between(m: Machine, counted: Value, value: Value) -> bool:
-    """Whether a round that is not stepped through compares as equal: the last one stands for all after the first."""
-    for t in counted.tags if isinstance(value.const, int) else ():
-        span = m.ranges.get(t.loop) if isinstance(t, InRound) and t.iteration == 2 else None
-        if span is None or len(span) <= 2:
-            continue
-        reckoned = counted.const != span[-1]  # `i % 9`: what it is in the rounds between is not known
-        if counted.const != value.const if reckoned else value.const in span[1:-1]:
-            return True
-    return False
-
-
-def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None:
-    """Whether the value counts as true; None if that is not known."""
-    if value.known:
-        return bool(value.const)
-    obj = value.obj
-    if obj is None:
-        return None
-    own = special.truth(m, frame, node, value)
-    if own is not None:
-        return truth(m, frame, node, own)
-    if isinstance(obj, Sequence):
-        return bool(obj.items) if obj.exact else None
-    if isinstance(obj, Mapping):
-        return True if obj.items else None
-    if isinstance(obj, (Function, Class, Instance, External, Either, Native)):
-        return True if not isinstance(obj, External) or m.is_object(obj) else None
-    return None
-
-
 def _of_ranks(taken: Value, other: Value) -> Value:
     """What this rank has where other ranks have something else."""
     result = with_tags(join(taken, other), frozenset({RANK}))
@@ -366,7 +236,7 @@ def _of_ranks(taken: Value, other: Value) -> Value:
 
 def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     test = m.evaluate(frame, node.test)
-    known = truth(m, frame, node.test, test)
+    known = comparisons.truth(m, frame, node.test, test)
     names = frozenset([t for t in test.tags if isinstance(t, OfSwitch)])
     if known is not None:
         # Whether there are several processes at all, `"RANK" in os.environ`, is the same for each of them.

@@ -6,22 +6,20 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from auditor.program.interpreter.language import assignment, attributes, callbacks, containers, operators, special
+from auditor.program.interpreter.language import callbacks, comparisons, containers, special
 from auditor.program.interpreter.language.iteration import elements
-from auditor.program.interpreter.libraries import files, indirect
+from auditor.program.interpreter.libraries import files
+from auditor.program.interpreter.libraries.builtin_objects import OBJECTS
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, content, doubts, effects, unfollowed, weights
+from auditor.program.interpreter.scoring import adapting, content, doubts, effects, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, tokens
 from auditor.program.numbers import made_of
 from auditor.program.tags import COUNTS, DISTINCT, NONE, SORTED, VAL, InRound, OfSwitch
 from auditor.program.values import (
     UNKNOWN,
-    Class,
-    External,
     Frame,
     Instance,
     Mapping,
-    PyModule,
     Sequence,
     Value,
     deep_tags,
@@ -97,7 +95,7 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
         if kind is str:
             return Value(value.tags, obj=tokens.Text(tokens.text_of(value)))
         if kind is bool:
-            known = operators.truth(m, frame, ast.Constant(None), value)
+            known = comparisons.truth(m, frame, ast.Constant(None), value)
             return Value(value.tags, UNKNOWN if known is None else known)
         return Value(value.tags)
 
@@ -251,44 +249,6 @@ def _extreme(function: Callable[..., Any], text: str) -> Callable[..., Value]:
     return extreme
 
 
-def _getattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) >= 2 and not isinstance(args[1].const, str):
-        return indirect.by_name(m, frame, node, args[0], args[1])
-    if len(args) >= 2 and isinstance(args[1].const, str):
-        value = args[0]
-        if isinstance(value.obj, Instance) and len(args) > 2:
-            hit = attributes.of_instance(m, frame, node, value, value.obj, args[1].const)
-            return hit if hit is not None else args[2]
-        return m.attribute(frame, node, value, args[1].const)
-    return Value(union(*args))
-
-
-def _hasattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) == 2 and isinstance(args[0].obj, Instance) and isinstance(args[1].const, str):
-        instance = args[0].obj
-        if args[1].const in instance.attributes or (instance.cls and instance.cls.lookup(args[1].const)):
-            return Value(const=True)
-        return Value(const=False) if instance.kind == "object" else Value()
-    return Value()
-
-
-def _setattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) == 3 and isinstance(args[1].const, str):
-        assignment.store_attribute(m, frame, node, args[0], args[1].const, args[2])
-    elif len(args) == 3 and isinstance(args[0].obj, Instance) and _is_part(args[0].obj, args[2]):
-        weights.replaced(m, frame, node, args[0], args[2])
-        m.write_attribute(args[0].obj, f"?{len(args[0].obj.attributes)}", args[2])
-    elif len(args) == 3 and isinstance(args[0].obj, (Instance, External)):
-        m.unfollowed(node, frame, "setattr", "the attribute's name could not be computed", {"weights", "losses"})
-    return Value(const=None)
-
-
-def _is_part(owner: Instance, value: Value) -> bool:
-    """A parameter, or a part, that a module takes under whatever name."""
-    part = isinstance(value.obj, Instance) and value.obj.kind == "module"
-    return owner.kind == "module" and (part or (value.obj is None and value.mutable))
-
-
 def _open(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     return files.opened(m, frame, node, args, kwargs)
 
@@ -339,46 +299,8 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     return taken
 
 
-def _vars(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if args and isinstance(args[0].obj, (Instance, Class)):
-        return attributes.dictionary(args[0])
-    if args and isinstance(args[0].obj, PyModule):
-        return Value(obj=Mapping(args[0].obj.frame.names))
-    if args and isinstance(args[0].obj, External):
-        return Value(obj=External(f"{args[0].obj.dotted}.__dict__"))
-    return Value(obj=Mapping(frame.names)) if not args else Value(obj=Mapping(other=Value()))
-
-
-def _dataclass(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    factory = kwargs.get("default_factory")
-    if factory is not None:
-        return m.call(frame, node, factory, [], {})
-    return kwargs.get("default", Value())
-
-
-def _type(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if len(args) == 1 and isinstance(args[0].obj, Instance) and args[0].obj.cls is not None:
-        return Value(obj=args[0].obj.cls)
-    if len(args) == 1 and isinstance(args[0].obj, Instance) and args[0].obj.dotted:
-        return Value(obj=External(args[0].obj.dotted))
-    if len(args) == 3:
-        return _made_class(frame, node, args)
-    if len(args) == 1 and args[0].obj is None and (args[0].tags or args[0].mutable):
-        return Value(obj=External("torch.Tensor"))
-    return Value()
-
-
-def _made_class(frame: Frame, node: ast.AST, args: list[Value]) -> Value:
-    """`type(name, bases, attributes)`."""
-    bases = list(args[1].obj.items) if isinstance(args[1].obj, Sequence) else []
-    held = args[2].obj.items if isinstance(args[2].obj, Mapping) else {}
-    name = tokens.text_of(args[0])
-    made = ast.ClassDef(name, [], [], [ast.Pass()], [])
-    ast.fix_missing_locations(ast.copy_location(made, node))
-    return Value(obj=Class(name, bases, {str(k): v for k, v in held.items()}, frame.unit, made))
-
-
 BUILTINS: dict[str, Callable[..., Value]] = {
+    **OBJECTS,
     "builtins.range": _range,
     "builtins.len": _len,
     "builtins.int": _convert(int),
@@ -409,13 +331,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "builtins.min": _extreme(min, "min"),
     "builtins.max": _extreme(max, "max"),
     "builtins.sum": _sum,
-    "builtins.getattr": _getattr,
-    "builtins.hasattr": _hasattr,
-    "builtins.setattr": _setattr,
     "builtins.open": _open,
     "builtins.isinstance": _isinstance,
     "builtins.next": _first,
-    "builtins.vars": _vars,
-    "builtins.type": _type,
-    "dataclasses.field": _dataclass,
 }

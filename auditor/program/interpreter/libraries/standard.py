@@ -6,7 +6,7 @@ import ast
 import re
 
 from auditor.program import vocabulary
-from auditor.program.interpreter.language import assignment, callbacks, operators, special
+from auditor.program.interpreter.language import assignment, callbacks, comparisons, operators, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import elsewhere, files, hooks, indirect, standard_files, standard_iterators
 from auditor.program.interpreter.libraries.standard_iterators import Handler
@@ -267,7 +267,7 @@ def _any_object(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwar
 
 def _all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     for item in elements(special.iterable(m, frame, node, args[0])) if args else []:
-        operators.truth(m, frame, ast.Constant(None), item)
+        comparisons.truth(m, frame, ast.Constant(None), item)
     return Value(union(*args))
 
 
