@@ -8,7 +8,7 @@ from functools import partial
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import repeated
-from auditor.program.interpreter.language import copies, decoration, enums, special
+from auditor.program.interpreter.language import binding, copies, decoration, enums, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import library, methods, opaque, paths
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
@@ -262,7 +262,7 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
     """Step through a function's body."""
     inner = Frame(function.unit, function.frame, function.frame.globals)
     inner.owner = function.owner
-    _bind(m, function, inner, args, kwargs)
+    binding.bind(m, function, inner, args, kwargs)
     m.calls.append(function.node)
     m.functions.append(function.name)
     loops, asked = len(m.loops), m.asked
@@ -309,48 +309,6 @@ def _join_returns(a: Value, b: Value) -> Value:
     return join(a, b)
 
 
-def _bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwargs: dict[str, Value]) -> None:
-    spec = function.node.args
-    positional = [*spec.posonlyargs, *spec.args]
-    defaults = dict(
-        zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True)
-    )
-    replaced = _replaced_defaults(function, [a.arg for a in positional])
-    for i, parameter in enumerate(positional):
-        if i < len(args):
-            value = args[i]
-        elif parameter.arg in kwargs:
-            value = kwargs[parameter.arg]
-        elif parameter.arg in replaced:
-            value = replaced[parameter.arg]
-        elif parameter.arg in defaults:
-            value = m.evaluate(function.frame, defaults[parameter.arg])
-        else:
-            value = Value()
-        frame.names[parameter.arg] = value
-    for parameter, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-        if parameter.arg in kwargs:
-            value = kwargs[parameter.arg]
-        else:
-            value = m.evaluate(function.frame, default) if default is not None else Value()
-        frame.names[parameter.arg] = value
-    if spec.vararg:
-        rest = args[len(positional) :]
-        frame.names[spec.vararg.arg] = Value(union(*rest), obj=Sequence(list(rest)))
-    if spec.kwarg:
-        known = {p.arg for p in (*positional, *spec.kwonlyargs)}
-        extra = {k: v for k, v in kwargs.items() if k not in known}
-        frame.names[spec.kwarg.arg] = Value(union(*extra.values()), obj=Mapping(dict(extra)))
-
-
-def _replaced_defaults(function: Function, names: list[str]) -> dict[str, Value]:
-    """What `f.__defaults__ = ...` has put in place of the defaults that are written down."""
-    held = function.attributes.get("__defaults__")
-    if held is None or not isinstance(held.obj, Sequence):
-        return {}
-    return dict(zip(reversed(names), reversed(held.obj.items), strict=False))
-
-
 def instantiate(
     m: Machine, frame: Frame, node: ast.AST, cls_value: Value, cls: Class, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
@@ -379,17 +337,11 @@ def instantiate(
     if init is not None and isinstance(init.obj, Function):
         invoke(m, frame, node, init.obj, value, args, kwargs)
     else:
-        _bind_fields(cls, instance, args, kwargs)
+        binding.bind_fields(cls, instance, args, kwargs)
     post = cls.lookup("__post_init__")
     if post is not None and isinstance(post.obj, Function):
         invoke(m, frame, node, post.obj, value, [], {})
     return value
-
-
-def _bind_fields(cls: Class, instance: Instance, args: list[Value], kwargs: dict[str, Value]) -> None:
-    names = [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-    instance.attributes.update(zip(names, args, strict=False))
-    instance.attributes.update(kwargs)
 
 
 def _super(frame: Frame) -> Value:

@@ -1,0 +1,65 @@
+"""What the parameters of a function, and the fields of a dataclass, are given by a call."""
+
+from __future__ import annotations
+
+import ast
+
+from auditor.program.interpreter.machine import Machine
+from auditor.program.values import (
+    Class,
+    Frame,
+    Function,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    union,
+)
+
+
+def bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwargs: dict[str, Value]) -> None:
+    spec = function.node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults = dict(
+        zip([a.arg for a in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=True)
+    )
+    replaced = _replaced_defaults(function, [a.arg for a in positional])
+    for i, parameter in enumerate(positional):
+        if i < len(args):
+            value = args[i]
+        elif parameter.arg in kwargs:
+            value = kwargs[parameter.arg]
+        elif parameter.arg in replaced:
+            value = replaced[parameter.arg]
+        elif parameter.arg in defaults:
+            value = m.evaluate(function.frame, defaults[parameter.arg])
+        else:
+            value = Value()
+        frame.names[parameter.arg] = value
+    for parameter, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        if parameter.arg in kwargs:
+            value = kwargs[parameter.arg]
+        else:
+            value = m.evaluate(function.frame, default) if default is not None else Value()
+        frame.names[parameter.arg] = value
+    if spec.vararg:
+        rest = args[len(positional) :]
+        frame.names[spec.vararg.arg] = Value(union(*rest), obj=Sequence(list(rest)))
+    if spec.kwarg:
+        known = {p.arg for p in (*positional, *spec.kwonlyargs)}
+        extra = {k: v for k, v in kwargs.items() if k not in known}
+        frame.names[spec.kwarg.arg] = Value(union(*extra.values()), obj=Mapping(dict(extra)))
+
+
+def _replaced_defaults(function: Function, names: list[str]) -> dict[str, Value]:
+    """What `f.__defaults__ = ...` has put in place of the defaults that are written down."""
+    held = function.attributes.get("__defaults__")
+    if held is None or not isinstance(held.obj, Sequence):
+        return {}
+    return dict(zip(reversed(names), reversed(held.obj.items), strict=False))
+
+
+def bind_fields(cls: Class, instance: Instance, args: list[Value], kwargs: dict[str, Value]) -> None:
+    names = [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    instance.attributes.update(zip(names, args, strict=False))
+    instance.attributes.update(kwargs)
