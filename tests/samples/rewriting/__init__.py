@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import reduce
 
 from auditor.source.imports import NATIVE_SUFFIXES
+from rewriting.callers import bound, decorated, held_by_a_class, in_a_table, starred, walked, within_main
 from rewriting.loops import chosen, collected, counted, inside, summed
 from rewriting.names import functions_called_as_others, functions_renamed, itself_renamed, locals_renamed
 from rewriting.native import c_renamed, files_renamed
@@ -46,6 +47,13 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
     "chosen": (chosen,),
     "summed": (summed,),
     "inside": (inside,),
+    "bound": (bound,),
+    "held by a class": (held_by_a_class,),
+    "in a table": (in_a_table,),
+    "decorated": (decorated,),
+    "within main": (within_main,),
+    "starred": (starred,),
+    "walked": (walked,),
 }
 """One rewriting at a time: they say which one an answer hangs on."""
 COMBINED: Mapping[str, tuple[Rewriting, ...]] = {

@@ -1,109 +1,27 @@
-"""Loops that count and sums over a loop, in one form for all who read a tree: what is followed, and never run.
+"""`while` loops that count, as the `for` loops over a range that they are.
 
     at = 0                                     for at in range(0, end, step):
-    while at < end:              is read as        total += f(at)
-        total = total + f(at)
+    while at < end:              is read as        ...
+        ...
         at += step
 
 The counter may be raised at the beginning, too, where a name was given its value before (`first = at; at += step`). A
 loop stays as it is written where it begins with something else than a number, where `continue` would skip the count,
-where what it counts to or by may change on the way, and where the counter is read behind it. A sum is of a name that
-began as a number, or as zeros: to change it in place is then to give it a new value.
+where what it counts to or by may change on the way, and where the counter is read behind it.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
 from copy import deepcopy
 
-from auditor.source.syntax import parse_python
+from auditor.source.forms.blocks import SCOPES, is_name
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _ARITHMETIC = (ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.operator, ast.expr_context)
-_ZEROS = frozenset({"zeros", "tensor", "float", "int"})
-_BLOCKS = ("body", "orelse", "finalbody")
 
 
-def parse_to_follow(text: str) -> ast.Module:
-    """One module as it is followed, never run. Raises SyntaxProblem where the text cannot be parsed."""
-    tree = parse_python(text)
-    for scope in _scopes(tree):
-        blocks = list(_blocks(scope))
-        _sums(scope, blocks)
-        _counted_loops(scope, blocks)
-    return tree
-
-
-# --- sums ------------------------------------------------------------------------------------------------------------
-
-
-def _sums(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
-    """`total = total + x` as `total += x`."""
-    added = [(block, at, s) for block in blocks for at, s in enumerate(block) if isinstance(s, ast.Assign)]
-    added = [(block, at, s) for block, at, s in added if _adds_to_itself(s)]
-    if not added:
-        return
-    began = _began_as_numbers(scope)
-    for block, at, statement in added:
-        target, value = statement.targets[0], statement.value
-        if isinstance(target, ast.Name) and isinstance(value, ast.BinOp) and target.id in began:
-            term = value.right if _is(value.left, target.id) else value.left
-            block[at] = ast.copy_location(ast.AugAssign(target, value.op, term), statement)
-
-
-def _adds_to_itself(statement: ast.Assign) -> bool:
-    target, value = statement.targets[0], statement.value
-    if len(statement.targets) != 1 or not isinstance(target, ast.Name) or not isinstance(value, ast.BinOp):
-        return False
-    if _is(value.left, target.id):
-        return isinstance(value.op, (ast.Add, ast.Sub))
-    return isinstance(value.op, ast.Add) and _is(value.right, target.id)
-
-
-def _began_as_numbers(scope: ast.AST) -> set[str]:
-    """The names that are given numbers or zeros, and else are added to themselves alone."""
-    numbers: set[str] = set()
-    others: set[str] = {a.arg for a in ast.walk(scope) if isinstance(a, ast.arg)}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Assign):
-            for name, value in _given(node):
-                (numbers if _is_zero(value) else others).add(name)
-        elif isinstance(node, (ast.For, ast.comprehension, ast.withitem, ast.NamedExpr)):
-            target = node.optional_vars if isinstance(node, ast.withitem) else node.target
-            others |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)} if target is not None else set()
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            others |= set(node.names)
-    return numbers - others
-
-
-def _given(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
-    if _adds_to_itself(node):
-        return
-    for target in node.targets:
-        if isinstance(target, ast.Name):
-            yield target.id, node.value
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            values = node.value.elts if isinstance(node.value, (ast.Tuple, ast.List)) else None
-            each = node.value.elt if isinstance(node.value, (ast.GeneratorExp, ast.ListComp)) else node.value
-            for at, element in enumerate(target.elts):
-                if isinstance(element, ast.Name):
-                    whole = values is not None and len(values) == len(target.elts)
-                    yield element.id, values[at] if values is not None and whole else each
-
-
-def _is_zero(node: ast.expr) -> bool:
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, (int, float))
-    function = node.func if isinstance(node, ast.Call) else None
-    return getattr(function, "attr", getattr(function, "id", "")) in _ZEROS
-
-
-# --- loops -----------------------------------------------------------------------------------------------------------
-
-
-def _counted_loops(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
+def read_as_counted(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
     """Put `for` loops in the place of `while` loops that count."""
     loops = [(block, at) for block in blocks for at, s in enumerate(block) if isinstance(s, ast.While)]
     if loops:
@@ -114,29 +32,6 @@ def _counted_loops(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
         counted = _counted(block[:at], loop, read)
         if counted is not None:
             block[at] = counted
-
-
-def _scopes(tree: ast.Module) -> Iterator[ast.AST]:
-    yield tree
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        for block in _blocks(waiting.pop()):
-            found = [s for s in block if isinstance(s, _SCOPES)]
-            yield from found
-            waiting += found
-
-
-def _blocks(scope: ast.AST) -> Iterator[list[ast.stmt]]:
-    """The lists of statements of a scope, without those of the scopes in it; what is within comes first."""
-    for held in (*(getattr(scope, name, None) for name in _BLOCKS),):
-        if not isinstance(held, list) or not held or not isinstance(held[0], ast.stmt):
-            continue
-        for statement in held:
-            if not isinstance(statement, _SCOPES):
-                yield from _blocks(statement)
-        yield held
-    for part in (*getattr(scope, "handlers", ()), *getattr(scope, "cases", ())):
-        yield from _blocks(part)
 
 
 def _counted(before: list[ast.stmt], loop: ast.While, read: Counter[str]) -> ast.For | None:
@@ -164,7 +59,7 @@ def _counted(before: list[ast.stmt], loop: ast.While, read: Counter[str]) -> ast
     else:
         first = loop.body[0]
         given = at == 1 and isinstance(first, ast.Assign) and len(first.targets) == 1
-        if not given or not isinstance(first, ast.Assign) or not _is(first.value, counter) or inside != 2:
+        if not given or not isinstance(first, ast.Assign) or not is_name(first.value, counter) or inside != 2:
             return None  # 2: in the condition, and where the name is given its value
         target, body = first.targets[0], loop.body[2:]
     if not body:
@@ -197,7 +92,7 @@ def _value(before: list[ast.stmt], name: str) -> ast.expr | None:
     for statement in reversed(before):
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
             return None
-        if _is(statement.targets[0], name):
+        if is_name(statement.targets[0], name):
             value = statement.value
             return value if not any(isinstance(n, ast.Call) for n in ast.walk(value)) else None
         if any(isinstance(n, ast.Call) for n in ast.walk(statement.value)) and not _is_plain(statement):
@@ -210,7 +105,7 @@ def _is_plain(statement: ast.Assign) -> bool:
 
 
 def _raises(statement: ast.AugAssign, counter: str) -> bool:
-    return isinstance(statement.op, ast.Add) and _is(statement.target, counter)
+    return isinstance(statement.op, ast.Add) and is_name(statement.target, counter)
 
 
 def _is_fixed(node: ast.expr, loop: ast.While) -> bool:
@@ -243,10 +138,6 @@ def _stores(loop: ast.While, name: str) -> int:
     return sum(isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load) for n in ast.walk(loop))
 
 
-def _is(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
 def _continues(body: list[ast.stmt]) -> bool:
     """Whether the loop that these statements are of is continued among them."""
     waiting: list[ast.AST] = [*body]
@@ -254,7 +145,7 @@ def _continues(body: list[ast.stmt]) -> bool:
         node = waiting.pop()
         if isinstance(node, ast.Continue):
             return True
-        if not isinstance(node, (ast.For, ast.AsyncFor, ast.While, *_SCOPES)) and isinstance(
+        if not isinstance(node, (ast.For, ast.AsyncFor, ast.While, *SCOPES)) and isinstance(
             node, (ast.stmt, ast.ExceptHandler, ast.match_case)
         ):
             waiting += ast.iter_child_nodes(node)

@@ -1,0 +1,80 @@
+"""Functions of a library that the program has given names of its own, as what they are.
+
+    attend = F.scaled_dot_product_attention
+    y = attend(q, k, v)          is read as    y = F.scaled_dot_product_attention(q, k, v)
+
+A name stays where it is given another value anywhere, and where the program may put something else in the library's
+place: the name would keep what was there before.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from copy import deepcopy
+
+from auditor.source.forms.blocks import blocks
+
+
+def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
+    """`held`: the blocks of the tree's scopes, those of classes left out."""
+    found = {
+        target.id: statement.value
+        for block in held
+        for statement in block
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1
+        if isinstance(target := statement.targets[0], ast.Name) and isinstance(statement.value, ast.Attribute)
+    }
+    imported = {a.asname or a.name.split(".")[0] for s in _imports(tree) for a in s.names} if found else set()
+    found = {name: value for name, value in found.items() if _base(value) in imported}
+    if not found:
+        return
+    nodes = list(ast.walk(tree))
+    times = Counter(_bound(nodes))
+    replaced = {n.attr for n in nodes if isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load)}
+    replaced |= {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    plain = {n: v for n, v in found.items() if times[n] == 1 and times[_base(v)] == 1 and v.attr not in replaced}
+    if plain:
+        _Put(plain).visit(tree)
+
+
+def _imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    return [s for block in blocks(tree) for s in block if isinstance(s, (ast.Import, ast.ImportFrom))]
+
+
+def _base(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _bound(nodes: list[ast.AST]) -> list[str]:
+    """Every name that something gives a value, as often as it does."""
+    found: list[str] = []
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.append(node.id)
+        elif isinstance(node, ast.arg):
+            found.append(node.arg)
+        elif isinstance(node, ast.alias):
+            found.append(node.asname or node.name.split(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.append(node.name)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            found += [name for name in node.names for _ in range(2)]
+    return found
+
+
+class _Put(ast.NodeTransformer):
+    def __init__(self, found: dict[str, ast.Attribute]) -> None:
+        self.found = found
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self.found.get(node.id) if isinstance(node.ctx, ast.Load) else None
+        if value is None:
+            return node
+        made = deepcopy(value)
+        for part in ast.walk(made):
+            if isinstance(part, ast.expr):
+                ast.copy_location(part, node)
+        return made
