@@ -44,6 +44,7 @@ def analyse(sources: Sources, configuration: Configuration, runs: Sequence[Run] 
         dormant=None if dormant is None else dormant.trace,
         dormant_lines={} if dormant is None else dormant.lines,
         steps=active.steps,
+        called={**(dormant.called if dormant is not None else {}), **active.called},
         proofs=proofs,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -40,6 +41,7 @@ class Program:
     dormant: Trace | None = None
     dormant_lines: Lines = field(default_factory=dict)
     steps: int = 0
+    called: Mapping[ast.Call, str] = field(default_factory=dict)  # what is called where another name stands
     proofs: tuple[Proof, ...] = ()  # branches that a log decides against the configuration
 
     def reached(self, unit: Unit, line: int) -> bool | None:

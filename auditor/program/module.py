@@ -94,7 +94,7 @@ def modules(sources: Sources, configuration: Configuration, program: Program) ->
     """Every decoded Python unit that parsed."""
     fixed = frozenset(configuration.constants)
     read = (unit for unit in sources.units if unit.language == "python")
-    trees = {u: normal(u.tree, partial(_parsed, u), fixed) for u in read if u.tree is not None}
+    trees = {u: normal(u.tree, partial(_parsed, u), fixed, program.called) for u in read if u.tree is not None}
     imported = {unit: _imported(tree) for unit, tree in trees.items()} if len(trees) > 1 else {}
     together = _together(imported)
     for unit, tree in trees.items():

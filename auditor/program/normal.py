@@ -1,9 +1,9 @@
 """A module in one spelling, for the questions that are asked of its text.
 
-Names that stand for one small number are that number, what was imported under another name has its own again,
-arguments of the program's own functions stand in their order, and loops whose body is one call hold what is called
-(`inlined`). Nothing that it does changes, and every node keeps its place. What a setting may give another value stays a
-name.
+Names that stand for one small number are that number, what was imported under another name has its own again, and so
+has a function that is called out of a table or under a name of the program. Arguments of the program's own functions
+stand in their order, and loops whose body is one call hold what is called (`inlined`). Nothing that the module does
+changes, and every node keeps its place. What a setting may give another value stays a name.
 """
 
 from __future__ import annotations
@@ -12,44 +12,69 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from auditor.program import vocabulary
 from auditor.program.inlined import inlined
 from auditor.program.syntax import Function, bound_in, named_numbers
+from auditor.program.walks import walked, walks
 from auditor.source.index import of_type
 
+_NONE: Mapping[ast.Call, str] = MappingProxyType({})
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def normal(tree: ast.Module, again: Callable[[], ast.Module | None], set_: frozenset[str] = frozenset()) -> ast.Module:
+def normal(
+    tree: ast.Module,
+    again: Callable[[], ast.Module | None],
+    set_: frozenset[str] = frozenset(),
+    called: Mapping[ast.Call, str] = _NONE,
+) -> ast.Module:
     """The module in its one spelling; the tree itself where it is written so.
 
     `again` parses the text once more: what is changed is a tree of its own. `set_`: names whose values the
-    configuration gives.
+    configuration gives. `called`: what a call calls where another name stands there, as the abstract run has seen it.
     """
     numbers = {(scope, name): v for (scope, name), v in named_numbers(tree).items() if scope or name not in set_}
-    found = _Found(numbers, _imported(tree), _signatures(tree))
-    if found.asks(tree):
+    own = {node.name for node in of_type(tree, *_SCOPES)}
+    calls = (
+        {c: called[c] for c in of_type(tree, ast.Call) if called.get(c) and not _is_own(c.func, own)} if called else {}
+    )
+    found = _Found(numbers, _imported(tree), _signatures(tree), walks(tree))
+    if calls or found.asks(tree):
         copy = again()
         if copy is not None:
-            tree = _Normal(found).visit(copy)
+            tree = _Normal(found, _in_copy(calls, tree, copy)).visit(copy)
     return inlined(tree)
+
+
+def _is_own(function: ast.expr, own: set[str]) -> bool:
+    return isinstance(function, ast.Name) and function.id in own
+
+
+def _in_copy(calls: Mapping[ast.Call, str], tree: ast.Module, copy: ast.Module) -> dict[ast.AST, str]:
+    """The same calls in a tree that was parsed from the same text."""
+    if not calls:
+        return {}
+    pairs = zip(ast.walk(tree), ast.walk(copy), strict=False)
+    return {there: calls[here] for here, there in pairs if isinstance(here, ast.Call) and here in calls}
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     """`constants`: by scope (its line, 0 for the module) and name. `imported`: a name here, and the name there.
-    `signatures`: the parameters of functions that take no others."""
+    `signatures`: the parameters of functions that take no others. `generators`: those that give what they walk over."""
 
     constants: Mapping[tuple[int, str], ast.expr]
     imported: Mapping[str, str]
     signatures: Mapping[str, tuple[str, ...]]
+    generators: Mapping[str, ast.FunctionDef]
 
     def asks(self, tree: ast.Module) -> bool:
-        if self.constants or self.imported:
+        if self.constants or self.imported or self.generators:
             return True
-        calls = (c for c in of_type(tree, ast.Call) if c.keywords and isinstance(c.func, ast.Name))
-        return any(isinstance(c.func, ast.Name) and c.func.id in self.signatures for c in calls)
+        calls = [c for c in of_type(tree, ast.Call) if c.keywords or _is_written_out(c)]
+        return any(getattr(c.func, "id", "") in self.signatures or _is_written_out(c) for c in calls)
 
 
 # --- imports ---------------------------------------------------------------------------------------------------------
@@ -85,9 +110,19 @@ def _is_plain(function: Function) -> bool:
     return not (a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or function.decorator_list)
 
 
+def _is_written_out(call: ast.Call) -> bool:
+    """`f(*(a, b))`"""
+    stars = [argument.value for argument in call.args if isinstance(argument, ast.Starred)]
+    return bool(stars) and all(
+        isinstance(held, (ast.Tuple, ast.List)) and not any(isinstance(e, ast.Starred) for e in held.elts)
+        for held in stars
+    )
+
+
 class _Normal(ast.NodeTransformer):
-    def __init__(self, found: _Found) -> None:
+    def __init__(self, found: _Found, called: Mapping[ast.AST, str]) -> None:
         self.found = found
+        self.called = called
         self.scopes = [0]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -119,6 +154,13 @@ class _Normal(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
+        if node in self.called:
+            node.func = _path(self.called[node], node.func)
+        generator = self.found.generators.get(getattr(node.func, "id", ""))
+        if generator is not None and (over := walked(generator, node)) is not None:
+            return over
+        if _is_written_out(node):
+            node.args = [e for a in node.args for e in (a.value.elts if isinstance(a, ast.Starred) else [a])]  # type: ignore[attr-defined]
         names = self.found.signatures.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if not names or not node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
             return node
@@ -128,6 +170,15 @@ class _Normal(ast.NodeTransformer):
             node.args += [given[name] for name in rest]
             node.keywords = []
         return node
+
+
+def _path(dotted: str, node: ast.expr) -> ast.expr:
+    """`torch.nn.functional.pad`, where something stood that stands for it."""
+    first, *rest = dotted.split(".")
+    made: ast.expr = ast.copy_location(ast.Name(first, ast.Load()), node)
+    for name in rest:
+        made = ast.copy_location(ast.Attribute(made, name, ast.Load()), node)
+    return made
 
 
 def _at(value: ast.expr, node: ast.expr) -> ast.expr:

@@ -238,7 +238,8 @@ class Frame:
     """A scope: names to values, with its enclosing scope and the unit its code stands in."""
 
     __slots__ = (
-        "gates", "globals", "names", "nonlocal_names", "owner", "parent", "returns", "settled", "unit", "yields",
+        "gates", "globals", "loops", "names", "nonlocal_names", "owner", "parent", "returns", "settled", "some", "unit",
+        "yields",
     )  # fmt: skip
 
     def __init__(self, unit: Unit, parent: Frame | None = None, globals_: Frame | None = None) -> None:
@@ -249,6 +250,8 @@ class Frame:
         self.nonlocal_names: dict[str, Frame] = {}
         self.returns: list[Value] = []
         self.yields: list[Value] = []
+        self.some = False  # `yields` stand for others: of a loop whose rounds are not all told, of one arm
+        self.loops = 0  # around the call
         self.owner: Class | None = None
         self.gates: Tags = NONE  # of the conditions around the statement that runs
         self.settled: Tags = NONE  # the switches that have decided so far which way the function goes

@@ -22,7 +22,7 @@ from auditor.program.bytes.pieces import (
     names_piece,
 )
 from auditor.program.module import Module, Seen
-from auditor.program.syntax import Function, called, functions, last_name, targets_of
+from auditor.program.syntax import Function, called, functions, is_method, last_name, targets_of
 from auditor.source.files import Files
 from auditor.source.index import of_type, own_nodes, own_of_type, walk
 from auditor.source.statements import Walker
@@ -75,6 +75,9 @@ def byte_tables(module: Module) -> tuple[ByteTable, ...]:
             imports.block([node], top)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             top.names.update({t.id: node.value.value for t in node.targets if isinstance(t, ast.Name)})
+    for function in functions(module.tree):  # of a class, or of the function that calls them
+        if function.name not in top.names and not is_method(function):
+            top.names[function.name] = Closure(function, top)
     found: dict[tuple[int, str], ByteTable] = {}
     for holder in holders:
         scope = _at_start(holder, top, samples)

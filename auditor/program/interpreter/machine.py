@@ -126,6 +126,7 @@ class Machine(Recorder):
         self.selections: list[Pending] = []  # conditions on a validation loss around the statement that runs
         self.remaining: Pending | None = None  # a validation loss decides whether the rest of the block runs
         self.optimizers: list[Instance] = []  # whose groups of parameters were asked for
+        self.called: dict[ast.Call, str] = {}  # what is called where another name stands; "": several things
         self.reduced: dict[int, tuple[Value, Node | None]] = {}  # totals over the processes, and what they measured
         self.cuts: dict[tuple[Loop, ...], dict[str, set[int]]] = {}  # by round: of losses and bytes, what is left out
         self.decisions = 0  # plain values that a validation loss has decided so far

@@ -102,7 +102,8 @@ def in_a_table(files: Files) -> dict[str, str]:
     """The module's functions are called out of a dictionary."""
     trees = _alone(files)
     for tree in trees.values():
-        own = _own(tree)
+        called = {c.func.id for c in ast.walk(tree) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
+        own = {name: function for name, function in _own(tree).items() if name in called}
         made: dict[str, ast.expr] = {n: ast.Subscript(loaded("STEPS"), ast.Constant(n), ast.Load()) for n in own}
         body = [_Renamed(made).visit(s) for s in tree.body]
         table = ast.Dict([ast.Constant(n) for n in own], [loaded(n) for n in own])

@@ -49,8 +49,19 @@ def call_node(m: Machine, frame: Frame, node: ast.Call) -> Value:
     if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.find("super") is None:
         return _super(frame)
     function = m.evaluate(frame, node.func)
+    if isinstance(function.obj, (Function, External)):
+        _named(m, node, function.obj)
     args, kwargs = _arguments(m, frame, node)
     return call(m, frame, node, function, args, kwargs)
+
+
+def _named(m: Machine, node: ast.Call, called: Function | External) -> None:
+    """Write down what is called where its own name does not stand there: `steps["score"](...)`, `run(...)`."""
+    name = getattr(called.node, "name", "") if isinstance(called, Function) else called.dotted.removeprefix("builtins.")
+    written = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    held = isinstance(called, Function) and isinstance(node.func, ast.Attribute)  # by a class, or a module
+    if held or name.rpartition(".")[2] != written or node in m.called:
+        m.called[node] = name if m.called.get(node, name) == name else ""
 
 
 def _arguments(m: Machine, frame: Frame, node: ast.Call) -> Arguments:
@@ -262,6 +273,7 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
     """Step through a function's body."""
     inner = Frame(function.unit, function.frame, function.frame.globals)
     inner.owner = function.owner
+    inner.loops = len(m.loops)
     binding.bind(m, function, inner, args, kwargs)
     m.calls.append(function.node)
     m.functions.append(function.name)
@@ -275,10 +287,14 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
         m.functions.pop()
         m.leaves = None
         del m.loops[loops:]
+    if not inner.yields and not m.unsure and any(True for _ in _yields(function)):
+        return Value(obj=Sequence([], exact=True))  # a generator that has nothing to give: over an empty range
     if inner.yields:
         taken_up = m.asked > asked or any(isinstance(parent(y), (ast.Assign, ast.NamedExpr)) for y in _yields(function))
         resume = partial(_run, m, function, args, kwargs) if taken_up else None
-        return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=False, resume=resume))
+        return Value(
+            union(*inner.yields), obj=Sequence(inner.yields[:16], exact=not inner.some and not taken_up, resume=resume)
+        )
     if not inner.returns:
         return Value(const=None)
     result = inner.returns[0]

@@ -221,9 +221,16 @@ def _named(m: Machine, frame: Frame, node: ast.NamedExpr) -> Value:
     return value
 
 
+def _is_told(m: Machine, loop: int) -> bool:
+    """A loop of one round at most."""
+    span = m.ranges.get(loop)
+    return span is not None and len(span) <= 1
+
+
 def _yield(m: Machine, frame: Frame, node: ast.Yield | ast.YieldFrom) -> Value:
     value = evaluate(m, frame, node.value) if node.value is not None else Value(const=None)
     scope = frame
+    scope.some |= bool(m.unsure) or not all(_is_told(m, loop.instance) for loop in m.loops[scope.loops :])
     if m.contexts and m.calls and m.calls[-1] is m.contexts[-1][0]:
         m.contexts.pop()[1](value)  # the block of a `with` runs here
     if isinstance(node, ast.YieldFrom):
