@@ -1,6 +1,6 @@
 """Names and spellings that an author chose decide nothing: every example of every rule, rewritten, is judged the same.
 
-Five runs hold all rewritings together. `GOLF_REWRITINGS=each` takes them one at a time, which says on which one an
+A few runs hold all rewritings together. `GOLF_REWRITINGS=each` takes them one at a time, which says on which one an
 answer hangs.
 """
 

@@ -62,8 +62,11 @@ COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
     "helped": (functions_called_as_others, helped),
     "values": (arguments_named, unpacked, in_two_lines, formatted, imports_renamed, numbers_named),
     "loops": (chosen, collected, summed, counted, inside),
+    "callers": (bound, starred, walked, decorated, in_a_table),
+    "scopes": (held_by_a_class,),
+    "closures": (within_main,),
 }
-"""All of them in five runs."""
+"""All of them in a few runs."""
 
 
 def rewrite(files: Files, steps: tuple[Rewriting, ...]) -> dict[str, str]:
