@@ -40,7 +40,7 @@ from auditor.program.values import (
     union,
     with_tags,
 )
-from auditor.source.index import of_type, parent
+from auditor.source.index import own_of_type, parent
 
 Arguments = tuple[list[Value], dict[str, Value]]
 
@@ -292,9 +292,8 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
     if inner.yields:
         taken_up = m.asked > asked or any(isinstance(parent(y), (ast.Assign, ast.NamedExpr)) for y in _yields(function))
         resume = partial(_run, m, function, args, kwargs) if taken_up else None
-        return Value(
-            union(*inner.yields), obj=Sequence(inner.yields[:16], exact=not inner.some and not taken_up, resume=resume)
-        )
+        whole = not inner.some and not taken_up
+        return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=whole, resume=resume))
     if not inner.returns:
         return Value(const=None)
     result = inner.returns[0]
@@ -304,7 +303,7 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
 
 
 def _yields(function: Function) -> Iterator[ast.AST]:
-    return of_type(function.node, ast.Yield)
+    return own_of_type(function.node, ast.Yield, ast.YieldFrom)
 
 
 def _without_local_spans(result: Value) -> Value:
