@@ -57,3 +57,45 @@ def test_the_tree_that_was_given_is_left_alone() -> None:
     before = ast.dump(tree)
     normal(tree, lambda: ast.parse(ast.unparse(tree)))
     assert ast.dump(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "read"),
+    [
+        ('def score(x):\n    return x\n\ntable = {"a": score}\ntable["a"](1)\n', "score", "score(1)"),
+        (
+            "import torch\n\nrun = getattr(torch, chosen)\nrun(1)\n",
+            "torch.nn.functional.pad",
+            "torch.nn.functional.pad(1)",
+        ),
+        ("def score(x):\n    return x\n\nscore(1)\n", "inner", "score(1)"),
+        ("def score(x):\n    return x\n\nrun(1)\n", "", "run(1)"),
+    ],
+    ids=["out of a table", "a library's", "of the program, whatever decorates it", "several things"],
+)
+def test_what_is_called_is_told_by_the_run(text: str, name: str, read: str) -> None:
+    tree = ast.parse(text)
+    last = tree.body[-1]
+    assert isinstance(last, ast.Expr)
+    assert isinstance(last.value, ast.Call)
+    made = normal(tree, partial(ast.parse, text), frozenset(), {last.value: name})
+    assert ast.unparse(made).splitlines()[-1] == read
+
+
+@pytest.mark.parametrize(
+    ("generator", "over"),
+    [
+        ("def starts(n, by):\n    for at in range(0, n, by):\n        yield at\n", "range(0, total, 8)"),
+        ("def starts(*bounds):\n    for at in range(*bounds):\n        yield at\n", "range(total, 8)"),
+        ("def starts(n, by):\n    for at in range(0, n, by):\n        yield at + 1\n", "starts(total, 8)"),
+        (
+            "def starts(n, by):\n    for at in range(0, n, by):\n        if at:\n            yield at\n",
+            "starts(total, 8)",
+        ),
+    ],
+    ids=["plain", "all that it is given", "it reckons", "it chooses"],
+)
+def test_generators_that_walk(generator: str, over: str) -> None:
+    assert f"for at in {over}:" in _normal(
+        f"{generator}\ndef f(total):\n    for at in starts(total, 8):\n        pass\n"
+    )

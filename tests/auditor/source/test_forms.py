@@ -86,3 +86,22 @@ def test_places_stay() -> None:
     loop = next(n for n in ast.walk(parse_to_follow(_FIRST)) if isinstance(n, ast.For))
     assert (loop.lineno, loop.end_lineno, loop.body[0].lineno) == (6, 11, 9)
     assert ast.unparse(loop.iter) == "range(0, n - 1, step)"
+
+
+_BOUND = "import torch.nn.functional as F\n\nattend = F.softmax\n\ndef f(x):\n    return attend(x, -1)\n"
+
+
+def test_a_function_of_a_library_under_a_name_is_what_it_is() -> None:
+    tree = parse_to_follow(_BOUND)
+    assert "return F.softmax(x, -1)" in ast.unparse(tree)
+    call = next(n for n in ast.walk(tree) if isinstance(n, ast.Call))
+    assert (call.func.lineno, call.func.col_offset) == (6, 11)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["F.softmax = lambda x, d: x\n", 'setattr(F, "softmax", None)\n', "attend = print\n", "def g(attend):\n    pass\n"],
+    ids=["something else in its place", "by name", "given again", "a parameter of that name"],
+)
+def test_a_name_that_may_be_something_else_stays(more: str) -> None:
+    assert "return attend(x, -1)" in ast.unparse(parse_to_follow(_BOUND + more))
