@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -44,7 +45,8 @@ def normal(
     if calls or found.asks(tree):
         copy = again()
         if copy is not None:
-            tree = _Normal(found, _in_copy(calls, tree, copy)).visit(copy)
+            with suppress(RecursionError):  # thousands of `elif`: it is read as it is written
+                tree = _Normal(found, _in_copy(calls, tree, copy)).visit(copy)
     return inlined(tree)
 
 

@@ -14,7 +14,7 @@ from auditor.source.syntax import parse_python
 def parse_to_follow(text: str) -> ast.Module:
     """One module as it is followed, never run. Raises SyntaxProblem where the text cannot be parsed."""
     tree = parse_python(text)
-    held = [(scope, list(blocks(scope))) for scope in scopes(tree)]
+    held = [(scope, blocks(scope)) for scope in scopes(tree)]
     read_as_the_library(tree, [b for scope, own in held if not isinstance(scope, ast.ClassDef) for b in own])
     for scope, own in held:
         read_as_sums(scope, own)

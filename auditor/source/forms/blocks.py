@@ -19,17 +19,19 @@ def scopes(tree: ast.Module) -> Iterator[ast.AST]:
             waiting += found
 
 
-def blocks(scope: ast.AST) -> Iterator[list[ast.stmt]]:
+def blocks(scope: ast.AST) -> list[list[ast.stmt]]:
     """The lists of statements of a scope, without those of the scopes in it; what is within comes first."""
-    for held in (*(getattr(scope, name, None) for name in _BLOCKS),):
-        if not isinstance(held, list) or not held or not isinstance(held[0], ast.stmt):
-            continue
-        for statement in held:
-            if not isinstance(statement, SCOPES):
-                yield from blocks(statement)
-        yield held
-    for part in (*getattr(scope, "handlers", ()), *getattr(scope, "cases", ())):
-        yield from blocks(part)
+    found: list[list[ast.stmt]] = []
+    waiting = [scope]
+    while waiting:
+        node = waiting.pop()
+        for name in _BLOCKS:
+            held = getattr(node, name, None)
+            if isinstance(held, list) and held and isinstance(held[0], ast.stmt):
+                found.append(held)
+                waiting += [statement for statement in held if not isinstance(statement, SCOPES)]
+        waiting += [*getattr(node, "handlers", ()), *getattr(node, "cases", ())]
+    return found[::-1]
 
 
 def is_name(node: ast.expr, name: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from contextlib import suppress
 from copy import deepcopy
 
 from auditor.source.forms.blocks import blocks
@@ -35,7 +36,8 @@ def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
     replaced |= {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     plain = {n: v for n, v in found.items() if times[n] == 1 and times[_base(v)] == 1 and v.attr not in replaced}
     if plain:
-        _Put(plain).visit(tree)
+        with suppress(RecursionError):  # thousands of `elif`: what is deeper keeps its names
+            _Put(plain).visit(tree)
 
 
 def _imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:

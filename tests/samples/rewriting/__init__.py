@@ -62,7 +62,7 @@ COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
     "helped": (functions_called_as_others, helped),
     "values": (arguments_named, unpacked, in_two_lines, formatted, imports_renamed, numbers_named),
     "loops": (chosen, collected, summed, counted, inside),
-    "callers": (bound, starred, walked, decorated, in_a_table),
+    "callers": (bound, starred, decorated, in_a_table, walked),
     "scopes": (held_by_a_class,),
     "closures": (within_main,),
 }
