@@ -60,11 +60,9 @@ COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
     "spelling": (files_renamed, c_renamed, locals_renamed, functions_renamed, turned, named, wrapped, itself_renamed),
     "places": (moved, printed, packed),
     "helped": (functions_called_as_others, helped),
-    "values": (arguments_named, unpacked, in_two_lines, formatted, imports_renamed, numbers_named),
-    "loops": (chosen, collected, summed, counted, inside),
+    "values": (arguments_named, unpacked, in_two_lines, formatted, imports_renamed, numbers_named, within_main),
+    "loops": (chosen, collected, summed, counted, inside, held_by_a_class),
     "callers": (bound, starred, decorated, in_a_table, walked),
-    "scopes": (held_by_a_class,),
-    "closures": (within_main,),
 }
 """All of them in a few runs."""
 
