@@ -34,7 +34,9 @@ def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
     times = Counter(_bound(nodes))
     replaced = {n.attr for n in nodes if isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load)}
     replaced |= {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    plain = {n: v for n, v in found.items() if times[n] == 1 and times[_base(v)] == 1 and v.attr not in replaced}
+    called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    found = {name: value for name, value in found.items() if name in called and value.attr not in replaced}
+    plain = {name: value for name, value in found.items() if times[name] == 1 and times[_base(value)] == 1}
     if plain:
         with suppress(RecursionError):  # thousands of `elif`: what is deeper keeps its names
             _Put(plain).visit(tree)
