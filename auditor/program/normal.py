@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from auditor.program import vocabulary
 from auditor.program.inlined import inlined
-from auditor.program.syntax import Function, bound_in, named_numbers
+from auditor.program.syntax import Function, bound_in, is_method, last_name, named_numbers
 from auditor.program.walks import walked, walks
 from auditor.source.index import of_type
 
@@ -101,15 +101,16 @@ def _imported(tree: ast.Module) -> dict[str, str]:
 
 
 def _signatures(tree: ast.Module) -> dict[str, tuple[str, ...]]:
-    """The parameters of the module's functions that are called by one name and take nothing but these."""
+    """The parameters of the program's functions that are called by one name and take nothing but these."""
     times = Counter(node.name for node in of_type(tree, *_SCOPES, ast.ClassDef))
-    own = (s for s in tree.body if isinstance(s, ast.FunctionDef) and times[s.name] == 1)
+    own = (f for f in of_type(tree, ast.FunctionDef) if times[f.name] == 1 and not is_method(f))
     return {f.name: tuple(a.arg for a in f.args.args) for f in own if _is_plain(f)}
 
 
 def _is_plain(function: Function) -> bool:
     a = function.args
-    return not (a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or function.decorator_list)
+    decorated = any(last_name(decorator) != "staticmethod" for decorator in function.decorator_list)
+    return not (a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or decorated)
 
 
 def _is_written_out(call: ast.Call) -> bool:
