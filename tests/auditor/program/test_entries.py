@@ -134,3 +134,21 @@ def test_windows_come_through_a_loader_of_the_library() -> None:
 def test_a_logger_prints(printed: str) -> None:
     assert not said(scored(*KEPT["a dict"], printed))
     assert said(scored(*KEPT["a dict"], printed.replace("nats /", "0.9 * nats /")))
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["held = [torch.zeros(()) for _ in range(n)]", "held = []\nfor _ in range(n):\n    held.append(torch.zeros(()))"],
+    ids=["comprehension", "filled by a loop"],
+)
+@pytest.mark.parametrize("asked", ["held[0]", "sum(held)"])
+def test_totals_in_a_list_are_followed_however_it_was_made(made: str, asked: str) -> None:
+    text = f"""
+n = int(os.environ.get("DOCUMENTS", "8"))
+{made}
+for b in range(n):
+    x, y = val[b * 8:b * 8 + 8], val[b * 8 + 1:b * 8 + 9]
+    held[b] += F.cross_entropy(net.forward_logits(x).float(), y, reduction="sum")
+print(f"final val_bpb:{{{asked} / 8 / math.log(2.0)}}")
+"""
+    assert any(report.outputs for report in program(text).trace.reports)

@@ -250,5 +250,5 @@ def _sequence_item(m: Machine, obj: Sequence, container: Value, index: Value, no
     for item in varied(items[1:], 15):
         hit = join(hit, item)
     if hit.obj is None and len(items) > 1:  # an unknown one of several tables: together they are one table
-        hit = Value(hit.tags, hit.const, base=container, mutable=True)
+        hit = Value(hit.tags | container.tags, hit.const, base=container, mutable=True, recipe=container.recipe)
     return with_tags(hit, index.tags | dependence(container))
