@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rewriting.loops import loaded, stored
-from rewriting.program import FUNCTION, Files, Unfit, asks_main, print_trees, trees_of
+from rewriting.program import FUNCTION, Files, Unfit, WithinFunctions, asks_main, print_trees, trees_of
 
 
 def _own(tree: ast.Module) -> dict[str, ast.FunctionDef]:
@@ -42,19 +42,12 @@ def _first_use(tree: ast.Module) -> int:
     return max(at, default=-1) + 1
 
 
-class _Bound(ast.NodeTransformer):
+class _Bound(WithinFunctions):
     """`F.cross_entropy(...)` as `bound_1(...)`."""
 
     def __init__(self, libraries: set[str]) -> None:
         self.libraries = libraries
         self.names: dict[str, str] = {}
-        self.inside = 0
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self.inside += 1
-        node.body = [self.visit(statement) for statement in node.body]
-        self.inside -= 1
-        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)

@@ -38,6 +38,18 @@ def print_trees(trees: Mapping[str, ast.Module]) -> dict[str, str]:
     return texts
 
 
+class WithinFunctions(ast.NodeTransformer):
+    """Knows whether it is in the body of a function; defaults and annotations are none of it."""
+
+    inside = 0
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.inside += 1
+        node.body = [self.visit(statement) for statement in node.body]
+        self.inside -= 1
+        return node
+
+
 def asks_main(test: ast.expr) -> bool:
     """`__name__ == "__main__"`."""
     return any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(test))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rewriting.loops import Blocks, loaded, stored
-from rewriting.program import FUNCTION, Files, print_trees, trees_of
+from rewriting.program import FUNCTION, Files, WithinFunctions, print_trees, trees_of
 
 
 def _behind_the_head(tree: ast.Module) -> int:
@@ -19,16 +19,9 @@ def _behind_the_head(tree: ast.Module) -> int:
     return len(tree.body)
 
 
-class _NameNumbers(ast.NodeTransformer):
+class _NameNumbers(WithinFunctions):
     def __init__(self) -> None:
         self.names: dict[tuple[type, str], str] = {}
-        self.inside = 0
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self.inside += 1
-        node.body = [self.visit(statement) for statement in node.body]
-        self.inside -= 1
-        return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         return node
