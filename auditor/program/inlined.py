@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 
+from auditor.source.copying import copied
 from auditor.source.index import of_type
 
 _MOST = 200  # loops of one module that are read so
@@ -18,7 +19,7 @@ def inlined(tree: ast.Module) -> ast.Module:
     own = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if not any(_called(loop, own) for loop in of_type(tree, ast.For, ast.While)):
         return tree
-    copy = deepcopy(tree)
+    copy = copied(tree).tree
     own = {node.name: node for node in copy.body if isinstance(node, ast.FunctionDef)}
     found = [(scope, loop) for scope in _scopes(copy) for loop in _loops(scope) if _called(loop, own)]
     for scope, loop in found[:_MOST]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 from auditor.config import Configuration
 from auditor.program import vocabulary
@@ -18,9 +18,7 @@ from auditor.program.place import Place
 from auditor.program.settled import Settled
 from auditor.program.syntax import both, function_name, line_of
 from auditor.source import Sources, Unit
-from auditor.source.forms import parse_to_follow
 from auditor.source.index import of_type, root
-from auditor.source.plain import SyntaxProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +92,12 @@ def modules(sources: Sources, configuration: Configuration, program: Program) ->
     """Every decoded Python unit that parsed."""
     fixed = frozenset(configuration.constants)
     read = (unit for unit in sources.units if unit.language == "python")
-    trees = {u: normal(u.tree, partial(_parsed, u), fixed, program.called) for u in read if u.tree is not None}
+    trees = {unit: normal(unit.tree, fixed, program.called) for unit in read if unit.tree is not None}
     imported = {unit: _imported(tree) for unit, tree in trees.items()} if len(trees) > 1 else {}
     together = _together(imported)
     for unit, tree in trees.items():
         beside = {trees[other]: other for other in together.get(unit, ()) if other is not unit}
         yield Module(unit, tree, sources, configuration, program, beside)
-
-
-def _parsed(unit: Unit) -> ast.Module | None:
-    try:
-        return parse_to_follow(unit.text)
-    except SyntaxProblem:
-        return None
 
 
 def _imported(tree: ast.Module) -> frozenset[str]:

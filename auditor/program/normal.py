@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -19,22 +18,18 @@ from auditor.program import vocabulary
 from auditor.program.inlined import inlined
 from auditor.program.syntax import Function, bound_in, is_method, last_name, named_numbers
 from auditor.program.walks import walked, walks
+from auditor.source.copying import copied
 from auditor.source.index import of_type
 
 _NONE: Mapping[ast.Call, str] = MappingProxyType({})
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def normal(
-    tree: ast.Module,
-    again: Callable[[], ast.Module | None],
-    set_: frozenset[str] = frozenset(),
-    called: Mapping[ast.Call, str] = _NONE,
-) -> ast.Module:
-    """The module in its one spelling; the tree itself where it is written so.
+def normal(tree: ast.Module, set_: frozenset[str] = frozenset(), called: Mapping[ast.Call, str] = _NONE) -> ast.Module:
+    """The module in its one spelling; the tree itself where it is written so, and else a tree of its own.
 
-    `again` parses the text once more: what is changed is a tree of its own. `set_`: names whose values the
-    configuration gives. `called`: what a call calls where another name stands there, as the abstract run has seen it.
+    `set_`: names whose values the configuration gives. `called`: what a call calls where another name stands there, as
+    the abstract run has seen it.
     """
     numbers = {(scope, name): v for (scope, name), v in named_numbers(tree).items() if scope or name not in set_}
     own = {node.name for node in of_type(tree, *_SCOPES)}
@@ -42,24 +37,11 @@ def normal(
         {c: called[c] for c in of_type(tree, ast.Call) if called.get(c) and not _is_own(c.func, own)} if called else {}
     )
     found = _Found(numbers, _imported(tree), _signatures(tree), walks(tree))
-    if calls or found.asks(tree):
-        copy = again()
-        if copy is not None:
-            with suppress(RecursionError):  # thousands of `elif`: it is read as it is written
-                tree = _Normal(found, _in_copy(calls, tree, copy)).visit(copy)
-    return inlined(tree)
+    return inlined(_read(tree, found, calls) if calls or found.asks(tree) else tree)
 
 
 def _is_own(function: ast.expr, own: set[str]) -> bool:
     return isinstance(function, ast.Name) and function.id in own
-
-
-def _in_copy(calls: Mapping[ast.Call, str], tree: ast.Module, copy: ast.Module) -> dict[ast.AST, str]:
-    """The same calls in a tree that was parsed from the same text."""
-    if not calls:
-        return {}
-    pairs = zip(ast.walk(tree), ast.walk(copy), strict=False)
-    return {there: calls[here] for here, there in pairs if isinstance(here, ast.Call) and here in calls}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,57 +104,50 @@ def _is_written_out(call: ast.Call) -> bool:
     )
 
 
-class _Normal(ast.NodeTransformer):
-    def __init__(self, found: _Found, called: Mapping[ast.AST, str]) -> None:
-        self.found = found
-        self.called = called
-        self.scopes = [0]
+def _read(tree: ast.Module, found: _Found, called: Mapping[ast.Call, str]) -> ast.Module:
+    """A copy of the tree in the one spelling."""
+    constants, imported = found.constants, found.imported
+    named = {name for _, name in constants} | imported.keys()
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return self._within(node)
+    def instead(node: ast.AST, around: tuple[int, ...]) -> ast.AST | None:
+        if isinstance(node, ast.Name):
+            if node.id not in named or not isinstance(node.ctx, ast.Load):
+                return None
+            for scope in reversed(around):
+                value = constants.get((scope, node.id))
+                if value is not None:
+                    return _at(value, node)
+            return ast.copy_location(ast.Name(imported.get(node.id, node.id), node.ctx), node)
+        if isinstance(node, ast.alias) and node.asname in imported:
+            return ast.copy_location(ast.alias(node.name, None), node)
+        return None
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        return self._within(node)
+    copy = copied(tree, instead)
+    for hung in reversed(copy.calls):  # those within a call first
+        made = _call(hung.copy, found, called.get(hung.call))
+        if made is not hung.copy:
+            hung.holder[hung.at] = made
+    return copy.tree
 
-    def _within(self, node: Function) -> ast.AST:
-        self.scopes.append(node.lineno)
-        self.generic_visit(node)
-        self.scopes.pop()
+
+def _call(node: ast.Call, found: _Found, called: str | None) -> ast.expr:
+    """A call, changed in place, or what it gives."""
+    if called is not None:
+        node.func = _path(called, node.func)
+    generator = found.generators.get(getattr(node.func, "id", ""))
+    if generator is not None and (over := walked(generator, node)) is not None:
+        return over
+    if _is_written_out(node):
+        node.args = [e for a in node.args for e in (a.value.elts if isinstance(a, ast.Starred) else [a])]  # type: ignore[attr-defined]
+    names = found.signatures.get(node.func.id) if isinstance(node.func, ast.Name) else None
+    if not names or not node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
         return node
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if not isinstance(node.ctx, ast.Load):
-            return node
-        for scope in reversed(self.scopes):
-            value = self.found.constants.get((scope, node.id))
-            if value is not None:
-                return _at(value, node)
-        node.id = self.found.imported.get(node.id, node.id)
-        return node
-
-    def visit_alias(self, node: ast.alias) -> ast.alias:
-        if node.asname in self.found.imported:
-            node.asname = None
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        if node in self.called:
-            node.func = _path(self.called[node], node.func)
-        generator = self.found.generators.get(getattr(node.func, "id", ""))
-        if generator is not None and (over := walked(generator, node)) is not None:
-            return over
-        if _is_written_out(node):
-            node.args = [e for a in node.args for e in (a.value.elts if isinstance(a, ast.Starred) else [a])]  # type: ignore[attr-defined]
-        names = self.found.signatures.get(node.func.id) if isinstance(node.func, ast.Name) else None
-        if not names or not node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
-            return node
-        given = {k.arg: k.value for k in node.keywords}
-        rest = names[len(node.args) : len(node.args) + len(given)]
-        if len(given) == len(node.keywords) and set(rest) == given.keys():
-            node.args += [given[name] for name in rest]
-            node.keywords = []
-        return node
+    given = {k.arg: k.value for k in node.keywords}
+    rest = names[len(node.args) : len(node.args) + len(given)]
+    if len(given) == len(node.keywords) and set(rest) == given.keys():
+        node.args += [given[name] for name in rest]
+        node.keywords = []
+    return node
 
 
 def _path(dotted: str, node: ast.expr) -> ast.expr:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from auditor.program import vocabulary
 from auditor.source.index import function_around, of_type, own_of_type, parent, root
+from auditor.source.walking import LIBRARIES, NUMBERS, OWN_NAMES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LARGEST = 4  # of whole numbers that are taken for a name's
@@ -53,12 +54,10 @@ def last_name(node: ast.AST) -> str:
 def is_library(node: ast.AST) -> bool:
     """Whether an expression is a module of a library for numbers, whatever name it was imported under."""
     tree = root(node)
-    known = tree.__dict__.get("_libraries")
+    known = tree.__dict__.get(LIBRARIES)
     if known is None:
         bound = frozenset(_imported_modules(tree))
-        known = tree.__dict__["_libraries"] = (
-            bound or vocabulary.USUAL_NAMES
-        )  # a piece of code on its own has no imports
+        known = tree.__dict__[LIBRARIES] = bound or vocabulary.USUAL_NAMES  # a piece of code on its own has no imports
     return dotted(node).split(".")[0] in known
 
 
@@ -88,9 +87,9 @@ def _is_own(function: ast.expr) -> bool:
     if not isinstance(function, ast.Name):
         return False
     tree = root(function)
-    own = tree.__dict__.get("_own_names")
+    own = tree.__dict__.get(OWN_NAMES)
     if own is None:
-        own = tree.__dict__["_own_names"] = frozenset(_defined(tree)) - frozenset(_imported_from(tree, known=True))
+        own = tree.__dict__[OWN_NAMES] = frozenset(_defined(tree)) - frozenset(_imported_from(tree, known=True))
     return function.id in own
 
 
@@ -215,9 +214,9 @@ def named_numbers(tree: ast.Module) -> Mapping[tuple[int, str], ast.expr]:
 
     Whole numbers are small ones: what shifts, axes and ends are made of. Sizes are told by their names.
     """
-    known: dict[tuple[int, str], ast.expr] | None = tree.__dict__.get("_named_numbers")
+    known: dict[tuple[int, str], ast.expr] | None = tree.__dict__.get(NUMBERS)
     if known is None:
-        known = tree.__dict__["_named_numbers"] = dict(_numbers_of(tree))
+        known = tree.__dict__[NUMBERS] = dict(_numbers_of(tree))
     return known
 
 

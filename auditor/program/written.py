@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-_KEY = "_written"
+from auditor.source.walking import WRITTEN
 
 
 def written(node: ast.AST) -> str:
@@ -12,7 +12,7 @@ def written(node: ast.AST) -> str:
 
     The text is kept by the node itself, so that nothing keeps a tree alive that nobody asks of any more.
     """
-    known: str | None = node.__dict__.get(_KEY)
+    known: str | None = node.__dict__.get(WRITTEN)
     if known is None:
-        known = node.__dict__[_KEY] = ast.unparse(node)
+        known = node.__dict__[WRITTEN] = ast.unparse(node)
     return known

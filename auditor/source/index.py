@@ -16,20 +16,14 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TypeVar, overload
 
+from auditor.source.walking import FIELDS, INDEXED
+
 A = TypeVar("A", bound=ast.AST)
 B = TypeVar("B", bound=ast.AST)
 C = TypeVar("C", bound=ast.AST)
 D = TypeVar("D", bound=ast.AST)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_PLAIN = frozenset(
-    {"ctx", "op", "ops", "id", "attr", "kind", "type_comment", "level", "module", "asname", "simple", "conversion"}
-    | {"is_async", "type_ignores"}
-)
-"""Fields that hold no node with a place of its own."""
-
-_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
-_KEY = "_indexed"
 
 
 class _Index:
@@ -54,15 +48,14 @@ class _Index:
             above.append(over)
             within.append(inside)
             kind, held = type(node), node.__dict__
-            held[_KEY] = (self, number)
+            held[INDEXED] = (self, number)
             if kind in by_type:
                 by_type[kind].append(number)
             else:
                 by_type[kind] = [number]
             if kind in _FUNCTIONS:
                 inside = number
-            fields = _FIELDS.get(kind)
-            for name in _fields(kind) if fields is None else fields:
+            for name in FIELDS[kind]:
                 value = held.get(name)
                 if isinstance(value, ast.AST):
                     stack.append((value, number, inside))
@@ -79,18 +72,11 @@ class _Index:
         return self  # the copied node is told from the node by its identity
 
 
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields that may hold nodes, the last first."""
-    if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
-    return _FIELDS[kind]
-
-
 def _below(node: ast.AST) -> list[ast.AST]:
     """The nodes directly below, the last first."""
     found: list[ast.AST] = []
     known = node.__dict__
-    for name in _fields(type(node)):
+    for name in FIELDS[type(node)]:
         value = known.get(name)
         if isinstance(value, ast.AST):
             found.append(value)
@@ -100,7 +86,7 @@ def _below(node: ast.AST) -> list[ast.AST]:
 
 
 def _place(node: ast.AST) -> tuple[_Index, int]:
-    known: tuple[_Index, int] | None = node.__dict__.get(_KEY)
+    known: tuple[_Index, int] | None = node.__dict__.get(INDEXED)
     if known is not None and known[0].nodes[known[1]] is node:
         return known
     index = _Index(node)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from copy import deepcopy
 
 from auditor.source.forms.blocks import blocks
+from auditor.source.walking import nodes
 
 
 def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
@@ -30,11 +31,24 @@ def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
     found = {name: value for name, value in found.items() if _base(value) in imported}
     if not found:
         return
-    nodes = list(ast.walk(tree))
-    times = Counter(_bound(nodes))
-    replaced = {n.attr for n in nodes if isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load)}
-    replaced |= {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    bound: list[str] = []
+    called: set[str] = set()
+    replaced: set[str] = set()
+    for node in nodes(tree):  # every node of every program: one look at each
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                bound.append(node.id)
+        elif isinstance(node, ast.Call):
+            called.add(getattr(node.func, "id", ""))
+        elif isinstance(node, ast.Attribute):
+            if not isinstance(node.ctx, ast.Load):
+                replaced.add(node.attr)
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
+                replaced.add(node.value)
+        else:
+            bound += _bound(node)
+    times = Counter(bound)
     found = {name: value for name, value in found.items() if name in called and value.attr not in replaced}
     plain = {name: value for name, value in found.items() if times[name] == 1 and times[_base(value)] == 1}
     if plain:
@@ -52,21 +66,15 @@ def _base(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _bound(nodes: list[ast.AST]) -> list[str]:
-    """Every name that something gives a value, as often as it does."""
-    found: list[str] = []
-    for node in nodes:
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.append(node.id)
-        elif isinstance(node, ast.arg):
-            found.append(node.arg)
-        elif isinstance(node, ast.alias):
-            found.append(node.asname or node.name.split(".")[0])
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.append(node.name)
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            found += [name for name in node.names for _ in range(2)]
-    return found
+def _bound(node: ast.AST) -> list[str]:
+    """The names that a node that is none itself gives a value, as often as it does."""
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.alias):
+        return [node.asname or node.name.split(".")[0]]
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    return [*node.names, *node.names] if isinstance(node, (ast.Global, ast.Nonlocal)) else []
 
 
 class _Put(ast.NodeTransformer):

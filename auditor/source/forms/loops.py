@@ -15,17 +15,18 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from copy import deepcopy
+from functools import cached_property
 
 from auditor.source.forms.blocks import SCOPES, is_name
+from auditor.source.walking import nodes
 
 _ARITHMETIC = (ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.operator, ast.expr_context)
 
 
 def read_as_counted(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
     """Put `for` loops in the place of `while` loops that count."""
+    read = _Read(scope)
     loops = [(block, at) for block in blocks for at, s in enumerate(block) if isinstance(s, ast.While)]
-    if loops:
-        read = Counter(n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     for block, at in loops:  # those within first
         loop = block[at]
         assert isinstance(loop, ast.While)
@@ -34,7 +35,18 @@ def read_as_counted(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
             block[at] = counted
 
 
-def _counted(before: list[ast.stmt], loop: ast.While, read: Counter[str]) -> ast.For | None:
+class _Read:
+    """How often a scope asks for each of its names; looked up where a loop needs it, as few do."""
+
+    def __init__(self, scope: ast.AST) -> None:
+        self.scope = scope
+
+    @cached_property
+    def times(self) -> Counter[str]:
+        return Counter(n.id for n in nodes(self.scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+
+
+def _counted(before: list[ast.stmt], loop: ast.While, read: _Read) -> ast.For | None:
     test = loop.test
     if loop.orelse or not isinstance(test, ast.Compare) or not isinstance(test.left, ast.Name):
         return None
@@ -49,7 +61,7 @@ def _counted(before: list[ast.stmt], loop: ast.While, read: Counter[str]) -> ast
     if not _is_fixed(step, loop):
         return None
     inside = sum(isinstance(n, ast.Name) and n.id == counter and isinstance(n.ctx, ast.Load) for n in ast.walk(loop))
-    if read[counter] != inside:  # it is asked for behind the loop, where it is the first number that is too large
+    if read.times[counter] != inside:  # it is asked for behind the loop, where it is the first number that is too large
         return None
     target: ast.expr = ast.copy_location(ast.Name(counter, ast.Store()), test.left)
     body = [s for s in loop.body if s is not raised[0][1]]

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from auditor.source.forms.blocks import is_name
+from auditor.source.walking import nodes, statements
 
 _ZEROS = frozenset({"zeros", "tensor", "float", "int"})
 
@@ -17,9 +18,7 @@ def read_as_sums(scope: ast.AST, blocks: list[list[ast.stmt]]) -> None:
     """`total = total + x` as `total += x`."""
     added = [(block, at, s) for block in blocks for at, s in enumerate(block) if isinstance(s, ast.Assign)]
     added = [(block, at, s) for block, at, s in added if _adds_to_itself(s)]
-    if not added:
-        return
-    began = _began_as_numbers(scope)
+    began = _began_as_numbers(scope, {name.id for _, _, s in added for name in s.targets if isinstance(name, ast.Name)})
     for block, at, statement in added:
         target, value = statement.targets[0], statement.value
         if isinstance(target, ast.Name) and isinstance(value, ast.BinOp) and target.id in began:
@@ -36,17 +35,21 @@ def _adds_to_itself(statement: ast.Assign) -> bool:
     return isinstance(value.op, ast.Add) and is_name(value.right, target.id)
 
 
-def _began_as_numbers(scope: ast.AST) -> set[str]:
-    """The names that are given numbers or zeros, and else are added to themselves alone."""
-    numbers: set[str] = set()
-    others: set[str] = {a.arg for a in ast.walk(scope) if isinstance(a, ast.arg)}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Assign):
-            for name, value in _given(node):
-                (numbers if _is_zero(value) else others).add(name)
+def _began_as_numbers(scope: ast.AST, asked: set[str]) -> set[str]:
+    """Those of the names that are given numbers or zeros, and else are added to themselves alone."""
+    if not asked:
+        return asked
+    given = [(name, value) for s in statements(scope) if isinstance(s, ast.Assign) for name, value in _given(s)]
+    numbers = {name for name, value in given if name in asked and _is_zero(value)}
+    if not numbers:  # as of most sums, of tensors: what else gives names a value is not looked for
+        return numbers
+    others = {name for name, value in given if not _is_zero(value)}
+    for node in nodes(scope):
+        if isinstance(node, ast.arg):
+            others.add(node.arg)
         elif isinstance(node, (ast.For, ast.comprehension, ast.withitem, ast.NamedExpr)):
             target = node.optional_vars if isinstance(node, ast.withitem) else node.target
-            others |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)} if target is not None else set()
+            others |= {n.id for n in nodes(target) if isinstance(n, ast.Name)} if target is not None else set()
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             others |= set(node.names)
     return numbers - others

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import partial
 
 import pytest
 
@@ -11,7 +10,7 @@ from auditor.program.normal import normal
 
 
 def _normal(text: str, *given: str) -> str:
-    return ast.unparse(normal(ast.parse(text), partial(ast.parse, text), frozenset(given)))
+    return ast.unparse(normal(ast.parse(text), frozenset(given)))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +54,7 @@ def test_a_setting_stays_a_name() -> None:
 def test_the_tree_that_was_given_is_left_alone() -> None:
     tree = ast.parse("ONE = 1\n\ndef f(x):\n    return x[ONE:]\n")
     before = ast.dump(tree)
-    normal(tree, lambda: ast.parse(ast.unparse(tree)))
+    normal(tree)
     assert ast.dump(tree) == before
 
 
@@ -78,7 +77,7 @@ def test_what_is_called_is_told_by_the_run(text: str, name: str, read: str) -> N
     last = tree.body[-1]
     assert isinstance(last, ast.Expr)
     assert isinstance(last.value, ast.Call)
-    made = normal(tree, partial(ast.parse, text), frozenset(), {last.value: name})
+    made = normal(tree, frozenset(), {last.value: name})
     assert ast.unparse(made).splitlines()[-1] == read
 
 
