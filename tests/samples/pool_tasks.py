@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import time
+import weakref
 
 
 def work(task: int) -> str:
@@ -61,3 +62,20 @@ def writes_its_process(place: str) -> str:
     os.replace(f"{place}.new", place)
     time.sleep(600)
     return "never"
+
+
+class _Ring:
+    """Holds itself: no count of references lets it go."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+_RINGS: list[weakref.ref[_Ring]] = []
+
+
+def leaves_a_ring(task: int) -> int:
+    """How many rings of earlier tasks this process still holds."""
+    held = sum(ring() is not None for ring in _RINGS)
+    _RINGS.append(weakref.ref(_Ring()))
+    return held

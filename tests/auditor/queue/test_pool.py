@@ -71,6 +71,11 @@ def test_a_task_that_does_not_leave_is_killed(monkeypatch: pytest.MonkeyPatch) -
     assert answer.startswith("failed 1")  # long before the task would have ended
 
 
+def test_a_worker_holds_nothing_of_its_earlier_tasks() -> None:
+    held = dict(run_many([1, 2, 3], pool_tasks.leaves_a_ring, pool_tasks.failed, jobs=1, limits=AMPLE))
+    assert held == {1: 0, 2: 0, 3: 0}
+
+
 def test_no_task_is_no_answer() -> None:
     assert list(run_many([], pool_tasks.work, pool_tasks.failed, jobs=2, limits=AMPLE)) == []
 
