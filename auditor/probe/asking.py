@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from auditor.probe.given import Given, called, words
+from auditor.program import vocabulary
 
 PLAIN = frozenset({
     "int", "float", "bool", "str", "len", "max", "min", "abs", "round", "any", "all", "isinstance", "getattr", "get",
@@ -31,11 +31,6 @@ SAME_CARD = frozenset({"is_available", "is_bf16_supported", "synchronize", "curr
 WRITES = frozenset({"str", "repr", "hex", "bin", "oct", "format", "log", "log2", "log10"})
 VALUES = frozenset({"item", "float", "mean", "sum", "std", "var", "norm", "abs", "max", "min"})
 OF_A_STEP = frozenset({"param_groups", "state_dict", "_step_count", "last_epoch"})
-AMBIENT = re.compile(
-    r"(HOME|PATH|PWD|SHELL|USER|LOGNAME|HOSTNAME|LANG|LC_\w+|TERM|TMPDIR|TZ|DISPLAY|VIRTUAL_ENV|CONDA\w*|PYTHON\w*"
-    r"|LD_\w+|CUDA\w*|NVIDIA\w*|NCCL\w*|OMP\w*|MKL\w*|TORCH\w*|RUNPOD\w*|SLURM\w*|KUBERNETES\w*|SSH\w*|MASTER_\w+)"
-)
-"""Variables that an environment has although no command gives them."""
 OF_THE_PROCESS = frozenset({
     "_getframe", "stack", "extract_stack", "currentframe", "gettrace", "getprofile", "modules", "meta_path", "builtins",
     "__builtins__", "gethostname", "getuser", "getlogin", "getpid", "getppid", "isatty", "getloadavg", "cpu_count",
@@ -53,7 +48,7 @@ def of_the_machine(given: Given, node: ast.AST, left: int, seen: frozenset[str] 
     """Whether it asks for the process, the machine or variables that every environment has; names `left` steps far."""
     for part in ast.walk(node):
         text = part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""
-        if AMBIENT.fullmatch(text) and not words(node).isdisjoint({"environ", "getenv"}):
+        if vocabulary.AMBIENT.fullmatch(text) and not words(node).isdisjoint({"environ", "getenv"}):
             return True
         name = part.id if isinstance(part, ast.Name) else part.attr if isinstance(part, ast.Attribute) else ""
         if name in OF_THE_PROCESS or is_of_all_variables(part):

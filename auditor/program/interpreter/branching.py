@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 
 from auditor.program.interpreter.around import NOTHING, Around, Journal, OnTop
 from auditor.program.interpreter.machine import Branch, Machine
+from auditor.program.interpreter.perhaps import reconsidered
 from auditor.program.joins import join
 from auditor.program.values import Frame, Value
 from auditor.program.written import written
@@ -72,8 +73,12 @@ def merge(
     *,
     first_raises: bool,
     second_raises: bool,
+    certain: bool,
 ) -> None:
-    """After both arms an attribute may hold what either left: `self.gate = None` in one arm hides no gate."""
+    """After both arms an attribute may hold what either left: `self.gate = None` in one arm hides no gate.
+
+    `certain`: one of them is known not to count.
+    """
     journal, left = first
     for key in {**journal, **second}:
         instance, before = journal.get(key) or second[key]
@@ -86,3 +91,5 @@ def merge(
         held = [value for value in (one, other) if value is not None]
         if held:
             m.write_attribute(instance, key[1], held[0] if len(held) == 1 else join(held[0], held[1]))
+        if before is None and (key in journal) != (key in second) and not certain:
+            reconsidered(m, instance, key[1], None)

@@ -13,6 +13,7 @@ from typing import Final
 
 from auditor.program import used
 from auditor.program.extent import Extents
+from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.around import NOTHING, Arm, Around, Journal, OnTop, Under
 from auditor.program.interpreter.recorder import Branch as Branch
 from auditor.program.interpreter.recorder import Off as Off
@@ -263,6 +264,7 @@ class Machine(Recorder):
     # -- heap ----------------------------------------------------------------------------------------
 
     def write_attribute(self, instance: Instance, name: str, value: Value) -> None:
+        perhaps.about(self, instance, name)
         if self.journals:
             self.journals[-1].setdefault((id(instance), name), (instance, instance.attributes.get(name)))
         self.changed(instance.attributes.get(name), value)

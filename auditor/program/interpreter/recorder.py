@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from auditor.program.recipe.model import Node
 from auditor.program.tags import (
@@ -46,7 +47,7 @@ from auditor.program.trace import (
     Trace,
     Unfollowed,
 )
-from auditor.program.values import Frame, Instance
+from auditor.program.values import Class, Frame, Function, Instance, Mapping, Obj, Sequence, Value
 
 _USED_UP = frozenset({CALLED, LATER})  # by a model that is given the tokens
 _USED_UP_KINDS = (OfOutput, Reads, Before)
@@ -80,6 +81,25 @@ class Pending:
     places: tuple[Place, ...] = ()  # of several that were joined
 
 
+Holder = Instance | Class | Function | Frame
+"""What has attributes, or names."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a block has changed, as it was before: names and attributes by where they are held, lists and dicts."""
+
+    names: dict[tuple[int, str], tuple[Holder, Value | None]] = field(default_factory=dict)
+    containers: dict[int, tuple[Mapping | Sequence, Any]] = field(default_factory=dict)
+
+    def add(self, inner: Kept) -> None:
+        """A block within it has changed these."""
+        for key, was in inner.names.items():
+            self.names.setdefault(key, was)
+        for number, held in inner.containers.items():
+            self.containers.setdefault(number, held)
+
+
 class Recorder:
     """The trace of one run, and what stands around the statement that it has reached."""
 
@@ -95,6 +115,9 @@ class Recorder:
         self.loops: list[Loop] = []
         self.functions: list[str] = []
         self.sites: list[tuple[ast.AST, Frame]] = []  # the calls of what is stepped through, outermost first
+        self.kept: list[Kept] = []  # of the blocks around that may not run
+        self.unsure_of: dict[tuple[int, object], Obj] = {}  # objects, and attributes or keys that these may not have
+        self.forks = 0  # conditions that are not known, by which one way leaves what it is in
         self.unsure = 0  # depth of branches that hang on an unknown switch
         self.off: list[Off] = []
         self.guards: list[frozenset[str]] = []

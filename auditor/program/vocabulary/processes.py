@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 CLOCKS = tuple(
     f"time.{name}{unit}" for name in ("time", "perf_counter", "monotonic", "process_time") for unit in ("", "_ns")
 )
@@ -86,6 +88,12 @@ FETCHERS = ("wget", "curl", "pip install", "pip3 install", "apt-get", "apt insta
 
 ENVIRONMENT = frozenset({"os.environ.get", "os.getenv", "os.environ.pop", "os.environ.setdefault"})
 """Functions that give what a variable of the environment holds."""
+
+AMBIENT = re.compile(
+    r"(HOME|PATH|PWD|SHELL|USER|LOGNAME|HOSTNAME|LANG|LC_\w+|TERM|TMPDIR|TZ|DISPLAY|VIRTUAL_ENV|CONDA\w*|PYTHON\w*"
+    r"|LD_\w+|CUDA\w*|NVIDIA\w*|NCCL\w*|OMP\w*|MKL\w*|TORCH\w*|RUNPOD\w*|SLURM\w*|KUBERNETES\w*|SSH\w*|MASTER_\w+)"
+)
+"""Variables that an environment may have although no command gives them: by the system, the launcher, the host."""
 
 AVAILABLE = frozenset(
     {

@@ -14,6 +14,7 @@ from auditor.program.interpreter.language import (
     comparisons,
 )
 from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, Pending, switches
+from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import selection, steering, told
 from auditor.program.interpreter.stream import ranks, reach, skipping
 from auditor.program.joins import join
@@ -143,30 +144,37 @@ def both(
 ) -> Arms:
     """Run both branches and join what they leave; `dead` names the one that does not really run, if known."""
     before, summed = dict(frame.names), m.summed
-    running = m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True)
-    with (
-        running,
-        m.arm() as written,
-        ranks.alone(m, told, True),
-        branching.way(m, frame, test, names, True),
-        branching.entered(m, key, True, dead),
-    ):
-        first = yield from _arm(m, frame, body)
-    after_body, heap, between = frame.names, branching.undo(written), m.summed
-    frame.names = before
-    running = m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False)
-    with (
-        running,
-        m.arm() as other,
-        ranks.alone(m, told, False),
-        branching.way(m, frame, test, names, False),
-        branching.entered(m, key, False, dead),
-    ):
-        second = yield from _arm(m, frame, orelse)
-    m.arms = (between - summed, m.summed - between)
-    m.left = (_ends_round(first), _ends_round(second))
-    m.ended = (first, second)
-    branching.merge(m, heap, other, first_raises=first == RAISE, second_raises=second == RAISE)
+    with Perhaps(m, attributes=False) as block:
+        running = m.branch(names, unsure=unsure, dormant=dead is True, key=key, way=True)
+        with (
+            running,
+            m.arm() as written,
+            ranks.alone(m, told, True),
+            branching.way(m, frame, test, names, True),
+            branching.entered(m, key, True, dead),
+        ):
+            first = yield from _arm(m, frame, body)
+        after_body, heap, between = frame.names, branching.undo(written), m.summed
+        frame.names = before
+        running = m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False)
+        with (
+            running,
+            m.arm() as other,
+            ranks.alone(m, told, False),
+            branching.way(m, frame, test, names, False),
+            branching.entered(m, key, False, dead),
+        ):
+            second = yield from _arm(m, frame, orelse)
+        m.arms = (between - summed, m.summed - between)
+        m.left = (_ends_round(first), _ends_round(second))
+        m.ended = (first, second)
+        m.forks += (
+            dead is None and bool((first | second) & NORMAL) and bool((first | second) & (RETURN | BREAK | CONTINUE))
+        )
+        block.certain = RAISE in m.ended or dead is not None
+        branching.merge(
+            m, heap, other, first_raises=first == RAISE, second_raises=second == RAISE, certain=block.certain
+        )
     live, way = (first, False) if dead is False else (second, True)
     m.leaves = (
         (names or frozenset({"?"}), key, way) if dead is not None and live != RAISE and not live & NORMAL else None

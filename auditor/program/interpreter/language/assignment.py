@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping as Mapping_
 
+from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import callbacks, containers, indexing, operators, special
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import (
@@ -70,6 +71,8 @@ def assign(m: Machine, frame: Frame, target: ast.expr, value: Value) -> None:
             value = with_tags(value, m.claim_tags(frame, target.id))
         if scope is scope.globals or scope is not frame:
             m.rebinds(scope.names.get(target.id), value)
+        if scope is not frame:
+            perhaps.about(m, scope, target.id)
         scope.names[target.id] = value
     elif isinstance(target, (ast.Tuple, ast.List)):
         _unpack(m, frame, target.elts, value)
@@ -93,11 +96,13 @@ def store_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, name:
             obj.node, obj.unit, obj.frame = value.obj.node, value.obj.unit, value.obj.frame
         elif isinstance(obj, (Class, Function)):
             m.rebinds(obj.attributes.get(name), value)
+            perhaps.about(m, obj, name)
             obj.attributes[name] = value
         elif isinstance(obj, External):
             _patch(m, frame, node, f"{obj.dotted}.{name}", value)
         elif isinstance(obj, PyModule):
             m.rebinds(obj.frame.names.get(name), value)
+            perhaps.about(m, obj.frame, name)
             obj.frame.names[name] = value
         elif name == "data":
             mutate(m, option, value, replace=True, at=(frame, node))
@@ -195,6 +200,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     count_tables.write(m, container, index)
     steering.stored(m, container, value)
     m.changed(None, value)
+    perhaps.about_to_change(m, obj)
     if isinstance(obj, (Mapping, Sequence)):
         put(container, index, value)
     else:
@@ -256,6 +262,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             count_tables.grow(m, element, operand)
             total = _total(m, frame, node, element, operand)
             mutate(m, element, Value(operand.tags - {TARGET}))
+            perhaps.about_to_change(m, container.obj)
             if not element.mutable:
                 put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable, recipe=total))
             elif total is not None:
@@ -298,6 +305,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         return
     if isinstance(current.obj, Sequence) and isinstance(operand.obj, Sequence):
         m.changed(None, operand)
+        perhaps.about_to_change(m, current.obj)
         current.obj.items.extend(operand.obj.items[:16])
         current.obj.items[:] = current.obj.items[:64]
         current.obj.exact = current.obj.exact and operand.obj.exact

@@ -9,6 +9,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.stream import skipping
 from auditor.program.interpreter.stream.tokens import Text
 from auditor.program.tags import LOGGED, NONE, InRound
@@ -188,7 +189,8 @@ def handed(
         others = union(*[value for value in everything if value is not function])
         rest = [*rest, *[Value(others, mutable=bool(others)) for _ in range(taken - len(rest))]]
     named = {k: v for k, v in kwargs.items() if v is not function} if at < len(args) else {}
-    made = m.call(frame, node, function, rest, _accepted(function, named))
+    with Perhaps(m):  # it may be called when something happens that does not
+        made = m.call(frame, node, function, rest, _accepted(function, named))
     # A handler that ends the process does so when something happens, not here.
     return Value(made.tags) if isinstance(made.obj, External) and made.obj.dotted.endswith("()") else made
 

@@ -6,6 +6,7 @@ import ast
 import operator
 from typing import Any
 
+from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import enums, special
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import count_tables, effects, measured
@@ -147,9 +148,9 @@ def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None
     if own is not None:
         return truth(m, frame, node, own)
     if isinstance(obj, Sequence):
-        return bool(obj.items) if obj.exact else None
+        return bool(obj.items) if obj.exact and perhaps.is_sure(m, obj) else None
     if isinstance(obj, Mapping):
-        return True if obj.items else None
+        return True if any(perhaps.is_sure(m, obj, key) for key in obj.items) else None
     if isinstance(obj, (Function, Class, Instance, External, Either, Native)):
         return True if not isinstance(obj, External) or m.is_object(obj) else None
     return None

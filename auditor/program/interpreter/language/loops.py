@@ -11,6 +11,7 @@ from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAIS
 from auditor.program.interpreter.language import assignment, comparisons, special
 from auditor.program.interpreter.language.iteration import UNROLL, iterations, rounds
 from auditor.program.interpreter.machine import Machine, switches
+from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import selection, steering, told
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.interpreter.stream import reach
@@ -21,7 +22,12 @@ from auditor.source.index import of_type
 
 def for_(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
     iterable = special.iterable(m, frame, node, m.evaluate(frame, node.iter))
-    return _loop(m, frame, node, iterable)
+    if _all_told(iterable) or isinstance(iterable.const, range):  # of which it is known whether there is a round
+        return _loop(m, frame, node, iterable)
+    with Perhaps(m, frame.names) as rounds_:
+        completion = _loop(m, frame, node, iterable)
+    rounds_.leave(frame.names)
+    return completion
 
 
 def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> int:
@@ -83,6 +89,14 @@ def _elements(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Itera
 
 
 def while_(m: Machine, frame: Frame, node: ast.While) -> int:
+    with Perhaps(m, frame.names) as block:
+        completion = _while(m, frame, node, block)
+    block.leave(frame.names)
+    return completion
+
+
+def _while(m: Machine, frame: Frame, node: ast.While, block: Perhaps) -> int:
+    """`block`: its rounds, of which there may be none."""
     instance = m.fresh_loop()
     counters = _counters(node)
     claims = _claims(node)
@@ -93,6 +107,7 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
             known = comparisons.truth(m, frame, node.test, test)
+            block.certain |= k == 1 and known is True
             asks |= told.asked(m, test)
             by_loss = test if known is None and m.is_of_loss(test) else by_loss
         names = switches(test.tags)

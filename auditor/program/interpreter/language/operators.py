@@ -6,9 +6,11 @@ import ast
 import operator
 from typing import Any
 
+from auditor.program.interpreter.around import NOTHING
 from auditor.program.interpreter.language import comparisons, special
 from auditor.program.interpreter.libraries import files, paths
 from auditor.program.interpreter.machine import Machine, root
+from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, measured, steering, told
 from auditor.program.interpreter.stream import parts, ranks, sliced, tokens
 from auditor.program.joins import join
@@ -204,8 +206,11 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
     last: Value | None = None
     unknown = False
     for operand in node.values:
-        with ranks.alone(m, tags, not stop):  # `world_size > 8 and load(...)`
+        around = Perhaps(m, frame.names) if unknown else None
+        with ranks.alone(m, tags, not stop), around or NOTHING:  # `world_size > 8 and load(...)`
             value = m.evaluate(frame, operand)
+        if around is not None:
+            around.leave(frame.names)
         known = comparisons.truth(m, frame, operand, value)
         if known is stop:
             if unknown and last is not None and last.obj is None and value.const is stop:
@@ -252,10 +257,12 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
         with m.branch(frozenset(), unsure=False, dormant=True):
             other = m.evaluate(frame, node.orelse if known else node.body)
         return join(taken, other) if taken.known and taken.const is None else with_tags(taken, names)
-    with ranks.alone(m, test.tags, True):
-        body = m.evaluate(frame, node.body)
-    with ranks.alone(m, test.tags, False):
-        orelse = m.evaluate(frame, node.orelse)
+    with Perhaps(m, frame.names) as arms:
+        with ranks.alone(m, test.tags, True):
+            body = m.evaluate(frame, node.body)
+        with ranks.alone(m, test.tags, False):
+            orelse = m.evaluate(frame, node.orelse)
+    arms.leave(frame.names)
     with m.selecting(test, node.test, frame):
         if m.selections:
             body, orelse = adapting.kept(m, body), adapting.kept(m, orelse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Sequence as Seq
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from auditor.program.interpreter.language import (
     special,
 )
 from auditor.program.interpreter.machine import Machine, switches
+from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import measured, unfollowed
 from auditor.program.interpreter.stream import ranks
 from auditor.program.joins import join
@@ -33,12 +35,17 @@ from auditor.program.written import written
 def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
     completion = 0
     off, selected = len(m.off), len(m.selections)
+    rest: Perhaps | None = None  # what one way of a condition above has left out
     try:
-        for statement in body:
+        for i, statement in enumerate(body):
+            forks = m.forks
             how = _statement(m, frame, statement)
             completion |= how & ~NORMAL
             if not how & NORMAL:
                 return completion
+            if rest is None and m.forks > forks and how & (RETURN | BREAK | CONTINUE) and i + 1 < len(body):
+                rest = Perhaps(m, None if how & RETURN else frame.names)
+                rest.__enter__()
             if m.leaves is not None:
                 m.off.append(m.leaves)
                 m.leaves = None
@@ -47,6 +54,9 @@ def execute(m: Machine, frame: Frame, body: Seq[ast.stmt]) -> int:
                 m.remaining = None
         return completion | NORMAL
     finally:
+        if rest is not None:
+            rest.__exit__(*sys.exc_info())
+            rest.leave(frame.names)
         m.remaining = None
         del m.selections[selected:]
         if len(m.off) > off:  # what comes after this block is left out as well
@@ -113,23 +123,26 @@ def _return(m: Machine, frame: Frame, node: ast.Return) -> int:
 
 def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
     before = dict(frame.names)
-    m.caught += bool(node.handlers)
-    completion = execute(m, frame, node.body)
-    m.caught -= bool(node.handlers)
-    if completion & NORMAL and node.orelse:
-        completion = (completion & ~NORMAL) | execute(m, frame, node.orelse)
-    after = frame.names
-    for handler in node.handlers:
-        frame.names = {**before}
-        if handler.name:
-            frame.names[handler.name] = m.raised if m.raised is not None else Value()
-        how = execute(m, frame, handler.body)
-        completion |= how
-        if how & NORMAL:
-            for name, value in frame.names.items():
-                other = after.get(name)
-                if other is not value:
-                    after[name] = value if other is None else join(other, value)
+    with Perhaps(m) as guarded:
+        guarded.certain = True
+        m.caught += bool(node.handlers)
+        completion = execute(m, frame, node.body)
+        m.caught -= bool(node.handlers)
+        if completion & NORMAL and node.orelse:
+            completion = (completion & ~NORMAL) | execute(m, frame, node.orelse)
+        after = frame.names
+        for handler in node.handlers:
+            frame.names = {**before}
+            if handler.name:
+                frame.names[handler.name] = m.raised if m.raised is not None else Value()
+            how = execute(m, frame, handler.body)
+            completion |= how
+            if how & NORMAL:
+                guarded.certain = False
+                for name, value in frame.names.items():
+                    other = after.get(name)
+                    if other is not value:
+                        after[name] = value if other is None else join(other, value)
     frame.names = after
     if node.handlers:
         completion |= 0 if completion & NORMAL else completion

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
+from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import callbacks, comparisons, containers, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import files
@@ -56,7 +57,7 @@ def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
     if DISTINCT in value.tags or (VAL in value.tags and COUNTS in value.tags and isinstance(value.obj, Mapping)):
         return Value(value.tags - {DISTINCT, COUNTS})
     tags = frozenset([t for t in value.tags if isinstance(t, (InRound, OfSwitch))])
-    if isinstance(value.obj, Sequence) and value.obj.exact:
+    if isinstance(value.obj, Sequence) and value.obj.exact and perhaps.is_sure(m, value.obj):
         return Value(tags, len(value.obj.items))
     if value.known and isinstance(value.const, (str, tuple, list, range, bytes)):
         return Value(tags, len(value.const))

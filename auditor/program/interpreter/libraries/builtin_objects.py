@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import assignment, attributes
 from auditor.program.interpreter.libraries import indirect
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import weights
 from auditor.program.interpreter.stream import tokens
+from auditor.program.joins import join
 from auditor.program.values import (
     Class,
     External,
@@ -30,6 +32,8 @@ def _getattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
         value = args[0]
         if isinstance(value.obj, Instance) and len(args) > 2:
             hit = attributes.of_instance(m, frame, node, value, value.obj, args[1].const)
+            if hit is not None and not perhaps.is_sure(m, value.obj, args[1].const):
+                return join(hit, args[2])
             return hit if hit is not None else args[2]
         return m.attribute(frame, node, value, args[1].const)
     return Value(union(*args))
@@ -38,6 +42,8 @@ def _getattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs:
 def _hasattr(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if len(args) == 2 and isinstance(args[0].obj, Instance) and isinstance(args[1].const, str):
         instance = args[0].obj
+        if not perhaps.is_sure(m, instance, args[1].const):
+            return Value()
         if args[1].const in instance.attributes or (instance.cls and instance.cls.lookup(args[1].const)):
             return Value(const=True)
         return Value(const=False) if instance.kind == "object" else Value()

@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from auditor.program import vocabulary
+from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import assignment, containers, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import files, indirect, library, objects, opaque, paths, printed, tensors
@@ -127,6 +128,7 @@ def _file_method(
 def _sequence_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, seq: Sequence, name: str, args: list[Value]
 ) -> Value:
+    perhaps.about_to_change(m, seq)
     if name in ("append", "add", "appendleft", "insert", "put", "put_nowait") and args:
         effects.accumulated(m, frame, node, args[-1])
         m.changed(None, args[-1])
@@ -208,6 +210,7 @@ def _taken(m: Machine, receiver: Value, seq: Sequence, name: str, args: list[Val
 def _mapping_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, mapping: Mapping, name: str, args: list[Value]
 ) -> Value:
+    perhaps.about_to_change(m, mapping)
     if name in ("get", "pop", "setdefault") and args:
         looked = count_tables.read(m, frame, node, receiver, args[0])
         if name == "setdefault" and len(args) > 1:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
+from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.libraries import hooks, opaque
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.interpreter.scoring import adapting, attention, measured, trained
@@ -258,7 +259,7 @@ def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Va
     if value is not UNKNOWN and value is not None:
         made = tokens.constant(value)
         return Value(made.tags | tags, value)
-    if default is not None:
+    if default is not None and not vocabulary.AMBIENT.fullmatch(key.const):
         known = default.known or default.obj is not None
         return Value(default.tags | (tags if known else tags | {UnsetSwitch(key.const)}), default.const, default.obj)
     return Value(tags | {UnsetSwitch(key.const)})
@@ -266,8 +267,13 @@ def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Va
 
 def contains(m: Machine, item: Value, container: Value) -> bool | None:
     if isinstance(container.obj, External) and container.obj.dotted == "os.environ" and isinstance(item.const, str):
-        return m.environment(item.const, None) is not None
+        told = m.environment(item.const, None) is not None
+        return None if not told and vocabulary.AMBIENT.fullmatch(item.const) else told
+    if item.known and container.obj is not None and not perhaps.is_sure(m, container.obj, item.const):
+        return None
     if item.known and isinstance(container.obj, Sequence) and container.obj.exact:
+        if not perhaps.is_sure(m, container.obj):
+            return None
         if any(i.known and i.const == item.const for i in container.obj.items):
             return True
         return False if all(i.known for i in container.obj.items) else None
