@@ -185,8 +185,6 @@ class Machine(Recorder):
         self.repeated: dict[tuple[object, ...], list[Repeat]] = {}
         self.touched = 0  # expressions so far whose value has to do with the validation stream
         self.shared = 0  # objects that code came across under a name from outside of its function
-        self.changes = 0  # what was stored into objects, where it may decide what code does later
-        self.rebound = 0  # names of modules, and attributes of classes and functions, that were given other values
         self.steps = 0
         self.at: tuple[Unit, ast.stmt] | None = None  # the statement that was begun last
         self._loop_instances = 0

@@ -7,13 +7,10 @@ what `marks` holds. What a name, an attribute or an entry is besides (a model, a
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from auditor.program.interpreter.recorder import Holder, Kept
+from auditor.program.interpreter.recorder import Holder, Kept, Recorder
 from auditor.program.values import UNKNOWN, Frame, Instance, Mapping, Obj, Sequence, Value
-
-if TYPE_CHECKING:
-    from auditor.program.interpreter.machine import Machine
 
 
 class Perhaps:
@@ -25,7 +22,7 @@ class Perhaps:
 
     __slots__ = ("_attributes", "_before", "_m", "certain")
 
-    def __init__(self, m: Machine, names: dict[str, Value] | None = None, *, attributes: bool = True) -> None:
+    def __init__(self, m: Recorder, names: dict[str, Value] | None = None, *, attributes: bool = True) -> None:
         self._m = m
         self._before = dict(names or {})
         self._attributes = attributes
@@ -57,7 +54,7 @@ class Perhaps:
                 names[name] = _either(before, now)
 
 
-def about(m: Machine, holder: Holder, name: str) -> None:
+def about(m: Recorder, holder: Holder, name: str) -> None:
     """An attribute, or a name outside of the function that runs, is about to be given another value."""
     if not m.kept:
         m.unsure_of.pop((id(holder), name), None)
@@ -69,14 +66,14 @@ def _names(holder: Holder) -> dict[str, Value]:
     return holder.names if isinstance(holder, Frame) else holder.attributes
 
 
-def about_to_change(m: Machine, obj: Obj | None) -> None:
+def about_to_change(m: Recorder, obj: Obj | None) -> None:
     """A list or dict is about to be given, or to lose, elements."""
     if m.kept and isinstance(obj, (Mapping, Sequence)) and id(obj) not in m.kept[-1].containers:
         items = dict(obj.items) if isinstance(obj, Mapping) else list(obj.items)
         m.kept[-1].containers[id(obj)] = (obj, items)
 
 
-def is_sure(m: Machine, obj: Obj, name: object = None) -> bool:
+def is_sure(m: Recorder, obj: Obj, name: object = None) -> bool:
     """Whether an object is known to have that attribute or key, or a list its elements."""
     return (id(obj), name) not in m.unsure_of
 
@@ -90,7 +87,7 @@ def _either(before: Value, now: Value) -> Value:
     return Value(before.tags | now.tags, UNKNOWN, now.obj)
 
 
-def reconsidered(m: Machine, holder: Holder, name: str, before: Value | None) -> None:
+def reconsidered(m: Recorder, holder: Holder, name: str, before: Value | None) -> None:
     """What a name or attribute holds may be what it was before."""
     now = _names(holder).get(name)
     if now is None:
@@ -105,7 +102,7 @@ def reconsidered(m: Machine, holder: Holder, name: str, before: Value | None) ->
         m.rebound += 1
 
 
-def _held(m: Machine, obj: Mapping | Sequence, before: Any) -> None:
+def _held(m: Recorder, obj: Mapping | Sequence, before: Any) -> None:
     """`before`: what it held, a dict or a list as its own."""
     if isinstance(obj, Mapping):
         unsure = [key for key in before if key not in obj.items] + [key for key in obj.items if key not in before]
