@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 
 from auditor.source.copying import copied
-from auditor.source.index import of_type
 
 _MOST = 200  # loops of one module that are read so
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _STAYS = (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal)
 
 
-def inlined(tree: ast.Module) -> ast.Module:
-    """The module with the bodies put in; the module itself where there is none to put in. Places stay what they are."""
+def inlined(tree: ast.Module, loops: Iterable[ast.For | ast.While], *, fresh: bool) -> ast.Module:
+    """The module with the bodies put in; the module itself where there is none to put in. Places stay what they are.
+
+    `loops`: all of the module. `fresh`: nobody has the tree, so that it may be changed itself.
+    """
     own = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    if not any(_called(loop, own) for loop in of_type(tree, ast.For, ast.While)):
+    if not any(_called(loop, own) for loop in loops):
         return tree
-    copy = copied(tree).tree
+    copy = tree if fresh else copied(tree).tree
     own = {node.name: node for node in copy.body if isinstance(node, ast.FunctionDef)}
     found = [(scope, loop) for scope in _scopes(copy) for loop in _loops(scope) if _called(loop, own)]
     for scope, loop in found[:_MOST]:

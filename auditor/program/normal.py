@@ -18,7 +18,7 @@ from auditor.program import vocabulary
 from auditor.program.inlined import inlined
 from auditor.program.syntax import Function, bound_in, is_method, last_name, named_numbers
 from auditor.program.walks import walked, walks
-from auditor.source.copying import copied
+from auditor.source.copying import Copy, copied
 from auditor.source.index import of_type
 
 _NONE: Mapping[ast.Call, str] = MappingProxyType({})
@@ -37,7 +37,10 @@ def normal(tree: ast.Module, set_: frozenset[str] = frozenset(), called: Mapping
         {c: called[c] for c in of_type(tree, ast.Call) if called.get(c) and not _is_own(c.func, own)} if called else {}
     )
     found = _Found(numbers, _imported(tree), _signatures(tree), walks(tree))
-    return inlined(_read(tree, found, calls) if calls or found.asks(tree) else tree)
+    if not calls and not found.asks(tree):
+        return inlined(tree, of_type(tree, ast.For, ast.While), fresh=False)
+    read = _read(tree, found, calls)
+    return inlined(read.tree, read.loops, fresh=True)
 
 
 def _is_own(function: ast.expr, own: set[str]) -> bool:
@@ -104,7 +107,7 @@ def _is_written_out(call: ast.Call) -> bool:
     )
 
 
-def _read(tree: ast.Module, found: _Found, called: Mapping[ast.Call, str]) -> ast.Module:
+def _read(tree: ast.Module, found: _Found, called: Mapping[ast.Call, str]) -> Copy[ast.Module]:
     """A copy of the tree in the one spelling."""
     constants, imported = found.constants, found.imported
     named = {name for _, name in constants} | imported.keys()
@@ -127,7 +130,7 @@ def _read(tree: ast.Module, found: _Found, called: Mapping[ast.Call, str]) -> as
         made = _call(hung.copy, found, called.get(hung.call))
         if made is not hung.copy:
             hung.holder[hung.at] = made
-    return copy.tree
+    return copy
 
 
 def _call(node: ast.Call, found: _Found, called: str | None) -> ast.expr:

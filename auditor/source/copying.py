@@ -17,6 +17,7 @@ Instead = Callable[[ast.AST, tuple[int, ...]], ast.AST | None]
 first, behind 0 for the module."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_LOOPS = (ast.For, ast.While)
 _ASKED = (ast.Name, ast.alias)
 
 
@@ -32,10 +33,11 @@ class Hung:
 
 @dataclass(frozen=True, slots=True)
 class Copy(Generic[A]):
-    """`calls`: all that were copied, each ahead of those within it."""
+    """`calls`: all that were copied, each ahead of those within it; `loops`: the copies of all that were."""
 
     tree: A
     calls: list[Hung]
+    loops: list[ast.For | ast.While]
 
 
 def copied(tree: A, instead: Instead | None = None) -> Copy[A]:
@@ -46,6 +48,7 @@ def copied(tree: A, instead: Instead | None = None) -> Copy[A]:
     """
     whole: list[A] = [tree]
     calls: list[Hung] = []
+    loops: list[ast.For | ast.While] = []
     stack: list[tuple[ast.AST, Any, Any, tuple[int, ...]]] = [(tree, whole, 0, (0,))]
     while stack:  # as with an index, what is done for each node is what it costs
         node, holder, at, around = stack.pop()
@@ -61,6 +64,8 @@ def copied(tree: A, instead: Instead | None = None) -> Copy[A]:
             calls.append(Hung(node, made, holder, at))  # type: ignore[arg-type]
         elif kind in _FUNCTIONS:
             around = (*around, held["lineno"])
+        elif kind in _LOOPS:
+            loops.append(made)  # type: ignore[arg-type]
         for name in FIELDS[kind]:
             value = held.get(name)
             if isinstance(value, ast.AST):
@@ -70,7 +75,7 @@ def copied(tree: A, instead: Instead | None = None) -> Copy[A]:
                 stack += [(item, items, n, around) for n, item in enumerate(items) if isinstance(item, ast.AST)]
     for note in NOTES:
         whole[0].__dict__.pop(note, None)
-    return Copy(whole[0], calls)
+    return Copy(whole[0], calls, loops)
 
 
 _new = ast.AST.__new__

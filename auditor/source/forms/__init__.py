@@ -15,7 +15,7 @@ def parse_to_follow(text: str) -> ast.Module:
     """One module as it is followed, never run. Raises SyntaxProblem where the text cannot be parsed."""
     tree = parse_python(text)
     held = [(scope, blocks(scope)) for scope in scopes(tree)]
-    read_as_the_library(tree, [b for scope, own in held if not isinstance(scope, ast.ClassDef) for b in own])
+    read_as_the_library(tree, [b for scope, own in held if not isinstance(scope, ast.ClassDef) for b in own], text)
     for scope, own in held:
         read_as_sums(scope, own)
         read_as_counted(scope, own)

@@ -10,16 +10,18 @@ place: the name would keep what was there before.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from contextlib import suppress
 from copy import deepcopy
+from unicodedata import normalize
 
 from auditor.source.forms.blocks import blocks
-from auditor.source.walking import nodes
+from auditor.source.walking import nodes, occurrences
 
 
-def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
-    """`held`: the blocks of the tree's scopes, those of classes left out."""
+def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]], text: str) -> None:
+    """`held`: the blocks of the tree's scopes, those of classes left out; `text`: what the tree was read from."""
     found = {
         target.id: statement.value
         for block in held
@@ -29,7 +31,8 @@ def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
     }
     imported = {a.asname or a.name.split(".")[0] for s in _imports(tree) for a in s.names} if found else set()
     found = {name: value for name, value in found.items() if _base(value) in imported}
-    if not found:
+    text = text if text.isascii() or not found else normalize("NFKC", text)  # as the parser does with names
+    if not any(_may_be_called(name, text) for name in found):  # as few are: no node is looked at
         return
     bound: list[str] = []
     called: set[str] = set()
@@ -54,6 +57,14 @@ def read_as_the_library(tree: ast.Module, held: list[list[ast.stmt]]) -> None:
     if plain:
         with suppress(RecursionError):  # thousands of `elif`: what is deeper keeps its names
             _Put(plain).visit(tree)
+
+
+def _may_be_called(name: str, text: str) -> bool:
+    """Whether a bracket opens behind the name somewhere; a comment, or brackets that end, may stand between them."""
+    return any(_OPENS.match(text, at + len(name)) for at in occurrences(text, name))
+
+
+_OPENS = re.compile(r"(?:[\s\\)]|#[^\n]*\n)*\(")
 
 
 def _imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
