@@ -339,7 +339,7 @@ def with_tags(value: Value, tags: Tags) -> Value:
 
 def dependence(value: Value) -> Tags:
     """The loop iterations that a value depends on; an element depends on them as its container does."""
-    return frozenset([t for t in value.tags if isinstance(t, InRound)])
+    return frozenset([t for t in value.tags if isinstance(t, InRound)]) if value.tags else NONE
 
 
 def with_dependence(value: Value, tags: Tags) -> Value:

@@ -8,7 +8,7 @@ from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence as Seq
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
+from types import MethodType
 from typing import Final
 
 from auditor.program import used
@@ -105,11 +105,11 @@ class Machine(Recorder):
         unsettled: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__()
-        self.execute = partial(verbs.execute, self)
-        self.evaluate = partial(verbs.evaluate, self)
-        self.attribute = partial(verbs.attribute, self)
-        self.call = partial(verbs.call, self)
-        self.invoke = partial(verbs.invoke, self)
+        self.execute = MethodType(verbs.execute, self)  # a bound method is what Python calls fastest
+        self.evaluate = MethodType(verbs.evaluate, self)
+        self.attribute = MethodType(verbs.attribute, self)
+        self.call = MethodType(verbs.call, self)
+        self.invoke = MethodType(verbs.invoke, self)
         self.sources = sources
         self.forced = forced or {}
         self.unsettled = unsettled
@@ -158,6 +158,7 @@ class Machine(Recorder):
         self._tables: dict[int, tuple[object, dict[tuple[int, ...], frozenset[tuple[int, int]]]]] = {}
         self._taken: dict[int, set[frozenset[tuple[int, int]]]] = {}  # of tables: parts of the stream with targets
         self._marked: set[tuple[int, bool]] = set()
+        self.generators: dict[ast.AST, bool] = {}  # functions, and whether they yield
         self.ends: set[tuple[Position, tuple[tuple[int, int], ...]]] = set()  # of targets: where, in which round
         self.extents = Extents()
         self.skipped: dict[Loop, Tags] = {}  # by round: what says that it was left
@@ -179,6 +180,7 @@ class Machine(Recorder):
         self.shifting: dict[ast.ClassDef, bool] = {}  # classes, and whether their code moves positions by one
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
+        self._perhaps_reached: set[ast.stmt] = set()  # and as what may run
         self.losses: dict[tuple[object, ...], ForwardLoss] = {}  # what models make of their losses
         self.problems: list[str] = []
         # Functions and the state they were called in: the latest quiet calls.
@@ -208,10 +210,9 @@ class Machine(Recorder):
         return self._loop_instances
 
     def reach(self, unit: Unit, node: ast.stmt) -> None:
-        if node in self._reached:
+        if node in self._reached or (self.unsure and node in self._perhaps_reached):
             return
-        if not self.unsure:
-            self._reached.add(node)
+        (self._perhaps_reached if self.unsure else self._reached).add(node)
         lines = self.lines.setdefault((unit.path, unit.layer), {})
         state: bool | None = None if self.unsure else True
         for line in range(node.lineno, _head_end(node) + 1):
@@ -331,9 +332,11 @@ class Machine(Recorder):
     def is_of_this_round(self, region: frozenset[tuple[int, int]], key: Tags) -> bool:
         """Whether a part of the stream is that which the rounds of the loops around have in hand."""
         here = {loop.instance: loop.iteration for loop in self.loops}
+        running = [(instance, k) for instance, k in region if instance in here]
+        if not running or any(here[instance] != k for instance, k in running):
+            return False
         mine = {(t.loop, t.iteration) for t in key if isinstance(t, InRound)}
-        running = {(instance, k) for instance, k in region if instance in here}
-        return bool(running) and running <= mine and all(here[instance] == k for instance, k in running)
+        return mine.issuperset(running)
 
     # -- gradients -----------------------------------------------------------------------------------
 
@@ -394,4 +397,4 @@ def _identity(value: Value) -> object:
 
 
 def switches(tags: Tags) -> frozenset[str]:
-    return frozenset([t.name for t in tags if isinstance(t, OfSwitch)])
+    return frozenset([t.name for t in tags if isinstance(t, OfSwitch)]) if has(tags, OfSwitch) else frozenset()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, Repeat
-from auditor.program.tags import NONE, VAL, InRound, Tags
+from auditor.program.tags import NONE, VAL, InRound, Tags, has
 from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, Sequence, Value, dependence
 
 _DEEP: Final = 4  # containers and instances in each other that are compared by what they hold
@@ -113,6 +113,8 @@ class _Sight:
 
     def of(self, value: Value, deep: int) -> tuple[object, ...]:
         obj = value.obj
+        if obj is None:  # as most
+            return (_plain(value.tags), type(value.const), value.const, None, ())
         what: object = obj  # told by what it is
         held: tuple[object, ...] = ()
         if isinstance(obj, External):
@@ -142,7 +144,9 @@ class _Sight:
 
 def _plain(tags: Tags) -> Tags:
     """The tags without the loops that a value was made in: what is not of the stream is the same in all of them."""
-    return tags if VAL in tags else frozenset([t for t in tags if not isinstance(t, InRound)])
+    if not tags or VAL in tags or not has(tags, InRound):
+        return tags
+    return frozenset([t for t in tags if type(t) is not InRound])
 
 
 def _reusable(result: Value) -> bool:

@@ -79,7 +79,7 @@ def arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
     unsure = known is None and has(test.tags, UnsetSwitch)
     told.returned(m, frame, node, test)
     chosen = selection.keeps_the_lower(m, frame, node, test) if known is None else None
-    gates = frozenset([t for t in test.tags if isinstance(t, GatedBy)]) - frame.gates
+    gates = frozenset([t for t in test.tags if isinstance(t, GatedBy)]) - frame.gates if test.tags else NONE
     frame.gates |= gates
     with m.selecting(test, node, frame), ranks.apart(m, test.tags):
         how = yield from both(

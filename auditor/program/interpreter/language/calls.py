@@ -287,7 +287,7 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
         m.functions.pop()
         m.leaves = None
         del m.loops[loops:]
-    if not inner.yields and not m.unsure and any(True for _ in _yields(function)):
+    if not inner.yields and not m.unsure and _is_generator(m, function):
         return Value(obj=Sequence([], exact=True))  # a generator that has nothing to give: over an empty range
     if inner.yields:
         taken_up = m.asked > asked or any(isinstance(parent(y), (ast.Assign, ast.NamedExpr)) for y in _yields(function))
@@ -300,6 +300,13 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
     for value in inner.returns[1:]:
         result = _join_returns(result, value)
     return _without_local_spans(result)
+
+
+def _is_generator(m: Machine, function: Function) -> bool:
+    known = m.generators.get(function.node)
+    if known is None:
+        known = m.generators[function.node] = any(True for _ in _yields(function))
+    return known
 
 
 def _yields(function: Function) -> Iterator[ast.AST]:

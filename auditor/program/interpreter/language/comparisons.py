@@ -21,6 +21,7 @@ from auditor.program.tags import (
     VAL,
     InRound,
     Places,
+    has,
 )
 from auditor.program.values import (
     UNKNOWN,
@@ -86,7 +87,8 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
     made = Comparison(compared) if by_size and verdict is None else None
     by_value = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Eq, ast.NotEq)) and verdict is None
     plain = by_value and not any(side.mutable or side.obj is not None or of_tokens(side) for side in sides)
-    tags = frozenset([t for t in tags if not isinstance(t, Places)])
+    if has(tags, Places):
+        tags = frozenset([t for t in tags if not isinstance(t, Places)])
     same = made_of(EQUAL, sides) if plain else None
     result = Value(tags | {MASK}, UNKNOWN if verdict is None else True, made, position=same)
     measured.compare(m, frame, node, sides, result)

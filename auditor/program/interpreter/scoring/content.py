@@ -32,9 +32,11 @@ from auditor.program.values import Sequence as Items
 
 def of_the_stream(m: Machine, tokens_: Value) -> bool:
     """Whether the value is the validation tokens as a whole, and no part that a loop has in hand."""
+    tags = tokens_.tags
+    if VAL not in tags or tokens_.recipe is not None or has(tags, OfOutput):
+        return False
     running = {loop.instance for loop in m.loops}
-    here = any(isinstance(t, InRound) and t.loop in running for t in tokens_.tags)
-    return VAL in tokens_.tags and not has(tokens_.tags, OfOutput) and not here and tokens_.recipe is None
+    return running.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])
 
 
 def by_their_content(m: Machine, frame: Frame, node: ast.AST) -> Tags:
@@ -85,31 +87,36 @@ def _marked(obj: object, tags: Tags) -> Items | None:
 
 def cut_by_tokens(m: Machine, frame: Frame, node: ast.AST, output: Value, index: Value) -> Tags:
     """`logits[..., y.min() : y.max() + 1]`: tokens that are yet to be scored tell where the vocabulary is cut."""
+    if not has(output.tags, OfOutput):
+        return NONE
     cuts = [part.obj for part in (index.obj.parts if isinstance(index.obj, tokens.Axes) else [index])]
     bounds = [b for c in cuts if isinstance(c, tokens.Cut) for b in (c.lower, c.upper) if b is not None]
     told = any(rounds.in_hand(m, b.tags) and b.recipe is not None and b.recipe.what is What.TOKENS for b in bounds)
-    if not told or not has(output.tags, OfOutput):
+    if not told:
         return NONE
     return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
 
 
 def picked(m: Machine, places: Value) -> bool:
     """Whether places in the stream were found by the tokens there, all of them at once."""
+    if PICKED not in places.tags or isinstance(places.obj, (tokens.Cut, tokens.Axes)):
+        return False
     running = {loop.instance for loop in m.loops}
-    here = any(isinstance(t, InRound) and t.loop in running for t in places.tags)
-    return PICKED in places.tags and not isinstance(places.obj, (tokens.Cut, tokens.Axes)) and not here
+    return running.isdisjoint([t.loop for t in places.tags if isinstance(t, InRound)])
 
 
 def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
     """`logits + bias`, where the bias was counted over tokens that are yet to be scored: of this round, or of all."""
     here = {loop.instance for loop in m.loops}
     for made, other in ((left, right), (right, left)):
+        if not has(made.tags, OfOutput):
+            continue
         ahead = COUNTS in other.tags and VAL in other.tags
         inside = has(other.tags, OfOutput) or not here.isdisjoint(
             [t.loop for t in other.tags if isinstance(t, InRound)]
         )
         taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, made.tags) for t in other.tags)
-        if ((ahead and not inside) or (taken and not has(other.tags, OfOutput))) and has(made.tags, OfOutput):
+        if (ahead and not inside) or (taken and not has(other.tags, OfOutput)):
             why = "tokens that are yet to be scored are counted in it"
             return m.doubt(node, frame, "what is added to the model's output", why)
     return NONE
@@ -118,10 +125,13 @@ def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: V
 def chosen_by_loss(m: Machine, frame: Frame, node: ast.AST, left: Value, right: Value) -> Tags:
     """`logits / heat`, where losses on validation tokens, of another pass than this, have chosen the number."""
     here = {loop.instance for loop in m.loops}
+    if not here:
+        return NONE
     for made, other in ((left, right), (right, left)):
         by_loss = BY_LOSS in other.tags or (m.is_of_loss(other) and PARAMETER not in other.tags)
-        kept = here.isdisjoint([t.loop for t in other.tags if isinstance(t, InRound)])
-        if by_loss and kept and here and has(made.tags, OfOutput) and LOSS not in made.tags:
+        if not by_loss or LOSS in made.tags or not has(made.tags, OfOutput):
+            continue
+        if here.isdisjoint([t.loop for t in other.tags if isinstance(t, InRound)]):
             why = "losses on validation tokens have chosen it"
             return m.doubt(node, frame, "a number that goes into the model's output", why)
     return NONE

@@ -93,4 +93,4 @@ def mixes(m: Machine, *sides: Tags) -> None:
 
 def gates(tags: Tags) -> Tags:
     """A count of the target is compared with something: what the comparison selects depends on the target."""
-    return frozenset([GatedBy(t.number) for t in tags if isinstance(t, LookedUp)])
+    return frozenset([GatedBy(t.number) for t in tags if isinstance(t, LookedUp)]) if has(tags, LookedUp) else NONE

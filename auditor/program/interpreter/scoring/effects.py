@@ -322,7 +322,9 @@ def same(a: Value, b: Value) -> bool:
 
 def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
     """Remember where an output first enters a sum: that line is shown as the score."""
-    m.summed += LOSS in value.tags and _made(value)
+    if not _made(value):
+        return
+    m.summed += LOSS in value.tags
     for tag in value.tags:
         if isinstance(tag, OfOutput):
             event = m.trace.outputs[tag.number]

@@ -15,7 +15,7 @@ from auditor.program.interpreter.scoring import axes
 from auditor.program.interpreter.stream import rounds
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, CutIn, InRound, OfOutput, Pooled, Tags, has
 from auditor.program.values import Frame, Value, with_tags
-from auditor.source.index import walk
+from auditor.source.index import of_type, walk
 
 _CARRIED = (InRound, CutIn)
 _APART = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -49,8 +49,9 @@ def by_statistics(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
 
 def returned(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
     """`if tokens[0] == 3: return 0.9`: whatever number the function gives from here on tells of the targets."""
-    if any(isinstance(part, ast.Return) for statement in (*node.body, *node.orelse) for part in walk(statement)):
-        frame.settled |= asked(m, test)
+    tells = asked(m, test)
+    if tells and any(True for _ in of_type(node, ast.Return)):
+        frame.settled |= tells
 
 
 def asked(m: Machine, test: Value) -> Tags:

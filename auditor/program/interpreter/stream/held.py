@@ -78,6 +78,8 @@ def _held(value: Value, depth: int) -> Iterator[Value]:
 
 def _is_ahead(m: Machine, value: Value, given: Tags) -> bool:
     tags = value.tags
+    if BY_LOSS not in tags and VAL not in tags:
+        return False
     here = {loop.instance for loop in m.loops}
     plain = value.known or isinstance(value.obj, Text)  # a path, a number
     kept = here.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])

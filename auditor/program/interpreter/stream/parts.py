@@ -36,7 +36,7 @@ def _first(value: Value) -> Position | None:
 
 def made(op: ast.operator, left: Value, right: Value, tags: Tags) -> Tags:
     """The tags of `left op right`: numbers of positions that are moved, or something else that is made of them."""
-    numbers = [v for v in (left, right) if has(v.tags, Places)]
+    numbers = [v for v in (left, right) if v.tags and has(v.tags, Places)]
     if not numbers:
         return tags
     first = _first(left)
@@ -51,7 +51,7 @@ def made(op: ast.operator, left: Value, right: Value, tags: Tags) -> Tags:
 
 def compared(op: ast.cmpop, left: Value, right: Value) -> Tags:
     """The part of the window that a mask leaves; nothing where no numbers of positions are compared."""
-    numbers = [v for v in (left, right) if has(v.tags, Places)]
+    numbers = [v for v in (left, right) if v.tags and has(v.tags, Places)]
     if not numbers:
         return NONE
     if len(numbers) > 1:

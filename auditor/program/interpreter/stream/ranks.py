@@ -17,7 +17,9 @@ from auditor.source.index import of_type
 
 def of_rank(tags: Tags) -> bool:
     """Whether a value is made of which rank it is."""
-    return RANK in tags or any(isinstance(t, OfSwitch) and t.name in vocabulary.NAMES_OF_RANK for t in tags)
+    if not tags or RANK in tags:
+        return bool(tags)
+    return not vocabulary.NAMES_OF_RANK.isdisjoint([t.name for t in tags if isinstance(t, OfSwitch)])
 
 
 _FOLDED = Mark("folded-rank")

@@ -44,10 +44,10 @@ _SPARE = 1.1  # times as far apart as they are long: parts between which so much
 def of_stream(m: Machine, value: Value) -> bool:
     """Whether a value is the whole stream, or a cut of it: no output, nothing that a loop has in hand."""
     tags = value.tags
-    if VAL not in tags or isinstance(value.obj, tokens.Text):
+    if VAL not in tags or isinstance(value.obj, tokens.Text) or has(tags, OfOutput):
         return False
     here = {loop.instance for loop in m.loops}
-    return not any(isinstance(t, OfOutput) or (isinstance(t, InRound) and t.loop in here) for t in tags)
+    return here.isdisjoint([t.loop for t in tags if isinstance(t, InRound)])
 
 
 def measured(m: Machine, stream: Value, result: Value, *, rows: bool) -> None:
