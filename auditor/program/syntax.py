@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from auditor.program import vocabulary
 from auditor.source.index import function_around, of_type, own_of_type, parent, root
-from auditor.source.walking import LIBRARIES, NUMBERS, OWN_NAMES
+from auditor.source.walking import CALLED, LIBRARIES, NUMBERS, OWN_NAMES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LARGEST = 4  # of whole numbers that are taken for a name's
@@ -74,7 +74,10 @@ def called(call: ast.Call) -> str:
 
     The program may call its own what a library calls something else.
     """
-    return "" if _is_own(call.func) else last_name(call.func)
+    known: str | None = call.__dict__.get(CALLED)
+    if known is None:  # each question about the calls of a program asks it of all of them
+        known = call.__dict__[CALLED] = "" if _is_own(call.func) else last_name(call.func)
+    return known
 
 
 def _is_own(function: ast.expr) -> bool:

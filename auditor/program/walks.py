@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from copy import deepcopy
 
+from auditor.source.copying import copied
 from auditor.source.index import of_type
 
 
@@ -45,7 +46,7 @@ def walked(function: ast.FunctionDef, call: ast.Call) -> ast.expr | None:
         return None
     rest = call.args[len(names) :]
     given = _Given(dict(zip(names, call.args, strict=False)), a.vararg.arg if a.vararg else "", rest)
-    made: ast.expr = given.visit(deepcopy(over))
+    made: ast.expr = given.visit(copied(over).tree)
     for part in ast.walk(made):
         if isinstance(part, ast.expr):
             ast.copy_location(part, call)

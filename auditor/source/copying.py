@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from auditor.source.walking import FIELDS, INDEXED, NOTES, WRITTEN
+from auditor.source.walking import CALLED, FIELDS, INDEXED, NOTES, WRITTEN
 
 A = TypeVar("A", bound=ast.AST)
 
@@ -61,6 +61,7 @@ def copied(tree: A, instead: Instead | None = None) -> Copy[A]:
         held.pop(INDEXED, None)
         held.pop(WRITTEN, None)
         if kind is ast.Call:
+            held.pop(CALLED, None)
             calls.append(Hung(node, made, holder, at))  # type: ignore[arg-type]
         elif kind in _FUNCTIONS:
             around = (*around, held["lineno"])

@@ -31,6 +31,7 @@ _PLAIN = frozenset(
 )
 INDEXED: Final = "_indexed"  # where a node stands in its tree
 WRITTEN: Final = "_written"  # a node's text
+CALLED: Final = "_called"  # what a call calls of a library
 LIBRARIES, OWN_NAMES, NUMBERS = "_libraries", "_own_names", "_named_numbers"
 NOTES: Final = (LIBRARIES, OWN_NAMES, NUMBERS)
 """What is noted down at nodes, those in NOTES at the root alone: it is kept as long as they are."""

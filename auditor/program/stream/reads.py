@@ -142,7 +142,9 @@ def _loaded_back(phases: Phases, origins: Origins) -> int | None:
 
 def _loads(call: ast.Call, origins: Origins) -> bool:
     """`model.load_state_dict(...)` of what was packed, or comes from disk."""
-    return called(call) == "load_state_dict" and any("blob" in origins.of(a) or _from_disk(a) for a in call.args)
+    if last_name(call.func) != "load_state_dict" or called(call) != "load_state_dict":
+        return False
+    return any("blob" in origins.of(a) or _from_disk(a) for a in call.args)
 
 
 def _from_disk(node: ast.expr) -> bool:
