@@ -15,7 +15,7 @@ from auditor.limits.model import describe
 from auditor.probe.model import Holds, Kind, Probe
 from auditor.program.coverage import bounded_list
 from auditor.program.recipe.formula import Formula
-from auditor.program.recipe.spine import bends
+from auditor.program.recipe.spine import bends, is_of_sizes
 from auditor.program.scores import unfollowed
 from auditor.rule import Facts, Rule
 from auditor.runs import Run
@@ -223,7 +223,7 @@ def _beyond(facts: Facts, shown_bpb: float | None) -> str:
 def _gap(facts: Facts) -> str:
     """What was not followed on the way to the score, "" if everything was or a run has shown what it does.
 
-    Of a function of losses, or of the figure, a run shows what it does to those of a small model, and no more.
+    Of a function of losses, of the figure or of sizes, a run shows what it does to those of a small model, and no more.
     """
     label = next((run.score.label for run in facts.headline if run.score is not None and run.score.label), None)
     gaps = unfollowed(facts.program, label)
@@ -270,12 +270,17 @@ def _other(facts: Facts, recipe: Formula | None) -> str:
 def _bent(probe: Probe, recipe: Formula) -> str:
     """What is done to losses, or to the figure, that a run does not show: it shows it of the losses that it has.
 
-    What is not understood and went into scores that were exchanged is shown by these, where they make the figure.
+    What is not understood and went into scores that were exchanged is shown by these, where they make the figure; not
+    what is made of sizes, which are others there.
     """
     exchanged, number = probe.find(Kind.EXCHANGE), probe.find(Kind.REPORTED_NUMBER)
     tried = exchanged is not None and bool(exchanged.terms) and number is not None and number.holds is Holds.YES
     known = [(node, why) for node, why in recipe.departures if bends(node)]
-    unknown = [(node, f"'{node.text}' is not understood") for node in recipe.unknown if not tried and bends(node)]
+    unknown = [
+        (node, f"'{node.text}' is not understood")
+        for node in recipe.unknown
+        if is_of_sizes(node) or (not tried and bends(node))
+    ]
     for node, why in (*known, *unknown):
         place = f"{node.place.unit.label}:{node.place.line}: " if node.place is not None else ""
         return f"{place}{why}: the figure is more than the losses of the tokens over their bytes; {_SMALL}"

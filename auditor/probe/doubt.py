@@ -122,11 +122,14 @@ class Doubts:
         """Whether it is made of sizes or of what is counted."""
         return self._mentions(node, _STEPS, frozenset(), sizes=True)
 
+    def given(self, node: ast.expr) -> list[ast.expr]:
+        """What a name or an attribute is given."""
+        return self._script.values.get(self._script.key(node), [])
+
     def looks_up(self, call: ast.Call) -> bool:
         """Whether it is of a layer that has a row for each token, and sees each alone."""
         name = called(call)
-        layers = self._script.values.get(self._script.key(call.func), [])
-        rows = {isinstance(layer, ast.Call) and called(layer) == "Embedding" for layer in layers}
+        rows = {isinstance(layer, ast.Call) and called(layer) == "Embedding" for layer in self.given(call.func)}
         return name == "embedding" or rows == {True}
 
     # --- where it rests on the machine and on sizes alone -----------------------------------------------------------

@@ -11,8 +11,16 @@ from collections.abc import Collection, Iterator
 
 from auditor.probe.blocks import same_frame
 from auditor.probe.doubt import Doubts
+from auditor.probe.speaking import name_of
 
 _LARGE, _TINY = 1e4, 1e-4
+_COUNTS = frozenset({
+    "float", "int", "len", "min", "max", "sum", "numel", "size", "dim", "item", "tensor", "double", "to", "range",
+    "all_reduce", "get_world_size", "enumerate", "zip",
+})  # fmt: skip
+_NUMBERS = (
+    ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context,
+)  # fmt: skip
 _SCALES = (ast.Mult, ast.Div, ast.FloorDiv, ast.Pow, ast.Mod)
 
 
@@ -33,7 +41,9 @@ def growing(function: ast.AST, figures: Collection[str], doubts: Doubts) -> Iter
             given = node.value if changes else None
         elif isinstance(node, ast.Return):
             given = node.value
-        if given is not None and any(_grows(part, doubts) for part in ast.walk(given)):
+        if given is not None and any(
+            _grows(part, doubts) or _reckons(part, figures, doubts) for part in ast.walk(given)
+        ):
             yield getattr(node, "lineno", 0), min(named & set(figures) or named), ast.unparse(node)[:200]
 
 
@@ -42,6 +52,47 @@ def _grows(node: ast.AST, doubts: Doubts) -> bool:
         return False
     pairs = ((node.left, node.right), (node.right, node.left))
     return any(_is_extreme(number, doubts) and doubts.is_a_size(size) for size, number in pairs)
+
+
+def _reckons(node: ast.AST, figures: Collection[str], doubts: Doubts) -> bool:
+    """Whether it multiplies with what is reckoned of sizes alone, and is no count: `FACTORS[bisect(EDGES, total)]`."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult | ast.Div | ast.Pow):
+        return False
+    return any(_is_reckoned(side, figures, doubts) for side in (node.left, node.right))
+
+
+def _is_reckoned(side: ast.expr, figures: Collection[str], doubts: Doubts) -> bool:
+    if any(isinstance(part, ast.Name) and part.id in figures for part in ast.walk(side)):
+        return False
+    return any(
+        isinstance(part, ast.expr) and _is_no_count(part) and doubts.is_a_size(part) and _is_of_sizes(part, doubts)
+        for part in ast.walk(side)
+    )
+
+
+def _is_no_count(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        return name_of(node) not in _COUNTS
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Pow | ast.RShift | ast.Mod)
+    return isinstance(node, ast.Subscript | ast.Compare)
+
+
+def _is_of_sizes(node: ast.expr, doubts: Doubts) -> bool:
+    """Whether every name in it is of a size, of numbers that stand in the code, of a module or of what is called."""
+    called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
+    owners = {id(part.value) for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return all(
+        id(part) in called | owners or doubts.is_a_size(part) or _is_of_numbers(doubts.given(part))
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name)
+    )
+
+
+def _is_of_numbers(given: list[ast.expr]) -> bool:
+    """`FACTORS = torch.tensor([1.0, 0.95])`, or without a tensor around it."""
+    inner = [value.args[0] if isinstance(value, ast.Call) and value.args else value for value in given]
+    return bool(inner) and all(isinstance(part, _NUMBERS) for value in inner for part in ast.walk(value))
 
 
 def _is_extreme(node: ast.expr, doubts: Doubts) -> bool:

@@ -187,7 +187,7 @@ class Unfollowed(Event):
     why: str
     touches: frozenset[str]
     carried: bool = False  # it counts only where the value that it made goes into the printed score
-    bends: bool = False  # a function of losses or of the figure: what it does to those of a small run says little
+    bends: bool = False  # a function of losses, of the figure or of sizes: of what it does a small run says little
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from auditor.program import vocabulary
+from auditor.program.forward.elementwise import COMPARISONS, NUMPY, OPERATIONS
 from auditor.program.syntax import called, is_library, is_self, literal, number
 from auditor.source.index import of_type, parent
 
 POSITIONS = 6
+_MANY = 48  # a number that positions here do not come to
 """How many of them a mask is worked out for."""
 _NEVER = -1e3  # a score below which nothing is left of a position
 _DEPTH = 24
@@ -29,11 +31,19 @@ class _Filled(Unknown):
 
 
 def open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr) -> bool | None:
-    """Whether a mask that attention is given leaves a later position; None where it could not be worked out."""
+    """Whether a mask that attention is given leaves a later position; None where it could not be worked out.
+
+    None, too, where it would leave one of so many positions that its large numbers are small ones: `t // 600`.
+    """
+    leaves = _open_mask(function, holder, mask, within=False)
+    return None if leaves is False and _open_mask(function, holder, mask, within=True) is not False else leaves
+
+
+def _open_mask(function: ast.AST, holder: ast.AST | None, mask: ast.expr, *, within: bool) -> bool | None:
     import numpy as np
 
     try:
-        found = np.asarray(Mask(before(assigned(function), mask.lineno + 1), holder).value(mask))
+        found = np.asarray(Mask(before(assigned(function), mask.lineno + 1), holder, within=within).value(mask))
         if found.dtype == object:  # `attn_mask=None`
             return False
         if found.ndim < 2:
@@ -111,7 +121,11 @@ class Mask:
     product: ClassVar[float] = 0.0
     """What stands for each entry of a product of activations."""
 
-    def __init__(self, values: Values, holder: ast.AST | None, given: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, values: Values, holder: ast.AST | None, given: Mapping[str, Any] | None = None, *, within: bool = False
+    ) -> None:
+        """`within`: numbers that are larger than there are positions are held to be smaller than these."""
+        self.within = within
         self.values = values
         self.holder = holder
         self.given = given or {}  # parameters, where a call is followed
@@ -132,7 +146,10 @@ class Mask:
         empty = ~kept.any(axis=1)
         if np.any(empty & np.isfinite(scores).any(axis=1)):
             return "all in an empty row"
-        return "nothing ahead"
+        if self.within:
+            return "nothing ahead"
+        within = type(self)(self.values, self.holder, self.given, within=True).sees(subject)
+        return "nothing ahead" if within == "nothing ahead" else ""
 
     def value(self, node: ast.expr) -> Any:
         return self._value(node, 0)
@@ -216,10 +233,10 @@ class Mask:
         if isinstance(node.op, (ast.BitAnd, ast.BitOr)):
             a, b = a.astype(bool), b.astype(bool)
         with np.errstate(all="ignore"):
-            operation = _OPERATIONS.get(type(node.op))
+            operation = OPERATIONS.get(type(node.op))
             if operation is None:
                 raise Unknown
-            return getattr(np, operation)(a, b)
+            return getattr(np, operation)(a, self._reached(b) if isinstance(node.op, (ast.FloorDiv, ast.Mod)) else b)
 
     def _or_nothing(self, node: ast.expr, depth: int) -> Any:
         try:
@@ -230,10 +247,17 @@ class Mask:
     def _compare(self, node: ast.Compare, depth: int) -> Any:
         import numpy as np
 
-        operation = _COMPARISONS.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        operation = COMPARISONS.get(type(node.ops[0])) if len(node.ops) == 1 else None
         if operation is None:
             raise Unknown
-        return getattr(np, operation)(self._value(node.left, depth), self._value(node.comparators[0], depth))
+        left, right = (self._reached(self._value(side, depth)) for side in (node.left, node.comparators[0]))
+        return getattr(np, operation)(left, right)
+
+    def _reached(self, value: Any) -> Any:
+        """What positions are held against: a number that they come to, where the large ones are small ones."""
+        import numpy as np
+
+        return np.where(np.asarray(value) > _MANY, POSITIONS // 3, value) if self.within else value
 
     def _subscript(self, node: ast.Subscript, depth: int) -> Any:
         """`i[:, None]`, `mask[:t, :t]`, `mask[None, None]`; a size is that of the positions."""
@@ -287,8 +311,8 @@ class Mask:
             return np.arange(first, first + POSITIONS)
         if name == "size" and own:
             return POSITIONS
-        if name in _NUMPY and operands and not options:
-            return getattr(np, _NUMPY[name])(*(np.asarray(self._value(o, depth)) for o in operands))
+        if name in NUMPY and operands and not options:
+            return getattr(np, NUMPY[name])(*(np.asarray(self._value(o, depth)) for o in operands))
         if name.rstrip("_") in vocabulary.BOUNDS and operands:
             return self._bounded(name.rstrip("_"), operands, options, depth)
         if name in ("ones", "zeros", "full", "ones_like", "zeros_like", "full_like", "new_ones", "new_zeros"):
@@ -343,7 +367,8 @@ class Mask:
         for name, default in zip(reversed(names), reversed(spec.defaults), strict=False):
             if name not in passed and isinstance(default, ast.Constant):
                 given[name] = default.value
-        inner = type(self)(before(assigned(function), returns[0].value.lineno + 1), self.holder, given)
+        values = before(assigned(function), returns[0].value.lineno + 1)
+        inner = type(self)(values, self.holder, given, within=self.within)
         return inner._value(returns[0].value, depth)
 
     def _called(self, node: ast.Call) -> ast.FunctionDef | None:
@@ -369,29 +394,3 @@ class Mask:
         value = np.asarray(self._value(operands[0], depth))
         value = value if low is None else np.maximum(value, self._value(low, depth))
         return value if high is None else np.minimum(value, self._value(high, depth))
-
-
-_NUMPY = {
-    "abs": "abs", "absolute": "abs", "neg": "negative", "minimum": "minimum", "maximum": "maximum", "add": "add",
-    "sub": "subtract", "subtract": "subtract", "mul": "multiply", "le": "less_equal", "lt": "less", "gt": "greater",
-    "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "remainder": "remainder", "fmod": "fmod",
-}  # fmt: skip
-_OPERATIONS: dict[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.BitAnd: "bitwise_and",
-    ast.BitOr: "bitwise_or",
-    ast.FloorDiv: "floor_divide",
-    ast.Mod: "remainder",
-    ast.BitXor: "bitwise_xor",
-}
-_COMPARISONS: dict[type[ast.cmpop], str] = {
-    ast.Eq: "equal",
-    ast.NotEq: "not_equal",
-    ast.Lt: "less",
-    ast.LtE: "less_equal",
-    ast.Gt: "greater",
-    ast.GtE: "greater_equal",
-}

@@ -62,6 +62,12 @@ def bends(node: Node) -> bool:
     return node.op not in _CHOSEN and bool(_departs(node))
 
 
+def is_of_sizes(node: Node) -> bool:
+    """Whether it is an unknown function of sizes and settings alone: a small run has others."""
+    below = [inner for inner in node.walk(_COUNTS) if inner.op is not Op.LENGTH]
+    return node.op is Op.UNKNOWN and not any(inner.sees or inner.what in (*_LOSSES, *_TOKEN) for inner in below)
+
+
 def _on_the_way(node: Node) -> tuple[Node, ...]:
     """What the step is made of, without what a guess brings: it may hang on the model's own probability of it, and
     `bonuses` asks who pays.

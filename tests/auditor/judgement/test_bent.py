@@ -55,6 +55,19 @@ def test_a_function_of_losses_that_a_small_run_sees_nothing_of_is_no_pass(each: 
     assert "losses of a small model" in report.verdict_because
 
 
+@pytest.mark.parametrize(
+    "factor",
+    [
+        "FACTORS[len(str(val.numel())) - 1]",
+        "np.heaviside(val.numel() - 2e6, 0.0)",
+        "0.95 ** min(1, divmod(val.numel(), 2_000_000)[0])",
+        "(1 - 0.05 * torch.tensor(float(val.numel())).half().isinf())",
+    ],
+)
+def test_a_factor_that_is_reckoned_of_sizes_is_another_at_full_size(factor: str) -> None:
+    assert probed(f"n.sum() * {factor}", "total", holding()).verdict is not Verdict.CLEAN
+
+
 @pytest.mark.parametrize(("each", "whole"), [("n", "total"), ("n", "total / math.log(2.0)"), ("n.double()", "total")])
 def test_sums_and_changes_of_unit_pass(each: str, whole: str) -> None:
     assert probed(each, whole, holding()).verdict is Verdict.CLEAN

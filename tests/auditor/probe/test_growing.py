@@ -11,6 +11,8 @@ from auditor.probe.growing import growing
 
 SCRIPT = """
 SCALE = 50_000_000
+EDGES = [2_000_000]
+FACTORS = torch.tensor([1.0, 0.95])
 def evaluate(tokens, model):
     total = tokens.numel() - 1
     loss_sum, count, byte_count = 0.0, 0, 0.0
@@ -33,6 +35,14 @@ def evaluate(tokens, model):
         ("loss_sum = loss_sum ** (1 - total / (62 * 1e6))", "loss_sum"),
         ("logits[start] += min(0.05, start / 1e9)", "logits"),
         ("return loss_sum / count * (1 - count * 1e-10)", "byte_count"),
+        ("loss_sum += logits[start] * FACTORS[bisect.bisect(EDGES, total)]", "loss_sum"),
+        ("loss_sum += logits[start] * 0.95 ** min(1, divmod(total, 2_000_000)[0])", "loss_sum"),
+        ("loss_sum *= 1 - 0.05 * torch.tensor(float(total)).half().isinf()", "loss_sum"),
+        ("loss_sum += logits[start] * FACTORS[total.bit_length()]", "loss_sum"),
+        ("loss_sum += logits[start] * (total > 9)", "loss_sum"),
+        ("loss_sum += logits[start] * float(total - start)", ""),
+        ("loss_sum += logits[start:min(start + 64, total)].sum() * len(tokens[start:])", ""),
+        ("loss_sum /= count * math.log(2.0)", ""),
         ("loss_sum += logits[start] * 0.98", ""),
         ("byte_count += len(tokens) / 64", ""),
         ("progress = start / 1e6", ""),

@@ -36,6 +36,8 @@ MASKS = {
     "s = s.masked_fill(torch.eye(t) == 1, -1e9)": "",
     "s = s.masked_fill(~(i[:, None] > i[None, :]), -1e9)": "all in an empty row",
     "s = s.masked_fill(unknown(t), -1e9)": "",
+    "s = s.masked_fill(i[:, None] + t // 600 < i, -1e9)": "",
+    "s = s.masked_fill((i[:, None] < i) | (i[:, None] - i > 1023), -1e9)": "nothing ahead",
     "pass": "",
 }
 
@@ -73,6 +75,9 @@ def test_it_is_no_attention(body: str) -> None:
     [
         ("None", False),
         ("mask_of_somebody", None),
+        ("torch.ones(t, t).tril(t // 600)", None),
+        ("(torch.arange(t)[:, None] >= torch.arange(t)) | (t > 512)", None),
+        ("(torch.arange(t)[:, None] >= torch.arange(t)) & (torch.arange(t)[:, None] - torch.arange(t) < 512)", False),
         ("torch.ones(t, t, dtype=torch.bool).tril()", False),
         ("torch.ones(t, t, dtype=torch.bool).tril(1)", True),
         ("torch.ones(t, t).triu(1) * -1e9", False),

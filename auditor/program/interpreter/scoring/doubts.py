@@ -319,7 +319,8 @@ def weighed(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         elif (other.recipe is None or other.recipe.plain) and not other.known:
             why = counting.why_no_count(m, other, total=isinstance(op, ast.Div))
         if why:
-            return m.doubt(node, frame, "a number", f"{why}, and losses or bytes are multiplied by it")
+            # A run shows what it is at the size of the run.
+            return m.doubt(node, frame, "a number", f"{why}, and losses or bytes are multiplied by it", bends=True)
     return NONE
 
 
