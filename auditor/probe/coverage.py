@@ -25,7 +25,7 @@ from auditor.probe.shrink import Scale
 from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, rewritten_figures, speakers, talkers
 from auditor.probe.storing import given_again, made_of, stored
 from auditor.probe.submitted import key_of, values_of
-from auditor.probe.using import shards, uses
+from auditor.probe.using import masks, places, shards, uses
 from auditor.rule import Facts
 from auditor.source import Unit
 from auditor.source.index import of_type
@@ -238,7 +238,12 @@ class _Unit:
         found = {name for node in nodes for name in uses(node, names, attributes, self.given)}
         made = self._made_of_it(block.function, names, attributes) - {n for node in nodes for n in stored(node)}
         found |= {name for node in nodes for name in uses(node, made - names, frozenset(), self.given)}
+        if block.statement is not None:  # `late = begin // 5_000_000`, and then `tokens[begin + late :]`
+            found |= set(stored(block.statement)) & places(self._function(block), names)
         return sorted(found | {text for node in nodes for text in shards(node)})
+
+    def _function(self, block: Block) -> ast.AST:
+        return self.functions.get(block.function, self.tree)
 
     def _loads_again(self, block: Block, names: frozenset[str]) -> bool:
         """`tokens = load(files, longer) if longer != usual else other`: a loader that ran, for what held the stream."""
@@ -326,6 +331,8 @@ class _Unit:
             p.id for p in parts
             if isinstance(p, ast.Name) and p.id in embedded and isinstance(p.ctx, ast.Load) and id(p) not in alone
         }  # fmt: skip
+        if block.statement is not None:
+            found |= set(stored(block.statement)) & masks(self._function(block))
         return sorted(found | {str(p.arg) for p in parts if isinstance(p, ast.keyword) and self._may(p)})
 
     def _may(self, node: ast.keyword) -> bool:

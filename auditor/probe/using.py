@@ -10,6 +10,7 @@ from auditor.probe.speaking import name_of
 
 _SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
 _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
+_MASKS = frozenset({"attn_mask", "attn_bias", "mask", "block_mask", "attention_mask"})
 _OF_VALIDATION = re.compile(r"^(val|validation)$|_val_|_val[.*]")  # of a file, not of a line of a log
 
 
@@ -57,3 +58,22 @@ def uses(
         yield node.attr
     for child in ast.iter_child_nodes(node):
         yield from uses(child, names, attributes, given)
+
+
+def places(function: ast.AST, names: frozenset[str]) -> frozenset[str]:
+    """Names that say which part of the stream is taken: of `tokens[begin + late:]` both."""
+    return frozenset(
+        part.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in names
+        for part in ast.walk(node.slice) if isinstance(part, ast.Name)
+    )  # fmt: skip
+
+
+def masks(function: ast.AST) -> frozenset[str]:
+    """Names that say what attention sees: what it is given as a mask."""
+    return frozenset(
+        part.id
+        for node in ast.walk(function) if isinstance(node, ast.keyword) and node.arg in _MASKS
+        for part in ast.walk(node.value) if isinstance(part, ast.Name)
+    )  # fmt: skip
