@@ -18,6 +18,8 @@ from auditor.commands.work import Task, facts_of, load
 from auditor.commands.worker import limited
 
 KINDS = ("future-flip", "target-flip", "score-count", "exchange")
+_ANY = ("future-flip", "exchange")
+"""Which runs are made where no measurement is asked for: those of the first are of all but the exchange as well."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -48,12 +50,15 @@ def _answered(options: Options, task: Task, kind: str, again: str) -> tuple[str,
     from auditor.report.probe_witness import render
 
     facts = facts_of(load(task, options.repo, options.folder), options)
+    seed = options.probe_seed
     with unconfined():
-        found = probe(
-            facts, unsafe=options.probe_unsafe, seconds=options.probe_limit, seed=options.probe_seed, only=Kind(kind)
-        )
+        for only in (kind,) if kind else _ANY:
+            found = probe(facts, unsafe=options.probe_unsafe, seconds=options.probe_limit, seed=seed, only=Kind(only))
+            if found.witnesses or found.status != "ran":
+                break
+            seed = found.seed  # the other measurement is of the same streams
     findings = judge(replace(facts, probe=found), *law()).findings if found.witnesses else ()
-    text = render(facts, found, again, findings, width=min(width(options), 100))
+    text = render(facts, found, again, findings, asked=kind or None, width=min(width(options), 100))
     return text, OK if found.status == "ran" and found.witnesses else NOT_JUDGED
 
 
@@ -79,7 +84,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="what if this setting had that value"
     )
-    p.add_argument("--kind", choices=KINDS, default=KINDS[0], help=f"which measurement (default: {KINDS[0]})")
+    p.add_argument(
+        "--kind", choices=KINDS, default="", help=f"one measurement alone (default: {_ANY[0]}, then {_ANY[1]})"
+    )
     p.add_argument("--probe-seed", type=int, metavar="N", help="the runs that a report names by this number")
     p.add_argument("--probe-timeout", type=float, metavar="SECONDS", default=PROBE_SECONDS)
     p.add_argument(

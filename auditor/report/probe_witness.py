@@ -24,14 +24,15 @@ _TERMS = 16  # tokens of an exchange that are listed
 
 
 def render(
-    facts: Facts, probe: Probe, again: str, findings: Sequence[Finding] = (), *, width: int = 80
+    facts: Facts, probe: Probe, again: str, findings: Sequence[Finding] = (), *, asked: str | None = None,
+    width: int = 80,
 ) -> str:  # fmt: skip
     """The whole answer, ending in a newline.
 
     `again`: the command that repeats these runs. `findings`: those of the code, of which the ones that a witness
-    confirms are shown.
+    confirms are shown. `asked`: the one measurement that was asked for, None for any.
     """
-    lines = list(_lines(facts, probe, [f for f in findings if any(s.event == WITNESS for s in f.trace)]))
+    lines = list(_lines(facts, probe, [f for f in findings if any(s.event == WITNESS for s in f.trace)], asked))
     wrapped = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join([*wrapped, "", f"Again: {plain(again)} --probe-seed {probe.seed}"]) + "\n"
 
@@ -49,13 +50,13 @@ def _wrapped(line: str, width: int) -> list[str]:
     return textwrap.wrap(line, width)
 
 
-def _lines(facts: Facts, probe: Probe, confirmed: Sequence[Finding]) -> Iterator[str]:
+def _lines(facts: Facts, probe: Probe, confirmed: Sequence[Finding], asked: str | None) -> Iterator[str]:
     if probe.status != "ran":
         yield f"No witness: {why_not(probe)}."
         return
     shown = [m for m in probe.measurements if m.witnesses]
     if not shown:
-        yield from _none(probe)
+        yield from _none(probe, asked)
         return
     taken: dict[Location, None] = {}
     for number, measurement in enumerate(shown):
@@ -81,13 +82,16 @@ def _lines(facts: Facts, probe: Probe, confirmed: Sequence[Finding]) -> Iterator
         yield from _source(facts, finding.location)
 
 
-def _none(probe: Probe) -> Iterator[str]:
+def _none(probe: Probe, asked: str | None) -> Iterator[str]:
+    """`asked`: of one measurement alone the exchange was tried where it was that one."""
     yield "No witness."
     for m in probe.measurements:
-        asked = m.holds is not Holds.UNKNOWN or m.reason != "there was no such run"  # it was not asked for
-        if asked and m.kind is not Kind.DETERMINISM:
+        made = m.holds is not Holds.UNKNOWN or m.reason != "there was no such run"
+        exchanged = m.kind is not Kind.EXCHANGE or asked in (None, Kind.EXCHANGE)
+        if made and exchanged and m.kind is not Kind.DETERMINISM:
             yield f"{m.kind}: {m.holds}: {one_line(m.reason, 1000)}."
-    yield "--kind asks for another measurement: exchange, for whether the scores are of a distribution."
+    if asked not in (None, Kind.EXCHANGE):
+        yield f"--kind {Kind.EXCHANGE} asks whether the scores are of a distribution."
 
 
 def _shown(measurement: Measurement, witness: Witness) -> Iterator[str]:

@@ -45,6 +45,19 @@ def test_the_terms_of_an_exchange_and_no_witness() -> None:
     )
 
 
+def test_what_was_not_asked_for_is_not_said_to_have_failed() -> None:
+    flip = Measurement(Kind.FUTURE_FLIP, Holds.YES, "none changed")
+    tried = Measurement(Kind.EXCHANGE, Holds.UNKNOWN, "no position could be exchanged")
+    probe = Probe("ran", "", measurements=(flip, tried))
+    alone = render(FACTS, probe, "again", asked="future-flip")
+    assert "no position" not in alone
+    assert "--kind exchange" in alone
+    for asked in ("exchange", None):
+        said = render(FACTS, probe, "again", asked=asked)
+        assert "exchange: not-checked: no position" in said
+        assert "--kind" not in said
+
+
 def test_a_finding_that_it_confirms_has_its_lines_and_two_witnesses_of_one_line_have_them_once() -> None:
     at = Location("a.py", 10)
     flips = [
