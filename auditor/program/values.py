@@ -210,13 +210,14 @@ class Sequence(Obj):
 class Mapping(Obj):
     """A dict: known keys, and one value that stands for all the others, with what their keys are.
 
-    `makes` is called for a missing key.
+    `makes` is called for a missing key. `of`: the object whose attributes these are, as in `vars(model)`.
     """
 
     items: dict[Any, Value] = field(default_factory=dict)
     other: Value | None = None
     makes: Value | None = None
     key: Value | None = None
+    of: Value | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -232,6 +233,14 @@ class Comparison(Obj):
     """What a comparison by size was made of: choosing between its two sides by it is a minimum or a maximum."""
 
     sides: tuple[Value, Value]
+
+
+@dataclass(slots=True, eq=False)
+class Conditions(Obj):
+    """What `a and b`, or `a or b`, was made of: the conditions that are not known; `every`: all of them must hold."""
+
+    parts: tuple[tuple[ast.expr, Value], ...]
+    every: bool
 
 
 class Frame:

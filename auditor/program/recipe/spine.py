@@ -257,6 +257,6 @@ def told_by_the_token(mask: Node, which: Sees | None = Sees.TARGET) -> bool:
             n.op is Op.TOKENS and (which is None or n.sees & which) for n in below.inputs
         ):
             numbers = [n.text for n in below.inputs if n.op is Op.NUMBER]
-            if numbers and not any(text.startswith("-") or text == "0" for text in numbers):
+            if numbers and not any(text.startswith("-") for text in numbers):
                 return True
     return False

@@ -54,6 +54,12 @@ WRAPPED = frozenset({"module", "_orig_mod"})
 HELD_BY_MODULES = frozenset({"_parameters", "_buffers"})
 """Attributes by which a module of torch holds its tensors."""
 
+PARTS_OF_MODULES = "_modules"
+"""The attribute by which a module of torch holds the modules inside it."""
+
+TAKES_PARTS = frozenset({"register_module", "add_module", "set_submodule", "register_buffer", "register_parameter"})
+"""Methods by which a module of torch takes a part, or a tensor, under a name."""
+
 REPLACES_WEIGHTS = REFILL | {"load_state_dict", "reset_parameters"}
 
 TRAINING_STEPS = frozenset({"step", "backward"})

@@ -105,6 +105,7 @@ def store_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, name:
             perhaps.about(m, obj.frame, name)
             obj.frame.names[name] = value
         elif name == "data":
+            weights.rebound(m, frame, node, option, value)
             mutate(m, option, value, replace=True, at=(frame, node))
         elif name != "grad" and obj is None and not option.known and not weights.is_weight(option):
             option.tags |= frozenset([t for t in deep_tags(value, 1) if t in _OF_TOKENS or isinstance(t, _IN_ROUNDS)])
@@ -151,6 +152,8 @@ def _store_in_instance(
         instance.cls = value.obj
         return
     weights.replaced(m, frame, node, owner, value)
+    if (before := instance.attributes.get(name)) is not None:
+        weights.exchanged(m, frame, node, before, value)
     m.write_attribute(instance, name, value)
 
 
@@ -193,7 +196,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     if isinstance(obj, External) and obj.dotted.endswith(".__dict__") and isinstance(index.const, str):
         _patch(m, frame, target, f"{obj.dotted}.{index.const}", value)
         return
-    if special.special(m, frame, target, container, "__setitem__", [index, value]) is not None:
+    if special.special(m, frame, target, container, "__setitem__", [indexing.as_given(index), value]) is not None:
         return
     unfollowed.sent(m, frame, target, container, [value])
     whole = content.of_the_stream(m, container)
@@ -201,7 +204,11 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
     steering.stored(m, container, value)
     m.changed(None, value)
     perhaps.about_to_change(m, obj)
-    if isinstance(obj, (Mapping, Sequence)):
+    if isinstance(obj, Mapping) and obj.of is not None and isinstance(index.const, str):
+        store_attribute(m, frame, target, obj.of, index.const, value)
+    elif isinstance(obj, (Mapping, Sequence)):
+        for held in _held_at(obj, index):
+            weights.exchanged(m, frame, target, held, value)
         put(container, index, value)
     else:
         added = rounds.placed(m, deep_tags(value, 1), index) | (index.tags - {MASK}) | tokens.span(index)
@@ -221,6 +228,14 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
             added |= content.by_their_content(m, frame, target)
         mutate(m, container, Value(added), at=(frame, target))
         measured.stored(container, index, value)
+
+
+def _held_at(obj: Mapping | Sequence, index: Value) -> list[Value]:
+    """What is kept there, or may be."""
+    if isinstance(obj, Mapping):
+        return [obj.items[index.const]] if index.known and index.const in obj.items else []
+    known = isinstance(index.const, int) and obj.exact and -len(obj.items) <= index.const < len(obj.items)
+    return [obj.items[index.const]] if known else obj.items[:8]
 
 
 def put(container: Value, index: Value, value: Value) -> None:

@@ -62,7 +62,7 @@ def attribute(m: Machine, frame: Frame, node: ast.AST, value: Value, name: str) 
         if name in ("__name__", "__qualname__"):
             return Value(const=obj.name)
         if name == "__dict__":
-            return Value(obj=Mapping(obj.attributes))
+            return dictionary(value)
         if name == "apply" and obj.lookup("forward") is not None and obj.inherits("autograd.Function"):
             return indirect.applied(obj)
         if name == "__new__":
@@ -166,7 +166,7 @@ def dictionary(value: Value) -> Value:
     """`vars(thing)`: its attributes; what a module keeps besides them are its parameters."""
     assert isinstance(value.obj, (Instance, Class))
     held = isinstance(value.obj, Instance) and value.obj.kind == "module"
-    return Value(obj=Mapping(value.obj.attributes, _memory(value) if held else None))
+    return Value(obj=Mapping(value.obj.attributes, _memory(value) if held else None, of=value))
 
 
 def _memory(module: Value) -> Value:
@@ -208,6 +208,8 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
         return dictionary(value)
     if instance.kind == "module" and (own_of_mlx := mlx.attribute(value, name)) is not None:
         return own_of_mlx
+    if instance.kind == "module" and name == vocabulary.PARTS_OF_MODULES:
+        return dictionary(value)
     if instance.kind == "module" and name in vocabulary.HELD_BY_MODULES:
         return _memory(value)
     if instance.kind == "module" and name in vocabulary.WRAPPED:  # by what gives the module itself here

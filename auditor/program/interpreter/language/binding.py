@@ -6,11 +6,13 @@ import ast
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import (
+    Bound,
     Class,
     Frame,
     Function,
     Instance,
     Mapping,
+    Partial,
     Sequence,
     Value,
     union,
@@ -51,6 +53,22 @@ def bind(m: Machine, function: Function, frame: Frame, args: list[Value], kwargs
         frame.names[spec.kwarg.arg] = Value(union(*extra.values()), obj=Mapping(dict(extra)))
 
 
+def room(function: Value) -> int:
+    """How many arguments by position a function, or the making of an object, of the program takes at the most."""
+    obj = function.obj
+    if isinstance(obj, Bound) and obj.function is not None:
+        return room(Value(obj=obj.function)) - 1
+    if isinstance(obj, Partial):
+        return room(obj.function) - len(obj.args)
+    if isinstance(obj, Class):
+        init = obj.lookup("__init__")
+        return room(init) - 1 if init is not None else len(_fields(obj))
+    if not isinstance(obj, Function):
+        return 0
+    spec = obj.node.args
+    return len(spec.posonlyargs) + len(spec.args)
+
+
 def _replaced_defaults(function: Function, names: list[str]) -> dict[str, Value]:
     """What `f.__defaults__ = ...` has put in place of the defaults that are written down."""
     held = function.attributes.get("__defaults__")
@@ -60,6 +78,9 @@ def _replaced_defaults(function: Function, names: list[str]) -> dict[str, Value]
 
 
 def bind_fields(cls: Class, instance: Instance, args: list[Value], kwargs: dict[str, Value]) -> None:
-    names = [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-    instance.attributes.update(zip(names, args, strict=False))
+    instance.attributes.update(zip(_fields(cls), args, strict=False))
     instance.attributes.update(kwargs)
+
+
+def _fields(cls: Class) -> list[str]:
+    return [n.target.id for n in cls.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]

@@ -15,6 +15,7 @@ from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
 from auditor.program.interpreter.scoring import (
     adapting,
     effects,
+    entries,
     forwarding,
     measured,
     steering,
@@ -25,6 +26,7 @@ from auditor.program.interpreter.scoring import (
 from auditor.program.joins import MAX_OPTIONS, join
 from auditor.program.tags import VAL, From, OfOutput, UpTo, has
 from auditor.program.values import (
+    UNKNOWN,
     Bound,
     Class,
     Either,
@@ -51,7 +53,7 @@ def call_node(m: Machine, frame: Frame, node: ast.Call) -> Value:
     function = m.evaluate(frame, node.func)
     if isinstance(function.obj, (Function, External)):
         _named(m, node, function.obj)
-    args, kwargs = _arguments(m, frame, node)
+    args, kwargs = _arguments(m, frame, node, function)
     return call(m, frame, node, function, args, kwargs)
 
 
@@ -64,12 +66,12 @@ def _named(m: Machine, node: ast.Call, called: Function | External) -> None:
         m.called[node] = name if m.called.get(node, name) == name else ""
 
 
-def _arguments(m: Machine, frame: Frame, node: ast.Call) -> Arguments:
+def _arguments(m: Machine, frame: Frame, node: ast.Call, function: Value) -> Arguments:
     args: list[Value] = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
             value = special.iterable(m, frame, node, m.evaluate(frame, argument.value))
-            args.extend(value.obj.items if isinstance(value.obj, Sequence) else elements(value)[:1])
+            args.extend(_spread(value, binding.room(function) - len(args)))
         else:
             args.append(m.evaluate(frame, argument))
     kwargs: dict[str, Value] = {}
@@ -80,6 +82,20 @@ def _arguments(m: Machine, frame: Frame, node: ast.Call) -> Arguments:
         elif isinstance(value.obj, Mapping):
             kwargs.update({str(k): v for k, v in value.obj.items.items()})
     return args, kwargs
+
+
+def _spread(value: Value, room: int) -> list[Value]:
+    """The elements behind a star; where nobody knows how many there are, as many as the function may take."""
+    items = list(value.obj.items) if isinstance(value.obj, Sequence) else elements(value)[:1]
+    if (isinstance(value.obj, Sequence) and value.obj.exact) or value.known or not items:
+        return items
+    if value.obj is None:
+        items[0].recipe = entries.at(value.recipe, 0)
+    for place in range(len(items), room):
+        last = items[-1]
+        recipe = entries.at(value.recipe, place) if value.obj is None else last.recipe
+        items.append(Value(last.tags, UNKNOWN, last.obj, last.base, last.mutable, recipe))
+    return items
 
 
 def call(

@@ -146,6 +146,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         tags = rounds.cut(m, tags, index)
     if isinstance(obj, Instance) and obj.cls is not None:
         method = obj.cls.lookup("__getitem__")
+        index = as_given(index)
         if method is not None:
             function = Value(obj=Bound(container, "__getitem__", _function_of(method)))
             return m.call(frame, node, function, [index], {}), None
@@ -176,10 +177,10 @@ def _of_class(m: Machine, frame: Frame, node: ast.Subscript, container: Value, c
         return enums.by_name(cls, index_value(m, frame, node.slice))
     own = cls.lookup("__class_getitem__")
     if own is not None and isinstance(own.obj, Function):
-        return m.invoke(frame, node, own.obj, container, [index_value(m, frame, node.slice)], {})
+        return m.invoke(frame, node, own.obj, container, [as_given(index_value(m, frame, node.slice))], {})
     if special.find(container, "__getitem__") is None:
         return None
-    return special.special(m, frame, node, container, "__getitem__", [index_value(m, frame, node.slice)])
+    return special.special(m, frame, node, container, "__getitem__", [as_given(index_value(m, frame, node.slice))])
 
 
 def _of_text(m: Machine, frame: Frame, container: Value, index: Value, node: ast.expr) -> Value | None:
@@ -223,6 +224,11 @@ def index_value(m: Machine, frame: Frame, node: ast.expr) -> Value:
         special.special(m, frame, node, value, "__hash__", [])
         return value if own is None else own
     return value
+
+
+def as_given(index: Value) -> Value:
+    """An index as a method of the program gets it: `held[a, b]` gives it a tuple."""
+    return Value(index.tags, obj=Sequence(list(index.obj.parts))) if isinstance(index.obj, tokens.Axes) else index
 
 
 def _sequence_item(m: Machine, obj: Sequence, container: Value, index: Value, node: ast.expr) -> Value:

@@ -33,6 +33,7 @@ from auditor.program.tags import (
 from auditor.program.values import (
     UNKNOWN,
     Comparison,
+    Conditions,
     Frame,
     Instance,
     Sequence,
@@ -186,7 +187,9 @@ def unary(m: Machine, frame: Frame, node: ast.UnaryOp) -> Value:
 def _unary(m: Machine, frame: Frame, node: ast.UnaryOp, value: Value) -> Value:
     if isinstance(node.op, ast.Not):
         known = comparisons.truth(m, frame, node.operand, value)
-        compared = value.obj if isinstance(value.obj, Comparison) else None
+        compared = value.obj if isinstance(value.obj, Comparison | Conditions) else None
+        if isinstance(compared, Conditions):
+            compared = Conditions(compared.parts, every=not compared.every)
         return Value(ranks.turned(value.tags), UNKNOWN if known is None else not known, compared)
     if isinstance(value.const, (int, float)):
         if isinstance(node.op, ast.USub):
@@ -205,6 +208,7 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
     tags = NONE
     last: Value | None = None
     unknown = False
+    asked: list[tuple[ast.expr, Value]] = []
     for operand in node.values:
         around = Perhaps(m, frame.names) if unknown else None
         with ranks.alone(m, tags, not stop), around or NOTHING:  # `world_size > 8 and load(...)`
@@ -221,6 +225,7 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
             return with_tags(value, tags if not unknown else NONE)
         if known is None:
             unknown = True
+            asked.append((operand, value))
             last = value if last is None else join(last, value)
         elif last is None or not unknown:
             last = value
@@ -228,6 +233,8 @@ def boolean(m: Machine, frame: Frame, node: ast.BoolOp) -> Value:
     assert last is not None
     if not unknown:
         return with_tags(last, tags)
+    if len(asked) > 1 and all(MASK in v.tags and isinstance(v.obj, Comparison | Conditions | None) for _, v in asked):
+        return Value(tags, UNKNOWN, Conditions(tuple(asked), every=not stop))
     return Value(tags, UNKNOWN, last.obj, last.base, last.mutable)
 
 

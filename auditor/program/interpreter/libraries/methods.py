@@ -211,6 +211,11 @@ def _mapping_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, mapping: Mapping, name: str, args: list[Value]
 ) -> Value:
     perhaps.about_to_change(m, mapping)
+    if mapping.of is not None and name in ("__setitem__", "update"):
+        given = {args[0].const: args[1]} if len(args) > 1 else args[0].obj.items if _is_dict(args) else {}
+        for key, value in given.items():
+            assignment.store_attribute(m, frame, node, mapping.of, str(key), value)
+        return Value(const=None)
     if name in ("get", "pop", "setdefault") and args:
         looked = count_tables.read(m, frame, node, receiver, args[0])
         if name == "setdefault" and len(args) > 1:

@@ -87,10 +87,10 @@ def instance_method(
         weights.loaded(m, frame, node, receiver, source, strict=strict)
         hooks.run_hooks(m, frame, node, "load", instance, [receiver, Value()])
         return Value(const=None)
-    if name in ("zero_grad", "register_buffer", "register_parameter"):
+    if name == "zero_grad" or name in vocabulary.TAKES_PARTS:
         if name == "zero_grad":
             m.forget_gradients()
-        elif len(args) >= 2 and isinstance(args[0].const, str):
+        elif len(args) >= 2 and isinstance(args[0].const, str):  # `set_submodule("blocks.0.up", part)`
             assignment.store_attribute(m, frame, node, receiver, args[0].const, args[1])
         return Value(const=None)
     if name in ("forward", "__call__"):

@@ -50,8 +50,15 @@ def method(m: Machine, receiver: Value, name: str, args: list[Value]) -> Value |
         if name in vocabulary.SAME_PATH:
             return receiver
         if name in vocabulary.CHANGES_TEXT and all(isinstance(a.const, (str, int)) for a in args):
-            return _path(tags, getattr(text, name)(*[a.const for a in args]))
+            made = _path(tags, getattr(text, name)(*[a.const for a in args]))
+            return _put_in(made, text, name, args)
     return None
+
+
+def _put_in(made: Value, text: str, name: str, args: list[Value]) -> Value:
+    """What a part of the text that is not known may have been replaced by counts beside what is known of it."""
+    into = args[1].tags if name == "replace" and len(args) > 1 and "{}" in text else NONE
+    return Value(made.tags | into, made.const, made.obj)
 
 
 _NAMED = re.compile(r"\{([A-Za-z_]\w{0,60}|\d{0,3})((?:![rsa])?(?::[^{}]{0,40})?)\}")

@@ -168,7 +168,8 @@ def _with_substitutes(m: Machine, frame: Frame, node: ast.AST, args: list[Value]
         if text != "{}" and len(text) < _SHORT and len(args[0].const) < _SHORT:
             plain = re.escape(args[0].const) == args[0].const
             made = text.replace(args[0].const, args[1].const) if plain else text
-            return files.path_value(args[2].tags, made, known=plain and "{}" not in text)
+            path = files.path_value(args[2].tags, made, known=plain and "{}" not in text)
+            return path if path.known else with_tags(path, args[1].tags)
     return Value(union(*args))
 
 

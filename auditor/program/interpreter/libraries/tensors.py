@@ -196,7 +196,7 @@ def _view(
         r = root(receiver)
         if isinstance(r.obj, Instance):
             tags |= deep_tags(r)
-        keep = receiver.base if receiver.base is not None else receiver
+        keep = receiver.base if receiver.base is not None and not weights.is_weight(receiver) else receiver
         if name == "requires_grad_":
             return receiver
         position = (receiver.position or receiver) if VAL not in tags else None

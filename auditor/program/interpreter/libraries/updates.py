@@ -46,9 +46,9 @@ def written(
     if dotted.endswith("autograd.backward") and args:
         m.backward(node, frame, args[0])
         return Value(const=None)
-    if dotted.endswith((".add.at", ".maximum.at")) and len(args) >= 2:
+    if dotted.startswith("numpy.") and name == "at" and len(args) >= 2:  # `np.subtract.at`, of every ufunc
         count_tables.write(m, args[0], args[1])
-        assignment.mutate(m, args[0], Value(union(*args[1:])))
+        assignment.mutate(m, args[0], Value(union(*args[1:])), at=(frame, node))
         return Value(const=None)
     return None
 

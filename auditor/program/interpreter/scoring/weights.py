@@ -55,8 +55,36 @@ def _from_memory(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: T
     into = root(target).obj
     kept = not isinstance(into, Instance) or not into.read_back or ARTIFACT in tags or has(tags, AdaptedBy)
     if _PARAMETER in tags and not kept and not has(tags, GradientOf):
-        why = "they were in memory, and are none that the artifact holds"
-        m.unfollowed(node, frame, "weights that take the place of those read back", why, {"weights"})
+        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"})
+
+
+def rebound(m: Machine, frame: Frame, node: ast.AST, target: Value, source: Value) -> None:
+    """`p.data = held`: the parameter shows other memory from here on; what it showed before keeps what it holds."""
+    into, of = root(target).obj, root(source).obj
+    if not is_weight(target) or not isinstance(into, Instance) or not into.read_back:
+        return
+    seen: Value | None = source
+    while seen is not None and seen is not target:
+        seen = seen.base
+    if isinstance(of, Instance) and of.kind == "module" and seen is None and ARTIFACT not in source.tags:
+        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"})
+
+
+def exchanged(m: Machine, frame: Frame, node: ast.AST, before: Value, value: Value) -> None:
+    """A part of a module takes the place of one whose weights were read back."""
+    if m.inside or not any(part.read_back for part in _parts(before)):
+        return
+    if any((part.trained or part.moved) and not part.read_back for part in _parts(value)):
+        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"})
+
+
+def _parts(value: Value) -> list[Instance]:
+    modules = [leaf.obj for leaf in leaves(value, 2) if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module"]
+    return [part for module in modules for part in module_parts(module)]
+
+
+_PLACE = "weights that take the place of those read back"
+_IN_MEMORY = "they were in memory, and are none that the artifact holds"
 
 
 def _cause(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: Tags) -> Pending | None:

@@ -16,7 +16,7 @@ from auditor.program.positions import EQUAL, FunctionOf, Position
 from auditor.program.recipe.model import Node, Op
 from auditor.program.recipe.spine import told_by_the_token
 from auditor.program.tags import LOSS, NONE, RANDOM, SHARE, VAL, InRound, Mark, OfOutput, Reads, Tags, has
-from auditor.program.values import Comparison, Frame, Value, with_tags
+from auditor.program.values import Comparison, Conditions, Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, walk
 
@@ -127,7 +127,7 @@ def after_arms(
     """
     summed, others = m.arms
     one_leaves = sum(left) == 1 and not summed and not others
-    if m.loops and ranks.tells(m, node.test, test):
+    if m.loops and any(ranks.tells(m, part, asked) for part, asked in parts_of(node.test, test)):
         return by_process(m, frame, node, one_leaves=one_leaves)
     if m.loops and one_leaves and not test.known and names_a_shard(node.test, test):
         loop = m.loops[-1]
@@ -136,27 +136,50 @@ def after_arms(
         return []
     if not m.loops or not (one_leaves or bool(summed) != bool(others)):
         return []
-    why = by_content(m, frame, node.test, test)
-    goes_on = bool((m.ended[0] | m.ended[1]) & CONTINUE)
-    if why is None and one_leaves and goes_on and by_token(m, test):
-        why = "their tokens"
-    if why is None and (goes_on or not one_leaves) and by_place(m, test):
-        why = "their place in the stream"
-    if why is None and not by_turn(m, test):
+    why = _told(m, frame, node.test, test, one_leaves=one_leaves)
+    if why is None:
         return []
     if one_leaves:
         loop = m.loops[-1]  # this round alone: what was summed up before it stays
-        tags = m.omitted(node, frame, why or "their turn")
+        tags = m.omitted(node, frame, why)
         m.skipped[loop] = m.skipped.get(loop, NONE) | tags
         if why == "their losses" and (m.ended[0] | m.ended[1]) & BREAK:  # and all that would come after it
             later = replace(loop, iteration=loop.iteration + 1)
             m.skipped[later] = m.skipped.get(later, NONE) | tags
         return []
-    if why is None:
-        return []
-    return [
-        (target, m.omitted(node, frame, why or "their turn")) for target in _sums(node.body if summed else node.orelse)
-    ]
+    return [(target, m.omitted(node, frame, why)) for target in _sums(node.body if summed else node.orelse)]
+
+
+def parts_of(node: ast.expr, test: Value) -> list[tuple[ast.expr, Value]]:
+    """The conditions that a condition is put together of."""
+    if not isinstance(test.obj, Conditions):
+        return [(node, test)]
+    return [part for pair in test.obj.parts for part in parts_of(*pair)]
+
+
+def _told(m: Machine, frame: Frame, node: ast.expr, test: Value, *, one_leaves: bool) -> str | None:
+    """What the rounds that are left have in common, None where nothing tells of it.
+
+    Of several conditions that must all hold, one that compares lengths may say that nothing of a window is new.
+    """
+    if isinstance(test.obj, Conditions):
+        found = [(_told(m, frame, part, asked, one_leaves=one_leaves), asked) for part, asked in test.obj.parts]
+        reasons = [why for why, _ in found if why is not None]
+        excused = any(why is None and _compares_lengths(asked) for why, asked in found)
+        return reasons[0] if reasons and not (test.obj.every and excused) else None
+    why = by_content(m, frame, node, test)
+    goes_on = bool((m.ended[0] | m.ended[1]) & CONTINUE)
+    if why is None and one_leaves and goes_on and by_token(m, test):
+        return "their tokens"
+    if why is None and (goes_on or not one_leaves) and by_place(m, test):
+        return "their place in the stream"
+    return "their turn" if why is None and by_turn(m, test) else why
+
+
+def _compares_lengths(test: Value) -> bool:
+    """A comparison by size of what is no constant of the code: `end - start <= first`, not `len(x) > 0`."""
+    sides = test.obj.sides if isinstance(test.obj, Comparison) else ()
+    return bool(sides) and not any(type(side.const) is int and side.const <= 1 and not side.tags for side in sides)
 
 
 def by_process(m: Machine, frame: Frame, node: ast.If, *, one_leaves: bool) -> list[tuple[ast.expr, Tags]]:
