@@ -63,12 +63,14 @@ def event_finding(
     return Finding(rule, outcome, message, event.place.location, both(event.active, report.active), steps)
 
 
-def formula_finding(rule: str, line: ReportLine, node: Node, message: str, what: str) -> Finding | None:
-    """A violation that the formula of a printed figure shows at one of its steps; None where that has no place."""
+def formula_finding(
+    rule: str, line: ReportLine, node: Node, message: str, what: str, outcome: Outcome = Outcome.VIOLATION
+) -> Finding | None:
+    """What the formula of a printed figure shows at one of its steps; None where that has no place."""
     if node.place is None or line.off:
         return None
     steps = (Step("Score", what, node.place.location), Step("Report", "the figure is printed", line.place.location))
-    return Finding(rule, Outcome.VIOLATION, message, node.place.location, line.active, steps)
+    return Finding(rule, outcome, message, node.place.location, line.active, steps)
 
 
 def _step(event: str, text: str, place: Place) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
-from auditor.program.scores import Dependence, OfEvent, Reported, dependences, reported_events
+from auditor.program.scores import Dependence, OfEvent, Reported, dependences, reported_events, unfollowed
 from auditor.program.trace import Adapt
 from auditor.rule import Facts
 from rules.findings import pair_finding
@@ -48,6 +48,20 @@ def calibrated(facts: Facts) -> tuple[Dependence, ...]:
 def reported(facts: Facts, kind: type[OfEvent]) -> list[Reported]:
     """The events of one kind that reach the score."""
     return reported_events(facts.program, label(facts), kind)
+
+
+def against(facts: Facts, rule: str, what: str) -> list[Finding]:
+    """What the figure is made of that is against the law as it reads, and that nobody has followed to its end.
+
+    A run of the program that decides says more, but of what bends losses: it shows that of those that it has.
+    """
+    probed = facts.probe is not None and facts.probe.decided
+    gaps = [gap for gap in unfollowed(facts.program, label(facts)) if gap.against == what]
+    return [
+        Finding(rule, Outcome.DISPUTED, f"{gap.what}: {gap.why}", gap.place.location, gap.active)
+        for gap in gaps
+        if not probed or gap.bends
+    ]
 
 
 def unreadable(facts: Facts) -> Ruling | None:

@@ -175,6 +175,10 @@ class ReportLine(Event):
 THE_LOG = "the log"
 
 
+CHANGES_LOSSES, LEAVES_OUT, SEES_LATER, OTHER_WEIGHTS = "changes losses", "leaves out", "sees later", "other weights"
+"""What of the law something is against as it reads, where that is known. Who judges may not agree: it is disputed."""
+
+
 @dataclass(eq=False, slots=True)
 class Unfollowed(Event):
     """Something that the run did not follow, and that may change what the score is made of.
@@ -188,6 +192,7 @@ class Unfollowed(Event):
     touches: frozenset[str]
     carried: bool = False  # it counts only where the value that it made goes into the printed score
     bends: bool = False  # a function of losses, of the figure or of sizes: of what it does a small run says little
+    against: str = ""  # what of the law it is against as it reads (`CHANGES_LOSSES`, ...), "" where nobody knows
 
 
 @dataclass(frozen=True, slots=True)

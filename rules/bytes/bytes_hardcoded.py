@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.bytes.pieces import PieceKind
 from auditor.program.recipe.reading import assumed_widths, figures
+from auditor.program.recipe.widths import odd_widths
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, TABLES, folder, script
 from rules.findings import formula_finding, shown
@@ -21,6 +22,13 @@ def _assumed(facts: Facts) -> Iterator[Finding]:
         for node, width in assumed_widths(head):
             message = f"the figure divides by a constant of {width:.6g} bytes per token instead of counting bytes"
             finding = formula_finding(ID, line, node, message, "bits per token become bits per byte")
+            if finding is not None:
+                yield finding
+        if facts.probe is not None and facts.probe.decided:
+            continue
+        for node, why in odd_widths(head):
+            message = f"as it reads, the figure divides by more than the bytes of the scored tokens: {why}"
+            finding = formula_finding(ID, line, node, message, "other than bytes are counted", Outcome.DISPUTED)
             if finding is not None:
                 yield finding
 

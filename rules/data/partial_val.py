@@ -9,7 +9,7 @@ from dataclasses import replace
 from auditor.findings import Finding, Location, Outcome, Ruling, found
 from auditor.program.coverage import scored_part
 from auditor.program.tags import Omitting
-from auditor.program.trace import Omission
+from auditor.program.trace import LEAVES_OUT, Omission
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
 from rules.bytes._ledger import canonical_tokens, excess, family, first_day, integer, judged, log_finding, log_lines
@@ -17,7 +17,7 @@ from rules.examples.adaptation import score_first
 from rules.examples.folders import EVALUATION, folder, script, seeds
 from rules.findings import event_finding, shown
 from rules.law.limits import LIMITS
-from rules.scored import label, reported
+from rules.scored import against, label, reported
 
 ID = "partial-val"
 
@@ -186,6 +186,7 @@ def check(facts: Facts) -> Ruling:
     if not _record(facts):
         findings = [replace(f, outcome=Outcome.WARNING) for f in findings]
     findings += [*_of_claims(facts), *_of_code(facts)]
+    findings += against(facts, ID, LEAVES_OUT)
     known = any(canonical_tokens(run.val_tokens or 0) or first_day(run) or excess(run) == 0.0 for run in runs)
     unchecked = "" if known else "no log shows how many validation tokens were scored"
     return found(findings, "the score covers the full validation set", unchecked=unchecked)

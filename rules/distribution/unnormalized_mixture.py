@@ -10,8 +10,9 @@ from auditor.program.recipe import Node, Op, What
 from auditor.program.recipe.bonuses import unpaid
 from auditor.program.recipe.mass import more_than_one
 from auditor.program.recipe.reading import figures, shifted, unnormalized
+from auditor.program.recipe.spine import departures, extremes
 from auditor.program.tags import GatedBy, LookedUp, ScaledBy, StackedBy
-from auditor.program.trace import Lookup, Scale
+from auditor.program.trace import CHANGES_LOSSES, Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.distribution._mixed import is_score, mixtures
 from rules.examples.folders import EVALUATION, SCORING, TABLES, folder, script
@@ -19,7 +20,7 @@ from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes
 from rules.examples.ngram import exact, full_rows, target_key
 from rules.findings import event_finding, formula_finding, shown
 from rules.law.standing import pull
-from rules.scored import label, reported, unreadable
+from rules.scored import against, label, reported, unreadable
 
 ID = "unnormalized-mixture"
 
@@ -54,6 +55,7 @@ def check(facts: Facts) -> Ruling:
                 message = "an entropy is mixed in among losses as if it were the loss of an expert"
                 what = "entropy among losses"
             findings.append(event_finding(facts, ID, Outcome.VIOLATION, event, report, message, what))
+    findings += against(facts, ID, CHANGES_LOSSES)
     said = {(f.location.path, f.location.layer, f.location.line) for f in findings if f.location}
     findings += [f for key, f in _of_the_formula(facts).items() if key not in said]
     return found(findings, "every reported loss is read off the model's own distribution")
@@ -84,9 +86,15 @@ def _entropic(facts: Facts) -> bool:
 def _of_the_formula(facts: Facts) -> dict[tuple[str, int, int], Finding]:
     """What the formula of the reported figure shows, one for each place."""
     hits: dict[tuple[str, int, int], Finding] = {}
+    probed = facts.probe is not None and facts.probe.decided
     for line, head in figures(facts.program.trace, label(facts)):
         for node, message, what in _lost(head):
             finding = formula_finding(ID, line, node, message, what)
+            if finding is not None and node.place is not None:
+                hits.setdefault(node.place.key, finding)
+        for node, why in (*departures(head), *extremes(head)) if not probed else ():
+            message = f"as it reads, {why}: the figure is more than the losses of the tokens over their bytes"
+            finding = formula_finding(ID, line, node, message, "no mean of losses any more", Outcome.DISPUTED)
             if finding is not None and node.place is not None:
                 hits.setdefault(node.place.key, finding)
     return hits

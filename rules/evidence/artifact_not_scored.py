@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from auditor.findings import Finding, Outcome, Ruling, Step, found, not_applicable, not_checked
 from auditor.program.scores import reports_of
-from auditor.program.trace import Load, Output, Place, ReportLine, Trace
+from auditor.program.trace import OTHER_WEIGHTS, Load, Output, Place, ReportLine, Trace
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import SERIALIZE, folder, script
+from rules.scored import against
 
 ID = "artifact-not-scored"
 
 
 def check(facts: Facts) -> Ruling:
+    ruling = _of_trace(facts)
+    others = against(facts, ID, OTHER_WEIGHTS)
+    return found([*ruling.findings, *others], "") if others else ruling
+
+
+def _of_trace(facts: Facts) -> Ruling:
     trace = facts.program.trace
     if not facts.program.followed:
         return not_checked("the scored code could not be followed; a readable script would decide it")

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.program.scores import reports_of
+from auditor.program.trace import SEES_LATER
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, MODEL, folder, script
 from rules.findings import event_finding, shown
-from rules.scored import label, unreadable
+from rules.scored import against, label, unreadable
 
 ID = "future-dependence"
 
@@ -19,7 +20,7 @@ def check(facts: Facts) -> Ruling:
     missing = unreadable(facts)
     if missing is not None:
         return missing
-    findings = [*_targets_seen(facts), *_attention(facts)]
+    findings = [*_targets_seen(facts), *_attention(facts), *against(facts, ID, SEES_LATER)]
     return found(findings, "no target reaches the logits that predict it, and attention is causal where it says")
 
 

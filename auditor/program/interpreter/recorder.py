@@ -266,7 +266,15 @@ class Recorder:
                 self.trace.added[made] = event
 
     def unfollowed(
-        self, node: ast.AST, frame: Frame, what: str, why: str, touches: Iterable[str], *, any_time: bool = False
+        self,
+        node: ast.AST,
+        frame: Frame,
+        what: str,
+        why: str,
+        touches: Iterable[str],
+        *,
+        any_time: bool = False,
+        against: str = "",
     ) -> None:
         """Write down what is not followed although it may change what the score is made of.
 
@@ -278,7 +286,8 @@ class Recorder:
         known = self.trace.unfollowed.get(key)
         if known is None or (self.unsure == 0 and not known.certain):
             event = self._event(node, frame) | ({"order": 0} if any_time else {})
-            self.trace.unfollowed[key] = Unfollowed(**event, what=what, why=why, touches=frozenset(touches))  # type: ignore[arg-type]
+            made = Unfollowed(**event, what=what, why=why, touches=frozenset(touches), against=against)  # type: ignore[arg-type]
+            self.trace.unfollowed[key] = made
 
     def gradients(self, node: ast.AST, frame: Frame) -> None:
         """Gradients of validation tokens are made: written down until something is seen to use them (`settle`)."""
@@ -290,17 +299,20 @@ class Recorder:
             if gap.what == _GRADIENTS and gap.place.key in self.spent:
                 del self.trace.unfollowed[key]
 
-    def doubt(self, node: ast.AST, frame: Frame, what: str, why: str, *, bends: bool = False) -> Tags:
+    def doubt(
+        self, node: ast.AST, frame: Frame, what: str, why: str, *, bends: bool = False, against: str = ""
+    ) -> Tags:
         """A value is made in a way that leaves open what it measures: the tags that carry this to the figure.
 
-        `bends`: as of `Unfollowed`.
+        `bends`, `against`: as of `Unfollowed`.
         """
         key = (self.place(node, frame).key, what, bool(self.off))
         known = self.trace.unfollowed.get(key)
         if known is None:
             event = self._event(node, frame)
             touches = frozenset({"the figure"})
-            known = Unfollowed(**event, what=what, why=why, touches=touches, carried=True, bends=bends)  # type: ignore[arg-type]
+            more = {"what": what, "why": why, "carried": True, "bends": bends, "against": against}
+            known = Unfollowed(**event, **more, touches=touches)  # type: ignore[arg-type]
             self.trace.unfollowed[key] = known
         return frozenset({Doubtful(known.number)})
 

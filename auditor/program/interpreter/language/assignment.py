@@ -41,6 +41,7 @@ from auditor.program.tags import (
     Tags,
     has,
 )
+from auditor.program.trace import SEES_LATER
 from auditor.program.values import (
     UNKNOWN,
     Class,
@@ -298,7 +299,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             if TARGET in added and has(container.tags, OfOutput) and tokens.moved_on(index):
                 why = "it is made of tokens that stand further on, and is added further on"
                 added = (added - {TARGET}) | m.doubt(
-                    frame=frame, node=node, what="what is added to a model's output", why=why
+                    node, frame, "what is added to a model's output", why, against=SEES_LATER
                 )
             mutate(m, container, Value(added), at=(frame, node))
             measured.stored(container, index, operand if current is None else Value(recipe=total))

@@ -24,6 +24,7 @@ from auditor.program.interpreter.scoring import adapting, count_tables, doubts, 
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
 from auditor.program.positions import Position
 from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, SORTED, TRAIN, VAL, WORLD, OfSwitch
+from auditor.program.trace import LEAVES_OUT
 from auditor.program.values import (
     UNKNOWN,
     Bound,
@@ -188,7 +189,13 @@ def _objects(
         held = args[-1] if name != "heappop" else args[0]
         by = ordering.by_key(m, frame, node, elements(held), kwargs)
         if SORTED in by and isinstance(held.obj, Sequence):
-            tags = m.doubt(node, frame, "a part of what was put in order", "what is left out is told by what it holds")
+            tags = m.doubt(
+                node,
+                frame,
+                "a part of what was put in order",
+                "what is left out is told by what it holds",
+                against=LEAVES_OUT,
+            )
             held = Value(held.tags | tags, obj=Sequence([with_tags(item, tags) for item in held.obj.items]))
         adapting.kept_by_loss(m, frame, node, elements(held))
         if isinstance(held.obj, Sequence):

@@ -212,7 +212,8 @@ def _mapping_method(
 ) -> Value:
     perhaps.about_to_change(m, mapping)
     if mapping.of is not None and name in ("__setitem__", "update"):
-        given = {args[0].const: args[1]} if len(args) > 1 else args[0].obj.items if _is_dict(args) else {}
+        held = args[0].obj if args else None
+        given = {args[0].const: args[1]} if len(args) > 1 else held.items if isinstance(held, Mapping) else {}
         for key, value in given.items():
             assignment.store_attribute(m, frame, node, mapping.of, str(key), value)
         return Value(const=None)

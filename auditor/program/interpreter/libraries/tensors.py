@@ -28,7 +28,10 @@ from auditor.program.tags import (
     has,
     hashed,
 )
+from auditor.program.trace import SEES_LATER
 from auditor.program.values import Bound, External, Frame, Function, Instance, Native, Partial, Value, deep_tags, union
+
+_ADDED = "what is added to a model's output"
 
 
 def tensor_method(
@@ -134,7 +137,7 @@ def _changed(
         later = next((t.first for t in receiver.tags if isinstance(t, Begun)), 0)
         if made and TARGET in changed and 0 < max(map(tokens.first_of, inputs)) <= later:
             why = "it is made of tokens that stand further on, and is added further on"
-            changed = (changed - {TARGET}) | m.doubt(node, frame, "what is added to a model's output", why)
+            changed = (changed - {TARGET}) | m.doubt(node, frame, _ADDED, why, against=SEES_LATER)
         assignment.mutate(m, receiver, Value(changed), at=(frame, node))
         return receiver
     if name == "masked_fill_" and VAL in receiver.tags and not has(receiver.tags, OfOutput):

@@ -26,6 +26,7 @@ from auditor.program.tags import (
     Taken,
     has,
 )
+from auditor.program.trace import LEAVES_OUT, SEES_LATER
 from auditor.program.values import Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 
@@ -41,7 +42,13 @@ def of_the_stream(m: Machine, tokens_: Value) -> bool:
 
 def by_their_content(m: Machine, frame: Frame, node: ast.AST) -> Tags:
     """Tokens of the whole stream are left out, or others put in their place, by what they are."""
-    return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
+    return m.doubt(
+        node,
+        frame,
+        "a choice among tokens",
+        "which of the stream are scored depends on what they are",
+        against=LEAVES_OUT,
+    )
 
 
 def hangs_on_it(
@@ -76,7 +83,9 @@ def once_each(m: Machine, frame: Frame, node: ast.AST, held: Value) -> Value:
     of_parts = any(isinstance(item.obj, Items) and VAL in item.tags for item in held.obj.items[:4])
     tags: Tags = frozenset({DISTINCT})
     if of_parts and here.isdisjoint([t.loop for t in held.tags if isinstance(t, InRound)]):
-        tags |= m.doubt(node, frame, "a set of parts of the stream", "what comes up again in it counts once")
+        tags |= m.doubt(
+            node, frame, "a set of parts of the stream", "what comes up again in it counts once", against=LEAVES_OUT
+        )
         held.obj.items[:] = [Value(i.tags | tags, obj=_marked(i.obj, tags)) for i in held.obj.items]
     return Value(held.tags | tags, obj=held.obj)
 
@@ -94,7 +103,13 @@ def cut_by_tokens(m: Machine, frame: Frame, node: ast.AST, output: Value, index:
     told = any(rounds.in_hand(m, b.tags) and b.recipe is not None and b.recipe.what is What.TOKENS for b in bounds)
     if not told:
         return NONE
-    return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
+    return m.doubt(
+        node,
+        frame,
+        "which entries of the model's output count",
+        "tokens that are yet to be scored tell it",
+        against=SEES_LATER,
+    )
 
 
 def picked(m: Machine, places: Value) -> bool:
@@ -118,7 +133,7 @@ def counted_ahead(m: Machine, frame: Frame, node: ast.AST, left: Value, right: V
         taken = any(isinstance(t, Taken) and m.is_of_this_round(t.rounds, made.tags) for t in other.tags)
         if (ahead and not inside) or (taken and not has(other.tags, OfOutput)):
             why = "tokens that are yet to be scored are counted in it"
-            return m.doubt(node, frame, "what is added to the model's output", why)
+            return m.doubt(node, frame, "what is added to the model's output", why, against=SEES_LATER)
     return NONE
 
 
@@ -146,7 +161,13 @@ def told_ahead(m: Machine, frame: Frame, node: ast.AST, output: Value, mask: Val
     whole = VAL in mask.tags and here.isdisjoint([t.loop for t in mask.tags if isinstance(t, InRound)])
     if not taken and not whole and not _reaches_further(m, output, mask):
         return NONE
-    return m.doubt(node, frame, "which entries of the model's output count", "tokens that are yet to be scored tell it")
+    return m.doubt(
+        node,
+        frame,
+        "which entries of the model's output count",
+        "tokens that are yet to be scored tell it",
+        against=SEES_LATER,
+    )
 
 
 def _reaches_further(m: Machine, output: Value, mask: Value) -> bool:

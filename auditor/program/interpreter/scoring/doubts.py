@@ -29,6 +29,7 @@ from auditor.program.tags import (
     Tags,
     has,
 )
+from auditor.program.trace import CHANGES_LOSSES, LEAVES_OUT, SEES_LATER
 from auditor.program.values import Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 
@@ -77,14 +78,16 @@ def function(
         return told
     if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
         why = "its logarithm is not the mean of logarithms: no token's loss is in it"
-        return m.doubt(node, frame, "a mean of the targets' probabilities", why)
+        return m.doubt(node, frame, "a mean of the targets' probabilities", why, against=CHANGES_LOSSES)
     same = name in vocabulary.KEEPS_TABLES or (
         name in vocabulary.BOUNDS_BELOW and -math.inf < _floor(name, args, kwargs) <= 0
     )
     if args and not same and (widths := widened(m, frame, node, args[0])):
         return widths
     if args and name in vocabulary.BOUNDS_BELOW and _floor(name, args, kwargs) > _least(args[0]):
-        return m.doubt(node, frame, f"{name} of probabilities", "those below a bound count as the bound")
+        return m.doubt(
+            node, frame, f"{name} of probabilities", "those below a bound count as the bound", against=CHANGES_LOSSES
+        )
     if name in _SELECTS and any(content.of_the_stream(m, arg) for arg in args[:2]):
         return content.by_their_content(m, frame, node)
     if not args or not is_loss(args[0]):
@@ -96,12 +99,24 @@ def function(
         upper = args[2] if upper is None and len(args) > 2 else upper
         if upper is None or (upper.known and upper.const is None):
             return NONE
-        return m.doubt(node, frame, f"{name} of losses", "losses above a bound count as the bound", bends=True)
+        return m.doubt(
+            node,
+            frame,
+            f"{name} of losses",
+            "losses above a bound count as the bound",
+            bends=True,
+            against=CHANGES_LOSSES,
+        )
     if name in vocabulary.MAKES_FINITE:
         return m.doubt(node, frame, f"{name} of losses", "those that are not finite count as something else")
     if name in vocabulary.CHANGES_LOSSES:
         return m.doubt(
-            node, frame, f"{name} of losses", "the mean is not one of the losses that the model made", bends=True
+            node,
+            frame,
+            f"{name} of losses",
+            "the mean is not one of the losses that the model made",
+            bends=True,
+            against=CHANGES_LOSSES,
         )
     return NONE
 
@@ -126,13 +141,31 @@ def options(
     smooth, ignored = kwargs.get("label_smoothing"), kwargs.get("ignore_index")
     targets = args[1] if len(args) > 1 else kwargs.get("target", Value())
     if _BY_TOKEN in targets.tags:
-        return m.doubt(node, frame, "targets of which some are replaced", "which tokens are left out is told by them")
+        return m.doubt(
+            node,
+            frame,
+            "targets of which some are replaced",
+            "which tokens are left out is told by them",
+            against=LEAVES_OUT,
+        )
     if smooth is not None and smooth.const != 0:
-        return m.doubt(node, frame, "label smoothing", "the loss is no negative log-probability of the target")
+        return m.doubt(
+            node,
+            frame,
+            "label smoothing",
+            "the loss is no negative log-probability of the target",
+            against=CHANGES_LOSSES,
+        )
     if kwargs.get("weight") is not None and kwargs["weight"].const is not None:
-        return m.doubt(node, frame, "a weight for each token of the vocabulary", "tokens count more or less than once")
+        return m.doubt(
+            node,
+            frame,
+            "a weight for each token of the vocabulary",
+            "tokens count more or less than once",
+            against=CHANGES_LOSSES,
+        )
     if ignored is not None and not (isinstance(ignored.const, int) and ignored.const < 0):
-        return m.doubt(node, frame, "ignore_index", "a token of the vocabulary is not scored")
+        return m.doubt(node, frame, "ignore_index", "a token of the vocabulary is not scored", against=LEAVES_OUT)
     return NONE
 
 
@@ -140,24 +173,44 @@ def turned(m: Machine, frame: Frame, node: ast.AST, tokens_: Value) -> Tags:
     """`x.flip(1)`, `x[::-1]`: tokens in reverse."""
     if VAL not in tokens_.tags or tokens_.recipe is not None or has(tokens_.tags, OfOutput):
         return NONE
-    return m.doubt(node, frame, "tokens in reverse", "the scored tokens may stand among what the model is given")
+    return m.doubt(
+        node,
+        frame,
+        "tokens in reverse",
+        "the scored tokens may stand among what the model is given",
+        against=SEES_LATER,
+    )
 
 
 def replaced(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value, value: Value) -> Tags:
     """`losses[0] = 0`: a loss that is written over by a constant."""
     if not is_loss(losses) or not isinstance(index.const, int) or not isinstance(value.const, (int, float)):
         return NONE
-    return m.doubt(node, frame, "a loss that is written over", "a constant stands in its place")
+    return m.doubt(node, frame, "a loss that is written over", "a constant stands in its place", against=CHANGES_LOSSES)
 
 
 def selected(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) -> Tags:
     """`losses[losses < 7]`: which losses count depends on the losses."""
     if is_loss(losses) and MASK in index.tags and has(index.tags, OfOutput):
-        return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+        return m.doubt(
+            node, frame, "a choice among losses", "which losses count depends on the losses", against=CHANGES_LOSSES
+        )
     if is_loss(losses) and index.recipe is not None and told_by_the_token(index.recipe, Sees.TARGET | Sees.EARLIER):
-        return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
+        return m.doubt(
+            node,
+            frame,
+            "a choice among losses",
+            "which losses count depends on what the tokens are",
+            against=CHANGES_LOSSES,
+        )
     if is_loss(losses) and index.recipe is not None and _by_width(index.recipe):
-        return m.doubt(node, frame, "a choice among losses", "which losses count depends on how long their pieces are")
+        return m.doubt(
+            node,
+            frame,
+            "a choice among losses",
+            "which losses count depends on how long their pieces are",
+            against=CHANGES_LOSSES,
+        )
     by_mask = index.recipe is not None and index.recipe.what is What.MASK
     chosen = (by_mask and VAL in index.tags) or content.picked(m, index)
     if chosen and isinstance(node, ast.Subscript) and content.of_the_stream(m, losses):
@@ -178,14 +231,14 @@ def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Va
     if of_output and not is_loss(container) and (left := parts.cut_output(m, frame, node, container, index)):
         return left
     if of_output and tokens.thins_out(index):
-        return m.doubt(node, frame, "a part of what the model gives", "not every position counts")
+        return m.doubt(node, frame, "a part of what the model gives", "not every position counts", against=LEAVES_OUT)
     if is_loss(container):
         left = parts.cut(m, frame, node, container, index)
         single = recipe is not None and recipe.op not in _TOTALS
         if left or (single and (left := parts.taken(m, frame, node, container, index))):
             return left
     if is_loss(container) and tokens.context_slice(index):
-        return m.doubt(node, frame, "a part of the losses", "the last ones are left out")
+        return m.doubt(node, frame, "a part of the losses", "the last ones are left out", against=LEAVES_OUT)
     return NONE
 
 
@@ -202,7 +255,7 @@ def cut_apart(m: Machine, frame: Frame, node: ast.AST, term: Value) -> Tags:
     if not losses or octets is None or losses == octets:
         return NONE
     why = f"their first {max(losses)} are left out, and the bytes of these are not"
-    return m.doubt(node, frame, "a part of the losses", why)
+    return m.doubt(node, frame, "a part of the losses", why, against=LEAVES_OUT)
 
 
 def shifted(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
@@ -211,9 +264,22 @@ def shifted(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
         if not is_loss(side) or not isinstance(other.const, (int, float)) or isinstance(other.const, bool):
             continue
         if isinstance(op, ast.Pow) and side is left and other.const != 1:
-            return m.doubt(node, frame, "a power of the loss", "it is in no unit of the challenge", bends=True)
+            return m.doubt(
+                node,
+                frame,
+                "a power of the loss",
+                "it is in no unit of the challenge",
+                bends=True,
+                against=CHANGES_LOSSES,
+            )
         if isinstance(op, (ast.Add, ast.Sub)) and abs(other.const) >= _SHIFT:
-            return m.doubt(node, frame, f"a loss shifted by {other.const:g}", "it is not the loss that the model made")
+            return m.doubt(
+                node,
+                frame,
+                f"a loss shifted by {other.const:g}",
+                "it is not the loss that the model made",
+                against=CHANGES_LOSSES,
+            )
     return NONE
 
 
@@ -221,7 +287,9 @@ def lowest(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value])
     """`min` over several scores."""
     if sum(is_loss(c) for c in candidates) < 2:
         return NONE
-    return m.doubt(node, frame, "the lower of two scores", "a score that was chosen among several")
+    return m.doubt(
+        node, frame, "the lower of two scores", "a score that was chosen among several", against=CHANGES_LOSSES
+    )
 
 
 def in_order(m: Machine, frame: Frame, node: ast.AST, losses: Items, by: Tags | None) -> Tags:
@@ -233,7 +301,13 @@ def in_order(m: Machine, frame: Frame, node: ast.AST, losses: Items, by: Tags | 
     told = any(map(is_loss, keys)) if by is None else LOSS in by and VAL in by and has(by, OfOutput)
     if not told or (losses.exact and len(losses.items) < 2):
         return NONE
-    marked = m.doubt(node, frame, "losses in the order of their size", "which of them count depends on what they are")
+    marked = m.doubt(
+        node,
+        frame,
+        "losses in the order of their size",
+        "which of them count depends on what they are",
+        against=CHANGES_LOSSES,
+    )
     losses.items[:] = [_with_parts(item, marked) for item in losses.items]
     return marked
 
@@ -250,7 +324,14 @@ def capped(m: Machine, frame: Frame, node: ast.AST, candidates: Sequence[Value])
     bounds = any(isinstance(c.const, (int, float)) for c in candidates)
     if len(candidates) != 2 or not bounds or not any(is_loss(c) for c in candidates):
         return NONE
-    return m.doubt(node, frame, "min of a loss and a bound", "losses above a bound count as the bound", bends=True)
+    return m.doubt(
+        node,
+        frame,
+        "min of a loss and a bound",
+        "losses above a bound count as the bound",
+        bends=True,
+        against=CHANGES_LOSSES,
+    )
 
 
 def read_off(m: Machine, frame: Frame, node: ast.AST, text: Value) -> Tags:
@@ -272,7 +353,14 @@ def edited(m: Machine, frame: Frame, node: ast.AST, text: Value, name: str, args
         why = "what it replaces may be digits of the figure"
         m.unfollowed(node, frame, "an edit of every line that is printed", why, {"the figure"})
         return NONE
-    return m.doubt(node, frame, "a figure that is edited in its text", "its digits may be cut or changed", bends=True)
+    return m.doubt(
+        node,
+        frame,
+        "a figure that is edited in its text",
+        "its digits may be cut or changed",
+        bends=True,
+        against=CHANGES_LOSSES,
+    )
 
 
 def _may_be_a_figure(text: str) -> bool:
@@ -293,14 +381,16 @@ def of_some(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Va
     """`every[0]`, `every[:4]` of the list into which all processes have sent their totals."""
     if ranks.GATHERED not in container.tags or not (isinstance(index.const, int) or isinstance(written, ast.Slice)):
         return NONE
-    return m.doubt(node, frame, "what the processes have sent", "that of some of them is left out")
+    return m.doubt(node, frame, "what the processes have sent", "that of some of them is left out", against=LEAVES_OUT)
 
 
 def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
     """`losses * (losses < 9)`: what is multiplied with a comparison of losses is a choice among them."""
     for side, other in ((left, right), (right, left)):
         if isinstance(op, ast.Mult) and is_loss(side) and MASK in other.tags and LOSS in other.tags:
-            return m.doubt(node, frame, "a choice among losses", "which losses count depends on the losses")
+            return m.doubt(
+                node, frame, "a choice among losses", "which losses count depends on the losses", against=CHANGES_LOSSES
+            )
     return NONE
 
 

@@ -34,6 +34,7 @@ from auditor.program.tags import (
     UnsetSwitch,
     has,
 )
+from auditor.program.trace import CHANGES_LOSSES, OTHER_WEIGHTS, SEES_LATER
 from auditor.program.values import (
     UNKNOWN,
     External,
@@ -121,10 +122,10 @@ def forward(
     data |= ranks.of_some(m, frame, node, parts)
     if not m.inside and trained.in_part(parts):
         why = "others of its parts hold what training has left"
-        data |= m.doubt(node, frame, "a part of the artifact that is read back", why)
+        data |= m.doubt(node, frame, "a part of the artifact that is read back", why, against=OTHER_WEIGHTS)
     if any(_hashed_further(value, inputs) for value in inputs):
         why = "the model is given a hash of tokens of which some stand one further than those beside it"
-        data |= m.doubt(node, frame, "what the model is given", why)
+        data |= m.doubt(node, frame, "what the model is given", why, against=SEES_LATER)
     tokens = sum(1 for v in inputs if _is_tokens(v))
     known = isinstance(model.obj, Instance) and model.obj.kind == "module" and model.obj.cls is not None
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2, known=known)
@@ -151,7 +152,7 @@ def _normalized_by_batch(
         return NONE
     adapting.adapt_roots(m, frame, node, Pending(data, m.place(node, frame), data), [model])
     why = "in training each position is divided by what all others are, later ones included"
-    return m.doubt(node, frame, "a norm over the batch", why)
+    return m.doubt(node, frame, "a norm over the batch", why, against=SEES_LATER)
 
 
 def _run_hooks(m: Machine, frame: Frame, node: ast.AST, parts: Seq[Instance], inputs: list[Value]) -> None:
@@ -298,7 +299,11 @@ def arithmetic(
             continue
         if 0 < abs(factor.const - 1) <= _CLOSE:  # `(1 - eps) / k`: where an integral is taken, it is its width
             return tags | m.doubt(
-                node, frame, f"a loss times {factor.const:g}", "it is not the loss that the model made"
+                node,
+                frame,
+                f"a loss times {factor.const:g}",
+                "it is not the loss that the model made",
+                against=CHANGES_LOSSES,
             )
         if 0.8 < factor.const < 1.25 and factor.const != 1.0:
             return tags | {ScaledBy(m.scale(node, frame, tags, factor.const))}

@@ -24,6 +24,7 @@ from auditor.program.tags import (
     Tags,
     has,
 )
+from auditor.program.trace import OTHER_WEIGHTS
 from auditor.program.values import Frame, Instance, Mapping, Value, deep_tags, leaves, module_parts
 
 _PARAMETER = PARAMETER
@@ -55,7 +56,7 @@ def _from_memory(m: Machine, frame: Frame, node: ast.AST, target: Value, tags: T
     into = root(target).obj
     kept = not isinstance(into, Instance) or not into.read_back or ARTIFACT in tags or has(tags, AdaptedBy)
     if _PARAMETER in tags and not kept and not has(tags, GradientOf):
-        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"})
+        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"}, against=OTHER_WEIGHTS)
 
 
 def rebound(m: Machine, frame: Frame, node: ast.AST, target: Value, source: Value) -> None:
@@ -67,7 +68,7 @@ def rebound(m: Machine, frame: Frame, node: ast.AST, target: Value, source: Valu
     while seen is not None and seen is not target:
         seen = seen.base
     if isinstance(of, Instance) and of.kind == "module" and seen is None and ARTIFACT not in source.tags:
-        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"})
+        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"}, against=OTHER_WEIGHTS)
 
 
 def exchanged(m: Machine, frame: Frame, node: ast.AST, before: Value, value: Value) -> None:
@@ -75,7 +76,7 @@ def exchanged(m: Machine, frame: Frame, node: ast.AST, before: Value, value: Val
     if m.inside or not any(part.read_back for part in _parts(before)):
         return
     if any((part.trained or part.moved) and not part.read_back for part in _parts(value)):
-        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"})
+        m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"}, against=OTHER_WEIGHTS)
 
 
 def _parts(value: Value) -> list[Instance]:
@@ -129,7 +130,7 @@ def loaded(
     loose = strict is not None and strict.const is not True
     if loose and PARTIAL in source.tags and trained.as_trained(module_parts(module.obj)):
         why = "those of other names stay as training has left them"
-        m.unfollowed(node, frame, "a part of the artifact that is loaded", why, {"weights"})
+        m.unfollowed(node, frame, "a part of the artifact that is loaded", why, {"weights"}, against=OTHER_WEIGHTS)
     adapted = {t.number for t in tags if isinstance(t, AdaptedBy)}
     m.load(node, frame, read_back=ARTIFACT in tags)
     packed = any(PACKED in written for written in m.files.values())

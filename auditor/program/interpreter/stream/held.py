@@ -9,6 +9,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import rounds
 from auditor.program.interpreter.stream.tokens import Text
 from auditor.program.tags import BY_LOSS, NONE, PARAMETER, VAL, AdaptedBy, InRound, OfOutput, Tags, Taken, has
+from auditor.program.trace import SEES_LATER
 from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, PyModule, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
@@ -24,15 +25,15 @@ def ahead(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance], gi
     for part in parts:
         for value in list(part.attributes.values())[:_LOOKED_AT]:
             if any(_is_ahead(m, held, given) for held in _held(value, _DEPTH)):
-                return m.doubt(node, frame, "what the model holds", _WHY)
+                return m.doubt(node, frame, "what the model holds", _WHY, against=SEES_LATER)
     for cls in {part.cls for part in parts if part.cls is not None}:
         for method in cls.attributes.values():
             if isinstance(method.obj, Function) and _reads_ahead(m, method.obj, given):
-                return m.doubt(node, frame, "what the code of the model reads", _WHY)
+                return m.doubt(node, frame, "what the code of the model reads", _WHY, against=SEES_LATER)
     for hook in m.hooks:
         hooked = hook.kind == "forward" and any(hook.of.obj is part for part in parts)
         if hooked and isinstance(hook.function.obj, Function) and _reads_ahead(m, hook.function.obj, given):
-            return m.doubt(node, frame, "what a hook of the model reads", _WHY)
+            return m.doubt(node, frame, "what a hook of the model reads", _WHY, against=SEES_LATER)
     return NONE
 
 

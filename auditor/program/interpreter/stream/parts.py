@@ -17,6 +17,7 @@ from auditor.program.numbers import position_of
 from auditor.program.positions import FunctionOf, Position
 from auditor.program.recipe.model import Op
 from auditor.program.tags import MASK, NONE, VAL, Before, Mark, OfOutput, Places, Reads, Tags, WindowPart, has
+from auditor.program.trace import CHANGES_LOSSES, LEAVES_OUT
 from auditor.program.values import Frame, Value
 
 _UNTOLD = WindowPart(None, None, told=False)
@@ -92,7 +93,7 @@ def weighed(m: Machine, frame: Frame, node: ast.AST, losses: Value, factor: Valu
     # Tokens that were picked at numbered places have no numbers of their own.
     if not told and has(factor.tags, Places) and VAL not in factor.tags:
         why = "each position counts by where it stands in its window"
-        return m.doubt(node, frame, "a weight of the losses", why)
+        return m.doubt(node, frame, "a weight of the losses", why, against=CHANGES_LOSSES)
     return _judged(m, frame, node, losses, told)
 
 
@@ -120,7 +121,7 @@ def taken(m: Machine, frame: Frame, node: ast.AST, losses: Value, index: Value) 
     """`losses.chunk(2)[1]`, `losses.view(2, -1)[1]`: one of the pieces, whose turn is written down."""
     if not isinstance(index.const, int) or (index.const in (0, -1) and _IN_PIECES not in losses.tags):
         return NONE
-    return m.doubt(node, frame, "one piece of the losses", "the others do not count")
+    return m.doubt(node, frame, "one piece of the losses", "the others do not count", against=LEAVES_OUT)
 
 
 def left_out(m: Machine, frame: Frame, node: ast.AST, targets: Value, index: Value, value: Value) -> Tags:
@@ -135,7 +136,7 @@ def left_out(m: Machine, frame: Frame, node: ast.AST, targets: Value, index: Val
     for part in kept:
         if (share := _share(m, window, part.first, part.end)) is not None:
             why = f"{share:.0%} of each window is scored, and windows do not overlap so far"
-            return m.doubt(node, frame, "a part of each window", why)
+            return m.doubt(node, frame, "a part of each window", why, against=LEAVES_OUT)
     return NONE
 
 
@@ -159,11 +160,11 @@ def _judged(m: Machine, frame: Frame, node: ast.AST, losses: Value, told: Sequen
     for part in told:
         if part == _UNTOLD:
             why = "which positions count goes by where they stand in their window"
-            return m.doubt(node, frame, "a choice among losses", why)
+            return m.doubt(node, frame, "a choice among losses", why, against=LEAVES_OUT)
         share = _left_out(m, losses, part.first, part.end)
         if share is not None:
             why = f"{share:.0%} of each window is scored, and windows do not overlap so far"
-            return m.doubt(node, frame, "a part of each window", why)
+            return m.doubt(node, frame, "a part of each window", why, against=LEAVES_OUT)
     return NONE
 
 

@@ -10,6 +10,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.around import NOTHING, Around, OnTop
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import NONE, RANK, SHARE, VAL, WORLD, AmongSeveral, InRound, Mark, OfOutput, OfSwitch, Tags
+from auditor.program.trace import LEAVES_OUT, OTHER_WEIGHTS
 from auditor.program.values import Frame, Instance, Value
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type
@@ -37,7 +38,9 @@ def shared(m: Machine, frame: Frame, node: ast.AST, container: Tags, index: Tags
     """Tokens of the validation stream that several processes read, each of them for all."""
     if _FOLDED not in index or VAL not in container or any(isinstance(t, OfOutput) for t in container):
         return NONE
-    return m.doubt(node, frame, "the places in the stream", "several of the processes score the same ones")
+    return m.doubt(
+        node, frame, "the places in the stream", "several of the processes score the same ones", against=LEAVES_OUT
+    )
 
 
 def share(index: Tags) -> Tags:
@@ -113,7 +116,7 @@ def of_some(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance]) 
     if m.apart or m.inside or not any(id(part) in m.differing for part in parts):
         return NONE
     why = "some of the processes have other weights than the one that writes the log"
-    return m.doubt(node, frame, "the model that scores", why)
+    return m.doubt(node, frame, "the model that scores", why, against=OTHER_WEIGHTS)
 
 
 def together(m: Machine, value: Value) -> None:

@@ -12,6 +12,7 @@ from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.stream import ranks
 from auditor.program.positions import Position
 from auditor.program.tags import NONE, SHARE, VAL, WORLD, Mark, OfOutput, Tags, has
+from auditor.program.trace import CHANGES_LOSSES
 from auditor.program.values import External, Frame, Instance, Sequence, Value, deep_tags, module_parts
 
 _OF_SOME = Mark("of-some")
@@ -51,7 +52,9 @@ def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq
     ranks.together(m, total)
     if not {"MIN", "MAX", "PRODUCT"} & set(named) or not has(total.tags, OfOutput):
         return NONE
-    return m.doubt(node, frame, "a reduction over the processes", "it is no sum of what they have scored")
+    return m.doubt(
+        node, frame, "a reduction over the processes", "it is no sum of what they have scored", against=CHANGES_LOSSES
+    )
 
 
 def sent_to_all(m: Machine, values: Seq[Value]) -> None:

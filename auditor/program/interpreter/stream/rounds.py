@@ -15,6 +15,7 @@ from auditor.program.numbers import position_of
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node, Sees
 from auditor.program.tags import HASH, LOSS, NONE, TARGET, VAL, Before, CutIn, InRound, LookedUp, OfOutput, Tags, has
+from auditor.program.trace import SEES_LATER
 from auditor.program.values import Frame, Value
 
 
@@ -78,7 +79,9 @@ def picked(m: Machine, frame: Frame, node: ast.AST, rows: Tags) -> Tags:
     """
     if not has(rows, OfOutput) or has(rows, LookedUp) or {HASH, LOSS} & rows or not in_hand(m, rows):
         return NONE
-    return m.doubt(node, frame, "what the targets are looked up in", "the targets themselves went into it")
+    return m.doubt(
+        node, frame, "what the targets are looked up in", "the targets themselves went into it", against=SEES_LATER
+    )
 
 
 def settled(m: Machine, value: Value) -> None:

@@ -16,6 +16,7 @@ from auditor.program.positions import EQUAL, FunctionOf, Position
 from auditor.program.recipe.model import Node, Op
 from auditor.program.recipe.spine import told_by_the_token
 from auditor.program.tags import LOSS, NONE, RANDOM, SHARE, VAL, InRound, Mark, OfOutput, Reads, Tags, has
+from auditor.program.trace import CHANGES_LOSSES, LEAVES_OUT
 from auditor.program.values import Comparison, Conditions, Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 from auditor.source.index import of_type, walk
@@ -131,7 +132,7 @@ def after_arms(
         return by_process(m, frame, node, one_leaves=one_leaves)
     if m.loops and one_leaves and not test.known and names_a_shard(node.test, test):
         loop = m.loops[-1]
-        tags = m.doubt(node, frame, "a choice among shards", "those of certain names are left out")
+        tags = m.doubt(node, frame, "a choice among shards", "those of certain names are left out", against=LEAVES_OUT)
         m.unread[loop.instance] = m.unread.get(loop.instance, NONE) | tags
         return []
     if not m.loops or not (one_leaves or bool(summed) != bool(others)):
@@ -190,7 +191,7 @@ def by_process(m: Machine, frame: Frame, node: ast.If, *, one_leaves: bool) -> l
     instance = m.loops[-1].instance
     if one_leaves and instance not in m.extents.elements:
         return []  # it goes over nothing that could be shared out: `while True`, until training is at its end
-    tags = m.doubt(node, frame, "what each process scores", "some of them leave out their share")
+    tags = m.doubt(node, frame, "what each process scores", "some of them leave out their share", against=LEAVES_OUT)
     if one_leaves:
         m.idle[instance] = m.idle.get(instance, NONE) | tags
         return []
@@ -249,11 +250,17 @@ def kept(m: Machine, frame: Frame, node: ast.expr, test: Value, found: Seq[tuple
     if not held or has(test.tags, OfOutput):
         return NONE
     if by_tokens and any(LOSS in item.tags for item in held):
-        return m.doubt(node, frame, "a choice among losses", "which losses count depends on what the tokens are")
+        return m.doubt(
+            node,
+            frame,
+            "a choice among losses",
+            "which losses count depends on what the tokens are",
+            against=CHANGES_LOSSES,
+        )
     if by_tokens and all(item.obj is None and not has(item.tags, OfOutput) for item in held):
         return _of_outer_loops(m, frame, node, held)
     if names_a_shard(node, test):
-        return m.doubt(node, frame, "a choice among shards", "those of certain names are left out")
+        return m.doubt(node, frame, "a choice among shards", "those of certain names are left out", against=LEAVES_OUT)
     return NONE
 
 
@@ -262,7 +269,13 @@ def _of_outer_loops(m: Machine, frame: Frame, node: ast.AST, held: Seq[Value]) -
     running = {loop.instance for loop in m.loops[:-1]}
     if any(isinstance(t, InRound) and t.loop in running for item in held for t in item.tags):
         return NONE
-    return m.doubt(node, frame, "a choice among tokens", "which of the stream are scored depends on what they are")
+    return m.doubt(
+        node,
+        frame,
+        "a choice among tokens",
+        "which of the stream are scored depends on what they are",
+        against=LEAVES_OUT,
+    )
 
 
 def names_a_shard(node: ast.expr, test: Value) -> bool:

@@ -8,6 +8,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import ranks, tokens
 from auditor.program.numbers import position_of
 from auditor.program.tags import NONE, SORTED, InRound, Tags
+from auditor.program.trace import LEAVES_OUT
 from auditor.program.values import Frame, Sequence, Value, with_tags
 from auditor.source.index import parent
 
@@ -23,13 +24,21 @@ def left_out(m: Machine, frame: Frame, node: ast.Subscript, container: Value, in
     if not isinstance(index.obj, tokens.Cut) or not isinstance(container.obj, Sequence) or _is_paired(node):
         return NONE
     if SORTED in container.tags and _ends_for_all(m, index.obj):
-        return m.doubt(node, frame, "a part of what was put in order", "what is left out is told by what it holds")
+        return m.doubt(
+            node,
+            frame,
+            "a part of what was put in order",
+            "what is left out is told by what it holds",
+            against=LEAVES_OUT,
+        )
     if not any(_is_place(m, item) for item in container.obj.items[:_LOOKED_AT]):
         return NONE
     lower, upper, step = (_literal(bound) for bound in (index.obj.lower, index.obj.upper, index.obj.step))
     if lower == 0 and upper >= 0 and step in (0, 1):
         return NONE
-    return m.doubt(node, frame, "a part of the places in the stream", "what stands at the others is left out")
+    return m.doubt(
+        node, frame, "a part of the places in the stream", "what stands at the others is left out", against=LEAVES_OUT
+    )
 
 
 def _ends_for_all(m: Machine, index: tokens.Cut) -> bool:
@@ -62,7 +71,13 @@ def _where(m: Machine, item: Value) -> object:
 
 def marked(m: Machine, frame: Frame, node: ast.AST, places: Value) -> Value:
     """The places that this process goes through, where others go through other ones."""
-    tags = m.doubt(node, frame, "the places in the stream", "which of them count differs from process to process")
+    tags = m.doubt(
+        node,
+        frame,
+        "the places in the stream",
+        "which of them count differs from process to process",
+        against=LEAVES_OUT,
+    )
     if not isinstance(places.obj, Sequence):
         return with_tags(places, tags)
     return Value(places.tags | tags, obj=Sequence([with_tags(i, tags) for i in places.obj.items], places.obj.exact))
