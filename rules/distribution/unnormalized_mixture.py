@@ -10,7 +10,7 @@ from auditor.program.recipe import Node, Op, What
 from auditor.program.recipe.bonuses import unpaid
 from auditor.program.recipe.mass import more_than_one
 from auditor.program.recipe.reading import figures, shifted, unnormalized
-from auditor.program.recipe.spine import departures, extremes
+from auditor.program.recipe.spine import departures, extremes, plainly
 from auditor.program.tags import GatedBy, LookedUp, ScaledBy, StackedBy
 from auditor.program.trace import CHANGES_LOSSES, Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
@@ -93,6 +93,8 @@ def _of_the_formula(facts: Facts) -> dict[tuple[str, int, int], Finding]:
             if finding is not None and node.place is not None:
                 hits.setdefault(node.place.key, finding)
         for node, why in (*departures(head), *extremes(head)) if not probed else ():
+            if not plainly(node):
+                continue
             message = f"as it reads, {why}: the figure is more than the losses of the tokens over their bytes"
             finding = formula_finding(ID, line, node, message, "no mean of losses any more", Outcome.DISPUTED)
             if finding is not None and node.place is not None:

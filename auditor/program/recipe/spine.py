@@ -68,6 +68,14 @@ def is_of_sizes(node: Node) -> bool:
     return node.op is Op.UNKNOWN and not any(inner.sees or inner.what in (*_LOSSES, *_TOKEN) for inner in below)
 
 
+_MAY_BE_COUNTS = frozenset({Op.DIVIDE, Op.ADD, Op.SUBTRACT, Op.ACCUMULATE, Op.TABLE, Op.PICK})
+
+
+def plainly(node: Node) -> bool:
+    """Whether a step that departs from a mean of losses is none that a count, or a place, may explain."""
+    return node.op not in _MAY_BE_COUNTS and count_of(node) is None
+
+
 def _on_the_way(node: Node) -> tuple[Node, ...]:
     """What the step is made of, without what a guess brings: it may hang on the model's own probability of it, and
     `bonuses` asks who pays.

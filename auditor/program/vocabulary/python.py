@@ -177,7 +177,11 @@ NAMED_TUPLE = "typing.NamedTuple"
 EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit", "builtins.exit"})
 """Functions that end the program."""
 
-MAPPINGS = frozenset({"collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"})
+MAPPINGS = frozenset(
+    {"collections.defaultdict", "collections.OrderedDict", "collections.Counter", "defaultdict"}
+    | {"collections.ChainMap", "collections.UserDict", "types.MappingProxyType"}
+    | {"weakref.WeakValueDictionary", "weakref.WeakKeyDictionary"}
+)
 """Classes of dictionaries."""
 
 PUSHES = frozenset({"heapq.heappush", "heapq.heapreplace", "heapq.heappushpop", "bisect.insort"})

@@ -159,6 +159,7 @@ def _store_in_instance(
 
 
 def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> None:
+    value = special.iterable(m, frame, targets[0], value)
     obj = value.obj
     items: list[Value]
     starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)

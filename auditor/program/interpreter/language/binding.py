@@ -62,7 +62,7 @@ def room(function: Value) -> int:
         return room(obj.function) - len(obj.args)
     if isinstance(obj, Class):
         init = obj.lookup("__init__")
-        return room(init) - 1 if init is not None else len(_fields(obj))
+        return room(init) - 1 if init is not None else len(fields_of(obj))
     if not isinstance(obj, Function):
         return 0
     spec = obj.node.args
@@ -78,8 +78,22 @@ def _replaced_defaults(function: Function, names: list[str]) -> dict[str, Value]
 
 
 def bind_fields(cls: Class, instance: Instance, args: list[Value], kwargs: dict[str, Value]) -> None:
-    instance.attributes.update(zip(_fields(cls), args, strict=False))
+    instance.attributes.update(zip(fields_of(cls), args, strict=False))
     instance.attributes.update(kwargs)
+
+
+def as_tuple(value: Value) -> Value:
+    """A named tuple as the tuple that it is; anything else as it is."""
+    obj = value.obj
+    if not isinstance(obj, Instance) or obj.cls is None or not obj.cls.inherits("NamedTuple"):
+        return value
+    held = [obj.attributes.get(name, obj.cls.lookup(name)) for name in fields_of(obj.cls)]
+    return Value(value.tags, obj=Sequence([one if one is not None else Value() for one in held]))
+
+
+def fields_of(cls: Class) -> list[str]:
+    """The fields of a class, those of its ancestors first."""
+    return list(dict.fromkeys(name for one in reversed(cls.order()) for name in _fields(one)))
 
 
 def _fields(cls: Class) -> list[str]:

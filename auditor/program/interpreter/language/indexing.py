@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter.language import containers, enums, special
+from auditor.program.interpreter.language import binding, containers, enums, special
 from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, measured
@@ -145,6 +145,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     elif of_tokens and isinstance(index.obj, tokens.Cut) and m.loops:
         tags = rounds.cut(m, tags, index)
     if isinstance(obj, Instance) and obj.cls is not None:
+        if (whole := binding.as_tuple(container)) is not container:
+            return _subscript(m, frame, node, whole)
         method = obj.cls.lookup("__getitem__")
         index = as_given(index)
         if method is not None:

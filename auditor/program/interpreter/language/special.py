@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program.interpreter.language.binding import as_tuple
 from auditor.program.interpreter.machine import Machine
 from auditor.program.joins import join, options
 from auditor.program.values import Class, Either, Frame, Function, Instance, Sequence, Value
@@ -107,6 +108,8 @@ def iterable(m: Machine, frame: Frame, node: ast.AST, value: Value) -> Value:
     """What a loop over the value runs through, where a class of the program says so; else the value itself."""
     if not isinstance(value.obj, _OWN):
         return value
+    if (whole := as_tuple(value)) is not value:
+        return whole
     for name in ("__iter__", "__aiter__"):
         made = special(m, frame, node, value, name, [])
         if made is None:

@@ -239,6 +239,13 @@ def _parts(
     if dotted in vocabulary.MAPPINGS:
         factory = _factory(name, [*args, *[v for k, v in kwargs.items() if k == "default_factory"]])
         made = Value(obj=Mapping(makes=factory))
+        if name not in ("Counter", "ChainMap"):
+            held = args[1:] if name == "defaultdict" else args
+            made = builtin.BUILTINS["builtins.dict"](m, frame, node, held, {} if factory is not None else kwargs)
+            assert isinstance(made.obj, Mapping)
+            made.obj.makes = factory
+        for one in reversed(args) if name == "ChainMap" else ():  # what the first of them holds counts
+            m.call(frame, node, Value(obj=Bound(made, "update")), [one], {})
         if name == "Counter" and args:
             count_tables.counted(m, made, elements(special.iterable(m, frame, node, args[0])))
         return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program import vocabulary
-from auditor.program.interpreter.language import assignment, callbacks, special
+from auditor.program.interpreter.language import assignment, binding, callbacks, special
 from auditor.program.interpreter.libraries import hooks, mlx, opaque
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, effects, steering, unfollowed, weights
@@ -53,6 +53,8 @@ def instance_method(
         handed = callbacks.handed(m, frame, node, name, args, kwargs)
         if handed is not None:
             return handed
+        if instance.cls is not None and (own := _of_tuple(receiver, instance.cls, name, kwargs)) is not None:
+            return own
         unfollowed.call(m, frame, node, f"a call of {name}", "the class does not define it", [*args, *kwargs.values()])
         return opaque.opaque(m, frame, node, receiver, args, kwargs)
     if name == "apply" and args and callbacks.callable_of_program(args[0]):
@@ -100,6 +102,17 @@ def instance_method(
     why = "the module does not define it"
     unfollowed.call(m, frame, node, f"a call of {name}", why, [receiver, *args, *kwargs.values()])
     return opaque.opaque(m, frame, node, receiver, args, kwargs)
+
+
+def _of_tuple(receiver: Value, cls: Class, name: str, kwargs: dict[str, Value]) -> Value | None:
+    """`_asdict()` and `_replace(...)` of a named tuple."""
+    whole = binding.as_tuple(receiver)
+    if whole is receiver or not isinstance(whole.obj, Sequence) or name not in ("_asdict", "_replace"):
+        return None
+    held = dict(zip(binding.fields_of(cls), whole.obj.items, strict=True)) | kwargs
+    if name == "_asdict":
+        return Value(whole.tags, obj=Mapping(dict(held)))
+    return Value(whole.tags, obj=Instance(cls, held))
 
 
 def _optimizer_method(

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import tokens
+from auditor.program.recipe.model import Op
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, InRound, OfOutput, Pooled, Reads, Tags, Taken, has
 from auditor.program.values import Frame, Value
 from auditor.program.values import Sequence as Items
@@ -49,7 +50,8 @@ def applied(
     name = name.removesuffix("_") if name.endswith("_") and not name.endswith("__") else name
     subject, rest = given[0], given[1:]
     elementwise = name in ("max", "min") and rest and _numbers(rest[0]) is None
-    made.tags |= NONE if elementwise else _of_window(m, name, subject, made)
+    along = _axis(rest) or bool({"dim", "axis"} & kwargs.keys())
+    made.tags |= NONE if elementwise else _of_window(m, name, subject, made, along=along)
     if subject.axes is None:
         others = [value for value in rest if value.axes is not None]
         if name in vocabulary.KEEPS_AXES and others and made.axes is None:
@@ -100,7 +102,7 @@ def _pooled(name: str, subject: Value, rest: Sequence[Value], over: Sequence[int
     return frozenset([Pooled(t.number) for t in subject.tags if isinstance(t, OfOutput)])
 
 
-def _of_window(m: Machine, name: str, subject: Value, made: Value) -> Tags:
+def _of_window(m: Machine, name: str, subject: Value, made: Value, *, along: bool) -> Tags:
     """What was counted over the tokens of the window in hand: the targets are among them, shifted or not."""
     if name not in vocabulary.COUNTS_OVER or made is subject or VAL not in subject.tags or has(subject.tags, OfOutput):
         return NONE
@@ -108,6 +110,8 @@ def _of_window(m: Machine, name: str, subject: Value, made: Value) -> Tags:
         return NONE  # a list of lengths, of bounds
     if not m.loops or not (TARGET in subject.tags or has(subject.tags, Reads)):
         return NONE
+    if along and subject.recipe is not None and any(n.op is Op.TABLE for n in subject.recipe.walk()):
+        return NONE  # `rows.sum(-1)`: of each of the rows that a table has for the tokens
     return frozenset({Taken(frozenset([(t.loop, t.iteration) for t in subject.tags if isinstance(t, InRound)]))})
 
 
