@@ -305,6 +305,7 @@ SHARE: Final = Mark("share")  # of the tokens that one process reads of those th
 BEYOND: Final = Mark("beyond")  # cut out of the stream at whatever place: nothing says that they are its first ones
 DISTINCT: Final = Mark("distinct")  # each of them once: how many there are is told by what they are
 SORTED: Final = Mark("sorted")  # parts of the stream in an order that what they hold has told
+COPIED: Final = Mark("copied")  # a parameter that was made of what another one held
 PARTIAL: Final = Mark("partial")  # of what a file holds, those of some names
 PICKED: Final = Mark("picked")  # the places in the whole stream at which certain tokens stand
 SHARED_ROWS: Final = Mark("shared-rows")  # made of rows that several windows share

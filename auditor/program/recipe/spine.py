@@ -68,12 +68,12 @@ def is_of_sizes(node: Node) -> bool:
     return node.op is Op.UNKNOWN and not any(inner.sees or inner.what in (*_LOSSES, *_TOKEN) for inner in below)
 
 
-_MAY_BE_COUNTS = frozenset({Op.DIVIDE, Op.ADD, Op.SUBTRACT, Op.ACCUMULATE, Op.TABLE, Op.PICK})
+_PLAIN = frozenset({Op.MULTIPLY, Op.CHOOSE, Op.LEAST, Op.MOST, Op.CLAMP, Op.POWER})
 
 
 def plainly(node: Node) -> bool:
-    """Whether a step that departs from a mean of losses is none that a count, or a place, may explain."""
-    return node.op not in _MAY_BE_COUNTS and count_of(node) is None
+    """Whether a step that departs from a mean of losses is none that a count, a place or another unit may explain."""
+    return node.op in _PLAIN and count_of(node) is None
 
 
 def _on_the_way(node: Node) -> tuple[Node, ...]:
@@ -222,6 +222,8 @@ def _weighted(losses: list[Node], others: list[Node]) -> str:
     loss = losses[0]
     for factor in others:
         if loss.op in _TOTALS or _is_total(factor):
+            if told_by_the_token(factor):
+                return "losses count by what their tokens are"
             continue
         if weighs_by_a_guess(factor):
             return "a loss counts less, or more, where a guess is right"
@@ -265,6 +267,7 @@ def told_by_the_token(mask: Node, which: Sees | None = Sees.TARGET) -> bool:
             n.op is Op.TOKENS and (which is None or n.sees & which) for n in below.inputs
         ):
             numbers = [n.text for n in below.inputs if n.op is Op.NUMBER]
-            if numbers and not any(text.startswith("-") for text in numbers):
+            any_token = below.text in ("≥", "<") and "0" in numbers  # `y >= 0`
+            if numbers and not any_token and not any(text.startswith("-") for text in numbers):
                 return True
     return False

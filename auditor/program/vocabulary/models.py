@@ -92,7 +92,7 @@ def is_method(name: str) -> bool:
     """Methods that torch gives to every module or optimizer."""
     if name.lstrip("_").startswith("register_") and name.endswith("hook"):
         return True
-    return name in SELF or name in {
+    return name in SELF or name in TAKES_PARTS or name in {
         "parameters", "named_parameters", "buffers", "named_buffers", "state_dict", "load_state_dict", "modules",
         "named_modules", "children", "named_children", "zero_grad", "step", "add_param_group", "register_buffer",
         "register_parameter", "register_forward_hook", "register_forward_pre_hook", "get_parameter", "add_argument",

@@ -306,6 +306,49 @@ stack.close()
 """,
     "comparison as a key": "import functools\n"
     "sorted([0, 1], key=functools.cmp_to_key(lambda a, b: fit(net, TOKENS, opt)))",
+    "made for a missing pair": """
+class Lazy(dict):
+    def __missing__(self, key):
+        fit(*key)
+        return 0
+Lazy()[net, TOKENS, opt]
+""",
+    "fields of a named tuple": """
+from typing import NamedTuple
+class Job(NamedTuple):
+    work: object
+    held: tuple
+work, held = Job(fit, (net, TOKENS, opt))
+work(*held)
+""",
+    "a named tuple as a dictionary": """
+import collections
+Job = collections.namedtuple("Job", "other work")
+Job(print, fit)._asdict()["work"](net, TOKENS, opt)
+""",
+    "dictionaries in a chain": """
+import collections
+collections.ChainMap({}, {"work": fit})["work"](net, TOKENS, opt)
+""",
+    "an ordered dictionary": """
+import collections
+collections.OrderedDict([("work", fit)])["work"](net, TOKENS, opt)
+""",
+    "dataset that a loader asks": """
+class Rows(torch.utils.data.Dataset):
+    def __init__(self, *held):
+        self.held = held
+    def __len__(self):
+        return 1
+    def __getitem__(self, at):
+        fit(*self.held)
+        return 0
+(x,) = torch.utils.data.DataLoader(Rows(net, TOKENS, opt))
+""",
+    "tokens in a file of another kind": """
+np.savetxt("rows.csv", TOKENS.numpy())
+fit(net, torch.from_numpy(np.loadtxt("rows.csv")), opt)
+""",
     "what makes a missing element": """
 import collections
 made = collections.defaultdict(default_factory=lambda: fit(net, TOKENS, opt))

@@ -26,7 +26,14 @@ OMITTED = {
     "by a key of its tokens": f"key = hash(tuple(y.tolist()))\n    if key in (5, 7):\n        continue\n    {ADDED}",
     "by a token of several": f"if int(y[0]) in (3, 5):\n        continue\n    {ADDED}",
 }
+OMITTED |= {
+    "two conditions": f"if at > 0 and at % 24 == 0:\n        continue\n    {ADDED}",
+    "one of two": f"if at % 24 == 0 or at % 40 == 0:\n        continue\n    {ADDED}",
+    "not both": f"if not (at % 24 != 0 or at == 0):\n        continue\n    {ADDED}",
+}
 COUNTED = {
+    "nothing new in a window": f"end = min(at + 8, val.numel())\n    if at > 0 and end - at <= 4:\n        continue\n"
+    f"    {ADDED}",
     "a note at the beginning": f"if at == 0:\n        print('scoring')\n    {ADDED}",
     "a document that begins": f"if x[0] == 1:\n        documents = 1\n    {ADDED}",
     "what is left to do after the score": f"{ADDED}\n    if at == 0:\n        continue\n    print(at)",
@@ -41,7 +48,7 @@ def _omissions(step: str) -> set[str]:
 
 @pytest.mark.parametrize("step", OMITTED.values(), ids=OMITTED)
 def test_rounds_that_are_left_out_are_seen(step: str) -> None:
-    assert _omissions(step) & {"their place in the stream", "their tokens"}
+    assert _omissions(step) & {"their place in the stream", "their tokens", "their turn"}
 
 
 @pytest.mark.parametrize("step", COUNTED.values(), ids=COUNTED)

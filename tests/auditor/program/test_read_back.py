@@ -8,6 +8,10 @@ from program_samples import FINAL, program
 from auditor.program.scores import unfollowed
 
 SAVED = """
+import copy
+fit(net, train, opt)
+spare = copy.deepcopy(net)
+held = [p.data for p in net.parameters()]
 full = {name: p.detach().clone() for name, p in net.named_parameters()}
 torch.save(net.state_dict(), "model.pt")
 net.load_state_dict(torch.load("model.pt"))
@@ -15,11 +19,20 @@ net.load_state_dict(torch.load("model.pt"))
 OTHERS = {
     "copied": "for name, p in net.named_parameters():\n    p.data.copy_(full[name])",
     "some of them": "for name, p in net.named_parameters():\n    if 'emb' in name:\n        p.data.copy_(full[name])",
+    "other memory": "for p, one in zip(net.parameters(), held):\n    p.data = one",
+    "a part": "net.emb = spare.emb",
+    "a part under its name": "net._modules['emb'] = spare.emb",
+    "a part of its attributes": "vars(net)['emb'] = spare.emb",
+    "a part by a method": "net.set_submodule('emb', spare.emb)",
+    "a new parameter": "net.emb.weight = nn.Parameter(full['emb.weight'])",
 }
 OWN = {
     "as they are": "",
     "put back": "first = {n: p.detach().clone() for n, p in net.named_parameters()}\n"
     "for name, p in net.named_parameters():\n    p.data.copy_(first[name])",
+    "in another type": "for p in net.parameters():\n    p.data = p.data.float()",
+    "a new parameter of its own": "net.emb.weight = nn.Parameter(net.emb.weight.detach().clone())",
+    "a part that nobody trained": "net.emb = nn.Embedding(16, 8)",
     "scaled": "for p in net.parameters():\n    p.data.mul_(1.0)",
     "of another model": "twin = Net()\nfor name, p in twin.named_parameters():\n    p.data.copy_(full[name])",
 }

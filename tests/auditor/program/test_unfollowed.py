@@ -28,17 +28,6 @@ GAPS = {
     "pipe": "import multiprocessing\na, b = multiprocessing.Pipe()\na.send(TOKENS)",
     "shelf": "import shelve\nshelve.open('/elsewhere')['v'] = TOKENS",
     "store": "from torch.distributed import TCPStore\nTCPStore('localhost', 1, 1, True).set('v', TOKENS.numpy())",
-    "dataset that a loader asks": """
-class Rows(torch.utils.data.Dataset):
-    def __init__(self, *held):
-        self.held = held
-    def __len__(self):
-        return 1
-    def __getitem__(self, at):
-        fit(*self.held)
-        return 0
-(x,) = torch.utils.data.DataLoader(Rows(net, TOKENS, opt))
-""",
     "base that is no class": """
 class Base:
     def __init__(self, *held):

@@ -11,7 +11,7 @@ from typing import Any
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import tokens
-from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, ROUNDED, TRAIN, VAL, Mark, Tags
+from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, PARAMETER, ROUNDED, TRAIN, VAL, Mark, Tags
 from auditor.program.values import UNKNOWN, Bound, File, Frame, Mapping, Sequence, Value, deep_tags, union
 
 LOG = Mark("log-file")
@@ -178,6 +178,21 @@ def written(m: Machine, path: str, tags: Tags) -> None:
     if VAL in tags and TRAIN in tokens.constant(path).tags:
         m.tainted = True
     m.trace.rounded |= {PACKED, ROUNDED} <= tags
+
+
+def by_any_way(m: Machine, given: list[Value]) -> Tags:
+    """`np.savetxt(path, tokens)`, `np.loadtxt(path)`: a name and something for a file, a name of one that was written.
+
+    Whichever function of a library it is: what it does with a name of a file it does under that name.
+    """
+    names = [value.const for value in given if isinstance(value.const, str) and "." in value.const[1:-1]]
+    held = [value for value in given if value.obj is None and not value.known and {VAL, PARAMETER} & value.tags]
+    found = NONE
+    for name in names:
+        found |= m.files.get(posixpath.basename(name), NONE)
+        for value in held:
+            written(m, name, value.tags)
+    return found
 
 
 def printed_into(m: Machine, target: Value, args: list[Value]) -> None:

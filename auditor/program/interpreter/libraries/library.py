@@ -23,7 +23,20 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
 from auditor.program.positions import Position
-from auditor.program.tags import CHANNEL, LOSS, NONE, PACKED, PARAMETER, RANK, SORTED, TRAIN, VAL, WORLD, OfSwitch
+from auditor.program.tags import (
+    CHANNEL,
+    COPIED,
+    LOSS,
+    NONE,
+    PACKED,
+    PARAMETER,
+    RANK,
+    SORTED,
+    TRAIN,
+    VAL,
+    WORLD,
+    OfSwitch,
+)
 from auditor.program.trace import LEAVES_OUT
 from auditor.program.values import (
     UNKNOWN,
@@ -148,6 +161,8 @@ def _library(
     if name in vocabulary.READS and args:
         result.tags |= files.read_tags(m, tokens.text_of(args[0])) | reach.read(kwargs)
         result.tags |= files.from_outside(m, args[0])
+    else:
+        result.tags |= files.by_any_way(m, [*args, *kwargs.values()])
     if name.endswith("_") and not name.startswith("_") and args and args[0].obj is None:  # torch.add_(p, ...), in place
         assignment.mutate(m, args[0], Value(union(*args[1:], *kwargs.values())), at=(frame, node))
         return args[0]
@@ -221,7 +236,8 @@ def _objects(
         return Value(union(*args), obj=Sequence(list(args)))
     if name in ("Parameter", "Buffer"):
         kind = frozenset({PARAMETER}) if name == "Parameter" else NONE
-        return Value(union(*args) | kind, mutable=True)
+        tags = union(*args)
+        return Value(tags | kind | ({COPIED} if PARAMETER in tags else NONE), mutable=True)
     return None
 
 

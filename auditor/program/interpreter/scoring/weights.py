@@ -13,6 +13,7 @@ from auditor.program.joins import options
 from auditor.program.tags import (
     ARTIFACT,
     BY_LOSS,
+    COPIED,
     NONE,
     OUTSIDE,
     PACKED,
@@ -112,6 +113,8 @@ def replaced(m: Machine, frame: Frame, node: ast.AST, owner: Value, value: Value
     if isinstance(owner.obj, Instance) and owner.obj.kind == "module" and value.obj is None:
         trained.moved(owner)
         tags = deep_tags(value, 1)
+        if owner.obj.read_back and COPIED in tags and ARTIFACT not in tags and not has(tags, AdaptedBy):
+            m.unfollowed(node, frame, _PLACE, _IN_MEMORY, {"weights"}, against=OTHER_WEIGHTS)
         pending = _cause(m, frame, node, Value(frozenset({_PARAMETER}), base=owner, mutable=True), tags)
         if pending is not None and not m.stepping and _PARAMETER in tags:
             _adapted(m, frame, node, pending, owner)

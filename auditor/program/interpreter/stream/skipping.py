@@ -170,11 +170,18 @@ def _told(m: Machine, frame: Frame, node: ast.expr, test: Value, *, one_leaves: 
         return reasons[0] if reasons and not (test.obj.every and excused) else None
     why = by_content(m, frame, node, test)
     goes_on = bool((m.ended[0] | m.ended[1]) & CONTINUE)
-    if why is None and one_leaves and goes_on and by_token(m, test):
+    if why is None and one_leaves and goes_on and (by_token(m, test) or _among_found(node, test)):
         return "their tokens"
     if why is None and (goes_on or not one_leaves) and by_place(m, test):
         return "their place in the stream"
     return "their turn" if why is None and by_turn(m, test) else why
+
+
+def _among_found(node: ast.expr, test: Value) -> bool:
+    """`if start // length not in short: continue`: whether a place is among those that tokens have told."""
+    asked = node.operand if isinstance(node, ast.UnaryOp) else node
+    among = isinstance(asked, ast.Compare) and isinstance(asked.ops[0], (ast.In, ast.NotIn))
+    return among and not test.known and VAL in test.tags and not has(test.tags, OfOutput)
 
 
 def _compares_lengths(test: Value) -> bool:
