@@ -375,6 +375,17 @@ def leaves(value: Value, depth: int = 4) -> Iterator[Value]:
         yield value
 
 
+def contents(value: Value, depth: int) -> Iterator[Value]:
+    """The values in lists and dicts, under whatever keys."""
+    obj = value.obj
+    if not isinstance(obj, (Sequence, Mapping)):
+        yield value
+        return
+    held = obj.items if isinstance(obj, Sequence) else [*obj.items.values(), *filter(None, [obj.other])]
+    for item in held[:64] if depth else ():
+        yield from contents(item, depth - 1)
+
+
 def module_parts(instance: Instance, depth: int = 4) -> list[Instance]:
     """A module and the modules in its attributes, each once: one that stands in many places has as many ways to it."""
     seen = {id(instance)}
@@ -385,7 +396,7 @@ def module_parts(instance: Instance, depth: int = 4) -> list[Instance]:
             for attribute in part.attributes.values():
                 if attribute.obj is None:  # as most: and this is asked for every call of a module
                     continue
-                held = leaves(attribute, 2) if isinstance(attribute.obj, (Sequence, Mapping)) else (attribute,)
+                held = contents(attribute, 2) if isinstance(attribute.obj, (Sequence, Mapping)) else (attribute,)
                 for leaf in held:
                     if isinstance(leaf.obj, Instance) and leaf.obj.kind == "module" and id(leaf.obj) not in seen:
                         seen.add(id(leaf.obj))

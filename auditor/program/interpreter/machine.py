@@ -132,6 +132,7 @@ class Machine(Recorder):
         self.cuts: dict[tuple[Loop, ...], dict[str, set[int]]] = {}  # by round: of losses and bytes, what is left out
         self.decisions = 0  # plain values that a validation loss has decided so far
         self.trained: dict[int, Instance] = {}  # by loop: what steps on training tokens in it
+        self.models: dict[int, Instance] = {}  # by output: the module that made it
         self.stepped = False
         self.asked = 0  # how often something asked for gradients, to change weights by them
         self.shortened: set[Value] = set()  # windows of which all but the last tokens were read

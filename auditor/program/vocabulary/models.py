@@ -123,6 +123,12 @@ PROCEDURES = frozenset({"backward", "step", "zero_grad"})
 GIVES_PARAMETERS = frozenset({"get_parameter", "named_parameters", "parameters"})
 """Methods of a part of a module that is not told apart from the whole."""
 
+OF_MODULE_LISTS = SELF | {
+    "parameters", "named_parameters", "buffers", "named_buffers", "modules", "named_modules", "children",
+    "named_children", "state_dict", "load_state_dict", "zero_grad", "values", "items",
+}  # fmt: skip
+"""Methods that lists and dicts of modules have because they are modules; lists of Python have none of them."""
+
 RECURRENT = ("nn.GRU", "nn.LSTM", "nn.RNN")
 """Modules of torch that go along a sequence."""
 

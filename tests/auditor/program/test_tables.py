@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from program_samples import pairs, program
+from program_samples import FINAL, pairs, program, said
 
-from auditor.program.scores import unfollowed
+from auditor.program.recipe.formula import formula
+from auditor.program.scores import reports_of, unfollowed
 from auditor.program.tags import GatedBy, LookedUp
 from auditor.program.trace import Lookup, Order
 
@@ -158,3 +159,30 @@ print(f"final val_bpb:{{total}}")
 def test_a_vocabulary_that_the_targets_tell(before: str, after: str, told: bool) -> None:
     gaps = unfollowed(program(CUT.format(before=before, after=after)), "final")
     assert any("entries of the model's output" in gap.what for gap in gaps) is told
+
+
+CACHE = """
+from pathlib import Path
+held: dict[str, np.memmap] = {}
+def shard(path):
+    key = str(path)
+    if key not in held:
+        held[key] = np.memmap(path, mode="r", dtype="<u2", offset=1024)
+    return torch.from_numpy(held[key])
+def read(pattern):
+    return torch.cat([shard(Path(p)) for p in sorted(glob.glob(pattern))])
+val, train = read("./data/fineweb_val_*.bin"), read("./data/fineweb_train_*.bin")
+"""
+
+
+def test_shards_that_are_kept_under_their_paths_are_no_counts() -> None:
+    body = f"{CACHE}\nfit(net, KIND, opt)\n{FINAL}"
+    found = program(body.replace("KIND", "train"))
+    assert not said(found)
+    assert "counts" not in str(formula(reports_of(found.trace, "final")[-1]))
+    assert pairs(body.replace("KIND", "val"))
+
+
+@pytest.mark.parametrize("key", ['f"fineweb_val_{y[0]}.bin"', 'f"{x[0]}-{y[0]}"', 'str(y[0].item()) + ".bin"'])
+def test_counts_under_texts_are_counts(key: str) -> None:
+    assert reported(f"key = {key}\np = p + names.get(key, 0.0)\nnames[key] = names.get(key, 0.0) + 1.0")

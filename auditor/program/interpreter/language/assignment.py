@@ -202,7 +202,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         return
     unfollowed.sent(m, frame, target, container, [value])
     whole = content.of_the_stream(m, container)
-    count_tables.write(m, container, index)
+    count_tables.write(m, container, index, value)
     steering.stored(m, container, value)
     m.changed(None, value)
     perhaps.about_to_change(m, obj)

@@ -7,7 +7,7 @@ import math
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.language import copies, special
-from auditor.program.interpreter.libraries import elsewhere, files, indirect, mlx
+from auditor.program.interpreter.libraries import elsewhere, files, indirect, mlx, module_lists
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.scoring import adapting, axes, steering, unfollowed
 from auditor.program.interpreter.stream import reach, tokens
@@ -187,6 +187,8 @@ def of_instance(m: Machine, frame: Frame, node: ast.AST, value: Value, instance:
                 hit.base = value
                 return hit
             return Value(hit.tags, hit.const, None, base=value, mutable=True)
+        if instance.kind == "module" and isinstance(hit.obj, (Sequence, Mapping)):
+            module_lists.owned(value, hit)
         return hit
     if instance.cls is not None:
         hit = instance.cls.lookup(name)

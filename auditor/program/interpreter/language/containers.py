@@ -31,4 +31,4 @@ def one_of(held: Value, key: Value) -> Value:
 def kept_apart(key: Value) -> Tag | None:
     """Under which a cache holds what it read from a path: validation and training shards stay apart."""
     kinds = [kind for kind in (VAL, TRAIN) if kind in key.tags]
-    return kinds[0] if len(kinds) == 1 and isinstance(key.obj, tokens.Text) else None
+    return kinds[0] if len(kinds) == 1 and tokens.is_name(key) else None

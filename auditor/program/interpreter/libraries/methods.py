@@ -9,7 +9,17 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import assignment, containers, special
 from auditor.program.interpreter.language.iteration import elements
-from auditor.program.interpreter.libraries import files, indirect, library, objects, opaque, paths, printed, tensors
+from auditor.program.interpreter.libraries import (
+    files,
+    indirect,
+    library,
+    module_lists,
+    objects,
+    opaque,
+    paths,
+    printed,
+    tensors,
+)
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import count_tables, doubts, effects, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, skipping, tokens
@@ -51,6 +61,10 @@ def method(
         return objects.instance_method(m, frame, node, receiver, obj, name, args, kwargs)
     if isinstance(obj, File):
         return _file_method(m, frame, node, receiver, obj, name, args)
+    if isinstance(obj, (Sequence, Mapping)):
+        of_modules = module_lists.method(m, frame, node, receiver, name, args, kwargs)
+        if of_modules is not None:
+            return of_modules
     if isinstance(obj, Sequence):
         if name == "sort":
             by = ordering.by_key(m, frame, node, obj.items[:8], kwargs)
@@ -220,13 +234,13 @@ def _mapping_method(
     if name in ("get", "pop", "setdefault") and args:
         looked = count_tables.read(m, frame, node, receiver, args[0])
         if name == "setdefault" and len(args) > 1:
-            count_tables.write(m, receiver, args[0])
+            count_tables.write(m, receiver, args[0], args[1])
             if not (args[0].known and args[0].const in mapping.items):
                 containers.store_key(receiver, args[0], args[1])
         if args[0].known and args[0].const in mapping.items:
             return mapping.items[args[0].const]
         kind = containers.kept_apart(args[0])
-        if kind is not None:
+        if kind is not None and not looked:
             return mapping.items.get(kind, args[1] if len(args) > 1 else Value(const=None))
         hit = mapping.other
         if hit is None:
@@ -244,7 +258,7 @@ def _mapping_method(
             )
         return Value(receiver.tags, obj=Sequence([k if name == "keys" else v for k, v in pairs], exact))
     if name == "__setitem__" and len(args) > 1:
-        count_tables.write(m, receiver, args[0])
+        count_tables.write(m, receiver, args[0], args[1])
         containers.store_key(receiver, args[0], args[1])
     for source in args if name == "update" else ():
         for value in source.obj.items.values() if isinstance(source.obj, Mapping) else ():

@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 from typing import Any
 
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.interpreter.scoring import beyond
+from auditor.program.interpreter.scoring import beyond, unfollowed
 from auditor.program.tags import (
     BY_LOSS,
     LOSS,
@@ -71,6 +71,8 @@ def roots(optimizer: Instance) -> list[Value]:
 
 
 def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value]) -> Adapt:
+    # Another value is none that can be trained; what was not followed holds any of them.
+    roots = [r for r in roots if isinstance(r.obj, Instance) or (r.mutable and unfollowed.HANDLE not in r.tags)]
     modules = [r for r in roots if isinstance(r.obj, Instance)]
     subject = "module" if modules or not roots else "tensor"
     first = roots[0] if roots else Value()
@@ -87,6 +89,8 @@ def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: li
     if not roots:  # an optimizer whose parameters could not be followed changes every module that the loss came from
         for number in event.outputs:
             m.trace.outputs[number].tags |= tag
+            for part in module_parts(m.models[number]) if number in m.models else ():
+                part.adapted.add(event.number)
     return event
 
 

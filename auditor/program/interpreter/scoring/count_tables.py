@@ -9,6 +9,7 @@ from auditor.program.interpreter.language import containers
 from auditor.program.interpreter.libraries import opaque
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import measured
+from auditor.program.interpreter.stream import tokens
 from auditor.program.tags import (
     ARTIFACT,
     COUNTS,
@@ -32,8 +33,10 @@ from auditor.program.values import (
 _VIEWS = 16  # of each other
 
 
-def write(m: Machine, container: Value, index: Value) -> None:
-    """A store under a key made of tokens makes a table of the container."""
+def write(m: Machine, container: Value, index: Value, item: Value | None = None) -> None:
+    """A store under a key made of tokens makes a table of the container; shards under their paths make a cache."""
+    if item is not None and tokens.is_name(index) and item.mutable and {VAL, TRAIN} & item.tags:
+        return
     if VAL in index.tags or TRAIN in index.tags:
         taken = m.mark_table(container, index.tags)
         measured.counts(container)

@@ -129,6 +129,7 @@ def forward(
     tokens = sum(1 for v in inputs if _is_tokens(v))
     known = isinstance(model.obj, Instance) and model.obj.kind == "module" and model.obj.cls is not None
     tags = m.output(node, frame, opaque.without_spans(data), state, loss=tokens >= 2, known=known)
+    m.models[m.last] = model.obj
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
     m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(m, parts)
     streams = sum(1 for v in inputs if VAL in v.tags and not _made(v))

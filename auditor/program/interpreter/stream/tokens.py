@@ -28,6 +28,7 @@ from auditor.program.tags import (
     Reads,
     Tags,
     UpTo,
+    has,
 )
 from auditor.program.values import Obj, Value
 
@@ -95,6 +96,11 @@ def _path_tags(text: str) -> Tags:
     if vocabulary.names_validation(text):
         return frozenset({VAL})
     return frozenset({TRAIN}) if vocabulary.names_training(text) else NONE
+
+
+def is_name(value: Value) -> bool:
+    """Whether a value is a text that says which data is meant, as paths do, with none of its tokens put into it."""
+    return isinstance(value.obj, Text) and TARGET not in value.tags and not has(value.tags, Reads)
 
 
 def shape_tags(tags: Tags) -> Tags:
