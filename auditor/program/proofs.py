@@ -19,6 +19,7 @@ from auditor.program.trace import Trace
 from auditor.runs import Run
 from auditor.runs.surroundings import kind_of
 
+_SETTING = re.compile(r"[\w.]+\s*[:=]")  # `name:`, as whatever lists names and values prints it
 _MIN_LABEL = 4  # characters of a label that are enough to know it again: the whole label must agree
 
 
@@ -43,7 +44,7 @@ def _shown(active: Trace, dormant: Trace, run: Run, forced: dict[Branch, bool], 
     heads = {h: ways for h, ways in left_out.items() if ways and h not in active.heads}
     if not heads:
         return
-    for number, text, label in _printed(run):
+    for number, text, label in [*_printed(run), *_others(run)]:
         if any(_prints(head, text, label) for head in active.heads):
             continue
         for head, ways in heads.items():
@@ -94,6 +95,12 @@ def _printed(run: Run) -> Iterator[tuple[int, str, bool]]:
     for evaluation in run.evaluations:
         if evaluation.label:
             yield evaluation.line, evaluation.label, True
+
+
+def _others(run: Run) -> Iterator[tuple[int, str, bool]]:
+    for line in run.beginnings:
+        if not _SETTING.fullmatch(line.text.rsplit(" ", 1)[0]):
+            yield line.number, line.text, False
 
 
 def _prints(head: str, text: str, label: bool) -> bool:

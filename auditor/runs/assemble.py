@@ -90,6 +90,7 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         tokenizer=draft.tokenizer or setting(draft.settings, "tokenizer_path"),
         dataset=draft.dataset or setting(draft.settings, "data_path", "datasets_dir", "data_dir"),
         adaptation=draft.adaptation.lines(), ngram=draft.ngram.lines(), ppm=draft.ppm.lines(),
+        beginnings=tuple(draft.beginnings.values()),
         gates=draft.gates, gates_line=draft.gates_line,
         byte_sidecar=draft.byte_sidecar, byte_sidecar_line=draft.byte_sidecar_line,
         evaluated_apart_from_line=draft.evaluated_apart_from_line,

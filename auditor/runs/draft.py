@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from auditor.quantities import figure_at
 from auditor.runs.model import Evaluation, LogLine, TimedPass
 
+ONE_DIGIT = str.maketrans("123456789", "000000000")
+_BEGINNING = 80  # characters of a line by which it is known again
+_MOST_BEGINNINGS = 1_000
 KEPT_LINES = 40  # adaptation lines kept per kind: this many from the start and as many from the end
 
 
@@ -120,11 +123,18 @@ class Draft:
     adaptation: Ends = field(default_factory=Ends)
     ngram: Ends = field(default_factory=Ends)
     ppm: Ends = field(default_factory=Ends)
+    beginnings: dict[str, LogLine] = field(default_factory=dict)  # the first line of each, whatever its digits
     gates: dict[str, int] = field(default_factory=dict)
     gates_line: int | None = None
     byte_sidecar: bool | None = None
     byte_sidecar_line: int | None = None
     evaluated_apart_from_line: int | None = None
+
+    def begin(self, number_: int, text: str) -> None:
+        """Keeps the first of the lines that begin alike."""
+        beginning = text.strip()[:_BEGINNING]
+        if len(self.beginnings) < _MOST_BEGINNINGS:
+            self.beginnings.setdefault(beginning.translate(ONE_DIGIT), LogLine(number_, beginning))
 
     @property
     def trained(self) -> bool:

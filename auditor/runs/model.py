@@ -101,6 +101,7 @@ class Run:
     adaptation: tuple[LogLine, ...] = ()  # TTT, SLOT, pre-quantization lines
     ngram: tuple[LogLine, ...] = ()
     ppm: tuple[LogLine, ...] = ()
+    beginnings: tuple[LogLine, ...] = ()  # of all lines but the usual ones of a step: the first that begins so
     gates: Mapping[str, int] = field(default_factory=dict)  # within_gate, word_gate, agree2plus
     gates_line: int | None = None
     byte_sidecar: bool | None = None

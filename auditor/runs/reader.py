@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from auditor.runs import clock, phases, sizes, surroundings
 from auditor.runs.assemble import assemble
-from auditor.runs.draft import Draft
+from auditor.runs.draft import ONE_DIGIT, Draft
 from auditor.runs.echo import echoed_ranges
 from auditor.runs.evaluations import parse_evaluation
 from auditor.runs.model import Run
@@ -92,8 +92,7 @@ _READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("sidecar",), surroundings.read_sidecar),
     (("ttt", "slot", "gram", "ppm", "lora", "adapt"), surroundings.read_kinds),
 )
-_ONE_DIGIT = str.maketrans("123456789", "000000000")
-_WORDS = tuple((tuple(word.translate(_ONE_DIGIT) for word in words), reader) for words, reader in _READERS)
+_WORDS = tuple((tuple(word.translate(ONE_DIGIT) for word in words), reader) for words, reader in _READERS)
 
 
 def read_runs(submission: Submission) -> tuple[Run, ...]:
@@ -143,7 +142,7 @@ def _drafts(path: str, lines: list[Line], echoes: list[tuple[int, int]]) -> Iter
         if not crossed and clock.take_usual_step(draft, number, line):
             continue
         clock.settle(draft)
-        kind = _kind_of(line.lower().translate(_ONE_DIGIT))
+        kind = _kind_of(line.lower().translate(ONE_DIGIT))
         begins = crossed or (kind.may_start and _begins_a_run(draft, line))
         if begins and (draft.trained or draft.finished):
             yield draft
@@ -184,6 +183,7 @@ def _dispatch(draft: Draft, number: int, line: str, kind: _Kind) -> None:
         return
     if read_setting(draft, number, line):
         return
+    draft.begin(number, line)
     for reader in kind.readers:
         reader(draft, number, line)
 
@@ -215,6 +215,8 @@ def _append(before: Draft, later: Draft) -> None:
     for kept, added in ((before.adaptation, later.adaptation), (before.ngram, later.ngram), (before.ppm, later.ppm)):
         for entry in added.lines():
             kept.add(entry.number, entry.text)
+    for beginning, entry in later.beginnings.items():
+        before.beginnings.setdefault(beginning, entry)
     before.val_tokens_line = before.val_tokens_line if before.val_tokens else later.val_tokens_line
     before.val_tokens = before.val_tokens or later.val_tokens
     if before.loaded_seed is None:

@@ -75,14 +75,16 @@ def program(
     *,
     head: str = HEAD,
     log: tuple[str, ...] = (),
+    others: tuple[str, ...] = (),
     label: str = "final",
     **modules: str,
 ) -> Program:
-    """Run `HEAD` and the body; `log` are lines that the run printed."""
+    """Run `HEAD` and the body; `log` are lines of adaptation that the run printed, `others` its other lines."""
     found = sources(dedent(head).strip() + "\n" + dedent(body), **modules)
     lines = tuple(LogLine(i, line) for i, line in enumerate(log, start=1))
     score = Evaluation(99, label, 1.1, 2.0)
-    run = Run("train.log", adaptation=lines, evaluations=(score,), score=score, world_size=8)
+    begun = tuple(LogLine(i, line) for i, line in enumerate(others, start=50))
+    run = Run("train.log", adaptation=lines, beginnings=begun, evaluations=(score,), score=score, world_size=8)
     configuration = configure(found, Claims(), (run,), settings or {})
     return analyse(found, configuration, (run,))
 

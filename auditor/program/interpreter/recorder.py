@@ -110,6 +110,7 @@ class Recorder:
         self.apart: list[bool] = []  # arms around into which not every process goes
         self.differing: dict[int, Instance] = {}  # modules whose weights were changed by some of the processes
         self.names_outside: dict[ast.AST, tuple[str, ...]] = {}  # by function: what it reads and does not make
+        self.models: dict[int, Instance] = {}  # by output: the module that made it
         self.windows: dict[int, Tags] = {}  # by output: where the tokens stand that it is made for
         self.orders: dict[tuple[str, int, int], Reordered] = {}  # drawn by chance, of whatever they are
         self.loops: list[Loop] = []

@@ -106,6 +106,33 @@ def test_a_log_proves_that_a_branch_ran() -> None:
     assert [d.active for d in pairs(body, {"TTT": "0"}, log=("adapting epochs 3",))] == [False]
 
 
+def test_any_line_of_a_log_proves_that_its_branch_ran() -> None:
+    body = f'if float(os.environ.get("SCALE", "0")) > 0:\n    print("fitting scales")\n    fit(net, val, opt)\n{FINAL}'
+    assert [d.active for d in pairs(body)] == [False]
+    assert {d.active for d in pairs(body, others=("fitting scales",))} == {True}
+    assert [d.active for d in pairs(body, others=("fitted scales",))] == [False]
+
+
+_FLAG = f"""
+flag = os.environ.get("KIND", "plain") == "wide"
+if not flag:
+    print("no wide layers")
+else:
+    print("wide layers")
+if flag:
+    fit(net, val, opt)
+{FINAL}
+"""
+
+
+def test_a_flag_that_a_log_shows_is_so_wherever_it_is_asked_for() -> None:
+    assert [d.active for d in pairs(_FLAG)] == [False]
+    assert {d.active for d in pairs(_FLAG, others=("wide layers",))} == {True}
+    assert [d.active for d in pairs(_FLAG, {"KIND": "wide"}, others=("no wide layers",))] == [True]  # a what-if
+    kept = _FLAG.replace("flag = os", "class Of:\n    pass\nof = Of()\nof.flag = os").replace("if flag", "if of.flag")
+    assert {d.active for d in pairs(kept.replace("not flag", "not of.flag"), others=("wide layers",))} == {True}
+
+
 _PRESET = f"""
 class Settings:
     ttt = bool(int(os.environ.get("TTT", "0")))

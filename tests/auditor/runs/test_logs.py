@@ -279,6 +279,16 @@ def test_adaptation_lines_are_bounded_and_progress_is_no_evaluation() -> None:
     assert run.adaptation[-1].text.startswith("legal_ttt")
 
 
+def test_the_first_of_the_lines_that_begin_alike_is_kept() -> None:
+    run = one(BASELINE + "layer 1: quantized\nlayer 23: quantized\nlayers: all\n")
+    kept = [line.text for line in run.beginnings]
+    assert "layer 1: quantized" in kept
+    assert "layer 23: quantized" in kept  # its number is as long as no other's
+    assert "layers: all" in kept
+    more = one(BASELINE + "".join(f"layer {i}: quantized\n" for i in range(10, 90)))
+    assert len([line for line in more.beginnings if line.text.startswith("layer ")]) == 1
+
+
 def test_gates_and_sidecar() -> None:
     gates = "ngram_tilt:hints total=100 gated=30 token_gate=10 within_gate=15 word_gate=5 agree2plus=2\n"
     run = one(MODERN + gates + "val_bytes sidecar: enabled\n")

@@ -51,6 +51,7 @@ def arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
     forced = m.forced.get(key)
     if forced is not None:
         known = forced
+        _flag_is(m, frame, node.test, forced)
     elif known is not None and ranks.of_rank(test.tags) and not ranks.alike(node.orelse if known else node.body):
         known = None  # other ranks go the other way
     explored = m.explore and names and not _asks_whether_set(node.test)
@@ -110,6 +111,17 @@ def arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
         for target in targets:
             assignment.mark(m, frame, target, tags)
     return how
+
+
+def _flag_is(m: Machine, frame: Frame, test: ast.expr, holds: bool) -> None:
+    """A flag that a log has shown to be so is so wherever else it is asked for."""
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, holds = test.operand, not holds
+    if not isinstance(test, (ast.Name, ast.Attribute)):
+        return
+    held = m.evaluate(frame, test)
+    if isinstance(held.const, bool) and held.const is not holds:
+        assignment.assign(m, frame, test, Value(held.tags, holds))
 
 
 def _left_by_loss(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:

@@ -10,8 +10,9 @@ from auditor.program.forward.handmade import written_out
 from auditor.program.forward.masks import open_mask
 from auditor.program.forward.mixing import FOLLOWS, mixed
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.scoring.conditions import evaluating, left_out
 from auditor.program.syntax import called, is_library
-from auditor.program.values import Frame, Function, Instance, Value
+from auditor.program.values import Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -25,6 +26,8 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     """
     name = called(node)
     options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
+    if name not in vocabulary.ATTENTION | {"flex_attention"} or left_out(m, function, node, owners):
+        return
     if name == "flex_attention":
         _by_mask_function(m, function, node, options)
     if name not in vocabulary.ATTENTION:
@@ -49,7 +52,7 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
         said = [Value(const=bool(g.value)) if isinstance(g, ast.Constant) else Value() for g in given]
         frame = function.frame
     else:
-        frames = [_evaluating(m, function, owner) for owner in owners or (None,)]
+        frames = [evaluating(m, function, owner) for owner in owners or (None,)]
         said = [m.evaluate(frame, flag) for frame in frames]
         frame = frames[0]
         if not all(value.known for value in said) and _of_training(m, function, owners, flag):
@@ -110,10 +113,12 @@ def _unmasked(node: ast.Call, options: dict[str | None, ast.expr]) -> bool:
     return not hidden and len(node.args) <= _TENSORS and isinstance(mask, ast.Constant) and mask.value is None
 
 
-def by_hand(m: Machine, function: Function) -> None:
+def by_hand(m: Machine, function: Function, owners: Sequence[Instance]) -> None:
     """Write down attention that a function writes out, where it sees what follows or its mask is not understood."""
     holder = function.owner.node if function.owner is not None else None
     for found in written_out(function.node, holder):
+        if left_out(m, function, found.node, owners):
+            continue
         if found.sees in ("what follows", "all in an empty row"):
             m.opened(found.node, function.frame, found.sees)
         elif not found.sees:
@@ -124,6 +129,8 @@ def by_hand(m: Machine, function: Function) -> None:
 def without(m: Machine, function: Function, owners: Sequence[Instance]) -> None:
     """Write down what mixes positions besides attention: later ones are brought forward, or all are averaged."""
     for found in mixed(function, owners):
+        if left_out(m, function, found.node, owners):
+            continue
         if found.sees == FOLLOWS:
             m.opened(found.node, function.frame, "what is brought forward")
         else:
@@ -133,7 +140,7 @@ def without(m: Machine, function: Function, owners: Sequence[Instance]) -> None:
 
 def _of_training(m: Machine, function: Function, owners: Sequence[Instance], flag: ast.expr) -> bool:
     """Whether a flag holds where the model is in training."""
-    frames = [_evaluating(m, function, owner, training=True) for owner in owners or (None,)]
+    frames = [evaluating(m, function, owner, training=True) for owner in owners or (None,)]
     return all(value.known and value.const for value in (m.evaluate(frame, flag) for frame in frames))
 
 
@@ -220,21 +227,3 @@ def _in_a_class(call: ast.Call) -> bool:
     if function is None or function.name == "__init__":
         return False
     return isinstance(parent(function), ast.ClassDef)
-
-
-def _evaluating(m: Machine, function: Function, owner: Instance | None, *, training: bool = False) -> Frame:
-    """The function's scope with its defaults, and a module that is in training or not."""
-    frame = Frame(function.unit, function.frame, function.frame.globals)
-    spec = function.node.args
-    positional = [*spec.posonlyargs, *spec.args]
-    for parameter in (*positional, *spec.kwonlyargs):
-        frame.names[parameter.arg] = Value()
-    given = zip(reversed(positional), reversed(spec.defaults), strict=False)
-    for parameter, default in (*given, *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)):
-        if default is not None:
-            frame.names[parameter.arg] = m.evaluate(function.frame, default)
-    if positional and function.owner is not None:
-        held = dict(owner.attributes) if owner is not None else {}
-        own = Instance(function.owner, {**held, "training": Value(const=training)})
-        frame.names[positional[0].arg] = Value(obj=own)
-    return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Hashable
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
@@ -102,8 +103,6 @@ def forward(
         method = hit.obj if hit is not None and isinstance(hit.obj, Function) else None
     parts = module_parts(model.obj)
     m.steps += len(parts)  # each is looked at in every pass
-    if method is not None:
-        _reach_module(m, model.obj, method, parts)
     inputs = [*args, *kwargs.values()]
     data, state = NONE, deep_tags(model)
     for value in inputs:
@@ -112,6 +111,8 @@ def forward(
             state |= frozenset([t for t in tags if isinstance(t, AdaptedBy)])
         else:
             data |= tags
+    if method is not None:
+        _reach_module(m, model.obj, method, parts, scoring=VAL in data)
     if m.hooks:
         _run_hooks(m, frame, node, parts, inputs)
     if VAL not in data:
@@ -186,8 +187,8 @@ def _made(value: Value) -> bool:
     return has(value.tags, OfOutput)
 
 
-def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Instance]) -> None:
-    """Mark what a forward pass that is taken as one step may run.
+def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Instance], *, scoring: bool) -> None:
+    """Mark what a forward pass that is taken as one step may run, and look at what mixes positions where it scores.
 
     These are the method, the functions that it calls by name, and the `forward` of every module inside the model.
     """
@@ -201,18 +202,32 @@ def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Inst
             if hit.obj.node not in owners:
                 waiting.append((hit.obj, owners.setdefault(hit.obj.node, [])))
             owners[hit.obj.node].append(part)
+    state = _state(m, model, parts) if scoring else None
     while waiting:
         function, instances = waiting.pop()
-        if not m.first_reach(function.unit, function.node):
+        first = m.first_reach(function.unit, function.node)
+        looked_at = not scoring or (id(function.node), state) in m.looked_at
+        if not first and looked_at:
             continue
-        attention.by_hand(m, function)
-        attention.without(m, function, instances[:_TOLD_APART])
-        _carried_by_kernels(m, function)
+        if not looked_at:
+            m.looked_at.add((id(function.node), state))
+            attention.by_hand(m, function, instances[:_TOLD_APART])
+            attention.without(m, function, instances[:_TOLD_APART])
+            _carried_by_kernels(m, function)
         for node in walk(function.node):
             if isinstance(node, ast.Call):
-                attention.causal(m, function, node, instances[:_TOLD_APART])
+                if not looked_at:
+                    attention.causal(m, function, node, instances[:_TOLD_APART])
                 own = isinstance(node.func, ast.Attribute)
                 waiting.extend((called, instances if own else []) for called in _called(function, node))
+
+
+def _state(m: Machine, model: Instance, parts: Seq[Instance]) -> Hashable:
+    """What a forward pass may ask of the model: whether it is in training, the flags and names that its parts hold."""
+    m.in_training = m.training.get(id(model), True)
+    held = ((id(part), name, value.const) for part in parts for name, value in part.attributes.items())
+    flags = frozenset(flag for flag in held if isinstance(flag[-1], (bool, str)))
+    return m.in_training, flags, bool(m.unsure), bool(m.off)
 
 
 def _carried_by_kernels(m: Machine, function: Function) -> None:

@@ -1,0 +1,63 @@
+"""Attention under conditions: what holds while the model scores decides, whatever held before."""
+
+from __future__ import annotations
+
+import pytest
+from program_samples import FINAL, program
+
+MODEL = """
+class Attending(Net):
+    def __init__(self):
+        super().__init__()
+        self.causal, self.kind = True, "causal"
+    def forward_logits(self, x, wide=False):
+        q = self.emb(x)
+        {body}
+        return y
+
+net = Attending()
+opt = torch.optim.SGD(net.parameters(), lr=0.1)
+fit(net, train, opt)
+"""
+ARMS = """if {test}:
+            y = F.scaled_dot_product_attention(q, q, q, is_causal=True)
+        else:
+            y = F.scaled_dot_product_attention(q, q, q)"""
+LEAVES = """if not ({test}):
+            return F.scaled_dot_product_attention(q, q, q)
+        y = F.scaled_dot_product_attention(q, q, q, is_causal=True)"""
+NAMED = "plain = {test}\n        " + ARMS.replace("{test}", "plain")
+CHOSEN = """y = (F.scaled_dot_product_attention(q, q, q, is_causal=True) if {test}
+            else F.scaled_dot_product_attention(q, q, q))"""
+TOLD = "y = F.scaled_dot_product_attention(q, q, q, is_causal={test})"
+
+
+def _open(body: str, test: str, before: str) -> bool:
+    found = program(MODEL.format(body=body.format(test=test)) + before + "\n" + FINAL)
+    return bool(found.trace.open_attention)
+
+
+@pytest.mark.parametrize("body", [ARMS, LEAVES, NAMED, CHOSEN, TOLD], ids=["arms", "leaves", "named", "chosen", "told"])
+@pytest.mark.parametrize(
+    ("test", "before", "sees_later"),
+    [
+        ("self.causal", "", False),
+        ("self.causal", "net.causal = False", True),
+        ("self.kind == 'causal'", "", False),
+        ("self.kind == 'causal'", "setattr(net, 'kind', 'open')", True),
+        ("not self.training", "net.eval()", False),
+        ("not self.training", "", True),  # the model was never put out of training
+        ("not (self.training and self.causal)", "net.eval()", False),
+        ("self.training", "net.eval()", True),
+    ],
+)
+def test_what_holds_while_it_scores(body: str, test: str, before: str, sees_later: bool) -> None:
+    assert _open(body, test, before) is sees_later
+
+
+def test_a_parameter_may_be_passed_otherwise() -> None:
+    assert _open(ARMS, "not wide", "")
+
+
+def test_what_only_training_comes_to_is_not_looked_at() -> None:
+    assert not _open(ARMS.replace("else:", "elif self.training:"), "self.causal and not self.training", "net.eval()")
