@@ -34,6 +34,7 @@ _OF_PLANS = re.compile(
     r"#{1,6}\s.*\b(?:plan(?:s|ned)?|next|future|to-?do|roadmap|pending|remaining|proposed|improvements? to)\b",
     re.IGNORECASE,
 )
+_CAPTION = re.compile(r"\W{0,6}fig(?:ure|\.)\s?\d", re.IGNORECASE)
 _LINES: Final = 200
 
 
@@ -56,7 +57,7 @@ def stated_machine(lines: Iterable[str], path: str) -> Claim[str] | None:
             continue
         if line.startswith("#"):
             planned = _OF_PLANS.match(line) is not None
-        if planned or line.lstrip().startswith(">"):
+        if planned or line.lstrip().startswith(">") or _CAPTION.match(line):
             continue
         for match in _MACHINE.finditer(line):
             name = re.sub(r"\s+", "", match[2]).upper()

@@ -80,6 +80,8 @@ _BASE_LINE = re.compile(
 _OF_ANOTHER = re.compile(
     r"(?:PR|pull request) ?#?\d{1,5}\b(?:[^.;()]{0,40}\(\W{0,3}(?:(?:val[_ ])?bpb)?\W{0,4}"
     r"|[^.;]{0,60}?\b(?:achiev\w{1,3}|scor\w{1,3}|got|gets|reach\w{0,3}|report\w{0,3}|had|has|gave|gives)\b[^.;]{0,12})$"
+    # `the current first (PR #1493, 1.0810 BPB)`
+    r"|\((?:[\w@-]{1,40},? )?(?:PR|pull request) ?#?\d{1,5},? {0,2}\W{0,4}$"
     # `somebody's winning 1.1428 bpb architecture`; `the run's final 1.1428` is one's own
     rf"|\b(?!(?:{_THINGS})s?\b)[a-z][\w-]{{2,38}}['\u2019]s [\w-]{{0,20}} ?(?:(?:val[_ ])?bpb )?$"
     # `the Seq4096 submission (1.2014 BPB)`

@@ -59,7 +59,8 @@ _RANGE = re.compile(
     r"(?<![\w.])\d{1,6}(?:\.\d{1,4})?\s?[-\u2013]\s?(?=\d{1,6}(?:\.\d{1,4})?\s?(?:s|sec|seconds|ms|min|m)\b)"
 )
 _ADAPTS = re.compile(r"\s{0,2}(?:of )?(?:legal )?(?:TTT|SLOT|adaptation)\s{0,2}\+\s{0,2}[~\u2248]?", re.IGNORECASE)
-_BUDGET = re.compile(r"\s{0,2}(?:budget|limit|cap)\b", re.IGNORECASE)
+_BUDGET = re.compile(r"\s{0,2}(?:budget|limit|cap)s?\b", re.IGNORECASE)
+_FORESEEN = re.compile(r"\b(?:estimat|expect|project|predict|anticipat)\w{0,6}\b[^.;|]{0,24}$", re.IGNORECASE)
 # A time beside the machine, or beside the steps that were done in it.
 _RUN = re.compile(
     r"(?:[HAB][12]00|GPUs?|RTX ?\d{3,4})[^|.;]{0,24}[,:@]\s?[~*`]{0,3}$|\bsteps\b[^|.;]{0,12} in\s?[~*`]{0,3}$"
@@ -161,6 +162,8 @@ def _rank(line: str, times: Sequence[Reading], index: int, phase: Phase) -> int 
     time = times[index]
     start = times[index - 1].end if index else 0
     before = line[max(start, time.start - 90) : time.start]
+    if _FORESEEN.search(before):
+        return None
     if _ADDED.search(before) and not _TRAINED_BESIDE.fullmatch(line[start : time.start]):
         return None
     # `Training < 600s (588s)`, `train_time <= 600s: 599.6s`: behind a limit stands what it was.

@@ -21,7 +21,9 @@ from rules.scored import unreadable
 ID = "claim-mismatch"
 
 _TITLE_BPB = re.compile(
-    r"bpb\s{0,3}[:=]?\s{0,3}(\d\.\d{3,8})(?!\d)|(?<![\d.])(\d\.\d{3,8})\s{0,3}(?:val_?)?\s{0,3}bpb", re.IGNORECASE
+    r"bpb\s{0,3}[:=]?\s{0,3}(\d\.\d{3,8})(?!\d)|(?<![\d.])(?<!\s[+\u2212\u0394-])(\d\.\d{3,8})\s{0,3}(?:val_?)?\s{0,3}bpb\b"
+    r"(?!\s(?:[a-z-]{1,20}\s){0,2}(?:gap|gain|improvement|penalty|delta|difference|better|worse|lower|higher)\b)",
+    re.IGNORECASE,
 )
 _TABLES = (".csv", ".tsv")
 _TABLE = 1_000_000  # characters of one that are looked at

@@ -342,8 +342,9 @@ def test_the_title_may_disagree() -> None:
     claims = Claims(val_bpb=Claim(1.1, "submission.json:val_bpb"))
     said = some_facts(a_run(), claims=claims, title="Record: sliding window, val_bpb 1.0570")
     assert "title" in claim_mismatch.RULE.check(said).reason
-    fine = some_facts(a_run(), claims=claims, title="Record: sliding window (1.1002 BPB)")
-    assert claim_mismatch.RULE.check(fine).outcome is Outcome.PASS
+    for title in ("Record: sliding window (1.1002 BPB)", "Say how the 0.022 BPB quantization gap was measured"):
+        fine = some_facts(a_run(), claims=claims, title=title)
+        assert claim_mismatch.RULE.check(fine).outcome is Outcome.PASS
 
 
 def test_an_unfilled_figure_is_no_low_score() -> None:

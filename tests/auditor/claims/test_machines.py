@@ -24,6 +24,7 @@ from auditor.claims.machines import stated_machine
         ("> 8xA100 said somebody", None),
         ("11 layers, 8xFP16 blocks, 2x512, MLP 3x", None),
         ("Official-track 8xH100 validation is still pending.", None),
+        ("*Figure 2. val_bpb after ten minutes on 1xH100.*", None),
         ("faster than the H100", None),
         ("I don't have access to 8xH100 GPUs.\nTrained on 1x RTX 4070.", "1x RTX 4070"),
         ("With no access to 8xH100 we used a laptop.", None),

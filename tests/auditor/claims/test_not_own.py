@@ -29,6 +29,7 @@ def claims(readme: str = "# Example\n", fields: object = None) -> Claims:
         "- **Estimated total: ~1.116 BPB** (before adaptation), **~1.113 BPB** (with it)",
         "somebody1's winning 1.1428 bpb architecture + 4 innovations",
         "some-body\u2019s 1.1428 val_bpb stack is the base",
+        "The current first (PR #1493, 1.0810 BPB) loops three layers alike.",
         "a BPB recovery (1.06157 base on PR #1787) was seen there",
     ],
 )

@@ -31,6 +31,8 @@ def said(line: str) -> tuple[float | None, float | None]:
         ("600s train + 465s TTT + 187s eval", 600, 652),
         ("Training is under 600 seconds. Eval is under 600 seconds.", None, None),
         ("saves ~1.4ms/step, more steps in the 600s budget", None, None),
+        ("- Total: ~1020s (within 600s train + 600s eval budgets)", None, None),
+        ("a stride of 256 is recommended (estimated ~5 min eval, a gain of 0.02)", None, None),
         ("Quantized sliding-window eval: `eval_time=134105ms`", None, None),
         ("8xH100 SXM, 339s eval", None, 339),
         ("Eval ops total ~700-720s (sliding 115s + TTT 290s plus quantized eval ~30s)", None, 720),
