@@ -224,7 +224,7 @@ def test_attention_is_causal_in_evaluation(flag: str, known: bool, is_open: bool
         "        self.emb = nn.Embedding(8, 8)\n        self.one_way, self.both_ways = True, False\n"
         "    def forward_logits(self, x):\n        q = self.emb(x)\n"
         f"        return F.scaled_dot_product_attention(q, q, q, is_causal={flag})\n"
-        'print(f"final val_bpb:{score(Net2(), val)}")'
+        'print(f"final val_bpb:{score(Net2().eval(), val)}")'
     )
     found = program(body)
     assert (unfollowed(found) == ()) is known
