@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence as Seq
 from contextlib import AbstractContextManager
@@ -149,8 +149,6 @@ class Machine(Recorder):
         self.raised: Value | None = None  # the latest exception that was raised
         self.texts = 0  # depth of texts that are executed
         self.training: dict[int, bool] = {}  # by module: whether it was put into training, or out of it, last
-        self.in_training = False  # of the model whose forward pass is looked at
-        self.looked_at: set[tuple[int, Hashable]] = set()  # functions of forward passes, with the state of the model
         self.captured: dict[int, tuple[Value, Frame, Seq[ast.stmt]]] = {}  # by graph: what runs when it is replayed
         self.waiting: list[tuple[Value, Value, list[Value]]] = []  # threads that found nothing to do yet
         self.handlers: list[Value] = []  # of logs: objects of the program

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +111,8 @@ class Recorder:
         self.differing: dict[int, Instance] = {}  # modules whose weights were changed by some of the processes
         self.names_outside: dict[ast.AST, tuple[str, ...]] = {}  # by function: what it reads and does not make
         self.models: dict[int, Instance] = {}  # by output: the module that made it
+        self.in_training = False  # of the model whose forward pass is looked at
+        self.looked_at: set[tuple[int, Hashable]] = set()  # functions of forward passes, with the state of the model
         self.windows: dict[int, Tags] = {}  # by output: where the tokens stand that it is made for
         self.orders: dict[tuple[str, int, int], Reordered] = {}  # drawn by chance, of whatever they are
         self.loops: list[Loop] = []
