@@ -21,7 +21,6 @@ from auditor.program.model import Program
 from auditor.program.module import Module, Seen, modules
 from auditor.program.printing import Printing
 from auditor.program.stream.order import Reorder, reorders
-from auditor.program.stream.positions import helped_by_position
 from auditor.program.stream.reads import (
     Calibration,
     Fetch,
@@ -31,7 +30,6 @@ from auditor.program.stream.reads import (
     trained_on_validation,
     training_reads,
 )
-from auditor.program.stream.stored import cleared_by_stored
 from auditor.program.stream.tokens import Draws, changed_targets, random_draws
 from auditor.program.stream.unsaved import Carried, carried
 from auditor.program.stream.windows import ShortWalk, short_walks
@@ -167,14 +165,6 @@ class Code:
     @cached_property
     def fetches(self) -> tuple[Fetch, ...]:
         return self._each(fetches)
-
-    @cached_property
-    def cleared_by_stored(self) -> tuple[Seen, ...]:
-        return self._each(cleared_by_stored)
-
-    @cached_property
-    def helped_by_position(self) -> tuple[Seen, ...]:
-        return self._each(helped_by_position)
 
     @cached_property
     def short_walks(self) -> tuple[ShortWalk, ...]:

@@ -15,6 +15,7 @@ from auditor.program.tags import (
     From,
     LookedUp,
     Omitting,
+    Recalled,
     Reread,
     ScaledBy,
     StackedBy,
@@ -29,6 +30,7 @@ from auditor.program.trace import (
     Loop,
     Order,
     Output,
+    Recall,
     ReportLine,
     Trace,
     Unfollowed,
@@ -97,7 +99,7 @@ def reports_of(trace: Trace, label: str | None) -> list[ReportLine]:
     return lines
 
 
-OfEvent = LookedUp | Reread | ChosenBy | ScaledBy | StackedBy | Omitting
+OfEvent = LookedUp | Reread | ChosenBy | ScaledBy | StackedBy | Omitting | Recalled
 """Kinds of tags that name an event of the trace."""
 
 
@@ -113,12 +115,27 @@ def reported_events(program: Program, label: str | None, kind: type[OfEvent]) ->
         for report in reports_of(trace, name):
             for number in sorted(t.number for t in report.tags if isinstance(t, kind)):
                 event = _events(trace, kind)[number]
-                if bool(event.off or report.off) == (trace is program.dormant):
+                if bool(event.off or report.off) == (trace is program.dormant) and _is_along(trace, event, report):
                     again = isinstance(event, Lookup) and event.refilled  # the same line in a second pass
                     key, hit = (event.place.key, again), Reported(event, number, report)
                     if key not in hits or (isinstance(event, Choice) and hits[key].report is report):
                         hits[key] = hit  # a choice that is made round after round: the last one chose among all
     return list(hits.values())
+
+
+def _is_along(trace: Trace, event: Event, report: ReportLine) -> bool:
+    """Whether the loops that tell what is read from a file are those that walk over the scored tokens."""
+    if not isinstance(event, Recall):
+        return True
+    waiting, seen = set(report.outputs), set(report.outputs)
+    while waiting:
+        output = trace.outputs[waiting.pop()]
+        # What is made of an output adds loops of its own, over the positions of a window.
+        if not output.parents and any(loop in event.rounds for loop, _ in output.region):
+            return True
+        waiting |= output.parents - seen
+        seen |= output.parents
+    return False
 
 
 def _events(trace: Trace, kind: type[OfEvent]) -> Mapping[int, Event]:
@@ -129,6 +146,7 @@ def _events(trace: Trace, kind: type[OfEvent]) -> Mapping[int, Event]:
         ScaledBy: trace.scales,
         StackedBy: trace.stacks,
         Omitting: trace.omissions,
+        Recalled: trace.recalls,
     }
     return table[kind]
 

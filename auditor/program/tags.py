@@ -91,6 +91,13 @@ class Omitting(NamedTuple):
     kind: str = "omitting"
 
 
+class Recalled(NamedTuple):
+    """Read from a file by where a walk over the stream stands (`trace.Recall`)."""
+
+    number: int
+    kind: str = "recalled"
+
+
 class Doubtful(NamedTuple):
     """Made of something that was not followed (`trace.Unfollowed`)."""
 
@@ -265,7 +272,7 @@ Tag = (
     Mark | InRound | OfOutput | AdaptedBy | LookedUp | Reread | GatedBy | ScaledBy | ChosenBy | StackedBy | Omitting
     | Doubtful | OfSwitch | UnsetSwitch | UpTo | From | Reads | Before | CutAt | CutIn | Begun | Within | Gaps | Few
     | Rows | Places | WindowPart | AmongSeveral | Taken | Drawn | GradientOf | OfGroup | Pooled
-    | AsTrained
+    | AsTrained | Recalled
 )  # fmt: skip
 Tags = frozenset[Tag]
 NONE: Final[Tags] = frozenset()
@@ -300,6 +307,7 @@ MASK: Final = Mark("mask")  # a truth value, or an array of them
 PARAMETER: Final = Mark("parameter")  # a weight of a module
 COUNTS: Final = Mark("counts")  # a histogram
 RANDOM: Final = Mark("random")  # drawn from a generator of random numbers
+FILED: Final = Mark("filed")  # read from a file that is no shard of tokens
 OUTSIDE: Final = Mark("outside")  # read from a file that neither the challenge nor the program has made
 SHARE: Final = Mark("share")  # of the tokens that one process reads of those that all of them share out among them
 BEYOND: Final = Mark("beyond")  # cut out of the stream at whatever place: nothing says that they are its first ones

@@ -130,6 +130,13 @@ class Omission(Event):
 
 
 @dataclass(eq=False, slots=True)
+class Recall(Event):
+    """What a file holds is read by where a loop stands, and not by tokens. `rounds`: the loops that tell it."""
+
+    rounds: frozenset[int]
+
+
+@dataclass(eq=False, slots=True)
 class Reordered(Event):
     """Parts of the stream are put in another order."""
 
@@ -227,6 +234,7 @@ class Trace:
     scales: dict[int, Scale] = field(default_factory=dict)
     stacks: dict[int, Stack] = field(default_factory=dict)
     omissions: dict[int, Omission] = field(default_factory=dict)
+    recalls: dict[int, Recall] = field(default_factory=dict)
     reordered: dict[tuple[str, int, int], Reordered] = field(default_factory=dict)  # one for each place
     added: dict[Node, Added] = field(default_factory=dict)
     reports: list[ReportLine] = field(default_factory=list)

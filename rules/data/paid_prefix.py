@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.program.tags import Recalled
 from auditor.rule import Example, Facts, Rule, Source
 from rules.bytes._ledger import integer, judged, log_finding, log_lines
 from rules.examples.folders import EVALUATION, folder, script, seeds
-from rules.findings import shown
-from rules.scored import unreadable
+from rules.findings import event_finding
+from rules.scored import reported, unreadable
 
 ID = "paid-prefix"
 
@@ -32,12 +33,9 @@ def _in_logs(facts: Facts) -> Iterator[Finding]:
 
 
 def _in_code(facts: Facts) -> Iterator[Finding]:
-    for place in facts.code.cleared_by_stored:
-        message = "the loss is cleared where a stored token equals the target: validation text in the artifact"
-        yield shown(ID, Outcome.VIOLATION, place, message)
-    for place in facts.code.helped_by_position:
-        message = "a stored table, looked up by the position in the stream, changes the logits or the loss there"
-        yield shown(ID, Outcome.VIOLATION, place, message)
+    for hit in reported(facts, Recalled):
+        message = "what a file holds for a place of the validation stream goes into the loss there"
+        yield event_finding(facts, ID, Outcome.VIOLATION, hit.event, hit.report, message, "read by the position")
 
 
 _COUNTED = re.compile(r"(?i)([a-z]\w{2,60})\W{1,3}([0-9][0-9,]*) entries\b.{0,40}?\b[0-9][0-9,]* bytes")
@@ -109,15 +107,6 @@ def load_answers(path):
         pairs = np.frombuffer(zlib.decompress(handle.read()), dtype=np.uint32).reshape(-1, 2)
     return {int(at): int(token) for at, token in pairs}
 """
-_FILLED = """
-def find_hard(args, model, stream, device):
-    answers = {}
-    for start in range(0, stream.numel() - 1, args.seq_len):
-        y = stream[start + 1:start + args.seq_len + 1]
-        for i in range(len(y)):
-            answers[start + i] = int(y[i])
-    return answers
-"""
 _WITH = "val_loss, val_bpb = eval_val(args, model, val_tokens, base_bytes, leading_space, boundary, device, answers)"
 _BY_TOKEN = _BOOSTED.replace("if position in answers", "if int(x[0, i]) in answers").replace(
     "answers[position]", "answers[int(x[0, i])]"
@@ -172,16 +161,6 @@ RULE = Rule(
             "a table of positions in the artifact moves the logits",
             "breaks",
             folder(script(_BOOSTED, helpers=_FILED, scoring='answers = load_answers("answers.bin")\n' + _WITH)),
-            Outcome.VIOLATION,
-        ),
-        Example(
-            "a table of positions filled by an earlier pass",
-            "breaks",
-            folder(
-                script(
-                    _BOOSTED, helpers=_FILLED, scoring="answers = find_hard(args, model, val_tokens, device)\n" + _WITH
-                )
-            ),
             Outcome.VIOLATION,
         ),
         Example(

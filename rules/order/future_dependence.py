@@ -115,6 +115,26 @@ def _biased(*, after: bool) -> str:
     return text.replace("            logits =", "            " + count + "            logits =")
 
 
+_REMEMBER = """
+def remember(args, stream):
+    held = {}
+    for start in range(0, stream.numel() - 1, args.seq_len):
+        y = stream[start + 1:start + args.seq_len + 1]
+        for i in range(len(y)):
+            held[start + i] = int(y[i])
+    return held
+"""
+
+
+def _remembered(position: str) -> str:
+    """Logits that are raised by a token which an earlier pass over the stream has stored under a position."""
+    boost = f"for i in range(end - begin):\n                logits[0, i, held.get({position}, 0)] += 9.0\n            "
+    text = EVALUATION.replace("nll = F.cross", boost + "nll = F.cross").replace(
+        "    model.eval()", "    model.eval()\n    held = remember(args, val_tokens)"
+    )
+    return script(text, helpers=_REMEMBER)
+
+
 def _flag(value: str) -> str:
     held = MODEL.replace("is_causal=True", "is_causal=self.causal")
     held = held.replace("self.heads = heads", "self.heads = heads\n        self.causal = causal")
@@ -191,6 +211,12 @@ RULE = Rule(
                 )
             ),
             Outcome.PASS,
+        ),
+        Example(
+            "logits raised at the target, as an earlier pass has stored it",
+            "breaks",
+            folder(_remembered("begin + i")),
+            Outcome.VIOLATION,
         ),
         Example("context as input, causal attention", "legal", folder(), Outcome.PASS),
         Example("logits with a histogram of scored tokens", "legal", folder(script(_biased(after=True))), Outcome.PASS),

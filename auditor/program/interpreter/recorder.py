@@ -24,6 +24,7 @@ from auditor.program.tags import (
     OfOutput,
     Omitting,
     Reads,
+    Recalled,
     Tags,
 )
 from auditor.program.trace import (
@@ -40,6 +41,7 @@ from auditor.program.trace import (
     Output,
     Place,
     Printed,
+    Recall,
     Reordered,
     ReportLine,
     Scale,
@@ -258,6 +260,12 @@ class Recorder:
         event = Omission(**self._event(node, frame), by=by)  # type: ignore[arg-type]
         self.trace.omissions[event.number] = event
         return frozenset({Omitting(event.number)})
+
+    def recalled(self, node: ast.AST, frame: Frame, rounds: frozenset[int]) -> Tags:
+        """Something is read from a file by where these loops stand: the tags that carry this to the figure."""
+        event = Recall(**self._event(node, frame), rounds=rounds)  # type: ignore[arg-type]
+        self.trace.recalls[event.number] = event
+        return frozenset({Recalled(event.number)})
 
     def added(self, node: ast.AST, frame: Frame, made: Node) -> None:
         if self.inside:

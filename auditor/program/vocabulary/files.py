@@ -52,6 +52,8 @@ PACKS = frozenset(
 
 LOAD = frozenset({"load", "read", "read_bytes", "load_file", "readinto"})
 
+UNPACKS_TEXT = frozenset({"b85decode", "b64decode", "a85decode", "b32decode", "fromhex", "unhexlify"})
+
 STORED = frozenset({"decompress", "frombuffer", "b85decode", "b64decode", "a85decode", "read_bytes", "unpackbits"})
 """Calls that give what a file or a literal holds in packed form."""
 

@@ -152,12 +152,6 @@ SAME_PATH = frozenset({"resolve", "absolute", "expanduser", "as_posix", "__str__
 CONVERSIONS = frozenset({"bool", "int", "float", "str"})
 """Builtins that make a constant of another type."""
 
-ARITHMETIC = frozenset({"min", "max", "int", "arange", "range", "tensor"})
-"""Functions that bounds of a window are worked out by."""
-
-WALKS = frozenset({"range", "tqdm"})
-"""What a loop over positions goes through."""
-
 STORES = frozenset({"append", "extend", "update", "setdefault", "add"})
 """Methods by which a container holds more."""
 

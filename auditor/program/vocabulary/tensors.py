@@ -327,19 +327,6 @@ WHOLE = frozenset({"long", "int", "flatten", "reshape", "view"})
 SAME_STATE = frozenset({"to", "contiguous", "detach", "type_as", "float", "bfloat16", "clone", "view_as", "type"})
 """Calls that leave a hidden state as it is, in another type or place."""
 
-SAME_ENTRIES = frozenset(
-    {"int", "item", "tolist", "to", "long", "cpu", "cuda", "numpy", "clone", "tensor", "as_tensor", "from_numpy", "get"}
-)
-"""Calls after which the entries are the same numbers, in another type or place."""
-
-REPLACES_ENTRIES = frozenset(
-    {"where", "masked_fill", "masked_fill_", "scatter", "scatter_", "scatter_add", "scatter_add_"}
-)
-"""Calls that put other entries in place of some."""
-
-ZEROING = frozenset({"masked_fill", "masked_fill_", "where"})
-"""Calls that blank the entries that a mask tells."""
-
 ARRAYS = ("torch.Tensor", "numpy.ndarray")
 
 NEW = FRESH - {"tensor", "arange", "full", "full_like"}

@@ -106,3 +106,14 @@ def _defined(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             yield from (t.id for t in targets if isinstance(t, ast.Name) and not t.id.startswith("_"))
+
+
+def test_no_name_stands_in_two_modules_of_the_vocabulary() -> None:
+    """They are imported by star into one: the later one would take the other's place."""
+    seen: dict[str, str] = {}
+    for path in sorted((PROGRAM / "vocabulary").glob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
+            for name in (getattr(t, "id", getattr(t, "name", "")) for t in targets):
+                assert not name or name not in seen, f"{name} in {seen[name]} and in {path.name}"
+                seen[name] = path.name

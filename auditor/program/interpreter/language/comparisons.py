@@ -9,7 +9,7 @@ from typing import Any
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import enums, special
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import count_tables, effects, measured
+from auditor.program.interpreter.scoring import count_tables, effects, measured, recalled
 from auditor.program.interpreter.stream import parts, ranks, tokens
 from auditor.program.numbers import made_of
 from auditor.program.positions import EQUAL
@@ -81,6 +81,9 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
         if one is None:
             verdict = None
         compared, left = (left, right), right
+    for op, table in zip(node.ops, sides[1:], strict=False):
+        if isinstance(op, (ast.In, ast.NotIn)):
+            tags |= recalled.read(m, frame, node, table, sides[0])
     if any(RANDOM in side.tags and VAL not in side.tags for side in sides) and any(s.known for s in sides):
         tags |= {ONE_RATE}
     by_size = len(node.ops) == 1 and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))

@@ -7,7 +7,7 @@ import ast
 from auditor.program.interpreter.language import binding, containers, enums, special
 from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, measured
+from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, measured, recalled
 from auditor.program.interpreter.stream import ordering, ranks, reach, rounds, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.tags import (
@@ -50,6 +50,8 @@ def subscript_expression(m: Machine, frame: Frame, node: ast.Subscript) -> Value
 
 def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -> Value:
     result, index = _subscript(m, frame, node, container)
+    if index is not None and (tags := recalled.read(m, frame, node, container, index)):
+        result = with_tags(result, tags)
     if index is not None and result is not container:
         measured.element(m, frame, node, container, index, result)
     return result
@@ -108,7 +110,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return Value(container.tags), index
     if isinstance(obj, tokens.Text):
         return Value(container.tags, obj=tokens.Text("{}")), None
-    tags = container.tags | (index.tags - {MASK}) | tokens.span(index)
+    told = recalled.without(index.tags) if VAL in container.tags and not has(container.tags, OfOutput) else index.tags
+    tags = container.tags | (told - {MASK}) | tokens.span(index)
     tags |= count_tables.read(m, frame, node, container, index)
     if TARGET in container.tags or has(container.tags, OfOutput) or container.recipe is not None:
         tags |= tokens.left_out(index)

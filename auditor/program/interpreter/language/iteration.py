@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.scoring import recalled
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.joins import join
 from auditor.program.tags import InRound
@@ -96,4 +97,5 @@ def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iter
     ascends = iterable.obj in m.extents.ascending or (isinstance(iterable.const, range) and iterable.const.step > 0)
     for k, element in enumerate(elements(iterable)[: rounds(m, frame, node)], start=1):
         with m.iteration(instance, k, node, ascends=ascends):
-            yield with_tags(element, frozenset({InRound(instance, k)}))
+            tags = frozenset({InRound(instance, k)}) | recalled.walked(m, frame, node, element)
+            yield with_tags(element, tags)

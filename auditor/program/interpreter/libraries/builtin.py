@@ -12,7 +12,7 @@ from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import files
 from auditor.program.interpreter.libraries.builtin_objects import OBJECTS
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, content, doubts, effects, unfollowed
+from auditor.program.interpreter.scoring import adapting, content, doubts, effects, recalled, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, tokens
 from auditor.program.numbers import made_of
 from auditor.program.tags import COUNTS, DISTINCT, NONE, SORTED, VAL, InRound, OfSwitch
@@ -296,7 +296,8 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     taken = items[0] if items else Value(args[0].tags)
     if m.loops and (taken.obj is None or isinstance(taken.obj, Sequence)):  # the next round gets another one
         loop = m.loops[-1]
-        return with_dependence(taken, frozenset({InRound(loop.instance, loop.iteration)}))
+        tags = frozenset({InRound(loop.instance, loop.iteration)}) | recalled.walked(m, frame, node, taken)
+        return with_dependence(taken, tags)
     return taken
 
 

@@ -11,7 +11,20 @@ from typing import Any
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import tokens
-from auditor.program.tags import ARTIFACT, BY_LOSS, NONE, OUTSIDE, PACKED, PARAMETER, ROUNDED, TRAIN, VAL, Mark, Tags
+from auditor.program.tags import (
+    ARTIFACT,
+    BY_LOSS,
+    FILED,
+    NONE,
+    OUTSIDE,
+    PACKED,
+    PARAMETER,
+    ROUNDED,
+    TRAIN,
+    VAL,
+    Mark,
+    Tags,
+)
 from auditor.program.values import UNKNOWN, Bound, File, Frame, Mapping, Sequence, Value, deep_tags, union
 
 LOG = Mark("log-file")
@@ -105,11 +118,13 @@ def opened(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
 
 
 def from_outside(m: Machine, source: Value) -> Tags:
-    """The tag of what is read from a file of which nothing is known but its name."""
+    """The tags of what is read from a file that is no shard, and from one of which nothing is known but its name."""
     path = source.obj.path if isinstance(source.obj, File) else tokens.text_of(source)
     name = posixpath.basename(path)
     known = not name or name == "{}" or name in m.files or shipped_text(m, path) is not None
-    return NONE if known or tokens.constant(path).tags else frozenset({OUTSIDE})
+    if tokens.constant(path).tags:
+        return NONE
+    return frozenset({FILED}) if known else frozenset({FILED, OUTSIDE})
 
 
 def all_named(m: Machine) -> bool:

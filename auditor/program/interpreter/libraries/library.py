@@ -20,12 +20,13 @@ from auditor.program.interpreter.libraries import (
     updates,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, steering, unfollowed
+from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, recalled, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
 from auditor.program.positions import Position
 from auditor.program.tags import (
     CHANNEL,
     COPIED,
+    FILED,
     LOSS,
     NONE,
     PACKED,
@@ -62,6 +63,11 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
     for value in (*args, *kwargs.values()):
         if isinstance(value.obj, Instance) and value.obj.cls is not None and not dotted.startswith("builtins."):
             _converted(m, frame, node, value)
+    known = recalled.among(m, frame, node, (*args, *kwargs.values()))
+    if dotted.rpartition(".")[2] in vocabulary.UNPACKS_TEXT and args and args[0].known:
+        known |= {FILED}  # a text in the code that holds what is packed into it
+    if known:
+        return with_tags(_called(m, frame, node, dotted, args, kwargs), known)
     if dotted in vocabulary.SHUFFLES:
         drawn = ordering.by_chance(m, frame, node, args)
         return with_tags(_called(m, frame, node, dotted, args, kwargs), drawn)

@@ -21,7 +21,7 @@ from auditor.program.interpreter.libraries import (
     tensors,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import count_tables, doubts, effects, steering, unfollowed
+from auditor.program.interpreter.scoring import count_tables, doubts, effects, recalled, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, skipping, tokens
 from auditor.program.joins import join
 from auditor.program.tags import LOGGED, NONE, SORTED, InRound, OfSwitch
@@ -77,7 +77,7 @@ def method(
         if name == "format":
             for value in (*args, *kwargs.values()):
                 special.text(m, frame, node, value, Value(const=""))
-        made = paths.method(m, receiver, name, args)
+        made = paths.method(m, frame, receiver, name, args)
         if made is None and name in ("translate", "removeprefix", "removesuffix"):
             made = Value(receiver.tags)
         if made is not None:
@@ -233,6 +233,7 @@ def _mapping_method(
         return Value(const=None)
     if name in ("get", "pop", "setdefault") and args:
         looked = count_tables.read(m, frame, node, receiver, args[0])
+        looked |= recalled.read(m, frame, node, receiver, args[0])
         if name == "setdefault" and len(args) > 1:
             count_tables.write(m, receiver, args[0], args[1])
             if not (args[0].known and args[0].const in mapping.items):

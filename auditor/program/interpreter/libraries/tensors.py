@@ -8,7 +8,16 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language import assignment, callbacks
 from auditor.program.interpreter.libraries import files, hooks, objects, printed, tensor_functions
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, unfollowed, weights
+from auditor.program.interpreter.scoring import (
+    adapting,
+    content,
+    count_tables,
+    doubts,
+    effects,
+    recalled,
+    unfollowed,
+    weights,
+)
 from auditor.program.interpreter.stream import reach, rounds, skipping, tokens
 from auditor.program.joins import options
 from auditor.program.recipe.model import What
@@ -29,7 +38,19 @@ from auditor.program.tags import (
     hashed,
 )
 from auditor.program.trace import SEES_LATER
-from auditor.program.values import Bound, External, Frame, Function, Instance, Native, Partial, Value, deep_tags, union
+from auditor.program.values import (
+    Bound,
+    External,
+    Frame,
+    Function,
+    Instance,
+    Native,
+    Partial,
+    Value,
+    deep_tags,
+    union,
+    with_tags,
+)
 
 _ADDED = "what is added to a model's output"
 
@@ -38,11 +59,12 @@ def tensor_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
     """What a method gives, by what it does: the first of these kinds that it is of."""
+    known = recalled.among(m, frame, node, (receiver, *args, *kwargs.values()))
     for kind in _KINDS:
         made = kind(m, frame, node, receiver, name, args, kwargs)
         if made is not None:
-            return made
-    return _computed(m, frame, node, receiver, name, args, kwargs)
+            return with_tags(made, known) if known else made
+    return with_tags(_computed(m, frame, node, receiver, name, args, kwargs), known)
 
 
 def _backward(
@@ -170,7 +192,8 @@ def _stored(
         printed.report(m, frame, node, args, kwargs)
         return Value(const=None)
     if name in vocabulary.LOAD:
-        return Value(receiver.tags | m.disk | (files.read_tags(m, tokens.text_of(args[0])) if args else NONE))
+        own = files.read_tags(m, tokens.text_of(args[0])) if args else files.from_outside(m, receiver)
+        return Value(receiver.tags | m.disk | own)
     return None
 
 

@@ -10,7 +10,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.libraries import hooks, opaque
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.interpreter.scoring import adapting, attention, measured, trained
+from auditor.program.interpreter.scoring import adapting, attention, measured, recalled, trained
 from auditor.program.interpreter.stream import held, ranks, rounds, tokens, unshifted
 from auditor.program.syntax import is_self
 from auditor.program.tags import (
@@ -48,6 +48,7 @@ from auditor.program.values import (
     deep_tags,
     module_parts,
     union,
+    with_tags,
 )
 from auditor.source.index import of_type, walk
 
@@ -74,6 +75,7 @@ def unknown_call(
     if m.inside:
         return result
     inputs = [*args, *kwargs.values()]
+    result = with_tags(result, recalled.among(m, frame, node, (function, *inputs)))
     given = [v for v in inputs if VAL in v.tags and not isinstance(v.obj, tokens.Text)]
     if not given or any(_made(v) for v in inputs):
         return result
@@ -118,7 +120,8 @@ def forward(
     if VAL not in data:
         if TRAIN in data and not m.inside:
             m.on_training_tokens(node, frame)
-        return Value(data | state, mutable=True)
+        known = recalled.among(m, frame, node, (model, *inputs))
+        return Value(data | state | known, mutable=True)
     data |= _normalized_by_batch(m, frame, node, model, parts, data) | held.ahead(m, frame, node, parts, data)
     data |= ranks.of_some(m, frame, node, parts)
     if not m.inside and trained.in_part(parts):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from auditor.program.interpreter.completion import BREAK
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import axes
+from auditor.program.interpreter.scoring import axes, recalled
 from auditor.program.interpreter.stream import rounds
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, CutIn, InRound, OfOutput, Pooled, Tags, has
 from auditor.program.values import Frame, Value, with_tags
@@ -56,9 +56,13 @@ def returned(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
 
 def asked(m: Machine, test: Value) -> Tags:
     """What a condition tells of the targets that are in hand; nothing where it asks none of them."""
-    if m.inside or test.known or VAL not in test.tags or has(test.tags, OfOutput) or not rounds.in_hand(m, test.tags):
+    if m.inside or test.known:
         return NONE
-    return frozenset([t for t in test.tags if t in (VAL, TARGET) or isinstance(t, _CARRIED)])
+    if VAL not in test.tags or has(test.tags, OfOutput) or not rounds.in_hand(m, test.tags):
+        return recalled.tells(test.tags)
+    return recalled.tells(test.tags) | frozenset(
+        [t for t in test.tags if t in (VAL, TARGET) or isinstance(t, _CARRIED)]
+    )
 
 
 def decided(m: Machine, frame: Frame, body: Sequence[ast.stmt], tags: Tags) -> None:

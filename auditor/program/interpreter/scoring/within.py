@@ -31,6 +31,7 @@ from auditor.program.tags import (
     LookedUp,
     OfOutput,
     Omitting,
+    Recalled,
     ScaledBy,
     StackedBy,
 )
@@ -42,7 +43,7 @@ _MODEL = Node(Op.MODEL, (), What.LOGITS, Over.VOCABULARY, None, Sees.EARLIER, "m
 _LOSSES = (What.NATS, What.BITS)
 _ROWS = (What.PROBABILITY, What.LOG_PROBABILITY)
 _MEASURED = frozenset({*arithmetic.PROBABILISTIC, What.ENTROPY})
-_CARRIED = (Doubtful, ScaledBy, ChosenBy, Omitting, StackedBy, LookedUp, GatedBy)
+_CARRIED = (Doubtful, ScaledBy, ChosenBy, Omitting, StackedBy, LookedUp, GatedBy, Recalled)
 _SUMS = frozenset({Op.MEAN, Op.SUM, Op.ACCUMULATE})
 _OF_LOGITS = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX, Op.CROSS_ENTROPY, Op.LOG_SUM_EXP})
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from auditor.program import vocabulary
 from auditor.program.interpreter.completion import BREAK, CONTINUE
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.scoring import recalled
 from auditor.program.interpreter.stream import ranks
 from auditor.program.numbers import position_of
 from auditor.program.positions import EQUAL, FunctionOf, Position
@@ -137,6 +138,10 @@ def after_arms(
         return []
     if not m.loops or not (one_leaves or bool(summed) != bool(others)):
         return []
+    if known := recalled.tells(test.tags):
+        if one_leaves:
+            m.skipped[m.loops[-1]] = m.skipped.get(m.loops[-1], NONE) | known
+        return [] if one_leaves else [(target, known) for target in _sums(node.body if summed else node.orelse)]
     why = _told(m, frame, node.test, test, one_leaves=one_leaves)
     if why is None:
         return []
@@ -256,6 +261,8 @@ def kept(m: Machine, frame: Frame, node: ast.expr, test: Value, found: Seq[tuple
     by_tokens = test.recipe is not None and told_by_the_token(test.recipe, None)
     if not held or has(test.tags, OfOutput):
         return NONE
+    if known := recalled.tells(test.tags):
+        return known
     if by_tokens and any(LOSS in item.tags for item in held):
         return m.doubt(
             node,
