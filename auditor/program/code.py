@@ -22,12 +22,9 @@ from auditor.program.module import Module, Seen, modules
 from auditor.program.printing import Printing
 from auditor.program.stream.order import Reorder, reorders
 from auditor.program.stream.reads import (
-    Calibration,
     Fetch,
     TrainingRead,
-    calibrations,
     fetches,
-    trained_on_validation,
     training_reads,
 )
 from auditor.program.stream.tokens import Draws, changed_targets, random_draws
@@ -145,14 +142,6 @@ class Code:
     @cached_property
     def mixed_rows(self) -> tuple[MixedRows, ...]:
         return self._each(mixed_rows)
-
-    @cached_property
-    def trained_on_validation(self) -> tuple[Seen, ...]:
-        return self._each(trained_on_validation)
-
-    @cached_property
-    def calibrations(self) -> tuple[Calibration, ...]:
-        return self._each(calibrations)
 
     @cached_property
     def training_reads(self) -> tuple[TrainingRead, ...]:

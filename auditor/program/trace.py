@@ -248,6 +248,7 @@ class Trace:
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
     late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place
+    trained: bool = False  # a model is run on training tokens
     rounded: bool = False  # weights of which fewer values are left were packed into a file
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from auditor.claims.admitted import admission, telling_name
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.probe.model import Kind
+from auditor.program.trace import ByClock
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.bytes._ledger import judged, log_finding, log_lines
 from rules.examples.folders import folder, script, seeds
-from rules.findings import pair_finding, shown
-from rules.scored import chosen, steered
+from rules.findings import pair_finding
+from rules.order import pre_quant_ttt
+from rules.scored import chosen, pairs, steered
 
 ID = "val-in-training"
 
@@ -87,9 +89,12 @@ def _names_of_runs(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _in_code(facts: Facts) -> Iterator[Finding]:
-    for step in facts.code.trained_on_validation:
-        message = "the training loop steps on tokens read from the validation shards"
-        yield shown(ID, Outcome.VIOLATION, step, message)
+    """The loop that trains the model: it goes by the clock, or no other does."""
+    for pair in {p.adapt.place.key: p for p in reversed(pairs(facts)) if pre_quant_ttt.claims(p)}.values():
+        timed = any(isinstance(facts.program.trace.ended.get(loop.instance), ByClock) for loop in pair.adapt.loops)
+        if timed or not facts.program.trace.trained:
+            message = "the training loop steps on tokens read from the validation shards"
+            yield pair_finding(facts, ID, Outcome.VIOLATION, pair, message)
 
 
 def _chosen(facts: Facts) -> Iterator[Finding]:

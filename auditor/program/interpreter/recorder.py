@@ -239,7 +239,8 @@ class Recorder:
         self.trace.loads[event_key(event)] = event
 
     def on_training_tokens(self, node: ast.AST, frame: Frame) -> None:
-        """A model is run on training tokens: written down where the artifact was read back before."""
+        """A model is run on training tokens; where the artifact was read back before, that is an event."""
+        self.trace.trained |= not self.off
         if any(load.read_back and not load.off for load in self.trace.loads.values()):
             event = LateTraining(**self._event(node, frame))  # type: ignore[arg-type]
             self.trace.late.setdefault(event.place.key, event)

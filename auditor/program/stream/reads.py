@@ -12,83 +12,17 @@ from auditor.program.module import Module, Seen
 from auditor.program.origin import Origins
 from auditor.program.phases import Phases
 from auditor.program.syntax import (
-    Function,
     called,
     calls,
     dotted,
     function_name,
-    function_of,
     last_name,
     line_of,
     strings,
 )
-from auditor.source.index import of_type, own_of_type, parent
+from auditor.source.index import own_of_type, parent
 
 FetchKind = Literal["kernel", "weights", "tokenizer", "download", "package"]
-
-
-# --- training ------------------------------------------------------------------------------------------------------
-
-
-def trained_on_validation(module: Module) -> Iterator[Seen]:
-    """The forward calls of a training loop that are given validation tokens."""
-    for loop in of_type(module.tree, ast.For, ast.While):
-        for call in _training_steps(loop) if module.phases.is_budgeted(loop) else ():
-            kinds = [module.origins.of(argument) for argument in call.args]
-            if any("validation" in k and "training" not in k for k in kinds):
-                yield Seen(place=module.place(call), active=module.reached(call))
-
-
-def _training_steps(loop: ast.For | ast.While) -> Iterator[ast.Call]:
-    """The forward calls whose loss a training loop differentiates."""
-    backwards = [c.func.value for c in calls(loop) if isinstance(c.func, ast.Attribute) and c.func.attr == "backward"]
-    losses = {name.id for loss in backwards for name in of_type(loss, ast.Name)}
-    function = function_of(loop)
-    for node in of_type(loop, ast.Assign):
-        made = node.value if {last_name(t) for t in node.targets} & losses else None
-        if isinstance(made, ast.Call) and made.args and function_of(node) is function:
-            yield made
-
-
-# --- calibration ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration(Seen):
-    """A function that sums activations for quantization, and where it gets validation tokens."""
-
-    collector: str
-    on_validation: tuple[Seen, ...]
-
-
-def calibrations(module: Module) -> Iterator[Calibration]:
-    for name in sorted(module.phases.collectors & module.origins.own.keys()):
-        collector = module.origins.own[name]
-        fed = tuple(
-            Seen(place=module.place(value), active=module.reached(value, given))
-            for value, given in _fed_from_validation(module.origins, collector)
-        )
-        yield Calibration(
-            place=module.place(collector), active=module.reached(collector), collector=name, on_validation=fed
-        )
-
-
-def _fed_from_validation(origins: Origins, collector: Function) -> Iterator[tuple[ast.AST, ast.AST]]:
-    """(what is passed, where) for the calls that pass validation tokens, and for the places inside that read them.
-
-    Where a name is assigned in several branches, what is passed is the branch that reads validation tokens.
-    """
-    for parameter in (*collector.args.posonlyargs, *collector.args.args, *collector.args.kwonlyargs):
-        for argument in origins.arguments(collector, parameter.arg):
-            for value in origins.assigned(argument):
-                kinds = origins.of(value)
-                if "validation" in kinds and "training" not in kinds:
-                    yield value, argument
-    for call in calls(collector):
-        for argument in call.args:
-            reads = isinstance(argument, ast.Attribute | ast.Constant | ast.BinOp)
-            if reads and origins.of(argument) == {"validation"}:
-                yield argument, argument
 
 
 # --- evaluation ----------------------------------------------------------------------------------------------------

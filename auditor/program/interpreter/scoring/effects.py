@@ -120,8 +120,7 @@ def forward(
     if VAL not in data:
         if TRAIN in data and not m.inside:
             m.on_training_tokens(node, frame)
-        known = recalled.among(m, frame, node, (model, *inputs))
-        return Value(data | state | known, mutable=True)
+        return Value(data | state | recalled.among(m, frame, node, (model, *inputs)), mutable=True)
     data |= _normalized_by_batch(m, frame, node, model, parts, data) | held.ahead(m, frame, node, parts, data)
     data |= ranks.of_some(m, frame, node, parts)
     if not m.inside and trained.in_part(parts):
