@@ -23,11 +23,9 @@ from auditor.program.printing import Printing
 from auditor.program.stream.order import Reorder, reorders
 from auditor.program.stream.reads import (
     Fetch,
-    TrainingRead,
     fetches,
-    training_reads,
 )
-from auditor.program.stream.tokens import Draws, changed_targets, random_draws
+from auditor.program.stream.tokens import changed_targets
 from auditor.program.stream.unsaved import Carried, carried
 from auditor.program.stream.windows import ShortWalk, short_walks
 from auditor.runs.provenance import Difference, echo_difference, foreign_words
@@ -144,10 +142,6 @@ class Code:
         return self._each(mixed_rows)
 
     @cached_property
-    def training_reads(self) -> tuple[TrainingRead, ...]:
-        return self._each(training_reads)
-
-    @cached_property
     def carried(self) -> tuple[Carried, ...]:
         return self._each(carried)
 
@@ -162,10 +156,6 @@ class Code:
     @cached_property
     def reorders(self) -> tuple[Reorder, ...]:
         return self._each(reorders)
-
-    @cached_property
-    def random_draws(self) -> tuple[Draws, ...]:
-        return self._each(random_draws)
 
     @cached_property
     def changed_targets(self) -> tuple[Seen, ...]:

@@ -131,7 +131,7 @@ def _is_along(trace: Trace, event: Event, report: ReportLine) -> bool:
     while waiting:
         output = trace.outputs[waiting.pop()]
         # What is made of an output adds loops of its own, over the positions of a window.
-        if not output.parents and any(loop in event.rounds for loop, _ in output.region):
+        if not output.parents and event.rounds & (output.along or {loop for loop, _ in output.region}):
             return True
         waiting |= output.parents - seen
         seen |= output.parents

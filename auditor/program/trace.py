@@ -68,6 +68,7 @@ class Output(Event):
     parents: frozenset[int] = frozenset()
     read_back: bool = False  # the model's weights were read from the file that the program has saved
     known: bool = False  # which module of the program gives it
+    along: frozenset[int] = frozenset()  # the loops that the tokens hang on; the region knows what else is in hand
 
 
 @dataclass(eq=False, slots=True)
@@ -126,7 +127,7 @@ class Stack(Event):
 class Omission(Event):
     """Parts of the stream are left out of a sum, by what is in them or by their turn."""
 
-    by: str  # "their losses", "their tokens", "their length", "their turn", "their place in the stream"
+    by: str  # "their losses", "their tokens", "their length", "their turn", "their place in the stream", "chance"
 
 
 @dataclass(eq=False, slots=True)
@@ -248,7 +249,8 @@ class Trace:
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
     late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place
-    trained: bool = False  # a model is run on training tokens
+    trained: dict[tuple[Place, ...], Event] = field(default_factory=dict)  # runs of a model on training tokens
+    training_reads: dict[tuple[Place, ...], Event] = field(default_factory=dict)  # by the calls that lead to each
     rounded: bool = False  # weights of which fewer values are left were packed into a file
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 

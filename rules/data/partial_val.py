@@ -15,7 +15,7 @@ from auditor.runs import Run
 from rules.bytes._ledger import canonical_tokens, excess, family, first_day, integer, judged, log_finding, log_lines
 from rules.examples.adaptation import score_first
 from rules.examples.folders import EVALUATION, folder, script, seeds
-from rules.findings import event_finding, shown
+from rules.findings import event_finding
 from rules.law.limits import LIMITS
 from rules.scored import against, label, reported
 
@@ -30,7 +30,7 @@ _AMOUNT = re.compile(
     r"(token|seq|sequence|doc|document|batch)"
 )
 _KEY = re.compile(r"(?i)bpb|eval|val_|score")
-_DECIDED = ("their losses", "their turn")  # the others may keep what there is nothing to score in
+_DECIDED = ("their losses", "their turn", "chance")  # the others may keep what there is nothing to score in
 _TOKEN_KEY = re.compile(r"(?i)^(eval|val|scored|evaluated)_tokens$")
 
 
@@ -149,10 +149,7 @@ def _of_claims(facts: Facts) -> Iterator[Finding]:
 
 
 def _of_code(facts: Facts) -> Iterator[Finding]:
-    """An evaluation that draws a constant number of validation batches."""
-    for draws in facts.code.random_draws:
-        message = f"the validation loss is the mean of {draws.count} randomly drawn batches, not of the whole set"
-        yield shown(ID, Outcome.VIOLATION, draws, message)
+    """What the code leaves out of the figure: by chance, by a choice, or by ending early."""
     for hit in reported(facts, Omitting):
         if isinstance(hit.event, Omission):
             message = f"parts of the validation stream are left out: which are scored depends on {hit.event.by}"

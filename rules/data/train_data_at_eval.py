@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
+from auditor.program.stream.training import training_reads
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, folder, script
 from rules.findings import shown
+from rules.scored import label
 
 ID = "train-data-at-eval"
 
@@ -16,13 +18,13 @@ _AFTER = "after the artifact was loaded back for evaluation; ruled out in #576, 
 
 
 def _findings(facts: Facts) -> Iterator[Finding]:
-    reads = list(facts.code.training_reads)
+    reads = list(training_reads(facts.program, label(facts)))
     for read in reads:
         if read.scoring:
-            message = f"'{read.place.function}' scores validation tokens and reads training shards with {read.reader}"
+            message = f"'{read.place.function}' scores validation tokens and reads training shards"
             yield shown(ID, Outcome.VIOLATION, read, message)
         else:
-            yield shown(ID, Outcome.DISPUTED, read, f"{read.reader} reads training shards {_AFTER}")
+            yield shown(ID, Outcome.DISPUTED, read, f"training shards are read {_AFTER}")
     if not reads:
         scored = max((output.order for output in facts.program.trace.outputs.values()), default=0)
         for event in facts.program.trace.late.values():

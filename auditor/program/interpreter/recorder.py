@@ -240,10 +240,16 @@ class Recorder:
 
     def on_training_tokens(self, node: ast.AST, frame: Frame) -> None:
         """A model is run on training tokens; where the artifact was read back before, that is an event."""
-        self.trace.trained |= not self.off
+        event = LateTraining(**self._event(node, frame))  # type: ignore[arg-type]
+        if not self.off:
+            self.trace.trained.setdefault((*event.calls, event.place), event)
         if any(load.read_back and not load.off for load in self.trace.loads.values()):
-            event = LateTraining(**self._event(node, frame))  # type: ignore[arg-type]
             self.trace.late.setdefault(event.place.key, event)
+
+    def training_shard(self, node: ast.AST, frame: Frame) -> None:
+        """A shard of training tokens is read; the latest time counts, as the artifact may have been read back."""
+        event = Event(**self._event(node, frame))  # type: ignore[arg-type]
+        self.trace.training_reads[(*event.calls, event.place)] = event
 
     def reordered(self, node: ast.AST, frame: Frame, by: str) -> None:
         """Parts of the stream are put in another order."""

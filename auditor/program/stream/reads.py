@@ -9,80 +9,15 @@ from typing import Literal
 
 from auditor.program import vocabulary
 from auditor.program.module import Module, Seen
-from auditor.program.origin import Origins
-from auditor.program.phases import Phases
 from auditor.program.syntax import (
     called,
     calls,
     dotted,
-    function_name,
     last_name,
-    line_of,
     strings,
 )
-from auditor.source.index import own_of_type, parent
 
 FetchKind = Literal["kernel", "weights", "tokenizer", "download", "package"]
-
-
-# --- evaluation ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRead(Seen):
-    """A read of training shards during evaluation. `scoring`: in a function that scores, else behind the artifact."""
-
-    reader: str
-    scoring: bool
-
-
-def training_reads(module: Module) -> Iterator[TrainingRead]:
-    phases, origins = module.phases, module.origins
-    loaded = _loaded_back(phases, origins)
-    late = phases.called_after(loaded) if loaded is not None else frozenset()
-    readers = vocabulary.OPENS | phases.reaching(vocabulary.OPENS)
-    printers = phases.reaching(frozenset({"print"}))
-    for call in calls(module.tree):
-        reader = last_name(call.func)
-        if reader not in readers:
-            continue
-        if reader in printers and isinstance(parent(call), ast.Expr):
-            continue  # `log0(...)`, which opens the log
-        holder = function_name(call)
-        behind = loaded is not None and line_of(call) > loaded and phases.after_training(call)
-        scoring = holder in phases.scoring and holder != "__init__"  # which each class has one of
-        if not (scoring or behind or holder in late):
-            continue
-        sources = [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
-        if any("training" in kinds and "validation" not in kinds for kinds in map(origins.of, sources)):
-            yield TrainingRead(
-                place=module.place(call),
-                active=module.reached(call),
-                reader=reader,
-                scoring=scoring,
-            )
-
-
-def _loaded_back(phases: Phases, origins: Origins) -> int | None:
-    """The line behind training where the compressed artifact is loaded back: what follows is evaluation."""
-    if phases.training_end is None:
-        return None
-    scope, end = phases.training_end
-    loading = {name for name, f in phases.functions.items() if any(_loads(call, origins) for call in calls(f))}
-    behind = [call for call in own_of_type(scope, ast.Call) if line_of(call) > end]
-    lines = [line_of(call) for call in behind if last_name(call.func) in loading or _loads(call, origins)]
-    return max(lines, default=None)
-
-
-def _loads(call: ast.Call, origins: Origins) -> bool:
-    """`model.load_state_dict(...)` of what was packed, or comes from disk."""
-    if last_name(call.func) != "load_state_dict" or called(call) != "load_state_dict":
-        return False
-    return any("blob" in origins.of(a) or _from_disk(a) for a in call.args)
-
-
-def _from_disk(node: ast.expr) -> bool:
-    return any(dotted(c.func) == "torch.load" for c in calls(node))
 
 
 # --- the network ---------------------------------------------------------------------------------------------------

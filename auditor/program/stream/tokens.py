@@ -1,37 +1,14 @@
-"""What becomes of token ids: targets changed on their way to the loss, and evaluations that draw a few batches."""
+"""What becomes of token ids: targets that are changed on their way to the loss."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from auditor.program.model import Program
-from auditor.program.module import Module, Seen
+from auditor.program.module import Seen
 from auditor.program.recipe.model import Node, Op, What
-from auditor.program.syntax import called, last_name, strings
-from auditor.source.index import of_type
 
 _SAME_IDS = frozenset({Op.CHOOSE, Op.EITHER, Op.TABLE, Op.CLAMP, Op.LEAST, Op.MOST})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draws(Seen):
-    """An evaluation of `count` randomly drawn validation batches."""
-
-    count: int
-
-
-def random_draws(module: Module) -> Iterator[Draws]:
-    drawing = module.phases.reaching(frozenset({"randint"}))
-    for loop in of_type(module.tree, ast.For) if drawing else ():
-        over = loop.iter
-        if not (isinstance(over, ast.Call) and called(over) == "range" and len(over.args) == 1):
-            continue
-        drawn = [c for c in module.phases.calls_from(loop) if last_name(c.func) in drawing and "val" in set(strings(c))]
-        count = module.guards.settled.number_of(over.args[0]) if drawn else None
-        if count is not None:
-            yield Draws(place=module.place(drawn[0]), active=module.reached(drawn[0]), count=int(count))
 
 
 def changed_targets(program: Program) -> Iterator[Seen]:

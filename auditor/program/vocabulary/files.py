@@ -74,8 +74,8 @@ LOG_ENDINGS = (".log", ".out", ".err", ".txt", ".csv", ".tsv", ".jsonl")
 BESIDE_SHARDS = (".json", ".model", ".vocab", ".toml", ".yaml", ".yml")
 """How files end that may stand beside the shards."""
 
-OPENS = frozenset({"glob", "iglob", "open", "memmap", "fromfile"})
-"""Calls that open files, or find them."""
+OPENS = frozenset({"open", "memmap", "fromfile", "load", "readinto"})
+"""Calls that open files."""
 
 _BUDGETS = frozenset({"max_wallclock_seconds", "iterations"})
 """What the challenge's own script calls how long it trains; other names are their authors'."""

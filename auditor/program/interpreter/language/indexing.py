@@ -16,6 +16,7 @@ from auditor.program.tags import (
     LATER,
     LOSS,
     MASK,
+    RANDOM,
     SHIFTED,
     SHORTENED,
     TAIL,
@@ -124,6 +125,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         if m.orders:
             ordering.indexed(m, container.tags, index.tags)
         tags |= tokens.places(index) | ranks.share(index.tags)
+        if RANDOM in index.tags:
+            tags |= m.omitted(node, frame, "chance")
         tags |= ranks.shared(m, frame, node, container.tags, index.tags)
         if tokens.turns(index):
             tags |= doubts.turned(m, frame, node, container)

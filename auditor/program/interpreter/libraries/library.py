@@ -31,6 +31,7 @@ from auditor.program.tags import (
     NONE,
     PACKED,
     PARAMETER,
+    RANDOM,
     RANK,
     SORTED,
     TRAIN,
@@ -64,14 +65,17 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
         if isinstance(value.obj, Instance) and value.obj.cls is not None and not dotted.startswith("builtins."):
             _converted(m, frame, node, value)
     known = recalled.among(m, frame, node, (*args, *kwargs.values()))
-    if dotted.rpartition(".")[2] in vocabulary.UNPACKS_TEXT and args and args[0].known:
+    name = dotted.rpartition(".")[2]
+    if name in vocabulary.UNPACKS_TEXT and args and args[0].known:
         known |= {FILED}  # a text in the code that holds what is packed into it
-    if known:
-        return with_tags(_called(m, frame, node, dotted, args, kwargs), known)
+    if name in vocabulary.DRAWS_NUMBERS:
+        known |= {RANDOM}
     if dotted in vocabulary.SHUFFLES:
-        drawn = ordering.by_chance(m, frame, node, args)
-        return with_tags(_called(m, frame, node, dotted, args, kwargs), drawn)
-    return _called(m, frame, node, dotted, args, kwargs)
+        known |= ordering.by_chance(m, frame, node, args)
+    made = with_tags(_called(m, frame, node, dotted, args, kwargs), known)
+    if name in vocabulary.OPENS and args and TRAIN in args[0].tags:
+        m.training_shard(node, frame)
+    return made
 
 
 def _called(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value], kwargs: dict[str, Value]) -> Value:

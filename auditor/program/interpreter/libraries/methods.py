@@ -77,7 +77,7 @@ def method(
         if name == "format":
             for value in (*args, *kwargs.values()):
                 special.text(m, frame, node, value, Value(const=""))
-        made = paths.method(m, frame, receiver, name, args)
+        made = paths.method(m, frame, node, receiver, name, args)
         if made is None and name in ("translate", "removeprefix", "removesuffix"):
             made = Value(receiver.tags)
         if made is not None:

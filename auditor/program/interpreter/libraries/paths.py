@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import re
 from collections.abc import Sequence as Sequence_
@@ -10,14 +11,14 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.libraries import files
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import tokens
-from auditor.program.tags import NONE, OfOutput, Tags, has
+from auditor.program.tags import NONE, TRAIN, OfOutput, Tags, has
 from auditor.program.values import File, Frame, Sequence, Value, union
 
 _HOLE = re.compile(r"%[-+ #0-9.*]*[diouxXeEfFgGcrsa]|%\([^)]*\)[-+ #0-9.]*[a-zA-Z]")
 _FIELD = re.compile(r"\{[^{}]*\}")
 
 
-def method(m: Machine, frame: Frame, receiver: Value, name: str, args: list[Value]) -> Value | None:
+def method(m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value]) -> Value | None:
     """A method of a path, or of a text of which parts are not known; None where it is neither."""
     text = tokens.text_of(receiver)
     tags = receiver.tags | union(*args)
@@ -31,6 +32,8 @@ def method(m: Machine, frame: Frame, receiver: Value, name: str, args: list[Valu
         return _path(tags, _renamed(text, name, given))
     if name in ("open", "read_bytes", "read_text") and "/" in text + "/":
         held = Value(tags | files.read_tags(m, text) | files.from_outside(m, receiver), mutable=True)
+        if TRAIN in receiver.tags:
+            m.training_shard(node, frame)
         file = Value(held.tags, obj=File(text, held), mutable=True)
         return file if name == "open" else files.read(m, frame, file)
     if name in ("write_bytes", "write_text") and args:

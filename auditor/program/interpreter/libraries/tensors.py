@@ -27,6 +27,7 @@ from auditor.program.tags import (
     LOSS,
     NONE,
     PACKED,
+    RANDOM,
     TARGET,
     TRIMMED,
     VAL,
@@ -60,6 +61,8 @@ def tensor_method(
 ) -> Value:
     """What a method gives, by what it does: the first of these kinds that it is of."""
     known = recalled.among(m, frame, node, (receiver, *args, *kwargs.values()))
+    if name in vocabulary.DRAWS_NUMBERS:
+        known |= {RANDOM}
     for kind in _KINDS:
         made = kind(m, frame, node, receiver, name, args, kwargs)
         if made is not None:

@@ -18,15 +18,15 @@ _OTHERWISE = frozenset({VAL, TRAIN})
 
 
 def is_stored(table: Value) -> bool:
-    """Whether a value comes out of a file that is no token shard, or is what a module holds beside its layers."""
+    """Whether a value comes out of a file that is no token shard, or is what a module holds that was loaded."""
     held = root(table).obj
-    kept = not _STORED.isdisjoint(table.tags) or (isinstance(held, Instance) and held.kind == "module")
+    kept = not _STORED.isdisjoint(table.tags) or (isinstance(held, Instance) and held.read_back)
     return kept and _OTHERWISE.isdisjoint(table.tags) and not has(table.tags, OfOutput)
 
 
 def read(m: Machine, frame: Frame, node: ast.AST, table: Value, index: Value) -> Tags:
     """`stored[start:end]`, `answers.get(position)`, `position in answers`, where a loop tells the position."""
-    if m.inside or not m.loops or not is_stored(table) or VAL in index.tags:
+    if m.inside or not m.loops or not is_stored(table) or not _OTHERWISE.isdisjoint(index.tags):
         return NONE
     here = {loop.instance for loop in m.loops}
     rounds = frozenset([t.loop for t in index.tags if isinstance(t, InRound)]) & here
