@@ -26,7 +26,6 @@ from auditor.program.stream.reads import (
     fetches,
 )
 from auditor.program.stream.tokens import changed_targets
-from auditor.program.stream.unsaved import Carried, carried
 from auditor.program.stream.windows import ShortWalk, short_walks
 from auditor.runs.provenance import Difference, echo_difference, foreign_words
 from auditor.source import Sources
@@ -140,10 +139,6 @@ class Code:
     @cached_property
     def mixed_rows(self) -> tuple[MixedRows, ...]:
         return self._each(mixed_rows)
-
-    @cached_property
-    def carried(self) -> tuple[Carried, ...]:
-        return self._each(carried)
 
     @cached_property
     def fetches(self) -> tuple[Fetch, ...]:

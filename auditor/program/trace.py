@@ -251,6 +251,7 @@ class Trace:
     late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place
     trained: dict[tuple[Place, ...], Event] = field(default_factory=dict)  # runs of a model on training tokens
     training_reads: dict[tuple[Place, ...], Event] = field(default_factory=dict)  # by the calls that lead to each
+    training_saved: bool = False  # something made of training tokens was written to a file
     rounded: bool = False  # weights of which fewer values are left were packed into a file
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 

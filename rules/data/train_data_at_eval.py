@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
-from auditor.program.stream.training import training_reads
+from auditor.program.stream.training import carried, training_reads
 from auditor.rule import Example, Facts, Rule, Source
 from rules.examples.folders import EVALUATION, folder, script
 from rules.findings import shown
@@ -34,12 +34,12 @@ def _findings(facts: Facts) -> Iterator[Finding]:
 
 
 def _handed_over(facts: Facts) -> Iterator[Finding]:
-    for table in facts.code.carried:
+    for place in carried(facts.program, label(facts)):
         message = (
-            f"'{table.name}' is filled from training tokens (line {table.filled.line}) and given to the evaluation as "
-            "it is in memory: the artifact neither holds nor pays for it"
+            "what was made of training tokens goes into the score as it is in memory: the artifact neither holds nor "
+            "pays for it"
         )
-        yield shown(ID, Outcome.DISPUTED, table, message)
+        yield shown(ID, Outcome.DISPUTED, place, message)
 
 
 def check(facts: Facts) -> Ruling:

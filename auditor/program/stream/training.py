@@ -1,4 +1,4 @@
-"""What of the training data the evaluation reads: shards that are opened for it."""
+"""What of the training data the evaluation uses: shards that it reads, and what was kept of them in memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from auditor.program.model import Program
 from auditor.program.module import Seen
 from auditor.program.place import Place
 from auditor.program.scores import reports_of
+from auditor.program.syntax import both
+from auditor.program.tags import TRAIN
 from auditor.program.trace import Event, ReportLine, Trace
 
 
@@ -43,6 +45,22 @@ def _of_report(trace: Trace, report: ReportLine) -> Iterator[TrainingRead]:
             place = calls[within or _shared(read, report)]
             active = False if read.off or report.off else read.active
             yield TrainingRead(place=place, active=active, scoring=bool(within))
+
+
+def carried(program: Program, label: str | None) -> Iterator[Seen]:
+    """Where what was made of training tokens goes into the score as it is in memory: weights hold no tokens.
+
+    What is written to a file may be part of the artifact, and is left out.
+    """
+    reports = [r for r in reports_of(program.trace, label) if TRAIN in r.tags and r.outputs]
+    for report in reports if not program.trace.training_saved else ():
+        outputs = [program.trace.outputs[number] for number in report.outputs]
+        mixed = [output for output in outputs if TRAIN in output.tags]
+        first: Event = min(mixed, key=lambda output: output.order, default=report)
+        active = both(first.active, report.active)
+        if not first.off and not report.off:
+            yield Seen(place=first.place, active=active)
+            return
 
 
 def _shares(trace: Trace, read: Event, output: Event, report: Event) -> bool:

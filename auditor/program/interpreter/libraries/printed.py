@@ -24,6 +24,7 @@ def keep(m: Machine, tags: Tags) -> None:
     adapted = [t for t in tags if isinstance(t, AdaptedBy)]
     m.disk |= frozenset(adapted)
     m.trace.saved |= {t.number for t in adapted}
+    m.trace.training_saved |= TRAIN in tags
 
 
 def save(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> None:
