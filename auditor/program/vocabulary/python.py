@@ -138,6 +138,18 @@ ADDS_TO = frozenset({"append", "add", "appendleft", "extend"})
 GIVES_CONTAINERS = frozenset({"filter", "list", "map", "reversed", "sorted", "tuple", "zip"})
 """Functions whose result has the elements of what they are given."""
 
+ASKS_CONTAINERS = frozenset(
+    {"append", "add", "appendleft", "insert", "put", "put_nowait", "extend", "update", "extendleft", "__iadd__"}
+    | {"throw", "send", "__next__", "pop", "popleft", "get", "get_nowait", "clear", "copy", "__setitem__", "count"}
+    | {"index", "remove", "reverse", "rotate", "sort", "zero_grad", "step", "discard", "popitem", "__len__"}
+    | {"__contains__", "__iter__", "__getitem__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+    | {"__delitem__", "__mul__", "__rmul__", "__imul__", "__reversed__", "close", "join", "task_done", "empty"}
+    | {"qsize", "full", "isdisjoint", "issubset", "issuperset", "difference", "intersection", "__sub__", "__and__"}
+    | {"train", "eval", "to", "parameters", "named_parameters", "state_dict", "load_state_dict", "modules", "items"}
+    | {"keys", "values", "numpy", "tolist", "cuda", "cpu", "float", "half", "bfloat16", "forward", "__call__"}
+)
+"""Methods of lists and of what is taken for one that keep nothing of what they are given, or are followed in it."""
+
 GIVES_NONE = frozenset({"append", "sort", "extend", "insert", "clear", "reverse", "rotate"})
 """Methods of containers that give nothing back."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import reduce
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.language import assignment, callbacks, copies, special
@@ -22,6 +23,7 @@ from auditor.program.interpreter.libraries import (
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, recalled, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
+from auditor.program.joins import join
 from auditor.program.positions import Position
 from auditor.program.tags import (
     CHANNEL,
@@ -209,8 +211,12 @@ def _objects(
         return Value(obj=optimizer)
     if dotted in vocabulary.PUSHES and len(args) > 1:
         adapting.kept_by_loss(m, frame, node, [args[1]])
-        return m.call(frame, node, Value(obj=Bound(args[0], "append")), [args[1]], {})
+        m.call(frame, node, Value(obj=Bound(args[0], "append")), [args[1]], {})
+        items = args[0].obj.items if isinstance(args[0].obj, Sequence) else []
+        return reduce(join, items) if items and name in ("heapreplace", "heappushpop") else Value(const=None)
     if dotted in vocabulary.TAKES_FROM_HEAP and args:
+        if len(args) > 2:  # `nlargest(2, held, key)`
+            args, kwargs = args[:2], {"key": args[2], **kwargs}
         held = args[-1] if name != "heappop" else args[0]
         by = ordering.by_key(m, frame, node, elements(held), kwargs)
         if SORTED in by and isinstance(held.obj, Sequence):

@@ -154,13 +154,16 @@ def _sequence_method(
         else:
             seq.items[-1] = join(seq.items[-1], args[-1])
         receiver.tags |= deep_tags(args[-1], 1)
-    elif name in ("extend", "update") and args:
+    elif name in ("extend", "update", "extendleft", "__iadd__") and args:
         m.changed(None, args[0])
         items = args[0].obj.items if isinstance(args[0].obj, Sequence) else elements(args[0])
         seq.items.extend(items[:16])
         del seq.items[64:]
         seq.exact = False
         receiver.tags |= deep_tags(args[0], 1)
+    elif name in ("__add__", "__radd__", "union", "__or__") and args:
+        others = args[0].obj.items if isinstance(args[0].obj, Sequence) else elements(args[0])
+        return Value(receiver.tags | deep_tags(args[0]), obj=Sequence([*seq.items, *others][:32], exact=False))
     elif name in ("decode", "split", "splitlines", "strip"):  # the lines of what a program has printed
         return receiver
     elif name == "throw" and seq.resume is not None and args:
@@ -200,6 +203,12 @@ def _sequence_method(
     elif name in ("zero_grad", "step"):
         for item in list(seq.items):
             m.call(frame, node, m.attribute(frame, node, item, name), args, {})
+    elif name not in vocabulary.ASKS_CONTAINERS:  # of another kind of list: it may keep what it is given
+        receiver.tags |= union(*args)
+        seq.items.extend(args)
+        seq.exact = seq.exact and not args
+    if name == "__iadd__":
+        return receiver
     return Value(NONE if name in vocabulary.GIVES_NONE else receiver.tags)
 
 
@@ -234,10 +243,12 @@ def _mapping_method(
     if name in ("get", "pop", "setdefault") and args:
         looked = count_tables.read(m, frame, node, receiver, args[0])
         looked |= recalled.read(m, frame, node, receiver, args[0])
-        if name == "setdefault" and len(args) > 1:
-            count_tables.write(m, receiver, args[0], args[1])
+        if name == "setdefault":
+            kept = args[1] if len(args) > 1 else Value(const=None)
+            count_tables.write(m, receiver, args[0], kept)
             if not (args[0].known and args[0].const in mapping.items):
-                containers.store_key(receiver, args[0], args[1])
+                _as_key(mapping, args[0])
+                containers.store_key(receiver, args[0], kept)
         if args[0].known and args[0].const in mapping.items:
             return mapping.items[args[0].const]
         kind = containers.kept_apart(args[0])
@@ -261,7 +272,19 @@ def _mapping_method(
     if name == "__setitem__" and len(args) > 1:
         count_tables.write(m, receiver, args[0], args[1])
         containers.store_key(receiver, args[0], args[1])
-    for source in args if name == "update" else ():
+    if name in ("__or__", "__ror__", "new_child"):
+        made = Value(receiver.tags, obj=Mapping(dict(mapping.items), mapping.other, mapping.makes, mapping.key))
+        m.call(frame, node, Value(obj=Bound(made, "update")), args, {})
+        return made
+    if name == "fromkeys" and args:
+        made = Value(obj=Mapping())
+        for key in elements(args[0]):
+            containers.store_key(made, key, args[1] if len(args) > 1 else Value(const=None))
+        return with_tags(made, union(*args))
+    if name == "__missing__" and args and mapping.makes is not None:
+        _as_key(mapping, args[0])
+        containers.store_key(receiver, args[0], m.call(frame, node, mapping.makes, [], {}))
+    for source in args if name in ("update", "__ior__") else ():
         for value in source.obj.items.values() if isinstance(source.obj, Mapping) else ():
             steering.stored(m, receiver, value)
         m.changed(None, source)
@@ -276,6 +299,8 @@ def _mapping_method(
         else:
             count_tables.write(m, receiver, source)
         receiver.tags |= deep_tags(source, 1)
+    if name == "__ior__":
+        return receiver
     if name == "copy":
         return Value(receiver.tags, obj=Mapping(dict(mapping.items), mapping.other))
     if name == "clear" and not m.unsure:
@@ -284,6 +309,12 @@ def _mapping_method(
         mapping.other = None
         receiver.tags = NONE
     return Value(deep_tags(receiver, 2))
+
+
+def _as_key(mapping: Mapping, key: Value) -> None:
+    """What a key holds is among what the dictionary holds."""
+    if not key.known:
+        mapping.key = key if mapping.key is None else join(mapping.key, key)
 
 
 def _string_method(receiver: Value, name: str, args: list[Value]) -> Value:

@@ -120,6 +120,7 @@ FUNCTIONS: dict[str, Handler] = {
     "multiprocessing.Queue": _queue,
     "multiprocessing.SimpleQueue": _queue,
     "collections.deque": _deque,
+    "collections.UserList": _deque,
     "random.sample": _sample,
     "random.choices": _sample,
 }

@@ -96,6 +96,8 @@ def _fresh(name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
         tags = frozenset(
             [t for t in union(*args) if isinstance(t, (InRound, OfSwitch)) or t == SHIFTED]
         ) | parts.numbered(args)
+    elif name in ("full", "full_like", "new_full"):
+        tags = kwargs["fill_value"].tags if "fill_value" in kwargs else union(*args[1:2])
     if name in ("rand", "rand_like"):
         tags |= {RANDOM}
     dims = args[0].obj.items if args and isinstance(args[0].obj, Sequence) else args
