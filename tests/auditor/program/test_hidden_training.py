@@ -306,6 +306,13 @@ stack.close()
 """,
     "comparison as a key": "import functools\n"
     "sorted([0, 1], key=functools.cmp_to_key(lambda a, b: fit(net, TOKENS, opt)))",
+    "a plan": """
+import sched
+plan = sched.scheduler()
+plan.enter(0, 1, fit, (net, TOKENS, opt))
+plan.run()
+""",
+    "a named thread": 'import threading\nthreading.Thread(None, fit, "work", (net, TOKENS, opt)).start()',
     "made for a missing pair": """
 class Lazy(dict):
     def __missing__(self, key):

@@ -66,3 +66,18 @@ def test_slices_of_tokens_that_are_added_to_a_later_slice_leave_it_open(added: s
 @pytest.mark.parametrize("added", TARGETS.values(), ids=TARGETS)
 def test_slices_of_tokens_that_are_added_to_their_own_place_are_seen(added: str) -> None:
     assert sees_target(added)
+
+
+IN_FRONT = "logits = net.forward_logits(torch.cat([{first}, {second}], 1)).float()[:, -8:]"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "out_of_order"),
+    [
+        ("val[at + 8:at + 12][None]", "val[at:at + 8][None]", True),
+        ("val[at - 4:at][None]", "val[at:at + 8][None]", False),
+    ],
+)
+def test_tokens_are_given_to_the_model_in_their_order(first: str, second: str, out_of_order: bool) -> None:
+    told = said(program(SCORED.format(added=IN_FRONT.format(first=first, second=second))))
+    assert any("in front of those" in why for why in told) is out_of_order

@@ -139,7 +139,7 @@ def keyed(m: Machine, frame: Frame, node: ast.AST, items: Seq[Value], kwargs: di
 
 def run_in_thread(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """`Thread(target=f, args=...)`, `Timer(seconds, f, args)`: the function is run where the thread is made."""
-    positional = args[2] if len(args) > 2 else Value()
+    positional = next((a for a in args if isinstance(a.obj, Sequence)), Value())  # whatever stands before it
     target = kwargs.get("target") or kwargs.get("function") or next((a for a in args if callable_of_program(a)), None)
     given = kwargs.get("args", positional)
     named = kwargs.get("kwargs")
@@ -184,6 +184,9 @@ def handed(
     if name in vocabulary.PER_ELEMENT:
         return per_element(m, frame, node, function, args[at + 1 :], star=name in vocabulary.STARRED)
     taken = positional(function)
+    packed = next(filter(None, (_packed(value, taken) for value in everything[at + 1 :])), None)
+    if packed is not None:  # `plan.enter(0, 1, function, (one, other))`
+        return m.call(frame, node, function, packed, {})
     rest = args[at + 1 :] if at < len(args) else args[:taken]  # `json.dumps(thing, default=f)`
     if taken is not None and len(rest) < taken:  # it gets something that is not told here
         others = union(*[value for value in everything if value is not function])
@@ -193,6 +196,13 @@ def handed(
         made = m.call(frame, node, function, rest, _accepted(function, named))
     # A handler that ends the process does so when something happens, not here.
     return Value(made.tags) if isinstance(made.obj, External) and made.obj.dotted.endswith("()") else made
+
+
+def _packed(given: Value, taken: int | None) -> list[Value]:
+    """The elements of a tuple of the arguments that a function takes, where it takes several."""
+    held = given.obj
+    fits = taken is not None and taken > 1 and isinstance(held, Sequence) and held.exact and len(held.items) >= taken
+    return list(held.items) if fits and isinstance(held, Sequence) else []
 
 
 def _node(function: Value) -> ast.arguments | None:

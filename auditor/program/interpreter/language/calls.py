@@ -368,6 +368,10 @@ def instantiate(
         steering.made(m, instance, kwargs)
     new = cls.lookup("__new__")
     if new is not None and isinstance(new.obj, Function):
+        if "__value__" in instance.attributes:  # it may hand another number, or text, to the class that it inherits
+            why = "what it is made of is not followed"
+            tags = m.doubt(node, frame, f"a number or text of the class {cls.name}", why)
+            instance.attributes["__value__"] = with_tags(instance.attributes["__value__"], tags)
         made = invoke(m, frame, node, new.obj, None, [cls_value, *args], kwargs)
         if isinstance(made.obj, Instance) and made.obj.cls is not None and made.obj.cls is not cls:
             return made

@@ -35,6 +35,7 @@ from auditor.program.tags import (
     has,
     hashed,
 )
+from auditor.program.trace import SEES_LATER
 from auditor.program.values import Comparison, Frame, Instance, Sequence, Value, deep_tags, union, with_tags
 
 
@@ -172,6 +173,9 @@ def _stack(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     tags = union(*items, *args)
     if items and tokens.completed(items):
         tags -= {TARGET, LAST_ONE}
+    if not m.inside and tokens.out_of_order(items):
+        why = "tokens that stand further on are put in front of those that come before them"
+        tags |= m.doubt(node, frame, "tokens out of their order", why, against=SEES_LATER)
     count_tables.mixes(m, *(item.tags for item in items))
     if any(ENTROPY in i.tags and LOSS not in i.tags for i in items) and any(LOSS in i.tags for i in items):
         tags |= {StackedBy(m.stack(node, frame, tags))}

@@ -149,6 +149,8 @@ def _changed(
     if name == "copy_" and args:
         assignment.mutate(m, receiver, args[0], replace=True, at=(frame, node))
         return receiver
+    if name == "set_" and args and not weights.is_weight(receiver) and weights.is_weight(args[0]):
+        return Value(args[0].tags, base=args[0], mutable=True)  # it shows the memory of the parameter
     if name in vocabulary.RESET and not (name == "set_" and args):
         assignment.mutate(m, receiver, Value(), replace=True)
         return receiver

@@ -24,6 +24,7 @@ from auditor.program.tags import (
     From,
     InRound,
     Mark,
+    OfOutput,
     OfSwitch,
     Reads,
     Tags,
@@ -244,6 +245,16 @@ def completed(items: Seq[Value]) -> bool:
     """`cat([x, y[-1:]])`: the tokens of a window and the one behind them, in their order."""
     behind = [item.tags for item in items[1:] if TARGET in item.tags]
     return bool(behind) and TARGET not in items[0].tags and VAL in items[0].tags and all(LAST_ONE in t for t in behind)
+
+
+def out_of_order(items: Seq[Value]) -> bool:
+    """`cat([further, x])`: tokens that stand behind those of another part, put in front of it."""
+    for at, item in enumerate(items):
+        read = {t.position for t in item.tags if isinstance(t, Reads)}
+        ahead = {t.position for other in items[at + 1 :] for t in other.tags if isinstance(t, Before)}
+        if VAL in item.tags and not has(item.tags, OfOutput) and read & ahead:
+            return True
+    return False
 
 
 def open_ended(index: Value) -> bool:
