@@ -44,13 +44,6 @@ class Phases:
         roots = {name for name, f in self.functions.items() if self._scores(f) and not _trains(f)}
         return self._reached_from(roots, self.collectors)
 
-    def called_after(self, line: int) -> frozenset[str]:
-        """The functions that the scope that trains calls behind a line, and what they call; calibration excluded."""
-        if self.training_end is None:
-            return frozenset()
-        behind = {self._named(n) for n in own_of_type(self.training_end[0], ast.Call) if line_of(n) > line}
-        return self._reached_from(behind & self.functions.keys(), self.collectors)
-
     @cached_property
     def collectors(self) -> frozenset[str]:
         """The functions that sum activations for quantization; what a main function sums itself, the trace tells."""

@@ -167,7 +167,9 @@ def _library(
         return kwargs["out"]
     result = opaque.opaque(m, frame, node, Value(), args, kwargs)
     result.tags |= {CHANNEL} if dotted in vocabulary.CHANNELS else NONE
-    result.tags |= {PACKED} if name == "compress" else NONE
+    if name == "compress":
+        result.tags |= {PACKED}
+        m.trace.training_saved |= TRAIN in result.tags  # packed, as what the artifact holds is
     result.tags |= doubts.function(m, frame, node, name, args, kwargs)
     result.tags |= skipping.weighed(m, name, args[0]) if args else NONE
     if name in vocabulary.READS and args:

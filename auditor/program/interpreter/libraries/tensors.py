@@ -189,7 +189,8 @@ def _stored(
     """It is written to a file, or read from one."""
     inputs = [*args, *kwargs.values()]
     if name in vocabulary.SAVE and not isinstance(receiver.obj, External):
-        printed.keep(m, frozenset(t for v in inputs for t in deep_tags(v)))
+        own = receiver.tags if name in ("tofile", "dump") else NONE
+        printed.keep(m, own.union(*(deep_tags(v) for v in inputs)))
         if name in ("tofile", "dump") and args:
             files.written(m, tokens.text_of(args[0]), receiver.tags)
         if args and VAL in args[0].tags and tokens.text_of(args[0]) != "{}":  # a file that is put into an archive
