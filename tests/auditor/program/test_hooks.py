@@ -41,3 +41,20 @@ def test_statistics_of_training_tokens_stay_what_they_are(after: str) -> None:
 @pytest.mark.parametrize("after", KEPT.values(), ids=KEPT)
 def test_hooks_that_stay_sum_up_validation_tokens(after: str) -> None:
     assert pairs(COLLECT.format(after=after))
+
+
+OBJECT = """
+class Late:
+    def __init__(self, tokens):
+        self.tokens = tokens
+    def __call__(self, module, given, made):
+        return made + self.tokens.float().sum() * 0.0
+net.register_forward_hook(Late({tokens}))
+fit(net, train, opt)
+print(f"final val_bpb:{{score(net, val)}}")
+"""
+
+
+@pytest.mark.parametrize(("tokens", "found"), [("val", True), ("train", False)])
+def test_what_an_object_that_is_a_hook_gives_is_trained_on(tokens: str, found: bool) -> None:
+    assert bool(pairs(OBJECT.format(tokens=tokens))) is found

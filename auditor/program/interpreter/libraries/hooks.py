@@ -6,7 +6,8 @@ import ast
 
 from auditor.program.interpreter.language.callbacks import callable_of_program, positional
 from auditor.program.interpreter.machine import Hook, Machine
-from auditor.program.values import Frame, Function, Instance, Native, Value
+from auditor.program.tags import NONE, Tags
+from auditor.program.values import Frame, Function, Instance, Native, Value, deep_tags
 
 
 def hooked(m: Machine, node: ast.AST, receiver: Value, name: str, args: list[Value]) -> Value | None:
@@ -40,8 +41,12 @@ def _kind(name: str) -> str:
     return "value" if name == "register_hook" else "gradient"
 
 
-def run_hooks(m: Machine, frame: Frame, node: ast.AST, kind: str, of: object, given: list[Value]) -> None:
-    """Run what is hooked to an event; `of` is the object that it happens to, None where it may be any."""
+def run_hooks(m: Machine, frame: Frame, node: ast.AST, kind: str, of: object, given: list[Value]) -> Tags:
+    """Run what is hooked to an event; `of` is the object that it happens to, None where it may be any.
+
+    What they give, which stands for what a forward pass has given.
+    """
+    made = NONE
     for hook in list(m.hooks):
         if hook.kind != kind or (of is not None and hook.of.obj is not None and hook.of.obj is not of):
             continue
@@ -51,4 +56,5 @@ def run_hooks(m: Machine, frame: Frame, node: ast.AST, kind: str, of: object, gi
             continue
         own = [hook.of] if kind == "gradient" else given
         need = positional(function)
-        m.call(frame, node, function, own[:need] if need is not None else own, {})
+        made |= deep_tags(m.call(frame, node, function, own[:need] if need is not None else own, {}))
+    return made

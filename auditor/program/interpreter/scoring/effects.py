@@ -116,7 +116,7 @@ def forward(
     if method is not None:
         _reach_module(m, model.obj, method, parts, scoring=VAL in data)
     if m.hooks:
-        _run_hooks(m, frame, node, parts, inputs)
+        data |= _run_hooks(m, frame, node, parts, inputs) & {VAL}
     if VAL not in data:
         if TRAIN in data and not m.inside:
             m.on_training_tokens(node, frame)
@@ -160,11 +160,11 @@ def _normalized_by_batch(
     return m.doubt(node, frame, "a norm over the batch", why, against=SEES_LATER)
 
 
-def _run_hooks(m: Machine, frame: Frame, node: ast.AST, parts: Seq[Instance], inputs: list[Value]) -> None:
-    """Run the hooks of a module and of the modules inside it."""
+def _run_hooks(m: Machine, frame: Frame, node: ast.AST, parts: Seq[Instance], inputs: list[Value]) -> Tags:
+    """Run the hooks of a module and of the modules inside it; what they give in the place of what these gave."""
     given = Value(union(*inputs), obj=Sequence(list(inputs)))
-    for part in parts:
-        hooks.run_hooks(m, frame, node, "forward", part, [Value(obj=part), given, Value(union(*inputs), mutable=True)])
+    passed = [given, Value(union(*inputs), mutable=True)]
+    return NONE.union(*(hooks.run_hooks(m, frame, node, "forward", p, [Value(obj=p), *passed]) for p in parts))
 
 
 def _hashed_further(value: Value, inputs: list[Value]) -> bool:

@@ -34,6 +34,9 @@ def ahead(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance], gi
         hooked = hook.kind == "forward" and any(hook.of.obj is part for part in parts)
         if hooked and isinstance(hook.function.obj, Function) and _reads_ahead(m, hook.function.obj, given):
             return m.doubt(node, frame, "what a hook of the model reads", _WHY, against=SEES_LATER)
+        kept = hook.function.obj.attributes.values() if isinstance(hook.function.obj, Instance) else ()
+        if hooked and any(_is_ahead(m, held, given) for value in list(kept)[:_LOOKED_AT] for held in _held(value, 1)):
+            return m.doubt(node, frame, "what a hook of the model holds", _WHY, against=SEES_LATER)
     return NONE
 
 
