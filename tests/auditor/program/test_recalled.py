@@ -46,6 +46,7 @@ LAWFUL = {
     "by the tokens before": (FILE, "logits = logits + held[x]", ""),
     "of all positions at once": (FILE, "logits = logits + held", ""),
     "by the place within a window": (FILE, "for i in range(8):\n        logits[i] = logits[i] * held[i]", ""),
+    "bytes that a file counts for each place": (FILE, "", "width += held[at:at + 8].sum()"),
     "by bytes of the targets": (FILE, "", "width += held[y].sum()"),
     "not in the loop of the stream": (FILE + "\nscale = [held[i] for i in range(4)]", "logits = logits / scale[0]", ""),
 }

@@ -11,7 +11,16 @@ from auditor.program.interpreter.language import comparisons, special
 from auditor.program.interpreter.libraries import files, paths
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.perhaps import Perhaps
-from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, measured, steering, told
+from auditor.program.interpreter.scoring import (
+    adapting,
+    count_tables,
+    doubts,
+    effects,
+    measured,
+    recalled,
+    steering,
+    told,
+)
 from auditor.program.interpreter.stream import parts, ranks, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.numbers import made_of, position_of
@@ -108,7 +117,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
     if left.recipe is not None or right.recipe is not None:
         tags |= doubts.shifted(m, frame, node, op, left, right) | doubts.masked(m, frame, node, op, left, right)
     if isinstance(op, (ast.Mult, ast.Div)) and LOSS in tags:
-        tags = effects.arithmetic(m, frame, node, op, left, right, tags)
+        tags = effects.arithmetic(m, frame, node, op, left, right, tags) - recalled.totals(m, left, right)
     if m.reread and isinstance(op, (ast.Add, ast.Sub)):
         count_tables.mixes(m, left.tags, right.tags)
     if isinstance(op, (ast.Add, ast.Sub)) and not isinstance(left.obj, Instance):

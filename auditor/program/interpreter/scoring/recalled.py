@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.tags import ARTIFACT, FILED, NONE, TRAIN, VAL, InRound, OfOutput, Recalled, Tags, has
+from auditor.program.tags import ARTIFACT, FILED, LOSS, NONE, TRAIN, VAL, InRound, OfOutput, Recalled, Tags, has
 from auditor.program.values import Frame, Instance, Value
 
 _STORED = frozenset({FILED, ARTIFACT})
@@ -49,6 +49,17 @@ def walked(m: Machine, frame: Frame, node: ast.AST, table: Value) -> Tags:
     if m.inside or not m.loops or not is_stored(table):
         return NONE
     return m.recalled(node, frame, frozenset({m.loops[-1].instance}))
+
+
+def totals(m: Machine, left: Value, right: Value) -> Tags:
+    """`losses / widths` behind the loop: totals of their own, such as bytes that a file counts for each place."""
+    here = {loop.instance for loop in m.loops}
+    found: set[Recalled] = set()
+    for total, other in ((left, right), (right, left)):
+        if LOSS in other.tags and LOSS not in total.tags and not has(total.tags, OfOutput):
+            own = (t for t in total.tags - other.tags if isinstance(t, Recalled))
+            found |= {t for t in own if here.isdisjoint(m.trace.recalls[t.number].rounds)}
+    return frozenset(found)
 
 
 def tells(tags: Tags) -> Tags:
