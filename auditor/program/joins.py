@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from auditor.program.recipe.model import either
+from auditor.program.recipe.model import Node, Op, either
+from auditor.program.tags import FILED, VAL
 from auditor.program.values import (
     UNKNOWN,
     Bound,
@@ -34,8 +35,15 @@ def _element(a: Value, b: Value, pairs: _Pairs, depth: int) -> Value:
     if key not in pairs:
         pairs[key] = made = _joined(a, b, pairs, depth)
         if a.recipe is not None or b.recipe is not None:
-            made.recipe = either(tuple(node for node in (a.recipe, b.recipe) if node is not None))
+            nodes = (_of_a_file(a) if a.recipe is None else a.recipe, _of_a_file(b) if b.recipe is None else b.recipe)
+            made.recipe = either(tuple(node for node in nodes if node is not None))
     return pairs[key]
+
+
+def _of_a_file(value: Value) -> Node | None:
+    """A number that a file holds may be any: beside what is measured on the other way, nobody knows of what."""
+    read = FILED in value.tags and VAL not in value.tags and value.obj is None and not value.known
+    return Node(Op.UNKNOWN, text="what a file holds") if read else None
 
 
 def _joined(a: Value, b: Value, pairs: _Pairs, depth: int) -> Value:

@@ -43,3 +43,15 @@ OVER = (
 def test_a_log_that_is_written_over(after: str, over: bool) -> None:
     why = said(program(SCORED.format(table="", of_tokens="y.numel()", after=after)))
     assert any("read from a log" in reason for reason in why) is over
+
+
+@pytest.mark.parametrize(("held", "understood"), [("json.load(open('r.json'))['bpb']", False), ("1.0 * figure", True)])
+def test_a_figure_that_may_be_a_file_s(held: str, understood: bool) -> None:
+    """On one way it is measured, on the other it is whatever a file holds that is not there."""
+    body = (
+        f"import json\nfigure = score(net, val) / 8\nif os.path.exists('r.json'):\n    figure = {held}\n"
+        'print(f"final val_bpb:{figure}")'
+    )
+    (recipe,) = [line.recipe for line in program(body).trace.reports]
+    assert recipe is not None
+    assert recipe.understood is understood
