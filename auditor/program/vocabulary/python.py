@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from auditor.program.vocabulary.processes import CLOCKS
 
 CONTAINER_METHODS = frozenset(
@@ -137,6 +139,16 @@ ADDS_TO = frozenset({"append", "add", "appendleft", "extend"})
 
 GIVES_CONTAINERS = frozenset({"filter", "list", "map", "reversed", "sorted", "tuple", "zip"})
 """Functions whose result has the elements of what they are given."""
+
+COMPARES: dict[type[ast.cmpop], tuple[str, str]] = {
+    ast.Eq: ("__eq__", "__eq__"),
+    ast.NotEq: ("__ne__", "__ne__"),
+    ast.Lt: ("__lt__", "__gt__"),
+    ast.LtE: ("__le__", "__ge__"),
+    ast.Gt: ("__gt__", "__lt__"),
+    ast.GtE: ("__ge__", "__le__"),
+}
+"""The method that an object is compared by, and the one that its other side is asked for."""
 
 ASKS_CONTAINERS = frozenset(
     {"append", "add", "appendleft", "insert", "put", "put_nowait", "extend", "update", "extendleft", "__iadd__"}

@@ -14,7 +14,9 @@ from auditor.program.interpreter.scoring import (
     count_tables,
     doubts,
     effects,
+    elements,
     entries,
+    factors,
     measured,
     steering,
     unfollowed,
@@ -219,7 +221,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         if TARGET in container.tags and not has(container.tags, OfOutput):
             added |= parts.left_out(m, frame, target, container, index, value)
         if MASK in index.tags or isinstance(index.obj, tokens.Cut):
-            added |= doubts.widened(m, frame, target, container)
+            added |= factors.widened(m, frame, target, container)
         if TARGET in added and tokens.shifted(index):
             added |= {ALIGNED}
         by_mask = VAL in container.tags or MASK in index.tags
@@ -229,7 +231,7 @@ def _store(m: Machine, frame: Frame, target: ast.Subscript, value: Value) -> Non
         if by_mask and whole:
             added |= content.by_their_content(m, frame, target)
         mutate(m, container, Value(added), at=(frame, target))
-        measured.stored(container, index, value)
+        elements.stored(container, index, value)
 
 
 def _held_at(obj: Mapping | Sequence, index: Value) -> list[Value]:
@@ -295,7 +297,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             total = None if current is None else _total(m, frame, node, current, operand)
             added = operand.tags | index.tags
             if MASK in index.tags or isinstance(index.obj, tokens.Cut):
-                added |= doubts.widened(m, frame, node, container)
+                added |= factors.widened(m, frame, node, container)
             added |= content.told_ahead(m, frame, node, container, index)
             if TARGET in added and has(container.tags, OfOutput) and tokens.moved_on(index):
                 why = "it is made of tokens that stand further on, and is added further on"
@@ -303,7 +305,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
                     node, frame, "what is added to a model's output", why, against=SEES_LATER
                 )
             mutate(m, container, Value(added), at=(frame, node))
-            measured.stored(container, index, operand if current is None else Value(recipe=total))
+            elements.stored(container, index, operand if current is None else Value(recipe=total))
         effects.accumulated(m, frame, node, operand)
         return
     current = m.evaluate(frame, node.target)

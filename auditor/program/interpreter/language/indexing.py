@@ -7,7 +7,7 @@ import ast
 from auditor.program.interpreter.language import binding, containers, enums, special
 from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, measured, recalled
+from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, elements, recalled
 from auditor.program.interpreter.stream import ordering, ranks, reach, rounds, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.tags import (
@@ -54,7 +54,7 @@ def subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) -
     if index is not None and (tags := recalled.read(m, frame, node, container, index)):
         result = with_tags(result, tags)
     if index is not None and result is not container:
-        measured.element(m, frame, node, container, index, result)
+        elements.element(m, frame, node, container, index, result)
     return result
 
 

@@ -16,8 +16,10 @@ from auditor.program.interpreter.scoring import (
     count_tables,
     doubts,
     effects,
+    factors,
     measured,
     recalled,
+    recipes,
     steering,
     told,
 )
@@ -115,7 +117,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
     if isinstance(op, ast.Sub):
         tags -= {SHIFTED}
     if left.recipe is not None or right.recipe is not None:
-        tags |= doubts.shifted(m, frame, node, op, left, right) | doubts.masked(m, frame, node, op, left, right)
+        tags |= doubts.shifted(m, frame, node, op, left, right) | factors.masked(m, frame, node, op, left, right)
     if isinstance(op, (ast.Mult, ast.Div)) and LOSS in tags:
         tags = effects.arithmetic(m, frame, node, op, left, right, tags) - recalled.totals(m, left, right)
     if m.reread and isinstance(op, (ast.Add, ast.Sub)):
@@ -126,7 +128,7 @@ def _binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Val
             if r is not side:
                 tags |= frozenset([t for t in r.tags if isinstance(t, AdaptedBy)])
     tags = parts.made(op, left, right, tags)
-    tags |= doubts.widened(m, frame, node, left, op, right) | doubts.widened(m, frame, node, right, op, left)
+    tags |= factors.widened(m, frame, node, left, op, right) | factors.widened(m, frame, node, right, op, left)
     return Value(tags, mutable=left.mutable or right.mutable, position=position)
 
 
@@ -289,7 +291,7 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)
     measured.chosen(m, frame, node, test, body, orelse, result)
-    chosen = doubts.is_loss(body) or doubts.is_loss(orelse)
+    chosen = recipes.is_loss(body) or recipes.is_loss(orelse)
     if chosen and body is not orelse and m.is_of_loss(test):
         what, why = "a choice among losses", "which losses count depends on the losses"
         result = with_tags(result, m.doubt(node, frame, what, why))

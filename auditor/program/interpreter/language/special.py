@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program import vocabulary
 from auditor.program.interpreter.language.binding import as_tuple
 from auditor.program.interpreter.machine import Machine
 from auditor.program.joins import join, options
@@ -23,16 +24,6 @@ BINARY: dict[type[ast.operator], str] = {
     ast.BitOr: "or",
     ast.BitXor: "xor",
     ast.BitAnd: "and",
-}
-
-
-COMPARE: dict[type[ast.cmpop], tuple[str, str]] = {
-    ast.Eq: ("__eq__", "__eq__"),
-    ast.NotEq: ("__ne__", "__ne__"),
-    ast.Lt: ("__lt__", "__gt__"),
-    ast.LtE: ("__le__", "__ge__"),
-    ast.Gt: ("__gt__", "__lt__"),
-    ast.GtE: ("__ge__", "__le__"),
 }
 
 
@@ -82,7 +73,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
 def compare(m: Machine, frame: Frame, node: ast.AST, op: ast.cmpop, left: Value, right: Value) -> Value | None:
     if isinstance(op, (ast.In, ast.NotIn)):
         return special(m, frame, node, right, "__contains__", [left])
-    mine, reflected = COMPARE.get(type(op), ("", ""))
+    mine, reflected = vocabulary.COMPARES.get(type(op), ("", ""))
     if not mine:
         return None
     hit = special(m, frame, node, left, mine, [right])

@@ -8,7 +8,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import opaque
 from auditor.program.interpreter.machine import Machine, root
-from auditor.program.interpreter.scoring import content, count_tables, doubts, effects
+from auditor.program.interpreter.scoring import content, count_tables, doubts, effects, recipes
 from auditor.program.interpreter.stream import parts, reduction, rounds, tokens, unshifted
 from auditor.program.numbers import position_of
 from auditor.program.tags import (
@@ -151,7 +151,7 @@ def _where(m: Machine, frame: Frame, node: ast.AST, args: list[Value]) -> Value:
     tags = union(*args) | _hidden(*args[1:])
     count_tables.mixes(m, *(value.tags for value in args))
     for output in args[1:]:
-        if doubts.is_loss(output):
+        if recipes.is_loss(output):
             tags |= parts.weighed(m, frame, node, output, args[0])
         tags |= content.told_ahead(m, frame, node, output, args[0]) | doubts.by_token(output, args[0])
     compared = args[0].obj.sides if isinstance(args[0].obj, Comparison) else ()

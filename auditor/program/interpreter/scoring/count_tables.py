@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from auditor.program.interpreter.language import containers
 from auditor.program.interpreter.libraries import opaque
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import measured
+from auditor.program.interpreter.scoring import elements
 from auditor.program.interpreter.stream import tokens
 from auditor.program.tags import (
     ARTIFACT,
@@ -39,7 +39,7 @@ def write(m: Machine, container: Value, index: Value, item: Value | None = None)
         return
     if VAL in index.tags or TRAIN in index.tags:
         taken = m.mark_table(container, index.tags)
-        measured.counts(container)
+        elements.counts(container)
         seen: Value | None = container if taken else None
         for _ in range(_VIEWS):
             if seen is None:
@@ -59,7 +59,7 @@ def grow(m: Machine, container: Value, operand: Value) -> None:
     """Adding a table of counts to something makes a table of it."""
     if m.is_table(operand) or COUNTS in operand.tags:
         m.mark_table(container, opaque.without_spans(operand.tags))  # a histogram is cut to its buckets
-        measured.counts(container)
+        elements.counts(container)
 
 
 def read(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Value) -> Tags:

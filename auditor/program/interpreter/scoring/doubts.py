@@ -8,19 +8,17 @@ from collections.abc import Mapping, Sequence
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import content
-from auditor.program.interpreter.stream import counting, parts, ranks, tokens
-from auditor.program.numbers import either_of
+from auditor.program.interpreter.scoring import content, factors
+from auditor.program.interpreter.scoring.recipes import is_loss
+from auditor.program.interpreter.stream import parts, ranks, tokens
 from auditor.program.recipe.model import Node, Op, Over, Sees, What
 from auditor.program.recipe.spine import told_by_the_token
 from auditor.program.tags import (
-    CLOCK,
     LOGGED,
     LOSS,
     MASK,
     NONE,
     OUTSIDE,
-    RANDOM,
     TARGET,
     VAL,
     CutAt,
@@ -38,13 +36,6 @@ _LOSSES = frozenset({What.NATS, What.BITS})
 _TOTALS = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.DIVIDE})
 _FLOOR = 1e-3  # a probability; accepted scripts keep logarithms finite by 1e-4 and less
 _SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
-
-
-def is_loss(value: Value) -> bool:
-    """Whether the value is a loss on validation tokens, or a figure made of such losses."""
-    if value.recipe is None or value.recipe.what not in _LOSSES:
-        return False  # the target's probability is in the same place, and is clamped and shifted in any mixture
-    return LOSS in value.tags and VAL in value.tags and has(value.tags, OfOutput)
 
 
 _SELECTS = frozenset({"masked_select", "compress", "extract", "delete"})
@@ -82,7 +73,7 @@ def function(
     same = name in vocabulary.KEEPS_TABLES or (
         name in vocabulary.BOUNDS_BELOW and -math.inf < _floor(name, args, kwargs) <= 0
     )
-    if args and not same and (widths := widened(m, frame, node, args[0])):
+    if args and not same and (widths := factors.widened(m, frame, node, args[0])):
         return widths
     if args and name in vocabulary.BOUNDS_BELOW and _floor(name, args, kwargs) > _least(args[0]):
         return m.doubt(
@@ -382,67 +373,3 @@ def of_some(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Va
     if ranks.GATHERED not in container.tags or not (isinstance(index.const, int) or isinstance(written, ast.Slice)):
         return NONE
     return m.doubt(node, frame, "what the processes have sent", "that of some of them is left out", against=LEAVES_OUT)
-
-
-def masked(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
-    """`losses * (losses < 9)`: what is multiplied with a comparison of losses is a choice among them."""
-    for side, other in ((left, right), (right, left)):
-        if isinstance(op, ast.Mult) and is_loss(side) and MASK in other.tags and LOSS in other.tags:
-            return m.doubt(
-                node, frame, "a choice among losses", "which losses count depends on the losses", against=CHANGES_LOSSES
-            )
-    return NONE
-
-
-def weighed(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
-    """Losses, or bytes, times a number that is no count: nothing is known of it, or it goes by where it stands."""
-    if not isinstance(op, (ast.Mult, ast.Div, ast.Pow)):
-        return NONE
-    for one, other in ((left, right), (right, left)):
-        if one.recipe is None or one.recipe.what not in _WEIGHED or VAL not in one.tags:
-            continue
-        why = ""
-        if ranks.of_rank(other.tags) and (other.known or len(either_of(other)) > 1):
-            why = "it differs from rank to rank"
-        elif not _reckoned(other):
-            why = "it is not known"
-        elif (other.recipe is None or other.recipe.plain) and not other.known:
-            why = counting.why_no_count(m, other, total=isinstance(op, ast.Div))
-        if why:
-            # A run shows what it is at the size of the run.
-            return m.doubt(node, frame, "a number", f"{why}, and losses or bytes are multiplied by it", bends=True)
-    return NONE
-
-
-def widened(
-    m: Machine, frame: Frame, node: ast.AST, table: Value, op: ast.operator | None = None, other: Value | None = None
-) -> Tags:
-    """`base_bytes + 1`, `base_bytes[wide] = 2`: a table of bytes is changed as a whole, after it was filled."""
-    filled = table.recipe is not None and table.recipe.what is What.BYTES and table.mutable
-    same = other is not None and other.const == (0 if isinstance(op, (ast.Add, ast.Sub)) else 1)
-    if not filled or VAL in table.tags or same:
-        return NONE
-    return m.doubt(node, frame, "a table of bytes", "it is changed after it was filled")
-
-
-def by_place(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:
-    """Losses that count, or not, or more than others, by where they stand."""
-    for one, other in ((left, right), (right, left)):
-        if is_loss(one) and isinstance(op, (ast.Mult, ast.Div)):
-            return parts.weighed(m, frame, node, one, other)
-    return NONE
-
-
-_WEIGHED = frozenset({What.NATS, What.BITS, What.BYTES})
-_OUTSIDE = frozenset({CLOCK, RANDOM, MASK})
-
-
-def _reckoned(number: Value) -> bool:
-    """Whether it is known, or made of sizes, positions, settings, tokens or losses."""
-    if number.known or number.recipe is not None:
-        return True
-    if number.mutable and not any(t in _OUTSIDE for t in number.tags):
-        return True  # a total that is kept in a tensor
-    if number.base is not None and number.base.recipe is not None:
-        return True
-    return any(t not in _OUTSIDE for t in number.tags)

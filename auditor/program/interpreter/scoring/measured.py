@@ -9,24 +9,15 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.libraries import lines
 from auditor.program.interpreter.libraries.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import axes, content, doubts, entries
-from auditor.program.interpreter.scoring.recipes import measures, node_of
-from auditor.program.recipe import arithmetic, bonuses, transfers
+from auditor.program.interpreter.scoring import axes, content, entries, factors
+from auditor.program.interpreter.scoring.elements import stored
+from auditor.program.interpreter.scoring.recipes import measures, named, node_of
+from auditor.program.recipe import arithmetic, transfers
 from auditor.program.recipe.model import Node, Op, Over, Sees, What, either, number, sees_of, unknown
 from auditor.program.tags import CALLED, LOSS, PARAMETER, ROUNDED, VAL, AdaptedBy
 from auditor.program.values import External, Frame, Value
 from auditor.program.values import Sequence as Items
 from auditor.program.vocabulary import JOINS, LIKE_THE_INPUT, READS
-from auditor.program.written import written
-from auditor.source.index import size
-
-_SHOWN = 40  # characters of an expression that stands for itself
-_PARTS = 13  # nodes of such an expression
-
-
-def _small(expression: ast.AST) -> bool:
-    """Whether an expression is short enough to be shown; a long one is not even written out."""
-    return size(expression) <= _PARTS
 
 
 def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[Node]:
@@ -35,25 +26,12 @@ def _operands(values: Sequence[Value], shown: Sequence[ast.AST | None]) -> list[
         node = node_of(value)
         expression = shown[i] if i < len(shown) else None
         if node is None or (isinstance(expression, ast.Name) and node.plain and node.op not in _SHOWN_AS_THEY_ARE):
-            node = _named(expression)
+            node = named(expression)
         found.append(node)
     return found
 
 
 _SHOWN_AS_THEY_ARE = frozenset({Op.NUMBER, Op.LENGTH, Op.EITHER})
-
-
-def _named(expression: ast.AST | None) -> Node:
-    """A plain value, called what it is called in the code."""
-    if isinstance(expression, ast.Name):
-        text = expression.id
-    elif isinstance(expression, ast.Attribute):
-        text = expression.attr
-    elif isinstance(expression, (ast.Constant, ast.BinOp, ast.Subscript, ast.Call)):
-        text = written(expression) if _small(expression) else ""
-    else:
-        text = ""
-    return Node(Op.NAME, (), What.NUMBER, text=text if 0 < len(text) <= _SHOWN else "a value")
 
 
 def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value, result: Value) -> None:
@@ -67,7 +45,7 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
     )  # fmt: skip
     a, b = _operands((left, right), shown)
     if a.plain and b.plain and isinstance(node, ast.BinOp) and not _recounts(a, b):
-        result.recipe = _named(node)  # arithmetic on sizes and positions: as the code has it
+        result.recipe = named(node)  # arithmetic on sizes and positions: as the code has it
         return
     texts = isinstance(left.const, (str, bytes)) or isinstance(right.const, (str, bytes))
     if texts and isinstance(op, ast.Add) and What.PIECE in (a.what, b.what):
@@ -82,11 +60,11 @@ def binary(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Valu
         result.recipe = apart
         return
     result.recipe = made = arithmetic.binary(op, a, b, place, in_loop=in_loop)
-    doubted = doubts.weighed(m, frame, node, op, left, right)
+    doubted = factors.weighed(m, frame, node, op, left, right)
     if doubted and made.op is Op.DIVIDE and made.inputs[1].op is Op.NAME:  # what it divides by may undo what is above
         by = unknown(made.inputs[1:], made.inputs[1].text, place)
         result.recipe = made = arithmetic.made(made.op, (made.inputs[0], by), place, made.what, made.over)
-    result.tags |= doubted | doubts.by_place(m, frame, node, op, left, right)
+    result.tags |= doubted | factors.by_place(m, frame, node, op, left, right)
     if made.op is Op.ADD and made.what in _ADDED:
         m.added(node, frame, made)
     if made.op in (Op.ADD, Op.SUBTRACT):
@@ -237,7 +215,7 @@ def call(
         return  # tokens that are filled up
     plain = all(n.plain for n in nodes)
     if plain and VAL not in result.tags:
-        result.recipe = _named(node)
+        result.recipe = named(node)
     elif plain and not any(value.recipe is not None for value in given):
         return  # what is read by a name or a number: tokens, as its tags say
     elif name in _METHODS and len(nodes) == 2:
@@ -310,7 +288,7 @@ def method(
         return
     inner = node_of(receiver)
     if inner is None and name not in ("append", "extend", "put", "add", "copy_", "add_"):
-        inner = _named(getattr(getattr(node, "func", None), "value", None))
+        inner = named(getattr(getattr(node, "func", None), "value", None))
     if inner is None:
         return
     function = getattr(node, "func", None)
@@ -348,8 +326,8 @@ def _in_place(
     into, by = (function.value, node.args[0]) if own else (node, node)  # type: ignore[union-attr,attr-defined]
     if receiver.recipe is None and not measures(operand):
         return
-    receiver.tags |= doubts.weighed(m, frame, node, operator, receiver, operand)
-    receiver.tags |= doubts.widened(m, frame, node, receiver, operator, operand)
+    receiver.tags |= factors.weighed(m, frame, node, operator, receiver, operand)
+    receiver.tags |= factors.widened(m, frame, node, receiver, operator, operand)
     if "alpha" in kwargs:
         term, scale = _operands((operand, kwargs["alpha"]), ())
         operand = Value(recipe=arithmetic.binary(ast.Mult(), term, scale, m.place(node, frame), in_loop=False))
@@ -377,59 +355,3 @@ _METHODS: dict[str, ast.operator] = {
     "true_divide": ast.Div(),
     "pow": ast.Pow(),
 }
-
-
-def element(m: Machine, frame: Frame, node: ast.Subscript, container: Value, index: Value, result: Value) -> None:
-    """One element or slice: a pick at the target, a table read by tokens, or a part of the same."""
-    axes.element(container, index, result)
-    if result.recipe is not None or result.known or not (measures(container) or measures(index)):
-        return
-    inner = node_of(container)
-    by_tokens = VAL in index.tags and not isinstance(node.slice, ast.Slice)
-    if inner is not None and inner.op is Op.TOKENS:
-        return  # a part of the stream: its tags say which
-    if not by_tokens:
-        known, key = entries.of(inner), entries.key_of(index)
-        result.recipe = inner if known is None or key is None else known.get(key) or number(0)
-        return
-    read = node_of(index) or _named(node.slice)
-    table = inner if inner is not None else Node(Op.NAME, (), What.WEIGHT, text=_called(node.value))
-    result.tags |= doubts.from_elsewhere(m, frame, node, container, index)
-    result.recipe = transfers.pick(table, read, m.place(node, frame))
-
-
-def _called(expression: ast.expr) -> str:
-    text = expression.id if isinstance(expression, ast.Name) else getattr(expression, "attr", "")
-    return str(text)[:_SHOWN] or "a table"
-
-
-def counts(container: Value) -> None:
-    """A container that is stored into under keys made of tokens holds counts."""
-    seen: Value | None = container
-    for _ in range(16):
-        if seen is None or seen.recipe is not None:
-            return
-        seen.recipe = Node(Op.NAME, (), What.COUNT, text="counts")
-        seen = seen.base
-
-
-def stored(container: Value, index: Value, value: Value) -> None:
-    """What is stored into an array becomes part of what it measures; zeros that it was made of do not."""
-    node, key = node_of(value), entries.key_of(index)
-    known = entries.held(container)
-    if known is not None and key is not None:
-        if node is not None or key in known:
-            container.recipe = entries.made({**known, key: node or Node(Op.NAME, (), What.NUMBER, text="a value")})
-        return
-    if (rows := container.recipe) is not None and bonuses.is_rows(rows) and not (node and bonuses.is_rows(node)):
-        container.recipe = bonuses.entries_set(rows, node)
-        return
-    if node is None or node.op is Op.NUMBER:
-        return
-    seen: Value | None = container
-    for _ in range(16):
-        if seen is None:
-            return
-        held = seen.recipe
-        seen.recipe = node if held is None else either((held, node))
-        seen = seen.base

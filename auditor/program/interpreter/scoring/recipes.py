@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 
 from auditor.program.interpreter.scoring import entries
 from auditor.program.numbers import either_of
 from auditor.program.recipe.model import Node, Op, Sees, What, either, number, unknown
-from auditor.program.tags import TARGET, TRAIN, VAL, OfOutput, has
+from auditor.program.tags import LOSS, TARGET, TRAIN, VAL, OfOutput, has
 from auditor.program.values import Mapping, Value
 from auditor.program.values import Sequence as Items
+from auditor.program.written import written
+from auditor.source.index import size
 
 
 def node_of(value: Value, depth: int = 2) -> Node | None:
@@ -63,3 +66,35 @@ def measures(value: Value) -> bool:
     if isinstance(obj, Items) and obj.items:
         return obj.items[0].recipe is not None or obj.items[-1].recipe is not None
     return value.base is not None and value.base.recipe is not None
+
+
+SHOWN = 40  # characters of an expression that stands for itself
+_PARTS = 13  # nodes of such an expression
+
+
+def _small(expression: ast.AST) -> bool:
+    """Whether an expression is short enough to be shown; a long one is not even written out."""
+    return size(expression) <= _PARTS
+
+
+def named(expression: ast.AST | None) -> Node:
+    """A plain value, called what it is called in the code."""
+    if isinstance(expression, ast.Name):
+        text = expression.id
+    elif isinstance(expression, ast.Attribute):
+        text = expression.attr
+    elif isinstance(expression, (ast.Constant, ast.BinOp, ast.Subscript, ast.Call)):
+        text = written(expression) if _small(expression) else ""
+    else:
+        text = ""
+    return Node(Op.NAME, (), What.NUMBER, text=text if 0 < len(text) <= SHOWN else "a value")
+
+
+_LOSSES = frozenset({What.NATS, What.BITS})
+
+
+def is_loss(value: Value) -> bool:
+    """Whether the value is a loss on validation tokens, or a figure made of such losses."""
+    if value.recipe is None or value.recipe.what not in _LOSSES:
+        return False  # the target's probability is in the same place, and is clamped and shifted in any mixture
+    return LOSS in value.tags and VAL in value.tags and has(value.tags, OfOutput)

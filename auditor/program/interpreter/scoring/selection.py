@@ -8,7 +8,7 @@ from collections.abc import Sequence as Seq
 from auditor.program import vocabulary
 from auditor.program.interpreter.language import assignment
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import doubts, effects
+from auditor.program.interpreter.scoring import effects, recipes
 from auditor.program.tags import LOSS, OfOutput, Tags, has
 from auditor.program.values import Comparison, Frame, Value, with_tags
 from auditor.program.written import written
@@ -31,7 +31,7 @@ def chosen(m: Machine, frame: Frame, node: ast.If | ast.While, test: Value) -> N
     names = [name for statement in (*node.body, *node.orelse) for name in _stored(statement)]
     for name in names:
         value = frame.names.get(name)
-        if value is not None and doubts.is_loss(value) and not isinstance(node.test, ast.Call):
+        if value is not None and recipes.is_loss(value) and not isinstance(node.test, ast.Call):
             why = "whether a loss counts, or another of the same tokens, is told by losses"
             frame.names[name] = with_tags(value, m.doubt(node, frame, f"the choice of {name}", why))
     kept = [(name, value) for name in names if (value := frame.names.get(name)) is not None and not m.is_of_loss(value)]
