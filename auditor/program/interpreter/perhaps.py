@@ -50,7 +50,8 @@ class Perhaps:
         """The function goes on with these names."""
         for name, before in self._before.items() if not self.certain else ():
             now = names.get(name)
-            if now is not None and _told_apart(before, now):
+            # Most are as they were, or unknown before and after: they are not asked one by one.
+            if now is not None and now.const is not before.const and _told_apart(before, now):
                 names[name] = _either(before, now)
 
 

@@ -153,7 +153,11 @@ def _normalized_by_batch(
     m: Machine, frame: Frame, node: ast.AST, model: Value, parts: Seq[Instance], data: Tags
 ) -> Tags:
     """In training a norm over the batch lets each position see all others, and keeps what it saw for later."""
-    if m.inside or not m.training.get(id(model.obj), True) or not any("BatchNorm" in part.dotted for part in parts):
+    if (
+        m.inside
+        or not m.training.get(id(model.obj), True)
+        or "BatchNorm" not in " ".join([part.dotted for part in parts])
+    ):
         return NONE
     adapting.adapt_roots(m, frame, node, Pending(data, m.place(node, frame), data), [model])
     why = "in training each position is divided by what all others are, later ones included"
@@ -228,8 +232,8 @@ def _reach_module(m: Machine, model: Instance, method: Function, parts: Seq[Inst
 def _state(m: Machine, model: Instance, parts: Seq[Instance]) -> Hashable:
     """What a forward pass may ask of the model: whether it is in training, the flags and names that its parts hold."""
     m.in_training = m.training.get(id(model), True)
-    held = ((id(part), name, value.const) for part in parts for name, value in part.attributes.items())
-    flags = frozenset(flag for flag in held if isinstance(flag[-1], (bool, str)))
+    held = [(id(part), name, value.const) for part in parts for name, value in part.attributes.items()]
+    flags = frozenset([flag for flag in held if isinstance(flag[-1], (bool, str))])
     return m.in_training, flags, bool(m.unsure), bool(m.off)
 
 

@@ -24,7 +24,7 @@ def stepped(roots: Iterable[Value]) -> None:
 def in_part(parts: Iterable[Instance]) -> bool:
     """Whether some parts of a model were read back, and others hold what training has left."""
     whole, *inside = parts
-    if whole.moved or not any(part.read_back for part in inside):
+    if whole.moved or True not in [part.read_back for part in inside]:
         return False
     return any(part.trained and not (part.moved or part.read_back) for part in inside)
 

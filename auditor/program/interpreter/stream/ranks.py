@@ -113,7 +113,7 @@ def written(m: Machine, modules: Sequence[Instance]) -> None:
 
 def of_some(m: Machine, frame: Frame, node: ast.AST, parts: Sequence[Instance]) -> Tags:
     """A model that scores, whose weights not every process has."""
-    if m.apart or m.inside or not any(id(part) in m.differing for part in parts):
+    if m.apart or m.inside or m.differing.keys().isdisjoint(map(id, parts)):
         return NONE
     why = "some of the processes have other weights than the one that writes the log"
     return m.doubt(node, frame, "the model that scores", why, against=OTHER_WEIGHTS)
