@@ -209,6 +209,7 @@ def _numpy() -> Iterator[tuple[str, bool]]:
                 yield f"np.{name}({given})", results[0][1] != results[1][1]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")  # of names of numpy
 def test_what_numpy_makes_of_tokens_is_made_of_tokens() -> None:
     lines, texts = [], []
     for text, changes in _numpy():
