@@ -130,8 +130,8 @@ def _is_along(trace: Trace, event: Event, report: ReportLine) -> bool:
     waiting, seen = set(report.outputs), set(report.outputs)
     while waiting:
         output = trace.outputs[waiting.pop()]
-        # What is made of an output adds loops of its own, over the positions of a window.
-        if not output.parents and event.rounds & (output.along or {loop for loop, _ in output.region}):
+        # What is made of an output adds loops of its own, over positions of a window; hidden states those of layers.
+        if not output.parents and event.rounds & trace.walks & {loop for loop, _ in output.region}:
             return True
         waiting |= output.parents - seen
         seen |= output.parents

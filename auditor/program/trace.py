@@ -68,7 +68,6 @@ class Output(Event):
     parents: frozenset[int] = frozenset()
     read_back: bool = False  # the model's weights were read from the file that the program has saved
     known: bool = False  # which module of the program gives it
-    along: frozenset[int] = frozenset()  # the loops that the tokens hang on; the region knows what else is in hand
 
 
 @dataclass(eq=False, slots=True)
@@ -252,6 +251,7 @@ class Trace:
     trained: dict[tuple[Place, ...], Event] = field(default_factory=dict)  # runs of a model on training tokens
     training_reads: dict[tuple[Place, ...], Event] = field(default_factory=dict)  # by the calls that lead to each
     training_saved: bool = False  # something made of training tokens was written to a file
+    walks: set[int] = field(default_factory=set)  # loops in whose rounds tokens of the validation stream are taken
     rounded: bool = False  # weights of which fewer values are left were packed into a file
     saved: set[int] = field(default_factory=set)  # adaptations that went into a saved artifact
 

@@ -15,6 +15,7 @@ from auditor.program.tags import (
     LOSS,
     NONE,
     SHARE,
+    VAL,
     AdaptedBy,
     Before,
     Doubtful,
@@ -267,6 +268,12 @@ class Recorder:
         event = Omission(**self._event(node, frame), by=by)  # type: ignore[arg-type]
         self.trace.omissions[event.number] = event
         return frozenset({Omitting(event.number)})
+
+    def walked(self, tokens: Tags, rounds: Tags) -> None:
+        """Tokens are taken by where these loops stand; what a model makes of them are none."""
+        if VAL in tokens and CALLED not in tokens and not any(isinstance(t, OfOutput) for t in tokens):
+            here = {loop.instance for loop in self.loops}
+            self.trace.walks |= {t.loop for t in rounds if isinstance(t, InRound) and t.loop in here}
 
     def recalled(self, node: ast.AST, frame: Frame, rounds: frozenset[int]) -> Tags:
         """Something is read from a file by where these loops stand: the tags that carry this to the figure."""

@@ -125,6 +125,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         if m.orders:
             ordering.indexed(m, container.tags, index.tags)
         tags |= tokens.places(index) | ranks.share(index.tags)
+        if m.loops and container.recipe is None:
+            m.walked(container.tags, index.tags)
         if RANDOM in index.tags:
             tags |= m.omitted(node, frame, "chance")
         tags |= ranks.shared(m, frame, node, container.tags, index.tags)

@@ -97,5 +97,6 @@ def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iter
     ascends = iterable.obj in m.extents.ascending or (isinstance(iterable.const, range) and iterable.const.step > 0)
     for k, element in enumerate(elements(iterable)[: rounds(m, frame, node)], start=1):
         with m.iteration(instance, k, node, ascends=ascends):
+            m.walked(element.tags, frozenset({InRound(instance, k)}))
             tags = frozenset({InRound(instance, k)}) | recalled.walked(m, frame, node, element)
             yield with_tags(element, tags)

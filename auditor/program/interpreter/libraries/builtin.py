@@ -296,6 +296,7 @@ def _first(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
     taken = items[0] if items else Value(args[0].tags)
     if m.loops and (taken.obj is None or isinstance(taken.obj, Sequence)):  # the next round gets another one
         loop = m.loops[-1]
+        m.walked(taken.tags, frozenset({InRound(loop.instance, loop.iteration)}))
         tags = frozenset({InRound(loop.instance, loop.iteration)}) | recalled.walked(m, frame, node, taken)
         return with_dependence(taken, tags)
     return taken

@@ -75,7 +75,7 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
     if dotted in vocabulary.SHUFFLES:
         known |= ordering.by_chance(m, frame, node, args)
     made = with_tags(_called(m, frame, node, dotted, args, kwargs), known)
-    if name in vocabulary.OPENS and args and TRAIN in args[0].tags:
+    if name in vocabulary.OPENS and args and TRAIN in args[0].tags and tokens.text_of(args[0]) != "{}":
         m.training_shard(node, frame)
     return made
 

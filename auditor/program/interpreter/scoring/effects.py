@@ -135,7 +135,6 @@ def forward(
     m.models[m.last] = model.obj
     # Beside another tensor of the stream (tokens cut by a mask carry its comparison) they may be its targets.
     streams = [v for v in inputs if VAL in v.tags and not _made(v)]
-    m.trace.outputs[m.last].along = frozenset([t.loop for v in streams for t in v.tags if isinstance(t, InRound)])
     m.trace.outputs[m.last].shifts = method is not None and unshifted.shifts_itself(m, parts)
     if tokens == 1 and len(streams) == 1 and rounds.in_hand(m, data):
         m.trace.outputs[m.last].sees_target = True

@@ -9,19 +9,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from auditor.program.interpreter.machine import Machine, root
+from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import ARTIFACT, FILED, LOSS, NONE, TRAIN, VAL, InRound, OfOutput, Recalled, Tags, has
-from auditor.program.values import Frame, Instance, Value
+from auditor.program.values import Frame, Value
 
 _STORED = frozenset({FILED, ARTIFACT})
 _OTHERWISE = frozenset({VAL, TRAIN})
 
 
 def is_stored(table: Value) -> bool:
-    """Whether a value comes out of a file that is no token shard, or is what a module holds that was loaded."""
-    held = root(table).obj
-    kept = not _STORED.isdisjoint(table.tags) or (isinstance(held, Instance) and held.read_back)
-    return kept and _OTHERWISE.isdisjoint(table.tags) and not has(table.tags, OfOutput)
+    """Whether a value comes out of a file that is no token shard; tokens, and what models make of them, do not."""
+    return not _STORED.isdisjoint(table.tags) and _OTHERWISE.isdisjoint(table.tags) and not has(table.tags, OfOutput)
 
 
 def read(m: Machine, frame: Frame, node: ast.AST, table: Value, index: Value) -> Tags:
