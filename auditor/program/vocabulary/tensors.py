@@ -309,6 +309,9 @@ SPECTRA = frozenset({"fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "i
 OVER_THE_REST = frozenset({"instance_norm", "group_norm"})
 """Normalizations over all but the batch and groups of channels."""
 
+LOOKS_UP = TAKES_AT | {"embedding", "narrow", "select"}
+"""Calls that read a table at the places that another argument says."""
+
 DRAWS_NUMBERS = frozenset({"randint", "randint_like", "randrange", "integers", "random_integers", "random_"})
 """Functions, and methods of generators, that give whole numbers by chance."""
 

@@ -66,8 +66,8 @@ def call(m: Machine, frame: Frame, node: ast.AST, dotted: str, args: list[Value]
     for value in (*args, *kwargs.values()):
         if isinstance(value.obj, Instance) and value.obj.cls is not None and not dotted.startswith("builtins."):
             _converted(m, frame, node, value)
-    known = recalled.among(m, frame, node, (*args, *kwargs.values()))
     name = dotted.rpartition(".")[2]
+    known = recalled.among(m, frame, node, (*args, *kwargs.values())) if name in vocabulary.LOOKS_UP else NONE
     if name in vocabulary.UNPACKS_TEXT and args and args[0].known:
         known |= {FILED}  # a text in the code that holds what is packed into it
     if name in vocabulary.DRAWS_NUMBERS:

@@ -60,7 +60,8 @@ def tensor_method(
     m: Machine, frame: Frame, node: ast.AST, receiver: Value, name: str, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
     """What a method gives, by what it does: the first of these kinds that it is of."""
-    known = recalled.among(m, frame, node, (receiver, *args, *kwargs.values()))
+    looked = name in vocabulary.LOOKS_UP
+    known = recalled.among(m, frame, node, (receiver, *args, *kwargs.values())) if looked else NONE
     if name in vocabulary.DRAWS_NUMBERS:
         known |= {RANDOM}
     for kind in _KINDS:
