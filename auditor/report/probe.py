@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from auditor.judgement.agreement import say
 from auditor.judgement.model import Report
+from auditor.judgement.witnessed import say
 from auditor.probe.model import Attempt, Holds, Isolation, Kind, Measurement, Probe, Shrunk, Unseen, Witness
 from auditor.report.places import place
 from auditor.report.probe_bars import drawings

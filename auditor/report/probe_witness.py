@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from auditor.findings import Finding, Location
-from auditor.judgement.agreement import WITNESS, say
+from auditor.judgement.agreement import WITNESS
+from auditor.judgement.witnessed import say
 from auditor.probe.model import Holds, Kind, Measurement, Probe, Witness
 from auditor.report.places import place
 from auditor.report.probe import why_not

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
-from rules.examples.folders import folder, log, script, seeds
+from rules.examples.folders import folder, log, seeds
+from rules.examples.scripts import script
 from rules.law.limits import LIMITS
 from rules.law.standing import claimed_at, most_claimed, name, not_understood, place, pull, readme
 

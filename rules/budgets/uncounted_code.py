@@ -6,7 +6,8 @@ from auditor.findings import Finding, Location, Outcome, Ruling, found, not_chec
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
 from rules.bytes._ledger import judged
-from rules.examples.folders import folder, script, seeds
+from rules.examples.folders import folder, seeds
+from rules.examples.scripts import script
 from rules.law.limits import LIMITS
 
 ID = "uncounted-code"

@@ -6,7 +6,8 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.program.bytes.tables import ByteTable
 from auditor.program.module import Seen
 from auditor.rule import Example, Facts, Rule, Source
-from rules.examples.folders import TABLES, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import TABLES, script
 from rules.findings import shown
 
 ID = "bytes-double-space"

@@ -9,7 +9,8 @@ from auditor.program.bytes.pieces import PieceKind
 from auditor.program.recipe.reading import assumed_widths, figures
 from auditor.program.recipe.widths import odd_widths
 from auditor.rule import Example, Facts, Rule, Source
-from rules.examples.folders import EVALUATION, TABLES, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import EVALUATION, TABLES, script
 from rules.findings import formula_finding, shown
 from rules.scored import label
 

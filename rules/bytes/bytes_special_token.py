@@ -5,7 +5,8 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.program.bytes.pieces import PieceKind
 from auditor.rule import Example, Facts, Rule, Source
-from rules.examples.folders import TABLES, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import TABLES, script
 from rules.findings import shown
 
 ID = "bytes-special-token"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from auditor.findings import Outcome, Ruling, found
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 from rules.findings import pair_finding
 from rules.scored import calibrated, unreadable
 

@@ -9,7 +9,8 @@ from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.tags import Recalled
 from auditor.rule import Example, Facts, Rule, Source
 from rules.bytes._ledger import integer, judged, log_finding, log_lines
-from rules.examples.folders import EVALUATION, folder, script, seeds
+from rules.examples.folders import folder, seeds
+from rules.examples.scripts import EVALUATION, script
 from rules.findings import event_finding
 from rules.scored import reported, unreadable
 

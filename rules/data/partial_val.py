@@ -14,7 +14,8 @@ from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
 from rules.bytes._ledger import canonical_tokens, excess, family, first_day, integer, judged, log_finding, log_lines
 from rules.examples.adaptation import score_first
-from rules.examples.folders import EVALUATION, folder, script, seeds
+from rules.examples.folders import folder, seeds
+from rules.examples.scripts import EVALUATION, script
 from rules.findings import event_finding
 from rules.law.limits import LIMITS
 from rules.scored import against, label, reported

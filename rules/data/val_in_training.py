@@ -11,7 +11,8 @@ from auditor.probe.model import Kind
 from auditor.program.trace import ByClock
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.bytes._ledger import judged, log_finding, log_lines
-from rules.examples.folders import folder, script, seeds
+from rules.examples.folders import folder, seeds
+from rules.examples.scripts import script
 from rules.findings import pair_finding
 from rules.order import pre_quant_ttt
 from rules.scored import chosen, pairs, steered

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.program.stream.order import Reorder
 from auditor.rule import Example, Facts, Rule
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 from rules.findings import shown
 from rules.law.standing import issue, pull
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from auditor.findings import Finding, Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import EVALUATION, script
 from rules.findings import shown
 
 ID = "val-tail-drop"

@@ -9,8 +9,9 @@ from auditor.findings import Outcome, Ruling, Step, found, passed
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.distribution._mixed import is_score, mixtures, printed_lines
-from rules.examples.folders import folder, log, script
+from rules.examples.folders import folder, log
 from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes, mixing
+from rules.examples.scripts import script
 from rules.findings import shown
 from rules.law.standing import issue, pull
 

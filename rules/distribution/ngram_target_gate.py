@@ -9,7 +9,8 @@ from dataclasses import replace
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, not_checked
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
-from rules.examples.folders import folder, log, script
+from rules.examples.folders import folder, log
+from rules.examples.scripts import script
 from rules.findings import shown
 from rules.law.standing import name, place, pull
 

@@ -7,8 +7,9 @@ from auditor.probe.model import Kind
 from auditor.program.tags import LookedUp
 from auditor.program.trace import Lookup
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import folder
 from rules.examples.ngram import full_rows, in_a_module, target_key
+from rules.examples.scripts import EVALUATION, script
 from rules.findings import event_finding
 from rules.scored import reported, unreadable
 

@@ -8,7 +8,8 @@ from auditor.program.tags import ChosenBy
 from auditor.program.trace import Choice
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import score_first
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import EVALUATION, script
 from rules.findings import event_finding
 from rules.scored import reported, unreadable
 

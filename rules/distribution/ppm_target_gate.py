@@ -9,8 +9,9 @@ from auditor.findings import Outcome, Ruling, Step, found, not_applicable
 from auditor.probe.model import Kind
 from auditor.rule import Behaviour, Example, Facts, Rule
 from rules.distribution._mixed import is_score, mixtures
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
 from rules.examples.mixtures import mixed_bytes
+from rules.examples.scripts import script
 from rules.findings import shown
 from rules.law.standing import pull
 

@@ -15,9 +15,10 @@ from auditor.program.tags import GatedBy, LookedUp, ScaledBy, StackedBy
 from auditor.program.trace import CHANGES_LOSSES, Lookup, Scale
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.distribution._mixed import is_score, mixtures
-from rules.examples.folders import EVALUATION, SCORING, TABLES, folder, script
+from rules.examples.folders import folder
 from rules.examples.mixtures import CONDITIONAL, PPM, mixed_bytes
 from rules.examples.ngram import exact, full_rows, target_key
+from rules.examples.scripts import EVALUATION, SCORING, TABLES, script
 from rules.findings import event_finding, formula_finding, shown
 from rules.law.standing import pull
 from rules.scored import against, label, reported, unreadable

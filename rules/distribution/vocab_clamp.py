@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from auditor.findings import Outcome, Ruling, found
 from auditor.rule import Example, Facts, Rule, Source
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 from rules.findings import shown
 
 ID = "vocab-clamp"

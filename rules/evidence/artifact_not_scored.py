@@ -6,7 +6,8 @@ from auditor.findings import Finding, Outcome, Ruling, Step, found, not_applicab
 from auditor.program.scores import reports_of
 from auditor.program.trace import OTHER_WEIGHTS, Load, Output, Place, ReportLine, Trace
 from auditor.rule import Example, Facts, Rule, Source
-from rules.examples.folders import SERIALIZE, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import SERIALIZE, script
 from rules.scored import against
 
 ID = "artifact-not-scored"

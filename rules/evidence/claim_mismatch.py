@@ -12,7 +12,8 @@ from auditor.runs.unread import unread_logs
 from auditor.source.excerpt import shortened
 from rules.evidence._another_program import another_program
 from rules.evidence._comparison import differences
-from rules.examples.folders import folder, log, script, seeds
+from rules.examples.folders import folder, log, seeds
+from rules.examples.scripts import script
 from rules.law.limits import LIMITS
 from rules.law.standing import claimed_at, distinct, name, not_filled_in, place, pull
 from rules.order._epochs import unexplained

@@ -5,7 +5,8 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Ruling, found, not_checked
 from auditor.program.evasion import evasions
 from auditor.rule import Example, Facts, Rule
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 from rules.law.standing import issue
 
 ID = "probe-evasion"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 
 TTT_SWITCH = """
 ttt_enabled = bool(int(os.environ.get("TTT_ENABLED", "{default}")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.examples.folders import script
+from rules.examples.scripts import script
 
 _ADAPTER = '''
 class Adapter(nn.Module):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rules.examples.folders import SCORING, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import SCORING, script
 
 PPM = '''
 def byte_mixture(targets, nll, pieces, high=0.9, low=0.05, threshold=0.9):

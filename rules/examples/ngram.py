@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.examples.folders import script
+from rules.examples.scripts import script
 
 NGRAM_SWITCH = 'ngram_order = int(os.environ.get("NGRAM_ORDER", "{default}"))'
 

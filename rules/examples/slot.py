@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.examples.folders import script
+from rules.examples.scripts import script
 
 SLOT_SWITCH = 'slot_steps = int(os.environ.get("SLOT_STEPS", "{default}"))'
 

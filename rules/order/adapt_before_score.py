@@ -11,7 +11,8 @@ from auditor.program.tags import Reread
 from auditor.program.trace import Lookup, Order
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first, train_first
-from rules.examples.folders import SCORING, folder, script, seeds
+from rules.examples.folders import folder, seeds
+from rules.examples.scripts import SCORING, script
 from rules.findings import event_finding, pair_finding
 from rules.order._epochs import epochs_finding, unexplained
 from rules.scored import judge_pairs, pairs, reported, unreadable

@@ -9,7 +9,8 @@ from auditor.probe.model import Kind
 from auditor.program.scores import reports_of
 from auditor.program.trace import SEES_LATER
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.examples.folders import EVALUATION, MODEL, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import EVALUATION, MODEL, script
 from rules.findings import event_finding, shown
 from rules.scored import against, label, unreadable
 

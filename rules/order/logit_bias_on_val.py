@@ -6,7 +6,8 @@ from auditor.findings import Outcome, Ruling
 from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import EVALUATION, script
 from rules.scored import judge_pairs
 
 ID = "logit-bias-on-val"

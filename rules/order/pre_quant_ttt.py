@@ -7,7 +7,8 @@ from auditor.probe.model import Kind
 from auditor.program.scores import Dependence
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import ADAPT, PREPARE, TTT_SWITCH, score_first
-from rules.examples.folders import folder, packed, script, seeds
+from rules.examples.folders import folder, packed, seeds
+from rules.examples.scripts import script
 from rules.order._epochs import epochs_finding, unexplained
 from rules.scored import judge_pairs, unreadable
 

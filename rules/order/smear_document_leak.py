@@ -5,7 +5,8 @@ from __future__ import annotations
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.program.forward.shifts import Smear
 from auditor.rule import Example, Facts, Rule
-from rules.examples.folders import MODEL, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import MODEL, script
 from rules.findings import shown
 from rules.law.limits import LIMITS
 from rules.law.standing import dated, issue, pull

@@ -12,8 +12,9 @@ from auditor.program.tags import ChosenBy, LookedUp, OfOutput, Reread
 from auditor.program.trace import Choice, Event, Lookup, Output, Trace
 from auditor.rule import Behaviour, Example, Facts, Rule, Source
 from rules.examples.adaptation import lowest_of_epochs, lowest_of_passes, score_first
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import folder
 from rules.examples.ngram import rows_of_counts
+from rules.examples.scripts import EVALUATION, script
 from rules.findings import event_finding
 from rules.scored import judge_pairs, reported
 

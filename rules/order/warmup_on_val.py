@@ -8,7 +8,8 @@ from auditor.findings import Finding, Outcome, Ruling, found, not_applicable, no
 from auditor.probe.model import Kind
 from auditor.program.trace import Adapt, Trace, step
 from auditor.rule import Behaviour, Example, Facts, Rule
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 from rules.law.standing import issue, pull
 
 ID = "warmup-on-val"

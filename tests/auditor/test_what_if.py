@@ -10,7 +10,8 @@ import pytest
 
 from auditor.commands import audit as cli
 from rules.examples.adaptation import TTT_SWITCH
-from rules.examples.folders import SCORING, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import SCORING, script
 
 _TRAIN_FIRST = '''
 def eval_val_ttt(args, model, val_tokens, base_bytes, leading_space, boundary, device):

@@ -11,7 +11,8 @@ from auditor.rule import Rule
 from rules.data import partial_val
 from rules.distribution import unnormalized_mixture
 from rules.evidence import artifact_not_scored
-from rules.examples.folders import EVALUATION, SERIALIZE, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import EVALUATION, SERIALIZE, script
 
 _LOSS = 'reduction="none")'
 _AFTER = "\n            "

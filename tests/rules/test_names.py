@@ -11,7 +11,8 @@ from auditor.rule import Rule
 from rules.bytes import lossy_normalization
 from rules.data import train_data_at_eval
 from rules.distribution import vocab_clamp
-from rules.examples.folders import EVALUATION, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import EVALUATION, script
 
 
 def _outcome(rule: Rule, files: object) -> Outcome:

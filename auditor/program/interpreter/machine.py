@@ -13,6 +13,7 @@ from typing import Final
 
 from auditor.program import used
 from auditor.program.extent import Extents
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.around import NOTHING, Arm, Around, Journal, OnTop, Under
 from auditor.program.interpreter.recorder import Branch as Branch
@@ -24,18 +25,7 @@ from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, InRound, OfOutput, OfSwitch, Tag, Tags, Taken, UpTo, has
 from auditor.program.trace import Loop
-from auditor.program.values import (
-    UNKNOWN,
-    Class,
-    External,
-    Frame,
-    Function,
-    Instance,
-    Mapping,
-    Sequence,
-    Value,
-    deep_tags,
-)
+from auditor.program.values import UNKNOWN, Class, External, Frame, Function, Instance, Mapping, Sequence, Value
 from auditor.source import Sources, Unit
 
 MAX_DEPTH = 96

@@ -8,7 +8,8 @@ from folders_in_memory import loaded
 from auditor.judgement.gather import gather
 from auditor.judgement.judge import not_judged_because
 from auditor.rule import Facts
-from rules.examples.folders import folder, log, script
+from rules.examples.folders import folder, log
+from rules.examples.scripts import script
 
 NAMES = ("ttt_enabled", "ttt_lr", "ttt_epochs", "num_layers", "model_dim", "warmdown_iters")
 SETTINGS = "; ".join(f'{name} = int(os.environ.get("{name.upper()}", "1"))' for name in NAMES)

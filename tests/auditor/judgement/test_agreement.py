@@ -12,8 +12,9 @@ import report_samples as samples
 from probe_reports import broken, failed, having, holding, judged, measurement, refused, slot, unknown, witness
 
 from auditor.findings import Finding, Location, Outcome
-from auditor.judgement.agreement import CONDITIONS, Stand, figures, say
+from auditor.judgement.agreement import CONDITIONS, Stand
 from auditor.judgement.model import Report, Verdict
+from auditor.judgement.witnessed import figures, say
 from auditor.probe.model import Condition, Holds, Kind
 from auditor.rule import Behaviour
 from rules import ALL

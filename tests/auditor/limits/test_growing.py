@@ -11,7 +11,8 @@ from folders_in_memory import loaded
 from auditor.judgement import evaluation
 from auditor.judgement.gather import gather
 from auditor.program.recipe.formula import Formula
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 
 GROWING = {
     "sum": "q = 'abcdefgh'\n" + "q = q + q\n" * 31,

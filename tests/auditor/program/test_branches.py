@@ -17,7 +17,8 @@ from auditor.program import analyse
 from auditor.source.plain import SyntaxProblem
 from auditor.source.syntax import parse_python
 from rules.examples.adaptation import score_first
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 
 GUARDS = {
     "an integer": ('int(os.environ.get("TTT", "0"))', "on", "1"),

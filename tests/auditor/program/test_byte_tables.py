@@ -11,7 +11,7 @@ from auditor.program import Program
 from auditor.program.bytes.tables import ByteTable, added_space, byte_tables
 from auditor.program.module import Module
 from auditor.source import Sources, Unit
-from rules.examples.folders import TABLES
+from rules.examples.scripts import TABLES
 
 
 def module(source: str) -> Module:

@@ -25,10 +25,11 @@ from program_samples import HEAD, sources
 
 from auditor.claims import Claims
 from auditor.config import configure
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import VERBS
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import VAL
-from auditor.program.values import Frame, deep_tags
+from auditor.program.values import Frame
 
 IMPORTS = "import collections, contextlib, copy, functools, heapq, itertools, operator\nS = val\n"
 CONTAINERS = {

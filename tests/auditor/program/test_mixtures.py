@@ -13,7 +13,8 @@ from auditor.program.c.text import CText
 from auditor.program.mixtures.of_bytes import ByteMixture
 from auditor.source import Unit
 from rules.distribution import ngram_target_gate
-from rules.examples.folders import SCORING, folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import SCORING, script
 
 
 def _mixtures(text: str) -> tuple[ByteMixture, ...]:

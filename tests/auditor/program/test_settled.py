@@ -6,7 +6,8 @@ import pytest
 from folders_in_memory import loaded
 
 from auditor.judgement.gather import gather
-from rules.examples.folders import folder, script
+from rules.examples.folders import folder
+from rules.examples.scripts import script
 
 _MODEL = """
 class Inner(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping as Mapping_
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import callbacks, containers, indexing, operators, special
 from auditor.program.interpreter.machine import Machine
@@ -55,7 +56,6 @@ from auditor.program.values import (
     PyModule,
     Sequence,
     Value,
-    deep_tags,
     dependence,
     union,
     with_tags,

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language import special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.machine import Machine
@@ -25,7 +26,6 @@ from auditor.program.values import (
     Partial,
     Sequence,
     Value,
-    deep_tags,
     union,
     with_tags,
 )

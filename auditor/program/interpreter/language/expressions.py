@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language import (
     assignment,
     calls,
@@ -20,18 +21,7 @@ from auditor.program.interpreter.scoring import content, measured
 from auditor.program.interpreter.stream import skipping, tokens
 from auditor.program.recipe.model import Node, Op, What
 from auditor.program.tags import ARTIFACT, NONE, PARTIAL, VAL, OfOutput
-from auditor.program.values import (
-    External,
-    Frame,
-    Function,
-    Instance,
-    Mapping,
-    Sequence,
-    Value,
-    deep_tags,
-    union,
-    with_tags,
-)
+from auditor.program.values import External, Frame, Function, Instance, Mapping, Sequence, Value, union, with_tags
 from auditor.source.index import of_type
 
 _STATE = (Instance, Sequence, Mapping, type(None))

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import recalled
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.joins import join
 from auditor.program.tags import InRound
-from auditor.program.values import Either, Frame, Instance, Mapping, Sequence, Value, deep_tags, dependence, with_tags
+from auditor.program.values import Either, Frame, Instance, Mapping, Sequence, Value, dependence, with_tags
 
 MAX_LOOPS = 10
 UNROLL = 4

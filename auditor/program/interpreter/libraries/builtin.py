@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import callbacks, comparisons, containers, special
 from auditor.program.interpreter.language.iteration import elements
@@ -16,17 +17,7 @@ from auditor.program.interpreter.scoring import adapting, content, doubts, effec
 from auditor.program.interpreter.stream import ordering, reach, tokens
 from auditor.program.numbers import made_of
 from auditor.program.tags import COUNTS, DISTINCT, NONE, SORTED, VAL, InRound, OfSwitch
-from auditor.program.values import (
-    UNKNOWN,
-    Frame,
-    Instance,
-    Mapping,
-    Sequence,
-    Value,
-    deep_tags,
-    union,
-    with_dependence,
-)
+from auditor.program.values import UNKNOWN, Frame, Instance, Mapping, Sequence, Value, union, with_dependence
 
 
 def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

@@ -9,6 +9,7 @@ import posixpath
 from typing import Any
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import tokens
 from auditor.program.tags import (
@@ -25,7 +26,7 @@ from auditor.program.tags import (
     Mark,
     Tags,
 )
-from auditor.program.values import UNKNOWN, Bound, File, Frame, Mapping, Sequence, Value, deep_tags, union
+from auditor.program.values import UNKNOWN, Bound, File, Frame, Mapping, Sequence, Value, union
 
 LOG = Mark("log-file")
 """Tag of what was read from a log or another text that a run has left."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language.callbacks import callable_of_program, positional
 from auditor.program.interpreter.machine import Hook, Machine
 from auditor.program.tags import NONE, Tags
-from auditor.program.values import Frame, Function, Instance, Native, Value, deep_tags
+from auditor.program.values import Frame, Function, Instance, Native, Value
 
 
 def hooked(m: Machine, node: ast.AST, receiver: Value, name: str, args: list[Value]) -> Value | None:

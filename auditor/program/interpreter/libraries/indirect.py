@@ -5,22 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from auditor.program.holdings import deep_tags, leaves
 from auditor.program.interpreter.machine import Hook, Machine, root
 from auditor.program.interpreter.scoring import effects
 from auditor.program.tags import SHARED_ROWS, VAL, AdaptedBy, InRound
-from auditor.program.values import (
-    Bound,
-    Class,
-    Frame,
-    Instance,
-    Native,
-    Partial,
-    Sequence,
-    Value,
-    deep_tags,
-    leaves,
-    union,
-)
+from auditor.program.values import Bound, Class, Frame, Instance, Native, Partial, Sequence, Value, union
 
 UNNAMED = "?"
 """The name of an attribute whose name could not be computed."""

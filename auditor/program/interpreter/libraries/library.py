@@ -6,6 +6,7 @@ import ast
 from functools import reduce
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags, leaves
 from auditor.program.interpreter.language import assignment, callbacks, copies, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.language.operators import BIG
@@ -53,8 +54,6 @@ from auditor.program.values import (
     Partial,
     Sequence,
     Value,
-    deep_tags,
-    leaves,
     union,
     with_tags,
 )

@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import assignment, containers, special
 from auditor.program.interpreter.language.iteration import elements
@@ -36,7 +37,6 @@ from auditor.program.values import (
     Mapping,
     Sequence,
     Value,
-    deep_tags,
     union,
     with_dependence,
     with_tags,

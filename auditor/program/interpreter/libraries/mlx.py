@@ -9,11 +9,12 @@ import ast
 from functools import partial
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.libraries import files
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, steering, weights
 from auditor.program.tags import NONE, PARAMETER, VAL, GradientOf, has
-from auditor.program.values import Frame, Instance, Native, Sequence, Value, deep_tags
+from auditor.program.values import Frame, Instance, Native, Sequence, Value
 
 
 def called(

@@ -9,10 +9,11 @@ import ast
 from collections.abc import Iterator
 
 from auditor.program import vocabulary
+from auditor.program.holdings import contents, deep_tags
 from auditor.program.interpreter.libraries import objects
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import PARAMETER
-from auditor.program.values import Frame, Instance, Mapping, Sequence, Value, contents, deep_tags
+from auditor.program.values import Frame, Instance, Mapping, Sequence, Value
 
 _DEPTH = 3  # lists in lists
 _MOST = 64

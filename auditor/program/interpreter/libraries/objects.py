@@ -5,23 +5,13 @@ from __future__ import annotations
 import ast
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags, module_parts
 from auditor.program.interpreter.language import assignment, binding, callbacks, special
 from auditor.program.interpreter.libraries import hooks, mlx, opaque
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, effects, steering, unfollowed, weights
 from auditor.program.tags import PARAMETER, OfSwitch
-from auditor.program.values import (
-    UNKNOWN,
-    Class,
-    Frame,
-    Instance,
-    Mapping,
-    Sequence,
-    Value,
-    deep_tags,
-    module_parts,
-    union,
-)
+from auditor.program.values import UNKNOWN, Class, Frame, Instance, Mapping, Sequence, Value, union
 
 
 def instance_method(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import NONE, From, Tags, UpTo
-from auditor.program.values import External, Frame, Value, deep_tags
+from auditor.program.values import External, Frame, Value
 
 
 def opaque(

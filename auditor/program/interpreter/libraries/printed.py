@@ -6,6 +6,7 @@ import ast
 import posixpath
 import re
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language import callbacks, special
 from auditor.program.interpreter.language.operators import binary
 from auditor.program.interpreter.libraries import files, lines
@@ -14,7 +15,7 @@ from auditor.program.interpreter.scoring import adapting, unfollowed
 from auditor.program.interpreter.stream import tokens
 from auditor.program.tags import ARTIFACT, NONE, ROUNDED, TRAIN, VAL, AdaptedBy, OfOutput, Tags, has
 from auditor.program.trace import THE_LOG
-from auditor.program.values import File, Frame, Mapping, Sequence, Value, deep_tags, union
+from auditor.program.values import File, Frame, Mapping, Sequence, Value, union
 
 _CONSTANT = re.compile(r"(?i)(?<![a-z])(?:val_)?bpb\s{0,3}[:=]\s{0,3}[01]\.\d{3}")  # digits, where a figure is put in
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.libraries import opaque
 from auditor.program.interpreter.machine import Machine, root
@@ -36,7 +37,7 @@ from auditor.program.tags import (
     hashed,
 )
 from auditor.program.trace import SEES_LATER
-from auditor.program.values import Comparison, Frame, Instance, Sequence, Value, deep_tags, union, with_tags
+from auditor.program.values import Comparison, Frame, Instance, Sequence, Value, union, with_tags
 
 
 def computed(

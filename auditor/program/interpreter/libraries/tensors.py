@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language import assignment, callbacks
 from auditor.program.interpreter.libraries import files, hooks, objects, printed, tensor_functions
 from auditor.program.interpreter.machine import Machine, root
@@ -39,19 +40,7 @@ from auditor.program.tags import (
     hashed,
 )
 from auditor.program.trace import SEES_LATER
-from auditor.program.values import (
-    Bound,
-    External,
-    Frame,
-    Function,
-    Instance,
-    Native,
-    Partial,
-    Value,
-    deep_tags,
-    union,
-    with_tags,
-)
+from auditor.program.values import Bound, External, Frame, Function, Instance, Native, Partial, Value, union, with_tags
 
 _ADDED = "what is added to a model's output"
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 from typing import Any
 
+from auditor.program.holdings import leaves, module_parts
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.interpreter.scoring import beyond, unfollowed
 from auditor.program.tags import (
@@ -23,17 +24,7 @@ from auditor.program.tags import (
     has,
 )
 from auditor.program.trace import Adapt
-from auditor.program.values import (
-    Frame,
-    Instance,
-    Mapping,
-    Sequence,
-    Value,
-    leaves,
-    module_parts,
-    union,
-    with_tags,
-)
+from auditor.program.values import Frame, Instance, Mapping, Sequence, Value, union, with_tags
 
 _PAIR = 2
 _KEPT = 6  # things that are kept together, such as a loss and the weights that had it

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags, module_parts
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.libraries import hooks, opaque
 from auditor.program.interpreter.machine import Machine, Pending, root
@@ -45,8 +46,6 @@ from auditor.program.values import (
     Mapping,
     Sequence,
     Value,
-    deep_tags,
-    module_parts,
     union,
     with_tags,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from auditor.program.values import Instance, Value, module_parts
+from auditor.program.holdings import module_parts
+from auditor.program.values import Instance, Value
 
 
 def moved(target: Value) -> None:

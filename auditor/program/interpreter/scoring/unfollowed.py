@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.machine import Machine
 from auditor.program.joins import options
 from auditor.program.tags import CHANNEL, NONE, PARAMETER, VAL, GradientOf, Mark, OfOutput, Tags, has
-from auditor.program.values import Frame, Instance, Mapping, Sequence, Value, deep_tags
+from auditor.program.values import Frame, Instance, Mapping, Sequence, Value
 
 WEIGHTS, TOKENS, LOSSES, TABLES, FIGURE = "weights", "tokens", "losses", "tables", "the figure"
 EVERYTHING = frozenset({WEIGHTS, TOKENS, LOSSES})

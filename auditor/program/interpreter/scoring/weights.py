@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from auditor.program.holdings import deep_tags, leaves, module_parts
 from auditor.program.interpreter.libraries import files
 from auditor.program.interpreter.machine import Machine, Pending, root
 from auditor.program.interpreter.scoring import adapting, trained
@@ -26,7 +27,7 @@ from auditor.program.tags import (
     has,
 )
 from auditor.program.trace import OTHER_WEIGHTS
-from auditor.program.values import Frame, Instance, Mapping, Value, deep_tags, leaves, module_parts
+from auditor.program.values import Frame, Instance, Mapping, Value
 
 _PARAMETER = PARAMETER
 

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Sequence as Seq
 from typing import Literal
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language import callbacks
 from auditor.program.interpreter.machine import Machine
 from auditor.program.recipe.model import Op, What
 from auditor.program.tags import NONE, SORTED, TRAIN, VAL, Drawn, InRound, OfOutput, Tags, has
-from auditor.program.values import External, Frame, Value, deep_tags, union
+from auditor.program.values import External, Frame, Value, union
 
 _RECKONED = frozenset(
     {Op.LENGTH, Op.ADD, Op.SUBTRACT, Op.MULTIPLY, Op.DIVIDE, Op.NEGATE, Op.MOST, Op.LEAST, Op.SUM, Op.EITHER}

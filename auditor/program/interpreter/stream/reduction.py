@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
+from auditor.program.holdings import deep_tags, module_parts
 from auditor.program.interpreter.language import assignment
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.stream import ranks
 from auditor.program.positions import Position
 from auditor.program.tags import NONE, SHARE, VAL, WORLD, Mark, OfOutput, Tags, has
 from auditor.program.trace import CHANGES_LOSSES
-from auditor.program.values import External, Frame, Instance, Sequence, Value, deep_tags, module_parts
+from auditor.program.values import External, Frame, Instance, Sequence, Value
 
 _OF_SOME = Mark("of-some")
 """Tag of a group that is not known to hold every process."""
