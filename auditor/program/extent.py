@@ -8,13 +8,13 @@ that grows with it is a share of the stream, one that does not is a number of to
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.program import vocabulary
 from auditor.program.positions import FunctionOf, Position
-from auditor.program.tags import OfSwitch
+from auditor.program.tags import RANK, WORLD, OfSwitch
 from auditor.program.values import Obj, Value
 
 _LENGTH: Final = 1 << 26  # of the stream that is worked with: that it is much longer than any window is all that counts
@@ -48,6 +48,7 @@ class Extents:
         # Of elements of a range that begins anywhere: where that is, where it ends, and the step.
         self.within: dict[Value, tuple[Position, Position, Position]] = {}
         self.elements: dict[int, Value] = {}  # by loop: what it has in hand
+        self.earlier: dict[int, list[Position]] = {}  # by loop: what it had in hand in the rounds before
         self.lengths: set[Value] = set()  # sizes of parts of the stream
         self.counts: set[Value] = set()  # of rounds, beside the elements of a loop
         self.shapes: dict[Value, Position] = {}  # a shape, and how many rows there are
@@ -98,6 +99,24 @@ class Extents:
             total = finite(total + times * value)
         asked.known[position] = total
         return total
+
+    def exact(self, position: Position, known: Set[Value]) -> bool:
+        """Whether a number is told by these, by constants and settings alone, and is no bound of it."""
+        waiting = [position]
+        while waiting:
+            for term, _ in waiting.pop().terms:
+                if isinstance(term, FunctionOf):
+                    waiting += term.operands
+                elif term == _STREAM or (isinstance(term, Value) and self._bounds.get(term) == [STREAM]):
+                    continue
+                elif not isinstance(term, Value) or (term not in known and not self._is_setting(term)):
+                    return False
+        return True
+
+    def _is_setting(self, value: Value) -> bool:
+        of_processes = any(isinstance(t, OfSwitch) and t.name in vocabulary.NAMES_OF_PROCESSES for t in value.tags)
+        plain = isinstance(value.const, (int, float)) or of_processes or RANK in value.tags or WORLD in value.tags
+        return plain and (value not in self._bounds or WORLD in value.tags)
 
     def depends(self, position: Position) -> set[Value]:
         """The elements of ranges that a position is made of."""

@@ -106,7 +106,7 @@ def _of_the_formula(facts: Facts) -> dict[tuple[str, int, int], Finding]:
 def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
     """(step, message, what it does) for the steps that leave no distribution, or no score."""
     for node in unnormalized(head):
-        how = _MIXED if node.op is Op.ADD else _CHOSEN
+        how = {Op.ADD: _MIXED, Op.SUBTRACT: _OF_OTHERS}.get(node.op, _CHOSEN)
         yield node, f"{how}; over the vocabulary the values do not sum to one", "no distribution any more"
     for node, mass in more_than_one(head):
         message = f"probabilities are mixed under weights that come to {mass:.3g}: over the vocabulary they sum to that"
@@ -121,6 +121,7 @@ def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
 
 
 _MIXED = "probabilities are mixed with a weight that sees the scored token, or with a hashed count read at it alone"
+_OF_OTHERS = "what the scored token's entry is divided by is the sum of other entries than those that it stands among"
 _CHOSEN = "one of several probabilities of the scored token is taken by what it is"
 
 

@@ -119,7 +119,7 @@ class Machine(Recorder):
         self.optimizers: list[Instance] = []  # whose groups of parameters were asked for
         self.called: dict[ast.Call, str] = {}  # what is called where another name stands; "": several things
         self.reduced: dict[int, tuple[Value, Node | None]] = {}  # totals over the processes, and what they measured
-        self.cuts: dict[tuple[Loop, ...], dict[str, set[int]]] = {}  # by round: of losses and bytes, what is left out
+        self.cuts: dict[tuple[Loop, ...], dict[str, Tags]] = {}  # by round: of losses and bytes, what is left out
         self.decisions = 0  # plain values that a validation loss has decided so far
         self.trained: dict[int, Instance] = {}  # by loop: what steps on training tokens in it
         self.stepped = False

@@ -134,6 +134,9 @@ class Recorder:
         self.ways: list[tuple[str, bool]] = []  # conditions on switches around the statement that runs
         self.inside: list[Tags] = []  # of the output whose forward pass is stepped through (`within`)
         self.spent: set[tuple[str, int, int]] = set()  # backward passes whose gradients have changed something
+        self.slopes: dict[
+            tuple[str, int, int], set[int]
+        ] = {}  # gradients that a call gives: the adaptations that use them
         self.noise = 0  # lines that were printed, gradients that were made or asked for
         self._order = 0
         self._numbers = 0
@@ -189,8 +192,10 @@ class Recorder:
         return event_tags | {LOSS} if loss else event_tags
 
     def adapt(
-        self, node: ast.AST, frame: Frame, pending: Pending, *, subject: str, name: str, shared_rows: bool
-    ) -> Adapt:
+        self, node: ast.AST, frame: Frame, pending: Pending, *, subject: str, name: str, shared_rows: bool,
+        seen: bool = True,
+    ) -> Adapt:  # fmt: skip
+        """Gradients change something; `seen`: it is known to be weights, or else they are used where it is."""
         event = Adapt(
             **self._event(node, frame),  # type: ignore[arg-type]
             region=frozenset([(t.loop, t.iteration) for t in pending.tags if isinstance(t, InRound)]),
@@ -203,7 +208,10 @@ class Recorder:
             statistics=LOSS not in pending.tags,
         )
         self.trace.adapts[event.number] = event
-        self.spent.update(place.key for place in (pending.place, *pending.places))
+        places = {place.key for place in (pending.place, *pending.places)}
+        self.spent |= places if seen else set()
+        for key in places if not seen else ():
+            self.slopes.setdefault(key, set()).add(event.number)
         return event
 
     def lookup(
@@ -320,8 +328,11 @@ class Recorder:
 
     def settle(self) -> None:
         """At the end of a run: gradients that something has used are no gap."""
+        used = self.trace.saved.union(*(output.state for output in self.trace.outputs.values()))
         for key, gap in list(self.trace.unfollowed.items()):
-            if gap.what == _GRADIENTS and gap.place.key in self.spent:
+            place = gap.place.key
+            reached = place in self.spent or not used.isdisjoint(self.slopes.get(place, ()))
+            if gap.what == _GRADIENTS and reached:
                 del self.trace.unfollowed[key]
 
     def doubt(

@@ -16,6 +16,10 @@ PROBABILISTIC = (What.PROBABILITY, What.LOG_PROBABILITY, What.NATS, What.BITS)
 """What a distribution is told by; what a rule asks whether it is normalized."""
 
 
+RUNNING = "running total"
+"""Text of the function that gives what comes together up to each position."""
+
+
 def made(
     op: Op,
     nodes: Operands,
@@ -99,8 +103,9 @@ def add(left: Node, right: Node, place: Place | None, *, in_loop: bool = False) 
     if {left.what, right.what} == {What.LOGITS, What.PROBABILITY}:
         return made(Op.ADD, (left, right), place, What.LOGITS, Over.VOCABULARY)  # a bias
     if What.PROBABILITY in (left.what, right.what) and (left.sees | right.sees) & Sees.TARGET:
-        # A probability of the model beside what was read at the target alone: a hashed count is no distribution's.
-        known = False if _hashed(left, right) else None
+        # A probability of the model beside what was read at the target alone: a hashed count is no distribution's, and
+        # a weight of it that is told by the target is none that was there before it.
+        known = False if _hashed(left, right) or _weighed_by_target(left, right) else None
         return made(Op.ADD, (left, right), place, What.PROBABILITY, Over.PICKED, known)
     for part, other in ((left, right), (right, left)):
         if part.what is What.PROBABILITY and other.op is Op.NUMBER and not _negligible(other):
@@ -122,6 +127,16 @@ def _hashed(*nodes: Node) -> bool:
     """Whether something went in that was looked up under a hash of the scored token: a count, by whatever name."""
     tables = (below for node in nodes for below in node.walk() if below.op is Op.TABLE)
     return any(table.inputs[-1].op is Op.HASH and table.inputs[-1].sees & Sees.TARGET for table in tables)
+
+
+def _weighed_by_target(*nodes: Node) -> bool:
+    """Whether a probability counts by what is read of the scored token; a mask marks what is padding."""
+    weights = [weight for weight, inner in map(weighted, nodes) if weight and inner.what is What.PROBABILITY]
+    return any(w.sees & Sees.TARGET and w.what is not What.MASK and any(map(_is_told, w.walk())) for w in weights)
+
+
+def _is_told(node: Node) -> bool:
+    return node.op in (Op.TABLE, Op.COMPARE, Op.CHOOSE) and bool(node.sees & Sees.TARGET)
 
 
 def _terms(node: Node) -> tuple[Node, ...]:
@@ -160,14 +175,27 @@ def _subtract(left: Node, right: Node, place: Place | None) -> Node:
         picked = Over.PICKED if left.over is Over.PICKED else Over.VOCABULARY
         return made(Op.SUBTRACT, (left, right), place, What.LOG_PROBABILITY, picked, True if same else None)
     if left.op is Op.LOG_SUM_EXP and right.what is What.LOGITS:
-        same = right.op is Op.PICK and left.inputs[0] == right.inputs[0]
-        return made(Op.SUBTRACT, (left, right), place, What.NATS, Over.PICKED, True if same else None)
+        among = right.inputs[0] if right.op is Op.PICK else None  # the logits that the target's stands among
+        known = None if among is None else _is_sum_of(left.inputs[0], among)
+        return made(Op.SUBTRACT, (left, right), place, What.NATS, Over.PICKED, known)
     if is_number(left, 0) and right.what is What.LOG_PROBABILITY:
         return negate(right, place)
     if left.what is What.LOG_PROBABILITY and right.what is What.LOG_PROBABILITY:
         return made(Op.SUBTRACT, (left, right), place, What.LOG_PROBABILITY, left.over)
+    if left == right and left.text == RUNNING:  # at two positions
+        return made(Op.SUM, left.inputs, place, left.what, left.over)
     what = left.what if left.what is right.what else sum_of(left, right)
     return made(Op.SUBTRACT, (left, right), place, what, left.over)
+
+
+def _is_sum_of(summed: Node, logits: Node) -> bool | None:
+    """Whether the logits are those that were summed up; not where one is the other times a number."""
+    if summed == logits:
+        return True
+    for scaled, plain in ((summed, logits), (logits, summed)):
+        if scaled.op in (Op.MULTIPLY, Op.DIVIDE, Op.POWER) and plain in scaled.inputs:
+            return False
+    return None
 
 
 def negate(node: Node, place: Place | None) -> Node:

@@ -45,6 +45,7 @@ def unnormalized(head: Node) -> Iterator[Node]:
         # Logarithms that are added up are no mixture: what a bonus costs is another question (`bonuses`).
         mixed = node.what is What.PROBABILITY if node.op is Op.ADD else node.op is Op.CHOOSE
         mixed = mixed and bool(node.sees & Sees.TARGET)
+        mixed = mixed or (node.op is Op.SUBTRACT and node.what is What.NATS)  # logits, and the sum of others
         if lost and node.what in _SCORED and mixed:
             yield node
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from auditor.program.place import Place
 from auditor.program.recipe.arithmetic import (
     PROBABILISTIC,
+    RUNNING,
     Operands,
     binary,
     is_number,
@@ -37,11 +38,22 @@ def _log(nodes: Operands, place: Place | None) -> Node:
         return x.inputs[0]
     if is_number(x, 2):
         return number(_LN2, "ln 2")
+    if (root := _power_of(x)) is not None:
+        base, exponent = root
+        return binary(ast.Mult(), exponent, _log((base,), place), place, in_loop=False)
     if x.op is Op.SUM and x.inputs[0].op is Op.EXP and x.inputs[0].inputs[0].what is What.LOGITS:
         return _log_sum_exp(x.inputs[0].inputs, place)  # written out
     if x.what is What.PROBABILITY:
         return made(Op.LOG, (x,), place, What.LOG_PROBABILITY, x.over, x.normalized)
     return made(Op.LOG, (x,), place, What.NUMBER if x.what is What.NUMBER else What.OTHER, x.over)
+
+
+def _power_of(x: Node) -> tuple[Node, Node] | None:
+    """(probability, exponent) of a probability that is raised to a constant power."""
+    if x.op is Op.POWER and x.inputs[0].what is What.PROBABILITY and x.inputs[1].op is Op.NUMBER:
+        return x.inputs[0], x.inputs[1]
+    root = x.op is Op.FUNCTION and x.text == "sqrt" and x.inputs[0].what is What.PROBABILITY
+    return (x.inputs[0], number(0.5)) if root else None
 
 
 def _exp(nodes: Operands, place: Place | None) -> Node:
@@ -185,6 +197,19 @@ def _where(nodes: Operands, place: Place | None) -> Node:
     return choose(nodes[0], nodes[1], nodes[2], place) if len(nodes) == 3 else unknown(tuple(nodes), "where", place)
 
 
+def _between(nodes: Operands, place: Place | None) -> Node:
+    """`lerp(a, b, weight)`: a mixture of two."""
+    if len(nodes) < 3:
+        return unknown(tuple(nodes), "lerp", place)
+    one, other, weight = nodes[:3]
+
+    def operated(op: ast.operator, left: Node, right: Node) -> Node:
+        return binary(op, left, right, place, in_loop=False)
+
+    rest = operated(ast.Sub(), number(1), weight)
+    return operated(ast.Add(), operated(ast.Mult(), rest, one), operated(ast.Mult(), weight, other))
+
+
 def _joined(nodes: Operands, place: Place | None) -> Node:
     return either(tuple(nodes)) or unknown((), "nothing", place)
 
@@ -271,6 +296,18 @@ def _positions(nodes: Operands, place: Place | None) -> Node:
     return Node(Op.NAME, (), What.POSITIONS, text="positions", place=place)
 
 
+def _running(nodes: Operands, place: Place | None) -> Node:
+    """Totals up to each position; of the bytes of a stream, so that those of a part are a difference of two."""
+    if nodes[0].what is not What.BYTES:
+        return _positions(nodes, place)
+    return made(Op.FUNCTION, nodes[:1], place, What.BYTES, text=RUNNING)
+
+
+def _padded(nodes: Operands, place: Place | None) -> Node:
+    """Totals with a zero in front of them are such totals."""
+    return nodes[0] if nodes[0].text == RUNNING else unknown(tuple(nodes), "pad", place)
+
+
 def _counted(nodes: Operands, place: Place | None) -> Node:
     return made(Op.TABLE, nodes[:1], place, What.COUNT)
 
@@ -300,7 +337,7 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("bincount", "histc", "unique"), _counted),
     **dict.fromkeys(("startswith", "endswith", "is_byte", "is_control", "is_unknown", "is_unused", "IsByte"), _asked),
     **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum", "dot", "inner", "vdot", "mv"), linear),
-    **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort", "cumsum"), _positions),
+    **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort"), _positions),
     **{name: _function(name) for name in ELEMENTWISE},
     **{name: _hidden(name) for name in OF_HIDDEN_STATES},
     **dict.fromkeys(("values", "items", "bytes", "bytearray"), _same),
@@ -308,9 +345,12 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("logical_and", "bitwise_and"), _bits(ast.BitAnd())),
     **dict.fromkeys(("logical_or", "bitwise_or"), _bits(ast.BitOr())),
     **dict.fromkeys(("logical_not", "bitwise_not"), _not),
+    "cumsum": _running,
+    "pad": _padded,
     "stack": _stacked,
     "join": _last,
     "where": _where,
+    **dict.fromkeys(("lerp", "lerp_"), _between),
 }
 
 

@@ -113,6 +113,12 @@ ALWAYS_THERE = frozenset({"range", "print", "len", "super"})
 PER_ELEMENT = frozenset({"map", "imap", "imap_unordered", "starmap", "map_async", "starmap_async", "starmap_unordered"})
 """Methods of executors and pools that call a function for every element."""
 
+OF_TREES = frozenset({"tree_map", "tree_map_", "tree_map_only", "tree_map_only_"})
+"""Functions that call a function for every leaf of dicts and lists."""
+
+LEAVES_OF_TREES = frozenset({"tree_leaves", "tree_flatten", "tree_iter"})
+"""Functions that give those leaves; `tree_flatten` says besides how they stood."""
+
 STARRED = frozenset({"starmap", "starmap_async"})
 """Those of them whose elements are the arguments."""
 

@@ -51,6 +51,16 @@ VIEW = frozenset(
     }
 )
 
+SHARES_MEMORY = VIEW | frozenset(
+    {
+        "adjoint", "asarray", "as_array", "as_tensor", "atleast_1d", "atleast_2d", "cast", "data_ptr", "diagonal",
+        "expand_as", "frombuffer", "from_address", "from_buffer", "from_dlpack", "from_numpy", "memoryview", "moveaxis",
+        "movedim", "real", "reshape_as", "sliding_window_view", "swapaxes", "swapdims", "tensor_split", "to_dlpack",
+        "unfold", "unflatten", "view_as_complex", "view_as_real",
+    }
+)  # fmt: skip
+"""Functions and methods whose result may be the memory of their first operand: a write there is one into it."""
+
 SHAPED = frozenset(
     {"zeros", "ones", "empty", "full", "rand", "randn", "new_zeros", "new_empty", "new_ones", "repeat", "expand"}
 )

@@ -55,3 +55,27 @@ def test_training_on_what_is_yet_to_be_scored_is_seen(first: str, last: str, sto
 @pytest.mark.parametrize(("first", "last", "stop"), WITHIN.values(), ids=WITHIN)
 def test_training_on_what_was_scored_is_no_finding(first: str, last: str, stop: str) -> None:
     assert not said(program(CHUNKS.format(first=first, last=last, stop=stop)))
+
+
+WAITING = """
+waiting = []
+nats, count = torch.zeros(()), torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    waiting.append((val[at:at + 8], val[at + 1:at + 9]))
+    with torch.no_grad():
+        nats += F.cross_entropy(net.forward_logits(val[at:at + 8]).float(), val[at + 1:at + 9], reduction="sum")
+    count += 8
+    {ahead}
+    while waiting:
+        x, y = waiting.pop(0)
+        opt.zero_grad()
+        net(x, y).backward()
+        opt.step()
+print(f"final val_bpb:{{nats / count / math.log(2.0)}}")
+"""
+
+
+def test_windows_that_wait_in_a_list_were_scored_before() -> None:
+    assert not said(program(WAITING.format(ahead="pass")))
+    ahead = "waiting.append((val[at + 8:at + 16], val[at + 9:at + 17]))"
+    assert any("behind what was scored" in why for why in said(program(WAITING.format(ahead=ahead))))

@@ -279,3 +279,20 @@ def test_a_part_that_is_known_decides_whatever_the_others_are(test: str) -> None
         f"rows = 3\nif {test}:\n    fit(net, val, opt)\n{FINAL}"
     )
     assert not [d for d in pairs(body) if d.active is not False]
+
+
+def test_settings_that_a_loop_adds_are_told_apart() -> None:
+    """The switch is one of more names than a loop is followed for one by one."""
+    others = ", ".join(f"size_{i}={i}" for i in range(12))
+    body = f"""
+import argparse
+p = argparse.ArgumentParser()
+for name, default in dict({others}, ttt=WANTED, folder="./data").items():
+    p.add_argument("--" + name, type=type(default), default=default)
+c = p.parse_args()
+if c.ttt:
+    fit(net, load(c.folder + "/fineweb_val_*.bin"), opt)
+{FINAL}
+"""
+    assert [pair.active for pair in pairs(body.replace("WANTED", "1"))] == [True]
+    assert not any(pair.active for pair in pairs(body.replace("WANTED", "0")))

@@ -6,6 +6,8 @@ import pytest
 from program_samples import program, said
 
 from auditor.program.coverage import scored_part
+from auditor.program.scores import reports_of
+from auditor.program.tags import Omitting
 
 SCORED = """
 from collections import Counter
@@ -202,6 +204,14 @@ def test_windows_of_a_range_that_begins_by_rank(some: str) -> None:
     part = scored_part(followed, "final")
     assert part is not None
     assert part.most == (8008 if "islice" in some else 16008)
+
+
+@pytest.mark.parametrize(("some", "left"), [("order[:2000]", True), ("order", False), ("order[rank::8]", False)])
+def test_windows_in_an_order_that_was_drawn(some: str, left: bool) -> None:
+    order = "rank = torch.distributed.get_rank()\norder = torch.randperm((val.numel() - 9) // 8) * 8\n"
+    text = order + SCORED.format(before="pass", inside="pass", after="pass")
+    followed = program(text.replace("range(0, val.numel() - 9, 8):", f"({some}).tolist():"))
+    assert any(isinstance(t, Omitting) for line in reports_of(followed.trace, "final") for t in line.tags) is left
 
 
 HEATED = """

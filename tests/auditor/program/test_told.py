@@ -101,8 +101,9 @@ def test_a_stream_without_some_of_its_tokens(kept: str, told: bool) -> None:
 def test_losses_of_some_pieces_alone(mask: str, told: bool) -> None:
     table = "import sentencepiece as spm\nsp = spm.SentencePieceProcessor()\nwidth = torch.zeros(8)\n"
     table += "for i in range(8):\n    width[i] = len(sp.id_to_piece(i).encode())\n"
-    followed = program(table + SCORED.format(before="pass", after=f"nll = nll[{mask}]"))
-    assert any("how long their pieces are" in why for why in said(followed)) is told
+    for some in (f"nll[{mask}]", f"torch.masked_select(nll, {mask})", f"nll.masked_select({mask})"):
+        followed = program(table + SCORED.format(before="pass", after=f"nll = {some}"))
+        assert any("how long their pieces are" in why for why in said(followed)) is told
 
 
 def test_tokens_that_others_are_put_in_the_place_of() -> None:

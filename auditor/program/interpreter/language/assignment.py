@@ -11,6 +11,7 @@ from auditor.program.interpreter.language import callbacks, containers, indexing
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import (
     adapting,
+    beside,
     content,
     count_tables,
     doubts,
@@ -268,7 +269,7 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     operand = m.evaluate(frame, node.value)
     operand = with_tags(operand, skipping.of_rounds(m, operand))
     if isinstance(node.op, ast.Add):
-        operand = with_tags(operand, doubts.cut_apart(m, frame, node, operand))
+        operand = with_tags(operand, beside.cut_apart(m, frame, node, operand))
     if isinstance(node.target, ast.Subscript):
         container = m.evaluate(frame, node.target.value)
         index = indexing.index_value(m, frame, node.target.slice)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
-from auditor.program.holdings import deep_tags
+from auditor.program.holdings import contents, deep_tags
 from auditor.program.interpreter.language import special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.machine import Machine
@@ -181,6 +181,9 @@ def handed(
     if at is None:
         return None
     function = everything[at]
+    if name in vocabulary.OF_TREES:
+        columns = [Value(tree.tags, obj=Sequence(list(contents(tree, 3)))) for tree in args[at + 1 :]]
+        return per_element(m, frame, node, function, columns, star=False)
     if name in vocabulary.PER_ELEMENT:
         return per_element(m, frame, node, function, args[at + 1 :], star=name in vocabulary.STARRED)
     taken = positional(function)

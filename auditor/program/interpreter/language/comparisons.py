@@ -52,7 +52,9 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
 
 def of_tokens(value: Value) -> bool:
     """Whether the numbers are made of tokens, and are not the positions at which some stand."""
-    return VAL in value.tags and not (value.recipe is not None and value.recipe.what is What.POSITIONS)
+    if VAL not in value.tags:
+        return False
+    return value.recipe is None or not (value.recipe.plain or value.recipe.what is What.POSITIONS)
 
 
 def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:

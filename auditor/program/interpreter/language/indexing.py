@@ -112,7 +112,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     if isinstance(obj, tokens.Text):
         return Value(container.tags, obj=tokens.Text("{}")), None
     told = recalled.without(index.tags) if VAL in container.tags and not has(container.tags, OfOutput) else index.tags
-    tags = container.tags | (told - {MASK}) | tokens.span(index)
+    tags = container.tags | (told - {MASK}) | tokens.span(index) | ordering.first_drawn(m, container.tags, index)
     tags |= count_tables.read(m, frame, node, container, index)
     if TARGET in container.tags or has(container.tags, OfOutput) or container.recipe is not None:
         tags |= tokens.left_out(index)

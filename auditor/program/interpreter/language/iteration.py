@@ -19,6 +19,20 @@ UNROLL = 4
 """Lists of constants up to this length are run through one by one; longer ones in two iterations."""
 
 
+SETTINGS = 64
+"""Pairs of a name and a constant up to this many are run through one by one: each is a setting of its own."""
+
+
+def apart(items: Seq[Value]) -> bool:
+    """Whether the elements of a list are told apart."""
+    return len(items) <= UNROLL or (len(items) <= SETTINGS and all(map(_is_setting, items)))
+
+
+def _is_setting(item: Value) -> bool:
+    parts = item.obj.items if isinstance(item.obj, Sequence) and item.obj.exact else []
+    return len(parts) > 1 and isinstance(parts[0].const, str) and all(part.known and not part.tags for part in parts)
+
+
 def elements(value: Value) -> list[Value]:
     """The elements of an iterable: all of them if they are known, else up to two that stand for the rest.
 
@@ -30,7 +44,7 @@ def elements(value: Value) -> list[Value]:
             return [with_tags(item, dependence(value)) for item in _two(obj.items)]
         if not obj.items:
             return [] if obj.exact else [Value(value.tags), Value(value.tags)]
-        return list(obj.items) if len(obj.items) <= UNROLL else _two(obj.items)
+        return list(obj.items) if apart(obj.items) else _two(obj.items)
     if isinstance(obj, Mapping):
         keys = [Value(value.tags, key) for key in obj.items]
         if obj.other is not None or not keys:
@@ -96,7 +110,9 @@ def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iter
     """Run through the elements inside the loop's context; each carries which iteration it belongs to."""
     instance = m.fresh_loop()
     ascends = iterable.obj in m.extents.ascending or (isinstance(iterable.const, range) and iterable.const.step > 0)
-    for k, element in enumerate(elements(iterable)[: rounds(m, frame, node)], start=1):
+    most = rounds(m, frame, node)
+    settings = most == UNROLL and isinstance(iterable.obj, Sequence) and apart(iterable.obj.items)
+    for k, element in enumerate(elements(iterable)[: SETTINGS if settings else most], start=1):
         with m.iteration(instance, k, node, ascends=ascends):
             m.walked(element.tags, frozenset({InRound(instance, k)}))
             tags = frozenset({InRound(instance, k)}) | recalled.walked(m, frame, node, element)

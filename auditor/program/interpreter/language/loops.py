@@ -9,12 +9,13 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.around import NOTHING, Around
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.language import assignment, comparisons, special
-from auditor.program.interpreter.language.iteration import UNROLL, iterations, rounds
+from auditor.program.interpreter.language.iteration import UNROLL, apart, iterations, rounds
 from auditor.program.interpreter.machine import Machine, switches
 from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import selection, steering, told
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.interpreter.stream import reach
+from auditor.program.numbers import position_of
 from auditor.program.tags import NONE, InRound
 from auditor.program.values import Either, Frame, Function, Sequence, Value
 from auditor.source.index import of_type
@@ -36,6 +37,8 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
     instance = 0
     for element in _elements(m, frame, node, iterable):
         instance = m.loops[-1].instance
+        if m.extents.elements.get(instance, element) is not element:
+            m.extents.earlier.setdefault(instance, []).append(position_of(m.extents.elements[instance]))
         m.extents.elements[m.loops[-1].instance] = element
         if isinstance(iterable.const, range):
             m.ranges[m.loops[-1].instance] = iterable.const
@@ -61,7 +64,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
 def _all_told(iterable: Value) -> bool:
     """Whether a loop is run through element by element."""
     if isinstance(iterable.obj, Sequence):
-        return iterable.obj.exact and len(iterable.obj.items) <= UNROLL
+        return iterable.obj.exact and apart(iterable.obj.items)
     short = isinstance(iterable.const, (str, bytes, tuple, list)) and len(iterable.const) <= UNROLL
     return short or (isinstance(iterable.const, range) and len(iterable.const) <= 1)
 

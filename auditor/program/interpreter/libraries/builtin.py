@@ -16,6 +16,7 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, content, doubts, effects, recalled, unfollowed
 from auditor.program.interpreter.stream import ordering, reach, tokens
 from auditor.program.numbers import made_of
+from auditor.program.recipe.model import Node, Op, What
 from auditor.program.tags import COUNTS, DISTINCT, NONE, SORTED, VAL, InRound, OfSwitch
 from auditor.program.values import UNKNOWN, Frame, Instance, Mapping, Sequence, Value, union, with_dependence
 
@@ -31,7 +32,10 @@ def _range(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: d
         if span is not None:
             return Value(tags, span)
     # The first element is not singled out: a cache is empty and a guard skips there, which is not the rule.
-    elements_ = [Value(tags), Value(tags)]
+    # Between places at which certain tokens stand there are places, and no tokens.
+    between = VAL in tags and any(a.recipe is not None and a.recipe.plain for a in args)
+    places = Node(Op.NAME, (), What.POSITIONS, text="positions") if between else None
+    elements_ = [Value(tags, recipe=places), Value(tags, recipe=places)]
     for element in elements_ if args else ():
         reach.ranged(m, args, element)
     numbers = Sequence(elements_, exact=False)
@@ -47,6 +51,8 @@ def _len(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
         return own
     if DISTINCT in value.tags or (VAL in value.tags and COUNTS in value.tags and isinstance(value.obj, Mapping)):
         return Value(value.tags - {DISTINCT, COUNTS})
+    if VAL in value.tags and value.recipe is not None and value.recipe.what is What.PIECE:
+        return Value(value.tags)  # how long the text of tokens is: as much of it as these are
     tags = frozenset([t for t in value.tags if isinstance(t, (InRound, OfSwitch))])
     if isinstance(value.obj, Sequence) and value.obj.exact and perhaps.is_sure(m, value.obj):
         return Value(tags, len(value.obj.items))
@@ -80,10 +86,11 @@ def _convert(kind: Callable[[Any], Any]) -> Callable[..., Value]:
                 return Value(value.tags)
         if isinstance(value.obj, Instance):  # a subclass of float holds its number
             return Value(deep_tags(value), mutable=True)
+        line = value.recipe is not None and value.recipe.what is What.TEXT
+        if kind in (int, float) and (line or isinstance(value.obj, tokens.Text)):
+            return Value(value.tags | doubts.read_off(m, frame, node, value))
         if (kind is int or (kind is float and not value.mutable)) and value.obj is None:
             return Value(value.tags, position=value.position or value)
-        if kind in (int, float) and isinstance(value.obj, tokens.Text):
-            return Value(value.tags | doubts.read_off(m, frame, node, value))
         if kind is str:
             return Value(value.tags, obj=tokens.Text(tokens.text_of(value)))
         if kind is bool:

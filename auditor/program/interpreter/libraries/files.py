@@ -218,13 +218,18 @@ def printed_into(m: Machine, target: Value, args: list[Value]) -> None:
 
 
 def copied(m: Machine, source: Value, target: Value) -> None:
-    """A file is copied, moved or linked to another name."""
-    tags = tokens.constant(tokens.text_of(source)).tags | (source.tags & {VAL})
-    if VAL in tags and tokens.text_of(target) == "{}":  # a name that something else has made up
+    """A file, or what is in an open one, is copied, moved or linked to another name."""
+    read, into = _name(source), _name(target)
+    tags = tokens.constant(read).tags | (source.tags & {VAL})
+    if VAL in tags and into == "{}":  # a name that something else has made up
         target.tags |= {VAL}
         if isinstance(target.obj, Bound):
             target.obj.receiver.tags |= {VAL}
     tags |= {BY_LOSS} if m.selections else NONE  # the best so far, under the name of the best
-    written(m, tokens.text_of(target), tags | read_tags(m, tokens.text_of(source)) - {LOG})
+    written(m, into, tags | read_tags(m, read) - {LOG})
     if TRAIN in target.tags and VAL in tags:
         m.tainted = True
+
+
+def _name(value: Value) -> str:
+    return value.obj.path if isinstance(value.obj, File) else tokens.text_of(value)

@@ -107,7 +107,7 @@ def gradient(m: Machine, frame: Frame, node: ast.AST, loss: Value, inputs: Value
     tensors = [r for r in roots if not isinstance(r.obj, Instance)]
     event = m.adapt(
         node, frame, pending, subject="tensor" if tensors or not roots else "module", name="",
-        shared_rows=any(SHARED_ROWS in r.tags for r in roots),
+        shared_rows=any(SHARED_ROWS in r.tags for r in roots), seen=False,
     )  # fmt: skip
     keep = frozenset([t for t in tags if isinstance(t, InRound) or t == VAL])
     return Value(keep | {AdaptedBy(event.number)}, mutable=True)
@@ -136,5 +136,11 @@ def functional_call(m: Machine, frame: Frame, node: ast.AST, args: list[Value], 
     for value in (*rest[1:], *kwargs.values()):
         inputs.extend(value.obj.items if isinstance(value.obj, Sequence) else [value])
     if isinstance(model.obj, Instance) and model.obj.kind == "module":
-        return effects.forward(m, frame, node, model, "__call__", [*inputs, *rest[:1]], {})
+        return effects.forward(m, frame, node, model, "__call__", [*inputs, *map(_as_weights, rest[:1])], {})
     return m.call(frame, node, model, inputs, {})
+
+
+def _as_weights(held: Value) -> Value:
+    """Parameters beside what a model is given: those that gradients have changed are no tokens for that."""
+    changed = frozenset([t for t in deep_tags(held) if isinstance(t, AdaptedBy)])
+    return Value(changed, mutable=True) if changed else held

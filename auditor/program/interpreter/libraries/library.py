@@ -6,7 +6,7 @@ import ast
 from functools import reduce
 
 from auditor.program import vocabulary
-from auditor.program.holdings import deep_tags, leaves
+from auditor.program.holdings import contents, deep_tags, leaves
 from auditor.program.interpreter.language import assignment, callbacks, copies, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.language.operators import BIG
@@ -22,7 +22,16 @@ from auditor.program.interpreter.libraries import (
     updates,
 )
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, count_tables, doubts, effects, recalled, steering, unfollowed
+from auditor.program.interpreter.scoring import (
+    adapting,
+    count_tables,
+    doubts,
+    effects,
+    recalled,
+    steering,
+    unfollowed,
+    weights,
+)
 from auditor.program.interpreter.stream import ordering, reach, reduction, skipping, tokens
 from auditor.program.joins import join
 from auditor.program.positions import Position
@@ -154,6 +163,11 @@ def _library(
 ) -> Value:
     if name == "narrow" and len(args) == 4:
         return m.call(frame, node, Value(obj=Bound(args[0], name)), args[1:], kwargs)
+    if name in vocabulary.SHARES_MEMORY and args and weights.is_weight(args[0]):
+        return Value(args[0].tags, base=args[0], mutable=True)
+    if name in vocabulary.LEAVES_OF_TREES and args and not dotted.startswith(vocabulary.MLX):
+        found = Value(args[0].tags, obj=Sequence(list(contents(args[0], 4))))
+        return Value(found.tags, obj=Sequence([found, Value()])) if name == "tree_flatten" else found
     for kind in (mlx.called, _objects, tensor_functions.computed, updates.written, tensor_functions.combined, _parts):
         made = kind(m, frame, node, dotted, name, args, kwargs)
         if made is not None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from auditor.program.interpreter.scoring.recipes import node_of
 from auditor.program.interpreter.stream.tokens import MAX_TEXT
-from auditor.program.recipe.model import Node, Op, What, unknown
+from auditor.program.recipe.model import Node, Op, What, sees_of, unknown
 from auditor.program.values import Mapping, Value
 from auditor.program.values import Sequence as Items
 
@@ -52,7 +52,7 @@ def followed_by(before: Node, part: Value | str) -> Node:
         inputs, text = (*before.inputs, *(node.inputs if whole else (node,))), node.text if whole else "{}"
     if len(inputs) > _MOST_FIGURES or len(before.text) + len(text) > MAX_TEXT:
         return unknown(inputs, "a line that is too long")
-    return Node(Op.LINE, inputs, What.TEXT, text=before.text + text)
+    return Node(Op.LINE, inputs, What.TEXT, sees=sees_of(inputs), text=before.text + text)
 
 
 def saved(values: Sequence[Value]) -> Node | None:

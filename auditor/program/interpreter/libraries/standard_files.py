@@ -6,8 +6,9 @@ import ast
 import posixpath
 from collections.abc import Callable
 
+from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language import callbacks
-from auditor.program.interpreter.libraries import files
+from auditor.program.interpreter.libraries import files, printed
 from auditor.program.interpreter.libraries.standard_iterators import Handler
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import tokens
@@ -49,6 +50,24 @@ def _copy(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     return Value(const=None)
 
 
+def _sent(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`os.sendfile(target, source, ...)`, of descriptors."""
+    if len(args) > 1:
+        files.copied(m, args[1], args[0])
+    return Value()
+
+
+def _put(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`os.write(descriptor, content)`"""
+    if len(args) > 1:
+        tags = deep_tags(args[1])
+        printed.over(m, frame, node, tokens.text_of(args[0]), tags)
+        files.written(m, tokens.text_of(args[0]), tags)
+        printed.keep(m, tags)
+        printed.report(m, frame, node, args[1:2], {})
+    return Value()
+
+
 def _json(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if not args:
         return Value()
@@ -71,6 +90,12 @@ FUNCTIONS: dict[str, Handler] = {
     "os.path.normpath": first,
     "os.path.expanduser": first,
     "os.fspath": first,
+    "os.open": first,  # a descriptor goes by the name of its file
+    "os.write": _put,
+    "os.pwrite": _put,
+    "os.sendfile": _sent,
+    "os.copy_file_range": _copy,
+    "shutil.copyfileobj": _copy,
     "os.listdir": _listing("listdir"),
     "os.scandir": _listing("scandir"),
     "os.walk": _listing("walk"),

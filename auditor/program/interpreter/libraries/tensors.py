@@ -106,6 +106,8 @@ def _handed(
             callbacks.called_back(m, frame, node, value)
     handed = callbacks.handed(m, frame, node, name, args, kwargs)
     if handed is not None:
+        if name.endswith("_") and weights.is_weight(receiver):  # `p.map_(slope, function)`
+            assignment.mutate(m, receiver, Value(handed.tags | union(*inputs)), at=(frame, node))
         return callbacks.future(handed) if name in ("submit", "apply_async", "run_in_executor") else handed
     return None
 
@@ -166,7 +168,7 @@ def _changed(
             source.tags |= content.told_ahead(m, frame, node, receiver, args[0])
         gradients = has(source.tags, GradientOf)
         if gradients and not weights.is_weight(receiver) and (pending := m.validation_gradients()) is not None:
-            adapting.adapt_roots(m, frame, node, pending, [root(receiver)])
+            adapting.adapt_roots(m, frame, node, pending, [root(receiver)], seen=False)
         assignment.mutate(m, receiver, source, at=(frame, node))
         effects.accumulated(m, frame, node, source)
         return receiver
@@ -234,6 +236,9 @@ def _view(
             part |= {TRIMMED}
         part |= doubts.function(m, frame, node, name, [receiver, *args], kwargs)
         return Value(rounds.narrowed(m, receiver, name, args) | part, base=receiver, mutable=True)
+    for shown in (receiver, *args[:1]) if name in vocabulary.SHARES_MEMORY else ():
+        if weights.is_weight(shown):  # `p.unfold(0, 1, 1)`, `array_type.from_address(p.data_ptr())`
+            return Value(shown.tags, base=shown, mutable=True)
     if name in ("minimum", "min", "amin"):
         tags = receiver.tags | union(*inputs)
         tags |= effects.chooses(m, frame, node, [receiver, *args], name)

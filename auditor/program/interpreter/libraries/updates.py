@@ -43,6 +43,9 @@ def written(
     if name in ("copyto", "put", "place", "putmask") and len(args) > 1:
         assignment.mutate(m, args[0], Value(union(*args[1:])), at=(frame, node))
         return Value(const=None)
+    if dotted == "struct.pack_into" and len(args) > 3:
+        assignment.mutate(m, args[1], Value(union(*args[3:])), at=(frame, node))
+        return Value(const=None)
     if dotted.endswith("autograd.backward") and args:
         m.backward(node, frame, args[0])
         return Value(const=None)

@@ -61,7 +61,9 @@ def roots(optimizer: Instance) -> list[Value]:
     return found
 
 
-def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value]) -> Adapt:
+def adapt_roots(
+    m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: list[Value], *, seen: bool = True
+) -> Adapt:
     # Another value is none that can be trained; what was not followed holds any of them.
     roots = [r for r in roots if isinstance(r.obj, Instance) or (r.mutable and unfollowed.HANDLE not in r.tags)]
     modules = [r for r in roots if isinstance(r.obj, Instance)]
@@ -69,7 +71,7 @@ def adapt_roots(m: Machine, frame: Frame, node: ast.AST, pending: Any, roots: li
     first = roots[0] if roots else Value()
     name = first.obj.cls.name if isinstance(first.obj, Instance) and first.obj.cls else ""
     shared = any(SHARED_ROWS in r.tags for r in roots)
-    event = m.adapt(node, frame, pending, subject=subject, name=name, shared_rows=shared)
+    event = m.adapt(node, frame, pending, subject=subject, name=name, shared_rows=shared, seen=seen)
     tag = frozenset({AdaptedBy(event.number)})
     for r in roots:
         if isinstance(r.obj, Instance):

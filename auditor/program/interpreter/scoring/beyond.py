@@ -7,6 +7,7 @@ import ast
 from auditor.program.interpreter.machine import Machine, Pending
 from auditor.program.interpreter.scoring.unfollowed import TOKENS, WEIGHTS
 from auditor.program.numbers import position_of
+from auditor.program.positions import Position
 from auditor.program.tags import VAL, Before, InRound, OfOutput, Tags
 from auditor.program.values import Frame, Sequence, Value
 
@@ -61,8 +62,16 @@ def _at_a_place(m: Machine, instances: list[int]) -> dict[Value, float]:
 
 
 def _end(m: Machine, window: Tags | None, fixed: dict[Value, float]) -> float | None:
-    """Behind which token a window ends at the latest."""
-    ends = [t.position for t in window or () if isinstance(t, Before)]
+    """Behind which token a window ends at the latest, beside those of earlier rounds that it may be one of."""
+    ends = [t.position for t in window or () if isinstance(t, Before) and not _of_earlier_rounds(m, t.position)]
     found = [m.extents.at(end, fixed=fixed, alone=True) for end in ends] if fixed else []
     known = [end for end in found if end is not None]
     return max(known) if known and len(known) == len(found) else None
+
+
+def _of_earlier_rounds(m: Machine, position: Position) -> bool:
+    """Whether a place was told by what a loop around had in hand before: windows that wait in a list for their turn."""
+    earlier = [place for loop in m.loops for place in m.extents.earlier.get(loop.instance, ())]
+    return not m.extents.depends(position).isdisjoint(
+        term for place in earlier for term, _ in place.terms if isinstance(term, Value)
+    )

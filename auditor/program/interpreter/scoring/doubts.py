@@ -21,7 +21,6 @@ from auditor.program.tags import (
     OUTSIDE,
     TARGET,
     VAL,
-    CutAt,
     Mark,
     OfOutput,
     Tags,
@@ -32,7 +31,6 @@ from auditor.program.values import Frame, Value, with_tags
 from auditor.program.values import Sequence as Items
 
 _OUTPUTS = frozenset({What.LOGITS, What.LOG_PROBABILITY, What.PROBABILITY, What.NATS})
-_LOSSES = frozenset({What.NATS, What.BITS})
 _TOTALS = frozenset({Op.SUM, Op.MEAN, Op.ACCUMULATE, Op.EITHER, Op.DIVIDE})
 _FLOOR = 1e-3  # a probability; accepted scripts keep logarithms finite by 1e-4 and less
 _SHIFT = 1e-4  # bits per byte, or nats: less is there for numerical stability
@@ -79,8 +77,12 @@ def function(
         return m.doubt(
             node, frame, f"{name} of probabilities", "those below a bound count as the bound", against=CHANGES_LOSSES
         )
-    if name in _SELECTS and any(content.of_the_stream(m, arg) for arg in args[:2]):
-        return content.by_their_content(m, frame, node)
+    if name in _SELECTS and len(args) > 1:
+        if any(content.of_the_stream(m, arg) for arg in args[:2]):
+            return content.by_their_content(m, frame, node)
+        losses, index = args[:2] if is_loss(args[0]) else args[1::-1]  # `np.extract(mask, losses)`
+        if told := selected(m, frame, node, losses, index):
+            return told
     if not args or not is_loss(args[0]):
         return NONE
     if piece := parts.method(m, frame, node, args[0], name, args[1:]):
@@ -231,22 +233,6 @@ def thinned(m: Machine, frame: Frame, node: ast.AST, container: Value, index: Va
     if is_loss(container) and tokens.context_slice(index):
         return m.doubt(node, frame, "a part of the losses", "the last ones are left out", against=LEAVES_OUT)
     return NONE
-
-
-def cut_apart(m: Machine, frame: Frame, node: ast.AST, term: Value) -> Tags:
-    """`losses[1:].sum()` beside the bytes of all tokens: what is added up in one round, cut in different places."""
-    what = term.recipe.what if term.recipe is not None else None
-    kind = "losses" if what in _LOSSES else "bytes" if what is What.BYTES else ""
-    if not kind or VAL not in term.tags:
-        return NONE
-    cuts = {t.first for t in term.tags if isinstance(t, CutAt)}
-    beside = m.cuts.setdefault(tuple(m.loops), {})
-    beside.setdefault(kind, cuts)
-    losses, octets = beside.get("losses"), beside.get("bytes")
-    if not losses or octets is None or losses == octets:
-        return NONE
-    why = f"their first {max(losses)} are left out, and the bytes of these are not"
-    return m.doubt(node, frame, "a part of the losses", why, against=LEAVES_OUT)
 
 
 def shifted(m: Machine, frame: Frame, node: ast.AST, op: ast.operator, left: Value, right: Value) -> Tags:

@@ -286,6 +286,9 @@ def method(
     given = [*args, *kwargs.values()]
     if not measures(receiver) and not any(map(measures, given)):
         return
+    if name in vocabulary.DECODES and (ids := [n for v in args if (n := node_of(v)) and n.what is What.TOKENS]):
+        result.recipe = arithmetic.made(Op.FUNCTION, ids[:1], m.place(node, frame), What.PIECE, text="text")
+        return
     inner = node_of(receiver)
     if inner is None and name not in ("append", "extend", "put", "add", "copy_", "add_"):
         inner = named(getattr(getattr(node, "func", None), "value", None))

@@ -9,8 +9,9 @@ from typing import Literal
 from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.language import callbacks
 from auditor.program.interpreter.machine import Machine
+from auditor.program.interpreter.stream import ranks, tokens
 from auditor.program.recipe.model import Op, What
-from auditor.program.tags import NONE, SORTED, TRAIN, VAL, Drawn, InRound, OfOutput, Tags, has
+from auditor.program.tags import NONE, RANDOM, SORTED, TRAIN, VAL, Drawn, InRound, OfOutput, Tags, has
 from auditor.program.values import External, Frame, Value, union
 
 _RECKONED = frozenset(
@@ -61,3 +62,13 @@ def indexed(m: Machine, container: Tags, index: Tags) -> None:
         for tag in index:
             if isinstance(tag, Drawn):
                 m.trace.reordered.setdefault(tag.place, m.orders[tag.place])
+
+
+def first_drawn(m: Machine, container: Tags, index: Value) -> Tags:
+    """`randperm(n)[:200]`: places by chance, as the others are left out; a batch after the other is all of them."""
+    if not isinstance(index.obj, tokens.Cut) or VAL in container or not has(container, Drawn):
+        return NONE
+    here = {loop.instance for loop in m.loops}
+    bounds = [b for b in (index.obj.lower, index.obj.upper) if b is not None and not (b.known and b.const in (None, 0))]
+    moves = any(isinstance(t, InRound) and t.loop in here for b in bounds for t in b.tags)
+    return frozenset({RANDOM}) if len(bounds) == 1 and not moves and not ranks.of_rank(index.tags) else NONE

@@ -185,7 +185,8 @@ def _share(m: Machine, window: Tags, lower: Position | None, upper: Position | N
     if len(elements) != 1:
         return None
     element = elements.pop()
-    if any(element in m.extents.depends(bound) for bound in (lower, upper) if bound is not None):
+    moving = any(element in m.extents.depends(bound) for bound in (lower, upper) if bound is not None)
+    if moving and not all(m.extents.exact(at, {element}) for at in (*starts, *ends, lower, upper) if at is not None):
         return None  # from where the last window has ended, or any other place that is its own
     step = m.extents.within[element][2] if element in m.extents.within else m.extents.steps.get(element)
     apart = m.extents.at(step, alone=True) if step is not None else None
