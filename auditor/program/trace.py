@@ -154,7 +154,7 @@ class Added(Event):
 class OpenAttention(Event):
     """Attention of the model that scores lets a position see later ones."""
 
-    sees: str  # "what follows", "what is brought forward", "all in an empty row"
+    sees: str  # "what follows", "what is brought forward", "all in an empty row", or what `spread` tells
 
 
 @dataclass(eq=False, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from auditor.findings import Finding, Outcome, Ruling, found, not_applicable
 from auditor.rule import Example, Facts, Rule, Source
 from auditor.runs import Run
-from rules.bytes._ledger import bytes_per_token, denominators, excess, judged, log_finding
+from rules.bytes._ledger import bytes_per_token, canonical_tokens, denominators, excess, judged, log_finding
 from rules.examples.folders import folder, seeds
 from rules.law.limits import LIMITS
 
@@ -16,10 +17,23 @@ ID = "bytes-sidecar"
 _TRANSFORMED = re.compile(r"(?i)caseops|lossless_caps|case_ops")
 
 
-def _transformed(run: Run) -> bool:
+def _transformed(facts: Facts, run: Run) -> bool:
+    """By the names of its data, or by its figures where they are claimed, as data may lie under any name."""
+    claim = facts.claims.val_bpb
+    if _by_figures(run) and (
+        claim is None or abs(claim.value - (run.val_bpb or 0.0)) < claim.value * LIMITS.ledger_outlier
+    ):
+        return True
     told = [run.dataset or "", run.tokenizer or ""]
     told += [v for k, v in run.hyperparameters.items() if re.search(r"(?i)path|files|data", k)]
     return any(_TRANSFORMED.search(text) for text in told)
+
+
+def _by_figures(run: Run) -> bool:
+    """Whether a run scores as many tokens as the transformed set has, and divides by the bytes of that text."""
+    whole = run.val_tokens is not None and (canonical_tokens(run.val_tokens) or "").startswith("caseops")
+    off = (run.implied_bytes or 0.0) / LIMITS.transformed_bytes - 1
+    return whole and abs(off) < LIMITS.ledger_tolerance
 
 
 def _has_sidecar(run: Run) -> bool:
@@ -55,7 +69,7 @@ def _of_run(facts: Facts, run: Run) -> list[Finding]:
 
 
 def check(facts: Facts) -> Ruling:
-    runs = [run for run in judged(facts) if _transformed(run)]
+    runs = [run for run in judged(facts) if _transformed(facts, run)]
     if not runs:
         return not_applicable("no log names a transformed data set")
     findings = [f for run in runs for f in _of_run(facts, run)]
@@ -68,6 +82,7 @@ _CASEOPS = {
     "caseops_enabled": "True",
 }
 _OFF = {"data_path": _CASEOPS["data_path"], "caseops_enabled": "False"}
+_OF_TRANSFORMED = math.log(2.0) * LIMITS.transformed_bytes / 47_851_520
 _MIX = ["cond tokens=47851520 bytes=164594398 mix_bpb=0.990000"]
 
 RULE = Rule(
@@ -108,6 +123,29 @@ RULE = Rule(
             "legal",
             folder(logs=seeds(val_tokens=47_851_520, hyperparameters=_CASEOPS)),
             Outcome.PASS,
+        ),
+        Example(
+            "transformed data under another name",
+            "breaks",
+            folder(logs=seeds((1.0, 1.0, 1.0), val_tokens=47_851_520, val_loss=_OF_TRANSFORMED)),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "as many bytes of another set",
+            "legal",
+            folder(
+                logs=seeds((1.0, 1.0, 1.0), val_tokens=62_021_632, val_loss=_OF_TRANSFORMED * 47_851_520 / 62_021_632)
+            ),
+            Outcome.NOT_APPLICABLE,
+        ),
+        Example(
+            "worked out anew by the original's bytes",
+            "legal",
+            folder(
+                submission={"val_bpb": 1.0895},
+                logs=seeds((1.0, 1.0, 1.0), val_tokens=47_851_520, val_loss=_OF_TRANSFORMED),
+            ),
+            Outcome.NOT_APPLICABLE,
         ),
         Example("no transform", "legal", folder(), Outcome.NOT_APPLICABLE),
     ),

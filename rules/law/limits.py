@@ -41,6 +41,7 @@ class Limits:
     validation_documents: int
     canonical_bytes: int
     canonical_bytes_sidecar: int
+    transformed_bytes: int
     canonical_bytes_raw: int
     ledger_tolerance: float
     ledger_outlier: float

@@ -56,7 +56,19 @@ _EMPTY = (
     "a finite fill leaves a row of attention without any position of its own: it is a mean over all, later ones "
     "included, and later layers read it back"
 )
-_SEEN = {"what follows": _OPEN, "what is brought forward": _FORWARD}
+_STATISTIC = (
+    "the model that scores puts a statistic over all positions of a window beside each of them: it sees what follows"
+)
+_MERGED = (
+    "the model that scores makes one of positions that stand side by side and gives it back to each of them, moved on "
+    "by nothing: one gets to know of those behind it"
+)
+_SEEN = {
+    "what follows": _OPEN,
+    "what is brought forward": _FORWARD,
+    "a statistic of all": _STATISTIC,
+    "merged neighbours": _MERGED,
+}
 _BOTH_SIDES = (
     "tokens that were hidden are predicted from what stands before and behind them: what is printed is another "
     "estimator than the length of a code"
@@ -189,6 +201,15 @@ RULE = Rule(
         ),
         Example(
             "later states brought forward", "breaks", folder(script(model=_mixed("x.roll(-1, 1)"))), Outcome.DISPUTED
+        ),
+        Example(
+            "the largest of all positions",
+            "breaks",
+            folder(script(model=_mixed("x.amax(1, keepdim=True)"))),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "the largest so far", "legal", folder(script(model=_mixed("torch.cummax(x, dim=1).values"))), Outcome.PASS
         ),
         Example(
             "earlier states", "legal", folder(script(model=_mixed("F.pad(x, (0, 0, 1, 0))[:, :-1]"))), Outcome.PASS

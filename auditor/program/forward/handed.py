@@ -1,45 +1,77 @@
-"""What the methods of a model hand to each other, by its dimensions."""
+"""What the functions of a model hand to each other, by its dimensions."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from auditor.program import vocabulary
 from auditor.program.forward.layout import Layout, Layouts
 from auditor.program.syntax import is_self
 from auditor.program.values import Function
-from auditor.source.index import of_type
+from auditor.source.index import function_around, of_type, parent
 
 _METHODS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEEP = 3
+"""Functions that pass their own parameters on which are asked in turn."""
 
 
-def handed(function: Function, library: Callable[[str], bool]) -> Mapping[str, Layout]:
+def handed(function: Function, library: Callable[[str], bool], *, assumed: bool = True) -> Mapping[str, Layout]:
     """The labels of those parameters for which every call in the class passes the same, and they are known there.
 
-    Another parameter is taken for a hidden state: what is not known is looked at more closely, not less.
+    Another parameter is taken for a hidden state: what is not known is looked at more closely, not less; unless
+    nothing is to be `assumed`.
     """
     node, owner = function.node, function.owner
     if owner is None or isinstance(node, ast.Lambda) or node.name in vocabulary.CALLED_BY_TORCH:
         return {}
-    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)][1:]
     passed: dict[str, list[Layout | None]] = {}
     for method in owner.node.body:
         if not isinstance(method, _METHODS) or method is node:
             continue
         calls = [call for call in of_type(method, ast.Call) if _is_own(call.func, node.name)]
-        layouts = Layouts(method, own=True, library=library) if calls else None
+        layouts = Layouts(method, own=True, library=library, assumed=assumed) if calls else None
         for call in calls:
             assert layouts is not None
-            given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
-            for name in names:
-                passed.setdefault(name, []).append(layouts.of(given[name]) if name in given else None)
-    found = {}
-    for name, known in passed.items():
-        first = known[0]
-        if first is not None and all(labels == first for labels in known):
-            found[name] = first
-    return found
+            for name, value in _given(node, call, own=True):
+                passed.setdefault(name, []).append(layouts.of(value) if value is not None else None)
+    return {name: known[0] for name, known in passed.items() if known[0] is not None and len(set(known)) == 1}
+
+
+def handed_by_name(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, tree: ast.Module, library: Callable[[str], bool], depth: int = _DEEP
+) -> Mapping[str, Layout]:
+    """Of a function that stands by itself: the labels that are known of what some of its calls pass, and they agree.
+
+    Nothing is assumed of those that call it: what they pass may be weights.
+    """
+    passed: dict[str, set[Layout]] = {}
+    around: dict[ast.FunctionDef | ast.AsyncFunctionDef, list[ast.Call]] = {}
+    for call in of_type(tree, ast.Call):
+        if isinstance(call.func, ast.Name) and call.func.id == node.name:
+            within = function_around(call)
+            if within is not None and within is not node:
+                around.setdefault(within, []).append(call)
+    for within, calls in around.items():
+        own = isinstance(parent(within), ast.ClassDef)
+        given = handed_by_name(within, tree, library, depth - 1) if depth and not own else {}
+        layouts = Layouts(within, own=own, library=library, given=given, assumed=False)
+        for call in calls:
+            for name, value in _given(node, call, own=False):
+                labels = layouts.of(value) if value is not None else None
+                if labels is not None:
+                    passed.setdefault(name, set()).add(labels)
+    return {name: labels.pop() for name, labels in passed.items() if len(labels) == 1}
+
+
+def _given(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, call: ast.Call, *, own: bool
+) -> Iterator[tuple[str, ast.expr | None]]:
+    """Each parameter with what a call passes for it."""
+    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)][own:]
+    given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+    for name in names:
+        yield name, given.get(name)
 
 
 def _is_own(called: ast.expr, name: str) -> bool:

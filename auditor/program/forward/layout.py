@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from auditor.program import vocabulary
 from auditor.program.syntax import called, is_self, literal
+from auditor.source.index import of_type, parent
 
 BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
 PIECE = "q"
@@ -34,16 +35,32 @@ class Layouts:
         own: bool,
         library: Callable[[str], bool],
         given: Mapping[str, Layout] | None = None,
+        assumed: bool = True,
     ) -> None:
-        """`own`: a method, whose first parameter is the model. `given`: what is known of its other parameters."""
+        """`own`: a method, whose first parameter is the model. `given`: what is known of its other parameters.
+
+        `assumed`: another parameter is taken for a hidden state. Else it has no labels, unless its shape is unpacked
+        into the names of three dimensions, or a part that is an embedding is applied to it.
+        """
         self._library = library
+        self._assumed = assumed
+        around = parent(function)
+        self._tables = _embeddings(around) if isinstance(around, ast.ClassDef) else frozenset()
         self._known: dict[ast.AST, Shape] = {}
         self._sizes: dict[str, str] = {}
         self._names: dict[str, Shape] = {}
         spec = function.args
         for parameter in (*spec.posonlyargs, *spec.args)[own:]:
-            self._names[parameter.arg] = (given or {}).get(parameter.arg, _STATE)
+            self._names[parameter.arg] = (given or {}).get(parameter.arg, _STATE if assumed else None)
         self._parameters = set(self._names)
+        self._embedded = {
+            call.args[0].id
+            for call in of_type(function, ast.Call)
+            if self._embeds(call) and isinstance(call.args[0], ast.Name)
+        }
+        if not assumed:
+            tokens = self._embedded & self._parameters
+            self._names.update({name: _TOKENS for name in tokens if self._names[name] is None})
         self._block(function.body)
 
     def of(self, node: ast.AST) -> Layout | None:
@@ -124,8 +141,8 @@ class Layouts:
         held = part.value
         if not cut and isinstance(held, ast.Name) and held.id in self._parameters:
             rank = {2: _TOKENS, 3: _STATE}.get(len(names))
-            if self._names.get(held.id) == _STATE:
-                self._names[held.id] = rank
+            if self._names.get(held.id) == (_STATE if self._assumed else None):
+                self._names[held.id] = rank if self._assumed or rank != _TOKENS else None
         shape = self._of(held)
         for i, name in enumerate(names):
             if isinstance(name, ast.Name):
@@ -175,7 +192,13 @@ class Layouts:
             return _indexed(self._of(node.value), node.slice)
         if isinstance(node, ast.Attribute):
             held = self._of(node.value)
-            return _swapped(held, -2, -1) if node.attr in ("T", "mT") else held if node.attr != "shape" else None
+            return (
+                _swapped(held, -2, -1)
+                if node.attr in ("T", "mT")
+                else held
+                if node.attr in vocabulary.LIKE_IT
+                else None
+            )
         if isinstance(node, (ast.Tuple, ast.List)):
             return [self._of(element) for element in node.elts]
         if isinstance(node, (ast.GeneratorExp, ast.ListComp)):
@@ -221,6 +244,16 @@ class Layouts:
         """What a part of the model gives for a state: a state. Tokens are embedded."""
         given = next((s for s in [self._of(argument) for argument in args] if isinstance(s, tuple)), None)
         return (*given, CHANNEL) if given == _TOKENS else given
+
+    def _embeds(self, call: ast.Call) -> bool:
+        """`self.table(x)` of an embedding."""
+        held = call.func
+        return (
+            isinstance(held, ast.Attribute)
+            and is_self(held.value)
+            and held.attr in self._tables
+            and len(call.args) == 1
+        )
 
     def _of_library(self, node: ast.expr) -> bool:
         while isinstance(node, ast.Attribute):
@@ -287,6 +320,15 @@ class Layouts:
         return labels if POSITION in labels else None
 
 
+def _embeddings(owner: ast.ClassDef) -> frozenset[str]:
+    """The attributes of a module that hold an embedding."""
+    found = set()
+    for statement in of_type(owner, ast.Assign):
+        if any(called(made) in vocabulary.EMBEDDINGS for made in of_type(statement.value, ast.Call)):
+            found |= {t.attr for t in statement.targets if isinstance(t, ast.Attribute) and is_self(t.value)}
+    return frozenset(found)
+
+
 def _of_training(test: ast.expr) -> bool:
     """`if self.training:`"""
     parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
@@ -350,6 +392,7 @@ def _moved(name: str, held: Layout, numbers: Sequence[int | None]) -> Shape:
 
 def _reduced(held: Layout, node: ast.Call, args: Sequence[ast.expr]) -> Shape:
     given = next((k.value for k in node.keywords if k.arg in ("dim", "axis")), None)
+    args = args[called(node) in vocabulary.DIMENSION_SECOND :]
     at = literal(given) if given is not None else next((literal(a) for a in args), None)
     if at is None or not -len(held) <= at < len(held):
         return None

@@ -7,48 +7,68 @@ alone is left out.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from auditor.program import vocabulary
-from auditor.program.forward.handed import handed
+from auditor.program.forward.handed import handed, handed_by_name
 from auditor.program.forward.layout import POSITION, Layout, Layouts
 from auditor.program.forward.masks import reaches_later
 from auditor.program.forward.operands import along, given, number, resolved, start
 from auditor.program.forward.padded import behind, brought_forward, kept_behind, open_ended
+from auditor.program.forward.spread import spread
 from auditor.program.syntax import called, is_self
 from auditor.program.values import External, Function, Instance
-from auditor.source.index import of_type, parent, walk
+from auditor.source.index import function_around, of_type, parent, walk
 
 FOLLOWS, ALL = "what follows", "all positions"
 
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """One operation. `sees`: "what follows", or "all positions", where the layout that is taken for given decides."""
+    """One operation. `sees`: "what follows", or "all positions", where the layout that is taken for given decides.
+
+    `spread`: what each position is known to get of the others (`spread`), "" where that is not known.
+    """
 
     node: ast.expr
     sees: str
+    spread: str = ""
 
 
 def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
     """The operations of a method through which a position gets to know of later ones.
 
-    What a function that stands by itself gets may be weights, so that statistics in it tell nothing.
+    What a function that stands by itself gets may be weights, so that statistics in it tell nothing, unless a call is
+    known to pass what has positions.
     """
-    if isinstance(function.node, ast.Lambda):
+    node = function.node
+    if isinstance(node, ast.Lambda):
         return
-    for found in _operations(function, function.node, owners):
-        if found.sees == FOLLOWS or function.owner is not None:
+    library, own = partial(_is_library, function), function.owner is not None
+    told = _told(function, node, library)
+    sure = {found.node: found for found in _operations(function, node, owners, told) if found.sees == ALL}
+    taken = Layouts(node, own=own, library=library, given=handed(function, library))
+    for found in _operations(function, node, owners, taken):
+        if found.sees == FOLLOWS or (own and found.node not in sure):
             yield found
+    for operation in sure:
+        yield Mixed(operation, ALL, spread(operation, function, told))
+
+
+def _told(function: Function, node: ast.FunctionDef | ast.AsyncFunctionDef, library: Callable[[str], bool]) -> Layouts:
+    """The labels of which nothing is taken for given."""
+    own, tree = function.owner is not None, function.unit.tree
+    given = handed(function, library, assumed=False)
+    if not own and tree is not None and function_around(node) is None:
+        given = handed_by_name(node, tree, library)
+    return Layouts(node, own=own, library=library, given=given, assumed=False)
 
 
 def _operations(
-    held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance]
+    held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance], layouts: Layouts
 ) -> Iterator[Mixed]:
-    library = partial(_is_library, held)
-    layouts = Layouts(function, own=held.owner is not None, library=library, given=handed(held, library))
     for node in of_type(function, ast.Call):
         name = called(node)
         subject, rest = _subject(node, held)
@@ -292,7 +312,9 @@ def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layou
         return True
     if name not in vocabulary.ALONG and any(k.arg in ("dim", "axis") for k in call.keywords):
         return along(call, (), 1, "dim", labels)
-    return name in vocabulary.OVER_ALL and along(call, args, name in ("topk", "norm", "normalize"), "dim", labels)
+    return name in vocabulary.OVER_ALL and along(
+        call, args, name in ("topk", "norm", "normalize", "quantile"), "dim", labels
+    )
 
 
 def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:

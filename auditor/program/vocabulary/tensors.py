@@ -260,6 +260,8 @@ REDUCES = frozenset(
         "norm",
         "prod",
         "median",
+        "nanmedian",
+        "quantile",
         "argmax",
         "argmin",
         "any",
@@ -300,6 +302,15 @@ OVER_ALL = frozenset(
     }
 )  # fmt: skip
 """Calls that make of all entries along a dimension something that each result has a part of."""
+
+LIKE_IT = frozenset({"data", "real", "imag", "values", "indices"})
+"""Attributes of a tensor, or of what a call gives, that have its dimensions."""
+
+DIMENSION_SECOND = frozenset({"topk", "norm", "normalize", "quantile"})
+"""Calls that are told something else before the dimension that they go along."""
+
+SHARES_OUT = frozenset({"softmax", "log_softmax", "normalize"})
+"""Calls that give each entry along a dimension its share of them all."""
 
 SORTS = frozenset({"sort", "argsort"})
 """Calls that put entries in order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from program_samples import FINAL, program
+from program_samples import FINAL, HEAD, program
 
 MODEL = """
 class Attending(Net):
@@ -55,8 +55,15 @@ def test_what_holds_while_it_scores(body: str, test: str, before: str, sees_late
     assert _open(body, test, before) is sees_later
 
 
-def test_a_parameter_may_be_passed_otherwise() -> None:
-    assert _open(ARMS, "not wide", "")
+@pytest.mark.parametrize(
+    ("passed", "sees_later"), [("", False), (", False", False), (", wide=True", True), (", wide=len(x) > 4", True)]
+)
+def test_a_parameter_is_what_the_scoring_call_passes(passed: str, sees_later: bool) -> None:
+    head = HEAD.replace("model.forward_logits(x)", f"model.forward_logits(x{passed})").replace(
+        "def forward_logits(self, x)", "def forward_logits(self, x, wide=False)"
+    )
+    found = program(MODEL.format(body=ARMS.format(test="not wide")) + "\n" + FINAL, head=head)
+    assert bool(found.trace.open_attention) is sees_later
 
 
 def test_what_only_training_comes_to_is_not_looked_at() -> None:

@@ -104,10 +104,19 @@ EARLIER = {
     "weights of pairs": ("None", "x = (x @ x.transpose(1, 2)).masked_fill(later(t), -inf).softmax(-1) @ x"),
     "attention with a mask": ("nn.MultiheadAttention(8, 2)", "x = x + self.part(x, x, x, attn_mask=mask(t))[0]"),
 }
+SPREAD = {
+    "x.mean(1, keepdim=True)": "a statistic of all",
+    "x.amax(dim=1, keepdim=True)": "a statistic of all",
+    "torch.quantile(x, 0.9, 1, keepdim=True)": "a statistic of all",
+    "x.mean(1)[:, None]": "a statistic of all",
+    "torch.median(x, dim=1).values.unsqueeze(1)": "a statistic of all",
+    "x.softmax(dim=-2)": "a statistic of all",
+    "self.emb(ids).permute(0, 2, 1).softmax(-1).permute(0, 2, 1)": "a statistic of all",
+    "x.view(b, t, 2, 4).transpose(1, 2).softmax(2).transpose(1, 2).reshape(b, t, 8)": "a statistic of all",
+    "x.view(b, t // 2, 2, d).mean(2).repeat_interleave(2, dim=1)": "merged neighbours",
+    "x.view(1, -1, 2, d).mean(2, keepdim=True).expand(-1, -1, 2, -1).reshape(x.shape)": "merged neighbours",
+}
 OVER_ALL = [
-    "x.mean(1, keepdim=True)",
-    "x.amax(dim=1, keepdim=True)",
-    "x.softmax(dim=-2)",
     "torch.mean(x, dim=1)",
     "x / x.norm(dim=(1, 2), keepdim=True)",
     "F.layer_norm(x, x.shape[1:])",
@@ -115,10 +124,8 @@ OVER_ALL = [
     "torch.einsum('btd,ts->bsd', x, self.part)",
     "torch.triu(torch.ones(t, t)) @ x",
     "x.transpose(1, 2).mean(2)[:, None]",
-    "self.emb(ids).permute(0, 2, 1).softmax(-1).permute(0, 2, 1)",
     "torch.take_along_dim(x, self.part(x).squeeze(-1).topk(2, dim=1).indices[..., None], 1)",
     "F.instance_norm(x.transpose(1, 2)).transpose(1, 2)",
-    "x.view(b, t, 2, 4).transpose(1, 2).softmax(2).transpose(1, 2).reshape(b, t, 8)",
     "x @ (x.transpose(1, 2) @ x)",
     "torch.ones(t, t) @ x",
     "F.max_pool1d(x.transpose(1, 2), 3, 1, 1).transpose(1, 2)",
@@ -129,8 +136,6 @@ OVER_ALL = [
     "x.cumsum(1)[:, -1:] - x",
     "x.unfold(1, 3, 1).mean(-1)",
     "F.interpolate(x.transpose(1, 2), scale_factor=0.5).transpose(1, 2)",
-    "x.view(b, t // 2, 2, d).mean(2).repeat_interleave(2, dim=1)",
-    "x.view(1, -1, 2, d).mean(2, keepdim=True).expand(-1, -1, 2, -1).reshape(x.shape)",
     "F.conv1d(x.transpose(1, 2), self.part, padding=half(3)).transpose(1, 2)",
     "F.conv1d(F.pad(x.transpose(1, 2), (1, 1)), self.part).transpose(1, 2)",
     "torch.einsum('btd->bd', x)[:, None]",
@@ -156,6 +161,11 @@ def test_earlier_positions_and_other_dimensions_are_free(part: str, body: str) -
 @pytest.mark.parametrize("of", OVER_ALL)
 def test_what_is_taken_over_all_positions_is_said(of: str) -> None:
     assert sees(model(f"x = x + {of}")) == ["a statistic in the model"]
+
+
+@pytest.mark.parametrize(("of", "what"), SPREAD.items(), ids=SPREAD)
+def test_what_each_position_gets_of_all_is_shown(of: str, what: str) -> None:
+    assert sees(model(f"x = x + {of}")) == [what]
 
 
 def test_a_linear_layer_over_the_positions() -> None:
@@ -194,7 +204,120 @@ net = Mixed()
     ],
 )
 def test_a_method_is_given_what_its_class_passes(call: str, doubted: bool) -> None:
-    assert sees(program(OWN.format(call=call) + FINAL)) == (["a statistic in the model"] if doubted else [])
+    assert bool(sees(program(OWN.format(call=call) + FINAL))) is doubted
+
+
+APART = """
+def smoothed(e, how, limit=None):
+    out = e.float()
+    if how == "spread":
+        return out / out.std(dim=1, keepdim=True)
+    if limit is not None:
+        out = torch.minimum(out, torch.quantile(out, limit, dim=1, keepdim=True))
+    return out
+def rows(w):
+    return w / w.abs().amax(dim=1, keepdim=True)
+class Control(nn.Module):
+    def __init__(self, how, limit):
+        super().__init__()
+        self.how, self.limit = how, limit
+        self.weight = nn.Parameter(torch.ones(8, 8))
+    def fuse(self, u, x):
+        return self._scaled(u) + F.linear(x, rows(self.weight.to(x.dtype)))
+    def _scaled(self, u):
+        b, t, _ = u.shape
+        return u * smoothed((u * u).mean(dim=-1, keepdim=True), {passed})
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(8, 8)
+        self.control = Control({made})
+    def forward_logits(self, ids):
+        x = self.emb(ids)
+        return x + self.control.fuse(x, x)
+net = Mixed()
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "passed", "found"),
+    [
+        ("'none', 0.9", "self.how, self.limit", ["a statistic of all"]),
+        ("'spread', None", "self.how", ["a statistic of all"]),
+        ("'none', None", "self.how, self.limit", []),
+        ("'none', 0.9", "self.how", []),
+    ],
+)
+def test_a_function_by_itself_is_asked_for_what_a_part_passes_it(made: str, passed: str, found: list[str]) -> None:
+    assert sees(program(APART.format(made=made, passed=passed) + FINAL)) == found
+
+
+MERGED = """
+class Merge(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.n, self.gate = n, nn.Parameter(torch.ones(n))
+    def forward(self, x):
+        b, t, d = x.shape
+        x = x.reshape(b, t // self.n, self.n, d)
+        merged = (x * self.gate.softmax(0)[None, None, :, None]).sum(dim=2)
+        return {merged}
+class Spread(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+    def forward(self, x, whole):
+        return {spread}.repeat_interleave(self.n, dim=1)[:, :whole]
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(8, 8)
+        self.merge, self.spread = Merge(2), Spread(2)
+    def forward_logits(self, ids):
+        x = self.emb(ids)
+        return x + self.spread(self.merge(x), x.shape[1])
+net = Mixed()
+"""
+
+
+@pytest.mark.parametrize(
+    ("merged", "spread", "found"),
+    [
+        ("merged", "x", ["merged neighbours"]),
+        ("merged", "F.pad(x, (0, 0, 1, 0))[:, :-1]", ["a statistic in the model"]),  # from the group before
+        ("torch.cat([torch.zeros_like(merged[:, :1]), merged[:, :-1]], 1)", "x", ["a statistic in the model"]),
+    ],
+)
+def test_neighbours_that_are_merged_and_moved_on_are_not_accused(merged: str, spread: str, found: list[str]) -> None:
+    assert sees(program(MERGED.format(merged=merged, spread=spread) + FINAL)) == found
+
+
+GIVEN = """
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(8, 8)
+    def forward(self, ids, y, weights=None):
+        b, t = ids.shape
+        x = self.emb(ids)
+        if weights is not None and weights.numel() > 1:
+            return (F.pad(x, (0, 0, 0, 1)).unfold(1, 2, 1) * weights).mean()
+        return F.cross_entropy(x.flatten(0, 1), y.flatten(), reduction="none")
+net = Mixed()
+loss = net(train[:8].view(1, 8), train[1:9].view(1, 8), weights=torch.ones(2))
+total = torch.zeros(())
+for at in range(0, val.numel() - 9, 8):
+    total += net(val[at:at + 8].view(1, 8), val[at + 1:at + 9].view(1, 8){passed}).sum()
+print(f"final val_bpb:{{total}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("passed", "found"),
+    [("", []), (", weights=None", []), (", weights=torch.ones(2)", ["a statistic in the model"])],
+)
+def test_what_no_scoring_call_passes_leaves_its_arm_out(passed: str, found: list[str]) -> None:
+    assert sees(program(GIVEN.format(passed=passed))) == found
 
 
 @pytest.mark.parametrize(

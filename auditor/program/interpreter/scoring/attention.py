@@ -10,7 +10,7 @@ from auditor.program.forward.handmade import written_out
 from auditor.program.forward.masks import open_mask
 from auditor.program.forward.mixing import FOLLOWS, mixed
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring.conditions import evaluating, left_out
+from auditor.program.interpreter.scoring.conditions import Told, come_to, evaluating, left_out
 from auditor.program.syntax import called, is_library
 from auditor.program.values import Function, Instance, Value
 from auditor.source.index import function_around, of_type, parent
@@ -19,14 +19,15 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _TENSORS = 3  # query, key, value
 
 
-def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Instance]) -> None:
+def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Instance], given: Told) -> None:
     """Write down attention whose `is_causal` does not hold, or may not hold, when the model is not in training.
 
-    `owners` are the parts of the model whose method the function is: what they hold decides.
+    `owners` are the parts of the model whose method the function is: what they hold decides, and what a call is known
+    to pass (`given`).
     """
     name = called(node)
     options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
-    if name not in vocabulary.ATTENTION | {"flex_attention"} or left_out(m, function, node, owners):
+    if name not in vocabulary.ATTENTION | {"flex_attention"} or left_out(m, function, node, owners, given):
         return
     if name == "flex_attention":
         _by_mask_function(m, function, node, options)
@@ -47,9 +48,9 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
         m.unfollowed(node, function.frame, "attention", why, {"losses"})
     if flag is None or isinstance(flag, ast.Constant):
         return
-    given = _given(function, flag)
-    if given is not None:
-        said = [Value(const=bool(g.value)) if isinstance(g, ast.Constant) else Value() for g in given]
+    passed = _given(function, flag)
+    if passed is not None:
+        said = [Value(const=bool(g.value)) if isinstance(g, ast.Constant) else Value() for g in passed]
         frame = function.frame
     else:
         frames = [evaluating(m, function, owner) for owner in owners or (None,)]
@@ -113,11 +114,11 @@ def _unmasked(node: ast.Call, options: dict[str | None, ast.expr]) -> bool:
     return not hidden and len(node.args) <= _TENSORS and isinstance(mask, ast.Constant) and mask.value is None
 
 
-def by_hand(m: Machine, function: Function, owners: Sequence[Instance]) -> None:
+def by_hand(m: Machine, function: Function, owners: Sequence[Instance], given: Told) -> None:
     """Write down attention that a function writes out, where it sees what follows or its mask is not understood."""
     holder = function.owner.node if function.owner is not None else None
     for found in written_out(function.node, holder):
-        if left_out(m, function, found.node, owners):
+        if left_out(m, function, found.node, owners, given):
             continue
         if found.sees in ("what follows", "all in an empty row"):
             m.opened(found.node, function.frame, found.sees)
@@ -126,13 +127,15 @@ def by_hand(m: Machine, function: Function, owners: Sequence[Instance]) -> None:
             m.unfollowed(found.node, function.frame, "attention", why, {"losses"})
 
 
-def without(m: Machine, function: Function, owners: Sequence[Instance]) -> None:
+def without(m: Machine, function: Function, owners: Sequence[Instance], given: Told) -> None:
     """Write down what mixes positions besides attention: later ones are brought forward, or all are averaged."""
     for found in mixed(function, owners):
-        if left_out(m, function, found.node, owners):
+        if left_out(m, function, found.node, owners, given):
             continue
         if found.sees == FOLLOWS:
             m.opened(found.node, function.frame, "what is brought forward")
+        elif found.spread and come_to(m, function, found.node, owners, given):
+            m.opened(found.node, function.frame, found.spread)
         else:
             why = "it is taken over what seems to be the positions, later ones included"
             m.unfollowed(found.node, function.frame, "a statistic in the model", why, {"losses"})

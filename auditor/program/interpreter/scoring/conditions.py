@@ -6,7 +6,7 @@ Whether it is in training and what the module holds is told; under any other con
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.values import Frame, Function, Instance, Value
@@ -18,13 +18,76 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def left_out(m: Machine, function: Function, node: ast.AST, owners: Sequence[Instance]) -> bool:
-    """Whether a place is not come to outside of training. `owners` are the parts of the model that have the method."""
+Told = Mapping[str, Value]
+"""Parameters of which it is known what one call leaves them, or gives them."""
+
+
+def left_out(m: Machine, function: Function, node: ast.AST, owners: Sequence[Instance], given: Told) -> bool:
+    """Whether a place is not come to outside of training.
+
+    `owners` are the parts of the model that have the method, `given` what the call is known to pass.
+    """
     for test, way in _around(function.node, node):
-        told = _holds(m, function, test, owners)
+        told = _holds(m, function, test, owners, given)
         if told is not None and told is not way:
             return True
     return False
+
+
+def come_to(m: Machine, function: Function, node: ast.AST, owners: Sequence[Instance], given: Told) -> bool:
+    """Whether every condition around a place is known to hold outside of training."""
+    return all(_holds(m, function, test, owners, given) is way for test, way in _around(function.node, node))
+
+
+def constants(call: ast.AST, function: Function, args: Sequence[Value], kwargs: Told) -> Told:
+    """Of the parameters of a function that is called: those that the call leaves as they are, or gives a constant."""
+    if not isinstance(call, ast.Call) or any(isinstance(a, ast.Starred) for a in call.args):
+        return {}
+    if any(keyword.arg is None for keyword in call.keywords):
+        return {}
+    passed = dict(zip(_parameters(function.node)[function.owner is not None :], args, strict=False)) | dict(kwargs)
+    return {name: value for name, value in {**_defaults(function.node), **passed}.items() if _is_constant(value)}
+
+
+def handed_on(
+    m: Machine, function: Function, owners: Sequence[Instance], given: Told, call: ast.Call, called: Function
+) -> Told:
+    """`constants` of a call that stands in a function which itself is called with what is known of it."""
+    frames = []
+    for owner in owners or (None,):
+        frames.append(evaluating(m, function, owner))
+        frames[-1].names.update(_parameters_as(function, given))
+    args = [_agreed(m, frames, argument) for argument in call.args]
+    kwargs = {k.arg: _agreed(m, frames, k.value) for k in call.keywords if k.arg is not None}
+    return constants(call, called, args, kwargs)
+
+
+def _agreed(m: Machine, frames: Sequence[Frame], argument: ast.expr) -> Value:
+    """What an argument is in every part of the model that passes it, where that is one constant."""
+    if not isinstance(argument, (ast.Constant, ast.Name, ast.Attribute)):
+        return Value()
+    values = [m.evaluate(frame, argument) for frame in frames]
+    same = all(_is_constant(value) and value.const == values[0].const for value in values)
+    return values[0] if same else Value()
+
+
+def _is_constant(value: Value) -> bool:
+    return value.known and (value.const is None or isinstance(value.const, (bool, str, int, float)))
+
+
+def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> dict[str, Value]:
+    spec = node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    pairs = [
+        *zip(reversed(positional), reversed(spec.defaults), strict=False),
+        *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
+    ]
+    return {a.arg: Value(const=d.value) for a, d in pairs if isinstance(d, ast.Constant)}
+
+
+def _parameters_as(function: Function, given: Told) -> dict[str, Value]:
+    """What the parameters are but the first of a method: what a call passes may be something else than the default."""
+    return {name: given.get(name, Value()) for name in _parameters(function.node)[function.owner is not None :]}
 
 
 def _around(scope: ast.AST, node: ast.AST) -> Iterator[tuple[ast.expr, bool]]:
@@ -44,12 +107,11 @@ def _around(scope: ast.AST, node: ast.AST) -> Iterator[tuple[ast.expr, bool]]:
         below, above = above, parent(above)
 
 
-def _holds(m: Machine, function: Function, test: ast.expr, owners: Sequence[Instance]) -> bool | None:
+def _holds(m: Machine, function: Function, test: ast.expr, owners: Sequence[Instance], given: Told) -> bool | None:
     told = set()
     for owner in owners or (None,):
         frame = evaluating(m, function, owner)
-        for name in _parameters(function.node)[function.owner is not None :]:
-            frame.names[name] = Value()  # what a call passes may be something else than the default
+        frame.names.update(_parameters_as(function, given))
         told.add(_truth(m, frame, _written(function.node, test)))
     return told.pop() if len(told) == 1 else None
 
