@@ -79,7 +79,7 @@ def assemble(draft: Draft, index: int, echoes_source: bool) -> Run:
         step_average_ms=draft.step_average_ms, average_over=draft.average_over,
         burst_seconds=sum(seconds for _, seconds in draft.bursts.values()) if draft.bursts else None,
         burst_line=max((line for line, _ in draft.bursts.values()), default=None),
-        evaluations=evaluations, total_eval_seconds=draft.total_eval_seconds,
+        evaluations=evaluations, beside=tuple(draft.beside), total_eval_seconds=draft.total_eval_seconds,
         val_tokens=draft.val_tokens, set_tokens=draft.val_tokens, val_tokens_line=draft.val_tokens_line,
         artifact_bytes=total[0] if total else None, artifact_line=total[1] if total else None,
         totals=tuple((size.amount, size.line) for size in draft.each_total),

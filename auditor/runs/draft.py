@@ -102,6 +102,7 @@ class Draft:
     block: list[tuple[str, str, int]] = field(default_factory=list)  # name, value, line: a dump, if more follow
     calibrations: dict[str, tuple[int, float]] = field(default_factory=dict)  # kind -> line, seconds
     evaluations: list[Evaluation] = field(default_factory=list)
+    beside: list[Evaluation] = field(default_factory=list)
     seen_evaluations: set[tuple[str, float | None, float | None, int | None]] = field(default_factory=set)
     bursts: dict[str, tuple[int, float]] = field(default_factory=dict)  # kind -> line, seconds, after the stop
     passes: list[TimedPass] = field(default_factory=list)

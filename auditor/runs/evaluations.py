@@ -53,6 +53,7 @@ _WRAPPED = re.compile(
 )
 _HIGHEST_SCORE = 8.0  # a byte has eight bits
 _NAMES = ("bpb", "bits per byte", "bits-per-byte", "bits_per_byte", "bits/byte")
+_OWN_NAME = re.compile(r"(?<![\w.])(\w{1,24})_(?:bpb|loss)(?![\w{])", re.IGNORECASE)
 _PLAIN_KEYS = frozenset({"val_bpb", *_NAMES})
 # What a final line prints where a figure should be: `None`, `N/A`, `1,0409`. Other words are no result.
 _NO_FIGURE = re.compile(
@@ -92,6 +93,26 @@ def parse_evaluation(line_number: int, line: str) -> Evaluation | None:
         if step is None and (counted := _TOKENS.search(line, start))
         else None,
     )
+
+
+def parse_beside(line_number: int, line: str) -> list[Evaluation]:
+    """The figures of other names on a line that reports several: `neural_bpb:1.50 blended_bpb:0.09`.
+
+    Which of them is the score, no line says: a claim may be any. Each has the loss that its own name goes with.
+    """
+    first = parse_evaluation(line_number, line) if line.lower().count("bpb") > 1 else None
+    if first is None or first.step is not None or first.val_bpb is None:
+        return []
+    start = min(match.start() for match in _OWN_NAME.finditer(line))
+    label = _label(line[:start], "val_bpb")
+    found = []
+    for match in _OWN_NAME.finditer(line):
+        value = _printed(line, match.end()) if match[0].lower().endswith("bpb") else None
+        if value is None or value == first.val_bpb or not 0 < value < _HIGHEST_SCORE or _NOT_A_SCORE.search(match[0]):
+            continue
+        loss = _figure(line, f"{match[1]}_loss".lower())
+        found.append(replace(first, label=label, val_bpb=value, val_loss=loss[1] if loss else None))
+    return found
 
 
 def _without_figure(line_number: int, line: str) -> Evaluation | None:

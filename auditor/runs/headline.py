@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -86,7 +86,22 @@ def _by_claim(runs: list[Run], claim: Claim[float] | None) -> tuple[Run, ...]:
         found = _by_mean(runs, value, where, tolerance) or _by_figure(runs, value, where, tolerance)
         if found:
             return found
+    for others in _with_other_figures(runs):
+        found = _by_mean(others, value, where, FIGURE_TOLERANCE)
+        if found:
+            return found
     return ()
+
+
+def _with_other_figures(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """The runs, each with a figure of another name on the last line that has some as its score: one after the other."""
+    last = [[e for e in run.beside if e.line == run.beside[-1].line] for run in runs]
+    for number in range(max(map(len, last), default=0)):
+        yield [
+            with_score(run, own[number], f"a figure beside another one on line {own[number].line}")
+            for run, own in zip(runs, last, strict=True)
+            if number < len(own)
+        ]
 
 
 def _half_a_digit(figure: float) -> float:
@@ -185,6 +200,7 @@ def _matches(runs: list[Run], value: float, seed: int | None, tolerance: float =
     for index, run in enumerate(runs):
         hits = [e for e in run.evaluations if e.val_bpb is not None and abs(e.val_bpb - value) <= tolerance]
         hits = [e for e in hits if e.step is None] or hits
+        hits = hits or [e for e in run.beside if e.val_bpb is not None and abs(e.val_bpb - value) <= tolerance]
         if hits:
             nearest = min(
                 hits, key=lambda e: (abs((e.val_bpb or 0.0) - value) > 1e-9, kind(e) == "diagnostic", -e.line)

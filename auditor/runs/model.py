@@ -75,6 +75,7 @@ class Run:
     burst_seconds: float | None = None  # of training after the stop of the loop
     burst_line: int | None = None
     evaluations: tuple[Evaluation, ...] = ()
+    beside: tuple[Evaluation, ...] = ()  # figures of other names on the lines of these
     score: Evaluation | None = None
     score_because: str = ""
     eval_seconds: float | None = None  # of the pass that yields `score`, and of the adaptation that it waits for

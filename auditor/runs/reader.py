@@ -11,7 +11,7 @@ from auditor.runs import clock, phases, sizes, surroundings
 from auditor.runs.assemble import assemble
 from auditor.runs.draft import ONE_DIGIT, Draft
 from auditor.runs.echo import echoed_ranges
-from auditor.runs.evaluations import parse_evaluation
+from auditor.runs.evaluations import parse_beside, parse_evaluation
 from auditor.runs.model import Run
 from auditor.runs.notebooks import printed
 from auditor.runs.settings import is_literal, may_list, read_literal, read_setting
@@ -47,6 +47,7 @@ _STARTS = (
     "running python",
 )
 _MOST_EVALUATIONS = 6_000
+_MOST_BESIDE = 1_000  # figures of other names on their lines
 _MOST_DUMPS = 400  # lines that may hold a dump of their own
 
 Reader = Callable[[Draft, int, str], None]
@@ -64,6 +65,8 @@ def _read_evaluation(draft: Draft, number: int, line: str) -> None:
     if key not in draft.seen_evaluations:
         draft.seen_evaluations.add(key)  # ranks and tee print the same line again
         draft.evaluations.append(entry)
+        if len(draft.beside) < _MOST_BESIDE:
+            draft.beside += parse_beside(number, line)
         if len(draft.evaluations) >= _MOST_EVALUATIONS:  # the first and the last stay
             del draft.evaluations[_MOST_EVALUATIONS // 2 : _MOST_EVALUATIONS // 2 + 1_000]
 
@@ -205,6 +208,7 @@ def _append(before: Draft, later: Draft) -> None:
     if later.finished:
         before.evaluated_apart_from_line = before.evaluated_apart_from_line or later.first_line
     before.evaluations.extend(later.evaluations)
+    before.beside.extend(later.beside)
     before.totals.update(later.totals)
     before.models.update(later.models)
     before.code.update(later.code)

@@ -223,3 +223,35 @@ def test_seeds_of_another_machine_are_of_another_configuration() -> None:
         assert [r.seed for r in headline(told, claims)] == ([1] if here else [1, 2])
     told = (replace(first, gpu="NVIDIA H100"), replace(second, gpu="NVIDIA RTX A6000"))
     assert [r.seed for r in headline(told, claims)] == [1]
+
+
+def _two_figures(seed: int, blended: float, gain: float = 0.9) -> Run:
+    log = f"""\
+seed:{seed}
+model_params:10
+step:1/9 train_loss:2 train_time:5ms
+step:2/9 train_loss:2 train_time:{seed}9ms
+final_mixed_exact plain_loss:2.5 mixed_loss:{blended * 1.5} plain_bpb:1.503 mixed_bpb:{blended} gain_bpb:{gain}
+final_sliding_window_exact val_loss:2.48 val_bpb:1.47{seed}
+"""
+    (read,) = read_log(f"{seed}.log", log)
+    return read
+
+
+def test_a_claim_may_be_a_figure_of_another_name_on_a_line_of_several() -> None:
+    runs = (_two_figures(1, 0.61),)
+    (chosen,) = headline(runs, Claims(val_bpb=Claim(0.61, "submission.json:val_bpb")))
+    assert chosen.score is not None and chosen.score.line == 5
+    assert (chosen.val_bpb, chosen.val_loss) == (0.61, 0.915)
+
+
+def test_a_claim_may_be_the_mean_of_such_figures() -> None:
+    runs = tuple(_two_figures(seed, 0.6 + 0.01 * seed) for seed in (1, 2, 4))
+    chosen = headline(runs, Claims(val_bpb=Claim(0.62333, "submission.json:val_bpb")))
+    assert [r.val_bpb for r in chosen] == pytest.approx([0.61, 0.62, 0.64])
+
+
+@pytest.mark.parametrize("claimed", [0.9, 1.471])
+def test_a_gain_beside_a_figure_is_no_score_and_plain_figures_go_first(claimed: float) -> None:
+    (chosen,) = headline((_two_figures(1, 0.61),), Claims(val_bpb=Claim(claimed, "submission.json:val_bpb")))
+    assert chosen.score is not None and chosen.score.line == 6
