@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 
 from auditor.program import vocabulary
-from auditor.program.forward.layout import Layout, Layouts
+from auditor.program.forward.dimensions import Layout
+from auditor.program.forward.layout import Layouts
 from auditor.program.syntax import is_self
 from auditor.program.values import Function
 from auditor.source.index import function_around, of_type, parent

@@ -7,22 +7,31 @@ into tells which. What turns dimensions turns the labels with them; where that c
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from auditor.program import vocabulary
+from auditor.program.forward.dimensions import (
+    BATCH,
+    CHANNEL,
+    ONE,
+    OTHER,
+    PIECE,
+    POSITION,
+    STATE,
+    TOKENS,
+    Layout,
+    Shape,
+    each,
+    flat,
+    indexed,
+    moved,
+    ordered,
+    product,
+    reduced,
+    swapped,
+)
 from auditor.program.syntax import called, is_self, literal
 from auditor.source.index import of_type, parent
-
-BATCH, POSITION, CHANNEL, ONE, OTHER = "b", "p", "c", "1", "*"
-PIECE = "q"
-"""Of positions that are counted in pieces: where in a piece."""
-
-Layout = tuple[str, ...]
-Shape = Layout | list["Shape"] | None
-"""Labels of the dimensions; a list: of several values; None where they are not known."""
-
-_STATE: Layout = (BATCH, POSITION, CHANNEL)
-_TOKENS: Layout = (BATCH, POSITION)
 
 
 class Layouts:
@@ -51,7 +60,7 @@ class Layouts:
         self._names: dict[str, Shape] = {}
         spec = function.args
         for parameter in (*spec.posonlyargs, *spec.args)[own:]:
-            self._names[parameter.arg] = (given or {}).get(parameter.arg, _STATE if assumed else None)
+            self._names[parameter.arg] = (given or {}).get(parameter.arg, STATE if assumed else None)
         self._parameters = set(self._names)
         self._embedded = {
             call.args[0].id
@@ -60,7 +69,7 @@ class Layouts:
         }
         if not assumed:
             tokens = self._embedded & self._parameters
-            self._names.update({name: _TOKENS for name in tokens if self._names[name] is None})
+            self._names.update({name: TOKENS for name in tokens if self._names[name] is None})
         self._block(function.body)
 
     def of(self, node: ast.AST) -> Layout | None:
@@ -89,7 +98,7 @@ class Layouts:
         elif isinstance(node, ast.If):
             self._branches(node)
         elif isinstance(node, (ast.For, ast.AsyncFor)):
-            self._assign(node.target, node.iter, _each(self._of(node.iter)))
+            self._assign(node.target, node.iter, each(self._of(node.iter)))
             self._block([*node.body, *node.orelse])
         elif isinstance(node, ast.While):
             self._of(node.test)
@@ -140,9 +149,9 @@ class Layouts:
             return False
         held = part.value
         if not cut and isinstance(held, ast.Name) and held.id in self._parameters:
-            rank = {2: _TOKENS, 3: _STATE}.get(len(names))
-            if self._names.get(held.id) == (_STATE if self._assumed else None):
-                self._names[held.id] = rank if self._assumed or rank != _TOKENS else None
+            rank = {2: TOKENS, 3: STATE}.get(len(names))
+            if self._names.get(held.id) == (STATE if self._assumed else None):
+                self._names[held.id] = rank if self._assumed or rank != TOKENS else None
         shape = self._of(held)
         for i, name in enumerate(names):
             if isinstance(name, ast.Name):
@@ -181,7 +190,7 @@ class Layouts:
             return self._call(node)
         if isinstance(node, ast.BinOp):
             left, right = self._of(node.left), self._of(node.right)
-            return _product(left, right) if isinstance(node.op, ast.MatMult) else self._wider(left, right)
+            return product(left, right) if isinstance(node.op, ast.MatMult) else self._wider(left, right)
         if isinstance(node, ast.UnaryOp):
             return self._of(node.operand)
         if isinstance(node, ast.Compare):
@@ -189,21 +198,17 @@ class Layouts:
         if isinstance(node, ast.IfExp):
             return self._of(node.body) or self._of(node.orelse)
         if isinstance(node, ast.Subscript):
-            return _indexed(self._of(node.value), node.slice)
+            return indexed(self._of(node.value), node.slice)
         if isinstance(node, ast.Attribute):
             held = self._of(node.value)
             return (
-                _swapped(held, -2, -1)
-                if node.attr in ("T", "mT")
-                else held
-                if node.attr in vocabulary.LIKE_IT
-                else None
+                swapped(held, -2, -1) if node.attr in ("T", "mT") else held if node.attr in vocabulary.LIKE_IT else None
             )
         if isinstance(node, (ast.Tuple, ast.List)):
             return [self._of(element) for element in node.elts]
         if isinstance(node, (ast.GeneratorExp, ast.ListComp)):
             first = node.generators[0]
-            self._assign(first.target, first.iter, _each(self._of(first.iter)))
+            self._assign(first.target, first.iter, each(self._of(first.iter)))
             return [self._of(node.elt)]
         if isinstance(node, ast.NamedExpr):
             value = self._of(node.value)
@@ -243,7 +248,7 @@ class Layouts:
     def _of_module(self, args: Sequence[ast.expr]) -> Shape:
         """What a part of the model gives for a state: a state. Tokens are embedded."""
         given = next((s for s in [self._of(argument) for argument in args] if isinstance(s, tuple)), None)
-        return (*given, CHANNEL) if given == _TOKENS else given
+        return (*given, CHANNEL) if given == TOKENS else given
 
     def _embeds(self, call: ast.Call) -> bool:
         """`self.table(x)` of an embedding."""
@@ -276,22 +281,22 @@ class Layouts:
         if name == "where":
             return next((s for s in (*shapes, held) if isinstance(s, tuple)), None)
         if name in ("matmul", "bmm", "mm"):
-            return _product(held, shapes[0] if shapes else None)
+            return product(held, shapes[0] if shapes else None)
         if name in vocabulary.LOSES_LAYOUT or not isinstance(held, tuple):
             return None
-        numbers = [literal(a) for a in _flat(args)]
+        numbers = [literal(a) for a in flat(args)]
         if name in ("transpose", "swapaxes") and len(numbers) == 2:
-            return _swapped(held, *numbers)
+            return swapped(held, *numbers)
         if name == "permute":
-            return _ordered(held, numbers)
+            return ordered(held, numbers)
         if name in ("view", "reshape"):
-            return self._reshaped(held, _flat(args))
+            return self._reshaped(held, flat(args))
         if name in ("unsqueeze", "squeeze", "unbind", "select", "flatten", "stack", "movedim", "unflatten"):
-            return _moved(name, held, numbers)
+            return moved(name, held, numbers)
         if name in ("one_hot", "embedding"):
             return (*held, CHANNEL)
         if name in vocabulary.REDUCES:
-            return _reduced(held, node, args)
+            return reduced(held, node, args)
         return held
 
     def operands(self, node: ast.Call) -> list[tuple[str, Layout | None]]:
@@ -313,9 +318,9 @@ class Layouts:
     def _reshaped(self, held: Layout, args: Sequence[ast.expr]) -> Shape:
         """`y.reshape(b, t, d)`: told by the sizes that are named; without the positions' it is not known."""
         labels = tuple(self._size(a) or OTHER for a in args)
-        if held == _STATE and len(labels) == len(held) + 1 and labels[-1] == CHANNEL and POSITION not in labels:
+        if held == STATE and len(labels) == len(held) + 1 and labels[-1] == CHANNEL and POSITION not in labels:
             return (BATCH, POSITION, PIECE, CHANNEL)  # `x.view(b, t // 2, 2, d)`
-        if held[:2] == _TOKENS and len(labels) == len(held) - 1 and literal(args[0]) == -1:
+        if held[:2] == TOKENS and len(labels) == len(held) - 1 and literal(args[0]) == -1:
             return (POSITION, *held[2:])  # the windows of a batch one after the other
         return labels if POSITION in labels else None
 
@@ -339,99 +344,3 @@ def _of_self(node: ast.expr) -> bool:
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return is_self(node)
-
-
-def _flat(args: Sequence[ast.expr]) -> list[ast.expr]:
-    """`permute((0, 2, 1))` as `permute(0, 2, 1)`."""
-    return list(args[0].elts) if len(args) == 1 and isinstance(args[0], (ast.Tuple, ast.List)) else list(args)
-
-
-def _each(shape: Shape) -> Shape:
-    """What a loop over a value runs through."""
-    if isinstance(shape, list):
-        return shape[0] if shape and all(part == shape[0] for part in shape) else None
-    return shape[1:] if isinstance(shape, tuple) else None
-
-
-def _swapped(held: Shape, one: int | None, other: int | None) -> Shape:
-    if not isinstance(held, tuple) or one is None or other is None:
-        return None
-    if not (-len(held) <= one < len(held) and -len(held) <= other < len(held)):
-        return None
-    labels = list(held)
-    labels[one], labels[other] = labels[other], labels[one]
-    return tuple(labels)
-
-
-def _ordered(held: Layout, order: Iterable[int | None]) -> Shape:
-    places = list(order)
-    if len(places) != len(held) or any(p is None or not -len(held) <= p < len(held) for p in places):
-        return None
-    return tuple(held[p] for p in places if p is not None)
-
-
-def _moved(name: str, held: Layout, numbers: Sequence[int | None]) -> Shape:
-    at = numbers[0] if numbers else (0 if name == "unbind" else None)
-    if at is None:
-        return None
-    if name == "unsqueeze":
-        at += len(held) + 1 if at < 0 else 0
-        return (*held[:at], ONE, *held[at:])
-    if not -len(held) <= at < len(held):
-        return None
-    at %= len(held)
-    if name == "flatten":
-        if held[:2] == _TOKENS and list(numbers) == [0, 1]:
-            return (POSITION, *held[2:])  # the windows of a batch one after the other
-        return (*held[:at], CHANNEL) if len(numbers) == 1 and POSITION not in held[at:] else None
-    if name in ("squeeze", "unbind", "select"):
-        left = held[:at] + held[at + 1 :]
-        return [left] if name == "unbind" else left
-    return None
-
-
-def _reduced(held: Layout, node: ast.Call, args: Sequence[ast.expr]) -> Shape:
-    given = next((k.value for k in node.keywords if k.arg in ("dim", "axis")), None)
-    args = args[called(node) in vocabulary.DIMENSION_SECOND :]
-    at = literal(given) if given is not None else next((literal(a) for a in args), None)
-    if at is None or not -len(held) <= at < len(held):
-        return None
-    at %= len(held)
-    kept = any(k.arg == "keepdim" and getattr(k.value, "value", False) for k in node.keywords)
-    kept = kept or (len(args) > 1 and getattr(args[1], "value", False) is True)
-    return held[:at] + ((ONE,) if kept else ()) + held[at + 1 :]
-
-
-def _product(left: Shape, right: Shape) -> Shape:
-    """`a @ b`; what has no labels is a matrix of weights."""
-    if isinstance(left, tuple) and len(left) > 1:
-        last = right[-1] if isinstance(right, tuple) and right else CHANNEL
-        longer = right if isinstance(right, tuple) and len(right) > len(left) else left
-        return (*longer[:-2], left[-2], last) if len(longer) > 1 else None
-    return right if isinstance(right, tuple) else None
-
-
-def _indexed(held: Shape, index: ast.expr) -> Shape:
-    if isinstance(held, list):
-        at = literal(index)
-        return held[at] if at is not None and -len(held) <= at < len(held) else _each(held)
-    if not isinstance(held, tuple):
-        return None
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    left, made = list(held), []
-    for i, part in enumerate(parts):
-        if isinstance(part, ast.Constant) and part.value is Ellipsis:
-            behind = sum(not (isinstance(p, ast.Constant) and p.value is None) for p in parts[i + 1 :])
-            made += left[: max(len(left) - behind, 0)]
-            del left[: max(len(left) - behind, 0)]
-        elif isinstance(part, ast.Constant) and part.value is None:
-            made.append(ONE)
-        elif not left:
-            return None
-        elif isinstance(part, ast.Slice):
-            made.append(left.pop(0))
-        elif literal(part) is not None:
-            left.pop(0)
-        else:
-            return None
-    return (*made, *left)

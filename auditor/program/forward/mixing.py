@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from auditor.program import vocabulary
+from auditor.program.forward.dimensions import POSITION, Layout
 from auditor.program.forward.handed import handed, handed_by_name
-from auditor.program.forward.layout import POSITION, Layout, Layouts
+from auditor.program.forward.layout import Layouts
 from auditor.program.forward.masks import reaches_later
 from auditor.program.forward.operands import along, given, number, resolved, start
 from auditor.program.forward.padded import behind, brought_forward, kept_behind, open_ended
 from auditor.program.forward.spread import spread
-from auditor.program.syntax import called, is_self
+from auditor.program.syntax import called, is_self, literal
 from auditor.program.values import External, Function, Instance
 from auditor.source.index import function_around, of_type, parent, walk
 
@@ -113,7 +114,11 @@ def _operations(
                 continue
             if not isinstance(index, (ast.Slice, ast.Constant)) and _later(index, function):
                 yield Mixed(picked, FOLLOWS)
-            elif _is_drawn(index, function) or (_is_last(index) and _is_spread(picked, layouts)):
+            elif (
+                _is_the_later_of(index)
+                or _is_drawn(index, function)
+                or (_is_last(index) and _is_spread(picked, layouts))
+            ):
                 yield Mixed(picked, ALL)
 
 
@@ -124,6 +129,13 @@ def _is_drawn(index: ast.expr, function: ast.AST) -> bool:
         for part in resolved(index, function)
         for n in walk(part)
         if isinstance(n, ast.Call)
+    )
+
+
+def _is_the_later_of(index: ast.expr) -> bool:
+    """`x[:, 1::2]`: of neighbours one that is not the first."""
+    return (
+        isinstance(index, ast.Slice) and index.step is not None and number(index.step) > 1 and number(index.lower) > 0
     )
 
 
@@ -166,10 +178,11 @@ def _later(index: ast.expr, function: ast.AST) -> bool:
 
 
 def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
-    """Pooling over the last dimension to both sides, or over all of it."""
+    """Pooling over the last dimension to both sides, over all of it, or of neighbours that become one."""
     if "pool" not in name:
         return False
-    return "adaptive" in name or number(given(call, args, 2, "padding")) > 0
+    stride = given(call, args, 1, "stride") or given(call, args, 0, "kernel_size")
+    return "adaptive" in name or number(given(call, args, 2, "padding")) > 0 or literal(stride) != 1
 
 
 def _over_the_last(
@@ -183,6 +196,8 @@ def _over_the_last(
     if name == "interpolate":
         return True
     if name == "conv1d":
+        if literal(given(call, args, 2, "stride") or ast.Constant(1)) != 1:
+            return True  # neighbours become one
         return open_ended(call, subject, args, function)
     return _both_sides(call, name, args) or _normed(call, name, args)
 
@@ -196,6 +211,10 @@ def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
     """A norm over what follows the channels, a linear layer over the positions."""
     if part.dotted.endswith(vocabulary.NORMS_OVER_POSITIONS):
         return _over_the_rest(layouts, args)
+    if part.dotted.endswith((*vocabulary.CONVOLUTIONS, *vocabulary.POOLS)) and _last_is_position(layouts, args):
+        own = {name: value.const for name, value in part.attributes.items()}
+        default = own.get("kernel_size") if part.dotted.endswith(vocabulary.POOLS) else 1
+        return own.get("stride", default) not in (1, (1,))  # neighbours become one
     return part.dotted.endswith("nn.Linear") and _last_is_position(layouts, args)
 
 
@@ -312,9 +331,7 @@ def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layou
         return True
     if name not in vocabulary.ALONG and any(k.arg in ("dim", "axis") for k in call.keywords):
         return along(call, (), 1, "dim", labels)
-    return name in vocabulary.OVER_ALL and along(
-        call, args, name in ("topk", "norm", "normalize", "quantile"), "dim", labels
-    )
+    return name in vocabulary.OVER_ALL and along(call, args, name in vocabulary.DIMENSION_SECOND, "dim", labels)
 
 
 def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from auditor.program.forward.layout import PIECE, POSITION, Layout
+from auditor.program.forward.dimensions import PIECE, POSITION, Layout
 from auditor.program.syntax import literal
 from auditor.source.index import of_type, walk
 

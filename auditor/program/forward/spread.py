@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from auditor.program import vocabulary
-from auditor.program.forward.layout import ONE, PIECE, POSITION, Layout, Layouts
+from auditor.program.forward.dimensions import ONE, PIECE, POSITION, Layout
+from auditor.program.forward.layout import Layouts
 from auditor.program.syntax import called, is_self, literal
 from auditor.program.values import Function
 from auditor.source.index import function_around, of_type, parent

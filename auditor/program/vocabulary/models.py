@@ -138,6 +138,9 @@ ATTENTION_MODULES = ("nn.MultiheadAttention", "nn.TransformerEncoderLayer", "nn.
 CONVOLUTIONS = ("nn.Conv1d", "nn.Conv2d")
 """Modules of torch that convolve along a sequence."""
 
+POOLS = ("nn.AvgPool1d", "nn.MaxPool1d", "nn.LPPool1d", "nn.AdaptiveAvgPool1d", "nn.AdaptiveMaxPool1d")
+"""Modules of torch that make one of neighbours in a sequence."""
+
 NORMS_OVER_POSITIONS = ("nn.InstanceNorm1d", "nn.InstanceNorm2d", "nn.GroupNorm")
 """Modules of torch that normalize over positions too."""
 

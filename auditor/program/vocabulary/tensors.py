@@ -261,7 +261,14 @@ REDUCES = frozenset(
         "prod",
         "median",
         "nanmedian",
+        "nanmean",
+        "nansum",
         "quantile",
+        "kthvalue",
+        "mode",
+        "var_mean",
+        "std_mean",
+        "aminmax",
         "argmax",
         "argmin",
         "any",
@@ -298,7 +305,8 @@ BOUNDS = frozenset({"clamp", "clip", "clamp_min", "clamp_max"})
 OVER_ALL = frozenset(
     {
         "mean", "sum", "amax", "amin", "max", "min", "std", "var", "norm", "softmax", "log_softmax", "logsumexp",
-        "prod", "median", "topk", "sort", "argsort", "argmax", "normalize", "quantile",
+        "prod", "median", "topk", "sort", "argsort", "argmax", "normalize", "quantile", "nanmedian", "nanmean",
+        "nansum", "kthvalue", "var_mean", "std_mean", "aminmax", "mode",
     }
 )  # fmt: skip
 """Calls that make of all entries along a dimension something that each result has a part of."""
@@ -306,10 +314,10 @@ OVER_ALL = frozenset(
 LIKE_IT = frozenset({"data", "real", "imag", "values", "indices"})
 """Attributes of a tensor, or of what a call gives, that have its dimensions."""
 
-DIMENSION_SECOND = frozenset({"topk", "norm", "normalize", "quantile"})
+DIMENSION_SECOND = frozenset({"topk", "norm", "normalize", "quantile", "kthvalue"})
 """Calls that are told something else before the dimension that they go along."""
 
-SHARES_OUT = frozenset({"softmax", "log_softmax", "normalize"})
+SHARES_OUT = frozenset({"softmax", "log_softmax", "normalize", "sort"})
 """Calls that give each entry along a dimension its share of them all."""
 
 SORTS = frozenset({"sort", "argsort"})

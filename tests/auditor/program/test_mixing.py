@@ -88,6 +88,11 @@ EARLIER = {
         "x = x * self.part(x).softmax(-1).topk(2, dim=-1).values.sum(-1, keepdim=True)",
     ),
     "windows that end with the position": ("None", "x = x + F.pad(x, (0, 0, 2, 0)).unfold(1, 3, 1).mean(-1)"),
+    "the first of each pair": ("None", "x = x + x[:, ::2].repeat_interleave(2, dim=1)"),
+    "a window that ends with the position": (
+        "None",
+        "x = x + F.max_pool1d(F.pad(x.transpose(1, 2), (2, 0)), 3, 1).transpose(1, 2)",
+    ),
     "a largest one so far": ("None", "x = x + torch.cummax(x, dim=1).values"),
     "gathered by a name": ("None", "x = x.gather(dim=1, index=self.part(ids)[..., None])"),
     "selected by earlier numbers": ("None", "x = x + x.index_select(1, (torch.arange(t) - 1).clamp_min(0))"),
@@ -110,6 +115,13 @@ SPREAD = {
     "torch.quantile(x, 0.9, 1, keepdim=True)": "a statistic of all",
     "x.mean(1)[:, None]": "a statistic of all",
     "torch.median(x, dim=1).values.unsqueeze(1)": "a statistic of all",
+    "x.max(dim=1, keepdim=True)[0]": "a statistic of all",
+    "torch.amax(x, (1,), keepdim=True)": "a statistic of all",
+    "x.mean(axis=1, keepdims=True)": "a statistic of all",
+    "torch.kthvalue(x, 3, 1, keepdim=True).values": "a statistic of all",
+    "torch.var_mean(x, 1, keepdim=True)[1]": "a statistic of all",
+    "x.sort(dim=1).values": "a statistic of all",
+    "x.unflatten(1, (t // 2, 2)).mean(2).repeat_interleave(2, 1)": "merged neighbours",
     "x.softmax(dim=-2)": "a statistic of all",
     "self.emb(ids).permute(0, 2, 1).softmax(-1).permute(0, 2, 1)": "a statistic of all",
     "x.view(b, t, 2, 4).transpose(1, 2).softmax(2).transpose(1, 2).reshape(b, t, 8)": "a statistic of all",
@@ -117,6 +129,9 @@ SPREAD = {
     "x.view(1, -1, 2, d).mean(2, keepdim=True).expand(-1, -1, 2, -1).reshape(x.shape)": "merged neighbours",
 }
 OVER_ALL = [
+    "F.avg_pool1d(x.transpose(1, 2), 2, 2).transpose(1, 2).repeat_interleave(2, dim=1)",
+    "F.conv1d(x.transpose(1, 2), self.part, stride=2).transpose(1, 2).repeat_interleave(2, dim=1)",
+    "x[:, 1::2].repeat_interleave(2, dim=1)",
     "torch.mean(x, dim=1)",
     "x / x.norm(dim=(1, 2), keepdim=True)",
     "F.layer_norm(x, x.shape[1:])",
@@ -166,6 +181,12 @@ def test_what_is_taken_over_all_positions_is_said(of: str) -> None:
 @pytest.mark.parametrize(("of", "what"), SPREAD.items(), ids=SPREAD)
 def test_what_each_position_gets_of_all_is_shown(of: str, what: str) -> None:
     assert sees(model(f"x = x + {of}")) == [what]
+
+
+@pytest.mark.parametrize("part", ["nn.AvgPool1d(2)", "nn.Conv1d(8, 8, 2, stride=2)", "nn.AdaptiveAvgPool1d(1)"])
+def test_a_part_that_makes_one_of_neighbours(part: str) -> None:
+    mixed = "x = x + self.part(x.transpose(1, 2)).transpose(1, 2).repeat_interleave(2, dim=1)"
+    assert sees(model(mixed, part)) == ["a statistic in the model"]
 
 
 def test_a_linear_layer_over_the_positions() -> None:

@@ -241,7 +241,8 @@ final_sliding_window_exact val_loss:2.48 val_bpb:1.47{seed}
 def test_a_claim_may_be_a_figure_of_another_name_on_a_line_of_several() -> None:
     runs = (_two_figures(1, 0.61),)
     (chosen,) = headline(runs, Claims(val_bpb=Claim(0.61, "submission.json:val_bpb")))
-    assert chosen.score is not None and chosen.score.line == 5
+    assert chosen.score is not None
+    assert chosen.score.line == 5
     assert (chosen.val_bpb, chosen.val_loss) == (0.61, 0.915)
 
 
@@ -254,4 +255,5 @@ def test_a_claim_may_be_the_mean_of_such_figures() -> None:
 @pytest.mark.parametrize("claimed", [0.9, 1.471])
 def test_a_gain_beside_a_figure_is_no_score_and_plain_figures_go_first(claimed: float) -> None:
     (chosen,) = headline((_two_figures(1, 0.61),), Claims(val_bpb=Claim(claimed, "submission.json:val_bpb")))
-    assert chosen.score is not None and chosen.score.line == 6
+    assert chosen.score is not None
+    assert chosen.score.line == 6
