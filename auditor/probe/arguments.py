@@ -24,6 +24,7 @@ _NAMES = re.compile(
     r"(.*_)?seq_len(gth)?|gen_len|(num|n)_?(calib_|gptq_)?(seqs|sequences|samples|batches)|(gptq_|calib_)?nsamples"
     r"|(num_)?calib(ration)?_(seqs|samples|batches)|(.*_)?batch_(seqs|sequences)|(eval|ttt|sliding)_batch(_size)?"
 )
+_LENGTHS = re.compile(r"(.*_)?(seq_len(gth)?|gen_len(gth)?|max_new_tokens)")
 _TABLES = re.compile(r"\w*buckets|\w*(ngram|cache)\w*(hash|table)_?size", re.IGNORECASE)
 """Count tables, which methods and functions give a size as well."""
 _CHUNKS = re.compile(r"(\w*_)?chunk(_?(size|tokens|len|length))?")
@@ -32,6 +33,10 @@ _LEAST_CHUNK = 1024
 _TAKEN = "take"
 _LEAST_TABLE = 1 << 14
 _ZEROS, _MASK = "zeros", "mask"
+_TEMPERATURE = "temperature"
+_SAMPLED, _FEW_SAMPLED = " of a sample", 16
+"""After the name of a length that is passed beside a temperature: so many tokens are drawn one by one, each for a whole
+forward pass."""
 _SET = " :"  # after a name that is set to such a number
 _STRIDES = re.compile(r"((eval|slot|sw|sliding|sliding_eval|ttt|ngram)_)?stride")
 _LEAST_STRIDE = 16  # tokens: less is a convolution's
@@ -60,6 +65,9 @@ def arguments(trees: Iterable[ast.Module], own: Measures, scale: Scale) -> Argum
                     found[f"{name}={text}"] = _enough(int(text), scale)
                     continue
                 if name == _ZEROS or name.endswith(_SET):
+                    continue
+                if name.endswith(_SAMPLED):
+                    found[f"{name}={text}"] = _FEW_SAMPLED
                     continue
                 new = shrunk(name, text, own, scale)
                 if name == _TAKEN:
@@ -128,8 +136,14 @@ def _given(node: ast.AST) -> Iterator[tuple[str, str, Put]]:
     elif isinstance(node, ast.Call):
         sized = isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args
         sized = sized and not _MODEL.isdisjoint({given.arg for given in node.keywords})
+        sampled = any(given.arg == _TEMPERATURE for given in node.keywords)
         for given in node.keywords:
-            yield from _number(given.arg or "", given.value, partial(setattr, given, "value"), always=sized)
+            put = partial(setattr, given, "value")
+            if sampled and _LENGTHS.fullmatch(given.arg or ""):
+                name = f"{given.arg}{_SAMPLED}"
+                yield name, ast.unparse(given.value), partial(_put_copied, put, given.value)
+                continue
+            yield from _number(given.arg or "", given.value, put, always=sized)
         zeros = _folded(node.args[0]) if node.args and _called(node) == _ZEROS else None
         if zeros is not None and zeros >= _LEAST_TABLE:
             yield _ZEROS, str(zeros), partial(_put_copied, partial(_put_at, node.args, 0), node.args[0])

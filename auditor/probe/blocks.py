@@ -11,6 +11,8 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from auditor.source.index import below
+
 Place = tuple[int, int]  # line and column; the column of what is no statement has one of these added
 EXPRESSION, TRUE, FALSE = 1 << 20, 1 << 21, 1 << 22
 NOWHERE: Place = (0, 0)  # of a number that no code calls: who marks it did not enter a block
@@ -39,6 +41,7 @@ CAUSAL = frozenset({"is_causal", "causal"})
 _MADE_NUMBERS = frozenset({"float", "double", "half", "int", "long", "to", "type_as", "astype"})
 _LEAST = 64  # `n // 1000` and `min(n, 1000)` are truths about n as `n > 1000` is; `n // 2` is arithmetic
 _TRITON = "triton"
+_FRAMES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -148,11 +151,13 @@ def splits(body: Sequence[ast.stmt], fragile: bool) -> dict[int, ast.AST | None]
 
 def same_frame(node: ast.AST) -> Iterator[ast.AST]:
     """What is in a statement and runs in its own function."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-        return
-    yield node
-    for child in ast.iter_child_nodes(node):
-        yield from same_frame(child)
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, _FRAMES):
+            continue
+        yield node
+        stack += below(node)
 
 
 def always_runs(node: ast.AST, name: str) -> bool:

@@ -29,6 +29,7 @@ from auditor.probe.using import masks, places, shards, uses
 from auditor.rule import Facts
 from auditor.source import Unit
 from auditor.source.index import of_type
+from auditor.source.walking import nodes as walked
 
 _MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 """What a function does that moves weights, or takes scores."""
@@ -85,6 +86,7 @@ class _Unit:
         bodies = {id(b.nodes[0]) for b in self.every if b.is_body and b.place in self.entered}
         self.ran = frozenset(f.name for f in self.functions.values() if id(f.body[0]) in bodies)
         self.figures: dict[int, frozenset[str]] = {}
+        self.made: dict[tuple[int, frozenset[str], frozenset[str]], frozenset[str]] = {}
         self.ifs = {id(node.test): node for node in of_type(self.tree, ast.If)}
         self.speakers = tuple(speakers(self.tree))
         self.talkers = talkers(self.functions.values(), aliases(self.tree))
@@ -256,11 +258,14 @@ class _Unit:
 
     def _made_of_it(self, function: int, names: frozenset[str], attributes: frozenset[str]) -> frozenset[str]:
         """What a function gives values that it computes of the stream: `counts = torch.bincount(tokens)`."""
-        body = getattr(self.functions.get(function, self.tree), "body", ())
-        given = [n for statement in body for n in same_frame(statement) if isinstance(n, ast.Assign)]
-        return frozenset(
-            name for node in given if any(uses(node.value, names, attributes, self.given)) for name in stored(node)
-        )  # fmt: skip
+        known = self.made.get((function, names, attributes))
+        if known is None:
+            body = getattr(self.functions.get(function, self.tree), "body", ())
+            given = [n for statement in body for n in same_frame(statement) if isinstance(n, ast.Assign)]
+            known = self.made[function, names, attributes] = frozenset(
+                name for node in given if any(uses(node.value, names, attributes, self.given)) for name in stored(node)
+            )  # fmt: skip
+        return known
 
     def _set(self, block: Block) -> list[str]:
         """Names of the function's figures that the block gives values; those of the loop that it leaves."""
@@ -271,8 +276,8 @@ class _Unit:
         nodes = block.nodes if block.statement is None else (block.statement,)
         found = {name for node in nodes for name in stored(node, self.given)} & figures
         if block.statement is not None and not found:  # an expression of what is printed
-            found = {n.id for n in ast.walk(block.statement) if isinstance(n, ast.Name)} & figures
-        leaves = {type(part) for node in block.nodes for part in ast.walk(node)} & {ast.Break, ast.Continue}
+            found = {n.id for n in walked(block.statement) if isinstance(n, ast.Name)} & figures
+        leaves = {type(part) for node in block.nodes for part in walked(node)} & {ast.Break, ast.Continue}
         if leaves and not found:
             found = self._of_loop(block, rest=ast.Break not in leaves) & figures
         return sorted(found)
@@ -284,10 +289,10 @@ class _Unit:
         figures = self._figures(block.function, held)
         return test is not None and any(
             isinstance(part, ast.Compare)
-            and any(isinstance(n, ast.Name) and n.id in figures for n in ast.walk(part))
+            and any(isinstance(n, ast.Name) and n.id in figures for n in walked(part))
             and any(isinstance(n, ast.Constant) and type(n.value) in (int, float) and n.value not in (0, 1)
-                    for n in ast.walk(part))
-            for part in ast.walk(test)
+                    for n in walked(part))
+            for part in walked(test)
         )  # fmt: skip
 
     def _chooses(self, block: Block) -> list[str]:
@@ -299,11 +304,11 @@ class _Unit:
             return []
         results = {
             name
-            for p in parts if isinstance(p, ast.Assign) and any(id(inner) in calls for inner in ast.walk(p.value))
+            for p in parts if isinstance(p, ast.Assign) and any(id(inner) in calls for inner in walked(p.value))
             for target in p.targets for name in stored(target)
         }  # fmt: skip
         chosen = [p for p in parts if isinstance(p, ast.Compare) or (isinstance(p, ast.Call) and name_of(p) in _LEAST)]
-        compared = [inner for p in chosen for inner in ast.walk(p)]
+        compared = [inner for p in chosen for inner in walked(p)]
         if any(id(inner) in calls or (isinstance(inner, ast.Name) and inner.id in results) for inner in compared):
             return sorted(set(calls.values()))
         return []
@@ -316,8 +321,8 @@ class _Unit:
             return True
         return inside and test is not None and any(
             isinstance(part, ast.Compare) and any(isinstance(n, ast.Constant) and type(n.value) in (int, float)
-                                                  for n in ast.walk(part))
-            for part in ast.walk(test)
+                                                  for n in walked(part))
+            for part in walked(test)
         )  # fmt: skip
 
     def _looks_ahead(self, block: Block) -> list[str]:
@@ -325,7 +330,7 @@ class _Unit:
         embedded = {n[1:] for n in self.held.get((self.unit.path, block.function), frozenset()) if n[0] == EMBEDDED}
         nodes = block.nodes if block.statement is None or block.place[1] < TRUE else (block.statement,)
         embedded -= given_again(nodes, self.assigned.get(block.function, frozenset()))
-        parts = [part for node in nodes for part in ast.walk(node)]
+        parts = [part for node in nodes for part in walked(node)]
         alone = {id(a) for p in parts if isinstance(p, ast.Call) and self.doubts.looks_up(p) for a in p.args}
         found = {
             p.id for p in parts
@@ -345,12 +350,12 @@ class _Unit:
         if given is None or not (self.doubts.of(test, strict=True) or (test and asks_for_a_figure(test, given))):
             return False
         nodes = block.nodes if block.statement is None else (block.statement,)
-        return any(isinstance(n, ast.Name) and n.id in given for node in nodes for n in ast.walk(node))
+        return any(isinstance(n, ast.Name) and n.id in given for node in nodes for n in walked(node))
 
     def _of_loop(self, block: Block, *, rest: bool) -> set[str]:
         """What the innermost loop around the block gives values; `rest`: behind it alone, all that `continue` skips."""
         around = [
-            loop for loop in ast.walk(self.functions.get(block.function, self.tree))
+            loop for loop in walked(self.functions.get(block.function, self.tree))
             if isinstance(loop, ast.For | ast.While)
             and loop.lineno <= block.place[0] <= (loop.end_lineno or loop.lineno)
         ]  # fmt: skip
@@ -358,7 +363,7 @@ class _Unit:
         if inner is None or not rest:
             return set() if inner is None else set(stored(inner, self.given))
         last = getattr(block.nodes[-1], "end_lineno", 0)
-        behind = [s for s in ast.walk(inner) if isinstance(s, ast.stmt) and s.lineno > last]
+        behind = [s for s in walked(inner) if isinstance(s, ast.stmt) and s.lineno > last]
         return {name for statement in behind for name in stored(statement, self.given)}
 
     def _figures(self, function: int, held: frozenset[str]) -> frozenset[str]:
@@ -376,7 +381,7 @@ def _spans(block: Block, line: int) -> bool:
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (n for n in walked(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def _decides(block: Block) -> ast.AST | None:
@@ -389,5 +394,5 @@ def _decides(block: Block) -> ast.AST | None:
 
 def _given(tree: ast.Module, lines: set[int]) -> frozenset[str]:
     """Functions and methods that had the stream in their hands while they ran, by name."""
-    functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    functions = (n for n in walked(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
     return frozenset(node.name for node in functions if first_line(node) in lines)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
 from auditor.probe.blocks import first_line, is_fragile, same_frame, splits
+from auditor.source.walking import nodes as walked
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SETS = frozenset({"setattr", "__setattr__"})
@@ -111,7 +112,7 @@ class Given:
         elif isinstance(node, ast.AugAssign | ast.For | ast.AsyncFor):
             names = set(names_of(node.target))
             counts = node.target.value if isinstance(node.target, ast.Subscript) else node.target  # `calls[0] += 1`
-            for part in ast.walk(counts):
+            for part in walked(counts):
                 if isinstance(part, ast.Name | ast.Attribute) and (spelled(part) in names or counts is not node.target):
                     self._count(part, scope, added=isinstance(node, ast.AugAssign))
             if isinstance(node, ast.For | ast.AsyncFor):
@@ -120,7 +121,7 @@ class Given:
                 self._loops.append(Around((first.lineno, first.col_offset), end, frozenset(names), node.iter))
 
     def _expression(self, node: ast.AST, scope: int, around: tuple[ast.AST | None, ...]) -> None:
-        for part in ast.walk(node):
+        for part in walked(node):
             if isinstance(part, ast.Call) and not self.left_out(part):
                 self._calls.setdefault(called(part), []).append(part)
                 if called(part) in _SETS and len(part.args) == 3:
@@ -141,8 +142,8 @@ class Given:
             self._note(ast.copy_location(ast.Attribute(owner, name.value, ast.Store()), call), value, scope, around)
 
     def _note(self, target: ast.expr, value: ast.expr, scope: int, around: tuple[ast.AST | None, ...]) -> None:
-        said = {part.value for part in ast.walk(value) if isinstance(part, ast.Constant)}  # `getattr(f, "n", 0) + 1`
-        for part in ast.walk(target):
+        said = {part.value for part in walked(value) if isinstance(part, ast.Constant)}  # `getattr(f, "n", 0) + 1`
+        for part in walked(target):
             if _is_an_entry(part) and not self.left_out(value):
                 self.entries.setdefault(self.key(part.value), []).append(value)
                 self.guards[id(value)] = around
@@ -156,8 +157,8 @@ class Given:
             for key in _keys(name, scope if isinstance(part, ast.Name) else -1):
                 self.values.setdefault(key, []).append(value)
             self.guards[id(value)] = around
-            used = {spelled(inner) for inner in ast.walk(value) if type(inner) is type(part)} | said
-            if name in used and any(isinstance(inner, ast.BinOp) for inner in ast.walk(value)):
+            used = {spelled(inner) for inner in walked(value) if type(inner) is type(part)} | said
+            if name in used and any(isinstance(inner, ast.BinOp) for inner in walked(value)):
                 self._count(part, scope, added=True)  # `n = n + 1`
 
     def _count(self, node: ast.Name | ast.Attribute, scope: int, *, added: bool) -> None:
@@ -305,14 +306,14 @@ def called(call: ast.Call) -> str:
 
 
 def names_of(target: ast.expr) -> Iterator[str]:
-    for part in ast.walk(target):
+    for part in walked(target):
         if isinstance(part, ast.Name | ast.Attribute) and isinstance(part.ctx, ast.Store):
             yield part.id if isinstance(part, ast.Name) else part.attr
 
 
 def words(node: ast.AST) -> set[str]:
     """The names and attributes in it."""
-    return {spelled(part) for part in ast.walk(node)} - {""}
+    return {spelled(part) for part in walked(node)} - {""}
 
 
 def spelled(node: ast.AST) -> str:

@@ -12,6 +12,7 @@ from auditor.probe.job import LIBRARIES, Job, Mode, Scalar
 from auditor.probe.model import Shrunk
 from auditor.probe.scene import Layout
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list, surer, whole
+from auditor.probe.submitted import key_of
 from auditor.rule import Facts
 from auditor.source.index import of_type
 
@@ -85,8 +86,11 @@ def make(facts: Facts, plan: Plan) -> Made:
     found = facts.configuration.switches
     values = _values(facts, found)
     own = measures(values)
-    vocabulary = plan.vocabulary or whole(values.get("VOCAB_SIZE")) or 1024
+    if plan.vocabulary is not None:
+        plan = replace(plan, scale=replace(plan.scale, kept=plan.scale.kept | {"VOCAB_SIZE"}))
     environment, constants, changed = _settings(facts, found, values, own, plan)
+    small = next((whole(c.used) for c in changed if key_of(c.name) == "vocab_size"), None)
+    vocabulary = plan.vocabulary or small or whole(values.get("VOCAB_SIZE")) or 1024
     trees = [unit.tree for unit in facts.sources.units if unit.tree is not None]
     given = arguments(trees, own, plan.scale)
     changed += [Shrunk(f"{at.partition('=')[0]}=", at.partition("=")[2], str(new)) for at, new in given.items()]

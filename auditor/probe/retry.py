@@ -39,6 +39,7 @@ def adjusted(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | 
         _every,
         _named,
         _warmup,
+        _vocabulary,
         _batches,
         _grouped,
     ):
@@ -156,6 +157,14 @@ def _named(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | No
 
 def _key(name: str) -> str:
     return name.lstrip("-").replace("-", "_").upper()
+
+
+def _vocabulary(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:
+    """The vocabulary as submitted: its size, or the number of some piece, may stand in the code a second time."""
+    small = any(_key(c.name) == "VOCAB_SIZE" for c in changed) and "VOCAB_SIZE" not in plan.scale.kept
+    if not small or failure.error in ("ModuleNotFoundError", "ImportError", "FileNotFoundError"):
+        return None
+    return replace(plan, scale=replace(plan.scale, kept=plan.scale.kept | {"VOCAB_SIZE"}))
 
 
 def _batches(plan: Plan, failure: Failure, changed: Sequence[Shrunk]) -> Plan | None:

@@ -16,7 +16,7 @@ from auditor.probe.blocks import NOWHERE
 from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
-from auditor.probe.job import ENOUGH, STEP, Exchange
+from auditor.probe.job import STEP, Exchange
 from auditor.probe.measure import Ending, Measured, Request, Stream, confined
 from auditor.probe.measure.confined import Survey
 from auditor.probe.measure.exchange import Place
@@ -43,6 +43,7 @@ _SLOWER = 2.0  # times as long as the base run another run may take
 _SHORTER = 2.5  # times as long as it, for the two runs of shorter streams
 _DRAWN, _FURTHER = 24, 40  # tokens that chance draws at each position; more of them where these tell too little
 _FURTHER_SECONDS = 12.0  # at each position, for those
+_ON_A_LINE = 8  # tokens beside the one that stands there, where nothing has been counted
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
 
@@ -228,8 +229,8 @@ class _Series:
 
         The numbers that the probe has made small may be constants of the formula (a vocabulary, say).
         """
-        used = (c.used for c in self.settled.made.changed if c.used.isdecimal() and len(c.used) < 10)
-        put = tuple(sorted({int(number) for number in used} - {0, 1}))
+        used = {int(c.used) for c in self.settled.made.changed if c.used.isdecimal() and len(c.used) < 10}
+        put = tuple(sorted(used - {0, 1}))
         early = (place for place in survey.places if place.position in _EARLY and place.after is not None)
         place = next(early, None)
         if place is None or not put:
@@ -237,7 +238,8 @@ class _Series:
         vocabulary = self.settled.made.layout.vocabulary
         rng = np.random.default_rng([self.options.seed or 0, 5])
         base = self.streams.base
-        chosen: dict[int, Chosen] = dict.fromkeys(rng.permutation(np.arange(4, vocabulary))[:ENOUGH].tolist(), "drawn")
+        drawn = rng.permutation(np.arange(4, vocabulary))[:_ON_A_LINE].tolist()
+        chosen: dict[int, Chosen] = dict.fromkeys(drawn, "drawn")
         chosen[int(base[place.position])] = "there"
         stretch = tuple(int(t) for t in base[place.position : place.position + _BEFORE + _AFTER])
         one = Exchange(

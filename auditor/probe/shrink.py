@@ -34,6 +34,7 @@ class Scale:
     passes: int = 2  # epochs
     inner: int = 3  # steps of an optimization at evaluation time
     stream: int = 1537
+    vocabulary: int = 1024  # pieces: where logits of 8,192 are most of what a run costs
     full: bool = False  # the model stays at its full size
     kept: frozenset[str] = field(default_factory=frozenset)  # names that stay as submitted
 
@@ -154,6 +155,10 @@ def _buckets(value: int, own: Measures, scale: Scale) -> int:
     return min(value, 1 << (wanted - 1).bit_length())
 
 
+def _vocabulary(value: int, own: Measures, scale: Scale) -> int:
+    return min(value, scale.vocabulary)
+
+
 def _every(value: int, own: Measures, scale: Scale) -> int:
     return min(value, 1)
 
@@ -187,6 +192,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (r"(EXPECTED|NUM|TOTAL)_VAL_TOKENS|VAL_TOKENS_EXPECTED", _cap(lambda s: s.stream - 1)),
     (r"VAL_LOSS_EVERY|VAL_EVERY|EVAL_EVERY|CHECKPOINT_EVERY|SAVE_EVERY", _never),
     (r"(SWA|EMA|LAWA|LATE_SWA)_(EVERY|FREQ|INTERVAL)(_N_STEPS)?", _every),
+    (r"VOCAB_SIZE", _vocabulary),
     ("|".join(_WIDTH_NAMES), _width),
     ("|".join(_HEAD_NAMES) + r"|E2E_TTT_NUM_HEADS|(PRED|JEPA_PRED)_HEADS", _heads),
     ("|".join(_KV_NAMES) + r"|PRED_KV_HEADS", _kv_heads),
@@ -217,7 +223,7 @@ _INITIAL = frozenset({"TIED_EMBED_INIT_STD"})
 _SURE = (
     0.15  # standard deviation of an embedding's entries: logits of about 1 for a width of 64, and no token below floors
 )
-_OF_THE_MODEL = frozenset({_across, _width, _heads, _kv_heads, _rotated, _head_width, _hashed})
+_OF_THE_MODEL = frozenset({_across, _width, _heads, _kv_heads, _rotated, _head_width, _hashed, _vocabulary})
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
 
 

@@ -54,7 +54,7 @@ def talkers(
             defaults = zip(reversed(parameters), reversed(function.args.defaults), strict=False)
             ways = names | {a.arg for a, default in defaults if isinstance(default, ast.Name) and default.id in names}
             said = {
-                name for call in ast.walk(function) if isinstance(call, ast.Call) and name_of(call) in ways
+                name for call in of_type(function, ast.Call) if name_of(call) in ways
                 for argument in call.args for name in _as_text(argument)
             }  # fmt: skip
             if said & given:

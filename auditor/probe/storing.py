@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 
 from auditor.probe.blocks import same_frame
 from auditor.probe.speaking import name_of
+from auditor.source.walking import nodes as walked
 
 
 def stored(node: ast.AST, evaluations: frozenset[str] = frozenset()) -> Iterator[str]:
     """Names that are given values, or whose parts are; what one of these functions returns, as it stands, is none."""
-    given = [part for part in ast.walk(node) if isinstance(part, ast.Assign)]
+    given = [part for part in walked(node) if isinstance(part, ast.Assign)]
     results = [p for p in given if isinstance(p.value, ast.Call) and name_of(p.value) in evaluations]
-    names = {n.id for p in results for target in p.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    names = {n.id for p in results for target in p.targets for n in walked(target) if isinstance(n, ast.Name)}
     results += [p for p in given if isinstance(p.value, ast.Name) and p.value.id in names]  # `last = now`
-    passed = {id(inner) for p in results for target in p.targets for inner in ast.walk(target)}
-    for part in ast.walk(node):
+    passed = {id(inner) for p in results for target in p.targets for inner in walked(target)}
+    for part in walked(node):
         if id(part) in passed:
             continue
         if isinstance(part, ast.Name | ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
@@ -40,13 +41,13 @@ def made_of(function: ast.AST, scores: set[str]) -> frozenset[str]:
     returned = {
         part.id
         for node in own if isinstance(node, ast.Return) and node.value is not None
-        for part in ast.walk(node.value) if isinstance(part, ast.Name)
+        for part in walked(node.value) if isinstance(part, ast.Name)
     }  # fmt: skip
     return frozenset(scores | ((counted | made) & returned))
 
 
 def read(node: ast.AST) -> Iterator[str]:
-    return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    return (part.id for part in walked(node) if isinstance(part, ast.Name))
 
 
 def given_again(nodes: Iterable[ast.AST], seen: frozenset[str]) -> frozenset[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from auditor.probe.speaking import name_of
+from auditor.source.walking import nodes as walked
 
 _SIZES = frozenset({"numel", "size", "shape", "dim", "ndim", "dtype", "device", "nbytes", "element_size", "__len__"})
 _SAID = frozenset({"print", "log", "log0", "len", "print0", "str", "repr", "isinstance", "type", "hasattr", "id"})
@@ -16,7 +17,7 @@ _OF_VALIDATION = re.compile(r"^(val|validation)$|_val_|_val[.*]")  # of a file, 
 
 def shards(node: ast.AST) -> Iterator[str]:
     """Strings that make names of validation shards: `path.replace("train", "val")`."""
-    for part in ast.walk(node):
+    for part in walked(node):
         if isinstance(part, ast.Call) and name_of(part) not in _SAID:
             yield from (
                 a.value for a in part.args
@@ -64,9 +65,9 @@ def places(function: ast.AST, names: frozenset[str]) -> frozenset[str]:
     """Names that say which part of the stream is taken: of `tokens[begin + late:]` both."""
     return frozenset(
         part.id
-        for node in ast.walk(function)
+        for node in walked(function)
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in names
-        for part in ast.walk(node.slice) if isinstance(part, ast.Name)
+        for part in walked(node.slice) if isinstance(part, ast.Name)
     )  # fmt: skip
 
 
@@ -74,6 +75,6 @@ def masks(function: ast.AST) -> frozenset[str]:
     """Names that say what attention sees: what it is given as a mask."""
     return frozenset(
         part.id
-        for node in ast.walk(function) if isinstance(node, ast.keyword) and node.arg in _MASKS
-        for part in ast.walk(node.value) if isinstance(part, ast.Name)
+        for node in walked(function) if isinstance(node, ast.keyword) and node.arg in _MASKS
+        for part in walked(node.value) if isinstance(part, ast.Name)
     )  # fmt: skip

@@ -72,7 +72,7 @@ class _Index:
         return self  # the copied node is told from the node by its identity
 
 
-def _below(node: ast.AST) -> list[ast.AST]:
+def below(node: ast.AST) -> list[ast.AST]:
     """The nodes directly below, the last first."""
     found: list[ast.AST] = []
     known = node.__dict__
@@ -95,7 +95,7 @@ def _place(node: ast.AST) -> tuple[_Index, int]:
 
 def children(node: ast.AST) -> list[ast.AST]:
     """The nodes directly below, in the order of the text."""
-    return _below(node)[::-1]
+    return below(node)[::-1]
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar, Single
+from auditor.probe.record.mirror import Mirror, Mirrors
+from auditor.probe.record.single import Scalar, Single, identity
 
 _SUMS = frozenset(["sum", "nansum", "mean", "nanmean"])
 _JOINS = frozenset(["concatenate", "hstack", "stack", "vstack"])
@@ -28,13 +29,13 @@ class Arrays:
         self.of: dict[int, tuple[weakref.ref[Any], NDArray[Any]]] = {}
 
     def get(self, array: object) -> NDArray[Any] | None:
-        found = self.of.get(id(array))
+        found = self.of.get(identity(array))
         return found[1] if found is not None and found[0]() is array else None
 
     def put(self, array: Any, ids: NDArray[Any]) -> None:
         if type(array) is not np.ndarray or array.shape != ids.shape or not (ids >= 0).any():
             return
-        key, of = id(array), self.of
+        key, of = identity(array), self.of
 
         def gone(reference: weakref.ref[Any]) -> None:
             if (held := of.get(key)) is not None and held[0] is reference:

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar, Single
+from auditor.probe.record.mirror import Mirror, Mirrors
+from auditor.probe.record.single import Scalar, Single, identity
 
 
 def _names(words: str) -> frozenset[str]:
@@ -73,15 +74,16 @@ class Follower:
         """Whether an operand has a mirror: the one question asked of every operation, so it is a quick one."""
         of, numbers = self.mirrors.of, self.mirrors.numbers
         for value in args:
-            if id(value) in of or id(value) in numbers:
+            key = identity(value)
+            if key in of or key in numbers:
                 return True
             if type(value) in (list, tuple):
                 for part in value:
-                    if id(part) in of:
+                    if identity(part) in of:
                         return True
         if kwargs:
             for value in kwargs.values():
-                if id(value) in of:
+                if identity(value) in of:
                     return True
         return False
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from auditor.probe.record.arrays import Arrays
-from auditor.probe.record.mirror import Mirrors, Scalar, Single
-from auditor.probe.record.single import combined, curved
+from auditor.probe.record.mirror import Mirrors
+from auditor.probe.record.single import Scalar, Single, combined, curved, identity
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -62,7 +62,7 @@ class Hooks:
         out = _BINARY[sign](left, right)
         kind = type(out)
         if kind in _FLOATS:
-            if id(left) in self._numbers or id(right) in self._numbers:
+            if identity(left) in self._numbers or identity(right) in self._numbers:
                 self._note(sign, left, right, out)
         elif kind is np.ndarray and self.arrays.of:
             self._look(sign, (left, right), out)
@@ -88,7 +88,7 @@ class Hooks:
         out = _IN_PLACE[sign](left, right)
         kind = type(out)
         if kind in _FLOATS:
-            if id(left) in self._numbers or id(right) in self._numbers:
+            if identity(left) in self._numbers or identity(right) in self._numbers:
                 self._note(sign, left, right, out)
         elif kind is np.ndarray and self.arrays.of:
             self._look(sign, (left, right), out)
@@ -96,7 +96,7 @@ class Hooks:
 
     def o(self, sign: str, left: Any, right: Any) -> Any:
         """`x < y`."""
-        known = bool(self._numbers) and (id(left) in self._numbers or id(right) in self._numbers)
+        known = bool(self._numbers) and (identity(left) in self._numbers or identity(right) in self._numbers)
         if known and not any(type(side) is float and math.isinf(side) for side in (left, right)):
             self.mirrors.compared((left, right))  # against infinity nothing is chosen
         return _ORDERS[sign](left, right)
@@ -109,7 +109,7 @@ class Hooks:
 
     def w(self, value: Any) -> Any:
         """A name that was given a difference, or is rounded, where it decides a branch."""
-        if self._numbers and id(value) in self._numbers:
+        if self._numbers and identity(value) in self._numbers:
             self.mirrors.compared((value,))
         return value
 

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar
+from auditor.probe.record.mirror import Mirror, Mirrors
+from auditor.probe.record.single import Scalar
 
 SMALLEST_VOCABULARY = 64
 """Narrower last dimensions are no vocabulary: heads, experts, orders."""

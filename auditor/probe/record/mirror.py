@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from auditor.probe.record.single import Scalar, Single, identity
 from auditor.probe.record.tape import Tape
 
 
@@ -27,26 +27,6 @@ class Mirror:
     ids: Tensor  # int64
     weight: float | Tensor = 1.0
     own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    node: int
-    factor: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Single:
-    """A number, of which `added` is no part of the score and the rest is `factor` times it.
-
-    `own`: the score was computed further, so it is written down as it is. A factor of 0 leaves nothing of it, but for a
-    logarithm that may be taken of what was added.
-    """
-
-    row: int
-    factor: float = 1.0
-    added: float = 0.0
-    own: bool = True
 
 
 class Mirrors:
@@ -59,7 +39,7 @@ class Mirrors:
         self.numbers: dict[int, tuple[Any, Scalar | Single]] = {}  # kept so that ids stay theirs
 
     def get(self, tensor: object) -> Mirror | Scalar | None:
-        found = self.of.get(id(tensor))
+        found = self.of.get(identity(tensor))
         if found is not None:
             return found[1] if found[0]() is tensor else None
         return self.number(tensor) if self.numbers else None
@@ -67,7 +47,7 @@ class Mirrors:
     def put(self, tensor: object, mirror: Mirror | Scalar | None) -> None:
         if not isinstance(tensor, Tensor):
             return
-        key = id(tensor)
+        key = identity(tensor)
         if mirror is None:
             self.of.pop(key, None)
             return
@@ -81,7 +61,7 @@ class Mirrors:
 
     def held(self, value: object) -> Scalar | Single | None:
         """Of a Python float that came out of a tracked tensor: the very object, not its value."""
-        found = self.numbers.get(id(value))
+        found = self.numbers.get(identity(value))
         return found[1] if found is not None and found[0] is value else None
 
     def number(self, value: object) -> Scalar | None:
@@ -92,7 +72,7 @@ class Mirrors:
     def _leaf(self, value: Any, single: Single) -> Scalar | None:
         if single.factor == 0.0:
             return None  # masked out
-        key = (id(value), self.site())
+        key = (identity(value), self.site())
         known = self._settled.get(key)
         if known is not None and known[0] is value:
             return known[1]
@@ -106,7 +86,7 @@ class Mirrors:
 
     def note_number(self, value: Any, scalar: Scalar | Single) -> None:
         if isinstance(value, float | np.floating) and value == value and len(self.numbers) < 2_000_000:
-            self.numbers[id(value)] = (value, scalar)
+            self.numbers[identity(value)] = (value, scalar)
             if isinstance(scalar, Scalar):
                 self.tape.exit(scalar.node, scalar.factor, float(value))
 
@@ -126,7 +106,7 @@ class Mirrors:
     def compared(self, values: Iterable[Any]) -> None:
         """Something is chosen by these, of which some are sums of scores."""
         for value in values:
-            held = self.of.get(id(value)) if isinstance(value, Tensor) else None
+            held = self.of.get(identity(value)) if isinstance(value, Tensor) else None
             found = held[1] if held is not None else self.number(value)
             if isinstance(found, Scalar):
                 self.tape.compared(found.node)
@@ -184,6 +164,12 @@ class Mirrors:
             return Scalar(mirror.node, mirror.factor * factor)
         if isinstance(factor, Tensor):
             factor = factor.detach().double()
-            if torch.broadcast_shapes(factor.shape, mirror.ids.shape) != mirror.ids.shape:
+            if not _spreads_over(tuple(factor.shape), tuple(mirror.ids.shape)):
                 return None
         return replace(mirror, weight=mirror.weight * factor)
+
+
+def _spreads_over(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
+    """Whether the one, broadcast with the other, is the other. (`torch.broadcast_shapes` imports sympy, for 0.5 s.)"""
+    ends = zip(reversed(shape), reversed(over), strict=False)
+    return len(shape) <= len(over) and all(size in (1, whole) for size, whole in ends)

@@ -14,7 +14,8 @@ from torch.overrides import TorchFunctionMode
 from auditor.probe.record.arrays import Arrays
 from auditor.probe.record.follow import FEW, IN_PLACE, Follower
 from auditor.probe.record.losses import SMALLEST_VOCABULARY, Losses
-from auditor.probe.record.mirror import Mirror, Mirrors, Scalar, Single
+from auditor.probe.record.mirror import Mirror, Mirrors
+from auditor.probe.record.single import Scalar, Single, identity
 from auditor.probe.record.tape import Tape
 
 _EXITS = frozenset(["item", "__float__", "tolist", "numpy", "__array__", "__format__", "__repr__", "__str__"])
@@ -36,9 +37,10 @@ class Recording(TorchFunctionMode):
         self.embedded: Callable[[], None] | None = None  # told that a model looks tokens up
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if type(func) is _GETTER and len(args) == 1 and id(args[0]) not in self.mirrors.of:
+        if type(func) is _GETTER and len(args) == 1 and identity(args[0]) not in self.mirrors.of:
             return func(*args)  # `tensor.shape`, by far the most frequent
-        func = genuine(func)
+        if type(func) is FunctionType:
+            func = genuine(func)
         if self.paused or self.tape.truncated:
             return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
@@ -47,7 +49,11 @@ class Recording(TorchFunctionMode):
         before = None
         known = self.mirrors.of or self.mirrors.numbers
         concerned = bool(known) and self.follower.concerns(args, kwargs)
-        if concerned and args and (name in IN_PLACE or (name.endswith("_") and id(args[0]) not in self.mirrors.of)):
+        if (
+            concerned
+            and args
+            and (name in IN_PLACE or (name.endswith("_") and identity(args[0]) not in self.mirrors.of))
+        ):
             before = self._copy(args[0])
         out = func(*args, **(kwargs or {}))
         if concerned or (name in _STARTS and (name != "__getitem__" or _is_pair(args[1]))):
@@ -199,6 +205,11 @@ def genuine(func: Any) -> Any:
         if vars(F).get(name) is func:
             return original
     return func
+
+
+def _changes(name: str, known: bool) -> bool:
+    """Whether what the first operand was before may be asked for."""
+    return name in IN_PLACE or (name.endswith("_") and not known)
 
 
 def _is_pair(index: Any) -> bool:

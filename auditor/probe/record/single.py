@@ -2,18 +2,39 @@
 
 `p = (1 - a) * math.exp(-nll) + a * q` is as much of the token's row as the loss that it began with. What is added,
 multiplied or divided by plain numbers stays a line of the score (`factor`, `added`); any other function of it is a
-score of its own, which is written down as it is when a sum takes it.
+score of its own, which is written down as it is when a sum takes it. No torch: the parent reads the functions' names.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from auditor.probe.record.mirror import Scalar, Single
 
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    node: int
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A number, of which `added` is no part of the score and the rest is `factor` times it.
+
+    `own`: the score was computed further, so it is written down as it is. A factor of 0 leaves nothing of it, but for a
+    logarithm that may be taken of what was added.
+    """
+
+    row: int
+    factor: float = 1.0
+    added: float = 0.0
+    own: bool = True
+
+
+identity = object.__hash__
+"""As `id`, of which no audit hook is told: the probe's own would be called each time."""
 LOGARITHMS = {"log": 1.0, "log2": 1.0 / math.log(2.0), "log10": 1.0 / math.log(10.0), "log1p": 1.0}
 """What a loss in nats is multiplied by, and taken the negative of, to be one of these."""
 CURVES = frozenset([*LOGARITHMS, "exp", "expm1", "exp2", "sqrt", "pow", "tanh", "logaddexp", "logaddexp2"])

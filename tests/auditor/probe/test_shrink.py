@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,16 +10,15 @@ import pytest
 
 from auditor.config.model import Setting, Switch
 from auditor.judgement.gather import gather
-from auditor.probe.arguments import Rewrite, arguments
-from auditor.probe.job import Failure, Job, encode, split
-from auditor.probe.model import Shrunk
-from auditor.probe.plan import OUTSIDE, Plan, Prefix, _as_logged, _whole_lists, make
-from auditor.probe.retry import adjusted, with_prefix
+from auditor.probe.job import Job, encode, split
+from auditor.probe.plan import OUTSIDE, Plan, _as_logged, _whole_lists, make
 from auditor.probe.shrink import Measures, Scale, measures, shrunk, shrunk_list, surer
 from auditor.program.model import Proof
 from auditor.submission import load_path
 
 SUBMITTED = Measures(sequence=2048, width=512, heads=8, kv_heads=4)
+
+
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
@@ -36,6 +34,7 @@ def made(tmp_path: Path, script: str, plan: Plan | None = None, log: str = ""):
     ("name", "value", "expected"),
     [
         ("ITERATIONS", "20000", 2),
+        ("VOCAB_SIZE", 8192, 1024),
         ("TRAIN_SEQ_LEN", 2048, 64),
         ("EVAL_SEQ_LEN", 1024, 32),
         ("EVAL_STRIDE", 64, 32),
@@ -70,7 +69,8 @@ def test_sizes_are_shrunk(name, value, expected):
         ("XSA_LAST_N", 11),
         ("EVAL_STRIDE", 0),
         ("ROPE_DIMS", 0),
-        ("VOCAB_SIZE", 8192),
+        ("VOCAB_SIZE", 1024),
+        ("VOCAB_SIZE", 260),
         ("TTT_CHUNK_TOKENS", None),
         ("ITERATIONS", float("inf")),
         ("ITERATIONS", "many"),
@@ -88,6 +88,7 @@ def test_the_smoke_test_keeps_the_model():
     full = Scale(full=True)
     assert shrunk("MODEL_DIM", 512, SUBMITTED, full) is None
     assert shrunk("BIGRAM_VOCAB_SIZE", 10240, SUBMITTED, full) is None
+    assert shrunk("VOCAB_SIZE", 8192, SUBMITTED, full) is None
     assert shrunk("ITERATIONS", 20000, SUBMITTED, full) == 2
 
 
@@ -171,89 +172,6 @@ def test_overrides_beat_the_shrinking(tmp_path):
     assert [(c.used, c.why) for c in result.changed if c.name == "ITERATIONS"] == [("7", "it asked for it")]
 
 
-def failure(error: str, message: str) -> Failure:
-    return Failure(error, message)
-
-
-def test_an_error_says_what_to_change():
-    plan = Plan()
-    triton = adjusted(plan, failure("ModuleNotFoundError", "No module named 'triton'"), ())
-    assert triton is not None
-    assert triton.triton
-    shards = adjusted(plan, failure("FileNotFoundError", "No files found for pattern: ./x/fineweb_val_*.bin"), ())
-    assert shards is not None
-    assert shards.data == ("./x",)
-    missing = failure("OSError", 'Not found: "./t/fineweb.model": No such file or directory: ./t/fineweb.model')
-    model = adjusted(plan, missing, ())
-    assert model is not None
-    assert model.tokenizers == ("./t/fineweb.model",)
-    denied = adjusted(plan, failure("OSError", "[Errno 30] Read-only file system: '/tmp/x/logs'"), ())
-    assert denied is not None
-    assert denied.writable
-
-
-def test_settings_that_the_error_names_stay_as_submitted():
-    changed = (Shrunk("GROUP_SIZE", "64", "8"), Shrunk("MODEL_DIM", "512", "64"), Shrunk("ITERATIONS", "9", "2"))
-    failed = Failure("ValueError", "bad", "a.py", 3, source="if width % args.group_size or step == args.iterations:")
-    plan = adjusted(Plan(), failed, changed)
-    assert plan is not None
-    assert plan.scale.kept == {"GROUP_SIZE"}
-    assert adjusted(plan, failed, changed) is None
-
-
-def test_what_is_done_every_so_many_steps_is_done_after_the_last_where_none_is_no_number():
-    changed = (Shrunk("VAL_LOSS_EVERY", "4000", "0"), Shrunk("ITERATIONS", "9", "2"))
-    line = "if step % args.val_loss_every == 0 or step == args.iterations:"
-    failed = Failure("ZeroDivisionError", "integer modulo by zero", "a.py", 3, source=line)
-    plan = adjusted(Plan(), failed, changed)
-    assert plan is not None
-    assert plan.overrides == (("VAL_LOSS_EVERY", "2", failed.sentence),)
-    once = (Shrunk("VAL_LOSS_EVERY", "4000", "2", failed.sentence), changed[1])
-    again = adjusted(plan, failed, once)
-    assert again is not None
-    assert again.scale.kept == {"VAL_LOSS_EVERY"}
-
-
-@pytest.mark.parametrize(
-    ("message", "stem", "folder"),
-    [
-        ("No data shards found at data/fineweb_bpe4096_train_*.bin. Run setup.", "data/fineweb_bpe4096_", None),
-        ("No files found for pattern: ./data/x/fineweb_train_*.bin", None, "./data/x"),
-        ("no val shards", None, None),
-        ("No training shards match train_*.bin", "", None),
-    ],
-)
-def test_shards_are_put_where_the_script_looks(message, stem, folder):
-    plan = adjusted(Plan(), Failure("FileNotFoundError", message), ())
-    assert (plan.stems if plan else ()) == (() if stem is None else (stem,))
-    assert (plan.data if plan else ()) == (() if folder is None else (folder,))
-
-
-def test_a_longer_stream_and_no_group_where_the_error_asks_for_it():
-    short = adjusted(Plan(), Failure("ValueError", "Validation split is too short for TRAIN_SEQ_LEN=4096"), ())
-    assert short is not None
-    assert short.scale.stream == 4097
-    alone = adjusted(Plan(), Failure("AttributeError", "'Parallel' object has no attribute 'forward_logits'"), ())
-    assert alone is not None
-    assert not alone.group
-
-
-def test_names_that_are_set_beside_warm_up_steps_get_one():
-    plan = adjusted(Plan(), Failure("UnboundLocalError", "cannot access local variable 'ema_state'"), ())
-    assert plan is not None
-    assert plan.scale.warmup == 1
-    assert adjusted(plan, Failure("UnboundLocalError", "cannot access local variable 'ema_state'"), ()) is None
-
-
-def test_small_batches_stay_where_a_large_one_has_a_shape_that_the_script_cannot_take():
-    failed = Failure("RuntimeError", "The size of tensor a (512) must match the size of tensor b (64)")
-    changed = (Shrunk("grad_accum_steps=", "8 // world_size", "1"), Shrunk("ITERATIONS", "20000", "2"))
-    plan = adjusted(Plan(), failed, changed)
-    assert plan is not None
-    assert arguments([ast.parse("grad_accum_steps = 8 // world_size")], Measures(), plan.scale) == {}
-    assert adjusted(Plan(), failed, changed[1:]) is None
-
-
 @pytest.mark.parametrize(
     ("logged", "given"), [("[]", ""), ("[0.5, 1.0]", "0.5,1.0"), ("('a', 'b')", "a,b"), ("x", "x")]
 )
@@ -280,12 +198,6 @@ def test_a_list_that_a_log_was_read_the_first_of_is_the_codes(logged, given):
     assert _whole_lists(facts, (switch,), {"DILATIONS": logged}) == {}
 
 
-def test_the_same_repair_is_not_tried_twice():
-    plan = Plan(triton=True)
-    assert adjusted(plan, failure("ModuleNotFoundError", "No module named 'triton'"), ()) is None
-    assert adjusted(plan, failure("ValueError", "something else"), ()) is None
-
-
 def test_a_job_crosses_the_pipe_unchanged():
     modules = {"m": ("m.py", "y = 1")}
     job = Job("/root", "a.py", "print(1)", "/scene", ("--x", "1"), {"A": "1"}, {"B": 2}, modules=modules)
@@ -301,111 +213,6 @@ def test_frames_of_the_stage_are_told_from_recordings():
     assert account.failure.sentence == "E: m"
     assert not account.ended
     assert recorded == [frames[1]]
-
-
-@pytest.mark.parametrize(("size", "small"), [("1 << 22", 128), ("2**20", 64), ("4096", None)])
-def test_count_tables_without_a_name_shrink_with_the_mask_of_their_keys(size: str, small: int | None) -> None:
-    code = f"counts = {{n: np.zeros({size}, dtype=kind) for n in orders}}\nkey = (a ^ b) & np.uint64(({size}) - 1)\n"
-    other = f"room = np.zeros({size})\nspan = ({size}) + 1\n"
-    tree, own = ast.parse(code), Measures()
-    found = arguments([tree], own, Scale())
-    assert arguments([ast.parse(other)], own, Scale()) == {}
-    assert set(found.values()) == ({small} if small else set())
-    text = ast.unparse(Rewrite(found).visit(tree))
-    assert (f"np.zeros({small}," in text and f"np.uint64({small} - 1)" in text) is bool(small)
-
-
-@pytest.mark.parametrize("mask", ["key % ROOM", "key & (ROOM - 1)", "key & np.uint64(ROOM - 1)"])
-@pytest.mark.parametrize(
-    ("name", "size", "small"), [("ROOM", "1 << 22", 128), ("OTHER", "1 << 22", None), ("ROOM", "4096", None)]
-)
-def test_count_tables_shrink_by_the_name_of_their_size(mask: str, name: str, size: str, small: int | None) -> None:
-    """By any name: it is how many zeros there are, and what keys stay below."""
-    code = f"ROOM = {size}\ncounts = torch.zeros({name}, dtype=kind)\nkey = {mask}\n"
-    tree, own = ast.parse(code), Measures()
-    found = arguments([tree], own, Scale())
-    assert set(found.values()) == ({small} if small else set())
-    assert (f"ROOM = {small}" in ast.unparse(Rewrite(found).visit(tree))) is bool(small)
-
-
-def test_rows_of_a_batch_that_stand_in_the_code_are_few() -> None:
-    code = "def evaluate(tokens, batch_seqs=32, batch_size=32): ...\nevaluate(t, ttt_batch_seqs=64)\n"
-    assert arguments([ast.parse(code)], Measures(), Scale()) == {"batch_seqs=32": 8, "ttt_batch_seqs=64": 8}
-
-
-def test_a_stride_that_stands_in_a_call_is_one_of_windows() -> None:
-    code = "def evaluate(tokens, stride=64): ...\nevaluate(t, stride=128)\nnn.Conv1d(4, 4, 3, stride=2)\n"
-    own = Measures(sequence=2048)
-    assert arguments([ast.parse(code)], own, Scale()) == {"stride=64": 32, "stride=128": 32}
-
-
-def test_what_a_stream_of_tokens_is_asked_for_shrinks() -> None:
-    code = "probe = loader.stream.take(65536)\nfirst = rows.take(3)\nsome = loader.take(n)\nother = table.get(65536)\n"
-    tree, own = ast.parse(code), Measures()
-    found = arguments([tree], own, Scale())
-    assert found == {"take=65536": 1024}
-    assert "take(1024)" in ast.unparse(Rewrite(found).visit(tree))
-
-
-def test_sizes_that_stand_as_arguments_shrink_by_their_names():
-    code = "def calibrate(model, num_seqs=64, *, seq_len=2048, rank=8): ...\ncalibrate(m, num_seqs=n, seq_len=1024)\n"
-    own = Measures(sequence=2048)
-    assert arguments([ast.parse(code)], own, Scale()) == {"num_seqs=64": 2, "seq_len=2048": 64, "seq_len=1024": 32}
-
-
-def test_what_begins_after_many_tokens_begins_in_a_small_stream():
-    code = (
-        "if self.total_tokens < 10_000: a()\nif n_seen >= 40 * 1024 * 1024: b()\n"
-        "if tokens_seen > 62021631: c()\nif total_tokens < 100: d()\nif step > 10_000: e()\n"
-    )
-    tree = ast.parse(code)
-    found = arguments([tree], Measures(), Scale())
-    assert found == {"total_tokens <=10000": 16, "n_seen >=41943040": 768, "tokens_seen >=62021631": 768}
-    rewritten = ast.unparse(Rewrite(found).visit(tree))
-    assert "self.total_tokens < 16:" in rewritten
-    assert "n_seen >= 768:" in rewritten
-    assert "total_tokens < 100:" in rewritten
-    assert "step > 10000:" in rewritten
-
-
-def test_what_is_learnt_from_in_chunks_of_tokens_finds_several():
-    code = (
-        "chunk_size = 32768\ndef update(tokens, chunk_tokens=1 << 20, chunk=16): ...\nupdate(t, chunk_tokens=65_536)\n"
-        "self.ngram_chunk = 131072\nchunk = tokens[:5000]\n"
-    )
-    tree = ast.parse(code)
-    found = arguments([tree], Measures(), Scale())
-    names = ("chunk_size=32768", "chunk_tokens=1048576", "chunk_tokens=65536", "ngram_chunk=131072")
-    assert found == dict.fromkeys(names, 256)
-    assert "chunk_tokens=256, chunk=16" in ast.unparse(Rewrite(found).visit(tree))
-    assert arguments([tree], Measures(), Scale(kept=frozenset({"CHUNK_SIZE"}))).get(names[0]) != 256
-
-
-def test_documents_that_are_long_enough_to_learn_from_are_there():
-    tree = ast.parse("min_doc_len = 512\ndef adapt(documents, long_doc_tokens=1024, doc_len=512): ...\n")
-    assert arguments([tree], Measures(), Scale()) == {"min_doc_len=512": 32, "long_doc_tokens=1024": 64}
-
-
-def test_a_dictionary_that_configures_the_model_shrinks():
-    code = (
-        "a = dict(model_dim=512, num_heads=8, mlp_mult=3, name='x')\nb = {'d_model': 512, 'num_kv_heads': 4, 'x': y}\n"
-        "c = dict(num_heads=8, lr=1)\nd = make(model_dim=512, num_heads=8)\n"
-    )
-    tree = ast.parse(code)
-    found = arguments([tree], Measures(), Scale())
-    assert found == {"model_dim=512": 64, "num_heads=8": 4, "d_model=512": 64, "num_kv_heads=4": 2}
-    lines = ast.unparse(Rewrite(found).visit(tree)).splitlines()
-    assert lines[0] == "a = dict(model_dim=64, num_heads=4, mlp_mult=3, name='x')"
-    assert lines[1] == "b = {'d_model': 64, 'num_kv_heads': 2, 'x': y}"
-    assert lines[2:] == ["c = dict(num_heads=8, lr=1)", "d = make(model_dim=512, num_heads=8)"]
-
-
-def test_groups_that_share_a_scale_stay_where_shapes_do_not_fit():
-    changed = (Shrunk("BITNET_GROUP_SIZE", "64", "8"), Shrunk("MODEL_DIM", "768", "64"))
-    plan = adjusted(Plan(), Failure("RuntimeError", "The size of tensor a (512) must match tensor b (64)"), changed)
-    assert plan is not None
-    assert plan.scale.kept == {"BITNET_GROUP_SIZE"}
-    assert adjusted(plan, Failure("RuntimeError", "The size of tensor a (512)"), changed[1:]) is None
 
 
 SWITCHED = """
@@ -451,16 +258,6 @@ def test_a_stride_that_the_log_shows_to_be_above_zero_is(tmp_path, line, stride)
     assert make(facts, Plan()).job.environment.get("EVAL_STRIDE") == stride
 
 
-def test_one_card_adds_up_no_gradients_for_eight():
-    code = "grad_accum = 8 // world_size\nself.grad_accum_steps = max(1, 8 // n)\ngrad_accum_steps = given\n"
-    tree = ast.parse(code)
-    found = arguments([tree], Measures(), Scale())
-    assert found == {"grad_accum=8 // world_size": 1, "grad_accum_steps=max(1, 8 // n)": 1}
-    assert ast.unparse(Rewrite(found).visit(tree)).splitlines() == [
-        "grad_accum = 1", "self.grad_accum_steps = 1", "grad_accum_steps = given",
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("script", "needed"),
     [
@@ -475,24 +272,6 @@ def test_kernels_are_interpreted_at_once_where_the_script_ends_without(tmp_path,
     assert made(tmp_path, script).job.triton is needed
 
 
-def test_a_file_of_packed_tokens_is_made_where_the_submission_lacks_it() -> None:
-    missing = Failure("FileNotFoundError", "Paid prefix file not found: outside/workspace/x/prefix.raw", "a.py", 9)
-    plan = with_prefix(Plan(), missing)
-    assert plan is not None
-    assert plan.prefixes == (Prefix("outside/workspace/x/prefix.raw", "raw", "a.py", 9),)
-    packed = with_prefix(plan, Failure("LZMAError", "Input format not supported by decoder"))
-    assert packed is not None
-    assert packed.prefixes == (Prefix("outside/workspace/x/prefix.raw", "xz", "a.py", 9),)
-    for known in (missing, Failure("LZMAError", "Input format not supported by decoder")):
-        assert with_prefix(packed, known) is None
-    for other in (
-        Failure("FileNotFoundError", "[Errno 2] No such file or directory: 'final_model.int8.ptz'"),
-        Failure("FileNotFoundError", "No files found for pattern: ./x/fineweb_val_*.bin"),
-        Failure("ValueError", "not found: prefix.xz"), Failure("LZMAError", "Input format not supported by decoder"),
-    ):  # fmt: skip
-        assert with_prefix(Plan(), other) is None
-
-
 @pytest.mark.parametrize(
     ("name", "value", "used"),
     [
@@ -503,3 +282,15 @@ def test_a_file_of_packed_tokens_is_made_where_the_submission_lacks_it() -> None
 )  # fmt: skip
 def test_a_model_is_made_that_is_surer_than_one_of_two_steps(name: str, value: object, used: float | None) -> None:
     assert surer(name, value) == used  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("plan", "used"),
+    [(Plan(), 1024), (Plan(vocabulary=4096), 4096), (Plan(scale=Scale(kept=frozenset({"VOCAB_SIZE"}))), 8192)],
+)
+def test_shards_and_tokenizer_have_the_vocabulary_that_the_script_is_told(tmp_path, plan, used):
+    script = 'import os\nV = int(os.environ.get("VOCAB_SIZE", 8192))\nprint(V)\n'
+    result = made(tmp_path, script, plan)
+    assert result.layout.vocabulary == used
+    assert ("VOCAB_SIZE" in {c.name for c in result.changed}) is (used == 1024)
+    assert result.job.environment["TOKENIZER_PATH"].endswith(f"fineweb_{used}_bpe.model")
