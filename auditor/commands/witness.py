@@ -57,9 +57,11 @@ def _answered(options: Options, task: Task, kind: str, again: str) -> tuple[str,
             if found.witnesses or found.status != "ran":
                 break
             seed = found.seed  # the other measurement is of the same streams
-    findings = judge(replace(facts, probe=found), *law()).findings if found.witnesses else ()
+    own = tuple(m for m in found.measurements if m.witnesses and kind in ("", m.kind))
+    judged = replace(facts, probe=replace(found, measurements=own))  # without what other witnesses confirm
+    findings = judge(judged, *law()).findings if own else ()
     text = render(facts, found, again, findings, asked=kind or None, width=min(width(options), 100))
-    return text, OK if found.status == "ran" and found.witnesses else NOT_JUDGED
+    return text, OK if found.status == "ran" and own else NOT_JUDGED
 
 
 def _again(arguments: Sequence[str]) -> str:

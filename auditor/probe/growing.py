@@ -1,7 +1,8 @@
 """Arithmetic on figures that is next to nothing on a small stream: a size or a count over a large number.
 
 `loss_sum * (1 - 0.03 * tanh(start / 1e7))`, `byte_count * (1 + total / 2e9)`: no branch, no other path, and what the
-run shows of it is below its rounding. Guards of that kind are `doubt`'s.
+run shows of it is below its rounding. Guards of that kind are `doubt`'s. So it is with a total of few digits: half
+precision adds nothing to what is 256 times as large, and here it is single precision, and small.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _COUNTS = frozenset({
 _NUMBERS = (
     ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context,
 )  # fmt: skip
+_COARSE = frozenset({"bfloat16", "float16", "half"})
 _SCALES = (ast.Mult, ast.Div, ast.FloorDiv, ast.Pow, ast.Mod)
 
 
@@ -29,6 +31,7 @@ def growing(function: ast.AST, figures: Collection[str], doubts: Doubts) -> Iter
     if not figures:
         return
     own = [node for statement in getattr(function, "body", ()) for node in same_frame(statement)]
+    added = {p.id for n in own if isinstance(n, ast.AugAssign) for p in ast.walk(n.target) if isinstance(p, ast.Name)}
     for node in own:
         given: ast.expr | None = None
         named = set(figures)
@@ -41,10 +44,18 @@ def growing(function: ast.AST, figures: Collection[str], doubts: Doubts) -> Iter
             given = node.value if changes else None
         elif isinstance(node, ast.Return):
             given = node.value
-        if given is not None and any(
-            _grows(part, doubts) or _reckons(part, figures, doubts) for part in ast.walk(given)
+        if given is not None and (
+            (isinstance(node, ast.Assign) and _is_coarse(given, named & set(figures), added))
+            or any(_grows(part, doubts) or _reckons(part, figures, doubts) for part in ast.walk(given))
         ):
             yield getattr(node, "lineno", 0), min(named & set(figures) or named), ast.unparse(node)[:200]
+
+
+def _is_coarse(given: ast.expr, named: set[str], added: set[str]) -> bool:
+    """Whether a total is kept in half precision: made so and added to later, or rounded to it as it grows."""
+    words = {n.attr for n in ast.walk(given) if isinstance(n, ast.Attribute)}
+    read = {n.id for n in ast.walk(given) if isinstance(n, ast.Name)}
+    return not words.isdisjoint(_COARSE) and not named.isdisjoint(added | read)
 
 
 def _grows(node: ast.AST, doubts: Doubts) -> bool:

@@ -55,24 +55,18 @@ def _lines(facts: Facts, probe: Probe, confirmed: Sequence[Finding], asked: str 
     if probe.status != "ran":
         yield f"No witness: {why_not(probe)}."
         return
-    shown = [m for m in probe.measurements if m.witnesses]
+    witnessed = [m for m in probe.measurements if m.witnesses]
+    shown = [m for m in witnessed if asked in (None, m.kind)]
+    beside = ", ".join(m.kind for m in witnessed if m not in shown)
     if not shown:
         yield from _none(probe, asked)
-        return
-    taken: dict[Location, None] = {}
+    seen: set[Location] = set()
     for number, measurement in enumerate(shown):
         if number:
             yield ""
         yield from _shown(measurement, measurement.witnesses[0])
-        taken |= {w.location: None for w in measurement.witnesses[:1] if w.location is not None and w.location.line}
-    functions = {w.location: w.function for m in shown for w in m.witnesses}
-    for location in taken:
-        function = functions.get(location, "")
-        yield ""
-        yield f"The score was taken at {_at(facts, location)}{f', in {plain(function)}' if function else ''}:"
-        yield from _source(facts, location)
-    seen = set(taken)
-    for finding in confirmed:
+        yield from _taken(facts, measurement.witnesses[0], seen)
+    for finding in confirmed if shown else ():
         yield ""
         rule = plain(finding.rule)
         if finding.location is None or finding.location in seen:
@@ -81,6 +75,24 @@ def _lines(facts: Facts, probe: Probe, confirmed: Sequence[Finding], asked: str 
         seen.add(finding.location)
         yield f"The code's own finding, {rule}, at {_at(facts, finding.location)}: {one_line(finding.message, 1000)}:"
         yield from _source(facts, finding.location)
+    if beside:
+        yield ""
+        yield f"These runs have witnesses of another kind as well, {beside}: without --kind they are shown."
+
+
+def _taken(facts: Facts, witness: Witness, seen: set[Location]) -> Iterator[str]:
+    """The lines that took its score, unless another's were the same."""
+    location = witness.location
+    if location is None or not location.line:
+        return
+    function = f", in {plain(witness.function)}" if witness.function else ""
+    yield ""
+    if location in seen:
+        yield f"The score was taken at {_at(facts, location)}{function}, as above."
+        return
+    seen.add(location)
+    yield f"The score was taken at {_at(facts, location)}{function}:"
+    yield from _source(facts, location)
 
 
 def _none(probe: Probe, asked: str | None) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ import probe_samples as samples
 import pytest
 
 from auditor.probe import record
-from auditor.probe.measure.align import Aligner
 from auditor.probe.measure.figures import claimed, figures
-from auditor.probe.record.frames import pack, unpack
 
 torch = pytest.importorskip("torch", reason="the recorder runs beside torch")
 
@@ -256,144 +253,6 @@ def test_the_distribution_at_a_context_is_written_down_whole(tmp_path: Path) -> 
         assert np.exp(values).sum() == pytest.approx(1.0, abs=1e-4)
         assert recording.batches["first"][np.searchsorted(recording.batches["first"], row, "right") - 1] not in trained
     assert record.read(samples.frames("score_first", stream, tmp_path)).whole == ()
-
-
-# --- where in the stream ---
-
-
-def positions(stream: Any, *calls: Any, width: int = 0) -> list[int]:
-    channel = samples.Frames()
-    from auditor.probe.record.tape import Tape
-
-    tape = Tape(channel)
-    for targets in calls:
-        n = len(targets)
-        tape.batch(
-            np.array(targets), np.zeros(n), np.zeros(n), np.zeros(n), site=0, grad=False, width=width, kind=0
-        )  # fmt: skip
-    tape.close()
-    found: list[int] = Aligner(np.array(stream)).positions(record.read(channel.sent)).position.tolist()
-    return found
-
-
-STREAM = np.random.default_rng(3).integers(1, 50, 400)
-
-
-def test_windows_in_one_row_are_told_apart() -> None:
-    windows = np.concatenate([STREAM[1:41], STREAM[21:61], STREAM[41:81]])
-    assert positions(STREAM, windows) == [*range(1, 41), *range(21, 61), *range(41, 81)]
-
-
-def test_padding_is_nowhere() -> None:
-    assert positions(STREAM, [*STREAM[5:35], *[0] * 30]) == [*range(5, 35), *[-1] * 30]
-
-
-def test_single_tokens_are_joined() -> None:
-    assert positions(STREAM, *[[t] for t in STREAM[1:60]]) == list(range(1, 60))
-
-
-def test_a_repeated_passage_is_taken_where_the_last_one_ended() -> None:
-    stream = np.concatenate([STREAM[:100], STREAM[:100], STREAM[:100]])
-    assert positions(stream, stream[1:50], stream[50:150], stream[150:300]) == list(range(1, 300))
-
-
-def test_other_text_is_nowhere() -> None:
-    assert set(positions(STREAM, np.random.default_rng(4).integers(1, 50, 300))) == {-1}
-
-
-# --- frames ---
-
-
-def test_frames_come_back_as_they_were_sent() -> None:
-    frame = unpack(pack("rows", {"a": 1}, {"x": np.arange(5, dtype="<i4"), "y": np.zeros(0)}))
-    assert (frame.kind, frame.data) == ("rows", {"a": 1})
-    assert frame.arrays["x"].tolist() == [0, 1, 2, 3, 4]
-
-
-BATCH = ("first", "count", "site", "sequence", "grad", "width", "kind")
-GOOD = pack("rows", None, {"target": np.arange(5, dtype="<i4")})
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        b"",
-        b"\xff\xff\xff\xff",
-        GOOD[:-1],
-        GOOD + b"x",
-        struct.pack("<I", 2) + b"{}",
-        struct.pack("<I", 4) + b"null",
-        struct.pack("<I", 40000) + b"[" * 40000,
-        pack("rows", None, {"target": np.arange(5, dtype="<i4")}).replace(b"<i4", b"|O8"),
-        GOOD,  # lacks the other columns
-        pack("leaves", None, {n: np.array([5]) for n in ("node", "count", "site", "sequence", "weight", "own")}),
-        pack("leaves", None, {n: np.array([1 << 50]) for n in ("node", "count", "site", "sequence", "weight", "own")}),
-        pack("batches", None, {n: np.array([1 << 50]) for n in BATCH}),
-        pack("entries", None, {"row": np.array([7], dtype="<i4")}),
-        pack("site", [1]),
-        pack("line", "x"),
-    ],
-)
-def test_a_frame_that_lies_is_refused(frame: bytes) -> None:
-    with pytest.raises(ValueError, match="recording"):
-        record.read([frame])
-
-
-def test_an_empty_recording_can_be_read() -> None:
-    recording = record.read([])
-    assert recording.losses_recorded == 0
-    assert not recording.closed
-
-
-def test_a_node_made_of_later_ones_is_no_answer(tmp_path: Path) -> None:
-    from auditor.probe.measure.figures import Graph
-
-    sums = pack("sums", None, {"node": np.array([0]), "count": np.array([1]), "constant": np.zeros(1)})
-    terms = pack("terms", None, {"node": np.array([0]), "factor": np.ones(1)})
-    assert Graph(record.read([sums, terms])).expand(0, 1.0) is None
-
-
-# --- syntax ---
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "loss_sum = 1.5; loss_sum += 2.0; loss_sum -= 0.5; loss_sum *= 3; loss_sum /= 2; out = loss_sum",
-        "import numpy as np\nloss = np.arange(6.0)\nloss[1:3] = loss[2:4] + 1\nloss[0] += 5\nout = loss.tolist()",
-        "loss = {'a': [1.0, 2.0]}\nloss['a'][0] += 1\nk = iter([0, 1])\nloss['a'][next(k)] += 1\nout = loss",
-        "import numpy\nloss = numpy.ones((2, 3))\nout = loss[:, None].shape, loss[..., 0].sum(), -loss[0, 1:]",
-        "total_loss = sum(x * 2.0 for x in [1.0, 2.0]); out = float('3.5') + total_loss + float(1)",
-        "def f(loss: 'list[int]' = [1][0] + 1) -> 'dict[str, int]':\n    x: int = loss - 1\n    return -x\nout = f()",
-        "class A:\n    loss = 0\na = A()\na.loss += 2\nout = a.loss",
-        "import numpy as np\nfrom math import log\nls = np.arange(3.0) + 1\nout = [log(v) for v in ls], [*zip(ls, ls)]",
-        "import math, numpy as np\nlg = math.log2\nout = [lg(v) + v.item() for _, v in enumerate(np.ones(3))]",
-        "import math\nloss = [0.5]\nout = math.fsum(loss) + sum(loss, 1.0) + sum(start=2, *[[1]])",
-    ],
-)
-def test_instrumented_code_computes_the_same(line: str, tmp_path: Path) -> None:
-    recorder = record.install(samples.Frames(), root=str(tmp_path))
-    results = []
-    try:
-        for tree in (ast.parse(line), record.instrument(ast.parse(line), "x.py")):
-            space: dict[str, Any] = {}
-            exec(compile(tree, str(tmp_path / "x.py"), "exec"), space)
-            results.append(repr(space["out"]))
-    finally:
-        recorder.stop()
-        recorder.close()
-    assert results[0] == results[1]
-    assert recorder.tape.faults == {}
-
-
-def test_kernels_are_left_as_they_are() -> None:
-    source = "import triton\n@triton.jit\ndef kernel(loss):\n    loss = loss + 1\n    return loss[0]\n"
-    assert ast.dump(record.instrument(ast.parse(source), "x.py")) == ast.dump(ast.parse(source))
-
-
-def test_lines_stay() -> None:
-    tree = record.instrument(ast.parse("\n\nloss = 1.0\nloss += 2.0 * loss\n"), "x.py")
-    assert [node.lineno for node in tree.body] == [3, 4]
 
 
 @pytest.fixture(autouse=True)

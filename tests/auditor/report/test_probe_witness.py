@@ -77,3 +77,24 @@ def test_a_finding_that_it_confirms_has_its_lines_and_two_witnesses_of_one_line_
     said = render(facts, probe, "again", [seen], width=80)
     assert max(map(len, said.splitlines())) <= 80
     assert said.count("x") - said.count("explain") >= 150  # all of the line that it is about
+
+
+def test_a_witness_of_another_kind_is_named_where_one_was_asked_for() -> None:
+    at = Location("a.py", 10)
+    flip = Measurement(
+        Kind.FUTURE_FLIP, Holds.NO, "changed", witnesses=(Witness("C1", Kind.FUTURE_FLIP, 5, 1.0, 1.5, 9, at),)
+    )
+    terms = (Term(9, 3, "x", "drawn", 0.9, 0.05), Term(9, 4, "y", "there", 0.8, 0.05))
+    over = Measurement(
+        Kind.EXCHANGE, Holds.NO, "too much", witnesses=(Witness("C2", Kind.EXCHANGE, 9, 0.5, 2.0),), terms=terms
+    )
+    probe = Probe("ran", "", measurements=(flip, over))
+    alone = render(FACTS, probe, "again", asked="exchange")
+    assert alone.startswith("C2, exchange")
+    assert "C1" not in alone
+    assert "witnesses of another kind as well, future-flip" in alone.replace("\n", " ")
+    held = Measurement(Kind.EXCHANGE, Holds.YES, "0.9 together")
+    none = render(FACTS, Probe("ran", "", measurements=(flip, held)), "again", asked="exchange")
+    assert none.startswith("No witness.")
+    assert "exchange: holds: 0.9 together" in none
+    assert "witnesses of another kind as well, future-flip" in none.replace("\n", " ")
