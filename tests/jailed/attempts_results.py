@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl  # noqa: F401  what `stand` is told to do names these
 import json
+import mmap  # noqa: F401
 import os
 import resource
 import signal
+import threading  # noqa: F401
+import time  # noqa: F401
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from attempts_common import limited, tell, traced
+from attempts_limits import spin  # noqa: F401
 
 
 def _pipes() -> list[int]:
