@@ -43,7 +43,7 @@ _SLOWER = 2.0  # times as long as the base run another run may take
 _SHORTER = 2.5  # times as long as it, for the two runs of shorter streams
 _DRAWN, _FURTHER = 24, 40  # tokens that chance draws at each position; more of them where these tell too little
 _FURTHER_SECONDS = 12.0  # at each position, for those
-_ON_A_LINE = 8  # tokens beside the one that stands there, where nothing has been counted
+_LINE = 8  # tokens beside the one that stands there, where nothing has been counted
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
 
@@ -238,8 +238,7 @@ class _Series:
         vocabulary = self.settled.made.layout.vocabulary
         rng = np.random.default_rng([self.options.seed or 0, 5])
         base = self.streams.base
-        drawn = rng.permutation(np.arange(4, vocabulary))[:_ON_A_LINE].tolist()
-        chosen: dict[int, Chosen] = dict.fromkeys(drawn, "drawn")
+        chosen: dict[int, Chosen] = dict.fromkeys(rng.permutation(np.arange(4, vocabulary))[:_LINE].tolist(), "drawn")
         chosen[int(base[place.position])] = "there"
         stretch = tuple(int(t) for t in base[place.position : place.position + _BEFORE + _AFTER])
         one = Exchange(
@@ -358,15 +357,14 @@ class _Series:
         stretch = tuple(int(t) for t in forked[start : site.position + _AFTER])
         rng = np.random.default_rng([self.options.seed or 0, site.position, 1])
         other = self.streams.target if forked is self.streams.base else self.streams.base  # whose own run is known
-        first = len(chosen) if self.options.exhaustive else _DRAWN
-        tokens = ordered(chosen, int(other[site.position]), rng, first)
-        free = (self._left - _SLOWER * self.settled.run.spent) / 2  # of what the run itself takes
-        most = max(1.0, min(_EXCHANGING * self._left, free))
-        seconds = most if self.options.exhaustive else min(most, _ENOUGH_SECONDS)
+        exhaustive = self.options.exhaustive
+        tokens = ordered(chosen, int(other[site.position]), rng, len(chosen) if exhaustive else _DRAWN)
+        free = self._left - _SLOWER * self.settled.run.spent  # of what the run itself takes
+        most = max(1.0, free if exhaustive else min(_EXCHANGING * self._left, free / 2))
         return Exchange(
             site.position, place.after, place.row, place.taken, stretch, site.position - start, tokens,
-            place.factor, seconds, math.inf if self.options.exhaustive else _OVER, earlier=place.earlier,
-            most=most,
+            place.factor, most if exhaustive else min(most, _ENOUGH_SECONDS), math.inf if exhaustive else _OVER,
+            earlier=place.earlier, most=most,
         )  # fmt: skip
 
     def _request(self, site: Site, chosen: dict[int, Chosen], row: NDArray[np.float64] | None) -> Request:

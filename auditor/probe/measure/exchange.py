@@ -240,9 +240,15 @@ def summed(base: Read, asked: Asked, chance: float = CHANCE) -> Measurement:
         reason = f"the {len(terms)} tokens tried at {place} would have had {tried:.4g} of probability together"
         return replace(found, holds=Holds.NO, reason=reason + ": no distribution", witnesses=(witness,))
     if asked.whole:
-        reason = f"the whole vocabulary at {place} would have had {tried:.4f} of probability together"
-        holds = Holds.YES if abs(tried - 1.0) <= OVER else Holds.NO
-        return replace(found, holds=holds, reason=reason)
+        had = f"would have had {tried:.4f} of probability together"
+        if len(terms) < len(asked.chosen):
+            reason = f"{len(terms):,} of the {len(asked.chosen):,} tokens of the vocabulary, tried at {place}, {had}"
+            return replace(found, holds=Holds.UNKNOWN, reason=f"{reason}; more time (--probe-timeout) tells the rest")
+        if abs(tried - 1.0) <= OVER:
+            return replace(found, reason=f"the whole vocabulary at {place} {had}")
+        return replace(
+            found, holds=Holds.NO, reason=f"the whole vocabulary at {place} {had}, where a distribution has 1"
+        )
     chosen, draws = _draws(asked, terms)
     least = at_least(chosen, draws, chance)
     if least > 1.0 + OVER:

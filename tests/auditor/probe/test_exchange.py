@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -259,6 +260,29 @@ def test_too_few_tokens_say_nothing_of_the_others() -> None:
     found = exchange(read, [asked])
     assert found.holds is Holds.UNKNOWN
     assert "too few" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("count", "holds", "said"),
+    [
+        (100, Holds.UNKNOWN, "100 of the 128 tokens of the vocabulary"),
+        (128, Holds.NO, "0.5000 of probability together, where a distribution has 1"),
+    ],
+)
+def test_a_part_of_the_vocabulary_tells_no_sum_of_the_whole(count: int, holds: Holds, said: str) -> None:
+    from auditor.probe.measure.exchange import summed
+    from auditor.probe.measure.runs import Read
+
+    base = samples.run("a power", streams().base.astype(np.int64), Path(tempfile.mkdtemp()))
+    each = math.log(2 * samples.VOCABULARY)
+    tried = tuple(Tried(token, token, each, each) for token in range(count))
+    chosen: dict[int, Chosen] = dict.fromkeys(range(samples.VOCABULARY), "drawn")
+    found = summed(
+        Read(base, streams().base, "final_mixture", None),
+        Asked(streams().sites[-1].position, chosen, tried, {}, {}, whole=True),
+    )
+    assert found.holds is holds
+    assert said in found.reason
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int32, np.int64])
