@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from auditor.program import vocabulary
 from auditor.program.forward.handmade import written_out
@@ -11,9 +11,10 @@ from auditor.program.forward.masks import open_mask
 from auditor.program.forward.mixing import FOLLOWS, mixed
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring.conditions import Told, come_to, evaluating, left_out
-from auditor.program.syntax import called, is_library
+from auditor.program.interpreter.scoring.passed import passed_to
+from auditor.program.syntax import called
 from auditor.program.values import Function, Instance, Value
-from auditor.source.index import function_around, of_type, parent
+from auditor.source.index import function_around, parent
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _TENSORS = 3  # query, key, value
@@ -51,6 +52,8 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     passed = _given(function, flag)
     if passed is not None:
         said = [Value(const=bool(g.value)) if isinstance(g, ast.Constant) else Value() for g in passed]
+        if isinstance(flag, ast.Name) and flag.id in given:
+            said = [given[flag.id]]
         frame = function.frame
     else:
         frames = [evaluating(m, function, owner) for owner in owners or (None,)]
@@ -75,7 +78,7 @@ def _sees_later(
     node: _Function, holder: ast.AST | None, tree: ast.Module | None, mask: ast.expr, depth: int = 3
 ) -> bool | None:
     """Whether a mask leaves later positions, wherever the calls of the function make it; None where it is not told."""
-    given = _passed_to(node, holder is not None, tree, mask) if depth else None
+    given = passed_to(node, holder is not None, tree, mask) if depth else None
     if given is None:
         return open_mask(node, holder, mask)
     told: list[bool | None] = []
@@ -149,84 +152,4 @@ def _of_training(m: Machine, function: Function, owners: Sequence[Instance], fla
 
 def _given(function: Function, flag: ast.expr) -> list[ast.expr] | None:
     """What the calls in the model pass for a parameter that is the flag; None where it is none, or none passes it."""
-    return _passed_to(function.node, function.owner is not None, function.unit.tree, flag)
-
-
-def _passed_to(node: _Function, of_class: bool, tree: ast.Module | None, flag: ast.expr) -> list[ast.expr] | None:
-    spec = node.args
-    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-    if (
-        tree is None
-        or not isinstance(flag, ast.Name)
-        or flag.id not in (*positional, *(a.arg for a in spec.kwonlyargs))
-    ):
-        return None
-    at = positional.index(flag.id) - of_class if flag.id in positional else None
-    if of_class:
-        return list(_passed(tree, flag.id, at)) or None
-    return None if isinstance(node, ast.Lambda) else list(_passed_by_name(tree, node, flag.id)) or None
-
-
-def _passed_by_name(
-    tree: ast.Module, node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, depth: int = 4
-) -> Iterator[ast.expr]:
-    """What the calls of a function that stands by itself pass, wherever they are; its default where one passes none.
-
-    A wrapper that passes its own parameter on is asked in turn.
-    """
-    spec = node.args
-    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-    at = positional.index(name) if name in positional else None
-    defaults = dict(zip(reversed(positional), reversed(spec.defaults), strict=False))
-    defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
-    for call in _calls_of(tree, node, depth):
-        passed = [k.value for k in call.keywords if k.arg == name]
-        passed += [call.args[at]] if at is not None and len(call.args) > at else []
-        value = passed[0] if passed else defaults.get(name, call)
-        around = function_around(call)
-        if depth and isinstance(value, ast.Name) and around is not None and _is_wrapper(around, node, value.id):
-            yield from _passed_by_name(tree, around, value.id, depth - 1)
-        else:
-            yield value
-
-
-def _calls_of(tree: ast.Module, node: ast.FunctionDef | ast.AsyncFunctionDef, depth: int) -> Iterator[ast.Call]:
-    """The calls of a function by its name; for `f(*args, **kwargs)`, those of the function that passes them on."""
-    for call in of_type(tree, ast.Call):
-        if not isinstance(call.func, ast.Name) or call.func.id != node.name:
-            continue
-        around = function_around(call)
-        whole = around.args.vararg if around is not None else None
-        starred = [a.value.id for a in call.args if isinstance(a, ast.Starred) and isinstance(a.value, ast.Name)]
-        if depth and around is not None and whole is not None and starred == [whole.arg] and len(call.args) == 1:
-            yield from _calls_of(tree, around, depth - 1)
-        else:
-            yield call
-
-
-def _is_wrapper(around: ast.FunctionDef | ast.AsyncFunctionDef, of: ast.AST, name: str) -> bool:
-    """Whether another function that stands by itself has a parameter of that name."""
-    own = [a.arg for a in (*around.args.posonlyargs, *around.args.args, *around.args.kwonlyargs)]
-    return around is not of and name in own and not isinstance(parent(around), ast.ClassDef)
-
-
-def _passed(tree: ast.Module, name: str, at: int | None) -> Iterator[ast.expr]:
-    for call in of_type(tree, ast.Call):
-        base: ast.expr = call.func
-        while isinstance(base, (ast.Attribute, ast.Subscript)):
-            base = base.value
-        if isinstance(base, ast.Name) and (base.id in vocabulary.ALWAYS_THERE or is_library(base)):
-            continue
-        yield from (k.value for k in call.keywords if k.arg == name)
-        if at is not None and at > 0 and len(call.args) == at + 1 and _in_a_class(call):
-            yield call.args[at]
-
-
-def _in_a_class(call: ast.Call) -> bool:
-    """A call by a part of the model, which may be one of another part."""
-    if isinstance(call.func, ast.Attribute) and call.func.attr in vocabulary.TENSOR_METHODS | vocabulary.VIEW:
-        return False
-    function = function_around(call)
-    if function is None or function.name == "__init__":
-        return False
-    return isinstance(parent(function), ast.ClassDef)
+    return passed_to(function.node, function.owner is not None, function.unit.tree, flag)

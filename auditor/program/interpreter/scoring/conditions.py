@@ -45,8 +45,8 @@ def constants(call: ast.AST, function: Function, args: Sequence[Value], kwargs: 
         return {}
     if any(keyword.arg is None for keyword in call.keywords):
         return {}
-    passed = dict(zip(_parameters(function.node)[function.owner is not None :], args, strict=False)) | dict(kwargs)
-    return {name: value for name, value in {**_defaults(function.node), **passed}.items() if _is_constant(value)}
+    passed = dict(zip(parameters(function.node)[function.owner is not None :], args, strict=False)) | dict(kwargs)
+    return {name: value for name, value in {**defaults(function.node), **passed}.items() if _is_constant(value)}
 
 
 def handed_on(
@@ -75,7 +75,7 @@ def _is_constant(value: Value) -> bool:
     return value.known and (value.const is None or isinstance(value.const, (bool, str, int, float)))
 
 
-def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> dict[str, Value]:
+def defaults(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> dict[str, Value]:
     spec = node.args
     positional = [*spec.posonlyargs, *spec.args]
     pairs = [
@@ -87,7 +87,7 @@ def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> dict
 
 def _parameters_as(function: Function, given: Told) -> dict[str, Value]:
     """What the parameters are but the first of a method: what a call passes may be something else than the default."""
-    return {name: given.get(name, Value()) for name in _parameters(function.node)[function.owner is not None :]}
+    return {name: given.get(name, Value()) for name in parameters(function.node)[function.owner is not None :]}
 
 
 def _around(scope: ast.AST, node: ast.AST) -> Iterator[tuple[ast.expr, bool]]:
@@ -140,7 +140,7 @@ def _written(scope: ast.AST, test: ast.expr) -> ast.expr:
     return made.value if isinstance(made, ast.Assign) and len(made.targets) == 1 else test
 
 
-def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:
     spec = node.args
     return [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
 from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
@@ -11,9 +10,9 @@ from auditor.program.holdings import deep_tags, module_parts
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.libraries import hooks, opaque
 from auditor.program.interpreter.machine import Machine, Pending, root
-from auditor.program.interpreter.scoring import adapting, attention, conditions, measured, recalled, trained
+from auditor.program.interpreter.scoring import adapting, conditions, measured, recalled, trained
+from auditor.program.interpreter.scoring.reached import reach_module
 from auditor.program.interpreter.stream import held, ranks, rounds, tokens, unshifted
-from auditor.program.syntax import is_self
 from auditor.program.tags import (
     ALIGNED,
     CALLED,
@@ -49,10 +48,8 @@ from auditor.program.values import (
     union,
     with_tags,
 )
-from auditor.source.index import of_type, walk
 
 _CLOSE = 1.001e-3
-_TOLD_APART = 48  # parts of a model that have the same forward pass
 
 
 def callee(node: ast.AST) -> str:
@@ -114,7 +111,7 @@ def forward(
             data |= tags
     if method is not None:
         given = conditions.constants(node, method, args, kwargs)
-        _reach_module(m, model.obj, method, parts, given, scoring=VAL in data)
+        reach_module(m, model.obj, method, parts, given, scoring=VAL in data)
     if m.hooks:
         data |= _run_hooks(m, frame, node, parts, inputs) & {VAL}
     if VAL not in data:
@@ -191,120 +188,6 @@ def _is_tokens(value: Value) -> bool:
 
 def _made(value: Value) -> bool:
     return has(value.tags, OfOutput)
-
-
-def _reach_module(
-    m: Machine, model: Instance, method: Function, parts: Seq[Instance], given: conditions.Told, *, scoring: bool
-) -> None:
-    """Mark what a forward pass that is taken as one step may run, and look at what mixes positions where it scores.
-
-    These are the method, the functions and methods that it calls, and the `forward` of every module inside the model.
-    `given`: what the call of the method is known to pass.
-    """
-    waiting: list[tuple[Function, list[Instance], conditions.Told]] = [(method, [model], given)]
-    owners: dict[ast.AST, list[Instance]] = {}
-    classes = {part.cls for part in parts if part.cls is not None}
-    forwards = {cls: cls.forward() for cls in classes}
-    for part in parts:
-        hit = forwards[part.cls] if part.cls is not None else None
-        if part is model and hit is not None and (hit.obj is method or not _calls_itself(method)):
-            continue
-        if hit is not None and isinstance(hit.obj, Function):
-            if hit.obj.node not in owners:
-                waiting.append((hit.obj, owners.setdefault(hit.obj.node, []), {}))
-            owners[hit.obj.node].append(part)
-    state = _state(m, model, parts) if scoring else None
-    holding = _holding(parts)
-    while waiting:
-        function, instances, given = waiting.pop()
-        first = m.first_reach(function.unit, function.node)
-        key = (state, frozenset([(name, value.const) for name, value in given.items()]))
-        looked_at = not scoring or (id(function.node), key) in m.looked_at
-        if not first and looked_at:
-            continue
-        if not looked_at:
-            m.looked_at.add((id(function.node), key))
-            attention.by_hand(m, function, instances[:_TOLD_APART], given)
-            attention.without(m, function, instances[:_TOLD_APART], given)
-            _carried_by_kernels(m, function)
-        for node in walk(function.node):
-            if isinstance(node, ast.Call):
-                if not looked_at:
-                    attention.causal(m, function, node, instances[:_TOLD_APART], given)
-                for called, of in _called(function, node, instances, holding):
-                    told = conditions.handed_on(m, function, instances[:_TOLD_APART], given, node, called)
-                    waiting.append((called, of, {} if looked_at else told))
-
-
-def _calls_itself(method: Function) -> bool:
-    """`self(x)`: a method that applies the whole model."""
-    return any(is_self(call.func) for call in of_type(method.node, ast.Call))
-
-
-def _state(m: Machine, model: Instance, parts: Seq[Instance]) -> Hashable:
-    """What a forward pass may ask of the model: whether it is in training, the flags and names that its parts hold."""
-    m.in_training = m.training.get(id(model), True)
-    held = [(id(part), name, value.const) for part in parts for name, value in part.attributes.items()]
-    flags = frozenset([flag for flag in held if isinstance(flag[-1], (bool, str))])
-    return m.in_training, flags, bool(m.unsure), bool(m.off)
-
-
-def _carried_by_kernels(m: Machine, function: Function) -> None:
-    """Write down state that a kernel of an unknown library leaves in the model: what it holds is not known."""
-    for node in of_type(function.node, ast.Assign):
-        kept = any(isinstance(t, ast.Attribute) for target in node.targets for t in walk(target))
-        for call in of_type(node.value, ast.Call) if kept else ():
-            dotted = _foreign(function, call.func)
-            if dotted:
-                why = "it leaves a state in the model, over the end of a sequence, and its library is not known"
-                m.unfollowed(call, function.frame, dotted, why, {"losses"})
-
-
-def _foreign(function: Function, node: ast.expr) -> str:
-    """The name of a function of a library that is not known, "" for any other."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    value = function.frame.find(node.id) if isinstance(node, ast.Name) else None
-    if value is None or not isinstance(value.obj, External):
-        return ""
-    dotted = ".".join([value.obj.dotted, *reversed(names)])
-    return "" if dotted.partition(".")[0] in vocabulary.KNOWN else dotted
-
-
-_Held = dict[str, list[tuple[Function, list[Instance]]]]
-
-
-def _holding(parts: Seq[Instance]) -> _Held:
-    """The methods of the parts of a model by their names, each with the parts that have it."""
-    held: _Held = {}
-    by_class: dict[int, list[Instance]] = {}
-    for part in parts:
-        if part.cls is not None:
-            by_class.setdefault(id(part.cls), []).append(part)
-    for instances in by_class.values():
-        assert instances[0].cls is not None
-        for name, value in instances[0].cls.attributes.items():
-            if isinstance(value.obj, Function) and not name.startswith("__"):
-                held.setdefault(name, []).append((value.obj, instances))
-    return held
-
-
-def _called(
-    function: Function, node: ast.Call, instances: list[Instance], holding: _Held
-) -> list[tuple[Function, list[Instance]]]:
-    """The functions of the program that a call by name, on `self` or on a part leads to, and whose methods they are."""
-    if isinstance(node.func, ast.Name):
-        value = function.frame.find(node.func.id)
-        return [(value.obj, [])] if value is not None and isinstance(value.obj, Function) else []
-    if not isinstance(node.func, ast.Attribute):
-        return []
-    base = node.func.value
-    if isinstance(base, ast.Name) and is_self(base) and function.owner is not None:
-        value = function.owner.lookup(node.func.attr)
-        return [(value.obj, instances)] if value is not None and isinstance(value.obj, Function) else []
-    return holding.get(node.func.attr, [])
 
 
 def environment(m: Machine, frame: Frame, node: ast.AST, key: Value, default: Value | None) -> Value:
