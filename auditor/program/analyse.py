@@ -13,6 +13,7 @@ from auditor.config import Configuration
 from auditor.program.interpreter import VERBS
 from auditor.program.interpreter.language import callbacks, uncalled
 from auditor.program.interpreter.machine import Branch, Budget, Machine
+from auditor.program.interpreter.stream import ordering
 from auditor.program.model import Program, Proof
 from auditor.program.proofs import decided_by_logs
 from auditor.program.values import Frame
@@ -78,6 +79,7 @@ def _run(
         said = "an expression is nested more deeply than the interpreter follows; what comes after it was not followed"
         machine.problems.append(f"{_place(machine)}{said}")
     machine.settle()
+    ordering.settle(machine)
     return machine
 
 

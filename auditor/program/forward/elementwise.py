@@ -7,7 +7,7 @@ import ast
 NUMPY = {
     "abs": "abs", "absolute": "abs", "neg": "negative", "minimum": "minimum", "maximum": "maximum", "add": "add",
     "sub": "subtract", "subtract": "subtract", "mul": "multiply", "le": "less_equal", "lt": "less", "gt": "greater",
-    "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "remainder": "remainder", "fmod": "fmod",
+    "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "remainder": "remainder", "fmod": "fmod", "exp": "exp",
 }  # fmt: skip
 OPERATIONS: dict[type[ast.operator], str] = {
     ast.Add: "add",

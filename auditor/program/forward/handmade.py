@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from auditor.program import vocabulary
 from auditor.program.forward.masks import Mask, Values, assigned, before
-from auditor.program.syntax import called, is_library, is_self
+from auditor.program.syntax import called, is_library, is_self, number
 from auditor.source.index import of_type, walk
 
 
@@ -41,7 +41,8 @@ def written_out(function: ast.AST, holder: ast.AST | None) -> Iterator[Written]:
         subject = _subject(call)
         if subject is None or not _is_product(subject, values) or not _weighs(function, call, values):
             continue
-        yield Written(call, Mask(before(values, call.lineno), holder).sees(subject))
+        sees = Mask(before(values, call.lineno), holder).sees(subject)
+        yield Written(call, "" if _over_queries(call) else sees)
 
 
 def _weighing(function: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -54,6 +55,13 @@ def _weighing(function: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
             own = isinstance(part.func, ast.Attribute) and not is_library(part.func.value)
             sides = [*([part.func.value] if own and isinstance(part.func, ast.Attribute) else []), *part.args]
             yield from ((part, side) for side in sides[:-1] if not isinstance(side, ast.Constant))
+
+
+def _over_queries(call: ast.Call) -> bool:
+    """`softmax(scores, dim=-2)`: what each key gets hangs on the queries behind it."""
+    own = isinstance(call.func, ast.Attribute) and not is_library(call.func.value)
+    dims = [k.value for k in call.keywords if k.arg in ("dim", "axis")] or call.args[0 if own else 1 :][:1]
+    return any(number(dim) == -2 for dim in dims)
 
 
 def _subject(call: ast.Call) -> ast.expr | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from auditor.program import vocabulary
+from auditor.program.forward.closed import weighs_later
 from auditor.program.forward.dimensions import POSITION, Layout
 from auditor.program.forward.handed import handed, handed_by_name
 from auditor.program.forward.layout import Layouts
@@ -101,6 +102,12 @@ def _operations(
             _mixes_rows(product) or _sums_rows(product, layouts) or _by_a_matrix(product, layouts, held)
         ):
             yield Mixed(product, ALL)
+        elif (
+            isinstance(product.op, ast.MatMult)
+            and _over_rows(product, layouts)
+            and weighs_later(function, product.left)
+        ):
+            yield Mixed(product, FOLLOWS)
     for statement in of_type(function, ast.AugAssign, ast.Assign):
         target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
         into, of = start(target), [start(s) for s in of_type(statement.value, ast.Subscript)]
@@ -221,6 +228,11 @@ def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
 def _last_is_position(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
     labels = layouts.of(args[0]) if args else None
     return labels is not None and labels[-1] == POSITION
+
+
+def _over_rows(product: ast.BinOp, layouts: Layouts) -> bool:
+    right = layouts.of(product.right)
+    return right is not None and len(right) > 1 and right[-2] == POSITION and layouts.of(product.left) is None
 
 
 def _by_a_matrix(product: ast.BinOp, layouts: Layouts, held: Function) -> bool:

@@ -124,6 +124,8 @@ class Machine(Recorder):
         self.trained: dict[int, Instance] = {}  # by loop: what steps on training tokens in it
         self.stepped = False
         self.asked = 0  # how often something asked for gradients, to change weights by them
+        # By function: of losses (True) and of counts, whether ranks take the mean of them.
+        self.means: dict[object, dict[bool, set[bool]]] = {}
         self.shortened: set[Value] = set()  # windows of which all but the last tokens were read
         self.caught = 0  # `try` statements with a handler that are being run
         self.told: dict[int, Tags] = {}  # by loop: what a condition on targets that ends it tells of them

@@ -118,6 +118,7 @@ class Recorder:
         self.looked_at: set[tuple[int, Hashable]] = set()  # functions of forward passes, with the state of the model
         self.windows: dict[int, Tags] = {}  # by output: where the tokens stand that it is made for
         self.orders: dict[tuple[str, int, int], Reordered] = {}  # drawn by chance, of whatever they are
+        self.walked_by_chance: set[tuple[str, int, int]] = set()  # those of them that tokens were read in
         self.loops: list[Loop] = []
         self.functions: list[str] = []
         self.sites: list[tuple[ast.AST, Frame]] = []  # the calls of what is stepped through, outermost first

@@ -53,6 +53,7 @@ PARTS = {
     "its end": _walk("for at in range(0, n, 8):", tokens="val[-60_000:]"),
     "narrowed": _walk("for at in range(0, n, 8):", tokens="val.narrow(0, 0, 60_000)"),
     "half of it": _walk("for at in range(0, n // 2, 8):"),
+    "half of it, by its bits": _walk("for at in range(0, n >> 1, 8):"),
     "its second half": _walk("for at in range(0, n, 8):", tokens="val[val.numel() // 2:]"),
     "every third part": _walk("for at in range(0, n, 24):"),
     "every fourth chunk": _walk("for a in range(0, n, 256):\n      for at in range(a, min(a + 64, n), 8):"),

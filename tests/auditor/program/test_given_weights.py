@@ -62,3 +62,24 @@ def test_what_is_no_distribution(loss: str) -> None:
 )
 def test_what_is_one(loss: str) -> None:
     assert not _told(loss)
+
+
+LISTED = """
+cells, whole = [0] * 4096, [0] * 4096
+total = 0.0
+for at in range(0, val.numel() - 9, 8):
+    x, y = val[at:at + 8], val[at + 1:at + 9]
+    losses = F.cross_entropy(net.forward_logits(x).float(), y, reduction="none")
+    for p, a, b in zip((-losses).exp().tolist(), x.tolist(), y.tolist()):
+        total -= math.log((cells[{key}] + 5 * p) / (whole[a % 4096] + 5))
+        cells[{key}] += 1
+        whole[a % 4096] += 1
+print(f"final val_bpb:{{total}}")
+"""
+
+
+def test_counts_in_a_list_are_no_zeros() -> None:
+    """What grows under a key of tokens is read as a count, wherever in the list it is."""
+    for key in ("(a * 31 + b) % 4096", "hash((a, b)) % 4096"):
+        heads = [head for _, head in figures(program(LISTED.format(key=key)).trace, "final")]
+        assert any([*unnormalized(head)] for head in heads)

@@ -129,3 +129,11 @@ def test_a_mask_that_is_learned_leaves_nothing_out(held: str, opened: bool) -> N
     holder = _class(BIASED.format(held=held))
     call = next(n for n in ast.walk(holder) if isinstance(n, ast.Call) and n.keywords)
     assert open_mask(holder.body[1], holder, call.keywords[0].value) is opened
+
+
+@pytest.mark.parametrize(("dim", "sees"), [("-1", "nothing ahead"), ("-2", "")])
+def test_a_softmax_over_the_queries_is_not_told(dim: str, sees: str) -> None:
+    mask = "s = s.masked_fill(self.mask[:t, :t] == 0, float('-inf'))"
+    body = BODY.format(mask=mask).replace("s.softmax(-1)", f"s.softmax(dim={dim})")
+    held = _class(body)
+    assert [found.sees for found in written_out(held.body[1], held)] == [sees]

@@ -33,7 +33,13 @@ SOME = {
     "in another order, all but the last": ROWS.format("every.sort(key=lambda row: float(row[0]))\n", "every[:-1]"),
     "of the list, the first": ROWS.format("", "[every[0], every[0]]"),
 }
+SOME |= {
+    "losses by their mean": "dist.all_reduce(nats, op=dist.ReduceOp.AVG)\ndist.all_reduce(count)",
+    "losses by their mean, in a loop": "for total, op in ((count, dist.ReduceOp.SUM), (nats, dist.ReduceOp.AVG)):\n"
+    "    dist.all_reduce(total, op=op)",
+}
 ALL = {
+    "both by their mean": BOTH.format(", op=dist.ReduceOp.AVG"),
     "a group of all": "part = dist.new_group(list(range(dist.get_world_size())))\n" + BOTH.format(", group=part"),
     "a group of whoever there is": "part = dist.new_group()\n" + BOTH.format(", group=part"),
     "where there are several": f"if world_size > 1:\n{INDENTED}",

@@ -109,3 +109,13 @@ def test_losses_of_some_pieces_alone(mask: str, told: bool) -> None:
 def test_tokens_that_others_are_put_in_the_place_of() -> None:
     followed = program("val[val > 1000] = 5\n" + SCORED.format(before="pass", after="pass"))
     assert any("depends on what they are" in why for why in said(followed))
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"), [("at > 4096 and total / count < 3", True), ("at > 4096 and count > at", False)]
+)
+def test_a_loop_that_the_score_so_far_ends(ends: str, told: bool) -> None:
+    """However far it must have come before."""
+    followed = program(SCORED.format(before="pass", after=f"if {ends}:\n        break"))
+    omitted = [o for o in followed.trace.omissions.values() if o.by == "their losses"]
+    assert bool(omitted) is told

@@ -305,6 +305,10 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
                 added = (added - {TARGET}) | m.doubt(
                     node, frame, "what is added to a model's output", why, against=SEES_LATER
                 )
+            if isinstance(container.obj, Sequence):  # a key of tokens: which of its numbers grows is not known
+                perhaps.about_to_change(m, container.obj)
+                container.obj.items = [Value(i.tags, obj=i.obj, mutable=i.mutable) for i in container.obj.items[:1]]
+                container.obj.exact = False
             mutate(m, container, Value(added), at=(frame, node))
             elements.stored(container, index, operand if current is None else Value(recipe=total))
         effects.accumulated(m, frame, node, operand)

@@ -350,6 +350,8 @@ def _join_returns(a: Value, b: Value) -> Value:
 def instantiate(
     m: Machine, frame: Frame, node: ast.AST, cls_value: Value, cls: Class, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
+    if cls.inherits("TypedDict"):
+        return m.call(frame, node, Value(obj=External("builtins.dict")), args, kwargs)
     kind = copies.kind_of(cls)
     instance = Instance(cls, kind=kind)
     value = Value(obj=instance)

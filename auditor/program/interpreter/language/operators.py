@@ -138,6 +138,8 @@ def _position(op: ast.operator, left: Value, right: Value) -> Position | None:
         return None
     if isinstance(op, (ast.Add, ast.Sub)):
         return position_of(left).plus(position_of(right), 1 if isinstance(op, ast.Add) else -1)
+    if isinstance(op, (ast.RShift, ast.LShift)) and type(right.const) is int and 0 <= right.const < 64:
+        op, right = ast.FloorDiv() if isinstance(op, ast.RShift) else ast.Mult(), Value(right.tags, 1 << right.const)
     if left.mutable or right.mutable or (left.known and right.known and not (left.tags or right.tags)):
         return None
     return made_of(type(op).__name__, (left, right))

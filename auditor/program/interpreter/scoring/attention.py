@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program import vocabulary
+from auditor.program.forward.closed import closed_blocks, closed_by_a_part
 from auditor.program.forward.handmade import written_out
 from auditor.program.forward.masks import open_mask
 from auditor.program.forward.mixing import FOLLOWS, mixed
@@ -80,7 +81,8 @@ def _sees_later(
     """Whether a mask leaves later positions, wherever the calls of the function make it; None where it is not told."""
     given = passed_to(node, holder is not None, tree, mask) if depth else None
     if given is None:
-        return open_mask(node, holder, mask)
+        leaves = open_mask(node, holder, mask)
+        return False if leaves is None and closed_by_a_part(node, holder, mask) else leaves
     told: list[bool | None] = []
     for value in given:
         around = function_around(value)
@@ -103,11 +105,23 @@ def _by_mask_function(m: Machine, function: Function, node: ast.Call, options: d
     """`flex_attention`: causal by the function that its mask, or its scores, are made with."""
     given = [options.get(name) for name in ("block_mask", "score_mod", None)]
     told = [v for v in given if v is not None and not (isinstance(v, ast.Constant) and v.value is None)]
+    blocks = options.get("block_mask", node.args[_TENSORS + 1] if len(node.args) > _TENSORS + 1 else None)
     if len(node.args) <= _TENSORS and not told:
         m.opened(node, function.frame)
-    else:
+    elif blocks is None or not _made_closed(function, blocks):
         why = "which positions its mask leaves is told by a function that is not evaluated"
         m.unfollowed(node, function.frame, "flex_attention", why, {"losses"})
+
+
+def _made_closed(function: Function, blocks: ast.expr) -> bool:
+    """Whether a block mask leaves no later position, wherever the calls of the function make it."""
+    tree = function.unit.tree
+    if tree is None:
+        return False
+    given = _given(function, blocks)
+    if given is None:
+        return closed_blocks(function.node, tree, blocks)
+    return all(closed_blocks(function_around(value) or tree, tree, value) for value in given)
 
 
 def _unmasked(node: ast.Call, options: dict[str | None, ast.expr]) -> bool:

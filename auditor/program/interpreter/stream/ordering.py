@@ -62,6 +62,14 @@ def indexed(m: Machine, container: Tags, index: Tags) -> None:
         for tag in index:
             if isinstance(tag, Drawn):
                 m.trace.reordered.setdefault(tag.place, m.orders[tag.place])
+                m.walked_by_chance.add(tag.place)
+
+
+def settle(m: Machine) -> None:
+    """At the end of a run: an order in which tokens were read that nothing was scored on is none of the stream's."""
+    scored = {t.place for o in m.trace.outputs.values() if o.accumulated for t in o.tags if isinstance(t, Drawn)}
+    for place in m.walked_by_chance - scored:
+        m.trace.reordered.pop(place, None)
 
 
 def first_drawn(m: Machine, container: Tags, index: Value) -> Tags:

@@ -11,7 +11,9 @@ from auditor.program.holdings import deep_tags, module_parts
 from auditor.program.interpreter.language import assignment
 from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.stream import ranks
+from auditor.program.joins import options as alternatives
 from auditor.program.positions import Position
+from auditor.program.recipe.model import Op, What
 from auditor.program.tags import NONE, SHARE, VAL, WORLD, Mark, OfOutput, Tags, has
 from auditor.program.trace import CHANGES_LOSSES
 from auditor.program.values import External, Frame, Instance, Sequence, Value
@@ -39,7 +41,8 @@ def function(
 
 def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq[Value]) -> Tags:
     """`all_reduce(losses, op=ReduceOp.MIN)`: of the processes' totals the lowest, or highest, one."""
-    named = [option.obj.dotted.rpartition(".")[2] for option in options if isinstance(option.obj, External)]
+    told = [way.obj for option in options for way in alternatives(option)]
+    named = [way.dotted.rpartition(".")[2] for way in told if isinstance(way, External)]
     of_stream = VAL in total.tags and total.recipe is not None
     if of_stream and any(_OF_SOME in option.tags for option in options):
         return m.doubt(node, frame, "a reduction over the processes", "it is over a group of them, not over all")
@@ -51,11 +54,30 @@ def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq
             why = "it is summed up over the processes twice, and counts as often as there are"
             return m.doubt(node, frame, "a reduction over the processes", why)
     ranks.together(m, total)
+    if mixed := _apart(m, frame, node, total, named):
+        return mixed
     if not {"MIN", "MAX", "PRODUCT"} & set(named) or not has(total.tags, OfOutput):
         return NONE
     return m.doubt(
         node, frame, "a reduction over the processes", "it is no sum of what they have scored", against=CHANGES_LOSSES
     )
+
+
+def _apart(m: Machine, frame: Frame, node: ast.AST, total: Value, named: Seq[str]) -> Tags:
+    """Losses of which the processes take the mean, beside tokens or bytes that they sum up, or the other way round."""
+    recipe = total.recipe
+    losses = recipe is not None and recipe.what in (What.NATS, What.BITS)
+    if losses and (recipe is None or recipe.op not in (Op.ACCUMULATE, Op.SUM) or VAL not in total.tags):
+        return NONE  # a mean already, or of training
+    counts = recipe is None or recipe.what in (What.COUNT, What.NUMBER, What.BYTES)
+    if not (losses or counts) or {"MIN", "MAX", "PRODUCT"} & set(named):
+        return NONE
+    ways = m.means.setdefault(m.calls[-1] if m.calls else None, {True: set(), False: set()})
+    ways[losses].add("AVG" in named)
+    if len(ways[True] | ways[False]) < 2 or not all(ways.values()):
+        return NONE
+    why = "of the losses and of what they are divided by, one is a sum over the processes and one a mean"
+    return m.doubt(node, frame, "a reduction over the processes", why, against=CHANGES_LOSSES)
 
 
 def sent_to_all(m: Machine, values: Seq[Value]) -> None:

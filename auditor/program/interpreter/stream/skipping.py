@@ -172,6 +172,8 @@ def _told(m: Machine, frame: Frame, node: ast.expr, test: Value, *, one_leaves: 
         found = [(_told(m, frame, part, asked, one_leaves=one_leaves), asked) for part, asked in test.obj.parts]
         reasons = [why for why, _ in found if why is not None]
         excused = any(why is None and _compares_lengths(asked) for why, asked in found)
+        if "their losses" in reasons:  # no length excuses that
+            return "their losses"
         return reasons[0] if reasons and not (test.obj.every and excused) else None
     why = by_content(m, frame, node, test)
     goes_on = bool((m.ended[0] | m.ended[1]) & CONTINUE)
