@@ -7,12 +7,12 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from auditor.program import vocabulary
 from auditor.program.forward.masks import FAILURES, POSITIONS, Mask, Values, assigned, before, name_of
 from auditor.program.syntax import called
 from auditor.source.index import of_type, own_of_type
 
 _DEPTH = 6
-_SAME = frozenset({"unsqueeze", "to", "bool", "expand"})
 _BLOCKS = frozenset({"create_block_mask", "from_kv_blocks", "compile"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -31,7 +31,7 @@ def _closed(node: ast.expr, values: Values, holder: ast.AST | None, given: Mappi
         return _closed(held[0], values, holder, given, depth - 1)
     if isinstance(node, ast.Subscript) and _adds_axes(node):
         return _closed(node.value, values, holder, given, depth - 1)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in vocabulary.SAME_MASK:
         return _closed(node.func.value, values, holder, given, depth - 1)
     sides: list[ast.expr] = []
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd):

@@ -69,7 +69,9 @@ def _apart(m: Machine, frame: Frame, node: ast.AST, total: Value, named: Seq[str
     losses = recipe is not None and recipe.what in (What.NATS, What.BITS)
     if losses and (recipe is None or recipe.op not in (Op.ACCUMULATE, Op.SUM) or VAL not in total.tags):
         return NONE  # a mean already, or of training
-    counts = recipe is None or recipe.what in (What.COUNT, What.NUMBER, What.BYTES)
+    # Of what measures nothing a sum may be one of counts; gradients are parts of a module.
+    plain = recipe is None and root(total).obj is None and "AVG" not in named
+    counts = plain if recipe is None else recipe.what in (What.COUNT, What.NUMBER, What.BYTES)
     if not (losses or counts) or {"MIN", "MAX", "PRODUCT"} & set(named):
         return NONE
     ways = m.means.setdefault(m.calls[-1] if m.calls else None, {True: set(), False: set()})
