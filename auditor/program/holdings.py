@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from auditor.program.tags import ARTIFACT, AdaptedBy, Tags
-from auditor.program.values import Bound, Either, File, Instance, Mapping, Native, Partial, Sequence, Value
+from auditor.program.values import Bound, Either, File, Instance, Mapping, Native, Obj, Partial, Sequence, Value
+
+DEEP: Final = 16
+"""Containers in each other that are looked through where something may be hidden in them."""
 
 
 def deep_tags(value: Value, depth: int = 3) -> Tags:
@@ -13,36 +17,51 @@ def deep_tags(value: Value, depth: int = 3) -> Tags:
     tags = value.tags
     if value.base is not None and isinstance(value.base.obj, Instance):
         tags |= instance_state(value.base.obj)
-    obj = value.obj
-    if obj is None or depth == 0:
+    if value.obj is None or depth == 0:
         return tags
-    if isinstance(obj, Instance):
-        tags |= instance_state(obj)
-        if obj.kind in ("object", "namespace"):
-            for attribute in list(obj.attributes.values())[:64]:
-                tags |= deep_tags(attribute, depth - 1)
-    elif isinstance(obj, Sequence):
-        for item in obj.items[:32]:
-            tags |= deep_tags(item, depth - 1)
-    elif isinstance(obj, Mapping):
-        for item in list(obj.items.values())[:32]:
-            tags |= deep_tags(item, depth - 1)
-        if obj.other is not None:
-            tags |= deep_tags(obj.other, depth - 1)
-    elif isinstance(obj, Partial):
-        for item in (*obj.args, *obj.kwargs.values()):
-            tags |= deep_tags(item, depth - 1)
-    elif isinstance(obj, Bound):
-        tags |= deep_tags(obj.receiver, depth - 1)
-    elif isinstance(obj, Either):
-        for item in obj.options:
-            tags |= deep_tags(item, depth - 1)
-    elif isinstance(obj, Native):
-        for item in obj.holds:
-            tags |= deep_tags(item, depth - 1)
-    elif isinstance(obj, File):
-        tags |= deep_tags(obj.held, depth - 1)
+    for part in held(value, depth):
+        tags |= part.tags
+        if isinstance(part.obj, Instance):
+            tags |= instance_state(part.obj)
+        if part.base is not None and isinstance(part.base.obj, Instance):
+            tags |= instance_state(part.base.obj)
     return tags
+
+
+def held(value: Value, depth: int) -> Iterator[Value]:
+    """A value and what it holds, and what that holds; what an object holds comes once."""
+    level, seen = [value], set[int]()
+    for _ in range(depth + 1):
+        below: list[Value] = []
+        for part in level:
+            yield part
+            if part.obj is not None and id(part.obj) not in seen:
+                seen.add(id(part.obj))
+                below += _telling(_inside(part.obj))
+        level = below
+
+
+def _inside(obj: Obj) -> Iterable[Value]:
+    if isinstance(obj, Instance):
+        return obj.attributes.values() if obj.kind not in ("module", "optimizer") else ()
+    if isinstance(obj, Mapping):
+        return [*obj.items.values(), *([obj.other] if obj.other is not None else [])]
+    if isinstance(obj, Partial):
+        return [*obj.args, *obj.kwargs.values()]
+    if isinstance(obj, Bound):
+        return [obj.receiver]
+    if isinstance(obj, Either):
+        return obj.options
+    if isinstance(obj, Native):
+        return obj.holds
+    if isinstance(obj, File):
+        return [obj.held]
+    return obj.items if isinstance(obj, Sequence) else ()
+
+
+def _telling(values: Iterable[Value]) -> list[Value]:
+    """Those that are or carry anything: of a thousand plain numbers none is asked."""
+    return [value for value in values if value.tags or value.obj is not None or value.base is not None]
 
 
 def instance_state(instance: Instance) -> Tags:
@@ -81,11 +100,11 @@ def contents(value: Value, depth: int) -> Iterator[Value]:
         yield value
         return
     held = obj.items if isinstance(obj, Sequence) else [*obj.items.values(), *filter(None, [obj.other])]
-    for item in held[:64] if depth else ():
+    for item in _telling(held) if depth else ():
         yield from contents(item, depth - 1)
 
 
-def module_parts(instance: Instance, depth: int = 4) -> list[Instance]:
+def module_parts(instance: Instance, depth: int = DEEP) -> list[Instance]:
     """A module and the modules in its attributes, each once: one that stands in many places has as many ways to it."""
     seen = {id(instance)}
     parts = level = [instance]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.program.recipe.model import Node, Op, either
-from auditor.program.tags import FILED, VAL
+from auditor.program.tags import FILED, NONE, ONE_OF_SEVERAL, VAL, Tags
 from auditor.program.values import (
     UNKNOWN,
     Bound,
@@ -53,15 +53,39 @@ def _joined(a: Value, b: Value, pairs: _Pairs, depth: int) -> Value:
         if depth and a.obj.exact and b.obj.exact and len(a.obj.items) == len(b.obj.items):
             items = [_element(x, y, pairs, depth - 1) for x, y in zip(a.obj.items, b.obj.items, strict=True)]
             return Value(a.tags | b.tags, obj=Sequence(items))
-        return Value(a.tags | b.tags, obj=Sequence([*a.obj.items, *b.obj.items][:32], exact=False))
+        return Value(a.tags | b.tags, obj=Sequence(bounded([*a.obj.items, *b.obj.items]), exact=False))
     if (either := _either(a, b)) is not None:
         return either
     # The object decides more than None or an unknown does: keep whichever side has one.
     obj = a.obj if a.obj is not None else b.obj
     base = a.base or b.base
-    made = Value(a.tags | b.tags, UNKNOWN, obj, base, a.mutable or b.mutable)
+    made = Value(a.tags | b.tags | _mixed_up(a, b), UNKNOWN, obj, base, a.mutable or b.mutable)
     made.axes = a.axes if a.axes == b.axes else None
     return made
+
+
+def _mixed_up(a: Value, b: Value) -> Tags:
+    """Two models are not told apart: the value goes on as the first of them, and says so."""
+    models = [v.obj for v in (a, b) if isinstance(v.obj, Instance) and v.obj.kind == "module"]
+    return frozenset({ONE_OF_SEVERAL}) if len(models) > 1 and models[0] is not models[1] else NONE
+
+
+MAX_ELEMENTS = 64
+"""Elements of a list that are told apart; the last of them stands for all that are beyond."""
+
+
+def bounded(items: list[Value]) -> list[Value]:
+    """The elements of a list, as many as are told apart. None is lost: lists may be long to hide what comes last."""
+    if len(items) <= MAX_ELEMENTS:
+        return items
+    rest = items[MAX_ELEMENTS - 1]
+    seen = {id(rest.obj)}
+    for item in items[MAX_ELEMENTS:]:
+        new = id(item.obj) not in seen if item.obj is not None else rest.known or not item.tags <= rest.tags
+        if new:
+            seen.add(id(item.obj))
+            rest = join(rest, item)
+    return [*items[: MAX_ELEMENTS - 1], rest]
 
 
 MAX_OPTIONS = 24

@@ -316,6 +316,7 @@ SORTED: Final = Mark("sorted")  # parts of the stream in an order that what they
 COPIED: Final = Mark("copied")  # a parameter that was made of what another one held
 PARTIAL: Final = Mark("partial")  # of what a file holds, those of some names
 PICKED: Final = Mark("picked")  # the places in the whole stream at which certain tokens stand
+ONE_OF_SEVERAL: Final = Mark("one-of-several")  # a model, where it is not known which of two
 SHARED_ROWS: Final = Mark("shared-rows")  # made of rows that several windows share
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Generic, TypeVar
 
-from auditor.program.interpreter.recorder import Off, Recorder
-from auditor.program.values import Instance, Value
+from auditor.program.interpreter.recorder import Journal, Off, Recorder
 
 T = TypeVar("T")
-
-Journal = dict[tuple[int, str], tuple[Instance, Value | None]]
-"""Attributes that were assigned, and what they held before."""
 
 Around = AbstractContextManager[None]
 """What is so while a block runs. Plain classes: generators would cost more than the blocks."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Generator
 
-from auditor.program.interpreter.around import NOTHING, Around, Journal, OnTop
+from auditor.program.interpreter.around import NOTHING, Around, OnTop
 from auditor.program.interpreter.machine import Branch, Machine
-from auditor.program.interpreter.perhaps import reconsidered
+from auditor.program.interpreter.perhaps import names_of, reconsidered
+from auditor.program.interpreter.recorder import Journal
 from auditor.program.joins import join
-from auditor.program.values import Frame, Value
+from auditor.program.values import Frame, Instance, Value
 from auditor.program.written import written
 
 
@@ -54,42 +55,60 @@ def chain(first: Arms, arms: Callable[[ast.If], Arms]) -> int:
     return how  # type: ignore[return-value]
 
 
-def undo(journal: Journal) -> tuple[Journal, dict[tuple[int, str], Value | None]]:
-    """Put the attributes back to what they were before the arm; what the arm had left in them."""
+Left = dict[tuple[int, str], Value | None]
+"""What an arm has left in attributes, and in names outside of the function that it stands in."""
+
+
+def undo(journal: Journal, frame: Frame | None = None) -> tuple[Journal, Left]:
+    """Put attributes and names back to what they were before the arm; what the arm had left in them.
+
+    `frame`: whose own names are kept by whoever runs the arms.
+    """
     left = {}
-    for key, (instance, before) in journal.items():
-        left[key] = instance.attributes.get(key[1])
+    for key, (holder, before) in journal.items():
+        if holder is frame:
+            continue
+        names = names_of(holder)
+        left[key] = names.get(key[1])
         if before is None:
-            instance.attributes.pop(key[1], None)
+            names.pop(key[1], None)
         else:
-            instance.attributes[key[1]] = before
+            names[key[1]] = before
     return journal, left
 
 
 def merge(
     m: Machine,
-    first: tuple[Journal, dict[tuple[int, str], Value | None]],
+    frame: Frame,
+    first: tuple[Journal, Left],
     second: Journal,
     *,
     first_raises: bool,
     second_raises: bool,
     certain: bool,
 ) -> None:
-    """After both arms an attribute may hold what either left: `self.gate = None` in one arm hides no gate.
+    """After both arms an attribute, or a name of the module, may hold what either left.
 
+    `self.gate = None` in one arm hides no gate. `frame`: whose names are joined by whoever has run the arms.
     `certain`: one of them is known not to count.
     """
     journal, left = first
     for key in {**journal, **second}:
-        instance, before = journal.get(key) or second[key]
+        holder, before = journal.get(key) or second[key]
+        if holder is frame:
+            continue
         one = left.get(key, before)
-        other = instance.attributes.get(key[1])
+        other = names_of(holder).get(key[1])
         if first_raises:
             one = other
         elif second_raises:
             other = one
         held = [value for value in (one, other) if value is not None]
-        if held:
-            m.write_attribute(instance, key[1], held[0] if len(held) == 1 else join(held[0], held[1]))
+        value = join(held[0], held[1]) if len(held) > 1 else held[0] if held else None
+        if value is not None and isinstance(holder, Instance):
+            m.write_attribute(holder, key[1], value)
+        elif value is not None:
+            m.rebinds(other, value)
+            names_of(holder)[key[1]] = value
         if before is None and (key in journal) != (key in second) and not certain:
-            reconsidered(m, instance, key[1], None)
+            reconsidered(m, holder, key[1], None)

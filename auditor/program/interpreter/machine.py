@@ -15,11 +15,11 @@ from auditor.program import used
 from auditor.program.extent import Extents
 from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
-from auditor.program.interpreter.around import NOTHING, Arm, Around, Journal, OnTop, Under
+from auditor.program.interpreter.around import NOTHING, Arm, Around, OnTop, Under
 from auditor.program.interpreter.recorder import Branch as Branch
+from auditor.program.interpreter.recorder import Journal, Recorder
 from auditor.program.interpreter.recorder import Off as Off
 from auditor.program.interpreter.recorder import Pending as Pending
-from auditor.program.interpreter.recorder import Recorder
 from auditor.program.interpreter.scoring.forward import ForwardLoss
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
@@ -135,6 +135,8 @@ class Machine(Recorder):
         self.hooks: list[Hook] = []
         self.contexts: list[tuple[ast.AST, Callable[[Value], None]]] = []  # generators that a block is to run inside of
         self.counts: dict[ast.AST, set[str]] = {}  # by loop statement: the names that it counts up
+        self.asked_of: set[ast.AST] = set()  # conditions and indexes in loops that constants have told
+        self.asked_names: set[object] = set()  # the names, and the keys, in them
         self.lists: dict[ast.AST, set[str]] = {}  # by loop statement: the names of what it adds to
         self.ranges: dict[int, range] = {}  # by loop: what it runs through, where that is known
         self.sent: Value | None = None  # into the generator that runs
@@ -160,7 +162,6 @@ class Machine(Recorder):
         self.ended = (0, 0)  # of the latest branch: how each arm may complete
         self.left = (False, False)  # of the latest branch: which arm ends the round
         self.arms = (0, 0)  # of the latest branch: losses that each arm has added to something
-        self.journals: list[Journal] = []  # of the arms of branches that run
         self.patched: dict[str, Value] = {}  # names of libraries that the program has replaced
         self.patched_last: set[str] = set()  # the last parts of these names
         self.modules: dict[str, Frame] = {}
@@ -256,8 +257,6 @@ class Machine(Recorder):
 
     def write_attribute(self, instance: Instance, name: str, value: Value) -> None:
         perhaps.about(self, instance, name)
-        if self.journals:
-            self.journals[-1].setdefault((id(instance), name), (instance, instance.attributes.get(name)))
         self.changed(instance.attributes.get(name), value)
         instance.attributes[name] = value
 

@@ -57,13 +57,17 @@ class Perhaps:
 
 def about(m: Recorder, holder: Holder, name: str) -> None:
     """An attribute, or a name outside of the function that runs, is about to be given another value."""
+    key = (id(holder), name)
+    if m.journals:
+        m.journals[-1].setdefault(key, (holder, names_of(holder).get(name)))
     if not m.kept:
-        m.unsure_of.pop((id(holder), name), None)
+        m.unsure_of.pop(key, None)
     else:
-        m.kept[-1].names.setdefault((id(holder), name), (holder, _names(holder).get(name)))
+        m.kept[-1].names.setdefault(key, (holder, names_of(holder).get(name)))
 
 
-def _names(holder: Holder) -> dict[str, Value]:
+def names_of(holder: Holder) -> dict[str, Value]:
+    """What a frame's names, or an object's attributes, hold."""
     return holder.names if isinstance(holder, Frame) else holder.attributes
 
 
@@ -72,6 +76,42 @@ def about_to_change(m: Recorder, obj: Obj | None) -> None:
     if m.kept and isinstance(obj, (Mapping, Sequence)) and id(obj) not in m.kept[-1].containers:
         items = dict(obj.items) if isinstance(obj, Mapping) else list(obj.items)
         m.kept[-1].containers[id(obj)] = (obj, items)
+
+
+def put_back(m: Recorder) -> list[tuple[Mapping | Sequence, Any, Value]]:
+    """The other arm of a branch finds the flags in dicts and lists as this one did.
+
+    Gives container, place and what this one has left there.
+    """
+    left: list[tuple[Mapping | Sequence, Any, Value]] = []
+    for obj, before in m.kept[-1].containers.values():
+        held: Any = obj.items
+        for place, value in _flags(obj, before, unknown=True):
+            left.append((obj, place, held[place]))
+            held[place] = value
+    return left
+
+
+def left_by_both(left: list[tuple[Mapping | Sequence, Any, Value]]) -> None:
+    """What one arm has left in dicts and lists, beside what the other one did."""
+    for obj, place, value in left:
+        held: Any = obj.items
+        if (place in held if isinstance(obj, Mapping) else place < len(held)) and _told_apart(value, held[place]):
+            held[place] = _either(value, held[place])
+
+
+def _flags(obj: Mapping | Sequence, before: Any, *, unknown: bool = False) -> list[tuple[Any, Value]]:
+    """The places of constants that are others by now, with what they were: constants, or `unknown`."""
+    held: Any = obj.items
+    places = before.items() if isinstance(obj, Mapping) else enumerate(before[: len(held)])
+    found = []
+    for place, was in places:
+        if isinstance(obj, Mapping) and place not in held:
+            continue
+        now = held[place]
+        if _told_apart(was, now) or (unknown and now.known and not was.known and was.obj is None):
+            found.append((place, was))
+    return found
 
 
 def is_sure(m: Recorder, obj: Obj, name: object = None) -> bool:
@@ -90,7 +130,7 @@ def _either(before: Value, now: Value) -> Value:
 
 def reconsidered(m: Recorder, holder: Holder, name: str, before: Value | None) -> None:
     """What a name or attribute holds may be what it was before."""
-    now = _names(holder).get(name)
+    now = names_of(holder).get(name)
     if now is None:
         return
     if before is None and isinstance(holder, Instance):
@@ -98,7 +138,7 @@ def reconsidered(m: Recorder, holder: Holder, name: str, before: Value | None) -
         if before is None:
             m.unsure_of[id(holder), name] = holder
     if before is not None and _told_apart(before, now):
-        _names(holder)[name] = _either(before, now)
+        names_of(holder)[name] = _either(before, now)
         m.changes += 1
         m.rebound += 1
 
@@ -108,13 +148,11 @@ def _held(m: Recorder, obj: Mapping | Sequence, before: Any) -> None:
     if isinstance(obj, Mapping):
         unsure = [key for key in before if key not in obj.items] + [key for key in obj.items if key not in before]
         obj.items |= {key: value for key, value in before.items() if key not in obj.items}
-        places = list(before.items())
     else:
         unsure = [None] if len(obj.items) != len(before) else []
         obj.items += [] if obj.items else before
-        places = list(enumerate(before[: len(obj.items)]))
     held: Any = obj.items
-    others = [(place, value) for place, value in places if _told_apart(value, held[place])]
+    others = _flags(obj, before)
     for place, value in others:
         held[place] = _either(value, held[place])
     m.unsure_of |= {(id(obj), key): obj for key in unsure}

@@ -85,7 +85,11 @@ class Pending:
 
 
 Holder = Instance | Class | Function | Frame
+
 """What has attributes, or names."""
+
+Journal = dict[tuple[int, str], tuple[Holder, Value | None]]
+"""Attributes, and names outside of the function that runs, that were assigned, and what they held before."""
 
 
 @dataclass(slots=True)
@@ -124,6 +128,7 @@ class Recorder:
         self.sites: list[tuple[ast.AST, Frame]] = []  # the calls of what is stepped through, outermost first
         self.changes = 0  # what was stored into objects, where it may decide what code does later
         self.rebound = 0  # names of modules, and attributes of classes and functions, that were given other values
+        self.journals: list[Journal] = []  # of the arms of branches that run
         self.kept: list[Kept] = []  # of the blocks around that may not run
         self.unsure_of: dict[tuple[int, object], Obj] = {}  # objects, and attributes or keys that these may not have
         self.forks = 0  # conditions that are not known, by which one way leaves what it is in

@@ -14,7 +14,7 @@ from auditor.program.interpreter.language import (
     comparisons,
 )
 from auditor.program.interpreter.machine import MAX_STEPS, TOO_LONG, Branch, Budget, Machine, Pending, switches
-from auditor.program.interpreter.perhaps import Perhaps
+from auditor.program.interpreter.perhaps import Perhaps, left_by_both, put_back
 from auditor.program.interpreter.scoring import selection, steering, told
 from auditor.program.interpreter.stream import ranks, reach, skipping
 from auditor.program.joins import join
@@ -166,7 +166,8 @@ def both(
             branching.entered(m, key, True, dead),
         ):
             first = yield from _arm(m, frame, body)
-        after_body, heap, between = frame.names, branching.undo(written), m.summed
+        after_body, heap, between = frame.names, branching.undo(written, frame), m.summed
+        flags = put_back(m)
         frame.names = before
         running = m.branch(names, unsure=unsure, dormant=dead is False, key=key, way=False)
         with (
@@ -183,9 +184,10 @@ def both(
         m.forks += (
             dead is None and bool((first | second) & NORMAL) and bool((first | second) & (RETURN | BREAK | CONTINUE))
         )
+        left_by_both(flags)
         block.certain = RAISE in m.ended or dead is not None
         branching.merge(
-            m, heap, other, first_raises=first == RAISE, second_raises=second == RAISE, certain=block.certain
+            m, frame, heap, other, first_raises=first == RAISE, second_raises=second == RAISE, certain=block.certain
         )
     live, way = (first, False) if dead is False else (second, True)
     m.leaves = (

@@ -8,6 +8,7 @@ from collections.abc import Mapping as Mapping_
 from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import callbacks, containers, indexing, operators, special
+from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import (
     adapting,
@@ -25,7 +26,7 @@ from auditor.program.interpreter.scoring import (
     weights,
 )
 from auditor.program.interpreter.stream import parts, ranks, rounds, skipping, tokens
-from auditor.program.joins import join, options
+from auditor.program.joins import MAX_ELEMENTS, bounded, join, options
 from auditor.program.recipe.model import Node
 from auditor.program.tags import (
     ALIGNED,
@@ -178,7 +179,7 @@ def _unpack(m: Machine, frame: Frame, targets: list[ast.expr], value: Value) -> 
         ]
     elif isinstance(obj, Sequence) and obj.items:
         one = obj.items[0]
-        for item in obj.items[1:8]:
+        for item in varied(obj.items[1:]):
             one = join(one, item)
         items = [with_tags(one, value.tags)] * len(targets)
     else:
@@ -240,7 +241,7 @@ def _held_at(obj: Mapping | Sequence, index: Value) -> list[Value]:
     if isinstance(obj, Mapping):
         return [obj.items[index.const]] if index.known and index.const in obj.items else []
     known = isinstance(index.const, int) and obj.exact and -len(obj.items) <= index.const < len(obj.items)
-    return [obj.items[index.const]] if known else obj.items[:8]
+    return [obj.items[index.const]] if known else varied(obj.items)
 
 
 def put(container: Value, index: Value, value: Value) -> None:
@@ -252,7 +253,10 @@ def put(container: Value, index: Value, value: Value) -> None:
         if isinstance(index.const, int) and obj.exact and -len(obj.items) <= index.const < len(obj.items):
             obj.items[index.const] = value
         else:
-            obj.items = [join(item, value) for item in obj.items[:8]] or [value]
+            several = value.obj.items if isinstance(index.obj, tokens.Cut) and isinstance(value.obj, Sequence) else None
+            for one in varied(several) if several is not None else [value]:
+                obj.items = [join(item, one) for item in bounded(obj.items)] or [one]
+            obj.exact = obj.exact and several is None
         container.tags |= value.tags
 
 
@@ -330,9 +334,9 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
     if isinstance(current.obj, Sequence) and isinstance(operand.obj, Sequence):
         m.changed(None, operand)
         perhaps.about_to_change(m, current.obj)
-        current.obj.items.extend(operand.obj.items[:16])
-        current.obj.items[:] = current.obj.items[:64]
-        current.obj.exact = current.obj.exact and operand.obj.exact
+        items = [*current.obj.items, *operand.obj.items]
+        current.obj.items[:] = bounded(items)
+        current.obj.exact = current.obj.exact and operand.obj.exact and len(items) <= MAX_ELEMENTS
         current.tags |= operand.tags
         return
     result = operators.binary(m, frame, node, node.op, current, operand)

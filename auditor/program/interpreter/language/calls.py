@@ -8,14 +8,12 @@ from functools import partial
 
 from auditor.program import vocabulary
 from auditor.program.interpreter import repeated
-from auditor.program.interpreter.language import binding, copies, decoration, enums, special
-from auditor.program.interpreter.language.iteration import elements
+from auditor.program.interpreter.language import arguments, binding, copies, decoration, enums, special
 from auditor.program.interpreter.libraries import library, methods, opaque, paths
 from auditor.program.interpreter.machine import MAX_DEPTH, Machine, root
 from auditor.program.interpreter.scoring import (
     adapting,
     effects,
-    entries,
     forwarding,
     measured,
     steering,
@@ -23,10 +21,9 @@ from auditor.program.interpreter.scoring import (
     weights,
     within,
 )
-from auditor.program.joins import MAX_OPTIONS, join
+from auditor.program.joins import MAX_OPTIONS, bounded, join
 from auditor.program.tags import VAL, From, OfOutput, UpTo, has
 from auditor.program.values import (
-    UNKNOWN,
     Bound,
     Class,
     Either,
@@ -34,7 +31,6 @@ from auditor.program.values import (
     Frame,
     Function,
     Instance,
-    Mapping,
     Native,
     Partial,
     Sequence,
@@ -44,8 +40,6 @@ from auditor.program.values import (
 )
 from auditor.source.index import own_of_type, parent
 
-Arguments = tuple[list[Value], dict[str, Value]]
-
 
 def call_node(m: Machine, frame: Frame, node: ast.Call) -> Value:
     if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.find("super") is None:
@@ -53,7 +47,7 @@ def call_node(m: Machine, frame: Frame, node: ast.Call) -> Value:
     function = m.evaluate(frame, node.func)
     if isinstance(function.obj, (Function, External)):
         _named(m, node, function.obj)
-    args, kwargs = _arguments(m, frame, node, function)
+    args, kwargs = arguments.given(m, frame, node, function)
     return call(m, frame, node, function, args, kwargs)
 
 
@@ -64,38 +58,6 @@ def _named(m: Machine, node: ast.Call, called: Function | External) -> None:
     held = isinstance(called, Function) and isinstance(node.func, ast.Attribute)  # by a class, or a module
     if held or name.rpartition(".")[2] != written or node in m.called:
         m.called[node] = name if m.called.get(node, name) == name else ""
-
-
-def _arguments(m: Machine, frame: Frame, node: ast.Call, function: Value) -> Arguments:
-    args: list[Value] = []
-    for argument in node.args:
-        if isinstance(argument, ast.Starred):
-            value = special.iterable(m, frame, node, m.evaluate(frame, argument.value))
-            args.extend(_spread(value, binding.room(function) - len(args)))
-        else:
-            args.append(m.evaluate(frame, argument))
-    kwargs: dict[str, Value] = {}
-    for keyword in node.keywords:
-        value = m.evaluate(frame, keyword.value)
-        if keyword.arg is not None:
-            kwargs[keyword.arg] = value
-        elif isinstance(value.obj, Mapping):
-            kwargs.update({str(k): v for k, v in value.obj.items.items()})
-    return args, kwargs
-
-
-def _spread(value: Value, room: int) -> list[Value]:
-    """The elements behind a star; where nobody knows how many there are, as many as the function may take."""
-    items = list(value.obj.items) if isinstance(value.obj, Sequence) else elements(value)[:1]
-    if (isinstance(value.obj, Sequence) and value.obj.exact) or value.known or not items:
-        return items
-    if value.obj is None:
-        items[0].recipe = entries.at(value.recipe, 0)
-    for place in range(len(items), room):
-        last = items[-1]
-        recipe = entries.at(value.recipe, place) if value.obj is None else last.recipe
-        items.append(Value(last.tags, UNKNOWN, last.obj, last.base, last.mutable, recipe))
-    return items
 
 
 def call(
@@ -309,7 +271,7 @@ def _run(m: Machine, function: Function, args: list[Value], kwargs: dict[str, Va
         taken_up = m.asked > asked or any(isinstance(parent(y), (ast.Assign, ast.NamedExpr)) for y in _yields(function))
         resume = partial(_run, m, function, args, kwargs) if taken_up else None
         whole = not inner.some and not taken_up
-        return Value(union(*inner.yields), obj=Sequence(inner.yields[:16], exact=whole, resume=resume))
+        return Value(union(*inner.yields), obj=Sequence(bounded(inner.yields), exact=whole, resume=resume))
     if not inner.returns:
         return Value(const=None)
     result = inner.returns[0]

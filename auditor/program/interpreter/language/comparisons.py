@@ -7,7 +7,7 @@ import operator
 from typing import Any
 
 from auditor.program.interpreter import perhaps
-from auditor.program.interpreter.language import enums, special
+from auditor.program.interpreter.language import enums, settling, special
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import count_tables, effects, measured, recalled
 from auditor.program.interpreter.stream import parts, ranks, tokens
@@ -76,6 +76,8 @@ def compare(m: Machine, frame: Frame, node: ast.Compare) -> Value:
             one = one if one is None or not isinstance(op, ast.NotIn) else not one
         else:
             one = _compare_one(m, op, left, right)
+            if one is not None and m.loops:
+                settling.asked(m, node)
         if one is False:
             return Value(
                 tokens.shape_tags(left.tags | right.tags) if isinstance(op, (ast.Is, ast.IsNot)) else tags, False
@@ -147,6 +149,7 @@ def _in_between(m: Machine, counted: Value, value: Value) -> bool:
 def truth(m: Machine, frame: Frame, node: ast.expr, value: Value) -> bool | None:
     """Whether the value counts as true; None if that is not known."""
     if value.known:
+        settling.asked(m, node)
         return bool(value.const)
     obj = value.obj
     if obj is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from auditor.program.interpreter.language import binding, containers, enums, special
+from auditor.program.interpreter.language import binding, containers, enums, settling, special
 from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, elements, recalled
@@ -70,6 +70,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     if isinstance(obj, External):
         return effects.environment(m, frame, node, m.evaluate(frame, index_node), None), None
     index = index_value(m, frame, index_node)
+    if m.loops and index.known and not isinstance(index_node, ast.Constant) and settling.differ(obj):
+        settling.asked(m, index_node)
     if isinstance(obj, Mapping):
         count_tables.read(m, frame, node, container, index)
         if index.known and index.const in obj.items:
@@ -84,7 +86,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
             hit = obj.other
         else:
             hit = Value(container.tags)
-            for item in list(obj.items.values())[:16]:
+            for item in varied(list(obj.items.values())):
                 numbers = hit.known and item.known  # which of them is not known
                 hit = join(hit, item) if hit.obj is not None or numbers else with_tags(item, container.tags)
         hit = containers.one_of(hit, index)

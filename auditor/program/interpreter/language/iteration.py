@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 
 from auditor.program.holdings import deep_tags
@@ -12,7 +12,7 @@ from auditor.program.interpreter.scoring import recalled
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.joins import join
 from auditor.program.tags import InRound
-from auditor.program.values import Either, Frame, Instance, Mapping, Sequence, Value, dependence, with_tags
+from auditor.program.values import Either, Frame, Instance, Mapping, Sequence, Value, dependence, union, with_tags
 
 MAX_LOOPS = 10
 UNROLL = 4
@@ -33,10 +33,11 @@ def _is_setting(item: Value) -> bool:
     return len(parts) > 1 and isinstance(parts[0].const, str) and all(part.known and not part.tags for part in parts)
 
 
-def elements(value: Value) -> list[Value]:
-    """The elements of an iterable: all of them if they are known, else up to two that stand for the rest.
+def elements(value: Value, *, between: bool = True) -> list[Value]:
+    """The elements of an iterable: all of them if they are known, else a few that stand for the rest.
 
-    An empty list means that the iterable is known to be empty.
+    `between`: with one for those between the first and the last of a range or a text, of which nothing is known. An
+    empty list means that the iterable is known to be empty.
     """
     obj = value.obj
     if isinstance(obj, Sequence):
@@ -58,7 +59,7 @@ def elements(value: Value) -> list[Value]:
         if n <= UNROLL and not isinstance(value.const, range):
             return [Value(value.tags, item) for item in value.const]
         first, last = Value(value.tags, value.const[0]), Value(value.tags, value.const[-1])
-        return [first] if n == 1 else [first, last]
+        return [first] if n == 1 else [first, last, *([Value(value.tags)] if between and n > 2 else [])]
     if isinstance(obj, Instance):
         tags = deep_tags(value)
         return [Value(tags, base=value), Value(tags, base=value)]
@@ -88,13 +89,15 @@ def rounds(m: Machine, frame: Frame, node: ast.AST) -> int:
 
 
 def varied(items: Seq[Value], plain: int = 16) -> list[Value]:
-    """The first elements, and of the others those that may be, or hold, another object than the first ones."""
+    """The first elements, and of the others those that may be, or hold, something else than the first ones."""
     seen = {id(_held(item)) for item in items[:plain]}
+    tags = union(*items[:plain])
     others = []
     for item in items[plain:]:
         held = _held(item)
-        if held is not None and id(held) not in seen:
+        if (held is not None and id(held) not in seen) or not item.tags <= tags:
             seen.add(id(held))
+            tags |= item.tags
             others.append(item)
     return [*items[:plain], *others]
 
@@ -106,14 +109,23 @@ def _held(item: Value) -> object:
     return item.obj
 
 
-def iterations(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
-    """Run through the elements inside the loop's context; each carries which iteration it belongs to."""
+def iterations(
+    m: Machine, frame: Frame, node: ast.AST, iterable: Value, between: Callable[[Value], list[Value]] | None = None
+) -> Iterator[Value]:
+    """Run through the elements inside the loop's context; each carries which iteration it belongs to.
+
+    `between` tells, when the first round has been followed and the last element is to come, which come in between.
+    """
     instance = m.fresh_loop()
     ascends = iterable.obj in m.extents.ascending or (isinstance(iterable.const, range) and iterable.const.step > 0)
     most = rounds(m, frame, node)
     settings = most == UNROLL and isinstance(iterable.obj, Sequence) and apart(iterable.obj.items)
-    for k, element in enumerate(elements(iterable)[: SETTINGS if settings else most], start=1):
-        with m.iteration(instance, k, node, ascends=ascends):
-            m.walked(element.tags, frozenset({InRound(instance, k)}))
-            tags = frozenset({InRound(instance, k)}) | recalled.walked(m, frame, node, element)
-            yield with_tags(element, tags)
+    found = elements(iterable, between=between is None or not isinstance(iterable.const, range))
+    for k, element in enumerate(found[: SETTINGS if settings else most], start=1):
+        others = between(element) if between is not None and k == len(found) == 2 else []
+        # Where each round is followed, none is the second, which stands for all between the first and the last.
+        for number, one in enumerate([*others, element], start=3 if others else k):
+            with m.iteration(instance, number, node, ascends=ascends):
+                m.walked(one.tags, frozenset({InRound(instance, number)}))
+                tags = frozenset({InRound(instance, number)}) | recalled.walked(m, frame, node, one)
+                yield with_tags(one, tags)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.around import NOTHING, Around
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from auditor.program.interpreter.language import assignment, comparisons, special
 from auditor.program.interpreter.language.iteration import UNROLL, apart, iterations, rounds
+from auditor.program.interpreter.language.settling import Settling
 from auditor.program.interpreter.machine import Machine, switches
 from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import selection, steering, told
-from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.interpreter.stream import reach
 from auditor.program.numbers import position_of
 from auditor.program.tags import NONE, InRound
-from auditor.program.values import Either, Frame, Function, Sequence, Value
+from auditor.program.values import UNKNOWN, Frame, Sequence, Value, with_tags
 from auditor.source.index import of_type
 
 
 def for_(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor) -> int:
     iterable = special.iterable(m, frame, node, m.evaluate(frame, node.iter))
-    if _all_told(iterable) or isinstance(iterable.const, range):  # of which it is known whether there is a round
-        return _loop(m, frame, node, iterable)
     with Perhaps(m, frame.names) as rounds_:
+        # Of some it is known whether there is a round.
+        rounds_.certain = _all_told(iterable) or isinstance(iterable.const, range)
         completion = _loop(m, frame, node, iterable)
     rounds_.leave(frame.names)
     return completion
@@ -80,15 +81,51 @@ def _widened(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor) -> None:
             frame.names[name] = Value(value.tags)
 
 
-def _elements(m: Machine, frame: Frame, node: ast.AST, iterable: Value) -> Iterator[Value]:
+def _elements(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Value) -> Iterator[Value]:
     """The elements that a loop is followed for, the last one once more where that round decided something."""
     decisions, loop, element = m.decisions, None, None
-    for element in iterations(m, frame, node, iterable):
+    told_ = _all_told(iterable)
+    settling = Settling(m, frame, node, () if told_ else _counters(node))
+    for element in iterations(m, frame, node, iterable, partial(_between, m, node, iterable)):
         decisions, loop = m.decisions, m.loops[-1]
         yield element
-    if element is not None and loop is not None and steering.once_more(m, loop.instance, decisions):
+        settling.over()
+    if element is None or loop is None:
+        return
+    if steering.once_more(m, loop.instance, decisions):
         with m.iteration(loop.instance, loop.iteration, node):
             yield element
+    number = loop.iteration
+    while not told_ and settling.goes_on(but=_targets(node)):
+        number += 1
+        with m.iteration(loop.instance, number, node):
+            yield _of_round(element, loop.instance, number)
+        settling.over()
+
+
+def _of_round(element: Value, loop: int, number: int) -> Value:
+    """Another element of the same kind: what is done with it is done in another round."""
+    tags = frozenset([t for t in element.tags if not (isinstance(t, InRound) and t.loop == loop)])
+    const = UNKNOWN if element.known else element.const
+    other = Value(tags, const, element.obj, element.base, element.mutable, element.recipe, element.position or element)
+    return with_tags(other, frozenset({InRound(loop, number)}))
+
+
+def _between(m: Machine, node: ast.For | ast.AsyncFor, iterable: Value, last: Value) -> list[Value]:
+    """The numbers of a range between its first and its last one, where the loop asks which it has; of many, any."""
+    numbers = iterable.const[1:-1] if isinstance(iterable.const, range) else ()
+    if not numbers or not _targets(node) & m.asked_names:
+        return []
+    if len(numbers) > _FEW:
+        return [Value(last.tags)]
+    return [Value(last.tags, number) for number in numbers]
+
+
+_FEW = 6
+
+
+def _targets(node: ast.For | ast.AsyncFor) -> set[object]:
+    return {part.id for part in of_type(node.target, ast.Name)}
 
 
 def while_(m: Machine, frame: Frame, node: ast.While) -> int:
@@ -154,30 +191,21 @@ def _selecting(m: Machine, frame: Frame, node: ast.While, test: Value) -> Around
     return m.selecting(test, node, frame) if m.is_of_loss(test) else NOTHING
 
 
-def _rounds(m: Machine, frame: Frame, node: ast.While, instance: int, counters: Iterable[str]) -> Iterator[int]:
-    """The first round and one for all others; more while what a name of the loop calls is another function each time.
-
-    `step = step(state)`: each function gives the next one.
-    """
+def _rounds(m: Machine, frame: Frame, node: ast.While, instance: int, counters: Collection[str]) -> Iterator[int]:
+    """The first round and one for all others, and more of them while these do not stand for what comes next."""
     decisions = m.decisions
+    settling = Settling(m, frame, node, counters)
     for k in (1, 2)[: rounds(m, frame, node)]:
         decisions = m.decisions
         yield k
+        settling.over()
     if steering.once_more(m, instance, decisions):
         yield 2
-    seen: set[int] = set()
-    for _ in range(_HOPS):
-        held = [frame.names[name].obj for name in counters if name in frame.names]
-        fresh = {id(obj) for obj in held if isinstance(obj, (Function, Either))} - seen
-        if not fresh:
-            return
-        seen |= fresh
-        yield 2
-    why = f"each round calls another function, and there are more than {_HOPS} of them"
-    m.unfollowed(node, frame, "the rounds of a loop", why, EVERYTHING)
-
-
-_HOPS = 48
+    k = 2
+    while settling.goes_on(but=counters):
+        k += 1  # a round of its own: what it trains on is not what the second one has scored
+        yield k
+        settling.over()
 
 
 def _filled(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
@@ -195,7 +223,7 @@ def _filled(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) 
             held.obj.exact = False
 
 
-def _counters(node: ast.While) -> list[str]:
+def _counters(node: ast.For | ast.AsyncFor | ast.While) -> list[str]:
     """Names that the loop's body steps: they carry the loop, as the target of a `for` does."""
     names = []
     for child in of_type(node, ast.AugAssign, ast.Assign):

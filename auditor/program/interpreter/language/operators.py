@@ -24,7 +24,7 @@ from auditor.program.interpreter.scoring import (
     told,
 )
 from auditor.program.interpreter.stream import parts, ranks, sliced, tokens
-from auditor.program.joins import join
+from auditor.program.joins import MAX_ELEMENTS, bounded, join
 from auditor.program.numbers import made_of, position_of
 from auditor.program.positions import Position
 from auditor.program.tags import (
@@ -178,8 +178,9 @@ def _fold(op: ast.operator, a: Any, b: Any) -> Any:
 
 def _concatenate(left: Value, right: Value, tags: Tags) -> Value | None:
     if isinstance(left.obj, Sequence) and isinstance(right.obj, Sequence):
-        exact = left.obj.exact and right.obj.exact
-        return Value(tags, obj=Sequence([*left.obj.items, *right.obj.items][:64], exact))
+        items = [*left.obj.items, *right.obj.items]
+        exact = left.obj.exact and right.obj.exact and len(items) <= MAX_ELEMENTS
+        return Value(tags, obj=Sequence(bounded(items), exact))
     if _is_path(left) and _is_path(right):
         text, _ = tokens.cut([tokens.text_of(left), tokens.text_of(right)])
         return files.path_value(tags, text, known=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
 from auditor.program.joins import join
 from auditor.program.values import Class, Frame, Mapping, Sequence, Value
@@ -25,7 +26,7 @@ def captured(m: Machine, frame: Frame, pattern: ast.pattern, subject: Value) -> 
         items = subject.obj.items if isinstance(subject.obj, Sequence) else []
         plain = len(items) == len(pattern.patterns) and not any(isinstance(p, ast.MatchStar) for p in pattern.patterns)
         one = items[0] if items else Value(subject.tags, base=subject.base, mutable=subject.mutable)
-        for item in items[1:16]:
+        for item in varied(items[1:]):
             one = join(one, item)
         for i, part in enumerate(pattern.patterns):
             if isinstance(part, ast.MatchStar):

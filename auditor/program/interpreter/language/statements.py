@@ -21,6 +21,7 @@ from auditor.program.interpreter.language import (
     loops,
     operators,
     patterns,
+    settling,
     special,
 )
 from auditor.program.interpreter.machine import Machine, switches
@@ -264,6 +265,7 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
             same = enums.same(subject, value)
             if same is None and subject.known and value.known:
                 same = bool(value.const == subject.const)
+                settling.asked(m, node.subject)
             if same is False:
                 continue
             if same:

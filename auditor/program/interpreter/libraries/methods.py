@@ -9,7 +9,7 @@ from auditor.program import vocabulary
 from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.language import assignment, containers, special
-from auditor.program.interpreter.language.iteration import elements
+from auditor.program.interpreter.language.iteration import elements, varied
 from auditor.program.interpreter.libraries import (
     files,
     indirect,
@@ -24,7 +24,7 @@ from auditor.program.interpreter.libraries import (
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import count_tables, doubts, effects, recalled, steering, unfollowed
 from auditor.program.interpreter.stream import ordering, skipping, tokens
-from auditor.program.joins import join
+from auditor.program.joins import MAX_ELEMENTS, bounded, join
 from auditor.program.tags import LOGGED, NONE, SORTED, InRound, OfSwitch
 from auditor.program.values import (
     Bound,
@@ -149,21 +149,19 @@ def _sequence_method(
         args = [*args[:-1], with_tags(args[-1], skipping.of_rounds(m, args[-1]))]
         if m.loops:
             seq.exact = False
-        if len(seq.items) < 32:
-            seq.items.append(args[-1])
-        else:
-            seq.items[-1] = join(seq.items[-1], args[-1])
+        if len(seq.items) >= MAX_ELEMENTS:
+            seq.exact = False
+        seq.items[:] = bounded([*seq.items, args[-1]])
         receiver.tags |= deep_tags(args[-1], 1)
     elif name in ("extend", "update", "extendleft", "__iadd__") and args:
         m.changed(None, args[0])
         items = args[0].obj.items if isinstance(args[0].obj, Sequence) else elements(args[0])
-        seq.items.extend(items[:16])
-        del seq.items[64:]
+        seq.items[:] = bounded([*seq.items, *items])
         seq.exact = False
         receiver.tags |= deep_tags(args[0], 1)
     elif name in ("__add__", "__radd__", "union", "__or__") and args:
         others = args[0].obj.items if isinstance(args[0].obj, Sequence) else elements(args[0])
-        return Value(receiver.tags | deep_tags(args[0]), obj=Sequence([*seq.items, *others][:32], exact=False))
+        return Value(receiver.tags | deep_tags(args[0]), obj=Sequence(bounded([*seq.items, *others]), exact=False))
     elif name in ("decode", "split", "splitlines", "strip"):  # the lines of what a program has printed
         return receiver
     elif name == "throw" and seq.resume is not None and args:
@@ -189,7 +187,7 @@ def _sequence_method(
     elif name == "__setitem__" and len(args) > 1:
         assignment.put(receiver, args[0], args[1])
     elif name in ("count", "index", "remove") and args:
-        for item in seq.items[:16]:
+        for item in varied(seq.items):
             special.compare(m, frame, node, ast.Eq(), item, args[0])
     elif name == "reverse" and seq.exact:
         seq.items.reverse()
@@ -257,10 +255,12 @@ def _mapping_method(
         hit = mapping.other
         if hit is None:
             hit = args[1] if len(args) > 1 else Value(receiver.tags)
+            for item in varied(list(mapping.items.values())) if not args[0].known else ():
+                hit = join(item, hit)
         hit = containers.one_of(hit, args[0])
         return Value(hit.tags | looked | args[0].tags, base=hit) if looked else hit
     if name in ("items", "keys", "values"):
-        pairs = [(Value(const=k), v) for k, v in list(mapping.items.items())[:32]]
+        pairs = [(Value(const=k), v) for k, v in mapping.items.items()]
         if mapping.other is not None:
             pairs.append((mapping.key or Value(), mapping.other))
         exact = mapping.other is None
@@ -293,7 +293,7 @@ def _mapping_method(
             if source.obj.other is not None:
                 mapping.other = source.obj.other if mapping.other is None else join(mapping.other, source.obj.other)
         elif isinstance(source.obj, Sequence):
-            for pair in source.obj.items[:32]:
+            for pair in source.obj.items:
                 if isinstance(pair.obj, Sequence) and len(pair.obj.items) == 2:
                     containers.store_key(receiver, *pair.obj.items)
         else:

@@ -9,6 +9,7 @@ from auditor.program.interpreter.language import callbacks, special
 from auditor.program.interpreter.language.iteration import elements
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import reach
+from auditor.program.joins import bounded
 from auditor.program.values import Frame, Sequence, Value, union
 
 Handler = Callable[[Machine, Frame, ast.AST, list[Value], dict[str, Value]], Value]
@@ -16,7 +17,7 @@ Handler = Callable[[Machine, Frame, ast.AST, list[Value], dict[str, Value]], Val
 
 def _chain(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     items = [item for a in args for item in elements(special.iterable(m, frame, node, a))]
-    return Value(union(*args), obj=Sequence(items[:64], exact=False))
+    return Value(union(*args), obj=Sequence(bounded(items), exact=False))
 
 
 def _chain_all(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:

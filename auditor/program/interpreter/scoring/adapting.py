@@ -13,6 +13,7 @@ from auditor.program.tags import (
     BY_LOSS,
     LOSS,
     NONE,
+    ONE_OF_SEVERAL,
     PARAMETER,
     SHARED_ROWS,
     VAL,
@@ -72,6 +73,9 @@ def adapt_roots(
     name = first.obj.cls.name if isinstance(first.obj, Instance) and first.obj.cls else ""
     shared = any(SHARED_ROWS in r.tags for r in roots)
     event = m.adapt(node, frame, pending, subject=subject, name=name, shared_rows=shared, seen=seen)
+    if VAL in pending.tags and any(ONE_OF_SEVERAL in r.tags for r in roots):
+        why = "which of several models it trains is not known"
+        m.unfollowed(node, frame, "a step of training", why, {unfollowed.WEIGHTS})
     tag = frozenset({AdaptedBy(event.number)})
     for r in roots:
         if isinstance(r.obj, Instance):

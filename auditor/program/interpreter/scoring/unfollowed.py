@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from auditor.program.holdings import deep_tags
+from auditor.program.holdings import DEEP, deep_tags, held
 from auditor.program.interpreter.machine import Machine
-from auditor.program.joins import options
 from auditor.program.tags import CHANNEL, NONE, PARAMETER, VAL, GradientOf, Mark, OfOutput, Tags, has
-from auditor.program.values import Frame, Instance, Mapping, Sequence, Value
+from auditor.program.values import Frame, Instance, Value
 
 WEIGHTS, TOKENS, LOSSES, TABLES, FIGURE = "weights", "tokens", "losses", "tables", "the figure"
 EVERYTHING = frozenset({WEIGHTS, TOKENS, LOSSES})
@@ -21,7 +20,7 @@ def touched(values: Iterable[Value]) -> frozenset[str]:
     """Which of weights, validation tokens and losses on them the values hold."""
     found = set()
     for value in values:
-        tags = deep_tags(value)
+        tags = deep_tags(value, DEEP)
         if VAL in tags:
             found.add(LOSSES if has(tags, OfOutput) else TOKENS)
         if has(tags, GradientOf):
@@ -31,25 +30,13 @@ def touched(values: Iterable[Value]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _weights(value: Value, depth: int = 3) -> bool:
+def _weights(value: Value) -> bool:
     """Whether a module, an optimizer or a parameter is among what the value holds."""
-    if PARAMETER in value.tags and value.mutable:
-        return True
-    for option in options(value):
-        obj = option.obj
-        if isinstance(obj, Instance):
-            if obj.kind in ("module", "optimizer"):
-                return True
-            inside = list(obj.attributes.values())[:32]
-        elif isinstance(obj, Sequence):
-            inside = obj.items[:16]
-        elif isinstance(obj, Mapping):
-            inside = [*list(obj.items.values())[:16], *([obj.other] if obj.other is not None else [])]
-        else:
-            continue
-        if depth and any(_weights(item, depth - 1) for item in inside):
-            return True
-    return False
+    return any(
+        (PARAMETER in part.tags and part.mutable)
+        or (isinstance(part.obj, Instance) and part.obj.kind in ("module", "optimizer"))
+        for part in held(value, DEEP)
+    )
 
 
 def call(m: Machine, frame: Frame, node: ast.AST, what: str, why: str, values: Iterable[Value]) -> None:
