@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Generic, TypeVar
 
-from auditor.program.interpreter.recorder import Journal, Off, Recorder
+from auditor.program.interpreter.kept import Journal
+from auditor.program.interpreter.recorder import Off, Recorder
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Generator
 
 from auditor.program.interpreter.around import NOTHING, Around, OnTop
+from auditor.program.interpreter.kept import Journal
 from auditor.program.interpreter.machine import Branch, Machine
 from auditor.program.interpreter.perhaps import names_of, reconsidered
-from auditor.program.interpreter.recorder import Journal
 from auditor.program.joins import join
 from auditor.program.values import Frame, Instance, Value
 from auditor.program.written import written

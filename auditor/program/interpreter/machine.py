@@ -16,10 +16,11 @@ from auditor.program.extent import Extents
 from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.around import NOTHING, Arm, Around, OnTop, Under
+from auditor.program.interpreter.kept import Journal
 from auditor.program.interpreter.recorder import Branch as Branch
-from auditor.program.interpreter.recorder import Journal, Recorder
 from auditor.program.interpreter.recorder import Off as Off
 from auditor.program.interpreter.recorder import Pending as Pending
+from auditor.program.interpreter.recorder import Recorder
 from auditor.program.interpreter.scoring.forward import ForwardLoss
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node

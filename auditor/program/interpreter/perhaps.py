@@ -9,7 +9,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from auditor.program.interpreter.recorder import Holder, Kept, Recorder
+from auditor.program.interpreter.kept import Holder, Kept
+from auditor.program.interpreter.recorder import Recorder
 from auditor.program.values import UNKNOWN, Frame, Instance, Mapping, Obj, Sequence, Value
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from auditor.program.interpreter.kept import Journal, Kept
 from auditor.program.recipe.model import Node
 from auditor.program.tags import (
     ARTIFACT,
@@ -50,7 +50,7 @@ from auditor.program.trace import (
     Trace,
     Unfollowed,
 )
-from auditor.program.values import Class, Frame, Function, Instance, Mapping, Obj, Sequence, Value
+from auditor.program.values import Frame, Instance, Obj
 
 _USED_UP = frozenset({CALLED, LATER})  # by a model that is given the tokens
 _USED_UP_KINDS = (OfOutput, Reads, Before)
@@ -82,29 +82,6 @@ class Pending:
     place: Place
     deep: Tags
     places: tuple[Place, ...] = ()  # of several that were joined
-
-
-Holder = Instance | Class | Function | Frame
-
-"""What has attributes, or names."""
-
-Journal = dict[tuple[int, str], tuple[Holder, Value | None]]
-"""Attributes, and names outside of the function that runs, that were assigned, and what they held before."""
-
-
-@dataclass(slots=True)
-class Kept:
-    """What a block has changed, as it was before: names and attributes by where they are held, lists and dicts."""
-
-    names: dict[tuple[int, str], tuple[Holder, Value | None]] = field(default_factory=dict)
-    containers: dict[int, tuple[Mapping | Sequence, Any]] = field(default_factory=dict)
-
-    def add(self, inner: Kept) -> None:
-        """A block within it has changed these."""
-        for key, was in inner.names.items():
-            self.names.setdefault(key, was)
-        for number, held in inner.containers.items():
-            self.containers.setdefault(number, held)
 
 
 class Recorder:

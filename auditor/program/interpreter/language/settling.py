@@ -11,9 +11,9 @@ import ast
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+from auditor.program.interpreter.kept import Holder, Kept
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.perhaps import names_of
-from auditor.program.interpreter.recorder import Holder, Kept
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
 from auditor.program.values import (
     Bound,
