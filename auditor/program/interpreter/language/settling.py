@@ -93,8 +93,8 @@ class Settling:
         for number, (container, before) in self._kept.containers.items():
             self._holders[number] = container
             if isinstance(container, Sequence) and container.exact and "len" in self._m.asked_names:
-                self._shrinks |= self._lengths.get(number, 0) > len(container.items)
-                container.exact = not self._shrinks
+                if self._lengths.get(number, 0) > len(container.items):
+                    self._shrinks, container.exact = True, False
                 self._lengths[number] = len(container.items)
             held: Any = container.items
             places = (
