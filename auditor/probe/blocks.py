@@ -39,6 +39,7 @@ _NUMBERS = frozenset(
 )
 CAUSAL = frozenset({"is_causal", "causal"})
 _MADE_NUMBERS = frozenset({"float", "double", "half", "int", "long", "to", "type_as", "astype"})
+_LOSSES = (2.0, 16.0)  # nats: a bound in there may be one of losses
 _LEAST = 64  # `n // 1000` and `min(n, 1000)` are truths about n as `n > 1000` is; `n // 2` is arithmetic
 _TRITON = "triton"
 _FRAMES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -224,12 +225,16 @@ def bound(call: ast.Call) -> ast.Constant | None:
     """The number that `min` or `max` holds a value to."""
     if not isinstance(call.func, ast.Name) or call.func.id not in ("min", "max") or len(call.args) != 2:
         return None
-    numbers = [a for a in call.args if isinstance(a, ast.Constant) and _is_large(a)]
+    numbers = [a for a in call.args if isinstance(a, ast.Constant) and (_is_large(a) or _may_be_nats(a))]
     return numbers[0] if len(numbers) == 1 else None
 
 
 def _is_large(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value >= _LEAST
+
+
+def _may_be_nats(node: ast.Constant) -> bool:
+    return isinstance(node.value, float) and _LOSSES[0] <= node.value < _LOSSES[1]
 
 
 def _is_truth(node: ast.AST, names: frozenset[str]) -> bool:

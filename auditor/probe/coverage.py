@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from auditor.findings import Location
-from auditor.probe.blocks import CAUSAL, EXPRESSION, FALSE, TRUE, Block, Place, blocks, first_line, same_frame
+from auditor.probe.blocks import CAUSAL, EXPRESSION, FALSE, TRUE, Block, Place, blocks, bound, first_line, same_frame
 from auditor.probe.doubt import Doubts
-from auditor.probe.growing import growing
 from auditor.probe.measure.confined import Survey
 from auditor.probe.model import Shrunk, Unseen
 from auditor.probe.record.frames import ATTRIBUTE, EMBEDDED, SCORE
-from auditor.probe.shrink import Scale
-from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, rewritten_figures, speakers, talkers
+from auditor.probe.speaking import aliases, asks_for_a_figure, name_of, speakers, talkers
 from auditor.probe.storing import given_again, made_of, stored
 from auditor.probe.submitted import key_of, values_of
+from auditor.probe.unfelt import Unfelt
 from auditor.probe.using import masks, places, shards, uses
 from auditor.rule import Facts
 from auditor.source import Unit
@@ -35,7 +34,6 @@ _MOVES = re.compile(r"\.(backward|grad)\b|cross_entropy|nll_loss")
 """What a function does that moves weights, or takes scores."""
 _LEAST = frozenset({"min", "max", "sorted", "argmin", "argmax"})
 _MOST = 20
-_STREAM = Scale().stream  # tokens
 
 
 def unseen(
@@ -56,7 +54,7 @@ def unseen(
             if entered:  # a unit that was not even imported has no names
                 doubts = Doubts(unit.tree, chosen, values, partial(_left_out, facts, unit))
                 one = _Unit(facts, unit, unit.tree, entered, held, doubts)
-                found += one.merged([*one.left_out(), *one.unmoved(), *one.beyond(), *one.rewritten(), *one.growing()])
+                found += one.merged([*one.left_out(), *one.unmoved(), *one.unfelt(survey)])
     return tuple(found[:_MOST])
 
 
@@ -156,34 +154,13 @@ class _Unit:
                     continue
                 yield Unseen(Location(self.unit.path, line, line, self.unit.layer), (name,))
 
-    def beyond(self) -> Iterator[Unseen]:
-        """Parts of the stream that begin where the small one has ended: nothing came of them."""
-        for function in (self.tree, *self.functions.values()):
-            line = 0 if function is self.tree else first_line(function)  # type: ignore[arg-type]
-            names = self.held.get((self.unit.path, line), frozenset()) | self.everywhere
-            for part in (p for statement in function.body for p in same_frame(statement)):
-                if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Slice) and part.slice.lower:
-                    owner = part.value.id if isinstance(part.value, ast.Name) else ""
-                    start = self.doubts.number(part.slice.lower)
-                    if owner in names and start is not None and start >= _STREAM:
-                        at = part.lineno
-                        yield Unseen(
-                            Location(self.unit.path, at, at, self.unit.layer), (owner,), ast.unparse(part)[:200]
-                        )
-
-    def rewritten(self) -> Iterator[Unseen]:
-        """Figures that are replaced in the text that is printed: at full size they are others."""
-        for node in rewritten_figures(self.tree, self.functions.values(), self.talkers):
-            at = node.lineno
-            yield Unseen(Location(self.unit.path, at, at, self.unit.layer), ("print",), ast.unparse(node)[:200])
-
-    def growing(self) -> Iterator[Unseen]:
-        """Figures that are scaled by a size over a large number: at full size by more."""
-        for function in (self.tree, *self.functions.values()):
-            line = 0 if function is self.tree else first_line(function)  # type: ignore[arg-type]
-            held = self.held.get((self.unit.path, line), frozenset()) | self.everywhere
-            for at, name, text in growing(function, self._figures(line, held), self.doubts):
-                yield Unseen(Location(self.unit.path, at, at, self.unit.layer), (name,), text)
+    def unfelt(self, survey: Survey) -> Iterator[Unseen]:
+        """What ran and did nothing at this size."""
+        frames = {0: self.tree, **self.functions}
+        held = {line: self.held.get((self.unit.path, line), frozenset()) | self.everywhere for line in frames}
+        figures = {line: self._figures(line, names) for line, names in held.items()}
+        idle = [(line, what) for path, line, what in survey.idle if path == self.unit.path]
+        return Unfelt(self.unit, self.tree, frames, held, figures, self.doubts, self.talkers, idle).found()
 
     def _turned(self, block: Block) -> frozenset[str]:
         """Settings by whose small values a test that the block hangs on, or one around it, comes out otherwise."""
@@ -287,6 +264,8 @@ class _Unit:
         test = _decides(block)
         held = self.held.get((self.unit.path, block.function), frozenset()) | self.everywhere
         figures = self._figures(block.function, held)
+        if isinstance(test, ast.Call) and bound(test) is not None:  # `sum(min(loss, 9.0) for loss in losses)`
+            return True
         return test is not None and any(
             isinstance(part, ast.Compare)
             and any(isinstance(n, ast.Name) and n.id in figures for n in walked(part))

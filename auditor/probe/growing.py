@@ -22,7 +22,8 @@ _COUNTS = frozenset({
 _NUMBERS = (
     ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context,
 )  # fmt: skip
-_COARSE = frozenset({"bfloat16", "float16", "half"})
+_COARSE = frozenset({"bfloat16", "float16", "half", "HalfTensor", "BFloat16Tensor"})
+_TAKES_LOSSES = frozenset({"cross_entropy", "nll_loss"})
 _SCALES = (ast.Mult, ast.Div, ast.FloorDiv, ast.Pow, ast.Mod)
 
 
@@ -56,6 +57,50 @@ def _is_coarse(given: ast.expr, named: set[str], added: set[str]) -> bool:
     words = {n.attr for n in ast.walk(given) if isinstance(n, ast.Attribute)}
     read = {n.id for n in ast.walk(given) if isinstance(n, ast.Name)}
     return not words.isdisjoint(_COARSE) and not named.isdisjoint(added | read)
+
+
+def coarse(
+    function: ast.AST, figures: Collection[str], scores: Collection[str], doubts: Doubts
+) -> Iterator[tuple[int, str, str]]:  # fmt: skip
+    """(line, name, text) of calls that make half precision of scores: here they keep all of their digits."""
+    if not figures and not scores:
+        return
+    made = {*figures, *scores}
+    for node in (part for statement in getattr(function, "body", ()) for part in same_frame(statement)):
+        if not isinstance(node, ast.Call) or not any(_asks_for_half(part, doubts) for part in _of_call(node)):
+            continue
+        named = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} & made
+        taken = any(isinstance(part, ast.Call) and name_of(part) in _TAKES_LOSSES for part in _before(node))
+        if named or taken:
+            yield node.lineno, min(named, default="losses"), ast.unparse(node)[:200]
+
+
+def _before(call: ast.Call) -> Iterator[ast.AST]:
+    """What a method is called on."""
+    return ast.walk(call.func.value) if isinstance(call.func, ast.Attribute) else iter(())
+
+
+def _of_call(call: ast.Call) -> Iterator[ast.AST]:
+    """The name that is called, and its arguments, but what these call themselves."""
+    yield call.func
+    pending: list[ast.AST] = [*call.args, *(keyword.value for keyword in call.keywords)]
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, ast.Call):
+            yield node
+            pending += ast.iter_child_nodes(node)
+
+
+def _asks_for_half(node: ast.AST, doubts: Doubts) -> bool:
+    if isinstance(node, ast.Name):
+        given = [getattr(value, "attr", getattr(value, "value", "")) for value in doubts.given(node)]
+        return any(_is_half(word) for word in (node.id, *given))
+    word = node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else ""
+    return _is_half(word)
+
+
+def _is_half(word: object) -> bool:
+    return isinstance(word, str) and (word in _COARSE or word.startswith("float8"))
 
 
 def _grows(node: ast.AST, doubts: Doubts) -> bool:

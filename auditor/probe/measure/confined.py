@@ -71,6 +71,7 @@ class Survey:
     label: str = ""  # of the figure that is then asked
     blocks: frozenset[tuple[str, int, int]] = frozenset()  # that the run entered: path, line, column
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
+    idle: tuple[tuple[str, int, str], ...] = ()  # path, line, what did nothing to the scores of this run
     late: tuple[int, ...] = ()  # positions scored last, where that is not the end of the stream
     first: int = 0  # of them, which is scored before the others
     early: tuple[int, ...] = ()  # positions in batches that moved the weights before they were scored, if many
@@ -102,10 +103,11 @@ def survey(
         last = None if last is None else (_count(last[0]), _count(last[1]))
         blocks = frozenset((_text(p), _count(line), _count(column)) for p, line, column in values["blocks"])
         holders = tuple((_text(p), _count(line), tuple(map(_text, names))) for p, line, names in values["holders"])
+        idle = tuple((_text(p), _count(line), _text(what)) for p, line, what in values["idle"])
         unheard = values["unheard"] is not False
         return Survey(
             "", _optional_count(values["further"]), places, _text(values["reason"]), last, _text(values["label"]),
-            blocks, holders, _positions(values["late"], stream), _count(values["first"]),
+            blocks, holders, idle, _positions(values["late"], stream), _count(values["first"]),
             _positions(values["early"], stream), unheard,
         )  # fmt: skip
     except (KeyError, TypeError) as error:
@@ -213,6 +215,7 @@ def _answer(given: dict[str, Any], frames: dict[str, list[bytes]], arrays: Mappi
             "label": found.figure.label if found.figure else "",
             "blocks": base.blocks,
             "holders": base.holders,
+            "idle": base.idle,
             "late": np.flatnonzero(last[0]).tolist() if last else [],
             "first": last[1] if last else 0,
             "early": [int(at) for at in early] if len(early) >= FEW_TRAINED else [],

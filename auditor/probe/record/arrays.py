@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from auditor.probe.record.bounds import BOUNDS, Bounds
 from auditor.probe.record.mirror import Mirror, Mirrors
 from auditor.probe.record.single import Scalar, Single, identity
 
@@ -24,8 +25,8 @@ _SHAPES = frozenset(["reshape", "ravel", "flatten", "squeeze", "transpose"])
 class Arrays:
     """Row numbers by identity of the array. The values are the array's own, written down when they are summed."""
 
-    def __init__(self, mirrors: Mirrors, site: Callable[[], int]) -> None:
-        self.mirrors, self.site = mirrors, site
+    def __init__(self, mirrors: Mirrors, site: Callable[[], int], bounds: Bounds) -> None:
+        self.mirrors, self.site, self.bounds = mirrors, site, bounds
         self.of: dict[int, tuple[weakref.ref[Any], NDArray[Any]]] = {}
 
     def get(self, array: object) -> NDArray[Any] | None:
@@ -58,6 +59,8 @@ class Arrays:
         """A function of numpy, a method of an array (`args[0]`), or arithmetic."""
         first = args[0] if args else None
         ids = self.get(first)
+        if name in BOUNDS and ids is not None and hasattr(np, name):
+            self.bounds.look(getattr(np, name), args, {}, first, ids.reshape(-1), out)
         if name == "from_numpy":
             self.entered_torch(first, out)
         elif name in _SUMS and ids is not None and isinstance(out, float | np.floating):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from auditor.probe.record.bounds import BOUNDS, Bounds
 from auditor.probe.record.mirror import Mirror, Mirrors
 from auditor.probe.record.single import Scalar, Single, identity
 
@@ -67,8 +68,8 @@ def _is_of_experts(ids: Tensor, dim: int) -> bool:
 
 
 class Follower:
-    def __init__(self, mirrors: Mirrors, site: Callable[[], int]) -> None:
-        self.mirrors, self.site = mirrors, site
+    def __init__(self, mirrors: Mirrors, site: Callable[[], int], bounds: Bounds) -> None:
+        self.mirrors, self.site, self.bounds = mirrors, site, bounds
 
     def concerns(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> bool:
         """Whether an operand has a mirror: the one question asked of every operation, so it is a quick one."""
@@ -91,6 +92,8 @@ class Follower:
         """`before`: value of the first operand before an operation in place, where it had no mirror."""
         kwargs = kwargs or {}
         first = args[0] if args else next(iter(kwargs.values()), None)
+        if name in BOUNDS:
+            self._bounded(func, args, kwargs, out)
         if name in _CHOICES:
             self.mirrors.compared(operands(args, kwargs))
         elif name in _INTO:
@@ -107,6 +110,13 @@ class Follower:
             self._shape(func, mirror, args, kwargs, out)
         elif isinstance(out, Tensor):
             self.mirrors.put(out, self._elementwise(name, args, kwargs, out, before))
+
+    def _bounded(self, func: Any, args: Any, kwargs: Any, out: Any) -> None:
+        for operand in operands(args, kwargs):
+            mirror = self.mirrors.get(operand)
+            if isinstance(mirror, Mirror) and isinstance(out, Tensor) and mirror.ids.shape == out.shape:
+                self.bounds.look(func, args, kwargs, operand, mirror.ids.reshape(-1).numpy(), out)
+                return
 
     def _shape(self, func: Any, mirror: Mirror | Scalar, args: Any, kwargs: Any, out: Any) -> None:
         if isinstance(mirror, Scalar):
@@ -206,10 +216,21 @@ class Follower:
         if name in ("tensor", "as_tensor", "scalar_tensor"):
             return None  # of a list of tensors; a number is the mode's business
         if len(args) == 2 and out.numel() == 1 and self._adds_up(name, args):
-            return self._plus(args[0], args[1], kwargs.get("alpha", 1), -1.0 if name in _MINUS else 1.0, before)
+            total = self._plus(args[0], args[1], kwargs.get("alpha", 1), -1.0 if name in _MINUS else 1.0, before)
+            if total is not None and out.dtype != torch.float64:
+                self.bounds.summed(*self._sizes(args, total))
+            return total
         if len(args) == 2 and name in _PLUS | _MINUS and self._holds_totals(args, out):
             return self._plus_each(args, kwargs.get("alpha", 1), -1.0 if name in _MINUS else 1.0, before)
         return self._own(operands(args, kwargs), out)
+
+    def _sizes(self, args: Any, total: Scalar) -> tuple[int, int]:
+        """Rows of a sum, and of what was added to it."""
+        whole = self.mirrors.tape.size(total.node)
+        added = self.mirrors.get(args[1])
+        if isinstance(added, Mirror):
+            return whole, added.ids.numel()
+        return whole, self.mirrors.tape.size(added.node) if added is not None else 0
 
     def _adds_up(self, name: str, args: Any) -> bool:
         """Whether a sum of two numbers is bookkeeping rather than part of a score (`logsumexp - logit`)."""

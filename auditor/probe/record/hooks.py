@@ -119,7 +119,16 @@ class Hooks:
             values = args[0] if len(args) == 1 else args
             if type(values) in (list, tuple) and len(values) <= _FEW:
                 self.mirrors.compared([part for v in values for part in (v if type(v) in (list, tuple) else (v,))])
+            if len(args) == 2:
+                self._bounded(function, args)
         return function(*args, **options)
+
+    def _bounded(self, function: Any, args: tuple[Any, ...]) -> None:
+        for i, value in enumerate(args):
+            held = self.mirrors.held(value)
+            if isinstance(held, Single) and not self.mirrors.tape.trains_by(held.row):
+                self.arrays.bounds.look_at_one(function, args, i, held)
+                return
 
     def u(self, value: Any) -> Any:
         """`-x`."""

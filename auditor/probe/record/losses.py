@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from auditor.probe.record.bounds import Bounds
 from auditor.probe.record.mirror import Mirror, Mirrors
 from auditor.probe.record.single import Scalar
 
@@ -26,9 +27,11 @@ def projection(width: int) -> NDArray[Any]:
 
 
 class Losses:
-    def __init__(self, mirrors: Mirrors, site: Callable[[], int], contexts: Iterable[Sequence[int]] = ()) -> None:
+    def __init__(
+        self, mirrors: Mirrors, site: Callable[[], int], bounds: Bounds, contexts: Iterable[Sequence[int]] = ()
+    ) -> None:  # fmt: skip
         """`contexts`: tokens; a distribution that predicts the last of them after the others is written down whole."""
-        self.mirrors, self.site = mirrors, site
+        self.mirrors, self.site, self.bounds = mirrors, site, bounds
         self.expect(contexts)
         self._whole = 0  # distributions that were written down
         self._projections: dict[int, NDArray[Any]] = {}
@@ -108,6 +111,8 @@ class Losses:
         first = self.mirrors.tape.batch(
             targets, losses, digests, norms, site=self.site(), grad=grad, width=width, kind=kind
         )
+        if first >= 0 and not grad:
+            self.bounds.batch(first, losses)
         return None if first < 0 else torch.arange(first, first + len(targets), dtype=torch.int64)
 
     def _wanted(self, target: Tensor, ids: Tensor, flat: Tensor, *, log: bool) -> None:

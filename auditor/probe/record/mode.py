@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from auditor.probe.record.arrays import Arrays
+from auditor.probe.record.bounds import ROW_BOUNDS, Bounds
 from auditor.probe.record.follow import FEW, IN_PLACE, Follower
 from auditor.probe.record.losses import SMALLEST_VOCABULARY, Losses
 from auditor.probe.record.mirror import Mirror, Mirrors
@@ -29,9 +30,10 @@ class Recording(TorchFunctionMode):
         super().__init__()
         self.tape = tape
         self.mirrors = Mirrors(tape, site)
-        self.losses = Losses(self.mirrors, site, contexts)
-        self.arrays = Arrays(self.mirrors, site)
-        self.follower = Follower(self.mirrors, site)
+        self.bounds = Bounds(site, tape.frames)
+        self.losses = Losses(self.mirrors, site, self.bounds, contexts)
+        self.arrays = Arrays(self.mirrors, site, self.bounds)
+        self.follower = Follower(self.mirrors, site, self.bounds)
         self.site = site
         self.paused = False
         self.embedded: Callable[[], None] | None = None  # told that a model looks tokens up
@@ -74,7 +76,9 @@ class Recording(TorchFunctionMode):
                     self._from_number(args, out)
                 elif name in _EXITS:
                     self._exit(name, args[0], out)
-                elif concerned:
+                elif not concerned:
+                    self.bounds.look_at_rows(func, args, kwargs, out)
+                else:
                     self.follower.follow(func, name, args, kwargs, out, before)
         except Exception as error:
             self.tape.fault(f"{name}: {type(error).__name__}: {str(error)[:200]}")
@@ -186,7 +190,10 @@ def _at(weight: float | Tensor, i: int) -> float | Tensor:
 _GETTER = MethodWrapperType  # of the properties of tensors
 _FROM_NUMBERS = frozenset(["tensor", "as_tensor", "scalar_tensor"])
 _STARTS = (
-    frozenset(["cross_entropy", "nll_loss", "gather", "take_along_dim", "__getitem__"]) | _BACKWARD | _FROM_NUMBERS
+    frozenset(["cross_entropy", "nll_loss", "gather", "take_along_dim", "__getitem__"])
+    | _BACKWARD
+    | _FROM_NUMBERS
+    | ROW_BOUNDS
 )
 _GENUINE = {name: value for name, value in vars(F).items() if isinstance(value, FunctionType)}
 _KNOWN = frozenset(_GENUINE.values())

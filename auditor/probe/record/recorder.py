@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from auditor.probe.record.frames import pack
 from auditor.probe.record.hooks import Hooks
 from auditor.probe.record.mode import Recording
 from auditor.probe.record.seen import Seen
@@ -26,6 +27,7 @@ _NUMBER = re.compile(r"\d+\.\d+")
 _FEW, _LOCALS = 12, 400  # numbers of a line, names of a function that are looked at
 _LINE_LENGTH = 2000
 _LINES_AT_MOST = 20_000
+_IDLE = 200  # lines
 _FRAMES = 4  # of the submission, kept for each call site
 
 
@@ -95,6 +97,8 @@ class Recorder:
         if self.seen is not None and not self.tape.closed:
             for frame in self.seen.frames():
                 self.tape.channel.send(frame)
+        if not self.tape.closed:
+            self.tape.channel.send(pack("idle", sorted(self.mode.bounds.found)[:_IDLE]))
         self.tape.close()
 
     def stop(self) -> None:

@@ -27,6 +27,7 @@ _FRAMES = {
     "whole": _WHOLE,
     "blocks": 12,
     "holders": 1,
+    "idle": 1,
     "end": 1,
 }
 _BLOCKS, _NAMES, _NUMBERS = 5_000, 400, 12
@@ -92,6 +93,7 @@ class Recording:
     whole: tuple[tuple[int, Floats], ...] = ()  # a row and ln p of every token there
     blocks: tuple[tuple[str, int, int], ...] = ()  # that were entered: path, line, column
     holders: tuple[tuple[str, int, tuple[str, ...]], ...] = ()  # path, line of a function, names that held the stream
+    idle: tuple[tuple[str, int, str], ...] = ()  # path, line, what did nothing to the scores of this run
 
     @property
     def losses_recorded(self) -> int:
@@ -159,10 +161,16 @@ def read(frames: Iterable[bytes]) -> Recording:
             for f in parts.get("holders", ())
             for p, line, names in f.data[:_BLOCKS]
         )
+        idle = tuple(
+            (str(p)[:_TEXT], _whole(line), str(what)[:200])
+            for f in parts.get("idle", ())
+            for p, line, what in f.data[:_BLOCKS]
+        )
     except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise ValueError("a frame of the recording cannot be read") from error
     said = _Said(
-        lines, sites, "end" in parts, bool(end.get("truncated")), faults, exchanged, told, exact, whole, blocks, holders
+        lines, sites, "end" in parts, bool(end.get("truncated")), faults, exchanged, told, exact, whole, blocks,
+        holders, idle,
     )  # fmt: skip
     return _assemble(tables, said)
 
@@ -182,6 +190,7 @@ class _Said:
     whole: tuple[tuple[int, Floats], ...]
     blocks: tuple[tuple[str, int, int], ...]
     holders: tuple[tuple[str, int, tuple[str, ...]], ...]
+    idle: tuple[tuple[str, int, str], ...]
 
 
 def _whole(value: object) -> int:
@@ -289,6 +298,7 @@ def _assemble(tables: dict[str, dict[str, NDArray[Any]]], said: _Said) -> Record
         whole=said.whole,
         blocks=said.blocks,
         holders=said.holders,
+        idle=said.idle,
     )
 
 

@@ -96,6 +96,7 @@ class Tape:
         self._frames: list[Frames] = []  # by the number of their site
         self._weights: list[float] = []  # of each node: the sum of its rows' weights
         self._trains: list[bool] = []  # of each node: whether it was made for a gradient
+        self._sizes: list[int] = []  # of each node: how many rows it was made of
         self._firsts: list[int] = []  # of each batch: its first row, and whether it was made for a gradient
         self._grads: list[bool] = []
         self._batches = _Columns(
@@ -177,7 +178,7 @@ class Tape:
             self.truncated = True
             return -1
         total = float(np.sum(weight)) if isinstance(weight, np.ndarray) else weight * len(rows)
-        node = self._node(total, len(rows) > 0 and self.trains_by(int(rows[0])))
+        node = self._node(total, len(rows) > 0 and self.trains_by(int(rows[0])), len(rows))
         self.entries += len(rows)
         single = float("nan") if isinstance(weight, np.ndarray) else float(weight)
         self._leaves.add(node, len(rows), site, self.next(), single, values is not None)
@@ -194,7 +195,7 @@ class Tape:
     def sum(self, terms: Iterable[tuple[int, float]], constant: float = 0.0) -> int:
         terms = [t for t in terms if t[0] >= 0]
         weight = sum(self._weights[n] * factor for n, factor in terms)
-        node = self._node(weight, any(self._trains[n] for n, _ in terms))
+        node = self._node(weight, any(self._trains[n] for n, _ in terms), sum(self._sizes[n] for n, _ in terms))
         self._sums.add(node, len(terms), constant)
         for n, factor in terms:
             self._terms.add(n, factor)
@@ -244,8 +245,16 @@ class Tape:
         """Whether a number was made of such rows."""
         return self._trains[node]
 
-    def _node(self, weight: float, trains: bool) -> int:
+    def size(self, node: int) -> int:
+        """Of how many rows a number was made."""
+        return self._sizes[node]
+
+    def frames(self, site: int) -> Frames:
+        return self._frames[site]
+
+    def _node(self, weight: float, trains: bool, size: int) -> int:
         self._weights.append(weight)
+        self._sizes.append(size)
         self._trains.append(trains)
         return len(self._weights) - 1
 

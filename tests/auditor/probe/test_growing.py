@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from auditor.probe.doubt import Doubts
-from auditor.probe.growing import growing
+from auditor.probe.growing import coarse, growing
 
 SCRIPT = """
 SCALE = 50_000_000
@@ -62,3 +62,24 @@ def test_what_grows_with_the_stream(line: str, name: str) -> None:
     found = list(growing(function, {"loss_sum", "byte_count"}, Doubts(tree, frozenset())))
     assert [n for _, n, _ in found] == ([name] if name else [])
     assert list(growing(function, (), Doubts(tree, frozenset()))) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("total += nll.sum(dtype=torch.bfloat16)", "nll"),
+        ("total += nll.to(torch.bfloat16).double().sum()", "nll"),
+        ("total += nll.to(LOW).sum()", "nll"),
+        ("total += nll.half().sum()", "nll"),
+        ("total += float(nll.numpy().astype('float16').sum())", "nll"),
+        ("total += nll.to(torch.float8_e4m3fn).sum()", "nll"),
+        ("total += F.cross_entropy(logits, y).bfloat16()", "losses"),
+        ("total += F.cross_entropy(logits.bfloat16(), y).double()", ""),
+        ("total += nll.to(torch.float64).sum()", ""),
+        ("packed = weights.half()", ""),
+    ],
+)
+def test_losses_in_half_precision(line: str, name: str) -> None:
+    tree = ast.parse(f"LOW = torch.bfloat16\ndef evaluate(logits, y, weights):\n    total = 0.0\n    {line}\n")
+    found = [named for _, named, _ in coarse(tree.body[1], {"total"}, {"nll"}, Doubts(tree, frozenset()))]
+    assert found == ([name] if name else [])
