@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import subprocess
 import sys
@@ -9,20 +11,17 @@ from pathlib import Path
 
 from auditor.probe.job import Account, Job, split
 
-_CHILD = """
-import sys
-from pathlib import Path
-from auditor.probe.stage.run import perform
 
-class Channel:
-    frames = []
-    def send(self, frame):
-        self.frames.append(frame)
+@functools.cache
+def _warden() -> subprocess.Popen[str]:
+    command = [sys.executable, str(Path(__file__).with_name("stage_warden.py"))]
+    started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(_ended, started)
+    return started
 
-given, frames = sys.argv[1:]  # the stage puts the script's in their place
-perform(Path(given).read_bytes(), Channel())
-Path(frames).write_text(repr(Channel.frames))
-"""
+
+def _ended(started: subprocess.Popen[str]) -> None:
+    started.communicate(timeout=60)
 
 
 def on_stage(folder: Path, script: str, **fields: object) -> tuple[Account, str]:
@@ -33,15 +32,18 @@ def on_stage(folder: Path, script: str, **fields: object) -> tuple[Account, str]
     (root / "train_gpt.py").write_text(script)
     defaults = {"environment": {"PATH": "/usr/bin:/bin", "HOME": str(work)}, "record": False}
     job = Job(str(root), "train_gpt.py", script, "", **{**defaults, **fields})  # type: ignore[arg-type]
-    given, frames = folder / "job.json", folder / "frames"
+    given, frames, printed, errors = (folder / name for name in ("job.json", "frames", "printed", "errors"))
     given.write_bytes(job.to_bytes())
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(given), str(frames)], cwd=work, capture_output=True, text=True, timeout=120
-    )
+    warden = _warden()
+    assert warden.stdin is not None
+    assert warden.stdout is not None
+    told = {"given": given, "frames": frames, "work": work, "printed": printed, "errors": errors}
+    print(json.dumps(told, default=str), file=warden.stdin, flush=True)
+    status = warden.stdout.readline()
     if not frames.exists():
-        raise AssertionError(done.stderr)
+        raise AssertionError(f"status {status}{errors.read_text()}")
     account, _ = split(eval(frames.read_text()))
-    return account, done.stdout
+    return account, printed.read_text()
 
 
 def printed(folder: Path, script: str, **fields: object) -> dict[str, object]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "score_first_ttt"
 SCRIPT = (EXAMPLE / "train_gpt.py").read_bytes()
 LOG = (EXAMPLE / "train_seed42.log").read_bytes()
 JUNK = bytes(range(256)) * 40
+Audit = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def _command(*arguments: str | Path, seconds: float = 60) -> subprocess.CompletedProcess[str]:
@@ -31,6 +33,20 @@ def _command(*arguments: str | Path, seconds: float = 60) -> subprocess.Complete
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     assert "Traceback" not in run.stdout + run.stderr
     return run
+
+
+@pytest.fixture
+def audit(capfd: pytest.CaptureFixture[str]) -> Audit:
+    """golf-audit in this process: what it says is of interest, and not how a process of it ends."""
+
+    def audited(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        status = cli.main([*map(str, arguments)])
+        shown = capfd.readouterr()
+        assert "Traceback" not in shown.out + shown.err
+        return subprocess.CompletedProcess(arguments, status, shown.out, shown.err)
+
+    return audited
 
 
 @pytest.fixture
@@ -97,10 +113,10 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_that_cannot_be_read(name: str, record: Path) -> None:
+def test_a_script_that_cannot_be_read(name: str, record: Path, audit: Audit) -> None:
     script, said = SCRIPTS[name]
     (record / "train_gpt.py").write_bytes(script)
-    run = _command(record)
+    run = audit(record)
     assert run.returncode == cli.NOT_JUDGED
     shown = " ".join(run.stdout.split())
     assert shown.startswith("INCONCLUSIVE")
@@ -108,34 +124,34 @@ def test_a_script_that_cannot_be_read(name: str, record: Path) -> None:
     assert "could not be read" in shown
 
 
-def test_an_empty_script(record: Path) -> None:
+def test_an_empty_script(record: Path, audit: Audit) -> None:
     (record / "train_gpt.py").write_bytes(b"")
-    run = _command(record)
+    run = audit(record)
     assert run.returncode == cli.FAILED
     assert "train_gpt.py is empty" in run.stdout
 
 
 @pytest.mark.parametrize("text", [b"[]", b"null", b"", b"7", b"{", b"[" * 100_000, JUNK])
-def test_a_submission_json_that_holds_no_claims(text: bytes, record: Path) -> None:
+def test_a_submission_json_that_holds_no_claims(text: bytes, record: Path, audit: Audit) -> None:
     (record / "submission.json").write_bytes(text)
-    run = _command(record, "--format", "json")
+    run = audit(record, "--format", "json")
     assert json.loads(run.stdout)["verdict"] != "clean"
     assert run.returncode in (cli.FAILED, cli.NOT_JUDGED)
 
 
-def test_what_could_not_be_read_is_named(record: Path) -> None:
+def test_what_could_not_be_read_is_named(record: Path, audit: Audit) -> None:
     (record / "submission.json").write_text("[]")
     (record / "README.md").write_bytes(b"# \xff\xfe\n")
-    shown = _command(record).stdout
+    shown = audit(record).stdout
     assert "submission.json holds a list, not an object" in shown
     assert "README.md is not valid UTF-8" in shown
 
 
 @pytest.mark.parametrize("name", ["train_seed42.log", "train_log_42.txt"])
-def test_a_log_of_binary_junk_is_not_the_absence_of_a_log(name: str, record: Path) -> None:
+def test_a_log_of_binary_junk_is_not_the_absence_of_a_log(name: str, record: Path, audit: Audit) -> None:
     (record / "train_seed42.log").unlink()
     (record / name).write_bytes(JUNK)
-    run = _command(record)
+    run = audit(record)
     assert run.returncode == cli.NOT_JUDGED
     assert f"{name}: binary data" in " ".join(run.stdout.split())
 
@@ -161,12 +177,12 @@ def test_time_is_linear_in_the_log(record: Path) -> None:
     assert time.monotonic() - start < 20  # about one second for 5 MB where nothing else runs
 
 
-def test_links_are_not_followed(record: Path, tmp_path: Path) -> None:
+def test_links_are_not_followed(record: Path, tmp_path: Path, audit: Audit) -> None:
     secret = tmp_path / "secret.py"
     secret.write_text("PASSWORD = 'not for the report'\n")
     (record / "train_gpt.py").unlink()
     (record / "train_gpt.py").symlink_to(secret)
-    run = _command(record)
+    run = audit(record)
     assert run.returncode in (cli.FAILED, cli.NOT_JUDGED)
     assert "not for the report" not in run.stdout
 

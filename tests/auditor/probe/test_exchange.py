@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -302,7 +301,9 @@ def test_forks_that_the_kernel_refuses_are_no_result(monkeypatch: pytest.MonkeyP
         raise PermissionError
 
     monkeypatch.setattr(forks, "_fork", refused)
-    found = series("a power")[0].probed().find(Kind.EXCHANGE)
+    made, here = series("a power")
+    here.alone = False  # where it is refused
+    found = made.probed().find(Kind.EXCHANGE)
     assert found is not None
     assert found.holds is Holds.UNKNOWN
     assert "no token could be exchanged" in found.reason
@@ -317,10 +318,8 @@ def test_forks_that_do_not_end_cost_no_more_than_their_share() -> None:
     )
     made, here = series(name)
     made.options = replace(made.options, seconds=3.0)
-    before = os.times()
     found = made.probed().find(Kind.EXCHANGE)
-    after = os.times()
     assert [one.seconds for one in here.exchanges] == [1.0, 1.0]
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 8
+    assert 1 < here.forks < 8
     assert found is not None
     assert found.holds is Holds.UNKNOWN

@@ -8,7 +8,7 @@ a rewriting saves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
+from functools import lru_cache, reduce
 
 from auditor.source.imports import NATIVE_SUFFIXES
 from rewriting.callers import bound, decorated, held_by_a_class, in_a_table, starred, walked, within_main
@@ -65,18 +65,32 @@ COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
     "callers": (bound, starred, decorated, in_a_table, walked),
 }
 """All of them in a few runs."""
+_READ_ALL = (functions_renamed, functions_called_as_others)  # what a log calls a setting stays, and how long all is
 
 
 def rewrite(files: Files, steps: tuple[Rewriting, ...]) -> dict[str, str]:
     """The files after these rewritings, one after the other, filled up to the size that they had."""
     made = reduce(_without, steps, dict(files))
+    for path, text in python_of(made).items():
+        compile(text, path, "exec")
     native = {path: text for path, text in made.items() if path.endswith(NATIVE_SUFFIXES)}
     scripts = python_of(made)
     return native | {path: _filled(text, len(files.get(path, "").encode("utf-8"))) for path, text in scripts.items()}
 
 
 def _without(now: Files, step: Rewriting) -> dict[str, str]:
-    return {path: text for path, text in {**now, **step(now)}.items() if text != GONE}
+    if step in _READ_ALL:
+        made = step(now)
+    else:
+        made = _made(
+            step, tuple((path, text) for path, text in now.items() if path.endswith((".py", *NATIVE_SUFFIXES)))
+        )
+    return {path: text for path, text in {**now, **made}.items() if text != GONE}
+
+
+@lru_cache(maxsize=1024)  # a third of all examples have one script
+def _made(step: Rewriting, files: tuple[tuple[str, str], ...]) -> Files:
+    return step(dict(files))
 
 
 def _filled(text: str, size: int) -> str:

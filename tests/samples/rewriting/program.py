@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+from auditor.source.walking import statements
 
 Files = Mapping[str, str]
 """The text files of a folder; what is no Python is only read."""
 Rewriting = Callable[[Files], dict[str, str]]
 GONE = "\0"
 """The text of a file that is there no more."""
+_LOOKING_UP = ("locals", "vars", "exec", "eval", "globals")
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -21,21 +24,47 @@ def python_of(files: Files) -> dict[str, str]:
     return {path: text for path, text in files.items() if path.endswith(".py") and text != GONE}
 
 
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of a class of nodes that hold nodes with a place of their own."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        found = self[kind] = tuple(name for name in kind._fields if name not in {"ctx", "op", "ops"})
+        return found
+
+
+_FIELDS = _Fields({ast.Constant: ()})
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """`ast.walk` without operators and contexts, which is most of its time."""
+    found = [node]
+    for one in found:
+        held = one.__dict__
+        for name in _FIELDS[type(one)]:
+            value = held.get(name)
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif value and isinstance(value, list):
+                found += [item for item in value if isinstance(item, ast.AST)]
+        yield one
+
+
 def trees_of(files: Files) -> dict[str, ast.Module]:
     trees = {path: ast.parse(text) for path, text in python_of(files).items()}
-    for tree in trees.values():
-        for node in ast.walk(tree):
+    for path, tree in trees.items():
+        for node in walk(tree) if any(f"{name}(" in files[path] for name in _LOOKING_UP) else ():
             called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-            if called in {"locals", "vars", "exec", "eval", "globals"}:
+            if called in _LOOKING_UP:
                 raise Unfit(f"names are looked up by {called}()")
     return trees
 
 
 def print_trees(trees: Mapping[str, ast.Module]) -> dict[str, str]:
-    texts = {path: ast.unparse(ast.fix_missing_locations(tree)) + "\n" for path, tree in trees.items()}
-    for path, text in texts.items():
-        compile(text, path, "exec")
-    return texts
+    for tree in trees.values():
+        for node in statements(tree):
+            if "lineno" not in node.__dict__:
+                node.lineno = 0  # type: ignore[attr-defined]  # asked for, and of no consequence
+    return {path: ast.unparse(tree) + "\n" for path, tree in trees.items()}
 
 
 class WithinFunctions(ast.NodeTransformer):
@@ -52,7 +81,7 @@ class WithinFunctions(ast.NodeTransformer):
 
 def asks_main(test: ast.expr) -> bool:
     """`__name__ == "__main__"`."""
-    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(test))
+    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in walk(test))
 
 
 def is_script(tree: ast.Module) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriting.program import Files, asks_main, print_trees, python_of, trees_of
+from rewriting.program import Files, asks_main, print_trees, python_of, trees_of, walk
 
 
 def printed(files: Files) -> dict[str, str]:
@@ -115,7 +115,7 @@ def named(files: Files) -> dict[str, str]:
     """Results get names before they are returned or go on."""
     trees = trees_of(files)
     for tree in trees.values():
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.FunctionDef):
                 node.body = [s for old in node.body for s in _listed(_NameResults().visit(old))]
     return print_trees(trees)
