@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How far the probe reaches: run it on labelled pull requests, count what ran, what it saw and how long it took.
 
-    python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl [--jobs 2] [--timeout 110] [--nice 10] [--pr N N ...]
+    python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl [--jobs 2] [--timeout 90] [--nice 10] [--pr N N ...]
     python benchmarks/probe.py CLONE labels.jsonl -o reach.jsonl --again failed     those that did not run, once more
     python benchmarks/probe.py --from reach.jsonl labels.jsonl [--write docs/probe.md]    the tables alone
 
@@ -29,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from auditor.commands.parser import PROBE_SECONDS
 from auditor.limits.model import PATIENCE
 
 BEGIN, END = "<!-- reach:begin -->", "<!-- reach:end -->"
@@ -328,7 +329,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", choices=AGAIN, help="run these once more")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument(
-        "--timeout", type=float, default=110.0, help="processor seconds for the runs of one (default: 110)"
+        "--timeout",
+        type=float,
+        default=PROBE_SECONDS,
+        help="processor seconds for the runs of one (default: %(default)g)",
     )
     parser.add_argument("--nice", type=int, default=0, help="of the audits (default: 0)")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between the markers of that page")

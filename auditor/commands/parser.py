@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 120.0
 MEMORY_MIB = 2048.0
-PROBE_SECONDS = 110.0  # of runs: with the audit, the sandbox and the measuring a submission takes less than 120
+PROBE_SECONDS = 90.0  # of runs: with the audit, the sandbox and the measuring a submission takes less than 110
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 _DESCRIPTION = """\

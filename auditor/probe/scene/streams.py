@@ -64,16 +64,25 @@ class Streams:
 Drawn = tuple[Tokens, tuple[Site, ...], int, int]
 
 
-def draw(base: Tokens, rng: np.random.Generator) -> Drawn:
-    """The stream with phrases that come again, its sites, P and Q."""
+Words = npt.NDArray[np.bool_]
+"""Of each token of the vocabulary, whether a word begins with it."""
+
+
+def draw(base: Tokens, rng: np.random.Generator, words: Words | None = None) -> Drawn:
+    """The stream with phrases that come again, its sites, P and Q.
+
+    `words`: with it, the token that comes second most often after a phrase is of the other kind than the one that comes
+    most often. Runs of both are compared with what was exchanged: rules that ask of which kind a token is show there.
+    """
     count = len(base)
     low, high = (int(count * share) for share in FUTURE)
     p = _late_in_a_document(base, low, high, rng)
     planted, taken = base.copy(), list[tuple[int, int]]()
-    last = _planted(planted, [p, *_spots(low, high, rng)], taken, rng)
+    last = _planted(planted, [p, *_spots(low, high, rng)], taken, rng, words)
     if last is not None:
         p = last.position
-        site = _planted(planted, _spots(int(count * _SITE[0]), int(count * _SITE[1]), rng), taken, rng)
+        spots = _spots(int(count * _SITE[0]), int(count * _SITE[1]), rng)
+        site = _planted(planted, spots, taken, rng, words)
         if site is not None:
             return planted, (site, last), p, site.position
     planted = base.copy()
@@ -143,7 +152,7 @@ def _spots(low: int, high: int, rng: np.random.Generator) -> list[int]:
 
 
 def _planted(
-    base: Tokens, spots: Iterable[int], taken: list[tuple[int, int]], rng: np.random.Generator
+    base: Tokens, spots: Iterable[int], taken: list[tuple[int, int]], rng: np.random.Generator, words: Words | None
 ) -> Site | None:  # fmt: skip
     """Writes what stands before the first position that is free into the stream before it, several times.
 
@@ -162,7 +171,8 @@ def _planted(
             continue
         if len(paths) < 1 + max(_TURNS):
             path = base[start : start + PATH].copy()  # what stands there, where it begins otherwise
-            if path[0] not in {int(known[0]) for known in paths}:
+            alike = words is not None and len(paths) == 1 and words[path[0]] == words[own[0]]
+            if not alike and path[0] not in {int(known[0]) for known in paths}:
                 paths.append(path)
             continue
         places.append(start)

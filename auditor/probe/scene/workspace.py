@@ -84,7 +84,7 @@ def streams_for(layout: Layout, seed: int = 0) -> Streams:
     base = with_whole_ends(join((texts.encode(texts.val[i]) for i in order), layout.validation_tokens))
     base[_HIGHEST_AT] = layout.vocabulary - 1  # some scripts take the highest id that they see for the vocabulary
     small = layout.vocabulary < SMALLEST
-    base, sites, p, q = draw(base, rng)
+    base, sites, p, q = draw(base, rng, None if small else tokenizer(layout.vocabulary).leading)
     counts = (base >= _BYTE_OFFSET).astype(np.int32) if small else tokenizer(layout.vocabulary).count(base)
     return flip(base, layout.vocabulary, (p, q), rng, counts, sites)
 

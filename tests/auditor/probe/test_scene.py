@@ -212,3 +212,11 @@ def test_streams_of_any_seed_end_within_a_document() -> None:
     for seed in range(300):
         base = streams_for(LAYOUT, seed).base
         assert (base[[len(base) - 1, len(base) - 65, len(base) - 129]] != BOS).all(), seed
+
+
+def test_what_follows_a_phrase_is_of_both_kinds():
+    words = tokenizer(LAYOUT.vocabulary).leading
+    for seed in range(6):
+        sites = Workspace(LAYOUT, seed).streams.sites
+        assert len(sites) == 2
+        assert all(words[site.paths[0][0]] != words[site.paths[1][0]] for site in sites)
