@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from auditor.program import vocabulary
+from auditor.program.forward.applied import Part, Parts
 from auditor.program.forward.closed import weighs_later
 from auditor.program.forward.dimensions import POSITION, Layout
 from auditor.program.forward.handed import handed, handed_by_name
 from auditor.program.forward.layout import Layouts
 from auditor.program.forward.masks import reaches_later
 from auditor.program.forward.operands import along, given, number, resolved, start
-from auditor.program.forward.padded import behind, brought_forward, kept_behind, open_ended
+from auditor.program.forward.padded import behind, brought_forward, open_ended
 from auditor.program.forward.spread import spread
 from auditor.program.syntax import called, is_self, literal
-from auditor.program.values import External, Function, Instance
+from auditor.program.values import External, Function
 from auditor.source.index import function_around, of_type, parent, walk
 
 FOLLOWS, ALL = "what follows", "all positions"
@@ -39,20 +40,20 @@ class Mixed:
     spread: str = ""
 
 
-def mixed(function: Function, owners: Sequence[Instance]) -> Iterator[Mixed]:
+def mixed(function: Function, parts: Parts) -> Iterator[Mixed]:
     """The operations of a method through which a position gets to know of later ones.
 
-    What a function that stands by itself gets may be weights, so that statistics in it tell nothing, unless a call is
-    known to pass what has positions.
+    `parts`: of its calls those that apply a module of a library (`applied`). What a function that stands by itself
+    gets may be weights, so that statistics in it tell nothing, unless a call is known to pass what has positions.
     """
     node = function.node
     if isinstance(node, ast.Lambda):
         return
     library, own = partial(_is_library, function), function.owner is not None
     told = _told(function, node, library)
-    sure = {found.node: found for found in _operations(function, node, owners, told) if found.sees == ALL}
+    sure = {found.node: found for found in _operations(function, node, parts, told) if found.sees == ALL}
     taken = Layouts(node, own=own, library=library, given=handed(function, library))
-    for found in _operations(function, node, owners, taken):
+    for found in _operations(function, node, parts, taken):
         if found.sees == FOLLOWS or (own and found.node not in sure):
             yield found
     for operation in sure:
@@ -69,7 +70,7 @@ def _told(function: Function, node: ast.FunctionDef | ast.AsyncFunctionDef, libr
 
 
 def _operations(
-    held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, owners: Sequence[Instance], layouts: Layouts
+    held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, parts: Parts, layouts: Layouts
 ) -> Iterator[Mixed]:
     for node in of_type(function, ast.Call):
         name = called(node)
@@ -92,8 +93,8 @@ def _operations(
                 yield Mixed(node, ALL)  # of pairs, it is attention, and its mask decides
         elif name == "einsum" and (_moves_positions(node) or _sums_positions(node, layouts)):
             yield Mixed(node, ALL)
-        part = _part(node, owners)
-        if part is not None and _looks_ahead(part, node):
+        part = parts.get(node)
+        if part is not None and part.looks_ahead(node):
             yield Mixed(node, FOLLOWS)
         elif part is not None and _mixes(part, layouts, node.args):
             yield Mixed(node, ALL)
@@ -115,8 +116,8 @@ def _operations(
             yield Mixed(statement.value, FOLLOWS)
     for picked in of_type(function, ast.Subscript):
         labels = layouts.of(picked.value)
-        parts = picked.slice.elts if isinstance(picked.slice, ast.Tuple) else [picked.slice]
-        for label, index in zip(labels or (), parts, strict=False):
+        indices = picked.slice.elts if isinstance(picked.slice, ast.Tuple) else [picked.slice]
+        for label, index in zip(labels or (), indices, strict=False):
             if label != POSITION:
                 continue
             if not isinstance(index, (ast.Slice, ast.Constant)) and _later(index, function):
@@ -214,15 +215,11 @@ def _normed(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     return name in ("layer_norm", "rms_norm") and given(call, args, 0, "normalized_shape") is not None
 
 
-def _mixes(part: Instance, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
+def _mixes(part: Part, layouts: Layouts, args: Sequence[ast.expr]) -> bool:
     """A norm over what follows the channels, a linear layer over the positions."""
     if part.dotted.endswith(vocabulary.NORMS_OVER_POSITIONS):
         return _over_the_rest(layouts, args)
-    if part.dotted.endswith((*vocabulary.CONVOLUTIONS, *vocabulary.POOLS)) and _last_is_position(layouts, args):
-        own = {name: value.const for name, value in part.attributes.items()}
-        default = own.get("kernel_size") if part.dotted.endswith(vocabulary.POOLS) else 1
-        return own.get("stride", default) not in (1, (1,))  # neighbours become one
-    return part.dotted.endswith("nn.Linear") and _last_is_position(layouts, args)
+    return (part.steps_over or part.dotted.endswith("nn.Linear")) and _last_is_position(layouts, args)
 
 
 def _last_is_position(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
@@ -344,31 +341,3 @@ def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layou
     if name not in vocabulary.ALONG and any(k.arg in ("dim", "axis") for k in call.keywords):
         return along(call, (), 1, "dim", labels)
     return name in vocabulary.OVER_ALL and along(call, args, name in vocabulary.DIMENSION_SECOND, "dim", labels)
-
-
-def _part(call: ast.Call, owners: Sequence[Instance]) -> Instance | None:
-    """The module of a library that `self.name(...)` applies."""
-    if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
-        return None
-    held = (owner.attributes.get(call.func.attr) for owner in owners)
-    parts = [v.obj for v in held if v is not None and isinstance(v.obj, Instance) and v.obj.cls is None]
-    return parts[0] if parts else None
-
-
-def _looks_ahead(part: Instance, call: ast.Call) -> bool:
-    options = {name: value.const for name, value in part.attributes.items()}
-    if part.dotted.endswith(vocabulary.RECURRENT):
-        return options.get("bidirectional") is True
-    if part.dotted.endswith(vocabulary.ATTENTION_MODULES):
-        positional = 1 if "Transformer" in part.dotted else 3
-        return len(call.args) <= positional and not any(
-            k.arg in vocabulary.MASK_PARAMETERS or k.arg is None for k in call.keywords
-        )
-    if part.dotted.endswith(vocabulary.CONVOLUTIONS):
-        padding, size = options.get("padding"), options.get("kernel_size")
-        if not isinstance(size, int):
-            return False
-        if isinstance(padding, int) and padding > 0 and kept_behind(call):
-            return True
-        return (size > 1 and padding == "same") or (isinstance(padding, int) and 0 < 2 * padding == size - 1)
-    return False

@@ -13,6 +13,9 @@ from typing import Final
 
 from auditor.program import used
 from auditor.program.extent import Extents
+from auditor.program.forward.applied import Part
+from auditor.program.forward.handmade import Written
+from auditor.program.forward.mixing import Mixed
 from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.around import NOTHING, Arm, Around, OnTop, Under
@@ -175,6 +178,8 @@ class Machine(Recorder):
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
         self._perhaps_reached: set[ast.stmt] = set()  # and as what may run
+        self.mixed: dict[tuple[ast.AST, tuple[Part, ...]], tuple[Mixed, ...]] = {}  # by forward pass
+        self.written_out: dict[ast.AST, tuple[Written, ...]] = {}  # by forward pass: its attention by hand
         self.losses: dict[tuple[object, ...], ForwardLoss] = {}  # what models make of their losses
         self.problems: list[str] = []
         # Functions and the state they were called in: the latest quiet calls.

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program import vocabulary
+from auditor.program.forward.applied import applied
 from auditor.program.forward.closed import closed_blocks, closed_by_a_part
 from auditor.program.forward.handmade import written_out
 from auditor.program.forward.masks import open_mask
@@ -134,7 +135,9 @@ def _unmasked(node: ast.Call, options: dict[str | None, ast.expr]) -> bool:
 def by_hand(m: Machine, function: Function, owners: Sequence[Instance], given: Told) -> None:
     """Write down attention that a function writes out, where it sees what follows or its mask is not understood."""
     holder = function.owner.node if function.owner is not None else None
-    for found in written_out(function.node, holder):
+    if function.node not in m.written_out:
+        m.written_out[function.node] = tuple(written_out(function.node, holder))
+    for found in m.written_out[function.node]:
         if left_out(m, function, found.node, owners, given):
             continue
         if found.sees in ("what follows", "all in an empty row"):
@@ -146,7 +149,11 @@ def by_hand(m: Machine, function: Function, owners: Sequence[Instance], given: T
 
 def without(m: Machine, function: Function, owners: Sequence[Instance], given: Told) -> None:
     """Write down what mixes positions besides attention: later ones are brought forward, or all are averaged."""
-    for found in mixed(function, owners):
+    parts = applied(function, owners)
+    key = function.node, tuple(parts.values())
+    if key not in m.mixed:  # models are made and looked at again and again, of the same classes
+        m.mixed[key] = tuple(mixed(function, parts))
+    for found in m.mixed[key]:
         if left_out(m, function, found.node, owners, given):
             continue
         if found.sees == FOLLOWS:
