@@ -120,10 +120,12 @@ def against_ast(target: Target, times: int) -> Ratio:
     from auditor.commands import audit as cli
     from auditor.commands import work
     from auditor.commands.options import read
+    from auditor.limits.confine import collect_seldom
     from auditor.report import render
 
     options = read(list(target.arguments))
     submission = cli._load(options)
+    collect_seldom()  # as in the process in which the command audits
     texts = [file.data for file in submission.files if file.path.endswith(".py") and file.data]
     audits, parses = [], []
     shares: dict[str, list[float]] = defaultdict(list)

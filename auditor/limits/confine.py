@@ -45,7 +45,7 @@ def held_to(limits: Limits) -> Iterator[None]:
     """
     one_thread()
     watch_parent()
-    _collect_seldom()
+    collect_seldom()
     _begin(limits)
     try:
         try:
@@ -90,7 +90,7 @@ def one_thread() -> None:
 
 
 @cache
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """An eighth of an audit went into looking for garbage among modules and trees, which stay until it ends.
 
     What is loaded by now is not looked through again; the rest as often as keeps the memory of an audit within 50 MiB

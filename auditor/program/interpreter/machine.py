@@ -51,6 +51,7 @@ class Repeat:
 
     found: tuple[object, ...]
     changes: int | None  # where it looked at objects that it was not given: how much had been stored in any by then
+    files: tuple[object, ...] | None  # where it looked into files: what had been written there by then
     result: Value
 
 
@@ -113,7 +114,8 @@ class Machine(Recorder):
         self.claims: list[tuple[Frame, frozenset[str], Tag]] = []
         self.calls: list[ast.AST] = []
         self.disk: Tags = NONE
-        self.files: dict[str, Tags] = {}  # by name: what the program has written there
+        self._files: dict[str, Tags] = {}
+        self.files_asked = 0  # how often something asked for what is in files
         self.tainted = False  # validation tokens were put where training data is read
         # Set when the live branch of an explored condition leaves the block: what follows does not run.
         self.leaves: Off | None = None
@@ -201,6 +203,16 @@ class Machine(Recorder):
         if self._objects is None:
             self._objects = used.objects(self.sources)
         return dotted in self._objects
+
+    @property
+    def files(self) -> dict[str, Tags]:
+        """By name: what the program has written there."""
+        self.files_asked += 1
+        return self._files
+
+    def written_so_far(self) -> tuple[object, ...]:
+        """What is in all files, to be compared."""
+        return tuple(self._files.items())
 
     # -- bookkeeping ---------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class Before:
     found: Found
     noise: tuple[object, ...]
     shared: int
+    files_asked: int
     given: Seq[Value]
     named: Mapping_[str, Value]
 
@@ -58,10 +59,12 @@ def again(m: Machine, function: Function, args: Seq[Value], kwargs: Mapping_[str
         return None
     key: tuple[object, ...] = (node, bool(m.off), m.unsure > 0, m.stepping > 0, m.calls.count(node))
     for repeat in m.repeated.get(key, ()):
-        if repeat.found == found.everything and repeat.changes in (None, m.changes):
+        if repeat.found != found.everything or repeat.changes not in (None, m.changes):
+            continue
+        if repeat.files is None or repeat.files == m.written_so_far():
             m.leaves = None
             return _copy(repeat.result, NONE.union(*map(dependence, (*args, *kwargs.values()))))
-    return Before(key, found, _noise(m), m.shared, args, kwargs)
+    return Before(key, found, _noise(m), m.shared, m.files_asked, args, kwargs)
 
 
 def note(m: Machine, before: Before, result: Value) -> None:
@@ -72,7 +75,9 @@ def note(m: Machine, before: Before, result: Value) -> None:
     if found is None or found.everything != before.found.everything:
         return
     changes = m.changes if m.shared != before.shared or found.too_deep else None
-    m.repeated[before.key] = [*m.repeated.get(before.key, [])[1 - _KEPT :], Repeat(found.everything, changes, result)]
+    files = m.written_so_far() if m.files_asked != before.files_asked else None
+    repeat = Repeat(found.everything, changes, files, result)
+    m.repeated[before.key] = [*m.repeated.get(before.key, [])[1 - _KEPT :], repeat]
 
 
 def _plain_scope(frame: Frame) -> bool:
@@ -86,7 +91,7 @@ def _noise(m: Machine) -> tuple[object, ...]:
     """What changes when a call has to do with the score, or leaves something behind that is no object's state."""
     return (
         m.last, m.noise, m.touched, m.disk, m.tainted, m.stepped, m.trace.switched,
-        len(m.pending), len(m.files), len(m.patched), len(m.hooks), len(m.at_exit), len(m.problems), len(m.modules),
+        len(m.pending), m.written_so_far(), len(m.patched), len(m.hooks), len(m.at_exit), len(m.problems), len(m.modules),
     )  # fmt: skip
 
 
@@ -99,7 +104,7 @@ def _found(m: Machine, args: Seq[Value], kwargs: Mapping_[str, Value]) -> Found 
         return None
     around = (
         m.rebound, m.disk, m.tainted, any(VAL in p.tags for p in m.pending),
-        len(m.selections), tuple(m.files.items()), len(m.patched), len(m.hooks), len(m.modules), m.texts,
+        len(m.selections), len(m.patched), len(m.hooks), len(m.modules), m.texts,
     )  # fmt: skip
     return Found((given, named, around), sight.too_deep)
 
