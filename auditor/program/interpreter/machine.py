@@ -181,6 +181,7 @@ class Machine(Recorder):
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
         self._perhaps_reached: set[ast.stmt] = set()  # and as what may run
         self.mixed: dict[tuple[ast.AST, tuple[Part, ...]], tuple[Mixed, ...]] = {}  # by forward pass
+        self.led_to: dict[tuple[ast.AST, frozenset[Class], int], frozenset[ast.AST]] = {}  # functions, by forward pass
         self.written_out: dict[ast.AST, tuple[Written, ...]] = {}  # by forward pass: its attention by hand
         self.losses: dict[tuple[object, ...], ForwardLoss] = {}  # what models make of their losses
         self.problems: list[str] = []

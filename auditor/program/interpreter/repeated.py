@@ -91,7 +91,8 @@ def _noise(m: Machine) -> tuple[object, ...]:
     """What changes when a call has to do with the score, or leaves something behind that is no object's state."""
     return (
         m.last, m.noise, m.touched, m.disk, m.tainted, m.stepped, m.trace.switched,
-        len(m.pending), m.written_so_far(), len(m.patched), len(m.hooks), len(m.at_exit), len(m.problems), len(m.modules),
+        len(m.pending), m.written_so_far(), len(m.patched), len(m.hooks), len(m.at_exit), len(m.problems),
+        len(m.modules),
     )  # fmt: skip
 
 

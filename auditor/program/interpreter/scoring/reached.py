@@ -10,7 +10,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import attention, conditions, passed
 from auditor.program.syntax import is_self
-from auditor.program.values import External, Function, Instance
+from auditor.program.values import Class, External, Function, Instance
 from auditor.source.index import of_type, walk
 
 _TOLD_APART = 48  # parts of a model that have the same forward pass
@@ -38,7 +38,7 @@ def reach_module(
             owners[hit.obj.node].append(part)
     holding = _holding(parts)
     state = _state(m, model, parts) if scoring else None
-    scored = passed.Scored(method, given, _functions(waiting, holding) if scoring else frozenset())
+    scored = passed.Scored(method, given, _led_to(m, method, classes, waiting, holding) if scoring else frozenset())
     while waiting:
         function, instances, given = waiting.pop()
         if scoring and function.node in owners and not given:
@@ -64,6 +64,17 @@ def reach_module(
 
 def _constants(given: conditions.Told) -> Hashable:
     return frozenset([(name, value.const) for name, value in given.items()])
+
+
+def _led_to(
+    m: Machine, method: Function, classes: set[Class], waiting: Seq[tuple[Function, list[Instance], conditions.Told]],
+    holding: _Held,
+) -> frozenset[ast.AST]:  # fmt: skip
+    """`_functions`, once for a method and the classes of the parts, while no name is given another function."""
+    key = method.node, frozenset(classes), m.rebound
+    if key not in m.led_to:
+        m.led_to[key] = _functions(waiting, holding)
+    return m.led_to[key]
 
 
 def _functions(waiting: Seq[tuple[Function, list[Instance], conditions.Told]], holding: _Held) -> frozenset[ast.AST]:
