@@ -33,6 +33,7 @@ _FRAME_BYTES = 192 << 20  # of one run's recording
 _MEASURING = Limits(cpu_seconds=60, wall_seconds=300, memory_bytes=3 << 30, frame_bytes=16 << 20)
 _SAID = 100_000  # characters of what a run printed, of its beginning and of its end
 _LARGEST_FILE = 32 << 20  # bytes of a submission's file that is put before the script
+_A_FORK = 0.02  # seconds of processor time that a run itself takes for one of its forks
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,8 @@ class Runner:
 
     def _own_seconds(self, seconds: float, exchanges: tuple[Exchange, ...]) -> float:
         """Of processor time, of a run without its forks."""
-        return max(1.0, seconds - sum(e.limit for e in exchanges if math.isfinite(e.limit)))
+        forks = _A_FORK * sum(len(e.tokens) for e in exchanges)
+        return min(seconds, max(1.0, seconds - sum(e.limit for e in exchanges if math.isfinite(e.limit))) + forks)
 
     def _limits(self, seconds: float, own: float, *, forks: bool) -> Limits:
         return replace(self._home.limits, wall_seconds=PATIENCE * seconds, cpu_seconds=own, forks=forks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import math
 import resource
 from pathlib import Path
 
@@ -15,9 +16,10 @@ pytest.importorskip("sentencepiece", reason="tokenizers are trained with sentenc
 from auditor.judgement.gather import gather
 from auditor.probe import settle
 from auditor.probe.cold import libraries
+from auditor.probe.job import Exchange
 from auditor.probe.model import Holds, Kind, Probe
 from auditor.probe.run import probe
-from auditor.probe.runner import Home
+from auditor.probe.runner import Home, Runner
 from auditor.probe.sandbox import Refused, available
 from auditor.probe.sandbox.capabilities import isolation
 from auditor.probe.scene import Layout, NoTokenizer, Workspace
@@ -181,3 +183,10 @@ def test_a_vocabulary_without_a_tokenizer_is_the_reason(tmp_path: Path, monkeypa
     facts = submission(tmp_path, MODEL)
     for found in (probe(facts), smoke(facts)):
         assert (found.status, found.reason) == ("failed", "no tokenizer of 9 pieces")
+
+
+def test_a_run_that_forks_for_a_whole_vocabulary_has_time_to_fork() -> None:
+    one = Exchange(9, 1, 2, (), (1,), 0, tuple(range(1024)), 1.0, 60.0, math.inf, most=60.0)
+    own = Runner._own_seconds(Runner.__new__(Runner), 90.0, (one,))
+    assert own == pytest.approx(90.0 - 60.0 + 1024 * 0.02)
+    assert Runner._own_seconds(Runner.__new__(Runner), 30.0, (one,)) <= 30.0
