@@ -22,6 +22,8 @@ _LOSSES = (22.0, 8.0, 3.0, 2.2, 1.1, 0.7)  # nats: of a model that was not train
 _TOKENS, _BYTES, _NATS = 1536.0, 3487.0, 8.0
 _SAME = 2e-3  # of a number: `max(count, 1)` and `count + 1e-9` are no function of the size
 _ROUNDS, _DEEP = 2000, 60
+_STEPS = 20_000  # statements of one way; rounds in rounds come to any number of them
+_LONG = 1000  # characters, or elements
 _SAYS_NOTHING = frozenset({
     "item", "double", "float", "float64", "float32", "to", "cpu", "detach", "tensor", "as_tensor", "sum", "clone",
     "squeeze", "reshape", "view", "tolist", "numpy", "long", "cuda", "flatten", "mean", "scalar_tensor", "asarray",
@@ -36,6 +38,14 @@ def _clamp(value: float, low: float = -math.inf, high: float = math.inf) -> floa
     return min(max(value, low), high)
 
 
+def _round(value: float, digits: float = 0.0) -> float:
+    return round(value, int(digits))
+
+
+def _text(value: float) -> str:
+    return str(int(value)) if value == math.trunc(value) and abs(value) < 1e15 else str(value)
+
+
 def _sigmoid(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-value)) if value > -700 else 0.0
 
@@ -45,7 +55,7 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
         "exp", "log", "log2", "log10", "log1p", "expm1", "sqrt", "tanh", "floor", "ceil", "sin", "cos", "atan", "erf",
         "pow", "trunc", "fmod", "copysign", "hypot",
     )},
-    "int": int, "max": max, "min": min, "abs": abs, "round": round, "len": len, "str": str, "bool": bool,
+    "int": math.trunc, "max": max, "min": min, "abs": abs, "round": _round, "len": len, "str": _text, "bool": bool,
     "maximum": max, "minimum": min, "where": _where, "clamp": _clamp, "clip": _clamp, "clamp_min": max,
     "clamp_max": min, "relu": lambda x: max(x, 0.0), "sigmoid": _sigmoid, "isfinite": math.isfinite,
     "softplus": lambda x: x if x > 30.0 else math.log1p(math.exp(x)), "square": lambda x: x * x,
@@ -116,13 +126,17 @@ class _Reckoned:
     loss: float
     names: dict[str, Value] = field(default_factory=dict)
     given: dict[tuple[int, str, str], Value] = field(default_factory=dict)
+    steps: int = 0
 
     def statements(self, body: Sequence[ast.stmt]) -> None:
         for statement in body:
             self._statement(statement)
 
     def _statement(self, node: ast.stmt) -> None:
-        if isinstance(node, ast.Assign):
+        self.steps += 1
+        if self.steps > _STEPS:
+            self._forget(node)
+        elif isinstance(node, ast.Assign):
             value = self.value(node.value)
             for target in node.targets:
                 self._give(target, value, node)
@@ -149,9 +163,11 @@ class _Reckoned:
         over = node.iter if isinstance(node, ast.For) else None
         if isinstance(over, ast.Call) and getattr(over.func, "id", "") == "range" and len(over.args) == 1:
             times = self.value(over.args[0])
-            if isinstance(times, int | float):
+            if isinstance(times, int | float) and math.isfinite(times):
                 for _ in range(min(int(times), _ROUNDS)):
                     self.statements(node.body)
+                    if self.steps > _STEPS:
+                        break
                 return
         self._forget(node)
         parts = list(same_frame(node))
@@ -196,7 +212,7 @@ class _Reckoned:
         if not deep:
             return None
         if isinstance(node, ast.Constant):
-            return node.value if isinstance(node.value, int | float | str) else None
+            return _number(node.value) if isinstance(node.value, int | float | str) else None
         if isinstance(node, ast.Name | ast.Attribute):
             return self.names.get(ast.unparse(node))
         if isinstance(node, ast.IfExp):
@@ -274,9 +290,21 @@ _MODULES = frozenset({"torch.nn.functional", "nn.functional", "torch.special"})
 
 
 def _safely(function: Callable[..., Value], *parts: Value) -> Value:
-    """None for what has no value."""
+    """None for what has no value, or one that is too long."""
+    if function is operator.mod and isinstance(parts[0], str):  # `"%999999999d" % 1`
+        return None
     try:
-        found = function(*parts)
+        found = _number(function(*parts))
     except (ArithmeticError, TypeError, ValueError, IndexError):
         return None
-    return None if isinstance(found, complex) or (isinstance(found, str) and len(found) > 1000) else found
+    return None if isinstance(found, complex) or (isinstance(found, str | tuple) and len(found) > _LONG) else found
+
+
+def _number(value: Value) -> Value:
+    """Whole numbers as floats, which are too large at some time and not slow: `10 ** 10 ** 10`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 
 import pytest
 
@@ -52,6 +53,17 @@ STAYS = [
 ]
 
 
+HOSTILE = [
+    "byte_count = 10 ** 10 ** 10 ** 10",
+    "name = '%999999999999d' % 1",
+    "name = 'x' * 10 ** 12",
+    "pair = (1, 2)\n    for _ in range(2000):\n        pair = pair + pair",
+    "for _ in range(2000):\n     for _ in range(2000):\n      for _ in range(2000):\n       steps = 1",
+    "for _ in range(10 ** 400):\n        steps = 1",
+    "steps = round(1.5, 10 ** 400) + round(1.5, 10 ** 300)",
+]
+
+
 def found(line: str) -> list[str]:
     function = ast.parse(SCRIPT.format(line=line)).body[0]
     figures = {"loss_sum", "tokens_seen", "byte_count", "val_loss", "val_bpb", "perplexity"}
@@ -70,3 +82,10 @@ def test_a_figure_that_stays(line: str) -> None:
 
 def test_what_has_no_value_ends() -> None:
     assert found("byte_count = byte_count / 0") == found("byte_count = 10.0 ** 10 ** 10") == []
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_what_would_take_for_ever_has_no_value(line: str) -> None:
+    start = time.process_time()
+    assert set(found(line)) <= {"byte_count", "val_bpb"}
+    assert time.process_time() - start < 5.0
