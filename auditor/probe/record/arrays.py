@@ -60,7 +60,8 @@ class Arrays:
         first = args[0] if args else None
         ids = self.get(first)
         if name in BOUNDS and ids is not None and hasattr(np, name):
-            self.bounds.look(getattr(np, name), args, {}, first, ids.reshape(-1), out)
+            bounds = args[: 3 if name == "clip" else 2]  # what may follow is an array to write to
+            self.bounds.look(getattr(np, name), bounds, {}, first, ids.reshape(-1), out)
         if name == "from_numpy":
             self.entered_torch(first, out)
         elif name in _SUMS and ids is not None and isinstance(out, float | np.floating):

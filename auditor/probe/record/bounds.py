@@ -139,7 +139,7 @@ class Bounds:
         for value in values:
             other = torch.full_like(operand, value) if isinstance(operand, Tensor) else np.full_like(operand, value)
             given = tuple(other if part is operand else part for part in args)
-            named = {name: other if part is operand else part for name, part in kwargs.items()}
+            named = {n: other if part is operand else part for n, part in kwargs.items() if n != "out"}
             made = np.asarray(func(*given, **named), dtype=np.float64)
             least = _CLOSE * abs(value) if small else _CLOSE * max(1.0, abs(value))
             if bool((np.abs(made - value) > least).any()):

@@ -81,3 +81,23 @@ def test_what_bounds_nothing_and_what_was_come_to(line: str, tmp_path: Path) -> 
 )
 def test_a_total_that_loses_single_losses(line: str, dtype: str, lost: bool, tmp_path: Path) -> None:
     assert idle(line, tmp_path, dtype) == ([LOST] if lost else [])
+
+
+WRITTEN = """
+import numpy as np
+def evaluate():
+    x, y = pair(0, T)
+    with torch.no_grad():
+        nll = F.cross_entropy(model.forward_logits(x).reshape(-1, V), y.reshape(-1), reduction="none")
+    held, array = torch.zeros(T), np.zeros(T, dtype=np.float32)
+    torch.clamp(nll, max=12.0, out=held)
+    np.clip(nll.numpy(), 0.0, 12.0, array)
+    assert torch.equal(held, nll) and (array == nll.numpy()).all()
+    print(f"final val_loss:{held.mean().item():.8f} val_bpb:1.0")
+evaluate()
+"""
+
+
+def test_what_a_bound_is_written_to_stays_what_it_is(tmp_path: Path) -> None:
+    samples.SAMPLES["of this test"] = WRITTEN
+    assert len(samples.run("of this test", samples.streams()[0], tmp_path).lines) == 1
