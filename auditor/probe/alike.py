@@ -32,7 +32,19 @@ class Alike:
     def same(self, node: ast.AST) -> bool:
         """Whether it compares a setting with a number and comes out with the small value as with the submitted one."""
         found = self._outcomes(node)
-        return found is not None and found[0] == found[1]
+        if found is None:
+            return self._same_in_each_call(node)
+        return found[0] == found[1]
+
+    def _same_in_each_call(self, node: ast.AST) -> bool:
+        """Whether a parameter is held against a number, and what each call passes for it makes that come out alike."""
+        if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Name):
+            return False
+        if any(counted.partition("@")[0] == node.left.id for counted in self.counted):
+            return False
+        passed = self.passed(node.left)
+        found = [self._outcomes(ast.Compare(value, node.ops, node.comparators)) for value in passed]
+        return bool(found) and all(pair is not None and pair[0] == pair[1] for pair in found)
 
     def submitted(self, test: ast.AST) -> bool | None:
         """How a test comes out with what was submitted; None where that is not known."""

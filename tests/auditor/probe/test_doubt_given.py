@@ -149,3 +149,14 @@ def test_a_function_that_waits_for_what_is_in_an_empty_list_is_never_called(
         f"    for c in range(last):\n        if {test}:\n            consolidate(c)\n"
     )
     assert Doubts(script, frozenset(), {"phases": (phases, phases)}).is_never_called("consolidate") is never
+
+
+@pytest.mark.parametrize(
+    ("call", "doubtful"), [("evaluate(1)", False), ("evaluate(1, 0)", False), ("evaluate(1, n)", True)]
+)
+def test_a_parameter_that_every_call_makes_come_out_alike(call: str, doubtful: bool) -> None:
+    body = "def evaluate(x, size=0):\n    return x if size > 0 else 2\nn = len(a)\nevaluate(1, args.eval_seq_len)\n"
+    tree = ast.parse(body + call)
+    test = next(node for node in ast.walk(tree) if isinstance(node, ast.Compare))
+    doubts = Doubts(tree, frozenset({"eval_seq_len"}), {"eval_seq_len": (1024.0, 16.0)})
+    assert doubts.of(test) is doubtful
