@@ -19,6 +19,7 @@ OPERATIONS: dict[type[ast.operator], str] = {
     ast.FloorDiv: "floor_divide",
     ast.Mod: "remainder",
     ast.BitXor: "bitwise_xor",
+    ast.Pow: "power",
 }
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "equal",

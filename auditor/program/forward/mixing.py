@@ -13,13 +13,14 @@ from functools import partial
 
 from auditor.program import vocabulary
 from auditor.program.forward.applied import Part, Parts
+from auditor.program.forward.backwards import read_ahead, taken_apart
 from auditor.program.forward.closed import weighs_later
 from auditor.program.forward.dimensions import POSITION, Layout
 from auditor.program.forward.handed import handed, handed_by_name
 from auditor.program.forward.layout import Layouts
 from auditor.program.forward.masks import reaches_later
 from auditor.program.forward.operands import along, given, number, resolved, start
-from auditor.program.forward.padded import behind, brought_forward, open_ended
+from auditor.program.forward.padded import behind, brought_forward, cut_behind, open_ended
 from auditor.program.forward.spread import spread
 from auditor.program.syntax import called, is_self, literal
 from auditor.program.values import External, Function
@@ -72,6 +73,10 @@ def _told(function: Function, node: ast.FunctionDef | ast.AsyncFunctionDef, libr
 def _operations(
     held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, parts: Parts, layouts: Layouts
 ) -> Iterator[Mixed]:
+    for node in read_ahead(function, layouts):
+        yield Mixed(node, FOLLOWS)
+    for node in taken_apart(function, layouts):
+        yield Mixed(node, ALL)
     for node in of_type(function, ast.Call):
         name = called(node)
         subject, rest = _subject(node, held)
@@ -207,6 +212,8 @@ def _over_the_last(
         if literal(given(call, args, 2, "stride") or ast.Constant(1)) != 1:
             return True  # neighbours become one
         return open_ended(call, subject, args, function)
+    if name == "conv_transpose1d":
+        return bool(number(given(call, args, 3, "padding"))) or not cut_behind(call, function)
     return _both_sides(call, name, args) or _normed(call, name, args)
 
 
@@ -260,11 +267,18 @@ def _is_library(held: Function, name: str) -> bool:
 def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
     if name == "flip":
         return along(call, args, 0, "dims", labels)
+    if name == "diff":  # each less than the next; what is put behind the last keeps it at its place
+        return any(k.arg == "append" for k in call.keywords) and along(call, args, 1, "dim", labels)
+    if name == "as_strided":
+        offset = given(call, args, 2, "storage_offset")
+        return POSITION in labels and offset is not None and literal(offset) != 0
     return _backwards(call, name, args) and along(call, args, 1, "dims", labels)
 
 
 def _backwards(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
-    return name == "roll" and number(given(call, args, 0, "shifts")) < 0
+    shift = given(call, args, 0, "shifts")
+    unknown = isinstance(shift, ast.UnaryOp) and isinstance(shift.op, ast.USub) and literal(shift) is None
+    return name == "roll" and (unknown or number(shift) < 0)
 
 
 def _subject(call: ast.Call, held: Function) -> tuple[ast.expr | None, Sequence[ast.expr]]:
@@ -336,6 +350,12 @@ def _over_all(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layou
         return given(call, args, 1, "dim") is None or name.endswith(("2", "n")) or along(call, args, 1, "dim", labels)
     if name in vocabulary.OVER_THE_REST and POSITION in labels[2:]:
         return True
+    if name == "batch_norm":
+        return POSITION in labels and getattr(given(call, args, 4, "training"), "value", False) is True
+    if name in vocabulary.DECOMPOSES and POSITION in labels[-2:]:
+        return True
+    if name.removesuffix("_") in vocabulary.ADDS_AT_PLACES:
+        return along(call, args, 0, "dim", labels)
     if name == "layer_norm" and _over_positions(given(call, args, 0, "normalized_shape")):
         return True
     if name not in vocabulary.ALONG and any(k.arg in ("dim", "axis") for k in call.keywords):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program.forward.dimensions import PIECE, POSITION, Layout
-from auditor.program.syntax import literal
+from auditor.program.syntax import called, literal
 from auditor.source.index import of_type, walk
 
 
@@ -24,12 +24,28 @@ def number(node: ast.expr | None) -> int:
 
 def start(node: ast.AST) -> int | None:
     """Where `x[:, 1:]` starts along the positions: 1; `x[:, :-1]`: 0. None for another subscript."""
+    if isinstance(node, ast.Call) and called(node) == "narrow" and isinstance(node.func, ast.Attribute):
+        places = node.args[-3:]  # of `x.narrow(1, 1, t)` and `torch.narrow(x, 1, 1, t)`
+        return number(places[1]) if len(places) == 3 and literal(places[0]) == 1 else None
+    cut = _cut(node)
+    if cut is None:
+        return None
+    return number(cut.lower) if cut.lower is not None else 0
+
+
+def starts_at(node: ast.AST, place: ast.expr) -> bool:
+    """`x[:, step:]` where `place` is `step`."""
+    cut = _cut(node)
+    return cut is not None and cut.lower is not None and ast.dump(cut.lower) == ast.dump(place)
+
+
+def _cut(node: ast.AST) -> ast.Slice | None:
+    """The second slice of `x[:, a:b]`, that of the positions."""
     if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Tuple) or len(node.slice.elts) < 2:
         return None
     first, second = node.slice.elts[:2]
-    if not (isinstance(first, ast.Slice) and first.lower is first.upper is None and isinstance(second, ast.Slice)):
-        return None
-    return number(second.lower) if second.lower is not None else 0
+    whole = isinstance(first, ast.Slice) and first.lower is first.upper is None
+    return second if whole and isinstance(second, ast.Slice) else None
 
 
 def resolved(node: ast.expr, function: ast.AST) -> list[ast.expr]:

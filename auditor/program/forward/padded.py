@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program.forward.layout import Layouts
-from auditor.program.forward.operands import along, given, number, resolved, start
+from auditor.program.forward.operands import along, given, number, resolved, start, starts_at
 from auditor.program.syntax import called, literal
 from auditor.source.index import of_type, parent, walk
 
@@ -67,6 +67,8 @@ def brought_forward(call: ast.Call, name: str, layouts: Layouts, function: ast.A
     if name == "pad":
         amounts = call.args[1].elts if len(call.args) > 1 and isinstance(call.args[1], (ast.Tuple, ast.List)) else []
         before, after = (number(amounts[2]), number(amounts[3])) if len(amounts) >= 4 else (0, 0)
+        if len(amounts) >= 4 and literal(amounts[3]) is None and _cut_in_front(call, function, amounts[3]):
+            return before <= 0 and layouts.of(call.args[0]) is not None
         moved = before < 0 or (start(call.args[0]) or 0) > 0 or _cut_in_front(call, function)
         return moved and before <= 0 < after and layouts.of(call.args[0]) is not None
     parts = call.args[0].elts if isinstance(call.args[0], (ast.Tuple, ast.List)) else []
@@ -75,8 +77,11 @@ def brought_forward(call: ast.Call, name: str, layouts: Layouts, function: ast.A
     return labels is not None and along(call, call.args, 1, "dim", labels)
 
 
-def _cut_in_front(call: ast.Call, function: ast.AST) -> bool:
-    """`pad(x, (0, 0, 0, 1))[:, 1:]`: what it gives is cut in front, there or under its name."""
+def _cut_in_front(call: ast.Call, function: ast.AST, by: ast.expr | None = None) -> bool:
+    """`pad(x, (0, 0, 0, 1))[:, 1:]`: what it gives is cut in front, there or under its name. `by`: by that much."""
     names = {getattr(t, "id", "") for s in of_type(function, ast.Assign) if s.value is call for t in s.targets} - {""}
-    cuts = of_type(function, ast.Subscript)
-    return any((c.value is call or getattr(c.value, "id", "") in names) and (start(c) or 0) > 0 for c in cuts)
+    cuts = [c for c in of_type(function, ast.Subscript) if by is None or starts_at(c, by)]
+    return any(
+        (c.value is call or getattr(c.value, "id", "") in names) and (by is not None or (start(c) or 0) > 0)
+        for c in cuts
+    )

@@ -338,6 +338,27 @@ SPECTRA = frozenset({"fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "i
 OVER_THE_REST = frozenset({"instance_norm", "group_norm"})
 """Normalizations over all but the batch and groups of channels."""
 
+DECOMPOSES = frozenset(
+    {
+        "svd",
+        "svd_lowrank",
+        "pca_lowrank",
+        "qr",
+        "eig",
+        "eigh",
+        "lstsq",
+        "pinv",
+        "pinverse",
+        "matrix_exp",
+        "cov",
+        "corrcoef",
+    }
+)
+"""Calls that make what they give of a whole matrix."""
+
+ADDS_AT_PLACES = frozenset({"index_add", "index_reduce", "scatter_add", "scatter_reduce", "index_put"})
+"""Calls that put several entries together at the places that another argument says."""
+
 LOOKS_UP = TAKES_AT | {"embedding", "narrow", "select"}
 """Calls that read a table at the places that another argument says."""
 

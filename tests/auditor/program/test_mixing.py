@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from mixing_samples import MODEL, model, sees
 from program_samples import FINAL, program
 
-from auditor.program import Program
 from auditor.program.scores import dependences, unfollowed
-
-MODEL = """
-import torch as th
-class Mixed(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.emb = nn.Embedding(8, 8)
-        self.part = {part}
-    def forward_logits(self, ids):
-        b, t = ids.shape
-        x = self.emb(ids)
-        _, _, d = x.shape
-        {body}
-        return x
-net = Mixed()
-"""
-
-
-def model(body: str, part: str = "None") -> Program:
-    return program(MODEL.format(body=body, part=part) + FINAL)
-
-
-def sees(followed: Program) -> list[str]:
-    mixed = [gap.what for gap in followed.trace.unfollowed.values() if "statistic" in gap.what]
-    return [*(event.sees for event in followed.trace.open_attention.values()), *mixed]
-
 
 FORWARD = {
     "roll": "x = x + x.roll(-1, 1)",

@@ -7,7 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rewriting.loops import loaded, stored
-from rewriting.program import FUNCTION, Files, Unfit, WithinFunctions, asks_main, print_trees, trees_of, walk
+from rewriting.program import (
+    FUNCTION,
+    Files,
+    Transformer,
+    Unfit,
+    WithinFunctions,
+    asks_main,
+    print_trees,
+    trees_of,
+    walk,
+)
 
 
 def _own(tree: ast.Module) -> dict[str, ast.FunctionDef]:
@@ -27,7 +37,7 @@ def _alone(files: Files) -> dict[str, ast.Module]:
     return trees
 
 
-class _Renamed(ast.NodeTransformer):
+class _Renamed(Transformer):
     def __init__(self, made: dict[str, ast.expr]) -> None:
         self.made = made
 
@@ -142,7 +152,7 @@ def _module_code(tree: ast.Module) -> Iterator[ast.stmt]:
     yield from (s for s in tree.body if not isinstance(s, plain) and not (isinstance(s, ast.If) and asks_main(s.test)))
 
 
-class _Starred(ast.NodeTransformer):
+class _Starred(Transformer):
     def __init__(self, own: dict[str, ast.FunctionDef]) -> None:
         self.own = own
 
@@ -158,7 +168,7 @@ def starred(files: Files) -> dict[str, str]:
     return print_trees({path: _Starred(_own(tree)).visit(tree) for path, tree in trees_of(files).items()})
 
 
-class _Walked(ast.NodeTransformer):
+class _Walked(Transformer):
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
         over = node.iter

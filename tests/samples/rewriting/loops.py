@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rewriting.program import FUNCTION, Files, print_trees, trees_of, walk
+from rewriting.program import FUNCTION, Files, Transformer, print_trees, trees_of, walk
 
 
-class Blocks(ast.NodeTransformer):
+class Blocks(Transformer):
     """Puts statements in the place of a statement; `fresh` gives names that nobody else has."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class _Choose(Blocks):
             yield statement
 
 
-class _Add(ast.NodeTransformer):
+class _Add(Transformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if not isinstance(node.target, ast.Name):
             return node
@@ -133,7 +133,7 @@ def summed(files: Files) -> dict[str, str]:
     return print_trees({path: _Add().visit(tree) for path, tree in trees_of(files).items()})
 
 
-class _Inside(ast.NodeTransformer):
+class _Inside(Transformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
         first = 0

@@ -11,7 +11,7 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from rewriting.program import FUNCTION, Files, print_trees, trees_of, walk
+from rewriting.program import FUNCTION, Files, Transformer, print_trees, trees_of, walk
 
 # Methods that torch, the language or the challenge's runner calls by their names.
 _API = frozenset(
@@ -102,7 +102,7 @@ class _Names:
         }
 
 
-class _Rename(ast.NodeTransformer):
+class _Rename(Transformer):
     def __init__(self, names: Mapping[str, str], attributes: Mapping[str, str], own: set[str]) -> None:
         self.names, self.attributes, self.own = names, attributes, own
 

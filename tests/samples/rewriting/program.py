@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from auditor.source.walking import statements
 
@@ -67,7 +68,43 @@ def print_trees(trees: Mapping[str, ast.Module]) -> dict[str, str]:
     return {path: ast.unparse(tree) + "\n" for path, tree in trees.items()}
 
 
-class WithinFunctions(ast.NodeTransformer):
+class Transformer(ast.NodeTransformer):
+    """`ast.NodeTransformer` without operators and contexts, which is most of its time."""
+
+    visitors: ClassVar[dict[type[ast.AST], Callable[[Any, Any], Any]]]
+
+    def __init_subclass__(cls) -> None:
+        cls.visitors = {}
+
+    def visit(self, node: ast.AST) -> Any:
+        kind = type(node)
+        visitor = self.visitors.get(kind)
+        if visitor is None:
+            visitor = self.visitors[kind] = getattr(type(self), f"visit_{kind.__name__}", type(self).generic_visit)
+        return visitor(self, node)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        held = node.__dict__
+        for name in _FIELDS[type(node)]:
+            value = held.get(name)
+            if isinstance(value, ast.AST):
+                new = self.visit(value)
+                if new is None:
+                    delattr(node, name)
+                elif new is not value:
+                    setattr(node, name, new)
+            elif value and isinstance(value, list):
+                value[:] = [new for item in value for new in self._made_of(item)]
+        return node
+
+    def _made_of(self, item: Any) -> Iterable[Any]:
+        if not isinstance(item, ast.AST):
+            return (item,)
+        new = self.visit(item)
+        return () if new is None else (new,) if isinstance(new, ast.AST) else new
+
+
+class WithinFunctions(Transformer):
     """Knows whether it is in the body of a function; defaults and annotations are none of it."""
 
     inside = 0

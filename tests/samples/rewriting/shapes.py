@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from rewriting.program import Files, asks_main, print_trees, python_of, trees_of, walk
+from rewriting.program import Files, Transformer, asks_main, print_trees, python_of, trees_of, walk
 
 
 def printed(files: Files) -> dict[str, str]:
@@ -30,7 +30,7 @@ def wrapped(files: Files) -> dict[str, str]:
 _TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq}
 
 
-class _Turn(ast.NodeTransformer):
+class _Turn(Transformer):
     def visit_If(self, node: ast.If) -> ast.AST:
         self.generic_visit(node)
         chain = len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
@@ -57,7 +57,7 @@ def turned(files: Files) -> dict[str, str]:
     return print_trees({path: _Turn().visit(tree) for path, tree in trees_of(files).items()})
 
 
-class _NameResults(ast.NodeTransformer):
+class _NameResults(Transformer):
     """`return f(x)` becomes `result = f(x); return result`, and an argument that is a call gets a name first."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rewriting.loops import Blocks, loaded, stored
-from rewriting.program import FUNCTION, Files, WithinFunctions, print_trees, trees_of, walk
+from rewriting.program import FUNCTION, Files, Transformer, WithinFunctions, print_trees, trees_of, walk
 
 
 def _behind_the_head(tree: ast.Module) -> int:
@@ -80,7 +80,7 @@ def _bound(tree: ast.AST) -> Iterator[str]:
             yield (node.asname or node.name).split(".")[0]
 
 
-class _Keywords(ast.NodeTransformer):
+class _Keywords(Transformer):
     def __init__(self, tree: ast.Module) -> None:
         times = Counter(n.name for n in walk(tree) if isinstance(n, (*FUNCTION, ast.ClassDef)))
         own = [s for s in tree.body if isinstance(s, ast.FunctionDef) and times[s.name] == 1 and not s.decorator_list]
@@ -101,7 +101,7 @@ def arguments_named(files: Files) -> dict[str, str]:
     return print_trees({path: _Keywords(tree).visit(tree) for path, tree in trees_of(files).items()})
 
 
-class _Format(ast.NodeTransformer):
+class _Format(Transformer):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         text, values = "", []
         for part in node.values:
