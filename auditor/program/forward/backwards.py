@@ -41,7 +41,9 @@ def taken_apart(function: _Function, layouts: Layouts) -> Iterator[ast.expr]:
         held = parent(call)
         if isinstance(held, ast.Assign) and isinstance(held.targets[0], ast.Name):
             name = held.targets[0].id
-            uses = [n for n in of_type(function, ast.Name) if n.id == name and isinstance(n.ctx, ast.Load)]
+            uses: list[ast.expr] = [
+                n for n in of_type(function, ast.Name) if n.id == name and isinstance(n.ctx, ast.Load)
+            ]
         else:
             uses = [call]
         if not all(_gone_over(use) for use in uses):
