@@ -27,7 +27,21 @@ from auditor.program.interpreter.recorder import Recorder
 from auditor.program.interpreter.scoring.forward import ForwardLoss
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
-from auditor.program.tags import LOSS, NONE, TARGET, VAL, InRound, OfOutput, OfSwitch, Tag, Tags, Taken, UpTo, has
+from auditor.program.tags import (
+    LOSS,
+    NONE,
+    TARGET,
+    VAL,
+    InRound,
+    OfOutput,
+    OfSwitch,
+    Tag,
+    Tags,
+    Taken,
+    UpTo,
+    WindowPart,
+    has,
+)
 from auditor.program.trace import Loop
 from auditor.program.values import UNKNOWN, Class, External, Frame, Function, Instance, Mapping, Sequence, Value
 from auditor.source import Sources, Unit
@@ -133,6 +147,9 @@ class Machine(Recorder):
         # By function: of losses (True) and of counts, whether ranks take the mean of them.
         self.means: dict[object, dict[bool, set[bool]]] = {}
         self.shortened: set[Value] = set()  # windows of which all but the last tokens were read
+        # By loop: outputs for an objective and for a score, and where the step is; what the next round scores is asked.
+        self.asked_again: dict[int, list[tuple[int, int, ast.AST, Frame]]] = {}
+        self.counted_parts: dict[int, list[WindowPart]] = {}  # by output: what of its window counts, if not all of it
         self.caught = 0  # `try` statements with a handler that are being run
         self.told: dict[int, Tags] = {}  # by loop: what a condition on targets that ends it tells of them
         self.exits: list[tuple[Value, Value, list[Value], dict[str, Value]]] = []  # of which stack, function, arguments

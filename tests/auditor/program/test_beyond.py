@@ -57,6 +57,49 @@ def test_training_on_what_was_scored_is_no_finding(first: str, last: str, stop: 
     assert not said(program(CHUNKS.format(first=first, last=last, stop=stop)))
 
 
+ROUNDS = """
+nats, count = torch.zeros(()), torch.zeros(())
+{loop}
+    end = min(begin + {size}, val.numel() - 1)
+    with torch.no_grad():
+        rows = F.cross_entropy(net.forward_logits(val[begin:end]).float(), val[begin + 1:end + 1], reduction="none")
+    rows = rows{counted}
+    nats += rows.sum()
+    count += rows.numel()
+    opt.zero_grad()
+    net(val[begin:end], val[begin + 1:end + 1]).backward()
+    opt.step()
+    {step}
+print(f"final val_bpb:{{nats / count / math.log(2.0)}}")
+"""
+FOR, WHILE = "for begin in range(0, val.numel() - 1, {}):", "begin = 0\nwhile begin < val.numel() - 1:"
+OVERLAPPING = {
+    "half a chunk on": (FOR.format(32), 64, "", ""),
+    "a chunk and a half long": (FOR.format(64), 96, "", ""),
+    "steps of a while": (WHILE, 64, "", "begin += 32"),
+    "steps that are named": (WHILE, 64, "", "further = begin + 48\n    begin = further"),
+    "back from the end": (WHILE, 64, "", "begin = end - 8"),
+    "too little left out": (FOR.format(32), 64, "[8:]", ""),
+}
+APART = {
+    "chunk by chunk": (FOR.format(64), 64, "", ""),
+    "what is new counts": (FOR.format(32), 64, "[32:]", ""),
+    "steps of a while": (WHILE, 64, "", "begin += 64"),
+    "on from the end": (WHILE, 64, "", "begin = end"),
+}
+
+
+@pytest.mark.parametrize(("loop", "size", "counted", "step"), OVERLAPPING.values(), ids=OVERLAPPING)
+def test_what_the_next_round_scores_is_trained_on(loop: str, size: int, counted: str, step: str) -> None:
+    why = said(program(ROUNDS.format(loop=loop, size=size, counted=counted, step=step)))
+    assert any("scored in the next round" in reason for reason in why)
+
+
+@pytest.mark.parametrize(("loop", "size", "counted", "step"), APART.values(), ids=APART)
+def test_chunks_that_do_not_overlap_are_no_finding(loop: str, size: int, counted: str, step: str) -> None:
+    assert not said(program(ROUNDS.format(loop=loop, size=size, counted=counted, step=step)))
+
+
 WAITING = """
 waiting = []
 nats, count = torch.zeros(()), torch.zeros(())

@@ -14,7 +14,7 @@ from auditor.program.interpreter.language.iteration import UNROLL, apart, iterat
 from auditor.program.interpreter.language.settling import Settling
 from auditor.program.interpreter.machine import Machine, switches
 from auditor.program.interpreter.perhaps import Perhaps
-from auditor.program.interpreter.scoring import selection, steering, told
+from auditor.program.interpreter.scoring import beyond, selection, steering, told
 from auditor.program.interpreter.stream import reach
 from auditor.program.numbers import position_of
 from auditor.program.tags import NONE, InRound
@@ -153,18 +153,20 @@ def _while(m: Machine, frame: Frame, node: ast.While, block: Perhaps) -> int:
         names = switches(test.tags)
         if known is False and not (m.explore and names):
             break
+        stepped: dict[str, Value] = {}
         with m.iteration(instance, k, node), m.branch(names, unsure=False, dormant=known is False):
             for name in counters:
                 value = frame.find(name)
                 if value is not None and not value.mutable and value.obj is None:
                     const = value.const if k == 1 else Value().const
-                    counted = Value(value.tags | {InRound(instance, k)}, const)
-                    frame.names[name] = counted
+                    stepped[name] = Value(value.tags | {InRound(instance, k)}, const)
+                    frame.names[name] = stepped[name]
             if k > 1:
                 reach.walked(m, frame, node, counters)
                 _filled(m, frame, node)
             with m.claiming(frame, claims, InRound(instance, k)), _selecting(m, frame, node, test):
                 how = m.execute(frame, node.body)
+        beyond.walked(m, frame, instance, stepped if k > 1 else {})
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
             if how & BREAK:
@@ -234,7 +236,20 @@ def _counters(node: ast.For | ast.AsyncFor | ast.While) -> list[str]:
             target = child.targets[0].id
             if any(n.id == target for n in of_type(child.value, ast.Name)):
                 names.append(target)
+    if isinstance(node, ast.While):
+        names += _stepped_by_another(node)
     return list(dict.fromkeys(names))
+
+
+def _stepped_by_another(node: ast.While) -> Iterator[str]:
+    """`end = min(at + 8, n)`, and then `at = end`: what the condition asks for, and another name has stepped."""
+    made: dict[str, set[str]] = {}
+    for child in of_type(node, ast.Assign):
+        if isinstance(child.targets[0], ast.Name):
+            made.setdefault(child.targets[0].id, set()).update(n.id for n in of_type(child.value, ast.Name))
+    for name in sorted({n.id for n in of_type(node.test, ast.Name)} & made.keys()):
+        if any(name in made.get(other, ()) for other in made[name] - {name}):
+            yield name
 
 
 def _claims(node: ast.While) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from auditor.program.interpreter.machine import Machine, Pending
+from auditor.program.interpreter.scoring.overlap import numbers, place, trained_again
 from auditor.program.interpreter.scoring.unfollowed import TOKENS, WEIGHTS
 from auditor.program.numbers import position_of
 from auditor.program.positions import Position
@@ -31,8 +32,41 @@ def trained(m: Machine, frame: Frame, node: ast.AST, objective: Tags) -> None:
                 why = f"it ends {learned - known:,.0f} tokens behind what was scored in the same round"
                 m.unfollowed(node, frame, "the part of the stream that is trained on", why, {TOKENS, WEIGHTS})
                 return
+            if again := _of_the_next_round(m, number, output.number, shared):
+                _say_again(m, frame, node, again)
+                return
+            for instance, _ in shared:
+                m.asked_again.setdefault(instance, []).append((number, output.number, node, frame))
             if learned is not None and known is not None:
                 break
+
+
+def walked(m: Machine, frame: Frame, instance: int, before: dict[str, Value]) -> None:
+    """A round of a `while` is over. `before`: the numbers that it steps, as the round found them."""
+    asked = m.asked_again.pop(instance, [])
+    for learned, scored, node, where in asked:
+        placed = [n for n in before if before[n] in numbers(m, learned) | numbers(m, scored)]
+        if len(placed) != 1 or placed[0] not in frame.names:
+            continue
+        now = {before[placed[0]]: float(_FAR * _FAR)}
+        then = place(m, position_of(frame.names[placed[0]]), now, last=False)
+        again = trained_again(m, learned, scored, now, {before[placed[0]]: then}) if then is not None else None
+        if again is not None and again > _TARGETS:
+            _say_again(m, where, node, again)
+            return
+
+
+def _say_again(m: Machine, frame: Frame, node: ast.AST, again: float) -> None:
+    why = f"{again:,.0f} tokens of it are scored in the next round"
+    m.unfollowed(node, frame, "the part of the stream that is trained on", why, {TOKENS, WEIGHTS})
+
+
+def _of_the_next_round(m: Machine, learned: int, scored: int, shared: set[tuple[int, int]]) -> float | None:
+    inner = [loop.instance for loop in m.loops if (loop.instance, loop.iteration) in shared][-1:]
+    now = _at_a_place(m, inner)
+    later = {number: place * (_FAR + 1) / _FAR for number, place in now.items()}
+    again = trained_again(m, learned, scored, now, later) if now else None
+    return again if again is not None and again > _TARGETS else None
 
 
 def from_before(m: Machine) -> list[Pending]:

@@ -133,6 +133,9 @@ def left_out(m: Machine, frame: Frame, node: ast.AST, targets: Value, index: Val
         lower, upper = part.first, part.end
         kept += [WindowPart(upper, None)] if lower is None or lower == Position() else [WindowPart(None, lower)]
     window = frozenset([t for t in targets.tags if isinstance(t, (Reads, Before))])
+    for number, given in m.windows.items() if kept else ():
+        if window & given:
+            m.counted_parts.setdefault(number, []).append(_UNTOLD)
     for part in kept:
         if (share := _share(m, window, part.first, part.end)) is not None:
             why = f"{share:.0%} of each window is scored, and windows do not overlap so far"
@@ -156,7 +159,16 @@ def _slices(index: Value) -> Iterator[WindowPart]:
                 yield WindowPart(lower, upper)
 
 
+def skipped(m: Machine, counted: Sequence[WindowPart], length: float) -> float | None:
+    """How many tokens of a window of that length stand ahead of the part that counts; None where that is not told."""
+    if len(set(counted)) != 1 or not counted[0].told:
+        return None
+    return _bound(m, counted[0].first, length, 0.0)
+
+
 def _judged(m: Machine, frame: Frame, node: ast.AST, losses: Value, told: Sequence[WindowPart]) -> Tags:
+    for number in (t.number for t in losses.tags if isinstance(t, OfOutput)) if told else ():
+        m.counted_parts.setdefault(number, []).extend(told)
     for part in told:
         if part == _UNTOLD:
             why = "which positions count goes by where they stand in their window"
