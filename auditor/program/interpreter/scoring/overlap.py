@@ -43,8 +43,11 @@ def trained_again(m: Machine, learned: int, scored: int, now: Fixed, later: Fixe
 
 def numbers(m: Machine, output: int) -> set[Value]:
     """The numbers that tell where an output's window begins and ends, those that others run through among them."""
+    return _made_of(m, [t.position for t in m.windows.get(output, ()) if isinstance(t, (Reads, Before))])
+
+
+def _made_of(m: Machine, waiting: list[Position]) -> set[Value]:
     found: set[Value] = set()
-    waiting = [t.position for t in m.windows.get(output, ()) if isinstance(t, (Reads, Before))]
     while waiting:
         new = set(_numbers(waiting.pop())) - found
         found |= new
@@ -53,7 +56,10 @@ def numbers(m: Machine, output: int) -> set[Value]:
 
 
 def _extreme(m: Machine, positions: Iterable[Position], fixed: Fixed, *, last: bool) -> float | None:
-    found = [place(m, position, fixed, last=last) for position in positions]
+    found = [
+        place(m, position, fixed, last=last) if not fixed.keys().isdisjoint(_made_of(m, [position])) else None
+        for position in positions
+    ]
     known = [place for place in found if place is not None]
     return (max if last else min)(known) if known and len(known) == len(found) else None
 
