@@ -79,10 +79,13 @@ OVERLAPPING = {
     "steps of a while": (WHILE, 64, "", "begin += 32"),
     "steps that are named": (WHILE, 64, "", "further = begin + 48\n    begin = further"),
     "back from the end": (WHILE, 64, "", "begin = end - 8"),
+    "places in an array": ("for begin in np.arange(0, val.numel() - 1, 32):", 64, "", ""),
+    "places in a list of a tensor": ("for begin in torch.arange(0, val.numel() - 1, 32).tolist():", 64, "", ""),
     "too little left out": (FOR.format(32), 64, "[8:]", ""),
 }
 APART = {
     "chunk by chunk": (FOR.format(64), 64, "", ""),
+    "places in an array": ("for begin in np.arange(0, val.numel() - 1, 64):", 64, "", ""),
     "what is new counts": (FOR.format(32), 64, "[32:]", ""),
     "steps of a while": (WHILE, 64, "", "begin += 64"),
     "on from the end": (WHILE, 64, "", "begin = end"),

@@ -10,6 +10,7 @@ from auditor.program.holdings import deep_tags
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import recalled
 from auditor.program.interpreter.scoring.unfollowed import EVERYTHING
+from auditor.program.interpreter.stream import reach
 from auditor.program.joins import join
 from auditor.program.tags import InRound
 from auditor.program.values import Either, Frame, Instance, Mapping, Sequence, Value, dependence, union, with_tags
@@ -121,6 +122,7 @@ def iterations(
     most = rounds(m, frame, node)
     settings = most == UNROLL and isinstance(iterable.obj, Sequence) and apart(iterable.obj.items)
     found = elements(iterable, between=between is None or not isinstance(iterable.const, range))
+    reach.numbered(m, iterable, found)
     for k, element in enumerate(found[: SETTINGS if settings else most], start=1):
         others = between(element) if between is not None and k == len(found) == 2 else []
         # Where each round is followed, none is the second, which stands for all between the first and the last.

@@ -47,7 +47,10 @@ def computed(
     if name in vocabulary.FRESH:
         if name == "arange" and _from_one_on(args):
             args = [with_tags(arg, frozenset({SHIFTED})) for arg in args]
-        return _fresh(name, args, kwargs)
+        made = _fresh(name, args, kwargs)
+        if name == "arange" and args and "step" not in kwargs:
+            m.extents.aranges[made] = args
+        return made
     if name in vocabulary.LOSS | vocabulary.DISTRIBUTION | vocabulary.PICK:
         result = scored(m, frame, node, name, [*args, *kwargs.values()])
         if name in vocabulary.LOSS:

@@ -95,6 +95,13 @@ def ranged(m: Machine, args: Seq[Value], element: Value) -> None:
         m.extents.steps[element] = position_of(args[2]) if len(args) > 2 else Position(1)
 
 
+def numbered(m: Machine, iterable: Value, elements: Seq[Value]) -> None:
+    """The elements of `arange(...)`, of a list that it was made, and of what holds the same numbers otherwise."""
+    made = iterable.position if isinstance(iterable.position, Value) else iterable
+    for element in elements if made in m.extents.aranges else ():
+        ranged(m, m.extents.aranges[made], element)
+
+
 def reshaped(m: Machine, stream: Value, args: Seq[Value]) -> Tags:
     """`stream.view(-1, length)`: rows of that length."""
     dims = args[0].obj.items if args and isinstance(args[0].obj, Items) else list(args)
