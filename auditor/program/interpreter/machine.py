@@ -13,18 +13,16 @@ from typing import Final
 
 from auditor.program import used
 from auditor.program.extent import Extents
-from auditor.program.forward.applied import Part
-from auditor.program.forward.handmade import Written
-from auditor.program.forward.mixing import Mixed
 from auditor.program.holdings import deep_tags
 from auditor.program.interpreter import perhaps
 from auditor.program.interpreter.around import NOTHING, Arm, Around, OnTop, Under
+from auditor.program.interpreter.hook import Hook
 from auditor.program.interpreter.kept import Journal
+from auditor.program.interpreter.memory import ForwardPasses, Repeat
 from auditor.program.interpreter.recorder import Branch as Branch
 from auditor.program.interpreter.recorder import Off as Off
 from auditor.program.interpreter.recorder import Pending as Pending
 from auditor.program.interpreter.recorder import Recorder
-from auditor.program.interpreter.scoring.forward import ForwardLoss
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
 from auditor.program.tags import (
@@ -55,28 +53,10 @@ class Budget(Exception):
     """The abstract run was cut off at one of the interpreter's bounds; the message says at which."""
 
 
+Trained = tuple[int, int, ast.AST, Frame]
+"""A step on validation tokens: the outputs of its objective and of the score before it, and where it stands."""
 TOO_LONG: Final = "the program is larger than the interpreter's bound"
 TOO_ENTANGLED: Final = f"a value depends on more than {MAX_TAGS:,} places of the program"
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """A quiet call of a function (`repeated`): what it found, and what it gave."""
-
-    found: tuple[object, ...]
-    changes: int | None  # where it looked at objects that it was not given: how much had been stored in any by then
-    files: tuple[object, ...] | None  # where it looked into files: what had been written there by then
-    result: Value
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hook:
-    """A function that runs with what happens to an object; `kind`: forward, gradient, step or backward."""
-
-    kind: str
-    of: Value
-    function: Value
-    at: ast.AST  # where it was registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +124,9 @@ class Machine(Recorder):
         self.trained: dict[int, Instance] = {}  # by loop: what steps on training tokens in it
         self.stepped = False
         self.asked = 0  # how often something asked for gradients, to change weights by them
-        # By function: of losses (True) and of counts, whether ranks take the mean of them.
-        self.means: dict[object, dict[bool, set[bool]]] = {}
+        self.means: dict[object, dict[bool, set[bool]]] = {}  # by function: of losses and of counts, if ranks take it
         self.shortened: set[Value] = set()  # windows of which all but the last tokens were read
-        # By loop: outputs for an objective and for a score, and where the step is; what the next round scores is asked.
-        self.asked_again: dict[int, list[tuple[int, int, ast.AST, Frame]]] = {}
+        self.asked_again: dict[int, list[Trained]] = {}  # by loop: where it is to be asked what the next round scores
         self.counted_parts: dict[int, list[WindowPart]] = {}  # by output: what of its window counts, if not all of it
         self.caught = 0  # `try` statements with a handler that are being run
         self.told: dict[int, Tags] = {}  # by loop: what a condition on targets that ends it tells of them
@@ -192,15 +170,10 @@ class Machine(Recorder):
         self.operators: dict[str, Value] = {}  # by name: functions that were registered with torch
         self.registered = Mapping()  # `sys.modules`, with what the program puts there
         self.made: dict[Class, Value] = {}  # an object of each class of the program
-        self.forwards: dict[tuple[ast.AST, Class | None], bool] = {}  # methods, and whether they compute with weights
-        self.shifting: dict[ast.ClassDef, bool] = {}  # classes, and whether their code moves positions by one
         self.lines: dict[tuple[str, int], dict[int, bool | None]] = {}
         self._reached: set[ast.stmt] = set()  # statements whose lines are marked as what runs
         self._perhaps_reached: set[ast.stmt] = set()  # and as what may run
-        self.mixed: dict[tuple[ast.AST, tuple[Part, ...]], tuple[Mixed, ...]] = {}  # by forward pass
-        self.led_to: dict[tuple[ast.AST, frozenset[Class], int], frozenset[ast.AST]] = {}  # functions, by forward pass
-        self.written_out: dict[ast.AST, tuple[Written, ...]] = {}  # by forward pass: its attention by hand
-        self.losses: dict[tuple[object, ...], ForwardLoss] = {}  # what models make of their losses
+        self.passes = ForwardPasses()
         self.problems: list[str] = []
         # Functions and the state they were called in: the latest quiet calls.
         self.repeated: dict[tuple[object, ...], list[Repeat]] = {}

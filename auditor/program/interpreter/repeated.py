@@ -13,7 +13,8 @@ from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditor.program.interpreter.machine import MAX_DEPTH, Machine, Repeat
+from auditor.program.interpreter.machine import MAX_DEPTH, Machine
+from auditor.program.interpreter.memory import Repeat
 from auditor.program.tags import NONE, VAL, InRound, Tags, has
 from auditor.program.values import Class, External, Frame, Function, Instance, Mapping, Sequence, Value, dependence
 

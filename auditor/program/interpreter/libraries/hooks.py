@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from auditor.program.holdings import deep_tags
+from auditor.program.interpreter.hook import Hook
 from auditor.program.interpreter.language.callbacks import callable_of_program, positional
-from auditor.program.interpreter.machine import Hook, Machine
+from auditor.program.interpreter.machine import Machine
 from auditor.program.tags import NONE, Tags
 from auditor.program.values import Frame, Function, Instance, Native, Value
 

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable
 
 from auditor.program.holdings import deep_tags, leaves
-from auditor.program.interpreter.machine import Hook, Machine, root
+from auditor.program.interpreter.hook import Hook
+from auditor.program.interpreter.machine import Machine, root
 from auditor.program.interpreter.scoring import effects
 from auditor.program.tags import SHARED_ROWS, VAL, AdaptedBy, InRound
 from auditor.program.values import Bound, Class, Frame, Instance, Native, Partial, Sequence, Value, union

@@ -135,9 +135,9 @@ def _unmasked(node: ast.Call, options: dict[str | None, ast.expr]) -> bool:
 def by_hand(m: Machine, function: Function, owners: Sequence[Instance], given: Told) -> None:
     """Write down attention that a function writes out, where it sees what follows or its mask is not understood."""
     holder = function.owner.node if function.owner is not None else None
-    if function.node not in m.written_out:
-        m.written_out[function.node] = tuple(written_out(function.node, holder))
-    for found in m.written_out[function.node]:
+    if function.node not in m.passes.written_out:
+        m.passes.written_out[function.node] = tuple(written_out(function.node, holder))
+    for found in m.passes.written_out[function.node]:
         if left_out(m, function, found.node, owners, given):
             continue
         if found.sees in ("what follows", "all in an empty row"):
@@ -151,9 +151,9 @@ def without(m: Machine, function: Function, owners: Sequence[Instance], given: T
     """Write down what mixes positions besides attention: later ones are brought forward, or all are averaged."""
     parts = applied(function, owners)
     key = function.node, tuple(parts.values())
-    if key not in m.mixed:  # models are made and looked at again and again, of the same classes
-        m.mixed[key] = tuple(mixed(function, parts))
-    for found in m.mixed[key]:
+    if key not in m.passes.mixed:
+        m.passes.mixed[key] = tuple(mixed(function, parts))
+    for found in m.passes.mixed[key]:
         if left_out(m, function, found.node, owners, given):
             continue
         if found.sees == FOLLOWS:

@@ -29,9 +29,9 @@ def is_forward(m: Machine, function: Function, receiver: Value | None, args: lis
     if not any(_is_data(value) for value in args):
         return False
     key = (function.node, receiver.obj.cls)
-    known = m.forwards.get(key)
+    known = m.passes.forwards.get(key)
     if known is None:
-        known = m.forwards[key] = _computes(function.node, receiver.obj, frozenset())
+        known = m.passes.forwards[key] = _computes(function.node, receiver.obj, frozenset())
     return known
 
 

@@ -72,9 +72,9 @@ def _led_to(
 ) -> frozenset[ast.AST]:  # fmt: skip
     """`_functions`, once for a method and the classes of the parts, while no name is given another function."""
     key = method.node, frozenset(classes), m.rebound
-    if key not in m.led_to:
-        m.led_to[key] = _functions(waiting, holding)
-    return m.led_to[key]
+    if key not in m.passes.led_to:
+        m.passes.led_to[key] = _functions(waiting, holding)
+    return m.passes.led_to[key]
 
 
 def _functions(waiting: Seq[tuple[Function, list[Instance], conditions.Told]], holding: _Held) -> frozenset[ast.AST]:

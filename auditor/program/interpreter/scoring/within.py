@@ -75,10 +75,10 @@ def followed(
     assert isinstance(model.obj, Instance)
     given = tuple((value.const if value.known else None, TARGET in value.tags, VAL in value.tags) for value in inputs)
     key = (method.node, id(model.obj), str(given))
-    known = m.losses.get(key)
+    known = m.passes.losses.get(key)
     if known is None:
         look = _look if LOSS in made.tags else _look_at_rows
-        m.losses[key] = known = look(m, frame, node, model, args, kwargs, made, run)
+        m.passes.losses[key] = known = look(m, frame, node, model, args, kwargs, made, run)
     made.tags |= known.tags
     if known.loss is not None:
         model_of = made.recipe

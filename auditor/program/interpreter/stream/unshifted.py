@@ -76,9 +76,9 @@ def _positions(tags: Tags) -> Tags:
 def shifts_itself(m: Machine, parts: Iterable[Instance]) -> bool:
     """`x[:, :-1]`, `roll`, a mask without its diagonal in a method of the model: what it is given may move by one."""
     for cls in {id(part.cls): part.cls for part in parts if part.cls is not None}.values():
-        if cls.node not in m.shifting:
-            m.shifting[cls.node] = _shifts(cls.node)
-        if m.shifting[cls.node]:
+        if cls.node not in m.passes.shifting:
+            m.passes.shifting[cls.node] = _shifts(cls.node)
+        if m.passes.shifting[cls.node]:
             return True
     return False
 
