@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 import pytest
@@ -15,3 +16,10 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """mypy is one test and takes a minute: it comes first, so that no other process waits for it at the end."""
     items.sort(key=lambda item: "lint" not in item.keywords)
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for as seldom as the command does; ten thousand tests are none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)

@@ -109,7 +109,9 @@ def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
         how = {Op.ADD: _MIXED, Op.SUBTRACT: _OF_OTHERS}.get(node.op, _CHOSEN)
         yield node, f"{how}; over the vocabulary the values do not sum to one", "no distribution any more"
     for node, mass in more_than_one(head):
-        message = f"probabilities are mixed under weights that come to {mass:.3g}: over the vocabulary they sum to that"
+        message = _ADDED
+        if mass is not None:
+            message = f"probabilities are mixed under weights that come to {mass:.3g}: over the vocabulary they sum to that"
         yield node, message, "no distribution any more"
     for node, why, certain in unpaid(head):
         if certain:
@@ -120,6 +122,7 @@ def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
         yield node, message, "a constant changes the loss"
 
 
+_ADDED = "something is added to all of a distribution: over the vocabulary they sum to more than one"
 _MIXED = "probabilities are mixed with a weight that sees the scored token, or with a hashed count read at it alone"
 _OF_OTHERS = "what the scored token's entry is divided by is the sum of other entries than those that it stands among"
 _CHOSEN = "one of several probabilities of the scored token is taken by what it is"

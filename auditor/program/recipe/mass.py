@@ -17,8 +17,11 @@ _ONE = frozenset({Op.SOFTMAX, Op.LOG_SOFTMAX})
 _LOGARITHMIC = (What.LOG_PROBABILITY, What.NATS)
 
 
-def more_than_one(head: Node) -> Iterator[tuple[Node, float]]:
-    """Logarithms of what sums to more than one, on the way to a figure: (step, what it sums to)."""
+def more_than_one(head: Node) -> Iterator[tuple[Node, float | None]]:
+    """Logarithms of what sums to more than one, on the way to a figure: (step, what it sums to).
+
+    None, where one part is all of a distribution and it is not known how much another one adds.
+    """
     known: Known = {}
     evened = set(_evened(head, known))
     for node in head.walk():
@@ -29,6 +32,8 @@ def more_than_one(head: Node) -> Iterator[tuple[Node, float]]:
         mass = _total(node, known) if of_log or of_sum else None
         if mass is not None and mass > _MOST:
             yield node, mass
+        elif of_sum and mass is None and any((_total(part, known) or 0) > 1 / _MOST for part in node.inputs):
+            yield node, None
 
 
 def _evened(head: Node, known: Known) -> Iterator[Node]:
@@ -40,8 +45,10 @@ def _evened(head: Node, known: Known) -> Iterator[Node]:
         inner = node.inputs[0]
         while inner.op in (Op.PICK, Op.NEGATE):
             inner = inner.inputs[0]
-        mass = _total(inner, known) if inner.op is Op.LOG_SUM_EXP else None
-        if mass is not None and mass * math.exp(-by) <= _MOST:
+        if inner.op is not Op.LOG_SUM_EXP:
+            continue
+        mass = _total(inner, known)
+        if mass is None or mass * math.exp(-by) <= _MOST:
             yield inner
 
 
@@ -61,7 +68,7 @@ def _total(node: Node, known: Known) -> float | None:
 def _worked_out(node: Node, known: Known) -> float | None:
     if not node.inputs:
         return None
-    if node.op in _ONE or (node.normalized and node.op is Op.FUNCTION):
+    if node.op in _ONE or (node.normalized and node.op in (Op.FUNCTION, Op.CROSS_ENTROPY)):
         return 1.0
     logarithmic = node.op is Op.EXP and node.inputs[0].what in _LOGARITHMIC
     if node.op in _KEEPS or node.op is Op.LOG or logarithmic:

@@ -171,6 +171,8 @@ def _departs(node: Node) -> str:
             return _weighted(losses, [inner for inner in node.inputs if inner not in losses])
         case Op.DIVIDE:
             divided = node.inputs[1] in losses and not _stacked(node.inputs[1])
+            if not divided and _raised(node.inputs[1]):
+                return "the losses are divided by more than their number"
             if not divided and node.inputs[1].what in (What.LOGITS, What.WEIGHT):
                 return "the losses are divided by what a model gives, and that is no count"
             return "the losses are divided by what losses went into" if divided else ""
@@ -192,6 +194,14 @@ def _departs(node: Node) -> str:
             return ""  # said by itself
         case _:
             return f"{node.text or node.op.value} of losses is no mean of them"
+
+
+def _raised(count: Node) -> bool:
+    """`tokens + 1000`, where tokens were added up."""
+    if count.op is not Op.ADD or not any(inner.op in _TOTALS for inner in count.inputs):
+        return False
+    numbers = [inner.text for inner in count.inputs if inner.op is Op.NUMBER]
+    return any(text.replace(".", "", 1).isdigit() and float(text) > 1 for text in numbers)
 
 
 def _reckoned(node: Node) -> bool:
@@ -228,7 +238,7 @@ def _weighted(losses: list[Node], others: list[Node]) -> str:
         if weighs_by_a_guess(factor):
             return "a loss counts less, or more, where a guess is right"
         if factor.what is What.MASK:
-            if told_by_the_token(factor):
+            if told_by_the_token(factor) or _looked_up(factor):
                 return "which tokens count depends on what they are"
         elif factor.what not in _COUNTED or factor.sees & Sees.TARGET:
             return "each token counts by what it is"
@@ -254,7 +264,15 @@ def _chosen(node: Node) -> str:
     condition = node.inputs[0]
     if _measures(condition):
         return "which losses count depends on losses"
-    return "which tokens count depends on what they are" if told_by_the_token(condition) else ""
+    told = told_by_the_token(condition) or _looked_up(condition)
+    return "which tokens count depends on what they are" if told else ""
+
+
+def _looked_up(mask: Node) -> bool:
+    """`boundary[y]`: what a table says of the target, and nothing that it is compared with."""
+    below = list(mask.walk())
+    tables = [n for n in below if n.op is Op.TABLE and len(n.inputs) > 1 and n.inputs[-1].sees & Sees.TARGET]
+    return bool(tables) and not any(n.op is Op.COMPARE for n in below)
 
 
 def told_by_the_token(mask: Node, which: Sees | None = Sees.TARGET) -> bool:

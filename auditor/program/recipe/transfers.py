@@ -262,6 +262,14 @@ def _function(name: str) -> Transfer:
     return applied
 
 
+def _log1p(nodes: Operands, place: Place | None) -> Node:
+    """Of a probability less one, moved by something else: what it then sums to is not worked out."""
+    x = nodes[0]
+    if x.text == "expm1" or not any(n.text == "expm1" for n in x.walk()):
+        return _function("log1p")(nodes, place)
+    return unknown((x,), "log1p of what a probability was made into", place)
+
+
 def _hidden(name: str) -> Transfer:
     """A layer that a script applies by itself: what goes on to the logits is still the model's."""
 
@@ -339,6 +347,7 @@ TRANSFERS: Mapping[str, Transfer] = {
     **dict.fromkeys(("linear", "matmul", "mm", "bmm", "addmm", "einsum", "dot", "inner", "vdot", "mv"), linear),
     **dict.fromkeys(("arange", "nonzero", "argwhere", "flatnonzero", "searchsorted", "argsort"), _positions),
     **{name: _function(name) for name in ELEMENTWISE},
+    "log1p": _log1p,
     **{name: _hidden(name) for name in OF_HIDDEN_STATES},
     **dict.fromkeys(("values", "items", "bytes", "bytearray"), _same),
     **dict.fromkeys(("full", "full_like"), _filled),

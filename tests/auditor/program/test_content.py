@@ -255,3 +255,16 @@ def test_a_seed_that_losses_have_chosen(on: str, chosen: bool) -> None:
     seeded = f"def first(seed):\n    torch.manual_seed(seed)\n    return score(Net(), {on})\n"
     seeded += "torch.manual_seed(min(range(8), key=first))\nnet = Net()"
     assert any("have chosen it" in why for why in _said(seeded)) is chosen
+
+
+@pytest.mark.parametrize(
+    ("asked", "left_out"),
+    [
+        ("if (y == 3).any(): continue", True),
+        ("if (x > 5).all(): continue", True),
+        ("if x.numel() == 0: continue", False),
+    ],
+)
+def test_a_part_that_is_left_out_because_of_one_token(asked: str, left_out: bool) -> None:
+    followed = program(SCORED.format(before="pass", inside=asked, after="pass"))
+    assert any(isinstance(t, Omitting) for line in reports_of(followed.trace, "final") for t in line.tags) is left_out

@@ -24,11 +24,11 @@ print(f"final val_bpb:{total}")
 """
 
 
-def _masses(logarithm: str) -> list[float]:
+def _masses(logarithm: str) -> list[float | None]:
     followed = program(_SCORED.replace("LOGARITHM", logarithm))
     heads = [head for _, head in figures(followed.trace, "final")]
     assert heads
-    return [round(mass, 3) for head in heads for _, mass in more_than_one(head)]
+    return [mass if mass is None else round(mass, 3) for head in heads for _, mass in more_than_one(head)]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,14 @@ def test_weights_that_come_to_more_than_one(logarithm: str, mass: float) -> None
         "(p + 1e-9).log()",
         "torch.logaddexp(logp + math.log(0.7), q.log() + math.log(0.3))",
         "torch.logaddexp(logp, q.log()) - math.log(2.0)",
+        "torch.logaddexp(logp, torch.load('rows.pt')) - math.log(2.0)",
+        "torch.logaddexp(logp + math.log(0.7), torch.load('rows.pt'))",
         "logp",
     ],
 )
 def test_weights_that_do_not(logarithm: str) -> None:
     assert _masses(logarithm) == []
+
+
+def test_what_is_added_to_all_of_a_distribution() -> None:
+    assert set(_masses("torch.logaddexp(logp, torch.load('rows.pt'))")) == {None}

@@ -35,6 +35,8 @@ SOME = {
 }
 SOME |= {
     "losses by their mean": "dist.all_reduce(nats, op=dist.ReduceOp.AVG)\ndist.all_reduce(count)",
+    "losses by their mean, by a condition": "for total in (nats, count):\n"
+    "    dist.all_reduce(total, op=dist.ReduceOp.AVG if total is nats else dist.ReduceOp.SUM)",
     "losses by their mean, in a loop": "for total, op in ((count, dist.ReduceOp.SUM), (nats, dist.ReduceOp.AVG)):\n"
     "    dist.all_reduce(total, op=op)",
 }

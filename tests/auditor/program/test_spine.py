@@ -11,6 +11,8 @@ from auditor.program.scores import reports_of
 
 SCORED = """
 bias = torch.zeros(8)
+marked = torch.zeros(8, dtype=torch.bool)
+marked[3] = True
 total, count, size = torch.zeros(()), 0, 0
 for at in range(0, val.numel() - 9, 8):
     x, y = val[at:at + 8], val[at + 1:at + 9]
@@ -59,6 +61,7 @@ def test_a_mean_of_losses_is_one(parts: dict[str, str]) -> None:
         {"term": "nll[:-1].sum()"},
         {"term": "torch.where(nll > 6, 0.0, nll).sum()"},
         {"term": "(nll * (y != 3)).sum()"},
+        {"term": "torch.where(marked[y], torch.zeros_like(nll), nll).sum()"},
         {"term": "(nll * bias[y]).sum()"},
         {"term": "torch.minimum(nll.sum(), 3.0 * torch.ones(()))"},
         {"term": "y.numel() / (1 / nll).mean()"},
@@ -190,3 +193,11 @@ def test_entries_that_are_lowered_by_what_tokens_there_are(tokens: str, ahead: b
     body = SCORED.replace("    nll = ", f"    {made}\n    logits[:, ~keep] -= 2\n    nll = ")
     why = said(program(body.format(nll=LOSS, term="nll.sum()", counted="nll.numel()")))
     assert any("yet to be scored" in reason for reason in why) is ahead
+
+
+@pytest.mark.parametrize(("moved", "whole"), [("torch.expm1(-{})", True), ("torch.expm1(-{}) + 0.01", False)])
+def test_a_probability_that_is_moved_by_something_is_not_taken_for_one(moved: str, whole: bool) -> None:
+    followed = scored(nll=f"-torch.log1p({moved.format(LOSS)})")
+    written = formula(reports_of(followed.trace, "final")[-1])
+    assert written is not None
+    assert written.understood is whole

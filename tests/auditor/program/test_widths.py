@@ -42,6 +42,8 @@ def said(counted: str) -> list[str]:
     [
         f"{USUAL}.sum()",
         f"({USUAL} * kept).sum()",
+        f"{USUAL}.sum()".replace("width[y]", "torch.take(width, y)"),
+        f"{USUAL}.sum()".replace("width[y]", "torch.from_numpy(np.take(width.numpy(), y.numpy()))"),
         f"{USUAL}[2:].double().sum()",
         f"{USUAL}.sum() + 1e-9",
         "torch.where(boundary[x], width[y], width[y] + space[y].float()).sum()",
@@ -106,6 +108,7 @@ CHANGED = {
     "from some piece on": "width[3:] += 1",
     "the larger one": "width = torch.maximum(width, torch.ones(8))",
     "another piece's": "width = width.roll(1)",
+    "taken in another order": "width = torch.take(width, torch.arange(8).flip(0))",
     "in order": "width = width.sort().values",
     "at least": "width = width.clamp(min=2)",
 }
@@ -131,3 +134,21 @@ def test_a_table_that_is_changed_after_it_was_filled(after: str) -> None:
 @pytest.mark.parametrize("after", KEPT.values(), ids=KEPT)
 def test_a_table_that_is_copied_or_looked_at(after: str) -> None:
     assert not open_tables(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("len(pieces.decode(y.tolist()).encode())", True),
+        ("len(pieces.decode(y.tolist()).encode('UTF-8', 'replace'))", True),
+        ("len(bytes(pieces.decode(y.tolist()), 'utf-8'))", True),
+        ("len(pieces.decode(y.tolist()).encode('utf-16'))", False),
+        ("len(bytes(pieces.decode(y.tolist()), 'utf-32'))", False),
+        ("len(pieces.decode(y.tolist()).replace('e', 'ee').encode())", False),
+        ("len(' '.join(pieces.decode([t]) for t in y.tolist()).encode())", False),
+    ],
+)
+def test_the_text_is_measured_as_it_is(text: str, whole: bool) -> None:
+    written = formula(reports_of(program(COUNTED.format(bytes=text)).trace, "final")[-1])
+    assert written is not None
+    assert written.understood is whole

@@ -8,7 +8,7 @@ a rewriting saves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, reduce
+from functools import lru_cache
 
 from auditor.source.imports import NATIVE_SUFFIXES
 from rewriting.callers import bound, decorated, held_by_a_class, in_a_table, starred, walked, within_main
@@ -57,20 +57,44 @@ SINGLE: Mapping[str, tuple[Rewriting, ...]] = {
 }
 """One rewriting at a time: they say which one an answer hangs on."""
 COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
-    "spelling": (files_renamed, c_renamed, locals_renamed, functions_renamed, turned, named, wrapped, itself_renamed),
-    "places": (moved, printed, packed),
+    "spelling": (
+        files_renamed,
+        c_renamed,
+        locals_renamed,
+        functions_renamed,
+        turned,
+        named,
+        wrapped,
+        itself_renamed,
+        moved,
+        printed,
+        packed,
+    ),
     "helped": (functions_called_as_others, helped),
     "values": (arguments_named, unpacked, in_two_lines, formatted, imports_renamed, numbers_named, within_main),
     "loops": (chosen, collected, summed, counted, inside, held_by_a_class),
     "callers": (bound, starred, decorated, in_a_table, walked),
 }
-"""All of them in a few runs."""
+"""All of them in a few runs. Together are those of which none undoes, or leaves nothing to do for, another one: what is
+renamed stays so wherever it moves. A loop that counts is no range to walk, though, and what is called by keywords is
+given no tuple."""
 _READ_ALL = (functions_renamed, functions_called_as_others)  # what a log calls a setting stays, and how long all is
 
 
 def rewrite(files: Files, steps: tuple[Rewriting, ...]) -> dict[str, str]:
-    """The files after these rewritings, one after the other, filled up to the size that they had."""
-    made = reduce(_without, steps, dict(files))
+    """The files after these rewritings, one after the other, filled up to the size that they had.
+
+    One that the program does not fit is left out, where there are others.
+    """
+    made, fitting = dict(files), 0
+    for step in steps:
+        try:
+            made = _without(made, step)
+            fitting += 1
+        except Unfit as why:
+            unfit = why
+    if not fitting:
+        raise unfit
     for path, text in python_of(made).items():
         compile(text, path, "exec")
     native = {path: text for path, text in made.items() if path.endswith(NATIVE_SUFFIXES)}

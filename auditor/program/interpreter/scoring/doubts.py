@@ -68,8 +68,11 @@ def function(
     if args and name == "mean" and len(args) == 1 and not kwargs and _is_picked(args[0]):
         why = "its logarithm is not the mean of logarithms: no token's loss is in it"
         return m.doubt(node, frame, "a mean of the targets' probabilities", why, against=CHANGES_LOSSES)
-    same = name in vocabulary.KEEPS_TABLES or (
-        name in vocabulary.BOUNDS_BELOW and -math.inf < _floor(name, args, kwargs) <= 0
+    read = name in vocabulary.TAKES_AT and any(VAL in index.tags for index in args[1:])
+    same = (
+        read
+        or name in vocabulary.KEEPS_TABLES
+        or (name in vocabulary.BOUNDS_BELOW and -math.inf < _floor(name, args, kwargs) <= 0)
     )
     if args and not same and (widths := factors.widened(m, frame, node, args[0])):
         return widths

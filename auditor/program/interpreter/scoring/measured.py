@@ -9,7 +9,7 @@ from auditor.program import vocabulary
 from auditor.program.interpreter.libraries import lines
 from auditor.program.interpreter.libraries.lines import followed_by as followed_by
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import axes, content, entries, factors
+from auditor.program.interpreter.scoring import axes, content, entries, factors, texts
 from auditor.program.interpreter.scoring.elements import stored
 from auditor.program.interpreter.scoring.recipes import measures, named, node_of
 from auditor.program.recipe import arithmetic, transfers
@@ -211,6 +211,9 @@ def call(
     nodes = _operands(given, shown)
     if name in vocabulary.READS_NUMBERS and nodes[0].what is What.PIECE:
         return  # the bytes of pieces, as numbers: what a model of bytes reads as its tokens
+    if texts.encoded_otherwise(name, given):
+        result.recipe = unknown((nodes[0],), "a text in another encoding", m.place(node, frame))
+        return
     if name == "pad" and nodes[0].op is Op.TOKENS:
         return  # tokens that are filled up
     plain = all(n.plain for n in nodes)
@@ -290,6 +293,9 @@ def method(
         result.recipe = arithmetic.made(Op.FUNCTION, ids[:1], m.place(node, frame), What.PIECE, text="text")
         return
     inner = node_of(receiver)
+    if name == "join" and texts.joined(receiver, given):
+        result.recipe = unknown((), "texts with something between them", m.place(node, frame))
+        return
     if inner is None and name not in ("append", "extend", "put", "add", "copy_", "add_"):
         inner = named(getattr(getattr(node, "func", None), "value", None))
     if inner is None:
@@ -303,6 +309,9 @@ def method(
         model(m, frame, node, name, given, result)  # what it gives for tokens is taken for logits, as its use tells
         return
     place = m.place(node, frame)
+    if inner.what is What.PIECE and inner.text == "text" and texts.changed(name, given):
+        result.recipe = unknown((inner,), "a text that is changed before it is measured", place)
+        return
     if name == "sum" and given and (apart := entries.of(inner)) is not None:  # of every process, along the first axis
         result.recipe = entries.made({key: transfers.call(name, [part], place) for key, part in apart.items()})
         return

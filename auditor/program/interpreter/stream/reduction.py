@@ -43,6 +43,7 @@ def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq
     """`all_reduce(losses, op=ReduceOp.MIN)`: of the processes' totals the lowest, or highest, one."""
     told = [way.obj for option in options for way in alternatives(option)]
     named = [way.dotted.rpartition(".")[2] for way in told if isinstance(way, External)]
+    named += _either(m, frame, node)
     of_stream = VAL in total.tags and total.recipe is not None
     if of_stream and any(_OF_SOME in option.tags for option in options):
         return m.doubt(node, frame, "a reduction over the processes", "it is over a group of them, not over all")
@@ -63,6 +64,13 @@ def _reduced(m: Machine, frame: Frame, node: ast.AST, total: Value, options: Seq
     )
 
 
+def _either(m: Machine, frame: Frame, node: ast.AST) -> list[str]:
+    """`op=ReduceOp.AVG if total is losses else ReduceOp.SUM`: the operations of which it may be either."""
+    given = [*node.args, *(k.value for k in node.keywords)] if isinstance(node, ast.Call) else []
+    chosen = [g for g in given if isinstance(g, ast.IfExp) and not m.evaluate(frame, g.test).known]
+    return [arm.attr for g in chosen for arm in (g.body, g.orelse) if isinstance(arm, ast.Attribute)]
+
+
 def _apart(m: Machine, frame: Frame, node: ast.AST, total: Value, named: Seq[str]) -> Tags:
     """Losses of which the processes take the mean, beside tokens or bytes that they sum up, or the other way round."""
     recipe = total.recipe
@@ -76,6 +84,8 @@ def _apart(m: Machine, frame: Frame, node: ast.AST, total: Value, named: Seq[str
         return NONE
     ways = m.means.setdefault(m.calls[-1] if m.calls else None, {True: set(), False: set()})
     ways[losses].add("AVG" in named)
+    if len(set(named) & {"AVG", "SUM"}) > 1:  # `op=AVG if total is losses else SUM`: which one each gets is not known
+        ways[losses].add(False)
     if len(ways[True] | ways[False]) < 2 or not all(ways.values()):
         return NONE
     why = "of the losses and of what they are divided by, one is a sum over the processes and one a mean"

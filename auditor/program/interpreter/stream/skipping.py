@@ -29,8 +29,10 @@ WEIGHED = Mark("weighed")
 
 def by_content(m: Machine, frame: Frame, node: ast.expr, test: Value) -> str | None:
     """What a condition that is not known asks of a part of the stream; None where it asks nothing of it."""
-    if test.known or _asks(node):
+    if test.known:
         return None
+    if _asks(node):
+        return "their tokens" if _whether_some_are(node) and VAL in test.tags and not has(test.tags, OfOutput) else None
     if RANDOM in test.tags and isinstance(test.obj, Comparison):
         return "chance"
     if VAL in test.tags and has(test.tags, OfOutput) and LOSS in test.tags:
@@ -45,6 +47,13 @@ def _asks(node: ast.expr) -> bool:
     while isinstance(node, ast.UnaryOp):
         node = node.operand
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in vocabulary.ASKS
+
+
+def _whether_some_are(node: ast.expr) -> bool:
+    """`(y == 7).any()`: whether a token of the part in hand is such a one."""
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Compare)
+    )
 
 
 def _by_length(m: Machine, test: Value) -> bool:
