@@ -111,7 +111,7 @@ def _lost(head: Node) -> Iterator[tuple[Node, str, str]]:
     for node, mass in more_than_one(head):
         message = _ADDED
         if mass is not None:
-            message = f"probabilities are mixed under weights that come to {mass:.3g}: over the vocabulary they sum to that"
+            message = f"probabilities are mixed under weights that sum to {mass:.3g}: so do they over the vocabulary"
         yield node, message, "no distribution any more"
     for node, why, certain in unpaid(head):
         if certain:
