@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from auditor.submission import Submission
 
 TRACK = "records/track_10min_16mb"
 DAY = 86_400
+Load = Callable[..., Submission]
 
 
 def record(name: str, bpb: float | None = 1.2, track: str = TRACK, script: bool = True) -> dict[str, bytes]:

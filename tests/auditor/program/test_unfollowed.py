@@ -16,6 +16,8 @@ for at in range(0, TOKENS.numel() - 9, 8):
     for p in net.parameters():
         {step}
 """
+
+
 GAPS = {
     "extension": STEPS.format(step="torch.ops.mine.step(p, p.grad, 0.1)"),
     "by address": "import ctypes\n" + STEPS.format(step="ctypes.memmove(p.data_ptr(), p.grad.data_ptr(), 8)"),
@@ -116,6 +118,8 @@ OF_THE_LOG = {
     "another log": 'os.system("cat other.log > train.log")',
     "a shell behind a pipe": 'subprocess.run("cat other.log | tee train.log", shell=True)',
 }
+
+
 NOT_OF_THE_LOG = {
     "a look at the machine": 'subprocess.run(["nvidia-smi"])',
     "what it says is dropped": 'os.system("nvidia-smi > /dev/null 2>&1")',
@@ -206,81 +210,6 @@ def test_a_subclass_of_float_is_followed() -> None:
     assert found.trace.scales
 
 
-@pytest.mark.parametrize(
-    ("flag", "known", "is_open"),
-    [
-        ("True", True, False),
-        ("not self.training", True, False),
-        ("self.one_way", True, False),
-        ("self.both_ways", True, True),
-        ("x.size(0) > 1", False, False),
-        ("self.training", True, True),
-        ("self.training or x.size(0) < 2", True, True),
-    ],
-)
-def test_attention_is_causal_in_evaluation(flag: str, known: bool, is_open: bool) -> None:
-    body = (
-        "class Net2(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.emb = nn.Embedding(8, 8)\n        self.one_way, self.both_ways = True, False\n"
-        "    def forward_logits(self, x):\n        q = self.emb(x)\n"
-        f"        return F.scaled_dot_product_attention(q, q, q, is_causal={flag})\n"
-        'print(f"final val_bpb:{score(Net2().eval(), val)}")'
-    )
-    found = program(body)
-    assert (unfollowed(found) == ()) is known
-    assert bool(found.trace.open_attention) is is_open
-
-
-_ATTEND = "def attend(q, k, v, causal=False):\n    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)\n"
-_PASSED_ON = _ATTEND.replace("attend", "plain", 1) + (
-    "def attend(q, k, v, causal=False):\n"
-    "    if fast is not None:\n        return fast(q, k, v, causal)\n    return plain(q, k, v, causal=causal)\n"
-    "try:\n    from flash_attn_interface import flash_attn_func as fast\nexcept ImportError:\n    fast = None\n"
-)
-
-
-_ALL_PASSED_ON = _ATTEND.replace("attend", "plain", 1) + "def attend(*a, **k):\n    return plain(*a, **k)\n"
-
-
-@pytest.mark.parametrize("wrapper", [_ATTEND, _PASSED_ON, _ALL_PASSED_ON], ids=["one", "two", "all its arguments"])
-@pytest.mark.parametrize(("given", "known"), [("causal=True", True), ("causal=x.size(0) > 1", False), ("", False)])
-def test_a_wrapper_of_attention_is_causal_where_all_its_calls_say_so(wrapper: str, given: str, known: bool) -> None:
-    body = (
-        f"{wrapper}"
-        "class Net2(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.emb = nn.Embedding(8, 8)\n"
-        "    def forward_logits(self, x):\n        q = self.emb(x)\n"
-        f"        return attend(q, q, q, {given})\n"
-        'print(f"final val_bpb:{score(Net2(), val)}")'
-    )
-    found = program(body)
-    assert (unfollowed(found) == () and not found.trace.open_attention) is known
-
-
-_WITH_MASK = """
-class Model(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.emb = nn.Embedding(8, 8)
-        self.plain = {plain}
-    def forward_logits(self, x):
-        h = self.emb(x)
-        bias = None if self.plain else mask_of_somebody(x)
-        return F.scaled_dot_product_attention(h, h, h, attn_mask={mask}, is_causal=self.plain)
-net = Model()
-"""
-
-
-@pytest.mark.parametrize(
-    ("plain", "mask", "known", "is_open"),
-    [("True", "bias", True, False), ("False", "bias", False, False), ("False", "None", True, True)],
-)
-def test_a_mask_may_stand_for_the_flag(plain: str, mask: str, known: bool, is_open: bool) -> None:
-    followed = program(_WITH_MASK.format(plain=plain, mask=mask) + FINAL)
-    assert bool(followed.trace.open_attention) is is_open
-    assert ([gap.what for gap in unfollowed(followed, "final")] == []) is known
-
-
 def test_passes_in_opposite_arms_are_no_pair() -> None:
     arms = 'on = int(os.environ["TTT"])\nif on:\n    fit(net, val, opt)\n'
     arms += 'if not on:\n    print(f"final val_bpb:{score(net, val)}")'
@@ -337,6 +266,8 @@ bpb = mine(net, val) / math.log(2.0)
 AFTER
 print(f"final val_bpb:{bpb:.4f}")
 """
+
+
 DOUBTS = {
     "cut off": {"LINE": "nll = nll.clamp(max=6.0)"},
     "cut off by a function": {"LINE": "nll = torch.clamp(nll, 0.0, 6.0)"},
@@ -351,6 +282,8 @@ DOUBTS = {
     "the lower of two": {"AFTER": "bpb = min(bpb, mine(net, val))"},
     "formatted": {"AFTER": 'print("final val_loss:{:.4f} val_bpb:{:.4f}".format(bpb, 1.0))'},
 }
+
+
 PLAIN = {
     "as it is": {},
     "not below zero": {"LINE": "nll = nll.clamp(min=0.0)"},

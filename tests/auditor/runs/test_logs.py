@@ -3,80 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from log_samples import BASELINE, MODERN, SOURCE, one
 
-from auditor.runs import Run, read_log, read_runs
+from auditor.runs import read_log, read_runs
 from auditor.submission import Submission, SubmissionFile
-
-MODERN = """\
-W0101 00:00:00.000000 1 torch/distributed/run.py:803] *****************************************
-Hyperparameters:
-  max_wallclock_seconds: 600.0
-  seed: 7
-  ttt_enabled: False
-  world_size: 8
-train_shards: 26
-val_tokens: 1000000
-model_params:1234567
-gptq:reserving 10s, effective=590000ms
-warmup_step: 1/20
-0/20000 val_loss: 8.3000 val_bpb: 3.6100
-1/20000 train_loss: 8.2000 train_time: 0.0m tok/s: 1
-500/20000 train_loss: 2.9000 train_time: 9.8m tok/s: 1
-501/20000 val_loss: 2.5000 val_bpb: 1.0874
-stopping_early: wallclock_cap train_time: 590078ms step: 501/20000
-pre-quantization post-ema val_loss:2.49000000 val_bpb:1.08300000 eval_time:2019ms
-Serialized model: 132406149 bytes
-Code size: 90,000 bytes
-GPTQ:collecting Hessians from calibration data...
-GPTQ:collected 66 Hessians in 9.8s
-Serialized model int6+brotli: 15800000 bytes
-Total submission size int6+brotli: 15890000 bytes
-final_int6_roundtrip val_loss:2.55000000 val_bpb:1.10910000 eval_time:8010ms
-final_int6_sliding_window val_loss:2.50000000 val_bpb:1.08740000 eval_time:75810ms
-"""
-
-BASELINE = """\
-logs/run.txt
-val_bpb:enabled tokenizer_kind=sentencepiece tokenizer_path=./data/tok.model
-train_loader:dataset:fineweb10B_sp1024 train_shards:80
-val_loader:shards pattern=./data/fineweb_val_*.bin tokens:62021632
-model_params:17059912
-world_size:8 grad_accum_steps:1
-train_batch_tokens:524288 train_seq_len:1024 iterations:20000 warmup_steps:20 max_wallclock_seconds:600.000
-seed:1337
-step:0/20000 val_loss:6.9 val_bpb:4.1 train_time:0ms step_avg:0.01ms
-step:1/20000 train_loss:6.9 train_time:40ms step_avg:40.00ms
-step:1000/20000 train_loss:2.4 train_time:43000ms step_avg:43.00ms
-step:13780/20000 val_loss:2.0606 val_bpb:1.2172 train_time:600038ms step_avg:43.54ms
-stopping_early: wallclock_cap train_time:600038ms step:13780/20000
-Serialized model: 67224983 bytes
-Code size: 47642 bytes
-Total submission size: 67272625 bytes
-Serialized model int8+zlib: 15815847 bytes (payload:17178912 raw_torch:17224025 payload_ratio:3.91x)
-Total submission size int8+zlib: 15863489 bytes
-final_int8_zlib_roundtrip val_loss:2.0727 val_bpb:1.2244 eval_time:1401ms
-final_int8_zlib_roundtrip_exact val_loss:2.07269931 val_bpb:1.22436570
-"""
-
-SOURCE = '''\
-"""A trainer whose samples of output must not be read:
-final_int6_sliding_window val_loss:1.0000 val_bpb:0.5000 eval_time:1ms
-"""
-from __future__ import annotations
-import os
-seed = 99
-def main():
-    log(f"final_int6_sliding_window val_loss:{v:.4f} val_bpb:{b:.4f}")
-    print("Total submission size int8+zlib: 1111111 bytes")
-    print("final val_loss:1.0000 val_bpb:0.6000")
-if __name__ == "__main__":
-    main()
-'''
-
-
-def one(text: str, path: str = "train.log") -> Run:
-    (run,) = read_log(path, text)
-    return run
 
 
 def test_modern_log() -> None:
@@ -188,47 +118,6 @@ def test_time_prefixes() -> None:
     assert (run.seed, run.steps, run.val_bpb) == (1337, 13780, 1.22436570)
 
 
-def test_several_runs_in_one_file() -> None:
-    second = BASELINE.replace("seed:1337", "seed:42").replace("1.22436570", "1.22400000")
-    runs = read_log("train.log", BASELINE + second)
-    assert [(r.index, r.seed, r.val_bpb) for r in runs] == [(0, 1337, 1.22436570), (1, 42, 1.224)]
-    assert runs[1].first_line == len(BASELINE.splitlines()) + 2
-
-
-LAUNCHER = """\
-[STAGE 1/2] run=aa{n} | 8\u00d7H100 | hparams: {{'num_layers': 10, 'eval_stride': 64, 'seed': {seed}}}
-[STAGE 2/2] run=aa{n} | launching
-[gpu] [WARN] temp_c=9{n}
-[RESULT] run=aa{n} | score=1.19{n}0 | size=15,1{n}5,793B | fits | 1493s
-"""
-
-
-def test_summaries_of_a_launcher() -> None:
-    text = "".join(LAUNCHER.format(n=n, seed=seed) for n, seed in enumerate((1337, 42, 7)))
-    runs = read_log("train.log", text)
-    assert [(run.seed, run.val_bpb, run.artifact_bytes) for run in runs] == [
-        (1337, 1.19, 15_105_793),
-        (42, 1.191, 15_115_793),
-        (7, 1.192, 15_125_793),
-    ]
-    assert all(run.world_size == 8 and run.complete for run in runs)
-
-
-def test_a_seed_among_abbreviations() -> None:
-    text = BASELINE.replace("seed:1337\n", "params:17,059,912 L:10 d:640 ws:8 ga:1 s:42\n")
-    assert read_log("train.log", text)[0].seed == 42
-    assert read_log("train.log", BASELINE.replace("seed:1337\n", "lengths s:42\n"))[0].seed is None
-
-
-def test_runs_that_announce_their_seeds() -> None:
-    runs = [
-        f"#### STARTING TRAINING FOR SEED: {seed} ####\nStep 10 | loss 2.5 | 1s\nStep 20 | loss 2.4 | 2s\n"
-        f"final_int8_zlib_roundtrip val_loss:2.0 val_bpb:{bpb} eval_time:61514ms\n"
-        for seed, bpb in ((1337, 1.2), (42, 1.3))
-    ]
-    assert [(r.seed, r.val_bpb) for r in read_log("train.log", "".join(runs))] == [(1337, 1.2), (42, 1.3)]
-
-
 @pytest.mark.parametrize(
     ("line", "size"),
     [
@@ -241,15 +130,6 @@ def test_runs_that_announce_their_seeds() -> None:
 )
 def test_total_bytes_are_the_artifacts_where_the_line_speaks_of_it(line: str, size: int | None) -> None:
     assert one(f"step:1/9 train_loss:2\nstep:2/9 train_loss:2\n{line}\nval_bpb:1.2\n").artifact_bytes == size
-
-
-def test_evaluation_as_a_process_of_its_own_belongs_to_the_training_before_it() -> None:
-    later = "Hyperparameters:\n  seed: 7\n  ttt_enabled: True\nval_tokens: 1000000\n"
-    later += "quantized_ttt val_loss:2.48000000 val_bpb:1.07870000 eval_time:300000ms\n"
-    run = one(MODERN + later)
-    assert (run.val_bpb, run.train_seconds, run.steps) == (1.0787, 590.078, 501)
-    assert run.evaluated_apart_from_line == len(MODERN.splitlines()) + 1
-    assert run.hyperparameters["ttt_enabled"] == "False"
 
 
 def test_the_usual_line_of_a_step_is_read_as_any_other() -> None:
@@ -352,24 +232,6 @@ def test_other_dumps(dump: str) -> None:
     assert run.hyperparameters.get("ttt_enabled", run.hyperparameters.get("TTT_ENABLED")) in ("False", "0")
 
 
-@pytest.mark.parametrize(
-    ("name", "seed"),
-    [
-        ("train_seed42.log", 42),
-        ("log_s314.txt", 314),
-        ("logs/seed_11/run.txt", 11),
-        ("train_999.log", 999),
-        ("run_001.txt", None),
-        ("train.log", None),
-        ("exp2_sp1024.txt", None),
-    ],
-)
-def test_seed_of_the_file_name(name: str, seed: int | None) -> None:
-    run = one(BASELINE.replace("seed:1337\n", ""), name)
-    assert run.seed == seed
-    assert run.seed_source == ("file name" if seed is not None else "")
-
-
 def test_files_that_are_no_logs() -> None:
     files = {
         "requirements.txt": "torch==2.5\nnumpy\n",
@@ -385,12 +247,6 @@ def test_files_that_are_no_logs() -> None:
         for path, text in files.items()
     )
     assert read_runs(Submission("folder", "x", loaded)) == ()
-
-
-def test_copies_share_their_digest() -> None:
-    copy = one("# trimmed\n" + BASELINE.replace("logs/run.txt\n", "").replace("seed:1337", "seed:42"), "copy.log")
-    assert copy.content_digest == one(BASELINE).content_digest
-    assert one(BASELINE.replace("1.22436570", "1.22436571")).content_digest != copy.content_digest
 
 
 @pytest.mark.parametrize(
@@ -425,15 +281,6 @@ def test_a_log_that_ends_at_the_stop_is_a_run_without_a_score() -> None:
     (run,) = read_log("a.log", text + "stopping_early: wallclock_cap train_time:590038ms step:7303/20000\n")
     assert (run.seed, run.train_seconds, run.complete, run.val_bpb) == (42, 590.038, False, None)
     assert run.hyperparameters["ttt_enabled"] == "False"
-
-
-def test_two_seeds_before_any_training_are_said() -> None:
-    text = "seed:42\nseed:1337\nworld_size:8\nstep:5/9 train_loss:2 train_time:500ms\nfinal_exact val_bpb:1.11870000\n"
-    (run,) = read_log("a.log", text)
-    assert "1337" in run.problems[-1]
-    assert "42" in run.problems[-1]
-    (run,) = read_log("a.log", text.replace("seed:1337", "seed:42"))
-    assert not run.problems
 
 
 def test_a_log_that_sums_its_run_up() -> None:
@@ -477,55 +324,6 @@ def test_the_time_that_hessians_took() -> None:
     assert one(BASELINE + line).calibration_seconds == pytest.approx(27.111)
 
 
-def test_a_launcher_repeats_a_figure_under_its_own_title() -> None:
-    run = one(BASELINE + "[summary] final_sliding_val_bpb=1.22436570\n")
-    assert run.score is not None
-    assert "summary" not in run.score.label
-
-
-def _alone(text: str) -> str:
-    """The log without what trainers print first: only its seed tells a run from the one before."""
-    return text[text.index("seed:1337") :]
-
-
-def test_runs_that_only_their_seeds_tell_apart() -> None:
-    again = _alone(BASELINE).replace("seed:1337", "seed:42").replace("1.22436570", "1.22500000")
-    runs = read_log("train.log", BASELINE + again)
-    assert [(run.seed, run.val_bpb) for run in runs] == [(1337, 1.2243657), (42, 1.225)]
-    crashed = BASELINE[: BASELINE.index("step:13780")] + "RuntimeError: out of memory\n"
-    runs = read_log("train.log", crashed + again)
-    assert [(run.seed, run.complete, run.steps) for run in runs] == [(1337, False, 1000), (42, True, 13_780)]
-
-
-@pytest.mark.parametrize("line", ["seed: 1337", "seed: 7"])
-def test_a_seed_that_is_told_without_another_training_begins_no_run(line: str) -> None:
-    for text in (f"{BASELINE}{line}\n", BASELINE.replace("final_int8", f"{line}\nfinal_int8", 1)):
-        run = one(text)
-        assert (run.seed, run.steps, run.val_bpb) == (1337, 13_780, 1.2243657)
-
-
-@pytest.mark.parametrize(
-    ("line", "waits"),
-    [
-        ("ttt:done elapsed:43.1s", True),
-        ("ngram hints: done in 43.1s (outside the timer)", True),
-        ("building n-gram hints ... done in 43.1s", True),
-        ("ngram hints: 43.1s so far, 10%", False),
-    ],
-)
-def test_what_the_score_waits_for(line: str, waits: bool) -> None:
-    at = BASELINE.index("final_int8")
-    assert one(f"{BASELINE[:at]}{line}\n{BASELINE[at:]}").waited_seconds == (43.1 if waits else 0.0)
-
-
-@pytest.mark.parametrize(
-    "line", ["train_loop finished, elapsed=640.1s", "training:done elapsed:640.1s", "train_loop:complete in 10m40.1s"]
-)
-def test_a_loop_that_is_over(line: str) -> None:
-    text = BASELINE.replace("stopping_early: wallclock_cap train_time:600038ms step:13780/20000", line)
-    assert one(text).train_seconds == pytest.approx(640.1)
-
-
 @pytest.mark.parametrize(
     ("line", "size"),
     [
@@ -537,10 +335,6 @@ def test_a_loop_that_is_over(line: str) -> None:
 def test_totals_on_lines_of_few_words(line: str, size: int | None) -> None:
     text = BASELINE[: BASELINE.index("Serialized")] + f"{line}\nfinal val_loss:2.0727 val_bpb:1.2244\n"
     assert one(text).artifact_bytes == size
-
-
-def test_a_seed_as_an_option() -> None:
-    assert one(BASELINE.replace("seed:1337", "command: train_gpt.py --seed 314 --lr 0.1")).seed == 314
 
 
 def test_a_total_that_something_was_added_to() -> None:
