@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from patience import PATIENCE
 
 from auditor.probe.sandbox import Ended, Jail, Limits, Mechanism, available
 from auditor.probe.sandbox.model import MIB
+from auditor.probe.sandbox.watch import descendants
 
 ATTEMPTS = Path(__file__).parents[1] / "jailed"
 
@@ -43,6 +45,7 @@ class Cell:
     mechanisms: frozenset[Mechanism]
     scratch: Path
     folder: Path  # readable inside
+    others: frozenset[int]  # processes that the tests had started before
 
     @property
     def filtered(self) -> bool:
@@ -58,6 +61,10 @@ class Cell:
 
     def works(self) -> bool:
         return self.run("hello", b"again").frames == (b"again",)
+
+    def below(self) -> set[int]:
+        """Processes that have come to be since, and theirs."""
+        return set(descendants(os.getpid())) - self.others
 
     def warden(self) -> int:
         return int(json.loads(self.run("where").frames[0])["parent"])

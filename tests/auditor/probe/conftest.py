@@ -9,6 +9,7 @@ import pytest
 from jail_cells import ATTEMPTS, LIMITS, SECRET, SETS, Cell, skip_unless
 
 from auditor.probe.sandbox import Jail, Policy
+from auditor.probe.sandbox.watch import descendants
 
 
 @pytest.fixture(scope="module", params=SETS)
@@ -23,10 +24,11 @@ def cell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     os.environ["GOLF_TEST_SECRET"] = SECRET
     shared = os.open(folder / "inside.txt", os.O_RDWR)
     os.set_inheritable(shared, True)
+    others = frozenset(descendants(os.getpid()))
     policy = Policy(scratch, readable=(folder,), search=(ATTEMPTS,), limits=LIMITS)
     try:
         with Jail(policy, mechanisms=mechanisms) as jail:
-            yield Cell(jail, mechanisms, scratch, folder)
+            yield Cell(jail, mechanisms, scratch, folder, others)
     finally:
         os.close(shared)
         del os.environ["GOLF_TEST_SECRET"]

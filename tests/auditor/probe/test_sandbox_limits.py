@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
@@ -10,34 +9,28 @@ from jail_cells import LIMITS, SETS, Cell, none_succeeded, tried
 from patience import PATIENCE, until
 
 from auditor.probe.sandbox.model import MIB
-from auditor.probe.sandbox.watch import descendants
-
-
-def everything_below() -> set[int]:
-    """Processes that this one has started, and theirs."""
-    return set(descendants(os.getpid()))
 
 
 def test_forking_without_end(cell: Cell) -> None:
     assert cell.works()
-    before = everything_below()
+    before = cell.below()
     ended = cell.run("fork_for_ever", memory_bytes=4096 * MIB)  # each of them counts what it shares, too
     if cell.filtered:
         assert (ended.status, ended.reason) == ("raised", "OSError: no more processes")
     else:
         assert (ended.status, ended.reason) == ("killed", "more than 16 threads and processes")
-        until(lambda: not everything_below() & before)  # the jail has ended, and everyone in it
+        until(lambda: not cell.below() & before)  # the jail has ended, and everyone in it
     assert cell.works()
-    until(lambda: len(everything_below()) == len(before))
+    until(lambda: len(cell.below()) == len(before))
 
 
 def test_nobody_outlives_the_run(cell: Cell) -> None:
     assert cell.works()
-    before = everything_below()
+    before = cell.below()
     ended = cell.run("orphan")
     assert ended.status == ("raised" if cell.filtered else "ended")
     assert cell.works()
-    until(lambda: len(everything_below()) == len(before))
+    until(lambda: len(cell.below()) == len(before))
 
 
 def test_threads_without_end(cell: Cell) -> None:
