@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from auditor.program import vocabulary
 from auditor.program.forward.dimensions import POSITION
 from auditor.program.forward.layout import Layouts
 from auditor.program.syntax import called, literal
 from auditor.source.index import of_type, parent, walk
 
-_FOLDS = frozenset({"accumulate", "reduce", "scan", "associative_scan"})
-_GOES_OVER = frozenset({"list", "tuple", "iter", "enumerate", "zip", "tqdm"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -28,7 +27,7 @@ def read_ahead(function: _Function, layouts: Layouts) -> Iterator[ast.expr]:
         elif isinstance(loop, ast.For):
             yield from _from_the_next(loop, names, layouts)
     for call in of_type(function, ast.Call):
-        for over in call.args[:2] if called(call) in _FOLDS else ():
+        for over in call.args[:2] if called(call) in vocabulary.FOLDS else ():
             if _reversed(over) and _over_positions(over, layouts):
                 yield call
 
@@ -63,7 +62,7 @@ def _gone_over(rows: ast.expr) -> bool:
             return False
         if called(around) in ("accumulate", "len"):
             return True
-        if called(around) not in _GOES_OVER:
+        if called(around) not in vocabulary.GOES_OVER:
             return False
         node = around
 

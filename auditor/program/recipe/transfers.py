@@ -262,10 +262,14 @@ def _function(name: str) -> Transfer:
     return applied
 
 
+_LOGARITHMIC = (What.LOG_PROBABILITY, What.NATS)
+
+
 def _log1p(nodes: Operands, place: Place | None) -> Node:
     """Of a probability less one, moved by something else: what it then sums to is not worked out."""
     x = nodes[0]
-    if x.text == "expm1" or not any(n.text == "expm1" for n in x.walk()):
+    made = [n for n in x.walk() if n.text == "expm1" and n.inputs and n.inputs[0].what in _LOGARITHMIC]
+    if x.text == "expm1" or not made:
         return _function("log1p")(nodes, place)
     return unknown((x,), "log1p of what a probability was made into", place)
 

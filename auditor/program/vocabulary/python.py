@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Final
 
 from auditor.program.vocabulary.processes import CLOCKS
 
@@ -224,3 +225,14 @@ PATCHES_ATTRIBUTE = frozenset({"unittest.mock.patch.object", "mock.patch.object"
 
 PATCHES = frozenset({"unittest.mock.patch", "mock.patch"})
 """Functions that put something in place of what a full name stands for."""
+RESIZES_TEXT: Final = frozenset(
+    {
+        "capitalize", "casefold", "center", "expandtabs", "join", "ljust", "lower", "lstrip", "replace", "rjust",
+        "rstrip", "strip", "removeprefix", "removesuffix", "swapcase", "title", "translate", "upper", "zfill",
+    }
+)  # fmt: skip
+"""Methods of a text whose result may have another number of bytes."""
+GOES_OVER: Final = frozenset({"list", "tuple", "iter", "enumerate", "zip", "tqdm"})
+"""What gives the elements of its argument in their order."""
+FOLDS: Final = frozenset({"accumulate", "reduce", "scan", "associative_scan"})
+"""What carries a state from one element to the next."""

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from auditor.program import vocabulary
 from auditor.program.interpreter.scoring.recipes import node_of
 from auditor.program.recipe.model import What
 from auditor.program.values import Value
 
 _SAME_LENGTH = frozenset({"utf8", "u8", "utf", "cp65001"})
-_CHANGES = frozenset(
-    {
-        "capitalize", "casefold", "center", "expandtabs", "join", "ljust", "lower", "lstrip", "replace", "rjust",
-        "rstrip", "strip", "removeprefix", "removesuffix", "swapcase", "title", "translate", "upper", "zfill",
-    }
-)  # fmt: skip
 
 
 def changed(method: str, given: Sequence[Value]) -> bool:
     """Whether a method of a text gives one that may have another number of bytes than it has in UTF-8."""
     if method != "encode":
-        return method in _CHANGES
+        return method in vocabulary.RESIZES_TEXT
     encoding = given[0] if given else Value(const="utf-8")
     named = encoding.const if isinstance(encoding.const, str) else ""
     return named.lower().replace("-", "").replace("_", "") not in _SAME_LENGTH
