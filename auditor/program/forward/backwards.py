@@ -126,10 +126,19 @@ def _position_of(read: ast.Subscript, layouts: Layouts) -> ast.expr | None:
     parts: Sequence[ast.expr] = read.slice.elts if isinstance(read.slice, ast.Tuple) else [read.slice]
     for label, part in zip(layouts.of(read.value) or (), parts, strict=False):
         if label == POSITION:
-            if isinstance(part, ast.Slice) and part.lower is not None and part.upper is not None:
+            if isinstance(part, ast.Slice) and _is_one_wide(part):
                 return part.lower
             return None if isinstance(part, ast.Slice) else part
     return None
+
+
+def _is_one_wide(part: ast.Slice) -> bool:
+    """`t : t + 1`; what is longer is a window, which a filter's taps move over all positions."""
+    lower, upper = part.lower, part.upper
+    if lower is None or not isinstance(upper, ast.BinOp) or not isinstance(upper.op, ast.Add):
+        return False
+    sides = [(upper.left, upper.right), (upper.right, upper.left)]
+    return any(literal(one) == 1 and ast.dump(place) == ast.dump(lower) for place, one in sides)
 
 
 def _over_positions(over: ast.expr, layouts: Layouts) -> bool:

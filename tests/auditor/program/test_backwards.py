@@ -10,6 +10,8 @@ from mixing_samples import model, sees
 STATE = "h, out = torch.zeros(b, d), torch.zeros_like(x)\n"
 AHEAD = {
     "down": STATE + "for at in range(t - 1, -1, -1):\n    h = 0.9 * h + x[:, at]\n    out[:, at] = h\nx = x + out",
+    "down, as slices": "h, kept = torch.zeros(b, 1, d), []\nfor at in range(t - 1, -1, -1):\n"
+    "    h = 0.9 * h + x[:, at : at + 1]\n    kept.insert(0, h)\nx = x + torch.cat(kept, dim=1)",
     "down in a while": STATE
     + "at = t\nwhile at > 0:\n    at -= 1\n    h = torch.tanh(h + x[:, at])\n    out[:, at] = h\nx = x + out",
     "down by another name": STATE
@@ -34,6 +36,8 @@ EARLIER = {
     "up": STATE + "for at in range(t):\n    h = 0.9 * h + x[:, at]\n    out[:, at] = h\nx = x + out",
     "up in a while": STATE
     + "at = 0\nwhile at < t:\n    h = torch.tanh(h + x[:, at])\n    out[:, at] = h\n    at += 1\nx = x + out",
+    "taps of a filter": "padded = F.pad(x, (0, 0, 3, 0))\ny = 0.5 * padded[:, 3:]\nfor k in range(1, 4):\n"
+    "    y = y + 0.1 * padded[:, 3 - k : t + 3 - k]\nx = x + y",
     "rows": STATE + "kept = []\nfor row in x.unbind(1):\n    h = torch.lerp(h, row, 0.1)\n    kept.append(h)\n"
     "x = x + torch.stack(kept, dim=1)",
     "rows folded": "rows = list(accumulate(x.unbind(1), lambda a, r: a + r))\nx = x + torch.stack(rows, dim=1)",
