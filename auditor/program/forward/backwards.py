@@ -22,8 +22,9 @@ def read_ahead(function: _Function, layouts: Layouts) -> Iterator[ast.expr]:
     """
     for loop in of_type(function, ast.For, ast.While):
         names = _steps(loop)
-        if _is_position(loop, names, layouts) and _goes_down(loop, names):
-            yield from list(_carried(loop, names, layouts))[:1]
+        if _is_position(loop, names, layouts) and _goes_down(loop, names, layouts):
+            if not _about_a_place(loop, names, layouts):
+                yield from list(_carried(loop, names, layouts))[:1]
         elif isinstance(loop, ast.For):
             yield from _from_the_next(loop, names, layouts)
     for call in of_type(function, ast.Call):
@@ -154,11 +155,32 @@ def _over_positions(over: ast.expr, layouts: Layouts) -> bool:
     return False
 
 
-def _goes_down(loop: ast.For | ast.While, names: set[str]) -> bool:
+def _goes_down(loop: ast.For | ast.While, names: set[str], layouts: Layouts) -> bool:
     if isinstance(loop, ast.While):
         return bool(names)
-    mirrored = any(_from_the_end(n, loop) for s in loop.body for n in of_type(s, ast.BinOp, ast.UnaryOp))
+    places = [index for _, index in _reads(loop, names, layouts)]
+    told = {name for place in places for name in _names(place)}
+    made = [m.value for m in _assigned(loop) if isinstance(m.targets[0], ast.Name) and m.targets[0].id in told]
+    mirrored = any(_from_the_end(n, loop) for part in (*places, *made) for n in of_type(part, ast.BinOp, ast.UnaryOp))
     return _reversed(loop.iter) is not mirrored
+
+
+def _about_a_place(loop: ast.For | ast.While, names: set[str], layouts: Layouts) -> bool:
+    """`x[:, t - k]` in a loop over `k`, in one over `t`: taps of a filter for one position, told from there on.
+
+    Nothing is given away in its rounds: what has come together is for the position of the loop around.
+    """
+    for statement in loop.body:
+        stores = any(isinstance(n.ctx, ast.Store) for n in of_type(statement, ast.Subscript))
+        if stores or any(called(c) in vocabulary.GIVES_NONE | vocabulary.ADDS_TO for c in of_type(statement, ast.Call)):
+            return False
+    around: set[str] = set()
+    above = parent(loop)
+    while above is not None:
+        around |= _names(above.target) if isinstance(above, ast.For) else set()
+        above = parent(above)
+    places = [index for _, index in _reads(loop, names, layouts)]
+    return bool(places) and all(_names(place) & (around - names) for place in places)
 
 
 def _from_the_end(node: ast.BinOp | ast.UnaryOp, loop: ast.For) -> bool:

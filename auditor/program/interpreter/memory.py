@@ -26,7 +26,7 @@ class Repeat:
 class ForwardPasses:
     """By forward pass: models are made and looked at again and again, of the same classes."""
 
-    mixed: dict[tuple[ast.AST, tuple[Part, ...]], tuple[Mixed, ...]] = field(default_factory=dict)
+    mixed: dict[tuple[ast.AST, tuple[tuple[ast.Call, Part], ...]], tuple[Mixed, ...]] = field(default_factory=dict)
     """With the modules of a library that it applies: the operations that mix positions."""
     written_out: dict[ast.AST, tuple[Written, ...]] = field(default_factory=dict)
     """Its attention by hand."""

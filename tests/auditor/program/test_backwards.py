@@ -12,6 +12,8 @@ AHEAD = {
     "down": STATE + "for at in range(t - 1, -1, -1):\n    h = 0.9 * h + x[:, at]\n    out[:, at] = h\nx = x + out",
     "down, as slices": "h, kept = torch.zeros(b, 1, d), []\nfor at in range(t - 1, -1, -1):\n"
     "    h = 0.9 * h + x[:, at : at + 1]\n    kept.insert(0, h)\nx = x + torch.cat(kept, dim=1)",
+    "down in each block": STATE + "for base in range(0, t, 4):\n    for at in range(3, -1, -1):\n"
+    "        h = 0.9 * h + x[:, base + at]\n        out[:, base + at] = h\nx = x + out",
     "down in a while": STATE
     + "at = t\nwhile at > 0:\n    at -= 1\n    h = torch.tanh(h + x[:, at])\n    out[:, at] = h\nx = x + out",
     "down by another name": STATE
@@ -36,6 +38,10 @@ EARLIER = {
     "up": STATE + "for at in range(t):\n    h = 0.9 * h + x[:, at]\n    out[:, at] = h\nx = x + out",
     "up in a while": STATE
     + "at = 0\nwhile at < t:\n    h = torch.tanh(h + x[:, at])\n    out[:, at] = h\n    at += 1\nx = x + out",
+    "a filter at each position": STATE + "for at in range(t):\n    total = 0.0 * x[:, at]\n"
+    "    for k in range(4):\n        total = total + 0.1 * x[:, at - k]\n    out[:, at] = total\nx = x + out",
+    "weights that count what is left": STATE
+    + "for at in range(t):\n    h = h + x[:, at] / (t - at)\n    out[:, at] = h\nx = x + out",
     "taps of a filter": "padded = F.pad(x, (0, 0, 3, 0))\ny = 0.5 * padded[:, 3:]\nfor k in range(1, 4):\n"
     "    y = y + 0.1 * padded[:, 3 - k : t + 3 - k]\nx = x + y",
     "rows": STATE + "kept = []\nfor row in x.unbind(1):\n    h = torch.lerp(h, row, 0.1)\n    kept.append(h)\n"

@@ -150,7 +150,7 @@ def by_hand(m: Machine, function: Function, owners: Sequence[Instance], given: T
 def without(m: Machine, function: Function, owners: Sequence[Instance], given: Told) -> None:
     """Write down what mixes positions besides attention: later ones are brought forward, or all are averaged."""
     parts = applied(function, owners)
-    key = function.node, tuple(parts.values())
+    key = function.node, tuple(parts.items())
     if key not in m.passes.mixed:
         m.passes.mixed[key] = tuple(mixed(function, parts))
     for found in m.passes.mixed[key]:
