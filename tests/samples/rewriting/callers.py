@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 
+from auditor.source.walking import nodes
 from rewriting.loops import loaded, stored
 from rewriting.program import (
     FUNCTION,
@@ -16,15 +17,14 @@ from rewriting.program import (
     asks_main,
     print_trees,
     trees_of,
-    walk,
 )
 
 
 def _own(tree: ast.Module) -> dict[str, ast.FunctionDef]:
     """The module's functions that are called by one name, and by nobody else's."""
-    times = Counter(n.name for n in walk(tree) if isinstance(n, (*FUNCTION, ast.ClassDef)))
-    times.update(n.id for n in walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load))
-    times.update(n.arg for n in walk(tree) if isinstance(n, ast.arg))
+    times = Counter(n.name for n in nodes(tree) if isinstance(n, (*FUNCTION, ast.ClassDef)))
+    times.update(n.id for n in nodes(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load))
+    times.update(n.arg for n in nodes(tree) if isinstance(n, ast.arg))
     names = {s.name: s for s in tree.body if isinstance(s, ast.FunctionDef) and times[s.name] == 1}
     return {name: function for name, function in names.items() if name != "main" and not function.decorator_list}
 
@@ -75,7 +75,7 @@ def bound(files: Files) -> dict[str, str]:
     for tree in trees.values():
         imports = [s for s in tree.body if isinstance(s, (ast.Import, ast.ImportFrom))]
         names = {a.asname or a.name for s in imports for a in s.names}
-        stores = {n.id for n in walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        stores = {n.id for n in nodes(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         worker = _Bound(names - stores)
         worker.visit(tree)
         last = max((i for i, s in enumerate(tree.body) if s in imports), default=-1)
@@ -105,7 +105,7 @@ def in_a_table(files: Files) -> dict[str, str]:
     """The module's functions are called out of a dictionary."""
     trees = _alone(files)
     for tree in trees.values():
-        called = {c.func.id for c in walk(tree) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
+        called = {c.func.id for c in nodes(tree) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
         own = {name: function for name, function in _own(tree).items() if name in called}
         made: dict[str, ast.expr] = {n: ast.Subscript(loaded("STEPS"), ast.Constant(n), ast.Load()) for n in own}
         body = [_Renamed(made).visit(s) for s in tree.body]
@@ -140,7 +140,7 @@ def within_main(files: Files) -> dict[str, str]:
         if main is None:
             raise Unfit("there is no main")
         own, inner = _own(tree), [s for s in tree.body if isinstance(s, ast.ClassDef)]
-        elsewhere = {n.id for s in (*inner, *_module_code(tree)) for n in walk(s) if isinstance(n, ast.Name)}
+        elsewhere = {n.id for s in (*inner, *_module_code(tree)) for n in nodes(s) if isinstance(n, ast.Name)}
         moved = [f for name, f in own.items() if name not in elsewhere]
         tree.body = [s for s in tree.body if s not in moved]
         main.body[:0] = moved

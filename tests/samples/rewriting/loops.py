@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rewriting.program import FUNCTION, Files, Transformer, print_trees, trees_of, walk
+from auditor.source.walking import nodes
+from rewriting.program import FUNCTION, Files, Transformer, print_trees, trees_of
 
 
 class Blocks(Transformer):
@@ -82,9 +83,9 @@ class _Collect(Blocks):
             yield statement
             return
         over, held = made.generators[0], self.fresh()
-        names = {n.id: self.fresh() for n in walk(over.target) if isinstance(n, ast.Name)}
+        names = {n.id: self.fresh() for n in nodes(over.target) if isinstance(n, ast.Name)}
         for part in (over.target, made.elt, *over.ifs):
-            for name in (n for n in walk(part) if isinstance(n, ast.Name)):
+            for name in (n for n in nodes(part) if isinstance(n, ast.Name)):
                 name.id = names.get(name.id, name.id)
         body: list[ast.stmt] = [ast.Expr(ast.Call(ast.Attribute(loaded(held), "append", ast.Load()), [made.elt], []))]
         for condition in reversed(over.ifs):
@@ -140,7 +141,7 @@ class _Inside(Transformer):
         while first < len(node.body) and isinstance(node.body[first], (ast.Global, ast.Nonlocal)):
             first += 1
         inner = node.body[first:]
-        generator = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in walk(node))
+        generator = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in nodes(node))
         kept = [d for d in node.decorator_list if generator or not _without_gradients(d)]
         contexts = [d for d in node.decorator_list if d not in kept] or [_NOTHING]
         node.decorator_list = kept

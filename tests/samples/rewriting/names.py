@@ -11,7 +11,8 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from rewriting.program import FUNCTION, Files, Transformer, print_trees, trees_of, walk
+from auditor.source.walking import nodes
+from rewriting.program import FUNCTION, Files, Transformer, print_trees, trees_of
 
 # Methods that torch, the language or the challenge's runner calls by their names.
 _API = frozenset(
@@ -31,7 +32,7 @@ _LIBRARY = frozenset(
 
 def _walk(trees: Iterable[ast.Module], *kinds: type[ast.AST]) -> Iterator[ast.AST]:
     for tree in trees:
-        for node in walk(tree):
+        for node in nodes(tree):
             if isinstance(node, kinds):
                 yield node
 
@@ -53,23 +54,23 @@ class _Names:
         }
         for tree in every:
             inside: set[int] = set()
-            for node in walk(tree):
+            for node in nodes(tree):
                 if isinstance(node, ast.ImportFrom) and node.module in modules:
                     continue  # a sibling's names are the program's own
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     self.imported |= {(a.asname or a.name).split(".")[0] for a in node.names}
                 if isinstance(node, FUNCTION):
-                    inside |= {id(x) for x in walk(node)}
-                    self.locals |= {a.arg for a in walk(node.args) if isinstance(a, ast.arg)}
+                    inside |= {id(x) for x in nodes(node)}
+                    self.locals |= {a.arg for a in nodes(node.args) if isinstance(a, ast.arg)}
                     self.locals |= {
-                        x.id for x in walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
+                        x.id for x in nodes(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
                     }
-                    self.locals |= {x.name for x in walk(node) if isinstance(x, ast.ExceptHandler) and x.name}
-                    self.locals |= {x.name for x in walk(node) if isinstance(x, FUNCTION) and x is not node}
+                    self.locals |= {x.name for x in nodes(node) if isinstance(x, ast.ExceptHandler) and x.name}
+                    self.locals |= {x.name for x in nodes(node) if isinstance(x, FUNCTION) and x is not node}
                 if isinstance(node, ast.Lambda):
-                    self.locals |= {a.arg for a in walk(node.args) if isinstance(a, ast.arg)}
+                    self.locals |= {a.arg for a in nodes(node.args) if isinstance(a, ast.arg)}
                 if isinstance(node, ast.ClassDef):
-                    inside |= {id(x) for x in walk(node)}
+                    inside |= {id(x) for x in nodes(node)}
                     self.methods |= {f.name for f in node.body if isinstance(f, FUNCTION)}
                     for s in node.body:
                         if isinstance(s, (ast.Assign, ast.AnnAssign)):
@@ -83,7 +84,7 @@ class _Names:
             for node in tree.body:
                 if isinstance(node, (*FUNCTION, ast.ClassDef)):
                     self.module.add(node.name)
-            for node in walk(tree):
+            for node in nodes(tree):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in inside:
                     self.module.add(node.id)
         # A setting is what a log or a command calls it: its name is printed, and so part of what the program does.

@@ -6,7 +6,8 @@ import ast
 import re
 
 from auditor.source.imports import NATIVE_SUFFIXES, native_literals
-from rewriting.program import GONE, Files, is_script, print_trees, python_of, trees_of, walk
+from auditor.source.walking import nodes
+from rewriting.program import GONE, Files, is_script, print_trees, python_of, trees_of
 
 _TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|#\s*include[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|\d[\w.]*|[A-Za-z_]\w*', re.DOTALL
@@ -34,7 +35,7 @@ def c_renamed(files: Files) -> dict[str, str]:
     if any(literals.values()):
         trees = trees_of(files)
         for path, tree in trees.items():
-            for node in walk(tree):
+            for node in nodes(tree):
                 if isinstance(node, ast.Constant) and node.value in literals[path]:
                     node.value = _renamed(str(node.value), said)
         out |= print_trees(trees)

@@ -7,7 +7,8 @@ import base64
 import builtins
 import lzma
 
-from rewriting.program import FUNCTION, Files, Unfit, is_script, print_trees, python_of, trees_of, walk
+from auditor.source.walking import nodes
+from rewriting.program import FUNCTION, Files, Unfit, is_script, print_trees, python_of, trees_of
 
 
 def moved(files: Files) -> dict[str, str]:
@@ -42,17 +43,17 @@ def moved(files: Files) -> dict[str, str]:
 
 def _free(node: ast.AST) -> set[str]:
     """Names that a function or class takes from its module."""
-    bound = {a.arg for a in walk(node) if isinstance(a, ast.arg)}
-    bound |= {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    bound |= {n.name for n in walk(node) if isinstance(n, (*FUNCTION, ast.ClassDef, ast.ExceptHandler)) and n.name}
+    bound = {a.arg for a in nodes(node) if isinstance(a, ast.arg)}
+    bound |= {n.id for n in nodes(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {n.name for n in nodes(node) if isinstance(n, (*FUNCTION, ast.ClassDef, ast.ExceptHandler)) and n.name}
     bound |= {
         (a.asname or a.name).split(".")[0]
-        for n in walk(node)
+        for n in nodes(node)
         if isinstance(n, (ast.Import, ast.ImportFrom))
         for a in n.names
     }
-    shared = {x for n in walk(node) if isinstance(n, ast.Global) for x in n.names}
-    return ({n.id for n in walk(node) if isinstance(n, ast.Name)} - bound) | shared
+    shared = {x for n in nodes(node) if isinstance(n, ast.Global) for x in n.names}
+    return ({n.id for n in nodes(node) if isinstance(n, ast.Name)} - bound) | shared
 
 
 def helped(files: Files) -> dict[str, str]:
@@ -62,7 +63,7 @@ def helped(files: Files) -> dict[str, str]:
     for tree in trees.values():
         made: list[ast.stmt] = []
         for top in tree.body:
-            for function in [n for n in walk(top) if isinstance(n, ast.FunctionDef)]:
+            for function in [n for n in nodes(top) if isinstance(n, ast.FunctionDef)]:
                 count += _help(function, made, count)
         if made:
             at = next(i for i, n in enumerate(tree.body) if isinstance(n, (*FUNCTION, ast.ClassDef)))
@@ -79,13 +80,13 @@ def _help(function: ast.FunctionDef, made: list[ast.stmt], count: int) -> int:
     for loop in [n for n in _own(function) if isinstance(n, (ast.For, ast.While))]:
         if not _movable(loop):
             continue
-        inner = {id(n) for s in loop.body for n in walk(s)}
+        inner = {id(n) for s in loop.body for n in nodes(s)}
         stored = {
-            n.id for s in loop.body for n in walk(s) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+            n.id for s in loop.body for n in nodes(s) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
         }
         stored -= _comprehended(loop.body)
-        loaded = {n.id for s in loop.body for n in walk(s) if isinstance(n, ast.Name)}
-        elsewhere = {n.id for n in walk(function) if isinstance(n, ast.Name) and id(n) not in inner}
+        loaded = {n.id for s in loop.body for n in nodes(s) if isinstance(n, ast.Name)}
+        elsewhere = {n.id for n in nodes(function) if isinstance(n, ast.Name) and id(n) not in inner}
         results = sorted(stored & (elsewhere | _read_first(loop.body)))
         local = stored - set(results)
         parameters = sorted(((loaded & bound) - local) | set(results))
@@ -134,14 +135,14 @@ def _movable(loop: ast.For | ast.While) -> bool:
         *FUNCTION,
     )
     return not any(
-        isinstance(n, (*left, ast.For, ast.While, ast.NamedExpr, ast.Lambda)) for s in loop.body for n in walk(s)
+        isinstance(n, (*left, ast.For, ast.While, ast.NamedExpr, ast.Lambda)) for s in loop.body for n in nodes(s)
     )
 
 
 def _comprehended(body: list[ast.stmt]) -> set[str]:
     return {
-        n.id for s in body for c in walk(s) if isinstance(c, ast.comprehension)
-        for n in walk(c.target) if isinstance(n, ast.Name)
+        n.id for s in body for c in nodes(s) if isinstance(c, ast.comprehension)
+        for n in nodes(c.target) if isinstance(n, ast.Name)
     }  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def _read_first(body: list[ast.stmt]) -> set[str]:
     found: set[str] = set()
     stored: set[str] = set()
     for statement in body:
-        names = [n for n in walk(statement) if isinstance(n, ast.Name)]
+        names = [n for n in nodes(statement) if isinstance(n, ast.Name)]
         found |= {n.id for n in names if isinstance(n.ctx, ast.Load)} - stored
         if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
             found |= {statement.target.id} - stored
@@ -160,23 +161,23 @@ def _read_first(body: list[ast.stmt]) -> set[str]:
 
 
 def _bound(function: ast.FunctionDef) -> set[str]:
-    names = {a.arg for a in walk(function.args) if isinstance(a, ast.arg)}
+    names = {a.arg for a in nodes(function.args) if isinstance(a, ast.arg)}
     for node in _own(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names |= {(a.asname or a.name).split(".")[0] for a in node.names}
-    return names | {n.name for n in walk(function) if isinstance(n, FUNCTION) and n is not function}
+    return names | {n.name for n in nodes(function) if isinstance(n, FUNCTION) and n is not function}
 
 
 def _bound_before(function: ast.FunctionDef, loop: ast.For | ast.While) -> set[str]:
-    names = {a.arg for a in walk(function.args) if isinstance(a, ast.arg)}
+    names = {a.arg for a in nodes(function.args) if isinstance(a, ast.arg)}
     for node in _own(function):
         stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         if stored and getattr(node, "lineno", 0) < loop.lineno:
             names.add(node.id)
     if isinstance(loop, ast.For):
-        names |= {n.id for n in walk(loop.target) if isinstance(n, ast.Name)}
+        names |= {n.id for n in nodes(loop.target) if isinstance(n, ast.Name)}
     return names
 
 

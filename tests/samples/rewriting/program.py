@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from auditor.source.walking import statements
+from auditor.source.walking import FIELDS, nodes, statements
 
 Files = Mapping[str, str]
 """The text files of a folder; what is no Python is only read."""
@@ -25,35 +25,10 @@ def python_of(files: Files) -> dict[str, str]:
     return {path: text for path, text in files.items() if path.endswith(".py") and text != GONE}
 
 
-class _Fields(dict[type[ast.AST], tuple[str, ...]]):
-    """The fields of a class of nodes that hold nodes with a place of their own."""
-
-    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
-        found = self[kind] = tuple(name for name in kind._fields if name not in {"ctx", "op", "ops"})
-        return found
-
-
-_FIELDS = _Fields({ast.Constant: ()})
-
-
-def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """`ast.walk` without operators and contexts, which is most of its time."""
-    found = [node]
-    for one in found:
-        held = one.__dict__
-        for name in _FIELDS[type(one)]:
-            value = held.get(name)
-            if isinstance(value, ast.AST):
-                found.append(value)
-            elif value and isinstance(value, list):
-                found += [item for item in value if isinstance(item, ast.AST)]
-        yield one
-
-
 def trees_of(files: Files) -> dict[str, ast.Module]:
     trees = {path: ast.parse(text) for path, text in python_of(files).items()}
     for path, tree in trees.items():
-        for node in walk(tree) if any(f"{name}(" in files[path] for name in _LOOKING_UP) else ():
+        for node in nodes(tree) if any(f"{name}(" in files[path] for name in _LOOKING_UP) else ():
             called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
             if called in _LOOKING_UP:
                 raise Unfit(f"names are looked up by {called}()")
@@ -85,7 +60,7 @@ class Transformer(ast.NodeTransformer):
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         held = node.__dict__
-        for name in _FIELDS[type(node)]:
+        for name in FIELDS[type(node)]:
             value = held.get(name)
             if isinstance(value, ast.AST):
                 new = self.visit(value)
@@ -118,7 +93,7 @@ class WithinFunctions(Transformer):
 
 def asks_main(test: ast.expr) -> bool:
     """`__name__ == "__main__"`."""
-    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in walk(test))
+    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in nodes(test))
 
 
 def is_script(tree: ast.Module) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from rewriting.program import Files, Transformer, asks_main, print_trees, python_of, trees_of, walk
+from auditor.source.walking import nodes
+from rewriting.program import Files, Transformer, asks_main, print_trees, python_of, trees_of
 
 
 def printed(files: Files) -> dict[str, str]:
@@ -115,7 +116,7 @@ def named(files: Files) -> dict[str, str]:
     """Results get names before they are returned or go on."""
     trees = trees_of(files)
     for tree in trees.values():
-        for node in walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.FunctionDef):
                 node.body = [s for old in node.body for s in _listed(_NameResults().visit(old))]
     return print_trees(trees)

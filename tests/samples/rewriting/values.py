@@ -6,8 +6,9 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 
+from auditor.source.walking import nodes
 from rewriting.loops import Blocks, loaded, stored
-from rewriting.program import FUNCTION, Files, Transformer, WithinFunctions, print_trees, trees_of, walk
+from rewriting.program import FUNCTION, Files, Transformer, WithinFunctions, print_trees, trees_of
 
 
 def _behind_the_head(tree: ast.Module) -> int:
@@ -54,7 +55,7 @@ def imports_renamed(files: Files) -> dict[str, str]:
     for tree in trees.values():
         imports = [s for s in tree.body if isinstance(s, (ast.Import, ast.ImportFrom))]
         imports = [s for s in imports if getattr(s, "module", "") != "__future__"]
-        said = {n.value for n in walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+        said = {n.value for n in nodes(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
         free = [a for s in imports for a in s.names if a.name != "*" and (a.asname or "." not in a.name)]
         times = Counter(_bound(tree))
         names: dict[str, str] = {}
@@ -62,14 +63,14 @@ def imports_renamed(files: Files) -> dict[str, str]:
             name = alias.asname or alias.name
             if times[name] == 1 and name not in said:
                 alias.asname = names[name] = f"imported_{len(names)}"
-        for node in walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Name):
                 node.id = names.get(node.id, node.id)
     return print_trees(trees)
 
 
 def _bound(tree: ast.AST) -> Iterator[str]:
-    for node in walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.arg):
             yield node.arg
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -82,7 +83,7 @@ def _bound(tree: ast.AST) -> Iterator[str]:
 
 class _Keywords(Transformer):
     def __init__(self, tree: ast.Module) -> None:
-        times = Counter(n.name for n in walk(tree) if isinstance(n, (*FUNCTION, ast.ClassDef)))
+        times = Counter(n.name for n in nodes(tree) if isinstance(n, (*FUNCTION, ast.ClassDef)))
         own = [s for s in tree.body if isinstance(s, ast.FunctionDef) and times[s.name] == 1 and not s.decorator_list]
         plain = [f for f in own if not f.args.vararg and not f.args.posonlyargs]
         self.names = {f.name: [a.arg for a in f.args.args] for f in plain}
@@ -175,6 +176,6 @@ def in_two_lines(files: Files) -> dict[str, str]:
     """What is converted gets a name first, in classes as well."""
     trees = trees_of(files)
     for tree in trees.values():
-        for holder in (n for n in walk(tree) if isinstance(n, ast.ClassDef)):
+        for holder in (n for n in nodes(tree) if isinstance(n, ast.ClassDef)):
             _Settings().generic_visit(holder)
     return print_trees(trees)
