@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 
+from auditor.program.syntax import bound_in, last_name
 from auditor.source.copying import copied
 
 _MOST = 200  # loops of one module that are read so
@@ -18,17 +20,31 @@ def inlined(tree: ast.Module, loops: Iterable[ast.For | ast.While], *, fresh: bo
 
     `loops`: all of the module. `fresh`: nobody has the tree, so that it may be changed itself.
     """
-    own = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    own = _functions(tree)
     if not any(_called(loop, own) for loop in loops):
         return tree
     copy = tree if fresh else copied(tree).tree
-    own = {node.name: node for node in copy.body if isinstance(node, ast.FunctionDef)}
+    own = _functions(copy)
     found = [(scope, loop) for scope in _scopes(copy) for loop in _loops(scope) if _called(loop, own)]
     for scope, loop in found[:_MOST]:
         called = _called(loop, own)
         if called is not None:
             loop.body = [*_body(scope, called, loop.body[0])]
     return copy
+
+
+def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    """The module's functions by the name that calls them; a static method, which `normal` calls so, is one."""
+    times = Counter(bound_in(tree))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.bases]
+    static = [
+        node
+        for cls in classes
+        for node in cls.body
+        if isinstance(node, ast.FunctionDef) and [last_name(d) for d in node.decorator_list] == ["staticmethod"]
+    ]
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.decorator_list]
+    return {node.name: node for node in [*static, *functions] if times[node.name] == 1}
 
 
 def _scopes(tree: ast.Module) -> list[ast.AST]:
@@ -61,13 +77,19 @@ def _called(loop: ast.For | ast.While, own: Mapping[str, ast.FunctionDef]) -> tu
 def _fits(function: ast.FunctionDef, call: ast.Call) -> bool:
     """Whether plain arguments meet plain parameters, and the function ends where its text does."""
     a = function.args
-    plain = not (a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or function.decorator_list or call.keywords)
+    plain = not (a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or call.keywords)
     if not plain or len(call.args) != len(a.args) or any(isinstance(given, ast.Starred) for given in call.args):
         return False
     inner = [node for statement in function.body for node in ast.walk(statement)]
     returns = [node for node in inner if isinstance(node, ast.Return)]
     stays = any(isinstance(node, (*_STAYS, *_FUNCTIONS)) for node in inner)
-    return not stays and returns in ([], [function.body[-1]])
+    return not stays and returns in ([], [_end(function.body)])
+
+
+def _end(body: Sequence[ast.stmt]) -> ast.stmt:
+    """The last statement, within the contexts that hold all of the end."""
+    last = body[-1]
+    return _end(last.body) if isinstance(last, ast.With) else last
 
 
 def _body(scope: ast.AST, called: tuple[ast.FunctionDef, ast.Call], statement: ast.stmt) -> Iterator[ast.stmt]:
@@ -86,14 +108,20 @@ def _body(scope: ast.AST, called: tuple[ast.FunctionDef, ast.Call], statement: a
         else:
             names.pop(parameter.arg, None)
             yield ast.copy_location(ast.Assign([ast.Name(parameter.arg, ast.Store())], given), call)
-    for part in function.body:
-        copy: ast.stmt = _Renamed(names).visit(deepcopy(part))
-        if not isinstance(copy, ast.Return):
-            yield copy
-            continue
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        if target is not None and copy.value is not None and ast.unparse(target) != ast.unparse(copy.value):
-            yield ast.copy_location(ast.Assign([target], copy.value), copy)
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    yield from _given([_Renamed(names).visit(deepcopy(part)) for part in function.body], target)
+
+
+def _given(body: list[ast.stmt], target: ast.expr | None) -> list[ast.stmt]:
+    """The statements with the target given what they return at their end."""
+    *before, last = body
+    if isinstance(last, ast.With):
+        last.body = _given(last.body, target) or [ast.copy_location(ast.Pass(), last)]
+    elif isinstance(last, ast.Return):
+        if target is None or last.value is None or ast.unparse(target) == ast.unparse(last.value):
+            return before
+        return [*before, ast.copy_location(ast.Assign([target], last.value), last)]
+    return body
 
 
 class _Renamed(ast.NodeTransformer):

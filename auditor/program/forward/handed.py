@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from auditor.program import vocabulary
 from auditor.program.forward.dimensions import Layout
 from auditor.program.forward.layout import Layouts
-from auditor.program.syntax import is_self
+from auditor.program.syntax import is_method, is_self
 from auditor.program.values import Function
 from auditor.source.index import function_around, of_type, parent
 
@@ -34,7 +34,7 @@ def handed(function: Function, library: Callable[[str], bool], *, assumed: bool 
         layouts = Layouts(method, own=True, library=library, assumed=assumed) if calls else None
         for call in calls:
             assert layouts is not None
-            for name, value in _given(node, call, own=True):
+            for name, value in _given(node, call, own=is_method(node)):
                 passed.setdefault(name, []).append(layouts.of(value) if value is not None else None)
     return {name: known[0] for name, known in passed.items() if known[0] is not None and len(set(known)) == 1}
 
@@ -42,19 +42,19 @@ def handed(function: Function, library: Callable[[str], bool], *, assumed: bool 
 def handed_by_name(
     node: ast.FunctionDef | ast.AsyncFunctionDef, tree: ast.Module, library: Callable[[str], bool], depth: int = _DEEP
 ) -> Mapping[str, Layout]:
-    """Of a function that stands by itself: the labels that are known of what some of its calls pass, and they agree.
+    """Of a function without `self`: the labels that are known of what some of its calls pass, and they agree.
 
     Nothing is assumed of those that call it: what they pass may be weights.
     """
     passed: dict[str, set[Layout]] = {}
     around: dict[ast.FunctionDef | ast.AsyncFunctionDef, list[ast.Call]] = {}
     for call in of_type(tree, ast.Call):
-        if isinstance(call.func, ast.Name) and call.func.id == node.name:
+        if _calls(call.func, node):
             within = function_around(call)
             if within is not None and within is not node:
                 around.setdefault(within, []).append(call)
     for within, calls in around.items():
-        own = isinstance(parent(within), ast.ClassDef)
+        own = is_method(within)
         given = handed_by_name(within, tree, library, depth - 1) if depth and not own else {}
         layouts = Layouts(within, own=own, library=library, given=given, assumed=False)
         for call in calls:
@@ -63,6 +63,15 @@ def handed_by_name(
                 if labels is not None:
                     passed.setdefault(name, set()).add(labels)
     return {name: labels.pop() for name, labels in passed.items() if len(labels) == 1}
+
+
+def _calls(called: ast.expr, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """`f`; `Class.f` of a static method"""
+    cls = parent(function)
+    if not isinstance(cls, ast.ClassDef):
+        return isinstance(called, ast.Name) and called.id == function.name
+    held = called.value if isinstance(called, ast.Attribute) and called.attr == function.name else None
+    return isinstance(held, ast.Name) and held.id == cls.name
 
 
 def _given(

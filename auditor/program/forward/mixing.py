@@ -22,7 +22,7 @@ from auditor.program.forward.masks import reaches_later
 from auditor.program.forward.operands import along, given, number, resolved, start
 from auditor.program.forward.padded import behind, brought_forward, cut_behind, open_ended
 from auditor.program.forward.spread import spread
-from auditor.program.syntax import called, is_self, literal
+from auditor.program.syntax import called, is_method, is_self, literal
 from auditor.program.values import External, Function
 from auditor.source.index import function_around, of_type, parent, walk
 
@@ -53,7 +53,7 @@ def mixed(function: Function, parts: Parts) -> Iterator[Mixed]:
     library, own = partial(_is_library, function), function.owner is not None
     told = _told(function, node, library)
     sure = {found.node: found for found in _operations(function, node, parts, told) if found.sees == ALL}
-    taken = Layouts(node, own=own, library=library, given=handed(function, library))
+    taken = Layouts(node, own=is_method(node), library=library, given=handed(function, library))
     for found in _operations(function, node, parts, taken):
         if found.sees == FOLLOWS or (own and found.node not in sure):
             yield found
@@ -63,10 +63,10 @@ def mixed(function: Function, parts: Parts) -> Iterator[Mixed]:
 
 def _told(function: Function, node: ast.FunctionDef | ast.AsyncFunctionDef, library: Callable[[str], bool]) -> Layouts:
     """The labels of which nothing is taken for given."""
-    own, tree = function.owner is not None, function.unit.tree
+    own, tree = is_method(node), function.unit.tree
     given = handed(function, library, assumed=False)
     if not own and tree is not None and function_around(node) is None:
-        given = handed_by_name(node, tree, library)
+        given = {**handed_by_name(node, tree, library), **given}
     return Layouts(node, own=own, library=library, given=given, assumed=False)
 
 

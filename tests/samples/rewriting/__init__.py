@@ -70,7 +70,7 @@ COMBINED: Mapping[str, tuple[Rewriting, ...]] = {
         printed,
         packed,
     ),
-    "helped": (functions_called_as_others, helped),
+    "helped": (functions_called_as_others, helped, inside, held_by_a_class),
     "values": (arguments_named, unpacked, in_two_lines, formatted, imports_renamed, numbers_named, within_main),
     "loops": (chosen, collected, summed, counted, inside, held_by_a_class),
     "callers": (bound, starred, decorated, in_a_table, walked),

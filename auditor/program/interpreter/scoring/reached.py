@@ -8,7 +8,7 @@ from collections.abc import Sequence as Seq
 
 from auditor.program import vocabulary
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import attention, conditions, passed
+from auditor.program.interpreter.scoring import attention, callees, conditions, passed
 from auditor.program.syntax import is_self
 from auditor.program.values import Class, External, Function, Instance
 from auditor.source.index import of_type, walk
@@ -36,7 +36,7 @@ def reach_module(
             if hit.obj.node not in owners:
                 waiting.append((hit.obj, owners.setdefault(hit.obj.node, []), {}))
             owners[hit.obj.node].append(part)
-    holding = _holding(parts)
+    holding = callees.holding(parts)
     state = _state(m, model, parts) if scoring else None
     scored = passed.Scored(method, given, _led_to(m, method, classes, waiting, holding) if scoring else frozenset())
     while waiting:
@@ -57,7 +57,7 @@ def reach_module(
             if isinstance(node, ast.Call):
                 if not looked_at:
                     attention.causal(m, function, node, instances[:_TOLD_APART], given)
-                for called, of in _called(function, node, instances, holding):
+                for called, of in callees.called(function, node, instances, holding):
                     told = conditions.handed_on(m, function, instances[:_TOLD_APART], given, node, called)
                     waiting.append((called, of, {} if looked_at else told))
 
@@ -68,7 +68,7 @@ def _constants(given: conditions.Told) -> Hashable:
 
 def _led_to(
     m: Machine, method: Function, classes: set[Class], waiting: Seq[tuple[Function, list[Instance], conditions.Told]],
-    holding: _Held,
+    holding: callees.Held,
 ) -> frozenset[ast.AST]:  # fmt: skip
     """`_functions`, once for a method and the classes of the parts, while no name is given another function."""
     key = method.node, frozenset(classes), m.rebound
@@ -77,7 +77,9 @@ def _led_to(
     return m.passes.led_to[key]
 
 
-def _functions(waiting: Seq[tuple[Function, list[Instance], conditions.Told]], holding: _Held) -> frozenset[ast.AST]:
+def _functions(
+    waiting: Seq[tuple[Function, list[Instance], conditions.Told]], holding: callees.Held
+) -> frozenset[ast.AST]:
     """All functions that the first of them lead to, with each method of the model: one may be called in other ways."""
     todo = [(function, instances) for function, instances, _ in waiting]
     todo += [one for held in holding.values() for one in held]
@@ -88,7 +90,7 @@ def _functions(waiting: Seq[tuple[Function, list[Instance], conditions.Told]], h
             continue
         found.add(function.node)
         for call in of_type(function.node, ast.Call):
-            todo.extend(_called(function, call, instances, holding))
+            todo.extend(callees.called(function, call, instances, holding))
     return frozenset(found)
 
 
@@ -127,37 +129,3 @@ def _foreign(function: Function, node: ast.expr) -> str:
         return ""
     dotted = ".".join([value.obj.dotted, *reversed(names)])
     return "" if dotted.partition(".")[0] in vocabulary.KNOWN else dotted
-
-
-_Held = dict[str, list[tuple[Function, list[Instance]]]]
-
-
-def _holding(parts: Seq[Instance]) -> _Held:
-    """The methods of the parts of a model by their names, each with the parts that have it."""
-    held: _Held = {}
-    by_class: dict[int, list[Instance]] = {}
-    for part in parts:
-        if part.cls is not None:
-            by_class.setdefault(id(part.cls), []).append(part)
-    for instances in by_class.values():
-        assert instances[0].cls is not None
-        for name, value in instances[0].cls.attributes.items():
-            if isinstance(value.obj, Function) and not name.startswith("__"):
-                held.setdefault(name, []).append((value.obj, instances))
-    return held
-
-
-def _called(
-    function: Function, node: ast.Call, instances: list[Instance], holding: _Held
-) -> list[tuple[Function, list[Instance]]]:
-    """The functions of the program that a call by name, on `self` or on a part leads to, and whose methods they are."""
-    if isinstance(node.func, ast.Name):
-        value = function.frame.find(node.func.id)
-        return [(value.obj, [])] if value is not None and isinstance(value.obj, Function) else []
-    if not isinstance(node.func, ast.Attribute):
-        return []
-    base = node.func.value
-    if isinstance(base, ast.Name) and is_self(base) and function.owner is not None:
-        value = function.owner.lookup(node.func.attr)
-        return [(value.obj, instances)] if value is not None and isinstance(value.obj, Function) else []
-    return holding.get(node.func.attr, [])
