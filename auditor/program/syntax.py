@@ -12,6 +12,7 @@ from auditor.source.index import function_around, of_type, own_of_type, parent, 
 from auditor.source.walking import CALLED, LIBRARIES, NUMBERS, OWN_NAMES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _LARGEST = 4  # of whole numbers that are taken for a name's
 
 
@@ -137,8 +138,10 @@ def is_self(node: ast.AST) -> bool:
     return False
 
 
-def is_method(function: Function) -> bool:
+def is_method(function: AnyFunction) -> bool:
     """Whether a function is given the object that it is called on."""
+    if isinstance(function, ast.Lambda):
+        return False
     plain = any(last_name(decorator) == "staticmethod" for decorator in function.decorator_list)
     return isinstance(parent(function), ast.ClassDef) and not plain
 

@@ -8,13 +8,11 @@ from collections.abc import Iterator, Sequence
 from auditor.program import vocabulary
 from auditor.program.forward.dimensions import POSITION
 from auditor.program.forward.layout import Layouts
-from auditor.program.syntax import called, literal
+from auditor.program.syntax import AnyFunction, called, literal
 from auditor.source.index import of_type, parent, walk
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-
-def read_ahead(function: _Function, layouts: Layouts) -> Iterator[ast.expr]:
+def read_ahead(function: AnyFunction, layouts: Layouts) -> Iterator[ast.expr]:
     """What a loop reads of later positions for an earlier one.
 
     From the last position to the first, a state is carried that was made of what stood there. In either direction,
@@ -33,7 +31,7 @@ def read_ahead(function: _Function, layouts: Layouts) -> Iterator[ast.expr]:
                 yield call
 
 
-def taken_apart(function: _Function, layouts: Layouts) -> Iterator[ast.expr]:
+def taken_apart(function: AnyFunction, layouts: Layouts) -> Iterator[ast.expr]:
     """Rows of positions that something else is done to than going over them, from the first one on."""
     for call in of_type(function, ast.Call):
         if called(call) != "unbind" or not _over_positions(call, layouts):

@@ -30,7 +30,7 @@ from auditor.program.forward.dimensions import (
     reduced,
     swapped,
 )
-from auditor.program.syntax import called, is_self, literal
+from auditor.program.syntax import AnyFunction, called, is_self, literal
 from auditor.source.index import of_type, parent
 
 
@@ -39,14 +39,15 @@ class Layouts:
 
     def __init__(
         self,
-        function: ast.FunctionDef | ast.AsyncFunctionDef,
+        function: AnyFunction,
         *,
         own: bool,
         library: Callable[[str], bool],
         given: Mapping[str, Layout] | None = None,
         assumed: bool = True,
     ) -> None:
-        """`own`: a method, whose first parameter is the model. `given`: what is known of its other parameters.
+        """`own`: a method, whose first parameter is the model. `given`: what is known of its other parameters, and of
+        the names around it.
 
         `assumed`: another parameter is taken for a hidden state. Else it has no labels, unless its shape is unpacked
         into the names of three dimensions, or a part that is an embedding is applied to it.
@@ -59,9 +60,10 @@ class Layouts:
         self._sizes: dict[str, str] = {}
         self._names: dict[str, Shape] = {}
         spec = function.args
+        self._names.update(given or {})
         for parameter in (*spec.posonlyargs, *spec.args)[own:]:
             self._names[parameter.arg] = (given or {}).get(parameter.arg, STATE if assumed else None)
-        self._parameters = set(self._names)
+        self._parameters = {a.arg for a in (*spec.posonlyargs, *spec.args)[own:]}
         self._embedded = {
             call.args[0].id
             for call in of_type(function, ast.Call)
@@ -70,7 +72,14 @@ class Layouts:
         if not assumed:
             tokens = self._embedded & self._parameters
             self._names.update({name: TOKENS for name in tokens if self._names[name] is None})
-        self._block(function.body)
+        if isinstance(function, ast.Lambda):
+            self._of(function.body)
+        else:
+            self._block(function.body)
+
+    def names(self) -> dict[str, Layout]:
+        """What the names of the function stand for at its end, where that is known."""
+        return {name: shape for name, shape in self._names.items() if isinstance(shape, tuple)}
 
     def of(self, node: ast.AST) -> Layout | None:
         found = self._known.get(node)

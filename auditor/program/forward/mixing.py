@@ -15,14 +15,14 @@ from auditor.program import vocabulary
 from auditor.program.forward.applied import Part, Parts
 from auditor.program.forward.backwards import read_ahead, taken_apart
 from auditor.program.forward.closed import weighs_later
-from auditor.program.forward.dimensions import POSITION, Layout
+from auditor.program.forward.dimensions import POSITION, STATE, Layout
 from auditor.program.forward.handed import handed, handed_by_name
 from auditor.program.forward.layout import Layouts
 from auditor.program.forward.masks import reaches_later
 from auditor.program.forward.operands import along, given, number, resolved, start
 from auditor.program.forward.padded import behind, brought_forward, cut_behind, open_ended
 from auditor.program.forward.spread import spread
-from auditor.program.syntax import called, is_method, is_self, literal
+from auditor.program.syntax import AnyFunction, called, is_method, is_self, literal
 from auditor.program.values import External, Function
 from auditor.source.index import function_around, of_type, parent, walk
 
@@ -48,9 +48,7 @@ def mixed(function: Function, parts: Parts) -> Iterator[Mixed]:
     gets may be weights, so that statistics in it tell nothing, unless a call is known to pass what has positions.
     """
     node = function.node
-    if isinstance(node, ast.Lambda):
-        return
-    library, own = partial(_is_library, function), function.owner is not None
+    library, own = partial(_is_library, function), isinstance(parent(node), ast.ClassDef)
     told = _told(function, node, library)
     sure = {found.node: found for found in _operations(function, node, parts, told) if found.sees == ALL}
     taken = Layouts(node, own=is_method(node), library=library, given=handed(function, library))
@@ -59,20 +57,30 @@ def mixed(function: Function, parts: Parts) -> Iterator[Mixed]:
             yield found
     for operation in sure:
         yield Mixed(operation, ALL, spread(operation, function, told))
+    for inner in of_type(node, ast.FunctionDef, ast.Lambda):
+        if inner is not node:
+            given = taken.names() | _without_the_batch(inner)
+            around = Layouts(inner, own=False, library=library, given=given)
+            yield from (found for found in _operations(function, inner, parts, around) if found.sees == FOLLOWS)
 
 
-def _told(function: Function, node: ast.FunctionDef | ast.AsyncFunctionDef, library: Callable[[str], bool]) -> Layouts:
+def _without_the_batch(function: AnyFunction) -> dict[str, Layout]:
+    """What the parameters of a function are that stands in a call of `vmap`."""
+    above = parent(function)
+    mapped = isinstance(above, ast.Call) and called(above) == "vmap"
+    return {a.arg: STATE[1:] for a in function.args.args} if mapped else {}
+
+
+def _told(function: Function, node: AnyFunction, library: Callable[[str], bool]) -> Layouts:
     """The labels of which nothing is taken for given."""
     own, tree = is_method(node), function.unit.tree
     given = handed(function, library, assumed=False)
-    if not own and tree is not None and function_around(node) is None:
+    if not own and tree is not None and function_around(node) is None and not isinstance(node, ast.Lambda):
         given = {**handed_by_name(node, tree, library), **given}
     return Layouts(node, own=own, library=library, given=given, assumed=False)
 
 
-def _operations(
-    held: Function, function: ast.FunctionDef | ast.AsyncFunctionDef, parts: Parts, layouts: Layouts
-) -> Iterator[Mixed]:
+def _operations(held: Function, function: AnyFunction, parts: Parts, layouts: Layouts) -> Iterator[Mixed]:
     for node in read_ahead(function, layouts):
         yield Mixed(node, FOLLOWS)
     for node in taken_apart(function, layouts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
 
 from auditor.program.syntax import is_self
@@ -18,11 +19,14 @@ from auditor.program.values import (
     Sequence,
     Value,
 )
+from auditor.source.index import of_type, parent
 
 Called = list[tuple[Function, list[Instance]]]
 """Functions, each with the parts of the model whose method it is."""
 Held = dict[str, Called]
 """The methods of the parts of a model by their names."""
+_BY_TEXT = ("globals", "vars", "eval", "exec")
+"""They give what any name of the module stands for."""
 
 
 def holding(parts: Seq[Instance]) -> Held:
@@ -48,6 +52,67 @@ def called(function: Function, node: ast.Call, instances: list[Instance], held: 
     if found or not isinstance(node.func, ast.Attribute):
         return found
     return held.get(node.func.attr, [])
+
+
+def mentioned(function: Function, instances: list[Instance], beside: Callable[[str], PyModule | None]) -> Called:
+    """What a function names without calling it there: it may be called by what it is handed to, or by another name.
+
+    `checkpoint(f, x)`, `map(f, xs)`, `g = f if a else b`, `for f in table.values()`, `getattr(module, "f")(x)`,
+    `obj @ x`. `beside` gives a module of the program by its name.
+    """
+    found: Called = []
+    for node in of_type(function.node, ast.Name, ast.Attribute):
+        above = parent(node)
+        if not isinstance(node.ctx, ast.Load) or (isinstance(above, ast.Attribute) and _told_below(function, above)):
+            continue
+        if isinstance(above, ast.Call) and above.func is node and called(function, above, instances, {}):
+            continue
+        for value in _of_parts(node, instances) or _meant(function, node):
+            found += _reachable(value)
+        if isinstance(node, ast.Name) and node.id in _BY_TEXT:
+            found += _reachable(Value(obj=PyModule(function.unit, function.frame.globals)))
+    for value in _imported(function, beside):
+        found += _reachable(value)
+    return found
+
+
+def _told_below(function: Function, node: ast.Attribute) -> bool:
+    """Whether an attribute of something is itself told: `table.get` is a method of what it is read from."""
+    return is_self(node.value) or bool(_meant(function, node))
+
+
+def _imported(function: Function, beside: Callable[[str], PyModule | None]) -> list[Value]:
+    """What of the program a function imports itself."""
+    found: list[Value | None] = []
+    for statement in of_type(function.node, ast.ImportFrom):
+        module = beside(statement.module or "")
+        found += [module.frame.names.get(alias.name) for alias in statement.names] if module is not None else []
+    for plain in of_type(function.node, ast.Import):
+        modules = [beside(alias.name) for alias in plain.names]
+        found += [Value(obj=module) for module in modules if module is not None]
+    return [value for value in found if value is not None]
+
+
+def _of_parts(node: ast.expr, instances: list[Instance]) -> list[Value]:
+    """`self.steps`: what the parts whose method it is hold by that name."""
+    if not isinstance(node, ast.Attribute) or not is_self(node.value):
+        return []
+    return [value for part in instances if (value := _attribute(Value(obj=part), node.attr)) is not None]
+
+
+def _reachable(value: Value, depth: int = 2) -> Called:
+    """What can be called of a value that goes from hand to hand."""
+    obj = value.obj
+    if isinstance(obj, PyModule):
+        return [(held.obj, []) for held in obj.frame.names.values() if isinstance(held.obj, Function)]
+    if isinstance(obj, Class):
+        return [(held.obj, []) for held in obj.attributes.values() if isinstance(held.obj, Function)]
+    if isinstance(obj, Sequence | Mapping):
+        return [one for element in _elements(value) for one in _reachable(element, depth - 1)] if depth else []
+    if isinstance(obj, Instance) and obj.cls is not None and obj.kind != "module":
+        methods = obj.cls.attributes.items()
+        return [(held.obj, [obj]) for name, held in methods if isinstance(held.obj, Function) and name != "__init__"]
+    return _functions(value)
 
 
 def _meant(function: Function, node: ast.expr) -> list[Value]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable
 from collections.abc import Sequence as Seq
+from functools import partial
 
 from auditor.program import vocabulary
+from auditor.program.interpreter.libraries.elsewhere import import_unit
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import attention, callees, conditions, passed
 from auditor.program.syntax import is_self
@@ -60,6 +62,8 @@ def reach_module(
                 for called, of in callees.called(function, node, instances, holding):
                     told = conditions.handed_on(m, function, instances[:_TOLD_APART], given, node, called)
                     waiting.append((called, of, {} if looked_at else told))
+        for called, of in callees.mentioned(function, instances, partial(import_unit, m)):
+            waiting.append((called, of, {}))
 
 
 def _constants(given: conditions.Told) -> Hashable:
