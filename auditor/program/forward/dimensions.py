@@ -28,7 +28,8 @@ def flat(args: Sequence[ast.expr]) -> list[ast.expr]:
 def each(shape: Shape) -> Shape:
     """What a loop over a value runs through."""
     if isinstance(shape, list):
-        return shape[0] if shape and all(part == shape[0] for part in shape) else None
+        told = [part for part in shape if part is not None]
+        return told[0] if told and all(part == told[0] for part in told) else None
     return shape[1:] if isinstance(shape, tuple) else None
 
 

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 
 from auditor.program import vocabulary
+from auditor.program.forward.containers import attribute, built_in, method, one_of, path, put_in
 from auditor.program.forward.dimensions import (
     BATCH,
     CHANNEL,
@@ -82,8 +83,7 @@ class Layouts:
         return {name: shape for name, shape in self._names.items() if isinstance(shape, tuple)}
 
     def of(self, node: ast.AST) -> Layout | None:
-        found = self._known.get(node)
-        return found if isinstance(found, tuple) else None
+        return one_of(self._known.get(node))
 
     # -- statements -----------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Layouts:
         self._block(node.orelse)
         for name in {*one, *self._names}:
             here, there = one.get(name), self._names.get(name)
-            self._names[name] = here if here == there or name not in self._names else there if name not in one else None
+            self._names[name] = here if here == there or there is None else there if here is None else None
 
     def _assign(self, target: ast.expr, source: ast.expr, value: Shape) -> None:
         if isinstance(target, ast.Name):
@@ -139,12 +139,22 @@ class Layouts:
         elif isinstance(target, (ast.Tuple, ast.List)):
             if self._unpacks_shape(target.elts, source):
                 return
-            parts = value if isinstance(value, list) else [None] * len(target.elts)
+            parts = value if isinstance(value, list) else [value if _is_called(source) else None] * len(target.elts)
             if len(parts) == 1:
                 parts = parts * len(target.elts)
             for i, element in enumerate(target.elts):
                 written = source.elts[i] if isinstance(source, ast.Tuple) and i < len(source.elts) else source
                 self._assign(element, written, parts[i] if i < len(parts) else None)
+        elif (name := path(target)) and one_of(value) is not None:
+            self._store(target, name, value)
+
+    def _store(self, target: ast.expr, name: str, value: Shape) -> None:
+        """`self.state = x`, `held["x"] = x`, `y[:, 1:] = x`"""
+        before = self._names.get(name)
+        if isinstance(target, ast.Attribute) or (before is None and any(of_type(target, ast.Slice))):
+            self._names[name] = value
+        elif not isinstance(before, tuple):
+            self._names[name] = [*(before or []), value]
 
     def _unpacks_shape(self, names: Sequence[ast.expr], source: ast.expr) -> bool:
         """`b, t, d = x.shape`, `b, t = ids.size()`, `b, t = x.shape[:2]`."""
@@ -207,14 +217,13 @@ class Layouts:
         if isinstance(node, ast.IfExp):
             return self._of(node.body) or self._of(node.orelse)
         if isinstance(node, ast.Subscript):
-            return indexed(self._of(node.value), node.slice)
+            return self._picked(node)
         if isinstance(node, ast.Attribute):
-            held = self._of(node.value)
-            return (
-                swapped(held, -2, -1) if node.attr in ("T", "mT") else held if node.attr in vocabulary.LIKE_IT else None
-            )
+            return self._attribute(node)
         if isinstance(node, (ast.Tuple, ast.List)):
             return [self._of(element) for element in node.elts]
+        if isinstance(node, ast.Dict):
+            return [self._of(value) for value in node.values]
         if isinstance(node, (ast.GeneratorExp, ast.ListComp)):
             first = node.generators[0]
             self._assign(first.target, first.iter, each(self._of(first.iter)))
@@ -224,6 +233,22 @@ class Layouts:
             self._assign(node.target, node.value, value)
             return value
         return None
+
+    def _picked(self, node: ast.Subscript) -> Shape:
+        held, numbers = self._of(node.value), one_of(self._of(node.slice))
+        if held is None and numbers is not None and POSITION in numbers:
+            return (*numbers, CHANNEL)  # rows of a table of weights, by tokens
+        return indexed(held, node.slice)
+
+    def _attribute(self, node: ast.Attribute) -> Shape:
+        held, name = self._of(node.value), path(node)
+        if name in self._names:
+            return self._names[name]
+        if node.attr in ("T", "mT"):
+            return swapped(held, -2, -1)
+        if node.attr in vocabulary.LIKE_IT:
+            return held
+        return attribute(held, node.attr) if name.partition(".")[0] not in self._parameters else None
 
     def _wider(self, left: Shape, right: Shape) -> Shape:
         """What two operands are broadcast to; one that has no labels is a weight, or like the other."""
@@ -237,18 +262,24 @@ class Layouts:
     def _call(self, node: ast.Call) -> Shape:
         name = called(node)
         args: Sequence[ast.expr] = node.args
-        for keyword in node.keywords:
-            self._of(keyword.value)
+        named = {keyword.arg or "**": self._of(keyword.value) for keyword in node.keywords}
         if isinstance(node.func, ast.Attribute) and not self._of_library(node.func.value):
             held = self._of(node.func.value)
+            into = put_in(name, held, [*[self._of(a) for a in args], *named.values()])
+            if into is not None and one_of(into) is not None and (at := path(node.func.value)):
+                self._names[at] = into
+            if isinstance(held, list):
+                return method(name, held)
             if _of_self(node.func.value):  # a part of the model, or one of its methods
                 return self._of_module(args)
+            if held is None and name not in vocabulary.LOSES_LAYOUT:  # a function beside, an object, a weight
+                return built_in("", [self._of(a) for a in args], named)
+        elif isinstance(node.func, ast.Name):
+            lost = name in vocabulary.LOSES_LAYOUT
+            shapes = [self._of(argument) for argument in args]
+            return None if lost else built_in(name, shapes, named)
         elif args:
             held, args = self._of(args[0]), args[1:]
-            if isinstance(node.func, ast.Name):
-                for argument in args:
-                    self._of(argument)
-                return None if name in vocabulary.LOSES_LAYOUT else held
         else:
             return None
         shapes = [self._of(argument) for argument in args]
@@ -279,14 +310,18 @@ class Layouts:
     ) -> Shape:
         if name in ("chunk", "split", "tensor_split"):
             return [held]
-        if name == "checkpoint":
-            return next((s for s in shapes if isinstance(s, tuple)), None)
+        if name in ("checkpoint", "reduce"):
+            return one_of([*reversed(shapes)] if name == "reduce" else [*shapes])
+        if name == "stack":
+            return self._stacked(node, one_of(held), args)
         if name == "einsum":
             return self._summed(node)
         if name in ("cat", "concat", "concatenate") and isinstance(held, list):
             return next((part for part in held if isinstance(part, tuple)), None)
         if name in ("view_as", "reshape_as", "expand_as"):
             return shapes[0] if shapes else None
+        if name == "expand" and isinstance(held, tuple):
+            return (OTHER,) * (len(flat(args)) - len(held)) + held
         if name == "where":
             return next((s for s in (*shapes, held) if isinstance(s, tuple)), None)
         if name in ("matmul", "bmm", "mm"):
@@ -324,14 +359,34 @@ class Layouts:
                 told |= {letter: label for letter, label in zip(letters, labels, strict=True) if label != OTHER}
         return tuple(told.get(letter, OTHER) for letter in made) if told and made else None
 
+    def _stacked(self, node: ast.Call, part: Layout | None, args: Sequence[ast.expr]) -> Shape:
+        """`stack([x, y], dim)`: a dimension more."""
+        given = next((k.value for k in node.keywords if k.arg in ("dim", "axis")), args[0] if args else ast.Constant(0))
+        at = literal(given)
+        if part is None or at is None:
+            return None
+        at += len(part) + 1 if at < 0 else 0
+        return (*part[:at], OTHER, *part[at:])
+
     def _reshaped(self, held: Layout, args: Sequence[ast.expr]) -> Shape:
         """`y.reshape(b, t, d)`: told by the sizes that are named; without the positions' it is not known."""
+        if len(args) == 1:
+            whole = args[0].value if isinstance(args[0], ast.Starred) else args[0]
+            if isinstance(whole, ast.Attribute) and whole.attr == "shape":
+                return self._of(whole.value)
         labels = tuple(self._size(a) or OTHER for a in args)
+        if len(labels) == len(held) and all(told in (OTHER, was) for told, was in zip(labels, held, strict=True)):
+            return held if BATCH in labels or POSITION in labels else None
         if held == STATE and len(labels) == len(held) + 1 and labels[-1] == CHANNEL and POSITION not in labels:
             return (BATCH, POSITION, PIECE, CHANNEL)  # `x.view(b, t // 2, 2, d)`
         if held[:2] == TOKENS and len(labels) == len(held) - 1 and literal(args[0]) == -1:
             return (POSITION, *held[2:])  # the windows of a batch one after the other
         return labels if POSITION in labels else None
+
+
+def _is_called(source: ast.expr) -> bool:
+    """Whether what is taken apart was given by a call, or stands under a name: a tuple, and no tensor."""
+    return isinstance(source, (ast.Call, ast.Name))
 
 
 def _embeddings(owner: ast.ClassDef) -> frozenset[str]:

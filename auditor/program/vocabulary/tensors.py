@@ -280,7 +280,7 @@ REDUCES = frozenset(
 LOSES_LAYOUT = frozenset(
     {
         "cross_entropy", "nll_loss", "gather", "logsumexp", "log_softmax", "size", "dim", "numel", "item", "tolist",
-        "repeat", "tile", "expand", "repeat_interleave", "masked_select", "nonzero", "bincount", "ravel",
+        "repeat", "tile", "repeat_interleave", "masked_select", "nonzero", "bincount", "ravel",
         "unique", "stride", "range", "len", "print", "int", "arange", "rearrange", "ones", "zeros", "full", "tensor",
         "rand", "randn", "linspace", "outer", "searchsorted", "index_select",
     }
