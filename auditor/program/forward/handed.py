@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 
 from auditor.program import vocabulary
-from auditor.program.forward.dimensions import Layout
+from auditor.program.forward.dimensions import POSITION, Layout
 from auditor.program.forward.layout import Layouts
-from auditor.program.syntax import is_method, is_self
-from auditor.program.values import Function
+from auditor.program.syntax import AnyFunction, is_method, is_self, last_name
+from auditor.program.values import External, Function
 from auditor.source.index import function_around, of_type, parent
 
 _METHODS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -58,7 +58,7 @@ def handed_by_name(
         given = handed_by_name(within, tree, library, depth - 1) if depth and not own else {}
         layouts = Layouts(within, own=own, library=library, given=given, assumed=False)
         for call in calls:
-            for name, value in _given(node, call, own=False):
+            for name, value in _given(node, call, own=_is_operation(node)):
                 labels = layouts.of(value) if value is not None else None
                 if labels is not None:
                     passed.setdefault(name, set()).add(labels)
@@ -66,12 +66,38 @@ def handed_by_name(
 
 
 def _calls(called: ast.expr, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """`f`; `Class.f` of a static method"""
+    """`f`; `Class.f` of a static method; `Class.apply` of the forward pass of an operation with its own gradient"""
     cls = parent(function)
     if not isinstance(cls, ast.ClassDef):
         return isinstance(called, ast.Name) and called.id == function.name
-    held = called.value if isinstance(called, ast.Attribute) and called.attr == function.name else None
+    name = "apply" if _is_operation(function) else function.name
+    held = called.value if isinstance(called, ast.Attribute) and called.attr == name else None
     return isinstance(held, ast.Name) and held.id == cls.name
+
+
+def _is_operation(function: AnyFunction) -> bool:
+    """The forward pass of a `torch.autograd.Function`, whose first parameter is its context."""
+    cls = parent(function)
+    return (
+        isinstance(cls, ast.ClassDef)
+        and any(last_name(base) == "Function" for base in cls.bases)
+        and isinstance(function, ast.FunctionDef)
+        and function.name == "forward"
+    )
+
+
+def is_library(function: Function, name: str) -> bool:
+    """Whether a name stands for a library, or something of one, where the function is."""
+    value = function.frame.find(name)
+    return value is not None and isinstance(value.obj, External)
+
+
+def of_weights(function: Function, library: Callable[[str], bool]) -> bool:
+    """Whether an operation with its own gradient is given nothing known to have positions: it rounds weights."""
+    node, tree = function.node, function.unit.tree
+    if not _is_operation(node) or not isinstance(node, ast.FunctionDef) or tree is None:
+        return False
+    return not any(POSITION in labels for labels in handed_by_name(node, tree, library).values())
 
 
 def _given(

@@ -82,6 +82,10 @@ class Layouts:
         """What the names of the function stand for at its end, where that is known."""
         return {name: shape for name, shape in self._names.items() if isinstance(shape, tuple)}
 
+    def size(self, node: ast.expr) -> str | None:
+        """The label of a dimension whose length an expression is."""
+        return self._size(node)
+
     def of(self, node: ast.AST) -> Layout | None:
         return one_of(self._known.get(node))
 
@@ -263,7 +267,7 @@ class Layouts:
         name = called(node)
         args: Sequence[ast.expr] = node.args
         named = {keyword.arg or "**": self._of(keyword.value) for keyword in node.keywords}
-        if isinstance(node.func, ast.Attribute) and not self._of_library(node.func.value):
+        if isinstance(node.func, ast.Attribute) and not self.of_library(node.func.value):
             held = self._of(node.func.value)
             into = put_in(name, held, [*[self._of(a) for a in args], *named.values()])
             if into is not None and one_of(into) is not None and (at := path(node.func.value)):
@@ -300,7 +304,8 @@ class Layouts:
             and len(call.args) == 1
         )
 
-    def _of_library(self, node: ast.expr) -> bool:
+    def of_library(self, node: ast.expr) -> bool:
+        """Whether an expression names a library, or something in one."""
         while isinstance(node, ast.Attribute):
             node = node.value
         return isinstance(node, ast.Name) and self._library(node.id)

@@ -14,24 +14,27 @@ from functools import partial
 from auditor.program import vocabulary
 from auditor.program.forward.applied import Part, Parts
 from auditor.program.forward.backwards import read_ahead, taken_apart
-from auditor.program.forward.closed import weighs_later
 from auditor.program.forward.dimensions import POSITION, STATE, Layout
-from auditor.program.forward.handed import handed, handed_by_name
+from auditor.program.forward.handed import handed, handed_by_name, is_library
 from auditor.program.forward.layout import Layouts
-from auditor.program.forward.masks import reaches_later
-from auditor.program.forward.operands import along, given, number, resolved, start
-from auditor.program.forward.padded import behind, brought_forward, cut_behind, open_ended
+from auditor.program.forward.operands import along, given, number, resolved
+from auditor.program.forward.padded import behind, brought_forward, cut_behind, open_ended, stored_forward
+from auditor.program.forward.picked import beside_all, later, picks_later
+from auditor.program.forward.products import brings_forward, mixes, products
 from auditor.program.forward.spread import spread
-from auditor.program.syntax import AnyFunction, called, is_method, is_self, literal
+from auditor.program.forward.untold import untold
+from auditor.program.forward.whole import of_all
+from auditor.program.syntax import AnyFunction, called, is_method, literal
 from auditor.program.values import External, Function
 from auditor.source.index import function_around, of_type, parent, walk
 
-FOLLOWS, ALL = "what follows", "all positions"
+FOLLOWS, ALL, UNTOLD = "what follows", "all positions", "perhaps what follows"
 
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """One operation. `sees`: "what follows", or "all positions", where the layout that is taken for given decides.
+    """One operation. `sees`: "what follows", or "all positions", where the layout that is taken for given decides, or
+    "perhaps what follows", where the dimensions could not be told.
 
     `spread`: what each position is known to get of the others (`spread`), "" where that is not known.
     """
@@ -48,15 +51,17 @@ def mixed(function: Function, parts: Parts) -> Iterator[Mixed]:
     gets may be weights, so that statistics in it tell nothing, unless a call is known to pass what has positions.
     """
     node = function.node
-    library, own = partial(_is_library, function), isinstance(parent(node), ast.ClassDef)
+    library, own = partial(is_library, function), is_method(node)
     told = _told(function, node, library)
     sure = {found.node: found for found in _operations(function, node, parts, told) if found.sees == ALL}
-    taken = Layouts(node, own=is_method(node), library=library, given=handed(function, library))
+    taken = Layouts(node, own=own, library=library, given=handed(function, library))
     for found in _operations(function, node, parts, taken):
         if found.sees == FOLLOWS or (own and found.node not in sure):
             yield found
     for operation in sure:
         yield Mixed(operation, ALL, spread(operation, function, told))
+    for moved in untold(node, taken, own=own):
+        yield Mixed(moved, UNTOLD)
     for inner in of_type(node, ast.FunctionDef, ast.Lambda):
         if inner is not node:
             given = taken.names() | _without_the_batch(inner)
@@ -89,7 +94,7 @@ def _operations(held: Function, function: AnyFunction, parts: Parts, layouts: La
         name = called(node)
         subject, rest = _subject(node, held)
         labels = layouts.of(subject) if subject is not None else None
-        if name in ("cat", "concat", "concatenate", "pad") and brought_forward(node, name, layouts, function):
+        if name in ("cat", "concat", "concatenate", "hstack", "pad") and brought_forward(node, name, layouts, function):
             yield Mixed(node, FOLLOWS)
         elif subject is not None and _backwards(node, name, rest) and number(given(node, rest, 1, "dims")) == 2:
             yield Mixed(node, FOLLOWS)  # (batch, head, position, channel)
@@ -98,7 +103,7 @@ def _operations(held: Function, function: AnyFunction, parts: Parts, layouts: La
                 yield Mixed(node, FOLLOWS)
             elif name in vocabulary.SORTS and _of_places(subject, function):
                 continue  # `argsort(arange(t) + length * left_out)`: those that are kept, in the order that they have
-            elif _picks_later(node, name, rest, labels, function):
+            elif picks_later(node, name, rest, labels, function):
                 yield Mixed(node, FOLLOWS)
             elif _over_the_last(node, name, subject, rest, function, labels):
                 yield Mixed(node, ALL)
@@ -111,91 +116,19 @@ def _operations(held: Function, function: AnyFunction, parts: Parts, layouts: La
             yield Mixed(node, FOLLOWS)
         elif part is not None and _mixes(part, layouts, node.args):
             yield Mixed(node, ALL)
-    for product in of_type(function, ast.BinOp):
-        if isinstance(product.op, ast.MatMult) and (
-            _mixes_rows(product) or _sums_rows(product, layouts) or _by_a_matrix(product, layouts, held)
-        ):
-            yield Mixed(product, ALL)
-        elif (
-            isinstance(product.op, ast.MatMult)
-            and _over_rows(product, layouts)
-            and weighs_later(function, product.left)
-        ):
-            yield Mixed(product, FOLLOWS)
+    for product in products(function, layouts):
+        if mixes(product, layouts, held.owner.node if held.owner is not None else None):
+            yield Mixed(product.node, ALL)
+        elif brings_forward(product, function, layouts):
+            yield Mixed(product.node, FOLLOWS)
     for statement in of_type(function, ast.AugAssign, ast.Assign):
         target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
-        into, of = start(target), [start(s) for s in of_type(statement.value, ast.Subscript)]
-        if into == 0 and 1 in of and layouts.of(statement.value) is not None:
+        if stored_forward(target, statement.value, layouts):
             yield Mixed(statement.value, FOLLOWS)
-    for picked in of_type(function, ast.Subscript):
-        labels = layouts.of(picked.value)
-        indices = picked.slice.elts if isinstance(picked.slice, ast.Tuple) else [picked.slice]
-        for label, index in zip(labels or (), indices, strict=False):
-            if label != POSITION:
-                continue
-            if not isinstance(index, (ast.Slice, ast.Constant)) and _later(index, function):
-                yield Mixed(picked, FOLLOWS)
-            elif (
-                _is_the_later_of(index)
-                or _is_drawn(index, function)
-                or (_is_last(index) and _is_spread(picked, layouts))
-            ):
-                yield Mixed(picked, ALL)
-
-
-def _is_drawn(index: ast.expr, function: ast.AST) -> bool:
-    """`x[:, randperm(t)]`: positions in an order that chance has told."""
-    return any(
-        called(n) in vocabulary.DRAWS
-        for part in resolved(index, function)
-        for n in walk(part)
-        if isinstance(n, ast.Call)
-    )
-
-
-def _is_the_later_of(index: ast.expr) -> bool:
-    """`x[:, 1::2]`: of neighbours one that is not the first."""
-    return (
-        isinstance(index, ast.Slice) and index.step is not None and number(index.step) > 1 and number(index.lower) > 0
-    )
-
-
-def _is_last(index: ast.expr) -> bool:
-    """`x[:, -1:]`, `x[:, -1]`: the last position, which has seen all others."""
-    bound = index.lower if isinstance(index, ast.Slice) and index.upper is None else index
-    return not isinstance(bound, ast.Slice) and number(bound) == -1
-
-
-def _is_spread(picked: ast.Subscript, layouts: Layouts) -> bool:
-    """Whether what is picked is put together with what stands at every position."""
-    above = parent(picked)
-    if not isinstance(above, ast.BinOp):
-        return False
-    other = layouts.of(above.right if above.left is picked else above.left)
-    return other is not None and POSITION in other
-
-
-def _picks_later(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout, function: ast.AST) -> bool:
-    """`x.index_select(1, later)`, `x.gather(1, later)`: positions by their numbers, some of them moved on."""
-    if name not in ("index_select", "gather", "take_along_dim") or not along(call, args, 0, "dim", labels):
-        return False
-    index = given(call, args, 1, "index")
-    if index is None:
-        return False
-    return _later(index, function) if name == "index_select" else bool(reaches_later(function, index))
-
-
-def _later(index: ast.expr, function: ast.AST) -> bool:
-    """`arange(t) + 1`: numbers of the positions, moved on."""
-    known = reaches_later(function, index)
-    if known is not None:
-        return known
-    parts = resolved(index, function)
-    nodes = [n for part in parts for n in walk(part)]
-    signs = {type(n.op) for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))}
-    methods = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    more, less = ast.Add in signs or "add" in methods, signs & {ast.Sub, ast.USub} or "sub" in methods
-    return more and not less and "arange" in methods
+    for node in later(function, layouts):
+        yield Mixed(node, FOLLOWS)
+    for node in (*beside_all(function, layouts), *of_all(function, layouts)):
+        yield Mixed(node, ALL)
 
 
 def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
@@ -242,34 +175,10 @@ def _last_is_position(layouts: Layouts, args: Sequence[ast.expr]) -> bool:
     return labels is not None and labels[-1] == POSITION
 
 
-def _over_rows(product: ast.BinOp, layouts: Layouts) -> bool:
-    right = layouts.of(product.right)
-    return right is not None and len(right) > 1 and right[-2] == POSITION and layouts.of(product.left) is None
-
-
-def _by_a_matrix(product: ast.BinOp, layouts: Layouts, held: Function) -> bool:
-    """`self.mix @ x`, `ones(t, t) @ x`: a matrix over the positions that nothing says to be a lower triangle."""
-    right = layouts.of(product.right)
-    if right is None or len(right) < 2 or right[-2] != POSITION or layouts.of(product.left) is not None:
-        return False
-    left = product.left
-    while isinstance(left, ast.Subscript):
-        left = left.value
-    own = isinstance(left, ast.Attribute) and is_self(left.value)
-    made = isinstance(left, ast.Call) and getattr(left.func, "attr", "") in ("ones", "full", "rand", "randn")
-    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(held.owner.node if held.owner else product)}
-    return (own or made) and not names & {"tril", "tril_"}
-
-
 def _of_places(subject: ast.expr | None, function: ast.AST) -> bool:
     """Whether what is put in order was made of the numbers of the positions themselves."""
     parts = resolved(subject, function) if subject is not None else []
     return any(getattr(n, "attr", "") == "arange" for part in parts for n in walk(part))
-
-
-def _is_library(held: Function, name: str) -> bool:
-    value = held.frame.find(name)
-    return value is not None and isinstance(value.obj, External)
 
 
 def _turned_round(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
@@ -321,12 +230,6 @@ def _moves_positions(call: ast.Call) -> bool:
     return any(s[0] == made[0] and s[2] == made[2] and s[1] != made[1] for s in states)
 
 
-def _mixes_rows(product: ast.BinOp) -> bool:
-    """`a @ x`: rows of a hidden state are weighed by a matrix that `triu` has made."""
-    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(product.left)}
-    return isinstance(product.right, ast.Name) and "triu" in names and "tril" not in names
-
-
 def _sums_positions(call: ast.Call, layouts: Layouts) -> bool:
     """`einsum("bhtd,bhte->bhde", k, v)`: the positions are gone, and no weights for each pair of them did it."""
     spec = getattr(call.args[0], "value", "") if call.args else ""
@@ -338,14 +241,6 @@ def _sums_positions(call: ast.Call, layouts: Layouts) -> bool:
     known = len(operands) == len(layouts.operands(call))  # of another operand that letter may be the pair's
     lost = [letter for letter in single if letter not in made and letter not in pairs]
     return bool(made) and any(single.count(letter) > 1 or known for letter in lost)
-
-
-def _sums_rows(product: ast.BinOp, layouts: Layouts) -> bool:
-    """`k.transpose(-2, -1) @ v`: a sum over all positions, in which none of them is left out."""
-    left, right = layouts.of(product.left), layouts.of(product.right)
-    if left is None or right is None or len(left) < 2 or len(right) < 2:
-        return False
-    return left[-1] == right[-2] == POSITION and POSITION not in left[:-1] and POSITION not in right[-1:]
 
 
 def _over_the_rest(layouts: Layouts, args: Sequence[ast.expr]) -> bool:

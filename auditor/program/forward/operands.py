@@ -48,6 +48,21 @@ def _cut(node: ast.AST) -> ast.Slice | None:
     return second if whole and isinstance(second, ast.Slice) else None
 
 
+def position_in(picked: ast.Subscript, labels: Layout | None) -> ast.expr | None:
+    """What stands for the positions in an index: `a` of `x[:, a]`, `x[b, a, :]`, `x[..., a, :]`."""
+    parts = list(picked.slice.elts) if isinstance(picked.slice, ast.Tuple) else [picked.slice]
+    left = list(labels or ())
+    for i, part in enumerate(parts):
+        if isinstance(part, ast.Constant) and part.value is None:
+            continue
+        if isinstance(part, ast.Constant) and part.value is Ellipsis:
+            behind = sum(not (isinstance(p, ast.Constant) and p.value is None) for p in parts[i + 1 :])
+            left = left[max(len(left) - behind, 0) :]
+        elif left and left.pop(0) == POSITION:
+            return part
+    return None
+
+
 def resolved(node: ast.expr, function: ast.AST) -> list[ast.expr]:
     """An expression, and what the names in it are assigned."""
     names = {n.id for n in walk(node) if isinstance(n, ast.Name)}

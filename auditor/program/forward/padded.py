@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from auditor.program.forward.dimensions import POSITION
 from auditor.program.forward.layout import Layouts
-from auditor.program.forward.operands import along, given, number, resolved, start, starts_at
+from auditor.program.forward.operands import along, given, number, position_in, resolved, start, starts_at
 from auditor.program.syntax import called, literal
 from auditor.source.index import of_type, parent, walk
 
@@ -65,16 +66,72 @@ def brought_forward(call: ast.Call, name: str, layouts: Layouts, function: ast.A
     if not call.args:
         return False
     if name == "pad":
-        amounts = call.args[1].elts if len(call.args) > 1 and isinstance(call.args[1], (ast.Tuple, ast.List)) else []
-        before, after = (number(amounts[2]), number(amounts[3])) if len(amounts) >= 4 else (0, 0)
-        if len(amounts) >= 4 and literal(amounts[3]) is None and _cut_in_front(call, function, amounts[3]):
-            return before <= 0 and layouts.of(call.args[0]) is not None
-        moved = before < 0 or (start(call.args[0]) or 0) > 0 or _cut_in_front(call, function)
-        return moved and before <= 0 < after and layouts.of(call.args[0]) is not None
+        return _padded_forward(call, layouts, function)
     parts = call.args[0].elts if isinstance(call.args[0], (ast.Tuple, ast.List)) else []
-    first = start(parts[0]) if len(parts) > 1 else None
-    labels = layouts.of(parts[0]) if first is not None and first > 0 else None
-    return labels is not None and along(call, call.args, 1, "dim", labels)
+    labels = layouts.of(parts[0]) if len(parts) > 1 else None
+    if labels is None or not is_cut_in_front(parts[0], layouts, function):
+        return False
+    dim = given(call, call.args, 1, "dim")
+    at = 1 if name == "hstack" else literal(dim) if dim is not None else 0
+    return at is not None and -len(labels) <= at < len(labels) and labels[at] == POSITION
+
+
+def _padded_forward(call: ast.Call, layouts: Layouts, function: ast.AST) -> bool:
+    labels = layouts.of(call.args[0])
+    amounts = given(call, call.args, 1, "pad")
+    if labels is None or POSITION not in labels or not isinstance(amounts, (ast.Tuple, ast.List)):
+        return False
+    at = 2 * (len(labels) - 1 - labels.index(POSITION))  # the last dimension's amounts come first
+    if len(amounts.elts) < at + 2:
+        return False
+    before, after = amounts.elts[at : at + 2]
+    if literal(after) is None and _cut_in_front(call, function, after):
+        return number(before) <= 0
+    moved = number(before) < 0 or is_cut_in_front(call.args[0], layouts, function) or _cut_in_front(call, function)
+    return moved and number(before) <= 0 < number(after)
+
+
+def stored_forward(target: ast.expr, value: ast.expr, layouts: Layouts) -> bool:
+    """`x[:, :-1] += x[:, 1:]`: later ones are put to earlier ones."""
+    if not isinstance(target, ast.Subscript) or layouts.of(value) is None:
+        return False
+    into = start(target)
+    return into is not None and any((start(read) or 0) > into for read in of_type(value, ast.Subscript))
+
+
+def is_cut_in_front(part: ast.expr, layouts: Layouts, function: ast.AST) -> bool:
+    """`x[:, 1:]`, `x.narrow(1, 1, n)`, what a name for it is, and what a split gives second: the first are left out."""
+    if isinstance(part, ast.Name):
+        return any(_is_behind(made, at, layouts, function) for made, at in _bound(part.id, function))
+    if (start(part) or 0) > 0:
+        return True
+    index = position_in(part, layouts.of(part.value)) if isinstance(part, ast.Subscript) else None
+    return isinstance(index, ast.Slice) and number(index.lower) > 0
+
+
+def _bound(name: str, function: ast.AST) -> Iterator[tuple[ast.expr, int]]:
+    """What a name is assigned, and which of the values of a call it is, or 0."""
+    for statement in of_type(function, ast.Assign):
+        for target in statement.targets:
+            if isinstance(target, ast.Name) and target.id == name:
+                yield statement.value, 0
+            elif isinstance(target, (ast.Tuple, ast.List)):
+                for i, element in enumerate(target.elts):
+                    if isinstance(element, ast.Name) and element.id == name:
+                        whole = statement.value
+                        each = isinstance(whole, (ast.Tuple, ast.List)) and i < len(whole.elts)
+                        yield (whole.elts[i], 0) if each else (whole, i)  # type: ignore[attr-defined]
+
+
+def _is_behind(made: ast.expr, at: int, layouts: Layouts, function: ast.AST) -> bool:
+    if isinstance(made, ast.Subscript) or (isinstance(made, ast.Call) and called(made) == "narrow"):
+        return is_cut_in_front(made, layouts, function)
+    if not at or not isinstance(made, ast.Call) or called(made) not in ("split", "tensor_split", "chunk"):
+        return False
+    library = isinstance(made.func, ast.Attribute) and layouts.of_library(made.func.value)
+    subject, others = made.args[0] if library else getattr(made.func, "value", None), made.args[library:]
+    labels = layouts.of(subject) if subject is not None else None
+    return labels is not None and along(made, others, 1, "dim", labels)
 
 
 def _cut_in_front(call: ast.Call, function: ast.AST, by: ast.expr | None = None) -> bool:

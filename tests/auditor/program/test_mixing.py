@@ -55,7 +55,7 @@ EARLIER = {
         "None",
         "where = torch.arange(t)[None] + (x.sum(-1) < 0) * t\n        x = x.gather(1, where.argsort(dim=1)[..., None])",
     ),
-    "over heads": ("None", "x = x + x.view(b, t, 2, 4).transpose(1, 2).mean(1, keepdim=True).sum()"),
+    "over heads": ("None", "x = x + x.view(b, t, 2, 4).transpose(1, 2).mean(1).sum(-1, keepdim=True)"),
     "where it learns how to share out": ("None", "if self.training:\n            self.aux = x.mean(1)"),
     "a gate of each position": (
         "None",

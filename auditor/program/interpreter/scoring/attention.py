@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import partial
 
 from auditor.program import vocabulary
 from auditor.program.forward.applied import applied
 from auditor.program.forward.closed import closed_blocks, closed_by_a_part
+from auditor.program.forward.handed import is_library, of_weights
 from auditor.program.forward.handmade import written_out
 from auditor.program.forward.masks import open_mask
-from auditor.program.forward.mixing import FOLLOWS, mixed
+from auditor.program.forward.mixing import FOLLOWS, UNTOLD, mixed
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring.conditions import Told, come_to, evaluating, left_out
 from auditor.program.interpreter.scoring.passed import passed_to
@@ -136,7 +138,8 @@ def by_hand(m: Machine, function: Function, owners: Sequence[Instance], given: T
     """Write down attention that a function writes out, where it sees what follows or its mask is not understood."""
     holder = function.owner.node if function.owner is not None else None
     if function.node not in m.passes.written_out:
-        m.passes.written_out[function.node] = tuple(written_out(function.node, holder))
+        weights = of_weights(function, partial(is_library, function))
+        m.passes.written_out[function.node] = () if weights else tuple(written_out(function.node, holder))
     for found in m.passes.written_out[function.node]:
         if left_out(m, function, found.node, owners, given):
             continue
@@ -158,6 +161,9 @@ def without(m: Machine, function: Function, owners: Sequence[Instance], given: T
             continue
         if found.sees == FOLLOWS:
             m.opened(found.node, function.frame, "what is brought forward")
+        elif found.sees == UNTOLD:
+            why = "whether it brings later positions forward could not be told: its dimensions are not known"
+            m.unfollowed(found.node, function.frame, "a move in the model", why, {"losses"})
         elif found.spread and come_to(m, function, found.node, owners, given):
             m.opened(found.node, function.frame, found.spread)
         else:
