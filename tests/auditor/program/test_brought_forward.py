@@ -10,18 +10,22 @@ FORWARD = {
     "cut by narrow and filled": "x = x + F.pad(x.narrow(1, 1, t - 1), (0, 0, 0, 1))",
     "less than the next": "x = x + x.diff(dim=1, append=x[:, -1:])",
     "by a list of numbers": "x = x + x[:, [*range(1, t), t - 1]]",
-    "the next of each in a list": "rows = [x[:, min(i + 1, t - 1)] for i in range(t)]\n        x = x + torch.stack(rows, 1)",
-    "the parts of a split the other way round": "a, c = x.split([1, t - 1], dim=1)\n        x = x + torch.cat([c, a], 1)",
+    "the next of each in a list": "rows = [x[:, min(i + 1, t - 1)] for i in range(t)]; x = x + torch.stack(rows, 1)",
+    "the parts of a split the other way round": "a, c = x.split([1, t - 1], dim=1); x = x + torch.cat([c, a], 1)",
     "cuts under names, the other way round": "a, c = x[:, :1], x[:, 1:]\n        x = x + torch.cat([c, a], 1)",
-    "split before the first, the other way round": "a, c = torch.tensor_split(x, [1], dim=1)\n        x = x + torch.cat([c, a], dim=1)",
+    "split before the first, the other way round": (
+        "a, c = torch.tensor_split(x, [1], dim=1); x = x + torch.cat([c, a], dim=1)"
+    ),
     "along the first dimension": "x = x + torch.cat([x.transpose(0, 1)[1:], x.transpose(0, 1)[:1]]).transpose(0, 1)",
     "joined side by side": "x = x + torch.hstack([x[:, 1:], x[:, :1]])",
     "by numbers that go down": "x = x + x[:, torch.arange(t - 1, -1, -1)].cumsum(1)[:, torch.arange(t - 1, -1, -1)]",
     "tokens, cut and filled": "x = x + self.emb(F.pad(ids[:, 1:], (0, 1)))",
-    "tokens, stored in earlier ones": "nxt = ids.clone()\n        nxt[:, :-1] = ids[:, 1:]\n        x = x + self.emb(nxt)",
+    "tokens, stored in earlier ones": "nxt = ids.clone(); nxt[:, :-1] = ids[:, 1:]; x = x + self.emb(nxt)",
     "by strides": "x = x + F.pad(x, (0, 0, 0, 1)).as_strided((b, t, d), (t * d + d, d, 1), d)",
-    "the first put last": "rows = list(x.unbind(1))\n        rows.append(rows.pop(0))\n        x = x + torch.stack(rows, 1)",
-    "a queue that is turned": "rows = collections.deque(x.unbind(1))\n        rows.rotate(-1)\n        x = x + torch.stack(list(rows), 1)",
+    "the first put last": "rows = list(x.unbind(1)); rows.append(rows.pop(0)); x = x + torch.stack(rows, 1)",
+    "a queue that is turned": (
+        "rows = collections.deque(x.unbind(1)); rows.rotate(-1); x = x + torch.stack(list(rows), 1)"
+    ),
     "the largest from here on": "x = x + x.flip((1,)).cummax(1).values.flip((1,))",
 }
 OF_ALL = {
