@@ -5,17 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
+from auditor.program import vocabulary
 from auditor.program.forward.dimensions import Layout, Shape
-
-_PUTS_IN = ("append", "appendleft", "extend", "insert", "setdefault", "update", "add")
-_TAKES_OUT = ("pop", "popleft", "get", "popitem", "item", "setdefault")
-_GIVES_ONE = ("next", "sum", "max", "min", "reduce")
-_OF_A_TENSOR = frozenset(
-    {
-        "device", "dtype", "grad", "grad_fn", "is_cuda", "is_leaf", "is_sparse", "itemsize", "layout", "names",
-        "nbytes", "ndim", "requires_grad", "shape",
-    }
-)  # fmt: skip
 
 
 def one_of(shape: Shape) -> Layout | None:
@@ -37,19 +28,19 @@ def path(node: ast.expr) -> str:
 
 def attribute(held: Shape, name: str) -> Shape:
     """An attribute that no tensor has, of an object that was made of values: one of these."""
-    return None if name in _OF_A_TENSOR else one_of(held)
+    return None if name in vocabulary.FACTS_OF_TENSORS else one_of(held)
 
 
 def put_in(name: str, held: Shape, shapes: Sequence[Shape]) -> list[Shape] | None:
     """What a container holds after a call of one of its methods; None where that puts nothing in."""
-    if name not in _PUTS_IN or isinstance(held, tuple):
+    if name not in vocabulary.PUTS_IN or isinstance(held, tuple):
         return None
     return [*(held or []), *shapes]
 
 
 def method(name: str, held: list[Shape]) -> Shape:
     """What a method of a container gives."""
-    if name in _TAKES_OUT:
+    if name in vocabulary.TAKES_OUT:
         return one_of(held)
     if name == "items":
         return [[None, one_of(held)]]
@@ -65,7 +56,7 @@ def built_in(name: str, shapes: Sequence[Shape], named: Mapping[str, Shape]) -> 
     if name == "map":
         return list(shapes[1:])
     given = [*shapes, *named.values()]
-    if name in _GIVES_ONE:
+    if name in vocabulary.GIVES_ONE:
         return one_of(given)
     lists = [shape for shape in given if isinstance(shape, list)]
     return one_of(given) if not lists or isinstance(given[0], tuple) else lists[0]

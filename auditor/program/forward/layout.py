@@ -329,8 +329,14 @@ class Layouts:
             return (OTHER,) * (len(flat(args)) - len(held)) + held
         if name == "where":
             return next((s for s in (*shapes, held) if isinstance(s, tuple)), None)
-        if name in ("matmul", "bmm", "mm"):
-            return product(held, shapes[0] if shapes else None)
+        if name in ("matmul", "bmm", "mm", "cdist"):
+            other = shapes[0] if shapes else None
+            return product(held, swapped(other, -2, -1) if name == "cdist" else other)
+        if name == "baddbmm" and len(shapes) == 2:
+            return product(*shapes)
+        if name == "cosine_similarity":
+            both = self._wider(held, shapes[0] if shapes else None)
+            return reduced(both, node, args[1:]) if isinstance(both, tuple) else None
         if name in vocabulary.LOSES_LAYOUT or not isinstance(held, tuple):
             return None
         numbers = [literal(a) for a in flat(args)]

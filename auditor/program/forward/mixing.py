@@ -20,7 +20,7 @@ from auditor.program.forward.layout import Layouts
 from auditor.program.forward.operands import along, given, number, resolved
 from auditor.program.forward.padded import behind, brought_forward, cut_behind, open_ended, stored_forward
 from auditor.program.forward.picked import beside_all, later, picks_later
-from auditor.program.forward.products import brings_forward, mixes, products
+from auditor.program.forward.products import brings_forward, contracts, mixes, products
 from auditor.program.forward.spread import spread
 from auditor.program.forward.untold import untold
 from auditor.program.forward.whole import of_all
@@ -28,13 +28,13 @@ from auditor.program.syntax import AnyFunction, called, is_method, literal
 from auditor.program.values import External, Function
 from auditor.source.index import function_around, of_type, parent, walk
 
-FOLLOWS, ALL, UNTOLD = "what follows", "all positions", "perhaps what follows"
+FOLLOWS, ALL, UNTOLD, PAIRS = "what follows", "all positions", "perhaps what follows", "pairs of positions"
 
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
     """One operation. `sees`: "what follows", or "all positions", where the layout that is taken for given decides, or
-    "perhaps what follows", where the dimensions could not be told.
+    "perhaps what follows", where the dimensions could not be told, or "pairs of positions", where a mask decides.
 
     `spread`: what each position is known to get of the others (`spread`), "" where that is not known.
     """
@@ -56,7 +56,7 @@ def mixed(function: Function, parts: Parts) -> Iterator[Mixed]:
     sure = {found.node: found for found in _operations(function, node, parts, told) if found.sees == ALL}
     taken = Layouts(node, own=own, library=library, given=handed(function, library))
     for found in _operations(function, node, parts, taken):
-        if found.sees == FOLLOWS or (own and found.node not in sure):
+        if found.sees in (FOLLOWS, PAIRS) or (own and found.node not in sure):
             yield found
     for operation in sure:
         yield Mixed(operation, ALL, spread(operation, function, told))
@@ -109,7 +109,11 @@ def _operations(held: Function, function: AnyFunction, parts: Parts, layouts: La
                 yield Mixed(node, ALL)
             elif labels.count(POSITION) == 1 and _over_all(node, name, rest, labels):
                 yield Mixed(node, ALL)  # of pairs, it is attention, and its mask decides
+            elif labels.count(POSITION) == 2 and _shares_pairs(node, name, rest, labels):
+                yield Mixed(node, PAIRS)
         elif name == "einsum" and (_moves_positions(node) or _sums_positions(node, layouts)):
+            yield Mixed(node, ALL)
+        if name == "tensordot" and contracts(node, layouts):
             yield Mixed(node, ALL)
         part = parts.get(node)
         if part is not None and part.looks_ahead(node):
@@ -131,6 +135,13 @@ def _operations(held: Function, function: AnyFunction, parts: Parts, layouts: La
         yield Mixed(node, ALL)
 
 
+def _shares_pairs(call: ast.Call, name: str, args: Sequence[ast.expr], labels: Layout) -> bool:
+    """`scores.softmax(-1)`, `scores.topk(k, -1)`: what each position gets of each other one."""
+    if name not in vocabulary.SHARES_OUT | vocabulary.CHOOSES:
+        return False
+    return along(call, args, name in vocabulary.DIMENSION_SECOND, "dim", labels)
+
+
 def _both_sides(call: ast.Call, name: str, args: Sequence[ast.expr]) -> bool:
     """Pooling over the last dimension to both sides, over all of it, or of neighbours that become one."""
     if "pool" not in name:
@@ -147,6 +158,8 @@ def _over_the_last(
         return along(call, args, 0, "dimension", labels) and not behind(subject, function)
     if labels[-1] != POSITION:
         return False
+    if name == "linear":
+        return labels.count(POSITION) == 1
     if name == "interpolate":
         return True
     if name == "conv1d":

@@ -14,8 +14,6 @@ from auditor.program.forward.whole import comes_back
 from auditor.program.syntax import called, literal
 from auditor.source.index import of_type, parent, walk
 
-_NUMBERS = ("arange", "range")
-
 
 def later(function: ast.AST, layouts: Layouts) -> Iterator[ast.expr]:
     """`x[:, arange(t) + 1]`, `[x[:, i + 1] for i in range(t)]`"""
@@ -65,7 +63,9 @@ def _after_its_number(picked: ast.Subscript, index: ast.expr) -> bool:
     counted = {
         part.target.id
         for part in made.generators
-        if isinstance(part.target, ast.Name) and isinstance(part.iter, ast.Call) and called(part.iter) in _NUMBERS
+        if isinstance(part.target, ast.Name)
+        and isinstance(part.iter, ast.Call)
+        and called(part.iter) in vocabulary.COUNTS_UP
     }
     return any(
         isinstance(n.op, ast.Add)
@@ -110,7 +110,7 @@ def _later(index: ast.expr, function: ast.AST) -> bool:
     nodes = [n for part in parts for n in walk(part)]
     signs = {type(n.op) for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))}
     methods = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    counts = [n for n in nodes if isinstance(n, ast.Call) and called(n) in _NUMBERS]
+    counts = [n for n in nodes if isinstance(n, ast.Call) and called(n) in vocabulary.COUNTS_UP]
     if any(_begins_later(call) or _goes_down(call) for call in counts):
         return True
     more, less = ast.Add in signs or "add" in methods, signs & {ast.Sub, ast.USub} or "sub" in methods

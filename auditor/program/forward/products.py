@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from auditor.program.forward.closed import weighs_later
 from auditor.program.forward.dimensions import POSITION
 from auditor.program.forward.layout import Layouts
-from auditor.program.syntax import AnyFunction, called, is_self
+from auditor.program.forward.operands import given
+from auditor.program.syntax import AnyFunction, called, is_self, literal
 from auditor.source.index import of_type, walk
 
 
@@ -36,7 +37,8 @@ def products(function: ast.AST, layouts: Layouts) -> Iterator[Product]:
 
 def mixes(product: Product, layouts: Layouts, holder: ast.AST | None) -> bool:
     """Whether all positions come together. `holder`: the class of the module."""
-    return _by_later_rows(product) or _sums_rows(product, layouts) or _by_a_matrix(product, layouts, holder)
+    named = _by_later_rows(product) or _sums_rows(product, layouts) or _by_a_matrix(product, layouts, holder)
+    return named or _into_a_matrix(product, layouts, holder)
 
 
 def brings_forward(product: Product, function: AnyFunction, layouts: Layouts) -> bool:
@@ -44,6 +46,38 @@ def brings_forward(product: Product, function: AnyFunction, layouts: Layouts) ->
     right = layouts.of(product.right)
     rows = right is not None and len(right) > 1 and right[-2] == POSITION and layouts.of(product.left) is None
     return rows and weighs_later(function, product.left)
+
+
+def contracts(call: ast.Call, layouts: Layouts) -> bool:
+    """`tensordot(k, v, dims=([1], [1]))`: whether the positions of an operand are summed over."""
+    operands = call.args[:2]
+    dims = given(call, call.args, 2, "dims")
+    if len(operands) < 2 or not isinstance(dims, (ast.Tuple, ast.List)) or len(dims.elts) != 2:
+        return False
+    for operand, places in zip(operands, dims.elts, strict=True):
+        labels = layouts.of(operand) or ()
+        numbers = [literal(p) for p in (places.elts if isinstance(places, (ast.Tuple, ast.List)) else [places])]
+        if any(n is not None and -len(labels) <= n < len(labels) and labels[n] == POSITION for n in numbers):
+            return True
+    return False
+
+
+def _into_a_matrix(product: Product, layouts: Layouts, holder: ast.AST | None) -> bool:
+    """`x.mT @ self.mix`: the positions, which stand last, are weighed by a matrix that is no triangle."""
+    left = layouts.of(product.left)
+    if left is None or left[-1] != POSITION or left.count(POSITION) != 1 or layouts.of(product.right) is not None:
+        return False
+    return _is_whole(product.right, holder if holder is not None else product.node)
+
+
+def _is_whole(matrix: ast.expr, around: ast.AST) -> bool:
+    """A parameter, or a matrix that is made full, where nothing around makes triangles."""
+    while isinstance(matrix, ast.Subscript):
+        matrix = matrix.value
+    own = isinstance(matrix, ast.Attribute) and is_self(matrix.value)
+    made = isinstance(matrix, ast.Call) and getattr(matrix.func, "attr", "") in ("ones", "full", "rand", "randn")
+    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(around)}
+    return (own or made) and not names & {"tril", "tril_"}
 
 
 def _by_later_rows(product: Product) -> bool:
@@ -65,10 +99,4 @@ def _by_a_matrix(product: Product, layouts: Layouts, holder: ast.AST | None) -> 
     right = layouts.of(product.right)
     if right is None or len(right) < 2 or right[-2] != POSITION or layouts.of(product.left) is not None:
         return False
-    left = product.left
-    while isinstance(left, ast.Subscript):
-        left = left.value
-    own = isinstance(left, ast.Attribute) and is_self(left.value)
-    made = isinstance(left, ast.Call) and getattr(left.func, "attr", "") in ("ones", "full", "rand", "randn")
-    names = {getattr(n, "attr", getattr(n, "id", "")) for n in walk(holder if holder is not None else product.node)}
-    return (own or made) and not names & {"tril", "tril_"}
+    return _is_whole(product.left, holder if holder is not None else product.node)

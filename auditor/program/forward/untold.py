@@ -5,13 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from auditor.program import vocabulary
 from auditor.program.forward.layout import Layouts
 from auditor.program.forward.operands import given, number, start
 from auditor.program.syntax import AnyFunction, called, literal
 from auditor.source.index import of_type, parent, walk
-
-_FACTS = ("shape", "size", "dim", "ndim", "dtype", "device", "numel", "stride", "is_cuda", "new_zeros", "new_ones")
-_LEN = ("len", "isinstance", "hasattr", "zeros_like", "ones_like", "empty_like")
 
 
 def untold(function: AnyFunction, layouts: Layouts, *, own: bool) -> Iterator[ast.expr]:
@@ -25,7 +23,7 @@ def untold(function: AnyFunction, layouts: Layouts, *, own: bool) -> Iterator[as
         if library and not call.args:
             continue
         subject, others = (call.args[0], call.args[1:]) if library else (call.func.value, call.args)
-        if (name == "roll" and not _goes_on(given(call, others, 0, "shifts"))) or name in ("flip", "flipud", "rot90"):
+        if (name == "roll" and not _goes_on(given(call, others, 0, "shifts"))) or name in vocabulary.FLIPS:
             moved = [subject]
         elif name in ("cat", "concat", "concatenate") and isinstance(subject, (ast.Tuple, ast.List)):
             moved = [part for part in subject.elts[:1] if len(subject.elts) > 1 and (start(part) or 0) > 0]
@@ -64,8 +62,8 @@ def _mentions(node: ast.expr, names: set[str]) -> bool:
         if not isinstance(name, ast.Name) or name.id not in names:
             continue
         above = parent(name)
-        fact = isinstance(above, ast.Attribute) and above.attr in _FACTS
-        asked = isinstance(above, ast.Call) and called(above) in _LEN
+        fact = isinstance(above, ast.Attribute) and above.attr in vocabulary.FACTS_OF_TENSORS | vocabulary.SIZES
+        asked = isinstance(above, ast.Call) and called(above) in vocabulary.ASKS_ALONE
         if not fact and not asked:
             return True
     return False

@@ -12,14 +12,13 @@ from auditor.program.syntax import called
 from auditor.source.index import of_type, parent
 
 _STEPS = 8  # from a number to what is made of it
-_UNORDERED = frozenset({"unique", "bincount", "histc", "count_nonzero", "embedding_bag"})
 
 
 def of_all(function: ast.AST, layouts: Layouts) -> Iterator[ast.expr]:
     """Statistics over everything, told no dimension, that stand beside each position later."""
     for call in of_type(function, ast.Call):
         name = called(call)
-        if name not in vocabulary.REDUCES and name not in _UNORDERED:
+        if name not in vocabulary.REDUCES and name not in vocabulary.WITHOUT_ORDER:
             continue
         library = isinstance(call.func, ast.Attribute) and layouts.of_library(call.func.value)
         if not isinstance(call.func, ast.Attribute) or (library and not call.args):
@@ -28,7 +27,7 @@ def of_all(function: ast.AST, layouts: Layouts) -> Iterator[ast.expr]:
         told = len(others) > (name in vocabulary.DIMENSION_SECOND) or any(
             k.arg in ("dim", "axis") for k in call.keywords
         )
-        if told and name not in _UNORDERED:
+        if told and name not in vocabulary.WITHOUT_ORDER:
             continue
         if POSITION in (layouts.of(subject) or ()) and comes_back(call, function, layouts):
             yield call

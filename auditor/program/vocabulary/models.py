@@ -106,6 +106,9 @@ ATTENTION = frozenset(
 )
 """Functions of attention that are told whether it is causal."""
 
+ATTENTION_BY_BIAS = frozenset({"multi_head_attention_forward", "memory_efficient_attention"})
+"""Functions of attention that are told what to leave out by a mask, or a bias, among much else."""
+
 NO_GRADIENT = frozenset({"no_grad", "inference_mode"})
 
 EMBEDDINGS = frozenset({"Embedding", "EmbeddingBag"})

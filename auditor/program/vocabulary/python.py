@@ -236,3 +236,18 @@ GOES_OVER: Final = frozenset({"list", "tuple", "iter", "enumerate", "zip", "tqdm
 """What gives the elements of its argument in their order."""
 FOLDS: Final = frozenset({"accumulate", "reduce", "scan", "associative_scan"})
 """What carries a state from one element to the next."""
+
+PUTS_IN = frozenset({"append", "appendleft", "extend", "insert", "setdefault", "update", "add"})
+"""Methods of containers that put something in."""
+
+TAKES_OUT = frozenset({"pop", "popleft", "get", "popitem", "setdefault"})
+"""Methods of containers that give one of what was put in."""
+
+GIVES_ONE = frozenset({"next", "sum", "max", "min", "reduce"})
+"""Functions that make one thing of several."""
+
+COUNTS_UP = frozenset({"arange", "range"})
+"""Functions that give numbers in their order."""
+
+ASKS_ALONE = frozenset({"len", "isinstance", "hasattr", "zeros_like", "ones_like", "empty_like"})
+"""Functions whose result has nothing of the entries of what they are given."""

@@ -320,6 +320,14 @@ DIMENSION_SECOND = frozenset({"topk", "norm", "normalize", "quantile", "kthvalue
 SHARES_OUT = frozenset({"softmax", "log_softmax", "normalize", "sort"})
 """Calls that give each entry along a dimension its share of them all."""
 
+WITHOUT_ORDER = frozenset({"unique", "bincount", "histc", "count_nonzero", "embedding_bag"})
+"""Calls that make of all entries something in which their places are gone."""
+
+FLIPS = frozenset({"flip", "flipud", "rot90"})
+
+CHOOSES = frozenset({"topk", "argmax", "argmin", "argsort", "kthvalue", "gumbel_softmax", "softmin"})
+"""Calls that choose among the entries along a dimension."""
+
 SORTS = frozenset({"sort", "argsort"})
 """Calls that put entries in order."""
 

@@ -12,13 +12,13 @@ from auditor.program.forward.closed import closed_blocks, closed_by_a_part
 from auditor.program.forward.handed import is_library, of_weights
 from auditor.program.forward.handmade import written_out
 from auditor.program.forward.masks import open_mask
-from auditor.program.forward.mixing import FOLLOWS, UNTOLD, mixed
+from auditor.program.forward.mixing import FOLLOWS, PAIRS, UNTOLD, mixed
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring.conditions import Told, come_to, evaluating, left_out
 from auditor.program.interpreter.scoring.passed import passed_to
 from auditor.program.syntax import called
-from auditor.program.values import Function, Instance, Value
-from auditor.source.index import function_around, parent
+from auditor.program.values import External, Function, Instance, Value
+from auditor.source.index import function_around, of_type, parent
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _TENSORS = 3  # query, key, value
@@ -30,7 +30,7 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     `owners` are the parts of the model whose method the function is: what they hold decides, and what a call is known
     to pass (`given`).
     """
-    name = called(node)
+    name = _name(function, node)
     options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
     if name not in vocabulary.ATTENTION | {"flex_attention"} or left_out(m, function, node, owners, given):
         return
@@ -41,7 +41,11 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     flag = options.get("is_causal", options.get("causal"))
     if flag is None and _unmasked(node, options):
         m.opened(node, function.frame)
-    mask = options.get("attn_mask", options.get("mask", node.args[_TENSORS] if len(node.args) > _TENSORS else None))
+    elif flag is None and (None in options or any(isinstance(a, ast.Starred) for a in node.args)):
+        why = "what it is told stands elsewhere, and whether that is to be causal could not be told"
+        m.unfollowed(node, function.frame, "attention", why, {"losses"})
+    placed = len(node.args) > _TENSORS and not name.startswith("flash")  # another one has its scale there
+    mask = options.get("attn_mask", options.get("mask", node.args[_TENSORS] if placed else None))
     if isinstance(mask, ast.Constant) and mask.value == "causal":  # as MLX is told
         return
     holder = function.owner.node if function.owner is not None else None
@@ -76,6 +80,29 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
             m.opened(node, frame)
         return
     m.unfollowed(node, frame, "attention", "is_causal is computed, and could not be told", {"losses"})
+
+
+def _name(function: Function, call: ast.Call) -> str:
+    """What a call calls, by the name that it has in its library."""
+    value = function.frame.find(call.func.id) if isinstance(call.func, ast.Name) else None
+    if value is not None and isinstance(value.obj, External):
+        return value.obj.dotted.rpartition(".")[2]
+    return called(call)
+
+
+def by_another_name(m: Machine, function: Function, owners: Sequence[Instance], given: Told) -> None:
+    """Write down attention that a function does not call by its name: what it is told there is not seen."""
+    for node in of_type(function.node, ast.Attribute, ast.Constant):
+        above = parent(node)
+        named = node.attr if isinstance(node, ast.Attribute) else node.value
+        if named not in vocabulary.ATTENTION | vocabulary.ATTENTION_BY_BIAS:
+            continue
+        calls = isinstance(above, ast.Call) and above.func is node and named in vocabulary.ATTENTION
+        asks = isinstance(above, ast.Call) and called(above) == "hasattr"
+        handed_over = isinstance(node, ast.Attribute) or (isinstance(above, ast.Call) and called(above) == "getattr")
+        if handed_over and not calls and not asks and not left_out(m, function, node, owners, given):
+            why = "it is called by another name, and whether it is to be causal could not be told"
+            m.unfollowed(node, function.frame, "attention", why, {"losses"})
 
 
 def _sees_later(
@@ -161,6 +188,10 @@ def without(m: Machine, function: Function, owners: Sequence[Instance], given: T
             continue
         if found.sees == FOLLOWS:
             m.opened(found.node, function.frame, "what is brought forward")
+        elif found.sees == PAIRS:
+            if all(found.node is not one.node for one in m.passes.written_out.get(function.node, ())):
+                why = "pairs of positions are shared out, and what its mask leaves of later ones could not be told"
+                m.unfollowed(found.node, function.frame, "attention", why, {"losses"})
         elif found.sees == UNTOLD:
             why = "whether it brings later positions forward could not be told: its dimensions are not known"
             m.unfollowed(found.node, function.frame, "a move in the model", why, {"losses"})

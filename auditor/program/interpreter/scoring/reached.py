@@ -54,6 +54,7 @@ def reach_module(
             m.looked_at.add((id(function.node), key))
             attention.by_hand(m, function, instances[:_TOLD_APART], given)
             attention.without(m, function, instances[:_TOLD_APART], given)
+            attention.by_another_name(m, function, instances[:_TOLD_APART], given)
             _carried_by_kernels(m, function)
         for node in walk(function.node):
             if isinstance(node, ast.Call):
