@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from auditor.findings import Finding, Location, Outcome, Ruling, found, not_checked
 from auditor.rule import Example, Facts, Rule
 from auditor.runs import Run
-from rules.examples.folders import folder, log, seeds
+from rules.examples.folders import folder, log, packed, seeds
 from rules.examples.scripts import script
 from rules.law.limits import LIMITS
 from rules.law.standing import claimed_at, most_claimed, name, not_understood, place, pull, readme
@@ -21,6 +21,7 @@ _PACKED_MODEL = re.compile(
 )
 _SMALLEST_MODEL = 1_000_000  # bytes
 _SAME_MODEL = 0.01
+_LONG = f'{script()}NOTES = """{"".join(chr(97 + i * i % 26) for i in range(80_000))}"""\n'
 
 
 def check(facts: Facts) -> Ruling:
@@ -86,14 +87,15 @@ def _size(run: Run) -> int | None:
 
 
 def _judge_log(facts: Facts, run: Run, size: int) -> list[Finding]:
-    """The log's own total decides; what the shipped code weighs is the second reading."""
+    """The log's own total decides. What the shipped code weighs is a second reading where it is the same code, packed;
+    another script, not packed, is not the one that the log counted."""
     cap = LIMITS.artifact_cap_bytes
     shipped = facts.sources.code_bytes
     counted = run.code_bytes if run.code_bytes is not None else run.code_bytes_compressed
     as_shipped = None if counted is None or not shipped else size - counted + shipped
     where = place(run, run.artifact_line)
     if size > cap:
-        if as_shipped is not None and as_shipped <= cap:
+        if as_shipped is not None and as_shipped <= cap and counted is not None and _is_packed(facts, counted):
             message = (
                 f"{name(run)} totals {size:,} bytes, {size - cap:,} over the cap, with {counted:,} bytes of code; "
                 f"the code as shipped weighs {shipped:,}, which makes {as_shipped:,} (the ruling on #1835 counted the "
@@ -101,6 +103,11 @@ def _judge_log(facts: Facts, run: Run, size: int) -> list[Finding]:
             )
             return [Finding(ID, Outcome.DISPUTED, message, where)]
         message = f"{name(run)} totals {size:,} bytes, {size - cap:,} over the cap{_mebibytes(size)}"
+        if as_shipped is not None and as_shipped <= cap:
+            message += (
+                f"; the script of the folder weighs {shipped:,} bytes, not the {counted:,} that the log counts: "
+                "no run of it is shown"
+            )
         return [Finding(ID, Outcome.VIOLATION, message, where)]
     if as_shipped is not None and as_shipped > cap:
         message = (
@@ -110,6 +117,12 @@ def _judge_log(facts: Facts, run: Run, size: int) -> list[Finding]:
         )
         return [Finding(ID, Outcome.WARNING, message, where)]
     return []
+
+
+def _is_packed(facts: Facts, counted: int) -> bool:
+    """Whether the folder's code is what the log counts, in less room: at least half of it comes out of a packing."""
+    packed = any(unit.layer for unit in facts.sources.units)
+    return packed and sum(facts.code.unpacked_bytes.values()) * 2 >= counted
 
 
 def _mebibytes(size: float) -> str:
@@ -151,6 +164,12 @@ RULE = Rule(
             "the logged code is raw, the shipped code is small",
             "breaks",
             folder(logs=seeds(artifact_bytes=16_030_000, code_bytes=90_000)),
+            Outcome.VIOLATION,
+        ),
+        Example(
+            "the logged code is raw, the shipped code is packed",
+            "breaks",
+            folder(lambda: packed(_LONG), logs=seeds(artifact_bytes=16_030_000, code_bytes=len(_LONG))),
             Outcome.DISPUTED,
         ),
         Example(
