@@ -43,10 +43,22 @@ OPEN = {
     "a layer over positions": ("x = x + F.linear(x.mT, self.wt).mT"),
     "a matrix over positions, contracted": ("x = x + torch.tensordot(self.wt, x, dims=([1], [1])).transpose(0, 1)"),
 }
+OPEN |= {
+    "told by a dict that changes": (
+        'o = {"is_causal": True}\no.update(self.part)\nx = x + F.scaled_dot_product_attention(q, k, v, **o)'
+    ),
+    "told by a dict that is given something else": (
+        'o = dict(is_causal=True)\no["is_causal"] = d > 4\nx = x + F.scaled_dot_product_attention(q, k, v, **o)'
+    ),
+}
 LAWFUL = {
     "told to be causal": "x = x + F.scaled_dot_product_attention(q, k, v, is_causal=True)",
     "told to be causal, with options": (
         "x = x + F.scaled_dot_product_attention(q, k, v, is_causal=True, **{'scale': 1.0})"
+    ),
+    "told by a dict": (
+        'o = {"attn_mask": None, "is_causal": True}\nif d > 4:\n    o["scale"] = 1.0\n'
+        "x = x + F.scaled_dot_product_attention(q, k, v, **o)"
     ),
     "asked whether it is there": (
         "hasattr(F, 'scaled_dot_product_attention')\nx = x + F.scaled_dot_product_attention(q, k, v, is_causal=True)"

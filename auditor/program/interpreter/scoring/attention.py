@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from auditor.program import vocabulary
+from auditor.program.forward import told
 from auditor.program.forward.applied import applied
 from auditor.program.forward.closed import closed_blocks, closed_by_a_part
 from auditor.program.forward.handed import is_library, of_weights
@@ -31,7 +32,7 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     to pass (`given`).
     """
     name = _name(function, node)
-    options: dict[str | None, ast.expr] = {k.arg: k.value for k in node.keywords}
+    options = told.options(node, function.node)
     if name not in vocabulary.ATTENTION | {"flex_attention"} or left_out(m, function, node, owners, given):
         return
     if name == "flex_attention":
@@ -39,7 +40,9 @@ def causal(m: Machine, function: Function, node: ast.Call, owners: Sequence[Inst
     if name not in vocabulary.ATTENTION:
         return
     flag = options.get("is_causal", options.get("causal"))
-    if flag is None and _unmasked(node, options):
+    of_a_dict = flag is not None and all(flag is not k.value for k in node.keywords)
+    closed = flag is not None and not (of_a_dict and isinstance(flag, ast.Constant) and not flag.value)
+    if not closed and _unmasked(node, options):
         m.opened(node, function.frame)
     elif flag is None and (None in options or any(isinstance(a, ast.Starred) for a in node.args)):
         why = "what it is told stands elsewhere, and whether that is to be causal could not be told"
