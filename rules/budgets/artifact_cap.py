@@ -120,9 +120,9 @@ def _judge_log(facts: Facts, run: Run, size: int) -> list[Finding]:
 
 
 def _is_packed(facts: Facts, counted: int) -> bool:
-    """Whether the folder's code is what the log counts, in less room: at least half of it comes out of a packing."""
-    packed = any(unit.layer for unit in facts.sources.units)
-    return packed and sum(facts.code.unpacked_bytes.values()) * 2 >= counted
+    """Whether the folder's code may be what the log counts, in less room: more comes out of it than it weighs."""
+    text = sum(facts.code.unpacked_bytes.values())
+    return not text or (text > facts.sources.code_bytes and text * 2 >= counted)
 
 
 def _mebibytes(size: float) -> str:
