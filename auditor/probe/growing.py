@@ -128,10 +128,19 @@ def _is_reckoned(side: ast.expr, figures: Collection[str], doubts: Doubts) -> bo
 
 def _is_no_count(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
-        return name_of(node) not in _COUNTS
+        return name_of(node) not in _COUNTS and not _is_at_least_one(node)
     if isinstance(node, ast.BinOp):
         return isinstance(node.op, ast.Pow | ast.RShift | ast.Mod)
     return isinstance(node, ast.Subscript | ast.Compare)
+
+
+def _is_at_least_one(call: ast.Call) -> bool:
+    """`count.clamp_min(1.0)`, `count.clamp(min=1)`: of anything that was counted it is the count."""
+    if name_of(call) not in ("clamp", "clamp_min") or not isinstance(call.func, ast.Attribute):
+        return False
+    given = [*call.args, *(k.value for k in call.keywords if k.arg == "min")]
+    ends = [n.value for n in given if isinstance(n, ast.Constant) and isinstance(n.value, int | float)]
+    return len(ends) == len(given) == 1 and len(call.keywords) + len(call.args) == 1 and ends[0] <= 1
 
 
 def _is_of_sizes(node: ast.expr, doubts: Doubts) -> bool:

@@ -54,6 +54,11 @@ def evaluate(tokens, model):
         ("print(start / 1e6)", ""),
         ("loss_sum += logits[start] / max(count, 1e-9)", ""),
         ("count += 64 * 65536", ""),
+        ("loss_sum = loss_sum / count.clamp_min(1.0)", ""),
+        ("loss_sum = loss_sum / count.clamp(min=1)", ""),
+        ("loss_sum = loss_sum / count.clamp_min(5000.0)", "loss_sum"),
+        ("loss_sum = loss_sum / count.clamp(max=1)", "loss_sum"),
+        ("loss_sum = loss_sum / count.clamp(1, 5000)", "loss_sum"),
     ],
 )
 def test_what_grows_with_the_stream(line: str, name: str) -> None:
