@@ -52,6 +52,11 @@ class Module:
         self.program = program
         self._units = {tree: unit, **(beside or {})}
 
+    @property
+    def trees(self) -> tuple[ast.Module, ...]:
+        """Its own tree first, then those of the units beside it."""
+        return (self.tree, *self._beside)
+
     @cached_property
     def _beside(self) -> tuple[ast.Module, ...]:
         return tuple(tree for tree in self._units if tree is not self.tree)

@@ -246,6 +246,7 @@ class Trace:
     taken: dict[tuple[str, int, int], bool | None] = field(default_factory=dict)  # None: now this way, now that
     ended: dict[int, Few | Within | ByClock] = field(default_factory=dict)  # by loop: what ends it early
     open_attention: dict[tuple[str, int, int], OpenAttention] = field(default_factory=dict)  # one for each place
+    in_models: set[tuple[str, int, int]] = field(default_factory=set)  # functions of forward passes that score
     loads: dict[tuple[str, int, int], Load] = field(default_factory=dict)  # one for each place, the last
     late: dict[tuple[str, int, int], LateTraining] = field(default_factory=dict)  # one for each place
     trained: dict[tuple[Place, ...], Event] = field(default_factory=dict)  # runs of a model on training tokens

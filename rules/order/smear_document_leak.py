@@ -96,6 +96,21 @@ _PADDED = """
             before = F.pad(x, (0, 0, 1, 0))[:, :-1]
             x = x + self.lam * before
 """
+_BESIDE = """
+def smeared(x, lam):
+    return torch.cat([x[:, :1], x[:, 1:] + lam * x[:, :-1]], dim=1)
+
+
+"""
+_BY_FUNCTION = """
+        if self.smear_on:
+            x = smeared(x, self.lam)
+"""
+_BY_NUMBER = """
+        if self.smear_on:
+            before = (torch.arange(x.size(1), device=x.device) - 1).clamp(min=0)
+            x = x + self.lam * x.index_select(1, before)
+"""
 _LOOP = "        for block in self.blocks:"
 _ON = 'smear = bool(int(os.environ.get("SMEAR", "1")))'
 _OFF = 'smear = bool(int(os.environ.get("SMEAR", "0")))'
@@ -136,6 +151,18 @@ RULE = Rule(
         Example("packed, no mask", "breaks", folder(script(model=_model(_PLAIN), settings=_ON)), Outcome.DISPUTED),
         Example("packed, rolled", "breaks", folder(script(model=_model(_ROLLED), settings=_ON)), Outcome.DISPUTED),
         Example("packed, padded", "breaks", folder(script(model=_model(_PADDED), settings=_ON)), Outcome.DISPUTED),
+        Example(
+            "packed, by the numbers of the positions",
+            "breaks",
+            folder(script(model=_model(_BY_NUMBER), settings=_ON)),
+            Outcome.DISPUTED,
+        ),
+        Example(
+            "packed, in a function beside the model",
+            "breaks",
+            folder(script(model=_BESIDE + _model(_BY_FUNCTION), settings=_ON)),
+            Outcome.DISPUTED,
+        ),
         Example(
             "masked in one forward path only",
             "breaks",

@@ -24,7 +24,7 @@ from auditor.program.syntax import (
     number,
     targets_of,
 )
-from auditor.source.index import of_type, parent, walk
+from auditor.source.index import of_type, parent, root, walk
 
 _DEPTH = 6
 _TAKES_IDS = {  # which of their arguments are ids
@@ -47,14 +47,16 @@ class Smear(Seen):
 
 
 def smears(module: Module) -> Iterator[Smear]:
-    """Every mix in the methods of a unit's modules; one for a statement.
+    """Every mix in the methods of a unit's modules, and in what a forward pass that scores calls; one for a statement.
 
     A module is a class that inherits: what a plain class makes of neighbouring tokens is the key of a table.
     """
     found: list[tuple[ast.AST, bool | None]] = []
+    called_by_models = module.program.trace.in_models
     for function in functions(module.tree):
         holder = parent(function)
-        if isinstance(holder, ast.ClassDef) and is_module(holder):
+        of_module = isinstance(holder, ast.ClassDef) and is_module(holder)
+        if of_module or (module.unit.path, module.unit.layer, function.lineno) in called_by_models:
             finder = _Finder(module.guards, function)
             found += [(node, finder.masked(node)) for node in finder.mixed()]
     packed = _packs(module) if found else None
@@ -65,9 +67,9 @@ def smears(module: Module) -> Iterator[Smear]:
 def _packs(module: Module) -> bool | None:
     """Whether attention is told where documents begin: by a kernel that takes several, or a mask that compares them."""
     best: bool | None = False
-    for call in calls(module.tree):
+    for call in (call for tree in module.trees for call in calls(tree)):
         if "varlen" in called(call) or _masks_documents(module, call):
-            state = module.guards.active(call)
+            state = module.guards.active(call) if root(call) is module.tree else module.reached(call)
             if state:
                 return True
             best = None if state is None else best
@@ -176,7 +178,7 @@ class _Finder:
             padded = self._padded(inner)
             if padded is not None:
                 return {ast.unparse(padded.args[0])} if _pads_front(padded) else set()
-            return {ast.unparse(inner)} if _drops_last(node.slice) else set()
+            return {ast.unparse(inner)} if _drops_last(node.slice) or self._counts_back(node.slice) else set()
         if isinstance(node, ast.Name):
             found: set[str] = set()
             for value, _ in self.local.get(node.id, ()):
@@ -186,6 +188,15 @@ class _Finder:
         if isinstance(node, ast.Call):
             return self._previous_of_call(node, depth)
         return set()
+
+    def _counts_back(self, index: ast.expr) -> bool:
+        """`arange(t) - 1`: the numbers of the previous positions, also under a name and between bounds."""
+        parts = [index, *(v for n in of_type(index, ast.Name) for v, _ in self.local.get(n.id, ()))]
+        return any(
+            isinstance(n.op, ast.Sub) and number(n.right) == 1 and any(called(c) == "arange" for c in calls(n.left))
+            for part in parts
+            for n in of_type(part, ast.BinOp)
+        )
 
     def _padded(self, node: ast.expr) -> ast.Call | None:
         """The call that pads, where an expression is one or was set to one last, as the text goes."""
@@ -203,6 +214,15 @@ class _Finder:
             return self.previous_of(node.args[0], depth + 1)
         if name == "roll":
             return _rolled(node)
+        of = list(node.args)
+        if isinstance(node.func, ast.Attribute) and not is_library(node.func.value):
+            of.insert(0, node.func.value)
+        if name == "narrow" and len(of) == 4:  # x, dimension, start, length
+            return {ast.unparse(of[0])} if number(of[1]) == 1 and number(of[2]) == 0 else set()
+        if name == "index_select" and len(of) == 3:
+            return {ast.unparse(of[0])} if self._counts_back(of[2]) else set()
+        if name == "diff" and of:
+            return {ast.unparse(of[0])}
         if name in {"where", "masked_fill", "masked_fill_"} | vocabulary.SAME_STATE:
             receiver = [node.func.value] if isinstance(node.func, ast.Attribute) and name != "where" else []
             return {base for part in (*receiver, *node.args) for base in self.previous_of(part, depth + 1)}
@@ -275,6 +295,9 @@ def _current_of(node: ast.expr) -> str:
     """`x` for `x` and for `x[:, 1:]`."""
     if isinstance(node, ast.Subscript) and _drops_first(node.slice):
         return ast.unparse(node.value)
+    if isinstance(node, ast.Call) and called(node) == "narrow" and isinstance(node.func, ast.Attribute):
+        starts = len(node.args) == 3 and number(node.args[0]) == 1 and number(node.args[1]) == 1
+        return ast.unparse(node.func.value) if starts else ""
     return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
 
 

@@ -52,6 +52,7 @@ def reach_module(
             continue
         if not looked_at:
             m.looked_at.add((id(function.node), key))
+            m.trace.in_models.add((function.unit.path, function.unit.layer, function.node.lineno))
             attention.by_hand(m, function, instances[:_TOLD_APART], given)
             attention.without(m, function, instances[:_TOLD_APART], given)
             attention.by_another_name(m, function, instances[:_TOLD_APART], given)
