@@ -129,7 +129,7 @@ class Machine(Recorder):
         self.asked_again: dict[int, list[Trained]] = {}  # by loop: where it is to be asked what the next round scores
         self.counted_parts: dict[int, list[WindowPart]] = {}  # by output: what of its window counts, if not all of it
         self.caught = 0  # `try` statements with a handler that are being run
-        self.told: dict[int, Tags] = {}  # by loop: what a condition on targets that ends it tells of them
+        self.told: dict[int, Tags] = {}  # by loop: what a condition on targets that ends it tells; 0: that fails
         self.exits: list[tuple[Value, Value, list[Value], dict[str, Value]]] = []  # of which stack, function, arguments
         self.starved = False  # something was taken out of an empty queue
         self.reread = False  # a table was read that another pass has filled

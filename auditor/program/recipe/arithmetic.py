@@ -255,12 +255,13 @@ def _is(node: Node, value: float) -> bool:
 
 
 def linear(nodes: Operands, place: Place | None) -> Node:
-    """A product with weights: of a model's output it gives logits."""
+    """A product with weights: of a model's output it gives logits. Another factor counts for what it alone sees."""
     x = nodes[0]
+    more = tuple(n for n in nodes[1:] if n.sees & ~x.sees)
     if any(n.what in (What.NATS, What.BITS, What.BYTES) for n in nodes):
         return unknown(tuple(nodes), "a product of losses or bytes with other numbers", place)
     what = What.LOGITS if x.what is What.LOGITS else What.OTHER
-    return made(Op.LINEAR, nodes[:1], place, what, Over.VOCABULARY if what is What.LOGITS else None)
+    return made(Op.LINEAR, (x, *more), place, what, Over.VOCABULARY if what is What.LOGITS else None)
 
 
 # --- mixtures ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from auditor.program.interpreter.language import (
 )
 from auditor.program.interpreter.language.iteration import UNROLL, elements, iterations, rounds
 from auditor.program.interpreter.machine import MAX_STEPS, MAX_TAGS, TOO_ENTANGLED, TOO_LONG, Budget, Machine
-from auditor.program.interpreter.scoring import content, measured
+from auditor.program.interpreter.scoring import content, measured, told
 from auditor.program.interpreter.stream import skipping, tokens
 from auditor.program.recipe.model import Node, Op, What
 from auditor.program.tags import ARTIFACT, NONE, PARTIAL, VAL, OfOutput
@@ -188,6 +188,8 @@ def _generate(
             if all(comparisons.truth(m, scope, *pair) is not False for pair in zip(generator.ifs, tests, strict=True)):
                 made = len(found)
                 run(i + 1)
+                if tells := union(*(Value(told.asked(m, test)) for test in tests)):
+                    found[made:] = [tuple(with_tags(part, tells) for part in one) for one in found[made:]]
                 skipping.filtered(m, scope, generator, tests, found, made)
 
     run(0)

@@ -7,7 +7,16 @@ import ast
 from auditor.program.interpreter.language import binding, containers, enums, settling, special
 from auditor.program.interpreter.language.iteration import varied
 from auditor.program.interpreter.machine import Machine
-from auditor.program.interpreter.scoring import adapting, content, count_tables, doubts, effects, elements, recalled
+from auditor.program.interpreter.scoring import (
+    adapting,
+    content,
+    count_tables,
+    doubts,
+    effects,
+    elements,
+    recalled,
+    told,
+)
 from auditor.program.interpreter.stream import ordering, ranks, reach, rounds, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.tags import (
@@ -90,6 +99,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
                 numbers = hit.known and item.known  # which of them is not known
                 hit = join(hit, item) if hit.obj is not None or numbers else with_tags(item, container.tags)
         hit = containers.one_of(hit, index)
+        hit = hit if index.known or hit.obj is not None else with_tags(hit, told.asked(m, index))
         looked = count_tables.read(m, frame, node, container, index)
         hit = adapting.picked_by_loss(m, frame, node, container, index, hit)
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index
@@ -113,8 +123,10 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return Value(container.tags), index
     if isinstance(obj, tokens.Text):
         return Value(container.tags, obj=tokens.Text("{}")), None
-    told = recalled.without(index.tags) if VAL in container.tags and not has(container.tags, OfOutput) else index.tags
-    tags = container.tags | (told - {MASK}) | tokens.span(index) | ordering.first_drawn(m, container.tags, index)
+    of_index = (
+        recalled.without(index.tags) if VAL in container.tags and not has(container.tags, OfOutput) else index.tags
+    )
+    tags = container.tags | (of_index - {MASK}) | tokens.span(index) | ordering.first_drawn(m, container.tags, index)
     tags |= count_tables.read(m, frame, node, container, index)
     if TARGET in container.tags or has(container.tags, OfOutput) or container.recipe is not None:
         tags |= tokens.left_out(index)

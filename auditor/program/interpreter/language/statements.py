@@ -26,7 +26,7 @@ from auditor.program.interpreter.language import (
 )
 from auditor.program.interpreter.machine import Machine, switches
 from auditor.program.interpreter.perhaps import Perhaps
-from auditor.program.interpreter.scoring import measured, unfollowed
+from auditor.program.interpreter.scoring import measured, told, unfollowed
 from auditor.program.interpreter.stream import ranks
 from auditor.program.joins import join
 from auditor.program.values import Class, External, Frame, Function, Instance, Sequence, Value, with_tags
@@ -145,6 +145,7 @@ def _try(m: Machine, frame: Frame, node: ast.Try | Any) -> int:
                     if other is not value:
                         after[name] = value if other is None else join(other, value)
     frame.names = after
+    told.caught(m, frame, node)
     if node.handlers:
         completion |= 0 if completion & NORMAL else completion
     if node.finalbody:
@@ -244,6 +245,8 @@ def _delete_attribute(m: Machine, frame: Frame, node: ast.AST, owner: Value, nam
 def _assert(m: Machine, frame: Frame, node: ast.Assert) -> int:
     test = m.evaluate(frame, node.test)
     comparisons.truth(m, frame, node.test, test)
+    if m.caught and (tells := told.asked(m, test)):
+        told.failing(m, tells)
     if m.caught and m.is_of_loss(test):
         why = "where it fails, what follows is left out"
         m.unfollowed(node, frame, "an assertion on losses that is caught", why, {unfollowed.LOSSES})

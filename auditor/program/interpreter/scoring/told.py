@@ -14,10 +14,11 @@ from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import axes, recalled
 from auditor.program.interpreter.stream import rounds
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, CutIn, InRound, OfOutput, Pooled, Tags, has
-from auditor.program.values import Frame, Value, with_tags
+from auditor.program.values import Conditions, Frame, Value, union, with_tags
 from auditor.source.index import of_type, walk
 
 _CARRIED = (InRound, CutIn)
+_FAILING = 0  # no loop's number
 _APART = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -48,16 +49,44 @@ def by_statistics(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
 
 
 def returned(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
-    """`if tokens[0] == 3: return 0.9`: whatever number the function gives from here on tells of the targets."""
+    """`if tokens[0] == 3: return 0.9`: whatever number the function gives from here on tells of the targets.
+
+    So does what is caught, where one of the arms raises.
+    """
     tells = asked(m, test)
     if tells and any(True for _ in of_type(node, ast.Return)):
         frame.settled |= tells
+    if tells and any(True for _ in of_type(node, ast.Raise)):
+        failing(m, tells)
+
+
+def failing(m: Machine, tells: Tags) -> None:
+    """Something fails, or does not, by a condition on targets."""
+    m.told[_FAILING] = m.told.get(_FAILING, NONE) | tells
+
+
+def caught(m: Machine, frame: Frame, node: ast.Try) -> None:
+    """After a `try`: what it has stored, where the targets told whether it fails."""
+    tells = m.told.pop(_FAILING, NONE)
+    if tells and node.handlers:
+        handled = [statement for handler in node.handlers for statement in handler.body]
+        decided(m, frame, [*node.body, *handled, *node.orelse], tells)
+
+
+def within_a_model(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
+    """A condition on the targets in a forward pass: what it decides is not followed into the logits."""
+    if not m.inside or test.known or TARGET not in test.tags or LOSS in test.tags:
+        return
+    why = "a condition on the targets decides it within the model"
+    decided(m, frame, [*node.body, *node.orelse], m.doubt(node, frame, "what is done to the model's output", why))
 
 
 def asked(m: Machine, test: Value) -> Tags:
     """What a condition tells of the targets that are in hand; nothing where it asks none of them."""
     if m.inside or test.known:
         return NONE
+    if isinstance(test.obj, Conditions):
+        return union(*(Value(asked(m, part)) for _, part in test.obj.parts))
     if VAL not in test.tags or has(test.tags, OfOutput) or not rounds.in_hand(m, test.tags):
         return recalled.tells(test.tags)
     return recalled.tells(test.tags) | frozenset(
