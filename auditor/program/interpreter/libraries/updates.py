@@ -9,7 +9,8 @@ from auditor.program.interpreter.language import assignment
 from auditor.program.interpreter.libraries import indirect
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import count_tables, weights
-from auditor.program.values import Frame, Sequence, Value, union
+from auditor.program.tags import TARGET
+from auditor.program.values import Frame, Sequence, Value, union, with_tags
 
 
 def written(
@@ -21,6 +22,9 @@ def written(
     if dotted.endswith("autograd.grad") and args:
         inputs = args[1] if len(args) > 1 else kwargs.get("inputs", Value())
         slope = indirect.gradient(m, frame, node, args[0], inputs)
+        if m.inside and TARGET in args[0].tags:
+            why = "a gradient of a loss of the targets, taken within the model, tells of them"
+            slope = with_tags(slope, m.doubt(node, frame, "what is done to the model's output", why))
         several = not isinstance(inputs.obj, Sequence) or len(inputs.obj.items) != 1
         return Value(slope.tags, obj=Sequence([slope], exact=not several))
     if dotted.startswith(vocabulary.OF_FUNCTIONS) or name in (
