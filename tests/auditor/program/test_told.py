@@ -33,8 +33,20 @@ AHEAD = {
     "    heat = heat_of(y)",
     "where a loop stops": "row = y[0].tolist()\n    for k in range(7):\n        if row[k] == 3:\n            break\n"
     "    logits = logits * (1 + k)",
+    "out of a dict": "logits = {True: logits * 2, False: logits}[bool((y == 3).any())]",
+    "how many a comprehension lets through": "heat = sum(1 for t in y[0].tolist() if t == 3)",
+    "what is caught": "try:\n        assert not (y == 3).any()\n    except AssertionError:\n"
+    "        logits = logits * 2",
+    "what is raised and caught": "try:\n        if (y == 3).any():\n            raise ValueError\n"
+    "    except ValueError:\n        logits = logits * 2",
+    "beside a condition on the model": "while (y == 3).any() and logits.max() < 9:\n        logits = logits * 2",
 }
 BEHIND = {
+    "how many of the context": "heat = sum(1 for t in x[0].tolist() if t == 3)",
+    "what is caught of the context": "try:\n        assert not (x == 3).any()\n    except AssertionError:\n"
+    "        logits = logits * 2",
+    "what fails for another reason": "try:\n        assert logits.shape[0] == 1\n    except AssertionError:\n"
+    "        logits = logits * 2",
     "one position": _EACH.format(of="x", on=""),
     "the context": "if x[0, 0] == 3:\n        logits = logits * 0.9",
     "a function of its own": "def heat_of(t):\n        if t[0, 0] == 3:\n            return 0.9\n        return 1.0\n"

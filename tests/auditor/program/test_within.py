@@ -249,3 +249,26 @@ def test_a_model_that_is_given_the_targets_and_asked_for_logits(rows: str, seen:
     followed = program(_ASKED, head=head)
     assert any(output.sees_target for output in followed.trace.outputs.values()) is seen
     assert seen or not doubts(followed)
+
+
+LEAKS = {
+    "looked up, onto the vocabulary": "h = h + self.emb(y) @ self.emb.weight.T",
+    "one hot, onto the vocabulary": "h = h + F.one_hot(y, 8).float() @ self.emb.weight @ self.emb.weight.T",
+    "by einsum": "h = h + torch.einsum('tv,vd->td', F.one_hot(y, 8).float(), self.emb.weight)",
+    "by a condition": "if (y > 3).any():\n            h = h * 2",
+    "by its gradient": "g, = torch.autograd.grad(F.cross_entropy(h, y), h)\n        h = h - g",
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
+def test_what_tells_the_logits_of_the_targets_is_seen(leak: str) -> None:
+    before = f"h = self.forward_logits(x)\n        {leak}"
+    followed = scored("F.cross_entropy(h, y)", before=before)
+    assert doubts(followed) or any(output.sees_target for output in followed.trace.outputs.values())
+
+
+def test_a_product_with_weights_of_the_context_tells_nothing() -> None:
+    before = "h = self.forward_logits(x)\n        h = h + self.emb(x) @ self.emb.weight.T"
+    followed = scored("F.cross_entropy(h, y)", before=before)
+    assert not doubts(followed)
+    assert not any(output.sees_target for output in followed.trace.outputs.values())
