@@ -119,3 +119,23 @@ def indexed(held: Shape, index: ast.expr) -> Shape:
         else:
             return None
     return (*made, *left)
+
+
+def broadcast(left: Shape, right: Shape) -> Shape:
+    """What two operands are broadcast to; one that has no labels is a weight, or like the other."""
+    if not isinstance(left, tuple) or not isinstance(right, tuple):
+        return left if isinstance(left, tuple) else right if isinstance(right, tuple) else None
+    if len(left) < len(right):
+        left, right = right, left
+    padded = (ONE,) * (len(left) - len(right)) + right
+    return tuple(a if a not in (ONE, OTHER) else b for a, b in zip(left, padded, strict=True))
+
+
+def stacked(node: ast.Call, part: Layout | None, args: Sequence[ast.expr]) -> Shape:
+    """`stack([x, y], dim)`: a dimension more."""
+    given = next((k.value for k in node.keywords if k.arg in ("dim", "axis")), args[0] if args else ast.Constant(0))
+    at = literal(given)
+    if part is None or at is None:
+        return None
+    at += len(part) + 1 if at < 0 else 0
+    return (*part[:at], OTHER, *part[at:])

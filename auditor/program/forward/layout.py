@@ -14,7 +14,6 @@ from auditor.program.forward.containers import attribute, built_in, method, one_
 from auditor.program.forward.dimensions import (
     BATCH,
     CHANNEL,
-    ONE,
     OTHER,
     PIECE,
     POSITION,
@@ -22,6 +21,7 @@ from auditor.program.forward.dimensions import (
     TOKENS,
     Layout,
     Shape,
+    broadcast,
     each,
     flat,
     indexed,
@@ -29,8 +29,10 @@ from auditor.program.forward.dimensions import (
     ordered,
     product,
     reduced,
+    stacked,
     swapped,
 )
+from auditor.program.forward.operands import of_self, of_training
 from auditor.program.syntax import AnyFunction, called, is_self, literal
 from auditor.source.index import of_type, parent
 
@@ -105,7 +107,7 @@ class Layouts:
                 self._assign(node.target, node.value, self._of(node.value))
         elif isinstance(node, ast.AugAssign):
             self._of(node.target)
-            made = self._wider(self._of(node.target), self._of(node.value))
+            made = broadcast(self._of(node.target), self._of(node.value))
             if isinstance(node.target, ast.Name):
                 self._names[node.target.id] = made
         elif isinstance(node, ast.If):
@@ -126,7 +128,7 @@ class Layouts:
     def _branches(self, node: ast.If) -> None:
         self._of(node.test)
         before = dict(self._names)
-        if not _of_training(node.test):
+        if not of_training(node.test):
             self._block(node.body)
         one, self._names = self._names, dict(before)
         self._block(node.orelse)
@@ -213,11 +215,11 @@ class Layouts:
             return self._call(node)
         if isinstance(node, ast.BinOp):
             left, right = self._of(node.left), self._of(node.right)
-            return product(left, right) if isinstance(node.op, ast.MatMult) else self._wider(left, right)
+            return product(left, right) if isinstance(node.op, ast.MatMult) else broadcast(left, right)
         if isinstance(node, ast.UnaryOp):
             return self._of(node.operand)
         if isinstance(node, ast.Compare):
-            return self._wider(self._of(node.left), self._of(node.comparators[0]))
+            return broadcast(self._of(node.left), self._of(node.comparators[0]))
         if isinstance(node, ast.IfExp):
             return self._of(node.body) or self._of(node.orelse)
         if isinstance(node, ast.Subscript):
@@ -254,15 +256,6 @@ class Layouts:
             return held
         return attribute(held, node.attr) if name.partition(".")[0] not in self._parameters else None
 
-    def _wider(self, left: Shape, right: Shape) -> Shape:
-        """What two operands are broadcast to; one that has no labels is a weight, or like the other."""
-        if not isinstance(left, tuple) or not isinstance(right, tuple):
-            return left if isinstance(left, tuple) else right if isinstance(right, tuple) else None
-        if len(left) < len(right):
-            left, right = right, left
-        padded = (ONE,) * (len(left) - len(right)) + right
-        return tuple(a if a not in (ONE, OTHER) else b for a, b in zip(left, padded, strict=True))
-
     def _call(self, node: ast.Call) -> Shape:
         name = called(node)
         args: Sequence[ast.expr] = node.args
@@ -274,7 +267,7 @@ class Layouts:
                 self._names[at] = into
             if isinstance(held, list):
                 return method(name, held)
-            if _of_self(node.func.value):  # a part of the model, or one of its methods
+            if of_self(node.func.value):  # a part of the model, or one of its methods
                 return self._of_module(args)
             if held is None and name not in vocabulary.LOSES_LAYOUT:  # a function beside, an object, a weight
                 return built_in("", [self._of(a) for a in args], named)
@@ -318,7 +311,7 @@ class Layouts:
         if name in ("checkpoint", "reduce"):
             return one_of([*reversed(shapes)] if name == "reduce" else [*shapes])
         if name == "stack":
-            return self._stacked(node, one_of(held), args)
+            return stacked(node, one_of(held), args)
         if name == "einsum":
             return self._summed(node)
         if name in ("cat", "concat", "concatenate") and isinstance(held, list):
@@ -335,7 +328,7 @@ class Layouts:
         if name == "baddbmm" and len(shapes) == 2:
             return product(*shapes)
         if name == "cosine_similarity":
-            both = self._wider(held, shapes[0] if shapes else None)
+            both = broadcast(held, shapes[0] if shapes else None)
             return reduced(both, node, args[1:]) if isinstance(both, tuple) else None
         if name in vocabulary.LOSES_LAYOUT or not isinstance(held, tuple):
             return None
@@ -370,15 +363,6 @@ class Layouts:
                 told |= {letter: label for letter, label in zip(letters, labels, strict=True) if label != OTHER}
         return tuple(told.get(letter, OTHER) for letter in made) if told and made else None
 
-    def _stacked(self, node: ast.Call, part: Layout | None, args: Sequence[ast.expr]) -> Shape:
-        """`stack([x, y], dim)`: a dimension more."""
-        given = next((k.value for k in node.keywords if k.arg in ("dim", "axis")), args[0] if args else ast.Constant(0))
-        at = literal(given)
-        if part is None or at is None:
-            return None
-        at += len(part) + 1 if at < 0 else 0
-        return (*part[:at], OTHER, *part[at:])
-
     def _reshaped(self, held: Layout, args: Sequence[ast.expr]) -> Shape:
         """`y.reshape(b, t, d)`: told by the sizes that are named; without the positions' it is not known."""
         if len(args) == 1:
@@ -407,15 +391,3 @@ def _embeddings(owner: ast.ClassDef) -> frozenset[str]:
         if any(called(made) in vocabulary.EMBEDDINGS for made in of_type(statement.value, ast.Call)):
             found |= {t.attr for t in statement.targets if isinstance(t, ast.Attribute) and is_self(t.value)}
     return frozenset(found)
-
-
-def _of_training(test: ast.expr) -> bool:
-    """`if self.training:`"""
-    parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
-    return any(isinstance(part, ast.Attribute) and part.attr == "training" for part in parts)
-
-
-def _of_self(node: ast.expr) -> bool:
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    return is_self(node)

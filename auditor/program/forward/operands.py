@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from auditor.program.forward.dimensions import PIECE, POSITION, Layout
-from auditor.program.syntax import called, literal
+from auditor.program.syntax import called, is_self, literal
 from auditor.source.index import of_type, walk
 
 
@@ -76,3 +76,15 @@ def along(call: ast.Call, args: Sequence[ast.expr], at: int, name: str, labels: 
     dims = told.elts if isinstance(told, (ast.Tuple, ast.List)) else [told]
     places = [literal(dim) for dim in dims]
     return any(p is not None and -len(labels) <= p < len(labels) and labels[p] in (POSITION, PIECE) for p in places)
+
+
+def of_training(test: ast.expr) -> bool:
+    """`if self.training:`"""
+    parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+    return any(isinstance(part, ast.Attribute) and part.attr == "training" for part in parts)
+
+
+def of_self(node: ast.expr) -> bool:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return is_self(node)
