@@ -372,4 +372,12 @@ def call(name: str, operands: Operands, place: Place | None) -> Node:
     transfer = TRANSFERS.get(name)
     if transfer is None or not operands:
         return unknown(tuple(operands), name, place)
-    return transfer(operands, place)
+    found = transfer(operands, place)
+    beside = tuple(n for n in operands[1:] if n.sees & ~found.sees & Sees.TARGET)
+    if not beside or name.endswith("_as") or found.what not in _TOLD_BY_ALL:
+        return found
+    return made(Op.FUNCTION, (found, *beside), place, found.what, found.over, None, name)
+
+
+_TOLD_BY_ALL = (What.LOGITS, What.PROBABILITY, What.LOG_PROBABILITY, What.NUMBER, What.OTHER)
+"""What is told of the targets by each operand of a call, be it a shift, a weight or keys and values."""

@@ -256,6 +256,20 @@ LEAKS = {
     "one hot, onto the vocabulary": "h = h + F.one_hot(y, 8).float() @ self.emb.weight @ self.emb.weight.T",
     "by einsum": "h = h + torch.einsum('tv,vd->td', F.one_hot(y, 8).float(), self.emb.weight)",
     "by a condition": "if (y > 3).any():\n            h = h * 2",
+    "by one of two numbers": "h = h * (1.1 if int(y[0]) > 3 else 1.0)",
+    "by the number of rounds": "for _ in range(int(y[0]) % 3):\n            h = h * 1.1",
+    "out of a dict": "h = {0: h, 1: h * 1.1}[int(y[0]) % 2]",
+    "by what a comprehension lets through": "h = h * sum(1.0 for t in y.tolist() if t > 3)",
+    "by what is caught": (
+        "try:\n            assert int(y[0]) > 3\n        except AssertionError:\n            h = h * 1.1"
+    ),
+    "by a case": "match int(y[0]) % 2:\n            case 0:\n                h = h * 1.1",
+    "by what is returned": "if int(y[0]) > 3:\n            return F.cross_entropy(h * 1.1, y)",
+    "by a shift": "h = h.roll(int(y[0]), -1)",
+    "by the weights of a norm": "h = F.layer_norm(h, (8,), weight=F.one_hot(y[0], 8).float())",
+    "by values that are attended to": (
+        "h = h + F.scaled_dot_product_attention(h[None], h[None], F.one_hot(y, 8).float()[None], is_causal=True)[0]"
+    ),
     "by its gradient": "g, = torch.autograd.grad(F.cross_entropy(h, y), h)\n        h = h - g",
 }
 

@@ -97,7 +97,6 @@ def arms(m: Machine, frame: Frame, node: ast.If) -> Arms:
         )
     frame.gates -= gates
     told.by_statistics(m, frame, node, test)
-    told.within_a_model(m, frame, node, test)
     if told_by := told.asked(m, test):
         told.decided(m, frame, [*node.body, *node.orelse], told_by)
         told.ended(m, m.ended[0] | m.ended[1], told_by)

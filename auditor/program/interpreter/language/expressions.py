@@ -189,7 +189,7 @@ def _generate(
                 made = len(found)
                 run(i + 1)
                 if tells := union(*(Value(told.asked(m, test)) for test in tests)):
-                    found[made:] = [tuple(with_tags(part, tells) for part in one) for one in found[made:]]
+                    found[made:] = [tuple(told.of(m, part, tells) for part in one) for one in found[made:]]
                 skipping.filtered(m, scope, generator, tests, found, made)
 
     run(0)

@@ -99,7 +99,7 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
                 numbers = hit.known and item.known  # which of them is not known
                 hit = join(hit, item) if hit.obj is not None or numbers else with_tags(item, container.tags)
         hit = containers.one_of(hit, index)
-        hit = hit if index.known or hit.obj is not None else with_tags(hit, told.asked(m, index))
+        hit = hit if index.known or hit.obj is not None else told.of(m, hit, told.asked(m, index))
         looked = count_tables.read(m, frame, node, container, index)
         hit = adapting.picked_by_loss(m, frame, node, container, index, hit)
         return (Value(hit.tags | looked | index.tags, base=hit.base) if looked else hit), index

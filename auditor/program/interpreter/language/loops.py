@@ -56,7 +56,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
             break
     if not _all_told(iterable):
         _widened(m, frame, node)
-    told.looped(m, frame, node, instance, NONE)
+    told.looped(m, frame, node, instance, told.rounds_of(m, frame, node))
     if finished and node.orelse:
         return completion | m.execute(frame, node.orelse)
     return completion | (NORMAL if finished else 0)

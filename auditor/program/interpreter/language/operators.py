@@ -294,6 +294,8 @@ def if_expression(m: Machine, frame: Frame, node: ast.IfExp) -> Value:
     if body is not orelse and body.obj is None and orelse.obj is None:
         result.position = made_of("either", (body, orelse), ordered=False)
     measured.chosen(m, frame, node, test, body, orelse, result)
+    if m.inside:
+        result = told.of(m, result, told.asked(m, test))
     chosen = recipes.is_loss(body) or recipes.is_loss(orelse)
     if chosen and body is not orelse and m.is_of_loss(test):
         what, why = "a choice among losses", "which losses count depends on the losses"

@@ -276,6 +276,8 @@ def _match(m: Machine, frame: Frame, node: ast.Match) -> int:
         names, unsure = switches(subject.tags), not subject.known
         both = arms.both(m, frame, case.body, [], names, unsure=unsure, dead=None)
         completion |= branching.chain(both, partial(arms.arms, m, frame))
+    if m.inside and (tells := told.asked(m, subject)):
+        told.decided(m, frame, [statement for case in node.cases for statement in case.body], tells)
     return completion
 
 

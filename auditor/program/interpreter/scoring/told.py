@@ -12,7 +12,10 @@ from collections.abc import Iterator, Sequence
 from auditor.program.interpreter.completion import BREAK
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import axes, recalled
+from auditor.program.interpreter.scoring.recipes import node_of
 from auditor.program.interpreter.stream import rounds
+from auditor.program.recipe.model import Node, Op, Sees, What, sees_of
+from auditor.program.syntax import called
 from auditor.program.tags import LOSS, NONE, TARGET, VAL, CutIn, InRound, OfOutput, Pooled, Tags, has
 from auditor.program.values import Conditions, Frame, Value, union, with_tags
 from auditor.source.index import of_type, walk
@@ -24,7 +27,25 @@ _APART = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 def chosen(m: Machine, frame: Frame, node: ast.IfExp, test: Value, made: Value) -> Value:
     """`0.9 if (y == 3).any() else 1.0`"""
-    return with_tags(made, asked(m, test) | _pooled(m, frame, node, test, made)) if made.obj is None else made
+    return of(m, made, asked(m, test) | _pooled(m, frame, node, test, made)) if made.obj is None else made
+
+
+def of(m: Machine, value: Value, tags: Tags) -> Value:
+    """The value, with what a condition has told of it: within a model, its recipe sees the targets as well."""
+    made = with_tags(value, tags)
+    if not m.inside or TARGET not in tags or value.obj is not None:
+        return made
+    nodes = (node_of(value) or Node(Op.NAME, ()), Node(Op.TOKENS, (), What.TOKENS, sees=Sees.TARGET, text="y"))
+    made.recipe = Node(Op.FUNCTION, nodes, nodes[0].what, sees=sees_of(nodes), text="told by")
+    return made
+
+
+def rounds_of(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor) -> Tags:
+    """`for _ in range(int(y[0]))`: what the number of rounds of a loop tells, within a model."""
+    over = loop.iter
+    if not m.inside or not isinstance(over, ast.Call) or called(over) != "range":
+        return NONE
+    return union(*(Value(asked(m, m.evaluate(frame, argument))) for argument in over.args))
 
 
 def _pooled(m: Machine, frame: Frame, node: ast.AST, test: Value, value: Value) -> Tags:
@@ -56,6 +77,9 @@ def returned(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
     tells = asked(m, test)
     if tells and any(True for _ in of_type(node, ast.Return)):
         frame.settled |= tells
+        if m.inside:
+            why = "the model returns one thing or another by what the targets are"
+            frame.gates |= m.doubt(node, frame, "what the model makes of its loss", why)
     if tells and any(True for _ in of_type(node, ast.Raise)):
         failing(m, tells)
 
@@ -73,20 +97,14 @@ def caught(m: Machine, frame: Frame, node: ast.Try) -> None:
         decided(m, frame, [*node.body, *handled, *node.orelse], tells)
 
 
-def within_a_model(m: Machine, frame: Frame, node: ast.If, test: Value) -> None:
-    """A condition on the targets in a forward pass: what it decides is not followed into the logits."""
-    if not m.inside or test.known or TARGET not in test.tags or LOSS in test.tags:
-        return
-    why = "a condition on the targets decides it within the model"
-    decided(m, frame, [*node.body, *node.orelse], m.doubt(node, frame, "what is done to the model's output", why))
-
-
 def asked(m: Machine, test: Value) -> Tags:
     """What a condition tells of the targets that are in hand; nothing where it asks none of them."""
-    if m.inside or test.known:
+    if test.known:
         return NONE
     if isinstance(test.obj, Conditions):
         return union(*(Value(asked(m, part)) for _, part in test.obj.parts))
+    if m.inside:  # a forward pass that is given the targets: whatever it asks of them
+        return frozenset({TARGET}) if TARGET in test.tags and LOSS not in test.tags else NONE
     if VAL not in test.tags or has(test.tags, OfOutput) or not rounds.in_hand(m, test.tags):
         return recalled.tells(test.tags)
     return recalled.tells(test.tags) | frozenset(
@@ -100,10 +118,10 @@ def decided(m: Machine, frame: Frame, body: Sequence[ast.stmt], tags: Tags) -> N
         value = frame.names.get(name)
         if value is None or value.obj is not None:
             continue
-        if in_place:
+        if in_place and not m.inside:
             value.tags |= tags if has(value.tags, OfOutput) else NONE
         else:
-            frame.names[name] = with_tags(value, tags)
+            frame.names[name] = of(m, value, tags)
 
 
 def ended(m: Machine, how: int, tags: Tags) -> None:
