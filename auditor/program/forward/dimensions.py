@@ -51,6 +51,8 @@ def ordered(held: Layout, order: Iterable[int | None]) -> Shape:
 
 
 def moved(name: str, held: Layout, numbers: Sequence[int | None]) -> Shape:
+    if name == "flatten" and not numbers:
+        return (POSITION,) if POSITION in held else None
     at = numbers[0] if numbers else (0 if name == "unbind" else None)
     if at is None:
         return None

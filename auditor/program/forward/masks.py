@@ -324,6 +324,9 @@ class Mask:
                 number,
                 dtype=bool if kind is not None and name_of(kind) in ("bool", "bool_") else None,
             )
+        if name in ("eye", "diag"):  # of a row of weights
+            at = options.get("diagonal", operands[1] if len(operands) > 1 and name == "diag" else ast.Constant(0))
+            return np.eye(POSITIONS, k=int(self._value(at, depth)))
         if name in ("Parameter", "Buffer") and operands:
             return self._value(operands[0], depth)
         if name == vocabulary.CAUSAL_MASK:

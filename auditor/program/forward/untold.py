@@ -15,6 +15,7 @@ from auditor.source.index import of_type, parent, walk
 def untold(function: AnyFunction, layouts: Layouts, *, own: bool) -> Iterator[ast.expr]:
     """`own`: a method, whose first parameter is the model."""
     made = _made_of_states(function, own)
+    yield from _of_lists(function, made)
     for call in of_type(function, ast.Call):
         name = called(call)
         if not isinstance(call.func, ast.Attribute):
@@ -31,6 +32,20 @@ def untold(function: AnyFunction, layouts: Layouts, *, own: bool) -> Iterator[as
             continue
         if any(layouts.of(part) is None and _mentions(part, made) for part in moved):
             yield call
+
+
+def _of_lists(function: AnyFunction, made: set[str]) -> Iterator[ast.expr]:
+    """`row[1:] + row[:1]`: of numbers of Python."""
+    for joined in of_type(function, ast.BinOp):
+        cut = joined.left.slice if isinstance(joined.left, ast.Subscript) else None
+        if not isinstance(joined.op, ast.Add) or not isinstance(cut, ast.Slice) or cut.upper is not None:
+            continue
+        if (
+            number(cut.lower) > 0
+            and isinstance(joined.right, (ast.Subscript, ast.List))
+            and _mentions(joined.left, made)
+        ):
+            yield joined
 
 
 def _goes_on(shift: ast.expr | None) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from auditor.program import vocabulary
 from auditor.program.forward.dimensions import POSITION
 from auditor.program.forward.layout import Layouts
+from auditor.program.forward.operands import along
 from auditor.program.syntax import called
 from auditor.source.index import of_type, parent
 
@@ -27,9 +28,11 @@ def of_all(function: ast.AST, layouts: Layouts) -> Iterator[ast.expr]:
         told = len(others) > (name in vocabulary.DIMENSION_SECOND) or any(
             k.arg in ("dim", "axis") for k in call.keywords
         )
-        if told and name not in vocabulary.WITHOUT_ORDER:
+        labels = layouts.of(subject) or ()
+        asks = name in vocabulary.ASKS_WHETHER and along(call, others, 0, "dim", labels)
+        if told and not asks and name not in vocabulary.WITHOUT_ORDER:
             continue
-        if POSITION in (layouts.of(subject) or ()) and comes_back(call, function, layouts):
+        if POSITION in labels and comes_back(call, function, layouts):
             yield call
 
 

@@ -323,6 +323,8 @@ SHARES_OUT = frozenset({"softmax", "log_softmax", "normalize", "sort"})
 WITHOUT_ORDER = frozenset({"unique", "bincount", "histc", "count_nonzero", "embedding_bag"})
 """Calls that make of all entries something in which their places are gone."""
 
+ASKS_WHETHER = frozenset({"any", "all"})
+
 FLIPS = frozenset({"flip", "flipud", "rot90"})
 
 CHOOSES = frozenset({"topk", "argmax", "argmin", "argsort", "kthvalue", "gumbel_softmax", "softmin"})
@@ -364,7 +366,7 @@ DECOMPOSES = frozenset(
 )
 """Calls that make what they give of a whole matrix."""
 
-ADDS_AT_PLACES = frozenset({"index_add", "index_reduce", "scatter_add", "scatter_reduce", "index_put"})
+ADDS_AT_PLACES = frozenset({"index_copy", "index_add", "index_reduce", "scatter_add", "scatter_reduce", "index_put"})
 """Calls that put several entries together at the places that another argument says."""
 
 LOOKS_UP = TAKES_AT | {"embedding", "narrow", "select"}

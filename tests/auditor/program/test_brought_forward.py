@@ -27,8 +27,12 @@ FORWARD = {
         "rows = collections.deque(x.unbind(1)); rows.rotate(-1); x = x + torch.stack(list(rows), 1)"
     ),
     "the largest from here on": "x = x + x.flip((1,)).cummax(1).values.flip((1,))",
+    "copied to earlier places": "x = x.index_copy(1, torch.arange(t - 1), x[:, 1:])",
+    "by a matrix beside the diagonal": "s = torch.diag(torch.ones(t - 1), 1)\n        x = x + s @ x",
 }
 OF_ALL = {
+    "counts of all tokens": "x = x + torch.bincount(ids.flatten(), minlength=8)",
+    "whether a row has a token": "x = x + (ids == 3).any(1)[:, None, None]",
     "by the largest of all": "x = x / x.abs().max()",
     "less the mean of all": "x = x - x.mean()",
     "by the spread of all": "x = x / x.std()",

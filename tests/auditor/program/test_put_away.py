@@ -75,3 +75,8 @@ def test_what_is_not_told_is_written_down(body: str) -> None:
     assert "a move in the model" in {gap.what for gap in followed.trace.unfollowed.values()}
     followed = model(f"{body}\n        x = x + x.roll(1, 1)")
     assert "a move in the model" not in {gap.what for gap in followed.trace.unfollowed.values()}
+
+
+def test_rows_of_numbers_put_together_the_other_way_round_are_written_down() -> None:
+    followed = model("x = x + torch.tensor([row[1:] + row[:1] for row in x.tolist()])")
+    assert "a move in the model" in {gap.what for gap in followed.trace.unfollowed.values()}
