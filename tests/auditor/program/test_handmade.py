@@ -33,7 +33,7 @@ MASKS = {
     "s = torch.where(i[:, None] <= i[None, :], s, -torch.inf)": "what follows",
     "s = s.masked_fill((i[:, None] - i).abs() > 3, -1e9)": "what follows",
     "s = s.masked_fill((i[:, None] - i).clamp(max=0).lt(0), -1e9)": "nothing ahead",
-    "s = s.masked_fill(torch.eye(t) == 1, -1e9)": "",
+    "s = s.masked_fill(torch.eye(t) == 1, -1e9)": "what follows",
     "s = s.masked_fill(~(i[:, None] > i[None, :]), -1e9)": "all in an empty row",
     "s = s.masked_fill(unknown(t), -1e9)": "",
     "s = s.masked_fill(i[:, None] + t // 600 < i, -1e9)": "",
