@@ -221,9 +221,9 @@ class Machine(Recorder):
             if lines.get(line) is not True:
                 lines[line] = state
 
-    def first_reach(self, unit: Unit, function: ast.AST) -> bool:
+    def first_reach(self, unit: Unit, function: ast.AST, *, sure: bool = True) -> bool:
         """Mark all lines of a function that is not stepped through; False if that was done before."""
-        key = (id(function), bool(self.unsure))
+        key = (id(function), bool(self.unsure) or not sure)
         if key in self._marked:
             return False
         self._marked.add(key)
@@ -231,7 +231,7 @@ class Machine(Recorder):
         first, last = getattr(function, "lineno", 1), getattr(function, "end_lineno", 1)
         for line in range(first, last + 1):
             if lines.get(line) is not True:
-                lines[line] = None if self.unsure else True
+                lines[line] = None if key[1] else True
         return True
 
     def branch(

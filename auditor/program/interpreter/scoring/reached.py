@@ -41,11 +41,12 @@ def reach_module(
     holding = callees.holding(parts)
     state = _state(m, model, parts) if scoring else None
     scored = passed.Scored(method, given, _led_to(m, method, classes, waiting, holding) if scoring else frozenset())
+    sure: set[ast.AST] = {method.node, *owners}  # that run; others are named, and may
     while waiting:
         function, instances, given = waiting.pop()
         if scoring and function.node in owners and not given:
             given = scored.handed(function)
-        first = m.first_reach(function.unit, function.node)
+        first = m.first_reach(function.unit, function.node, sure=function.node in sure)
         key = (state, id(method.node), _constants(scored.given), _constants(given))
         looked_at = not scoring or (id(function.node), key) in m.looked_at
         if not first and looked_at:
@@ -64,6 +65,7 @@ def reach_module(
                 for called, of in callees.called(function, node, instances, holding):
                     told = conditions.handed_on(m, function, instances[:_TOLD_APART], given, node, called)
                     waiting.append((called, of, {} if looked_at else told))
+                    sure |= {called.node} if function.node in sure else set()
         for called, of in callees.mentioned(function, instances, partial(import_unit, m)):
             waiting.append((called, of, {}))
 
