@@ -50,11 +50,6 @@ def moved(measured: Measured) -> bool:
     )
 
 
-def exceeds(measured: Measured) -> bool:
-    """Whether tokens that were exchanged had more than 1 together."""
-    return any(m.kind is Kind.EXCHANGE and m.holds is Holds.NO and m.terms for m in measured.measurements)
-
-
 def too_few(measured: Measured) -> bool:
     """Whether tokens that were exchanged have a sum, and more of them may tell whether there is too much."""
     return any(m.kind is Kind.EXCHANGE and m.holds is Holds.UNKNOWN and m.terms for m in measured.measurements)

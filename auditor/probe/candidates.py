@@ -14,6 +14,7 @@ from auditor.probe.scene import Site, Tokens
 _SEEN, _PREFIXES, _LIKELY = 6, 8, 4
 _CONTEXTS = (12, 8, 6, 4, 3, 2, 1)  # tokens of a context, the longest first
 _SOON = 4
+_LINE = 8  # tokens beside the one that stands there, where nothing has been counted
 _LOWEST = 4  # ids below are control pieces
 
 
@@ -39,6 +40,12 @@ def choose(
         for token in rng.choice(vocabulary, size, replace=False, p=weights / weights.sum()).tolist():
             found.setdefault(token, "drawn")
     return {token: why for token, why in found.items() if token < vocabulary}
+
+
+def drawn_at(base: Tokens, position: int, vocabulary: int, rng: np.random.Generator) -> dict[int, Chosen]:
+    """Tokens for a position before which nothing has been counted: any tell the same."""
+    drawn = rng.permutation(np.arange(_LOWEST, vocabulary))[:_LINE].tolist()
+    return {**dict.fromkeys(drawn, "drawn"), int(base[position]): "there"}
 
 
 def ordered(chosen: dict[int, Chosen], known: int, rng: np.random.Generator, first: int) -> tuple[int, ...]:

@@ -87,6 +87,7 @@ class Job:
     validation_tokens: int = 0
     contexts: tuple[tuple[int, ...], ...] = ()  # tokens; the whole distribution that predicts the last is wanted
     exchanges: tuple[Exchange, ...] = ()
+    until_tried: bool = False  # the run ends with the last of these: nothing else is asked of it
     hook: str = ""  # name of the builtin that instrumented code calls; another one each time
 
     def to_bytes(self) -> bytes:
@@ -107,6 +108,7 @@ class Turn:
 
     contexts: tuple[tuple[int, ...], ...] = ()
     exchanges: tuple[Exchange, ...] = ()
+    until_tried: bool = False
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -114,7 +116,7 @@ class Turn:
     @classmethod
     def from_bytes(cls, data: bytes) -> Turn:
         fields = json.loads(data)
-        return cls(_contexts(fields["contexts"]), _exchanges(fields["exchanges"]))
+        return cls(_contexts(fields["contexts"]), _exchanges(fields["exchanges"]), bool(fields["until_tried"]))
 
 
 def _contexts(values: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.findings import Location
-from auditor.probe.belief import FLIPS, doubted, exceeds, limited, moved, once, opened, too_few
+from auditor.probe.belief import FLIPS, doubted, limited, moved, once, opened, too_few
 from auditor.probe.blocks import NOWHERE
-from auditor.probe.candidates import choose, drawn_from, drawn_mass, ordered
+from auditor.probe.candidates import choose, drawn_at, drawn_from, drawn_mass, ordered
 from auditor.probe.claimed import claimed, placed
 from auditor.probe.coverage import unseen
 from auditor.probe.job import STEP, Exchange
@@ -43,7 +43,6 @@ _SLOWER = 2.0  # times as long as the base run another run may take
 _SHORTER = 2.5  # times as long as it, for the two runs of shorter streams
 _DRAWN, _FURTHER = 24, 40  # tokens that chance draws at each position; more of them where these tell too little
 _FURTHER_SECONDS = 12.0  # at each position, for those
-_LINE = 8  # tokens beside the one that stands there, where nothing has been counted
 _DRAWN_AT_END = 12  # at the end: each costs what the script does after that score
 
 
@@ -164,8 +163,6 @@ class _Series:
                 measured = self._controlled(requests)
             if not isinstance(measured, str) and too_few(measured):
                 measured = self._drawn_further(measured, requests)
-            if not isinstance(measured, str) and exceeds(measured):
-                measured = self._uncounted(measured, requests, survey)
         except ValueError as error:
             return self._failed(str(error))
         if isinstance(measured, str):
@@ -224,7 +221,7 @@ class _Series:
         self._run("more", stream, exchanges=more)
         return self._measured(requests)
 
-    def _uncounted(self, measured: Measured, requests: list[Request], survey: Survey) -> Measured | str:
+    def _uncounted(self, survey: Survey) -> tuple[Exchange, Request] | None:
         """Tokens are exchanged where nothing has been counted yet: what is too much there is not of what was counted.
 
         The numbers that the probe has made small may be constants of the formula (a vocabulary, say).
@@ -234,19 +231,16 @@ class _Series:
         early = (place for place in survey.places if place.position in _EARLY and place.after is not None)
         place = next(early, None)
         if place is None or not put:
-            return measured
-        vocabulary = self.settled.made.layout.vocabulary
-        rng = np.random.default_rng([self.options.seed or 0, 5])
-        base = self.streams.base
-        chosen: dict[int, Chosen] = dict.fromkeys(rng.permutation(np.arange(4, vocabulary))[:_LINE].tolist(), "drawn")
-        chosen[int(base[place.position])] = "there"
+            return None
+        rng, base = np.random.default_rng([self.options.seed or 0, 5]), self.streams.base
+        chosen = drawn_at(base, place.position, self.settled.made.layout.vocabulary, rng)
         stretch = tuple(int(t) for t in base[place.position : place.position + _BEFORE + _AFTER])
+        seconds = max(1.0, min(_EXCHANGING * self._left, _ENOUGH_SECONDS))
         one = Exchange(
-            place.position, place.after or 0, place.row, place.taken, stretch, 0, tuple(chosen), place.factor,
-            max(1.0, min(_EXCHANGING * self._left, _ENOUGH_SECONDS)), math.inf, earlier=place.earlier,
+            place.position, place.after or 0, place.row, place.taken, stretch, 0, tuple(chosen), place.factor, seconds,
+            math.inf, earlier=place.earlier,
         )  # fmt: skip
-        self._run("empty", base, exchanges=(one,))
-        return self._measured([*requests, Request(place.position, chosen, self._texts(chosen), put=put)])
+        return one, Request(place.position, chosen, self._texts(chosen), put=put)
 
     def _others(self, survey: Survey, sites: tuple[Site, ...]) -> list[Request]:
         """The run that is compared with the base, and what is tried by exchange in it.
@@ -274,18 +268,22 @@ class _Series:
             chosen = self._chosen(site, row)
             exchanges.append(self._exchange(site, place, chosen, forked))
             requests.append(self._request(site, chosen, row))
+        uncounted = self._uncounted(survey) if exchanges else None
+        early: tuple[Exchange, ...] = ()
+        if uncounted is not None:
+            early, requests = (uncounted[0],), [*requests, uncounted[1]]
         untraced = survey.last is not None  # then nothing compares scores
         if turned and computed and not untraced:
             if exchanges:  # in the base run itself, and beside it a run with another token at a site
                 self.tried = self.streams.base, tuple(exchanges)
-                self._run("null", self.streams.base, exchanges=tuple(exchanges))
+                self._run("null", self.streams.base, exchanges=(*early, *exchanges))
                 self._run("target", self.streams.target)
-            exchanges = []
+            exchanges, early = [], ()
             self._turn(survey)
         if only in (None, Kind.EXCHANGE, Kind.SCORE_COUNT, *FLIPS) and not untraced:
             if exchanges:
                 self.tried = self.streams.future, tuple(exchanges)
-            self._run("future", self.streams.future, exchanges=tuple(exchanges))
+            self._run("future", self.streams.future, exchanges=(*early, *exchanges))
         return requests
 
     def _turn(self, survey: Survey) -> None:
@@ -380,7 +378,9 @@ class _Series:
             return
         if self.progress is not None:
             self.progress(f"{name} run" + (f", {sum(len(e.tokens) for e in exchanges)} tokens" if exchanges else ""))
-        run: Run = self.runner.run(self.settled.made, self.settled.workspace, stream, left, exchanges=exchanges)
+        run: Run = self.runner.run(
+            self.settled.made, self.settled.workspace, stream, left, exchanges=exchanges, until_tried=name == "more"
+        )
         if run.error:
             self.missing[name] = run.error
         else:

@@ -174,36 +174,37 @@ class Runner:
 
     def run(
         self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool = True,
-        exchanges: tuple[Exchange, ...] = (),
+        exchanges: tuple[Exchange, ...] = (), until_tried: bool = False,
     ) -> Run:  # fmt: skip
         """One run on that stream.
 
         `seconds`: of processor time, at most, those of its forks included; `PATIENCE` times as many of wall clock.
+        `until_tried`: it ends with the last of its exchanges.
         """
         stem = self._stem
         if stem is None or stem.held.over or stem.made is not made or not record:
-            return self._cold(made, workspace, stream, seconds, record, exchanges)
+            return self._cold(made, workspace, stream, seconds, record, exchanges, until_tried)
         if len(stream) != stem.length:  # who asked how long a file is has been told
             self.whole = "its stream has another length"
             self._let_go()  # what begins from nothing finds nothing of what is held
-            return self._cold(made, workspace, stream, seconds, record, exchanges)
+            return self._cold(made, workspace, stream, seconds, record, exchanges, until_tried)
         limits = self._limits(seconds, self._own_seconds(seconds, exchanges), forks=bool(exchanges))
-        turn = Turn(workspace.streams.contexts, exchanges)
+        turn = Turn(workspace.streams.contexts, exchanges, until_tried)
         found = self._heard(stem.held.fork(turn.to_bytes(), workspace.validation(stream), limits), stem.held.early)
         if found.trouble and "memory" in found.trouble:  # which a fork's is counted twice
             self.whole = "forks of it take much memory"
             self._let_go()
-            return self._cold(made, workspace, stream, seconds, record, exchanges)
+            return self._cold(made, workspace, stream, seconds, record, exchanges, until_tried)
         self.forked += 1
         return found
 
     def _cold(
         self, made: Made, workspace: Workspace, stream: Tokens, seconds: float, record: bool,
-        exchanges: tuple[Exchange, ...],
+        exchanges: tuple[Exchange, ...], until_tried: bool = False,
     ) -> Run:  # fmt: skip
         """A run that begins from nothing."""
         job = self._job(made, workspace, stream, record)
-        job = replace(job, exchanges=exchanges, contexts=workspace.streams.contexts)
+        job = replace(job, exchanges=exchanges, contexts=workspace.streams.contexts, until_tried=until_tried)
         limits = self._limits(seconds, self._own_seconds(seconds, exchanges), forks=bool(exchanges))
         return self._heard(self._home.jail.call(self._home.target, job.to_bytes(), limits=limits))
 

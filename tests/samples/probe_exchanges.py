@@ -81,7 +81,9 @@ class Here:
     alone: bool = True
     forks: float = 0.0  # processor seconds that forks took
 
-    def run(self, made: Any, workspace: Any, stream: Any, seconds: float, exchanges: Any = ()) -> Run:
+    def run(
+        self, made: Any, workspace: Any, stream: Any, seconds: float, exchanges: Any = (), until_tried: bool = False
+    ) -> Run:
         self.exchanges = exchanges or self.exchanges
         given = self.name, stream.astype(np.int64), self.folder
         how = {"contexts": self.contexts, "exchanges": exchanges}

@@ -34,7 +34,7 @@ class Request:
     missing: str = ""
     pool: int = 0  # as of `Asked`
     mass: float = 0.0
-    put: tuple[int, ...] | None = None  # of the `empty` run: whole numbers in the place of submitted ones
+    put: tuple[int, ...] | None = None  # where nothing was counted yet: numbers in the place of submitted ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +182,9 @@ def _asked(runs: Runs, base: Read, stream: Stream, label: str, request: Request)
     if place is None or request.missing:
         why = request.missing or f"the score of position {request.position:,} is not known for certain"
         return Asked(request.position, chosen, (), pieces, {}, whole=request.whole, missing=why)
-    tries = (runs.future, runs.null) if request.put is None else (runs.empty,)
-    run = next((r for r in tries if r is not None and r.exchanged), None)
+    run = next((r for r in (runs.future, runs.null) if r is not None and r.exchanged), None)
     sent = run.exchanged if run else ()
-    if request.put is None and runs.more is not None:
+    if runs.more is not None:
         sent = (*sent, *runs.more.exchanged)
     tried = {
         e.token: Tried(e.token, e.target, e.loss, e.score * place.factor)

@@ -41,7 +41,6 @@ _RUNS = (
     "more",
     "masked",
     "resized",
-    "empty",
 )
 _WITNESSES, _TERMS, _PROFILE, _LABELS = 100, 200, 300, 50
 _TEXT = 4_000

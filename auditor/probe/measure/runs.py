@@ -42,7 +42,6 @@ class Runs:
     masked: Recording | None = None  # with another token where the weights had been moved before it was scored
     resized: Recording | None = None  # on the base stream without its end, which makes batches of other sizes
     more: Recording | None = None  # as the run in which tokens were exchanged, with further ones
-    empty: Recording | None = None  # on the base stream, with tokens exchanged where nothing has been counted yet
 
 
 @dataclass(frozen=True)

@@ -23,30 +23,31 @@ __all__ = ["PROBE", "Recording", "install", "instrument", "read", "watching"]
 def install(
     channel: Channel, *, root: str, contexts: Iterable[Sequence[int]] = (), exchanges: tuple[Exchange, ...] = (),
     fork: Callable[[], int] | None = None, settle: Callable[[], None] = lambda: None,
-    stream: NDArray[Any] | None = None, hook: str = PROBE,
+    stream: NDArray[Any] | None = None, hook: str = PROBE, over: Callable[[], None] | None = None,
 ) -> Recorder:  # fmt: skip
     """Starts recording in this process, for good. Needs torch.
 
     `contexts`: tokens; the distribution that predicts the last of them is written down whole. `exchanges`: tokens to be
-    tried in forks, made by `fork`, which call `settle` first. `stream`: the validation tokens, by which is known what
-    holds them.
+    tried in forks, made by `fork`, which call `settle` first; `over` is called once all were. `stream`: the validation
+    tokens, by which is known what holds them.
     `hook`: the name of the builtin that instrumented code calls.
     """
     from auditor.probe.record.recorder import install as start
     from auditor.probe.record.seen import Seen
 
-    watcher = watching(exchanges, channel, fork, settle)
+    watcher = watching(exchanges, channel, fork, settle, over)
     seen = Seen(stream, root.rstrip("/") + "/") if stream is not None else None
     return start(channel, root=root, contexts=contexts, watcher=watcher, seen=seen, hook=hook)
 
 
 def watching(
-    exchanges: tuple[Exchange, ...], channel: Channel, fork: Callable[[], int] | None, settle: Callable[[], None]
+    exchanges: tuple[Exchange, ...], channel: Channel, fork: Callable[[], int] | None, settle: Callable[[], None],
+    over: Callable[[], None] | None = None,
 ) -> Watcher | None:  # fmt: skip
     """What tries the exchanges; None where there are none."""
     from auditor.probe.record.exchange import Forks
 
-    return Forks(exchanges, channel, fork, settle) if exchanges else None
+    return Forks(exchanges, channel, fork, settle, over) if exchanges else None
 
 
 def instrument(tree: ast.Module, path: str) -> ast.Module:

@@ -52,13 +52,15 @@ class Silent:
 class Forks:
     """What the tape tells of every batch of rows and every sum.
 
-    `fork` does as `os.fork`, which is taken for None; `settle` takes what a fork may do less than the run.
+    `fork` does as `os.fork`, which is taken for None; `settle` takes what a fork may do less than the run. `over` is
+    called in the run once all were tried: nothing may be wanted of it after that.
     """
 
     def __init__(
-        self, wanted: tuple[Exchange, ...], channel: Any, fork: Callable[[], int] | None, settle: Callable[[], None]
+        self, wanted: tuple[Exchange, ...], channel: Any, fork: Callable[[], int] | None, settle: Callable[[], None],
+        over: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
-        self._channel, self._fork, self._settle = channel, fork or _fork, settle
+        self._channel, self._fork, self._settle, self._over = channel, fork or _fork, settle, over
         self._after: dict[int, list[Exchange]] = {}
         for one in wanted:
             self._after.setdefault(one.after, []).append(one)
@@ -75,7 +77,8 @@ class Forks:
             if first <= trying.row < first + len(targets):
                 self._model = int(targets[trying.row - first]), float(losses[trying.row - first])
             return
-        for one in self._after.pop(sequence, ()):
+        due = self._after.pop(sequence, [])
+        for one in due:
             copies, start = found(one), _used()
             _SUM.pack_into(self._sum, 0, 0.0)
             for number, token in enumerate(one.tokens):
@@ -85,6 +88,8 @@ class Forks:
                 if self._forked(one, copies, token, left):
                     tape.channel = Silent()
                     return
+        if due and not self._after and self._over is not None:
+            self._over()
 
     @property
     def _total(self) -> float:

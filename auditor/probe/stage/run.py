@@ -14,6 +14,8 @@ from auditor.probe.job import Job, Turn, Wanted, encode
 from auditor.probe.stage import reading, source, world
 from auditor.probe.stage.output import Printed
 
+_leave = os._exit  # before a script, or the stage, can replace it
+
 
 class Stem(Protocol):
     """What stands still until it is told to go on, in a fork or alone, with what it is given then."""
@@ -25,6 +27,8 @@ class Channel(Protocol):
     """Where frames go."""
 
     def send(self, frame: bytes) -> None: ...
+
+    def returned(self) -> None: ...
 
 
 def perform(argument: bytes, channel: Channel, stem: Stem | None = None) -> None:
@@ -48,9 +52,18 @@ def perform(argument: bytes, channel: Channel, stem: Stem | None = None) -> None
     world.install(job, note, ask)
     if watch is not None:
         watch.install()
-    recorder, instrument = _recorder(job, channel)
+
+    def over() -> None:
+        """The run ends here, as if the script had."""
+        out.finish()
+        recorder.close()
+        channel.send(encode("ended"))
+        channel.returned()
+        _leave(0)
+
+    recorder, instrument = _recorder(job, channel, over)
     if stem is not None:
-        reading.watch(reading.shards("."), stem.stand, lambda given: _turn(recorder, channel, given))
+        reading.watch(reading.shards("."), stem.stand, lambda given: _turn(recorder, channel, given, over))
     out, errors = _capture(recorder.printed)
     try:
         end = _execute(job, instrument, getattr(recorder, "seen", None))
@@ -82,7 +95,7 @@ class _NoRecorder:
         pass
 
 
-def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None]:
+def _recorder(job: Job, channel: Channel, over: Callable[[], None]) -> tuple[Any, source.Instrument | None]:
     if not job.record:
         return _NoRecorder(), None
     from auditor.probe import record
@@ -91,18 +104,19 @@ def _recorder(job: Job, channel: Channel) -> tuple[Any, source.Instrument | None
     recorder = record.install(
         channel, root=job.root, contexts=job.contexts, exchanges=job.exchanges, fork=fork, settle=settle,
         stream=_stream(job.scene) if job.scene else None,
-        hook=job.hook or record.PROBE,
+        hook=job.hook or record.PROBE, over=over if job.until_tried else None,
     )  # fmt: skip
     return recorder, record.instrument
 
 
-def _turn(recorder: Any, channel: Channel, given: bytes) -> None:
+def _turn(recorder: Any, channel: Channel, given: bytes, over: Callable[[], None]) -> None:
     """A fork goes on as a run of its own."""
     from auditor.probe import record
     from auditor.probe.sandbox.forks import fork, settle
 
     turn = Turn.from_bytes(given)
-    recorder.follow(_stream("."), turn.contexts, record.watching(turn.exchanges, channel, fork, settle))
+    watching = record.watching(turn.exchanges, channel, fork, settle, over if turn.until_tried else None)
+    recorder.follow(_stream("."), turn.contexts, watching)
 
 
 def _stream(folder: str) -> Any:

@@ -12,6 +12,9 @@ pytest.importorskip("torch", reason="a submission is run with torch: pip install
 pytest.importorskip("sentencepiece", reason="tokenizers are trained with sentencepiece: pip install '.[probe]'")
 
 from auditor.judgement.gather import gather
+from auditor.probe.job import Exchange
+from auditor.probe.measure.exchange import place_of
+from auditor.probe.measure.runs import Read
 from auditor.probe.plan import Plan, make
 from auditor.probe.record import read
 from auditor.probe.runner import Home, Run, Runner
@@ -35,6 +38,7 @@ with torch.no_grad():
     losses = F.cross_entropy(table[tokens[:-1]], tokens[1:], reduction="none")
     val_loss = losses.mean().item()
 print(f"val_loss:{{val_loss:.8f}} drawn {{random.random():.8f}} {{np.random.rand():.8f}}")
+print(f"final val_loss:{{val_loss:.8f}} val_bpb:{{val_loss:.8f}}")
 """
 READING = 'tokens = torch.from_numpy(np.fromfile(files[0], dtype="<u2", offset=1024).astype(np.int64))'
 
@@ -212,3 +216,27 @@ def test_a_failure_before_the_read_is_the_runs_own(tmp_path: Path, home: Home) -
     with case(home, tmp_path, before="raise ValueError('three')") as made:
         found = made.base()
         assert (found.error, found.failure and found.failure.line) == ("ValueError: three", 6)
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_a_run_for_its_exchanges_ends_with_the_last_of_them(tmp_path: Path, home: Home, forked: bool) -> None:
+    """What the script does after that is not waited for, and what forks said is what they say in a run to the end."""
+    with case(home, tmp_path, after="torch.nn.functional.cross_entropy(torch.zeros(1, 1024), tokens[:1])") as made:
+        base, stream = made.base(), made.workspace.streams.base
+        place = place_of(Read(read(base.recorded), stream, "val_bpb"), 1200)
+        assert place is not None
+        assert place.after is not None
+        one = Exchange(place.position, place.after, place.row, place.taken, tuple(map(int, stream[1180:1210])), 20,
+                       (int(stream[1200]), 5, 6))  # fmt: skip
+        if not forked:
+            made.runner._let_go()
+        whole, short = (
+            made.runner.run(made.made, made.workspace, stream, 60, exchanges=(one,), until_tried=ends)
+            for ends in (False, True)
+        )
+        assert (whole.error, short.error) == ("", "")
+        assert "val_loss" in whole.said
+        assert "val_loss" not in short.said
+        assert len(read(short.recorded).exchanged) == 3
+        assert read(short.recorded).exchanged == read(whole.recorded).exchanged
+        assert made.runner.forked == (3 if forked else 1)
