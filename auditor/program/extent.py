@@ -47,6 +47,8 @@ class Extents:
         self.steps: dict[Value, Position] = {}  # of elements of a range that begins at 0
         # Of elements of a range that begins anywhere: where that is, where it ends, and the step.
         self.within: dict[Value, tuple[Position, Position, Position]] = {}
+        self.begun: dict[Value, tuple[int, Position]] = {}  # by the counter of a `while`: its loop, and where it begins
+        self.goes_on: dict[Value, Position] = {}  # by such a counter: its step
         self.aranges: dict[Value, list[Value]] = {}  # arrays of numbers, and what they go from, to and by
         self.elements: dict[int, Value] = {}  # by loop: what it has in hand
         self.earlier: dict[int, list[Position]] = {}  # by loop: what it had in hand in the rounds before

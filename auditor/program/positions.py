@@ -82,6 +82,9 @@ class Position:
             before |= {self}
         return Position(self.constant + sign * other.constant, kept, before)
 
+    def times(self, factor: int) -> Position:
+        return Position(self.constant * factor, frozenset((term, own * factor) for term, own in self.terms))
+
 
 class FunctionOf(NamedTuple):
     """A function of positions, a term like any other: `min(a, b)`, `a // b`. A set of operands has no order."""

@@ -65,6 +65,7 @@ class Output(Event):
     hidden: str = ""  # of its targets' own positions some were hidden: "one rate" for all, or "holes"
     shifts: bool = False  # the model may move by one what it is given
     accumulated: Place | None = None  # where it first enters an accumulator
+    of_the_last: set[int] = field(default_factory=set)  # loops that were over when one round's output entered it
     parents: frozenset[int] = frozenset()
     read_back: bool = False  # the model's weights were read from the file that the program has saved
     known: bool = False  # which module of the program gives it
@@ -259,8 +260,11 @@ class Trace:
     def relation(self, adapt: Adapt, output: Output) -> Order:
         """Compare the regions along the loops that both stand in, outermost first."""
         mine = {loop.instance for loop in adapt.loops}
+        alone = self._of_the_last(output)
         for loop in output.loops:
             if loop.instance not in mine:
+                continue
+            if loop.instance in alone:
                 continue
             a = {i for inst, i in adapt.region if inst == loop.instance}
             o = {i for inst, i in output.region if inst == loop.instance}
@@ -268,13 +272,27 @@ class Trace:
             if a and o and max(a) < max(o):
                 return Order.EARLIER
         shared = [loop for loop in output.loops if loop.instance in mine]
-        carries = any(inst == loop.instance for loop in shared for inst, _ in (*adapt.region, *output.region))
+        own = {inst for inst, _ in (*adapt.region, *output.region)} - alone
+        carries = any(loop.instance in own for loop in shared)
         return Order.SAME if carries else Order.OTHER_PASS
+
+    def _of_the_last(self, output: Output) -> set[int]:
+        """Loops of whose rounds no other goes into the sum: what a generator yields does so when its loop is over."""
+        if not output.of_the_last or output.accumulated is None:
+            return set()
+        where = output.place.key, output.accumulated.key
+        others = {
+            part for one in self.outputs.values()
+            if one is not output and one.accumulated is not None and (one.place.key, one.accumulated.key) == where
+            for part in one.region
+        }  # fmt: skip
+        own = dict(output.region)
+        return {i for i in output.of_the_last if not any(i == other and n != own.get(i) for other, n in others)}
 
     def repeats(self, adapt: Adapt, output: Output) -> Loop | None:
         """A loop around both that repeats over the same region (an epoch loop), if there is one."""
         mine = {loop.instance for loop in adapt.loops}
-        carried = {inst for inst, _ in output.region} | {inst for inst, _ in adapt.region}
+        carried = {inst for inst, _ in (*output.region, *adapt.region)} - self._of_the_last(output)
         for loop in output.loops:
             if loop.instance in mine and loop.instance not in carried:
                 return loop

@@ -25,6 +25,7 @@ from auditor.program.interpreter.recorder import Pending as Pending
 from auditor.program.interpreter.recorder import Recorder
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
+from auditor.program.stepping import Steps
 from auditor.program.tags import (
     LOSS,
     NONE,
@@ -135,10 +136,9 @@ class Machine(Recorder):
         self.reread = False  # a table was read that another pass has filled
         self.hooks: list[Hook] = []
         self.contexts: list[tuple[ast.AST, Callable[[Value], None]]] = []  # generators that a block is to run inside of
-        self.counts: dict[ast.AST, set[str]] = {}  # by loop statement: the names that it counts up
+        self.further: dict[ast.AST, Steps] = {}  # by loop statement: what it steps, and the functions that it calls
         self.asked_of: set[ast.AST] = set()  # conditions and indexes in loops that constants have told
         self.asked_names: set[object] = set()  # the names, and the keys, in them
-        self.lists: dict[ast.AST, set[str]] = {}  # by loop statement: the names of what it adds to
         self.ranges: dict[int, range] = {}  # by loop: what it runs through, where that is known
         self.sent: Value | None = None  # into the generator that runs
         self.raised: Value | None = None  # the latest exception that was raised

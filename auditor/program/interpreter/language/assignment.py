@@ -285,10 +285,13 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
             element = indexing.subscript(m, frame, node.target, container)
             count_tables.grow(m, element, operand)
             total = _total(m, frame, node, element, operand)
+            now = operators.binary(m, frame, node, node.op, element, operand)
             mutate(m, element, Value(operand.tags - {TARGET}))
             perhaps.about_to_change(m, container.obj)
             if not element.mutable:
-                put(container, index, Value(element.tags | operand.tags, mutable=operand.mutable, recipe=total))
+                made = Value(element.tags | operand.tags, now.const, mutable=operand.mutable, recipe=total)
+                made.position = now.position
+                put(container, index, made)
             elif total is not None:
                 element.recipe = total
         elif isinstance(container.obj, Mapping):

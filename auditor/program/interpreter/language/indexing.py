@@ -17,7 +17,7 @@ from auditor.program.interpreter.scoring import (
     recalled,
     told,
 )
-from auditor.program.interpreter.stream import ordering, ranks, reach, rounds, sliced, tokens
+from auditor.program.interpreter.stream import epochs, ordering, ranks, reach, rounds, sliced, tokens
 from auditor.program.joins import join
 from auditor.program.tags import (
     HASHED_TARGET,
@@ -123,6 +123,8 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
         return Value(container.tags), index
     if isinstance(obj, tokens.Text):
         return Value(container.tags, obj=tokens.Text("{}")), None
+    if m.loops and VAL in container.tags and not has(container.tags, OfOutput):
+        index = _of_parts(m, index)
     of_index = (
         recalled.without(index.tags) if VAL in container.tags and not has(container.tags, OfOutput) else index.tags
     )
@@ -186,6 +188,14 @@ def _subscript(m: Machine, frame: Frame, node: ast.Subscript, container: Value) 
     position = (container.position or container) if selected else None
     base = None if fancy else container
     return Value(tags, base=base, mutable=container.mutable, position=position), index
+
+
+def _of_parts(m: Machine, index: Value) -> Value:
+    """An index into tokens, of the rounds that have a part of the stream to themselves."""
+    tags = epochs.of_parts(m, index)
+    if len(tags) == len(index.tags):
+        return index
+    return Value(tags, index.const, index.obj, index.base, index.mutable, index.recipe, index.position or index)
 
 
 def _is_made(makes: Value, held: Mapping, index: Value) -> bool:

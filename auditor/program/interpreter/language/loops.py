@@ -9,7 +9,7 @@ from functools import partial
 from auditor.program import vocabulary
 from auditor.program.interpreter.around import NOTHING, Around
 from auditor.program.interpreter.completion import BREAK, CONTINUE, NORMAL, RAISE, RETURN
-from auditor.program.interpreter.language import assignment, comparisons, special
+from auditor.program.interpreter.language import assignment, comparisons, counters, special
 from auditor.program.interpreter.language.iteration import UNROLL, apart, iterations, rounds
 from auditor.program.interpreter.language.settling import Settling
 from auditor.program.interpreter.machine import Machine, switches
@@ -17,6 +17,7 @@ from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import beyond, selection, steering, told
 from auditor.program.interpreter.stream import reach
 from auditor.program.numbers import position_of
+from auditor.program.stepping import named
 from auditor.program.tags import NONE, InRound
 from auditor.program.values import UNKNOWN, Frame, Sequence, Value, with_tags
 from auditor.source.index import of_type
@@ -36,6 +37,7 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
     completion = 0
     finished = True
     instance = 0
+    stepped: counters.Counters | None = None
     for element in _elements(m, frame, node, iterable):
         instance = m.loops[-1].instance
         if m.extents.elements.get(instance, element) is not element:
@@ -47,14 +49,21 @@ def _loop(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: Valu
             _filled(m, frame, node)
         if m.loops[-1].iteration > 1 and not _all_told(iterable):
             _widened(m, frame, node)
+        if stepped is None and not _all_told(iterable):
+            stepped = counters.of_for(m, frame, node, instance)
+        if stepped is not None:
+            stepped.begin(m.loops[-1].iteration)
         assignment.assign(m, frame, node.target, element)
         how = m.execute(frame, node.body)
+        if stepped is not None:
+            beyond.walked(m, instance, stepped.over(), shorter=stepped.shorter)
         m.leaves = None
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
             finished = bool(how & BREAK)
             break
-    if not _all_told(iterable):
+    if stepped is not None:
+        stepped.left()
         _widened(m, frame, node)
     told.looped(m, frame, node, instance, told.rounds_of(m, frame, node))
     if finished and node.orelse:
@@ -72,10 +81,8 @@ def _all_told(iterable: Value) -> bool:
 
 def _widened(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor) -> None:
     """`count += 1024`: after rounds that stand for others, the count is not what the followed rounds have made it."""
-    if loop not in m.counts:
-        targets = [step.target for step in of_type(loop, ast.AugAssign)]
-        m.counts[loop] = {target.id for target in targets if isinstance(target, ast.Name)}
-    for name in m.counts[loop] & frame.names.keys():
+    counted = {step.target.id for step in of_type(loop, ast.AugAssign) if isinstance(step.target, ast.Name)}
+    for name in counted & frame.names.keys():
         value = frame.names[name]
         if isinstance(value.const, (int, float)) and not isinstance(value.const, bool):
             frame.names[name] = Value(value.tags)
@@ -85,7 +92,7 @@ def _elements(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: 
     """The elements that a loop is followed for, the last one once more where that round decided something."""
     decisions, loop, element = m.decisions, None, None
     told_ = _all_told(iterable)
-    settling = Settling(m, frame, node, () if told_ else _counters(node))
+    settling = Settling(m, frame, node, () if told_ else named(node))
     for element in iterations(m, frame, node, iterable, partial(_between, m, node, iterable)):
         decisions, loop = m.decisions, m.loops[-1]
         yield element
@@ -138,35 +145,30 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
 def _while(m: Machine, frame: Frame, node: ast.While, block: Perhaps) -> int:
     """`block`: its rounds, of which there may be none."""
     instance = m.fresh_loop()
-    counters = _counters(node)
+    names = named(node)
+    stepped = counters.of_while(m, frame, node, instance)
     claims = _claims(node)
     completion = 0
     broken = False
     asks, by_loss = NONE, None
-    for k in _rounds(m, frame, node, instance, counters):
+    for k in _rounds(m, frame, node, instance, names):
         with m.iteration(instance, k, node):
             test = m.evaluate(frame, node.test)
             known = comparisons.truth(m, frame, node.test, test)
             block.certain |= k == 1 and known is True
             asks |= told.asked(m, test)
             by_loss = test if known is None and m.is_of_loss(test) else by_loss
-        names = switches(test.tags)
-        if known is False and not (m.explore and names):
+        of_test = switches(test.tags)
+        if known is False and not (m.explore and of_test):
             break
-        stepped: dict[str, Value] = {}
-        with m.iteration(instance, k, node), m.branch(names, unsure=False, dormant=known is False):
-            for name in counters:
-                value = frame.find(name)
-                if value is not None and not value.mutable and value.obj is None:
-                    const = value.const if k == 1 else Value().const
-                    stepped[name] = Value(value.tags | {InRound(instance, k)}, const)
-                    frame.names[name] = stepped[name]
+        with m.iteration(instance, k, node), m.branch(of_test, unsure=False, dormant=known is False):
+            stepped.begin(k)
             if k > 1:
-                reach.walked(m, frame, node, counters)
+                reach.walked(m, frame, node, stepped.numbers)
                 _filled(m, frame, node)
             with m.claiming(frame, claims, InRound(instance, k)), _selecting(m, frame, node, test):
                 how = m.execute(frame, node.body)
-        beyond.walked(m, frame, instance, stepped if k > 1 else {})
+        beyond.walked(m, instance, stepped.over() if k > 1 else [], shorter=stepped.shorter)
         completion |= how & (RETURN | RAISE)
         if not how & (NORMAL | CONTINUE):
             if how & BREAK:
@@ -179,10 +181,7 @@ def _while(m: Machine, frame: Frame, node: ast.While, block: Perhaps) -> int:
     if instance in m.trained:  # by what the condition asks when the body has run
         for part in of_type(node.test, ast.Name, ast.Attribute):
             steering.ends(m, frame, node, m.evaluate(frame, part), instance)
-    for name in counters:  # whatever the count was, it is not the constant of the first rounds
-        value = frame.names.get(name)
-        if value is not None and value.known:
-            frame.names[name] = Value(value.tags)
+    stepped.left()
     if node.orelse and not broken:
         return completion | m.execute(frame, node.orelse)
     return completion | NORMAL
@@ -212,44 +211,15 @@ def _rounds(m: Machine, frame: Frame, node: ast.While, instance: int, counters: 
 
 def _filled(m: Machine, frame: Frame, loop: ast.For | ast.AsyncFor | ast.While) -> None:
     """What a list holds that the loop adds to now and then is not known after the first round, even if that did not."""
-    if loop not in m.lists:
-        adding = [
-            c.func
-            for c in of_type(loop, ast.Call)
-            if isinstance(c.func, ast.Attribute) and c.func.attr in vocabulary.ADDS_TO
-        ]
-        m.lists[loop] = {function.value.id for function in adding if isinstance(function.value, ast.Name)}
-    for name in m.lists[loop]:
+    adding = [
+        c.func
+        for c in of_type(loop, ast.Call)
+        if isinstance(c.func, ast.Attribute) and c.func.attr in vocabulary.ADDS_TO
+    ]
+    for name in {function.value.id for function in adding if isinstance(function.value, ast.Name)}:
         held = frame.find(name)
         if held is not None and isinstance(held.obj, Sequence) and not held.obj.items:
             held.obj.exact = False
-
-
-def _counters(node: ast.For | ast.AsyncFor | ast.While) -> list[str]:
-    """Names that the loop's body steps: they carry the loop, as the target of a `for` does."""
-    names = []
-    for child in of_type(node, ast.AugAssign, ast.Assign):
-        if isinstance(child, ast.AugAssign):
-            if isinstance(child.target, ast.Name):
-                names.append(child.target.id)
-        elif isinstance(child.targets[0], ast.Name):
-            target = child.targets[0].id
-            if any(n.id == target for n in of_type(child.value, ast.Name)):
-                names.append(target)
-    if isinstance(node, ast.While):
-        names += _stepped_by_another(node)
-    return list(dict.fromkeys(names))
-
-
-def _stepped_by_another(node: ast.While) -> Iterator[str]:
-    """`end = min(at + 8, n)`, and then `at = end`: what the condition asks for, and another name has stepped."""
-    made: dict[str, set[str]] = {}
-    for child in of_type(node, ast.Assign):
-        if isinstance(child.targets[0], ast.Name):
-            made.setdefault(child.targets[0].id, set()).update(n.id for n in of_type(child.value, ast.Name))
-    for name in sorted({n.id for n in of_type(node.test, ast.Name)} & made.keys()):
-        if any(name in made.get(other, ()) for other in made[name] - {name}):
-            yield name
 
 
 def _claims(node: ast.While) -> frozenset[str]:

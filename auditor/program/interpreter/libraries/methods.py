@@ -23,7 +23,7 @@ from auditor.program.interpreter.libraries import (
 )
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.scoring import count_tables, doubts, effects, recalled, steering, unfollowed
-from auditor.program.interpreter.stream import ordering, skipping, tokens
+from auditor.program.interpreter.stream import ordering, skipping, sliced, tokens
 from auditor.program.joins import MAX_ELEMENTS, bounded, join
 from auditor.program.tags import LOGGED, NONE, SORTED, InRound, OfSwitch
 from auditor.program.values import (
@@ -219,7 +219,7 @@ def _taken(m: Machine, receiver: Value, seq: Sequence, name: str, args: list[Val
         taken = seq.items.pop() if last else seq.items.pop(0)
     else:
         taken = seq.items[-1] if last else seq.items[0]
-        for item in seq.items[1:16]:
+        for item in () if sliced.alike(m, seq.items[:16]) else seq.items[1:16]:
             taken = join(taken, item)
         seq.exact = False
     if m.loops and (taken.obj is None or isinstance(taken.obj, Sequence)):

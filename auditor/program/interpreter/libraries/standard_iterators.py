@@ -70,6 +70,16 @@ def _iter(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: di
     return Value(value.tags, value.const, value.obj, value.base, value.mutable)
 
 
+def _count(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    """`count(start, step)`: a range without an end."""
+    start = args[0] if args else kwargs.get("start", Value(const=0))
+    step = args[1] if len(args) > 1 else kwargs.get("step", Value(const=1))
+    numbers = [Value(union(start, step)) for _ in range(2)]
+    for number in numbers:
+        reach.counted(m, start, step, number)
+    return Value(union(start, step), obj=Sequence(numbers, exact=False))
+
+
 def _islice(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """The first elements of an iterable; those of a range end there."""
     if len(args) != 2:
@@ -101,6 +111,7 @@ def same(m: Machine, frame: Frame, node: ast.AST, args: list[Value], kwargs: dic
 
 FUNCTIONS: dict[str, Handler] = {
     "functools.reduce": callbacks.reduced,
+    "itertools.count": _count,
     "itertools.accumulate": callbacks.accumulated,
     "itertools.starmap": _starmap,
     "itertools.filterfalse": _filter_false,

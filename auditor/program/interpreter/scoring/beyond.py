@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine, Pending
 from auditor.program.interpreter.scoring.overlap import numbers, place, trained_again
@@ -35,25 +37,64 @@ def trained(m: Machine, frame: Frame, node: ast.AST, objective: Tags) -> None:
             if again := _of_the_next_round(m, number, output.number, shared):
                 _say_again(m, frame, node, again)
                 return
+            if _is_not_told(m, number, shared):
+                _say_not_told(m, frame, node)
+                return
             for instance, _ in shared:
                 m.asked_again.setdefault(instance, []).append((number, output.number, node, frame))
             if learned is not None and known is not None:
                 break
 
 
-def walked(m: Machine, frame: Frame, instance: int, before: dict[str, Value]) -> None:
-    """A round of a `while` is over. `before`: the numbers that it steps, as the round found them."""
+def walked(m: Machine, instance: int, steps: Seq[tuple[Value, Value]], *, shorter: bool = False) -> None:
+    """A round of a loop is over. `steps`: the numbers that it steps, as the round found them and as it leaves them.
+
+    `shorter`: what the round begins with is cut off from the stream, instead of a number that is stepped.
+    """
     asked = m.asked_again.pop(instance, [])
     for learned, scored, node, where in asked:
-        placed = [n for n in before if before[n] in numbers(m, learned) | numbers(m, scored)]
-        if len(placed) != 1 or placed[0] not in frame.names:
+        if shorter:
+            _say_not_told(m, where, node)
+            return
+        asks = numbers(m, learned) | numbers(m, scored)
+        placed = [(before, after) for before, after in steps if before in asks]
+        if not placed or any(VAL in after.tags for _, after in placed):
             continue
-        now = {before[placed[0]]: float(_FAR * _FAR)}
-        then = place(m, position_of(frame.names[placed[0]]), now, last=False)
-        again = trained_again(m, learned, scored, now, {before[placed[0]]: then}) if then is not None else None
+        rounds = _two_rounds(m, placed)
+        if rounds is None:
+            _say_not_told(m, where, node)
+            return
+        again = trained_again(m, learned, scored, *rounds)
         if again is not None and again > _TARGETS:
             _say_again(m, where, node, again)
             return
+
+
+def _two_rounds(
+    m: Machine, steps: Seq[tuple[Value, Value]]
+) -> tuple[dict[Value, float], dict[Value, float]] | None:  # fmt: skip
+    """What the numbers that a round steps are in it and in the next one, far into the stream; None: not told."""
+    if any(before is after for before, after in steps):
+        return None
+    if len(steps) == 1:
+        before, after = steps[0]
+        now = {before: float(_FAR * _FAR)}
+        then = place(m, position_of(after), now, last=False)
+        return None if then is None else (now, {before: then})
+    now, later = dict[Value, float](), dict[Value, float]()
+    for before, _ in steps:  # beside each other: where each began matters
+        step = m.extents.goes_on.get(before)
+        length = m.extents.at(step, alone=True) if step is not None else None
+        start = m.extents.at(m.extents.begun[before][1], alone=True) if before in m.extents.begun else None
+        if length is None or start is None:
+            return None
+        now[before], later[before] = start + _FAR * length, start + (_FAR + 1) * length
+    return now, later
+
+
+def _say_not_told(m: Machine, frame: Frame, node: ast.AST) -> None:
+    why = "how far apart its rounds are is not told"
+    m.unfollowed(node, frame, "the part of the stream that is trained on", why, {TOKENS, WEIGHTS})
 
 
 def _say_again(m: Machine, frame: Frame, node: ast.AST, again: float) -> None:
@@ -63,10 +104,36 @@ def _say_again(m: Machine, frame: Frame, node: ast.AST, again: float) -> None:
 
 def _of_the_next_round(m: Machine, learned: int, scored: int, shared: set[tuple[int, int]]) -> float | None:
     inner = [loop.instance for loop in m.loops if (loop.instance, loop.iteration) in shared][-1:]
-    now = _at_a_place(m, inner)
+    now = _at_a_place(m, inner) or _taken_out(m, learned)
     later = {number: place * (_FAR + 1) / _FAR for number, place in now.items()}
     again = trained_again(m, learned, scored, now, later) if now else None
     return again if again is not None and again > _TARGETS else None
+
+
+def _is_not_told(m: Machine, learned: int, shared: set[tuple[int, int]]) -> bool:
+    """Whether the part that a round trains on is told by a number of which nobody knows how it goes on.
+
+    What tokens tell, as where documents begin, goes on as the stream does.
+    """
+    at = max(i for i, loop in enumerate(m.loops) if (loop.instance, loop.iteration) in shared)
+    in_hand = set(_in_hand(m, m.loops[at].instance))
+    within = {loop.instance for loop in m.loops[at + 1 :]}  # what tells one part of the round from another
+    return any(
+        (number in in_hand or _rounds_of(number)) and not _is_told(m, number)
+        for number in numbers(m, learned)
+        if _rounds_of(number).isdisjoint(within)
+    )
+
+
+def _rounds_of(number: Value) -> set[int]:
+    return {t.loop for t in number.tags if isinstance(t, InRound)}
+
+
+def _is_told(m: Machine, number: Value) -> bool:
+    if number in m.extents.begun:
+        return number in m.extents.goes_on or any(loop.instance == m.extents.begun[number][0] for loop in m.loops)
+    steps = number in m.extents.steps or number in m.extents.within
+    return steps or number.known or m.extents.known(number) or number in m.extents.lengths or VAL in number.tags
 
 
 def from_before(m: Machine) -> list[Pending]:
@@ -81,18 +148,37 @@ def from_before(m: Machine) -> list[Pending]:
 
 def _at_a_place(m: Machine, instances: list[int]) -> dict[Value, float]:
     """The numbers that loops have in hand, far from the ends of the stream."""
+    return _far_along(m, [number for instance in instances for number in _in_hand(m, instance)])
+
+
+def _taken_out(m: Machine, learned: int) -> dict[Value, float]:
+    """The number that a round has taken out of a list of places, or of a generator, if that tells its part."""
+    running = {number for loop in m.loops for number in _in_hand(m, loop.instance)}
+    walked = m.extents.steps.keys() | m.extents.within.keys() | m.extents.goes_on.keys()
+    taken = [number for number in numbers(m, learned) - running if number in walked]
+    return _far_along(m, taken) if len(taken) == 1 else {}
+
+
+def _far_along(m: Machine, elements: Iterable[Value]) -> dict[Value, float]:
+    """Elements of ranges, far from the ends of the stream."""
     fixed: dict[Value, float] = {}
-    for instance in instances:
-        element = m.extents.elements.get(instance)
-        held = element.obj.items if element is not None and isinstance(element.obj, Sequence) else [element]
-        for value in held:
-            for term, _ in position_of(value).terms if value is not None else ():
-                if isinstance(term, Value) and (term in m.extents.steps or term in m.extents.within):
-                    step = m.extents.within[term][2] if term in m.extents.within else m.extents.steps[term]
-                    length = m.extents.at(step, alone=True)
-                    if length:
-                        fixed[term] = _FAR * length
+    for term in elements:
+        step = m.extents.within[term][2] if term in m.extents.within else m.extents.steps.get(term)
+        step = m.extents.goes_on.get(term) if step is None else step
+        length = m.extents.at(step, alone=True) if step is not None else None
+        if length:
+            fixed[term] = _FAR * length
     return fixed
+
+
+def _in_hand(m: Machine, instance: int) -> Iterator[Value]:
+    """The numbers that a loop has in hand: its element, or those of a pair."""
+    element = m.extents.elements.get(instance)
+    held = element.obj.items if element is not None and isinstance(element.obj, Sequence) else [element]
+    for value in held:
+        yield from (
+            (term for term, _ in position_of(value).terms if isinstance(term, Value)) if value is not None else ()
+        )
 
 
 def _end(m: Machine, window: Tags | None, fixed: dict[Value, float]) -> float | None:

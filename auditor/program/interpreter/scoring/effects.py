@@ -35,7 +35,7 @@ from auditor.program.tags import (
     UnsetSwitch,
     has,
 )
-from auditor.program.trace import CHANGES_LOSSES, OTHER_WEIGHTS, SEES_LATER
+from auditor.program.trace import CHANGES_LOSSES, OTHER_WEIGHTS, SEES_LATER, Output
 from auditor.program.values import (
     UNKNOWN,
     External,
@@ -277,3 +277,15 @@ def accumulated(m: Machine, frame: Frame, node: ast.AST, value: Value) -> None:
             event = m.trace.outputs[tag.number]
             if event.accumulated is None:
                 event.accumulated = m.place(node, frame)
+                event.of_the_last |= _one_round_of(m, event, value.tags)
+
+
+def _one_round_of(m: Machine, output: Output, tags: Tags) -> set[int]:
+    """Loops that are over by now, of whose rounds one goes into the sum here: the score of a chunk's last epoch."""
+    running = {loop.instance for loop in m.loops}
+    over = {(i, k) for i, k in output.region if i not in running and k > 1} & {
+        (loop.instance, loop.iteration) for loop in output.loops
+    }
+    outputs = [m.trace.outputs[t.number] for t in tags if isinstance(t, OfOutput)] if over else []
+    of_others = {part for one in outputs if one.place.key == output.place.key for part in one.region}
+    return {i for i, k in over if not any(i == other and n != k for other, n in of_others)}

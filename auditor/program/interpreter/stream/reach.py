@@ -95,6 +95,13 @@ def ranged(m: Machine, args: Seq[Value], element: Value) -> None:
         m.extents.steps[element] = position_of(args[2]) if len(args) > 2 else Position(1)
 
 
+def counted(m: Machine, start: Value, step: Value, element: Value) -> None:
+    """`element` stands for any number from a start on, in steps."""
+    m.extents.within[element] = (position_of(start), STREAM, position_of(step))
+    if start.const == 0 and not start.tags:
+        m.extents.steps[element] = position_of(step)
+
+
 def numbered(m: Machine, iterable: Value, elements: Seq[Value]) -> None:
     """The elements of `arange(...)`, of a list that it was made, and of what holds the same numbers otherwise."""
     made = iterable.position if isinstance(iterable.position, Value) else iterable
@@ -286,23 +293,30 @@ def _parts(element: Value) -> list[Value]:
     ]
 
 
-def walked(m: Machine, frame: Frame, loop: ast.While, counters: Seq[str]) -> None:
+def walked(m: Machine, frame: Frame, loop: ast.While, counters: Seq[Value]) -> None:
     """`while at < limit`: the counter stays below it; where it counts rounds, no other counter goes further."""
     negated = ast.UnaryOp(ast.Not(), loop.test)
-    steps = {s.target.id: s.value for s in of_type(loop, ast.AugAssign) if isinstance(s.target, ast.Name)}
     for number, limit in _sizes(m, frame, negated):
-        name = next((n for n in counters if frame.find(n) is number), None)
-        if name is None:
+        if number not in counters:
             _counted(m, loop, loop.test, number, limit)
             continue
         m.extents.bound(number, position_of(limit))
-        step = steps.get(name)
+        steps = dict(_steps(m, frame, loop, counters))
+        step = steps.get(number)
         if not (isinstance(step, ast.Constant) and step.value == 1) or m.extents.at(position_of(limit)) is None:
             continue
-        for other in counters:
-            value, by = frame.find(other), steps.get(other)
-            if other != name and value is not None and by is not None and _plain(by):
-                m.extents.bound(value, made_of("Mult", [limit, m.evaluate(frame, by)]))
+        for other, by in steps.items():
+            if other is not number and _plain(by):
+                m.extents.bound(other, made_of("Mult", [limit, m.evaluate(frame, by)]))
+
+
+def _steps(m: Machine, frame: Frame, loop: ast.While, counters: Seq[Value]) -> Iterator[tuple[Value, ast.expr]]:
+    """The counters that are stepped as such, and by what: `at += 64`, `state["at"] += 64`."""
+    for step in of_type(loop, ast.AugAssign):
+        if _plain(step.target):
+            number = m.evaluate(frame, step.target)
+            if number in counters:
+                yield number, step.value
 
 
 def _sizes(m: Machine, frame: Frame, test: ast.expr) -> list[tuple[Value, Value]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine
 from auditor.program.interpreter.stream import ranks, tokens
@@ -56,16 +57,27 @@ def differ(m: Machine, one: Value, other: Value) -> bool:
     return of_both[0] != of_both[1] and any(_is_place(m, item) for items in held for item in items)
 
 
+def alike(m: Machine, items: Seq[Value]) -> bool:
+    """Whether elements are places of one kind, each as far from the next: any of them stands for all."""
+    kinds = {_kind(m, item) for item in items}
+    return len(kinds) == 1 and all(_is_place(m, item) for item in items)
+
+
+def _kind(m: Machine, item: Value) -> object:
+    parts = item.obj.items if isinstance(item.obj, Sequence) and item.obj.exact else None
+    return _where(m, item) if parts is None else tuple(_kind(m, part) for part in parts)
+
+
 def _where(m: Machine, item: Value) -> object:
     """Where a place is: by the range that it is an element of, whichever call has made that."""
     place = position_of(item)
     found: list[object] = [place.constant]
-    for term, _ in place.terms:
+    for term, factor in place.terms:
         bounds = m.extents.within.get(term) if isinstance(term, Value) else None
         step = m.extents.steps.get(term) if isinstance(term, Value) else None
         if bounds is None and step is None:
             return place
-        found += [m.extents.at(bound, alone=True) for bound in bounds or (step,) if bound is not None]
+        found += [factor, *(m.extents.at(bound, alone=True) for bound in bounds or (step,) if bound is not None)]
     return tuple(found)
 
 
