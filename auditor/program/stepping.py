@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,45 @@ from auditor.source.index import of_type
 Loop = ast.For | ast.AsyncFor | ast.While
 
 
-def named(node: Loop) -> list[str]:
+@dataclass(slots=True)
+class Steps:
+    """What some code steps, by its names: attributes, keys, names of functions around; and what it calls and reads."""
+
+    attributes: set[str] = field(default_factory=set)
+    keys: set[Any] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
+    reads: set[str] = field(default_factory=set)
+
+    def add(self, other: Steps) -> None:
+        self.attributes |= other.attributes
+        self.keys |= other.keys
+        self.names |= other.names
+        self.reads |= other.reads
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a loop steps: names of its own function, of which others are `asked` for by more than their steps, or
+    `carried` further; names of what is `cut_off`; and what it, and what it calls, steps `elsewhere`."""
+
+    names: tuple[str, ...]
+    carried: tuple[str, ...]
+    asked: tuple[str, ...]
+    cut_off: frozenset[str]
+    elsewhere: Steps
+
+
+def written(node: Loop, trees: Iterable[ast.Module | None]) -> Written:
+    """`trees`: of the modules of the program."""
+    names = _named(node)
+    return Written(
+        tuple(names), tuple(_carried(node, names)), tuple(_asked(node, names)), frozenset(_cut_off(node)),
+        _reached(node, trees),
+    )  # fmt: skip
+
+
+def _named(node: Loop) -> list[str]:
     """Names that the loop steps, those of `begin, end = end, end + 64` and `(at := at + 64)` among them."""
     names = []
     for child in of_type(node, ast.AugAssign, ast.Assign, ast.NamedExpr):
@@ -33,7 +71,7 @@ def named(node: Loop) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def carried(node: Loop, stepped: Collection[str]) -> list[str]:
+def _carried(node: Loop, stepped: Collection[str]) -> list[str]:
     """Names that are given what another name has stepped: `begin, end = end, end + 64`."""
     names = []
     for child in of_type(node, ast.Assign):
@@ -47,7 +85,7 @@ def carried(node: Loop, stepped: Collection[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in stepped]
 
 
-def cut_off(node: Loop) -> set[str]:
+def _cut_off(node: Loop) -> set[str]:
     """Names of what loses its beginning in each round: `rest = rest[64:]`."""
     return {
         step.targets[0].id for step in of_type(node, ast.Assign)
@@ -58,7 +96,7 @@ def cut_off(node: Loop) -> set[str]:
     }  # fmt: skip
 
 
-def asked(node: Loop, names: Collection[str]) -> Iterator[str]:
+def _asked(node: Loop, names: Collection[str]) -> Iterator[str]:
     """Those that the loop asks for in anything else than their own steps."""
     own: dict[str, int] = dict.fromkeys(names, 0)
     reads: dict[str, int] = dict.fromkeys(names, 0)
@@ -84,24 +122,7 @@ def _stepped_by_another(node: ast.While) -> Iterator[str]:
             yield name
 
 
-@dataclass(slots=True)
-class Steps:
-    """What some code steps, by its names: attributes, keys, names of functions around; and what it calls and reads."""
-
-    attributes: set[str] = field(default_factory=set)
-    keys: set[Any] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
-    calls: set[str] = field(default_factory=set)
-    reads: set[str] = field(default_factory=set)
-
-    def add(self, other: Steps) -> None:
-        self.attributes |= other.attributes
-        self.keys |= other.keys
-        self.names |= other.names
-        self.reads |= other.reads
-
-
-def steps_of(node: ast.AST) -> Steps:
+def _steps_of(node: ast.AST) -> Steps:
     found = Steps()
     outside = {name for part in of_type(node, ast.Global, ast.Nonlocal) for name in part.names}
     read = {part.attr for part in of_type(node, ast.Attribute) if isinstance(part.ctx, ast.Load)}
@@ -121,17 +142,18 @@ def steps_of(node: ast.AST) -> Steps:
     return found
 
 
-def reached(node: Loop, tree: ast.Module | None) -> Steps:
-    """What the loop steps, and the functions of its module that it calls, by their names."""
+def _reached(node: Loop, trees: Iterable[ast.Module | None]) -> Steps:
+    """What the loop steps, and the functions of the program that it calls, by their names."""
     functions: dict[str, list[ast.AST]] = {}
-    for function in of_type(tree, ast.FunctionDef, ast.AsyncFunctionDef) if tree is not None else ():
-        functions.setdefault(function.name, []).append(function)
+    for tree in trees:
+        for function in of_type(tree, ast.FunctionDef, ast.AsyncFunctionDef) if tree is not None else ():
+            functions.setdefault(function.name, []).append(function)
     found = Steps()
-    waiting, seen = [steps_of(node)], set[str]()
+    waiting, seen = [_steps_of(node)], set[str]()
     while waiting:
         one = waiting.pop()
         found.add(one)
         for name in (one.calls & functions.keys()) - seen:
             seen.add(name)
-            waiting += [steps_of(function) for function in functions[name]]
+            waiting += [_steps_of(function) for function in functions[name]]
     return found

@@ -25,7 +25,7 @@ from auditor.program.interpreter.recorder import Pending as Pending
 from auditor.program.interpreter.recorder import Recorder
 from auditor.program.positions import Position
 from auditor.program.recipe.model import Node
-from auditor.program.stepping import Steps
+from auditor.program.stepping import Written
 from auditor.program.tags import (
     LOSS,
     NONE,
@@ -136,7 +136,7 @@ class Machine(Recorder):
         self.reread = False  # a table was read that another pass has filled
         self.hooks: list[Hook] = []
         self.contexts: list[tuple[ast.AST, Callable[[Value], None]]] = []  # generators that a block is to run inside of
-        self.further: dict[ast.AST, Steps] = {}  # by loop statement: what it steps, and the functions that it calls
+        self.further: dict[ast.AST, Written] = {}  # by loop statement: what it is written to step
         self.asked_of: set[ast.AST] = set()  # conditions and indexes in loops that constants have told
         self.asked_names: set[object] = set()  # the names, and the keys, in them
         self.ranges: dict[int, range] = {}  # by loop: what it runs through, where that is known

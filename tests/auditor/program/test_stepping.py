@@ -148,6 +148,14 @@ def test_what_another_loader_reads_ahead_is_told() -> None:
     assert any("scored in the next round" in reason for reason in said(program(text)))
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_loader_of_another_module(first: bool) -> None:
+    module = _LOADER.format(step="+= 64").replace("loader = Loader(val)", "")
+    given = ("import loading\nloader = loading.Loader(val)", _FOR, "loader.next()", "")
+    text = _program(given, 64, _SCORE + _TRAIN if first else _TRAIN + _SCORE)
+    assert all(pair.score_first for pair in pairs(text, loading=module)) is first
+
+
 _EPOCHS = """
 {before}
 n = val.numel() - 1

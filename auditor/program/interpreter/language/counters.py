@@ -18,7 +18,7 @@ from auditor.program.interpreter.kept import Holder
 from auditor.program.interpreter.machine import Machine
 from auditor.program.numbers import position_of
 from auditor.program.positions import Position
-from auditor.program.stepping import Loop, Steps, asked, carried, cut_off, named, reached
+from auditor.program.stepping import Loop, Steps, Written, written
 from auditor.program.tags import VAL, InRound, OfOutput, OfSwitch, has
 from auditor.program.values import Bound, Class, Frame, Function, Instance, Mapping, Sequence, Value, with_tags
 from auditor.source.index import of_type
@@ -72,7 +72,7 @@ class Counters:
     frame: Frame
     instance: int
     cells: list[Cell]
-    cut_off: set[str]  # names of what loses its beginning in each round
+    cut_off: frozenset[str]  # names of what loses its beginning in each round
     shorter: bool = False  # whether the stream was among them
     begun: dict[tuple[int, Any], Position] = field(default_factory=dict)  # where each was before the loop
     given: dict[tuple[int, Any], tuple[Value, Value]] = field(default_factory=dict)  # this round: and what was there
@@ -139,19 +139,27 @@ class Counters:
 
 
 def of_while(m: Machine, frame: Frame, node: ast.While, instance: int) -> Counters:
-    names = [Cell(frame, name) for name in named(node)]
-    others = [cell for name in carried(node, named(node)) if _is_whole(m, cell := Cell(frame, name))]
-    return Counters(m, frame, instance, [*names, *others, *_elsewhere(m, frame, node)], cut_off(node))
+    told = stepping(m, node)
+    names = [Cell(frame, name) for name in told.names]
+    others = [cell for name in told.carried if _is_whole(m, cell := Cell(frame, name))]
+    return Counters(m, frame, instance, [*names, *others, *_elsewhere(m, frame, told.elsewhere)], told.cut_off)
 
 
 def of_for(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, instance: int) -> Counters:
     """A whole number that the body steps, and that anything but its step asks for."""
+    told = stepping(m, node)
     own = {part.id for part in of_type(node.target, ast.Name)}
-    names = [*asked(node, named(node)), *carried(node, named(node))]
-    cells = [Cell(frame, name) for name in names if name not in own]
-    shorter = cut_off(node)
-    kept = [cell for cell in cells if cell.key in shorter or _is_whole(m, cell)]
-    return Counters(m, frame, instance, [*kept, *_elsewhere(m, frame, node)], shorter)
+    cells = [Cell(frame, name) for name in (*told.asked, *told.carried) if name not in own]
+    kept = [cell for cell in cells if cell.key in told.cut_off or _is_whole(m, cell)]
+    return Counters(m, frame, instance, [*kept, *_elsewhere(m, frame, told.elsewhere)], told.cut_off)
+
+
+def stepping(m: Machine, node: Loop) -> Written:
+    """What the loop is written to step."""
+    found = m.further.get(node)
+    if found is None:
+        found = m.further[node] = written(node, [unit.tree for unit in m.sources.units])
+    return found
 
 
 def _is_whole(m: Machine, cell: Cell) -> bool:
@@ -166,10 +174,7 @@ def _is_whole(m: Machine, cell: Cell) -> bool:
     return any(term in m.extents.begun for term, _ in position_of(value).terms)
 
 
-def _elsewhere(m: Machine, frame: Frame, node: Loop) -> Iterable[Cell]:
-    steps = m.further.get(node)
-    if steps is None:
-        steps = m.further[node] = reached(node, frame.unit.tree)
+def _elsewhere(m: Machine, frame: Frame, steps: Steps) -> Iterable[Cell]:
     if not (steps.attributes or steps.keys or steps.names):
         return []
     found: dict[tuple[int, Any], Cell] = {}
@@ -182,7 +187,7 @@ def _elsewhere(m: Machine, frame: Frame, node: Loop) -> Iterable[Cell]:
 def _cells(frame: Frame, steps: Steps) -> Iterator[Cell]:
     """Where things of these names are kept, by what the code names."""
     waiting = [(value, 0) for name in sorted(steps.reads) if (value := frame.find(name)) is not None]
-    for name in steps.names:
+    for name in sorted(steps.names):
         if name in frame.globals.names:
             yield Cell(frame.globals, name)
     seen: set[int] = set()
@@ -194,7 +199,7 @@ def _cells(frame: Frame, steps: Steps) -> Iterator[Cell]:
         seen.add(id(obj))
         further: Iterable[Value] = ()
         if isinstance(obj, (Instance, Class)):
-            for name in steps.attributes:
+            for name in sorted(steps.attributes):
                 yield Cell(obj, name)
             further = obj.attributes.values()
         elif isinstance(obj, Bound):
@@ -202,14 +207,15 @@ def _cells(frame: Frame, steps: Steps) -> Iterator[Cell]:
         elif isinstance(obj, Function):
             scope: Frame | None = obj.frame
             while scope is not None:
-                yield from (Cell(scope, name) for name in steps.names if name in scope.names)
+                yield from (Cell(scope, name) for name in sorted(steps.names) if name in scope.names)
                 scope = scope.parent
-            further = [value for name in steps.reads if (value := obj.frame.find(name)) is not None]
+            further = [value for name in sorted(steps.reads) if (value := obj.frame.find(name)) is not None]
         elif isinstance(obj, Mapping):
-            yield from (Cell(obj, key) for key in steps.keys if key in obj.items)
+            yield from (Cell(obj, key) for key in sorted(steps.keys, key=repr) if key in obj.items)
             further = obj.items.values()
         elif isinstance(obj, Sequence):
             count = len(obj.items) if obj.exact else 0
-            yield from (Cell(obj, key) for key in steps.keys if type(key) is int and -count <= key < count)
+            places = [key for key in steps.keys if type(key) is int and -count <= key < count]
+            yield from (Cell(obj, key) for key in sorted(places))
         if depth < _DEEP:
             waiting += [(one, depth + 1) for one in further]

@@ -17,7 +17,6 @@ from auditor.program.interpreter.perhaps import Perhaps
 from auditor.program.interpreter.scoring import beyond, selection, steering, told
 from auditor.program.interpreter.stream import reach
 from auditor.program.numbers import position_of
-from auditor.program.stepping import named
 from auditor.program.tags import NONE, InRound
 from auditor.program.values import UNKNOWN, Frame, Sequence, Value, with_tags
 from auditor.source.index import of_type
@@ -92,7 +91,7 @@ def _elements(m: Machine, frame: Frame, node: ast.For | ast.AsyncFor, iterable: 
     """The elements that a loop is followed for, the last one once more where that round decided something."""
     decisions, loop, element = m.decisions, None, None
     told_ = _all_told(iterable)
-    settling = Settling(m, frame, node, () if told_ else named(node))
+    settling = Settling(m, frame, node, () if told_ else counters.stepping(m, node).names)
     for element in iterations(m, frame, node, iterable, partial(_between, m, node, iterable)):
         decisions, loop = m.decisions, m.loops[-1]
         yield element
@@ -145,7 +144,7 @@ def while_(m: Machine, frame: Frame, node: ast.While) -> int:
 def _while(m: Machine, frame: Frame, node: ast.While, block: Perhaps) -> int:
     """`block`: its rounds, of which there may be none."""
     instance = m.fresh_loop()
-    names = named(node)
+    names = counters.stepping(m, node).names
     stepped = counters.of_while(m, frame, node, instance)
     claims = _claims(node)
     completion = 0
