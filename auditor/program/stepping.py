@@ -136,7 +136,12 @@ def _steps_of(node: ast.AST) -> Steps:
                 found.keys.add(target.slice.value)
             elif isinstance(target, ast.Name) and target.id in outside:
                 found.names.add(target.id)
-    found.calls = {last_name(call.func) for call in of_type(node, ast.Call)}
+    for call in of_type(node, ast.Call):
+        found.calls.add(last_name(call.func))
+        if last_name(call.func) == "setattr" and len(call.args) == 3 and isinstance(call.args[1], ast.Constant):
+            found.attributes.add(str(call.args[1].value))
+        elif last_name(call.func) == "update":
+            found.keys |= {keyword.arg for keyword in call.keywords if keyword.arg is not None}
     found.calls |= {part.attr for part in of_type(node, ast.Attribute)}  # properties
     found.reads = {n.id for n in of_type(node, ast.Name)}
     return found

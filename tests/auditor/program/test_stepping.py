@@ -86,6 +86,11 @@ STEPPED = {
     "an attribute, by a method": (
         "class S:\n    at = 0\n    def on(self):\n        self.at += {by}\nstate = S()", "while state.at < n:",
         _window("state.at"), "state.on()"),
+    "an attribute that is set by its name": (
+        "class S: at = 0\nstate = S()", "while state.at < n:", _window("state.at"),
+        'setattr(state, "at", state.at + {by})'),
+    "an element of a dict that is updated": (
+        'state = {{"at": 0}}', 'while state["at"] < n:', _window('state["at"]'), 'state.update(at=state["at"] + {by})'),
     "what a property is made of": (
         "class S:\n    k = 0\n    @property\n    def at(self):\n        return self.k * {by}\nstate = S()",
         "while state.at < n:", _window("state.at"), "state.k += 1"),
