@@ -9,6 +9,7 @@ from collections.abc import Sequence as Seq
 from auditor.program.interpreter.machine import Machine, Pending
 from auditor.program.interpreter.scoring.overlap import numbers, place, trained_again
 from auditor.program.interpreter.scoring.unfollowed import TOKENS, WEIGHTS
+from auditor.program.interpreter.stream import ranks
 from auditor.program.numbers import position_of
 from auditor.program.positions import Position
 from auditor.program.tags import VAL, Before, InRound, OfOutput, Tags
@@ -132,8 +133,10 @@ def _rounds_of(number: Value) -> set[int]:
 def _is_told(m: Machine, number: Value) -> bool:
     if number in m.extents.begun:
         return number in m.extents.goes_on or any(loop.instance == m.extents.begun[number][0] for loop in m.loops)
+    if VAL in number.tags or ranks.of_rank(number.tags):  # a rank's share is a part of the round's
+        return True
     steps = number in m.extents.steps or number in m.extents.within
-    return steps or number.known or m.extents.known(number) or number in m.extents.lengths or VAL in number.tags
+    return steps or number.known or m.extents.known(number) or number in m.extents.lengths
 
 
 def from_before(m: Machine) -> list[Pending]:
