@@ -8,14 +8,15 @@ that grows with it is a share of the stream, one that does not is a number of to
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Set
+from collections.abc import Hashable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.program import vocabulary
+from auditor.program.numbers import position_of
 from auditor.program.positions import FunctionOf, Position
 from auditor.program.tags import RANK, WORLD, OfSwitch
-from auditor.program.values import Obj, Value
+from auditor.program.values import Obj, Sequence, Value
 
 _LENGTH: Final = 1 << 26  # of the stream that is worked with: that it is much longer than any window is all that counts
 _ALL = 0.999999  # a share stays below 1, which is one token
@@ -65,6 +66,14 @@ class Extents:
 
     def bounds(self, number: Value) -> list[Position]:
         return self._bounds.get(number, [])
+
+    def in_hand(self, instance: int) -> Iterator[Value]:
+        """The numbers that a loop has in hand: what its element, or those of a pair, are made of."""
+        element = self.elements.get(instance)
+        held = element.obj.items if element is not None and isinstance(element.obj, Sequence) else [element]
+        for value in held:
+            if value is not None:
+                yield from (term for term, _ in position_of(value).terms if isinstance(term, Value))
 
     def known(self, number: Value) -> bool:
         return number in self._bounds

@@ -262,9 +262,7 @@ class Trace:
         mine = {loop.instance for loop in adapt.loops}
         alone = self._of_the_last(output)
         for loop in output.loops:
-            if loop.instance not in mine:
-                continue
-            if loop.instance in alone:
+            if loop.instance not in mine or loop.instance in alone:
                 continue
             a = {i for inst, i in adapt.region if inst == loop.instance}
             o = {i for inst, i in output.region if inst == loop.instance}

@@ -284,8 +284,9 @@ def augmented(m: Machine, frame: Frame, node: ast.AugAssign) -> None:
         if isinstance(container.obj, (Mapping, Sequence)) and VAL not in index.tags:
             element = indexing.subscript(m, frame, node.target, container)
             count_tables.grow(m, element, operand)
-            total = _total(m, frame, node, element, operand)
+            total = measured.augmented(m, frame, node, element, operand)
             now = operators.binary(m, frame, node, node.op, element, operand)
+            total = total or now.recipe
             mutate(m, element, Value(operand.tags - {TARGET}))
             perhaps.about_to_change(m, container.obj)
             if not element.mutable:

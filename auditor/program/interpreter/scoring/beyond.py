@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 
 from auditor.program.interpreter.machine import Machine, Pending
@@ -13,7 +13,7 @@ from auditor.program.interpreter.stream import ranks
 from auditor.program.numbers import position_of
 from auditor.program.positions import Position
 from auditor.program.tags import VAL, Before, InRound, OfOutput, Tags
-from auditor.program.values import Frame, Sequence, Value
+from auditor.program.values import Frame, Value
 
 _FAR = 1000  # steps into the stream where the two are compared
 _TARGETS = 1  # they stand one behind the tokens that they are predicted from
@@ -117,7 +117,7 @@ def _is_not_told(m: Machine, learned: int, shared: set[tuple[int, int]]) -> bool
     What tokens tell, as where documents begin, goes on as the stream does.
     """
     at = max(i for i, loop in enumerate(m.loops) if (loop.instance, loop.iteration) in shared)
-    in_hand = set(_in_hand(m, m.loops[at].instance))
+    in_hand = set(m.extents.in_hand(m.loops[at].instance))
     within = {loop.instance for loop in m.loops[at + 1 :]}  # what tells one part of the round from another
     return any(
         (number in in_hand or _rounds_of(number)) and not _is_told(m, number)
@@ -151,12 +151,12 @@ def from_before(m: Machine) -> list[Pending]:
 
 def _at_a_place(m: Machine, instances: list[int]) -> dict[Value, float]:
     """The numbers that loops have in hand, far from the ends of the stream."""
-    return _far_along(m, [number for instance in instances for number in _in_hand(m, instance)])
+    return _far_along(m, [number for instance in instances for number in m.extents.in_hand(instance)])
 
 
 def _taken_out(m: Machine, learned: int) -> dict[Value, float]:
     """The number that a round has taken out of a list of places, or of a generator, if that tells its part."""
-    running = {number for loop in m.loops for number in _in_hand(m, loop.instance)}
+    running = {number for loop in m.loops for number in m.extents.in_hand(loop.instance)}
     walked = m.extents.steps.keys() | m.extents.within.keys() | m.extents.goes_on.keys()
     taken = [number for number in numbers(m, learned) - running if number in walked]
     return _far_along(m, taken) if len(taken) == 1 else {}
@@ -172,16 +172,6 @@ def _far_along(m: Machine, elements: Iterable[Value]) -> dict[Value, float]:
         if length:
             fixed[term] = _FAR * length
     return fixed
-
-
-def _in_hand(m: Machine, instance: int) -> Iterator[Value]:
-    """The numbers that a loop has in hand: its element, or those of a pair."""
-    element = m.extents.elements.get(instance)
-    held = element.obj.items if element is not None and isinstance(element.obj, Sequence) else [element]
-    for value in held:
-        yield from (
-            (term for term, _ in position_of(value).terms if isinstance(term, Value)) if value is not None else ()
-        )
 
 
 def _end(m: Machine, window: Tags | None, fixed: dict[Value, float]) -> float | None:

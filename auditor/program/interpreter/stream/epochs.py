@@ -14,7 +14,7 @@ from auditor.program.numbers import position_of
 from auditor.program.positions import FunctionOf, Position
 from auditor.program.tags import InRound, Tags
 from auditor.program.trace import Loop
-from auditor.program.values import Sequence, Value
+from auditor.program.values import Value
 
 _HALF = 0.5  # of the stream: two rounds that go over more than that have tokens in common
 _NESTED = 8  # ranges within ranges
@@ -67,16 +67,11 @@ def _in_hand(m: Machine, within: list[Loop]) -> tuple[Ends, Ends]:
     """What the numbers that loops have in hand begin with, and what they go up to."""
     first, last = Ends(), Ends()
     for loop in within:
-        element = m.extents.elements.get(loop.instance)
-        held = element.obj.items if element is not None and isinstance(element.obj, Sequence) else [element]
-        for value in held:
-            for term, _ in position_of(value).terms if value is not None else ():
-                if not isinstance(term, Value):
-                    continue
-                if term in m.extents.within:
-                    first[term], last[term], _ = m.extents.within[term]
-                elif term in m.extents.steps and (most := m.extents.bounds(term)):
-                    first[term], last[term] = Position(), most[0]
+        for number in m.extents.in_hand(loop.instance):
+            if number in m.extents.within:
+                first[number], last[number], _ = m.extents.within[number]
+            elif number in m.extents.steps and (most := m.extents.bounds(number)):
+                first[number], last[number] = Position(), most[0]
     for number, (instance, start) in m.extents.begun.items():
         if any(loop.instance == instance for loop in within) and (most := m.extents.bounds(number)):
             first[number], last[number] = start, most[0]
